@@ -1,0 +1,98 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// Swift 6 mode is the default of this tools version; these go beyond it.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+    .treatAllWarnings(as: .error),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A stage type's library and its tests; both live in `Plugins/<name>`.
+func stage(_ name: String, _ extra: [Target.Dependency] = []) -> [Target] {
+    [
+        .target(name: name, dependencies: ["StageKit"] + extra, path: "Plugins/\(name)/Sources"),
+        .testTarget(
+            name: "\(name)Tests",
+            dependencies: [.target(name: name), "StageKit", "StageTestKit"],
+            path: "Plugins/\(name)/Tests"),
+    ]
+}
+
+let stageNames = [
+    "DecodeStage", "EvictStage", "LogStage", "MetricsStage", "RevokeStage", "UpsertStage", "ValidateStage",
+]
+let stageDependencies: [String: [Target.Dependency]] = [
+    "LogStage": [logging],
+    "MetricsStage": [coreMetrics],
+]
+let stages = stageNames.flatMap { stage($0, stageDependencies[$0] ?? []) }
+let stageLibraries = stageNames.map { Target.Dependency.target(name: $0) }
+
+let package = Package(
+    name: "sluice",
+    products: [
+        .executable(name: "sluice", targets: ["sluice"]),
+        .library(name: "Sluice", targets: ["Worker"]),
+        .library(name: "StageKit", targets: ["StageKit"]),
+        .library(name: "StageTestKit", targets: ["StageTestKit"]),
+        .library(name: "PipelineEngine", targets: ["PipelineEngine"]),
+        .library(name: "SnapshotStores", targets: ["SnapshotStores"]),
+        .library(name: "RedisStreams", targets: ["RedisStreams"]),
+        .library(name: "Admin", targets: ["Admin"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: stages + [
+        // libhiredis-dev. Without pkgConfig: its .pc file carries a flag that SwiftPM warns of on every build.
+        .systemLibrary(name: "CHiredis"),
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "RESP", dependencies: ["CHiredis"]),
+        .target(name: "YAML", dependencies: ["CLibYAML"]),
+        .target(name: "StageKit", dependencies: [logging, coreMetrics]),
+        .target(name: "StageTestKit", dependencies: ["StageKit", logging, coreMetrics]),
+        .target(
+            name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle]),
+        .target(name: "SnapshotStores", dependencies: ["StageKit"]),
+        .target(
+            name: "RedisStreams",
+            dependencies: ["StageKit", "RESP", logging, nioCore, nioPosix, nioSSL]),
+        .target(
+            name: "Admin", dependencies: ["StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore]),
+        .target(
+            name: "Worker",
+            dependencies: [
+                "StageKit", "PipelineEngine", "SnapshotStores", "RedisStreams", "Admin", "YAML",
+                logging, coreMetrics, lifecycle, arguments, histogram, nioCore, nioPosix,
+            ] + stageLibraries),
+        .executableTarget(name: "sluice", dependencies: ["Worker"]),
+    ]
+)
+
+for target in package.targets where [.regular, .executable, .test].contains(target.type) {
+    target.swiftSettings = strict + (target.type == .test ? [] : [.strictMemorySafety()])
+}
