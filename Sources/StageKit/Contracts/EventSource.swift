@@ -1,0 +1,59 @@
+/// Where events come from.
+///
+/// The engine calls `run` once; the source calls `deliver` with one batch after another, in stream order, and moves its
+/// cursor only when `deliver` has returned. What `deliver` throws ends the run.
+public protocol EventSource: Sendable {
+    /// The stream's name, for logs and journals.
+    var stream: String { get }
+
+    /// Delivers batches until the source ends, `stop` is called or nothing more can be done.
+    ///
+    /// Returns when told to stop or at the end of a finite source; throws where the source cannot go on. Transient errors
+    /// are the source's own affair.
+    func run(_ deliver: (EventBatch) async throws -> Void) async throws
+
+    /// Makes `run` return soon, also out of a waiting read; a batch being delivered is finished. Callable from any thread,
+    /// before, during and after `run`, and more than once.
+    func stop()
+
+    /// How the source is doing, readable from any thread.
+    var status: SourceStatus { get }
+}
+
+/// How a source is doing.
+public struct SourceStatus: Sendable, Equatable {
+    /// What it is doing.
+    public enum State: String, Sendable {
+        /// Not run yet.
+        case idle
+        /// On its way to the server, for the first time or again.
+        case connecting
+        /// Reading.
+        case reading
+        /// Ended.
+        case stopped
+    }
+
+    /// What it is doing.
+    public var state: State
+    /// The id up to which every event has its outcome; nil before it is known.
+    public var cursor: EntryID?
+    /// How often a lost connection was taken up again.
+    public var reconnects: Int
+    /// What went wrong last, nil where nothing has.
+    public var lastError: String?
+    /// Whether everything that was in the stream when last looked at has been delivered.
+    public var isCaughtUp: Bool
+
+    /// Makes a status.
+    public init(
+        state: State = .idle, cursor: EntryID? = nil, reconnects: Int = 0, lastError: String? = nil,
+        isCaughtUp: Bool = false
+    ) {
+        self.state = state
+        self.cursor = cursor
+        self.reconnects = reconnects
+        self.lastError = lastError
+        self.isCaughtUp = isCaughtUp
+    }
+}

@@ -1,0 +1,73 @@
+/// Keyed snapshots, each as new as the entry it came from: an older or repeated entry never overwrites a newer one.
+///
+/// Look-ups come from any thread at any time; changes come through writers, one writer for each stage that changes it.
+public protocol SnapshotStore: AnyObject, Sendable {
+    /// The store's name in the file.
+    var name: String { get }
+
+    /// The field whose value is a snapshot's key.
+    var keyField: String { get }
+
+    /// How many snapshots it holds.
+    var count: Int { get }
+
+    /// The snapshot under a key, a copy that stays as it is.
+    func snapshot(for key: Span<UInt8>) -> Snapshot?
+
+    /// Calls `body` with every snapshot, in no order.
+    ///
+    /// Changes made meanwhile may or may not be seen; no lock is held while `body` runs.
+    func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows
+
+    /// Forgets everything.
+    func removeAll()
+
+    /// A writer for events whose key and fields stand in these columns.
+    ///
+    /// - Parameters:
+    ///   - key: The column of the key.
+    ///   - fields: The columns kept in a snapshot, with their names.
+    func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter
+}
+
+extension SnapshotStore {
+    /// The snapshot under a key given as text.
+    public func snapshot(for key: String) -> Snapshot? {
+        var key = key
+        return key.withUTF8 { unsafe self.snapshot(for: $0.span) }
+    }
+}
+
+/// Changes a store, event by event. Called from one thread at a time.
+public protocol SnapshotWriter: AnyObject {
+    /// A hint that `upsert` will be called with the event soon.
+    func prepare(_ event: borrowing Event)
+
+    /// Holds the event's snapshot under its key, if the entry is newer than what is held.
+    ///
+    /// Throws `StageFailure` where the store refuses it: it is full, or the record is too large. Nothing has changed then.
+    func upsert(_ event: borrowing Event) throws -> StoreChange
+
+    /// Takes out what is held under the event's key, unless the entry is older than it.
+    ///
+    /// The store remembers the entry's id, so that no older entry brings the key back.
+    func evict(_ event: borrowing Event) throws -> StoreChange
+
+    /// Ends a batch; a store elsewhere has everything when this returns.
+    func endBatch() async throws
+}
+
+extension SnapshotWriter {
+    /// Does nothing: a store in this process has everything at once.
+    public func endBatch() async throws {}
+}
+
+/// What a store did with an event.
+public enum StoreChange: Sendable, Equatable {
+    /// The event is what the store holds now.
+    case applied
+    /// The very same entry had been applied before.
+    case repeated
+    /// The store holds something newer; it stays.
+    case older
+}

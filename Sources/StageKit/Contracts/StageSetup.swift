@@ -1,0 +1,97 @@
+public import CoreMetrics
+public import Logging
+
+/// What a stage is made with: the names it uses are resolved here, once.
+///
+/// Made by the engine, one for each stage in the graph, and used during `init` only.
+public final class StageSetup {
+    /// The pipeline's name, which is the `component` of its counters.
+    public let pipeline: String
+    /// The stage's name in the graph: its type, or what the file calls it.
+    public let stage: String
+    /// Where the stage stands in the file.
+    public let mark: SourceMark
+    /// Logs under the pipeline's and the stage's name.
+    public let logger: Logger
+    /// Makes counters, gauges and timers.
+    public let metrics: any MetricsFactory
+    /// What is told of revocations; nil where nobody wants to know.
+    public let revocationHandler: (any RevocationHandler)?
+    /// Collects what is wrong.
+    public var issues: SettingIssues
+
+    private let names: GraphNames
+    private let stores: [String: any SnapshotStore]
+
+    package init(
+        pipeline: String, stage: String, mark: SourceMark, logger: Logger, metrics: any MetricsFactory,
+        revocationHandler: (any RevocationHandler)?, names: GraphNames, stores: [String: any SnapshotStore]
+    ) {
+        self.pipeline = pipeline
+        self.stage = stage
+        self.mark = mark
+        self.logger = logger
+        self.metrics = metrics
+        self.revocationHandler = revocationHandler
+        self.names = names
+        self.stores = stores
+        self.issues = SettingIssues()
+    }
+
+    /// The fields that earlier stages provide, in the order they were first provided.
+    public var fields: [String] { self.names.fields }
+
+    /// A field this stage reads; it is a mistake where no earlier stage provides it.
+    public func input(_ name: MarkedName) -> FieldID {
+        if let field = self.names.field(name.text) { return field }
+        let hint = Nearest.hint(for: name.text, among: self.names.fields)
+        self.issues.add("no earlier stage provides the field \"\(name.text)\"\(hint)", at: name.mark)
+        return self.names.provide(name.text)
+    }
+
+    /// A field this stage gives a value to, for the stages after it.
+    public func output(_ name: String) -> FieldID {
+        self.names.provide(name)
+    }
+
+    /// A store that the file declares; it is a mistake where it does not.
+    public func store(_ name: MarkedName) -> (any SnapshotStore)? {
+        if let store = self.stores[name.text] { return store }
+        let hint = Nearest.hint(for: name.text, among: self.stores.keys.sorted())
+        self.issues.add("no store \"\(name.text)\" is declared under stores\(hint)", at: name.mark)
+        return nil
+    }
+
+    /// The number of an effect, to record on events.
+    public func effect(_ name: String) -> EffectID {
+        self.names.effect(name)
+    }
+
+    /// The number of a reason, to finish events with.
+    public func reason(_ name: String) -> ReasonID {
+        self.names.reason(name)
+    }
+}
+
+/// A name in the file with its place, so that what is wrong with it can be told there.
+public struct MarkedName: Sendable, Hashable {
+    /// The name.
+    public var text: String
+    /// Where it stands.
+    public var mark: SourceMark
+
+    /// Makes a name.
+    public init(_ text: String, at mark: SourceMark) {
+        self.text = text
+        self.mark = mark
+    }
+}
+
+extension SettingType where Value == MarkedName {
+    /// A name that is not blank, with its place.
+    public static var name: SettingType<MarkedName> {
+        SettingType(shape: .text) { node, issues in
+            SettingType<String>.nonBlankText.decode(node, &issues).map { MarkedName($0, at: node.mark) }
+        }
+    }
+}

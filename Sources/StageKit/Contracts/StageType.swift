@@ -1,0 +1,38 @@
+/// A stage type as the engine sees it: its declaration without its Swift type.
+public struct StageType: Sendable {
+    /// The name in the file.
+    public let name: String
+    /// One sentence for the catalogue.
+    public let summary: String
+    /// What the settings look like.
+    public let shape: SettingShape
+    /// A piece of a pipeline file that uses the stage.
+    public let example: String
+    /// The reason counted where a failure gives none.
+    public let failureReason: String
+    /// Whether the stage only reads and sets the event's own values.
+    public let isPure: Bool
+    /// Whether the stage wants to see events ahead of time.
+    public let preparesEvents: Bool
+    /// Decodes the settings and makes an instance; nil where that cannot be done, the reasons among the setup's issues.
+    public let make: @Sendable (SettingNode, StageSetup) -> (any Stage)?
+
+    /// Wraps a Swift type.
+    public init<S: Stage>(_ type: S.Type) {
+        let declaration = S.declaration
+        self.name = declaration.name
+        self.summary = declaration.summary
+        self.shape = declaration.settings.shape
+        self.example = declaration.example
+        self.failureReason = declaration.failureReason
+        self.isPure = declaration.isPure
+        self.preparesEvents = declaration.preparesEvents
+        self.make = { node, setup in
+            setup.issues.within(declaration.name) { issues in
+                declaration.settings.decode(node, &issues)
+            }.map { settings in
+                S(settings, setup)
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+/// What a batch holds, reached by pointer so that an event is two words and no reference is counted on the hot path.
+///
+/// Invariants: `slots` has `headers.count * slotCount` values once `prepareSlots` has run, `states` one for each header;
+/// header `i` owns the fields `firstField ..< firstField + fieldCount`; ranges are checked against the arena when read.
+@unsafe
+@usableFromInline
+struct BatchStorage {
+    /// Starting sizes: one reply of the default read count with five fields an entry fits without growing.
+    private static let events = 128
+    private static let fieldsAnEvent = 8
+    private static let bytesAnEvent = 256
+
+    @usableFromInline var arena = unsafe GrowableBuffer<UInt8>(capacity: events * bytesAnEvent)
+    @usableFromInline var headers = unsafe GrowableBuffer<EntryHeader>(capacity: events)
+    @usableFromInline var fields = unsafe GrowableBuffer<RawField>(capacity: events * fieldsAnEvent)
+    @usableFromInline var slots = unsafe GrowableBuffer<Slot>(capacity: events * fieldsAnEvent)
+    @usableFromInline var states = unsafe GrowableBuffer<EventState>(capacity: events)
+    @usableFromInline var slotCount = 0
+    @usableFromInline var failures: [StageFailure] = []
+    @usableFromInline var stream = ""
+
+    @inlinable
+    mutating func appendEntry(_ id: EntryID) {
+        let first = unsafe UInt32(truncatingIfNeeded: self.fields.count)
+        unsafe self.headers.append(EntryHeader(id: id, firstField: first, fieldCount: 0))
+    }
+
+    mutating func copyToArena(_ bytes: UnsafeRawBufferPointer) -> ByteRange {
+        unsafe self.arena.reserve(bytes.count)
+        let offset = unsafe self.arena.count
+        precondition(offset + bytes.count <= EventBatch.arenaLimit, "a batch's arena ends at 4 GiB")
+        unsafe UnsafeMutableRawBufferPointer(start: self.arena.base + offset, count: bytes.count).copyMemory(
+            from: bytes)
+        unsafe self.arena.count += bytes.count
+        return ByteRange(offset: UInt32(offset), length: UInt32(bytes.count))
+    }
+
+    mutating func prepareSlots(fieldCount: Int) {
+        let events = unsafe self.headers.count
+        let needed = events * fieldCount
+        unsafe self.slotCount = fieldCount
+        unsafe self.slots.count = 0
+        unsafe self.slots.reserve(needed)
+        unsafe self.slots.base.update(repeating: Slot(offset: 0, lengthAndKind: 0, integer: 0), count: needed)
+        unsafe self.slots.count = needed
+        unsafe self.states.count = 0
+        unsafe self.states.reserve(events)
+        unsafe self.states.base.update(repeating: EventState(), count: events)
+        unsafe self.states.count = events
+        unsafe self.failures.removeAll(keepingCapacity: true)
+    }
+
+    mutating func removeAll() {
+        unsafe self.arena.count = 0
+        unsafe self.headers.count = 0
+        unsafe self.fields.count = 0
+        unsafe self.slots.count = 0
+        unsafe self.states.count = 0
+        unsafe self.failures.removeAll(keepingCapacity: true)
+    }
+
+    func free() {
+        unsafe self.arena.free()
+        unsafe self.headers.free()
+        unsafe self.fields.free()
+        unsafe self.slots.free()
+        unsafe self.states.free()
+    }
+}
+
+/// An entry's id and where its fields are.
+@frozen
+@usableFromInline
+struct EntryHeader: BitwiseCopyable {
+    @usableFromInline var id: EntryID
+    @usableFromInline var firstField: UInt32
+    @usableFromInline var fieldCount: UInt32
+
+    @inlinable
+    init(id: EntryID, firstField: UInt32, fieldCount: UInt32) {
+        self.id = id
+        self.firstField = firstField
+        self.fieldCount = fieldCount
+    }
+}
+
+/// What has happened to an event so far.
+@frozen
+@usableFromInline
+struct EventState: BitwiseCopyable {
+    /// Effects in order, one byte each, the first in the lowest byte.
+    @usableFromInline var effects: UInt64 = 0
+    @usableFromInline var effectCount: UInt8 = 0
+    /// The outcome a stage has settled on without ending the event's way; nil where none has.
+    @usableFromInline var outcome: Outcome?
+    @usableFromInline var reason = ReasonID.none
+    /// Index into the batch's failures, -1 where the event has not failed.
+    @usableFromInline var failure: Int32 = -1
+
+    @usableFromInline init() {}
+}

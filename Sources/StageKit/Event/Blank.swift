@@ -1,0 +1,50 @@
+/// Blankness as the session events mean it: nothing but Unicode White_Space in valid UTF-8.
+public enum Blank {
+    /// Whether there is nothing but white space; bytes that are not UTF-8 are not blank.
+    @inlinable
+    public static func isBlank(_ bytes: Span<UInt8>) -> Bool {
+        if bytes.isEmpty { return true }
+        // Most values begin with a printable ASCII character, which settles it.
+        let first = bytes[0]
+        if first > 0x20 && first < 0x80 { return false }
+        return self.trimmed(bytes).isEmpty
+    }
+
+    /// The range that is left when white space is taken off both ends.
+    @usableFromInline
+    package static func trimmed(_ bytes: Span<UInt8>) -> Range<Int> {
+        var start = 0
+        while start < bytes.count, let length = self.whiteSpaceLength(bytes, at: start) { start += length }
+        var end = bytes.count
+        while end > start, let length = self.whiteSpaceLength(bytes, before: end, from: start) { end -= length }
+        return start..<end
+    }
+
+    /// The encodings of the White_Space characters beyond ASCII (Unicode Character Database, PropList.txt).
+    private static let wide: [[UInt8]] = [
+        [0xC2, 0x85], [0xC2, 0xA0], [0xE1, 0x9A, 0x80],
+        [0xE2, 0x80, 0x80], [0xE2, 0x80, 0x81], [0xE2, 0x80, 0x82], [0xE2, 0x80, 0x83], [0xE2, 0x80, 0x84],
+        [0xE2, 0x80, 0x85], [0xE2, 0x80, 0x86], [0xE2, 0x80, 0x87], [0xE2, 0x80, 0x88], [0xE2, 0x80, 0x89],
+        [0xE2, 0x80, 0x8A], [0xE2, 0x80, 0xA8], [0xE2, 0x80, 0xA9], [0xE2, 0x80, 0xAF], [0xE2, 0x81, 0x9F],
+        [0xE3, 0x80, 0x80],
+    ]
+
+    private static func isASCIISpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || (0x09...0x0D).contains(byte)
+    }
+
+    private static func whiteSpaceLength(_ bytes: Span<UInt8>, at start: Int) -> Int? {
+        if self.isASCIISpace(bytes[start]) { return 1 }
+        return self.wide.first { self.matches(bytes, $0, at: start) }?.count
+    }
+
+    private static func whiteSpaceLength(_ bytes: Span<UInt8>, before end: Int, from start: Int) -> Int? {
+        if self.isASCIISpace(bytes[end - 1]) { return 1 }
+        return self.wide.first { end - $0.count >= start && self.matches(bytes, $0, at: end - $0.count) }?.count
+    }
+
+    private static func matches(_ bytes: Span<UInt8>, _ pattern: [UInt8], at start: Int) -> Bool {
+        guard start + pattern.count <= bytes.count else { return false }
+        return pattern.indices.allSatisfy { bytes[start + $0] == pattern[$0] }
+    }
+}

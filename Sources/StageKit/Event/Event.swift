@@ -1,0 +1,182 @@
+/// One entry on its way through the graph, seen through its batch.
+///
+/// It cannot be copied and is only lent to a stage for the length of a call, so no stage can keep one. Field values are
+/// reached by the `FieldID`s that a stage resolves once, when it is made.
+@safe
+public struct Event: ~Copyable {
+    @usableFromInline let storage: UnsafeMutablePointer<BatchStorage>
+    /// The event's place in its batch.
+    public let index: Int
+
+    @inlinable
+    init(storage: UnsafeMutablePointer<BatchStorage>, index: Int) {
+        unsafe self.storage = storage
+        self.index = index
+    }
+
+    /// The entry's id.
+    @inlinable
+    public var id: EntryID { unsafe self.storage.pointee.headers.base[self.index].id }
+
+    /// The stream the entry came from.
+    public var stream: String { unsafe self.storage.pointee.stream }
+
+    // MARK: The entry as it came
+
+    /// How many fields the entry has, repeated names included.
+    @inlinable
+    public var rawFieldCount: Int { unsafe Int(self.storage.pointee.headers.base[self.index].fieldCount) }
+
+    /// The entry's field at `position`, in the stream's order; `position` must be below `rawFieldCount`.
+    @inlinable
+    public func rawField(at position: Int) -> RawField {
+        let header = unsafe self.storage.pointee.headers.base[self.index]
+        precondition(position >= 0 && position < Int(header.fieldCount), "no field at that position")
+        return unsafe self.storage.pointee.fields.base[Int(header.firstField) + position]
+    }
+
+    /// Lends the bytes of a range of this event's arena.
+    @inlinable
+    public func withBytes<R, E: Error>(_ range: ByteRange, _ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
+        try body(unsafe self.unsafeBytes(range).span)
+    }
+
+    /// The bytes of a range, without a scope: valid until the call that was lent this event returns or sets a value.
+    @unsafe
+    @inlinable
+    public func unsafeBytes(_ range: ByteRange) -> UnsafeBufferPointer<UInt8> {
+        let end = Int(range.offset) + Int(range.length)
+        precondition(unsafe end <= self.storage.pointee.arena.count, "a range beyond the batch's arena")
+        return unsafe UnsafeBufferPointer(
+            start: self.storage.pointee.arena.base + Int(range.offset), count: Int(range.length))
+    }
+
+    /// The range as text, each byte that is not UTF-8 replaced; allocates, so not for the hot path.
+    public func text(_ range: ByteRange) -> String {
+        unsafe String(decoding: self.unsafeBytes(range), as: UTF8.self)
+    }
+
+    // MARK: Decoded values
+
+    /// The field's place in the table; the check keeps a field of another graph from reaching beyond it.
+    @inlinable
+    func slot(_ field: FieldID) -> UnsafeMutablePointer<Slot> {
+        let width = unsafe self.storage.pointee.slotCount
+        precondition(field.index < width, "a field of another graph")
+        return unsafe self.storage.pointee.slots.base + (self.index * width + field.index)
+    }
+
+    /// Where the field's value is, nil where the event has none.
+    @inlinable
+    public func range(of field: FieldID) -> ByteRange? {
+        let slot = unsafe self.slot(field).pointee
+        return slot.isPresent ? slot.range : nil
+    }
+
+    /// The field's number, nil where it is absent or not a number.
+    @inlinable
+    public func integer(of field: FieldID) -> Int64? {
+        let slot = unsafe self.slot(field).pointee
+        return slot.isInteger ? slot.integer : nil
+    }
+
+    /// Lends the field's bytes, nil where the event has none.
+    @inlinable
+    public func withValue<R, E: Error>(of field: FieldID, _ body: (Span<UInt8>?) throws(E) -> R) throws(E) -> R {
+        guard let range = self.range(of: field) else { return try body(nil) }
+        return try body(unsafe self.unsafeBytes(range).span)
+    }
+
+    /// The field's value as text, nil where the event has none; allocates, so not for the hot path.
+    public func text(of field: FieldID) -> String? {
+        self.range(of: field).map { self.text($0) }
+    }
+
+    /// Whether the field's value is exactly these bytes.
+    @inlinable
+    public func value(of field: FieldID, equals bytes: [UInt8]) -> Bool {
+        guard let range = self.range(of: field), Int(range.length) == bytes.count else { return false }
+        return unsafe self.unsafeBytes(range).elementsEqual(bytes)
+    }
+
+    /// Gives a field the bytes of a range as its value. Values are at most `Event.valueLimit` bytes.
+    @inlinable
+    public mutating func set(_ field: FieldID, range: ByteRange) {
+        unsafe self.slot(field).pointee = Slot(
+            offset: range.offset, lengthAndKind: range.length | Slot.bytesKind, integer: 0)
+    }
+
+    /// Gives a field a number as its value; `range` is the number's text.
+    @inlinable
+    public mutating func set(_ field: FieldID, integer: Int64, range: ByteRange) {
+        unsafe self.slot(field).pointee = Slot(
+            offset: range.offset, lengthAndKind: range.length | Slot.integerKind, integer: integer)
+    }
+
+    /// Copies bytes into the batch and gives them to a field as its value.
+    public mutating func set(_ field: FieldID, copying bytes: [UInt8]) {
+        let range = unsafe bytes.withUnsafeBytes { unsafe self.storage.pointee.copyToArena($0) }
+        self.set(field, range: range)
+    }
+
+    /// Takes a field's value away.
+    @inlinable
+    public mutating func remove(_ field: FieldID) {
+        unsafe self.slot(field).pointee = Slot(offset: 0, lengthAndKind: 0, integer: 0)
+    }
+
+    /// The longest value, in bytes: beyond Redis's own limit of 512 MiB.
+    public static let valueLimit = Int(Slot.lengthLimit)
+
+    // MARK: What has become of it
+
+    /// How many effects an event remembers; a graph that records more keeps the first of them.
+    public static let effectLimit = 8
+
+    /// Notes that something was done for this event, in order.
+    @inlinable
+    public mutating func record(_ effect: EffectID) {
+        let count = unsafe self.storage.pointee.states.base[self.index].effectCount
+        guard count < UInt8(Event.effectLimit) else { return }
+        unsafe self.storage.pointee.states.base[self.index].effects |= UInt64(effect.index) << (UInt64(count) * 8)
+        unsafe self.storage.pointee.states.base[self.index].effectCount = count + 1
+    }
+
+    /// The effects recorded so far, in order.
+    public var effects: [EffectID] {
+        let state = unsafe self.storage.pointee.states.base[self.index]
+        return (0..<Int(state.effectCount)).map {
+            EffectID(index: UInt8(truncatingIfNeeded: state.effects >> ($0 * 8)))
+        }
+    }
+
+    /// Sets the outcome the event will have if it goes through, without ending its way.
+    @inlinable
+    public mutating func settle(_ outcome: Outcome, _ reason: ReasonID) {
+        unsafe self.storage.pointee.states.base[self.index].outcome = outcome
+        unsafe self.storage.pointee.states.base[self.index].reason = reason
+    }
+
+    /// The outcome that a stage has settled on so far, with its reason.
+    @inlinable
+    public var settled: (outcome: Outcome, reason: ReasonID)? {
+        let state = unsafe self.storage.pointee.states.base[self.index]
+        return state.outcome.map { ($0, state.reason) }
+    }
+
+    /// Why the event failed, for the stages of a failure branch; nil on an event that has not.
+    public var failure: StageFailure? {
+        let index = unsafe self.storage.pointee.states.base[self.index].failure
+        return index < 0 ? nil : unsafe self.storage.pointee.failures[Int(index)]
+    }
+
+    /// Whether a stage has failed on this event.
+    @inlinable
+    package var hasFailed: Bool { unsafe self.storage.pointee.states.base[self.index].failure >= 0 }
+
+    /// Notes why the event failed.
+    package mutating func fail(_ failure: StageFailure) {
+        unsafe self.storage.pointee.states.base[self.index].failure = Int32(self.storage.pointee.failures.count)
+        unsafe self.storage.pointee.failures.append(failure)
+    }
+}

@@ -1,0 +1,110 @@
+/// The events of one reply: the entries as they came, the decoded values of each, and what became of them.
+///
+/// A batch is filled by a source, worked on by the graph and used again for the next reply, all on one thread at a time.
+/// All bytes sit in one arena and all fields in one table, so that a steady stream of batches allocates nothing.
+@safe
+public final class EventBatch {
+    @usableFromInline let storage: UnsafeMutablePointer<BatchStorage>
+
+    /// The largest batch in events: more than any sensible read count, small enough that its tables stay bounded.
+    public static let eventLimit = 1 << 20
+
+    /// The largest arena in bytes: offsets in it are 32-bit.
+    public static let arenaLimit = Int(UInt32.max)
+
+    /// Makes an empty batch.
+    public init() {
+        unsafe self.storage = .allocate(capacity: 1)
+        unsafe self.storage.initialize(to: BatchStorage())
+    }
+
+    deinit {
+        unsafe self.storage.pointee.free()
+        unsafe self.storage.deinitialize(count: 1)
+        unsafe self.storage.deallocate()
+    }
+
+    /// The number of events.
+    @inlinable
+    public var count: Int { unsafe self.storage.pointee.headers.count }
+
+    /// The stream these events came from, as logs and journals name it.
+    public var stream: String {
+        get { unsafe self.storage.pointee.stream }
+        set { unsafe self.storage.pointee.stream = newValue }
+    }
+
+    /// The id of the last entry, nil in an empty batch.
+    public var lastID: EntryID? {
+        self.isEmpty ? nil : unsafe self.storage.pointee.headers.base[self.count - 1].id
+    }
+
+    /// Whether there is no event.
+    public var isEmpty: Bool { self.count == 0 }
+
+    /// Forgets all events and keeps the memory.
+    public func removeAll() {
+        unsafe self.storage.pointee.removeAll()
+    }
+
+    /// Calls `body` with the event at `index`, which cannot outlive the call.
+    @inlinable
+    public func withEvent<R, E: Error>(at index: Int, _ body: (inout Event) throws(E) -> R) throws(E) -> R {
+        precondition(index >= 0 && index < self.count, "no event at index \(index) in a batch of \(self.count)")
+        var event = unsafe Event(storage: self.storage, index: index)
+        return try body(&event)
+    }
+}
+
+// MARK: - Filling a batch
+
+extension EventBatch {
+    /// Starts an entry; the fields appended next belong to it.
+    @inlinable
+    public func appendEntry(_ id: EntryID) {
+        unsafe self.storage.pointee.appendEntry(id)
+    }
+
+    /// Adds a field of the entry started last, by its ranges in the arena.
+    ///
+    /// Both ranges must lie in the arena, which is checked where they are read.
+    @inlinable
+    public func appendField(name: ByteRange, value: ByteRange) {
+        unsafe self.storage.pointee.fields.append(RawField(name: name, value: value))
+        unsafe self.storage.pointee.headers.base[self.count - 1].fieldCount += 1
+    }
+
+    /// Adds an entry whose fields are copied into the arena: for sources and tests that are not on the hot path.
+    public func append(id: EntryID, fields: [(name: [UInt8], value: [UInt8])]) {
+        self.appendEntry(id)
+        for field in fields {
+            let name = self.copyToArena(field.name)
+            let value = self.copyToArena(field.value)
+            self.appendField(name: name, value: value)
+        }
+    }
+
+    /// Copies bytes to the end of the arena.
+    public func copyToArena(_ bytes: [UInt8]) -> ByteRange {
+        unsafe bytes.withUnsafeBytes { unsafe self.storage.pointee.copyToArena($0) }
+    }
+
+    /// Swaps the arena's memory with the caller's: how a reply's bytes become a batch's without a copy.
+    ///
+    /// All three describe malloc'ed memory (`base` from `malloc`, `capacity` bytes, the first `count` of them written).
+    /// On return the caller owns what was the batch's and the batch owns what was the caller's. Call it on an empty batch.
+    @unsafe
+    public func exchangeArena(base: inout UnsafeMutablePointer<UInt8>, capacity: inout Int, count: inout Int) {
+        precondition(self.isEmpty, "the arena is exchanged before events are added")
+        unsafe swap(&self.storage.pointee.arena.base, &base)
+        unsafe swap(&self.storage.pointee.arena.capacity, &capacity)
+        unsafe swap(&self.storage.pointee.arena.count, &count)
+    }
+
+    /// Makes the table of decoded values: `fieldCount` columns, all absent, for every event.
+    ///
+    /// The engine calls it once for each batch, before the first stage.
+    package func prepareSlots(fieldCount: Int) {
+        unsafe self.storage.pointee.prepareSlots(fieldCount: fieldCount)
+    }
+}

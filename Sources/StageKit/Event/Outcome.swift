@@ -1,0 +1,75 @@
+/// The one end each event has.
+@frozen
+public enum Outcome: UInt8, Sendable, CaseIterable {
+    /// Went through the stages.
+    case applied
+    /// Needed nothing done: older than what is held, repeated, or filtered out.
+    case skipped
+    /// Failed, and nothing else was done.
+    case dropped
+    /// Failed, and what it names was taken out of a store.
+    case evicted
+    /// Failed, and was put aside for a person.
+    case deadLettered
+
+    /// The name in journals and metrics.
+    public var name: String {
+        switch self {
+        case .applied: "applied"
+        case .skipped: "skipped"
+        case .dropped: "dropped"
+        case .evicted: "evicted"
+        case .deadLettered: "dead_lettered"
+        }
+    }
+}
+
+/// A reason's number in the graph: `malformed_event`, `older_entry` and so on, resolved once when the graph is built.
+@frozen
+public struct ReasonID: Hashable, Sendable {
+    /// The place in the graph's list of reasons; 0 is "no reason".
+    public let index: UInt16
+
+    @inlinable
+    package init(index: UInt16) {
+        self.index = index
+    }
+
+    /// No reason given.
+    public static let none = ReasonID(index: 0)
+}
+
+/// An effect's number in the graph: `upsert`, `evict`, `revoke` and so on, resolved once when the graph is built.
+@frozen
+public struct EffectID: Hashable, Sendable {
+    /// The place in the graph's list of effects.
+    public let index: UInt8
+
+    @inlinable
+    package init(index: UInt8) {
+        self.index = index
+    }
+}
+
+/// What a stage says of an event it was given.
+@frozen
+public enum Verdict: Sendable, Equatable {
+    /// Let the event go on to the next stage.
+    case next
+    /// End the event's way here with this outcome.
+    case finish(Outcome, ReasonID)
+}
+
+/// Why a stage could not do its work on one event; the graph's `on_failure` decides what follows.
+public struct StageFailure: Error, Sendable, Equatable {
+    /// The reason as counted, such as `malformed_event`; nil for the one that the stage type declares.
+    public var reason: String?
+    /// What is wrong, for a person: `decode session event: missing user_id`.
+    public var message: String
+
+    /// Makes a failure; a reason given here is counted in place of the stage type's own.
+    public init(_ message: String, reason: String? = nil) {
+        self.message = message
+        self.reason = reason
+    }
+}

@@ -1,0 +1,127 @@
+/// A place in a configuration file, counted from 1.
+public struct SourceMark: Hashable, Sendable, Comparable {
+    /// Line, the first is 1.
+    public var line: Int
+    /// Column in characters, the first is 1.
+    public var column: Int
+
+    /// Makes a mark.
+    public init(line: Int, column: Int) {
+        self.line = line
+        self.column = column
+    }
+
+    /// Orders as a reader meets them.
+    public static func < (left: SourceMark, right: SourceMark) -> Bool {
+        (left.line, left.column) < (right.line, right.column)
+    }
+}
+
+/// A value of the configuration file with the place where it stands; environment variables are already put in.
+public struct SettingNode: Sendable, Equatable {
+    /// What stands there.
+    public indirect enum Content: Sendable, Equatable {
+        /// Nothing: an empty value or `null`.
+        case null
+        /// Text; `isPlain` where it stood without quotes, so that it may be read as a number or a truth value.
+        case scalar(String, isPlain: Bool)
+        /// A list.
+        case sequence([SettingNode])
+        /// Names with values, in the order of the file; names are unique.
+        case mapping([Entry])
+    }
+
+    /// A name with its value.
+    public struct Entry: Sendable, Equatable {
+        /// The name.
+        public var key: String
+        /// Where the name stands.
+        public var mark: SourceMark
+        /// The value.
+        public var value: SettingNode
+
+        /// Makes an entry.
+        public init(key: String, mark: SourceMark, value: SettingNode) {
+            self.key = key
+            self.mark = mark
+            self.value = value
+        }
+    }
+
+    /// What stands there.
+    public var content: Content
+    /// Where it stands.
+    public var mark: SourceMark
+
+    /// Makes a node.
+    public init(_ content: Content, at mark: SourceMark) {
+        self.content = content
+        self.mark = mark
+    }
+
+    /// The entries of a mapping, nil for anything else.
+    public var entries: [Entry]? {
+        if case .mapping(let entries) = self.content { entries } else { nil }
+    }
+
+    /// The value under a name of a mapping.
+    public subscript(key: String) -> SettingNode? {
+        self.entries?.first { $0.key == key }?.value
+    }
+
+    /// What kind of thing it is, for messages: `text`, `a list`.
+    public var kindName: String {
+        switch self.content {
+        case .null: "nothing"
+        case .scalar: "text"
+        case .sequence: "a list"
+        case .mapping: "a mapping"
+        }
+    }
+}
+
+/// A mistake in a configuration, with the place to correct it.
+public struct SettingIssue: Error, Sendable, Hashable {
+    /// Where it is.
+    public var mark: SourceMark
+    /// What is wrong and what to write: `decode: unknown type "int46" (did you mean int64?)`.
+    public var message: String
+
+    /// Makes an issue.
+    public init(_ message: String, at mark: SourceMark) {
+        self.mark = mark
+        self.message = message
+    }
+}
+
+/// Collects mistakes, so that all of them are told at once.
+public struct SettingIssues: Sendable {
+    /// What was found, in the order found.
+    public private(set) var all: [SettingIssue] = []
+    /// Put before every message: the stage or section being read.
+    public var context: String
+
+    /// Starts with no mistakes.
+    public init(context: String = "") {
+        self.context = context
+    }
+
+    /// Adds a mistake, its message preceded by the context.
+    public mutating func add(_ message: String, at mark: SourceMark) {
+        let text = self.context.isEmpty ? message : "\(self.context): \(message)"
+        self.all.append(SettingIssue(text, at: mark))
+    }
+
+    /// Runs `body` under another context.
+    public mutating func within<R>(_ context: String, _ body: (inout SettingIssues) throws -> R) rethrows -> R {
+        let outer = self.context
+        self.context = context
+        defer { self.context = outer }
+        return try body(&self)
+    }
+
+    /// Adds mistakes that were found elsewhere, as they are.
+    public mutating func append(_ issues: [SettingIssue]) {
+        self.all += issues
+    }
+}

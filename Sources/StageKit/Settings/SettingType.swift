@@ -1,0 +1,142 @@
+/// How one kind of value is read from the file and what it looks like: the two sides of one declaration.
+public struct SettingType<Value: Sendable>: Sendable {
+    /// What it may hold.
+    public let shape: SettingShape
+    /// Reads it; adds what is wrong to the issues and returns nil where it cannot be read.
+    public let decode: @Sendable (SettingNode, inout SettingIssues) -> Value?
+
+    /// Makes a type of its shape and its reader.
+    public init(shape: SettingShape, decode: @escaping @Sendable (SettingNode, inout SettingIssues) -> Value?) {
+        self.shape = shape
+        self.decode = decode
+    }
+
+    /// The same file form as another value; `transform` throws a `SettingIssue`-free message for values it refuses.
+    public func map<Other: Sendable>(
+        _ transform: @escaping @Sendable (Value) throws(SettingRefusal) -> Other
+    ) -> SettingType<Other> {
+        SettingType<Other>(shape: self.shape) { node, issues in
+            guard let value = self.decode(node, &issues) else { return nil }
+            do throws(SettingRefusal) {
+                return try transform(value)
+            } catch {
+                issues.add(error.message, at: node.mark)
+                return nil
+            }
+        }
+    }
+}
+
+/// Why a value that reads well is refused all the same; the place is added by whoever reads it.
+public struct SettingRefusal: Error {
+    /// What is wrong and what to write.
+    public var message: String
+
+    /// Makes a refusal.
+    public init(_ message: String) {
+        self.message = message
+    }
+}
+
+extension SettingType where Value == String {
+    /// Text; numbers and truth values without quotes are taken as they are written.
+    public static var text: SettingType<String> {
+        SettingType(shape: .text) { node, issues in
+            if case .scalar(let text, _) = node.content { return text }
+            issues.add("expected text, found \(node.kindName)", at: node.mark)
+            return nil
+        }
+    }
+
+    /// Text that is not blank.
+    public static var nonBlankText: SettingType<String> {
+        SettingType.text.map { (text) throws(SettingRefusal) in
+            guard text.contains(where: { !$0.isWhitespace }) else { throw SettingRefusal("must not be blank") }
+            return text
+        }
+    }
+
+    /// A secret: read like text, never shown.
+    public static var secret: SettingType<String> {
+        SettingType(shape: .secret, decode: SettingType.text.decode)
+    }
+
+    /// One of some words.
+    public static func choice(_ words: [String]) -> SettingType<String> {
+        SettingType(shape: .choice(words)) { node, issues in
+            guard let text = SettingType.text.decode(node, &issues) else { return nil }
+            if words.contains(text) { return text }
+            issues.add("unknown value \"\(text)\"\(Nearest.hint(for: text, among: words))", at: node.mark)
+            return nil
+        }
+    }
+}
+
+extension SettingType {
+    /// One of the words that name a case.
+    public static func choice(of values: [(name: String, value: Value)]) -> SettingType<Value> {
+        let words = SettingType<String>.choice(values.map(\.name))
+        return SettingType(shape: words.shape) { node, issues in
+            guard let word = words.decode(node, &issues) else { return nil }
+            return values.first { $0.name == word }?.value
+        }
+    }
+
+    /// The type, or nothing: `null` reads as nil.
+    public static func optional<Wrapped>(_ type: SettingType<Wrapped>) -> SettingType<Wrapped?>
+    where Value == Wrapped? {
+        SettingType<Wrapped?>(shape: type.shape) { node, issues in
+            if case .null = node.content { return .some(nil) }
+            return type.decode(node, &issues).map { .some($0) }
+        }
+    }
+}
+
+extension SettingType where Value == Int {
+    /// A whole number in a range.
+    public static func integer(_ range: ClosedRange<Int> = Int.min...Int.max) -> SettingType<Int> {
+        SettingType(shape: .integer(range)) { node, issues in
+            guard case .scalar(let text, _) = node.content else {
+                issues.add("expected a whole number, found \(node.kindName)", at: node.mark)
+                return nil
+            }
+            guard let value = Int(text) else {
+                issues.add("expected a whole number, found \"\(text)\"", at: node.mark)
+                return nil
+            }
+            guard range.contains(value) else {
+                issues.add("\(value) is out of range: \(SettingLimits.describe(range))", at: node.mark)
+                return nil
+            }
+            return value
+        }
+    }
+}
+
+extension SettingType where Value == Bool {
+    /// `true` or `false`.
+    public static var boolean: SettingType<Bool> {
+        SettingType(shape: .boolean) { node, issues in
+            if case .scalar(let text, _) = node.content {
+                if text == "true" { return true }
+                if text == "false" { return false }
+                issues.add("expected true or false, found \"\(text)\"", at: node.mark)
+            } else {
+                issues.add("expected true or false, found \(node.kindName)", at: node.mark)
+            }
+            return nil
+        }
+    }
+}
+
+/// Words for limits in messages.
+enum SettingLimits {
+    /// `at least 1`, `at most 5`, `1 to 5`.
+    static func describe(_ range: ClosedRange<Int>) -> String {
+        switch (range.lowerBound, range.upperBound) {
+        case (let low, Int.max): "it must be at least \(low)"
+        case (Int.min, let high): "it must be at most \(high)"
+        case (let low, let high): "it must be \(low) to \(high)"
+        }
+    }
+}

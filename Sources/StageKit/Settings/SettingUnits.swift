@@ -1,0 +1,94 @@
+extension SettingType where Value == Duration {
+    /// A time with its unit (`us`, `ms`, `s`, `m`, `h`, `d`), at least `minimum`.
+    public static func duration(minimum: Duration = .zero) -> SettingType<Duration> {
+        SettingType(shape: .duration) { node, issues in
+            guard case .scalar(let text, _) = node.content else {
+                issues.add("expected a duration such as 250ms, found \(node.kindName)", at: node.mark)
+                return nil
+            }
+            guard let value = SettingUnits.duration(text) else {
+                issues.add("expected a duration such as 250ms, 5s or 2m, found \"\(text)\"", at: node.mark)
+                return nil
+            }
+            guard value >= minimum else {
+                issues.add("\(text) is too short: it must be at least \(SettingUnits.text(minimum))", at: node.mark)
+                return nil
+            }
+            return value
+        }
+    }
+}
+
+extension SettingType where Value == Int {
+    /// A size in bytes with its unit (`B`, `KiB`, `MiB`, `GiB`), in a range.
+    public static func byteSize(_ range: ClosedRange<Int>) -> SettingType<Int> {
+        SettingType(shape: .byteSize) { node, issues in
+            guard case .scalar(let text, _) = node.content, let value = SettingUnits.byteSize(text) else {
+                issues.add("expected a size such as 64KiB or 1MiB", at: node.mark)
+                return nil
+            }
+            guard range.contains(value) else {
+                issues.add("\(text) is out of range: \(SettingLimits.describe(range)) bytes", at: node.mark)
+                return nil
+            }
+            return value
+        }
+    }
+}
+
+/// Numbers with units, as the file writes them.
+public enum SettingUnits {
+    private static let durationUnits: [(String, microseconds: Int64)] = [
+        ("us", 1), ("ms", 1000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000), ("d", 86_400_000_000),
+    ]
+    private static let sizeUnits: [(String, bytes: Int)] = [
+        ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30),
+    ]
+
+    /// Reads `250ms`, `5s`, `-15m`; nil for anything else, also for a number without a unit or too large.
+    public static func duration(_ text: String) -> Duration? {
+        guard let (number, unit) = self.split(text),
+            let scale = self.durationUnits.first(where: { $0.0 == unit })
+        else { return nil }
+        let (product, overflow) = number.multipliedReportingOverflow(by: scale.microseconds)
+        return overflow ? nil : .microseconds(product)
+    }
+
+    /// Reads `64KiB`; nil for anything else.
+    public static func byteSize(_ text: String) -> Int? {
+        guard let (number, unit) = self.split(text), number >= 0,
+            let scale = self.sizeUnits.first(where: { $0.0 == unit })
+        else { return nil }
+        let (product, overflow) = Int(number).multipliedReportingOverflow(by: scale.bytes)
+        return overflow ? nil : product
+    }
+
+    /// Writes a duration in the largest unit that keeps it whole: `250ms`, `5s`.
+    public static func text(_ duration: Duration) -> String {
+        let microseconds = duration.microseconds
+        let unit = self.durationUnits.last { microseconds != 0 && microseconds % $0.microseconds == 0 }
+        guard let unit else { return "\(microseconds)us" }
+        return "\(microseconds / unit.microseconds)\(unit.0)"
+    }
+
+    private static func split(_ text: String) -> (Int64, String)? {
+        let digits = text.prefix { $0 == "-" || $0.isASCII && $0.isNumber }
+        guard let number = Int64(digits) else { return nil }
+        return (number, String(text.dropFirst(digits.count)))
+    }
+}
+
+extension Duration {
+    /// Whole microseconds, towards zero; beyond 64 bits it stops at the limit.
+    public var microseconds: Int64 {
+        let (seconds, attoseconds) = self.components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        return product.addingReportingOverflow(attoseconds / 1_000_000_000_000).partialValue
+    }
+
+    /// The duration as seconds.
+    public var seconds: Double {
+        Double(self.components.seconds) + Double(self.components.attoseconds) * 1e-18
+    }
+}

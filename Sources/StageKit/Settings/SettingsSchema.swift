@@ -1,0 +1,149 @@
+/// The known names of an object and where each goes in a Swift value.
+///
+/// One declaration gives decoding with positions, defaults, the refusal of unknown names, documentation and JSON Schema.
+public struct SettingsSchema<Value: Sendable>: Sendable {
+    /// The value before anything is read: it holds the defaults.
+    public let defaults: Value
+    /// The names, in the order that documentation shows them.
+    public let fields: [SettingField<Value>]
+
+    /// Makes a schema.
+    public init(_ defaults: Value, _ fields: [SettingField<Value>]) {
+        self.defaults = defaults
+        self.fields = fields
+    }
+
+    /// What documentation and JSON Schema tell.
+    public var descriptions: [SettingDescription] { self.fields.map(\.description) }
+
+    /// Reads an object; an empty value reads as an object without names.
+    ///
+    /// Returns nil where anything is wrong; everything that is wrong is then among the issues.
+    public func decode(_ node: SettingNode, _ issues: inout SettingIssues) -> Value? {
+        let entries: [SettingNode.Entry]
+        switch node.content {
+        case .mapping(let found): entries = found
+        case .null: entries = []
+        default:
+            issues.add("expected settings (name: value), found \(node.kindName)", at: node.mark)
+            return nil
+        }
+        var value = self.defaults
+        var isWhole = true
+        for entry in entries {
+            guard let field = self.fields.first(where: { $0.description.name == entry.key }) else {
+                let hint = Nearest.hint(for: entry.key, among: self.fields.map(\.description.name))
+                issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.mark)
+                isWhole = false
+                continue
+            }
+            isWhole = field.read(entry, &value, &issues) && isWhole
+        }
+        for field in self.fields where field.description.isRequired {
+            if !entries.contains(where: { $0.key == field.description.name }) {
+                issues.add("missing setting \"\(field.description.name)\"", at: node.mark)
+                isWhole = false
+            }
+        }
+        return isWhole ? value : nil
+    }
+}
+
+/// One known name of an object.
+public struct SettingField<Root: Sendable>: Sendable {
+    /// What documentation and JSON Schema tell of it.
+    public let description: SettingDescription
+    let read: @Sendable (SettingNode.Entry, inout Root, inout SettingIssues) -> Bool
+
+    /// A name that must be there.
+    public static func required<T>(
+        _ name: String, _ path: any WritableKeyPath<Root, T> & Sendable, _ type: SettingType<T>, _ summary: String
+    ) -> SettingField {
+        SettingField(name, path, type, isRequired: true, defaultText: nil, summary)
+    }
+
+    /// A name that may be left out; `default` tells how the default would stand in the file.
+    public static func optional<T>(
+        _ name: String, _ path: any WritableKeyPath<Root, T> & Sendable, _ type: SettingType<T>,
+        default defaultText: String? = nil, _ summary: String
+    ) -> SettingField {
+        SettingField(name, path, type, isRequired: false, defaultText: defaultText, summary)
+    }
+
+    private init<T>(
+        _ name: String, _ path: any WritableKeyPath<Root, T> & Sendable, _ type: SettingType<T>,
+        isRequired: Bool, defaultText: String?, _ summary: String
+    ) {
+        self.description = SettingDescription(
+            name: name, shape: type.shape, isRequired: isRequired, defaultText: defaultText, summary: summary)
+        self.read = { entry, value, issues in
+            let outer = issues.context
+            issues.context = outer.isEmpty ? name : "\(outer): \(name)"
+            defer { issues.context = outer }
+            guard let decoded = type.decode(entry.value, &issues) else { return false }
+            value[keyPath: path] = decoded
+            return true
+        }
+    }
+}
+
+extension SettingType {
+    /// An object with known names.
+    public static func object(_ schema: SettingsSchema<Value>) -> SettingType<Value> {
+        SettingType(shape: .object(schema.descriptions)) { node, issues in schema.decode(node, &issues) }
+    }
+
+    /// A list; where `orSingle`, one value without brackets stands for a list of one.
+    public static func list<Element: Sendable>(
+        of element: SettingType<Element>, orSingle: Bool = false, minimum: Int = 0
+    ) -> SettingType<[Element]> where Value == [Element] {
+        SettingType<[Element]>(shape: .list(element.shape, orSingle: orSingle)) { node, issues in
+            let nodes: [SettingNode]
+            switch node.content {
+            case .sequence(let found): nodes = found
+            case .scalar where orSingle: nodes = [node]
+            default:
+                issues.add("expected a list, found \(node.kindName)", at: node.mark)
+                return nil
+            }
+            guard nodes.count >= minimum else {
+                issues.add("expected a list of at least \(minimum)", at: node.mark)
+                return nil
+            }
+            let decoded = nodes.map { element.decode($0, &issues) }
+            return decoded.contains { $0 == nil } ? nil : decoded.compactMap(\.self)
+        }
+    }
+
+    /// Free names, each with a value; the order of the file is kept.
+    public static func map<Element: Sendable>(
+        of element: SettingType<Element>, minimum: Int = 0
+    ) -> SettingType<[NamedSetting<Element>]> where Value == [NamedSetting<Element>] {
+        SettingType<[NamedSetting<Element>]>(shape: .map(element.shape)) { node, issues in
+            guard let entries = node.entries, entries.count >= minimum else {
+                let found = node.entries == nil ? "found \(node.kindName)" : "found none"
+                issues.add("expected names with values, \(found)", at: node.mark)
+                return nil
+            }
+            let outer = issues.context
+            defer { issues.context = outer }
+            var decoded: [NamedSetting<Element>] = []
+            for entry in entries {
+                issues.context = outer.isEmpty ? entry.key : "\(outer): \(entry.key)"
+                guard let value = element.decode(entry.value, &issues) else { continue }
+                decoded.append(NamedSetting(name: entry.key, mark: entry.mark, value: value))
+            }
+            return decoded.count == entries.count ? decoded : nil
+        }
+    }
+}
+
+/// A free name of the file with its value.
+public struct NamedSetting<Value: Sendable>: Sendable {
+    /// The name.
+    public var name: String
+    /// Where the name stands.
+    public var mark: SourceMark
+    /// The value.
+    public var value: Value
+}
