@@ -90,6 +90,7 @@ let package = Package(
                 logging, coreMetrics, lifecycle, arguments, histogram, nioCore, nioPosix,
             ] + stageLibraries),
         .executableTarget(name: "sluice", dependencies: ["Worker"]),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
     ]
 )
 

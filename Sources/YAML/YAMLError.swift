@@ -1,0 +1,18 @@
+/// Why a document was refused, and where.
+package struct YAMLError: Error, Equatable, Sendable {
+    /// The place to look at: always inside the document, or just after its end.
+    package var mark: YAMLMark
+    /// What is wrong and what to do about it, in plain English, without the place.
+    package var message: String
+
+    /// Creates an error.
+    package init(mark: YAMLMark, message: String) {
+        self.mark = mark
+        self.message = message
+    }
+}
+
+extension YAMLError: CustomStringConvertible {
+    /// `line:column: message`.
+    package var description: String { "\(self.mark.line):\(self.mark.column): \(self.message)" }
+}

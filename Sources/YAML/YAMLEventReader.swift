@@ -1,0 +1,119 @@
+import CLibYAML
+
+/// libyaml's parser over bytes that somebody else keeps alive.
+///
+/// Owns the C parser and frees it. Not thread safe. After an error it must not be asked again.
+@safe struct YAMLEventReader: ~Copyable {
+    /// On the heap because libyaml keeps a pointer to the parser inside the parser: it must not move.
+    private let parser: UnsafeMutablePointer<yaml_parser_t>
+    /// The document; the caller of `init` keeps it alive.
+    private let input: UnsafeBufferPointer<UInt8>
+    /// The place just after the last character.
+    private let end: YAMLMark
+
+    /// Starts on `input`, UTF-8, which must not be empty and must outlive the reader: libyaml keeps the pointer.
+    /// `end` is the place just after the last character.
+    @unsafe init(input: UnsafeBufferPointer<UInt8>, end: YAMLMark) throws(YAMLError) {
+        let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+        unsafe parser.initialize(to: yaml_parser_t())
+        guard unsafe yaml_parser_initialize(parser) == 1 else {
+            unsafe parser.deallocate()
+            throw YAMLError(mark: YAMLMark(line: 1, column: 1), message: "out of memory")
+        }
+        unsafe yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
+        unsafe yaml_parser_set_input_string(parser, input.baseAddress, input.count)
+        unsafe self.parser = parser
+        unsafe self.input = input
+        self.end = end
+    }
+
+    deinit {
+        unsafe yaml_parser_delete(self.parser)
+        unsafe self.parser.deallocate()
+    }
+
+    /// The next event, or nil at the end of the input.
+    mutating func next() throws(YAMLError) -> YAMLEvent? {
+        while true {
+            var event = unsafe yaml_event_t()
+            guard unsafe yaml_parser_parse(self.parser, &event) == 1 else { throw self.error() }
+            // The strings below are copied before the event that owns them goes.
+            defer { unsafe yaml_event_delete(&event) }
+            let type = unsafe event.type
+            if type == YAML_STREAM_END_EVENT || type == YAML_NO_EVENT { return nil }
+            if let kind = unsafe Self.kind(of: event) {
+                return unsafe YAMLEvent(kind: kind, mark: self.place(event.start_mark))
+            }
+        }
+    }
+
+    /// The Swift value of an event; nil for the start of the stream, which says nothing.
+    private static func kind(of event: yaml_event_t) -> YAMLEvent.Kind? {
+        switch unsafe event.type {
+        case YAML_DOCUMENT_START_EVENT:
+            let tags = unsafe event.data.document_start.tag_directives
+            return unsafe .documentStart(hasTagDirectives: tags.start != tags.end)
+        case YAML_DOCUMENT_END_EVENT:
+            return .documentEnd
+        case YAML_ALIAS_EVENT:
+            return unsafe .alias(self.string(event.data.alias.anchor) ?? "")
+        case YAML_SCALAR_EVENT:
+            let scalar = unsafe event.data.scalar
+            // With a length, not up to a zero: "\0" is a character that a document may write.
+            let text = unsafe String(
+                decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+            return unsafe .scalar(
+                YAMLScalar(text: text, isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE),
+                self.properties(anchor: scalar.anchor, tag: scalar.tag))
+        case YAML_SEQUENCE_START_EVENT:
+            let start = unsafe event.data.sequence_start
+            return unsafe .sequenceStart(self.properties(anchor: start.anchor, tag: start.tag))
+        case YAML_MAPPING_START_EVENT:
+            let start = unsafe event.data.mapping_start
+            return unsafe .mappingStart(self.properties(anchor: start.anchor, tag: start.tag))
+        case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT:
+            return .collectionEnd
+        default:
+            return nil
+        }
+    }
+
+    /// What stands in front of a node.
+    private static func properties(
+        anchor: UnsafeMutablePointer<yaml_char_t>?, tag: UnsafeMutablePointer<yaml_char_t>?
+    ) -> YAMLEvent.Properties {
+        unsafe YAMLEvent.Properties(anchor: self.string(anchor), tag: self.string(tag))
+    }
+
+    /// A copy of a C string.
+    private static func string(_ pointer: UnsafeMutablePointer<yaml_char_t>?) -> String? {
+        guard let pointer = unsafe pointer else { return nil }
+        return unsafe String(cString: pointer)
+    }
+
+    /// What libyaml says of the mistake it stopped at, in our words.
+    private func error() -> YAMLError {
+        guard let problem = unsafe self.parser.pointee.problem else {
+            // Only a failed allocation leaves no text.
+            return unsafe YAMLError(mark: self.place(self.parser.pointee.mark), message: "out of memory")
+        }
+        let index = unsafe self.parser.pointee.problem_mark.index
+        let spot = unsafe YAMLText.spot(at: index, in: self.input)
+        let context = unsafe self.parser.pointee.context
+        return unsafe YAMLSyntaxProblem(
+            problem: String(cString: problem),
+            mark: self.place(self.parser.pointee.problem_mark),
+            context: context.map { unsafe String(cString: $0) },
+            contextMark: self.place(self.parser.pointee.context_mark),
+            spot: spot
+        ).error
+    }
+
+    /// The place of a libyaml mark, which counts from 0.
+    ///
+    /// At the end of a document whose last line has no line feed libyaml moves on to a line that does not exist.
+    private func place(_ mark: yaml_mark_t) -> YAMLMark {
+        let line = Int(mark.line) + 1
+        return line > self.end.line ? self.end : YAMLMark(line: line, column: Int(mark.column) + 1)
+    }
+}

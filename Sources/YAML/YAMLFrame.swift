@@ -1,0 +1,136 @@
+/// What a node costs with everything inside it.
+struct YAMLSize {
+    /// Nodes, the node itself included.
+    var nodes = 0
+    /// UTF-8 bytes of all scalars.
+    var textBytes = 0
+    /// Levels of collections: 0 for a scalar, 1 for a collection of scalars.
+    var depth = 0
+
+    /// Adds what lies beside or inside; the depth is the caller's to know. Stops at the largest number: with all
+    /// limits lifted, aliases of aliases can stand for more nodes than an `Int` counts.
+    mutating func add(_ other: YAMLSize) {
+        self.nodes = Self.sum(self.nodes, other.nodes)
+        self.textBytes = Self.sum(self.textBytes, other.textBytes)
+    }
+
+    /// The sum, or the largest number there is.
+    private static func sum(_ left: Int, _ right: Int) -> Int {
+        let (sum, overflow) = left.addingReportingOverflow(right)
+        return overflow ? .max : sum
+    }
+}
+
+/// A sequence or mapping whose end has not come yet.
+struct YAMLFrame {
+    /// Which of the two it is.
+    enum Kind {
+        /// A list.
+        case sequence
+        /// Keys and values.
+        case mapping
+
+        /// The tag that says no more than the form does.
+        var tag: String {
+            switch self {
+            case .sequence: "tag:yaml.org,2002:seq"
+            case .mapping: "tag:yaml.org,2002:map"
+            }
+        }
+
+        /// What messages call it.
+        var word: String {
+            switch self {
+            case .sequence: "a list"
+            case .mapping: "a mapping"
+            }
+        }
+    }
+
+    /// Which of the two it is.
+    let kind: Kind
+    /// Where it began.
+    let mark: YAMLMark
+    /// Its anchor's name, if it has one.
+    let anchor: String?
+    /// Its own node and all that was added.
+    private(set) var size: YAMLSize
+
+    private var items: [YAMLNode] = []
+    private var pairs: [YAMLPair] = []
+    /// The key whose value comes next.
+    private var key: YAMLNode?
+    /// Where each key was first written. `String` takes canonically equivalent spellings for one key, as whoever looks
+    /// a key up later will.
+    private var seen: [String: YAMLMark] = [:]
+
+    /// Opens an empty collection.
+    init(kind: Kind, mark: YAMLMark, anchor: String?, size: YAMLSize) {
+        self.kind = kind
+        self.mark = mark
+        self.anchor = anchor
+        self.size = size
+    }
+
+    /// Whether the next node is a key of a mapping.
+    var expectsKey: Bool { self.kind == .mapping && self.key == nil }
+
+    /// The finished node.
+    var node: YAMLNode {
+        switch self.kind {
+        case .sequence: YAMLNode(mark: self.mark, content: .sequence(self.items))
+        case .mapping: YAMLNode(mark: self.mark, content: .mapping(self.pairs))
+        }
+    }
+
+    /// Adds the next complete node: an item, a key or a value.
+    mutating func add(_ node: YAMLNode, _ size: YAMLSize) throws(YAMLError) {
+        self.size.add(size)
+        self.size.depth = max(self.size.depth, size.depth + 1)
+        switch self.kind {
+        case .sequence:
+            self.items.append(node)
+        case .mapping:
+            if let key = self.key {
+                self.pairs.append(YAMLPair(key: key, value: node))
+                self.key = nil
+            } else {
+                try self.check(key: node)
+                self.key = node
+            }
+        }
+    }
+
+    /// Refuses a key that is not a scalar, is a merge key, is missing, or was there before.
+    private mutating func check(key: YAMLNode) throws(YAMLError) {
+        guard case .scalar(let scalar) = key.content else {
+            // Only an alias gets here: a collection in the place of a key is refused where it begins.
+            throw YAMLError(
+                mark: key.mark,
+                message: "a key must be text, found an alias to a list or mapping: write the key out")
+        }
+        if scalar.isPlain && scalar.text == "<<" {
+            throw YAMLError(
+                mark: key.mark,
+                message: "merge keys (\"<<\") are not supported: write the keys out, "
+                    + "or use an alias for a whole value (key: *name)")
+        }
+        if scalar.isPlain && scalar.text.isEmpty {
+            throw YAMLError(
+                mark: key.mark, message: "a key is missing before \":\": write it, or \"\" for an empty one")
+        }
+        if let first = self.seen.updateValue(key.mark, forKey: scalar.text) {
+            throw YAMLError(
+                mark: key.mark,
+                message: "duplicate key \"\(YAMLText.shown(scalar.text))\" (first at \(first.line):\(first.column))")
+        }
+    }
+
+    /// The error for a key that is not text; `found` is what stands there.
+    static func keyError(_ found: String, at mark: YAMLMark) -> YAMLError {
+        YAMLError(
+            mark: mark,
+            message: "a key must be text, found \(found): put it in quotes if the brackets or braces belong to the text"
+        )
+    }
+}

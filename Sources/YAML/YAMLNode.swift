@@ -1,0 +1,53 @@
+/// A place in a document, as an editor shows it.
+///
+/// Lines and columns count from 1; a column counts Unicode scalars. A line ends with LF, CR LF or CR.
+package struct YAMLMark: Hashable, Sendable {
+    /// The line, from 1.
+    package var line: Int
+    /// The column, from 1, in Unicode scalars.
+    package var column: Int
+
+    /// Creates a mark from a line and a column that both count from 1.
+    package init(line: Int, column: Int) {
+        self.line = line
+        self.column = column
+    }
+}
+
+/// One value of a document with the place where it was written.
+package struct YAMLNode: Sendable, Equatable {
+    /// What a node holds.
+    package indirect enum Content: Sendable, Equatable {
+        /// Text, a number, a boolean or null: all are text until the reader decides.
+        case scalar(YAMLScalar)
+        /// A list, in the order of the document.
+        case sequence([YAMLNode])
+        /// Keys and values, in the order of the document; no key occurs twice.
+        case mapping([YAMLPair])
+    }
+
+    /// Where the node begins: at its tag or anchor if it has one. For an alias, where the alias itself stands.
+    package var mark: YAMLMark
+    /// What the node holds.
+    package var content: Content
+
+    /// Creates a node that begins at `mark`.
+    package init(mark: YAMLMark, content: Content) {
+        self.mark = mark
+        self.content = content
+    }
+}
+
+/// One key of a mapping with its value.
+package struct YAMLPair: Sendable, Equatable {
+    /// The key; its content is always a scalar.
+    package var key: YAMLNode
+    /// The value.
+    package var value: YAMLNode
+
+    /// Creates a pair; `key` must hold a scalar.
+    package init(key: YAMLNode, value: YAMLNode) {
+        self.key = key
+        self.value = value
+    }
+}

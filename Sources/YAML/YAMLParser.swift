@@ -1,0 +1,38 @@
+/// Reads a YAML document into a tree of marked nodes.
+///
+/// Everything that makes a configuration file hard to trust is refused: duplicate keys, keys that are not scalars, merge
+/// keys, tags of one's own, several documents, aliases that contain themselves, characters that cannot be seen.
+/// Any thread may call it; nothing is shared between calls.
+package enum YAMLParser {
+    /// The tree of the only document in `bytes`, UTF-8; nil where there is none or an empty one.
+    package static func parse(
+        _ bytes: [UInt8], limits: YAMLLimits = .default
+    ) throws(YAMLError) -> YAMLNode? {
+        guard bytes.count <= limits.documentBytes else {
+            throw YAMLError(
+                mark: YAMLMark(line: 1, column: 1),
+                message: "the document has \(bytes.count) bytes, the limit is \(limits.documentBytes)")
+        }
+        let end = try YAMLText.check(bytes)
+        // libyaml takes a null pointer, which an empty array may have, for a mistake of the caller.
+        guard !bytes.isEmpty else { return nil }
+
+        // libyaml keeps the pointer to its input, so the whole document is read inside this scope.
+        return try unsafe bytes.withUnsafeBufferPointer { input throws(YAMLError) in
+            var reader = try unsafe YAMLEventReader(input: input, end: end)
+            var builder = YAMLTreeBuilder(limits: limits)
+            // Ends: every event consumes input or closes what an earlier one opened, and the input is bounded.
+            while let event = try reader.next() {
+                try builder.take(event)
+            }
+            return builder.root
+        }
+    }
+
+    /// The tree of the only document in `text`; nil where there is none or an empty one.
+    package static func parse(
+        _ text: String, limits: YAMLLimits = .default
+    ) throws(YAMLError) -> YAMLNode? {
+        try self.parse(Array(text.utf8), limits: limits)
+    }
+}

@@ -1,0 +1,46 @@
+/// The text of a scalar, and whether it may mean more than text.
+///
+/// The helpers follow the core schema (YAML 1.2.2, section 10.3.2). They never read quoted or block text as anything
+/// but text, so `"5"` is no number and `no` is no boolean.
+package struct YAMLScalar: Hashable, Sendable {
+    /// The text with quotes, escapes and folding resolved.
+    package var text: String
+    /// Whether it was written without quotes, block indicator or `!!str`, so that it may be null, a boolean or a number.
+    package var isPlain: Bool
+
+    /// Creates a scalar.
+    package init(text: String, isPlain: Bool) {
+        self.text = text
+        self.isPlain = isPlain
+    }
+
+    /// Whether it is a plain null: nothing at all, `~`, `null`, `Null` or `NULL`.
+    package var isNull: Bool {
+        self.isPlain && ["", "~", "null", "Null", "NULL"].contains(self.text)
+    }
+
+    /// The boolean it stands for: plain `true` or `false`, also with a capital or all in capitals; otherwise nil.
+    package var bool: Bool? {
+        guard self.isPlain else { return nil }
+        switch self.text {
+        case "true", "True", "TRUE": return true
+        case "false", "False", "FALSE": return false
+        default: return nil
+        }
+    }
+
+    /// The integer it stands for: plain decimal with an optional sign, `0x` or `0o`; nil for all else, also where it
+    /// does not fit.
+    package var int: Int? {
+        guard self.isPlain else { return nil }
+        if self.text.hasPrefix("0x") { return Self.digits(self.text.dropFirst(2), radix: 16) }
+        if self.text.hasPrefix("0o") { return Self.digits(self.text.dropFirst(2), radix: 8) }
+        return Int(self.text, radix: 10)
+    }
+
+    /// Digits after a prefix. A sign, which `Int` would take, is not allowed there.
+    private static func digits(_ text: Substring, radix: Int) -> Int? {
+        guard let first = text.utf8.first, first != UInt8(ascii: "-"), first != UInt8(ascii: "+") else { return nil }
+        return Int(text, radix: radix)
+    }
+}

@@ -1,0 +1,132 @@
+/// What libyaml says of a syntax error, and the words for it that help whoever wrote the document.
+///
+/// libyaml names the rule of its grammar that failed; the messages here say what stands there and what to do.
+struct YAMLSyntaxProblem {
+    /// libyaml's `problem`.
+    var problem: String
+    /// Where it noticed.
+    var mark: YAMLMark
+    /// libyaml's `context`, what it was reading.
+    var context: String?
+    /// Where that began.
+    var contextMark: YAMLMark
+    /// What stands at `mark`.
+    var spot: YAMLText.Spot
+
+    /// The error to throw.
+    var error: YAMLError {
+        if let message = Self.messagesAtStart[self.problem] ?? self.unclosedQuote {
+            return YAMLError(mark: self.contextMark, message: message)
+        }
+        let message =
+            self.characterMessage ?? self.afterValueMessage ?? self.collectionMessage
+            ?? Self.messages[self.problem] ?? self.literal
+        return YAMLError(mark: self.mark, message: message)
+    }
+
+    /// `12:3`, the place where the context began.
+    private var start: String { "\(self.contextMark.line):\(self.contextMark.column)" }
+
+    /// Problems best shown where the construct begins: libyaml notices them only lines later.
+    private static let messagesAtStart = [
+        "could not find expected ':'":
+            "expected \":\" after the key that starts here (it must fit on one line, in 1024 characters)"
+    ]
+
+    /// The message for a quote that is open at the end of the document; shown where it was opened.
+    private var unclosedQuote: String? {
+        guard self.problem == "found unexpected end of stream" else { return nil }
+        return "the quoted text that starts here has no closing quote"
+    }
+
+    /// Messages that depend on the character found.
+    private var characterMessage: String? {
+        switch self.problem {
+        case "found character that cannot start any token":
+            guard let character = self.spot.scalar else { return nil }
+            if character == "\t" { return Self.tab }
+            return "a value cannot start with \"\(character)\": put it in quotes"
+        case "did not find expected alphabetic or numeric character":
+            let sign = self.context == "while scanning an alias" ? "*" : "&"
+            return "the name after \"\(sign)\" may have only letters, digits, \"-\" and \"_\": "
+                + "put the value in quotes if it is text"
+        case "found unexpected document indicator":
+            return "found \"---\" or \"...\" inside the quoted text that starts at \(self.start): close the quote first"
+        default:
+            return nil
+        }
+    }
+
+    /// For text behind a value on its line, as in `'it's'`: libyaml then asks for the next key or item.
+    private var afterValueMessage: String? {
+        let problems = [
+            "did not find expected key", "did not find expected '-' indicator",
+            "did not find expected <document start>",
+        ]
+        guard !self.spot.startsLine, problems.contains(self.problem) else { return nil }
+        return "the value before this has already ended: check its quotes or brackets"
+    }
+
+    /// Messages that name the list or mapping in which something else was expected.
+    private var collectionMessage: String? {
+        switch self.problem {
+        case "did not find expected key":
+            "expected a key of the mapping that starts at \(self.start), or its end: check the indentation"
+        case "did not find expected '-' indicator":
+            "expected \"- \" for the list that starts at \(self.start), or its end: check the indentation"
+        case "did not find expected ',' or ']'":
+            "expected \",\" or \"]\" in the list that starts at \(self.start)"
+        case "did not find expected ',' or '}'":
+            "expected \",\" or \"}\" in the mapping that starts at \(self.start)"
+        default:
+            nil
+        }
+    }
+
+    /// For a tab in the indentation, in whichever of its words libyaml reports it.
+    private static let tab = "found a tab where indentation was expected: use spaces"
+
+    /// Messages that depend on the problem alone.
+    private static let messages = [
+        "found a tab character where an indentation space is expected": tab,
+        "found a tab character that violates indentation": tab,
+        "mapping values are not allowed in this context":
+            "found \":\" where no key can be: check the indentation, or put text that holds \": \" in quotes",
+        "block sequence entries are not allowed in this context":
+            "a list entry (\"- \") cannot start here: put it on a line of its own and check the indentation",
+        "mapping keys are not allowed in this context":
+            "a key (\"? \") cannot start here: put it on a line of its own and check the indentation",
+        "did not find expected node content":
+            "expected a value here",
+        "did not find expected <document start>":
+            "the document's value has already ended: check the indentation, and that \"---\" follows directives",
+        "found unknown escape character":
+            "unknown escape in double quotes: write \"\\\\\" for a backslash, or use single quotes",
+        "did not find expected hexdecimal number":
+            "expected hexadecimal digits: 2 after \"\\x\", 4 after \"\\u\", 8 after \"\\U\"",
+        "found invalid Unicode character escape code":
+            "this escape names no Unicode character",
+        "found unexpected ':'":
+            "found \":\" inside unquoted text between brackets: put a space after it, or the text in quotes",
+        "did not find expected comment or line break":
+            "expected the end of the line here, or a comment after a space",
+        "found an indentation indicator equal to 0":
+            "the indentation after \"|\" or \">\" must be 1 to 9",
+        "found undefined tag handle":
+            YAMLTreeBuilder.unsupportedTag,
+        "did not find expected whitespace or line break":
+            "expected a space or the end of the line here",
+        "found incompatible YAML document":
+            "this YAML version is not supported: write %YAML 1.2, or remove the line",
+        "found unknown directive name":
+            "unknown directive: put text that starts with \"%\" in quotes, or remove the line",
+        "Maximum nesting level reached, set with yaml_set_max_nest_level())":
+            "nested too deep",
+    ]
+
+    /// libyaml's own words, for the rare rest.
+    private var literal: String {
+        guard let context = self.context else { return self.problem }
+        return "\(self.problem) \(context)"
+    }
+}

@@ -1,0 +1,149 @@
+/// The bytes of a document before YAML is read from them: are they text that everybody sees alike?
+///
+/// libyaml checks less, and without a line and column. After this check it can find nothing wrong with the encoding,
+/// and its lines are those of an editor.
+enum YAMLText {
+    /// Lines that begin with `%`. A document needs at most one (`%YAML 1.2`); libyaml compares every `%TAG` line with
+    /// all before it, so a file full of them would cost time by the square of its length.
+    static let directiveLines = 16
+
+    /// Refuses invalid UTF-8, byte order marks, control characters, unusual line separators and a flood of directives;
+    /// returns the place just after the last character.
+    static func check(_ bytes: [UInt8]) throws(YAMLError) -> YAMLMark {
+        if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
+            throw YAMLError(
+                mark: YAMLMark(line: 1, column: 1), message: "the document is UTF-16: save it as UTF-8")
+        }
+        var position = Position()
+        var directives = 0
+        var decoder = Unicode.UTF8.ForwardParser()
+        var input = bytes.makeIterator()
+        while true {
+            switch decoder.parseScalar(from: &input) {
+            case .emptyInput:
+                return position.mark
+            case .error:
+                throw YAMLError(
+                    mark: position.mark, message: "found bytes that are not valid UTF-8: save the document as UTF-8")
+            case .valid(let encoded):
+                let scalar = Unicode.UTF8.decode(encoded)
+                try self.check(scalar, at: position.mark)
+                if scalar == "%" && position.mark.column == 1 {
+                    directives += 1
+                    guard directives <= self.directiveLines else {
+                        throw YAMLError(
+                            mark: position.mark,
+                            message: "more than \(self.directiveLines) lines begin with \"%\": "
+                                + "remove the directives, or indent the text")
+                    }
+                }
+                position.pass(scalar)
+            }
+        }
+    }
+
+    /// What stands at a place that libyaml names by the number of scalars before it.
+    struct Spot {
+        /// The scalar there; nil at the end of the document.
+        var scalar: Unicode.Scalar?
+        /// Whether only spaces and tabs stand before it on its line.
+        var startsLine = true
+    }
+
+    /// The spot with `index` scalars before it. `bytes` must have passed `check`.
+    static func spot(at index: Int, in bytes: some Sequence<UInt8>) -> Spot {
+        var spot = Spot()
+        var decoder = Unicode.UTF8.ForwardParser()
+        var input = bytes.makeIterator()
+        for passed in 0...max(0, index) {
+            guard case .valid(let encoded) = decoder.parseScalar(from: &input) else {
+                spot.scalar = nil
+                break
+            }
+            let scalar = Unicode.UTF8.decode(encoded)
+            spot.scalar = scalar
+            if passed == index { break }
+            switch scalar {
+            case "\n", "\r": spot.startsLine = true
+            case " ", "\t": break
+            default: spot.startsLine = false
+            }
+        }
+        return spot
+    }
+
+    /// Refuses one scalar that must not stand in a document as itself (YAML 1.2.2, production `c-printable`, and more).
+    private static func check(_ scalar: Unicode.Scalar, at mark: YAMLMark) throws(YAMLError) {
+        switch scalar.value {
+        case 0x09, 0x0A, 0x0D, 0x20...0x7E:
+            return
+        case 0xFEFF:
+            throw YAMLError(
+                mark: mark, message: "found a byte order mark (U+FEFF): save the document as UTF-8 without one")
+        case 0x85, 0x2028, 0x2029:
+            // YAML 1.1, so libyaml, ends a line there; YAML 1.2 and most editors do not.
+            throw YAMLError(
+                mark: mark,
+                message: "found the line separator \(self.name(scalar)): end the line with a line feed, "
+                    + "or write \"\(self.escape(scalar))\" in double quotes")
+        case 0...0x1F, 0x7F...0x9F, 0xFFFE, 0xFFFF:
+            throw YAMLError(
+                mark: mark,
+                message: "found the control character \(self.name(scalar)): remove it, "
+                    + "or write \"\(self.escape(scalar))\" in double quotes")
+        default:
+            return
+        }
+    }
+
+    /// Scalars of a document's text that a message repeats; a key may be as long as a scalar may be.
+    static let shownScalars = 64
+
+    /// Text of the document for use in a message: on one line, without control characters, not too long.
+    static func shown(_ text: String) -> String {
+        var shown = ""
+        for scalar in text.unicodeScalars.prefix(self.shownScalars) {
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: shown += self.escape(scalar)
+            default: shown.unicodeScalars.append(scalar)
+            }
+        }
+        return text.unicodeScalars.count > self.shownScalars ? shown + "..." : shown
+    }
+
+    /// `U+0007`.
+    private static func name(_ scalar: Unicode.Scalar) -> String { "U+" + self.hex(scalar, digits: 4) }
+
+    /// The escape that stands for the scalar in double quotes: `\x07`, `\u2028`.
+    private static func escape(_ scalar: Unicode.Scalar) -> String {
+        scalar.value <= 0xFF ? "\\x" + self.hex(scalar, digits: 2) : "\\u" + self.hex(scalar, digits: 4)
+    }
+
+    /// The value in upper-case hexadecimal, with zeros in front up to `digits`.
+    private static func hex(_ scalar: Unicode.Scalar, digits: Int) -> String {
+        let text = String(scalar.value, radix: 16, uppercase: true)
+        return String(repeating: "0", count: max(0, digits - text.count)) + text
+    }
+
+    /// A walk over the lines and columns of a document, counting as libyaml does.
+    private struct Position {
+        /// The place of the next scalar.
+        var mark = YAMLMark(line: 1, column: 1)
+        /// Whether a line feed would only complete a CR LF.
+        var afterReturn = false
+
+        /// Moves past one scalar.
+        mutating func pass(_ scalar: Unicode.Scalar) {
+            if scalar == "\n" && self.afterReturn {
+                self.afterReturn = false
+                return
+            }
+            self.afterReturn = scalar == "\r"
+            if scalar == "\n" || scalar == "\r" {
+                self.mark = YAMLMark(line: self.mark.line + 1, column: 1)
+            } else {
+                self.mark.column += 1
+            }
+        }
+    }
+}

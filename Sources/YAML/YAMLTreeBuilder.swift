@@ -1,0 +1,170 @@
+/// Builds the tree from events: a stack of open collections and a table of anchors, no recursion, no I/O.
+///
+/// Holds every limit that is about the tree. After it has thrown it must not be fed again.
+struct YAMLTreeBuilder {
+    /// The tree; nil until its document has been read, and for an empty document.
+    private(set) var root: YAMLNode?
+
+    /// The message for a tag that is not understood.
+    static let unsupportedTag =
+        "tags are not supported, except !!str, !!seq and !!map: remove the tag, or quote the value if it is text"
+
+    private let limits: YAMLLimits
+    /// The open collections, outermost first; never more than `limits.depth`.
+    private var open: [YAMLFrame] = []
+    /// The latest node of each anchor's name; at most one for each node.
+    private var anchors: [String: Anchor] = [:]
+    /// What the document holds so far, with every alias counted as its copy.
+    private var total = YAMLSize()
+    private var aliases = 0
+    private var documents = 0
+
+    /// A node that an alias can name.
+    private enum Anchor {
+        /// Begun at the mark and not complete: an alias to it would contain itself.
+        case open(YAMLMark)
+        /// Complete, with the size of its copy.
+        case complete(YAMLNode, YAMLSize)
+    }
+
+    /// Starts with an empty tree.
+    init(limits: YAMLLimits) {
+        self.limits = limits
+    }
+
+    /// Takes the next event in the order of the document.
+    mutating func take(_ event: YAMLEvent) throws(YAMLError) {
+        switch event.kind {
+        case .documentStart(let hasTagDirectives):
+            try self.startDocument(hasTagDirectives: hasTagDirectives, at: event.mark)
+        case .documentEnd:
+            break
+        case .alias(let name):
+            try self.expand(name, at: event.mark)
+        case .scalar(let scalar, let properties):
+            try self.add(scalar, properties, at: event.mark)
+        case .sequenceStart(let properties):
+            try self.begin(.sequence, properties, at: event.mark)
+        case .mappingStart(let properties):
+            try self.begin(.mapping, properties, at: event.mark)
+        case .collectionEnd:
+            try self.end()
+        }
+    }
+
+    /// One document a file: the second would be silently ignored otherwise.
+    private mutating func startDocument(hasTagDirectives: Bool, at mark: YAMLMark) throws(YAMLError) {
+        self.documents += 1
+        if self.documents > 1 {
+            throw YAMLError(
+                mark: mark, message: "a second document starts here: keep one document in a file")
+        }
+        if hasTagDirectives {
+            throw YAMLError(mark: mark, message: "%TAG is not supported: remove the line")
+        }
+    }
+
+    /// Adds a scalar as a leaf.
+    private mutating func add(
+        _ scalar: YAMLScalar, _ properties: YAMLEvent.Properties, at mark: YAMLMark
+    ) throws(YAMLError) {
+        let bytes = scalar.text.utf8.count
+        guard bytes <= self.limits.scalarBytes else {
+            throw YAMLError(
+                mark: mark, message: "this value has \(bytes) bytes, the limit is \(self.limits.scalarBytes)")
+        }
+        var scalar = scalar
+        switch properties.tag {
+        case nil: break
+        case "tag:yaml.org,2002:str": scalar.isPlain = false
+        default: throw YAMLError(mark: mark, message: Self.unsupportedTag)
+        }
+        let isRoot = self.open.isEmpty
+        if isRoot && scalar.isPlain && scalar.text.isEmpty { return }
+
+        let size = YAMLSize(nodes: 1, textBytes: bytes, depth: 0)
+        try self.count(size, at: mark)
+        let node = YAMLNode(mark: mark, content: .scalar(scalar))
+        if let anchor = properties.anchor { self.anchors[anchor] = .complete(node, size) }
+        try self.attach(node, size)
+    }
+
+    /// Opens a sequence or a mapping.
+    private mutating func begin(
+        _ kind: YAMLFrame.Kind, _ properties: YAMLEvent.Properties, at mark: YAMLMark
+    ) throws(YAMLError) {
+        guard properties.tag == nil || properties.tag == kind.tag else {
+            throw YAMLError(mark: mark, message: Self.unsupportedTag)
+        }
+        if self.open.last?.expectsKey == true {
+            throw YAMLFrame.keyError(kind.word, at: mark)
+        }
+        guard self.open.count < self.limits.depth else { throw self.depthError(at: mark) }
+        let size = YAMLSize(nodes: 1, textBytes: 0, depth: 1)
+        try self.count(size, at: mark)
+        if let anchor = properties.anchor { self.anchors[anchor] = .open(mark) }
+        self.open.append(YAMLFrame(kind: kind, mark: mark, anchor: properties.anchor, size: size))
+    }
+
+    /// Closes the innermost collection.
+    private mutating func end() throws(YAMLError) {
+        guard let frame = self.open.popLast() else { return }
+        let node = frame.node
+        // An inner node may have taken the name over; the alias then means the one whose `&` came last.
+        if let anchor = frame.anchor, case .open(frame.mark)? = self.anchors[anchor] {
+            self.anchors[anchor] = .complete(node, frame.size)
+        }
+        try self.attach(node, frame.size)
+    }
+
+    /// Adds a copy of an anchored node.
+    private mutating func expand(_ name: String, at mark: YAMLMark) throws(YAMLError) {
+        switch self.anchors[name] {
+        case nil:
+            throw YAMLError(
+                mark: mark,
+                message:
+                    "no anchor \"&\(YAMLText.shown(name))\" before this alias: define it first, or quote the value if it is text"
+            )
+        case .open(let start):
+            throw YAMLError(
+                mark: mark,
+                message: "the alias \"*\(YAMLText.shown(name))\" is inside the value it stands for "
+                    + "(from \(start.line):\(start.column)): write the value out")
+        case .complete(var node, let size):
+            self.aliases += 1
+            guard self.aliases <= self.limits.aliases else {
+                throw YAMLError(mark: mark, message: "more than \(self.limits.aliases) aliases: write the values out")
+            }
+            guard self.open.count + size.depth <= self.limits.depth else { throw self.depthError(at: mark) }
+            try self.count(size, at: mark)
+            node.mark = mark
+            try self.attach(node, size)
+        }
+    }
+
+    /// Gives a complete node to the collection it stands in, or makes it the root.
+    private mutating func attach(_ node: YAMLNode, _ size: YAMLSize) throws(YAMLError) {
+        guard !self.open.isEmpty else {
+            self.root = node
+            return
+        }
+        try self.open[self.open.count - 1].add(node, size)
+    }
+
+    /// Counts a node, or the copy an alias stands for, before it is added.
+    private mutating func count(_ size: YAMLSize, at mark: YAMLMark) throws(YAMLError) {
+        self.total.add(size)
+        if self.total.nodes > self.limits.nodes {
+            throw YAMLError(mark: mark, message: "more than \(self.limits.nodes) values, those behind aliases included")
+        }
+        if self.total.textBytes > self.limits.textBytes {
+            throw YAMLError(
+                mark: mark, message: "more than \(self.limits.textBytes) bytes of text, that behind aliases included")
+        }
+    }
+
+    private func depthError(at mark: YAMLMark) -> YAMLError {
+        YAMLError(mark: mark, message: "nested deeper than \(self.limits.depth) levels")
+    }
+}

@@ -1,0 +1,123 @@
+import Testing
+import YAML
+
+/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+struct SplitMix64: RandomNumberGenerator {
+    /// The seed, then where the sequence stands.
+    var state: UInt64
+
+    /// The next number of the sequence.
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var z = self.state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+@Suite struct YAMLMutationTests {
+    /// A file with everything a pipeline uses: comments, anchors, every style of text, flow and block.
+    static let document = """
+        # Keeps a gateway's session cache in step with a Redis stream.
+        pipeline: session-subscriber
+        redis: &redis
+          address: ${REDIS_ADDRESS:-127.0.0.1:6379}
+          password: "p\\u00e4ss \\"word\\""       # or password_file
+          timeout: 250ms
+        source:
+          redis_stream: {stream: 'gateway:events', read_count: 0x80, start: ~}
+        notes: |
+          one
+            two
+        text: >-
+          folded ünïcode 😀
+          line
+        stages:
+          - decode:
+              fields:
+                device_session_id: { type: string, required: true }
+                revoked_at_ms:     { type: int64 }
+          - validate: { status: { one_of: [active, revoked] } }
+          - upsert: *redis
+        """
+
+    /// Pieces that mean something to YAML, so that mutations get past the first check.
+    static let pieces = [
+        "\t", "\n", "\r", "\r\n", "  ", ": ", "- ", "? ", "&a ", "*a", "*redis", "!!str ", "!x ", "<<: ", "\"", "'",
+        "[", "]", "{", "}", ",", "|", ">", "#", "%YAML 1.2\n", "---\n", "...\n", "\\", "é", "\u{FEFF}", "\u{2028}",
+        "\0",
+    ].map { Array($0.utf8) }
+
+    /// Removes, repeats, inserts or overwrites one to four times.
+    static func mutate(_ bytes: [UInt8], with random: inout SplitMix64) -> [UInt8] {
+        var bytes = bytes
+        for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
+            let start = Int.random(in: 0..<bytes.count, using: &random)
+            let end = min(bytes.count, start + Int.random(in: 1...24, using: &random))
+            switch Int.random(in: 0..<5, using: &random) {
+            case 0: bytes.removeSubrange(start..<end)
+            case 1: bytes.insert(contentsOf: bytes[start..<end], at: Int.random(in: 0...bytes.count, using: &random))
+            case 2: bytes[start] = UInt8.random(in: 0...255, using: &random)
+            case 3: bytes.removeSubrange(start...)
+            default: bytes.insert(contentsOf: self.pieces.randomElement(using: &random) ?? [], at: start)
+            }
+        }
+        return bytes
+    }
+
+    /// Scalars in each line; where the bytes are not UTF-8, each bad byte counts as at least one.
+    static func lineLengths(_ bytes: [UInt8]) -> [Int] {
+        var lengths = [0]
+        var afterReturn = false
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+            defer { afterReturn = scalar == "\r" }
+            if scalar == "\n" && afterReturn { continue }
+            if scalar == "\n" || scalar == "\r" { lengths.append(0) } else { lengths[lengths.count - 1] += 1 }
+        }
+        return lengths
+    }
+
+    /// The marks of a node and of all inside it.
+    static func marks(_ node: YAMLNode) -> [YAMLMark] {
+        switch node.content {
+        case .scalar: [node.mark]
+        case .sequence(let items): [node.mark] + items.flatMap(self.marks)
+        case .mapping(let pairs): [node.mark] + pairs.flatMap { self.marks($0.key) + self.marks($0.value) }
+        }
+    }
+
+    @Test(
+        "A damaged file gives a tree or an error, and every mark lies inside the file",
+        arguments: 1...8 as ClosedRange<UInt64>)
+    func mutations(seed: UInt64) throws {
+        var random = SplitMix64(state: seed)
+        let original = Array(Self.document.utf8)
+        var read = 0
+        var refused = 0
+        for round in 0..<500 {
+            let bytes = Self.mutate(original, with: &random)
+            let marks: [YAMLMark]
+            do {
+                marks = try YAMLParser.parse(bytes).map(Self.marks) ?? []
+                read += 1
+            } catch {
+                marks = [error.mark]
+                refused += 1
+                #expect(!error.message.isEmpty)
+            }
+            let lengths = Self.lineLengths(bytes)
+            let outside = marks.filter { mark in
+                !(1...lengths.count).contains(mark.line) || !(1...(lengths[mark.line - 1] + 1)).contains(mark.column)
+            }
+            #expect(outside.isEmpty, "seed \(seed), round \(round): \(String(decoding: bytes, as: UTF8.self))")
+        }
+        // The mutations are worth something only if they reach both ends.
+        #expect(read > 20 && refused > 20, "seed \(seed): \(read) read, \(refused) refused")
+    }
+
+    @Test("The file itself, undamaged, is read")
+    func original() throws {
+        #expect(try YAMLParser.parse(Self.document) != nil)
+    }
+}
