@@ -44,7 +44,9 @@ struct ReplyBuilder: ~Copyable {
         self.refusal = nil
     }
 
-    /// The callbacks, for a reader whose privdata is a builder's cell. As literals, for the parameter types differ between hiredis 0.14 and 1.x.
+    /// The callbacks, for a reader whose privdata is a builder's cell.
+    ///
+    /// They are literals, for their parameter types differ between hiredis 0.14 and 1.x.
     ///
     /// Each answers a pointer that is not null (hiredis only asks whether it is) or null, which makes the reader fail.
     /// There is no `freeObject`: no value owns anything.

@@ -6,9 +6,8 @@ import Testing
         (RESPCommand("PING"), Array("*1\r\n$4\r\nPING\r\n".utf8)),
         (
             RESPCommand("XREAD", "COUNT", 128, "BLOCK", Int64(5000), "STREAMS", "s", "0-0"),
-            Array(
-                "*8\r\n$5\r\nXREAD\r\n$5\r\nCOUNT\r\n$3\r\n128\r\n$5\r\nBLOCK\r\n$4\r\n5000\r\n$7\r\nSTREAMS\r\n$1\r\ns\r\n$3\r\n0-0\r\n"
-                    .utf8)
+            Array("*8\r\n$5\r\nXREAD\r\n$5\r\nCOUNT\r\n$3\r\n128\r\n$5\r\nBLOCK\r\n$4\r\n5000\r\n".utf8)
+                + Array("$7\r\nSTREAMS\r\n$1\r\ns\r\n$3\r\n0-0\r\n".utf8)
         ),
         (RESPCommand("SET", "", -1), Array("*3\r\n$3\r\nSET\r\n$0\r\n\r\n$2\r\n-1\r\n".utf8)),
         (RESPCommand("", ""), Array("*2\r\n$0\r\n\r\n$0\r\n\r\n".utf8)),

@@ -44,7 +44,8 @@ import Testing
     func readsRESP3(cut: Cut) throws {
         var reader = RESPReader()
         let wire =
-            "*8\r\n,-1.5\r\n#t\r\n#f\r\n_\r\n%1\r\n+k\r\n:1\r\n~2\r\n:1\r\n:2\r\n=7\r\ntxt:abc\r\n(12345678901234567890\r\n"
+            "*8\r\n,-1.5\r\n#t\r\n#f\r\n_\r\n%1\r\n+k\r\n:1\r\n~2\r\n:1\r\n:2\r\n"
+            + "=7\r\ntxt:abc\r\n(12345678901234567890\r\n"
         let values = try readAll(Array((wire + ">1\r\n+m\r\n,inf\r\n").utf8), cut: cut, from: &reader)
         let text = { (text: String) in Array(text.utf8) }
         #expect(

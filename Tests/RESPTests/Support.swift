@@ -67,7 +67,8 @@ struct Sample: Sendable, CustomTestStringConvertible {
     }
 
     var testDescription: String {
-        "\(self.wire.count > 40 ? "\(self.wire.count) bytes" : String(decoding: self.wire, as: UTF8.self).debugDescription)"
+        self.wire.count > 40
+            ? "\(self.wire.count) bytes" : String(decoding: self.wire, as: UTF8.self).debugDescription
     }
 }
 
