@@ -22,6 +22,7 @@ let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A stage type's library and its tests; both live in `Plugins/<name>`.
@@ -65,6 +66,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: stages + [
@@ -88,10 +90,15 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "StageKit", "PipelineEngine", "SnapshotStores", "RedisStreams", "Admin", "YAML",
-                logging, coreMetrics, lifecycle, arguments, histogram, nioCore, nioPosix,
+                logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioPosix,
             ] + stageLibraries),
         .executableTarget(name: "sluice", dependencies: ["Worker"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
+
+        .testTarget(name: "LayoutTests"),
+        .testTarget(
+            name: "PipelineEngineTests",
+            dependencies: ["PipelineEngine", "StageKit", "StageTestKit", logging, coreMetrics, lifecycle]),
     ]
 )
 

@@ -28,11 +28,10 @@ public struct StageType: Sendable {
         self.isPure = declaration.isPure
         self.preparesEvents = declaration.preparesEvents
         self.make = { node, setup in
-            setup.issues.within(declaration.name) { issues in
-                declaration.settings.decode(node, &issues)
-            }.map { settings in
-                S(settings, setup)
-            }
+            // The name stands before what the stage itself reports, too.
+            setup.issues.context = declaration.name
+            defer { setup.issues.context = "" }
+            return declaration.settings.decode(node, &setup.issues).map { S($0, setup) }
         }
     }
 }

@@ -66,6 +66,8 @@ public struct StageFailure: Error, Sendable, Equatable {
     public var reason: String?
     /// What is wrong, for a person: `decode session event: missing user_id`.
     public var message: String
+    /// The stage that failed, by its name in the graph; the engine fills it in.
+    public var stage: String?
 
     /// Makes a failure; a reason given here is counted in place of the stage type's own.
     public init(_ message: String, reason: String? = nil) {

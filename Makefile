@@ -1,0 +1,30 @@
+# Sluice: the commands of the README. Each works on a fresh Debian machine with Swift.
+SWIFT ?= swift
+# Every target names what it imports, or the build fails.
+BUILD_FLAGS = --explicit-target-dependency-import-check error
+
+.PHONY: build demo test lint format packages clean
+
+# A release build of the worker: .build/release/sluice
+build: packages
+	$(SWIFT) build -c release --product sluice $(BUILD_FLAGS)
+
+# A private redis-server, the shipped pipeline and a lifelike flow: make demo, or make demo DURATION=10s
+demo: build
+	@.build/release/sluice demo $(if $(DURATION),--duration $(DURATION)) pipeline.yaml
+
+# Unit tests need no server; integration tests start their own.
+test: packages
+	$(SWIFT) test $(BUILD_FLAGS)
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Plugins Tests
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Plugins Tests
+
+packages:
+	@.ci/packages
+
+clean:
+	rm -rf .build

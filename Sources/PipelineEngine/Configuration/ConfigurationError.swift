@@ -1,0 +1,25 @@
+public import StageKit
+
+/// Everything that is wrong with a pipeline file, in the order of the file.
+public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The file's name as the person gave it.
+    public var file: String
+    /// What is wrong, at least one thing.
+    public var issues: [SettingIssue]
+
+    /// Makes an error; the issues are put in the order of the file and each is told once.
+    public init(file: String, issues: [SettingIssue]) {
+        self.file = file
+        var seen: Set<SettingIssue> = []
+        self.issues = issues.filter { seen.insert($0).inserted }
+            .enumerated().sorted { ($0.element.mark, $0.offset) < ($1.element.mark, $1.offset) }.map(\.element)
+    }
+
+    /// One line for each mistake: `pipeline.yaml:31:9: decode: unknown type "int46" (did you mean int64?)`.
+    public var lines: [String] {
+        self.issues.map { "\(self.file):\($0.mark.line):\($0.mark.column): \($0.message)" }
+    }
+
+    /// The lines together.
+    public var description: String { self.lines.joined(separator: "\n") }
+}

@@ -1,0 +1,101 @@
+import StageKit
+import YAML
+
+/// A pipeline file as a tree of values with places: parsed, environment variables put in, overrides applied.
+struct ConfigurationTree {
+    /// The whole document, a mapping.
+    let root: SettingNode
+
+    /// Reads a file's text. All mistakes in values are told at once; a mistake of syntax ends the reading.
+    init(text: [UInt8], file: String, environment: [String: String], overrides: [Override]) throws(ConfigurationError) {
+        let document: YAMLNode?
+        do throws(YAMLError) {
+            document = try YAMLParser.parse(text)
+        } catch {
+            throw ConfigurationError(file: file, issues: [SettingIssue(error.message, at: SourceMark(error.mark))])
+        }
+        var issues = SettingIssues()
+        let interpolation = Interpolation(environment: environment)
+        let start = SourceMark(line: 1, column: 1)
+        var root = document.map { Self.convert($0, interpolation, &issues) } ?? SettingNode(.null, at: start)
+        for override in overrides {
+            Self.apply(override, to: &root, interpolation, &issues)
+        }
+        if root.entries == nil {
+            let found = document == nil ? "an empty file" : root.kindName
+            issues.add("expected a pipeline (names with values, such as stages:), found \(found)", at: root.mark)
+        }
+        if !issues.all.isEmpty { throw ConfigurationError(file: file, issues: issues.all) }
+        self.root = root
+    }
+
+    private static func convert(
+        _ node: YAMLNode, _ interpolation: Interpolation, _ issues: inout SettingIssues
+    ) -> SettingNode {
+        let mark = SourceMark(node.mark)
+        switch node.content {
+        case .scalar(let scalar):
+            if scalar.isNull { return SettingNode(.null, at: mark) }
+            do throws(Interpolation.Problem) {
+                return SettingNode(.scalar(try interpolation.expand(scalar.text), isPlain: scalar.isPlain), at: mark)
+            } catch {
+                issues.add(error.message, at: mark)
+                return SettingNode(.scalar(scalar.text, isPlain: scalar.isPlain), at: mark)
+            }
+        case .sequence(let items):
+            return SettingNode(.sequence(items.map { self.convert($0, interpolation, &issues) }), at: mark)
+        case .mapping(let pairs):
+            let entries = pairs.map { pair in
+                SettingNode.Entry(
+                    key: self.text(of: pair.key), mark: SourceMark(pair.key.mark),
+                    value: self.convert(pair.value, interpolation, &issues))
+            }
+            return SettingNode(.mapping(entries), at: mark)
+        }
+    }
+
+    /// Keys are scalars: the parser refuses others.
+    private static func text(of key: YAMLNode) -> String {
+        if case .scalar(let scalar) = key.content { scalar.text } else { "" }
+    }
+
+    /// Overrides stand at the place of what they replace, so that a mistake in one is told where the file has it.
+    private static func apply(
+        _ override: Override, to root: inout SettingNode, _ interpolation: Interpolation,
+        _ issues: inout SettingIssues
+    ) {
+        let path = override.path.joined(separator: ".")
+        let mark = root.mark
+        let value: SettingNode
+        do throws(YAMLError) {
+            let parsed = try YAMLParser.parse(Array(override.value.utf8))
+            value =
+                parsed.map { self.convert($0, interpolation, &issues).moved(to: mark) } ?? SettingNode(.null, at: mark)
+        } catch {
+            issues.add("--set \(path): \(error.message)", at: mark)
+            return
+        }
+        if !root.put(value, at: override.path[...]) {
+            issues.add("--set \(path): the file has no place of that name", at: mark)
+        }
+    }
+}
+
+extension SourceMark {
+    init(_ mark: YAMLMark) {
+        self.init(line: mark.line, column: mark.column)
+    }
+}
+
+extension SettingNode {
+    /// The same value with every place set to one mark.
+    func moved(to mark: SourceMark) -> SettingNode {
+        switch self.content {
+        case .null, .scalar: SettingNode(self.content, at: mark)
+        case .sequence(let items): SettingNode(.sequence(items.map { $0.moved(to: mark) }), at: mark)
+        case .mapping(let entries):
+            SettingNode(
+                .mapping(entries.map { Entry(key: $0.key, mark: mark, value: $0.value.moved(to: mark)) }), at: mark)
+        }
+    }
+}

@@ -1,0 +1,176 @@
+import StageKit
+
+/// A pipeline file taken apart: which types it names, with settings that are not decoded yet.
+struct PipelineDefinition {
+    /// A named type with its settings.
+    struct Component {
+        /// The type's name.
+        var type: MarkedName
+        /// Its settings.
+        var settings: SettingNode
+    }
+
+    /// A stage in a list.
+    struct StageEntry {
+        /// The type with its settings.
+        var component: Component
+        /// What the file calls the stage, nil where it does not.
+        var name: MarkedName?
+        /// The condition, nil for always.
+        var condition: ConditionSettings?
+        /// The branch that failed events take, nil for `drop`.
+        var onFailure: MarkedName?
+    }
+
+    /// A named list of stages.
+    struct Branch {
+        /// The branch's name.
+        var name: MarkedName
+        /// Its stages.
+        var stages: [StageEntry]
+    }
+
+    /// The word for "end the failed event's way here" in `on_failure`.
+    static let dropWord = "drop"
+    /// The most stages in a file, branches included: far beyond any sensible graph, so that it is checked in no time.
+    static let stageLimit = 1000
+
+    private(set) var name = ""
+    private(set) var source: Component?
+    private(set) var stores: [(name: MarkedName, component: Component)] = []
+    private(set) var stages: [StageEntry] = []
+    private(set) var branches: [Branch] = []
+    private(set) var sections: [String: SettingNode] = [:]
+
+    /// Takes the tree apart; what is wrong goes to the issues.
+    init(_ root: SettingNode, catalogue: Catalogue, _ issues: inout SettingIssues) {
+        let known = ["pipeline", "source", "stores", "stages", "branches"]
+        let sectionNames = catalogue.sections.map(\.name)
+        for entry in root.entries ?? [] {
+            switch entry.key {
+            case "pipeline": self.name = Self.pipelineName(entry.value, &issues)
+            case "source": self.source = Self.component(entry.value, what: "source", entry.mark, &issues)
+            case "stores": self.stores = Self.stores(entry.value, &issues)
+            case "stages": self.stages = Self.stages(entry.value, catalogue, "stages", &issues)
+            case "branches": self.branches = Self.branches(entry.value, catalogue, &issues)
+            case let name where sectionNames.contains(name): self.sections[name] = entry.value
+            default:
+                let hint = Nearest.hint(for: entry.key, among: known + sectionNames)
+                issues.add("unknown section \"\(entry.key)\"\(hint)", at: entry.mark)
+            }
+        }
+        for name in ["pipeline", "source", "stages"] where root[name] == nil {
+            issues.add("missing section \"\(name)\"", at: root.mark)
+        }
+        let count = self.stages.count + self.branches.reduce(0) { $0 + $1.stages.count }
+        if count > Self.stageLimit {
+            issues.add("\(count) stages are too many: a pipeline has at most \(Self.stageLimit)", at: root.mark)
+        }
+    }
+
+    /// The name is a label of metrics, so it has the form of one.
+    private static func pipelineName(_ node: SettingNode, _ issues: inout SettingIssues) -> String {
+        issues.within("pipeline") { issues in
+            guard let name = SettingType<String>.nonBlankText.decode(node, &issues) else { return "" }
+            let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
+            if !isPlain { issues.add("a name has letters, digits, _ and - only", at: node.mark) }
+            return name
+        }
+    }
+
+    /// `{ type: { settings } }` with exactly one type.
+    private static func component(
+        _ node: SettingNode, what: String, _ mark: SourceMark, _ issues: inout SettingIssues
+    ) -> Component? {
+        guard let entries = node.entries, entries.count == 1, let entry = entries.first else {
+            issues.add("\(what): expected one type with its settings, found \(Self.counted(node))", at: mark)
+            return nil
+        }
+        return Component(type: MarkedName(entry.key, at: entry.mark), settings: entry.value)
+    }
+
+    private static func counted(_ node: SettingNode) -> String {
+        node.entries.map { "\($0.count) names" } ?? node.kindName
+    }
+
+    private static func stores(
+        _ node: SettingNode, _ issues: inout SettingIssues
+    ) -> [(name: MarkedName, component: Component)] {
+        guard let entries = node.entries else {
+            issues.add("stores: expected names with a store each, found \(node.kindName)", at: node.mark)
+            return []
+        }
+        return entries.compactMap { entry in
+            self.component(entry.value, what: "stores: \(entry.key)", entry.mark, &issues).map {
+                (MarkedName(entry.key, at: entry.mark), $0)
+            }
+        }
+    }
+
+    private static func branches(
+        _ node: SettingNode, _ catalogue: Catalogue, _ issues: inout SettingIssues
+    ) -> [Branch] {
+        guard let entries = node.entries else {
+            issues.add("branches: expected names with a list of stages each, found \(node.kindName)", at: node.mark)
+            return []
+        }
+        return entries.map { entry in
+            if entry.key == Self.dropWord {
+                issues.add("branches: \"\(entry.key)\" has a meaning of its own in on_failure", at: entry.mark)
+            }
+            return Branch(
+                name: MarkedName(entry.key, at: entry.mark),
+                stages: self.stages(entry.value, catalogue, "branches: \(entry.key)", &issues))
+        }
+    }
+
+    private static func stages(
+        _ node: SettingNode, _ catalogue: Catalogue, _ what: String, _ issues: inout SettingIssues
+    ) -> [StageEntry] {
+        guard case .sequence(let items) = node.content, !items.isEmpty else {
+            let found = if case .sequence = node.content { "an empty list" } else { node.kindName }
+            issues.add("\(what): expected a list of stages (- decode: ...), found \(found)", at: node.mark)
+            return []
+        }
+        return items.compactMap { self.stage($0, catalogue, &issues) }
+    }
+
+    private static func stage(
+        _ node: SettingNode, _ catalogue: Catalogue, _ issues: inout SettingIssues
+    ) -> StageEntry? {
+        if case .scalar(let type, _) = node.content {
+            let nothing = SettingNode(.null, at: node.mark)
+            return StageEntry(component: Component(type: MarkedName(type, at: node.mark), settings: nothing))
+        }
+        guard let entries = node.entries else {
+            issues.add("expected a stage (decode: ...), found \(node.kindName)", at: node.mark)
+            return nil
+        }
+        let words = ["name", "when", "on_failure"]
+        let types = entries.filter { !words.contains($0.key) }
+        guard let type = types.first else {
+            issues.add("expected a stage's type beside \(entries.map(\.key).joined(separator: ", "))", at: node.mark)
+            return nil
+        }
+        for extra in types.dropFirst() {
+            let hint = Nearest.hint(for: extra.key, among: words)
+            let message = "a stage has one type: \"\(type.key)\" is there already, \"\(extra.key)\" is one too many"
+            issues.add(message + (hint.hasPrefix(" (did") ? hint : " (start a new - item)"), at: extra.mark)
+        }
+        var stage = StageEntry(component: Component(type: MarkedName(type.key, at: type.mark), settings: type.value))
+        issues.within(type.key) { issues in
+            for entry in entries {
+                switch entry.key {
+                case "name": stage.name = SettingType<MarkedName>.name.decode(entry.value, &issues)
+                case "on_failure": stage.onFailure = SettingType<MarkedName>.name.decode(entry.value, &issues)
+                case "when":
+                    stage.condition = issues.within("\(type.key): when") {
+                        ConditionSettings.type.decode(entry.value, &$0)
+                    }
+                default: break
+                }
+            }
+        }
+        return stage
+    }
+}

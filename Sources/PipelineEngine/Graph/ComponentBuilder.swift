@@ -1,0 +1,75 @@
+import StageKit
+
+/// Tells two handlers of every revocation, one after the other.
+private struct BothHandlers: RevocationHandler {
+    let first: any RevocationHandler
+    let second: any RevocationHandler
+
+    func revoke(_ event: borrowing Event, key: FieldID) {
+        self.first.revoke(event, key: key)
+        self.second.revoke(event, key: key)
+    }
+
+    func endBatch() async throws {
+        try await self.first.endBatch()
+        try await self.second.endBatch()
+    }
+}
+
+/// Makes the source and the stores that a definition names; nothing is opened.
+struct ComponentBuilder {
+    /// What the file says.
+    let definition: PipelineDefinition
+    /// The types it may name.
+    let catalogue: Catalogue
+    /// What components are made with.
+    let services: PipelineServices
+
+    /// The stores by name; what is wrong with one is an issue, and it is left out.
+    func stores(_ issues: inout SettingIssues) -> [String: any SnapshotStore] {
+        var made: [String: any SnapshotStore] = [:]
+        for (name, component) in self.definition.stores {
+            guard let type = self.catalogue.stores.first(where: { $0.name == component.type.text }) else {
+                let hint = Nearest.hint(for: component.type.text, among: self.catalogue.stores.map(\.name))
+                issues.add("unknown store type \"\(component.type.text)\"\(hint)", at: component.type.mark)
+                continue
+            }
+            let setup = self.setup(name.text, component)
+            made[name.text] = type.make(component.settings, setup)
+            issues.append(setup.issues.all)
+        }
+        return made
+    }
+
+    /// The source; nil where it cannot be made, the reasons among the issues.
+    func source(_ issues: inout SettingIssues) -> (any EventSource)? {
+        guard let component = self.definition.source else { return nil }
+        guard let type = self.catalogue.sources.first(where: { $0.name == component.type.text }) else {
+            let hint = Nearest.hint(for: component.type.text, among: self.catalogue.sources.map(\.name))
+            issues.add("unknown source type \"\(component.type.text)\"\(hint)", at: component.type.mark)
+            return nil
+        }
+        let setup = self.setup(component.type.text, component)
+        let source = type.make(component.settings, setup)
+        issues.append(setup.issues.all)
+        return source
+    }
+
+    /// Who is told of revocations: the embedding program's handler, the file's, both or nobody.
+    func revocationHandler(_ issues: inout SettingIssues) -> (any RevocationHandler)? {
+        let setup = ComponentSetup(
+            name: "revocations", mark: SourceMark(line: 1, column: 1), logger: self.services.logger,
+            metrics: self.services.metrics, sections: self.definition.sections)
+        let made = self.catalogue.makeRevocationHandler?(setup)
+        issues.append(setup.issues.all)
+        guard let made else { return self.services.revocationHandler }
+        guard let given = self.services.revocationHandler else { return made }
+        return BothHandlers(first: given, second: made)
+    }
+
+    private func setup(_ name: String, _ component: PipelineDefinition.Component) -> ComponentSetup {
+        ComponentSetup(
+            name: name, mark: component.type.mark, logger: self.services.logger, metrics: self.services.metrics,
+            sections: self.definition.sections)
+    }
+}

@@ -1,0 +1,63 @@
+import StageKit
+
+/// A checked graph, ready to run: every name resolved, every stage made.
+///
+/// Nodes lie in one array: the main stages first, then each branch; arrows are indices into it. An instance belongs to
+/// one thread at a time, as its stages do.
+final class StageGraph {
+    /// The arrow of an event whose way ends.
+    static let end = -1
+
+    /// A stage in the graph; a class, so that the runner reads one without counting references to all it holds.
+    final class Node {
+        /// What it does.
+        let stage: any Stage
+        /// The stage's name in the graph.
+        let name: String
+        /// The stage's type.
+        let type: String
+        /// Asked before the stage; nil for always.
+        let condition: Condition?
+        /// Where an event goes that the stage lets on, or that its condition keeps from it.
+        let next: Int
+        /// Where a failed event goes.
+        let onFailure: Int
+        /// Whether it stands in a branch that failed events take.
+        let isInBranch: Bool
+        /// The reason of a failure that gives none.
+        let failureReason: String
+        /// Whether it wants to see events ahead of time.
+        let preparesEvents: Bool
+
+        init(
+            stage: any Stage, type: StageType, name: String, condition: Condition?, next: Int, onFailure: Int,
+            isInBranch: Bool
+        ) {
+            self.stage = stage
+            self.name = name
+            self.type = type.name
+            self.condition = condition
+            self.next = next
+            self.onFailure = onFailure
+            self.isInBranch = isInBranch
+            self.failureReason = type.failureReason
+            self.preparesEvents = type.preparesEvents
+        }
+    }
+
+    /// All stages: the main ones in order, then those of each branch.
+    let nodes: ContiguousArray<Node>
+    /// How many stages at the head may run a few events ahead of the others.
+    let pureCount: Int
+    /// Field, effect and reason names by number.
+    let names: GraphNames
+    /// The field that names what an event is about: the key of the first store.
+    let keyField: FieldID?
+
+    init(nodes: ContiguousArray<Node>, pureCount: Int, names: GraphNames, keyField: FieldID?) {
+        self.nodes = nodes
+        self.pureCount = pureCount
+        self.names = names
+        self.keyField = keyField
+    }
+}

@@ -1,0 +1,139 @@
+public import StageKit
+import Synchronization
+
+/// Counts of what became of events and of what each stage did: plain numbers on the runner's thread, copied out at the
+/// end of each batch for whoever wants to read them.
+struct RunnerCounters {
+    /// What one stage did.
+    struct Stage {
+        /// Events it let on.
+        var passed: UInt64 = 0
+        /// Events whose way it ended without a failure.
+        var finished: UInt64 = 0
+        /// Events it failed on.
+        var failed: UInt64 = 0
+        /// Events that its condition kept from it.
+        var skipped: UInt64 = 0
+        /// Time spent on sampled events, in nanoseconds.
+        var sampledNanoseconds: UInt64 = 0
+        /// How many events were sampled.
+        var samples: UInt64 = 0
+    }
+
+    /// Events read.
+    var read: UInt64 = 0
+    /// Batches worked on.
+    var batches: UInt64 = 0
+    /// Events by outcome and reason, at `outcome * reasonLimit + reason`.
+    var outcomes: [UInt64]
+    /// By stage, in the order of the graph.
+    var stages: [Stage]
+
+    /// One row for each outcome; `other` and "no reason" come on top of the limit.
+    static let reasonColumns = GraphNames.reasonLimit + 2
+
+    init(stageCount: Int) {
+        self.outcomes = Array(repeating: 0, count: Outcome.allCases.count * Self.reasonColumns)
+        self.stages = Array(repeating: Stage(), count: stageCount)
+    }
+
+    /// Takes the numbers over in place: nothing is allocated and nothing shared between threads.
+    mutating func copy(from other: RunnerCounters) {
+        self.read = other.read
+        self.batches = other.batches
+        for index in self.outcomes.indices { self.outcomes[index] = other.outcomes[index] }
+        for index in self.stages.indices { self.stages[index] = other.stages[index] }
+    }
+
+    /// Counts one event's end.
+    mutating func count(_ outcome: Outcome, _ reason: ReasonID) {
+        self.outcomes[Int(outcome.rawValue) * Self.reasonColumns + Int(reason.index)] += 1
+    }
+}
+
+/// What a pipeline has done so far, readable from any thread.
+public struct PipelineStatistics: Sendable, Equatable {
+    /// Events with one outcome and reason.
+    public struct OutcomeCount: Sendable, Equatable {
+        /// The outcome.
+        public var outcome: Outcome
+        /// The reason, empty where there is none.
+        public var reason: String
+        /// How many events.
+        public var count: UInt64
+
+        package init(outcome: Outcome, reason: String, count: UInt64) {
+            self.outcome = outcome
+            self.reason = reason
+            self.count = count
+        }
+    }
+
+    /// What one stage did.
+    public struct StageCount: Sendable, Equatable {
+        /// The stage's name in the graph.
+        public var name: String
+        /// Events it let on.
+        public var passed: UInt64
+        /// Events whose way it ended without a failure.
+        public var finished: UInt64
+        /// Events it failed on.
+        public var failed: UInt64
+        /// Events that its condition kept from it.
+        public var skipped: UInt64
+        /// Seconds spent on the events that were sampled.
+        public var sampledSeconds: Double
+        /// How many events were sampled.
+        public var samples: UInt64
+    }
+
+    /// Events read.
+    public var read: UInt64 = 0
+    /// Batches worked on.
+    public var batches: UInt64 = 0
+    /// Events by outcome and reason, those with none left out.
+    public var outcomes: [OutcomeCount] = []
+    /// By stage, in the order of the graph.
+    public var stages: [StageCount] = []
+
+    /// The events with an outcome, whatever the reason.
+    public func total(_ outcome: Outcome) -> UInt64 {
+        self.outcomes.reduce(0) { $0 + ($1.outcome == outcome ? $1.count : 0) }
+    }
+}
+
+/// The last copy of a runner's counters.
+final class SharedCounters: Sendable {
+    private let state: Mutex<(counters: RunnerCounters, reasons: [String], names: [String])>
+
+    init(graph: StageGraph) {
+        let names = graph.nodes.map(\.name)
+        self.state = Mutex((RunnerCounters(stageCount: names.count), graph.names.reasons, names))
+    }
+
+    /// Takes a copy over; called at the end of each batch.
+    func publish(_ counters: RunnerCounters, reasons: [String]) {
+        self.state.withLock { state in
+            state.counters.copy(from: counters)
+            if state.reasons.count != reasons.count { state.reasons = reasons }
+        }
+    }
+
+    /// The numbers with their names.
+    func statistics() -> PipelineStatistics {
+        let (counters, reasons, names) = self.state.withLock { $0 }
+        var result = PipelineStatistics(read: counters.read, batches: counters.batches)
+        for outcome in Outcome.allCases {
+            for (index, reason) in reasons.enumerated() {
+                let count = counters.outcomes[Int(outcome.rawValue) * RunnerCounters.reasonColumns + index]
+                if count > 0 { result.outcomes.append(.init(outcome: outcome, reason: reason, count: count)) }
+            }
+        }
+        result.stages = zip(names, counters.stages).map { name, stage in
+            .init(
+                name: name, passed: stage.passed, finished: stage.finished, failed: stage.failed,
+                skipped: stage.skipped, sampledSeconds: Double(stage.sampledNanoseconds) * 1e-9, samples: stage.samples)
+        }
+        return result
+    }
+}

@@ -1,0 +1,68 @@
+public import StageKit
+import Synchronization
+
+/// A source that delivers what it was given and ends: for tests and replays.
+public final class MemorySource: EventSource {
+    /// An entry to deliver.
+    public struct Entry: Sendable {
+        /// Its id.
+        public var id: EntryID
+        /// Its fields, in order.
+        public var fields: [(name: [UInt8], value: [UInt8])]
+
+        /// Makes an entry.
+        public init(id: EntryID, fields: [(name: [UInt8], value: [UInt8])]) {
+            self.id = id
+            self.fields = fields
+        }
+
+        /// Makes an entry of text.
+        public init(_ milliseconds: UInt64, _ fields: KeyValuePairs<String, String>) {
+            self.id = EntryID(milliseconds: milliseconds, sequence: 0)
+            self.fields = fields.map { (Array($0.key.utf8), Array($0.value.utf8)) }
+        }
+    }
+
+    /// The stream's name.
+    public let stream: String
+    private let entries: [Entry]
+    private let batchSize: Int
+    private let state = Mutex((status: SourceStatus(), isStopped: false))
+
+    /// Makes a source that delivers `entries` in batches of `batchSize`.
+    public init(stream: String = "memory", entries: [Entry], batchSize: Int = 128) {
+        precondition(batchSize > 0, "a batch holds at least one entry")
+        self.stream = stream
+        self.entries = entries
+        self.batchSize = batchSize
+    }
+
+    /// Delivers everything, or what there is until `stop`.
+    public func run(_ deliver: (EventBatch) async throws -> Void) async throws {
+        self.state.withLock { $0.status.state = .reading }
+        defer { self.state.withLock { $0.status.state = .stopped } }
+        let batch = EventBatch()
+        batch.stream = self.stream
+        var next = 0
+        while next < self.entries.count, !self.state.withLock({ $0.isStopped }) {
+            batch.removeAll()
+            for entry in self.entries[next...].prefix(self.batchSize) {
+                batch.append(id: entry.id, fields: entry.fields)
+            }
+            try await deliver(batch)
+            next += batch.count
+            let cursor = batch.lastID
+            self.state.withLock { $0.status.cursor = cursor }
+        }
+        let isAtEnd = next == self.entries.count
+        self.state.withLock { $0.status.isCaughtUp = isAtEnd }
+    }
+
+    /// Ends the run after the batch in hand.
+    public func stop() {
+        self.state.withLock { $0.isStopped = true }
+    }
+
+    /// How far it is.
+    public var status: SourceStatus { self.state.withLock { $0.status } }
+}

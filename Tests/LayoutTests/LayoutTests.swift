@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+/// The rules of the house that a compiler does not know.
+@Suite struct LayoutTests {
+    /// The package's folder, from this file's place in it.
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// A Swift file's path below the root, with its lines.
+    struct Source: CustomTestStringConvertible {
+        let path: String
+        let lines: [String]
+        var testDescription: String { self.path }
+    }
+
+    private static func sources(below folders: [String]) throws -> [Source] {
+        var found: [Source] = []
+        for folder in folders {
+            let base = self.root.appendingPathComponent(folder)
+            let files = try #require(FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil))
+            for case let file as URL in files where file.pathExtension == "swift" {
+                let text = try String(contentsOf: file, encoding: .utf8)
+                let path = String(file.path.dropFirst(self.root.path.count + 1))
+                found.append(Source(path: path, lines: text.components(separatedBy: "\n")))
+            }
+        }
+        return found
+    }
+
+    private static func names(in folder: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: self.root.appendingPathComponent(folder).path)
+            .filter { !$0.hasPrefix(".") }.sorted()
+    }
+
+    private static func text(_ path: String) throws -> String {
+        try String(contentsOf: self.root.appendingPathComponent(path), encoding: .utf8)
+    }
+
+    @Test("The top level is what the people it is for have fixed")
+    func topLevel() throws {
+        let allowed: Set = [
+            "Package.swift", "Sources", "Plugins", "Tests", "pipeline.yaml", "README.md", "Makefile", "LICENSE",
+            "Package.resolved", "Benchmarks",
+        ]
+        let found = try Self.names(in: ".")
+        #expect(Set(found).subtracting(allowed) == [])
+        #expect(found.contains("pipeline.yaml"))
+    }
+
+    @Test("Every folder in Plugins is a stage: in the manifest, in the catalogue, with the same file set")
+    func plugins() throws {
+        let folders = try Self.names(in: "Plugins").filter { $0 != "README.md" }
+        let manifest = try Self.text("Package.swift")
+        let catalogue = try Self.text("Sources/Worker/Assembly/StandardCatalogue.swift")
+        #expect(!folders.isEmpty)
+        for folder in folders {
+            #expect(folder.hasSuffix("Stage"), "\(folder) should end in Stage")
+            #expect(manifest.contains("\"\(folder)\""), "\(folder) is not in Package.swift")
+            #expect(catalogue.contains("add(\(folder).self)"), "\(folder) is not in the catalogue")
+            #expect(try Self.names(in: "Plugins/\(folder)") == ["README.md", "Sources", "Tests"])
+        }
+    }
+
+    @Test("Only one module touches each C library, and a plugin imports nothing of ours but StageKit")
+    func imports() throws {
+        let ours = try Set(Self.names(in: "Sources"))
+        for source in try Self.sources(below: ["Sources", "Plugins"]) {
+            let imports = source.lines.compactMap { line -> String? in
+                let words = line.split(separator: " ")
+                guard let index = words.firstIndex(of: "import"), index <= 1, words.count > index + 1 else {
+                    return nil
+                }
+                return String(words[index + 1])
+            }
+            if imports.contains("CHiredis") { #expect(source.path.hasPrefix("Sources/RESP/")) }
+            if imports.contains("CLibYAML") { #expect(source.path.hasPrefix("Sources/YAML/")) }
+            guard source.path.hasPrefix("Plugins/") else { continue }
+            let own = String(source.path.split(separator: "/")[1])
+            var allowed: Set = ["StageKit", own]
+            if source.path.contains("/Tests/") { allowed.insert("StageTestKit") }
+            let others = Set(imports).intersection(ours.union(try Self.names(in: "Plugins"))).subtracting(allowed)
+            #expect(others == [], "\(source.path)")
+        }
+    }
+
+    @Test("Escape hatches stand only where their reason is written beside them")
+    func escapeHatches() throws {
+        let words = ["try!", "fatalError(", "@unchecked Sendable", "nonisolated(unsafe)", "print("]
+        for source in try Self.sources(below: ["Sources", "Plugins"]) {
+            for (index, line) in source.lines.enumerated() {
+                guard let word = words.first(where: { line.contains($0) }), !Self.isComment(line) else { continue }
+                let above = source.lines[max(0, index - 4)..<index]
+                #expect(above.contains { Self.isComment($0) }, "\(source.path):\(index + 1): \(word) without a reason")
+            }
+        }
+    }
+
+    private static func isComment(_ line: String) -> Bool {
+        line.trimmingCharacters(in: .whitespaces).hasPrefix("//")
+    }
+
+    @Test("No file is longer than a person reads in one go")
+    func fileLength() throws {
+        for source in try Self.sources(below: ["Sources", "Plugins", "Tests"]) {
+            #expect(source.lines.count <= 500, "\(source.path) has \(source.lines.count) lines")
+        }
+    }
+
+    @Test("Functions in the product are under 70 lines")
+    func functionLength() throws {
+        for source in try Self.sources(below: ["Sources", "Plugins"]) {
+            for (start, length) in Self.functions(in: source.lines) {
+                #expect(length <= 70, "\(source.path):\(start) has a function of \(length) lines")
+            }
+        }
+    }
+
+    /// Functions by the line they begin on, with their length: from `func` or `init` to the brace at the same indentation.
+    private static func functions(in lines: [String]) -> [(start: Int, length: Int)] {
+        var found: [(Int, Int)] = []
+        for (index, line) in lines.enumerated() {
+            let words = line.split(separator: " ")
+            guard words.contains("func") || words.contains(where: { $0.hasPrefix("init(") }), !Self.isComment(line)
+            else { continue }
+            let indent = String(line.prefix { $0 == " " })
+            if let end = lines[index...].firstIndex(of: indent + "}") { found.append((index + 1, end - index + 1)) }
+        }
+        return found
+    }
+}
