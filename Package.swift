@@ -18,6 +18,8 @@ let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -90,7 +92,7 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "StageKit", "PipelineEngine", "SnapshotStores", "RedisStreams", "Admin", "YAML",
-                logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioPosix,
+                logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix, unixSignals, "RESP",
             ] + stageLibraries),
         .executableTarget(name: "sluice", dependencies: ["Worker"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),

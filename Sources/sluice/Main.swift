@@ -1,1 +1,8 @@
-@main enum Main { static func main() {} }
+import Worker
+
+@main
+enum Main {
+    static func main() async {
+        await SluiceCommand.main(catalogue: .standard)
+    }
+}

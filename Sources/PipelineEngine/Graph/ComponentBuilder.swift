@@ -14,6 +14,11 @@ private struct BothHandlers: RevocationHandler {
         try await self.first.endBatch()
         try await self.second.endBatch()
     }
+
+    func shutDown() async {
+        await self.first.shutDown()
+        await self.second.shutDown()
+    }
 }
 
 /// Makes the source and the stores that a definition names; nothing is opened.

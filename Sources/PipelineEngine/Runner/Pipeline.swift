@@ -13,9 +13,8 @@ public final class Pipeline: Service, Sendable {
     public let stores: [String: any SnapshotStore]
     /// Where its events come from.
     public let source: any EventSource
-    /// The top-level sections of parts outside the engine, as they stand in the file.
-    public let sections: [String: SettingNode]
 
+    private let sections: [String: SettingNode]
     private let file: String
     private let catalogue: Catalogue
     private let services: PipelineServices
@@ -64,11 +63,37 @@ public final class Pipeline: Service, Sendable {
     /// What the pipeline has done so far; callable from any thread, as of the last whole batch.
     public var statistics: PipelineStatistics { self.counters.statistics() }
 
+    /// A top-level section of a part outside the engine, with its defaults where the file leaves it out.
+    ///
+    /// Throws what is wrong with it, which a section type of the catalogue has told when the pipeline was made.
+    public func section<Settings: Sendable>(
+        _ name: String, _ settings: SettingType<Settings>
+    ) throws(ConfigurationError) -> Settings {
+        var issues = SettingIssues(context: name)
+        let node = self.sections[name] ?? SettingNode(.null, at: SourceMark(line: 1, column: 1))
+        guard let value = settings.decode(node, &issues) else {
+            throw ConfigurationError(file: self.file, issues: issues.all)
+        }
+        return value
+    }
+
     /// Runs until the source ends, a graceful shutdown begins or the task is cancelled; a batch in hand is finished first.
     ///
     /// Throws what the source, a stage or an observer cannot recover from.
     public func run() async throws {
         let runner = try self.makeRunner()
+        let result: Result<Void, any Error>
+        do {
+            try await self.runSource(runner)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await self.services.revocationHandler?.shutDown()
+        try result.get()
+    }
+
+    private func runSource(_ runner: GraphRunner) async throws {
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await self.source.run { batch in try await runner.process(batch) }

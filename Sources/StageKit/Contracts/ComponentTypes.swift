@@ -102,6 +102,11 @@ public final class ComponentSetup {
         self.sections = sections
     }
 
+    /// Whether the file has a section.
+    public func hasSection(_ name: String) -> Bool {
+        self.sections[name] != nil
+    }
+
     /// A section read by its type; nil where it cannot be read, which is reported where the section itself is checked.
     ///
     /// A section that the file leaves out reads as one without settings: what is missing in it is an issue here.

@@ -8,12 +8,19 @@ public protocol RevocationHandler: Sendable {
 
     /// Called after each batch that had a revocation, before the cursor moves; it may wait, and throws where the
     /// revocations could not be handed on, which ends the run.
+    /// Cancelling the task makes it give up.
     func endBatch() async throws
+
+    /// Called once, when the pipeline has ended: a place to close connections.
+    func shutDown() async
 }
 
 extension RevocationHandler {
     /// Does nothing.
     public func endBatch() async throws {}
+
+    /// Does nothing.
+    public func shutDown() async {}
 }
 
 /// A revocation handler that is a closure of the revoked key and the entry's id.

@@ -1,0 +1,89 @@
+import Admin
+import CoreMetrics
+import Logging
+import PipelineEngine
+import RedisStreams
+import ServiceLifecycle
+import StageKit
+import UnixSignals
+
+/// A pipeline with everything around it: metrics, journal, revocation publisher and the HTTP side.
+struct AssembledWorker {
+    /// How long a shutdown may take before what still runs is cancelled: a batch in hand takes milliseconds, so what takes
+    /// this long is stuck.
+    static let shutdownLimit: Duration = .seconds(20)
+
+    /// The pipeline.
+    let pipeline: Pipeline
+    /// Where everything is counted.
+    let registry: MetricsRegistry
+    private let admin: AdminServer
+    private let logger: Logger
+
+    /// What a worker is made of.
+    struct Options {
+        /// The pipeline file's path.
+        var path: String
+        /// The environment.
+        var environment: [String: String]
+        /// Values given beside the file.
+        var overrides: [Override] = []
+        /// Where the journal goes: a path, `-` for standard output, nil for nowhere.
+        var journal: String?
+        /// The types that the file may name.
+        var catalogue: Catalogue
+        /// Told of each outcome beside the journal; for programs that watch.
+        var makeObserver: (@Sendable () throws -> any OutcomeObserver)?
+        /// Called with the HTTP side's address when it listens.
+        var onListening: @Sendable (AdminAddress) -> Void = { _ in }
+    }
+
+    /// Reads and checks the file and puts the parts together; nothing is opened.
+    init(_ options: Options, logger: Logger) throws {
+        let registry = MetricsRegistry()
+        var services = PipelineServices(logger: logger, metrics: registry)
+        services.makeObserver = Self.observer(options)
+        let pipeline = try Pipeline(
+            contentsOf: options.path, environment: options.environment, overrides: options.overrides,
+            catalogue: options.catalogue, services: services)
+        registry.registerCollector(PipelineCollector(pipeline: pipeline).samples)
+        self.pipeline = pipeline
+        self.registry = registry
+        self.logger = logger
+        let context = AdminContext(
+            stores: pipeline.stores, metrics: registry,
+            readiness: { Readiness.reasons(pipeline.source.status) },
+            liveness: { pipeline.source.status.state == .stopped ? ["the source has stopped"] : [] })
+        self.admin = AdminServer(
+            settings: try pipeline.section("admin", AdminSettings.type), context: context, logger: logger,
+            onListening: options.onListening)
+    }
+
+    /// Runs until a signal or the end of the source.
+    ///
+    /// - Parameter signals: Whether SIGTERM and SIGINT begin a graceful shutdown.
+    /// - Parameter others: Services that run beside it and stop after the pipeline.
+    func run(signals: Bool = true, beside others: [any Service] = []) async throws {
+        var services = [ServiceGroupConfiguration.ServiceConfiguration(service: self.admin)]
+        services += others.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }
+        services.append(
+            .init(service: self.pipeline, successTerminationBehavior: .gracefullyShutdownGroup))
+        var configuration = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: signals ? [.sigterm, .sigint] : [],
+            logger: self.logger)
+        configuration.maximumGracefulShutdownDuration = Self.shutdownLimit
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    private static func observer(_ options: Options) -> (@Sendable () throws -> any OutcomeObserver)? {
+        let journal = options.journal
+        let other = options.makeObserver
+        guard journal != nil || other != nil else { return nil }
+        return {
+            var observers: [any OutcomeObserver] = []
+            if let journal { observers.append(try Journal(path: journal)) }
+            if let other { observers.append(try other()) }
+            return ObserverList(observers)
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import Glibc
+
+/// Reads a file up to a limit, whatever kind of file it is.
+struct BoundedReader: ~Copyable {
+    /// A system call that failed.
+    struct SystemError: Error {
+        /// The call's error number.
+        var number: Int32
+    }
+
+    /// Bytes read at once.
+    private static let chunk = 64 << 10
+
+    private let descriptor: Int32
+
+    /// Opens the file for reading.
+    init(path: String) throws(SystemError) {
+        self.descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        if self.descriptor < 0 { throw SystemError(number: errno) }
+    }
+
+    deinit {
+        close(self.descriptor)
+    }
+
+    /// Everything up to the file's end, and at most `limit` bytes and a little more: what is beyond is cut off.
+    func read(limit: Int) throws(SystemError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: Self.chunk)
+        while bytes.count <= limit {
+            let count = unsafe Glibc.read(self.descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            if count < 0 { throw SystemError(number: errno) }
+            if count == 0 { break }
+            bytes += buffer[..<count]
+        }
+        return bytes
+    }
+}

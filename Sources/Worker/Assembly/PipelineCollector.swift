@@ -1,0 +1,76 @@
+import Admin
+import Foundation
+import PipelineEngine
+import StageKit
+
+/// Reads a pipeline's numbers for `/metrics` when they are asked for.
+struct PipelineCollector: Sendable {
+    /// The pipeline.
+    let pipeline: Pipeline
+
+    /// All samples as of the last whole batch.
+    func samples() -> [MetricSample] {
+        let statistics = self.pipeline.statistics
+        return self.events(statistics) + self.stages(statistics) + self.source() + self.stores()
+    }
+
+    private func events(_ statistics: PipelineStatistics) -> [MetricSample] {
+        let read = MetricSample(
+            "sluice_events_read_total", .counter, help: "Entries read from the source.",
+            value: Double(statistics.read))
+        return [read]
+            + statistics.outcomes.map { count in
+                MetricSample(
+                    "sluice_events_total", .counter, help: "Events by their one outcome and its reason.",
+                    labels: [("outcome", count.outcome.name), ("reason", count.reason)], value: Double(count.count))
+            }
+    }
+
+    private func stages(_ statistics: PipelineStatistics) -> [MetricSample] {
+        statistics.stages.flatMap { stage in
+            let results = [
+                ("passed", stage.passed), ("finished", stage.finished), ("failed", stage.failed),
+                ("skipped", stage.skipped),
+            ]
+            let events = results.map { result, count in
+                MetricSample(
+                    "sluice_stage_events_total", .counter, help: "Events by what each stage did with them.",
+                    labels: [("stage", stage.name), ("result", result)], value: Double(count))
+            }
+            return events + [
+                MetricSample(
+                    "sluice_stage_seconds_total", .counter, help: "Time spent in the stage on the events that are timed.",
+                    labels: [("stage", stage.name)], value: stage.sampledSeconds),
+                MetricSample(
+                    "sluice_stage_timed_events_total", .counter, help: "Events that were timed, one in 1024.",
+                    labels: [("stage", stage.name)], value: Double(stage.samples)),
+            ]
+        }
+    }
+
+    private func source() -> [MetricSample] {
+        let status = self.pipeline.source.status
+        let now = Date().timeIntervalSince1970
+        let age = status.cursor.map { max(0, now - Double($0.milliseconds) / 1000) } ?? 0
+        return [
+            MetricSample(
+                "sluice_source_connected", .gauge, help: "1 while the source reads.",
+                value: status.state == .reading ? 1 : 0),
+            MetricSample(
+                "sluice_source_reconnects_total", .counter, help: "How often a lost connection was taken up again.",
+                value: Double(status.reconnects)),
+            MetricSample(
+                "sluice_source_lag_seconds", .gauge,
+                help: "Age of the last entry handled while more are waiting, by its id; 0 when caught up.",
+                value: status.isCaughtUp ? 0 : age),
+        ]
+    }
+
+    private func stores() -> [MetricSample] {
+        self.pipeline.stores.sorted { $0.key < $1.key }.map { name, store in
+            MetricSample(
+                "sluice_store_entries", .gauge, help: "Snapshots held.", labels: [("store", name)],
+                value: Double(store.count))
+        }
+    }
+}

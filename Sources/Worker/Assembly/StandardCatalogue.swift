@@ -1,0 +1,38 @@
+import Admin
+import DecodeStage
+import EvictStage
+import LogStage
+import MetricsStage
+public import PipelineEngine
+import RedisStreams
+import RevokeStage
+import SnapshotStores
+import StageKit
+import UpsertStage
+import ValidateStage
+
+extension Catalogue {
+    /// Everything that ships with Sluice; a program of your own adds its stage types to it.
+    public static var standard: Catalogue {
+        var catalogue = Catalogue()
+        catalogue.add(DecodeStage.self)
+        catalogue.add(ValidateStage.self)
+        catalogue.add(UpsertStage.self)
+        catalogue.add(RevokeStage.self)
+        catalogue.add(MetricsStage.self)
+        catalogue.add(LogStage.self)
+        catalogue.add(EvictStage.self)
+        catalogue.add(RedisStreamSource.sourceType)
+        catalogue.add(MemoryStore.type)
+        catalogue.add(RedisSettings.section)
+        catalogue.add(RevocationSettings.section)
+        catalogue.add(AdminSettings.section)
+        catalogue.makeRevocationHandler = { setup in
+            guard setup.hasSection("revocations"), let settings = setup.section("redis", RedisSettings.type),
+                let revocations = setup.section("revocations", RevocationSettings.type)
+            else { return nil }
+            return RevocationPublisher(settings, revocations, logger: setup.logger)
+        }
+        return catalogue
+    }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import NIOCore
+
+/// `sluice lookup`: what a running worker holds under a key.
+struct LookupCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lookup", abstract: "Prints what a running worker holds under a key, as JSON.",
+        discussion: "Exit status 1 where it holds nothing.")
+
+    @Argument(help: "The key.")
+    var key: String
+
+    @OptionGroup var admin: AdminOptions
+
+    func run() async throws {
+        try await CommandErrors.reported {
+            let client = AdminClient(address: self.admin.admin)
+            let path = "/v1/stores/\(AdminClient.encoded(self.admin.store))/\(AdminClient.encoded(self.key))"
+            var answer = ByteBuffer()
+            let status = try await client.get(path) { _, piece in
+                guard answer.readableBytes < AdminClient.answerLimit else {
+                    throw AdminClient.Failure(description: "the answer is longer than \(AdminClient.answerLimit) bytes")
+                }
+                answer.writeImmutableBuffer(piece)
+            }
+            let text = String(buffer: answer)
+            if status == 200 {
+                Terminal.result(text)
+            } else {
+                Terminal.report("sluice: \(text)")
+                throw ExitStatus.failure
+            }
+        }
+    }
+}
+
+/// `sluice export`: everything a running worker holds in a store.
+struct ExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Prints everything a running worker holds in a store, one JSON line each.")
+
+    @OptionGroup var admin: AdminOptions
+
+    func run() async throws {
+        try await CommandErrors.reported {
+            let client = AdminClient(address: self.admin.admin)
+            var error = ByteBuffer()
+            let status = try await client.get("/v1/stores/\(AdminClient.encoded(self.admin.store))") { status, piece in
+                if status == 200 {
+                    guard Terminal.write(Array(buffer: piece)) else { throw ExitStatus.failure }
+                } else if error.readableBytes < AdminClient.answerLimit {
+                    error.writeImmutableBuffer(piece)
+                }
+            }
+            if status != 200 { throw AdminClient.Failure(description: String(buffer: error)) }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Logging
+import PipelineEngine
+
+/// `sluice run`: runs a pipeline until a signal.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Runs a pipeline until SIGTERM or SIGINT.")
+
+    @Argument(help: "The pipeline file.")
+    var file = "pipeline.yaml"
+
+    @OptionGroup var pipeline: PipelineOptions
+
+    @Option(help: ArgumentHelp("Writes one JSON line for each event, - for standard output.", valueName: "file"))
+    var journal: String?
+
+    @OptionGroup var logging: LogOptions
+
+    func run() async throws {
+        let logger = self.logging.logger(label: "sluice")
+        let options = AssembledWorker.Options(
+            path: self.file, environment: self.pipeline.environment, overrides: try self.pipeline.overrides(),
+            journal: self.journal, catalogue: SluiceCommand.catalogue)
+        try await CommandErrors.reported(logger: logger) {
+            let worker = try AssembledWorker(options, logger: logger)
+            try await worker.run()
+        }
+    }
+}
+
+/// Turns what commands throw into a message and an exit status.
+enum CommandErrors {
+    /// Runs `body`; a wrong configuration is told line by line and ends with status 78, anything else with status 1.
+    static func reported(logger: Logger? = nil, _ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let error as ConfigurationError {
+            for line in error.lines { Terminal.report(line) }
+            throw ExitStatus.configuration
+        } catch let error as PipelineFile.Unreadable {
+            Terminal.report(error.description)
+            throw ExitStatus.configuration
+        } catch let error as ExitCode {
+            throw error
+        } catch let error as ValidationError {
+            throw error
+        } catch {
+            if let logger {
+                logger.critical("stopped by an error", metadata: ["error": "\(error)"])
+            } else {
+                Terminal.report("sluice: \(error)")
+            }
+            throw ExitStatus.failure
+        }
+    }
+}

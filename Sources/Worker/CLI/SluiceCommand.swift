@@ -1,0 +1,68 @@
+public import ArgumentParser
+import Glibc
+public import PipelineEngine
+
+/// The worker's command line: every verb, for the types of a catalogue.
+public struct SluiceCommand: AsyncParsableCommand {
+    /// The verbs.
+    public static let configuration = CommandConfiguration(
+        commandName: "sluice",
+        abstract: "Passes the entries of a Redis stream through stages declared in YAML.",
+        discussion: """
+            Exit status: 0 done, 1 failed while running, 64 wrong usage, 78 wrong configuration.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            RunCommand.self, ValidateCommand.self, LookupCommand.self, ExportCommand.self, DemoCommand.self,
+        ])
+
+    /// The types that pipeline files may name in this process's commands.
+    @TaskLocal static var catalogue = Catalogue.standard
+
+    /// Makes the command.
+    public init() {}
+
+    /// Runs the command line of this process and exits: the whole main of a worker.
+    ///
+    /// - Parameter catalogue: What pipeline files may name; add your own stage types to `Catalogue.standard`.
+    public static func main(catalogue: Catalogue) async {
+        await Self.$catalogue.withValue(catalogue) { await Self.main() }
+    }
+}
+
+/// Exit statuses beside success, after sysexits.h.
+enum ExitStatus {
+    /// Failed while running.
+    static let failure = ExitCode(1)
+    /// The configuration is wrong (EX_CONFIG).
+    static let configuration = ExitCode(78)
+}
+
+/// Where commands write: results to standard output, everything else to standard error.
+enum Terminal {
+    /// Writes a line to standard error.
+    static func report(_ line: String) {
+        self.write(Array((line + "\n").utf8), to: STDERR_FILENO)
+    }
+
+    /// Writes a line to standard output.
+    static func result(_ line: String) {
+        self.write(Array((line + "\n").utf8))
+    }
+
+    /// Writes bytes, to standard output if nothing else is said; false where nobody reads them any more.
+    @discardableResult
+    static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) -> Bool {
+        var bytes = bytes[...]
+        while !bytes.isEmpty {
+            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress!, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            if count < 0 { return false }
+            bytes = bytes.dropFirst(count)
+        }
+        return true
+    }
+
+    /// Whether standard output is a terminal.
+    static var isInteractive: Bool { isatty(STDOUT_FILENO) == 1 }
+}

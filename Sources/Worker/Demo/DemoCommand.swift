@@ -1,0 +1,66 @@
+import ArgumentParser
+import Foundation
+import Logging
+import PipelineEngine
+import ServiceLifecycle
+import StageKit
+
+/// `sluice demo`: a private redis-server, the pipeline unchanged, a lifelike flow of events and a live picture.
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "Shows a pipeline at work: starts a private redis-server, publishes session events, prints what happens.",
+        discussion: "Ctrl-C ends it and leaves nothing behind. Needs redis-server in the PATH.")
+
+    /// The rates that make sense: a terminal shows no difference beyond, and one publisher sends no more.
+    static let rates = 1...50_000
+
+    @Argument(help: "The pipeline file.")
+    var file = "pipeline.yaml"
+
+    @Option(help: "How long it runs, such as 10s; without it until Ctrl-C.", transform: Self.duration)
+    var duration: Duration?
+
+    @Option(help: "Events a second.")
+    var rate = 2000
+
+    func validate() throws {
+        guard Self.rates.contains(self.rate) else {
+            throw ValidationError("--rate: \(self.rate) is out of range: it must be 1 to \(Self.rates.upperBound)")
+        }
+    }
+
+    func run() async throws {
+        let errors = DemoLog()
+        let logger = Logger(label: "sluice") { _ in DemoLogHandler(log: errors) }
+        try await CommandErrors.reported {
+            Terminal.report("Starting a private redis-server ...")
+            try await PrivateRedis.withServer { redis in
+                var environment = ProcessInfo.processInfo.environment
+                for name in environment.keys where name.hasPrefix("REDIS_") { environment[name] = nil }
+                environment["REDIS_ADDRESS"] = "unix:\(redis.socketPath)"
+                environment["SLUICE_LISTEN"] = "127.0.0.1:0"
+                let meter = DemoMeter()
+                let worker = try AssembledWorker(
+                    AssembledWorker.Options(
+                        path: self.file, environment: environment, catalogue: SluiceCommand.catalogue,
+                        makeObserver: { DemoObserver(meter: meter) },
+                        onListening: { meter.setAddress($0) }),
+                    logger: logger)
+                let publisher = DemoPublisher(
+                    redis: redis, stream: worker.pipeline.source.stream, rate: self.rate, meter: meter,
+                    source: worker.pipeline.source, logger: logger)
+                let screen = DemoScreen(worker: worker, meter: meter, log: errors, duration: self.duration)
+                try await worker.run(beside: [publisher, screen])
+                screen.printSummary()
+            }
+        }
+    }
+
+    private static func duration(_ text: String) throws -> Duration {
+        guard let duration = SettingUnits.duration(text), duration > .zero else {
+            throw ValidationError("\(text): write a duration such as 10s or 2m")
+        }
+        return duration
+    }
+}

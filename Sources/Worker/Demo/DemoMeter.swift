@@ -1,0 +1,85 @@
+import Admin
+import Histogram
+import PipelineEngine
+import StageKit
+import Synchronization
+
+/// Measures the time from XADD to applied: the publisher notes when it sends an id, the observer when it is settled.
+final class DemoMeter: Sendable {
+    /// Ids waiting for their outcome: beyond this the publisher is far ahead, and what is sent is not timed.
+    private static let pendingLimit = 200_000
+    /// The longest time told apart, in microseconds; longer ones count as this.
+    private static let longestMicroseconds: UInt64 = 60_000_000
+
+    /// Times in microseconds.
+    struct Latency {
+        /// Half of the events took at most this.
+        var p50: UInt64
+        /// 99 in 100 took at most this.
+        var p99: UInt64
+        /// The longest.
+        var max: UInt64
+    }
+
+    private struct State {
+        var sent: [EntryID: ContinuousClock.Instant] = [:]
+        var histogram = Histogram<UInt32>(highestTrackableValue: longestMicroseconds, numberOfSignificantValueDigits: .two)
+        var address: AdminAddress?
+    }
+
+    private let state = Mutex(State())
+
+    /// Notes that entries are about to be sent.
+    func sending(_ ids: [EntryID]) {
+        let now = ContinuousClock.now
+        self.state.withLock { state in
+            for id in ids where state.sent.count < Self.pendingLimit { state.sent[id] = now }
+        }
+    }
+
+    /// Notes that an entry has its outcome.
+    func settled(_ id: EntryID) {
+        let now = ContinuousClock.now
+        self.state.withLock { state in
+            guard let sent = state.sent.removeValue(forKey: id) else { return }
+            let microseconds = UInt64(max(0, (now - sent).microseconds))
+            state.histogram.record(min(microseconds, Self.longestMicroseconds))
+        }
+    }
+
+    /// The times so far; nil before the first.
+    func latency() -> Latency? {
+        self.state.withLock { state in
+            guard state.histogram.totalCount > 0 else { return nil }
+            return Latency(
+                p50: state.histogram.valueAtPercentile(50), p99: state.histogram.valueAtPercentile(99),
+                max: state.histogram.max)
+        }
+    }
+
+    /// Where the worker's HTTP side listens, nil before it does.
+    var address: AdminAddress? { self.state.withLock { $0.address } }
+
+    /// Notes where the worker's HTTP side listens.
+    func setAddress(_ address: AdminAddress) {
+        self.state.withLock { $0.address = address }
+    }
+}
+
+/// Tells the meter of each outcome.
+final class DemoObserver: OutcomeObserver {
+    private let meter: DemoMeter
+
+    /// Makes an observer.
+    init(meter: DemoMeter) {
+        self.meter = meter
+    }
+
+    /// Notes the event's end.
+    func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+        self.meter.settled(event.id)
+    }
+
+    /// Does nothing.
+    func endBatch() async throws {}
+}

@@ -1,0 +1,117 @@
+import PipelineEngine
+import ServiceLifecycle
+import StageKit
+import Synchronization
+
+/// Shows twice a second what the worker does: redrawn in place on a terminal, a line each time elsewhere.
+///
+/// As a service it ends after the demo's duration, which ends the group.
+struct DemoScreen: Service {
+    /// Time between two pictures on a terminal.
+    private static let interval: Duration = .milliseconds(500)
+    /// Pictures between two lines where the output is no terminal.
+    private static let linesInterval = 4
+
+    /// The worker shown.
+    let worker: AssembledWorker
+    /// Times from XADD to applied.
+    let meter: DemoMeter
+    /// What the worker logs.
+    let log: DemoLog
+    /// How long the demo runs, nil for until a signal.
+    let duration: Duration?
+
+    /// Shows until a graceful shutdown or the end of the duration.
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await self.show() }
+    }
+
+    private func show() async {
+        let clock = ContinuousClock()
+        let started = clock.now
+        var drawn = 0
+        var pictures = 0
+        var last = (read: UInt64(0), time: started)
+        while self.duration.map({ clock.now - started < $0 }) ?? true {
+            let remaining = self.duration.map { min($0 - (clock.now - started), Self.interval) } ?? Self.interval
+            // A cancelled sleep is how a shutdown ends the show.
+            guard (try? await Task.sleep(for: max(remaining, .milliseconds(1)))) != nil else { break }
+            let statistics = self.worker.pipeline.statistics
+            let now = clock.now
+            let rate = Double(statistics.read - last.read) / (now - last.time).seconds
+            last = (statistics.read, now)
+            pictures += 1
+            if Terminal.isInteractive {
+                drawn = self.draw(statistics, rate: rate, elapsed: now - started, over: drawn)
+            } else if pictures % Self.linesInterval == 0 {
+                Terminal.result(self.line(statistics, rate: rate, elapsed: now - started))
+            }
+        }
+    }
+
+    /// Prints what came out of it in the end.
+    func printSummary() {
+        let statistics = self.worker.pipeline.statistics
+        let outcomes = statistics.outcomes.reduce(0) { $0 + $1.count }
+        Terminal.result("")
+        Terminal.result("Read \(statistics.read) events, \(outcomes) outcomes:")
+        for line in self.outcomeLines(statistics) { Terminal.result(line) }
+        if let latency = self.meter.latency() {
+            Terminal.result("From XADD to applied: \(Self.times(latency))")
+        }
+        Terminal.result("Stopped cleanly; the private redis-server and its folder are gone.")
+    }
+
+    /// Draws over the last picture; returns the lines drawn.
+    private func draw(_ statistics: PipelineStatistics, rate: Double, elapsed: Duration, over drawn: Int) -> Int {
+        var lines = [
+            "Sluice \(self.worker.pipeline.name): \(self.worker.pipeline.source.stream)   \(Int(elapsed.seconds)) s",
+            "",
+            "  events a second      \(Int(rate.rounded()))",
+            "  sessions held        \(self.sessions)",
+            "  revocations          \(self.revocations(statistics))",
+        ]
+        if let latency = self.meter.latency() { lines.append("  XADD to applied      \(Self.times(latency))") }
+        lines += ["", "  outcome"] + self.outcomeLines(statistics) + [""]
+        lines += self.log.errors.map { "  ! \($0)" }
+        if let address = self.meter.address { lines.append("  Look around: curl http://\(address)/metrics") }
+        lines.append("  Ctrl-C stops it.")
+        let up = drawn > 0 ? "\u{1B}[\(drawn)A" : ""
+        Terminal.write(Array((up + lines.map { "\u{1B}[2K\($0)\n" }.joined() + "\u{1B}[J").utf8))
+        return lines.count
+    }
+
+    private func line(_ statistics: PipelineStatistics, rate: Double, elapsed: Duration) -> String {
+        let drops = statistics.outcomes.filter { $0.outcome != .applied }.map { "\($0.reason) \($0.count)" }
+        let latency = self.meter.latency().map { ", XADD to applied \(Self.times($0))" } ?? ""
+        return "\(Int(elapsed.seconds)) s: \(Int(rate.rounded())) events/s, \(self.sessions) sessions, "
+            + "\(self.revocations(statistics)) revocations, drops: "
+            + (drops.isEmpty ? "none" : drops.joined(separator: ", ")) + latency
+    }
+
+    private func outcomeLines(_ statistics: PipelineStatistics) -> [String] {
+        statistics.outcomes.map { count in
+            let name = count.reason.isEmpty ? count.outcome.name : "\(count.outcome.name) (\(count.reason))"
+            return "    \(name.padded(to: 28)) \(count.count)"
+        }
+    }
+
+    private var sessions: Int {
+        self.worker.pipeline.stores.values.reduce(0) { $0 + $1.count }
+    }
+
+    private func revocations(_ statistics: PipelineStatistics) -> UInt64 {
+        statistics.stages.first { $0.name == "revoke" }?.passed ?? 0
+    }
+
+    private static func times(_ latency: DemoMeter.Latency) -> String {
+        "p50 \(latency.p50) us, p99 \(latency.p99) us, longest \(latency.max) us"
+    }
+}
+
+extension String {
+    /// The text with spaces behind it up to a width.
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - self.count))
+    }
+}

@@ -1,0 +1,95 @@
+/// A lifelike flow of session events: logins, key changes, revocations, and now and then one that is malformed.
+///
+/// A pure value: the same seed gives the same flow.
+struct DemoTraffic {
+    /// Sessions alive at once: enough to look like a real service, few enough that revocations find theirs.
+    private static let sessionLimit = 20_000
+
+    /// An event's fields in the order they are sent.
+    typealias Fields = [(name: String, value: String)]
+
+    private var random: DemoRandom
+    private var sessions: [Int] = []
+    private var created = 0
+
+    /// Starts a flow.
+    init(seed: UInt64) {
+        self.random = DemoRandom(state: seed)
+    }
+
+    /// The next event; `now` is the time in milliseconds, for the time of a revocation.
+    mutating func next(now: UInt64) -> Fields {
+        switch self.random.next(below: 100) {
+        case 0..<2: return self.malformed(now: now)
+        case 2..<12 where !self.sessions.isEmpty:
+            let session = self.sessions.swapRemove(at: self.random.next(below: self.sessions.count))
+            return self.snapshot(session, status: "revoked") + [("revoked_at_ms", "\(now)")]
+        case 12..<45 where !self.sessions.isEmpty, 12..<100 where self.sessions.count >= Self.sessionLimit:
+            return self.snapshot(self.sessions[self.random.next(below: self.sessions.count)], status: "active")
+        default:
+            self.created += 1
+            self.sessions.append(self.created)
+            return self.snapshot(self.created, status: "active")
+        }
+    }
+
+    private mutating func snapshot(_ session: Int, status: String) -> Fields {
+        let digits = String(session, radix: 36)
+        return [
+            ("device_session_id", "ds-" + String(repeating: "0", count: max(0, 13 - digits.count)) + digits),
+            ("user_id", "user-\(session % 7919)"),
+            ("client_public_key", self.random.base64Key()),
+            ("status", status),
+        ]
+    }
+
+    private mutating func malformed(now: UInt64) -> Fields {
+        let session = self.sessions.isEmpty ? 1 : self.sessions[self.random.next(below: self.sessions.count)]
+        var fields = self.snapshot(session, status: "active")
+        switch self.random.next(below: 5) {
+        case 0: fields.removeAll { $0.name == "user_id" }
+        case 1: fields.append(("colour", "green"))
+        case 2: fields.append(("revoked_at_ms", "yesterday"))
+        case 3: fields[3].value = "asleep"
+        default: fields[2].value = " "
+        }
+        return fields
+    }
+}
+
+/// SplitMix64: a small generator with a seed (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
+struct DemoRandom: RandomNumberGenerator {
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+
+    /// Where the generator is.
+    var state: UInt64
+
+    /// The next 64 bits.
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var value = self.state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+
+    /// A number from 0 up to and without `bound`.
+    mutating func next(below bound: Int) -> Int {
+        Int(self.next(upperBound: UInt64(bound)))
+    }
+
+    /// Text that looks like a 32-byte key in base64.
+    mutating func base64Key() -> String {
+        var text = ""
+        for _ in 0..<43 { text.append(Self.alphabet[self.next(below: 64)]) }
+        return text + "="
+    }
+}
+
+extension Array {
+    /// Removes an element by putting the last one in its place.
+    mutating func swapRemove(at index: Int) -> Element {
+        self.swapAt(index, self.count - 1)
+        return self.removeLast()
+    }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import Glibc
+
+/// A redis-server of one's own: on a Unix socket in a temporary folder, without persistence, gone when its scope ends.
+struct PrivateRedis: Sendable {
+    /// How long the server may take until it listens: it takes milliseconds, so after this it has failed.
+    private static let startLimit: Duration = .seconds(10)
+    /// How long a stopped server may take to end before it is killed.
+    private static let stopLimit: Duration = .seconds(3)
+
+    /// Why there is no server.
+    struct Failure: Error, CustomStringConvertible {
+        /// What is wrong and what to do.
+        var description: String
+    }
+
+    /// Where it listens.
+    let socketPath: String
+
+    /// Runs `body` with a server, and stops the server and removes its folder however `body` ends.
+    static func withServer(_ body: (PrivateRedis) async throws -> Void) async throws {
+        guard let program = Self.find("redis-server") else {
+            throw Failure(description: "redis-server is not in the PATH; on Debian: apt-get install redis-server")
+        }
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(
+            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let redis = PrivateRedis(socketPath: folder.appendingPathComponent("redis.sock").path)
+        let process = Process()
+        process.executableURL = program
+        process.arguments = [
+            "--port", "0", "--unixsocket", redis.socketPath, "--dir", folder.path, "--save", "", "--appendonly", "no",
+            "--daemonize", "no", "--logfile", folder.appendingPathComponent("redis.log").path,
+        ]
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        defer { Self.stop(process) }
+        try await redis.waitUntilListening(process)
+        try await body(redis)
+    }
+
+    private func waitUntilListening(_ process: Process) async throws {
+        let deadline = ContinuousClock.now + Self.startLimit
+        while !FileManager.default.fileExists(atPath: self.socketPath) {
+            guard process.isRunning, ContinuousClock.now < deadline else {
+                throw Failure(description: "redis-server did not start; try it by hand: redis-server --port 0")
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    private static func stop(_ process: Process) {
+        process.terminate()
+        let deadline = ContinuousClock.now + Self.stopLimit
+        while process.isRunning, ContinuousClock.now < deadline { usleep(10_000) }
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+    }
+
+    private static func find(_ name: String) -> URL? {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        return path.split(separator: ":").map { URL(fileURLWithPath: "\($0)/\(name)") }
+            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+    }
+}

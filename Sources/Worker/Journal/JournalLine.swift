@@ -1,0 +1,43 @@
+import Admin
+import PipelineEngine
+import StageKit
+
+/// The form of a journal's lines: one JSON object, members that do not apply left out.
+enum JournalLine {
+    /// Appends an event's line with its end.
+    static func append(_ event: borrowing Event, _ record: OutcomeRecord, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "{"))
+        JSONText.appendMember("entry", event.id.description, to: &bytes)
+        self.member("outcome", record.outcome.name, to: &bytes)
+        self.member("reason", record.reason, to: &bytes)
+        self.member("stage", record.stage, to: &bytes)
+        if let keyField = record.keyField, let range = event.range(of: keyField) {
+            bytes.append(UInt8(ascii: ","))
+            let key = event.withBytes(range) { key in Array(copying: key) }
+            JSONText.appendMember("key", key, to: &bytes)
+        }
+        self.member("error", record.error, to: &bytes)
+        if !record.effects.isEmpty {
+            bytes.append(UInt8(ascii: ","))
+            JSONText.append("effects", to: &bytes)
+            bytes.append(UInt8(ascii: ":"))
+            JSONText.append(record.effects, to: &bytes)
+        }
+        bytes += [UInt8(ascii: "}"), UInt8(ascii: "\n")]
+    }
+
+    private static func member(_ name: String, _ value: String?, to bytes: inout [UInt8]) {
+        guard let value else { return }
+        bytes.append(UInt8(ascii: ","))
+        JSONText.appendMember(name, value, to: &bytes)
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// The bytes of a span.
+    init(copying span: Span<UInt8>) {
+        self.init()
+        self.reserveCapacity(span.count)
+        for index in span.indices { self.append(span[index]) }
+    }
+}
