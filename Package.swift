@@ -82,7 +82,16 @@ let package = Package(
             name: "RedisStreams",
             dependencies: ["StageKit", "RESP", logging, nioCore, nioPosix, nioSSL]),
         .target(
-            name: "Admin", dependencies: ["StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore]),
+            name: "Admin",
+            dependencies: [
+                "StageKit", logging, coreMetrics, lifecycle, hummingbird,
+                .product(name: "HummingbirdCore", package: "hummingbird"), nioCore, nioPosix,
+            ]),
+        .testTarget(
+            name: "AdminTests",
+            dependencies: [
+                "Admin", "StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore, nioPosix, nioEmbedded,
+            ]),
         .target(
             name: "Worker",
             dependencies: [
