@@ -98,6 +98,7 @@ let package = Package(
                 "StageKit", "PipelineEngine", "SnapshotStores", "RedisStreams", "Admin", "YAML",
                 logging, coreMetrics, lifecycle, arguments, histogram, nioCore, nioPosix,
             ] + stageLibraries),
+        .testTarget(name: "WorkerTests", dependencies: ["Worker", "StageKit", logging]),
         .executableTarget(name: "sluice", dependencies: ["Worker"]),
     ]
 )
