@@ -87,13 +87,23 @@ let package = Package(
             name: "RedisStreams",
             dependencies: ["StageKit", "RESP", logging, nioCore, nioPosix, nioSSL]),
         .target(
-            name: "Admin", dependencies: ["StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore]),
+            name: "Admin",
+            dependencies: [
+                "StageKit", logging, coreMetrics, lifecycle, hummingbird,
+                .product(name: "HummingbirdCore", package: "hummingbird"), nioCore, nioPosix,
+            ]),
+        .testTarget(
+            name: "AdminTests",
+            dependencies: [
+                "Admin", "StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore, nioPosix, nioEmbedded,
+            ]),
         .target(
             name: "Worker",
             dependencies: [
                 "StageKit", "PipelineEngine", "SnapshotStores", "RedisStreams", "Admin", "YAML",
                 logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix, unixSignals, "RESP",
             ] + stageLibraries),
+        .testTarget(name: "WorkerTests", dependencies: ["Worker", "StageKit", logging]),
         .executableTarget(name: "sluice", dependencies: ["Worker"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
 

@@ -1,0 +1,30 @@
+public import StageKit
+
+/// What the admin server shows: the running pipeline seen from outside.
+///
+/// The closures are called on the server's own thread at each request, and must not wait.
+public struct AdminContext: Sendable {
+    /// The stores by their names in the file.
+    public var stores: [String: any SnapshotStore]
+    /// What is written at `/metrics`.
+    public var metrics: MetricsRegistry
+    /// Why the worker is not ready, one sentence each; empty where it is.
+    public var readiness: @Sendable () -> [String]
+    /// Why the worker is not alive, one sentence each; empty where it is.
+    public var liveness: @Sendable () -> [String]
+    /// Why a store must not answer look-ups now, as it has had no news for too long; nil where it may.
+    public var staleness: @Sendable (_ store: String) -> String?
+
+    /// Makes a context.
+    public init(
+        stores: [String: any SnapshotStore], metrics: MetricsRegistry,
+        readiness: @escaping @Sendable () -> [String], liveness: @escaping @Sendable () -> [String],
+        staleness: @escaping @Sendable (_ store: String) -> String? = { _ in nil }
+    ) {
+        self.stores = stores
+        self.metrics = metrics
+        self.readiness = readiness
+        self.liveness = liveness
+        self.staleness = staleness
+    }
+}

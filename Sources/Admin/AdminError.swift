@@ -1,0 +1,39 @@
+import NIOCore
+
+#if canImport(Darwin)
+    import Darwin
+#else
+    import Glibc
+#endif
+
+/// Why the admin server cannot run.
+public enum AdminError: Error, Equatable, CustomStringConvertible {
+    /// Somebody listens there already.
+    case addressInUse(AdminAddress)
+    /// Something that is not a socket stands at the path.
+    case notASocket(path: String)
+    /// Listening failed, for what the system says.
+    case cannotListen(AdminAddress, reason: String)
+
+    /// What is wrong and what to do.
+    public var description: String {
+        switch self {
+        case .addressInUse(let address):
+            "admin: \(address) is in use: another process, perhaps another worker, listens there;"
+                + " stop it, or set admin.listen to another address or to off"
+        case .notASocket(let path):
+            "admin: \(path) exists and is not a socket; remove it, or set admin.listen to another path"
+        case .cannotListen(let address, let reason):
+            "admin: cannot listen on \(address): \(reason); set admin.listen to an address that this user may use, or to off"
+        }
+    }
+}
+
+extension AdminError {
+    /// What a failure to listen means; other errors, and those explained already, stay as they are.
+    static func explain(_ error: any Error, at address: AdminAddress) -> any Error {
+        guard let error = error as? IOError else { return error }
+        if error.errnoCode == EADDRINUSE { return AdminError.addressInUse(address) }
+        return AdminError.cannotListen(address, reason: "\(error)")
+    }
+}

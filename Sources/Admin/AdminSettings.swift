@@ -1,0 +1,105 @@
+public import StageKit
+
+/// The section `admin` of the file: `admin: { listen: 127.0.0.1:9191 }`.
+public struct AdminSettings: Sendable, Equatable {
+    /// Where to listen.
+    public var listen: AdminAddress
+
+    /// Makes settings; the default is what the file gets that leaves the section out.
+    public init(listen: AdminAddress = .tcp(host: "127.0.0.1", port: 9191)) {
+        self.listen = listen
+    }
+
+    /// How the section is read.
+    public static let type = SettingType<AdminSettings>.object(
+        SettingsSchema(
+            AdminSettings(),
+            [
+                .optional(
+                    "listen", \.listen, AdminAddress.type, default: "127.0.0.1:9191",
+                    "Where health, metrics and look-ups are served: a loopback address, a Unix socket, or off.")
+            ]))
+
+    /// The section for the catalogue.
+    public static let section = SectionType(
+        name: "admin", summary: "Health, metrics and look-ups over HTTP, on this machine.", settings: Self.type)
+}
+
+/// Where the admin server listens.
+public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
+    /// A loopback address without brackets, and a port; 0 takes any that is free.
+    case tcp(host: String, port: Int)
+    /// The absolute path of a Unix socket.
+    case unix(path: String)
+    /// Nowhere.
+    case off
+
+    /// The longest path of a Unix socket in bytes: Linux gives it 108 with the zero at its end (unix(7)).
+    public static let pathLimit = 107
+
+    /// How an address is read.
+    public static let type = SettingType<AdminAddress>(shape: .form(Self.form)) { node, issues in
+        SettingType<String>.text.map { (text) throws(SettingRefusal) in try AdminAddress(text) }.decode(node, &issues)
+    }
+
+    private static let form = "127.0.0.1:PORT, [::1]:PORT, unix:/path or off"
+
+    /// Reads `127.0.0.1:9191`, `[::1]:9191`, `unix:/path` or `off`; `localhost` means 127.0.0.1.
+    ///
+    /// Refuses addresses that other machines reach: nobody is asked to log in here, and nothing is encrypted.
+    public init(_ text: String) throws(SettingRefusal) {
+        if text == "off" {
+            self = .off
+            return
+        }
+        if text.hasPrefix("unix:") {
+            let path = String(text.dropFirst("unix:".count))
+            guard path.hasPrefix("/"), !path.hasSuffix("/"), !path.utf8.contains(0) else {
+                throw SettingRefusal("expected an absolute path after unix:, found \"\(path)\"")
+            }
+            guard path.utf8.count <= AdminAddress.pathLimit else {
+                throw SettingRefusal(
+                    "the path of a Unix socket has at most \(AdminAddress.pathLimit) bytes, found \(path.utf8.count)")
+            }
+            self = .unix(path: path)
+            return
+        }
+        guard let colon = text.lastIndex(of: ":"), let port = AdminAddress.port(text[text.index(after: colon)...])
+        else {
+            throw SettingRefusal("expected \(AdminAddress.form), found \"\(text)\"")
+        }
+        let host = text[..<colon]
+        switch host {
+        case "localhost": self = .tcp(host: "127.0.0.1", port: port)
+        case "[::1]": self = .tcp(host: "::1", port: port)
+        case _ where AdminAddress.isLoopback(host): self = .tcp(host: String(host), port: port)
+        default:
+            throw SettingRefusal(
+                "\"\(host)\" is not a loopback address; without log-in and encryption only this machine may reach the"
+                    + " admin server: write \(AdminAddress.form)")
+        }
+    }
+
+    /// As the file writes it.
+    public var description: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        case .off: "off"
+        }
+    }
+
+    private static func port(_ text: Substring) -> Int? {
+        guard !text.isEmpty, text.utf8.count <= 5, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
+        return Int(text).flatMap { $0 <= 65535 ? $0 : nil }
+    }
+
+    /// Whether it is one of 127.0.0.0/8 (RFC 1122, 3.2.1.3), written as four decimals.
+    private static func isLoopback(_ host: Substring) -> Bool {
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        let isDotted = parts.count == 4 && parts.allSatisfy { self.port($0).map { $0 <= 255 } ?? false }
+        return isDotted && parts[0] == "127"
+    }
+}

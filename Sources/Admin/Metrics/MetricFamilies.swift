@@ -1,0 +1,92 @@
+/// The registry's families: which series there are, under which names, and how many lines they take.
+///
+/// A plain value; the registry guards it with a lock.
+struct MetricFamilies {
+    /// A series of one kind.
+    enum Series {
+        /// Counts.
+        case counter(CounterSeries)
+        /// Goes up and down.
+        case gauge(GaugeSeries)
+        /// Counts values below bounds.
+        case histogram(HistogramSeries)
+    }
+
+    private struct Family {
+        var kind: MetricKind
+        var label: String
+        var series: [[MetricLabel]: Series] = [:]
+    }
+
+    /// How many lines there may be.
+    let limit: Int
+    /// How many lines the series take.
+    private(set) var lines = 0
+    /// How often a series was refused.
+    private(set) var refused = 0
+    private var families: [String: Family] = [:]
+    private var help: [String: String] = [:]
+    private var taken: [String: String] = [:]
+
+    /// Starts without series.
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// Names what a family is about; `name` is as it is written, with its suffix.
+    mutating func describe(_ name: String, help: String) {
+        self.help[name] = help
+    }
+
+    /// The series with these labels, made by `make` where there is none; nil where it would be one too many.
+    ///
+    /// A name that another kind has taken gets the kind behind it, so that no name has two types.
+    mutating func series(
+        _ label: String, _ kind: MetricKind, _ dimensions: [(String, String)], lines: Int, make: () -> Series
+    ) -> Series? {
+        let labels = MetricName.labels(dimensions, kind: kind)
+        var name = MetricName.family(label, kind: kind)
+        if !self.isFree(name, for: kind) { name = MetricName.family("\(label)_\(kind.rawValue)", kind: kind) }
+        guard self.isFree(name, for: kind) else { return self.refuse() }
+        if let known = self.families[name]?.series[labels] { return known }
+        guard self.lines + lines <= self.limit else { return self.refuse() }
+        let made = make()
+        for written in MetricFamilies.writtenNames(name, kind) { self.taken[written] = name }
+        self.families[name, default: Family(kind: kind, label: label)].series[labels] = made
+        self.lines += lines
+        return made
+    }
+
+    /// What everything holds now.
+    func read() -> [String: MetricText.Family] {
+        var read: [String: MetricText.Family] = [:]
+        for (name, family) in self.families {
+            let help = self.help[name] ?? "The \(family.kind.rawValue) \"\(family.label)\"."
+            let series = family.series.mapValues { series -> MetricText.Value in
+                switch series {
+                case .counter(let counter): return .number(counter.text)
+                case .gauge(let gauge): return .number(gauge.text)
+                case .histogram(let histogram):
+                    let (bounds, counts, sum) = histogram.read()
+                    return .histogram(bounds: bounds, counts: counts, sum: sum)
+                }
+            }
+            read[name] = MetricText.Family(kind: family.kind, help: help, series: series)
+        }
+        return read
+    }
+
+    private mutating func refuse() -> Series? {
+        self.refused += 1
+        return nil
+    }
+
+    private func isFree(_ name: String, for kind: MetricKind) -> Bool {
+        if let family = self.families[name] { return family.kind == kind }
+        return MetricFamilies.writtenNames(name, kind).allSatisfy { self.taken[$0] == nil }
+    }
+
+    private static func writtenNames(_ name: String, _ kind: MetricKind) -> [String] {
+        kind == .histogram ? [name, "\(name)_bucket", "\(name)_sum", "\(name)_count"] : [name]
+    }
+}

@@ -1,0 +1,145 @@
+public import CoreMetrics
+import Synchronization
+
+/// Holds what is counted and measured, and writes it in the Prometheus text format.
+///
+/// A backend of swift-metrics that is handed on, not bootstrapped for the process. Making a handler takes a lock and
+/// finds the series that has the same labels, so the same name and labels always share one; using a handler takes no
+/// lock. A counter's name gets `_total`, a timer's `_seconds`, where they do not end so already. Series stay until the
+/// registry goes: a counter that vanished would read as a restart. All of it may be called from any thread.
+public final class MetricsRegistry: MetricsFactory {
+    /// The name of the counter of recordings that went nowhere because their series was one too many.
+    public static let overflowName = "sluice_metrics_overflow_total"
+    /// The name of the counter of series that were refused.
+    public static let refusedName = "sluice_metrics_series_refused_total"
+
+    private struct State {
+        var families: MetricFamilies
+        var collectors: [@Sendable () -> [MetricSample]] = []
+    }
+
+    private let state: Mutex<State>
+    private let overflow = OverflowSeries()
+    private let limit: Int
+
+    /// Makes a registry without series, for at most `limit` lines of samples.
+    public init(limit: Int = MetricLimits.samples) {
+        self.limit = limit
+        self.state = Mutex(State(families: MetricFamilies(limit: limit)))
+    }
+
+    /// Says what a family is about; `name` is as it is written, with its suffix: `sluice_events_total`.
+    public func describe(_ name: String, help: String) {
+        self.state.withLock { $0.families.describe(name, help: help) }
+    }
+
+    /// Adds values that are read at each scrape, on the thread of the scrape; `collect` must not wait.
+    public func registerCollector(_ collect: @escaping @Sendable () -> [MetricSample]) {
+        self.state.withLock { $0.collectors.append(collect) }
+    }
+
+    /// Everything as text, in an order that depends on names and labels alone.
+    ///
+    /// A collected sample is left out where its name belongs to another kind, its labels are there already, or it would
+    /// be one line too many.
+    public func exposition() -> String {
+        let (collectors, lines) = self.state.withLock { ($0.collectors, $0.families.lines) }
+        let samples = collectors.flatMap { $0() }
+        var (families, refused) = self.state.withLock { ($0.families.read(), $0.families.refused) }
+        var room = max(0, self.limit - lines)
+        for sample in samples {
+            if room > 0, MetricsRegistry.add(sample, to: &families) { room -= 1 } else { refused += 1 }
+        }
+        families[MetricsRegistry.overflowName] = MetricText.Family(
+            kind: .counter, help: "Recordings that went nowhere: their series was beyond the limit.",
+            series: [[]: .number(self.overflow.text)])
+        families[MetricsRegistry.refusedName] = MetricText.Family(
+            kind: .counter, help: "Series that were refused: beyond the limit, or a name that has another type.",
+            series: [[]: .number("\(refused)")])
+        return MetricText.write(families)
+    }
+
+    private static func add(_ sample: MetricSample, to families: inout [String: MetricText.Family]) -> Bool {
+        guard sample.kind != .histogram else { return false }
+        let name = MetricName.family(sample.name, kind: sample.kind)
+        let labels = MetricName.labels(sample.labels.map { ($0.name, $0.value) }, kind: sample.kind)
+        var family = families[name] ?? MetricText.Family(kind: sample.kind, help: sample.help, series: [:])
+        guard family.kind == sample.kind, family.series[labels] == nil else { return false }
+        family.series[labels] = .number(MetricText.number(sample.value))
+        families[name] = family
+        return true
+    }
+}
+
+extension MetricsRegistry {
+    /// The counter with these labels.
+    public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+        self.counter(label, dimensions) ?? self.overflow
+    }
+
+    /// The counter with these labels; it shares its series with the counter of whole numbers.
+    public func makeFloatingPointCounter(
+        label: String, dimensions: [(String, String)]
+    ) -> any FloatingPointCounterHandler {
+        self.counter(label, dimensions) ?? self.overflow
+    }
+
+    /// The gauge with these labels.
+    public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+        self.gauge(label, dimensions) ?? self.overflow
+    }
+
+    /// A histogram of sizes where it aggregates, otherwise the gauge with these labels.
+    public func makeRecorder(
+        label: String, dimensions: [(String, String)], aggregate: Bool
+    ) -> any RecorderHandler {
+        if aggregate { return self.histogram(label, dimensions, HistogramBounds.sizes) ?? self.overflow }
+        return self.gauge(label, dimensions) ?? self.overflow
+    }
+
+    /// A histogram of seconds.
+    public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+        let name = label.hasSuffix("_seconds") ? label : "\(label)_seconds"
+        return self.histogram(name, dimensions, HistogramBounds.seconds) ?? self.overflow
+    }
+
+    /// Does nothing: a series stays.
+    public func destroyCounter(_ handler: any CounterHandler) {}
+    /// Does nothing: a series stays.
+    public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
+    /// Does nothing: a series stays.
+    public func destroyMeter(_ handler: any MeterHandler) {}
+    /// Does nothing: a series stays.
+    public func destroyRecorder(_ handler: any RecorderHandler) {}
+    /// Does nothing: a series stays.
+    public func destroyTimer(_ handler: any TimerHandler) {}
+
+    private func counter(_ label: String, _ dimensions: [(String, String)]) -> CounterSeries? {
+        let series = self.state.withLock {
+            $0.families.series(label, .counter, dimensions, lines: 1) { .counter(CounterSeries()) }
+        }
+        if case .counter(let counter) = series { return counter }
+        return nil
+    }
+
+    private func gauge(_ label: String, _ dimensions: [(String, String)]) -> GaugeSeries? {
+        let series = self.state.withLock {
+            $0.families.series(label, .gauge, dimensions, lines: 1) { .gauge(GaugeSeries()) }
+        }
+        if case .gauge(let gauge) = series { return gauge }
+        return nil
+    }
+
+    private func histogram(
+        _ label: String, _ dimensions: [(String, String)], _ bounds: [Double]
+    ) -> HistogramSeries? {
+        // A line for each bound, one above all of them, the sum and the count.
+        let series = self.state.withLock {
+            $0.families.series(label, .histogram, dimensions, lines: bounds.count + 3) {
+                .histogram(HistogramSeries(bounds: bounds))
+            }
+        }
+        if case .histogram(let histogram) = series { return histogram }
+        return nil
+    }
+}

@@ -1,0 +1,16 @@
+import Hummingbird
+
+/// `/metrics`: everything that is counted and measured, as Prometheus reads it.
+struct MetricsRoute {
+    /// Holds what is counted.
+    let metrics: MetricsRegistry
+
+    /// Adds the route.
+    func add(to router: AdminRouter) {
+        router.get("metrics") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: MetricText.contentType],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: self.metrics.exposition())))
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import Hummingbird
+import StageKit
+
+/// `/v1/stores/{store}/{key}`: a snapshot, 404 where there is none, 503 where the store's news is too old; and
+/// `/v1/stores/{store}`: all of them, one line of JSON each, in no order.
+///
+/// The key is one segment of the path, percent-decoded byte for byte: `%2F` is a slash within it, `+` a plus, and bytes
+/// that are not UTF-8 are written like any others (`%FF`). Everything outside ASCII has to be percent-encoded.
+struct StoreRoutes {
+    /// Holds the stores.
+    let context: AdminContext
+    /// Streams a whole store.
+    let exporter: SnapshotExporter
+
+    /// Adds the routes.
+    func add(to router: AdminRouter) {
+        router.get("v1/stores/:store") { _, request in
+            let (_, store) = try self.store(request)
+            return try self.exporter.response(for: store)
+        }
+        router.get("v1/stores/:store/:key") { _, request in
+            let (name, store) = try self.store(request)
+            let key = try Self.bytes(request.parameters.require("key"))
+            if let reason = self.context.staleness(name) { throw AdminFailure.unavailable("stale", reason) }
+            guard let snapshot = store.snapshot(for: key.span) else {
+                throw AdminFailure.notFound("the store \(name) holds nothing under this key")
+            }
+            var line: [UInt8] = []
+            SnapshotJSON.append(snapshot, to: &line)
+            line.append(UInt8(ascii: "\n"))
+            return .json(line)
+        }
+    }
+
+    private func store(_ request: AdminRouter.Context) throws -> (name: String, store: any SnapshotStore) {
+        let name = try String(decoding: Self.bytes(request.parameters.require("store")), as: UTF8.self)
+        if let store = self.context.stores[name] { return (name, store) }
+        throw AdminFailure.notFound("there is no store \(name); \(Self.names(self.context.stores.keys.sorted()))")
+    }
+
+    private static func names(_ names: [String]) -> String {
+        names.isEmpty ? "the pipeline has none" : "the pipeline has \(names.joined(separator: ", "))"
+    }
+
+    private static func bytes(_ segment: String) throws -> [UInt8] {
+        guard let bytes = PercentCoding.decode(segment) else {
+            throw AdminFailure.badRequest(
+                "after % there must be two hexadecimal digits, and bytes outside ASCII must be percent-encoded")
+        }
+        return bytes
+    }
+}
+
+/// Percent-encoding of a path's segments.
+///
+/// Source: RFC 3986, section 2.1.
+enum PercentCoding {
+    /// The bytes that a segment stands for; nil where a `%` is not followed by two digits, or a byte is not ASCII: the
+    /// server has repaired those already if they were not UTF-8, so what they were is not known.
+    static func decode(_ segment: String) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var rest = segment.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte < 0x80 else { return nil }
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(self.digit), let low = rest.popFirst().flatMap(self.digit) else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
+        }
+        return bytes
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

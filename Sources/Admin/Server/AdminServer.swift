@@ -1,0 +1,126 @@
+import Hummingbird
+import HummingbirdCore
+public import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+import StageKit
+import Synchronization
+
+/// Serves health, metrics and look-ups over HTTP/1.1 until it is shut down.
+///
+/// Has a thread of its own for connections and requests, and starts others only for exports, so nothing that a client
+/// does takes a thread from the stream. Paths: `/livez`, `/readyz`, `/metrics`, `/v1/stores/{store}` and
+/// `/v1/stores/{store}/{key}`; errors are JSON.
+public struct AdminServer: Service {
+    private let address: AdminAddress
+    private let context: AdminContext
+    private let logger: Logger
+    private let onListening: @Sendable (AdminAddress) -> Void
+
+    /// Makes a server that has not started; `onListening` is told the real address once clients can connect, on the
+    /// server's thread, and not at all where the address is off.
+    public init(
+        settings: AdminSettings, context: AdminContext, logger: Logger,
+        onListening: @escaping @Sendable (AdminAddress) -> Void = { _ in }
+    ) {
+        self.address = settings.listen
+        self.context = context
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    /// Serves until shut down or cancelled; may be called once. Throws `AdminError` where it cannot listen.
+    ///
+    /// A shutdown finishes requests in hand, breaks off exports and removes the Unix socket.
+    public func run() async throws {
+        if self.address == .off {
+            // Cancelled before a shutdown: there is nothing to end.
+            try? await gracefulShutdown()
+            return
+        }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let exporter = SnapshotExporter()
+        let result: Result<Void, any Error>
+        do {
+            // Everything below, requests too, runs on the one loop.
+            try await withTaskExecutorPreference(LoopExecutor(group.any())) {
+                try await self.serve(on: group, exporter)
+            }
+            result = .success(())
+        } catch {
+            result = .failure(AdminError.explain(error, at: self.address))
+        }
+        try await exporter.shutDown()
+        try await group.shutdownGracefully()
+        try result.get()
+    }
+
+    private func serve(on group: MultiThreadedEventLoopGroup, _ exporter: SnapshotExporter) async throws {
+        let router = AdminRouter(context: self.context, exporter: exporter)
+        guard case .unix(let path) = self.address else {
+            return try await self.listen(router, on: group, exporter) { _ in }
+        }
+        let file = UnixSocketFile(path: path)
+        try await file.clear(on: group.any())
+        let failure = Mutex<(any Error)?>(nil)
+        try await self.listen(router, on: group, exporter) { channel in
+            do {
+                try file.protect()
+            } catch {
+                failure.withLock { $0 = error }
+                channel.close(promise: nil)
+            }
+        }
+        if let error = failure.withLock({ $0 }) {
+            throw AdminError.cannotListen(self.address, reason: "other users cannot be kept out: \(error)")
+        }
+    }
+
+    private func listen(
+        _ router: AdminRouter, on group: MultiThreadedEventLoopGroup, _ exporter: SnapshotExporter,
+        bound: @escaping @Sendable (any Channel) -> Void
+    ) async throws {
+        let application = Application(
+            responder: router.responder,
+            server: .http1(configuration: AdminServer.httpConfiguration),
+            configuration: ApplicationConfiguration(
+                address: self.bindAddress, backlog: AdminLimits.backlog,
+                availableConnectionsDelegate: .maximum(AdminLimits.connections, logger: self.logger)),
+            onServerRunning: { channel in
+                bound(channel)
+                self.onListening(self.realAddress(of: channel))
+            },
+            eventLoopGroupProvider: .shared(group),
+            logger: self.logger)
+        try await withGracefulShutdownHandler {
+            try await application.run()
+        } onGracefulShutdown: {
+            exporter.stop()
+        }
+    }
+
+    private static var httpConfiguration: HTTP1Channel.Configuration {
+        HTTP1Channel.Configuration(
+            additionalChannelHandlers: [StalledWriteHandler(limit: AdminLimits.stallTime)],
+            idleTimeout: AdminLimits.idleTime,
+            httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
+                maxHeaderFieldSize: AdminLimits.headerFieldBytes,
+                maxHeaderListSize: AdminLimits.headerListBytes,
+                maxHeaderFieldCount: AdminLimits.headerCount))
+    }
+
+    private var bindAddress: BindAddress {
+        switch self.address {
+        case .tcp(let host, let port): .hostname(host, port: port)
+        case .unix(let path): .unixDomainSocket(path: path)
+        // Not reached: `run` returns before it.
+        case .off: .hostname("127.0.0.1", port: 0)
+        }
+    }
+
+    private func realAddress(of channel: any Channel) -> AdminAddress {
+        guard case .tcp(let host, _) = self.address, let port = channel.localAddress?.port else { return self.address }
+        return .tcp(host: host, port: port)
+    }
+}

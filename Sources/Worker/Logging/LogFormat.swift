@@ -1,0 +1,45 @@
+package import Logging
+
+/// How log lines look.
+package enum LogFormat: String, CaseIterable, Sendable {
+    /// For people: `2023-11-14T22:13:20.000Z warning sluice: gone key=value`.
+    case text
+    /// For machines: one JSON object a line.
+    case json
+
+    /// A handler that writes lines of this format.
+    package func handler(label: String, level: Logger.Level, output: LogOutput) -> any LogHandler {
+        switch self {
+        case .text: TextLogHandler(label: label, level: level, output: output)
+        case .json: JSONLogHandler(label: label, level: level, output: output)
+        }
+    }
+}
+
+/// The metadata of one line: what both formats share.
+enum LogMetadata {
+    /// The logger's own, the provider's and the event's metadata, later ones winning, in the order of their names; an
+    /// error that the event carries stands under `error`, unless the metadata has one.
+    static func merged(
+        _ own: Logger.Metadata, _ provider: Logger.MetadataProvider?, _ event: LogEvent
+    ) -> [(name: String, value: Logger.MetadataValue)] {
+        var all: Logger.Metadata = [:]
+        if let error = event.error { all["error"] = "\(error)" }
+        all.merge(own) { _, later in later }
+        if let provider { all.merge(provider.get()) { _, later in later } }
+        if let metadata = event.metadata { all.merge(metadata) { _, later in later } }
+        return all.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+    }
+
+    /// The text, or its beginning and how much was left out where it is longer than `LogOutput.textLimit`.
+    static func cut(_ text: String) -> String {
+        guard text.utf8.count > LogOutput.textLimit else { return text }
+        var bytes = 0
+        let end = text.unicodeScalars.firstIndex { scalar in
+            bytes += UTF8.width(scalar)
+            return bytes > LogOutput.textLimit
+        }
+        let kept = text.unicodeScalars[..<(end ?? text.endIndex)]
+        return "\(String(kept))... (\(text.utf8.count) bytes)"
+    }
+}

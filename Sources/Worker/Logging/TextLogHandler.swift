@@ -1,0 +1,71 @@
+package import Logging
+
+/// Writes one line an event for people: time, level, logger, message, then metadata as `name=value`.
+///
+/// A value is put in quotes where it is empty or holds a space, `=`, `\` or `"`; control characters are escaped everywhere,
+/// so that no text from the stream can begin a line of its own or change a terminal.
+package struct TextLogHandler: LogHandler {
+    /// What is written with every event.
+    package var metadata: Logger.Metadata = [:]
+    /// Gives metadata of the moment.
+    package var metadataProvider: Logger.MetadataProvider?
+    /// The least severe level that is written.
+    package var logLevel: Logger.Level
+
+    private let label: String
+    private let output: LogOutput
+
+    /// Makes a handler.
+    package init(label: String, level: Logger.Level, output: LogOutput) {
+        self.label = label
+        self.logLevel = level
+        self.output = output
+    }
+
+    /// One entry of the metadata.
+    package subscript(metadataKey name: String) -> Logger.Metadata.Value? {
+        get { self.metadata[name] }
+        set { self.metadata[name] = newValue }
+    }
+
+    /// Writes an event.
+    package func log(event: LogEvent) {
+        var line = "\(LogTime.text(self.output.now())) \(event.level.rawValue) \(Self.escape(self.label)):"
+        line += " \(Self.escape(event.message.description))"
+        for (name, value) in LogMetadata.merged(self.metadata, self.metadataProvider, event) {
+            line += " \(Self.word(name))=\(Self.word(value.description))"
+        }
+        self.output.emit(line: Array(line.utf8))
+    }
+
+    private static func word(_ text: String) -> String {
+        let isPlain = !text.isEmpty && !text.utf8.contains { [0x20, 0x22, 0x3D, 0x5C].contains($0) }
+        if isPlain { return self.escape(text) }
+        var quoted = ""
+        for scalar in LogMetadata.cut(text).unicodeScalars {
+            if scalar == "\"" || scalar == "\\" { quoted += "\\" }
+            quoted.unicodeScalars.append(scalar)
+        }
+        return "\"\(self.escapeControls(quoted))\""
+    }
+
+    private static func escape(_ text: String) -> String {
+        self.escapeControls(LogMetadata.cut(text))
+    }
+
+    /// Control characters as `\n`, `\r`, `\t` or `\u{1b}`: C0, DEL, C1, and the separators that some readers take for
+    /// line ends.
+    private static func escapeControls(_ text: String) -> String {
+        var escaped = ""
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0x0A: escaped += "\\n"
+            case 0x0D: escaped += "\\r"
+            case 0x09: escaped += "\\t"
+            case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: escaped += "\\u{\(String(scalar.value, radix: 16))}"
+            default: escaped.unicodeScalars.append(scalar)
+            }
+        }
+        return escaped
+    }
+}

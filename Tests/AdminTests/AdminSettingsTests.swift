@@ -1,0 +1,68 @@
+import StageKit
+import Testing
+
+@testable import Admin
+
+@Suite struct AdminSettingsTests {
+    private func decode(_ text: String) -> (settings: AdminSettings?, issues: [String]) {
+        let mark = SourceMark(line: 1, column: 1)
+        let value = SettingNode(.scalar(text, isPlain: true), at: mark)
+        let node = SettingNode(.mapping([SettingNode.Entry(key: "listen", mark: mark, value: value)]), at: mark)
+        var issues = SettingIssues(context: "admin")
+        let settings = AdminSettings.type.decode(node, &issues)
+        return (settings, issues.all.map(\.message))
+    }
+
+    @Test(
+        "Loopback addresses, Unix sockets and off are taken, and written as they are read",
+        arguments: [
+            ("127.0.0.1:9191", AdminAddress.tcp(host: "127.0.0.1", port: 9191), nil),
+            ("127.9.8.7:0", .tcp(host: "127.9.8.7", port: 0), nil),
+            ("[::1]:65535", .tcp(host: "::1", port: 65535), nil),
+            ("localhost:80", .tcp(host: "127.0.0.1", port: 80), "127.0.0.1:80"),
+            ("unix:/run/sluice.sock", .unix(path: "/run/sluice.sock"), nil),
+            ("off", .off, nil),
+        ] as [(String, AdminAddress, String?)])
+    func accepted(text: String, address: AdminAddress, written: String?) {
+        let decoded = self.decode(text)
+        #expect(decoded.settings?.listen == address)
+        #expect(decoded.issues == [])
+        #expect(address.description == written ?? text)
+    }
+
+    @Test(
+        "Everything else is refused with what to write",
+        arguments: [
+            ("0.0.0.0:9191", "admin: listen: \"0.0.0.0\" is not a loopback address"),
+            ("[::]:9191", "\"[::]\" is not a"),
+            ("10.0.0.1:1", "not a loopback"), ("::1:9191", "not a loopback"), (":9191", "not a loopback"),
+            ("127.1:9191", "not a loopback"), ("127.0.0.256:1", "not a loopback"),
+            ("127.0.0.1.evil.org:1", "not a loop"),
+            ("example.org:9191", "not a loopback"), ("9191", "expected 127.0.0.1:PORT, [::1]:PORT, unix:/path or off"),
+            ("127.0.0.1:65536", "expected 127"), ("127.0.0.1:+1", "expected 127"), ("127.0.0.1:", "expected 127"),
+            ("", "expected 127"), ("unix:relative", "expected an absolute path"),
+            ("unix:/", "expected an absolute path"),
+            ("unix:/\(String(repeating: "x", count: 107))", "at most 107 bytes, found 108"),
+        ])
+    func refused(text: String, message: String) {
+        let decoded = self.decode(text)
+        #expect(decoded.settings == nil)
+        #expect(decoded.issues.count == 1)
+        #expect(decoded.issues.first?.contains(message) == true, "\(decoded.issues)")
+    }
+
+    @Test("A section without settings listens on the default")
+    func defaults() {
+        var issues = SettingIssues()
+        let settings = AdminSettings.type.decode(SettingNode(.null, at: SourceMark(line: 1, column: 1)), &issues)
+        #expect(settings == AdminSettings())
+        #expect(settings?.listen.description == AdminSettings.type.defaultText)
+    }
+}
+
+extension SettingType {
+    /// The default of the first setting, as documentation shows it.
+    fileprivate var defaultText: String? {
+        if case .object(let settings) = self.shape { settings.first?.defaultText } else { nil }
+    }
+}

@@ -1,0 +1,89 @@
+import Hummingbird
+import NIOCore
+import NIOEmbedded
+import StageKit
+import Testing
+
+@testable import Admin
+
+@Suite(.timeLimit(.minutes(1))) struct ExportTests {
+    @Test("An export has every snapshot on a line of its own", arguments: [0, 1, 10_000])
+    func whole(count: Int) async throws {
+        let store = FixedStore("s", count: count, bytes: 50)
+        let response = try await AdminFixture.serve(AdminFixture.context(stores: [store])) {
+            try await RawClient.request($0, "/v1/stores/s")
+        }
+        #expect(response.status == 200)
+        #expect(response.headers["content-type"] == "application/x-ndjson")
+        #expect(response.isWhole)
+        var expected: [String] = []
+        store.forEachSnapshot { expected.append(SnapshotJSON.text($0)) }
+        #expect(response.body.split(separator: "\n").map(String.init) == expected)
+    }
+
+    @Test("A client that goes in the middle of an export leaves the server and its places for exports as they were")
+    func abandoned() async throws {
+        let store = FixedStore("s", count: 2_000, bytes: 50_000)
+        try await AdminFixture.serve(AdminFixture.context(stores: [store])) { address in
+            for _ in 0..<(AdminLimits.exports * 2) {
+                _ = try await RawClient.exchange(address, "GET /v1/stores/s HTTP/1.1\r\n\r\n", closesAtOnce: true)
+            }
+            var status = 503
+            // The server learns of a closed connection in its own time.
+            while status == 503 { status = try await RawClient.request(address, "/v1/stores/s", method: "HEAD").status }
+            #expect(status == 200)
+        }
+    }
+
+    @Test("No more exports run than the limit; a place is free again once its response has gone")
+    func limit() async throws {
+        let exporter = SnapshotExporter()
+        let store = FixedStore("s", count: 1, bytes: 1)
+        var responses = try (0..<AdminLimits.exports).map { _ in try exporter.response(for: store) }
+        #expect(throws: AdminFailure.unavailable("busy", "2 exports are running; try again when one is done")) {
+            try exporter.response(for: store)
+        }
+        responses.removeLast()
+        responses.append(try exporter.response(for: store))
+        #expect(responses.count == AdminLimits.exports)
+        try await exporter.shutDown()
+    }
+
+    @Test("An export that a shutdown breaks off is an error, so that its client does not take a part for the whole")
+    func stopped() async throws {
+        let exporter = SnapshotExporter()
+        let response = try exporter.response(for: FixedStore("s", count: 1, bytes: 1))
+        exporter.stop()
+        await #expect(throws: ChunkPipe.Closed.self) { try await response.body.write(Discarding()) }
+        try await exporter.shutDown()
+    }
+
+    @Test("A client that reads nothing for too long is cut off; one that reads on in time is not")
+    func stalled() throws {
+        let channel = EmbeddedChannel(handler: StalledWriteHandler(limit: .seconds(10)))
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        for (isWritable, seconds, isOpen) in [(false, 9, true), (true, 20, true), (false, 9, true), (false, 10, false)]
+        {
+            channel.isWritable = isWritable
+            channel.pipeline.fireChannelWritabilityChanged()
+            channel.embeddedEventLoop.advanceTime(by: .seconds(Int64(seconds)))
+            #expect(channel.isActive == isOpen)
+        }
+    }
+
+    private struct Discarding: ResponseBodyWriter {
+        mutating func write(_ buffer: ByteBuffer) async throws {}
+        consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
+    }
+
+    @Test("A writer that is ahead waits for room and is told when the reader goes")
+    func pipe() async throws {
+        let pipe = ChunkPipe()
+        for _ in 0..<AdminLimits.exportChunksAhead { try pipe.write(.init()) }
+        pipe.close()
+        #expect(throws: ChunkPipe.Closed.self) { try pipe.write(.init()) }
+        var count = 0
+        for await _ in pipe.chunks { count += 1 }
+        #expect(count == AdminLimits.exportChunksAhead)
+    }
+}

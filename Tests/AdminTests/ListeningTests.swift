@@ -1,0 +1,101 @@
+import Foundation
+import Glibc
+import NIOCore
+import StageKit
+import Testing
+
+@testable import Admin
+
+@Suite(.timeLimit(.minutes(1))) struct ListeningTests {
+    private func withDirectory<R>(_ body: (String) async throws -> R) async throws -> R {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString)")
+            .path
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        return try await body(directory)
+    }
+
+    @Test("A Unix socket answers its own user alone, and is removed at the end")
+    func unixSocket() async throws {
+        try await self.withDirectory { directory in
+            let path = "\(directory)/admin.sock"
+            try await AdminFixture.serve(AdminFixture.context(), listen: .unix(path: path)) { address in
+                #expect(address == .unix(path: path))
+                let attributes = try FileManager.default.attributesOfItem(atPath: path)
+                #expect(attributes[.posixPermissions] as? Int == 0o600)
+                let response = try await RawClient.request(address, "/livez")
+                #expect(response.status == 200)
+            }
+            #expect(!FileManager.default.fileExists(atPath: path))
+        }
+    }
+
+    @Test("A socket that nobody listens on is replaced")
+    func stale() async throws {
+        try await self.withDirectory { directory in
+            let path = "\(directory)/admin.sock"
+            // Not with NIO, which removes the file: this is what a worker leaves that was killed.
+            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            let bound = try SocketAddress(unixDomainSocketPath: path).withSockAddr {
+                bind(descriptor, $0, socklen_t($1))
+            }
+            close(descriptor)
+            #expect(bound == 0)
+            #expect(FileManager.default.fileExists(atPath: path))
+            let response = try await AdminFixture.serve(AdminFixture.context(), listen: .unix(path: path)) {
+                try await RawClient.request($0, "/livez")
+            }
+            #expect(response.status == 200)
+        }
+    }
+
+    @Test("An address in use is an error that names it, and whoever has it keeps it")
+    func inUse() async throws {
+        try await self.withDirectory { directory in
+            for listen in [AdminAddress.tcp(host: "127.0.0.1", port: 0), .unix(path: "\(directory)/admin.sock")] {
+                try await AdminFixture.serve(AdminFixture.context(), listen: listen) { address in
+                    await #expect(throws: AdminError.addressInUse(address)) {
+                        try await AdminFixture.serve(AdminFixture.context(), listen: address) { _ in }
+                    }
+                    let response = try await RawClient.request(address, "/livez")
+                    #expect(response.status == 200)
+                }
+            }
+        }
+    }
+
+    @Test("A file that is not a socket stays")
+    func file() async throws {
+        try await self.withDirectory { directory in
+            let path = "\(directory)/admin.sock"
+            try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
+            await #expect(throws: AdminError.notASocket(path: path)) {
+                try await AdminFixture.serve(AdminFixture.context(), listen: .unix(path: path)) { _ in }
+            }
+            #expect(FileManager.default.contents(atPath: path) == Data("mine".utf8))
+        }
+    }
+
+    @Test("A directory that is not there is an error that names the address")
+    func missingDirectory() async throws {
+        try await self.withDirectory { directory in
+            let address = AdminAddress.unix(path: "\(directory)/none/admin.sock")
+            let error = await #expect(throws: AdminError.self) {
+                try await AdminFixture.serve(AdminFixture.context(), listen: address) { _ in }
+            }
+            #expect(error?.description.hasPrefix("admin: cannot listen on \(address): ") == true)
+        }
+    }
+
+    @Test("A server that is off runs until it is shut down, and one that is cancelled ends")
+    func off() async throws {
+        for listen in [AdminAddress.off, .tcp(host: "127.0.0.1", port: 0)] {
+            let server = AdminServer(
+                settings: AdminSettings(listen: listen), context: AdminFixture.context(), logger: AdminFixture.silent)
+            await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await server.run() }
+                group.cancelAll()
+            }
+        }
+    }
+}

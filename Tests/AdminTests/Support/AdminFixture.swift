@@ -1,0 +1,104 @@
+import Logging
+import ServiceLifecycle
+import StageKit
+import Synchronization
+
+@testable import Admin
+
+/// A server that runs while a test looks at it.
+enum AdminFixture {
+    /// Logs nowhere.
+    static let silent = Logger(label: "admin") { _ in SwiftLogNoOpLogHandler() }
+
+    /// A context with these stores, ready and alive unless told otherwise.
+    static func context(
+        stores: [FixedStore] = [], registry: MetricsRegistry = MetricsRegistry(), notReady: [String] = [],
+        notAlive: [String] = [], stale: String? = nil
+    ) -> AdminContext {
+        AdminContext(
+            stores: Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0) }), metrics: registry,
+            readiness: { notReady }, liveness: { notAlive }, staleness: { _ in stale })
+    }
+
+    /// Runs a server, calls `body` with its real address, and shuts it down.
+    static func serve<R: Sendable>(
+        _ context: AdminContext, listen: AdminAddress = .tcp(host: "127.0.0.1", port: 0),
+        _ body: (AdminAddress) async throws -> R
+    ) async throws -> R {
+        let (addresses, continuation) = AsyncStream.makeStream(of: AdminAddress.self)
+        let server = AdminServer(settings: AdminSettings(listen: listen), context: context, logger: self.silent) {
+            continuation.yield($0)
+        }
+        let services = ServiceGroup(configuration: ServiceGroupConfiguration(services: [server], logger: self.silent))
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                defer { continuation.finish() }
+                try await services.run()
+            }
+            var iterator = addresses.makeAsyncIterator()
+            guard let address = await iterator.next() else {
+                try await group.waitForAll()
+                throw CancellationError()
+            }
+            let result = try await body(address)
+            await services.triggerGracefulShutdown()
+            try await group.waitForAll()
+            return result
+        }
+    }
+}
+
+/// A store that holds what it was made with.
+final class FixedStore: SnapshotStore {
+    /// The store's name.
+    let name: String
+    /// The field of the keys.
+    let keyField = "id"
+    private let snapshots: [Snapshot]
+
+    /// A store of these snapshots.
+    init(_ name: String, _ snapshots: [Snapshot]) {
+        self.name = name
+        self.snapshots = snapshots
+    }
+
+    /// A store of snapshots with keys `k0`, `k1` and so on, about `bytes` each.
+    convenience init(_ name: String, count: Int, bytes: Int) {
+        let padding = [UInt8](repeating: 0x78, count: bytes)
+        self.init(
+            name,
+            (0..<count).map { index in
+                Snapshot(
+                    entryID: EntryID(milliseconds: 1, sequence: UInt64(index)), key: Array("k\(index)".utf8),
+                    fields: [Snapshot.Field(name: "padding", bytes: padding)])
+            })
+    }
+
+    /// How many it holds.
+    var count: Int { self.snapshots.count }
+
+    /// The snapshot under a key.
+    func snapshot(for key: Span<UInt8>) -> Snapshot? {
+        let bytes = key.indices.map { key[$0] }
+        return self.snapshots.first { $0.key == bytes }
+    }
+
+    /// Visits all, in the order given.
+    func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
+        for snapshot in self.snapshots { try body(snapshot) }
+    }
+
+    /// Does nothing: what it holds is fixed.
+    func removeAll() {}
+
+    /// A writer that changes nothing.
+    func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter {
+        NoWriter()
+    }
+
+    private final class NoWriter: SnapshotWriter {
+        func prepare(_ event: borrowing Event) {}
+        func upsert(_ event: borrowing Event) throws -> StoreChange { .older }
+        func evict(_ event: borrowing Event) throws -> StoreChange { .older }
+    }
+}
