@@ -66,6 +66,8 @@ public struct StageFailure: Error, Sendable, Equatable {
     public var reason: String?
     /// What is wrong, for a person: `decode session event: missing user_id`.
     public var message: String
+    /// The name in the graph of the stage that failed; filled in by the engine.
+    public var stage: String?
 
     /// Makes a failure; a reason given here is counted in place of the stage type's own.
     public init(_ message: String, reason: String? = nil) {
