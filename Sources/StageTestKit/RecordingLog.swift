@@ -5,12 +5,19 @@ import Synchronization
 public final class RecordingLog: Sendable {
     /// A line of the log.
     public struct Line: Sendable, Equatable {
-        /// How grave it is.
-        public var level: Logger.Level
+        /// How grave it is, by name: `warning`.
+        public var level: String
         /// The words.
         public var message: String
         /// Names with values as text, the logger's own included.
         public var metadata: [String: String]
+
+        /// Makes a line, to compare with.
+        public init(level: String, message: String, metadata: [String: String]) {
+            self.level = level
+            self.message = message
+            self.metadata = metadata
+        }
     }
 
     private let state = Mutex<[Line]>([])
@@ -56,7 +63,7 @@ public struct RecordingLogHandler: LogHandler {
     public func log(event: LogEvent) {
         let all = self.metadata.merging(event.metadata ?? [:]) { _, own in own }
         let line = RecordingLog.Line(
-            level: event.level, message: event.message.description, metadata: all.mapValues(\.description))
+            level: event.level.rawValue, message: event.message.description, metadata: all.mapValues(\.description))
         self.log.append(line)
     }
 }
