@@ -29,6 +29,7 @@ public enum StageConformance {
 
 /// What holds for every declaration.
 enum DeclarationCheck {
+    /// What the declaration does against the contract, one sentence each.
     static func violations(of type: StageType) -> [String] {
         var found: [String] = []
         if !self.isSnakeCase(type.name) { found.append("the name \"\(type.name)\" is not in lower_snake_case") }
@@ -40,6 +41,7 @@ enum DeclarationCheck {
         return found
     }
 
+    /// Whether it is words of a to z and digits, joined by `_`, a letter first.
     static func isSnakeCase(_ name: String) -> Bool {
         let words = name.split(separator: "_", omittingEmptySubsequences: false)
         return words.allSatisfy { word in
@@ -47,6 +49,7 @@ enum DeclarationCheck {
         } && name.first?.isLetter == true
     }
 
+    /// Whether it begins with a capital letter, ends with a full stop and has none before.
     static func isSentence(_ text: String) -> Bool {
         text.first?.isUppercase == true && text.hasSuffix(".") && text.count > 1
             && !text.contains("\n") && !text.contains(". ")
@@ -55,7 +58,9 @@ enum DeclarationCheck {
 
 /// What holds for every instance.
 struct ConformanceCheck<S: Stage> {
+    /// Valid settings.
     var settings: SettingNode
+    /// What they name.
     var fixture: StageFixture
 
     private func makeHarness() throws(StageRefused) -> StageHarness<S> {

@@ -10,6 +10,7 @@ extension DecodeStage {
         /// What becomes of an event with other fields.
         public var unknownFields = UnknownFields.reject
 
+        /// How the file spells them.
         static let schema = SettingsSchema(
             Settings(),
             [
@@ -34,6 +35,7 @@ extension DecodeStage {
         /// What becomes of an event whose value is empty or white space.
         public var blank = BlankRule.allow
 
+        /// How the file spells them.
         static let schema = SettingsSchema(
             FieldRule(),
             [

@@ -2,8 +2,8 @@
 /// first tries the name that stood at the same position in the entry before.
 ///
 /// Its tables are plain memory: it runs for every field of every entry, where arrays would cost more in reference counts
-/// and uniqueness checks than the comparison itself. They are made once, never grow and are freed with the matcher; every
-/// index into them is checked.
+/// and uniqueness checks than the comparison itself. They are made once, never grow and are freed with the matcher. No
+/// index leaves them: positions are held against the table's length, and what it remembers comes from the search.
 @safe
 final class NameMatcher {
     /// Positions remembered; the fields of longer entries are searched for from there on, which is only slower.
@@ -16,13 +16,15 @@ final class NameMatcher {
     /// The index of the name that stood at each position last.
     private let remembered: UnsafeMutableBufferPointer<Int>
 
-    /// Makes a matcher of at least one name; an entry's field is told by its index among them.
+    /// Makes a matcher; an entry's field is told by its index among them.
     init(names: [String]) {
         let texts = names.map { Array($0.utf8) }
         let ends = texts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
         unsafe self.bytes = NameMatcher.copy(Array(texts.joined()))
         unsafe self.ends = NameMatcher.copy(ends)
-        unsafe self.remembered = NameMatcher.copy(Array(repeating: 0, count: NameMatcher.positionLimit))
+        // The first guess is the first name, so without names nothing is remembered.
+        let positions = names.isEmpty ? 0 : NameMatcher.positionLimit
+        unsafe self.remembered = NameMatcher.copy(Array(repeating: 0, count: positions))
     }
 
     deinit {
@@ -34,7 +36,7 @@ final class NameMatcher {
     /// The index of the name that stands at `position` of the entry; nil where it is not declared.
     @inline(__always)
     func match(_ name: Span<UInt8>, at position: Int) -> Int? {
-        if position < NameMatcher.positionLimit {
+        if unsafe position < self.remembered.count {
             let index = unsafe self.remembered[position]
             if self.isName(index, name) { return index }
         }
@@ -44,7 +46,7 @@ final class NameMatcher {
     @inline(never)
     private func search(_ name: Span<UInt8>, at position: Int) -> Int? {
         for index in unsafe self.ends.indices.dropLast() where self.isName(index, name) {
-            if position < NameMatcher.positionLimit { unsafe self.remembered[position] = index }
+            if unsafe position < self.remembered.count { unsafe self.remembered[position] = index }
             return index
         }
         return nil

@@ -10,6 +10,7 @@ public final class EvictStage: Stage {
         /// The field that holds the key.
         public var key = MarkedName.unread
 
+        /// How the file spells them.
         static let schema = SettingsSchema(
             Settings(),
             [

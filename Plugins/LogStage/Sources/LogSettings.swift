@@ -11,6 +11,7 @@ extension LogStage {
         /// The fields shown.
         public var fields: [MarkedName] = []
 
+        /// How the file spells them.
         static let schema = SettingsSchema(
             Settings(),
             [

@@ -8,6 +8,7 @@ extension MetricsStage {
         /// Fields or built-in names, whose values are the counter's labels.
         public var labels: [MarkedName] = []
 
+        /// How the file spells them.
         static let schema = SettingsSchema(
             Settings(),
             [

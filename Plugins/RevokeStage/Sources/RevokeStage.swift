@@ -7,6 +7,7 @@ public final class RevokeStage: Stage {
         /// The field that holds the key.
         public var key = MarkedName.unread
 
+        /// How the file spells them.
         static let schema = SettingsSchema(
             Settings(), [.required("key", \.key, .name, "The field that holds the key that is revoked.")])
     }

@@ -9,6 +9,7 @@ public final class UpsertStage: Stage {
         /// The fields to keep; nil for all that earlier stages provide.
         public var fields: [MarkedName]?
 
+        /// How the file spells them.
         static let schema = SettingsSchema(
             Settings(),
             [

@@ -6,6 +6,7 @@ extension ValidateStage {
         /// The rules by field, in the order they are checked.
         public var fields: [NamedSetting<[Rule]>]
 
+        /// How the file spells them.
         static let type = SettingType<[NamedSetting<[Rule]>]>.map(of: Rule.list, minimum: 1).map {
             Settings(fields: $0)
         }
@@ -27,6 +28,7 @@ extension ValidateStage {
 
     /// The names of the rules in the file; a new rule is a new name here and a new case of `Rule`.
     struct RuleSettings: Sendable {
+        /// The words of `one_of`, nil where the rule is not given.
         var oneOf: [String]?
 
         /// The rules that are given, in the order they are checked.
@@ -34,6 +36,7 @@ extension ValidateStage {
             [self.oneOf.map { .oneOf($0) }].compactMap(\.self)
         }
 
+        /// How the file spells them.
         static let schema = SettingsSchema(
             RuleSettings(),
             [
