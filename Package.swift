@@ -80,6 +80,7 @@ let package = Package(
         .target(name: "YAML", dependencies: ["CLibYAML"]),
         .target(name: "StageKit", dependencies: [logging, coreMetrics]),
         .target(name: "StageTestKit", dependencies: ["StageKit", logging, coreMetrics]),
+        .testTarget(name: "StageTestKitTests", dependencies: ["StageKit", "StageTestKit"]),
         .target(
             name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle]),
         .target(name: "SnapshotStores", dependencies: ["StageKit"]),

@@ -85,6 +85,9 @@ public struct MarkedName: Sendable, Hashable {
         self.text = text
         self.mark = mark
     }
+
+    /// Stands in the defaults of settings where a required name has not been read yet.
+    public static let unread = MarkedName("", at: SourceMark(line: 1, column: 1))
 }
 
 extension SettingType where Value == MarkedName {

@@ -11,8 +11,7 @@ public enum Blank {
     }
 
     /// The range that is left when white space is taken off both ends.
-    @usableFromInline
-    package static func trimmed(_ bytes: Span<UInt8>) -> Range<Int> {
+    public static func trimmed(_ bytes: Span<UInt8>) -> Range<Int> {
         var start = 0
         while start < bytes.count, let length = self.whiteSpaceLength(bytes, at: start) { start += length }
         var end = bytes.count
@@ -34,12 +33,12 @@ public enum Blank {
     }
 
     private static func whiteSpaceLength(_ bytes: Span<UInt8>, at start: Int) -> Int? {
-        if self.isASCIISpace(bytes[start]) { return 1 }
+        if bytes[start] < 0x80 { return self.isASCIISpace(bytes[start]) ? 1 : nil }
         return self.wide.first { self.matches(bytes, $0, at: start) }?.count
     }
 
     private static func whiteSpaceLength(_ bytes: Span<UInt8>, before end: Int, from start: Int) -> Int? {
-        if self.isASCIISpace(bytes[end - 1]) { return 1 }
+        if bytes[end - 1] < 0x80 { return self.isASCIISpace(bytes[end - 1]) ? 1 : nil }
         return self.wide.first { end - $0.count >= start && self.matches(bytes, $0, at: end - $0.count) }?.count
     }
 

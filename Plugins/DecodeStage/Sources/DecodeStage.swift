@@ -1,0 +1,113 @@
+public import StageKit
+
+/// Turns an entry's fields into the event's values and refuses entries that do not follow the declaration.
+///
+/// The order of checks is fixed, so that an entry with several mistakes always gives the same message: a field that is
+/// not declared, then the text fields in declared order, then the numbers in declared order. Whatever fails, the declared
+/// fields that are there keep their values, for a failure branch that goes by a key.
+public final class DecodeStage: Stage {
+    /// Name, settings and documentation.
+    public static let declaration = StageDeclaration(
+        name: "decode",
+        summary: "Turns an entry's fields into typed values and refuses entries that do not follow the declaration.",
+        settings: .object(Settings.schema),
+        example: """
+            decode:
+              event: order
+              fields:
+                order_id: { required: true, blank: reject }
+                amount:   { type: int64 }
+            """,
+        failureReason: "malformed_event",
+        isPure: true)
+
+    /// What is asked of one field; plain values, so that reading one counts no references.
+    private struct Check: BitwiseCopyable {
+        /// The field's place among the declared ones.
+        var index: Int
+        var id: FieldID
+        var isRequired: Bool
+        var rejectsBlank: Bool
+        var isInteger: Bool
+    }
+
+    private let event: String
+    private let rejectsUnknown: Bool
+    private let names: [String]
+    private let ids: [FieldID]
+    /// In the order they are made: text fields, then numbers.
+    private let checks: [Check]
+    private let matcher: NameMatcher
+
+    /// Makes the stage; it provides the declared fields.
+    public init(_ settings: Settings, _ setup: StageSetup) {
+        let ids = settings.fields.map { setup.output($0.name) }
+        let checks = settings.fields.enumerated().map { index, field in
+            Check(
+                index: index, id: ids[index], isRequired: field.value.isRequired,
+                rejectsBlank: field.value.blank == .reject, isInteger: field.value.type == .int64)
+        }
+        self.event = settings.event
+        self.rejectsUnknown = settings.unknownFields == .reject
+        self.names = settings.fields.map(\.name)
+        self.ids = ids
+        self.checks = checks.filter { !$0.isInteger } + checks.filter(\.isInteger)
+        self.matcher = NameMatcher(names: self.names)
+    }
+
+    /// Sets the declared fields, then checks them.
+    public func process(_ event: inout Event) throws -> Verdict {
+        for id in self.ids { event.remove(id) }
+        var unknown: ByteRange?
+        for position in 0..<event.rawFieldCount {
+            let raw = event.rawField(at: position)
+            // Used within this turn of the loop, before any value is set.
+            let name = unsafe event.unsafeBytes(raw.name).span
+            if let index = self.matcher.match(name, at: position) {
+                event.set(self.ids[index], range: raw.value)
+            } else if unknown == nil {
+                unknown = raw.name
+            }
+        }
+        if let unknown, self.rejectsUnknown {
+            throw self.failure("unsupported field \(event.withBytes(unknown) { QuotedText.quote($0) })")
+        }
+        for check in self.checks { try self.make(check, of: &event) }
+        return .next
+    }
+
+    @inline(__always)
+    private func make(_ check: Check, of event: inout Event) throws(StageFailure) {
+        guard let range = event.range(of: check.id) else {
+            if check.isRequired { throw self.failure("missing \(self.names[check.index])") }
+            return
+        }
+        // The bytes stay where they are: setting a number's slot does not touch the arena.
+        let value = unsafe event.unsafeBytes(range).span
+        if check.rejectsBlank, Blank.isBlank(value) {
+            throw self.failure("\(self.names[check.index]) must not be empty")
+        }
+        if check.isInteger {
+            let integer = try self.integer(value, of: check)
+            event.set(check.id, integer: integer, range: range)
+        }
+    }
+
+    private func integer(_ value: Span<UInt8>, of check: Check) throws(StageFailure) -> Int64 {
+        let digits = value.extracting(Blank.trimmed(value))
+        do throws(DecimalInteger.Mistake) {
+            return try DecimalInteger.parse(digits)
+        } catch {
+            let text = "\(self.names[check.index]): \(QuotedText.quote(digits))"
+            switch error {
+            case .notANumber: throw self.failure("\(text) is not a whole number")
+            case .outOfRange: throw self.failure("\(text) is out of the range of a 64-bit number")
+            }
+        }
+    }
+
+    @inline(never)
+    private func failure(_ text: String) -> StageFailure {
+        StageFailure("decode \(self.event): \(text)")
+    }
+}

@@ -1,0 +1,76 @@
+public import StageKit
+
+/// Takes what an event names out of a store, unless the store holds something newer: what a failure branch does so that
+/// nothing doubtful is answered from the store.
+public final class EvictStage: Stage {
+    /// What the YAML under `evict` says.
+    public struct Settings: Sendable {
+        /// The store to change.
+        public var store = MarkedName.unread
+        /// The field that holds the key.
+        public var key = MarkedName.unread
+
+        /// How the file spells them.
+        static let schema = SettingsSchema(
+            Settings(),
+            [
+                .required("store", \.store, .name, "The store to change, as declared under stores."),
+                .required("key", \.key, .name, "The field that holds the key to take out."),
+            ])
+    }
+
+    /// Name, settings and documentation.
+    public static let declaration = StageDeclaration(
+        name: "evict",
+        summary: "Takes what the event names out of a store, unless the store holds something newer.",
+        settings: .object(Settings.schema),
+        example: """
+            evict: { store: orders, key: order_id }
+            """,
+        failureReason: "store_failure")
+
+    private let key: FieldID
+    private let writer: (any SnapshotWriter)?
+    private let effect: EffectID
+
+    /// Makes the stage; it reads the key.
+    public init(_ settings: Settings, _ setup: StageSetup) {
+        self.key = setup.input(settings.key)
+        self.writer = setup.store(settings.store)?.makeWriter(key: self.key, fields: [])
+        self.effect = setup.effect("evict")
+    }
+
+    /// Takes the key out; an event without one, or with a blank one, names nothing and goes on as it is.
+    ///
+    /// The outcome is settled as evicted without a reason of its own: that of the failure stands.
+    public func process(_ event: inout Event) throws -> Verdict {
+        guard let writer = self.writer, let range = event.range(of: self.key) else { return .next }
+        if event.withBytes(range, { Blank.isBlank($0) }) { return .next }
+        switch try self.evict(event, from: writer) {
+        case .applied:
+            event.record(self.effect)
+            event.settle(.evicted, .none)
+        case .repeated:
+            // Read again: it was this very entry that took the key out, so its outcome is what it was.
+            event.settle(.evicted, .none)
+        case .older:
+            break
+        }
+        return .next
+    }
+
+    /// Hands the batch to a store that is elsewhere.
+    public func endBatch() async throws {
+        try await self.writer?.endBatch()
+    }
+
+    private func evict(_ event: borrowing Event, from writer: any SnapshotWriter) throws(StageFailure) -> StoreChange {
+        do {
+            return try writer.evict(event)
+        } catch let failure as StageFailure {
+            throw StageFailure("evict: \(failure.message)", reason: failure.reason)
+        } catch {
+            throw StageFailure("evict: \(error)")
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import EvictStage
+import StageKit
+import StageTestKit
+import Testing
+
+@Suite struct EvictStageTests {
+    private struct Broken: Error {}
+
+    private let store = RecordingStore(name: "accounts", key: "id")
+    private let fixture: StageFixture
+    private let settings: SettingNode = ["store": "accounts", "key": "id"]
+
+    init() {
+        self.fixture = StageFixture(fields: ["id"], stores: [self.store])
+    }
+
+    private func makeHarness() throws -> StageHarness<EvictStage> {
+        try StageHarness(EvictStage.self, self.settings, in: self.fixture)
+    }
+
+    private static func id(_ milliseconds: UInt64) -> EntryID {
+        EntryID(milliseconds: milliseconds, sequence: 0)
+    }
+
+    @Test("Evict keeps the contract of stages")
+    func conformance() async {
+        let violations = await StageConformance.check(
+            EvictStage.self, self.settings,
+            entries: [SampleEntry(["id": "a"]), SampleEntry([:], failure: StageFailure("bad"))], in: self.fixture)
+        #expect(violations == [])
+    }
+
+    @Test("What a failed event names is taken out, its outcome settled as evicted with no reason of its own")
+    func applied() throws {
+        let failed = SampleEntry(["id": "a"], failure: StageFailure("bad", reason: "malformed_event"))
+        let report = try self.makeHarness().process([failed])[0]
+        #expect(report.ending == .next)
+        #expect(report.effects == ["evict"])
+        #expect(report.settled == .init(.evicted))
+        #expect(self.store.changes == [.evict("a", Self.id(1))])
+    }
+
+    @Test(
+        "An event that names nothing goes on as it is",
+        arguments: [[:], ["id": ""], ["id": "\u{A0} \t"]] as [KeyValuePairs<String, String>])
+    func noKey(fields: KeyValuePairs<String, String>) throws {
+        let report = try self.makeHarness().process([SampleEntry(fields)])[0]
+        #expect(report.ending == .next)
+        #expect(report.effects == [])
+        #expect(report.settled == nil)
+        #expect(self.store.changes == [])
+    }
+
+    @Test("An older event takes nothing out and goes on as it is")
+    func older() throws {
+        let reports = try self.makeHarness().process([
+            SampleEntry(["id": "a"], id: Self.id(5)), SampleEntry(["id": "a"], id: Self.id(4)),
+        ])
+        #expect(reports[1].ending == .next)
+        #expect(reports[1].effects == [])
+        #expect(reports[1].settled == nil)
+        #expect(self.store.changes == [.evict("a", Self.id(5))])
+    }
+
+    @Test("An event that is read again has the same outcome without a second effect")
+    func repeated() throws {
+        let entry = SampleEntry(["id": "a"], id: Self.id(5))
+        let reports = try self.makeHarness().process([entry, entry])
+        #expect(reports[1].ending == .next)
+        #expect(reports[1].effects == [])
+        #expect(reports[1].settled == .init(.evicted))
+    }
+
+    @Test("What the store refuses is the event's failure")
+    func refused() throws {
+        let harness = try self.makeHarness()
+        self.store.refuse(with: StageFailure("the store is away"))
+        let report = harness.process([SampleEntry(["id": "a"])])[0]
+        #expect(report.failure?.message == "evict: the store is away")
+        #expect(report.failure?.reason == "store_failure")
+    }
+
+    @Test("Batches are ended in the store; what fails there is thrown")
+    func batches() async throws {
+        let harness = try self.makeHarness()
+        _ = try await harness.feed(SampleEntry(["id": "a"]))
+        #expect(self.store.changes == [.evict("a", Self.id(1)), .endBatch])
+        self.store.failBatches(with: Broken())
+        await #expect(throws: Broken.self) { try await harness.feed(SampleEntry(["id": "b"])) }
+    }
+
+    @Test("A store and a key that nobody provides are refused where they are named")
+    func mistakes() {
+        let settings: SettingNode = ["store": .text("acounts").at(2, 3), "key": .text("ident").at(3, 3)]
+        #expect(
+            StageHarness<EvictStage>.mistakes(settings, in: self.fixture) == [
+                "3:3: no earlier stage provides the field \"ident\" (one of id)",
+                "2:3: no store \"acounts\" is declared under stores (did you mean accounts?)",
+            ])
+        #expect(
+            StageHarness<EvictStage>.mistakes([:], in: self.fixture) == [
+                "1:1: evict: missing setting \"store\"", "1:1: evict: missing setting \"key\"",
+            ])
+    }
+}

@@ -1,0 +1,55 @@
+import Logging
+public import StageKit
+
+/// Writes a line to the log for every event that gets here.
+public final class LogStage: Stage {
+    /// Name, settings and documentation.
+    public static let declaration = StageDeclaration(
+        name: "log",
+        summary: "Writes a line to the log for every event.",
+        settings: .object(Settings.schema),
+        example: """
+            log: { level: warning, message: order refused, fields: [order_id] }
+            """,
+        failureReason: "log_failure")
+
+    /// Bytes shown of a value: lines of a log should stay readable.
+    static let valueLimit = 1024
+
+    private let logger: Logger
+    private let level: Logger.Level
+    private let message: Logger.Message
+    private let fields: [(name: String, id: FieldID)]
+
+    /// Makes the stage; it reads the fields that are shown.
+    public init(_ settings: Settings, _ setup: StageSetup) {
+        self.logger = setup.logger
+        self.level = settings.level
+        self.message = Logger.Message(stringLiteral: settings.message)
+        self.fields = settings.fields.map { ($0.text, setup.input($0)) }
+    }
+
+    /// Writes the line.
+    public func process(_ event: inout Event) throws -> Verdict {
+        // Asked first, so that a level that is off costs nothing.
+        guard self.logger.logLevel <= self.level else { return .next }
+        self.logger.log(level: self.level, self.message, metadata: self.metadata(of: event))
+        return .next
+    }
+
+    private func metadata(of event: borrowing Event) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [:]
+        for (name, id) in self.fields {
+            guard let range = event.range(of: id) else { continue }
+            event.withBytes(range) { LoggedValue($0, limit: LogStage.valueLimit).add(to: &metadata, name: name) }
+        }
+        metadata["stream"] = .string(event.stream)
+        metadata["entry"] = .string("\(event.id)")
+        if let failure = event.failure {
+            metadata["stage"] = failure.stage.map { .string($0) }
+            metadata["reason"] = failure.reason.map { .string($0) }
+            metadata["error"] = .string(failure.message)
+        }
+        return metadata
+    }
+}

@@ -1,0 +1,57 @@
+public import StageKit
+
+/// Tells the revocation handler of every event that gets here.
+public final class RevokeStage: Stage {
+    /// What the YAML under `revoke` says.
+    public struct Settings: Sendable {
+        /// The field that holds the key.
+        public var key = MarkedName.unread
+
+        /// How the file spells them.
+        static let schema = SettingsSchema(
+            Settings(), [.required("key", \.key, .name, "The field that holds the key that is revoked.")])
+    }
+
+    /// Name, settings and documentation.
+    public static let declaration = StageDeclaration(
+        name: "revoke",
+        summary: "Tells whoever cuts off what belongs to a key that the key is revoked.",
+        settings: .object(Settings.schema),
+        example: """
+            revoke: { key: order_id }
+            """,
+        failureReason: "revoke_failure")
+
+    private let key: FieldID
+    private let keyName: String
+    private let handler: (any RevocationHandler)?
+    private let effect: EffectID
+    private var hasRevoked = false
+
+    /// Makes the stage; it reads the key.
+    public init(_ settings: Settings, _ setup: StageSetup) {
+        self.key = setup.input(settings.key)
+        self.keyName = settings.key.text
+        self.handler = setup.revocationHandler
+        self.effect = setup.effect("revoke")
+    }
+
+    /// Tells the handler, where there is one; an event without the key fails.
+    public func process(_ event: inout Event) throws -> Verdict {
+        guard event.range(of: self.key) != nil else { throw StageFailure("revoke: missing \(self.keyName)") }
+        if let handler = self.handler {
+            handler.revoke(event, key: self.key)
+            self.hasRevoked = true
+        }
+        event.record(self.effect)
+        return .next
+    }
+
+    /// Ends the handler's batch, where this batch had a revocation.
+    public func endBatch() async throws {
+        guard self.hasRevoked else { return }
+        // Cleared only when it went well: a batch that is tried again must be ended again.
+        try await self.handler?.endBatch()
+        self.hasRevoked = false
+    }
+}

@@ -1,0 +1,82 @@
+import StageKit
+import StageTestKit
+import Testing
+import ValidateStage
+
+@Suite struct ValidateStageTests {
+    private let settings: SettingNode = [
+        "status": ["one_of": ["active", "revoked"]], "plan": ["one_of": ["", "free"]],
+    ]
+    private let fixture = StageFixture(fields: ["status", "plan"])
+
+    private func report(_ fields: KeyValuePairs<String, String>) throws -> EventReport {
+        try StageHarness(ValidateStage.self, self.settings, in: self.fixture).process([SampleEntry(fields)])[0]
+    }
+
+    @Test("Validate keeps the contract of stages")
+    func conformance() async {
+        let violations = await StageConformance.check(
+            ValidateStage.self, self.settings,
+            entries: [SampleEntry(["status": "active"]), SampleEntry(["status": "gone"])], in: self.fixture)
+        #expect(violations == [])
+    }
+
+    @Test(
+        "Values among the allowed ones pass, and so do fields without a value",
+        arguments: [
+            [:], ["status": "active"], ["status": "revoked", "plan": "free"], ["plan": ""], ["other": "x"],
+        ] as [KeyValuePairs<String, String>])
+    func passes(fields: KeyValuePairs<String, String>) throws {
+        #expect(try self.report(fields).ending == .next)
+    }
+
+    @Test(
+        "Any other value fails, byte for byte",
+        arguments: [
+            ("Active", "\"Active\""), ("active ", "\"active \""), ("", "\"\""), ("activ", "\"activ\""),
+            ("active\0", "\"active\\x00\""), ("revoked\n", "\"revoked\\n\""),
+        ])
+    func fails(value: String, quoted: String) throws {
+        let failure = try self.report(["status": value]).failure
+        #expect(failure?.message == "validate: status: unsupported value \(quoted) (one of active, revoked)")
+        #expect(failure?.reason == "invalid_event")
+    }
+
+    @Test("The first field of the file that breaks a rule is told")
+    func order() throws {
+        let report = try self.report(["plan": "paid", "status": "gone"])
+        #expect(report.failureMessage?.hasPrefix("validate: status:") == true)
+    }
+
+    @Test("A rule of one word may stand without brackets")
+    func single() throws {
+        let harness = try StageHarness(ValidateStage.self, ["status": ["one_of": "active"]], in: self.fixture)
+        let reports = harness.process([SampleEntry(["status": "active"]), SampleEntry(["status": "revoked"])])
+        #expect(reports[0].ending == .next)
+        #expect(
+            reports[1].failureMessage == "validate: status: unsupported value \"revoked\" (one of active)")
+    }
+
+    @Test(
+        "Settings that cannot be meant are refused where they stand",
+        arguments: [
+            ([:], ["1:1: validate: expected names with values, found none"]),
+            ("status", ["1:1: validate: expected names with values, found text"]),
+            (["status": .mapping([]).at(2, 5)], ["2:5: validate: status: expected a rule (one_of)"]),
+            (
+                ["status": ["one_of": .list([]).at(3, 5)]],
+                ["3:5: validate: status: one_of: expected a list of at least 1"]
+            ),
+            (
+                ["status": ["oneof": .list(["x"]).at(4, 5)]],
+                ["4:5: validate: status: unknown setting \"oneof\" (did you mean one_of?)"]
+            ),
+            (
+                ["statsu": .mapping([("one_of", "x")]).at(5, 3)],
+                ["5:3: no earlier stage provides the field \"statsu\" (did you mean status?)"]
+            ),
+        ] as [(SettingNode, [String])])
+    func mistakes(settings: SettingNode, messages: [String]) {
+        #expect(StageHarness<ValidateStage>.mistakes(settings, in: self.fixture) == messages)
+    }
+}

@@ -1,0 +1,60 @@
+public import StageKit
+
+/// What a stage made of one event, names in place of numbers.
+public struct EventReport: Sendable, Equatable {
+    /// How the call ended.
+    public enum Ending: Sendable, Equatable {
+        /// The event goes on.
+        case next
+        /// The event ends here; the reason is empty where none was given.
+        case finished(Outcome, reason: String)
+        /// The stage threw; reason and stage are filled in as the engine does it.
+        case failed(StageFailure)
+    }
+
+    /// An outcome the stage settled on without ending the event's way.
+    public struct Settled: Sendable, Equatable {
+        /// The outcome.
+        public var outcome: Outcome
+        /// Its reason, empty where none was given.
+        public var reason: String
+
+        /// Makes one, to compare with.
+        public init(_ outcome: Outcome, reason: String = "") {
+            self.outcome = outcome
+            self.reason = reason
+        }
+    }
+
+    /// A field's value.
+    public struct Value: Sendable, Equatable {
+        /// The bytes as they came.
+        public var bytes: [UInt8]
+        /// The number, where it is one.
+        public var integer: Int64?
+    }
+
+    /// The entry's id.
+    public var id: EntryID
+    /// How the call ended.
+    public var ending: Ending
+    /// The effects, by name and in order.
+    public var effects: [String]
+    /// What the stage settled on; nil where it did not.
+    public var settled: Settled?
+    /// The values the event has now, by field.
+    public var values: [String: Value]
+
+    /// The failure's message, nil where there was none.
+    public var failureMessage: String? { self.failure?.message }
+
+    /// The failure, nil where there was none.
+    public var failure: StageFailure? {
+        if case .failed(let failure) = self.ending { failure } else { nil }
+    }
+
+    /// A field's value as text, nil where it has none.
+    public func text(_ field: String) -> String? {
+        self.values[field].map { String(decoding: $0.bytes, as: UTF8.self) }
+    }
+}

@@ -1,0 +1,69 @@
+public import Logging
+import Synchronization
+
+/// Keeps the lines that its loggers write.
+public final class RecordingLog: Sendable {
+    /// A line of the log.
+    public struct Line: Sendable, Equatable {
+        /// How grave it is, by name: `warning`.
+        public var level: String
+        /// The words.
+        public var message: String
+        /// Names with values as text, the logger's own included.
+        public var metadata: [String: String]
+
+        /// Makes a line, to compare with.
+        public init(level: String, message: String, metadata: [String: String]) {
+            self.level = level
+            self.message = message
+            self.metadata = metadata
+        }
+    }
+
+    private let state = Mutex<[Line]>([])
+
+    /// Makes an empty log.
+    public init() {}
+
+    /// The lines so far, in order.
+    public var lines: [Line] { self.state.withLock(\.self) }
+
+    /// A logger that writes here, from `level` up.
+    public func logger(label: String, level: Logger.Level = .trace) -> Logger {
+        Logger(label: label) { _ in RecordingLogHandler(log: self, logLevel: level) }
+    }
+
+    fileprivate func append(_ line: Line) {
+        self.state.withLock { $0.append(line) }
+    }
+}
+
+/// Writes a logger's lines to a `RecordingLog`.
+public struct RecordingLogHandler: LogHandler {
+    /// Where the lines go.
+    public let log: RecordingLog
+    /// Lines below this are left out.
+    public var logLevel: Logger.Level
+    /// What is added to every line.
+    public var metadata: Logger.Metadata = [:]
+
+    /// Makes a handler that writes to `log`, from `logLevel` up.
+    public init(log: RecordingLog, logLevel: Logger.Level) {
+        self.log = log
+        self.logLevel = logLevel
+    }
+
+    /// One value of what is added to every line.
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { self.metadata[key] }
+        set { self.metadata[key] = newValue }
+    }
+
+    /// Keeps a line.
+    public func log(event: LogEvent) {
+        let all = self.metadata.merging(event.metadata ?? [:]) { _, own in own }
+        let line = RecordingLog.Line(
+            level: event.level.rawValue, message: event.message.description, metadata: all.mapValues(\.description))
+        self.log.append(line)
+    }
+}

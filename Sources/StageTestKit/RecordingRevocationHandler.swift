@@ -1,0 +1,40 @@
+public import StageKit
+import Synchronization
+
+/// A revocation handler that remembers what it was told.
+public final class RecordingRevocationHandler: RevocationHandler {
+    /// A call.
+    public enum Call: Sendable, Equatable {
+        /// A revocation: the key and the entry.
+        case revoke(String, EntryID)
+        /// The end of a batch.
+        case endBatch
+    }
+
+    private let state = Mutex((calls: [Call](), error: (any Error)?.none))
+
+    /// Makes a handler that has not been called.
+    public init() {}
+
+    /// The calls so far, in order.
+    public var calls: [Call] { self.state.withLock(\.calls) }
+
+    /// Makes the end of a batch fail with this from now on, or not.
+    public func failBatches(with error: (any Error)?) {
+        self.state.withLock { $0.error = error }
+    }
+
+    /// Remembers the key and the entry.
+    public func revoke(_ event: borrowing Event, key: FieldID) {
+        let call = Call.revoke(event.text(of: key) ?? "", event.id)
+        self.state.withLock { $0.calls.append(call) }
+    }
+
+    /// Remembers the call, or fails where told to.
+    public func endBatch() async throws {
+        try self.state.withLock { state in
+            if let error = state.error { throw error }
+            state.calls.append(.endBatch)
+        }
+    }
+}

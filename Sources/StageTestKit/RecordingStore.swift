@@ -1,0 +1,152 @@
+public import StageKit
+import Synchronization
+
+/// A store in memory that remembers every change in order.
+public final class RecordingStore: SnapshotStore {
+    /// A change that took place.
+    public enum Change: Sendable, Equatable {
+        /// A snapshot was held: its key and entry.
+        case upsert(String, EntryID)
+        /// A key was taken out by an entry.
+        case evict(String, EntryID)
+        /// A writer's batch ended.
+        case endBatch
+    }
+
+    /// What is held under a key: a snapshot, or the memory of having taken it out.
+    private struct Record {
+        var entryID: EntryID
+        var snapshot: Snapshot?
+    }
+
+    private struct State {
+        var records: [[UInt8]: Record] = [:]
+        var changes: [Change] = []
+        var prepared: [EntryID] = []
+        var refusal: StageFailure?
+        var batchError: (any Error)?
+    }
+
+    /// The store's name in the file.
+    public let name: String
+    /// The field whose value is a snapshot's key.
+    public let keyField: String
+    private let state = Mutex(State())
+
+    /// Makes an empty store.
+    public init(name: String = "sessions", key: String = "id") {
+        self.name = name
+        self.keyField = key
+    }
+
+    /// The changes so far, in order.
+    public var changes: [Change] { self.state.withLock(\.changes) }
+
+    /// The entries that were announced by `prepare`.
+    public var prepared: [EntryID] { self.state.withLock(\.prepared) }
+
+    /// Makes every change from now on fail with this, or none.
+    public func refuse(with failure: StageFailure?) {
+        self.state.withLock { $0.refusal = failure }
+    }
+
+    /// Makes the end of a batch fail with this from now on, or not.
+    public func failBatches(with error: (any Error)?) {
+        self.state.withLock { $0.batchError = error }
+    }
+
+    /// How many snapshots it holds.
+    public var count: Int { self.state.withLock { $0.records.values.count { $0.snapshot != nil } } }
+
+    /// The snapshot under a key.
+    public func snapshot(for key: Span<UInt8>) -> Snapshot? {
+        let key = key.indices.map { key[$0] }
+        return self.state.withLock { $0.records[key]?.snapshot }
+    }
+
+    /// Calls `body` with every snapshot, in no order.
+    public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
+        let snapshots = self.state.withLock { $0.records.values.compactMap(\.snapshot) }
+        try snapshots.forEach(body)
+    }
+
+    /// Forgets everything but the list of changes.
+    public func removeAll() {
+        self.state.withLock { $0.records = [:] }
+    }
+
+    /// A writer whose changes are remembered.
+    public func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter {
+        Writer(store: self, key: key, fields: fields)
+    }
+
+    fileprivate func prepare(_ id: EntryID) {
+        self.state.withLock { $0.prepared.append(id) }
+    }
+
+    fileprivate func endBatch() throws {
+        try self.state.withLock { state in
+            if let error = state.batchError { throw error }
+            state.changes.append(.endBatch)
+        }
+    }
+
+    /// Puts a record in the place of an older one.
+    fileprivate func change(key: [UInt8], id: EntryID, to snapshot: Snapshot?) throws(StageFailure) -> StoreChange {
+        try self.state.withLock { (state) throws(StageFailure) in
+            if let refusal = state.refusal { throw refusal }
+            if let held = state.records[key] {
+                if id < held.entryID { return .older }
+                // Taking out what the same entry brought is a change; all else that the same entry does is a repeat.
+                let takesOut = snapshot == nil && held.snapshot != nil
+                if id == held.entryID, !takesOut { return .repeated }
+            }
+            state.records[key] = Record(entryID: id, snapshot: snapshot)
+            let text = String(decoding: key, as: UTF8.self)
+            state.changes.append(snapshot == nil ? .evict(text, id) : .upsert(text, id))
+            return .applied
+        }
+    }
+
+    private final class Writer: SnapshotWriter {
+        private let store: RecordingStore
+        private let key: FieldID
+        private let fields: [(name: String, field: FieldID)]
+
+        init(store: RecordingStore, key: FieldID, fields: [(name: String, field: FieldID)]) {
+            self.store = store
+            self.key = key
+            self.fields = fields
+        }
+
+        func prepare(_ event: borrowing Event) {
+            self.store.prepare(event.id)
+        }
+
+        func upsert(_ event: borrowing Event) throws -> StoreChange {
+            let key = try self.bytes(of: self.key, in: event)
+            var held: [Snapshot.Field] = []
+            for (name, field) in self.fields where event.range(of: field) != nil {
+                let bytes = try self.bytes(of: field, in: event)
+                held.append(Snapshot.Field(name: name, bytes: bytes, integer: event.integer(of: field)))
+            }
+            let snapshot = Snapshot(entryID: event.id, key: key, fields: held)
+            return try self.store.change(key: key, id: event.id, to: snapshot)
+        }
+
+        func evict(_ event: borrowing Event) throws -> StoreChange {
+            try self.store.change(key: self.bytes(of: self.key, in: event), id: event.id, to: nil)
+        }
+
+        func endBatch() async throws {
+            try self.store.endBatch()
+        }
+
+        private func bytes(of field: FieldID, in event: borrowing Event) throws(StageFailure) -> [UInt8] {
+            guard let range = event.range(of: field) else {
+                throw StageFailure("a writer was given an event without a key")
+            }
+            return event.copy(range)
+        }
+    }
+}

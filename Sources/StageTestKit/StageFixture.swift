@@ -1,0 +1,46 @@
+import StageKit
+
+/// What surrounds a stage in a test: everything in memory, everything recorded.
+public struct StageFixture: Sendable {
+    /// The pipeline's name.
+    public var pipeline: String
+    /// The fields that earlier stages provide; the harness gives them the entry's values of the same name.
+    public var fields: [String]
+    /// The declared stores.
+    public var stores: [RecordingStore]
+    /// Is told of revocations; nil for a pipeline where nobody wants to know.
+    public var revocations: RecordingRevocationHandler?
+    /// Holds what was counted.
+    public let metrics = RecordingMetrics()
+    /// Holds what was logged.
+    public let log = RecordingLog()
+
+    /// Makes a fixture.
+    public init(
+        pipeline: String = "test", fields: [String] = [], stores: [RecordingStore] = [],
+        revocations: RecordingRevocationHandler? = RecordingRevocationHandler()
+    ) {
+        self.pipeline = pipeline
+        self.fields = fields
+        self.stores = stores
+        self.revocations = revocations
+    }
+
+    /// Everything that can be seen from outside a stage, as lines: equal before and after a call that did nothing.
+    public var traces: [String] {
+        self.stores.flatMap { store in store.changes.map { "\(store.name): \($0)" } }
+            + (self.revocations?.calls.map { "revoke: \($0)" } ?? [])
+            + self.metrics.counters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            + self.log.lines.map { "log: \($0.message)" }
+    }
+
+    /// A setup for a stage of this name in a graph that knows `names` so far.
+    func makeSetup(stage: String, names: GraphNames) -> StageSetup {
+        for field in self.fields { _ = names.provide(field) }
+        return StageSetup(
+            pipeline: self.pipeline, stage: stage, mark: SourceMark(line: 1, column: 1),
+            logger: self.log.logger(label: "\(self.pipeline).\(stage)"), metrics: self.metrics,
+            revocationHandler: self.revocations, names: names,
+            stores: Dictionary(uniqueKeysWithValues: self.stores.map { ($0.name, $0) }))
+    }
+}

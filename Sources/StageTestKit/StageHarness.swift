@@ -1,0 +1,124 @@
+public import StageKit
+
+/// A stage outside of any pipeline: made of settings, fed with entries, asked what it did.
+public final class StageHarness<S: Stage> {
+    /// The stage.
+    public let stage: S
+    /// What surrounds it.
+    public let fixture: StageFixture
+
+    private let names: GraphNames
+    private let batch = EventBatch()
+    private var lastID: UInt64 = 0
+
+    /// Makes the stage the way the engine does, from the settings as they stand in the file.
+    public init(
+        _ type: S.Type = S.self, _ settings: SettingNode, in fixture: StageFixture = StageFixture()
+    ) throws(StageRefused) {
+        let names = GraphNames()
+        let setup = fixture.makeSetup(stage: S.declaration.name, names: names)
+        let made = StageType(type).make(settings, setup)
+        guard let stage = made as? S, setup.issues.all.isEmpty else { throw StageRefused(issues: setup.issues.all) }
+        self.stage = stage
+        self.fixture = fixture
+        self.names = names
+    }
+
+    /// What is wrong with settings, as lines (`3:5: decode: missing setting "fields"`); empty where nothing is.
+    public static func mistakes(_ settings: SettingNode, in fixture: StageFixture = StageFixture()) -> [String] {
+        do throws(StageRefused) {
+            _ = try StageHarness(S.self, settings, in: fixture)
+            return []
+        } catch {
+            return error.issues.map { "\($0.mark.line):\($0.mark.column): \($0.message)" }
+        }
+    }
+
+    /// Passes the entries through the stage as one batch, with its end; throws what `endBatch` throws.
+    public func feed(_ entries: SampleEntry...) async throws -> [EventReport] {
+        let reports = self.process(entries)
+        try await self.stage.endBatch()
+        return reports
+    }
+
+    /// Passes the entries through the stage as one batch that has not ended yet.
+    public func process(_ entries: [SampleEntry]) -> [EventReport] {
+        self.fill(entries)
+        if S.declaration.preparesEvents {
+            for index in entries.indices {
+                self.batch.withEvent(at: index) { event in self.stage.prepare(event) }
+            }
+        }
+        return entries.indices.map { index in
+            self.batch.withEvent(at: index) { event in self.process(&event) }
+        }
+    }
+
+    private func fill(_ entries: [SampleEntry]) {
+        self.batch.removeAll()
+        self.batch.stream = "test:events"
+        for entry in entries {
+            self.lastID = entry.id?.milliseconds ?? self.lastID + 1
+            let id = entry.id ?? EntryID(milliseconds: self.lastID, sequence: 0)
+            self.batch.append(id: id, fields: entry.fields)
+        }
+        self.batch.prepareSlots(fieldCount: self.names.fields.count)
+        for (index, entry) in entries.enumerated() {
+            self.batch.withEvent(at: index) { event in
+                self.setInputs(of: &event)
+                if let failure = entry.failure { event.fail(failure) }
+            }
+        }
+    }
+
+    /// Does what earlier stages would have done: gives the fixture's fields the entry's values, the last one of a name.
+    private func setInputs(of event: inout Event) {
+        for position in 0..<event.rawFieldCount {
+            let raw = event.rawField(at: position)
+            let name = event.text(raw.name)
+            guard self.fixture.fields.contains(name), let field = self.names.field(name) else { continue }
+            event.set(field, range: raw.value)
+        }
+    }
+
+    private func process(_ event: inout Event) -> EventReport {
+        let ending: EventReport.Ending
+        do {
+            switch try self.stage.process(&event) {
+            case .next: ending = .next
+            case .finish(let outcome, let reason): ending = .finished(outcome, reason: self.name(reason))
+            }
+        } catch {
+            var failure = error as? StageFailure ?? StageFailure("\(error)")
+            failure.reason = failure.reason ?? S.declaration.failureReason
+            failure.stage = S.declaration.name
+            ending = .failed(failure)
+        }
+        var values: [String: EventReport.Value] = [:]
+        for name in self.names.fields {
+            guard let field = self.names.field(name), let range = event.range(of: field) else { continue }
+            values[name] = EventReport.Value(bytes: event.copy(range), integer: event.integer(of: field))
+        }
+        return EventReport(
+            id: event.id, ending: ending, effects: event.effects.map { self.names.effects[Int($0.index)] },
+            settled: event.settled.map { EventReport.Settled($0.outcome, reason: self.name($0.reason)) },
+            values: values)
+    }
+
+    private func name(_ reason: ReasonID) -> String {
+        self.names.reasons[Int(reason.index)]
+    }
+}
+
+/// Settings a stage was not made of, with everything that is wrong with them.
+public struct StageRefused: Error {
+    /// What is wrong, in the order found.
+    public var issues: [SettingIssue]
+}
+
+extension Event {
+    /// The bytes of a range, to keep.
+    func copy(_ range: ByteRange) -> [UInt8] {
+        self.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
+    }
+}
