@@ -1,0 +1,39 @@
+public import StageKit
+
+/// What the file says of a memory store.
+struct MemoryStoreSettings: Sendable {
+    /// The field whose value is the key.
+    var key = ""
+    /// How many snapshots it may hold.
+    var maxEntries = MemoryStore.Limits.entries
+    /// How many bytes a packed record may have.
+    var maxRecordBytes = MemoryStore.Limits.recordBytes
+
+    /// How they are read.
+    static let type = SettingType.object(
+        SettingsSchema(
+            MemoryStoreSettings(),
+            [
+                .required("key", \.key, .nonBlankText, "The field whose value a snapshot is held under."),
+                .optional(
+                    "max_entries", \.maxEntries, .integer(1...MemoryStore.Limits.maximumEntries),
+                    default: "\(MemoryStore.Limits.entries)",
+                    "How many snapshots it holds at most; new keys beyond that are refused."),
+                .optional(
+                    "max_record_bytes", \.maxRecordBytes, .byteSize(MemoryStore.Limits.recordBytesRange),
+                    default: "64KiB", "How large a snapshot may be, packed; larger ones are refused."),
+            ]))
+}
+
+extension MemoryStore {
+    /// The store type `memory` of the pipeline file.
+    public static let type = StoreType(
+        name: "memory",
+        summary: "Keeps snapshots in this process's memory, for look-ups in well under a microsecond.",
+        settings: MemoryStoreSettings.type
+    ) { settings, setup in
+        MemoryStore(
+            name: setup.name, keyField: settings.key, maxEntries: settings.maxEntries,
+            maxRecordBytes: settings.maxRecordBytes)
+    }
+}

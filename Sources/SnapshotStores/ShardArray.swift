@@ -1,0 +1,142 @@
+import Synchronization
+
+/// A place for a record: the record and the part of its key's hash that finds it, on one cache line.
+struct Slot: BitwiseCopyable {
+    /// The upper 48 bits of the hash, below them the record's size class in units.
+    var tag: UInt64
+    /// The record, nil in an empty slot.
+    var record: PackedRecord?
+
+    /// A slot without a record.
+    static var empty: Slot { Slot(tag: 0, record: nil) }
+
+    /// Makes a slot for a record of a size class.
+    @inline(__always)
+    init(hash: UInt64, units: UInt16, record: PackedRecord) {
+        self.tag = hash & ~0xFFFF | UInt64(units)
+        self.record = record
+    }
+
+    private init(tag: UInt64, record: PackedRecord?) {
+        self.tag = tag
+        self.record = record
+    }
+
+    /// The record's size class.
+    @inline(__always)
+    var units: UInt16 { UInt16(truncatingIfNeeded: self.tag) }
+
+    /// Whether the record may be that of a key with this hash.
+    @inline(__always)
+    func matches(_ hash: UInt64) -> Bool { (self.tag ^ hash) &>> 16 == 0 }
+}
+
+/// The memory of a table's slots, 64-byte aligned so that four slots share a cache line; every access is checked.
+///
+/// Invariant: `base` holds `capacity` slots, all of them written, from `init` until `free`.
+@safe
+struct SlotMemory {
+    private let base: UnsafeMutablePointer<Slot>
+    /// The number of slots.
+    let capacity: Int
+
+    /// Makes `capacity` empty slots.
+    init(capacity: Int) {
+        let bytes = UnsafeMutableRawPointer.allocate(
+            byteCount: capacity * MemoryLayout<Slot>.stride, alignment: 64)
+        unsafe self.base = bytes.initializeMemory(as: Slot.self, repeating: .empty, count: capacity)
+        self.capacity = capacity
+    }
+
+    /// A slot.
+    @inline(__always)
+    subscript(index: Int) -> Slot {
+        get {
+            precondition(index >= 0 && index < self.capacity, "no slot at that index")
+            return unsafe self.base[index]
+        }
+        nonmutating set {
+            precondition(index >= 0 && index < self.capacity, "no slot at that index")
+            unsafe self.base[index] = newValue
+        }
+    }
+
+    /// Gives the memory back; the slots must not be used again.
+    func free() {
+        unsafe self.base.deallocate()
+    }
+}
+
+/// The shards: tables of which each has a lock of its own, on a cache line of its own.
+///
+/// Who may do what:
+/// - A table is changed, and records in its slots are written or freed, with the store's `changes` lock **and** the
+///   shard's lock held (`change`).
+/// - A table and its records are read with one of the two held: look-ups hold the shard's (`read`), writers hold
+///   `changes` (`readChanging`). So writers look for what they need without keeping look-ups waiting.
+///
+/// The type is shared between threads although it holds pointers: these two rules, which its callers keep, are why
+/// that is right. The memory of the shards is written by `init`, lives as long as the array and does not move.
+@safe
+struct ShardArray: ~Copyable, @unchecked Sendable {
+    private struct Shard: ~Copyable {
+        let lock = Mutex<Void>(())
+        var table = SlotTable()
+    }
+
+    /// The distance between shards: a cache line, so that cores which use different shards do not disturb each other.
+    private static let stride = 64
+
+    private let base: UnsafeMutableRawPointer
+    /// The number of shards, a power of two.
+    let count: Int
+
+    /// Makes empty shards.
+    init(count: Int) {
+        precondition(count > 0 && count & (count - 1) == 0, "the number of shards is a power of two")
+        precondition(MemoryLayout<Shard>.size <= ShardArray.stride, "a shard fits its cache line")
+        unsafe self.base = .allocate(byteCount: count * ShardArray.stride, alignment: ShardArray.stride)
+        self.count = count
+        for index in 0..<count { unsafe self.shard(index).initialize(to: Shard()) }
+    }
+
+    deinit {
+        for index in 0..<self.count {
+            unsafe self.shard(index).pointee.table.removeAll()
+            unsafe self.shard(index).deinitialize(count: 1)
+        }
+        unsafe self.base.deallocate()
+    }
+
+    /// The shard of a hash: its lowest bits, as the table goes by the highest.
+    @inline(__always)
+    func index(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (self.count &- 1) }
+
+    /// Lends a shard's table to a look-up, under the shard's lock; `body` must be short.
+    @inline(__always)
+    func read<E: Error>(_ index: Int, _ body: (borrowing SlotTable) throws(E) -> Void) throws(E) {
+        try unsafe self.shard(index).pointee.lock.withLock { (_) throws(E) in
+            try body(unsafe self.shard(index).pointee.table)
+        }
+    }
+
+    /// Lends a shard's table to a writer that holds `changes`.
+    @inline(__always)
+    func readChanging<R>(_ index: Int, _ body: (borrowing SlotTable) -> R) -> R {
+        body(unsafe self.shard(index).pointee.table)
+    }
+
+    /// Lets a writer that holds `changes` change a shard's table, under the shard's lock; `body` must be short.
+    @inline(__always)
+    func change(_ index: Int, _ body: (inout SlotTable) -> Void) {
+        unsafe self.shard(index).pointee.lock.withLock { _ in
+            body(&(unsafe self.shard(index).pointee.table))
+        }
+    }
+
+    @inline(__always)
+    private func shard(_ index: Int) -> UnsafeMutablePointer<Shard> {
+        precondition(index >= 0 && index < self.count, "no shard at that index")
+        return unsafe (self.base + index &* ShardArray.stride).assumingMemoryBound(to: Shard.self)
+    }
+}

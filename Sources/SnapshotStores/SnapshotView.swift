@@ -1,0 +1,84 @@
+public import StageKit
+
+/// A snapshot in the store, read in place: nothing is copied and nothing allocated.
+///
+/// It cannot be copied and is only lent to `MemoryStore.withSnapshot`'s body, so none outlives the call.
+public struct SnapshotView: ~Copyable {
+    private let record: PackedRecord
+
+    /// Shows a live record that stays as it is while the view is lent.
+    init(_ record: PackedRecord) {
+        self.record = record
+    }
+
+    /// The entry the snapshot came from.
+    public var entryID: EntryID { self.record.entryID }
+
+    /// Lends the key.
+    public func withKey<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
+        try body(unsafe self.record.unsafeBytes(self.record.keyRange).span)
+    }
+
+    /// Lends a field's bytes, nil where the snapshot has none; the bytes are those that came.
+    ///
+    /// A number's text is made from the number where that gives the same bytes, above 15 digits by way of the heap.
+    public func withValue<R, E: Error>(
+        of field: SnapshotField, _ body: (Span<UInt8>?) throws(E) -> R
+    ) throws(E) -> R {
+        guard let found = self.find(field) else { return try body(nil) }
+        return try self.withBytes(of: found) { (bytes) throws(E) in try body(bytes) }
+    }
+
+    /// A field's number, nil where the snapshot has none.
+    public func integer(of field: SnapshotField) -> Int64? {
+        self.find(field)?.integer
+    }
+
+    /// Whether a field has exactly these bytes.
+    @inline(__always)
+    public func value(of field: SnapshotField, equals bytes: Span<UInt8>) -> Bool {
+        guard let found = self.find(field) else { return false }
+        if let range = found.range { return self.record.bytes(range, equal: bytes) }
+        return CanonicalInteger.prints(found.integer ?? 0, as: bytes)
+    }
+
+    /// A copy; `names` are the store's field names by number.
+    func copy(names: [String]) -> Snapshot {
+        var fields: [Snapshot.Field] = []
+        var walk = self.record.fields
+        while let field = walk.next() {
+            let bytes = self.withBytes(of: field) { (bytes) in [UInt8](copying: bytes) }
+            fields.append(Snapshot.Field(name: names[Int(field.number)], bytes: bytes, integer: field.integer))
+        }
+        return Snapshot(
+            entryID: self.entryID, key: self.withKey { (key) in [UInt8](copying: key) }, fields: fields)
+    }
+
+    @inline(__always)
+    private func find(_ field: SnapshotField) -> RecordField? {
+        var walk = self.record.fields
+        return walk.first(field.number)
+    }
+
+    private func withBytes<R, E: Error>(
+        of field: RecordField, _ body: (Span<UInt8>) throws(E) -> R
+    ) throws(E) -> R {
+        if let range = field.range { return try body(unsafe self.record.unsafeBytes(range).span) }
+        return try body(String(field.integer ?? 0).utf8.span)
+    }
+}
+
+extension [UInt8] {
+    /// Copies a span.
+    init(copying span: Span<UInt8>) {
+        self = unsafe span.withUnsafeBufferPointer { unsafe [UInt8]($0) }
+    }
+}
+
+/// A question to ask of snapshots, resolved once: whether a field has some value.
+public struct SnapshotCondition: Sendable {
+    /// The field.
+    let field: SnapshotField
+    /// What it must be.
+    let expected: [UInt8]
+}

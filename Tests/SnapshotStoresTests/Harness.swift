@@ -1,0 +1,85 @@
+import StageKit
+import Testing
+
+@testable import SnapshotStores
+
+/// A store with one writer, and events made of plain values.
+struct Harness {
+    /// A field's value: nothing, text, or text that was decoded as a number.
+    enum Value: Equatable {
+        case absent
+        case bytes([UInt8])
+        case integer(Int64, text: String)
+
+        static func text(_ text: String) -> Value { .bytes(Array(text.utf8)) }
+    }
+
+    static let names = ["id", "user", "status", "revoked_at_ms"]
+
+    let store: MemoryStore
+    let writer: any SnapshotWriter
+    let batch = EventBatch()
+
+    init(
+        maxEntries: Int = 1_000_000, maxRecordBytes: Int = 64 << 10, mask: UInt64 = .max,
+        evictions: Int = EvictionMemory.limit, shards: Int = 4
+    ) {
+        self.store = MemoryStore(
+            name: "sessions", keyField: "id", maxEntries: maxEntries, maxRecordBytes: maxRecordBytes,
+            hasher: KeyHasher(mask: mask), evictions: evictions, shards: shards)
+        self.writer = Harness.writer(of: self.store)
+    }
+
+    static func writer(of store: MemoryStore) -> any SnapshotWriter {
+        let fields = self.names.enumerated().map { (name: $1, field: FieldID(index: $0)) }
+        return store.makeWriter(key: FieldID(index: 0), fields: fields)
+    }
+
+    /// Lends an event with these values, in the order of `names`; a batch is used again for each.
+    static func withEvent<R>(
+        _ batch: EventBatch, _ id: EntryID, _ values: [Value], _ body: (borrowing Event) throws -> R
+    ) rethrows -> R {
+        batch.removeAll()
+        batch.appendEntry(id)
+        batch.prepareSlots(fieldCount: self.names.count)
+        return try batch.withEvent(at: 0) { event in
+            for (index, value) in values.enumerated() {
+                switch value {
+                case .absent: break
+                case .bytes(let bytes): event.set(FieldID(index: index), copying: bytes)
+                case .integer(let integer, let text):
+                    let range = batch.copyToArena(Array(text.utf8))
+                    event.set(FieldID(index: index), integer: integer, range: range)
+                }
+            }
+            return try body(event)
+        }
+    }
+
+    func upsert(_ id: EntryID, _ values: [Value]) throws -> StoreChange {
+        try Harness.withEvent(self.batch, id, values) { try self.writer.upsert($0) }
+    }
+
+    func upsert(_ key: String, _ id: UInt64, status: String = "active") throws -> StoreChange {
+        try self.upsert(Harness.entry(id), [.text(key), .text("u"), .text(status)])
+    }
+
+    func evict(_ key: String, _ id: UInt64) throws -> StoreChange {
+        try Harness.withEvent(self.batch, Harness.entry(id), [.text(key)]) { try self.writer.evict($0) }
+    }
+
+    static func entry(_ id: UInt64) -> EntryID { EntryID(milliseconds: id / 3, sequence: id % 3) }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers for the same seed everywhere.
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = self.state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,76 @@
+import StageKit
+import Synchronization
+import Testing
+
+@testable import SnapshotStores
+
+@Suite struct MonotonicApplyTests {
+    enum Step: Sendable {
+        case upsert(UInt64, StoreChange)
+        case evict(UInt64, StoreChange)
+        case evictOther(String, UInt64)
+        case holds(UInt64?)
+        case removeAll
+    }
+
+    @Test(
+        "Entries are applied to a key, refused or taken for repeated by their ids alone",
+        arguments: [
+            [.upsert(5, .applied), .upsert(4, .older), .upsert(5, .repeated), .upsert(6, .applied), .holds(6)],
+            // Evictions of a held key.
+            [.upsert(5, .applied), .evict(4, .older), .holds(5)],
+            [
+                .upsert(5, .applied), .evict(5, .applied), .holds(nil), .upsert(5, .older), .upsert(6, .applied),
+                .holds(6),
+            ],
+            [.upsert(5, .applied), .evict(7, .applied), .upsert(6, .older), .upsert(7, .older), .holds(nil)],
+            // Evictions of a key that is not held.
+            [.evict(5, .applied), .upsert(4, .older), .upsert(5, .older), .upsert(6, .applied), .holds(6)],
+            [.evict(5, .applied), .evict(5, .repeated), .evict(4, .older), .evict(6, .applied), .upsert(6, .older)],
+            // Two evictions are remembered: the third makes the first the floor, also for keys never seen.
+            [.evict(5, .applied), .evictOther("b", 6), .evictOther("c", 7), .upsert(5, .older), .upsert(6, .applied)],
+            [.evictOther("a", 5), .evictOther("b", 6), .evictOther("c", 7), .upsert(5, .older), .evict(5, .older)],
+            [.evictOther("a", 5), .evictOther("b", 6), .evictOther("c", 7), .upsert(6, .applied), .holds(6)],
+            // A held key is not held up by the floor.
+            [
+                .upsert(1, .applied), .evictOther("a", 5), .evictOther("b", 6), .evictOther("c", 7),
+                .upsert(2, .applied),
+            ],
+            // A trace that a newer entry replaced does not become the floor.
+            [.evict(5, .applied), .upsert(9, .applied), .evictOther("b", 6), .evictOther("c", 7), .holds(9)],
+            // Forgetting everything forgets traces and the floor.
+            [.evict(5, .applied), .removeAll, .upsert(1, .applied), .holds(1)],
+            [.evictOther("a", 5), .evictOther("b", 6), .evictOther("c", 7), .removeAll, .upsert(1, .applied)],
+        ] as [[Step]])
+    func appliesInOrder(steps: [Step]) throws {
+        let harness = Harness(evictions: 2)
+        for step in steps {
+            switch step {
+            case .upsert(let id, let expected):
+                let change = try harness.upsert("k", id)
+                #expect(change == expected)
+            case .evict(let id, let expected):
+                let change = try harness.evict("k", id)
+                #expect(change == expected)
+            case .evictOther(let key, let id):
+                let change = try harness.evict(key, id)
+                #expect(change == .applied)
+            case .holds(let id):
+                #expect(harness.store.snapshot(for: "k")?.entryID == id.map { Harness.entry($0) })
+                #expect(harness.store.count == (id == nil ? 0 : 1))
+            case .removeAll: harness.store.removeAll()
+            }
+        }
+    }
+
+    @Test("A stale trace that is forgotten leaves the floor where it is")
+    func staleTraces() throws {
+        let harness = Harness(evictions: 1)
+        for id in stride(from: UInt64(1), to: 100, by: 2) {
+            #expect(try harness.evict("k", id) == .applied)
+            #expect(try harness.upsert("k", id + 1) == .applied)
+        }
+        #expect(harness.store.changes.withLock { $0.floor } == nil)
+        #expect(try harness.upsert("other", 1) == .applied)
+    }
+}

@@ -1,0 +1,56 @@
+import CoreMetrics
+import Logging
+import StageKit
+import Testing
+
+@testable import SnapshotStores
+
+@Suite struct StoreTypeTests {
+    static func make(_ settings: [(String, String)]) -> (MemoryStore?, [String]) {
+        let mark = SourceMark(line: 1, column: 1)
+        let node = SettingNode(
+            .mapping(
+                settings.map {
+                    .init(key: $0.0, mark: mark, value: SettingNode(.scalar($0.1, isPlain: true), at: mark))
+                }), at: mark)
+        let setup = ComponentSetup(
+            name: "sessions", mark: mark, logger: Logger(label: "test"), metrics: NOOPMetricsHandler.instance,
+            sections: [:])
+        let store = MemoryStore.type.make(node, setup)
+        return (store as? MemoryStore, setup.issues.all.map(\.message))
+    }
+
+    @Test("The type makes a store of its settings, with defaults for what is left out")
+    func settings() throws {
+        #expect(MemoryStore.type.name == "memory")
+        let plain = try #require(StoreTypeTests.make([("key", "device_session_id")]).0)
+        #expect(plain.name == "sessions")
+        #expect(plain.keyField == "device_session_id")
+        #expect(plain.maxEntries == 10_000_000)
+        #expect(plain.maxRecordBytes == 65_536)
+        let full = [("key", "id"), ("max_entries", "5"), ("max_record_bytes", "1KiB")]
+        let small = try #require(StoreTypeTests.make(full).0)
+        #expect(small.maxEntries == 5)
+        #expect(small.maxRecordBytes == 1024)
+    }
+
+    @Test(
+        "Mistakes in the settings are told",
+        arguments: [
+            ([], "memory: missing setting \"key\""),
+            ([("key", " ")], "memory: key: must not be blank"),
+            (
+                [("key", "id"), ("max_entries", "0")],
+                "memory: max_entries: 0 is out of range: it must be 1 to 4294967296"
+            ),
+            (
+                [("key", "id"), ("max_record_bytes", "1MiB")],
+                "memory: max_record_bytes: 1MiB is out of range: it must be 64 to 524288 bytes"
+            ),
+        ] as [([(String, String)], String)])
+    func mistakes(settings: [(String, String)], message: String) {
+        let (store, issues) = StoreTypeTests.make(settings)
+        #expect(store == nil)
+        #expect(issues == [message])
+    }
+}
