@@ -72,6 +72,7 @@ let package = Package(
         .systemLibrary(name: "CHiredis"),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "RESP", dependencies: ["CHiredis"]),
+        .testTarget(name: "RESPTests", dependencies: ["RESP"]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
         .target(name: "StageKit", dependencies: [logging, coreMetrics]),
         .target(name: "StageTestKit", dependencies: ["StageKit", logging, coreMetrics]),

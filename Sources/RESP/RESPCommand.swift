@@ -1,0 +1,94 @@
+import CHiredis
+
+/// What can stand in a command: text, numbers and bytes, each sent as a byte string.
+package protocol RESPArgument: Sendable {
+    /// The bytes as they go over the wire.
+    var respBytes: [UInt8] { get }
+}
+
+extension String: RESPArgument {
+    /// The text as UTF-8.
+    package var respBytes: [UInt8] { Array(self.utf8) }
+}
+
+extension Int: RESPArgument {
+    /// The number in decimal.
+    package var respBytes: [UInt8] { Array(String(self).utf8) }
+}
+
+extension Int64: RESPArgument {
+    /// The number in decimal.
+    package var respBytes: [UInt8] { Array(String(self).utf8) }
+}
+
+extension [UInt8]: RESPArgument {
+    /// The bytes themselves.
+    package var respBytes: [UInt8] { self }
+}
+
+/// A command for a server: its name and its arguments, all of them byte strings.
+///
+/// Arguments can be passwords or session keys, so no description of a command shows any.
+package struct RESPCommand: Sendable, Equatable {
+    /// Hard bound of an encoded command: hiredis 0.14 adds up the length in an `int`.
+    package static let maximumBytes = 1 << 30
+
+    /// The name, then the arguments; never empty, for Redis does not answer an empty command at all.
+    package let arguments: [[UInt8]]
+
+    /// A command of text, numbers and bytes: `RESPCommand("XREAD", "COUNT", 128, "STREAMS", key, id)`.
+    package init(_ name: String, _ arguments: any RESPArgument...) {
+        self.init(name, arguments: arguments.map(\.respBytes))
+    }
+
+    /// A command with arguments that are bytes already.
+    package init(_ name: String, arguments: [[UInt8]]) {
+        self.arguments = [name.respBytes] + arguments
+    }
+
+    /// The command as RESP.
+    package func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        self.encode(into: &bytes)
+        return bytes
+    }
+
+    /// Appends the command as RESP; it must be shorter than `maximumBytes`.
+    package func encode(into bytes: inout [UInt8]) {
+        // One piece of memory for all arguments; the last byte is there so that it is never empty and has an address.
+        let joined = Array(self.arguments.joined()) + [0]
+        let lengths = self.arguments.map(\.count)
+        // A bulk header and its two line ends have at most 25 bytes.
+        precondition(joined.count + 25 * (lengths.count + 1) < Self.maximumBytes, "command too long to encode")
+        unsafe joined.withUnsafeBytes { memory in
+            guard let base = unsafe memory.baseAddress?.assumingMemoryBound(to: CChar.self) else { return }
+            var offset = 0
+            var pointers = unsafe [UnsafePointer<CChar>?]()
+            for length in lengths {
+                unsafe pointers.append(base + offset)
+                offset += length
+            }
+            var target: UnsafeMutablePointer<CChar>?
+            let count = unsafe Int(redisFormatCommandArgv(&target, Int32(lengths.count), &pointers, lengths))
+            defer { unsafe redisFreeCommand(target) }
+            // hiredis answers -1 only where malloc did; Swift's own allocations end the process there too.
+            precondition(count >= 0, "no memory for a command")
+            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(start: target, count: count))
+        }
+    }
+}
+
+extension RESPCommand: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The name and the number of arguments, never an argument.
+    package var description: String {
+        let name = self.arguments.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let count = self.arguments.count - 1
+        return "\(name) (\(count) argument\(count == 1 ? "" : "s"))"
+    }
+
+    /// The same as `description`.
+    package var debugDescription: String { self.description }
+
+    /// Nothing to look into: `dump` prints the description alone.
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}

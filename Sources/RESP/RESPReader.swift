@@ -1,0 +1,215 @@
+import CHiredis
+
+/// Reads replies out of the bytes of a connection: bytes in, replies out, no I/O.
+///
+/// One reader per connection, used by one thread at a time. After an error the stream has no known boundary any more:
+/// every later call throws that error again, and the connection must be closed.
+/// Hand over input as it comes from the socket, and call `next()` until it answers nil after each piece: hiredis moves
+/// what is left in its buffer after each reply, so a very large piece with many small replies costs quadratic time.
+@safe
+package struct RESPReader: ~Copyable {
+    /// The most replies kept for reuse: one that is worked on while the next is read, and two of slack.
+    static let maximumRecycled = 4
+    /// The most bytes each of a reply's two buffers keeps while replies are ordinary (4 MiB: an XREAD COUNT 16384).
+    static let keptBytes = 4 << 20
+    /// The same while replies are big, so that a drain with COUNT 100000 need not ask the system for each of them.
+    static let keptBytesWhileBig = 64 << 20
+    /// The most unused input buffer hiredis keeps: several socket reads; more is left only by an unusually long value.
+    static let keptInputBytes = 1 << 20
+    /// The longest header of a byte string without CR LF: a sign and the digits of a 64-bit integer.
+    static let maximumHeaderBytes = 20
+    /// Whether the hiredis in use reads the kinds of RESP3.
+    package static var readsRESP3: Bool { sluiceHiredisReadsRESP3() != 0 }
+
+    /// The bounds in force.
+    package let limits: RESPLimits
+    /// The cell that hiredis's callbacks write to; see `ReplyBuilder`.
+    private let builder: UnsafeMutablePointer<ReplyBuilder>
+    /// The callbacks, in a cell of their own: hiredis keeps its address and reads them through it.
+    private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
+    /// The hiredis reader, owned; nil only where there was no memory for it, and then `failure` is set.
+    private let reader: UnsafeMutablePointer<redisReader>?
+    /// Replies whose memory is used again.
+    private var recycled: [RESPReply] = []
+    /// The error that ended the stream.
+    private var failure: RESPError?
+    /// The number of replies read, for messages.
+    private var replyCount = 0
+
+    /// Makes a reader; where the system has no memory for it, its first call throws.
+    package init(limits: RESPLimits = RESPLimits()) {
+        self.limits = limits
+        unsafe self.builder = .allocate(capacity: 1)
+        unsafe self.builder.initialize(to: ReplyBuilder(limits: limits))
+        unsafe self.functions = .allocate(capacity: 1)
+        unsafe self.functions.initialize(to: ReplyBuilder.makeFunctions())
+        // Both cells outlive the hiredis reader, which goes first in `deinit`.
+        unsafe self.reader = redisReaderCreateWithFunctions(self.functions)
+        if let reader = unsafe self.reader {
+            unsafe reader.pointee.privdata = UnsafeMutableRawPointer(self.builder)
+            unsafe reader.pointee.maxbuf = Self.keptInputBytes
+            unsafe self.builder.pointee.reader = reader
+        } else {
+            self.failure = RESPError(.outOfMemory, "no memory for a reader")
+        }
+    }
+
+    deinit {
+        unsafe redisReaderFree(self.reader)
+        unsafe self.builder.deinitialize(count: 1)
+        unsafe self.builder.deallocate()
+        unsafe self.functions.deallocate()
+    }
+
+    /// Takes in bytes that came from the connection; they are copied.
+    ///
+    /// Throws `limitExceeded(.pendingBytes)` where more input waits than the limit allows.
+    package mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(RESPError) {
+        if let failure = self.failure { throw failure }
+        guard let reader = unsafe self.reader, let base = bytes.baseAddress, unsafe !bytes.isEmpty else {
+            return
+        }
+        let pending = unsafe reader.pointee.len - reader.pointee.pos
+        guard bytes.count <= self.limits.pendingBytes - pending else {
+            let found = "\(bytes.count) bytes fed on top of \(pending) not yet read"
+            throw self.fail(.limitExceeded(.pendingBytes), self.over(.pendingBytes, found))
+        }
+        let text = unsafe base.assumingMemoryBound(to: CChar.self)
+        guard unsafe redisReaderFeed(reader, text, bytes.count) == REDIS_OK else {
+            throw self.fail(.outOfMemory, "no memory for \(bytes.count) bytes of input")
+        }
+    }
+
+    /// The next whole reply, or nil where more input is needed.
+    ///
+    /// The reply is the caller's alone, on any thread; give it back with `recycle` to have its memory used again.
+    /// Throws where the input is not RESP or breaks a limit.
+    package mutating func next() throws(RESPError) -> sending RESPReply? {
+        if let failure = self.failure { throw failure }
+        guard let reader = unsafe self.reader else { return nil }
+        var object: UnsafeMutableRawPointer?
+        guard unsafe redisReaderGetReply(reader, &object) == REDIS_OK else { throw unsafe self.readerFailure(reader) }
+        guard unsafe object != nil else {
+            try unsafe self.checkPending(reader)
+            return nil
+        }
+        // A new object, so that it has no tie to this reader; the memory moves, and a returned reply's takes its place.
+        let reply = RESPReply()
+        unsafe reply.exchange(&self.builder.pointee.tokens, &self.builder.pointee.arena)
+        if let room = self.recycled.popLast() {
+            unsafe room.exchange(&self.builder.pointee.tokens, &self.builder.pointee.arena)
+        }
+        unsafe self.builder.pointee.startReply()
+        self.replyCount += 1
+        return reply
+    }
+
+    /// Takes back a reply, of this reader or another, to use its memory again; what was read from it is forgotten.
+    ///
+    /// At most `maximumRecycled` are kept. A big reply keeps its memory until an ordinary one comes back, and then
+    /// everything kept shrinks to `keptBytes`.
+    package mutating func recycle(_ reply: sending RESPReply) {
+        guard self.failure == nil, self.recycled.count < Self.maximumRecycled else { return }
+        let isBig = reply.usedBytes > Self.keptBytes
+        reply.reset(keeping: isBig ? Self.keptBytesWhileBig : Self.keptBytes)
+        if !isBig {
+            for other in self.recycled { other.reset(keeping: Self.keptBytes) }
+        }
+        self.recycled.append(reply)
+    }
+
+    /// The memory held for input, for the reply being read and for later ones, in bytes; tests look at it.
+    var heldBytes: Int {
+        let recycled = self.recycled.reduce(0) { $0 + $1.heldBytes }
+        let building = unsafe self.builder.pointee.tokens.capacityBytes + self.builder.pointee.arena.capacity
+        return unsafe recycled + building + Int(self.reader?.pointee.len ?? 0)
+    }
+}
+
+// MARK: - Errors
+
+extension RESPReader {
+    /// Refuses what has only begun to come, if its announced or present length already breaks a limit.
+    private mutating func checkPending(_ reader: UnsafeMutablePointer<redisReader>) throws(RESPError) {
+        let type = unsafe sluiceReaderPendingType(reader)
+        guard type >= 0, let buffer = unsafe reader.pointee.buf else { return }
+        let unread = unsafe UnsafeRawBufferPointer(
+            start: buffer + reader.pointee.pos, count: reader.pointee.len - reader.pointee.pos)
+        if type == REDIS_REPLY_STRING || type == REDIS_REPLY_VERB, let length = unsafe Self.announcedLength(unread) {
+            if length > self.limits.bulkBytes {
+                throw self.fail(.limitExceeded(.bulkBytes), self.text(.limit(.bulkBytes, found: length)))
+            }
+            let total = unsafe self.builder.pointee.arena.count + length
+            if total > self.limits.replyBytes {
+                throw self.fail(.limitExceeded(.replyBytes), self.text(.limit(.replyBytes, found: total)))
+            }
+        } else if unread.count > self.limits.lineBytes {
+            throw self.fail(.limitExceeded(.lineBytes), self.text(.limit(.lineBytes, found: unread.count)))
+        }
+    }
+
+    /// The length in a byte string's header, or nil where the header has not come whole or is not a length.
+    private static func announcedLength(_ unread: UnsafeRawBufferPointer) -> Int? {
+        let line = unsafe unread.prefix(Self.maximumHeaderBytes + 2)
+        guard let end = unsafe line.firstIndex(of: 0x0D), unsafe end + 1 < line.endIndex, unsafe line[end + 1] == 0x0A
+        else { return nil }
+        return unsafe Int(String(decoding: line[..<end], as: UTF8.self))
+    }
+
+    /// The error for a hiredis reader that failed: ours, where a callback refused a value, or else its own text.
+    private mutating func readerFailure(_ reader: UnsafeMutablePointer<redisReader>) -> RESPError {
+        if let refusal = unsafe self.builder.pointee.refusal {
+            return self.fail(Self.kind(refusal), self.text(refusal))
+        }
+        let text = unsafe String(cString: sluiceReaderErrorText(reader))
+        if text.contains("nest") {
+            // hiredis's own bound, which is ours plus one level.
+            let refusal = ReplyBuilder.Refusal.limit(.nesting, found: RESPLimits.maximumNesting + 1)
+            return self.fail(Self.kind(refusal), self.text(refusal))
+        }
+        let prefix = "Protocol error, "
+        let what = text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text
+        return self.fail(.protocolViolation, what.isEmpty ? "unreadable" : what)
+    }
+
+    /// The kind of error that a refusal is.
+    private static func kind(_ refusal: ReplyBuilder.Refusal) -> RESPError.Kind {
+        switch refusal {
+        case .limit(let name, _): .limitExceeded(name)
+        case .unterminated, .attribute: .protocolViolation
+        case .memory: .outOfMemory
+        }
+    }
+
+    /// What a refusal says.
+    private func text(_ refusal: ReplyBuilder.Refusal) -> String {
+        switch refusal {
+        case .limit(.bulkBytes, let found): self.over(.bulkBytes, "byte string of \(found) bytes")
+        case .limit(.lineBytes, let found): self.over(.lineBytes, "line of \(found) bytes or more")
+        case .limit(.arrayElements, let found): self.over(.arrayElements, "aggregate of \(found) elements")
+        case .limit(.replyTokens, let found): self.over(.replyTokens, "reply of \(found) values or more")
+        case .limit(.replyBytes, let found): self.over(.replyBytes, "reply of \(found) bytes or more")
+        case .limit(.nesting, let found): self.over(.nesting, "aggregates nested \(found) deep")
+        case .limit(.pendingBytes, let found): self.over(.pendingBytes, "\(found) bytes not yet read")
+        case .unterminated: "string not followed by CR LF"
+        case .attribute: "attributes are not supported"
+        case .memory: "no memory for a value"
+        }
+    }
+
+    /// The words for something above a limit.
+    private func over(_ name: RESPLimits.Name, _ what: String) -> String {
+        "\(what), the limit is \(self.limits[name]) (\(name.rawValue))"
+    }
+
+    /// Ends the stream: notes the error and gives the memory of the unfinished reply back.
+    private mutating func fail(_ kind: RESPError.Kind, _ what: String) -> RESPError {
+        let value = unsafe self.builder.pointee.tokens.count + 1
+        let error = RESPError(kind, "reply \(self.replyCount + 1), value \(value): \(what)")
+        self.failure = error
+        self.recycled = []
+        unsafe self.builder.pointee.tokens.reset(keeping: 0)
+        unsafe self.builder.pointee.arena.reset(keeping: 0)
+        return error
+    }
+}

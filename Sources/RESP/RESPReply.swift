@@ -1,0 +1,107 @@
+/// One whole reply, flat: its values as tokens in depth-first order, their bytes in one arena.
+///
+/// The first token is the reply itself. A reply never changes between `RESPReader.next()` and `RESPReader.recycle(_:)`,
+/// except that its bytes can be taken. It has one owner at a time and may move between threads with it; pointers into
+/// it are valid until the reply is recycled, its bytes are taken, or it ends.
+@safe
+package final class RESPReply {
+    /// The values.
+    private var tokenBuffer = TokenBuffer()
+    /// Their bytes.
+    private var arena = RESPArena()
+
+    /// Makes a reply without values; only a reader fills it.
+    init() {}
+
+    /// The number of values, all levels together; at least 1.
+    package var count: Int { self.tokenBuffer.count }
+
+    /// The value at `index`, which must be below `count`.
+    package subscript(_ index: Int) -> RESPToken {
+        precondition(index >= 0 && index < self.tokenBuffer.count, "no value at this index of the reply")
+        return unsafe self.tokenBuffer.tokens[index]
+    }
+
+    /// All values, for a loop that is hot.
+    @unsafe
+    package var tokens: UnsafeBufferPointer<RESPToken> { unsafe self.tokenBuffer.tokens }
+
+    /// The arena: the bytes of all values, one after the other without anything between.
+    @unsafe
+    package var bytes: UnsafeRawBufferPointer { unsafe self.arena.bytes }
+
+    /// The bytes of a value of this reply that is not an aggregate.
+    @unsafe
+    package func bytes(of token: RESPToken) -> UnsafeRawBufferPointer {
+        precondition(!token.kind.isAggregate && token.range.upperBound <= self.arena.count, "no bytes for this value")
+        return unsafe UnsafeRawBufferPointer(rebasing: self.arena.bytes[token.range])
+    }
+
+    /// A value's bytes as text; what is not UTF-8 is replaced.
+    package func string(of token: RESPToken) -> String {
+        unsafe String(decoding: self.bytes(of: token), as: UTF8.self)
+    }
+
+    /// A value's bytes as a decimal number, whatever its kind; nil where they are none.
+    package func integer(of token: RESPToken) -> Int64? {
+        token.kind.isAggregate ? nil : Int64(self.string(of: token))
+    }
+
+    /// The index behind the value at `index` and all that it holds: its next sibling, or the end.
+    package func index(after index: Int) -> Int {
+        var index = index
+        var open = 1
+        while open > 0 {
+            let token = self[index]
+            open += (token.kind.isAggregate ? Int(token.length) : 0) - 1
+            index += 1
+        }
+        return index
+    }
+}
+
+// MARK: - Ownership of the memory
+
+extension RESPReply {
+    /// Takes the bytes out: the caller owns them, the reply keeps its tokens but has no bytes any more.
+    ///
+    /// Afterwards only the tokens of the reply may be used; they hold the offsets into the memory taken.
+    package func takeBytes() -> RESPArena {
+        self.exchangeBytes(RESPArena())
+    }
+
+    /// Takes the bytes out and puts other memory in their place, so that neither side allocates.
+    ///
+    /// The caller owns what is returned: keep it as an arena (freed when that ends), or `release()` it into a structure
+    /// of its own that calls `free`. The reply owns `replacement` from here on: its content is forgotten at once, its
+    /// capacity serves a later reply once this one is recycled, and it is freed like the reply's own. To adopt memory
+    /// that some other structure got from `malloc`, wrap it with `RESPArena(adopting:capacity:count:)`.
+    package func exchangeBytes(_ replacement: consuming RESPArena) -> RESPArena {
+        var bytes = replacement
+        bytes.reset(keeping: .max)
+        swap(&bytes, &self.arena)
+        return bytes
+    }
+
+    /// Swaps the reply's memory with that of a reader's builder: the reply gets the values, the builder the room.
+    func exchange(_ tokens: inout TokenBuffer, _ arena: inout RESPArena) {
+        swap(&self.tokenBuffer, &tokens)
+        swap(&self.arena, &arena)
+    }
+
+    /// Forgets the values and keeps at most `kept` bytes of memory for tokens, and as many for their bytes.
+    func reset(keeping kept: Int) {
+        self.arena.reset(keeping: kept)
+        self.tokenBuffer.reset(keeping: kept)
+    }
+
+    /// The memory that the values take, in bytes; that of bytes taken out does not count.
+    var usedBytes: Int {
+        self.arena.count + self.tokenBuffer.count * MemoryLayout<RESPToken>.stride
+    }
+
+    /// The memory held, in bytes.
+    var heldBytes: Int {
+        self.arena.capacity + self.tokenBuffer.capacityBytes
+    }
+}

@@ -1,0 +1,182 @@
+import CHiredis
+
+/// Where hiredis's callbacks put the values of the reply that is being read.
+///
+/// Lifetime: `RESPReader` owns one, in a heap cell whose address never changes, because hiredis keeps that address as
+/// the privdata of each task. The cell is made before the hiredis reader and freed
+/// after it. Callbacks run only inside `redisReaderGetReply`, on its caller's thread, never nested, and nothing else
+/// touches the cell meanwhile; so plain access through the pointer is exclusive.
+@safe
+struct ReplyBuilder: ~Copyable {
+    /// Why a callback refused a value; hiredis itself only says "Out of memory" then.
+    enum Refusal {
+        /// A length or number was above the limit of this name.
+        case limit(RESPLimits.Name, found: Int)
+        /// The two bytes behind a value were not CR LF.
+        case unterminated
+        /// A RESP3 attribute: hiredis hands it over as if it were a value of its own, so nothing after it would fit.
+        case attribute
+        /// The system gave no memory.
+        case memory
+    }
+
+    /// The values so far.
+    var tokens = TokenBuffer()
+    /// The bytes of the values so far.
+    var arena = RESPArena()
+    /// The number of values announced so far: the root, and the elements of each aggregate; never below `tokens.count`.
+    var announced = 1
+    /// Why the last value was refused, if it was.
+    var refusal: Refusal?
+    /// The bounds.
+    let limits: RESPLimits
+    /// The reader that calls, for its depth; set once, right after it is made.
+    var reader: UnsafeMutablePointer<redisReader>?
+
+    /// Makes an empty builder.
+    init(limits: RESPLimits) {
+        self.limits = limits
+    }
+
+    /// Makes ready for the next reply.
+    mutating func startReply() {
+        self.announced = 1
+        self.refusal = nil
+    }
+
+    /// The callbacks, for a reader whose privdata is a builder's cell.
+    ///
+    /// They are literals, for their parameter types differ between hiredis 0.14 and 1.x.
+    ///
+    /// Each answers a pointer that is not null (hiredis only asks whether it is) or null, which makes the reader fail.
+    /// There is no `freeObject`: no value owns anything.
+    static func makeFunctions() -> redisReplyObjectFunctions {
+        var functions = redisReplyObjectFunctions()
+        unsafe functions.createString = { task, text, length in
+            guard let task = unsafe task, let text = unsafe text, let cell = unsafe ReplyBuilder.cell(task) else {
+                return nil
+            }
+            return unsafe cell.pointee.string(task.pointee.type, text, length) ? UnsafeMutableRawPointer(cell) : nil
+        }
+        unsafe functions.createArray = { task, elements in
+            guard let task = unsafe task, let cell = unsafe ReplyBuilder.cell(task) else { return nil }
+            let done = unsafe cell.pointee.aggregate(task.pointee.type, Int(elements))
+            return done ? UnsafeMutableRawPointer(cell) : nil
+        }
+        unsafe functions.createInteger = { task, value in
+            guard let task = unsafe task, let cell = unsafe ReplyBuilder.cell(task) else { return nil }
+            return unsafe cell.pointee.text(.integer, String(value)) ? UnsafeMutableRawPointer(cell) : nil
+        }
+        unsafe functions.createNil = { task in
+            guard let task = unsafe task, let cell = unsafe ReplyBuilder.cell(task) else { return nil }
+            return unsafe cell.pointee.token(.null, length: 0) ? UnsafeMutableRawPointer(cell) : nil
+        }
+        unsafe sluiceSetRESP3Functions(
+            &functions,
+            { task, _, text, length in
+                guard let task = unsafe task, let text = unsafe text, let cell = unsafe ReplyBuilder.cell(task) else {
+                    return nil
+                }
+                return unsafe cell.pointee.bytes(.double, text, length) ? UnsafeMutableRawPointer(cell) : nil
+            },
+            { task, value in
+                guard let task = unsafe task, let cell = unsafe ReplyBuilder.cell(task) else { return nil }
+                return unsafe cell.pointee.text(.boolean, value == 0 ? "f" : "t") ? UnsafeMutableRawPointer(cell) : nil
+            })
+        return functions
+    }
+
+    /// The cell that a task belongs to.
+    @inline(__always)
+    private static func cell(_ task: UnsafePointer<redisReadTask>) -> UnsafeMutablePointer<ReplyBuilder>? {
+        unsafe task.pointee.privdata?.assumingMemoryBound(to: ReplyBuilder.self)
+    }
+
+    /// Takes a byte string or a line; `text` lies in hiredis's buffer, where CR LF must follow it.
+    @inline(__always)
+    private mutating func string(_ type: Int32, _ text: UnsafeMutablePointer<CChar>, _ length: Int) -> Bool {
+        // hiredis skips the two bytes behind a byte string unread; if they are not CR LF, we are out of step.
+        guard unsafe text[length] == 0x0D && text[length + 1] == 0x0A else { return self.refuse(.unterminated) }
+        if type == REDIS_REPLY_STRING {
+            guard length <= self.limits.bulkBytes else {
+                return self.refuse(.limit(.bulkBytes, found: length))
+            }
+            return unsafe self.bytes(.bulkString, text, length)
+        }
+        return unsafe self.rareString(type, text, length)
+    }
+
+    /// Takes a string of any kind but the one that makes up nearly all of the traffic.
+    @inline(never)
+    private mutating func rareString(_ type: Int32, _ text: UnsafeMutablePointer<CChar>, _ length: Int) -> Bool {
+        if type == REDIS_REPLY_VERB {
+            guard length <= self.limits.bulkBytes else {
+                return self.refuse(.limit(.bulkBytes, found: length))
+            }
+            return unsafe self.bytes(.verbatim, text, length)
+        }
+        guard length <= self.limits.lineBytes else {
+            return self.refuse(.limit(.lineBytes, found: length))
+        }
+        switch type {
+        case REDIS_REPLY_ERROR: return unsafe self.bytes(.error, text, length)
+        case REDIS_REPLY_BIGNUM: return unsafe self.bytes(.bigNumber, text, length)
+        default: return unsafe self.bytes(.simpleString, text, length)
+        }
+    }
+
+    /// Takes the header of an aggregate of `elements` values, which come next.
+    private mutating func aggregate(_ type: Int32, _ elements: Int) -> Bool {
+        let depth = unsafe Int(self.reader?.pointee.ridx ?? 0) + 1
+        guard depth <= self.limits.nesting else { return self.refuse(.limit(.nesting, found: depth)) }
+        guard elements <= self.limits.arrayElements else {
+            return self.refuse(.limit(.arrayElements, found: elements))
+        }
+        self.announced += elements
+        guard self.announced <= self.limits.replyTokens else {
+            return self.refuse(.limit(.replyTokens, found: self.announced))
+        }
+        switch type {
+        case REDIS_REPLY_ATTR: return self.refuse(.attribute)
+        case REDIS_REPLY_MAP: return self.token(.map, length: elements)
+        case REDIS_REPLY_SET: return self.token(.set, length: elements)
+        case REDIS_REPLY_PUSH: return self.token(.push, length: elements)
+        default: return self.token(.array, length: elements)
+        }
+    }
+
+    /// Takes a short text of our own making.
+    private mutating func text(_ kind: RESPKind, _ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { utf8 in
+            guard let base = utf8.baseAddress else { return self.token(kind, length: 0) }
+            return unsafe self.bytes(kind, base, utf8.count)
+        }
+    }
+
+    /// Appends a value that has bytes.
+    @inline(__always)
+    private mutating func bytes(_ kind: RESPKind, _ source: UnsafeRawPointer, _ length: Int) -> Bool {
+        let offset = self.arena.count
+        guard offset &+ length <= self.limits.replyBytes else {
+            return self.refuse(.limit(.replyBytes, found: offset + length))
+        }
+        guard unsafe self.arena.append(source, length: length),
+            self.tokens.append(RESPToken(kind, offset: offset, length: length))
+        else { return self.refuse(.memory) }
+        return true
+    }
+
+    /// Appends a value without bytes.
+    private mutating func token(_ kind: RESPKind, length: Int) -> Bool {
+        let done = self.tokens.append(RESPToken(kind, offset: self.arena.count, length: length))
+        return done || self.refuse(.memory)
+    }
+
+    /// Notes why a value is refused; always false.
+    @inline(never)
+    private mutating func refuse(_ refusal: Refusal) -> Bool {
+        self.refusal = refusal
+        return false
+    }
+}
