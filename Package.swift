@@ -19,6 +19,7 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
@@ -81,7 +82,13 @@ let package = Package(
         .target(name: "SnapshotStores", dependencies: ["StageKit"]),
         .target(
             name: "RedisStreams",
-            dependencies: ["StageKit", "RESP", logging, nioCore, nioPosix, nioSSL]),
+            dependencies: ["StageKit", "RESP", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL]),
+        .testTarget(
+            name: "RedisStreamsTests",
+            dependencies: ["RedisStreams", "StageKit", "RESP", logging, coreMetrics, nioCore, nioEmbedded]),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["RedisStreams", "StageKit", "RESP", logging, coreMetrics, nioCore]),
         .target(
             name: "Admin", dependencies: ["StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore]),
         .target(
