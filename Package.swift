@@ -21,6 +21,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
@@ -87,7 +88,13 @@ let package = Package(
         .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit"]),
         .target(
             name: "RedisStreams",
-            dependencies: ["StageKit", "RESP", logging, nioCore, nioPosix, nioSSL]),
+            dependencies: ["StageKit", "RESP", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL]),
+        .testTarget(
+            name: "RedisStreamsTests",
+            dependencies: ["RedisStreams", "StageKit", "RESP", logging, coreMetrics, nioCore, nioEmbedded]),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["RedisStreams", "StageKit", "RESP", logging, coreMetrics, nioCore]),
         .target(
             name: "Admin",
             dependencies: [

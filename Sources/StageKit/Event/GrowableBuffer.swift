@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// A malloc'ed, growing run of plain values: what `Array` is, without reference counts and uniqueness checks on the way.
 ///
 /// Invariants: `count <= capacity`; `base` holds `capacity` values of which the first `count` were written; whoever owns
@@ -10,7 +18,7 @@ struct GrowableBuffer<Element: BitwiseCopyable> {
     @usableFromInline var capacity: Int
 
     init(capacity: Int) {
-        unsafe self.base = .allocate(capacity: capacity)
+        unsafe self.base = Self.allocate(capacity)
         unsafe self.capacity = capacity
     }
 
@@ -32,15 +40,28 @@ struct GrowableBuffer<Element: BitwiseCopyable> {
     @usableFromInline
     mutating func grow(to needed: Int) {
         let newCapacity = unsafe Swift.max(needed, self.capacity * 2)
-        let moved = UnsafeMutablePointer<Element>.allocate(capacity: newCapacity)
+        let moved = unsafe Self.allocate(newCapacity)
         unsafe moved.update(from: self.base, count: self.count)
-        unsafe self.base.deallocate()
+        unsafe self.free()
         unsafe self.base = moved
         unsafe self.capacity = newCapacity
     }
 
     /// Gives the memory back; the buffer must not be used again.
     func free() {
-        unsafe self.base.deallocate()
+        unsafe releaseMemory(self.base)
     }
+
+    /// Memory from `malloc` itself, and not merely from what is malloc underneath: it is exchanged with C code's.
+    private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Element> {
+        guard let memory = unsafe malloc(Swift.max(1, capacity) * MemoryLayout<Element>.stride) else {
+            preconditionFailure("no memory for \(capacity) values")
+        }
+        return unsafe memory.bindMemory(to: Element.self, capacity: capacity)
+    }
+}
+
+/// `free(3)`, whose name the buffer's own method hides.
+private func releaseMemory(_ base: UnsafeMutableRawPointer) {
+    unsafe free(base)
 }

@@ -1,0 +1,30 @@
+/// How long to wait before trying again: doubling up to a cap, with jitter, so that many workers do not come at once.
+package struct Backoff: Sendable {
+    /// The first wait at most: a server that restarts is back soon.
+    package static let first = Duration.milliseconds(50)
+    /// The longest wait: nobody looks longer than that at a server that is back.
+    package static let cap = Duration.seconds(5)
+
+    private var step = first
+
+    /// Starts with the first wait.
+    package init() {}
+
+    /// The next wait: between half of the step and the whole of it.
+    package mutating func next(using generator: inout some RandomNumberGenerator) -> Duration {
+        let step = self.step
+        self.step = min(step * 2, Self.cap)
+        return step / 2 + (step / 2) * Double.random(in: 0...1, using: &generator)
+    }
+
+    /// The next wait, with the system's random numbers.
+    package mutating func next() -> Duration {
+        var generator = SystemRandomNumberGenerator()
+        return self.next(using: &generator)
+    }
+
+    /// Begins anew after something worked.
+    package mutating func reset() {
+        self.step = Self.first
+    }
+}

@@ -1,0 +1,150 @@
+import NIOCore
+import NIOSSL
+import NIOTLS
+import RESP
+
+/// Writes commands, reads replies and brings the two together, as `CommandQueue` decides. All on the event loop.
+final class CommandHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = Never
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    /// Set when commands can be sent: nil then, or why they never can.
+    let ready = OneShot<RedisError?>()
+
+    private let isEncrypted: Bool
+    private let address: RedisAddress
+    private var reader = RESPReader()
+    private var queue = CommandQueue<PendingReply>()
+    private var timer: Scheduled<Void>?
+    private var context: ChannelHandlerContext?
+    private var hasAnswered = false
+
+    init(_ settings: RedisSettings) {
+        self.isEncrypted = settings.tls != nil
+        self.address = settings.address
+    }
+
+    // MARK: What the connection asks for
+
+    /// Puts a command on its way; what waits is told in any case.
+    func submit(_ encoded: [UInt8], _ waiter: PendingReply, timeout: Duration, flush: Bool) {
+        let deadline = NIODeadline.now() + TimeAmount(timeout)
+        switch self.queue.submit(waiter, bytes: encoded.count, deadline: deadline.uptimeNanoseconds) {
+        case .refuse(let error): waiter.fail(error)
+        case .write(let timer):
+            if let timer { self.setTimer(timer) }
+            guard let context = self.context else { return self.fail(.closedHere) }
+            context.write(self.wrapOutboundOut(context.channel.allocator.buffer(bytes: encoded)), promise: nil)
+            if flush { context.flush() }
+        }
+    }
+
+    /// Takes a reply back to use its memory again.
+    func recycle(_ reply: sending RESPReply) {
+        self.reader.recycle(reply)
+    }
+
+    /// Ends the connection: tells everybody who waits, then closes.
+    func fail(_ error: RedisError) {
+        self.timer?.cancel()
+        self.timer = nil
+        let waiters = self.queue.close(error)
+        self.ready.set(error)
+        self.context?.close(promise: nil)
+        for waiter in waiters { waiter.fail(error) }
+    }
+
+    // MARK: What the channel tells
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        self.fail(.closedHere)
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !self.isEncrypted { self.ready.set(nil) }
+        context.fireChannelActive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent { self.ready.set(nil) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = self.unwrapInboundIn(data)
+        do throws(RESPError) {
+            // The closure cannot have a typed error: ByteBuffer's method only rethrows.
+            let fed = unsafe buffer.withUnsafeReadableBytes { bytes in
+                Result { () throws(RESPError) in unsafe try self.reader.feed(bytes) }
+            }
+            try fed.get()
+            while let reply = try self.reader.next() { self.handle(reply) }
+        } catch {
+            self.fail(.unreadable(error))
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.fail(self.endOfStream)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let certificate = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self).peerCertificate
+        self.fail(.transport(error, address: self.address, certificate: certificate.map(CertificateDates.init)))
+    }
+
+    // MARK: Details
+
+    private func handle(_ reply: sending RESPReply) {
+        self.hasAnswered = true
+        switch self.queue.replyArrived() {
+        case .deliver(let waiter): waiter.succeed(reply)
+        case .ignore: break
+        case .unexpected:
+            // A server that is full says so before anything is asked.
+            if let text = reply.errorMessage {
+                self.fail(.answer(text, to: "connect"))
+            } else {
+                self.fail(.unexpectedAnswer(to: "connection", "an answer to nothing that was asked"))
+            }
+        }
+    }
+
+    private func setTimer(_ deadline: UInt64) {
+        self.timer?.cancel()
+        guard let loop = self.context?.eventLoop else { return }
+        self.timer = loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(deadline)) { self.timerFired() }
+    }
+
+    private func timerFired() {
+        self.timer = nil
+        switch self.queue.timerFired(now: NIODeadline.now().uptimeNanoseconds) {
+        case .rest: break
+        case .again(let deadline): self.setTimer(deadline)
+        case .timedOut:
+            let hint =
+                self.hasAnswered || self.isEncrypted ? "" : "; does this port expect TLS (redis.tls)?"
+            self.fail(
+                RedisError(
+                    .timedOut, "\(self.address): no answer in time (redis.timeout)\(hint)", isTransient: true))
+        }
+    }
+
+    private var endOfStream: RedisError {
+        if self.hasAnswered {
+            return RedisError(.closed, "\(self.address): the server closed the connection", isTransient: true)
+        }
+        let hint = self.isEncrypted ? "does this port speak TLS?" : "does this port expect TLS (redis.tls)?"
+        return RedisError(
+            .closed, "\(self.address): the server closed the connection before it answered; \(hint)",
+            isTransient: true)
+    }
+}

@@ -1,0 +1,108 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// When a certificate is valid, in seconds since the epoch.
+struct CertificateDates: Sendable, Equatable {
+    /// The first second.
+    let notBefore: Int
+    /// The last second.
+    let notAfter: Int
+
+    /// Makes a pair of dates.
+    init(notBefore: Int, notAfter: Int) {
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+    }
+
+    /// The dates of a certificate.
+    init(_ certificate: NIOSSLCertificate) {
+        self.init(notBefore: Int(certificate.notValidBefore), notAfter: Int(certificate.notValidAfter))
+    }
+}
+
+extension RedisError {
+    /// The failure that an error of the socket or of TLS means.
+    ///
+    /// - Parameter certificate: The dates of the certificate that the server showed, nil where it showed none.
+    static func transport(
+        _ error: any Error, address: RedisAddress, certificate: CertificateDates? = nil
+    ) -> RedisError {
+        switch error {
+        case let error as RedisError: return error
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            return self.tls(
+                address,
+                "the server's certificate is for another name: set redis.address or redis.tls.server_name to "
+                    + "a name that it has (\(error))")
+        case is NIOSSLExtraError: return self.tls(address, "\(error)")
+        case NIOSSLError.uncleanShutdown:
+            return RedisError(.closed, "\(address): the server closed the connection", isTransient: true)
+        case NIOSSLError.handshakeFailed(let cause):
+            return self.handshake("\(cause)", address, certificate, now: time(nil))
+        case let error as NIOSSLError: return self.tls(address, "\(error)")
+        case let error as BoringSSLError:
+            return self.handshake("\(error)", address, certificate, now: time(nil))
+        case let error as NIOConnectionError: return self.connect(error, address)
+        case ChannelError.connectTimeout(_):
+            return RedisError(
+                .timedOut, "\(address): no connection in time (redis.connect_timeout)", isTransient: true)
+        default:
+            let what = (error as? IOError).map { "\($0)" } ?? "\(error)"
+            return RedisError(.closed, "\(address): the connection was lost: \(what)", isTransient: true)
+        }
+    }
+
+    /// What a failed handshake means, by the text of the library, which has no more to tell.
+    static func handshake(
+        _ text: String, _ address: RedisAddress, _ certificate: CertificateDates?, now: Int
+    ) -> RedisError {
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            if let certificate, certificate.notAfter < now {
+                return self.tls(address, "the server's certificate has expired: renew it")
+            }
+            if let certificate, certificate.notBefore > now {
+                return self.tls(address, "the server's certificate is not valid yet: compare the clocks")
+            }
+            return self.tls(
+                address, "the server's certificate is not signed by an authority trusted here: set redis.tls.ca_file")
+        }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+            return self.tls(
+                address, "the server does not speak TLS on this port: set redis.tls to false, or the TLS port")
+        }
+        if text.contains("CERTIFICATE_REQUIRED") || text.contains("TLSV1_ALERT_CERTIFICATE") {
+            return self.tls(
+                address, "the server wants a client certificate: set redis.tls.certificate_file and key_file")
+        }
+        if text.contains("ALERT_UNKNOWN_CA") || text.contains("ALERT_BAD_CERTIFICATE")
+            || text.contains("ALERT_CERTIFICATE_") || text.contains("ALERT_DECRYPT_ERROR")
+        {
+            return self.tls(address, "the server refuses the certificate in redis.tls.certificate_file (\(text))")
+        }
+        return self.tls(address, "the TLS handshake failed: \(text)")
+    }
+
+    private static func tls(_ address: RedisAddress, _ what: String) -> RedisError {
+        RedisError(.tls, "\(address): \(what)", isTransient: false)
+    }
+
+    /// A name that is unknown, or no address of a name that answers.
+    private static func connect(_ error: NIOConnectionError, _ address: RedisAddress) -> RedisError {
+        if error.connectionErrors.isEmpty, let cause = error.dnsAError ?? error.dnsAAAAError {
+            return RedisError(
+                .connectFailed, "\(address): the name cannot be looked up: \(cause)", isTransient: true)
+        }
+        let causes = error.connectionErrors.map { "\($0.target): \($0.error)" }
+        return RedisError(
+            .connectFailed, "\(address): cannot connect: \(causes.joined(separator: "; "))", isTransient: true)
+    }
+}

@@ -1,0 +1,66 @@
+public import StageKit
+
+/// Where revocations are told: the file's top-level section `revocations`.
+public struct RevocationSettings: Sendable, Equatable {
+    /// A place to tell them.
+    public enum Target: Sendable, Equatable {
+        /// A channel (PUBLISH): whoever listens at that moment is told.
+        case channel(String)
+        /// A stream (XADD) that keeps about the last `maxLength` of them.
+        case stream(String, maxLength: Int)
+    }
+
+    /// Where to.
+    public var target: Target
+
+    /// Tells revocations in this place.
+    public init(target: Target) {
+        self.target = target
+    }
+
+    /// What `publish` may hold, before it is known to be one of the two.
+    struct Publish: Sendable {
+        /// The channel's name.
+        var channel: String?
+        /// The stream's key.
+        var stream: String?
+        /// How many entries the stream keeps, about; nil for the default.
+        var maxLength: Int?
+        /// The default: some minutes of the greatest revocation storm, in about 10 MiB.
+        static let defaultMaxLength = 100_000
+
+        static let type = SettingType<Target>(shape: .object(Self.schema.descriptions)) { node, issues in
+            guard let read = Self.schema.decode(node, &issues) else { return nil }
+            switch (read.channel, read.stream) {
+            case (let channel?, nil):
+                if read.maxLength == nil { return .channel(channel) }
+                issues.add("max_length belongs to a stream, not to a channel", at: node.mark)
+            case (nil, let stream?):
+                return .stream(stream, maxLength: read.maxLength ?? Self.defaultMaxLength)
+            case (nil, nil): issues.add("missing setting \"channel\" or \"stream\"", at: node.mark)
+            case (_?, _?): issues.add("channel and stream are both given: keep one of them", at: node.mark)
+            }
+            return nil
+        }
+
+        static let schema = SettingsSchema(
+            Publish(),
+            [
+                .optional("channel", \.channel, .optional(.nonBlankText), "The channel to publish on."),
+                .optional("stream", \.stream, .optional(.nonBlankText), "The stream to add to."),
+                .optional(
+                    "max_length", \.maxLength, .optional(.integer(1...Int.max)), default: "100000",
+                    "About how many entries the stream keeps."),
+            ])
+    }
+
+    /// How the section is read.
+    public static let type = SettingType<RevocationSettings>.object(
+        SettingsSchema(
+            RevocationSettings(target: .channel("")),
+            [.required("publish", \.target, Publish.type, "Where to tell revocations: a channel or a stream.")]))
+
+    /// The section for the catalogue.
+    public static let section = SectionType(
+        name: "revocations", summary: "Tells each revocation on a Redis channel or stream.", settings: Self.type)
+}

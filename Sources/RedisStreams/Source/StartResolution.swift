@@ -1,0 +1,47 @@
+import RESP
+import StageKit
+
+/// Finds the id that the first read begins behind.
+struct StartResolution: Sendable {
+    /// The stream's key.
+    let stream: String
+    /// Where to begin.
+    let start: StreamStart
+
+    /// The command to ask; nil where there is nothing to ask.
+    var command: RESPCommand? {
+        switch self.start {
+        case .tail: RESPCommand("XREVRANGE", self.stream, "+", "-", "COUNT", 1)
+        case .back: RESPCommand("TIME")
+        case .beginning, .after: nil
+        }
+    }
+
+    /// The id, of the answer to `command`.
+    ///
+    /// The tail is the id of the last entry and never `$`: what is added between this answer and the first read is read.
+    func cursor(_ answer: RESPValue?) throws(RedisError) -> EntryID {
+        switch self.start {
+        case .beginning: return .zero
+        case .after(let id): return id
+        case .tail:
+            guard let entries = answer?.array else { throw self.malformed("XREVRANGE") }
+            guard let last = entries.first else { return .zero }
+            guard let id = last.array?.first?.string.flatMap({ EntryID($0) }) else {
+                throw self.malformed("XREVRANGE")
+            }
+            return id
+        case .back(let duration):
+            guard let parts = answer?.array, parts.count == 2, let seconds = parts[0].integer,
+                let microseconds = parts[1].integer, seconds >= 0, (0..<1_000_000).contains(microseconds),
+                seconds < Int64.max / 1000 - 1
+            else { throw self.malformed("TIME") }
+            return StreamStart.cursor(
+                back: duration, serverMilliseconds: UInt64(seconds) * 1000 + UInt64(microseconds) / 1000)
+        }
+    }
+
+    private func malformed(_ command: String) -> RedisError {
+        .unexpectedAnswer(to: command, "an answer of another shape")
+    }
+}

@@ -1,0 +1,159 @@
+import Logging
+import RESP
+import StageKit
+
+/// One run of a source: connects, finds where to begin, and reads until told to stop.
+///
+/// Runs on the loop's thread from its first wait on; nothing else touches it.
+final class StreamReader {
+    private let settings: RedisSettings
+    private let streamSettings: RedisStreamSettings
+    private let loop: RedisEventLoop
+    private let stop: StopSignal
+    private let logger: Logger
+    private let update: ((inout SourceStatus) -> Void) -> Void
+
+    private let command: XReadCommand
+    private let batch = EventBatch()
+    private var cursor: EntryID?
+    private var backoff = Backoff()
+    private var wasConnected = false
+
+    init(
+        settings: RedisSettings, streamSettings: RedisStreamSettings, loop: RedisEventLoop, stop: StopSignal,
+        logger: Logger, update: @escaping ((inout SourceStatus) -> Void) -> Void
+    ) {
+        self.settings = settings
+        self.streamSettings = streamSettings
+        self.loop = loop
+        self.stop = stop
+        self.logger = logger
+        self.update = update
+        self.command = XReadCommand(
+            stream: streamSettings.stream, count: streamSettings.readCount, block: streamSettings.readBlock)
+        self.batch.stream = streamSettings.stream
+    }
+
+    /// What ends one connection's time.
+    private enum End: Error {
+        /// The server or the way to it.
+        case server(RedisError)
+        /// Whoever the batches are delivered to.
+        case deliver(any Error)
+    }
+
+    /// Reads until told to stop, connecting again where that can help.
+    func run(_ deliver: (EventBatch) async throws -> Void) async throws {
+        while !self.stop.isStopped {
+            self.update { $0.state = .connecting }
+            do throws(End) {
+                try await self.readOneConnection(deliver)
+            } catch {
+                switch error {
+                case .deliver(let error): throw error
+                case .server(let error):
+                    if self.stop.isStopped { return }
+                    guard error.isTransient else { throw error }
+                    await self.wait(after: error)
+                }
+            }
+        }
+    }
+
+    /// Tells what went wrong and waits before the next attempt.
+    private func wait(after error: RedisError) async {
+        let delay = self.backoff.next()
+        self.update { status in
+            status.state = .connecting
+            status.lastError = error.message
+            status.isCaughtUp = false
+        }
+        self.logger.warning(
+            "no connection to the stream: trying again",
+            metadata: [
+                "stream": "\(self.streamSettings.stream)", "error": "\(error)", "code": "\(error.code.rawValue)",
+                "cursor": "\(self.cursor?.description ?? "not known yet")", "delay": "\(delay)",
+            ])
+        await self.loop.sleep(delay, until: self.stop)
+    }
+
+    private func readOneConnection(_ deliver: (EventBatch) async throws -> Void) async throws(End) {
+        let connection: RedisConnection
+        let cursor: EntryID
+        do throws(RedisError) {
+            connection = try await RedisConnection.connect(
+                self.settings, on: self.loop, stop: self.stop, logger: self.logger)
+        } catch {
+            throw .server(error)
+        }
+        defer { connection.close() }
+        do throws(RedisError) {
+            cursor = try await self.resolveStart(connection)
+        } catch {
+            throw .server(error)
+        }
+        self.update { status in
+            status.state = .reading
+            status.cursor = cursor
+            if self.wasConnected { status.reconnects += 1 }
+        }
+        if self.wasConnected {
+            self.logger.notice("reading the stream again", metadata: ["cursor": "\(cursor)"])
+        }
+        self.wasConnected = true
+        try await self.read(connection, from: cursor, deliver)
+    }
+
+    /// Where to begin: found once, and kept over connections from then on.
+    private func resolveStart(_ connection: RedisConnection) async throws(RedisError) -> EntryID {
+        if let cursor = self.cursor { return cursor }
+        let resolution = StartResolution(stream: self.streamSettings.stream, start: self.streamSettings.start)
+        var answer: RESPValue?
+        if let command = resolution.command { answer = try await connection.command(command) }
+        let cursor = try resolution.cursor(answer)
+        self.cursor = cursor
+        self.logger.info("reading the stream", metadata: ["behind": "\(cursor)"])
+        return cursor
+    }
+
+    /// Reads until the connection ends: the next read is sent before a batch is delivered.
+    private func read(
+        _ connection: RedisConnection, from start: EntryID, _ deliver: (EventBatch) async throws -> Void
+    ) async throws(End) {
+        let timeout = self.streamSettings.readBlock + RedisStreamSource.readMargin
+        var cursor = start
+        var pending = connection.submit(encoded: self.command.encoded(after: cursor), timeout: timeout)
+        while !self.stop.isStopped {
+            let content: XReadReply.Content
+            do throws(RedisError) {
+                // The batch takes bytes, never the reply, so nothing refers to the reply when it is given back.
+                nonisolated(unsafe) let reply = try await pending.reply()
+                content = unsafe try XReadReply.fill(
+                    self.batch, from: reply, after: cursor, limit: self.streamSettings.readCount)
+                unsafe connection.recycle(reply)
+            } catch {
+                throw .server(error)
+            }
+            self.backoff.reset()
+            switch content {
+            case .nothing:
+                pending = connection.submit(encoded: self.command.encoded(after: cursor), timeout: timeout)
+                self.update { $0.isCaughtUp = true }
+            case .entries(let count, let last):
+                pending = connection.submit(encoded: self.command.encoded(after: last), timeout: timeout)
+                do {
+                    try await deliver(self.batch)
+                } catch {
+                    throw .deliver(error)
+                }
+                cursor = last
+                self.cursor = last
+                let isCaughtUp = count < self.streamSettings.readCount
+                self.update { status in
+                    status.cursor = last
+                    status.isCaughtUp = isCaughtUp
+                }
+            }
+        }
+    }
+}

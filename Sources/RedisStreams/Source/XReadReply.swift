@@ -1,0 +1,104 @@
+import RESP
+import StageKit
+
+/// Turns the reply to a read of one stream into a batch, without an allocation.
+enum XReadReply {
+    /// What came.
+    enum Content: Equatable {
+        /// No entry within the block.
+        case nothing
+        /// The batch has so many events, up to this id.
+        case entries(count: Int, last: EntryID)
+    }
+
+    /// What an error calls the command.
+    static let name = "XREAD"
+
+    /// Fills a batch with the entries of a reply and gives it the reply's bytes.
+    ///
+    /// Throws the server's error, or `protocolViolation` where the reply is not one stream with at most `limit` entries
+    /// whose ids rise from `cursor` on; what is in the batch then is of no use. Afterwards the reply has no bytes.
+    static func fill(
+        _ batch: EventBatch, from reply: RESPReply, after cursor: EntryID, limit: Int
+    ) throws(RedisError) -> Content {
+        if let text = reply.errorMessage { throw .answer(text, to: self.name) }
+        if reply[0].kind == .null { return .nothing }
+        guard reply.count >= 4, reply[0].isArray, reply[0].length == 1, reply[1].isArray, reply[1].length == 2,
+            reply[2].kind == .bulkString, reply[3].isArray, (1...limit).contains(Int(reply[3].length))
+        else { throw self.malformed("not the entries of one stream") }
+        let count = Int(reply[3].length)
+        batch.removeAll()
+        let bytes = unsafe self.moveBytes(of: reply, to: batch)
+        let last = unsafe try self.append(reply.tokens, bytes, entries: count, to: batch, after: cursor)
+        return .entries(count: count, last: last)
+    }
+
+    /// Swaps the reply's bytes with the batch's arena, so that both sides keep using the memory they have.
+    ///
+    /// Returns the bytes, which lie in the batch from here on: they stay until something is added to its arena.
+    private static func moveBytes(of reply: RESPReply, to batch: EventBatch) -> UnsafeRawBufferPointer {
+        var (memory, capacity, count) = unsafe reply.takeBytes().release()
+        guard var base = unsafe memory?.assumingMemoryBound(to: UInt8.self) else {
+            return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+        unsafe memory = nil
+        let bytes = unsafe UnsafeRawBufferPointer(start: base, count: count)
+        // Both sides have their memory from malloc and give it to free, so whoever holds a piece may free it.
+        unsafe batch.exchangeArena(base: &base, capacity: &capacity, count: &count)
+        _ = unsafe reply.exchangeBytes(RESPArena(adopting: base, capacity: capacity, count: 0))
+        return unsafe bytes
+    }
+
+    /// Walks over the entries' tokens, each an array of an id and an array of names and values in turn.
+    private static func append(
+        _ tokens: UnsafeBufferPointer<RESPToken>, _ bytes: UnsafeRawBufferPointer, entries: Int,
+        to batch: EventBatch, after cursor: EntryID
+    ) throws(RedisError) -> EntryID {
+        var last = cursor
+        var index = 4
+        for _ in 0..<entries {
+            guard index + 3 <= tokens.count else { throw self.malformed("it ends within an entry") }
+            let (entry, idToken, fields) = unsafe (tokens[index], tokens[index + 1], tokens[index + 2])
+            guard entry.isArray, entry.length == 2, idToken.kind == .bulkString, fields.isArray,
+                fields.length % 2 == 0
+            else { throw self.malformed("an entry that is not an id with names and values") }
+            let id = unsafe EntryID(
+                utf8: UnsafeRawBufferPointer(rebasing: bytes[idToken.range]).assumingMemoryBound(to: UInt8.self).span)
+            guard let id, last < id else { throw self.malformed("an entry id that is none, or not above the last") }
+            last = id
+            index += 3
+            let end = index + Int(fields.length)
+            guard end <= tokens.count else { throw self.malformed("it ends within an entry") }
+            batch.appendEntry(id)
+            while index < end {
+                let (name, value) = unsafe (tokens[index], tokens[index + 1])
+                guard name.kind.isText, value.kind.isText else { throw self.malformed("a field that is not text") }
+                batch.appendField(
+                    name: ByteRange(offset: name.offset, length: name.length),
+                    value: ByteRange(offset: value.offset, length: value.length))
+                index += 2
+            }
+        }
+        guard index == tokens.count else { throw self.malformed("more than the entries of one stream") }
+        return last
+    }
+
+    private static func malformed(_ what: String) -> RedisError {
+        .unexpectedAnswer(to: self.name, what)
+    }
+}
+
+extension RESPToken {
+    /// Whether the value is a list.
+    var isArray: Bool { self.kind == .array }
+}
+
+extension RESPKind {
+    /// Whether the value's bytes are its text: numbers read as text, as other clients show them.
+    var isText: Bool {
+        switch self {
+        case .bulkString, .simpleString, .integer, .double, .boolean, .bigNumber: true
+        case .verbatim, .error, .null, .array, .map, .set, .push: false
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import RedisStreams
+
+/// Sockets without any client, for what a test's surroundings need.
+enum RawSocket {
+    struct Failure: Error {
+        let code: Int32
+    }
+
+    /// A loopback port that nobody listens on right now.
+    static func freePort() throws -> Int {
+        let (socket, port) = try self.listen(backlog: 0)
+        close(socket)
+        return port
+    }
+
+    /// A loopback port that takes connections and never says anything; close the descriptor to end it.
+    static func silentListener() throws -> (descriptor: Int32, port: Int) {
+        try self.listen(backlog: 16)
+    }
+
+    /// Whether somebody takes a connection there.
+    static func connects(to address: RedisAddress) -> Bool {
+        switch address {
+        case .tcp(_, let port):
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            var target = self.loopback(port: port)
+            return withUnsafePointer(to: &target) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
+            }
+        case .unix(let path):
+            return FileManager.default.fileExists(atPath: path)
+        }
+    }
+
+    private static func listen(backlog: Int32) throws -> (Int32, Int) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { throw Failure(code: errno) }
+        var address = self.loopback(port: 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let done = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && Foundation.listen(descriptor, backlog) == 0
+                    && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        guard done else {
+            close(descriptor)
+            throw Failure(code: errno)
+        }
+        return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
+    }
+
+    private static func loopback(port: Int) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return address
+    }
+}

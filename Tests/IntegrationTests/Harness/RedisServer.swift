@@ -1,0 +1,175 @@
+import Foundation
+import Logging
+import RESP
+import RedisStreams
+
+/// A private `redis-server` in a folder of its own, gone when its scope ends.
+final class RedisServer: Sendable {
+    /// What a server is started with.
+    struct Options: Sendable {
+        /// A loopback port instead of a Unix socket.
+        var usesTCP = false
+        /// Speaks TLS only, with these certificates.
+        var tls: TestCertificates?
+        /// Which of the certificates the server shows.
+        var certificate = "server"
+        /// Whether the server wants a client certificate.
+        var wantsClientCertificate = false
+        /// Further arguments.
+        var arguments: [String] = []
+        /// Lines of an ACL file.
+        var users: [String] = []
+    }
+
+    /// Why no server could be had.
+    struct StartFailure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// The folder: its socket, its log, files of a test.
+    let folder: URL
+    /// How it was started.
+    let options: Options
+    /// Where it listens.
+    let address: RedisAddress
+    private let process: ProcessBox
+
+    /// Starts servers one at a time, so that no two pick the same free port.
+    private static let startLimit = 10
+
+    /// Starts a server; throws where it does not answer.
+    init(_ options: Options, folder: URL, address: RedisAddress) async throws {
+        self.options = options
+        self.folder = folder
+        self.address = address
+        self.process = ProcessBox()
+        try await self.start()
+    }
+
+    deinit {
+        self.process.kill()
+    }
+
+    /// The settings to reach it.
+    var settings: RedisSettings {
+        var settings = RedisSettings(address: self.address)
+        // Generous: the machine may be busy, and no test waits for these to pass.
+        settings.timeout = .seconds(20)
+        settings.connectTimeout = .seconds(20)
+        if let tls = self.options.tls {
+            var tlsSettings = TLSSettings()
+            tlsSettings.caFile = tls.path("ca.crt")
+            settings.tls = tlsSettings
+        }
+        return settings
+    }
+
+    /// Starts the process, again after `kill`, and waits until it answers.
+    func start() async throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["redis-server"] + self.arguments
+        process.currentDirectoryURL = self.folder
+        let log = self.folder.appendingPathComponent("server.log")
+        if !FileManager.default.fileExists(atPath: log.path) {
+            FileManager.default.createFile(atPath: log.path, contents: nil)
+        }
+        let output = try FileHandle(forWritingTo: log)
+        try output.seekToEnd()
+        process.standardOutput = output
+        process.standardError = output
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        self.process.set(process)
+        for _ in 0..<600 {
+            if self.isListening() { return }
+            guard process.isRunning else { break }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        self.process.kill()
+        let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+        throw StartFailure(description: "redis-server does not answer:\n\(text)")
+    }
+
+    /// Ends the process at once, as a crash would.
+    func kill() {
+        self.process.kill()
+    }
+
+    private var arguments: [String] {
+        var arguments = ["--save", "", "--appendonly", "no", "--loglevel", "notice"]
+        switch self.address {
+        case .unix(let path): arguments += ["--port", "0", "--unixsocket", path]
+        case .tcp(_, let port):
+            arguments += ["--bind", "127.0.0.1"]
+            if let tls = self.options.tls {
+                arguments += [
+                    "--port", "0", "--tls-port", "\(port)", "--tls-ca-cert-file", tls.path("ca.crt"),
+                    "--tls-cert-file", tls.path("\(self.options.certificate).crt"),
+                    "--tls-key-file", tls.path("\(self.options.certificate).key"),
+                    "--tls-auth-clients", self.options.wantsClientCertificate ? "yes" : "no",
+                ]
+            } else {
+                arguments += ["--port", "\(port)"]
+            }
+        }
+        if !self.options.users.isEmpty {
+            let file = self.folder.appendingPathComponent("users.acl")
+            try? (self.options.users.joined(separator: "\n") + "\n").write(to: file, atomically: true, encoding: .utf8)
+            arguments += ["--aclfile", file.path]
+        }
+        return arguments + self.options.arguments
+    }
+
+    private func isListening() -> Bool {
+        let log = self.folder.appendingPathComponent("server.log")
+        let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+        let starts = text.components(separatedBy: "Server initialized").count
+        let ready = text.components(separatedBy: "eady to accept connections").count
+        return ready > 1 && ready >= starts && self.connects()
+    }
+
+    /// Whether the server takes a connection.
+    private func connects() -> Bool {
+        RawSocket.connects(to: self.address)
+    }
+}
+
+/// Holds the process that a server runs in.
+final class ProcessBox: @unchecked Sendable {
+    // Guarded by the lock: Process itself is not Sendable.
+    private let lock = NSLock()
+    private var process: Process?
+
+    func set(_ process: Process) {
+        self.lock.withLock { self.process = process }
+    }
+
+    /// Ends the process by force and waits for its end, so that its socket and port are free.
+    func kill() {
+        self.lock.withLock {
+            guard let process = self.process else { return }
+            Foundation.kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+            self.process = nil
+        }
+    }
+}
+
+/// Lends a server for the length of `body` and ends it in any case.
+func withRedisServer<R>(
+    _ options: RedisServer.Options = RedisServer.Options(), _ body: (RedisServer) async throws -> R
+) async throws -> R {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString.prefix(8))")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let address: RedisAddress
+    if options.usesTCP || options.tls != nil {
+        address = .tcp(host: "127.0.0.1", port: try RawSocket.freePort())
+    } else {
+        address = .unix(path: folder.appendingPathComponent("s").path)
+    }
+    let server = try await RedisServer(options, folder: folder, address: address)
+    defer { server.kill() }
+    return try await body(server)
+}

@@ -1,0 +1,110 @@
+import Foundation
+import Logging
+import RESP
+import RedisStreams
+import StageKit
+import Synchronization
+import Testing
+
+/// Waits, up to a limit that only a hang reaches, until something holds.
+func eventually(
+    _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ holds: () async throws -> Bool
+) async throws {
+    for _ in 0..<3000 {
+        if try await holds() { return }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    Issue.record(what, sourceLocation: sourceLocation)
+    throw CancellationError()
+}
+
+/// What a source has delivered: ids, and each entry's fields as bytes.
+final class Delivered: Sendable {
+    struct Entry: Sendable, Equatable {
+        var id: EntryID
+        var fields: [[UInt8]]
+    }
+
+    private let state = Mutex<[Entry]>([])
+
+    var entries: [Entry] { self.state.withLock { $0 } }
+    var ids: [EntryID] { self.entries.map(\.id) }
+    var count: Int { self.state.withLock { $0.count } }
+    /// The first value of each entry as text.
+    var texts: [String] { self.entries.map { String(decoding: $0.fields.last ?? [], as: UTF8.self) } }
+
+    func take(_ batch: EventBatch) {
+        for index in 0..<batch.count {
+            let entry = batch.withEvent(at: index) { event in
+                var fields: [[UInt8]] = []
+                for position in 0..<event.rawFieldCount {
+                    let field = event.rawField(at: position)
+                    fields.append(Array(event.unsafeBytes(field.name)))
+                    fields.append(Array(event.unsafeBytes(field.value)))
+                }
+                return Entry(id: event.id, fields: fields)
+            }
+            self.state.withLock { $0.append(entry) }
+        }
+    }
+}
+
+let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+/// Runs a source beside `body` and stops it in any case; returns how the run ended.
+func withRunning<R>(
+    _ source: RedisStreamSource, _ deliver: @escaping @Sendable (EventBatch) async throws -> Void,
+    _ body: () async throws -> R
+) async throws -> R {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await source.run(deliver) }
+        let outcome: Result<R, any Error>
+        do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+        source.stop()
+        try await group.waitForAll()
+        return try outcome.get()
+    }
+}
+
+/// Lends a connection for commands of the test itself.
+func withConnection<R>(
+    _ settings: RedisSettings, _ body: (RedisConnection) async throws -> R
+) async throws -> R {
+    let loop = RedisEventLoop()
+    let outcome: Result<R, any Error>
+    do {
+        let connection = try await RedisConnection.connect(settings, on: loop, logger: quiet)
+        do { outcome = .success(try await body(connection)) } catch { outcome = .failure(error) }
+        connection.close()
+    } catch {
+        await loop.shutDown()
+        throw error
+    }
+    await loop.shutDown()
+    return try outcome.get()
+}
+
+extension RedisConnection {
+    /// Adds an entry with one field and returns its id.
+    @discardableResult
+    func add(_ stream: String, _ value: String, id: String = "*") async throws -> EntryID {
+        let answer = try await self.command(RESPCommand("XADD", stream, id, "v", value))
+        return try #require(answer.string.flatMap { EntryID($0) })
+    }
+}
+
+extension RedisStreamSource {
+    /// A source of a server with small blocks, so that tests of what follows a block are quick.
+    convenience init(
+        _ server: RedisServer, stream: String = "s", start: StreamStart = .tail, count: Int = 128,
+        block: Duration = .seconds(60), change: (inout RedisSettings) -> Void = { _ in }
+    ) {
+        var settings = server.settings
+        change(&settings)
+        var streamSettings = RedisStreamSettings(stream: stream)
+        streamSettings.start = start
+        streamSettings.readCount = count
+        streamSettings.readBlock = block
+        self.init(settings, streamSettings, logger: quiet)
+    }
+}

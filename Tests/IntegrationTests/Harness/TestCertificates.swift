@@ -1,0 +1,94 @@
+import Foundation
+
+/// Certificates made by `openssl` for one test: an authority, a server, an expired server, a client, another authority.
+struct TestCertificates: Sendable {
+    /// Why none could be made.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private let folder: URL
+
+    /// Lends certificates for the length of `body`.
+    static func with<R>(_ body: (TestCertificates) async throws -> R) async throws -> R {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("sluice-tls-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let certificates = TestCertificates(folder: folder)
+        try certificates.makeAll()
+        return try await body(certificates)
+    }
+
+    /// The path of a file: `ca.crt`, `other.crt`, and `server`, `expired`, `misnamed`, `client` with `.crt` and `.key`.
+    func path(_ name: String) -> String {
+        self.folder.appendingPathComponent(name).path
+    }
+
+    private func makeAll() throws {
+        for authority in ["ca", "other"] {
+            try self.openssl([
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj",
+                "/CN=\(authority) test authority",
+                "-keyout", "\(authority).key", "-out", "\(authority).crt",
+            ])
+        }
+        let here = "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
+        try self.issue("server", extensions: here, from: "20200101000000Z", to: "20991231000000Z")
+        try self.issue("expired", extensions: here, from: "20200101000000Z", to: "20210101000000Z")
+        try self.issue(
+            "misnamed", extensions: "subjectAltName=DNS:redis.example\n", from: "20200101000000Z",
+            to: "20991231000000Z")
+        try self.issue(
+            "client", extensions: "basicConstraints=CA:FALSE\n", from: "20200101000000Z", to: "20991231000000Z")
+    }
+
+    /// Makes a key and a certificate signed by the authority, valid between two times.
+    private func issue(_ name: String, extensions: String, from: String, to: String) throws {
+        try self.openssl([
+            "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out",
+            "\(name).csr",
+        ])
+        let config = """
+            [ca]
+            default_ca=d
+            [d]
+            database=\(name).db
+            new_certs_dir=.
+            serial=\(name).srl
+            default_md=sha256
+            policy=p
+            [p]
+            commonName=supplied
+
+            """
+        for (file, text) in [
+            ("\(name).cnf", config), ("\(name).db", ""), ("\(name).srl", "01\n"), ("\(name).ext", extensions),
+        ] {
+            try text.write(to: self.folder.appendingPathComponent(file), atomically: true, encoding: .utf8)
+        }
+        try self.openssl([
+            "ca", "-batch", "-notext", "-config", "\(name).cnf", "-cert", "ca.crt", "-keyfile", "ca.key",
+            "-in", "\(name).csr", "-out", "\(name).crt", "-startdate", from, "-enddate", to,
+            "-extfile", "\(name).ext",
+        ])
+    }
+
+    private func openssl(_ arguments: [String]) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["openssl"] + arguments
+        process.currentDirectoryURL = self.folder
+        let log = self.folder.appendingPathComponent("openssl.log")
+        FileManager.default.createFile(atPath: log.path, contents: nil)
+        let output = try FileHandle(forWritingTo: log)
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+            throw Failure(description: "openssl \(arguments[0]) failed: \(text)")
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import Foundation
+import Synchronization
+
+/// Which threads something ran on, by name.
+final class ThreadNames: Sendable {
+    private struct State {
+        var names: Set<String> = []
+        var events = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// The names noted.
+    var distinct: Set<String> { self.state.withLock { $0.names } }
+    /// The events noted.
+    var events: Int { self.state.withLock { $0.events } }
+
+    /// Notes the calling thread, and events.
+    func note(_ events: Int) {
+        let name = Self.currentName()
+        self.state.withLock { state in
+            state.names.insert(name)
+            state.events += events
+        }
+    }
+
+    private static func currentName() -> String {
+        var name = [CChar](repeating: 0, count: 64)
+        pthread_getname_np(pthread_self(), &name, name.count)
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,139 @@
+import RESP
+import Testing
+
+@testable import RedisStreams
+
+@Suite struct RedisErrorTests {
+    @Test(
+        "An error answer is classified by its first word",
+        arguments: [
+            ("LOADING Redis is loading the dataset in memory", RedisError.Code.unavailable, true),
+            ("READONLY You can't write against a read only replica.", .unavailable, true),
+            ("MASTERDOWN Link with MASTER is down", .unavailable, true),
+            ("CLUSTERDOWN The cluster is down", .unavailable, true),
+            ("TRYAGAIN Multiple keys request during rehashing of slot", .unavailable, true),
+            ("UNBLOCKED client unblocked via CLIENT UNBLOCK", .unavailable, true),
+            ("ERR max number of clients reached", .unavailable, true),
+            ("WRONGTYPE Operation against a key", .wrongType, false),
+            ("NOAUTH Authentication required.", .authentication, false),
+            ("WRONGPASS invalid username-password pair", .authentication, false),
+            ("ERR invalid password", .authentication, false),
+            ("ERR AUTH <password> called without any password configured", .authentication, false),
+            ("NOPERM this user has no permissions", .permission, false),
+            ("DENIED Redis is running in protected mode", .permission, false),
+            ("ERR DB index is out of range", .badSettings, false),
+            ("ERR syntax error", .serverError, false),
+            ("LOADINGX not that word", .serverError, false),
+            ("", .serverError, false),
+        ])
+    func words(text: String, code: RedisError.Code, isTransient: Bool) {
+        let error = RedisError.answer(text, to: "XREAD")
+        #expect(error.code == code)
+        #expect(error.isTransient == isTransient)
+        #expect(error.message.hasPrefix("XREAD: the server answered \"\(text)\""))
+    }
+
+    @Test("A password that the server repeats is not told")
+    func secret() {
+        let echoed = RedisError.answer(
+            "ERR unknown command 'AUTH', with args beginning with: 'hunter2' ", to: "AUTH", hiding: Secret("hunter2"))
+        #expect(!echoed.message.contains("hunter2"))
+        let elsewhere = RedisError.answer("ERR what is hunter2?", to: "AUTH", hiding: Secret("hunter2"))
+        #expect(!elsewhere.message.contains("hunter2") && elsewhere.message.contains("(secret)"))
+    }
+
+    @Test("A long text is cut and control characters are taken out")
+    func told() {
+        let error = RedisError.answer("ERR \u{1B}[31m\n" + String(repeating: "x", count: 10_000), to: "X")
+        #expect(error.message.count < 2 * RedisError.toldTextLimit)
+        #expect(!error.message.contains("\u{1B}") && !error.message.contains("\n"))
+    }
+
+    @Test("A reply above a limit is permanent and names the setting; one that is no RESP is tried again")
+    func unreadable() {
+        let large = RedisError.unreadable(RESPError(.limitExceeded(.replyBytes), "too long"))
+        #expect(large.code == .replyTooLarge && !large.isTransient && large.message.contains("read_count"))
+        let strange = RedisError.unreadable(RESPError(.protocolViolation, "what?"))
+        #expect(strange.code == .protocolViolation && strange.isTransient)
+    }
+
+    @Test(
+        "A failed handshake is told apart by the library's text and the certificate's dates",
+        arguments: [
+            ("CERTIFICATE_VERIFY_FAILED", CertificateDates(notBefore: 0, notAfter: 99), "has expired"),
+            ("CERTIFICATE_VERIFY_FAILED", CertificateDates(notBefore: 101, notAfter: 200), "not valid yet"),
+            ("CERTIFICATE_VERIFY_FAILED", CertificateDates(notBefore: 0, notAfter: 200), "not signed by an authority"),
+            ("CERTIFICATE_VERIFY_FAILED", nil, "not signed by an authority"),
+            ("WRONG_VERSION_NUMBER", nil, "does not speak TLS"),
+            ("TLSV1_ALERT_CERTIFICATE_REQUIRED", nil, "wants a client certificate"),
+            ("TLSV1_ALERT_UNKNOWN_CA", nil, "refuses the certificate"),
+            ("SOMETHING_ELSE", nil, "handshake failed: SOMETHING_ELSE"),
+        ])
+    func handshake(text: String, dates: CertificateDates?, words: String) {
+        let error = RedisError.handshake(text, .tcp(host: "a", port: 1), dates, now: 100)
+        #expect(error.code == .tls && !error.isTransient)
+        #expect(error.message.hasPrefix("a:1: ") && error.message.contains(words))
+    }
+}
+
+@Suite struct LoginTests {
+    private func settings(_ change: (inout RedisSettings) -> Void = { _ in }) -> RedisSettings {
+        var settings = RedisSettings(address: .tcp(host: "a", port: 1))
+        change(&settings)
+        return settings
+    }
+
+    @Test("Without password and database only PING is sent")
+    func least() {
+        #expect(Login(self.settings(), password: nil).steps.map(\.command) == [RESPCommand("PING")])
+    }
+
+    @Test("User, password and database are sent in this order")
+    func most() {
+        let login = Login(
+            self.settings {
+                $0.username = "u"
+                $0.database = 3
+            }, password: Secret("p"))
+        #expect(
+            login.steps.map(\.command)
+                == [RESPCommand("AUTH", "u", "p"), RESPCommand("SELECT", "3"), RESPCommand("PING")])
+        let byPassword = Login(self.settings(), password: Secret("p"))
+        #expect(byPassword.steps.first?.command == RESPCommand("AUTH", "p"))
+    }
+
+    @Test("Only the right answer to a step lets the connection live; a user without the right to PING is fine")
+    func answers() throws {
+        let login = Login(self.settings(), password: Secret("p"))
+        let (auth, ping) = (login.steps[0], login.steps[1])
+        #expect(login.failure(of: auth, .simpleString(Array("OK".utf8))) == nil)
+        #expect(login.failure(of: ping, .simpleString(Array("PONG".utf8))) == nil)
+        #expect(login.failure(of: ping, .error("NOPERM no")) == nil)
+        #expect(login.failure(of: auth, .error("WRONGPASS no"))?.code == .authentication)
+        #expect(login.failure(of: ping, .error("NOAUTH no"))?.code == .authentication)
+        #expect(login.failure(of: ping, .error("LOADING wait"))?.isTransient == true)
+        #expect(login.failure(of: ping, .integer(1))?.code == .protocolViolation)
+        #expect(login.failure(of: auth, .null)?.code == .protocolViolation)
+    }
+
+    @Test("A password file's line end is not part of the password; an empty file and one that is no text are refused")
+    func passwordFile() throws {
+        #expect(try PasswordFile.password(Array("pass word\r\n".utf8)[...], "f") == Secret("pass word"))
+        #expect(try PasswordFile.password(Array("p".utf8)[...], "f") == Secret("p"))
+        for bytes: [UInt8] in [[], [0x0A], [0xFF]] {
+            let error = #expect(throws: RedisError.self) { try PasswordFile.password(bytes[...], "f") }
+            #expect(error?.code == .badSettings && error?.isTransient == false)
+        }
+        #expect(throws: RedisError.self) { try PasswordFile.read("/nonexistent/password") }
+    }
+
+    @Test("The name to verify is the given one, or the host where that is a name")
+    func serverName() {
+        var tls = TLSSettings()
+        #expect(TLSContext.serverName(tls, .tcp(host: "redis.example", port: 1)) == "redis.example")
+        #expect(TLSContext.serverName(tls, .tcp(host: "127.0.0.1", port: 1)) == nil)
+        #expect(TLSContext.serverName(tls, .tcp(host: "::1", port: 1)) == nil)
+        tls.serverName = "other"
+        #expect(TLSContext.serverName(tls, .tcp(host: "127.0.0.1", port: 1)) == "other")
+    }
+}

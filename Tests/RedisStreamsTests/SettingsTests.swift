@@ -1,0 +1,210 @@
+import StageKit
+import Testing
+
+@testable import RedisStreams
+
+/// A mapping as the YAML reader makes it; each entry on a line of its own, from line 2 on.
+func mapping(_ entries: [(String, SettingNode.Content)]) -> SettingNode {
+    SettingNode(
+        .mapping(
+            entries.enumerated().map { index, entry in
+                let mark = SourceMark(line: index + 2, column: 3)
+                return SettingNode.Entry(key: entry.0, mark: mark, value: SettingNode(entry.1, at: mark))
+            }), at: SourceMark(line: 1, column: 1))
+}
+
+func scalar(_ text: String) -> SettingNode.Content { .scalar(text, isPlain: true) }
+
+/// What a type says of a node: the value, or the messages.
+func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: Value?, issues: [String]) {
+    var issues = SettingIssues()
+    let value = type.decode(node, &issues)
+    return (value, issues.all.map { "\($0.mark.line): \($0.message)" })
+}
+
+@Suite struct RedisAddressTests {
+    @Test(
+        "Each form of an address is read",
+        arguments: [
+            ("127.0.0.1:6379", RedisAddress.tcp(host: "127.0.0.1", port: 6379)),
+            ("redis.example:1", .tcp(host: "redis.example", port: 1)),
+            (":65535", .tcp(host: "localhost", port: 65535)),
+            ("[::1]:6379", .tcp(host: "::1", port: 6379)),
+            ("  a:2 ", .tcp(host: "a", port: 2)),
+            ("/run/redis.sock", .unix(path: "/run/redis.sock")),
+            ("unix:/run/redis.sock", .unix(path: "/run/redis.sock")),
+        ])
+    func accepted(text: String, address: RedisAddress) throws {
+        #expect(try RedisAddress(text) == address)
+        #expect(try RedisAddress(address.description) == address)
+    }
+
+    @Test(
+        "What is not an address is refused with what to write",
+        arguments: [
+            ("", "must not be blank"), (" \t", "must not be blank"), ("localhost", "has no port"),
+            ("a:0", "from 1 to 65535"), ("a:65536", "from 1 to 65535"), ("a:", "from 1 to 65535"),
+            ("a:+1", "from 1 to 65535"), ("a:-1", "from 1 to 65535"), ("::1:6379", "in brackets"),
+            ("[::1]", "has no port"), ("[a]:1", "IPv6 address in brackets"), ("redis://a:1", "not a URL"),
+            ("a b:1", "is not a host name"), ("unix:run/a", "must begin with /"),
+            ("/" + String(repeating: "a", count: 107), "at most 107 bytes"),
+        ])
+    func refused(text: String, reason: String) {
+        let refusal = #expect(throws: SettingRefusal.self) { try RedisAddress(text) }
+        #expect(refusal?.message.contains(reason) == true, "\(refusal?.message ?? "")")
+    }
+}
+
+@Suite struct RedisSettingsTests {
+    @Test("A section with nothing but an address has the documented defaults")
+    func defaults() throws {
+        let (value, issues) = decode(RedisSettings.type, mapping([("address", scalar("a:1"))]))
+        let settings = try #require(value)
+        #expect(issues.isEmpty)
+        #expect(settings == RedisSettings(address: .tcp(host: "a", port: 1)))
+        #expect(settings.timeout == .milliseconds(250))
+        #expect(settings.connectTimeout == .seconds(2))
+        #expect(settings.tls == nil && settings.database == 0 && settings.password == nil)
+    }
+
+    @Test("Everything given is read")
+    func everything() throws {
+        let tls = mapping([("ca_file", scalar("/ca.pem")), ("server_name", scalar("redis.example"))])
+        let (value, issues) = decode(
+            RedisSettings.type,
+            mapping([
+                ("address", scalar("a:1")), ("username", scalar("u")), ("password", scalar("p")),
+                ("database", scalar("3")), ("tls", tls.content), ("timeout", scalar("1s")),
+                ("connect_timeout", scalar("5s")),
+            ]))
+        #expect(issues.isEmpty)
+        let settings = try #require(value)
+        #expect(settings.username == "u" && settings.password == Secret("p") && settings.database == 3)
+        #expect(settings.tls?.caFile == "/ca.pem" && settings.tls?.serverName == "redis.example")
+        #expect(settings.timeout == .seconds(1) && settings.connectTimeout == .seconds(5))
+    }
+
+    @Test("Empty user and password are as good as none, as unset variables leave them")
+    func empty() throws {
+        let (value, issues) = decode(
+            RedisSettings.type,
+            mapping([("address", scalar("a:1")), ("username", scalar("")), ("password", scalar(""))]))
+        #expect(issues.isEmpty)
+        #expect(value == RedisSettings(address: .tcp(host: "a", port: 1)))
+    }
+
+    @Test(
+        "What contradicts itself is an issue at its place",
+        arguments: [
+            ([("username", "u")], "2: username without a password"),
+            ([("password", "p"), ("password_file", "/p")], "3: password and password_file are both given"),
+            ([("database", "-1")], "2: database: -1 is out of range"),
+            ([("timeout", "0ms")], "2: timeout: 0ms is too short"),
+            ([("connect_timeout", "-1s")], "2: connect_timeout: -1s is too short"),
+            ([("tls", "maybe")], "2: tls: expected true or false"),
+            ([("pasword", "p")], "2: unknown setting \"pasword\" (did you mean password?)"),
+        ])
+    func contradictions(entries: [(String, String)], message: String) {
+        let (value, issues) = decode(
+            RedisSettings.type,
+            mapping(entries.map { ($0.0, scalar($0.1)) } + [("address", scalar("a:1"))]))
+        #expect(value == nil)
+        #expect(issues.contains { $0.hasPrefix(message) }, "\(issues)")
+    }
+
+    @Test("A client certificate needs its key, and a Unix socket has no TLS")
+    func tls() {
+        let half = mapping([("certificate_file", scalar("/c.pem"))])
+        let (_, issues) = decode(RedisSettings.type, mapping([("address", scalar("a:1")), ("tls", half.content)]))
+        #expect(issues == ["3: tls: certificate_file and key_file belong together: give both or neither"])
+        let (_, unix) = decode(RedisSettings.type, mapping([("address", scalar("/s")), ("tls", scalar("true"))]))
+        #expect(unix == ["3: a Unix socket has no TLS: set tls to false"])
+    }
+
+    @Test("No description or dump of the settings shows the password")
+    func secret() {
+        var settings = RedisSettings(address: .tcp(host: "a", port: 1))
+        settings.password = Secret("hunter2")
+        var dumped = ""
+        dump(settings, to: &dumped)
+        #expect(!"\(settings)".contains("hunter2"))
+        #expect(!String(reflecting: settings).contains("hunter2"))
+        #expect(!dumped.contains("hunter2"))
+    }
+}
+
+@Suite struct RedisStreamSettingsTests {
+    @Test(
+        "Each form of a start is read",
+        arguments: [
+            ("tail", StreamStart.tail), ("beginning", .beginning),
+            ("5", .after(EntryID(milliseconds: 5, sequence: 0))),
+            ("5-7", .after(EntryID(milliseconds: 5, sequence: 7))), ("-15m", .back(.seconds(900))),
+        ])
+    func starts(text: String, start: StreamStart) throws {
+        #expect(try StreamStart(text) == start)
+    }
+
+    @Test(
+        "Anything else is refused as a start", arguments: ["", "$", "end", "-", "-15", "15m", "--5m", "-0s", "5-7-9"])
+    func refusedStarts(text: String) {
+        #expect(throws: SettingRefusal.self) { try StreamStart(text) }
+    }
+
+    @Test("A time back begins just below its first millisecond, and never below zero")
+    func timeBack() {
+        let cursor = StreamStart.cursor(back: .seconds(1), serverMilliseconds: 5000)
+        #expect(cursor == EntryID(milliseconds: 3999, sequence: .max))
+        #expect(cursor < EntryID(milliseconds: 4000, sequence: 0))
+        #expect(StreamStart.cursor(back: .seconds(5), serverMilliseconds: 5000) == .zero)
+        #expect(StreamStart.cursor(back: .seconds(3600), serverMilliseconds: 5000) == .zero)
+    }
+
+    @Test(
+        "Settings out of range are issues",
+        arguments: [
+            ([("stream", " ")], "must not be blank"), ([], "missing setting \"stream\""),
+            ([("stream", "s"), ("read_count", "0")], "0 is out of range"),
+            ([("stream", "s"), ("read_count", "100001")], "100001 is out of range"),
+            ([("stream", "s"), ("read_block", "999us")], "too short: it must be at least 1ms"),
+        ])
+    func outOfRange(entries: [(String, String)], message: String) {
+        let (value, issues) = decode(RedisStreamSettings.type, mapping(entries.map { ($0.0, scalar($0.1)) }))
+        #expect(value == nil)
+        #expect(issues.contains { $0.contains(message) }, "\(issues)")
+    }
+
+    @Test("The defaults are those of the documentation")
+    func defaults() {
+        let (value, _) = decode(RedisStreamSettings.type, mapping([("stream", scalar("s"))]))
+        #expect(value?.start == .tail && value?.readCount == 128 && value?.readBlock == .seconds(5))
+    }
+}
+
+@Suite struct RevocationSettingsTests {
+    private func decodePublish(_ entries: [(String, String)]) -> (value: RevocationSettings?, issues: [String]) {
+        let publish = mapping(entries.map { ($0.0, scalar($0.1)) })
+        return decode(RevocationSettings.type, mapping([("publish", publish.content)]))
+    }
+
+    @Test("A channel, or a stream with its length, is read")
+    func targets() {
+        #expect(self.decodePublish([("channel", "c")]).value?.target == .channel("c"))
+        #expect(self.decodePublish([("stream", "s")]).value?.target == .stream("s", maxLength: 100_000))
+        let short = self.decodePublish([("stream", "s"), ("max_length", "5")])
+        #expect(short.value?.target == .stream("s", maxLength: 5))
+    }
+
+    @Test(
+        "Neither, both, or a length for a channel is an issue",
+        arguments: [
+            ([], "missing setting \"channel\" or \"stream\""),
+            ([("channel", "c"), ("stream", "s")], "both given"),
+            ([("channel", "c"), ("max_length", "5")], "belongs to a stream"),
+        ])
+    func contradictions(entries: [(String, String)], message: String) {
+        let (value, issues) = self.decodePublish(entries)
+        #expect(value == nil)
+        #expect(issues.contains { $0.contains(message) }, "\(issues)")
+    }
+}

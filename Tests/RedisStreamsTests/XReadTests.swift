@@ -1,0 +1,164 @@
+import RESP
+import StageKit
+import Testing
+
+@testable import RedisStreams
+
+/// Reads one reply out of text.
+func reply(_ text: String) throws -> RESPReply {
+    var reader = RESPReader()
+    try Array(text.utf8).withUnsafeBytes { bytes in try reader.feed(bytes) }
+    let reply = try reader.next()
+    return try #require(reply)
+}
+
+/// RESP for a byte string and for a list.
+func bulk(_ text: String) -> String { "$\(text.utf8.count)\r\n\(text)\r\n" }
+func list(_ elements: [String]) -> String { "*\(elements.count)\r\n" + elements.joined() }
+func entry(_ id: String, _ fields: [String]) -> String { list([bulk(id), list(fields.map(bulk))]) }
+func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(entries)])]) }
+
+@Suite struct XReadTests {
+    private func fill(
+        _ batch: EventBatch, _ text: String, after cursor: EntryID = .zero, limit: Int = 10
+    ) throws -> XReadReply.Content {
+        try XReadReply.fill(batch, from: reply(text), after: cursor, limit: limit)
+    }
+
+    /// All fields of an event as text.
+    private func fields(_ batch: EventBatch, _ index: Int) -> [String] {
+        batch.withEvent(at: index) { event in
+            (0..<event.rawFieldCount).flatMap { position in
+                [event.text(event.rawField(at: position).name), event.text(event.rawField(at: position).value)]
+            }
+        }
+    }
+
+    @Test("The command carries count, block in whole milliseconds, stream and id")
+    func command() {
+        let command = XReadCommand(stream: "a b", count: 7, block: .microseconds(1999))
+        let id = EntryID(milliseconds: 12, sequence: 3)
+        #expect(
+            command.encoded(after: id)
+                == RESPCommand("XREAD", "COUNT", 7, "BLOCK", 1, "STREAMS", "a b", "12-3").encoded())
+        let shortest = XReadCommand(stream: "s", count: 1, block: .microseconds(1)).encoded(after: .zero)
+        #expect(shortest == RESPCommand("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", "s", "0-0").encoded())
+    }
+
+    @Test("Entries become events with their fields in order, and the batch is used again")
+    func entries() throws {
+        let batch = EventBatch()
+        for round in 0..<3 {
+            let content = try self.fill(
+                batch,
+                streamReply([
+                    entry("1-1", ["name", "value \(round)", "name", "é", "empty", ""]), entry("2-0", []),
+                    entry("2-1", ["a", "b"]),
+                ]))
+            #expect(content == .entries(count: 3, last: EntryID(milliseconds: 2, sequence: 1)))
+            #expect(batch.count == 3)
+            #expect(batch.lastID == EntryID(milliseconds: 2, sequence: 1))
+            #expect(self.fields(batch, 0) == ["name", "value \(round)", "name", "é", "empty", ""])
+            #expect(self.fields(batch, 1) == [])
+            #expect(self.fields(batch, 2) == ["a", "b"])
+        }
+    }
+
+    @Test("Numbers and short texts among the fields read as text")
+    func numbers() throws {
+        let batch = EventBatch()
+        _ = try self.fill(
+            batch, streamReply([list([bulk("1-0"), list([bulk("n"), ":42\r\n", "+m\r\n", bulk("v")])])]))
+        #expect(self.fields(batch, 0) == ["n", "42", "m", "v"])
+    }
+
+    @Test("No value means that the block has ended")
+    func nothing() throws {
+        #expect(try self.fill(EventBatch(), "*-1\r\n") == .nothing)
+        #expect(try self.fill(EventBatch(), "$-1\r\n") == .nothing)
+    }
+
+    @Test("An error answer is thrown as what it means")
+    func error() {
+        let error = #expect(throws: RedisError.self) { try self.fill(EventBatch(), "-WRONGTYPE no\r\n") }
+        #expect(error?.code == .wrongType)
+    }
+
+    @Test(
+        "A reply of any other shape is refused",
+        arguments: [
+            "+OK\r\n", ":1\r\n", "*0\r\n", list([bulk("s")]), list([list([bulk("s")])]),
+            list([list([bulk("s"), "*0\r\n"])]), list([list([bulk("s"), bulk("x")])]),
+            streamReply([bulk("1-0")]), streamReply([list([bulk("1-0")])]),
+            streamReply([list([bulk("1-0"), bulk("x")])]), streamReply([list([bulk("1-0"), "*-1\r\n"])]),
+            streamReply([entry("x", ["a", "b"])]), streamReply([entry("1-0-0", ["a", "b"])]),
+            streamReply([entry("1-0", ["a"])]), streamReply([entry("0-0", ["a", "b"])]),
+            streamReply([entry("2-0", []), entry("1-0", [])]), streamReply([entry("2-0", []), entry("2-0", [])]),
+            streamReply([list([bulk("1-0"), list([bulk("a"), "$-1\r\n"])])]),
+            streamReply([list([bulk("1-0"), list([bulk("a"), list([bulk("b")])])])]),
+            streamReply((1...11).map { entry("\($0)-0", []) }),
+            list([list([bulk("s"), list([entry("1-0", [])])]), list([bulk("t"), list([entry("1-0", [])])])]),
+            list([list([bulk("s"), list([entry("1-0", [])]), bulk("more")])]),
+        ])
+    func malformed(text: String) {
+        let error = #expect(throws: RedisError.self) { try self.fill(EventBatch(), text) }
+        #expect(error?.code == .protocolViolation && error?.isTransient == true)
+    }
+
+    @Test("The tail is the last entry's id, or zero; never anything the server does not hold")
+    func tail() throws {
+        let resolution = StartResolution(stream: "s", start: .tail)
+        #expect(resolution.command == RESPCommand("XREVRANGE", "s", "+", "-", "COUNT", 1))
+        #expect(try resolution.cursor(.array([])) == .zero)
+        let last = RESPValue.array([.array([.bulk(Array("5-6".utf8)), .array([])])])
+        #expect(try resolution.cursor(last) == EntryID(milliseconds: 5, sequence: 6))
+        for answer: RESPValue? in [nil, .null, .integer(1), .array([.null]), .array([.array([.bulk([0x24])])])] {
+            #expect(throws: RedisError.self) { try resolution.cursor(answer) }
+        }
+    }
+
+    @Test("A time back is counted from the server's clock")
+    func back() throws {
+        let resolution = StartResolution(stream: "s", start: .back(.seconds(1)))
+        #expect(resolution.command == RESPCommand("TIME"))
+        let answer = RESPValue.array([.bulk(Array("100".utf8)), .bulk(Array("999999".utf8))])
+        #expect(try resolution.cursor(answer) == EntryID(milliseconds: 99998, sequence: .max))
+        for parts: [RESPValue] in [
+            [], [.null, .null], [.integer(-1), .integer(0)], [.integer(1), .integer(1_000_000)],
+        ] {
+            #expect(throws: RedisError.self) { try resolution.cursor(.array(parts)) }
+        }
+    }
+
+    @Test("Beginning and an id need no question")
+    func noQuestion() throws {
+        let id = EntryID(milliseconds: 1, sequence: 2)
+        #expect(StartResolution(stream: "s", start: .beginning).command == nil)
+        #expect(try StartResolution(stream: "s", start: .beginning).cursor(nil) == .zero)
+        #expect(try StartResolution(stream: "s", start: .after(id)).cursor(nil) == id)
+    }
+}
+
+@Suite struct RevocationTests {
+    private let id = EntryID(milliseconds: 1, sequence: 2)
+
+    @Test(
+        "The message is JSON whatever the key",
+        arguments: [
+            (Array("ds-1".utf8), "{\"key\":\"ds-1\",\"entry\":\"1-2\"}"),
+            (Array("a\"\\\n\u{1}é".utf8), "{\"key\":\"a\\\"\\\\\\u000a\\u0001é\",\"entry\":\"1-2\"}"),
+            ([], "{\"key\":\"\",\"entry\":\"1-2\"}"),
+            ([0xFF], "{\"key_b64\":\"/w==\",\"entry\":\"1-2\"}"),
+            ([0xFF, 0x00], "{\"key_b64\":\"/wA=\",\"entry\":\"1-2\"}"),
+            ([0xFF, 0x00, 0x10], "{\"key_b64\":\"/wAQ\",\"entry\":\"1-2\"}"),
+        ])
+    func json(key: [UInt8], text: String) {
+        #expect(Revocation(key: key, entry: self.id).json == text)
+    }
+
+    @Test("A stream gets the key's bytes as they are")
+    func stream() {
+        let command = Revocation(key: [0xFF], entry: self.id).command(to: .stream("s", maxLength: 5))
+        #expect(command == RESPCommand("XADD", "s", "MAXLEN", "~", 5, "*", "key", [0xFF], "entry", "1-2"))
+    }
+}
