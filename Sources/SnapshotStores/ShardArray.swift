@@ -61,6 +61,14 @@ struct SlotMemory {
         }
     }
 
+    /// Starts to fetch a slot, as `PackedRecord.fetch` does.
+    @inline(__always)
+    func fetch(_ index: Int) {
+        precondition(index >= 0 && index < self.capacity, "no slot at that index")
+        let slot = unsafe UnsafeMutableRawPointer(self.base + index)
+        _ = unsafe slot.assumingMemoryBound(to: Atomic<UInt8>.self).pointee.load(ordering: .relaxed)
+    }
+
     /// Gives the memory back; the slots must not be used again.
     func free() {
         unsafe self.base.deallocate()
