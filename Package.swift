@@ -78,7 +78,7 @@ let package = Package(
         .target(
             name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle]),
         .target(name: "SnapshotStores", dependencies: ["StageKit"]),
-        .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit"]),
+        .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit", logging, coreMetrics]),
         .target(
             name: "RedisStreams",
             dependencies: ["StageKit", "RESP", logging, nioCore, nioPosix, nioSSL]),
