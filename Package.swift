@@ -85,7 +85,7 @@ let package = Package(
         .target(
             name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle]),
         .target(name: "SnapshotStores", dependencies: ["StageKit"]),
-        .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit"]),
+        .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit", logging, coreMetrics]),
         .target(
             name: "RedisStreams",
             dependencies: ["StageKit", "RESP", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL]),
