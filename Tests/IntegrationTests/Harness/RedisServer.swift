@@ -72,7 +72,7 @@ final class RedisServer: Sendable {
         process.currentDirectoryURL = self.folder
         let log = self.folder.appendingPathComponent("server.log")
         if !FileManager.default.fileExists(atPath: log.path) {
-            FileManager.default.createFile(atPath: log.path, contents: nil)
+            _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         }
         let output = try FileHandle(forWritingTo: log)
         try output.seekToEnd()
