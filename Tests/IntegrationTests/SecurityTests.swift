@@ -10,7 +10,12 @@ import Testing
         _ server: RedisServer, stream: String = "s", _ change: (inout RedisSettings) -> Void = { _ in }
     ) async throws -> RedisError {
         let source = RedisStreamSource(server, stream: stream, change: change)
-        let error = await #expect(throws: RedisError.self) { try await source.run { _ in } }
+        let run = Task { try await source.run { _ in } }
+        try await eventually("failed") { source.status.lastError != nil }
+        // Ends the run too where it takes the failure for one that passes.
+        source.stop()
+        let told = source.status.lastError ?? ""
+        let error = await #expect(throws: RedisError.self, "\(told)") { try await run.value }
         #expect(error?.isTransient == false)
         #expect(source.status.lastError == error?.message)
         return try #require(error)
