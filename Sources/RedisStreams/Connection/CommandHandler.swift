@@ -97,6 +97,8 @@ final class CommandHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A reset before any answer is what a TLS port does to plain commands, just like an end.
+        if error is IOError, !self.hasAnswered { return self.fail(self.endOfStream) }
         let certificate = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self).peerCertificate
         self.fail(.transport(error, address: self.address, certificate: certificate.map(CertificateDates.init)))
     }

@@ -67,20 +67,23 @@ final class RedisServer: Sendable {
     /// Starts the process, again after `kill`, and waits until it answers.
     func start() async throws {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["redis-server"] + self.arguments
+        // The shell ends the server when a line comes, or when the pipe ends with this process, however that ends.
+        let script = "redis-server \"$@\" </dev/null & server=$!; read line; kill -9 $server; wait $server 2>/dev/null"
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", script, "sh"] + self.arguments
+        let lifeline = Pipe()
         process.currentDirectoryURL = self.folder
         let log = self.folder.appendingPathComponent("server.log")
         if !FileManager.default.fileExists(atPath: log.path) {
-            FileManager.default.createFile(atPath: log.path, contents: nil)
+            _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         }
         let output = try FileHandle(forWritingTo: log)
         try output.seekToEnd()
         process.standardOutput = output
         process.standardError = output
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = lifeline
         try process.run()
-        self.process.set(process)
+        self.process.set(process, lifeline)
         for _ in 0..<600 {
             if self.isListening() { return }
             guard process.isRunning else { break }
@@ -140,18 +143,19 @@ final class ProcessBox: @unchecked Sendable {
     // Guarded by the lock: Process itself is not Sendable.
     private let lock = NSLock()
     private var process: Process?
+    private var lifeline: Pipe?
 
-    func set(_ process: Process) {
-        self.lock.withLock { self.process = process }
+    func set(_ process: Process, _ lifeline: Pipe) {
+        self.lock.withLock { (self.process, self.lifeline) = (process, lifeline) }
     }
 
     /// Ends the process by force and waits for its end, so that its socket and port are free.
     func kill() {
         self.lock.withLock {
             guard let process = self.process else { return }
-            Foundation.kill(process.processIdentifier, SIGKILL)
+            try? self.lifeline?.fileHandleForWriting.write(contentsOf: Data("end\n".utf8))
             process.waitUntilExit()
-            self.process = nil
+            (self.process, self.lifeline) = (nil, nil)
         }
     }
 }

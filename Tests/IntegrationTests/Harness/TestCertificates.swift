@@ -80,7 +80,7 @@ struct TestCertificates: Sendable {
         process.arguments = ["openssl"] + arguments
         process.currentDirectoryURL = self.folder
         let log = self.folder.appendingPathComponent("openssl.log")
-        FileManager.default.createFile(atPath: log.path, contents: nil)
+        _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         let output = try FileHandle(forWritingTo: log)
         process.standardOutput = output
         process.standardError = output
