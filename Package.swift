@@ -94,7 +94,11 @@ let package = Package(
             dependencies: ["RedisStreams", "StageKit", "RESP", logging, coreMetrics, nioCore, nioEmbedded]),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["RedisStreams", "StageKit", "RESP", logging, coreMetrics, nioCore]),
+            dependencies: [
+                "Worker", "PipelineEngine", "SnapshotStores", "RedisStreams", "StageKit", "RESP", logging, coreMetrics,
+                nioCore, lifecycle,
+            ],
+            resources: [.copy("Fixtures")]),
         .target(
             name: "Admin",
             dependencies: [
