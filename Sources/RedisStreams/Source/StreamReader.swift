@@ -13,6 +13,8 @@ final class StreamReader {
     private let logger: Logger
     private let update: ((inout SourceStatus) -> Void) -> Void
 
+    /// The first read of a connection hardly waits: so it is known at once whether there is anything to catch up with.
+    private let firstCommand: XReadCommand
     private let command: XReadCommand
     private let batch = EventBatch()
     private var cursor: EntryID?
@@ -29,6 +31,8 @@ final class StreamReader {
         self.stop = stop
         self.logger = logger
         self.update = update
+        self.firstCommand = XReadCommand(
+            stream: streamSettings.stream, count: streamSettings.readCount, block: .milliseconds(1))
         self.command = XReadCommand(
             stream: streamSettings.stream, count: streamSettings.readCount, block: streamSettings.readBlock)
         self.batch.stream = streamSettings.stream
@@ -122,7 +126,7 @@ final class StreamReader {
     ) async throws(End) {
         let timeout = self.streamSettings.readBlock + RedisStreamSource.readMargin
         var cursor = start
-        var pending = connection.submit(encoded: self.command.encoded(after: cursor), timeout: timeout)
+        var pending = connection.submit(encoded: self.firstCommand.encoded(after: cursor), timeout: timeout)
         while !self.stop.isStopped {
             let content: XReadReply.Content
             do throws(RedisError) {
