@@ -114,7 +114,8 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "StageKit", "PipelineEngine", "SnapshotStores", "RedisStreams", "Admin", "YAML",
-                logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix, unixSignals, "RESP",
+                logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix,
+                unixSignals, "RESP",
             ] + stageLibraries),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "StageKit", logging]),
         .executableTarget(name: "sluice", dependencies: ["Worker"]),
