@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A child process that ends with this one.
 ///
@@ -16,7 +17,15 @@ struct Child: Sendable {
     private let lifeline: Int32
 
     /// Starts a program found in PATH, in a folder, its output added to a file there.
+    ///
+    /// One child at a time, so that none inherits the pipe of another before that is marked as not to be inherited.
     init(_ arguments: [String], in folder: URL, log: String) throws {
+        self = try Self.starting.withLock { _ in try Child(starting: arguments, in: folder, log: log) }
+    }
+
+    private static let starting = Mutex(())
+
+    private init(starting arguments: [String], in folder: URL, log: String) throws {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw Failure(description: "no pipe") }
         defer { close(ends[0]) }
@@ -29,11 +38,19 @@ struct Child: Sendable {
         posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
         posix_spawn_file_actions_addopen(&actions, 1, path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // The threads that tests run on block most signals, and a shell that cannot get SIGCHLD waits for ever.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var noSignals = sigset_t()
+        sigemptyset(&noSignals)
+        posix_spawnattr_setsigmask(&attributes, &noSignals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let script = "cd \"$0\" && exec \"$@\""
         let pointers = (["/bin/sh", "-c", script, folder.path] + arguments).map { strdup($0) }
         defer { for pointer in pointers { free(pointer) } }
         var pid: pid_t = 0
-        let error = posix_spawn(&pid, "/bin/sh", &actions, nil, pointers + [nil], environ)
+        let error = posix_spawn(&pid, "/bin/sh", &actions, &attributes, pointers + [nil], environ)
         guard error == 0 else {
             close(ends[1])
             throw Failure(description: "cannot start \(arguments[0]): error \(error)")
