@@ -13,8 +13,9 @@ final class StreamReader {
     private let logger: Logger
     private let update: ((inout SourceStatus) -> Void) -> Void
 
-    /// The first read of a connection hardly waits: so it is known at once whether there is anything to catch up with.
-    private let firstCommand: XReadCommand
+    /// Hardly waits: for the first read of a connection and the one behind a full reply, so that it is known at once
+    /// whether there is anything to catch up with.
+    private let promptCommand: XReadCommand
     private let command: XReadCommand
     private let batch = EventBatch()
     private var cursor: EntryID?
@@ -31,7 +32,7 @@ final class StreamReader {
         self.stop = stop
         self.logger = logger
         self.update = update
-        self.firstCommand = XReadCommand(
+        self.promptCommand = XReadCommand(
             stream: streamSettings.stream, count: streamSettings.readCount, block: .milliseconds(1))
         self.command = XReadCommand(
             stream: streamSettings.stream, count: streamSettings.readCount, block: streamSettings.readBlock)
@@ -126,7 +127,7 @@ final class StreamReader {
     ) async throws(End) {
         let timeout = self.streamSettings.readBlock + RedisStreamSource.readMargin
         var cursor = start
-        var pending = connection.submit(encoded: self.firstCommand.encoded(after: cursor), timeout: timeout)
+        var pending = connection.submit(encoded: self.promptCommand.encoded(after: cursor), timeout: timeout)
         while !self.stop.isStopped {
             let content: XReadReply.Content
             do throws(RedisError) {
@@ -144,7 +145,9 @@ final class StreamReader {
                 pending = connection.submit(encoded: self.command.encoded(after: cursor), timeout: timeout)
                 self.update { $0.isCaughtUp = true }
             case .entries(let count, let last):
-                pending = connection.submit(encoded: self.command.encoded(after: last), timeout: timeout)
+                let isFull = count == self.streamSettings.readCount
+                let next = isFull ? self.promptCommand : self.command
+                pending = connection.submit(encoded: next.encoded(after: last), timeout: timeout)
                 do {
                     try await deliver(self.batch)
                 } catch {
@@ -152,10 +155,9 @@ final class StreamReader {
                 }
                 cursor = last
                 self.cursor = last
-                let isCaughtUp = count < self.streamSettings.readCount
                 self.update { status in
                     status.cursor = last
-                    status.isCaughtUp = isCaughtUp
+                    status.isCaughtUp = !isFull
                 }
             }
         }
