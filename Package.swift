@@ -95,8 +95,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Worker", "PipelineEngine", "SnapshotStores", "RedisStreams", "StageKit", "RESP", logging, coreMetrics,
-                nioCore, lifecycle,
+                "sluice", "Worker", "PipelineEngine", "SnapshotStores", "RedisStreams", "StageKit", "StageTestKit", "RESP",
+                logging, coreMetrics, nioCore, lifecycle,
             ],
             resources: [.copy("Fixtures")]),
         .target(
