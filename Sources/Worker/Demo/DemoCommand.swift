@@ -55,6 +55,7 @@ struct DemoCommand: AsyncParsableCommand {
                 try await worker.run(beside: [publisher, screen])
                 screen.printSummary()
             }
+            Terminal.result("Stopped cleanly; the private redis-server and its folder are gone.")
         }
     }
 
