@@ -117,7 +117,10 @@ let package = Package(
                 logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix,
                 unixSignals, "RESP",
             ] + stageLibraries),
-        .testTarget(name: "WorkerTests", dependencies: ["Worker", "StageKit", logging]),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: ["Worker", "Admin", "PipelineEngine", "StageKit", "StageTestKit", logging, coreMetrics],
+            resources: [.copy("Fixtures")]),
         .executableTarget(name: "sluice", dependencies: ["Worker"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
 
