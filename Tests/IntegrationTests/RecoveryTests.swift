@@ -166,6 +166,27 @@ import Testing
         }
     }
 
+    @Test("Of more commands than a connection takes at once, the first are answered and the rest are refused")
+    func tooManyCommands() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                var (answered, refused) = (0, 0)
+                for reply in connection.submit((0..<3000).map { RESPCommand("ECHO", $0) }) {
+                    do throws(RedisError) {
+                        let value = try await reply.reply().value()
+                        #expect(value.integer == Int64(answered))
+                        answered += 1
+                    } catch {
+                        #expect(error.code == .tooManyCommands)
+                        refused += 1
+                    }
+                }
+                #expect(answered > 500 && answered + refused == 3000)
+                try await connection.ping()
+            }
+        }
+    }
+
     @Test("Commands sent together are answered in their order")
     func pipeline() async throws {
         try await withRedisServer { server in

@@ -34,7 +34,10 @@ final class CommandHandler: ChannelDuplexHandler {
     func submit(_ encoded: [UInt8], _ waiter: PendingReply, timeout: Duration, flush: Bool) {
         let deadline = NIODeadline.now() + TimeAmount(timeout)
         switch self.queue.submit(waiter, bytes: encoded.count, deadline: deadline.uptimeNanoseconds) {
-        case .refuse(let error): waiter.fail(error)
+        case .refuse(let error):
+            waiter.fail(error)
+            // What went before it in the same call was written and must not wait for a flush that does not come.
+            if flush { self.context?.flush() }
         case .write(let timer):
             if let timer { self.setTimer(timer) }
             guard let context = self.context else { return self.fail(.closedHere) }
