@@ -60,6 +60,12 @@ struct AdminClient {
         return "http+unix://\(Self.encoded(String(socket)))\(path)"
     }
 
+    /// An answer's text without the end of its line, which comes with it.
+    static func line(_ answer: ByteBuffer) -> String {
+        let text = String(buffer: answer)
+        return text.last?.isNewline == true ? String(text.dropLast()) : text
+    }
+
     /// A path segment with everything percent-encoded that is not a letter or a digit.
     static func encoded(_ text: String) -> String {
         text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""

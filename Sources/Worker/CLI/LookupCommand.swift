@@ -23,7 +23,7 @@ struct LookupCommand: AsyncParsableCommand {
                 }
                 answer.writeImmutableBuffer(piece)
             }
-            let text = String(buffer: answer)
+            let text = AdminClient.line(answer)
             if status == 200 {
                 Terminal.result(text)
             } else {
@@ -52,7 +52,7 @@ struct ExportCommand: AsyncParsableCommand {
                     error.writeImmutableBuffer(piece)
                 }
             }
-            if status != 200 { throw AdminClient.Failure(description: String(buffer: error)) }
+            if status != 200 { throw AdminClient.Failure(description: AdminClient.line(error)) }
         }
     }
 }
