@@ -67,6 +67,14 @@ struct Child: Sendable {
         return status & 0x7F == 0 ? status >> 8 & 0xFF : -1
     }
 
+    /// Its exit status where it has ended, -1 where a signal ended it; nil while it runs. Not to be asked again after that.
+    func endedStatus() -> Int32? {
+        var status: Int32 = 0
+        guard waitpid(self.pid, &status, WNOHANG) == self.pid else { return nil }
+        close(self.lifeline)
+        return status & 0x7F == 0 ? status >> 8 & 0xFF : -1
+    }
+
     /// Has a child end that waits for a line on its standard input, and waits for it.
     func end() {
         var line = UInt8(ascii: "\n")

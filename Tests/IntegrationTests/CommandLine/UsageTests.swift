@@ -1,0 +1,99 @@
+import Foundation
+import Testing
+
+@Suite struct UsageTests {
+    private static let wrong = "pipeline: a b\nsource: { redis_stream: {} }\nstages: []\nextra: 1\n"
+
+    @Test(
+        "Wrong usage ends with 64 and the usage, without doing anything",
+        arguments: [
+            (["frob"], "Unexpected argument 'frob'"), (["run", "--frob"], "Unknown option '--frob'"),
+            (["run", "a", "b"], "unexpected argument"), (["run", "--set", "x"], "write a path and a value"),
+            (["run", "--log-format", "xml"], "'text' and 'json'"), (["run", "--log-level", "loud"], "invalid"),
+            (["validate"], "Missing expected argument"), (["lookup"], "Missing expected argument"),
+            (["demo", "--rate", "0"], "out of range"), (["demo", "--duration", "soon"], "write a duration"),
+            (["demo", "--duration", "0s"], "write a duration"),
+        ])
+    func usage(arguments: [String], text: String) async throws {
+        let ending = try await withFolder { try await SluiceProcess(arguments, in: $0).end() }
+        #expect(ending.status == 64)
+        #expect(ending.errors.localizedCaseInsensitiveContains(text), "\(ending.errors)")
+        #expect(ending.errors.contains("Usage: sluice"))
+        #expect(ending.output == "")
+    }
+
+    @Test("Help and version end with 0", arguments: [["--help"], ["run", "--help"], ["--version"]])
+    func help(arguments: [String]) async throws {
+        let ending = try await withFolder { try await SluiceProcess(arguments, in: $0).end() }
+        #expect(ending.status == 0)
+        #expect(!ending.output.isEmpty && ending.errors.isEmpty)
+    }
+
+    @Test(
+        "A file that is no pipeline ends every verb that reads one with 78 and a line", arguments: ["run", "validate"])
+    func unreadable(verb: String) async throws {
+        let cases = [
+            ("none.yaml", "none.yaml: there is no such file\n"),
+            (".", ".: is a directory; name a pipeline file\n"),
+            ("empty", "empty:1:1: expected a pipeline (names with values, such as stages:), found an empty file\n"),
+            ("tab", "tab:2:1: found a tab where indentation was expected: use spaces\n"),
+        ]
+        for (file, line) in cases {
+            let ending = try await sluice(verb, file, files: ["empty": "", "tab": "pipeline:\n\ta: b\n"])
+            #expect(ending.status == 78, "\(file)")
+            #expect(ending.errors == line, "\(file)")
+            #expect(ending.output == "")
+        }
+    }
+
+    @Test("A file without an end is not read for ever")
+    func endless() async throws {
+        let ending = try await sluice("validate", "/dev/zero")
+        #expect(ending.status == 78)
+        #expect(ending.errors.hasPrefix("/dev/zero:1:1: the document has"), "\(ending.errors)")
+    }
+
+    @Test("All files and all mistakes in them are told, and what is good as well")
+    func severalFiles() async throws {
+        let ending = try await sluice(
+            "validate", "wrong.yaml", "none.yaml", ReferenceTests.pipelineFile, "wrong2.yaml",
+            files: ["wrong.yaml": Self.wrong, "wrong2.yaml": "[]"])
+        #expect(ending.status == 78)
+        #expect(
+            ending.errors == """
+                wrong.yaml:1:11: pipeline: a name has letters, digits, _ and - only
+                wrong.yaml:2:25: redis_stream: missing setting "stream"
+                wrong.yaml:3:9: stages: expected a list of stages (- decode: ...), found an empty list
+                wrong.yaml:4:1: unknown section "extra" (one of pipeline, source, stores, stages, branches, redis, \
+                revocations, admin)
+                none.yaml: there is no such file
+                wrong2.yaml:1:1: expected a pipeline (names with values, such as stages:), found a list
+
+                """)
+        #expect(ending.output == "\(ReferenceTests.pipelineFile): good: session_subscriber, 8 stages\n")
+        let good = try await sluice("validate", ReferenceTests.pipelineFile)
+        #expect(good.status == 0 && good.errors.isEmpty)
+    }
+
+    @Test("Overrides are checked like the file, and run tells mistakes as validate does")
+    func overrides() async throws {
+        for verb in ["run", "validate"] {
+            let ending = try await sluice(verb, ReferenceTests.pipelineFile, "--set", "redis.database=-1")
+            #expect(ending.status == 78)
+            #expect(ending.errors.contains("redis: database: -1 is out of range"), "\(ending.errors)")
+        }
+    }
+
+    @Test("A worker that is not there ends look-up and export with 1 and what to do", arguments: ["lookup", "export"])
+    func noWorker(verb: String) async throws {
+        let key = verb == "lookup" ? ["key"] : []
+        for address in ["127.0.0.1:1", "unix:/nonexistent/s"] {
+            let ending = try await withFolder {
+                try await SluiceProcess([verb] + key + ["--admin", address], in: $0).end()
+            }
+            #expect(ending.status == 1)
+            #expect(ending.errors.contains("no worker answers at \(address)"), "\(ending.errors)")
+            #expect(ending.output == "")
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// The built command as a child process, which ends with this one.
+final class SluiceProcess: Sendable {
+    /// How a command ended.
+    struct Ending: Sendable {
+        var status: Int32
+        var output: String
+        var errors: String
+    }
+
+    /// Polls before a command that does not end is taken to hang: a minute and more.
+    private static let pollLimit = 9000
+
+    private let child: Mutex<Child?>
+    private let folder: URL
+
+    /// The executable beside the test bundle.
+    static let executable = Bundle.module.bundleURL.deletingLastPathComponent().appendingPathComponent("sluice").path
+
+    /// Starts the command in a folder of its own, with nothing in the environment but PATH and what is given.
+    ///
+    /// The shell kills the command when its pipe ends with this process, however that ends. The command's standard
+    /// output goes to `out`, its standard error to `err`, its process id to `pid`.
+    init(_ arguments: [String], in folder: URL, environment: [String: String] = [:]) throws {
+        let script = """
+            exec 3<&0
+            "$@" >out 2>err </dev/null 3<&- &
+            child=$!
+            echo $child >pid.new && mv pid.new pid
+            { read line <&3; kill -9 $child; } >/dev/null 2>&1 &
+            watcher=$!
+            wait $child
+            status=$?
+            kill $watcher 2>/dev/null
+            exit $status
+            """
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        let variables = ["PATH": path, "TMPDIR": folder.path].merging(environment) { _, given in given }
+        self.folder = folder
+        let head = ["/bin/sh", "-c", script, "sh", "/usr/bin/env", "-i"]
+        let child = try Child(
+            head + variables.map { "\($0.key)=\($0.value)" } + [Self.executable] + arguments, in: folder, log: "shell")
+        self.child = Mutex(child)
+    }
+
+    deinit {
+        self.kill()
+    }
+
+    /// What it has written to standard output.
+    var output: String { self.text("out") }
+    /// What it has written to standard error.
+    var errors: String { self.text("err") }
+    /// Its process id, once it has one.
+    var pid: pid_t? { pid_t(self.text("pid").trimmingCharacters(in: .newlines)) }
+
+    /// Sends a signal, once the process is there.
+    func signal(_ number: Int32) async throws {
+        try await eventually("the command starts") { self.pid != nil }
+        Foundation.kill(try #require(self.pid), number)
+    }
+
+    /// Waits until it ends by itself; one that does not is killed and told.
+    func end(sourceLocation: SourceLocation = #_sourceLocation) async throws -> Ending {
+        for _ in 0..<Self.pollLimit {
+            let status = self.child.withLock { child -> Int32? in
+                guard let status = child?.endedStatus() else { return nil }
+                child = nil
+                return status
+            }
+            if let status { return Ending(status: status, output: self.output, errors: self.errors) }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        self.kill()
+        Issue.record("the command hangs: \(self.output)\n\(self.errors)", sourceLocation: sourceLocation)
+        throw CancellationError()
+    }
+
+    /// Ends it by force.
+    func kill() {
+        self.child.withLock { $0.take() }?.end()
+    }
+
+    private func text(_ file: String) -> String {
+        let data = try? Data(contentsOf: self.folder.appendingPathComponent(file))
+        return String(decoding: data ?? Data(), as: UTF8.self)
+    }
+}
+
+/// Lends a folder that is gone afterwards.
+func withFolder<R>(_ body: (URL) async throws -> R) async throws -> R {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString.prefix(8))")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    return try await body(folder)
+}
+
+/// Runs a command to its end.
+func sluice(
+    _ arguments: String..., files: [String: String] = [:], environment: [String: String] = [:]
+) async throws -> SluiceProcess.Ending {
+    try await withFolder { folder in
+        for (name, text) in files { try Data(text.utf8).write(to: folder.appendingPathComponent(name)) }
+        return try await SluiceProcess(arguments, in: folder, environment: environment).end()
+    }
+}
+
+/// Runs the shipped pipeline beside `body`, which has to see to its end; what is left is killed.
+func withWorker<R>(
+    _ server: RedisServer, _ arguments: [String] = [], environment: [String: String] = [:],
+    _ body: (SluiceProcess, URL) async throws -> R
+) async throws -> R {
+    try await withFolder { folder in
+        let given = ["REDIS_ADDRESS": "\(server.address)", "SLUICE_LISTEN": "unix:\(folder.path)/admin"]
+        let process = try SluiceProcess(
+            ["run", ReferenceTests.pipelineFile] + arguments, in: folder,
+            environment: given.merging(environment) { _, new in new })
+        defer { process.kill() }
+        return try await body(process, folder)
+    }
+}
