@@ -31,15 +31,10 @@ public final class UpsertStage: Stage {
         failureReason: "store_failure",
         preparesEvents: true)
 
-    /// What is written to, and by which key.
-    private struct Target {
-        var writer: any SnapshotWriter
-        var key: FieldID
-        var keyName: String
-    }
-
-    /// Nil only where the settings are wrong, which keeps the stage from being run.
-    private let target: Target?
+    /// What is written to, by which key; nil only where the settings are wrong, which keeps the stage from being run.
+    private let writer: (any SnapshotWriter)?
+    private let key: FieldID?
+    private let keyName: String
     private let effect: EffectID
     private let older: ReasonID
     private let repeated: ReasonID
@@ -49,11 +44,11 @@ public final class UpsertStage: Stage {
         let mark = settings.store.mark
         let names = settings.fields ?? setup.fields.map { MarkedName($0, at: mark) }
         let fields = names.map { (name: $0.text, field: setup.input($0)) }
-        self.target = setup.store(settings.store).map { store in
-            let key = setup.input(MarkedName(store.keyField, at: mark))
-            return Target(
-                writer: store.makeWriter(key: key, fields: fields), key: key, keyName: store.keyField)
-        }
+        let store = setup.store(settings.store)
+        self.keyName = store?.keyField ?? ""
+        let key = store.map { setup.input(MarkedName($0.keyField, at: mark)) }
+        self.key = key
+        self.writer = key.flatMap { store?.makeWriter(key: $0, fields: fields) }
         self.effect = setup.effect("upsert")
         self.older = setup.reason("older_entry")
         self.repeated = setup.reason("repeated_entry")
@@ -61,17 +56,17 @@ public final class UpsertStage: Stage {
 
     /// Announces the event to the store.
     public func prepare(_ event: borrowing Event) {
-        self.target?.writer.prepare(event)
+        self.writer?.prepare(event)
     }
 
     /// Holds the event's snapshot. An older event ends here; a repeated one goes on, so that what follows a snapshot is
     /// done at least once even where the worker stopped between the two.
     public func process(_ event: inout Event) throws -> Verdict {
-        guard let target = self.target else { return .next }
-        guard let range = event.range(of: target.key), !event.withBytes(range, { Blank.isBlank($0) }) else {
-            throw StageFailure("upsert: \(target.keyName) is missing or blank")
+        guard let key = self.key, let range = event.range(of: key), !event.withBytes(range, { Blank.isBlank($0) })
+        else {
+            throw StageFailure("upsert: \(self.keyName) is missing or blank")
         }
-        switch try self.upsert(event, to: target.writer) {
+        switch try self.upsert(event) {
         case .applied:
             event.record(self.effect)
             return .next
@@ -85,12 +80,12 @@ public final class UpsertStage: Stage {
 
     /// Hands the batch to a store that is elsewhere.
     public func endBatch() async throws {
-        try await self.target?.writer.endBatch()
+        try await self.writer?.endBatch()
     }
 
-    private func upsert(_ event: borrowing Event, to writer: any SnapshotWriter) throws(StageFailure) -> StoreChange {
+    private func upsert(_ event: borrowing Event) throws(StageFailure) -> StoreChange {
         do {
-            return try writer.upsert(event)
+            return try self.writer?.upsert(event) ?? .older
         } catch let failure as StageFailure {
             throw StageFailure("upsert: \(failure.message)", reason: failure.reason)
         } catch {

@@ -8,7 +8,7 @@ final class StageGraph {
     /// The arrow of an event whose way ends.
     static let end = -1
 
-    /// A stage in the graph; a class, so that the runner reads one without counting references to all it holds.
+    /// A stage in the graph.
     final class Node {
         /// What it does.
         let stage: any Stage
@@ -42,6 +42,12 @@ final class StageGraph {
             self.isInBranch = isInBranch
             self.failureReason = type.failureReason
             self.preparesEvents = type.preparesEvents
+        }
+
+        /// Has the stage handle an event that its condition lets through; nil where it does not.
+        func process(_ event: inout Event) throws -> Verdict? {
+            if let condition = self.condition, !condition.holds(for: event) { return nil }
+            return try self.stage.process(&event)
         }
     }
 

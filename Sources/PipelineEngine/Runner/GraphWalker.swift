@@ -17,7 +17,7 @@ struct GraphWalker {
     /// What became of the events so far.
     private(set) var counters: RunnerCounters
 
-    private let nodes: ContiguousArray<StageGraph.Node>
+    private let nodes: NodeTable
     private let pureCount: Int
     private let names: GraphNames
     private let keyField: FieldID?
@@ -29,7 +29,7 @@ struct GraphWalker {
     private var resume: [Int]
 
     init(graph: StageGraph, observer: (any OutcomeObserver)?, logger: Logger) {
-        self.nodes = graph.nodes
+        self.nodes = NodeTable(graph.nodes)
         self.pureCount = graph.pureCount
         self.names = graph.names
         self.keyField = graph.keyField
@@ -103,16 +103,14 @@ struct GraphWalker {
     /// Has one stage handle the event; returns where the event goes.
     @inline(__always)
     private mutating func step(_ event: inout Event, at index: Int) -> Int {
-        let node = self.nodes[index]
-        if let condition = node.condition, !condition.holds(for: event) {
-            self.counters.stages[index].skipped += 1
-            return node.next
-        }
         do {
-            switch try node.stage.process(&event) {
+            switch try self.nodes.process(&event, at: index) {
             case .next:
                 self.counters.stages[index].passed += 1
-                return node.next
+                return self.nodes.next(index)
+            case nil:
+                self.counters.stages[index].skipped += 1
+                return self.nodes.next(index)
             case .finish(let outcome, let reason):
                 self.counters.stages[index].finished += 1
                 event.settle(outcome, reason)

@@ -44,24 +44,40 @@ extension EntryID: CustomStringConvertible {
     /// Reads `ms-seq` or `ms` from bytes; nil for anything else.
     @inlinable
     public init?(utf8 bytes: Span<UInt8>) {
-        var parts: (UInt64, UInt64) = (0, 0)
-        var digits = 0
-        var inSequence = false
-        for index in bytes.indices {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: "-"), !inSequence, digits > 0 {
-                inSequence = true
-                digits = 0
-                continue
-            }
-            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-            let (product, overflow) = (inSequence ? parts.1 : parts.0).multipliedReportingOverflow(by: 10)
-            let (sum, carry) = product.addingReportingOverflow(UInt64(byte &- UInt8(ascii: "0")))
-            guard !overflow, !carry else { return nil }
-            if inSequence { parts.1 = sum } else { parts.0 = sum }
-            digits += 1
+        var index = 0
+        guard let milliseconds = EntryID.number(bytes, &index) else { return nil }
+        if index == bytes.count {
+            self.init(milliseconds: milliseconds, sequence: 0)
+            return
         }
-        guard digits > 0 else { return nil }
-        self.init(milliseconds: parts.0, sequence: parts.1)
+        guard bytes[index] == UInt8(ascii: "-") else { return nil }
+        index += 1
+        guard let sequence = EntryID.number(bytes, &index), index == bytes.count else { return nil }
+        self.init(milliseconds: milliseconds, sequence: sequence)
+    }
+
+    /// Any number of so many digits fits 64 bits, so that adding them up needs no check.
+    @usableFromInline static let uncheckedDigits = 18
+
+    /// Reads digits from `index` on, which moves behind them; nil where there is none, or the number is above 64 bits.
+    @inlinable
+    @inline(__always)
+    static func number(_ bytes: Span<UInt8>, _ index: inout Int) -> UInt64? {
+        let start = index
+        var value: UInt64 = 0
+        while index < bytes.count {
+            let digit = bytes[index] &- UInt8(ascii: "0")
+            guard digit <= 9 else { break }
+            if index - start < EntryID.uncheckedDigits {
+                value = value &* 10 &+ UInt64(digit)
+            } else {
+                let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+                let (sum, carry) = product.addingReportingOverflow(UInt64(digit))
+                guard !overflow, !carry else { return nil }
+                value = sum
+            }
+            index += 1
+        }
+        return index > start ? value : nil
     }
 }
