@@ -125,6 +125,7 @@ let package = Package(
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
 
         .testTarget(name: "LayoutTests"),
+        .testTarget(name: "StageKitTests", dependencies: ["StageKit"]),
         .testTarget(
             name: "PipelineEngineTests",
             dependencies: ["PipelineEngine", "StageKit", "StageTestKit", logging, coreMetrics, lifecycle]),

@@ -152,7 +152,7 @@ import Testing
         try await withRedisServer(.init(usesTCP: true)) { server in
             var settings = server.settings
             settings.tls = TLSSettings()
-            settings.connectTimeout = .milliseconds(500)
+            settings.connectTimeout = .seconds(3)
             let error = await #expect(throws: RedisError.self) { try await withConnection(settings) { _ in } }
             #expect(error?.message.contains("speak TLS") == true, "\(error?.message ?? "")")
         }

@@ -1,0 +1,35 @@
+import StageKit
+import Testing
+
+@Suite struct EntryIDTests {
+    @Test(
+        "An id is read as Redis writes it",
+        arguments: [
+            ("0-0", 0, 0), ("1-2", 1, 2), ("1700000000000-7", 1_700_000_000_000, 7), ("5", 5, 0), ("007-08", 7, 8),
+            ("18446744073709551615-18446744073709551615", UInt64.max, UInt64.max),
+            ("999999999999999999-1", 999_999_999_999_999_999, 1),
+        ] as [(String, UInt64, UInt64)])
+    func reads(text: String, milliseconds: UInt64, sequence: UInt64) {
+        #expect(EntryID(text) == EntryID(milliseconds: milliseconds, sequence: sequence))
+    }
+
+    @Test(
+        "Anything else is no id",
+        arguments: [
+            "", "-", "1-", "-1", "1-2-3", "a", "1-a", "+1-0", " 1-0", "1-0 ", "1.0", "18446744073709551616-0",
+            "0-18446744073709551616", "99999999999999999999-0", "1--1", "١-0",
+        ])
+    func refuses(text: String) {
+        #expect(EntryID(text) == nil)
+    }
+
+    @Test("Writing and reading give the same id, and order is by milliseconds, then sequence")
+    func roundTrip() {
+        let ids = [
+            EntryID.zero, EntryID(milliseconds: 0, sequence: 1), EntryID(milliseconds: 1, sequence: 0),
+            EntryID(milliseconds: 1, sequence: .max), EntryID(milliseconds: 2, sequence: 0), EntryID.max,
+        ]
+        #expect(ids.map { EntryID($0.description) } == ids)
+        #expect(ids.shuffled().sorted() == ids)
+    }
+}
