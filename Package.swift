@@ -113,6 +113,13 @@ let package = Package(
                 logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix, unixSignals, "RESP",
             ] + stageLibraries),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "StageKit", logging]),
+        .executableTarget(
+            name: "SluiceBench",
+            dependencies: [
+                "Worker", "Admin", "PipelineEngine", "SnapshotStores", "StageKit", logging, arguments, histogram,
+            ],
+            path: "Tests/Benchmarks/Driver"),
+        .testTarget(name: "SluiceBenchTests", dependencies: ["SluiceBench"], path: "Tests/Benchmarks/DriverTests"),
         .executableTarget(name: "sluice", dependencies: ["Worker"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
 
