@@ -65,10 +65,13 @@ struct RunCommand: ParsableCommand {
                 failed = true
                 report.notes.append("\(experiment.rawValue) failed: \(error)")
             }
+            // After each one, so that a run that is broken off has not been for nothing.
+            report.verdicts = Budgets.verdicts(report)
+            report.machine.loadAfter = MachineFacts.load
+            try self.write(report)
         }
-        report.verdicts = Budgets.verdicts(report)
-        report.machine.loadAfter = MachineFacts.load
-        try self.write(report)
+        FileHandle.standardOutput.write(Data("\n\(ReportText(report: report).text)\n".utf8))
+        bench.say("\nreport.json, report.txt and the charts are in \(self.output)")
         if failed { throw ExitCode.failure }
     }
 
@@ -101,7 +104,5 @@ struct RunCommand: ParsableCommand {
         }
         let text = ReportText(report: report).text + "\n"
         try Data(text.utf8).write(to: folder.appendingPathComponent("report.txt"))
-        FileHandle.standardOutput.write(Data("\n\(text)".utf8))
-        FileHandle.standardError.write(Data("\nreport.json, report.txt and the charts are in \(self.output)\n".utf8))
     }
 }

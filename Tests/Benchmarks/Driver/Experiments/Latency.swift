@@ -56,7 +56,7 @@ extension Bench {
             subject == Names.sluice
             ? try ChildProcess(self.own, ["child", "latency"] + reading)
             : try ChildProcess(self.yardsticks.program("plain_hiredis"), reading)
-        defer { reader.terminate() }
+        defer { reader.kill() }
         try server.waitForBlockedClient()
         _ = try ChildProcess.run(self.yardsticks.program("publish"), common + ["--rate", "\(rate)"])
         _ = try reader.wait()

@@ -23,7 +23,7 @@ struct BenchServer {
         defer { try? FileManager.default.removeItem(at: folder) }
         let server = try BenchServer(folder: folder.path, overTCP: overTCP)
         defer {
-            server.process.terminate()
+            server.process.kill()
             _ = try? server.process.wait()
         }
         try server.waitUntilAnswering()

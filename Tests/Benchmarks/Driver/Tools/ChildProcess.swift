@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// A program that could not be run, or that failed.
 struct ToolFailure: Error, CustomStringConvertible {
@@ -31,8 +32,10 @@ struct ChildProcess {
     /// Whether it has not ended.
     var isRunning: Bool { self.process.isRunning }
 
-    /// Asks it to end.
-    func terminate() { self.process.terminate() }
+    /// Ends it at once. Not by SIGTERM, which a process started from a thread that blocks signals never sees.
+    func kill() {
+        if self.process.isRunning { _ = Glibc.kill(self.process.processIdentifier, SIGKILL) }
+    }
 
     /// Waits for its end and returns what it wrote; throws where its status is not 0.
     func wait() throws -> Data {
