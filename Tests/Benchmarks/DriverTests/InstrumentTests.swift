@@ -8,7 +8,7 @@ import Testing
     @Test("A yardstick's line of JSON is read, with what it leaves out")
     func drainFigures() throws {
         let line = """
-            {"entries":1000,"batches":8,"wall_s":0.5,"cpu_user_s":0.001,"cpu_sys_s":0.002,"max_rss_kib":2048}
+            {"entries":1000,"batches":8,"wall_s":0.5,"cpu_user_s":0.001,"cpu_sys_s":0.002,"peak_kib":2048}
             """
         let figures = try JSONDecoder().decode(DrainFigures.self, from: Data(line.utf8))
         #expect(figures.rate == 2000)

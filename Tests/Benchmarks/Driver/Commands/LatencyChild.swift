@@ -4,7 +4,7 @@ import PipelineEngine
 import Worker
 
 /// Follows a stream with the shipped pipeline and notes how long each event took.
-struct LatencyChild: AsyncParsableCommand {
+struct LatencyChild: ParsableCommand {
     /// How the command line shows it.
     static let configuration = CommandConfiguration(
         commandName: "latency", abstract: "Follow a stream whose ids are send times in nanoseconds.")
@@ -17,7 +17,12 @@ struct LatencyChild: AsyncParsableCommand {
     var latency: String
 
     /// Measures and prints.
-    func run() async throws {
+    func run() throws {
+        let command = self
+        try MainThread.run { try await command.measure() }
+    }
+
+    private func measure() async throws {
         let recorder = LatencyRecorder(capacity: self.stream.events + 65_536)
         var catalogue = BenchPipeline.metered(limit: self.stream.events)
         BenchPipeline.stamp(&catalogue, recorder)

@@ -13,7 +13,7 @@ struct OverheadFigures: Codable, Equatable, Sendable {
 }
 
 /// Runs graphs of stages that do nothing.
-struct OverheadChild: AsyncParsableCommand {
+struct OverheadChild: ParsableCommand {
     /// How the command line shows it.
     static let configuration = CommandConfiguration(
         commandName: "overhead", abstract: "The engine's own cost: graphs of stages that do nothing.")
@@ -23,10 +23,15 @@ struct OverheadChild: AsyncParsableCommand {
     private static let batchSize = 128
 
     /// Events, divided by the number of stages.
-    @Option(help: "Events, divided by the number of stages.") var events = 20_000_000
+    @Option(help: "Events, divided by the number of stages.") var events = 5_000_000
 
     /// Measures and prints.
-    func run() async throws {
+    func run() throws {
+        let command = self
+        try MainThread.run { try await command.measure() }
+    }
+
+    private func measure() async throws {
         var found: [OverheadFigures] = []
         for isPure in [false, true] {
             for stages in Self.sizes {

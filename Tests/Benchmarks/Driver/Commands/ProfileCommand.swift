@@ -18,9 +18,11 @@ struct ProfileCommand: ParsableCommand {
 
     /// Measures and writes.
     func run() throws {
-        guard let valgrind = ChildProcess.find("valgrind"), let annotate = ChildProcess.find("callgrind_annotate")
+        guard let valgrind = ChildProcess.find("valgrind"), let annotate = ChildProcess.find("callgrind_annotate"),
+            let strip = ChildProcess.find("objcopy")
         else {
-            throw ToolFailure(description: "valgrind is not in the PATH; on Debian: apt-get install valgrind")
+            throw ToolFailure(
+                description: "valgrind or objcopy is missing; on Debian: apt-get install valgrind binutils")
         }
         try FileManager.default.createDirectory(atPath: self.output, withIntermediateDirectories: true)
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
@@ -31,10 +33,13 @@ struct ProfileCommand: ParsableCommand {
             let stream = "sluice:profile"
             try bench.load(server, stream: stream, events: self.events, malformed: self.malformed)
             let file = "\(self.output)/callgrind.out"
+            // valgrind 3.19 cannot read the debug sections of Swift; the symbols are enough.
+            let program = "\(self.output)/SluiceBench.stripped"
+            _ = try ChildProcess.run(strip, ["--strip-debug", own, program])
             _ = try ChildProcess.run(
                 valgrind,
                 [
-                    "--tool=callgrind", "--callgrind-out-file=\(file)", own, "child", "drain", "--address",
+                    "--tool=callgrind", "--callgrind-out-file=\(file)", program, "child", "drain", "--address",
                     server.address, "--stream", stream, "--count", "\(self.count)", "--events", "\(self.events)",
                 ], isQuiet: true)
             FileHandle.standardOutput.write(try ChildProcess.run(annotate, ["--auto=no", file], isQuiet: true))

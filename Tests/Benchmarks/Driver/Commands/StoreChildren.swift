@@ -63,7 +63,7 @@ struct FilledPipeline {
 }
 
 /// Looks sessions up in this process.
-struct LookupsChild: AsyncParsableCommand {
+struct LookupsChild: ParsableCommand {
     /// How the command line shows it.
     static let configuration = CommandConfiguration(
         commandName: "lookups", abstract: "Look sessions up at random, alone and beside a writer.")
@@ -78,7 +78,12 @@ struct LookupsChild: AsyncParsableCommand {
     @Option(help: "Rounds.") var rounds = 5
 
     /// Measures and prints.
-    func run() async throws {
+    func run() throws {
+        let command = self
+        try MainThread.run { try await command.measure() }
+    }
+
+    private func measure() async throws {
         let filled = try FilledPipeline(sessions: self.sessions, self.file)
         let (sessions, lookups, rounds) = (self.sessions, self.lookups, self.rounds)
         try await filled.run {
@@ -166,7 +171,7 @@ struct MemoryFigures: Codable, Equatable, Sendable {
 }
 
 /// Measures the memory of sessions.
-struct MemoryChild: AsyncParsableCommand {
+struct MemoryChild: ParsableCommand {
     /// How the command line shows it.
     static let configuration = CommandConfiguration(commandName: "memory", abstract: "Memory of each session.")
 
@@ -176,7 +181,12 @@ struct MemoryChild: AsyncParsableCommand {
     @Option(help: "Sessions in the store.") var sessions = 1_000_000
 
     /// Measures and prints.
-    func run() async throws {
+    func run() throws {
+        let command = self
+        try MainThread.run { try await command.measure() }
+    }
+
+    private func measure() async throws {
         let filled = try FilledPipeline(sessions: self.sessions, self.file)
         let before = MemoryUse.now
         try await filled.run {

@@ -31,15 +31,12 @@ struct ResourceUsage: Sendable {
     let user: Double
     /// Seconds of CPU in the kernel.
     let system: Double
-    /// The most memory that was resident, in KiB.
-    let peakKiB: Int
 
     /// Asks the kernel.
     static var now: ResourceUsage {
         var usage = rusage()
         unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return ResourceUsage(
-            user: self.seconds(usage.ru_utime), system: self.seconds(usage.ru_stime), peakKiB: usage.ru_maxrss)
+        return ResourceUsage(user: self.seconds(usage.ru_utime), system: self.seconds(usage.ru_stime))
     }
 
     private static func seconds(_ time: timeval) -> Double {

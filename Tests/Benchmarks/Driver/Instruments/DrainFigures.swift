@@ -22,7 +22,7 @@ struct DrainFigures: Codable, Equatable, Sendable {
         case wallSeconds = "wall_s"
         case userSeconds = "cpu_user_s"
         case systemSeconds = "cpu_sys_s"
-        case peakKiB = "max_rss_kib"
+        case peakKiB = "peak_kib"
     }
 
     /// Events a second by the wall.

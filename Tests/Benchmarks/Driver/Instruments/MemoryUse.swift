@@ -21,6 +21,14 @@ struct MemoryUse: Sendable {
         return MemoryUse(allocated: Self.allocated(mallocInfo: self.mallocInfo), resident: resident)
     }
 
+    /// The most that was resident, in KiB: not `ru_maxrss`, which a new program inherits from whoever started it.
+    static var peakKiB: Int {
+        guard let file = unsafe fopen("/proc/self/status", "r") else { return 0 }
+        defer { unsafe fclose(file) }
+        let line = unsafe self.text(of: file).split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0
+    }
+
     /// Bytes handed out, of the text that glibc's `malloc_info` writes: what the heaps have of the kernel, without what
     /// lies free in them, and what was mapped on its own. The totals of all heaps are the last of each kind.
     static func allocated(mallocInfo text: String) -> Int {
