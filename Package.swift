@@ -53,7 +53,7 @@ let package = Package(
     name: "sluice",
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
-        .library(name: "Sluice", targets: ["Worker"]),
+        .library(name: "Sluice", targets: ["Worker", "PipelineEngine", "SnapshotStores", "StageKit"]),
         .library(name: "StageKit", targets: ["StageKit"]),
         .library(name: "StageTestKit", targets: ["StageTestKit"]),
         .library(name: "PipelineEngine", targets: ["PipelineEngine"]),
@@ -85,7 +85,7 @@ let package = Package(
         .target(
             name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle]),
         .target(name: "SnapshotStores", dependencies: ["StageKit"]),
-        .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit"]),
+        .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit", logging, coreMetrics]),
         .target(
             name: "RedisStreams",
             dependencies: ["StageKit", "RESP", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL]),
@@ -94,7 +94,11 @@ let package = Package(
             dependencies: ["RedisStreams", "StageKit", "RESP", logging, coreMetrics, nioCore, nioEmbedded]),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["RedisStreams", "StageKit", "RESP", logging, coreMetrics, nioCore]),
+            dependencies: [
+                "sluice", "Worker", "PipelineEngine", "SnapshotStores", "RedisStreams", "StageKit", "StageTestKit", "RESP",
+                logging, coreMetrics, nioCore, lifecycle,
+            ],
+            resources: [.copy("Fixtures")]),
         .target(
             name: "Admin",
             dependencies: [
@@ -110,9 +114,13 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "StageKit", "PipelineEngine", "SnapshotStores", "RedisStreams", "Admin", "YAML",
-                logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix, unixSignals, "RESP",
+                logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix,
+                unixSignals, "RESP",
             ] + stageLibraries),
-        .testTarget(name: "WorkerTests", dependencies: ["Worker", "StageKit", logging]),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: ["Worker", "Admin", "PipelineEngine", "StageKit", "StageTestKit", logging, coreMetrics],
+            resources: [.copy("Fixtures")]),
         .executableTarget(
             name: "SluiceBench",
             dependencies: [

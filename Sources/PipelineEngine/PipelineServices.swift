@@ -41,7 +41,7 @@ public struct OutcomeRecord: Sendable, Equatable {
     public var outcome: Outcome
     /// The reason, nil where there is none.
     public var reason: String?
-    /// The stage that failed on the event or ended its way, nil for one that went through.
+    /// The stage that failed on the event, nil where none did.
     public var stage: String?
     /// What was wrong, nil where nothing was.
     public var error: String?

@@ -95,11 +95,14 @@ package struct RESPReader: ~Copyable {
         }
         // A new object, so that it has no tie to this reader; the memory moves, and a returned reply's takes its place.
         let reply = RESPReply()
-        unsafe reply.exchange(&self.builder.pointee.tokens, &self.builder.pointee.arena)
+        // By a pointer of its own: changing what `self.builder` points to in place, in a struct that cannot be copied,
+        // makes the compiler's thread sanitizer write code that its verifier refuses (Swift 6.3.1). So in `fail`.
+        let builder = unsafe self.builder
+        unsafe reply.exchange(&builder.pointee.tokens, &builder.pointee.arena)
         if let room = self.recycled.popLast() {
-            unsafe room.exchange(&self.builder.pointee.tokens, &self.builder.pointee.arena)
+            unsafe room.exchange(&builder.pointee.tokens, &builder.pointee.arena)
         }
-        unsafe self.builder.pointee.startReply()
+        unsafe builder.pointee.startReply()
         self.replyCount += 1
         return reply
     }
@@ -204,12 +207,13 @@ extension RESPReader {
 
     /// Ends the stream: notes the error and gives the memory of the unfinished reply back.
     private mutating func fail(_ kind: RESPError.Kind, _ what: String) -> RESPError {
-        let value = unsafe self.builder.pointee.tokens.count + 1
+        let builder = unsafe self.builder
+        let value = unsafe builder.pointee.tokens.count + 1
         let error = RESPError(kind, "reply \(self.replyCount + 1), value \(value): \(what)")
         self.failure = error
         self.recycled = []
-        unsafe self.builder.pointee.tokens.reset(keeping: 0)
-        unsafe self.builder.pointee.arena.reset(keeping: 0)
+        unsafe builder.pointee.tokens.reset(keeping: 0)
+        unsafe builder.pointee.arena.reset(keeping: 0)
         return error
     }
 }

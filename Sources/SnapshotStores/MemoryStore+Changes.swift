@@ -64,20 +64,18 @@ extension MemoryStore {
         }
     }
 
-    /// Reads slots and then records of the hashes, each time one independent of the other, so that the processor waits
-    /// for all of them at once rather than for each in turn. Returns a number that means nothing.
-    func touch(_ hashes: Span<UInt64>) -> UInt64 {
+    /// Fetches slots and then records of the hashes, each time one independent of the other, so that the processor waits
+    /// for all of them at once rather than for each in turn.
+    func fetch(_ hashes: Span<UInt64>) {
         self.changes.withLock { _ in
-            var sum: UInt64 = 0
             for index in hashes.indices {
                 let hash = hashes[index]
-                sum &+= self.shards.readChanging(self.shards.index(of: hash)) { $0.touchSlot(hash) }
+                self.shards.readChanging(self.shards.index(of: hash)) { $0.fetchSlot(hash) }
             }
             for index in hashes.indices {
                 let hash = hashes[index]
-                sum &+= self.shards.readChanging(self.shards.index(of: hash)) { $0.touchRecord(hash) }
+                self.shards.readChanging(self.shards.index(of: hash)) { $0.fetchRecord(hash) }
             }
-            return sum
         }
     }
 

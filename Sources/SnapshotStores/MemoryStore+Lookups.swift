@@ -22,7 +22,8 @@ extension MemoryStore {
     public func check(_ key: Span<UInt8>, _ condition: SnapshotCondition) -> Bool? {
         var answer: Bool?
         self.withRecord(key) { record in
-            answer = SnapshotView(record).value(of: condition.field, equals: condition.expected.span)
+            answer = SnapshotView(record, keyLength: key.count).value(
+                of: condition.field, equals: condition.expected.span)
         }
         return answer
     }
@@ -39,7 +40,7 @@ extension MemoryStore {
         for key: Span<UInt8>, _ body: (borrowing SnapshotView) throws(E) -> R
     ) throws(E) -> R? {
         var result: R?
-        try self.withRecord(key) { (record) throws(E) in result = try body(SnapshotView(record)) }
+        try self.withRecord(key) { (record) throws(E) in result = try body(SnapshotView(record, keyLength: key.count)) }
         return result
     }
 
@@ -49,7 +50,7 @@ extension MemoryStore {
         self.withRecord(key) { clone = $0.clone() }
         guard let clone else { return nil }
         defer { clone.free() }
-        return SnapshotView(clone).copy(names: self.names.withLock { $0.names })
+        return SnapshotView(clone, keyLength: clone.keyRange.count).copy(names: self.names.withLock { $0.names })
     }
 
     /// Calls `body` with every snapshot, in no order; shard by shard, the records are copied under the shard's lock.
@@ -63,7 +64,7 @@ extension MemoryStore {
             }
             defer { for clone in clones { clone.free() } }
             let names = self.names.withLock { $0.names }
-            for clone in clones { try body(SnapshotView(clone).copy(names: names)) }
+            for clone in clones { try body(SnapshotView(clone, keyLength: clone.keyRange.count).copy(names: names)) }
         }
     }
 

@@ -10,8 +10,6 @@ final class MemoryStoreWriter: SnapshotWriter {
     private let isUsable: Bool
     /// Hashes of the keys that are to come; a wrong one costs time and nothing else.
     private var hints: [UInt64] = []
-    /// What was read only to have it at hand; kept so that the reads are not optimised away.
-    private var residue: UInt64 = 0
 
     /// Makes a writer that keeps `columns`.
     init(_ store: MemoryStore, _ columns: RecordColumns) {
@@ -54,7 +52,7 @@ final class MemoryStoreWriter: SnapshotWriter {
     }
 
     private func fetchHints() {
-        self.residue &+= self.store.touch(self.hints.span)
+        self.store.fetch(self.hints.span)
         self.hints.removeAll(keepingCapacity: true)
     }
 }

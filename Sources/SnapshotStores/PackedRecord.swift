@@ -1,4 +1,5 @@
 import StageKit
+import Synchronization
 
 /// One key's record, packed into one piece of malloc'ed memory.
 ///
@@ -6,7 +7,7 @@ import StageKit
 /// offset 0   milliseconds of the entry id (8), sequence (8)
 ///       16   number of fields (1), or 255 in the trace of an eviction, which has a key and no fields
 ///       17   length of the key (a code), the key
-///        .   for each field: number of its name (1), code of length << 2 | kind, then
+///        .   for each field, short ones first: number of its name (1), code of length << 2 | kind, then
 ///            kind 0, the key itself:     nothing, or 8 bytes of integer where the length is 1
 ///            kind 1, text:               the bytes
 ///            kind 2, canonical integer:  8 bytes, the text is what the integer prints as (the length is 0)
@@ -105,16 +106,32 @@ struct PackedRecord {
         return unsafe UnsafeBufferPointer(start: start, count: range.count)
     }
 
-    /// The fields, the first one first.
+    /// The fields in the order they are packed in.
     var fields: RecordFields {
         RecordFields(self, first: self.keyRange.upperBound, count: self.isTrace ? 0 : self.byte(16))
     }
 
-    /// Reads a byte of each of the first two cache lines, so that they are at hand soon; the bytes mean nothing.
+    /// The fields of a live record whose key is known to have this length, which tells where they begin before the
+    /// record's own bytes are at hand.
     @inline(__always)
-    func touch(units: UInt16) -> UInt64 {
-        let second = Swift.min(64, PackedRecord.capacity(units) &- 1)
-        return UInt64(self.byte(0) ^ self.byte(second))
+    func fields(keyLength: Int) -> RecordFields {
+        let start = PackedRecord.headerSize &+ RecordCursor.size(ofCode: keyLength) &+ keyLength
+        return RecordFields(self, first: start, count: self.byte(16))
+    }
+
+    /// Starts to fetch the record's first two cache lines, both at once; what is asked for most lies there.
+    ///
+    /// Swift has no prefetch, but a relaxed atomic load is not dropped for want of a use and nobody waits for its result.
+    /// The bytes read may never have been written; they mean nothing.
+    @inline(__always)
+    func fetch(units: UInt16) {
+        self.fetchByte(at: 0)
+        self.fetchByte(at: Swift.min(64, PackedRecord.capacity(units) &- 1))
+    }
+
+    @inline(__always)
+    private func fetchByte(at offset: Int) {
+        _ = unsafe (self.base + offset).assumingMemoryBound(to: Atomic<UInt8>.self).pointee.load(ordering: .relaxed)
     }
 
     /// Whether a range has the same bytes: eight at a time, the last eight overlapping the ones before.

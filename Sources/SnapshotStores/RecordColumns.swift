@@ -15,6 +15,10 @@ struct RecordColumns: Sendable {
     /// The columns kept, in the order of a snapshot's fields; at most `FieldNames.limit - 1`.
     let fields: [Column]
 
+    /// Up to this many bytes a value is packed before all longer ones: a status and a number are shorter, a public key is
+    /// not.
+    private static let shortLength = 24
+
     /// Bytes of the packed record of an event.
     func size(of event: borrowing Event, keyLength: Int) -> Int {
         var size = PackedRecord.headerSize + RecordCursor.size(ofCode: keyLength) + keyLength
@@ -34,12 +38,18 @@ struct RecordColumns: Sendable {
         cursor.append(self.presentFields(of: event))
         cursor.append(code: key.count)
         cursor.append(key)
-        for column in self.fields {
-            guard let form = RecordColumns.form(of: column.field, in: event, key: self.key) else { continue }
-            cursor.append(column.number)
-            cursor.append(code: form.code)
-            if let integer = form.integer { cursor.append(integer) }
-            if form.hasText { event.withBytes(form.range) { cursor.append($0) } }
+        // Short values, which are what look-ups ask for, come next to the key, on the record's first cache lines.
+        for wantsShort in [true, false] {
+            for column in self.fields {
+                guard let range = event.range(of: column.field),
+                    (Int(range.length) <= RecordColumns.shortLength) == wantsShort
+                else { continue }
+                guard let form = RecordColumns.form(of: column.field, in: event, key: self.key) else { continue }
+                cursor.append(column.number)
+                cursor.append(code: form.code)
+                if let integer = form.integer { cursor.append(integer) }
+                if form.hasText { event.withBytes(form.range) { cursor.append($0) } }
+            }
         }
     }
 

@@ -61,6 +61,14 @@ struct SlotMemory {
         }
     }
 
+    /// Starts to fetch a slot, as `PackedRecord.fetch` does.
+    @inline(__always)
+    func fetch(_ index: Int) {
+        precondition(index >= 0 && index < self.capacity, "no slot at that index")
+        let slot = unsafe UnsafeMutableRawPointer(self.base + index)
+        _ = unsafe slot.assumingMemoryBound(to: Atomic<UInt8>.self).pointee.load(ordering: .relaxed)
+    }
+
     /// Gives the memory back; the slots must not be used again.
     func free() {
         unsafe self.base.deallocate()
@@ -79,13 +87,11 @@ struct SlotMemory {
 /// that is right. The memory of the shards is written by `init`, lives as long as the array and does not move.
 @safe
 struct ShardArray: ~Copyable, @unchecked Sendable {
-    private struct Shard: ~Copyable {
-        let lock = Mutex<Void>(())
-        var table = SlotTable()
-    }
-
     /// The distance between shards: a cache line, so that cores which use different shards do not disturb each other.
     private static let stride = 64
+    /// A shard's table lies behind its lock. The two are reached by pointers of their own, as one is used by several
+    /// threads at once and the other never is.
+    private static let tableOffset = 16
 
     private let base: UnsafeMutableRawPointer
     /// The number of shards, a power of two.
@@ -94,16 +100,22 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     /// Makes empty shards.
     init(count: Int) {
         precondition(count > 0 && count & (count - 1) == 0, "the number of shards is a power of two")
-        precondition(MemoryLayout<Shard>.size <= ShardArray.stride, "a shard fits its cache line")
+        precondition(MemoryLayout<Mutex<Void>>.size <= ShardArray.tableOffset, "a lock fits before its table")
+        precondition(
+            ShardArray.tableOffset + MemoryLayout<SlotTable>.size <= ShardArray.stride, "a shard fits its cache line")
         unsafe self.base = .allocate(byteCount: count * ShardArray.stride, alignment: ShardArray.stride)
         self.count = count
-        for index in 0..<count { unsafe self.shard(index).initialize(to: Shard()) }
+        for index in 0..<count {
+            unsafe self.lock(index).initialize(to: Mutex(()))
+            unsafe self.table(index).initialize(to: SlotTable())
+        }
     }
 
     deinit {
         for index in 0..<self.count {
-            unsafe self.shard(index).pointee.table.removeAll()
-            unsafe self.shard(index).deinitialize(count: 1)
+            unsafe self.table(index).pointee.removeAll()
+            unsafe self.table(index).deinitialize(count: 1)
+            unsafe self.lock(index).deinitialize(count: 1)
         }
         unsafe self.base.deallocate()
     }
@@ -115,28 +127,38 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     /// Lends a shard's table to a look-up, under the shard's lock; `body` must be short.
     @inline(__always)
     func read<E: Error>(_ index: Int, _ body: (borrowing SlotTable) throws(E) -> Void) throws(E) {
-        try unsafe self.shard(index).pointee.lock.withLock { (_) throws(E) in
-            try body(unsafe self.shard(index).pointee.table)
+        try unsafe self.lock(index).pointee.withLock { (_) throws(E) in
+            try body(unsafe self.table(index).pointee)
         }
     }
 
     /// Lends a shard's table to a writer that holds `changes`.
     @inline(__always)
     func readChanging<R>(_ index: Int, _ body: (borrowing SlotTable) -> R) -> R {
-        body(unsafe self.shard(index).pointee.table)
+        body(unsafe self.table(index).pointee)
     }
 
     /// Lets a writer that holds `changes` change a shard's table, under the shard's lock; `body` must be short.
     @inline(__always)
     func change(_ index: Int, _ body: (inout SlotTable) -> Void) {
-        unsafe self.shard(index).pointee.lock.withLock { _ in
-            body(&(unsafe self.shard(index).pointee.table))
+        unsafe self.lock(index).pointee.withLock { _ in
+            body(&(unsafe self.table(index).pointee))
         }
     }
 
     @inline(__always)
-    private func shard(_ index: Int) -> UnsafeMutablePointer<Shard> {
+    private func lock(_ index: Int) -> UnsafeMutablePointer<Mutex<Void>> {
+        unsafe self.address(index).assumingMemoryBound(to: Mutex<Void>.self)
+    }
+
+    @inline(__always)
+    private func table(_ index: Int) -> UnsafeMutablePointer<SlotTable> {
+        unsafe (self.address(index) + ShardArray.tableOffset).assumingMemoryBound(to: SlotTable.self)
+    }
+
+    @inline(__always)
+    private func address(_ index: Int) -> UnsafeMutableRawPointer {
         precondition(index >= 0 && index < self.count, "no shard at that index")
-        return unsafe (self.base + index &* ShardArray.stride).assumingMemoryBound(to: Shard.self)
+        return unsafe self.base + index &* ShardArray.stride
     }
 }

@@ -38,6 +38,7 @@ struct SlotTable {
             let slot = slots[index]
             guard let record = slot.record else { return nil }
             if slot.matches(hash) {
+                record.fetch(units: slot.units)
                 if condition(record) { return index }
             } else if distance > SlotTable.distance(of: slot, at: index, slots.capacity) {
                 return nil
@@ -88,19 +89,16 @@ struct SlotTable {
         self.used = 0
     }
 
-    /// Reads the slot where a key's record would be, so that it is at hand soon.
+    /// Starts to fetch the slot where a key's record would be.
     @inline(__always)
-    func touchSlot(_ hash: UInt64) -> UInt64 {
-        guard let slots = self.slots else { return 0 }
-        return slots[SlotTable.home(hash, slots.capacity)].tag
+    func fetchSlot(_ hash: UInt64) {
+        if let slots = self.slots { slots.fetch(SlotTable.home(hash, slots.capacity)) }
     }
 
-    /// Reads the record that has the hash, so that it is at hand soon.
+    /// Starts to fetch the record that has the hash.
     @inline(__always)
-    func touchRecord(_ hash: UInt64) -> UInt64 {
-        guard let index = self.find(hash, where: { _ in true }) else { return 0 }
-        let slot = self.slot(at: index)
-        return slot.record?.touch(units: slot.units) ?? 0
+    func fetchRecord(_ hash: UInt64) {
+        _ = self.find(hash, where: { _ in true })
     }
 
     /// Grows by half: between 20 and 30 bytes of slots a record, where doubling would need up to 40.

@@ -5,10 +5,13 @@ public import StageKit
 /// It cannot be copied and is only lent to `MemoryStore.withSnapshot`'s body, so none outlives the call.
 public struct SnapshotView: ~Copyable {
     private let record: PackedRecord
+    private let keyLength: Int
 
-    /// Shows a live record that stays as it is while the view is lent.
-    init(_ record: PackedRecord) {
+    /// Shows a live record that stays as it is while the view is lent; the key's length saves waiting for the record's.
+    @inline(__always)
+    init(_ record: PackedRecord, keyLength: Int) {
         self.record = record
+        self.keyLength = keyLength
     }
 
     /// The entry the snapshot came from.
@@ -42,13 +45,15 @@ public struct SnapshotView: ~Copyable {
         return CanonicalInteger.prints(found.integer ?? 0, as: bytes)
     }
 
-    /// A copy; `names` are the store's field names by number.
+    /// A copy, its fields in the order of their numbers; `names` are the store's field names by number.
     func copy(names: [String]) -> Snapshot {
-        var fields: [Snapshot.Field] = []
-        var walk = self.record.fields
-        while let field = walk.next() {
+        var packed: [RecordField] = []
+        var walk = self.record.fields(keyLength: self.keyLength)
+        while let field = walk.next() { packed.append(field) }
+        packed.sort { $0.number < $1.number }
+        let fields = packed.map { field in
             let bytes = self.withBytes(of: field) { (bytes) in [UInt8](copying: bytes) }
-            fields.append(Snapshot.Field(name: names[Int(field.number)], bytes: bytes, integer: field.integer))
+            return Snapshot.Field(name: names[Int(field.number)], bytes: bytes, integer: field.integer)
         }
         return Snapshot(
             entryID: self.entryID, key: self.withKey { (key) in [UInt8](copying: key) }, fields: fields)
@@ -56,7 +61,7 @@ public struct SnapshotView: ~Copyable {
 
     @inline(__always)
     private func find(_ field: SnapshotField) -> RecordField? {
-        var walk = self.record.fields
+        var walk = self.record.fields(keyLength: self.keyLength)
         return walk.first(field.number)
     }
 

@@ -136,4 +136,16 @@ import Testing
         tls.serverName = "other"
         #expect(TLSContext.serverName(tls, .tcp(host: "127.0.0.1", port: 1)) == "other")
     }
+
+    @Test(
+        "A certificate's name matches but for case, and a star stands for one whole first label",
+        arguments: [
+            ("redis.example", "Redis.Example", true), ("redis.example.", "redis.example", true),
+            ("a.redis.example", "*.redis.example", true), ("a.b.redis.example", "*.redis.example", false),
+            ("redis.example", "*.example", false), ("example", "*", false), ("redis.example", "r*.example", false),
+            ("redis.example", "other.example", false), (".redis.example", "*.redis.example", false), ("", "", false),
+        ])
+    func certificateNames(name: String, pattern: String, matches: Bool) {
+        #expect(ServerName.matches(name, pattern: pattern) == matches)
+    }
 }

@@ -94,8 +94,8 @@ import Testing
         let settings: SettingNode = ["store": .text("acounts").at(2, 3), "key": .text("ident").at(3, 3)]
         #expect(
             StageHarness<EvictStage>.mistakes(settings, in: self.fixture) == [
-                "3:3: no earlier stage provides the field \"ident\" (one of id)",
-                "2:3: no store \"acounts\" is declared under stores (did you mean accounts?)",
+                "3:3: evict: no earlier stage provides the field \"ident\" (one of id)",
+                "2:3: evict: no store \"acounts\" is declared under stores (did you mean accounts?)",
             ])
         #expect(
             StageHarness<EvictStage>.mistakes([:], in: self.fixture) == [

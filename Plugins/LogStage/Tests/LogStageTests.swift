@@ -94,7 +94,7 @@ import Testing
             (["message": .text("").at(2, 3)], "2:3: log: message: must not be blank"),
             (
                 ["fields": [.text("ids").at(2, 3)]],
-                "2:3: no earlier stage provides the field \"ids\" (did you mean id?)"
+                "2:3: log: no earlier stage provides the field \"ids\" (did you mean id?)"
             ),
         ] as [(SettingNode, String)])
     func mistakes(settings: SettingNode, message: String) {

@@ -142,8 +142,8 @@ import Testing
         ]
         #expect(
             StageHarness<MetricsStage>.mistakes(settings, in: self.fixture) == [
-                "4:5: no earlier stage provides the field \"statos\" (did you mean status?)",
-                "4:13: the label \"status\" is given twice",
+                "4:5: metrics: no earlier stage provides the field \"statos\" (did you mean status?)",
+                "4:13: metrics: the label \"status\" is given twice",
             ])
     }
 }

@@ -81,7 +81,7 @@ import Testing
             StageHarness<RevokeStage>.mistakes([:], in: self.fixture) == ["1:1: revoke: missing setting \"key\""])
         #expect(
             StageHarness<RevokeStage>.mistakes(["key": .text("idd").at(2, 9)], in: self.fixture) == [
-                "2:9: no earlier stage provides the field \"idd\" (did you mean id?)"
+                "2:9: revoke: no earlier stage provides the field \"idd\" (did you mean id?)"
             ])
     }
 }

@@ -106,13 +106,13 @@ import UpsertStage
         let unknown: SettingNode = ["store": .text("acounts").at(2, 3), "fields": [.text("plna").at(3, 4)]]
         #expect(
             StageHarness<UpsertStage>.mistakes(unknown, in: self.fixture) == [
-                "3:4: no earlier stage provides the field \"plna\" (did you mean plan?)",
-                "2:3: no store \"acounts\" is declared under stores (did you mean accounts?)",
+                "3:4: upsert: no earlier stage provides the field \"plna\" (did you mean plan?)",
+                "2:3: upsert: no store \"acounts\" is declared under stores (did you mean accounts?)",
             ])
         let keyless = StageFixture(fields: ["owner"], stores: [self.store])
         #expect(
             StageHarness<UpsertStage>.mistakes(["store": .text("accounts").at(2, 3)], in: keyless) == [
-                "2:3: no earlier stage provides the field \"id\" (one of owner)"
+                "2:3: upsert: no earlier stage provides the field \"id\" (one of owner)"
             ])
     }
 }

@@ -73,7 +73,7 @@ import ValidateStage
             ),
             (
                 ["statsu": .mapping([("one_of", "x")]).at(5, 3)],
-                ["5:3: no earlier stage provides the field \"statsu\" (did you mean status?)"]
+                ["5:3: validate: no earlier stage provides the field \"statsu\" (did you mean status?)"]
             ),
         ] as [(SettingNode, [String])])
     func mistakes(settings: SettingNode, messages: [String]) {

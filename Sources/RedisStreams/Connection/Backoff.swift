@@ -14,7 +14,8 @@ package struct Backoff: Sendable {
     package mutating func next(using generator: inout some RandomNumberGenerator) -> Duration {
         let step = self.step
         self.step = min(step * 2, Self.cap)
-        return step / 2 + (step / 2) * Double.random(in: 0...1, using: &generator)
+        let part = Double(generator.next() >> 32) / Double(UInt32.max)
+        return step / 2 + (step / 2) * part
     }
 
     /// The next wait, with the system's random numbers.

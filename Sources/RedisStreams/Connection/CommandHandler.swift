@@ -14,6 +14,7 @@ final class CommandHandler: ChannelDuplexHandler {
     let ready = OneShot<RedisError?>()
 
     private let isEncrypted: Bool
+    private let serverName: String?
     private let address: RedisAddress
     private var reader = RESPReader()
     private var queue = CommandQueue<PendingReply>()
@@ -24,6 +25,7 @@ final class CommandHandler: ChannelDuplexHandler {
     init(_ settings: RedisSettings) {
         self.isEncrypted = settings.tls != nil
         self.address = settings.address
+        self.serverName = settings.tls.flatMap { TLSContext.serverName($0, settings.address) }
     }
 
     // MARK: What the connection asks for
@@ -73,7 +75,7 @@ final class CommandHandler: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted? = event as? TLSUserEvent { self.ready.set(nil) }
+        if case .handshakeCompleted? = event as? TLSUserEvent { self.handshakeCompleted(context) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -97,11 +99,23 @@ final class CommandHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A reset before any answer is what a TLS port does to plain commands, just like an end.
+        if error is IOError, !self.hasAnswered { return self.fail(self.endOfStream) }
         let certificate = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self).peerCertificate
         self.fail(.transport(error, address: self.address, certificate: certificate.map(CertificateDates.init)))
     }
 
     // MARK: Details
+
+    /// Nothing is sent before the certificate is known to have the right name.
+    private func handshakeCompleted(_ context: ChannelHandlerContext) {
+        guard let name = self.serverName else { return _ = self.ready.set(nil) }
+        let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
+        guard let certificate = handler?.peerCertificate, ServerName.isNamed(name, by: certificate) else {
+            return self.fail(.otherName(self.address, "expected \(name)"))
+        }
+        self.ready.set(nil)
+    }
 
     private func handle(_ reply: sending RESPReply) {
         self.hasAnswered = true

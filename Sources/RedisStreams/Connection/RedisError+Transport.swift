@@ -39,10 +39,7 @@ extension RedisError {
         switch error {
         case let error as RedisError: return error
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:
-            return self.tls(
-                address,
-                "the server's certificate is for another name: set redis.address or redis.tls.server_name to "
-                    + "a name that it has (\(error))")
+            return self.otherName(address, "\(error)")
         case is NIOSSLExtraError: return self.tls(address, "\(error)")
         case NIOSSLError.uncleanShutdown:
             return RedisError(.closed, "\(address): the server closed the connection", isTransient: true)
@@ -89,6 +86,14 @@ extension RedisError {
             return self.tls(address, "the server refuses the certificate in redis.tls.certificate_file (\(text))")
         }
         return self.tls(address, "the TLS handshake failed: \(text)")
+    }
+
+    /// A certificate for somebody else.
+    static func otherName(_ address: RedisAddress, _ detail: String) -> RedisError {
+        self.tls(
+            address,
+            "the server's certificate is for another name: set redis.address or redis.tls.server_name to a "
+                + "name that it has (\(detail))")
     }
 
     private static func tls(_ address: RedisAddress, _ what: String) -> RedisError {

@@ -13,6 +13,9 @@ final class StreamReader {
     private let logger: Logger
     private let update: ((inout SourceStatus) -> Void) -> Void
 
+    /// Hardly waits: for the first read of a connection and the one behind a full reply, so that it is known at once
+    /// whether there is anything to catch up with.
+    private let promptCommand: XReadCommand
     private let command: XReadCommand
     private let batch = EventBatch()
     private var cursor: EntryID?
@@ -29,6 +32,8 @@ final class StreamReader {
         self.stop = stop
         self.logger = logger
         self.update = update
+        self.promptCommand = XReadCommand(
+            stream: streamSettings.stream, count: streamSettings.readCount, block: .milliseconds(1))
         self.command = XReadCommand(
             stream: streamSettings.stream, count: streamSettings.readCount, block: streamSettings.readBlock)
         self.batch.stream = streamSettings.stream
@@ -122,7 +127,7 @@ final class StreamReader {
     ) async throws(End) {
         let timeout = self.streamSettings.readBlock + RedisStreamSource.readMargin
         var cursor = start
-        var pending = connection.submit(encoded: self.command.encoded(after: cursor), timeout: timeout)
+        var pending = connection.submit(encoded: self.promptCommand.encoded(after: cursor), timeout: timeout)
         while !self.stop.isStopped {
             let content: XReadReply.Content
             do throws(RedisError) {
@@ -140,7 +145,9 @@ final class StreamReader {
                 pending = connection.submit(encoded: self.command.encoded(after: cursor), timeout: timeout)
                 self.update { $0.isCaughtUp = true }
             case .entries(let count, let last):
-                pending = connection.submit(encoded: self.command.encoded(after: last), timeout: timeout)
+                let isFull = count == self.streamSettings.readCount
+                let next = isFull ? self.promptCommand : self.command
+                pending = connection.submit(encoded: next.encoded(after: last), timeout: timeout)
                 do {
                     try await deliver(self.batch)
                 } catch {
@@ -148,10 +155,9 @@ final class StreamReader {
                 }
                 cursor = last
                 self.cursor = last
-                let isCaughtUp = count < self.streamSettings.readCount
                 self.update { status in
                     status.cursor = last
-                    status.isCaughtUp = isCaughtUp
+                    status.isCaughtUp = !isFull
                 }
             }
         }

@@ -39,7 +39,8 @@ struct PipelineCollector: Sendable {
             }
             return events + [
                 MetricSample(
-                    "sluice_stage_seconds_total", .counter, help: "Time spent in the stage on the events that are timed.",
+                    "sluice_stage_seconds_total", .counter,
+                    help: "Time spent in the stage on the events that are timed.",
                     labels: [("stage", stage.name)], value: stage.sampledSeconds),
                 MetricSample(
                     "sluice_stage_timed_events_total", .counter, help: "Events that were timed, one in 1024.",

@@ -1,9 +1,10 @@
+public import PipelineEngine
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
     import Foundation
 #endif
-public import PipelineEngine
 
 /// Reads pipeline files.
 enum PipelineFile {

@@ -24,7 +24,23 @@ struct AdminClient {
     ///
     /// - Parameter path: Below the root, each segment percent-encoded.
     func get(_ path: String, _ piece: (UInt, ByteBuffer) throws -> Void) async throws -> UInt {
-        let client = HTTPClient.shared
+        var configuration = HTTPClient.Configuration()
+        // Nobody there is an answer: trying again until the time is up would keep a person waiting for it.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        let client = HTTPClient(configuration: configuration)
+        let result: Result<UInt, any Error>
+        do {
+            result = .success(try await self.get(path, by: client, piece))
+        } catch {
+            result = .failure(error)
+        }
+        try await client.shutdown()
+        return try result.get()
+    }
+
+    private func get(
+        _ path: String, by client: HTTPClient, _ piece: (UInt, ByteBuffer) throws -> Void
+    ) async throws -> UInt {
         let response: HTTPClientResponse
         do {
             response = try await client.execute(HTTPClientRequest(url: self.url(path)), timeout: Self.timeout)

@@ -9,7 +9,8 @@ import StageKit
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Shows a pipeline at work: starts a private redis-server, publishes session events, prints what happens.",
+        abstract:
+            "Shows a pipeline at work: starts a private redis-server, publishes session events, prints what happens.",
         discussion: "Ctrl-C ends it and leaves nothing behind. Needs redis-server in the PATH.")
 
     /// The rates that make sense: a terminal shows no difference beyond, and one publisher sends no more.
@@ -54,6 +55,7 @@ struct DemoCommand: AsyncParsableCommand {
                 try await worker.run(beside: [publisher, screen])
                 screen.printSummary()
             }
+            Terminal.result("Stopped cleanly; the private redis-server and its folder are gone.")
         }
     }
 

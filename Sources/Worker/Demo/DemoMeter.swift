@@ -23,7 +23,8 @@ final class DemoMeter: Sendable {
 
     private struct State {
         var sent: [EntryID: ContinuousClock.Instant] = [:]
-        var histogram = Histogram<UInt32>(highestTrackableValue: longestMicroseconds, numberOfSignificantValueDigits: .two)
+        var histogram = Histogram<UInt32>(
+            highestTrackableValue: longestMicroseconds, numberOfSignificantValueDigits: .two)
         var address: AdminAddress?
     }
 

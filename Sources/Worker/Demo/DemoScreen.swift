@@ -59,7 +59,6 @@ struct DemoScreen: Service {
         if let latency = self.meter.latency() {
             Terminal.result("From XADD to applied: \(Self.times(latency))")
         }
-        Terminal.result("Stopped cleanly; the private redis-server and its folder are gone.")
     }
 
     /// Draws over the last picture; returns the lines drawn.

@@ -5,8 +5,6 @@ import Glibc
 struct PrivateRedis: Sendable {
     /// How long the server may take until it listens: it takes milliseconds, so after this it has failed.
     private static let startLimit: Duration = .seconds(10)
-    /// How long a stopped server may take to end before it is killed.
-    private static let stopLimit: Duration = .seconds(3)
 
     /// Why there is no server.
     struct Failure: Error, CustomStringConvertible {
@@ -52,11 +50,9 @@ struct PrivateRedis: Sendable {
         }
     }
 
+    /// Kills it: it has nothing to save, and it may have inherited a signal mask that keeps SIGTERM from it.
     private static func stop(_ process: Process) {
-        process.terminate()
-        let deadline = ContinuousClock.now + Self.stopLimit
-        while process.isRunning, ContinuousClock.now < deadline { usleep(10_000) }
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 

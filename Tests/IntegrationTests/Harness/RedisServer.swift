@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import RESP
 import RedisStreams
+import Synchronization
 
 /// A private `redis-server` in a folder of its own, gone when its scope ends.
 final class RedisServer: Sendable {
@@ -32,17 +33,14 @@ final class RedisServer: Sendable {
     let options: Options
     /// Where it listens.
     let address: RedisAddress
-    private let process: ProcessBox
-
-    /// Starts servers one at a time, so that no two pick the same free port.
-    private static let startLimit = 10
+    private let process: ChildBox
 
     /// Starts a server; throws where it does not answer.
     init(_ options: Options, folder: URL, address: RedisAddress) async throws {
         self.options = options
         self.folder = folder
         self.address = address
-        self.process = ProcessBox()
+        self.process = ChildBox()
         try await self.start()
     }
 
@@ -66,27 +64,17 @@ final class RedisServer: Sendable {
 
     /// Starts the process, again after `kill`, and waits until it answers.
     func start() async throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["redis-server"] + self.arguments
-        process.currentDirectoryURL = self.folder
-        let log = self.folder.appendingPathComponent("server.log")
-        if !FileManager.default.fileExists(atPath: log.path) {
-            FileManager.default.createFile(atPath: log.path, contents: nil)
-        }
-        let output = try FileHandle(forWritingTo: log)
-        try output.seekToEnd()
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        self.process.set(process)
+        // The shell ends the server when a line comes, or when the pipe ends with this process, however that ends.
+        // The pipe is kept as 3, for a shell gives what it starts in the background an empty standard input.
+        let script = "exec 3<&0; redis-server \"$@\" 3<&- & server=$!; read line <&3; kill -9 $server; wait $server"
+        let child = try Child(["/bin/sh", "-c", script, "sh"] + self.arguments, in: self.folder, log: "server.log")
+        self.process.set(child)
         for _ in 0..<600 {
             if self.isListening() { return }
-            guard process.isRunning else { break }
             try await Task.sleep(for: .milliseconds(20))
         }
         self.process.kill()
+        let log = self.folder.appendingPathComponent("server.log")
         let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
         throw StartFailure(description: "redis-server does not answer:\n\(text)")
     }
@@ -136,23 +124,16 @@ final class RedisServer: Sendable {
 }
 
 /// Holds the process that a server runs in.
-final class ProcessBox: @unchecked Sendable {
-    // Guarded by the lock: Process itself is not Sendable.
-    private let lock = NSLock()
-    private var process: Process?
+final class ChildBox: Sendable {
+    private let child = Mutex<Child?>(nil)
 
-    func set(_ process: Process) {
-        self.lock.withLock { self.process = process }
+    func set(_ child: Child) {
+        self.child.withLock { $0 = child }
     }
 
     /// Ends the process by force and waits for its end, so that its socket and port are free.
     func kill() {
-        self.lock.withLock {
-            guard let process = self.process else { return }
-            Foundation.kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-            self.process = nil
-        }
+        self.child.withLock { $0.take() }?.end()
     }
 }
 

@@ -67,6 +67,7 @@ func withRunning<R>(
 }
 
 /// Lends a connection for commands of the test itself.
+@discardableResult
 func withConnection<R>(
     _ settings: RedisSettings, _ body: (RedisConnection) async throws -> R
 ) async throws -> R {

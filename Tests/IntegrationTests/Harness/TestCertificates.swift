@@ -75,18 +75,9 @@ struct TestCertificates: Sendable {
     }
 
     private func openssl(_ arguments: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["openssl"] + arguments
-        process.currentDirectoryURL = self.folder
-        let log = self.folder.appendingPathComponent("openssl.log")
-        FileManager.default.createFile(atPath: log.path, contents: nil)
-        let output = try FileHandle(forWritingTo: log)
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
+        let child = try Child(["openssl"] + arguments, in: self.folder, log: "openssl.log")
+        guard child.wait() == 0 else {
+            let log = self.folder.appendingPathComponent("openssl.log")
             let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
             throw Failure(description: "openssl \(arguments[0]) failed: \(text)")
         }

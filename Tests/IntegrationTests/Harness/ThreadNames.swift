@@ -25,8 +25,6 @@ final class ThreadNames: Sendable {
     }
 
     private static func currentName() -> String {
-        var name = [CChar](repeating: 0, count: 64)
-        pthread_getname_np(pthread_self(), &name, name.count)
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)) ?? "unknown"
     }
 }

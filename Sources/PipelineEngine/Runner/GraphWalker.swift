@@ -1,0 +1,177 @@
+import Logging
+import StageKit
+
+/// Takes events along the arrows of a graph and sees to it that each one ends in exactly one counted outcome.
+///
+/// Events of a batch are worked on in chunks: the pure stages at the head first, for all events of the chunk, then the
+/// stages with effects, event by event in stream order. Pure stages touch nothing but their own event, so the result is
+/// that of one event at a time; what is won is that stores can fetch memory for a chunk of events at once.
+///
+/// A struct, so that its state is reached without a check for each access.
+struct GraphWalker {
+    /// Events worked on together: enough to hide the wait for memory, few enough to stay in the nearest cache.
+    static let chunkSize = 32
+    /// One event in so many is timed stage by stage: reading the clock costs more than most stages.
+    static let sampleInterval: UInt64 = 1024
+
+    /// What became of the events so far.
+    private(set) var counters: RunnerCounters
+
+    private let nodes: ContiguousArray<StageGraph.Node>
+    private let pureCount: Int
+    private let names: GraphNames
+    private let keyField: FieldID?
+    private let observer: (any OutcomeObserver)?
+    private let logger: Logger
+    /// The main way's stages that want to see events ahead of time.
+    private let preparing: [any Stage]
+    /// Where each event of the chunk goes on after the pure stages.
+    private var resume: [Int]
+
+    init(graph: StageGraph, observer: (any OutcomeObserver)?, logger: Logger) {
+        self.nodes = graph.nodes
+        self.pureCount = graph.pureCount
+        self.names = graph.names
+        self.keyField = graph.keyField
+        self.observer = observer
+        self.logger = logger
+        self.counters = RunnerCounters(stageCount: graph.nodes.count)
+        self.preparing = graph.nodes.filter { $0.preparesEvents && !$0.isInBranch }.map(\.stage)
+        self.resume = Array(repeating: 0, count: Self.chunkSize)
+    }
+
+    /// Brings every event of the batch to its outcome.
+    mutating func process(_ batch: EventBatch) {
+        batch.prepareSlots(fieldCount: self.names.fields.count)
+        var start = 0
+        while start < batch.count {
+            let end = min(start + Self.chunkSize, batch.count)
+            self.process(batch, start..<end)
+            start = end
+        }
+        self.counters.batches += 1
+    }
+
+    private mutating func process(_ batch: EventBatch, _ chunk: Range<Int>) {
+        let before = self.counters.read
+        for index in chunk {
+            let offset = index - chunk.lowerBound
+            batch.withEvent(at: index) { event in
+                let next = self.walk(&event, from: 0, below: self.pureCount, Self.isSampled(before, offset))
+                self.resume[offset] = next
+                if next == self.pureCount {
+                    for stage in self.preparing { stage.prepare(event) }
+                }
+            }
+        }
+        for index in chunk {
+            let offset = index - chunk.lowerBound
+            batch.withEvent(at: index) { event in
+                let start = self.resume[offset]
+                let end = self.walk(&event, from: start, below: self.nodes.count, Self.isSampled(before, offset))
+                assert(end == StageGraph.end, "an event leaves the graph at its end")
+                self.settle(event)
+            }
+        }
+        self.counters.read += UInt64(chunk.count)
+    }
+
+    private static func isSampled(_ before: UInt64, _ offset: Int) -> Bool {
+        (before &+ UInt64(offset)) % Self.sampleInterval == 0
+    }
+
+    /// Takes the event along the arrows until it leaves the nodes below `limit`; returns where it is then.
+    @inline(__always)
+    private mutating func walk(_ event: inout Event, from start: Int, below limit: Int, _ isSampled: Bool) -> Int {
+        var index = start
+        while index >= 0, index < limit {
+            index = isSampled ? self.timedStep(&event, at: index) : self.step(&event, at: index)
+        }
+        return index
+    }
+
+    @inline(never)
+    private mutating func timedStep(_ event: inout Event, at index: Int) -> Int {
+        let clock = ContinuousClock()
+        let before = clock.now
+        let next = self.step(&event, at: index)
+        self.counters.stages[index].sampledNanoseconds &+= UInt64(max(0, (clock.now - before).nanoseconds))
+        self.counters.stages[index].samples += 1
+        return next
+    }
+
+    /// Has one stage handle the event; returns where the event goes.
+    @inline(__always)
+    private mutating func step(_ event: inout Event, at index: Int) -> Int {
+        let node = self.nodes[index]
+        if let condition = node.condition, !condition.holds(for: event) {
+            self.counters.stages[index].skipped += 1
+            return node.next
+        }
+        do {
+            switch try node.stage.process(&event) {
+            case .next:
+                self.counters.stages[index].passed += 1
+                return node.next
+            case .finish(let outcome, let reason):
+                self.counters.stages[index].finished += 1
+                event.settle(outcome, reason)
+                return StageGraph.end
+            }
+        } catch {
+            return self.fail(&event, error, at: index)
+        }
+    }
+
+    /// Notes a failure; the first one of an event is the one that counts.
+    @inline(never)
+    private mutating func fail(_ event: inout Event, _ error: any Error, at index: Int) -> Int {
+        let node = self.nodes[index]
+        self.counters.stages[index].failed += 1
+        var failure = error as? StageFailure ?? StageFailure("\(node.type): \(error)")
+        failure.reason = failure.reason ?? node.failureReason
+        failure.stage = node.name
+        if event.hasFailed {
+            self.logger.warning(
+                "stage failed in a failure branch",
+                metadata: ["stage": "\(node.name)", "entry": "\(event.id)", "error": "\(failure.message)"])
+        } else {
+            event.fail(failure)
+        }
+        return node.onFailure
+    }
+
+    /// Counts the event's one outcome and tells the observer.
+    @inline(__always)
+    private mutating func settle(_ event: borrowing Event) {
+        let settled = event.settled
+        if event.hasFailed { return self.settleFailed(event, settled?.outcome ?? .dropped) }
+        let (outcome, reason) = settled ?? (.applied, .none)
+        self.counters.count(outcome, reason)
+        if self.observer != nil { self.report(event, outcome, self.names.reasons[Int(reason.index)], nil) }
+    }
+
+    @inline(never)
+    private mutating func settleFailed(_ event: borrowing Event, _ outcome: Outcome) {
+        guard let failure = event.failure, let reason = failure.reason else { return }
+        self.counters.count(outcome, self.names.reason(reason))
+        if self.observer != nil { self.report(event, outcome, reason, failure) }
+    }
+
+    @inline(never)
+    private func report(
+        _ event: borrowing Event, _ outcome: Outcome, _ reason: String, _ failure: StageFailure?
+    ) {
+        let record = OutcomeRecord(
+            outcome: outcome, reason: reason.isEmpty ? nil : reason, stage: failure?.stage, error: failure?.message,
+            effects: event.effects.map { self.names.effects[Int($0.index)] }, keyField: self.keyField)
+        self.observer?.observe(event, record)
+    }
+}
+
+extension Duration {
+    fileprivate var nanoseconds: Int64 {
+        let (seconds, attoseconds) = self.components
+        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    }
+}

@@ -1,0 +1,181 @@
+import RESP
+import RedisStreams
+import StageKit
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+@Suite struct RecoveryTests {
+    @Test("A connection killed again and again costs no entry and repeats none")
+    func clientKill() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                let (source, delivered) = (RedisStreamSource(server, start: .beginning, count: 3), Delivered())
+                var added: [EntryID] = []
+                try await withRunning(source, { delivered.take($0) }) {
+                    for round in 1...5 {
+                        for index in 1...20 { added.append(try await connection.add("s", "\(round).\(index)")) }
+                        _ = try await connection.command(
+                            RESPCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+                        try await eventually("taken up again") { source.status.reconnects == round }
+                    }
+                    try await eventually("all delivered") { delivered.count >= 100 }
+                }
+                #expect(delivered.ids == added)
+                #expect(source.status.lastError != nil)
+            }
+        }
+    }
+
+    @Test("A server that restarts is found again, and the cursor is kept")
+    func restart() async throws {
+        try await withRedisServer { server in
+            let (source, delivered) = (RedisStreamSource(server), Delivered())
+            try await withRunning(source, { delivered.take($0) }) {
+                try await eventually("reading") { source.status.state == .reading }
+                try await withConnection(server.settings) { try await $0.add("s", "before", id: "10-1") }
+                try await eventually("delivered") { source.status.cursor == EntryID(milliseconds: 10, sequence: 1) }
+                server.kill()
+                try await eventually("noticed") { source.status.state == .connecting }
+                #expect(!source.status.isCaughtUp)
+                try await server.start()
+                try await withConnection(server.settings) { connection in
+                    try await connection.add("s", "at the cursor", id: "10-1")
+                    try await connection.add("s", "behind it", id: "10-2")
+                }
+                try await eventually("delivered") { delivered.count == 2 }
+            }
+            #expect(delivered.texts == ["before", "behind it"])
+            #expect(source.status.reconnects == 1)
+        }
+    }
+
+    @Test("A blocked read that the server ends with an error is taken up again")
+    func unblocked() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                let (source, delivered) = (RedisStreamSource(server), Delivered())
+                try await withRunning(source, { delivered.take($0) }) {
+                    try await eventually("ended with an error") {
+                        let clients = try await connection.command(RESPCommand("CLIENT", "LIST")).string ?? ""
+                        let blocked = clients.split(separator: "\n").first { $0.contains("cmd=xread") }
+                        let id = blocked?.split(separator: " ").first?.dropFirst("id=".count)
+                        guard let id else { return false }
+                        let answer = try await connection.command(
+                            RESPCommand("CLIENT", "UNBLOCK", String(id), "ERROR"))
+                        return answer.integer == 1
+                    }
+                    try await eventually("taken up again") { source.status.reconnects == 1 }
+                    try await connection.add("s", "after")
+                    try await eventually("delivered") { delivered.texts == ["after"] }
+                }
+                #expect(source.status.lastError?.contains("UNBLOCKED") == true)
+            }
+        }
+    }
+
+    @Test("A stop ends a blocked read, and the run returns normally")
+    func stopBlocked() async throws {
+        try await withRedisServer { server in
+            // The block is longer than any test may take: only the stop can end it.
+            let source = RedisStreamSource(server, block: .seconds(86_400))
+            try await withRunning(source, { _ in }) {
+                try await eventually("reading") { source.status.state == .reading }
+            }
+            #expect(source.status.state == .stopped)
+            #expect(source.status.lastError == nil)
+            source.stop()
+        }
+    }
+
+    @Test("A stop before the run makes it return at once")
+    func stopBefore() async throws {
+        let source = RedisStreamSource(
+            RedisSettings(address: .unix(path: "/nonexistent")), RedisStreamSettings(stream: "s"), logger: quiet)
+        source.stop()
+        try await source.run { _ in }
+        #expect(source.status.state == .stopped)
+    }
+
+    @Test("A stop ends the wait for a server that is not there")
+    func stopWithoutServer() async throws {
+        for address in [RedisAddress.unix(path: "/nonexistent/s"), .tcp(host: "127.0.0.1", port: 1)] {
+            let source = RedisStreamSource(
+                RedisSettings(address: address), RedisStreamSettings(stream: "s"), logger: quiet)
+            try await withRunning(source, { _ in }) {
+                try await eventually("told") { source.status.lastError != nil }
+                #expect(source.status.state == .connecting)
+            }
+            #expect(source.status.lastError?.contains("\(address)") == true, "\(source.status.lastError ?? "")")
+        }
+    }
+
+    @Test("Cancelling the task stops the run like a stop")
+    func cancel() async throws {
+        try await withRedisServer { server in
+            let source = RedisStreamSource(server, block: .seconds(86_400))
+            let run = Task { try await source.run { _ in } }
+            try await eventually("reading") { source.status.state == .reading }
+            run.cancel()
+            try await run.value
+            #expect(source.status.state == .stopped)
+        }
+    }
+
+    @Test("A batch in hand is finished after a stop, with its waits")
+    func stopDuringDelivery() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { try await $0.add("s", "1", id: "1") }
+            let (source, delivered) = (RedisStreamSource(server, start: .beginning), Delivered())
+            try await source.run { batch in
+                source.stop()
+                for _ in 0..<10 { await Task.yield() }
+                delivered.take(batch)
+            }
+            #expect(delivered.count == 1)
+            #expect(source.status.cursor == EntryID(milliseconds: 1, sequence: 0))
+        }
+    }
+
+    @Test("A server that takes connections and says nothing is given up in time, and tried again")
+    func silentServer() async throws {
+        let (descriptor, port) = try RawSocket.silentListener()
+        defer { close(descriptor) }
+        var settings = RedisSettings(address: .tcp(host: "127.0.0.1", port: port))
+        settings.timeout = .milliseconds(50)
+        let source = RedisStreamSource(settings, RedisStreamSettings(stream: "s"), logger: quiet)
+        try await withRunning(source, { _ in }) {
+            try await eventually("told") { source.status.lastError?.contains("no answer in time") == true }
+        }
+    }
+
+    @Test("A command whose time is up closes the connection, for its reply could not be told from the next")
+    func commandTimeout() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                let blocked = connection.submit(RESPCommand("BLPOP", "none", 0), timeout: .milliseconds(20))
+                let error = await #expect(throws: RedisError.self) { try await blocked.reply() }
+                #expect(error?.code == .timedOut && error?.isTransient == true)
+                let next = await #expect(throws: RedisError.self) { try await connection.ping() }
+                #expect(next?.code == .timedOut)
+                connection.close()
+                connection.close()
+            }
+        }
+    }
+
+    @Test("Commands sent together are answered in their order")
+    func pipeline() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                let pending = connection.submit((0..<500).map { RESPCommand("ECHO", $0) })
+                for (index, reply) in pending.enumerated() {
+                    let value = try await reply.reply().value()
+                    #expect(value.integer == Int64(index))
+                }
+            }
+        }
+    }
+}

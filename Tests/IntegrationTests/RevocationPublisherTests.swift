@@ -1,0 +1,102 @@
+import RESP
+import RedisStreams
+import StageKit
+import Testing
+
+@Suite struct RevocationPublisherTests {
+    /// Has the publisher told of these keys, as a batch of entries whose first field is the key.
+    private func tell(_ publisher: RevocationPublisher, _ keys: [String]) async throws {
+        let batch = EventBatch()
+        for (index, key) in keys.enumerated() {
+            batch.append(
+                id: EntryID(milliseconds: UInt64(index + 1), sequence: 0), fields: [(Array("k".utf8), Array(key.utf8))])
+        }
+        batch.prepareSlots(fieldCount: 1)
+        let field = FieldID(index: 0)
+        for index in 0..<batch.count {
+            batch.withEvent(at: index) { event in
+                event.set(field, range: event.rawField(at: 0).value)
+                publisher.revoke(event, key: field)
+            }
+        }
+        try await publisher.endBatch()
+    }
+
+    private func publisher(_ server: RedisServer, _ target: RevocationSettings.Target) -> RevocationPublisher {
+        RevocationPublisher(server.settings, RevocationSettings(target: target), logger: quiet)
+    }
+
+    @Test("A stream gets every key in order, more than go at once too, and is kept short")
+    func stream() async throws {
+        try await withRedisServer { server in
+            let publisher = self.publisher(server, .stream("r", maxLength: 100_000))
+            try await self.tell(publisher, [])
+            let keys = (1...1500).map { "ds-\($0)" }
+            try await self.tell(publisher, keys)
+            try await withConnection(server.settings) { connection in
+                let entries = try await connection.command(RESPCommand("XRANGE", "r", "-", "+")).array ?? []
+                let fields = entries.compactMap { $0.array?.last?.array?.compactMap(\.string) }
+                #expect(fields == keys.enumerated().map { ["key", $1, "entry", "\($0 + 1)-0"] })
+            }
+            await publisher.shutDown()
+        }
+    }
+
+    @Test("A channel's listeners get JSON")
+    func channel() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { listener in
+                // The first two have no answer, so the next two answers are the subscription's and the message.
+                let pending = listener.submit([
+                    RESPCommand("CLIENT", "REPLY", "SKIP"), RESPCommand("PING"), RESPCommand("SUBSCRIBE", "c"),
+                ])
+                _ = try await pending[0].reply()
+                let publisher = self.publisher(server, .channel("c"))
+                try await self.tell(publisher, ["ds-1"])
+                let message = try await pending[1].reply().value()
+                #expect(
+                    message.array?.compactMap(\.string) == ["message", "c", "{\"key\":\"ds-1\",\"entry\":\"1-0\"}"])
+                await publisher.shutDown()
+            }
+        }
+    }
+
+    @Test("A server that is away is waited for; nothing is lost")
+    func retry() async throws {
+        try await withRedisServer { server in
+            let publisher = self.publisher(server, .stream("r", maxLength: 10))
+            try await self.tell(publisher, ["first"])
+            server.kill()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await self.tell(publisher, ["second"]) }
+                try await Task.sleep(for: .milliseconds(100))
+                try await server.start()
+                try await group.waitForAll()
+            }
+            try await withConnection(server.settings) { connection in
+                let length = try await connection.command(RESPCommand("XLEN", "r"))
+                #expect(length == .integer(1))
+            }
+            await publisher.shutDown()
+        }
+    }
+
+    @Test("What cannot help is thrown, and a stop ends the waiting with an error")
+    func failures() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { _ = try await $0.command(RESPCommand("SET", "r", "x")) }
+            let publisher = self.publisher(server, .stream("r", maxLength: 10))
+            let error = await #expect(throws: RedisError.self) { try await self.tell(publisher, ["a"]) }
+            #expect(error?.code == .wrongType)
+            server.kill()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    let stopped = await #expect(throws: RedisError.self) { try await self.tell(publisher, ["b"]) }
+                    #expect(stopped?.message.contains("1 revocations") == true, "\(stopped?.message ?? "")")
+                }
+                publisher.stop()
+            }
+            await publisher.shutDown()
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import Logging
+import PipelineEngine
+import StageKit
+import Testing
+
+@testable import Worker
+
+@Suite struct LintTests {
+    private static let silent = PipelineServices(
+        logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// Every pipeline file below `Fixtures/lint`, by its name without the extension.
+    static let wrongFiles: [String] = {
+        let folder = Bundle.module.url(forResource: "Fixtures", withExtension: nil)?.appendingPathComponent("lint")
+        let names = folder.flatMap { try? FileManager.default.contentsOfDirectory(atPath: $0.path) } ?? []
+        return names.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(".yaml".count)) }.sorted()
+    }()
+
+    private func fixture(_ name: String) throws -> Data {
+        let folder = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
+        return try Data(contentsOf: folder.appendingPathComponent("lint").appendingPathComponent(name))
+    }
+
+    @Test("There are fixtures, and each is a pair")
+    func pairs() throws {
+        #expect(Self.wrongFiles.count >= 80)
+        for name in Self.wrongFiles { #expect(try !self.fixture("\(name).txt").isEmpty, "\(name)") }
+    }
+
+    @Test("A wrong file is told with all its mistakes, each with its place", arguments: wrongFiles)
+    func wrong(name: String) throws {
+        let text = try self.fixture("\(name).yaml")
+        let expected = String(decoding: try self.fixture("\(name).txt"), as: UTF8.self)
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try Pipeline(
+                text: Array(text), file: "\(name).yaml", environment: ["SET": "words"], catalogue: .standard,
+                services: Self.silent)
+        }
+        #expect((error?.lines ?? []).map { "\($0)\n" }.joined() == expected)
+    }
+
+    @Test("The shipped pipeline is good, with an empty environment and with every variable set")
+    func shipped() throws {
+        let path = Self.root.appendingPathComponent("pipeline.yaml").path
+        let plain = try Pipeline(contentsOf: path, environment: [:], services: Self.silent)
+        #expect(plain.name == "session_subscriber")
+        #expect(plain.source.stream == "gateway:session_events")
+        #expect(plain.stores.keys.sorted() == ["sessions"])
+        let environment = [
+            "REDIS_ADDRESS": "redis.example:6380", "REDIS_USERNAME": "gateway", "REDIS_PASSWORD": "secret",
+            "REDIS_DATABASE": "3", "REDIS_TLS": "true", "REDIS_STREAM": "other", "SLUICE_LISTEN": "off",
+        ]
+        #expect(throws: Never.self) {
+            try Pipeline(contentsOf: path, environment: environment, services: Self.silent)
+        }
+    }
+
+    @Test("What is put into the shipped file by a variable is checked like what stands there")
+    func shippedWithBadVariables() throws {
+        let path = Self.root.appendingPathComponent("pipeline.yaml").path
+        let environment = ["REDIS_DATABASE": "-1", "REDIS_TLS": "maybe", "SLUICE_LISTEN": "0.0.0.0:1"]
+        let error = #expect(throws: ConfigurationError.self) {
+            try Pipeline(contentsOf: path, environment: environment, services: Self.silent)
+        }
+        #expect(error?.issues.map(\.mark.line) == [9, 10, 51])
+    }
+
+    @Test("Every stage type's example is valid within a pipeline", arguments: Catalogue.standard.stages.map(\.name))
+    func examples(name: String) throws {
+        let type = try #require(Catalogue.standard.stages.first { $0.name == name })
+        let example = type.example.split(separator: "\n", omittingEmptySubsequences: false)
+        let item = example.enumerated().map { ($0 == 0 ? "  - " : "    ") + $1 }.joined(separator: "\n")
+        // What examples refer to: a store of orders, and the fields that an earlier stage decodes.
+        let text = """
+            pipeline: example
+            redis: { address: "127.0.0.1:6379" }
+            source: { redis_stream: { stream: orders } }
+            stores: { orders: { memory: { key: order_id } } }
+            stages:
+              - decode: { fields: { order_id: {}, status: {}, amount: { type: int64 }, region: {} } }
+            \(item)
+            """
+        do {
+            _ = try Pipeline(text: Array(text.utf8), file: name, catalogue: .standard, services: Self.silent)
+        } catch {
+            Issue.record("\(error)\n\(text)")
+        }
+    }
+}
