@@ -127,7 +127,8 @@ let package = Package(
                 "Worker", "Admin", "PipelineEngine", "SnapshotStores", "StageKit", logging, arguments, histogram,
             ],
             path: "Tests/Benchmarks/Driver"),
-        .testTarget(name: "SluiceBenchTests", dependencies: ["SluiceBench"], path: "Tests/Benchmarks/DriverTests"),
+        .testTarget(
+            name: "SluiceBenchTests", dependencies: ["SluiceBench", "StageKit"], path: "Tests/Benchmarks/DriverTests"),
         .executableTarget(name: "sluice", dependencies: ["Worker"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
 
