@@ -3,7 +3,7 @@ SWIFT ?= swift
 # Every target names what it imports, or the build fails.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 
-.PHONY: build demo test lint format packages clean
+.PHONY: build demo test bench profile lint format packages clean
 
 # A release build of the worker: .build/release/sluice
 build: packages
@@ -16,6 +16,17 @@ demo: build
 # Unit tests need no server; integration tests start their own.
 test: packages
 	$(SWIFT) test $(BUILD_FLAGS)
+
+# Everything side by side with the yardsticks, in about ten minutes: make bench, or make bench QUICK=1 for two,
+# make bench ONLY="drain latency" for a part. Table, JSON and charts go to .build/bench.
+bench: packages
+	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
+	@.build/release/SluiceBench run $(if $(QUICK),--quick) --output .build/bench $(ONLY)
+
+# Where the instructions of a drain go, by valgrind.
+profile: packages
+	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
+	@.build/release/SluiceBench profile --output .build/bench
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Plugins Tests

@@ -121,6 +121,14 @@ let package = Package(
             name: "WorkerTests",
             dependencies: ["Worker", "Admin", "PipelineEngine", "StageKit", "StageTestKit", logging, coreMetrics],
             resources: [.copy("Fixtures")]),
+        .executableTarget(
+            name: "SluiceBench",
+            dependencies: [
+                "Worker", "Admin", "PipelineEngine", "SnapshotStores", "StageKit", logging, arguments, histogram,
+            ],
+            path: "Tests/Benchmarks/Driver"),
+        .testTarget(
+            name: "SluiceBenchTests", dependencies: ["SluiceBench", "StageKit"], path: "Tests/Benchmarks/DriverTests"),
         .executableTarget(name: "sluice", dependencies: ["Worker"]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
 

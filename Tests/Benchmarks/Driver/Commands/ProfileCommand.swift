@@ -1,0 +1,48 @@
+import ArgumentParser
+import Foundation
+
+/// Counts the instructions of a drain by callgrind: the same from run to run, whatever else the machine does.
+struct ProfileCommand: ParsableCommand {
+    /// How the command line shows it.
+    static let configuration = CommandConfiguration(
+        commandName: "profile", abstract: "Where the instructions of a drain go (valgrind's callgrind).")
+
+    /// Events.
+    @Option(help: "Events.") var events = 100_000
+    /// XREAD's COUNT.
+    @Option(help: "XREAD's COUNT.") var count = 1024
+    /// Malformed events in 1000.
+    @Option(help: "Malformed events in 1000.") var malformed = 0
+    /// Where files go.
+    @Option(help: "Where files go.") var output = ".build/bench"
+
+    /// Measures and writes.
+    func run() throws {
+        guard let valgrind = ChildProcess.find("valgrind"), let annotate = ChildProcess.find("callgrind_annotate"),
+            let strip = ChildProcess.find("objcopy")
+        else {
+            throw ToolFailure(
+                description: "valgrind or objcopy is missing; on Debian: apt-get install valgrind binutils")
+        }
+        try FileManager.default.createDirectory(atPath: self.output, withIntermediateDirectories: true)
+        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let plan = BenchPlan(sessions: max(1, self.events / 5))
+        let bench = Bench(
+            plan: plan, yardsticks: try Yardsticks(into: self.output, withPython: false), folder: self.output, own: own)
+        try BenchServer.withServer(overTCP: false) { server in
+            let stream = "sluice:profile"
+            try bench.load(server, stream: stream, events: self.events, malformed: self.malformed)
+            let file = "\(self.output)/callgrind.out"
+            // valgrind 3.19 cannot read the debug sections of Swift; the symbols are enough.
+            let program = "\(self.output)/SluiceBench.stripped"
+            _ = try ChildProcess.run(strip, ["--strip-debug", own, program])
+            _ = try ChildProcess.run(
+                valgrind,
+                [
+                    "--tool=callgrind", "--callgrind-out-file=\(file)", program, "child", "drain", "--address",
+                    server.address, "--stream", stream, "--count", "\(self.count)", "--events", "\(self.events)",
+                ], isQuiet: true)
+            FileHandle.standardOutput.write(try ChildProcess.run(annotate, ["--auto=no", file], isQuiet: true))
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import Admin
+import Logging
+import PipelineEngine
+import StageKit
+import Worker
+
+/// Makes pipelines of the shipped file, everything as the worker has it but for the HTTP side.
+enum BenchPipeline {
+    /// Warnings go to standard error, as the worker's do.
+    static var services: PipelineServices {
+        var logger = Logger(label: "bench") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .warning
+        return PipelineServices(logger: logger, metrics: MetricsRegistry())
+    }
+
+    /// The shipped types, the file's source metered.
+    static func metered(limit: Int) -> Catalogue {
+        var catalogue = Catalogue.standard
+        for type in catalogue.sources {
+            catalogue.add(
+                SourceType(name: type.name, summary: type.summary, settings: self.raw(type.shape)) { node, setup in
+                    type.make(node, setup).map { MeteredSource($0, limit: limit) }
+                })
+        }
+        return catalogue
+    }
+
+    /// Puts a recorder behind each memory store.
+    static func stamp(_ catalogue: inout Catalogue, _ recorder: LatencyRecorder) {
+        for type in catalogue.stores {
+            catalogue.add(
+                StoreType(name: type.name, summary: type.summary, settings: self.raw(type.shape)) { node, setup in
+                    type.make(node, setup).map { StampedStore($0, recorder: recorder) }
+                })
+        }
+    }
+
+    /// Adds a source that the file can name `name`.
+    static func add(_ source: any EventSource, named name: String, to catalogue: inout Catalogue) {
+        catalogue.add(
+            SourceType(name: name, summary: "Made by the bench.", settings: self.raw(.text)) { _, _ in source })
+    }
+
+    /// Settings that are handed on as they stand.
+    private static func raw(_ shape: SettingShape) -> SettingType<SettingNode> {
+        SettingType(shape: shape) { node, _ in node }
+    }
+}

@@ -1,0 +1,126 @@
+/// What the project asks of itself, held against a report.
+enum Budgets {
+    /// At least this share of what the server itself can send.
+    static let drainShare = 0.9
+    /// CPU of the worker, in microseconds an event.
+    static let drainCPU = 0.7
+    /// Latency at most so many times that of the plain C loop.
+    static let latencyRatio = 1.1
+    /// A look-up alone, in nanoseconds.
+    static let lookupAlone = 250.0
+    /// A look-up beside a writer, in nanoseconds.
+    static let lookupBesideWriter = 350.0
+    /// Memory of a session, in bytes.
+    static let sessionBytes = 150.0
+    /// A stage that does nothing, in nanoseconds an event.
+    static let idleStage = 10.0
+
+    /// A verdict for every budget that the report has figures for; medians count.
+    static func verdicts(_ report: BenchReport) -> [BenchReport.Verdict] {
+        self.drain(report) + self.latency(report) + self.single(report)
+    }
+
+    private static func drain(_ report: BenchReport) -> [BenchReport.Verdict] {
+        report.rows.filter { $0.experiment == Names.drain && $0.subject == Names.sluice }.flatMap { row in
+            var found: [BenchReport.Verdict] = []
+            let limit = report.row(Names.drain, row.setting, Names.serverLimit)?.samples(Names.rate)
+            if let rate = row.samples(Names.rate), let limit {
+                found.append(
+                    .init(
+                        budget: "drain, \(row.setting): share of the server's limit",
+                        measured: rate.median / limit.median, limit: self.drainShare, isUpperBound: false))
+            }
+            if let cpu = row.samples(Names.cpu) {
+                found.append(
+                    .init(
+                        budget: "drain, \(row.setting): CPU us an event", measured: cpu.median, limit: self.drainCPU,
+                        isUpperBound: true))
+            }
+            return found
+        }
+    }
+
+    private static func latency(_ report: BenchReport) -> [BenchReport.Verdict] {
+        report.rows.filter { $0.experiment == Names.latency && $0.subject == Names.sluice }.flatMap { row in
+            [Names.p50, Names.p99].compactMap { name in
+                guard let own = row.samples(name),
+                    let other = report.row(Names.latency, row.setting, Names.plainC)?.samples(name)
+                else { return nil }
+                return .init(
+                    budget: "latency, \(row.setting): \(name) against the plain C loop",
+                    measured: own.median / other.median, limit: self.latencyRatio, isUpperBound: true)
+            }
+        }
+    }
+
+    private static func single(_ report: BenchReport) -> [BenchReport.Verdict] {
+        report.rows.compactMap { row -> BenchReport.Verdict? in
+            switch (row.experiment, row.subject) {
+            case (Names.lookups, Names.oneReader):
+                self.upper("look-up, \(row.setting), alone", row, Names.lookup, self.lookupAlone)
+            case (Names.lookups, Names.oneReaderAndWriter):
+                self.upper("look-up, \(row.setting), beside a writer", row, Names.lookup, self.lookupBesideWriter)
+            case (Names.memory, _): self.upper("bytes a session, live", row, Names.liveBytes, self.sessionBytes)
+            case (Names.overhead, _):
+                self.upper("a stage that does nothing, \(row.setting), ns", row, Names.stageCost, self.idleStage)
+            default: nil
+            }
+        }
+    }
+
+    private static func upper(
+        _ budget: String, _ row: BenchReport.Row, _ metric: String, _ limit: Double
+    ) -> BenchReport.Verdict? {
+        row.samples(metric).map { .init(budget: budget, measured: $0.median, limit: limit, isUpperBound: true) }
+    }
+}
+
+/// The names that experiments give to what they measure and that budgets and charts look for.
+enum Names {
+    /// Experiment: read a stream from its beginning as fast as it goes.
+    static let drain = "drain"
+    /// Experiment: the same for streams of several lengths.
+    static let sizes = "sizes"
+    /// Experiment: the same for streams with malformed events.
+    static let malformed = "malformed"
+    /// Experiment: from XADD to applied.
+    static let latency = "latency"
+    /// Experiment: look-ups in the memory store.
+    static let lookups = "look-ups"
+    /// Experiment: memory of sessions.
+    static let memory = "memory"
+    /// Experiment: stages that do nothing.
+    static let overhead = "overhead"
+
+    /// Subject: the shipped pipeline.
+    static let sluice = "sluice"
+    /// Subject: the least that a reader must do.
+    static let serverLimit = "server limit"
+    /// Subject: hiredis and its reply objects.
+    static let plainC = "plain hiredis"
+    /// Subject: redis-py.
+    static let python = "python"
+    /// Subject: one thread that looks up.
+    static let oneReader = "1 reader"
+    /// Subject: one thread that looks up while the pipeline writes.
+    static let oneReaderAndWriter = "1 reader, writer"
+
+    /// Metric: events a second.
+    static let rate = "events/s"
+    /// Metric: CPU of the subject.
+    static let cpu = "CPU us/event"
+    /// Metric: peak resident memory.
+    static let peak = "peak MiB"
+    /// Metric: how much of the time the server used a core.
+    static let serverShare = "server CPU"
+    /// Metric: median latency.
+    static let p50 = "p50 us"
+    /// Metric: 99th percentile of latency.
+    static let p99 = "p99 us"
+    /// Metric: time of a look-up, by the wall.
+    static let lookup = "ns/look-up"
+    /// Metric: allocated bytes of a session.
+    static let liveBytes = "live B/session"
+    /// Metric: what one more stage costs an event.
+    static let stageCost = "ns/stage"
+}

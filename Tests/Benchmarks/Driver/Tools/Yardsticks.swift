@@ -1,0 +1,52 @@
+import Foundation
+
+/// The programs that Sluice is measured against, compiled by the bench itself.
+struct Yardsticks {
+    /// Where the sources are, relative to the package.
+    private static let sources = "Tests/Benchmarks/Yardsticks"
+    /// How long pip may take to fetch what the Python peer needs, in seconds.
+    private static let pipLimit = "60"
+
+    private let folder: String
+    /// Why there is no Python peer, nil where there is one.
+    let pythonProblem: String?
+
+    /// Compiles everything into a folder.
+    init(into folder: String, withPython: Bool) throws {
+        self.folder = folder
+        guard let compiler = ChildProcess.find("cc") else {
+            throw ToolFailure(description: "no C compiler: cc is not in the PATH")
+        }
+        for name in ["server_limit", "plain_hiredis", "load_stream", "publish"] {
+            let libraries = name == "plain_hiredis" ? ["-lhiredis"] : []
+            _ = try ChildProcess.run(
+                compiler, ["-O2", "-o", "\(folder)/\(name)", "\(Self.sources)/\(name).c"] + libraries)
+        }
+        self.pythonProblem = withPython ? Self.installPython(folder) : "not asked for"
+    }
+
+    /// Where a compiled program is.
+    func program(_ name: String) -> String { "\(self.folder)/\(name)" }
+
+    /// The Python peer's interpreter and script.
+    var python: (program: String, script: String) {
+        ("\(self.folder)/venv/bin/python", "\(Self.sources)/python_peer.py")
+    }
+
+    /// Makes an environment with redis-py and hiredis; returns what went wrong.
+    private static func installPython(_ folder: String) -> String? {
+        let interpreter = "\(folder)/venv/bin/python"
+        if (try? ChildProcess.run(interpreter, ["-c", "import redis, hiredis"], isQuiet: true)) != nil { return nil }
+        guard let python = ChildProcess.find("python3"), let limiter = ChildProcess.find("timeout") else {
+            return "there is no python3"
+        }
+        do {
+            _ = try ChildProcess.run(python, ["-m", "venv", "\(folder)/venv"], isQuiet: true)
+            _ = try ChildProcess.run(
+                limiter, [self.pipLimit, interpreter, "-m", "pip", "install", "-q", "redis", "hiredis"], isQuiet: true)
+            return nil
+        } catch {
+            return "pip cannot install redis and hiredis"
+        }
+    }
+}

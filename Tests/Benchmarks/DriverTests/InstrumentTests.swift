@@ -1,0 +1,79 @@
+import Foundation
+import StageKit
+import Testing
+
+@testable import SluiceBench
+
+@Suite struct InstrumentTests {
+    @Test("A yardstick's line of JSON is read, with what it leaves out")
+    func drainFigures() throws {
+        let line = """
+            {"entries":1000,"batches":8,"wall_s":0.5,"cpu_user_s":0.001,"cpu_sys_s":0.002,"peak_kib":2048}
+            """
+        let figures = try JSONDecoder().decode(DrainFigures.self, from: Data(line.utf8))
+        #expect(figures.rate == 2000)
+        #expect(abs(figures.cpuMicroseconds - 3) < 1e-9)
+        #expect(figures.store == nil)
+    }
+
+    @Test("The histogram leaves out the first latencies and reads microseconds")
+    func histogram() {
+        let values: [UInt64] = [9_000_000, 1_000, 2_000, 3_000]
+        let bytes = values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+        let histogram = LatencyHistogram(Data(bytes), skipping: 1)
+        #expect(histogram.count == 3)
+        #expect(abs(histogram.microseconds(50) - 2) < 0.01)
+        #expect(abs(histogram.microseconds(100) - 3) < 0.01)
+    }
+
+    @Test("Generated events have the fields of a session, and different sessions different keys")
+    func events() {
+        let batch = EventBatch()
+        var events = SessionEvents()
+        for session in 0..<3 {
+            events.append(
+                session: UInt64(session), id: EntryID(milliseconds: UInt64(session + 1), sequence: 0), to: batch)
+        }
+        var keys: Set<String> = []
+        for index in 0..<batch.count {
+            batch.withEvent(at: index) { event in
+                var names: [String] = []
+                for position in 0..<event.rawFieldCount { names.append(event.text(event.rawField(at: position).name)) }
+                #expect(names == ["device_session_id", "user_id", "client_public_key", "status"])
+                keys.insert(event.text(event.rawField(at: 0).value))
+            }
+        }
+        var key = [UInt8](repeating: 0, count: SessionEvents.keyLength)
+        SessionEvents.writeKey(of: 2, to: &key, at: 0)
+        #expect(keys.count == 3)
+        #expect(keys.contains(String(decoding: key, as: UTF8.self)))
+    }
+
+    @Test("A metered source stops the one it meters after the batch that reaches the limit")
+    func metered() async throws {
+        let generated = GeneratedSource(sessions: 1000)
+        generated.phase = .updating
+        let source = MeteredSource(generated, limit: 300)
+        var delivered = 0
+        try await source.run { batch in delivered += batch.count }
+        #expect(delivered == 384)
+        #expect(source.reading?.events == 384)
+        #expect(source.reading?.batches == 3)
+    }
+
+    @Test("A generated source begins with every session once, in batches, and ids rise")
+    func generated() async throws {
+        let source = GeneratedSource(sessions: 300)
+        var sizes: [Int] = []
+        var last = EntryID.zero
+        try await source.run { batch in
+            sizes.append(batch.count)
+            #expect(batch.lastID.map { $0 > last } == true)
+            last = batch.lastID ?? last
+            if last.milliseconds >= 300 { source.stop() }
+        }
+        #expect(sizes == [128, 128, 44])
+        source.phase = .updating
+        #expect(source.phase == .stopped)
+    }
+}

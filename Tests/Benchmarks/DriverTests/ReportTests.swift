@@ -1,0 +1,137 @@
+import Foundation
+import Testing
+
+@testable import SluiceBench
+
+@Suite struct ReportTests {
+    private static let machine = BenchReport.Machine(
+        date: "2026-01-01T00:00:00Z", processor: "A <fast> one", cores: 2, kernel: "6", server: "Redis", loadBefore: 0.1
+    )
+
+    private static func row(
+        _ experiment: String, _ setting: String, _ subject: String, _ metrics: [(String, [Double])]
+    ) -> BenchReport.Row {
+        Bench.row(experiment, setting, subject, metrics)
+    }
+
+    private static func drain(_ own: [Double], _ limit: [Double], cpu: Double) -> BenchReport {
+        BenchReport(
+            machine: machine,
+            rows: [
+                row(Names.drain, "COUNT 128", Names.serverLimit, [(Names.rate, limit)]),
+                row(Names.drain, "COUNT 128", Names.sluice, [(Names.rate, own), (Names.cpu, [cpu])]),
+            ])
+    }
+
+    @Test("The drain's budgets compare medians with the server's limit in the same setting")
+    func drainBudget() {
+        let met = Budgets.verdicts(Self.drain([95, 1, 99], [100, 100, 90], cpu: 0.7))
+        #expect(met.map(\.measured) == [0.95, 0.7])
+        #expect(met.map(\.isMet) == [true, true])
+        let missed = Budgets.verdicts(Self.drain([80], [100], cpu: 0.71))
+        #expect(missed.map(\.isMet) == [false, false])
+    }
+
+    @Test("Latency is held against the plain C loop at the median and at p99")
+    func latencyBudget() {
+        let report = BenchReport(
+            machine: Self.machine,
+            rows: [
+                Self.row(Names.latency, "1000/s", Names.sluice, [(Names.p50, [110]), (Names.p99, [300])]),
+                Self.row(Names.latency, "1000/s", Names.plainC, [(Names.p50, [100]), (Names.p99, [200])]),
+            ])
+        #expect(Budgets.verdicts(report).map(\.isMet) == [true, false])
+    }
+
+    @Test(
+        "Other budgets are bounds from above",
+        arguments: [
+            (Names.lookups, Names.oneReader, Names.lookup, 250.0),
+            (Names.lookups, Names.oneReaderAndWriter, Names.lookup, 350),
+            (Names.memory, "memory store", Names.liveBytes, 150), (Names.overhead, "idle stages", Names.stageCost, 10),
+        ])
+    func bounds(experiment: String, subject: String, metric: String, limit: Double) {
+        for (value, isMet) in [(limit, true), (limit * 1.01, false)] {
+            let report = BenchReport(
+                machine: Self.machine, rows: [Self.row(experiment, "any", subject, [(metric, [value])])])
+            #expect(Budgets.verdicts(report).map(\.isMet) == [isMet])
+        }
+    }
+
+    @Test("Two readers have no budget")
+    func noBudget() {
+        let report = BenchReport(
+            machine: Self.machine, rows: [Self.row(Names.lookups, "any", "2 readers", [(Names.lookup, [900])])])
+        #expect(Budgets.verdicts(report).isEmpty)
+    }
+
+    @Test("The table lines up, shows the spread and leaves empty what a row does not have")
+    func table() {
+        let report = Self.drain([95, 1, 99], [100], cpu: 0.7)
+        let lines = ReportText(report: report).table(of: Names.drain).split(separator: "\n").map(String.init)
+        #expect(
+            lines == [
+                "drain", "setting    subject             events/s  CPU us/event",
+                "COUNT 128  server limit             100",
+                "           sluice        95.0 [1.00 99.0]         0.700",
+            ])
+    }
+
+    @Test("The report's text says which budgets were missed, and its notes")
+    func text() {
+        var report = Self.drain([80], [100], cpu: 0.1)
+        report.verdicts = Budgets.verdicts(report)
+        report.notes = ["no peer"]
+        let text = ReportText(report: report).text
+        #expect(text.contains("MISSED"))
+        #expect(text.contains("met"))
+        #expect(text.contains("note: no peer"))
+    }
+
+    @Test("The chart is well-formed, escapes text and has a bar for each subject")
+    func chart() throws {
+        let chart = Chart(
+            report: Self.drain([95, 1, 99], [100], cpu: 0.7), experiment: Names.drain, metric: Names.rate,
+            title: "a < b")
+        let svg = try #require(chart.svg)
+        #expect(XMLCheck.isBalanced(svg))
+        #expect(svg.components(separatedBy: "<rect").count == 3)
+        #expect(svg.contains("a &lt; b"))
+        #expect(svg.contains("A &lt;fast&gt; one"))
+        #expect(svg.contains("prefers-color-scheme: dark"))
+    }
+
+    @Test("There is no chart of nothing")
+    func noChart() {
+        let chart = Chart(
+            report: BenchReport(machine: Self.machine), experiment: Names.drain, metric: Names.rate, title: "x")
+        #expect(chart.svg == nil)
+    }
+
+    @Test("A report is read back as it was written")
+    func json() throws {
+        var report = Self.drain([80, 90], [100], cpu: 0.1)
+        report.verdicts = Budgets.verdicts(report)
+        let data = try JSONEncoder().encode(report)
+        #expect(try JSONDecoder().decode(BenchReport.self, from: data) == report)
+    }
+}
+
+/// Whether every element that begins also ends: all that a hand-written document needs checked.
+enum XMLCheck {
+    static func isBalanced(_ text: String) -> Bool {
+        var open: [Substring] = []
+        for piece in text.split(separator: "<").dropFirst(text.hasPrefix("<") ? 0 : 1) {
+            guard let end = piece.firstIndex(of: ">") else { return false }
+            let tag = piece[..<end]
+            if tag.hasSuffix("/") { continue }
+            let name = tag.prefix { $0 != " " }
+            if name.hasPrefix("/") {
+                guard open.popLast() == name.dropFirst() else { return false }
+            } else {
+                open.append(name)
+            }
+        }
+        return open.isEmpty
+    }
+}
