@@ -49,7 +49,7 @@ import Testing
             (Names.lookups, Names.oneReader, Names.lookup, 250.0),
             (Names.lookups, Names.oneReaderAndWriter, Names.lookup, 350),
             (Names.memory, "memory store", Names.liveBytes, 150), (Names.overhead, "idle stages", Names.stageCost, 10),
-        ])
+        ] as [(String, String, String, Double)])
     func bounds(experiment: String, subject: String, metric: String, limit: Double) {
         for (value, isMet) in [(limit, true), (limit * 1.01, false)] {
             let report = BenchReport(
