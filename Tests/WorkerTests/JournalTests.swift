@@ -1,0 +1,113 @@
+import Foundation
+import PipelineEngine
+import StageKit
+import Testing
+
+@testable import Worker
+
+@Suite struct JournalTests {
+    /// Lends a batch of one event whose field `id` has these bytes, or none.
+    private func withEvent(_ key: [UInt8]?, _ body: (borrowing Event, FieldID) -> Void) {
+        let names = GraphNames()
+        let field = names.provide("id")
+        let batch = EventBatch()
+        let fields = key.map { [(name: Array("id".utf8), value: $0)] } ?? []
+        batch.append(id: EntryID(milliseconds: 1_700_000_000_000, sequence: 7), fields: fields)
+        batch.prepareSlots(fieldCount: 1)
+        batch.withEvent(at: 0) { event in
+            if event.rawFieldCount > 0 { event.set(field, range: event.rawField(at: 0).value) }
+            body(event, field)
+        }
+    }
+
+    private func line(_ key: [UInt8]?, _ make: (FieldID?) -> OutcomeRecord) -> String {
+        var bytes: [UInt8] = []
+        self.withEvent(key) { event, field in JournalLine.append(event, make(field), to: &bytes) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test("A line has the members that apply, in a fixed order, and ends with a line feed")
+    func form() {
+        let all = self.line(Array("ds-1".utf8)) { key in
+            OutcomeRecord(
+                outcome: .evicted, reason: "malformed_event", stage: "decode",
+                error: "decode session event: missing user_id", effects: ["evict"], keyField: key)
+        }
+        #expect(
+            all == #"{"entry":"1700000000000-7","outcome":"evicted","reason":"malformed_event","stage":"decode","#
+                + #""key":"ds-1","error":"decode session event: missing user_id","effects":["evict"]}"# + "\n")
+        let least = self.line(nil) { _ in
+            OutcomeRecord(outcome: .dropped, reason: nil, stage: nil, error: nil, effects: [], keyField: nil)
+        }
+        #expect(least == #"{"entry":"1700000000000-7","outcome":"dropped"}"# + "\n")
+        let keyless = self.line(nil) { key in
+            OutcomeRecord(
+                outcome: .applied, reason: nil, stage: nil, error: nil, effects: ["upsert", "revoke"], keyField: key)
+        }
+        #expect(
+            keyless == #"{"entry":"1700000000000-7","outcome":"applied","effects":["upsert","revoke"]}"# + "\n")
+    }
+
+    @Test("Outcomes have the names of the journal", arguments: Outcome.allCases)
+    func outcomes(outcome: Outcome) {
+        let names = ["applied", "skipped", "dropped", "evicted", "dead_lettered"]
+        let line = self.line(nil) { _ in
+            OutcomeRecord(outcome: outcome, reason: nil, stage: nil, error: nil, effects: [], keyField: nil)
+        }
+        #expect(line.contains("\"outcome\":\"\(names[Int(outcome.rawValue)])\""))
+    }
+
+    @Test(
+        "Any bytes make one line of JSON: text escaped, all else in base 64 under key_b64",
+        arguments: [
+            (Array("a\"b\\c\n\t\u{1}".utf8), #""key":"a\"b\\c\n\t\u0001""#), (Array("é漢😀".utf8), #""key":"é漢😀""#),
+            ([0xFF, 0xFE], #""key_b64":"//4=""#), ([0xC0, 0x80], #""key_b64":"wIA=""#), ([], #""key":"""#),
+            ([0x7F, 0x00], "\"key\":\"\u{7F}\\u0000\""),
+        ] as [([UInt8], String)])
+    func keys(key: [UInt8], member: String) throws {
+        let line = self.line(key) {
+            OutcomeRecord(outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: $0)
+        }
+        #expect(line == "{\"entry\":\"1700000000000-7\",\"outcome\":\"applied\",\(member)}\n")
+        #expect(line.dropLast().utf8.contains(0x0A) == false)
+        _ = try JSONSerialization.jsonObject(with: Data(line.utf8))
+    }
+
+    @Test("A journal is added to, holds a batch's lines when the batch has ended, and is for its owner's group only")
+    func file() async throws {
+        let path = NSTemporaryDirectory() + "sluice-journal-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        for run in 1...2 {
+            let journal = try Journal(path: path)
+            self.withEvent(nil) { event, _ in
+                for _ in 0..<3 {
+                    journal.observe(
+                        event,
+                        OutcomeRecord(
+                            outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: nil))
+                }
+            }
+            try await journal.endBatch()
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            #expect(text.split(separator: "\n").count == 3 * run)
+        }
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(mode.map { $0 & 0o007 } == 0)
+    }
+
+    @Test("A journal that cannot be opened or written ends the run with its path and the reason")
+    func failures() async throws {
+        let missing = #expect(throws: Journal.JournalError.self) { _ = try Journal(path: "/nonexistent/j") }
+        #expect(missing?.description == "the journal /nonexistent/j cannot be opened: No such file or directory")
+        let full = try Journal(path: "/dev/full")
+        self.withEvent(nil) { event, _ in
+            full.observe(
+                event,
+                OutcomeRecord(outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: nil))
+        }
+        let error = await #expect(throws: Journal.JournalError.self) { try await full.endBatch() }
+        #expect(error?.description == "the journal /dev/full cannot be written: No space left on device")
+        // It stays failed: lines after a gap would make a journal that looks whole.
+        await #expect(throws: Journal.JournalError.self) { try await full.endBatch() }
+    }
+}

@@ -1,0 +1,137 @@
+import Admin
+import Logging
+import PipelineEngine
+import StageKit
+import StageTestKit
+import Testing
+
+@testable import Worker
+
+@Suite struct PipelineCollectorTests {
+    private static let text = """
+        pipeline: test
+        source: { memory: {} }
+        stores: { things: { memory: { key: id } } }
+        stages:
+          - decode: { fields: { id: { required: true }, kind: {} } }
+            on_failure: out
+          - upsert: { store: things }
+          - log: {}
+            when: { kind: loud }
+          - metrics: { counter: things, labels: [kind] }
+        branches:
+          out:
+            - metrics: { counter: internal_event_drops, labels: [component, reason] }
+            - evict: { store: things, key: id }
+        """
+
+    private static let entries = [
+        MemorySource.Entry(1, ["id": "a", "kind": "loud"]), MemorySource.Entry(2, ["id": "b", "kind": "low"]),
+        MemorySource.Entry(3, ["id": "a", "odd": "x"]), MemorySource.Entry(4, ["kind": "low"]),
+        // Older than what is held: skipped.
+        MemorySource.Entry(1, ["id": "b", "kind": "low"]),
+    ]
+
+    private func pipeline(_ registry: MetricsRegistry) throws -> Pipeline {
+        var catalogue = Catalogue.standard
+        let nothing = SettingType<Bool>.object(SettingsSchema(true, []))
+        catalogue.add(
+            SourceType(name: "memory", summary: "Given entries.", settings: nothing) { _, _ in
+                MemorySource(entries: Self.entries)
+            })
+        let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        return try Pipeline(
+            text: Array(Self.text.utf8), file: "p", catalogue: catalogue,
+            services: PipelineServices(logger: silent, metrics: registry))
+    }
+
+    /// The samples of an exposition, without comments and without times, which differ from run to run.
+    private func samples(_ registry: MetricsRegistry) -> [String] {
+        registry.exposition().split(separator: "\n").map(String.init)
+            .filter { !$0.hasPrefix("#") && !$0.hasPrefix("sluice_stage_seconds") }
+    }
+
+    @Test("The exposition tells every outcome, what each stage did, the source and the stores")
+    func golden() async throws {
+        let registry = MetricsRegistry()
+        let pipeline = try self.pipeline(registry)
+        registry.registerCollector(PipelineCollector(pipeline: pipeline).samples)
+        try await pipeline.run()
+        #expect(
+            self.samples(registry).sorted()
+                == """
+                internal_event_drops_total{component="test",reason="malformed_event"} 2
+                sluice_events_read_total 5
+                sluice_events_total{outcome="applied",reason=""} 2
+                sluice_events_total{outcome="dropped",reason="malformed_event"} 1
+                sluice_events_total{outcome="evicted",reason="malformed_event"} 1
+                sluice_events_total{outcome="skipped",reason="older_entry"} 1
+                sluice_metrics_overflow_total 0
+                sluice_metrics_series_refused_total 0
+                sluice_source_connected 0
+                sluice_source_lag_seconds 0
+                sluice_source_reconnects_total 0
+                sluice_stage_events_total{result="failed",stage="decode"} 2
+                sluice_stage_events_total{result="finished",stage="decode"} 0
+                sluice_stage_events_total{result="passed",stage="decode"} 3
+                sluice_stage_events_total{result="skipped",stage="decode"} 0
+                sluice_stage_events_total{result="failed",stage="log"} 0
+                sluice_stage_events_total{result="finished",stage="log"} 0
+                sluice_stage_events_total{result="passed",stage="log"} 1
+                sluice_stage_events_total{result="skipped",stage="log"} 1
+                sluice_stage_events_total{result="failed",stage="metrics"} 0
+                sluice_stage_events_total{result="finished",stage="metrics"} 0
+                sluice_stage_events_total{result="passed",stage="metrics"} 2
+                sluice_stage_events_total{result="skipped",stage="metrics"} 0
+                sluice_stage_events_total{result="failed",stage="out/evict"} 0
+                sluice_stage_events_total{result="finished",stage="out/evict"} 0
+                sluice_stage_events_total{result="passed",stage="out/evict"} 2
+                sluice_stage_events_total{result="skipped",stage="out/evict"} 0
+                sluice_stage_events_total{result="failed",stage="out/metrics"} 0
+                sluice_stage_events_total{result="finished",stage="out/metrics"} 0
+                sluice_stage_events_total{result="passed",stage="out/metrics"} 2
+                sluice_stage_events_total{result="skipped",stage="out/metrics"} 0
+                sluice_stage_events_total{result="failed",stage="upsert"} 0
+                sluice_stage_events_total{result="finished",stage="upsert"} 1
+                sluice_stage_events_total{result="passed",stage="upsert"} 2
+                sluice_stage_events_total{result="skipped",stage="upsert"} 0
+                sluice_stage_timed_events_total{stage="decode"} 1
+                sluice_stage_timed_events_total{stage="log"} 1
+                sluice_stage_timed_events_total{stage="metrics"} 1
+                sluice_stage_timed_events_total{stage="out/evict"} 0
+                sluice_stage_timed_events_total{stage="out/metrics"} 0
+                sluice_stage_timed_events_total{stage="upsert"} 1
+                sluice_store_entries{store="things"} 1
+                things_total{kind="loud"} 1
+                things_total{kind="low"} 1
+                """.split(separator: "\n").map(String.init).sorted())
+    }
+
+    @Test("Every family of the collector has one line of help and one of its type, and names no family twice")
+    func families() async throws {
+        let registry = MetricsRegistry()
+        let pipeline = try self.pipeline(registry)
+        registry.registerCollector(PipelineCollector(pipeline: pipeline).samples)
+        try await pipeline.run()
+        let lines = registry.exposition().split(separator: "\n")
+        let types = lines.filter { $0.hasPrefix("# TYPE ") }.map { String($0.split(separator: " ")[2]) }
+        #expect(Set(types).count == types.count)
+        for name in types where name.hasPrefix("sluice_") {
+            #expect(lines.count { $0.hasPrefix("# HELP \(name) ") } == 1, "\(name)")
+        }
+        for line in lines where !line.hasPrefix("#") {
+            #expect(types.contains { line.hasPrefix($0) }, "\(line)")
+        }
+    }
+
+    @Test("Before the first batch everything stands at 0")
+    func beforeRun() throws {
+        let registry = MetricsRegistry()
+        let pipeline = try self.pipeline(registry)
+        registry.registerCollector(PipelineCollector(pipeline: pipeline).samples)
+        let samples = self.samples(registry)
+        #expect(samples.contains("sluice_events_read_total 0"))
+        #expect(samples.contains("sluice_store_entries{store=\"things\"} 0"))
+        #expect(samples.allSatisfy { $0.hasSuffix(" 0") })
+    }
+}
