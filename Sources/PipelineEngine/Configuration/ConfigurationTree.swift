@@ -59,7 +59,7 @@ struct ConfigurationTree {
         if case .scalar(let scalar) = key.content { scalar.text } else { "" }
     }
 
-    /// Overrides stand at the place of what they replace, so that a mistake in one is told where the file has it.
+    /// An override stands at the place of what it replaces, so that a mistake in one is told where the file has it.
     private static func apply(
         _ override: Override, to root: inout SettingNode, _ interpolation: Interpolation,
         _ issues: inout SettingIssues
@@ -70,7 +70,7 @@ struct ConfigurationTree {
         do throws(YAMLError) {
             let parsed = try YAMLParser.parse(Array(override.value.utf8))
             value =
-                parsed.map { self.convert($0, interpolation, &issues).moved(to: mark) } ?? SettingNode(.null, at: mark)
+                parsed.map { self.convert($0, interpolation, &issues) } ?? SettingNode(.null, at: mark)
         } catch {
             issues.add("--set \(path): \(error.message)", at: mark)
             return

@@ -20,10 +20,10 @@ public struct Override: Sendable, Equatable {
 
 extension SettingNode {
     /// Puts the value at the path, making mappings on the way where there is nothing yet; false where the path leads
-    /// through text or beyond a list.
+    /// through text or beyond a list. The value stands where what it replaces stood, a new one where it is put in.
     mutating func put(_ value: SettingNode, at path: ArraySlice<String>) -> Bool {
         guard let name = path.first else {
-            self = value
+            self = value.moved(to: self.mark)
             return true
         }
         switch self.content {
@@ -31,9 +31,9 @@ extension SettingNode {
             if let index = entries.firstIndex(where: { $0.key == name }) {
                 guard entries[index].value.put(value, at: path.dropFirst()) else { return false }
             } else {
-                var added = SettingNode(.null, at: value.mark)
+                var added = SettingNode(.null, at: self.mark)
                 guard added.put(value, at: path.dropFirst()) else { return false }
-                entries.append(Entry(key: name, mark: value.mark, value: added))
+                entries.append(Entry(key: name, mark: self.mark, value: added))
             }
             self.content = .mapping(entries)
             return true
@@ -43,9 +43,9 @@ extension SettingNode {
             self.content = .sequence(items)
             return true
         case .null:
-            var added = SettingNode(.null, at: value.mark)
+            var added = SettingNode(.null, at: self.mark)
             guard added.put(value, at: path.dropFirst()) else { return false }
-            self.content = .mapping([Entry(key: name, mark: value.mark, value: added)])
+            self.content = .mapping([Entry(key: name, mark: self.mark, value: added)])
             return true
         case .scalar:
             return false

@@ -57,6 +57,7 @@ struct GraphBuilder {
         guard let type = self.catalogue.stages.first(where: { $0.name == typeName.text }) else {
             let hint = Nearest.hint(for: typeName.text, among: self.catalogue.stages.map(\.name))
             issues.add("unknown stage type \"\(typeName.text)\"\(hint)", at: typeName.mark)
+            names.isIncomplete = true
             return nil
         }
         let name = Self.uniqueName(entry, in: place.branch, &used, &issues)
@@ -69,7 +70,10 @@ struct GraphBuilder {
         setup.issues.context = ""
         let stage = type.make(entry.component.settings, setup)
         issues.append(setup.issues.all)
-        guard let stage else { return nil }
+        guard let stage else {
+            names.isIncomplete = true
+            return nil
+        }
         let next = place.index < place.last ? place.index + 1 : StageGraph.end
         let node = StageGraph.Node(
             stage: stage, type: type, name: name, condition: condition, next: next,

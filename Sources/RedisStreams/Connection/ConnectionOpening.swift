@@ -83,7 +83,7 @@ struct ConnectionOpening {
             case .success(let opened):
                 if !outcome.set(.success(opened)) { opened.channel.close(promise: nil) }
             case .failure(let error):
-                outcome.set(.failure(.transport(error, address: settings.address)))
+                outcome.set(.failure(.opening(error, address: settings.address)))
             }
         }
         let opened = try await outcome.value().get()

@@ -30,6 +30,18 @@ struct CertificateDates: Sendable, Equatable {
 }
 
 extension RedisError {
+    /// The failure that an error means while a connection is being opened.
+    static func opening(_ error: any Error, address: RedisAddress) -> RedisError {
+        guard let error = error as? IOError else { return self.transport(error, address: address) }
+        return RedisError(.connectFailed, "\(address): cannot connect: \(self.reason(error))", isTransient: true)
+    }
+
+    /// What the system says of a failed call: `Connection refused`.
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return unsafe String(cString: strerror(error.errnoCode))
+    }
+
     /// The failure that an error of the socket or of TLS means.
     ///
     /// - Parameter certificate: The dates of the certificate that the server showed, nil where it showed none.
@@ -53,8 +65,8 @@ extension RedisError {
             return RedisError(
                 .timedOut, "\(address): no connection in time (redis.connect_timeout)", isTransient: true)
         default:
-            let what = (error as? IOError).map { "\($0)" } ?? "\(error)"
-            return RedisError(.closed, "\(address): the connection was lost: \(what)", isTransient: true)
+            return RedisError(
+                .closed, "\(address): the connection was lost: \(self.reason(error))", isTransient: true)
         }
     }
 
@@ -106,7 +118,7 @@ extension RedisError {
             return RedisError(
                 .connectFailed, "\(address): the name cannot be looked up: \(cause)", isTransient: true)
         }
-        let causes = error.connectionErrors.map { "\($0.target): \($0.error)" }
+        let causes = Set(error.connectionErrors.map { self.reason($0.error) }).sorted()
         return RedisError(
             .connectFailed, "\(address): cannot connect: \(causes.joined(separator: "; "))", isTransient: true)
     }

@@ -114,7 +114,9 @@ public final class RevocationPublisher: RevocationHandler {
     private func wait(_ delay: Duration, after error: RedisError) async throws(RedisError) {
         self.logger.warning(
             "revocations could not be told: trying again",
-            metadata: ["error": "\(error)", "code": "\(error.code.rawValue)", "delay": "\(delay)"])
+            metadata: [
+                "error": "\(error)", "code": "\(error.code.rawValue)", "delay": "\(delay.microseconds / 1000)ms",
+            ])
         await self.eventLoop().sleep(delay, until: self.stopSignal)
     }
 

@@ -77,7 +77,7 @@ final class StreamReader {
             "no connection to the stream: trying again",
             metadata: [
                 "stream": "\(self.streamSettings.stream)", "error": "\(error)", "code": "\(error.code.rawValue)",
-                "cursor": "\(self.cursor?.description ?? "not known yet")", "delay": "\(delay)",
+                "cursor": "\(self.cursor?.description ?? "not known yet")", "delay": "\(delay.microseconds / 1000)ms",
             ])
         await self.loop.sleep(delay, until: self.stop)
     }

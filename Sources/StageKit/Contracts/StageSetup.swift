@@ -43,7 +43,9 @@ public final class StageSetup {
 
     /// A field this stage reads; it is a mistake where no earlier stage provides it.
     public func input(_ name: MarkedName) -> FieldID {
+        // Behind a stage that could not be made, a field that is missing is no mistake of this one.
         if let field = self.names.field(name.text) { return field }
+        if self.names.isIncomplete { return self.names.provide(name.text) }
         let hint = Nearest.hint(for: name.text, among: self.names.fields)
         self.issues.add("no earlier stage provides the field \"\(name.text)\"\(hint)", at: name.mark)
         return self.names.provide(name.text)
