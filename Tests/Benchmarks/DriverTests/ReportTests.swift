@@ -71,8 +71,8 @@ import Testing
         let lines = ReportText(report: report).table(of: Names.drain).split(separator: "\n").map(String.init)
         #expect(
             lines == [
-                "drain", "setting    subject             events/s  CPU us/event",
-                "COUNT 128  server limit             100",
+                "drain", "setting    subject               events/s  CPU us/event",
+                "COUNT 128  server limit               100",
                 "           sluice        95.0 [1.00 99.0]         0.700",
             ])
     }
