@@ -19,12 +19,14 @@ test: packages
 
 # Everything side by side with the yardsticks, in about ten minutes: make bench, or make bench QUICK=1 for two,
 # make bench ONLY="drain latency" for a part. Table, JSON and charts go to .build/bench.
-bench: packages
+bench:
+	@.ci/packages gcc
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench run $(if $(QUICK),--quick) --output .build/bench $(ONLY)
 
 # Where the instructions of a drain go, by valgrind.
-profile: packages
+profile:
+	@.ci/packages gcc valgrind
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench profile --output .build/bench
 
