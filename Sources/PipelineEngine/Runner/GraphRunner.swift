@@ -1,4 +1,3 @@
-import Logging
 import StageKit
 
 /// Runs batches through a graph: has every event brought to its outcome, then ends the batch with every stage.
@@ -10,11 +9,11 @@ final class GraphRunner {
     private let observer: (any OutcomeObserver)?
     private var walker: GraphWalker
 
-    init(graph: StageGraph, counters: SharedCounters, observer: (any OutcomeObserver)?, logger: Logger) {
+    init(graph: StageGraph, counters: SharedCounters, observer: (any OutcomeObserver)?, services: PipelineServices) {
         self.graph = graph
         self.counters = counters
         self.observer = observer
-        self.walker = GraphWalker(graph: graph, observer: observer, logger: logger)
+        self.walker = GraphWalker(graph: graph, observer: observer, services: services)
     }
 
     /// Brings every event of the batch to its outcome. Throws where a stage or the observer cannot end the batch.

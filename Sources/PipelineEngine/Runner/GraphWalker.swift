@@ -1,3 +1,4 @@
+import CoreMetrics
 import Logging
 import StageKit
 
@@ -23,18 +24,23 @@ struct GraphWalker {
     private let keyField: FieldID?
     private let observer: (any OutcomeObserver)?
     private let logger: Logger
+    /// What each stage took, for the events that are timed.
+    private let timers: [Timer]
     /// The main way's stages that want to see events ahead of time.
     private let preparing: [any Stage]
     /// Where each event of the chunk goes on after the pure stages.
     private var resume: [Int]
 
-    init(graph: StageGraph, observer: (any OutcomeObserver)?, logger: Logger) {
+    init(graph: StageGraph, observer: (any OutcomeObserver)?, services: PipelineServices) {
         self.nodes = NodeTable(graph.nodes)
         self.pureCount = graph.pureCount
         self.names = graph.names
         self.keyField = graph.keyField
         self.observer = observer
-        self.logger = logger
+        self.logger = services.logger
+        self.timers = graph.nodes.map { node in
+            Timer(label: "sluice_stage_seconds", dimensions: [("stage", node.name)], factory: services.metrics)
+        }
         self.counters = RunnerCounters(stageCount: graph.nodes.count)
         self.preparing = graph.nodes.filter { $0.preparesEvents && !$0.isInBranch }.map(\.stage)
         self.resume = Array(repeating: 0, count: Self.chunkSize)
@@ -95,8 +101,7 @@ struct GraphWalker {
         let clock = ContinuousClock()
         let before = clock.now
         let next = self.step(&event, at: index)
-        self.counters.stages[index].sampledNanoseconds &+= UInt64(max(0, (clock.now - before).nanoseconds))
-        self.counters.stages[index].samples += 1
+        self.timers[index].recordNanoseconds((clock.now - before).nanoseconds)
         return next
     }
 

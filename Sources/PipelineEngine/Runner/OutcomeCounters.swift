@@ -14,10 +14,6 @@ struct RunnerCounters {
         var failed: UInt64 = 0
         /// Events that its condition kept from it.
         var skipped: UInt64 = 0
-        /// Time spent on sampled events, in nanoseconds.
-        var sampledNanoseconds: UInt64 = 0
-        /// How many events were sampled.
-        var samples: UInt64 = 0
     }
 
     /// Events read.
@@ -81,10 +77,6 @@ public struct PipelineStatistics: Sendable, Equatable {
         public var failed: UInt64
         /// Events that its condition kept from it.
         public var skipped: UInt64
-        /// Seconds spent on the events that were sampled.
-        public var sampledSeconds: Double
-        /// How many events were sampled.
-        public var samples: UInt64
     }
 
     /// Events read.
@@ -132,7 +124,7 @@ final class SharedCounters: Sendable {
         result.stages = zip(names, counters.stages).map { name, stage in
             .init(
                 name: name, passed: stage.passed, finished: stage.finished, failed: stage.failed,
-                skipped: stage.skipped, sampledSeconds: Double(stage.sampledNanoseconds) * 1e-9, samples: stage.samples)
+                skipped: stage.skipped)
         }
         return result
     }

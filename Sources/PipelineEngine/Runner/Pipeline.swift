@@ -115,6 +115,6 @@ public final class Pipeline: Service, Sendable {
         guard issues.all.isEmpty else { throw ConfigurationError(file: self.file, issues: issues.all) }
         return GraphRunner(
             graph: graph, counters: self.counters, observer: try self.services.makeObserver?(),
-            logger: self.services.logger)
+            services: self.services)
     }
 }

@@ -46,6 +46,8 @@ struct AssembledWorker {
         let pipeline = try Pipeline(
             contentsOf: options.path, environment: options.environment, overrides: options.overrides,
             catalogue: options.catalogue, services: services)
+        registry.describe(
+            "sluice_stage_seconds", help: "Time a stage takes for an event; one event in 1024 is timed.")
         registry.registerCollector(PipelineCollector(pipeline: pipeline).samples)
         self.pipeline = pipeline
         self.registry = registry

@@ -32,20 +32,11 @@ struct PipelineCollector: Sendable {
                 ("passed", stage.passed), ("finished", stage.finished), ("failed", stage.failed),
                 ("skipped", stage.skipped),
             ]
-            let events = results.map { result, count in
+            return results.map { result, count in
                 MetricSample(
                     "sluice_stage_events_total", .counter, help: "Events by what each stage did with them.",
                     labels: [("stage", stage.name), ("result", result)], value: Double(count))
             }
-            return events + [
-                MetricSample(
-                    "sluice_stage_seconds_total", .counter,
-                    help: "Time spent in the stage on the events that are timed.",
-                    labels: [("stage", stage.name)], value: stage.sampledSeconds),
-                MetricSample(
-                    "sluice_stage_timed_events_total", .counter, help: "Events that were timed, one in 1024.",
-                    labels: [("stage", stage.name)], value: Double(stage.samples)),
-            ]
         }
     }
 
