@@ -38,7 +38,8 @@ struct ConnectionOpening {
         let deadline = NIODeadline.now() + TimeAmount(self.settings.connectTimeout)
         let (channel, handler) = try await self.connect()
         let ready = handler.ready
-        let late = RedisError(.timedOut, self.lateMessage, isTransient: true)
+        // A handshake that never ends is most likely one with a server that does not speak TLS.
+        let late = RedisError(self.settings.tls == nil ? .timedOut : .tls, self.lateMessage, isTransient: true)
         let timer = self.loop.eventLoop.scheduleTask(deadline: deadline) {
             if ready.set(late) { channel.close(promise: nil) }
         }

@@ -58,7 +58,9 @@ final class StreamReader {
                 case .deliver(let error): throw error
                 case .server(let error):
                     if self.stop.isStopped { return }
-                    guard error.isTransient else { throw error }
+                    // A handshake that no server has answered yet is a wrong setting; one that worked before will again.
+                    let isWrongSetting = error.code == .tls && !self.wasConnected
+                    guard error.isTransient, !isWrongSetting else { throw error }
                     await self.wait(after: error)
                 }
             }
