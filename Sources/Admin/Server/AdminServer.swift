@@ -81,18 +81,21 @@ public struct AdminServer: Service {
         _ router: AdminRouter, on group: MultiThreadedEventLoopGroup, _ exporter: SnapshotExporter,
         bound: @escaping @Sendable (any Channel) -> Void
     ) async throws {
+        // The library reports what it breaks off at a shutdown as errors; what goes wrong for good is thrown.
+        var logger = self.logger
+        logger.logLevel = .critical
         let application = Application(
             responder: router.responder,
             server: .http1(configuration: AdminServer.httpConfiguration),
             configuration: ApplicationConfiguration(
                 address: self.bindAddress, backlog: AdminLimits.backlog,
-                availableConnectionsDelegate: .maximum(AdminLimits.connections, logger: self.logger)),
+                availableConnectionsDelegate: .maximum(AdminLimits.connections, logger: logger)),
             onServerRunning: { channel in
                 bound(channel)
                 self.onListening(self.realAddress(of: channel))
             },
             eventLoopGroupProvider: .shared(group),
-            logger: self.logger)
+            logger: logger)
         try await withGracefulShutdownHandler {
             try await application.run()
         } onGracefulShutdown: {
