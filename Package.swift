@@ -95,7 +95,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "sluice", "Worker", "PipelineEngine", "SnapshotStores", "RedisStreams", "StageKit", "StageTestKit", "RESP",
+                "sluice", "Worker", "PipelineEngine", "SnapshotStores", "RedisStreams", "StageKit", "StageTestKit",
+                "RESP",
                 logging, coreMetrics, nioCore, lifecycle,
             ],
             resources: [.copy("Fixtures")]),

@@ -1,9 +1,8 @@
 import Logging
-import Synchronization
 
 /// Keeps what a worker logs from tearing the picture: warnings are counted, the last lines are kept.
 final class DemoLog: Sendable {
-    private let lines = Mutex<(errors: [String], warnings: Int)>(([], 0))
+    private let lines = OrderedMutex<(errors: [String], warnings: Int)>(([], 0))
 
     /// Lines kept: what fits under the picture.
     private static let keptLimit = 3

@@ -2,7 +2,6 @@ import Admin
 import Histogram
 import PipelineEngine
 import StageKit
-import Synchronization
 
 /// Measures the time from XADD to applied: the publisher notes when it sends an id, the observer when it is settled.
 final class DemoMeter: Sendable {
@@ -28,7 +27,7 @@ final class DemoMeter: Sendable {
         var address: AdminAddress?
     }
 
-    private let state = Mutex(State())
+    private let state = OrderedMutex(State())
 
     /// Notes that entries are about to be sent.
     func sending(_ ids: [EntryID]) {

@@ -1,5 +1,3 @@
-import Synchronization
-
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -22,14 +20,14 @@ package final class LogOutput: Sendable {
     /// The time now, in milliseconds since 1970.
     package let now: @Sendable () -> Int64
 
-    private let sink: Mutex<@Sendable ([UInt8]) -> Void>
+    private let sink: OrderedMutex<@Sendable ([UInt8]) -> Void>
 
     /// Makes an output; `sink` gets one line with its end at a time, never from two threads at once.
     package init(
         now: @escaping @Sendable () -> Int64 = LogTime.now, sink: @escaping @Sendable (_ line: [UInt8]) -> Void
     ) {
         self.now = now
-        self.sink = Mutex(sink)
+        self.sink = OrderedMutex(sink)
     }
 
     /// An output to standard error. A line that cannot be written is lost: there is nowhere to say so.
