@@ -36,7 +36,7 @@ public final class MemoryStore: SnapshotStore {
     let hasher: KeyHasher
     let shards: ShardArray
     /// Held by whoever changes the store, outside of any shard's lock.
-    let changes: Mutex<EvictionMemory>
+    let changes: OrderedMutex<EvictionMemory>
     /// The number of live snapshots; written by those who hold `changes`.
     let live = Atomic<Int>(0)
     let names = Mutex(FieldNames())
@@ -64,7 +64,7 @@ public final class MemoryStore: SnapshotStore {
         self.maxRecordBytes = Swift.min(Swift.max(maxRecordBytes, range.lowerBound), range.upperBound)
         self.hasher = hasher
         self.shards = ShardArray(count: shards)
-        self.changes = Mutex(EvictionMemory(limit: evictions))
+        self.changes = OrderedMutex(EvictionMemory(limit: evictions))
     }
 
     /// How many snapshots it holds.

@@ -1,4 +1,5 @@
 import Logging
+import StageKit
 
 /// Keeps what a worker logs from tearing the picture: warnings are counted, the last lines are kept.
 final class DemoLog: Sendable {

@@ -14,6 +14,9 @@ struct DemoPublisher: Service {
     /// The most events sent at once after a pause, so that a demo that was suspended does not flood.
     private static let burstLimit = 1000
 
+    /// How long the server may take to answer: on a machine that is busy building, the demo is slow, not over.
+    private static let timeout: Duration = .seconds(30)
+
     /// The demo's server.
     let redis: PrivateRedis
     /// The stream.
@@ -44,7 +47,8 @@ struct DemoPublisher: Service {
     }
 
     private func publish(on loop: RedisEventLoop) async throws {
-        let settings = RedisSettings(address: .unix(path: self.redis.socketPath))
+        var settings = RedisSettings(address: .unix(path: self.redis.socketPath))
+        settings.timeout = Self.timeout
         let connection = try await RedisConnection.connect(settings, on: loop, logger: self.logger)
         defer { connection.close() }
         while self.source.status.state != .reading { try await Task.sleep(for: Self.interval) }

@@ -1,3 +1,5 @@
+import StageKit
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else

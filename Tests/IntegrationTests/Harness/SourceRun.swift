@@ -25,7 +25,7 @@ final class Delivered: Sendable {
         var fields: [[UInt8]]
     }
 
-    private let state = Mutex<[Entry]>([])
+    private let state = OrderedMutex<[Entry]>([])
 
     var entries: [Entry] { self.state.withLock { $0 } }
     var ids: [EntryID] { self.entries.map(\.id) }

@@ -1,21 +1,23 @@
-import Synchronization
+package import Synchronization
 
 /// A `Mutex` whose order the thread sanitizer sees.
 ///
 /// The mutex alone orders what is done under it. But where a thread had to wait for it, that happens in a library that
 /// the sanitizer does not see into, and it reports what the mutex guards, even a bare counter (Swift 6.3.1). So a word is
-/// read when the lock is taken and written when it is let go; on x86 and ARM that costs next to nothing.
-struct OrderedMutex<Value>: ~Copyable, Sendable {
-    private let mutex: Mutex<Value>
-    private let order = Atomic<UInt>(0)
+/// read when the lock is taken and written when it is let go; on x86 and ARM that costs next to nothing. For what
+/// threads really contend for.
+package struct OrderedMutex<Value>: ~Copyable, Sendable {
+    @usableFromInline let mutex: Mutex<Value>
+    @usableFromInline let order = Atomic<UInt>(0)
 
     /// Makes a mutex that guards a value.
-    init(_ value: consuming sending Value) {
+    package init(_ value: consuming sending Value) {
         self.mutex = Mutex(value)
     }
 
     /// Runs `body` with the value while no other thread has it.
-    borrowing func withLock<Result, Failure: Error>(
+    @inlinable
+    package borrowing func withLock<Result, Failure: Error>(
         _ body: (inout sending Value) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
         try self.mutex.withLock { (value: inout sending Value) throws(Failure) -> sending Result in
