@@ -1,3 +1,4 @@
+import StageKit
 import Synchronization
 
 /// A place for a record: the record and the part of its key's hash that finds it, on one cache line.
@@ -92,11 +93,6 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     /// A shard's table lies behind its lock. The two are reached by pointers of their own, as one is used by several
     /// threads at once and the other never is.
     private static let tableOffset = 16
-    /// Between the two a word that is read when the lock is taken and written when it is let go.
-    ///
-    /// The lock alone orders what is done under it; but where a thread had to wait for it, that happens in a library that
-    /// the thread sanitizer does not see into, and it would report every table. On x86 and ARM this costs next to nothing.
-    private static let orderOffset = 8
 
     private let base: UnsafeMutableRawPointer
     /// The number of shards, a power of two.
@@ -105,14 +101,13 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     /// Makes empty shards.
     init(count: Int) {
         precondition(count > 0 && count & (count - 1) == 0, "the number of shards is a power of two")
-        precondition(MemoryLayout<Mutex<Void>>.size <= ShardArray.orderOffset, "a lock fits before what follows it")
+        precondition(MemoryLayout<OrderedMutex<Void>>.size <= ShardArray.tableOffset, "a lock fits before its table")
         precondition(
             ShardArray.tableOffset + MemoryLayout<SlotTable>.size <= ShardArray.stride, "a shard fits its cache line")
         unsafe self.base = .allocate(byteCount: count * ShardArray.stride, alignment: ShardArray.stride)
         self.count = count
         for index in 0..<count {
-            unsafe self.lock(index).initialize(to: Mutex(()))
-            unsafe self.order(index).initialize(to: Atomic(0))
+            unsafe self.lock(index).initialize(to: OrderedMutex(()))
             unsafe self.table(index).initialize(to: SlotTable())
         }
     }
@@ -122,7 +117,6 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
             unsafe self.table(index).pointee.removeAll()
             unsafe self.table(index).deinitialize(count: 1)
             unsafe self.lock(index).deinitialize(count: 1)
-            unsafe self.order(index).deinitialize(count: 1)
         }
         unsafe self.base.deallocate()
     }
@@ -135,9 +129,6 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     @inline(__always)
     func read<E: Error>(_ index: Int, _ body: (borrowing SlotTable) throws(E) -> Void) throws(E) {
         try unsafe self.lock(index).pointee.withLock { (_) throws(E) in
-            let order = unsafe self.order(index)
-            let turn = unsafe order.pointee.load(ordering: .acquiring)
-            defer { unsafe order.pointee.store(turn, ordering: .releasing) }
             try body(unsafe self.table(index).pointee)
         }
     }
@@ -152,21 +143,13 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     @inline(__always)
     func change(_ index: Int, _ body: (inout SlotTable) -> Void) {
         unsafe self.lock(index).pointee.withLock { _ in
-            let order = unsafe self.order(index)
-            let turn = unsafe order.pointee.load(ordering: .acquiring)
-            defer { unsafe order.pointee.store(turn, ordering: .releasing) }
             body(&(unsafe self.table(index).pointee))
         }
     }
 
     @inline(__always)
-    private func lock(_ index: Int) -> UnsafeMutablePointer<Mutex<Void>> {
-        unsafe self.address(index).assumingMemoryBound(to: Mutex<Void>.self)
-    }
-
-    @inline(__always)
-    private func order(_ index: Int) -> UnsafeMutablePointer<Atomic<UInt>> {
-        unsafe (self.address(index) + ShardArray.orderOffset).assumingMemoryBound(to: Atomic<UInt>.self)
+    private func lock(_ index: Int) -> UnsafeMutablePointer<OrderedMutex<Void>> {
+        unsafe self.address(index).assumingMemoryBound(to: OrderedMutex<Void>.self)
     }
 
     @inline(__always)

@@ -6,9 +6,6 @@
 public final class EventBatch {
     @usableFromInline let storage: UnsafeMutablePointer<BatchStorage>
 
-    /// The largest batch in events: more than any sensible read count, small enough that its tables stay bounded.
-    public static let eventLimit = 1 << 20
-
     /// The largest arena in bytes: offsets in it are 32-bit.
     public static let arenaLimit = Int(UInt32.max)
 
