@@ -1,7 +1,6 @@
 import Logging
 public import ServiceLifecycle
 public import StageKit
-import Synchronization
 
 /// A checked pipeline, ready to run: a service that reads its source until it is told to stop.
 ///
@@ -18,7 +17,7 @@ public final class Pipeline: Service, Sendable {
     private let file: String
     private let catalogue: Catalogue
     private let services: PipelineServices
-    private let definition: Mutex<PipelineDefinition>
+    private let definition: PipelineDefinition
     private let counters: SharedCounters
 
     /// Reads and checks a pipeline.
@@ -57,7 +56,7 @@ public final class Pipeline: Service, Sendable {
         self.catalogue = catalogue
         self.services = services
         self.counters = SharedCounters(graph: graph)
-        self.definition = Mutex(definition)
+        self.definition = definition
     }
 
     /// What the pipeline has done so far; callable from any thread, as of the last whole batch.
@@ -108,9 +107,8 @@ public final class Pipeline: Service, Sendable {
     /// Stages are made anew for the run: an instance belongs to the thread that runs it.
     private func makeRunner() throws -> GraphRunner {
         var issues = SettingIssues()
-        let definition = self.definition.withLock { $0 }
         let builder = GraphBuilder(
-            definition: definition, catalogue: self.catalogue, stores: self.stores, services: self.services)
+            definition: self.definition, catalogue: self.catalogue, stores: self.stores, services: self.services)
         let graph = builder.build(&issues)
         guard issues.all.isEmpty else { throw ConfigurationError(file: self.file, issues: issues.all) }
         return GraphRunner(
