@@ -1,5 +1,4 @@
 public import StageKit
-import Synchronization
 
 /// A source that delivers what it was given and ends: for tests and replays.
 public final class MemorySource: EventSource {
@@ -27,7 +26,7 @@ public final class MemorySource: EventSource {
     public let stream: String
     private let entries: [Entry]
     private let batchSize: Int
-    private let state = Mutex((status: SourceStatus(), isStopped: false))
+    private let state = OrderedMutex((status: SourceStatus(), isStopped: false))
 
     /// Makes a source that delivers `entries` in batches of `batchSize`.
     public init(stream: String = "memory", entries: [Entry], batchSize: Int = 128) {

@@ -1,5 +1,5 @@
 public import Logging
-import Synchronization
+import StageKit
 
 /// Keeps the lines that its loggers write.
 public final class RecordingLog: Sendable {
@@ -20,7 +20,7 @@ public final class RecordingLog: Sendable {
         }
     }
 
-    private let state = Mutex<[Line]>([])
+    private let state = OrderedMutex<[Line]>([])
 
     /// Makes an empty log.
     public init() {}

@@ -1,5 +1,5 @@
 public import CoreMetrics
-import Synchronization
+import StageKit
 
 /// A metrics factory that keeps what was counted and measured, by name and labels.
 public final class RecordingMetrics: MetricsFactory {
@@ -9,7 +9,7 @@ public final class RecordingMetrics: MetricsFactory {
         var values: [String: [Double]] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state = OrderedMutex(State())
 
     /// Makes a factory that has counted nothing.
     public init() {}

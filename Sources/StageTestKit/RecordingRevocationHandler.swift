@@ -1,5 +1,4 @@
 public import StageKit
-import Synchronization
 
 /// A revocation handler that remembers what it was told.
 public final class RecordingRevocationHandler: RevocationHandler {
@@ -11,7 +10,7 @@ public final class RecordingRevocationHandler: RevocationHandler {
         case endBatch
     }
 
-    private let state = Mutex((calls: [Call](), error: (any Error)?.none))
+    private let state = OrderedMutex((calls: [Call](), error: (any Error)?.none))
 
     /// Makes a handler that has not been called.
     public init() {}

@@ -1,5 +1,4 @@
 public import StageKit
-import Synchronization
 
 /// A store in memory that remembers every change in order.
 public final class RecordingStore: SnapshotStore {
@@ -31,7 +30,7 @@ public final class RecordingStore: SnapshotStore {
     public let name: String
     /// The field whose value is a snapshot's key.
     public let keyField: String
-    private let state = Mutex(State())
+    private let state = OrderedMutex(State())
 
     /// Makes an empty store.
     public init(name: String = "sessions", key: String = "id") {

@@ -5,7 +5,6 @@ import RedisStreams
 import ServiceLifecycle
 import SnapshotStores
 import StageKit
-import Synchronization
 import Testing
 import Worker
 
@@ -32,7 +31,7 @@ final class Gateway: Service {
     }
 
     private final class CutOff: Sendable {
-        let keys = Mutex<[String]>([])
+        let keys = OrderedMutex<[String]>([])
         func add(_ key: String) { self.keys.withLock { $0.append(key) } }
     }
 
@@ -156,7 +155,7 @@ final class TallyStage: Stage {
                 source: { redis_stream: { stream: orders, start: beginning } }
                 stages: [ decode: { fields: { v: {} } }, tally ]
                 """
-            let effects = Mutex<[[String]]>([])
+            let effects = OrderedMutex<[[String]]>([])
             var services = PipelineServices(logger: quiet)
             services.makeObserver = { Effects { line in effects.withLock { $0.append(line) } } }
             let pipeline = try Pipeline(

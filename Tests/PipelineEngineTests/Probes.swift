@@ -2,7 +2,6 @@ import Logging
 import PipelineEngine
 import StageKit
 import StageTestKit
-import Synchronization
 
 /// Takes fields over by name; fails on an event that has a field called `bad`.
 final class TakeStage: Stage {
@@ -77,7 +76,7 @@ final class ProbeStage: Stage {
 
 /// Collects what becomes of events.
 final class Records: Sendable {
-    private let records = Mutex<[(id: EntryID, record: OutcomeRecord)]>([])
+    private let records = OrderedMutex<[(id: EntryID, record: OutcomeRecord)]>([])
 
     var all: [(id: EntryID, record: OutcomeRecord)] { self.records.withLock { $0 } }
 

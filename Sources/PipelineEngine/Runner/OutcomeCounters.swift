@@ -1,5 +1,4 @@
 public import StageKit
-import Synchronization
 
 /// Counts of what became of events and of what each stage did: plain numbers on the runner's thread, copied out at the
 /// end of each batch for whoever wants to read them.
@@ -96,11 +95,11 @@ public struct PipelineStatistics: Sendable, Equatable {
 
 /// The last copy of a runner's counters.
 final class SharedCounters: Sendable {
-    private let state: Mutex<(counters: RunnerCounters, reasons: [String], names: [String])>
+    private let state: OrderedMutex<(counters: RunnerCounters, reasons: [String], names: [String])>
 
     init(graph: StageGraph) {
         let names = graph.nodes.map(\.name)
-        self.state = Mutex((RunnerCounters(stageCount: names.count), graph.names.reasons, names))
+        self.state = OrderedMutex((RunnerCounters(stageCount: names.count), graph.names.reasons, names))
     }
 
     /// Takes a copy over; called at the end of each batch.

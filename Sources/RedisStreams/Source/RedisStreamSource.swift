@@ -1,6 +1,5 @@
 public import Logging
 public import StageKit
-import Synchronization
 
 /// The entries of a Redis stream, read with XREAD, over connections that are made anew when they break.
 ///
@@ -19,7 +18,7 @@ public final class RedisStreamSource: EventSource {
     private let streamSettings: RedisStreamSettings
     private let logger: Logger
     private let stopSignal = StopSignal()
-    private let board = Mutex(SourceStatus())
+    private let board = OrderedMutex(SourceStatus())
 
     /// Makes a source that has not started; it opens nothing.
     public init(_ settings: RedisSettings, _ streamSettings: RedisStreamSettings, logger: Logger) {

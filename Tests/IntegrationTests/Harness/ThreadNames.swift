@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import StageKit
 
 /// Which threads something ran on, by name.
 final class ThreadNames: Sendable {
@@ -8,7 +8,7 @@ final class ThreadNames: Sendable {
         var events = 0
     }
 
-    private let state = Mutex(State())
+    private let state = OrderedMutex(State())
 
     /// The names noted.
     var distinct: Set<String> { self.state.withLock { $0.names } }

@@ -3,7 +3,6 @@ import Logging
 import PipelineEngine
 import StageKit
 import StageTestKit
-import Synchronization
 
 /// What a pipeline does, entry by entry, in the order it is done, as lines that compare with those of the reference.
 final class ReferenceTrace: Sendable {
@@ -26,7 +25,7 @@ final class ReferenceTrace: Sendable {
         var counted: [String: Int64] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state = OrderedMutex(State())
 
     var batches: [Batch] { self.state.withLock(\.batches) }
     var entries: Int { self.state.withLock { $0.records.count } }
