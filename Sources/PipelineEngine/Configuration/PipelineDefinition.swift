@@ -165,7 +165,7 @@ struct PipelineDefinition {
                 case "on_failure": stage.onFailure = SettingType<MarkedName>.name.decode(entry.value, &issues)
                 case "when":
                     stage.condition = issues.within("\(type.key): when") {
-                        ConditionSettings.type.decode(entry.value, &$0)
+                        SettingType.condition.decode(entry.value, &$0)
                     }
                 default: break
                 }
