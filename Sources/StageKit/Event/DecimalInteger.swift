@@ -1,9 +1,8 @@
-import StageKit
-
 /// A whole number of 64 bits in decimal digits.
-enum DecimalInteger {
+public enum DecimalInteger {
     /// Why bytes are not such a number.
-    enum Mistake: Error {
+    @frozen
+    public enum Mistake: Error {
         /// There is something other than an optional sign and digits.
         case notANumber
         /// The digits say a number beyond 64 bits.
@@ -13,7 +12,8 @@ enum DecimalInteger {
     /// Reads an optional sign and at least one digit, leading zeros included; nothing else may stand around them.
     ///
     /// Digits are read from the left: what goes beyond 64 bits before a character that is no digit is out of range.
-    static func parse(_ bytes: Span<UInt8>) throws(Mistake) -> Int64 {
+    @inlinable
+    public static func parse(_ bytes: Span<UInt8>) throws(Mistake) -> Int64 {
         var index = 0
         var isNegative = false
         if let sign = bytes.isEmpty ? nil : bytes[0], sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") {
