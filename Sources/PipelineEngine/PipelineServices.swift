@@ -10,18 +10,21 @@ public struct PipelineServices: Sendable {
     public var metrics: any MetricsFactory
     /// Who is told of revocations, nil for nobody.
     public var revocationHandler: (any RevocationHandler)?
+    /// What stages take for the time of day.
+    public var clock: WallClock
     /// Makes one observer for each run, told of every event's outcome; nil for nobody.
     public var makeObserver: (@Sendable () throws -> any OutcomeObserver)?
 
     /// Makes services; all but the logger may be left out.
     public init(
         logger: Logger, metrics: any MetricsFactory = NOOPMetricsHandler.instance,
-        revocationHandler: (any RevocationHandler)? = nil,
+        revocationHandler: (any RevocationHandler)? = nil, clock: WallClock = .system,
         makeObserver: (@Sendable () throws -> any OutcomeObserver)? = nil
     ) {
         self.logger = logger
         self.metrics = metrics
         self.revocationHandler = revocationHandler
+        self.clock = clock
         self.makeObserver = makeObserver
     }
 }

@@ -1,4 +1,4 @@
-import StageKit
+public import StageKit
 
 /// What surrounds a stage in a test: everything in memory, everything recorded.
 public struct StageFixture: Sendable {
@@ -10,6 +10,8 @@ public struct StageFixture: Sendable {
     public var stores: [RecordingStore]
     /// Is told of revocations; nil for a pipeline where nobody wants to know.
     public var revocations: RecordingRevocationHandler?
+    /// What the stage takes for the time of day: 2023-11-14 22:13:20 UTC, unless a test wants another.
+    public var clock = WallClock { 1_700_000_000_000 }
     /// Holds what was counted.
     public let metrics = RecordingMetrics()
     /// Holds what was logged.
@@ -41,6 +43,7 @@ public struct StageFixture: Sendable {
             pipeline: self.pipeline, stage: stage, mark: SourceMark(line: 1, column: 1),
             logger: self.log.logger(label: "\(self.pipeline).\(stage)"), metrics: self.metrics,
             revocationHandler: self.revocations, names: names,
-            stores: Dictionary(uniqueKeysWithValues: self.stores.map { ($0.name, $0) }))
+            stores: Dictionary(uniqueKeysWithValues: self.stores.map { ($0.name, $0) }),
+            clock: self.clock)
     }
 }

@@ -64,7 +64,8 @@ struct GraphBuilder {
         let setup = StageSetup(
             pipeline: self.definition.name, stage: name, mark: typeName.mark,
             logger: self.services.logger, metrics: self.services.metrics,
-            revocationHandler: self.services.revocationHandler, names: names, stores: self.stores)
+            revocationHandler: self.services.revocationHandler, names: names, stores: self.stores,
+            clock: self.services.clock)
         setup.issues.context = "\(type.name): when"
         let condition = entry.condition?.resolve(setup)
         setup.issues.context = ""

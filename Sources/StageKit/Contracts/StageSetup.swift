@@ -17,6 +17,8 @@ public final class StageSetup {
     public let metrics: any MetricsFactory
     /// What is told of revocations; nil where nobody wants to know.
     public let revocationHandler: (any RevocationHandler)?
+    /// The time of day.
+    public let clock: WallClock
     /// Collects what is wrong.
     public var issues: SettingIssues
 
@@ -25,7 +27,8 @@ public final class StageSetup {
 
     package init(
         pipeline: String, stage: String, mark: SourceMark, logger: Logger, metrics: any MetricsFactory,
-        revocationHandler: (any RevocationHandler)?, names: GraphNames, stores: [String: any SnapshotStore]
+        revocationHandler: (any RevocationHandler)?, names: GraphNames, stores: [String: any SnapshotStore],
+        clock: WallClock = .system
     ) {
         self.pipeline = pipeline
         self.stage = stage
@@ -35,6 +38,7 @@ public final class StageSetup {
         self.revocationHandler = revocationHandler
         self.names = names
         self.stores = stores
+        self.clock = clock
         self.issues = SettingIssues()
     }
 

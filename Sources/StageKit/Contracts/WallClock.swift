@@ -1,0 +1,28 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// The time of day as stages read it; a test gives one that stands where it wants it.
+public struct WallClock: Sendable {
+    private let read: @Sendable () -> Int64
+
+    /// Makes a clock; `read` tells milliseconds since the epoch, from any thread.
+    public init(_ read: @escaping @Sendable () -> Int64) {
+        self.read = read
+    }
+
+    /// Milliseconds since 1970-01-01 00:00 UTC, leap seconds not counted.
+    public var milliseconds: Int64 { self.read() }
+
+    /// The machine's clock.
+    public static let system = WallClock {
+        var time = timespec()
+        // Cannot fail: the clock exists on every system that Swift runs on.
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+}
