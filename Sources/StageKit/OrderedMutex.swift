@@ -1,4 +1,4 @@
-package import Synchronization
+public import Synchronization
 
 /// A `Mutex` whose order the thread sanitizer sees.
 ///
@@ -6,18 +6,22 @@ package import Synchronization
 /// the sanitizer does not see into, and it reports what the mutex guards, even a bare counter (Swift 6.3.1). So a word is
 /// read when the lock is taken and written when it is let go; on x86 and ARM that costs next to nothing. For what
 /// threads really contend for.
-package struct OrderedMutex<Value>: ~Copyable, Sendable {
+///
+/// Public, because the compiler specialises a generic type in another module only where its code is public: as a
+/// `package` type each use would look its layout up at run time, which is many times dearer than the lock.
+public struct OrderedMutex<Value>: ~Copyable, Sendable {
     @usableFromInline let mutex: Mutex<Value>
     @usableFromInline let order = Atomic<UInt>(0)
 
     /// Makes a mutex that guards a value.
-    package init(_ value: consuming sending Value) {
+    public init(_ value: consuming sending Value) {
         self.mutex = Mutex(value)
     }
 
     /// Runs `body` with the value while no other thread has it.
     @inlinable
-    package borrowing func withLock<Result, Failure: Error>(
+    @inline(__always)
+    public borrowing func withLock<Result, Failure: Error>(
         _ body: (inout sending Value) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
         try self.mutex.withLock { (value: inout sending Value) throws(Failure) -> sending Result in
