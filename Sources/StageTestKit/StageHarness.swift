@@ -9,6 +9,7 @@ public final class StageHarness<S: Stage> {
 
     private let names: GraphNames
     private let batch = EventBatch()
+    private let waiting = WaitingEvents()
     private var lastID: UInt64 = 0
 
     /// Makes the stage the way the engine does, from the settings as they stand in the file.
@@ -34,14 +35,33 @@ public final class StageHarness<S: Stage> {
         }
     }
 
-    /// Passes the entries through the stage as one batch, with its end; throws what `endBatch` throws.
+    /// Passes the entries through the stage as one batch, with its end; throws what `complete` and `endBatch` throw.
     public func feed(_ entries: SampleEntry...) async throws -> [EventReport] {
-        let reports = self.process(entries)
+        let reports = try await self.complete(self.process(entries))
         try await self.stage.endBatch()
         return reports
     }
 
-    /// Passes the entries through the stage as one batch that has not ended yet.
+    /// Has the stage do its work on the events of the batch that wait; returns what became of all of them.
+    public func complete(_ reports: [EventReport]) async throws -> [EventReport] {
+        guard self.waiting.count > 0 else { return reports }
+        defer { self.waiting.removeAll() }
+        try await self.stage.complete(self.waiting)
+        var reports = reports
+        for position in 0..<self.waiting.count {
+            let index = self.waiting.index(at: position)
+            let ending: EventReport.Ending =
+                switch self.waiting.decision(at: position) {
+                case .next: .next
+                case .finish(let outcome, let reason): .finished(outcome, reason: self.name(reason))
+                case .fail(let failure): .failed(self.completed(failure))
+                }
+            reports[index] = self.batch.withEvent(at: index) { event in self.report(event, ending) }
+        }
+        return reports
+    }
+
+    /// Passes the entries through the stage as one batch that has not ended yet; those that wait do so until `complete`.
     public func process(_ entries: [SampleEntry]) -> [EventReport] {
         self.fill(entries)
         if S.declaration.preparesEvents {
@@ -56,6 +76,7 @@ public final class StageHarness<S: Stage> {
 
     private func fill(_ entries: [SampleEntry]) {
         self.batch.removeAll()
+        self.waiting.removeAll()
         self.batch.stream = "test:events"
         for entry in entries {
             self.lastID = entry.id?.milliseconds ?? self.lastID + 1
@@ -87,13 +108,25 @@ public final class StageHarness<S: Stage> {
             switch try self.stage.process(&event) {
             case .next: ending = .next
             case .finish(let outcome, let reason): ending = .finished(outcome, reason: self.name(reason))
+            case .wait:
+                ending = .waiting
+                self.waiting.add(event.index, of: self.batch)
             }
         } catch {
-            var failure = error as? StageFailure ?? StageFailure("\(error)")
-            failure.reason = failure.reason ?? S.declaration.failureReason
-            failure.stage = S.declaration.name
-            ending = .failed(failure)
+            ending = .failed(self.completed(error as? StageFailure ?? StageFailure("\(error)")))
         }
+        return self.report(event, ending)
+    }
+
+    /// The failure with what the engine fills in.
+    private func completed(_ failure: StageFailure) -> StageFailure {
+        var failure = failure
+        failure.reason = failure.reason ?? S.declaration.failureReason
+        failure.stage = S.declaration.name
+        return failure
+    }
+
+    private func report(_ event: borrowing Event, _ ending: EventReport.Ending) -> EventReport {
         var values: [String: EventReport.Value] = [:]
         for name in self.names.fields {
             guard let field = self.names.field(name), let range = event.range(of: field) else { continue }

@@ -75,7 +75,8 @@ import Testing
             "pipeline: a\nsource: { kafka: {} }\nstages: [ take ]",
             "p.yaml:2:11: unknown source type \"kafka\" (one of memory)"),
         Mistake(
-            head + "stores: { s: { memory: {} } }\nstages: [ take ]", "p.yaml:3:16: unknown store type \"memory\""),
+            head + "stores: { s: { memory: {} } }\nstages: [ take ]",
+            "p.yaml:3:16: unknown store type \"memory\" (one of recording)"),
         Mistake(
             head + "stages: [ take ]\nextra: { a: \"${NONE}\" }",
             "p.yaml:4:13: the environment variable NONE is not set (write ${NONE:-default} to give a default)"),

@@ -105,6 +105,12 @@ enum Probes {
         var catalogue = Catalogue()
         catalogue.add(TakeStage.self)
         catalogue.add(ProbeStage.self)
+        catalogue.add(ActStage.self)
+        catalogue.add(WaitingActStage.self)
+        catalogue.add(
+            StoreType(name: "recording", summary: "Remembers changes.", settings: .object(SettingsSchema(true, []))) {
+                _, setup in RecordingStore(name: setup.name, key: "key")
+            })
         let nothing = SettingType<Bool>.object(SettingsSchema(true, []))
         catalogue.add(
             SourceType(name: "memory", summary: "Given entries.", settings: nothing) { _, _ in
@@ -117,10 +123,10 @@ enum Probes {
 
     static func pipeline(
         _ text: String, entries: [MemorySource.Entry] = [], batchSize: Int = 3, environment: [String: String] = [:],
-        overrides: [String] = [], records: Records? = nil
+        overrides: [String] = [], records: Records? = nil, log: RecordingLog? = nil
     ) throws(ConfigurationError) -> Pipeline {
         let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        var services = PipelineServices(logger: silent)
+        var services = PipelineServices(logger: log?.logger(label: "test") ?? silent)
         if let records { services.makeObserver = { RecordsObserver(records) } }
         return try Pipeline(
             text: Array(text.utf8), file: "p.yaml", environment: environment,

@@ -7,6 +7,8 @@ import StageKit
 final class StageGraph {
     /// The arrow of an event whose way ends.
     static let end = -1
+    /// Where an event is that waits at a stage.
+    static let held = -2
 
     /// A stage in the graph.
     final class Node {
@@ -28,6 +30,8 @@ final class StageGraph {
         let failureReason: String
         /// Whether it wants to see events ahead of time.
         let preparesEvents: Bool
+        /// Whether events may wait at it.
+        let waits: Bool
 
         init(
             stage: any Stage, type: StageType, name: String, condition: Condition?, next: Int, onFailure: Int,
@@ -42,7 +46,11 @@ final class StageGraph {
             self.isInBranch = isInBranch
             self.failureReason = type.failureReason
             self.preparesEvents = type.preparesEvents
+            self.waits = type.waits
         }
+
+        /// Where its arrows lead.
+        var targets: [Int] { [self.next, self.onFailure].filter { $0 >= 0 } }
 
         /// Has the stage handle an event that its condition lets through; nil where it does not.
         func process(_ event: inout Event) throws -> Verdict? {
@@ -59,11 +67,14 @@ final class StageGraph {
     let names: GraphNames
     /// The field that names what an event is about: the key of the first store.
     let keyField: FieldID?
+    /// In which pass over a batch each node has its turn.
+    let passes: PassPlan
 
     init(nodes: ContiguousArray<Node>, pureCount: Int, names: GraphNames, keyField: FieldID?) {
         self.nodes = nodes
         self.pureCount = pureCount
         self.names = names
         self.keyField = keyField
+        self.passes = PassPlan(nodes)
     }
 }

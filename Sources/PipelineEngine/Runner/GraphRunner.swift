@@ -18,9 +18,30 @@ final class GraphRunner {
 
     /// Brings every event of the batch to its outcome. Throws where a stage or the observer cannot end the batch.
     func process(_ batch: EventBatch) async throws {
-        self.walker.process(batch)
         defer { self.counters.publish(self.walker.counters, reasons: self.graph.names.reasons) }
+        if self.graph.passes.isSingle {
+            self.walker.process(batch)
+        } else {
+            try await self.processInPasses(batch)
+        }
         for node in self.graph.nodes { try await node.stage.endBatch() }
         try await self.observer?.endBatch()
+    }
+
+    /// Has all events of the batch come as far as the stages that wait, these do their work, and all go on from there.
+    ///
+    /// Outcomes are settled when all is done, so that of a batch that a stage gives up on nothing is counted.
+    private func processInPasses(_ batch: EventBatch) async throws {
+        self.walker.begin(batch)
+        for pass in 0..<self.graph.passes.count {
+            self.walker.walk(batch, pass: pass)
+            for index in self.graph.passes.waiting[pass] {
+                guard let events = self.walker.waiting[index], events.count > 0 else { continue }
+                let start = ContinuousClock.now
+                try await self.graph.nodes[index].stage.complete(events)
+                self.walker.resume(batch, at: index, took: ContinuousClock.now - start)
+            }
+        }
+        self.walker.settle(batch)
     }
 }

@@ -16,23 +16,30 @@ struct GraphWalker {
     static let sampleInterval: UInt64 = 1024
 
     /// What became of the events so far.
-    private(set) var counters: RunnerCounters
+    var counters: RunnerCounters
+    /// The events that wait, at the index of each node whose stage waits.
+    let waiting: [WaitingEvents?]
+    /// Where each event of the batch is; only for a batch that is worked on in passes.
+    var positions: [Int] = []
 
-    private let nodes: NodeTable
+    let nodes: NodeTable
+    let passes: PassPlan
     private let pureCount: Int
-    private let names: GraphNames
+    let names: GraphNames
     private let keyField: FieldID?
     private let observer: (any OutcomeObserver)?
     private let logger: Logger
-    /// What each stage took, for the events that are timed.
-    private let timers: [Timer]
-    /// The main way's stages that want to see events ahead of time.
+    /// What each stage took, for the events that are timed, and each time it did its work on those that waited.
+    let timers: [Timer]
+    /// The main way's stages that want to see events ahead of time, where nothing is waited for before them.
     private let preparing: [any Stage]
     /// Where each event of the chunk goes on after the pure stages.
-    private var resume: [Int]
+    private(set) var resume: [Int]
 
     init(graph: StageGraph, observer: (any OutcomeObserver)?, services: PipelineServices) {
         self.nodes = NodeTable(graph.nodes)
+        self.passes = graph.passes
+        self.waiting = graph.nodes.map { $0.waits ? WaitingEvents() : nil }
         self.pureCount = graph.pureCount
         self.names = graph.names
         self.keyField = graph.keyField
@@ -42,7 +49,9 @@ struct GraphWalker {
             Timer(label: "sluice_stage_seconds", dimensions: [("stage", node.name)], factory: services.metrics)
         }
         self.counters = RunnerCounters(stageCount: graph.nodes.count)
-        self.preparing = graph.nodes.filter { $0.preparesEvents && !$0.isInBranch }.map(\.stage)
+        self.preparing = zip(graph.nodes, graph.passes.passes).compactMap { node, pass in
+            node.preparesEvents && !node.isInBranch && pass == 0 ? node.stage : nil
+        }
         self.resume = Array(repeating: 0, count: Self.chunkSize)
     }
 
@@ -60,16 +69,7 @@ struct GraphWalker {
 
     private mutating func process(_ batch: EventBatch, _ chunk: Range<Int>) {
         let before = self.counters.read
-        for index in chunk {
-            let offset = index - chunk.lowerBound
-            batch.withEvent(at: index) { event in
-                let next = self.walk(&event, from: 0, below: self.pureCount, Self.isSampled(before, offset))
-                self.resume[offset] = next
-                if next == self.pureCount {
-                    for stage in self.preparing { stage.prepare(event) }
-                }
-            }
-        }
+        self.walkHead(batch, chunk, before)
         for index in chunk {
             let offset = index - chunk.lowerBound
             batch.withEvent(at: index) { event in
@@ -82,7 +82,23 @@ struct GraphWalker {
         self.counters.read += UInt64(chunk.count)
     }
 
-    private static func isSampled(_ before: UInt64, _ offset: Int) -> Bool {
+    /// Takes the events of a chunk through the pure stages at the head and tells the stages that prepare for events; notes
+    /// in `resume` where each goes on.
+    @inline(__always)
+    mutating func walkHead(_ batch: EventBatch, _ chunk: Range<Int>, _ before: UInt64) {
+        for index in chunk {
+            let offset = index - chunk.lowerBound
+            batch.withEvent(at: index) { event in
+                let next = self.walk(&event, from: 0, below: self.pureCount, Self.isSampled(before, offset))
+                self.resume[offset] = next
+                if next == self.pureCount {
+                    for stage in self.preparing { stage.prepare(event) }
+                }
+            }
+        }
+    }
+
+    static func isSampled(_ before: UInt64, _ offset: Int) -> Bool {
         (before &+ UInt64(offset)) % Self.sampleInterval == 0
     }
 
@@ -97,7 +113,7 @@ struct GraphWalker {
     }
 
     @inline(never)
-    private mutating func timedStep(_ event: inout Event, at index: Int) -> Int {
+    mutating func timedStep(_ event: inout Event, at index: Int) -> Int {
         let clock = ContinuousClock()
         let before = clock.now
         let next = self.step(&event, at: index)
@@ -107,7 +123,7 @@ struct GraphWalker {
 
     /// Has one stage handle the event; returns where the event goes.
     @inline(__always)
-    private mutating func step(_ event: inout Event, at index: Int) -> Int {
+    mutating func step(_ event: inout Event, at index: Int) -> Int {
         do {
             switch try self.nodes.process(&event, at: index) {
             case .next:
@@ -120,15 +136,42 @@ struct GraphWalker {
                 self.counters.stages[index].finished += 1
                 event.settle(outcome, reason)
                 return StageGraph.end
+            case .wait:
+                return self.hold(&event, at: index)
             }
         } catch {
             return self.fail(&event, error, at: index)
         }
     }
 
+    /// Does with an event what a stage has decided that it waited for; returns where the event goes.
+    mutating func take(_ decision: WaitingEvents.Decision, _ event: inout Event, at index: Int) -> Int {
+        switch decision {
+        case .next:
+            self.counters.stages[index].passed += 1
+            return self.nodes.next(index)
+        case .finish(let outcome, let reason):
+            self.counters.stages[index].finished += 1
+            event.settle(outcome, reason)
+            return StageGraph.end
+        case .fail(let failure):
+            return self.fail(&event, failure, at: index)
+        }
+    }
+
+    /// Lets an event wait, or fails it where its stage has not declared that its events do.
+    @inline(never)
+    private mutating func hold(_ event: inout Event, at index: Int) -> Int {
+        guard self.waiting[index] == nil else { return StageGraph.held }
+        let type = self.nodes[index].type
+        return self.fail(
+            &event, StageFailure("\(type): lets an event wait, which its declaration does not say (waits: true)"),
+            at: index)
+    }
+
     /// Notes a failure; the first one of an event is the one that counts.
     @inline(never)
-    private mutating func fail(_ event: inout Event, _ error: any Error, at index: Int) -> Int {
+    mutating func fail(_ event: inout Event, _ error: any Error, at index: Int) -> Int {
         let node = self.nodes[index]
         self.counters.stages[index].failed += 1
         var failure = error as? StageFailure ?? StageFailure("\(node.type): \(error)")
@@ -146,7 +189,7 @@ struct GraphWalker {
 
     /// Counts the event's one outcome and tells the observer.
     @inline(__always)
-    private mutating func settle(_ event: borrowing Event) {
+    mutating func settle(_ event: borrowing Event) {
         let settled = event.settled
         if event.hasFailed { return self.settleFailed(event, settled?.outcome ?? .dropped) }
         let (outcome, reason) = settled ?? (.applied, .none)
@@ -173,7 +216,8 @@ struct GraphWalker {
 }
 
 extension Duration {
-    fileprivate var nanoseconds: Int64 {
+    /// The duration in nanoseconds, for a timer.
+    var nanoseconds: Int64 {
         let (seconds, attoseconds) = self.components
         return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     }

@@ -5,6 +5,9 @@
 ///   nothing; it resolves names through the setup and reports mistakes to it.
 /// - **Calling.** One instance is called from one thread at a time, events in stream order; it may keep plain mutable
 ///   state. `process` must not wait: it runs on the thread that reads the stream.
+/// - **Waiting.** A stage that needs the network declares `waits`: `process` says `.wait` of the events it has work for, and
+///   `complete` then does that work for all of them at once. No event of the batch is further on than the stage until
+///   it returns, so every stage behind it sees the events in stream order as well.
 /// - **Errors.** A thrown error is this event's failure, never the stage's: the graph's `on_failure` decides what follows
 ///   and the next event comes as usual. Throw `StageFailure` to choose the words. A failing call changes nothing else.
 /// - **Batches.** `endBatch` is called after the last event of each batch, before the cursor moves; it may wait. What it
@@ -28,6 +31,15 @@ public protocol Stage: AnyObject {
     /// Only called where the declaration says `preparesEvents`.
     func prepare(_ event: borrowing Event)
 
+    /// Does the work on the events of which `process` said `.wait`, and says of each one what becomes of it.
+    ///
+    /// Only called where the declaration says `waits`: once when every event of the batch has come as far as this stage,
+    /// with those that wait, in stream order; not at all where none does. It may wait, on the same thread as `process`.
+    /// What it throws ends the run with the cursor before the batch, so that nothing is lost and everything may come
+    /// again: for an event that cannot be helped, call `events.fail` instead. A shutdown lets the batch in hand come to
+    /// its end; cancelling the task must make this throw or return soon.
+    func complete(_ events: WaitingEvents) async throws
+
     /// Ends a batch: a place to hand over what was collected.
     func endBatch() async throws
 }
@@ -35,6 +47,9 @@ public protocol Stage: AnyObject {
 extension Stage {
     /// Does nothing.
     public func prepare(_ event: borrowing Event) {}
+
+    /// Does nothing: every event goes on.
+    public func complete(_ events: WaitingEvents) async throws {}
 
     /// Does nothing.
     public func endBatch() async throws {}
@@ -58,18 +73,21 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
     public let isPure: Bool
     /// Whether `prepare` does anything.
     public let preparesEvents: Bool
+    /// Whether `process` may say `.wait`, so that events wait for `complete`.
+    public let waits: Bool
 
-    /// Makes a declaration.
+    /// Makes a declaration. A stage that waits is never pure.
     public init(
         name: String, summary: String, settings: SettingType<Settings>, example: String,
-        failureReason: String, isPure: Bool = false, preparesEvents: Bool = false
+        failureReason: String, isPure: Bool = false, preparesEvents: Bool = false, waits: Bool = false
     ) {
         self.name = name
         self.summary = summary
         self.settings = settings
         self.example = example
         self.failureReason = failureReason
-        self.isPure = isPure
+        self.isPure = isPure && !waits
         self.preparesEvents = preparesEvents
+        self.waits = waits
     }
 }

@@ -14,6 +14,8 @@ public struct StageType: Sendable {
     public let isPure: Bool
     /// Whether the stage wants to see events ahead of time.
     public let preparesEvents: Bool
+    /// Whether events may wait at the stage until it has done its work on all of a batch.
+    public let waits: Bool
     /// Decodes the settings and makes an instance; nil where that cannot be done, the reasons among the setup's issues.
     public let make: @Sendable (SettingNode, StageSetup) -> (any Stage)?
 
@@ -27,6 +29,7 @@ public struct StageType: Sendable {
         self.failureReason = declaration.failureReason
         self.isPure = declaration.isPure
         self.preparesEvents = declaration.preparesEvents
+        self.waits = declaration.waits
         self.make = { node, setup in
             // The name stands before what the stage itself reports, too.
             setup.issues.context = declaration.name

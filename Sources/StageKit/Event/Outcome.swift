@@ -58,6 +58,8 @@ public enum Verdict: Sendable, Equatable {
     case next
     /// End the event's way here with this outcome.
     case finish(Outcome, ReasonID)
+    /// Keep the event until `Stage.complete` has been called; only for a stage that declares `waits`.
+    case wait
 }
 
 /// Why a stage could not do its work on one event; the graph's `on_failure` decides what follows.

@@ -47,7 +47,8 @@ struct AssembledWorker {
             contentsOf: options.path, environment: options.environment, overrides: options.overrides,
             catalogue: options.catalogue, services: services)
         registry.describe(
-            "sluice_stage_seconds", help: "Time a stage takes for an event; one event in 1024 is timed.")
+            "sluice_stage_seconds",
+            help: "Time a stage takes for an event (one in 1024 is timed), or for all that wait at it at once.")
         registry.registerCollector(PipelineCollector(pipeline: pipeline).samples)
         self.pipeline = pipeline
         self.registry = registry

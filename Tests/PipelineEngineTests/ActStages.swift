@@ -1,0 +1,143 @@
+import Logging
+import StageKit
+import StageTestKit
+
+/// What a stage of these tests does with an event: a function of the stage's number and the entry's id alone, so that a
+/// model of the graph can tell it without running a stage.
+struct Act: Sendable {
+    /// What becomes of the event.
+    enum Ending: Sendable { case next, fail, finish }
+
+    /// What becomes of the event.
+    let ending: Ending
+    /// Whether a stage that can wait does so first.
+    let waits: Bool
+
+    init(stage: Int, entry: EntryID) {
+        var random = SplitMix64(seed: UInt64(stage) &* 0x9E37 &+ entry.milliseconds)
+        switch random.next() % 8 {
+        case 0, 1: self.ending = .fail
+        case 2: self.ending = .finish
+        default: self.ending = .next
+        }
+        self.waits = random.next() % 4 != 0
+    }
+}
+
+/// Small reproducible random numbers: SplitMix64 (Steele, Lea, Flood 2014).
+struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        self.state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var word = self.state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+}
+
+/// Settings of the stages that act.
+struct ActSettings: Sendable {
+    var number = 0
+    var evicts = false
+
+    static let type = SettingType.object(
+        SettingsSchema(
+            ActSettings(),
+            [
+                .required("number", \.number, .integer(), "What its acts depend on."),
+                .optional("evicts", \.evicts, .boolean, "Whether it takes out of the store `s` or puts in."),
+            ]))
+}
+
+/// Logs each event it is given, and does what `Act` says; an event that goes on changes the store `s`.
+final class Actor {
+    private let number: Int
+    private let evicts: Bool
+    private let name: String
+    private let setup: (effect: EffectID, reason: ReasonID)
+    private let writer: (any SnapshotWriter)?
+    private let log: (String, EntryID) -> Void
+
+    init(_ settings: ActSettings, _ setup: StageSetup) {
+        self.number = settings.number
+        self.evicts = settings.evicts
+        self.name = setup.stage
+        self.setup = (setup.effect(setup.stage), setup.reason("enough"))
+        let mark = setup.mark
+        let key = setup.input(MarkedName("key", at: mark))
+        self.writer = setup.store(MarkedName("s", at: mark))?.makeWriter(key: key, fields: [("key", key)])
+        let logger = setup.logger
+        self.log = { what, id in logger.info("\(what)", metadata: ["entry": "\(id)"]) }
+    }
+
+    func see(_ event: borrowing Event, _ what: String = "process") -> Act {
+        self.log("\(self.name) \(what)", event.id)
+        return Act(stage: self.number, entry: event.id)
+    }
+
+    func act(_ act: Act, on event: inout Event) throws -> Verdict {
+        switch act.ending {
+        case .fail: throw StageFailure("\(self.name) fails")
+        case .finish: return .finish(.skipped, self.setup.reason)
+        case .next:
+            _ = self.evicts ? try self.writer?.evict(event) : try self.writer?.upsert(event)
+            event.record(self.setup.effect)
+            return .next
+        }
+    }
+}
+
+/// Acts at once.
+final class ActStage: Stage {
+    static let declaration = StageDeclaration(
+        name: "act", summary: "Acts.", settings: ActSettings.type, example: "act: { number: 1 }",
+        failureReason: "act_failure")
+
+    private let actor: Actor
+
+    init(_ settings: ActSettings, _ setup: StageSetup) {
+        self.actor = Actor(settings, setup)
+    }
+
+    func process(_ event: inout Event) throws -> Verdict {
+        try self.actor.act(self.actor.see(event), on: &event)
+    }
+}
+
+/// Acts at once on some events and has the others wait.
+final class WaitingActStage: Stage {
+    static let declaration = StageDeclaration(
+        name: "waiting_act", summary: "Acts, later.", settings: ActSettings.type,
+        example: "waiting_act: { number: 1 }", failureReason: "act_failure", waits: true)
+
+    private let actor: Actor
+
+    init(_ settings: ActSettings, _ setup: StageSetup) {
+        self.actor = Actor(settings, setup)
+    }
+
+    func process(_ event: inout Event) throws -> Verdict {
+        let act = self.actor.see(event)
+        return act.waits ? .wait : try self.actor.act(act, on: &event)
+    }
+
+    func complete(_ events: WaitingEvents) async throws {
+        for position in 0..<events.count {
+            await Task.yield()
+            do {
+                let verdict = try events.withEvent(at: position) { event in
+                    try self.actor.act(self.actor.see(event, "complete"), on: &event)
+                }
+                if case .finish(let outcome, let reason) = verdict { events.finish(at: position, outcome, reason) }
+            } catch {
+                events.fail(at: position, error as? StageFailure ?? StageFailure("\(error)"))
+            }
+        }
+    }
+}

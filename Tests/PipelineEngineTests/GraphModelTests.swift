@@ -1,0 +1,65 @@
+import PipelineEngine
+import StageKit
+import StageTestKit
+import Testing
+
+@Suite struct GraphModelTests {
+    private static let keys = ["k0", "k1", "k2", "k3"]
+
+    private static func entries(_ count: Int, seed: UInt64) -> [MemorySource.Entry] {
+        var random = SplitMix64(seed: seed)
+        return (1...count).map {
+            MemorySource.Entry(UInt64($0), ["key": self.keys[Int.random(in: 0..<4, using: &random)]])
+        }
+    }
+
+    /// What a run leaves behind: ends in order, the calls of each stage in order, and the store.
+    private struct Trace: Equatable {
+        var ends: [GraphModel.End] = []
+        var calls: [String: [String]] = [:]
+        var store: [String: EntryID] = [:]
+    }
+
+    private func run(_ text: String, _ entries: [MemorySource.Entry], batchSize: Int) async throws -> Trace {
+        let records = Records()
+        let log = RecordingLog()
+        let pipeline = try Probes.pipeline(text, entries: entries, batchSize: batchSize, records: records, log: log)
+        try await pipeline.run()
+        var trace = Trace()
+        trace.ends = records.all.map { id, record in
+            GraphModel.End(
+                id: id, outcome: record.outcome, reason: record.reason, stage: record.stage, effects: record.effects)
+        }
+        for line in log.lines where line.level == "info" {
+            trace.calls[line.message, default: []].append(line.metadata["entry"] ?? "")
+        }
+        for key in Self.keys { trace.store[key] = pipeline.stores["s"]?.snapshot(for: key)?.entryID }
+        let statistics = pipeline.statistics
+        #expect(statistics.read == UInt64(entries.count))
+        #expect(statistics.outcomes.reduce(0) { $0 + $1.count } == statistics.read)
+        return trace
+    }
+
+    @Test(
+        "A graph does with a batch what a model of it does with one event after another", arguments: 1...40)
+    func model(seed: Int) async throws {
+        var random = SplitMix64(seed: UInt64(seed))
+        let graph = GraphModel(using: &random)
+        let entries = Self.entries(150, seed: UInt64(seed))
+        var expected = Trace()
+        for entry in entries {
+            let key = String(decoding: entry.fields[0].value, as: UTF8.self)
+            expected.ends.append(
+                graph.end(entry.id, key: key) { stage in
+                    expected.calls["\(stage) process", default: []].append("\(entry.id)")
+                })
+        }
+        let single = try await self.run(graph.text, entries, batchSize: 1)
+        #expect(single.ends == expected.ends, "\(graph.text)")
+        #expect(single.calls.filter { $0.key.hasSuffix(" process") } == expected.calls, "\(graph.text)")
+        for batchSize in [2, 7, 33, 150] {
+            let trace = try await self.run(graph.text, entries, batchSize: batchSize)
+            #expect(trace == single, "batches of \(batchSize)\n\(graph.text)")
+        }
+    }
+}
