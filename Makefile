@@ -20,7 +20,7 @@ test: packages
 # Everything side by side with the yardsticks, in about ten minutes: make bench, or make bench QUICK=1 for two,
 # make bench ONLY="drain latency" for a part. Table, JSON and charts go to .build/bench.
 bench:
-	@.ci/packages gcc
+	@.ci/packages gcc wrk
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench run $(if $(QUICK),--quick) --output .build/bench $(ONLY)
 

@@ -18,6 +18,7 @@ struct ChildCommand: ParsableCommand {
         commandName: "child", abstract: "One measurement, in this process; prints JSON.",
         subcommands: [
             DrainChild.self, LatencyChild.self, LookupsChild.self, MemoryChild.self, OverheadChild.self,
+            ServeChild.self,
         ])
 }
 

@@ -76,4 +76,37 @@ import Testing
         source.phase = .updating
         #expect(source.phase == .stopped)
     }
+
+    @Test("The load tool's figures are the last line of JSON, and text without one is an error")
+    func webFigures() throws {
+        let line = #"{"requests":10,"failed":1,"seconds":0.5,"p50_us":80,"p99_us":900}"#
+        let figures = try WebFigures(output: Data("Running 1s test\n  {not this\n\(line)\n".utf8))
+        #expect((figures.requests, figures.failed) == (10, 1))
+        #expect((figures.medianMicroseconds, figures.p99Microseconds) == (80, 900))
+        #expect(throws: ToolFailure.self) { try WebFigures(output: Data("unable to connect\n".utf8)) }
+    }
+
+    @Test("The first line of a program is read while it goes on")
+    func firstLine() throws {
+        let child = try ChildProcess(
+            "/bin/sh", ["-c", "echo $WORD; cat"], environment: ["WORD": "here"], keepsInput: true)
+        defer { child.kill() }
+        #expect(try String(decoding: child.firstLine(), as: UTF8.self) == "here")
+        #expect(child.isRunning)
+        let silent = try ChildProcess("/bin/true", [])
+        #expect(throws: ToolFailure.self) { try silent.firstLine() }
+    }
+
+    @Test("Keys for the load tool are those of the sessions")
+    func keyLines() {
+        let lines = LookupKeys(sessions: 3, seed: 1).lines(4).split(separator: UInt8(ascii: "\n"))
+        var keys: [[UInt8]] = []
+        for session in 0..<3 {
+            var key = [UInt8](repeating: 0, count: SessionEvents.keyLength)
+            SessionEvents.writeKey(of: UInt64(session), to: &key, at: 0)
+            keys.append(key)
+        }
+        #expect(lines.count == 4)
+        #expect(lines.allSatisfy { keys.contains(Array($0)) })
+    }
 }

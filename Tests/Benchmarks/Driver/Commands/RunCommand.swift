@@ -13,6 +13,8 @@ enum Experiment: String, CaseIterable, ExpressibleByArgument {
     case latency
     /// Look-ups.
     case lookups
+    /// Look-ups over HTTP.
+    case web
     /// Memory of sessions.
     case memory
     /// Idle stages.
@@ -82,6 +84,7 @@ struct RunCommand: ParsableCommand {
         case .malformed: try bench.malformed(into: &report)
         case .latency: try bench.latency(into: &report)
         case .lookups: try bench.lookups(into: &report)
+        case .web: try bench.web(into: &report)
         case .memory: try bench.memory(into: &report)
         case .overhead: try bench.overhead(into: &report)
         }

@@ -143,6 +143,13 @@ struct LookupKeys: Sendable {
         self.bytes = bytes
     }
 
+    /// The first keys, one a line.
+    func lines(_ count: Int) -> [UInt8] {
+        (0..<min(count, Self.count)).flatMap { index in
+            self.bytes[index * SessionEvents.keyLength..<(index + 1) * SessionEvents.keyLength] + [UInt8(ascii: "\n")]
+        }
+    }
+
     /// Asks of each key whether its session is active; nanoseconds a look-up.
     func measure(_ store: MemoryStore, _ lookups: Int) -> (wall: Double, cpu: Double) {
         let isActive = store.condition("status", equals: "active")

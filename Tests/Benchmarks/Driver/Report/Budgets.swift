@@ -87,6 +87,8 @@ enum Names {
     static let latency = "latency"
     /// Experiment: look-ups in the memory store.
     static let lookups = "look-ups"
+    /// Experiment: look-ups over HTTP.
+    static let web = "look-ups over HTTP"
     /// Experiment: memory of sessions.
     static let memory = "memory"
     /// Experiment: stages that do nothing.

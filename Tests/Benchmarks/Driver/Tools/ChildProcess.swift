@@ -11,16 +11,27 @@ struct ToolFailure: Error, CustomStringConvertible {
 struct ChildProcess {
     private let process = Process()
     private let output = Pipe()
+    private let input: Pipe?
     private let name: String
 
     /// Starts a program.
     ///
-    /// - Parameter isQuiet: Whether its standard error goes nowhere; otherwise it is the bench's own.
-    init(_ program: String, _ arguments: [String], isQuiet: Bool = false) throws {
+    /// - Parameters:
+    ///   - isQuiet: Whether its standard error goes nowhere; otherwise it is the bench's own.
+    ///   - environment: Variables on top of the bench's own.
+    ///   - keepsInput: Whether its standard input stays open until it is killed or the bench ends; else it is empty.
+    init(
+        _ program: String, _ arguments: [String], isQuiet: Bool = false, environment: [String: String] = [:],
+        keepsInput: Bool = false
+    ) throws {
         self.name = ([program] + arguments).joined(separator: " ")
         self.process.executableURL = URL(fileURLWithPath: program)
         self.process.arguments = arguments
-        self.process.standardInput = FileHandle.nullDevice
+        self.input = keepsInput ? Pipe() : nil
+        self.process.standardInput = self.input ?? FileHandle.nullDevice
+        if !environment.isEmpty {
+            self.process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        }
         self.process.standardOutput = self.output
         if isQuiet { self.process.standardError = FileHandle.nullDevice }
         try self.process.run()
@@ -47,9 +58,21 @@ struct ChildProcess {
         return data
     }
 
+    /// The first line of a program that goes on; throws where it ends without one.
+    func firstLine() throws -> Data {
+        var line = Data()
+        while let byte = try self.output.fileHandleForReading.read(upToCount: 1), !byte.isEmpty {
+            if byte.first == UInt8(ascii: "\n") { return line }
+            line += byte
+        }
+        throw ToolFailure(description: "\(self.name): ended without a line")
+    }
+
     /// Runs a program to its end and returns what it wrote.
-    static func run(_ program: String, _ arguments: [String], isQuiet: Bool = false) throws -> Data {
-        try ChildProcess(program, arguments, isQuiet: isQuiet).wait()
+    static func run(
+        _ program: String, _ arguments: [String], isQuiet: Bool = false, environment: [String: String] = [:]
+    ) throws -> Data {
+        try ChildProcess(program, arguments, isQuiet: isQuiet, environment: environment).wait()
     }
 
     /// Where a program is, by the PATH; nil where it is not.
