@@ -13,9 +13,10 @@ build: packages
 demo: build
 	@.build/release/sluice demo $(if $(DURATION),--duration $(DURATION)) pipeline.yaml
 
-# Unit tests need no server; integration tests start their own.
+# Unit tests need no server; integration tests start their own; the shipped pipeline's cases come last.
 test: packages
 	$(SWIFT) test $(BUILD_FLAGS)
+	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml
 
 # Everything side by side with the yardsticks, in about ten minutes: make bench, or make bench QUICK=1 for two,
 # make bench ONLY="drain latency" for a part. Table, JSON and charts go to .build/bench.

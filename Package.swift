@@ -114,7 +114,7 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "StageKit", "PipelineEngine", "SnapshotStores", "RedisStreams", "Admin", "YAML",
+                "StageKit", "StageTestKit", "PipelineEngine", "SnapshotStores", "RedisStreams", "Admin", "YAML",
                 logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix,
                 unixSignals, "RESP",
             ] + stageLibraries),

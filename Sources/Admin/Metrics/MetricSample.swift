@@ -22,3 +22,21 @@ public struct MetricSample: Sendable {
         self.value = value
     }
 }
+
+extension MetricText.Value {
+    /// The value as samples: itself, or a histogram's `_count` and `_sum`.
+    func samples(
+        _ name: String, _ family: MetricText.Family, _ labels: [(name: String, value: String)]
+    ) -> [MetricSample] {
+        switch self {
+        case .number(let text):
+            [MetricSample(name, family.kind, help: family.help, labels: labels, value: Double(text) ?? .nan)]
+        case .histogram(_, let counts, let sum):
+            [
+                MetricSample(
+                    "\(name)_count", .counter, help: family.help, labels: labels, value: Double(counts.last ?? 0)),
+                MetricSample("\(name)_sum", .counter, help: family.help, labels: labels, value: sum),
+            ]
+        }
+    }
+}

@@ -38,6 +38,22 @@ public final class MetricsRegistry: MetricsFactory {
         self.state.withLock { $0.collectors.append(collect) }
     }
 
+    /// What is counted and measured now, under the names that the text has: a histogram as its `_count` and `_sum`.
+    package func samples() -> [MetricSample] {
+        let (collectors, families) = self.state.withLock { ($0.collectors, $0.families.read()) }
+        let read = families.flatMap { name, family in
+            family.series.flatMap { labels, value in
+                value.samples(name, family, labels.map { ($0.name, $0.value) })
+            }
+        }
+        let collected = collectors.flatMap { $0() }.map { sample in
+            var sample = sample
+            sample.name = MetricName.family(sample.name, kind: sample.kind)
+            return sample
+        }
+        return read + collected
+    }
+
     /// Everything as text, in an order that depends on names and labels alone.
     ///
     /// A collected sample is left out where its name belongs to another kind, its labels are there already, or it would

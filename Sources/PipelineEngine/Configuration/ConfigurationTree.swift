@@ -29,15 +29,17 @@ struct ConfigurationTree {
         self.root = root
     }
 
-    private static func convert(
-        _ node: YAMLNode, _ interpolation: Interpolation, _ issues: inout SettingIssues
+    /// The value with its places; without an interpolation, text stays as it is written.
+    static func convert(
+        _ node: YAMLNode, _ interpolation: Interpolation?, _ issues: inout SettingIssues
     ) -> SettingNode {
         let mark = SourceMark(node.mark)
         switch node.content {
         case .scalar(let scalar):
             if scalar.isNull { return SettingNode(.null, at: mark) }
             do throws(Interpolation.Problem) {
-                return SettingNode(.scalar(try interpolation.expand(scalar.text), isPlain: scalar.isPlain), at: mark)
+                let text = try interpolation?.expand(scalar.text) ?? scalar.text
+                return SettingNode(.scalar(text, isPlain: scalar.isPlain), at: mark)
             } catch {
                 issues.add(error.message, at: mark)
                 return SettingNode(.scalar(scalar.text, isPlain: scalar.isPlain), at: mark)

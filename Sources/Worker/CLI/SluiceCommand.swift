@@ -13,7 +13,8 @@ public struct SluiceCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            RunCommand.self, ValidateCommand.self, LookupCommand.self, ExportCommand.self, DemoCommand.self,
+            RunCommand.self, ValidateCommand.self, TestCommand.self, LookupCommand.self, ExportCommand.self,
+            DemoCommand.self,
         ])
 
     /// The types that pipeline files may name in this process's commands.

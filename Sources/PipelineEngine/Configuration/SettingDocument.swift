@@ -1,0 +1,19 @@
+package import StageKit
+import YAML
+
+/// A file that stands beside a pipeline file, such as its tests: YAML with places, every value as it is written.
+package enum SettingDocument {
+    /// The tree of a file's text, nothing where the file is empty. A mistake of syntax ends the reading; `${...}` has no
+    /// meaning.
+    package static func read(_ text: [UInt8], file: String) throws(ConfigurationError) -> SettingNode {
+        do throws(YAMLError) {
+            guard let document = try YAMLParser.parse(text) else {
+                return SettingNode(.null, at: SourceMark(line: 1, column: 1))
+            }
+            var issues = SettingIssues()
+            return ConfigurationTree.convert(document, nil, &issues)
+        } catch {
+            throw ConfigurationError(file: file, issues: [SettingIssue(error.message, at: SourceMark(error.mark))])
+        }
+    }
+}

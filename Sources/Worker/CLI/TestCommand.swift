@@ -1,0 +1,55 @@
+import ArgumentParser
+import Foundation
+import PipelineEngine
+
+/// `sluice test`: runs cases in YAML through a pipeline, without connecting to anything.
+struct TestCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test", abstract: "Runs the cases of test files through their pipelines, offline.",
+        discussion: """
+            Each case runs twice, all entries as one batch and one by one; a difference is a failure. Exit status 1 \
+            where a case fails, 78 where a test file or its pipeline is wrong.
+            """)
+
+    @Argument(help: "The test files.")
+    var files: [String]
+
+    @Option(help: ArgumentHelp("Writes the results as JUnit XML.", valueName: "file"))
+    var junit: String?
+
+    @Option(help: ArgumentHelp("Runs the cases that have this in their name.", valueName: "text"))
+    var filter: String?
+
+    func run() async throws {
+        var report = TestReport(files: [])
+        for file in self.files {
+            var one = TestFileReport(path: file)
+            do {
+                one.results = try await TestRun(path: file, catalogue: SluiceCommand.catalogue, filter: self.filter)
+                    .run()
+            } catch let error as TestMistakes {
+                one.mistakes = error.lines
+                for line in error.lines { Terminal.report(line) }
+            }
+            for line in one.lines { Terminal.result(line) }
+            report.files.append(one)
+        }
+        if let junit = self.junit { try self.write(JUnitReport.document(report), to: junit) }
+        Terminal.result(report.summary)
+        if report.wrongFileCount > 0 { throw ExitStatus.configuration }
+        if report.failedCount > 0 { throw ExitStatus.failure }
+        if let filter, report.caseCount == 0 {
+            Terminal.report("sluice: --filter: no case has \"\(filter)\" in its name")
+            throw ExitStatus.failure
+        }
+    }
+
+    private func write(_ text: String, to path: String) throws {
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        } catch {
+            Terminal.report("sluice: --junit: \(path) cannot be written: \(error.localizedDescription)")
+            throw ExitStatus.failure
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import StageKit
+
+/// Holds what came of all entries as one batch against what came of them one by one: the engine promises that both are
+/// the same, and a stage that breaks it is found here.
+struct BatchingCheck {
+    /// All entries as one batch.
+    let whole: CaseObservation
+    /// A batch for each entry.
+    let single: CaseObservation
+    /// Where the case stands.
+    let mark: SourceMark
+
+    /// Everything that differs.
+    func failures() -> [CaseFailure] {
+        var failures: [CaseFailure] = []
+        let count = max(self.whole.outcomes.count, self.single.outcomes.count)
+        for index in 0..<count {
+            let one = index < self.single.outcomes.count ? self.single.outcomes[index] : nil
+            let other = index < self.whole.outcomes.count ? self.whole.outcomes[index] : nil
+            let id = (one ?? other).map { " (\($0.id))" } ?? ""
+            self.add(
+                "outcome of entry \(index + 1)\(id)", one, other, { $0.map(ObservationText.outcome) ?? "none" },
+                to: &failures)
+        }
+        for name in Set(self.whole.stores.keys).union(self.single.stores.keys).sorted() {
+            self.add("store \(name)", self.single.stores[name], self.whole.stores[name], Self.show, to: &failures)
+        }
+        self.add(
+            "revocations", self.single.revocations, self.whole.revocations, ObservationText.keys, to: &failures)
+        self.add("log", self.single.log, self.whole.log, { "\($0.map(\.text))" }, to: &failures)
+        self.add("metrics", Self.lasting(self.single), Self.lasting(self.whole), { "\($0)" }, to: &failures)
+        self.add("the run's error", self.single.error, self.whole.error, { $0 ?? "none" }, to: &failures)
+        return failures
+    }
+
+    private func add<Value: Equatable>(
+        _ what: String, _ single: Value, _ whole: Value, _ show: (Value) -> String, to failures: inout [CaseFailure]
+    ) {
+        guard single != whole else { return }
+        failures.append(
+            CaseFailure(
+                mark: self.mark, what: "\(what) differs with the batch size", expected: "one by one: \(show(single))",
+                found: "as one batch: \(show(whole))"))
+    }
+
+    /// The series that do not measure time, which no two runs share.
+    private static func lasting(_ observation: CaseObservation) -> [String] {
+        observation.series.filter { !$0.name.contains("_seconds") }.map {
+            "\($0.title) \(ObservedSeries.show($0.value))"
+        }
+    }
+
+    private static func show(_ snapshots: [Snapshot]?) -> String {
+        let shown = (snapshots ?? []).map {
+            "\(TestBytes.show($0.key)) of entry \($0.entryID) \(ObservationText.fields($0))"
+        }
+        return "[\(shown.joined(separator: ", "))]"
+    }
+}

@@ -1,0 +1,156 @@
+import StageKit
+import StageTestKit
+
+/// Holds what came of a case against what it expects.
+struct CaseCheck {
+    /// What is expected.
+    let expected: TestCase
+    /// What came.
+    let found: CaseObservation
+
+    /// Everything that is otherwise, in the order of the case's parts.
+    func failures() -> [CaseFailure] {
+        self.ending() + self.outcomes() + self.stores() + self.revocations() + self.metrics() + self.log()
+    }
+
+    private func ending() -> [CaseFailure] {
+        switch (self.expected.failure, self.found.error) {
+        case (nil, nil): return []
+        case (nil, let error?):
+            return [
+                CaseFailure(
+                    mark: self.expected.name.mark, what: "the run", expected: "ends well",
+                    found: "ended by an error: \(error)")
+            ]
+        case (let part?, let error):
+            if let error, error.contains(part.value) { return [] }
+            return [
+                CaseFailure(
+                    mark: part.mark, what: "the run",
+                    expected: "ended by an error with \(QuotedText.quote(part.value))",
+                    found: error.map { "ended by \(QuotedText.quote($0))" } ?? "ended well")
+            ]
+        }
+    }
+
+    private func outcomes() -> [CaseFailure] {
+        guard let expected = self.expected.outcomes else { return [] }
+        let entries = self.expected.delivered
+        var failures: [CaseFailure] = []
+        for (index, one) in expected.value.enumerated() {
+            let id = index < entries.count ? " (\(entries[index].id))" : ""
+            let what = "outcome of entry \(index + 1)\(id)"
+            guard index < self.found.outcomes.count else {
+                failures.append(
+                    CaseFailure(mark: one.mark, what: what, expected: ObservationText.outcome(one), found: "none"))
+                continue
+            }
+            let found = self.found.outcomes[index]
+            if !one.matches(found) {
+                failures.append(
+                    CaseFailure(
+                        mark: one.mark, what: what, expected: ObservationText.outcome(one),
+                        found: ObservationText.outcome(found)))
+            }
+        }
+        if self.found.outcomes.count > expected.value.count {
+            failures.append(
+                CaseFailure(
+                    mark: expected.mark, what: "number of outcomes", expected: "\(expected.value.count)",
+                    found: "\(self.found.outcomes.count)"))
+        }
+        return failures
+    }
+
+    private func stores() -> [CaseFailure] {
+        self.expected.stores.flatMap { store in
+            StoreCheck(name: store.name, expected: store.value, found: self.found.stores[store.name] ?? []).failures()
+        }
+    }
+
+    private func revocations() -> [CaseFailure] {
+        guard let expected = self.expected.revocations, expected.value != self.found.revocations else { return [] }
+        return [
+            CaseFailure(
+                mark: expected.mark, what: "revocations", expected: ObservationText.keys(expected.value),
+                found: ObservationText.keys(self.found.revocations))
+        ]
+    }
+
+    private func metrics() -> [CaseFailure] {
+        self.expected.metrics.compactMap { metric in
+            guard let selector = MetricSelector(metric.name) else { return nil }
+            let found = selector.sum(of: self.found.series)
+            guard found != metric.value else { return nil }
+            return CaseFailure(
+                mark: metric.mark, what: "metric \(metric.name)", expected: ObservedSeries.show(metric.value),
+                found: ObservedSeries.show(found) + self.explain(selector))
+        }
+    }
+
+    /// What there is of that name, or the name that may have been meant.
+    private func explain(_ selector: MetricSelector) -> String {
+        let same = self.found.series.filter { $0.name == selector.name }
+        guard same.isEmpty else {
+            return " (there is \(same.map { "\($0.title) \(ObservedSeries.show($0.value))" }.joined(separator: ", ")))"
+        }
+        let near = Nearest.name(to: selector.name, among: Set(self.found.series.map(\.name)).sorted())
+        return " (no such metric" + (near.map { "; did you mean \($0)?" } ?? "") + ")"
+    }
+
+    private func log() -> [CaseFailure] {
+        guard let expected = self.expected.log else { return [] }
+        var failures: [CaseFailure] = []
+        for (index, line) in expected.value.enumerated() {
+            let found = index < self.found.log.count ? self.found.log[index] : nil
+            if let found, line.matches(found) { continue }
+            failures.append(
+                CaseFailure(
+                    mark: line.mark, what: "line \(index + 1) of the log", expected: line.text,
+                    found: found?.text ?? "none"))
+        }
+        if self.found.log.count > expected.value.count {
+            let extra = self.found.log[expected.value.count].text
+            failures.append(
+                CaseFailure(
+                    mark: expected.mark, what: "number of lines in the log", expected: "\(expected.value.count)",
+                    found: "\(self.found.log.count), the first one too many: \(extra)"))
+        }
+        return failures
+    }
+}
+
+extension OutcomeExpectation {
+    /// Whether every member that is given is that of the outcome.
+    func matches(_ found: ObservedOutcome) -> Bool {
+        (self.outcome == nil || self.outcome == found.outcome)
+            && (self.reason == nil || self.reason == found.reason ?? "")
+            && (self.stage == nil || self.stage?.text == found.stage)
+            && (self.error == nil || self.error == found.error ?? "")
+            && (self.effects == nil || self.effects == found.effects)
+    }
+}
+
+extension LogExpectation {
+    /// Whether every member that is given is that of the line.
+    func matches(_ line: RecordingLog.Line) -> Bool {
+        (self.level == nil || self.level == line.level) && (self.message == nil || self.message == line.message)
+            && self.values.allSatisfy { line.metadata[$0.name] == $0.value }
+    }
+
+    /// The line as a person reads it.
+    var text: String {
+        RecordingLog.Line(
+            level: self.level ?? "any level", message: self.message ?? "anything",
+            metadata: Dictionary(self.values.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last })
+        ).text
+    }
+}
+
+extension RecordingLog.Line {
+    /// `warning "dropped session event" entry="1-0" reason="malformed_event"`.
+    var text: String {
+        let values = self.metadata.sorted { $0.key < $1.key }.map { " \($0.key)=\(QuotedText.quote($0.value))" }
+        return "\(self.level) \(QuotedText.quote(self.message))\(values.joined())"
+    }
+}

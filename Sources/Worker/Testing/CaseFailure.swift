@@ -1,0 +1,72 @@
+import StageKit
+
+/// One thing that came out other than a case expects.
+struct CaseFailure: Sendable, Equatable {
+    /// Where the expectation stands.
+    var mark: SourceMark
+    /// What it is about: `outcome of entry 2 (2-0)`.
+    var what: String
+    /// What was expected.
+    var expected: String
+    /// What came.
+    var found: String
+}
+
+/// A case's name with what is wrong, and how long both of its runs took.
+struct CaseResult: Sendable {
+    /// The name.
+    var name: String
+    /// Where the name stands.
+    var mark: SourceMark
+    /// What is wrong, empty where the case passed.
+    var failures: [CaseFailure]
+    /// How long it took.
+    var duration: Duration
+}
+
+/// Values of an observation for a person.
+enum ObservationText {
+    /// `evicted, reason malformed_event, stage decode, effects [evict], error "missing id"`.
+    static func outcome(_ observed: ObservedOutcome) -> String {
+        self.outcome(
+            observed.outcome, observed.reason.map { $0 }, observed.stage, observed.effects, observed.error)
+    }
+
+    /// The expected members, in the same form.
+    static func outcome(_ expected: OutcomeExpectation) -> String {
+        self.outcome(expected.outcome, expected.reason, expected.stage?.text, expected.effects, expected.error)
+    }
+
+    private static func outcome(
+        _ outcome: Outcome?, _ reason: String?, _ stage: String?, _ effects: [String]?, _ error: String?
+    ) -> String {
+        var parts = outcome.map { [$0.name] } ?? []
+        if let reason { parts.append(reason.isEmpty ? "no reason" : "reason \(reason)") }
+        if let stage { parts.append("stage \(stage)") }
+        if let effects { parts.append(effects.isEmpty ? "no effects" : "effects [\(effects.joined(separator: ", "))]") }
+        if let error { parts.append(error.isEmpty ? "no error" : "error \(QuotedText.quote(error))") }
+        return parts.joined(separator: ", ")
+    }
+
+    /// `{ status: "active", user_id: "u-1" }`, in the order given.
+    static func fields(_ fields: [(name: String, bytes: [UInt8]?)]) -> String {
+        guard !fields.isEmpty else { return "{}" }
+        let all = fields.map { "\($0.name): \($0.bytes.map(TestBytes.show) ?? "not there")" }
+        return "{ \(all.joined(separator: ", ")) }"
+    }
+
+    /// A snapshot's fields.
+    static func fields(_ snapshot: Snapshot) -> String {
+        self.fields(snapshot.fields.map { ($0.name, $0.bytes) })
+    }
+
+    /// Keys in brackets; of many, the first ones and how many more there are.
+    static func keys(_ keys: [[UInt8]]) -> String {
+        let shown = keys.prefix(self.shownLimit).map(TestBytes.show).joined(separator: ", ")
+        let rest = keys.count - self.shownLimit
+        return "[\(shown)\(rest > 0 ? ", and \(rest) more" : "")]"
+    }
+
+    /// Keys shown of a list: enough to see what is going on.
+    private static let shownLimit = 20
+}

@@ -1,0 +1,50 @@
+import PipelineEngine
+import StageKit
+
+/// Collects what becomes of entries while a case runs; callable from any thread.
+final class CaseRecorder: Sendable {
+    private struct State {
+        var outcomes: [ObservedOutcome] = []
+        var revocations: [[UInt8]] = []
+    }
+
+    private let state = OrderedMutex(State())
+
+    /// What became of the entries so far.
+    var outcomes: [ObservedOutcome] { self.state.withLock(\.outcomes) }
+    /// The keys revoked so far.
+    var revocations: [[UInt8]] { self.state.withLock(\.revocations) }
+
+    /// An observer that writes here.
+    func makeObserver() -> any OutcomeObserver { Observer(recorder: self) }
+
+    private func add(_ outcome: ObservedOutcome) {
+        self.state.withLock { $0.outcomes.append(outcome) }
+    }
+
+    private final class Observer: OutcomeObserver {
+        private let recorder: CaseRecorder
+
+        init(recorder: CaseRecorder) {
+            self.recorder = recorder
+        }
+
+        func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+            self.recorder.add(
+                ObservedOutcome(
+                    id: event.id, outcome: record.outcome, reason: record.reason, stage: record.stage,
+                    error: record.error, effects: record.effects))
+        }
+
+        func endBatch() async throws {}
+    }
+}
+
+extension CaseRecorder: RevocationHandler {
+    /// Remembers the key.
+    func revoke(_ event: borrowing Event, key: FieldID) {
+        guard let range = event.range(of: key) else { return }
+        let bytes = event.withBytes(range) { Array(copying: $0) }
+        self.state.withLock { $0.revocations.append(bytes) }
+    }
+}

@@ -1,0 +1,45 @@
+import Admin
+
+/// Names series: `events_total` all of that name, `events_total{status=active}` those with that label.
+struct MetricSelector {
+    /// The family's name, as `/metrics` shows it.
+    let name: String
+    /// The labels that a series must have; it may have others.
+    let labels: [(name: String, value: String)]
+
+    /// Reads a selector; nil where it has another form. Quotes around values may be left out.
+    init?(_ text: String) {
+        let name = text.prefix { $0 != "{" }
+        let isName = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ":") }
+        guard !name.isEmpty, isName else { return nil }
+        self.name = String(name)
+        let rest = text.dropFirst(name.count)
+        if rest.isEmpty {
+            self.labels = []
+            return
+        }
+        guard rest.last == "}" else { return nil }
+        var labels: [(name: String, value: String)] = []
+        for label in rest.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false) {
+            guard let equals = label.firstIndex(of: "=") else { return nil }
+            var value = label[label.index(after: equals)...]
+            if value.count >= 2, value.first == "\"", value.last == "\"" { value = value.dropFirst().dropLast() }
+            let name = label[..<equals].filter { $0 != " " }
+            guard !name.isEmpty else { return nil }
+            labels.append((name, String(value)))
+        }
+        self.labels = labels
+    }
+
+    /// The sum of the series that it names; 0 where there is none, as a counter that has not counted is not there.
+    func sum(of series: [ObservedSeries]) -> Double {
+        series.filter(self.matches).reduce(0) { $0 + $1.value }
+    }
+
+    private func matches(_ series: ObservedSeries) -> Bool {
+        series.name == self.name
+            && self.labels.allSatisfy { label in
+                series.labels.contains { $0.name == label.name && $0.value == label.value }
+            }
+    }
+}

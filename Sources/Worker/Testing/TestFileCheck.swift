@@ -1,0 +1,71 @@
+import PipelineEngine
+import StageKit
+
+/// Reads a test file, and finds what is wrong with it before anything runs.
+enum TestFileCheck {
+    /// The file's cases; throws everything that is wrong with it by itself, at once.
+    static func read(_ text: [UInt8], file: String) throws(ConfigurationError) -> TestFile {
+        let root = try SettingDocument.read(text, file: file)
+        var issues = SettingIssues()
+        let read = TestFile.type.decode(root, &issues)
+        if let read { self.check(read, &issues) }
+        guard let read, issues.all.isEmpty else { throw ConfigurationError(file: file, issues: issues.all) }
+        return read
+    }
+
+    private static func check(_ file: TestFile, _ issues: inout SettingIssues) {
+        var names: Set<String> = []
+        self.checkOverrides(file.overrides, &issues)
+        for one in file.cases {
+            if !names.insert(one.name.value).inserted {
+                issues.add("the name \"\(one.name.value)\" is used already", at: one.name.mark)
+            }
+            if !one.expectsSomething {
+                issues.add(
+                    "\(one.name.value): expects nothing: say outcomes, stores, revocations, metrics, log or fails",
+                    at: one.name.mark)
+            }
+            if let outcomes = one.outcomes, one.failure == nil, outcomes.value.count != one.entries.count {
+                issues.add(
+                    "outcomes: each entry has one: entries \(one.entries.count), outcomes "
+                        + "\(outcomes.value.count)", at: outcomes.mark)
+            }
+            let bytes = one.entries.reduce(0) { $0 + $1.byteCount }
+            if bytes > TestFile.entryBytes {
+                issues.add("\(bytes) bytes of entries are too many: at most \(TestFile.entryBytes)", at: one.name.mark)
+            }
+            for metric in one.metrics where MetricSelector(metric.name) == nil {
+                issues.add(
+                    "metrics: expected a name as /metrics shows it, such as events_total{status=active}, found "
+                        + "\"\(metric.name)\"", at: metric.mark)
+            }
+            self.checkOverrides(one.overrides, &issues)
+        }
+    }
+
+    private static func checkOverrides(_ overrides: [NamedSetting<String>], _ issues: inout SettingIssues) {
+        for one in overrides where Override("\(one.name)=\(one.value)")?.value != one.value {
+            issues.add("set: expected a path such as redis.database, found \"\(one.name)\"", at: one.mark)
+        }
+    }
+
+    /// What a case names that its pipeline does not have.
+    static func issues(of one: TestCase, in pipeline: Pipeline) -> [SettingIssue] {
+        var issues = SettingIssues()
+        for store in one.stores where pipeline.stores[store.name] == nil {
+            let hint = Nearest.hint(for: store.name, among: pipeline.stores.keys.sorted())
+            issues.add("stores: the pipeline has no store \"\(store.name)\"\(hint)", at: store.mark)
+        }
+        let stages = pipeline.statistics.stages.map(\.name)
+        for stage in one.outcomes?.value.compactMap(\.stage) ?? [] where !stages.contains(stage.text) {
+            let hint = Nearest.hint(for: stage.text, among: stages)
+            issues.add("outcomes: the pipeline has no stage \"\(stage.text)\"\(hint)", at: stage.mark)
+        }
+        return issues.all
+    }
+}
+
+extension TestEntry {
+    /// The bytes of its names and values.
+    var byteCount: Int { self.fields.reduce(0) { $0 + $1.name.count + $1.value.count } }
+}

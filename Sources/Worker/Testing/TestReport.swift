@@ -1,0 +1,67 @@
+import StageKit
+
+/// What came of a test file.
+struct TestFileReport: Sendable {
+    /// The file's name, as it was given.
+    var path: String
+    /// Its cases, those that were run.
+    var results: [CaseResult] = []
+    /// What is wrong with it, empty where it was run.
+    var mistakes: [String] = []
+
+    /// The lines for a person: one for a case, and what was expected and what came where they differ.
+    var lines: [String] {
+        guard !self.results.isEmpty else { return [] }
+        return [self.path] + self.results.flatMap { self.lines(of: $0) }
+    }
+
+    private func lines(of result: CaseResult) -> [String] {
+        guard !result.failures.isEmpty else { return ["  ok      \(Self.line(result.name))"] }
+        return ["  FAILED  \(Self.line(result.name))"]
+            + result.failures.flatMap { failure in
+                self.lines(of: failure).map { "          \($0)" }
+            }
+    }
+
+    /// A failure's lines: its place with what it is about, what was expected, what came.
+    func lines(of failure: CaseFailure) -> [String] {
+        [
+            "\(self.path):\(failure.mark.line):\(failure.mark.column): \(Self.line(failure.what))",
+            "  expected: \(Self.line(failure.expected))",
+            "  found:    \(Self.line(failure.found))",
+        ]
+    }
+
+    /// Text on one line: what would break it is spelled out.
+    static func line(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
+        return QuotedText.quote(text)
+    }
+}
+
+/// What came of all files of a run.
+struct TestReport: Sendable {
+    /// The files, in the order given.
+    var files: [TestFileReport]
+
+    /// The cases that were run.
+    var caseCount: Int { self.files.reduce(0) { $0 + $1.results.count } }
+    /// Those that failed.
+    var failedCount: Int { self.files.reduce(0) { $0 + $1.failedCount } }
+    /// The files that could not be run.
+    var wrongFileCount: Int { self.files.count { !$0.mistakes.isEmpty } }
+
+    /// The last line: `12 cases: 11 passed, 1 failed`.
+    var summary: String {
+        let cases = "\(self.caseCount) \(self.caseCount == 1 ? "case" : "cases")"
+        let failed = self.failedCount == 0 ? "" : ", \(self.failedCount) failed"
+        let wrong = self.wrongFileCount
+        let files = wrong == 0 ? "" : "; \(wrong) \(wrong == 1 ? "file is" : "files are") wrong and not run"
+        return "\(cases): \(self.caseCount - self.failedCount) passed\(failed)\(files)"
+    }
+}
+
+extension TestFileReport {
+    /// The cases that failed.
+    var failedCount: Int { self.results.count { !$0.failures.isEmpty } }
+}
