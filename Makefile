@@ -3,7 +3,7 @@ SWIFT ?= swift
 # Every target names what it imports, or the build fails.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 
-.PHONY: build demo test bench profile lint format packages clean
+.PHONY: build demo test bench profile thresholds lint format packages clean
 
 # A release build of the worker: .build/release/sluice
 build: packages
@@ -30,6 +30,12 @@ profile:
 	@.ci/packages gcc valgrind
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench profile --output .build/bench
+
+# What an event takes in instructions and allocations, held against Tests/Benchmarks/thresholds.json: counts, not times.
+thresholds:
+	@.ci/packages gcc valgrind binutils
+	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
+	@.build/release/SluiceBench thresholds --output .build/bench
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Plugins Tests

@@ -8,7 +8,8 @@ struct SluiceBench: ParsableCommand {
     /// How the command line shows it.
     static let configuration = CommandConfiguration(
         commandName: "SluiceBench", abstract: "Measures Sluice beside its yardsticks.",
-        subcommands: [RunCommand.self, ProfileCommand.self, ChildCommand.self], defaultSubcommand: RunCommand.self)
+        subcommands: [RunCommand.self, ProfileCommand.self, ThresholdsCommand.self, ChildCommand.self],
+        defaultSubcommand: RunCommand.self)
 }
 
 /// What runs in a process of its own, so that memory and CPU are those of the thing measured alone.

@@ -115,6 +115,27 @@ import Testing
         let data = try JSONEncoder().encode(report)
         #expect(try JSONDecoder().decode(BenchReport.self, from: data) == report)
     }
+
+    @Test("A count above its bound is told with both, one within it is not")
+    func thresholds() {
+        let threshold = Threshold(countable: "allocations", readCount: 128, limit: 0.1)
+        #expect(threshold.complaint(0.1) == nil)
+        #expect(threshold.complaint(0.2) == "allocations an event at COUNT 128: 0.200, more than the bound of 0.100")
+    }
+
+    @Test("The bounds of the file are of things that are counted")
+    func thresholdFile() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("thresholds.json")
+        let thresholds = try JSONDecoder().decode([Threshold].self, from: Data(contentsOf: file))
+        #expect(Set(thresholds.map(\.countable)) == Set(Countable.allCases.map(\.rawValue)))
+    }
+
+    @Test("callgrind's total is that of the whole file")
+    func callgrindTotal() throws {
+        #expect(try Callgrind.total(of: "events: Ir\nsummary: 12\n\nfn=(1)\n1 12\n\ntotals: 120\n") == 120)
+        #expect(throws: ToolFailure.self) { try Callgrind.total(of: "events: Ir\n") }
+    }
 }
 
 /// Whether every element that begins also ends: all that a hand-written document needs checked.

@@ -18,11 +18,8 @@ struct ProfileCommand: ParsableCommand {
 
     /// Measures and writes.
     func run() throws {
-        guard let valgrind = ChildProcess.find("valgrind"), let annotate = ChildProcess.find("callgrind_annotate"),
-            let strip = ChildProcess.find("objcopy")
-        else {
-            throw ToolFailure(
-                description: "valgrind or objcopy is missing; on Debian: apt-get install valgrind binutils")
+        guard let annotate = ChildProcess.find("callgrind_annotate") else {
+            throw ToolFailure(description: "callgrind_annotate is missing; on Debian: apt-get install valgrind")
         }
         try FileManager.default.createDirectory(atPath: self.output, withIntermediateDirectories: true)
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
@@ -33,15 +30,11 @@ struct ProfileCommand: ParsableCommand {
             let stream = "sluice:profile"
             try bench.load(server, stream: stream, events: self.events, malformed: self.malformed)
             let file = "\(self.output)/callgrind.out"
-            // valgrind 3.19 cannot read the debug sections of Swift; the symbols are enough.
-            let program = "\(self.output)/SluiceBench.stripped"
-            _ = try ChildProcess.run(strip, ["--strip-debug", own, program])
-            _ = try ChildProcess.run(
-                valgrind,
+            try Callgrind(into: self.output, own: own).run(
                 [
-                    "--tool=callgrind", "--callgrind-out-file=\(file)", program, "child", "drain", "--address",
-                    server.address, "--stream", stream, "--count", "\(self.count)", "--events", "\(self.events)",
-                ], isQuiet: true)
+                    "child", "drain", "--address", server.address, "--stream", stream, "--count", "\(self.count)",
+                    "--events", "\(self.events)",
+                ], file: file)
             FileHandle.standardOutput.write(try ChildProcess.run(annotate, ["--auto=no", file], isQuiet: true))
         }
     }

@@ -22,11 +22,20 @@ struct Yardsticks {
             _ = try ChildProcess.run(
                 compiler, ["-O2", "-o", "\(folder)/\(name)", "\(Self.sources)/\(name).c"] + libraries)
         }
+        _ = try ChildProcess.run(
+            compiler,
+            [
+                "-O2", "-shared", "-fPIC", "-o", "\(folder)/count_allocations.so",
+                "\(Self.sources)/count_allocations.c",
+            ])
         self.pythonProblem = withPython ? Self.installPython(folder) : "not asked for"
     }
 
     /// Where a compiled program is.
     func program(_ name: String) -> String { "\(self.folder)/\(name)" }
+
+    /// Where a compiled library is, as an absolute path: the loader looks for names without a slash elsewhere.
+    func library(_ name: String) -> String { URL(fileURLWithPath: "\(self.folder)/\(name).so").path }
 
     /// The Python peer's interpreter and script.
     var python: (program: String, script: String) {
