@@ -129,6 +129,27 @@ package struct RESPReader: ~Copyable {
     }
 }
 
+// MARK: - Looking ahead
+
+extension RESPReader {
+    /// The number of bytes fed that no reply has taken up.
+    package var unreadBytes: Int {
+        guard let reader = unsafe self.reader else { return 0 }
+        return unsafe reader.pointee.len - reader.pointee.pos
+    }
+
+    /// Shows a scanner the bytes that no reply has taken up; the first of them must be a reply's first.
+    ///
+    /// Returns what is known, and with it, once the reply has come whole, the text of its last entry's id.
+    package func scan(_ scanner: inout ReplyScanner) -> (progress: ReplyScanner.Progress, last: [UInt8]) {
+        guard let reader = unsafe self.reader, let buffer = unsafe reader.pointee.buf else { return (.other, []) }
+        let unread = unsafe UnsafeRawBufferPointer(start: buffer + reader.pointee.pos, count: self.unreadBytes)
+        let progress = unsafe scanner.scan(unread)
+        guard case .whole(_, let last) = progress else { return (progress, []) }
+        return unsafe (progress, [UInt8](unread[last]))
+    }
+}
+
 // MARK: - Errors
 
 extension RESPReader {

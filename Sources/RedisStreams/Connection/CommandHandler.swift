@@ -2,6 +2,7 @@ import NIOCore
 import NIOSSL
 import NIOTLS
 import RESP
+import StageKit
 
 /// Writes commands, reads replies and brings the two together, as `CommandQueue` decides. All on the event loop.
 final class CommandHandler: ChannelDuplexHandler {
@@ -17,6 +18,8 @@ final class CommandHandler: ChannelDuplexHandler {
     private let serverName: String?
     private let address: RedisAddress
     private var reader = RESPReader()
+    /// Looks through the reply that is coming, where whoever waits for it wants to know of it before it is read.
+    private var scanner: ReplyScanner?
     private var queue = CommandQueue<PendingReply>()
     private var timer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
@@ -84,12 +87,41 @@ final class CommandHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = self.unwrapInboundIn(data)
+        if self.scanner == nil, self.reader.unreadBytes == 0, self.queue.next?.isOutlined == true {
+            self.scanner = ReplyScanner()
+        }
         do throws(RESPError) {
             // The closure cannot have a typed error: ByteBuffer's method only rethrows.
             let fed = unsafe buffer.withUnsafeReadableBytes { bytes in
                 Result { () throws(RESPError) in unsafe try self.reader.feed(bytes) }
             }
             try fed.get()
+        } catch {
+            return self.fail(.unreadable(error))
+        }
+        if !self.isKeptBack() { self.readReplies() }
+    }
+
+    /// Whether the reply that is coming is not to be read now: it has not come whole, or it has just been announced.
+    private func isKeptBack() -> Bool {
+        guard var scanner = self.scanner.take() else { return false }
+        let (progress, last) = self.reader.scan(&scanner)
+        switch progress {
+        case .more:
+            self.scanner = scanner
+            return true
+        case .whole(let entries, _):
+            guard let last = EntryID(utf8: last.span) else { return false }
+            self.queue.next?.announce(PendingReply.Outline(entries: entries, last: last))
+            return true
+        case .other: return false
+        }
+    }
+
+    /// Reads all replies that have come.
+    func readReplies() {
+        self.scanner = nil
+        do throws(RESPError) {
             while let reply = try self.reader.next() { self.handle(reply) }
         } catch {
             self.fail(.unreadable(error))
@@ -97,6 +129,7 @@ final class CommandHandler: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        self.readReplies()
         self.fail(self.endOfStream)
         context.fireChannelInactive()
     }

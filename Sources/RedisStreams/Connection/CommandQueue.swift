@@ -53,6 +53,9 @@ struct CommandQueue<Waiter> {
     /// The number of commands without a reply.
     var count: Int { self.pending.count }
 
+    /// Who waits for the next reply; nil where nobody does.
+    var next: Waiter? { self.pending.first?.waiter }
+
     /// Takes a command of so many bytes in, unless the connection has ended or too much is on its way.
     mutating func submit(_ waiter: Waiter, bytes: Int, deadline: UInt64) -> Submission {
         if let end = self.end { return .refuse(end) }

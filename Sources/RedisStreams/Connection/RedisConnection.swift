@@ -73,10 +73,17 @@ package final class RedisConnection: Sendable {
     }
 
     /// Puts a command that is encoded already on its way.
-    func submit(encoded: [UInt8], timeout: Duration) -> PendingReply {
-        let waiter = PendingReply()
+    ///
+    /// - Parameter isOutlined: Whether the reply is waited for with `PendingReply.outline` first.
+    func submit(encoded: [UInt8], timeout: Duration, isOutlined: Bool = false) -> PendingReply {
+        let waiter = PendingReply(isOutlined: isOutlined)
         self.onLoop { $0.submit(encoded, waiter, timeout: timeout, flush: true) }
         return waiter
+    }
+
+    /// Reads replies that have come and were announced; only on the event loop.
+    func readReplies() {
+        self.handler.value.readReplies()
     }
 
     /// Takes a reply back to use its memory again; only on the event loop.

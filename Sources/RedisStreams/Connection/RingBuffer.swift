@@ -18,6 +18,9 @@ struct RingBuffer<Element> {
         self.count += 1
     }
 
+    /// The first element, which stays.
+    var first: Element? { self.count > 0 ? self.slots[self.head] : nil }
+
     /// Takes the first element out.
     mutating func popFirst() -> Element? {
         guard self.count > 0 else { return nil }

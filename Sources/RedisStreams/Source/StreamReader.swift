@@ -6,6 +6,10 @@ import StageKit
 ///
 /// Runs on the loop's thread from its first wait on; nothing else touches it.
 final class StreamReader {
+    /// A reply of at most so many entries is worked on before the next read is sent: it takes less time than sending
+    /// does, and a reader who has caught up is in no hurry to ask but in a hurry to apply.
+    static let firstWorkedOn = 16
+
     private let settings: RedisSettings
     private let streamSettings: RedisStreamSettings
     private let loop: RedisEventLoop
@@ -123,45 +127,67 @@ final class StreamReader {
         return cursor
     }
 
-    /// Reads until the connection ends: the next read is sent before a batch is delivered.
+    /// Reads until the connection ends: the next read is sent before a batch is delivered, unless it is of few entries.
     private func read(
         _ connection: RedisConnection, from start: EntryID, _ deliver: (EventBatch) async throws -> Void
     ) async throws(End) {
         let timeout = self.streamSettings.readBlock + RedisStreamSource.readMargin
         var cursor = start
-        var pending = connection.submit(encoded: self.promptCommand.encoded(after: cursor), timeout: timeout)
+        func ask(_ command: XReadCommand, _ id: EntryID) -> PendingReply {
+            connection.submit(encoded: command.encoded(after: id), timeout: timeout, isOutlined: true)
+        }
+        var pending = ask(self.promptCommand, cursor)
         while !self.stop.isStopped {
             let content: XReadReply.Content
+            var following: PendingReply?
+            // Asked before anything else is done, so that the server works on it meanwhile.
+            let outline = await pending.outline()
+            if let outline, outline.entries > Self.firstWorkedOn {
+                following = ask(self.next(after: outline.entries), outline.last)
+            }
+            connection.readReplies()
             do throws(RedisError) {
                 // The batch takes bytes, never the reply, so nothing refers to the reply when it is given back.
                 nonisolated(unsafe) let reply = try await pending.reply()
                 content = unsafe try XReadReply.fill(
                     self.batch, from: reply, after: cursor, limit: self.streamSettings.readCount)
                 unsafe connection.recycle(reply)
+                try Self.check(outline, content)
             } catch {
                 throw .server(error)
             }
             self.backoff.reset()
             switch content {
             case .nothing:
-                pending = connection.submit(encoded: self.command.encoded(after: cursor), timeout: timeout)
+                pending = ask(self.command, cursor)
                 self.update { $0.isCaughtUp = true }
             case .entries(let count, let last):
-                let isFull = count == self.streamSettings.readCount
-                let next = isFull ? self.promptCommand : self.command
-                pending = connection.submit(encoded: next.encoded(after: last), timeout: timeout)
                 do {
                     try await deliver(self.batch)
                 } catch {
                     throw .deliver(error)
                 }
+                pending = following ?? ask(self.next(after: count), last)
                 cursor = last
                 self.cursor = last
                 self.update { status in
                     status.cursor = last
-                    status.isCaughtUp = !isFull
+                    status.isCaughtUp = count < self.streamSettings.readCount
                 }
             }
         }
+    }
+
+    /// Holds what was acted on early against the reply: the next read must be that behind the last entry.
+    private static func check(_ outline: PendingReply.Outline?, _ content: XReadReply.Content) throws(RedisError) {
+        guard let outline else { return }
+        guard content == .entries(count: outline.entries, last: outline.last) else {
+            throw .unexpectedAnswer(to: XReadReply.name, "entries whose number or last id is not what it seemed")
+        }
+    }
+
+    /// What to ask behind a reply of so many entries.
+    private func next(after count: Int) -> XReadCommand {
+        count == self.streamSettings.readCount ? self.promptCommand : self.command
     }
 }

@@ -24,7 +24,7 @@ enum XReadReply {
         if let text = reply.errorMessage { throw .answer(text, to: self.name) }
         if reply[0].kind == .null { return .nothing }
         guard reply.count >= 4, reply[0].isArray, reply[0].length == 1, reply[1].isArray, reply[1].length == 2,
-            reply[2].kind == .bulkString, reply[3].isArray, (1...limit).contains(Int(reply[3].length))
+            reply[2].isBulkString, reply[3].isArray, (1...limit).contains(Int(reply[3].length))
         else { throw self.malformed("not the entries of one stream") }
         let count = Int(reply[3].length)
         batch.removeAll()
@@ -59,11 +59,12 @@ enum XReadReply {
         for _ in 0..<entries {
             guard index + 3 <= tokens.count else { throw self.malformed("it ends within an entry") }
             let (entry, idToken, fields) = unsafe (tokens[index], tokens[index + 1], tokens[index + 2])
-            guard entry.isArray, entry.length == 2, idToken.kind == .bulkString, fields.isArray,
-                fields.length % 2 == 0
+            guard entry.isArray, entry.length == 2, idToken.isBulkString, fields.isArray, fields.length % 2 == 0
             else { throw self.malformed("an entry that is not an id with names and values") }
-            let id = unsafe EntryID(
-                utf8: UnsafeRawBufferPointer(rebasing: bytes[idToken.range]).assumingMemoryBound(to: UInt8.self).span)
+            precondition(Int(idToken.offset) + Int(idToken.length) <= bytes.count, "a value beyond the reply's bytes")
+            let idBytes = unsafe UnsafeRawBufferPointer(
+                start: bytes.baseAddress.map { unsafe $0 + Int(idToken.offset) }, count: Int(idToken.length))
+            let id = unsafe EntryID(utf8: idBytes.assumingMemoryBound(to: UInt8.self).span)
             guard let id, last < id else { throw self.malformed("an entry id that is none, or not above the last") }
             last = id
             index += 3
@@ -72,7 +73,7 @@ enum XReadReply {
             batch.appendEntry(id)
             while index < end {
                 let (name, value) = unsafe (tokens[index], tokens[index + 1])
-                guard name.kind.isText, value.kind.isText else { throw self.malformed("a field that is not text") }
+                guard name.isText, value.isText else { throw self.malformed("a field that is not text") }
                 batch.appendField(
                     name: ByteRange(offset: name.offset, length: name.length),
                     value: ByteRange(offset: value.offset, length: value.length))
@@ -90,13 +91,24 @@ enum XReadReply {
 
 extension RESPToken {
     /// Whether the value is a list.
-    var isArray: Bool { self.kind == .array }
-}
+    var isArray: Bool {
+        if case .array = self.kind { true } else { false }
+    }
 
-extension RESPKind {
+    /// Whether the value is a byte string.
+    var isBulkString: Bool {
+        if case .bulkString = self.kind { true } else { false }
+    }
+
     /// Whether the value's bytes are its text: numbers read as text, as other clients show them.
+    @inline(__always)
     var isText: Bool {
-        switch self {
+        if case .bulkString = self.kind { return true }
+        return self.isRareText
+    }
+
+    private var isRareText: Bool {
+        switch self.kind {
         case .bulkString, .simpleString, .integer, .double, .boolean, .bigNumber: true
         case .verbatim, .error, .null, .array, .map, .set, .push: false
         }

@@ -1,0 +1,88 @@
+/// Finds where the reply to a read of one stream ends, and the id of its last entry, by going from length to length:
+/// before any value is read, so that the next read can be asked for meanwhile.
+///
+/// Pure: it is shown all bytes from the reply's first on, as often as more have come, and goes on where it was. What it
+/// finds is a guess to act on early, no more: it knows lists and byte strings alone, and whoever acts on it holds it
+/// against the reply once that is read.
+package struct ReplyScanner: Sendable {
+    /// The longest reply that is waited for: the input of one that is kept back lies in memory whole (4 MiB: an XREAD
+    /// COUNT 16384).
+    static let maximumBytes = 4 << 20
+    /// The digits of the longest length: beyond a gigabyte nothing is taken (`RESPLimits.maximumBytes`).
+    private static let maximumDigits = 10
+
+    /// What is known so far.
+    package enum Progress: Equatable, Sendable {
+        /// The reply has not ended.
+        case more
+        /// The reply is here: so many entries, the last with the id in these bytes.
+        case whole(entries: Int, last: Range<Int>)
+        /// The reply is no list of entries, or longer than is waited for.
+        case other
+    }
+
+    /// Where the next header begins.
+    private var position = 0
+    /// Values still to come.
+    private var open = 1
+    /// Lists so far.
+    private var lists = 0
+    private var entries = 0
+    /// The last byte string, and the one that stood before the last list: the id of the last entry.
+    private var text = 0..<0
+    private var id = 0..<0
+
+    /// Makes a scanner for one reply.
+    package init() {}
+
+    /// Goes on through the reply's bytes, of which all that were shown before must be there again.
+    package mutating func scan(_ bytes: UnsafeRawBufferPointer) -> Progress {
+        while self.open > 0 {
+            guard self.position < bytes.count else { return self.wait() }
+            guard let (length, next) = unsafe Self.header(bytes, self.position) else { return self.wait() }
+            guard length >= 0 else { return .other }
+            switch unsafe bytes[self.position] {
+            case UInt8(ascii: "$"):
+                self.text = next..<(next + length)
+                self.position = next + length + 2
+                self.open -= 1
+            case UInt8(ascii: "*"):
+                self.lists += 1
+                if self.lists == 3 { self.entries = length }
+                self.id = self.text
+                self.position = next
+                self.open += length - 1
+            default: return .other
+            }
+        }
+        guard self.position <= bytes.count else { return self.wait() }
+        // One stream of its name and its entries, each of which is a list that holds another.
+        guard self.entries > 0, self.lists == 3 + 2 * self.entries else { return .other }
+        return .whole(entries: self.entries, last: self.id)
+    }
+
+    private func wait() -> Progress {
+        self.position > Self.maximumBytes ? .other : .more
+    }
+
+    /// The length in the header that begins at an index and where the header ends; nil where it has not come whole, -1
+    /// where it is none, as that of a value that is not there.
+    @inline(__always)
+    private static func header(_ bytes: UnsafeRawBufferPointer, _ start: Int) -> (length: Int, next: Int)? {
+        var index = start &+ 1
+        var length = 0
+        while index < bytes.count {
+            let digit = unsafe bytes[index] &- UInt8(ascii: "0")
+            // No length that hiredis takes has more digits, and this number cannot overflow.
+            guard digit <= 9, index &- start <= self.maximumDigits else { break }
+            length = length &* 10 &+ Int(digit)
+            index &+= 1
+        }
+        guard index &+ 1 < bytes.count else {
+            let isBegun = unsafe index == bytes.count || bytes[index] == 0x0D
+            return isBegun ? nil : (-1, index)
+        }
+        let isWhole = unsafe index > start &+ 1 && bytes[index] == 0x0D && bytes[index &+ 1] == 0x0A
+        return (isWhole ? length : -1, index &+ 2)
+    }
+}
