@@ -5,7 +5,7 @@ import Synchronization
 extension MemoryStore {
     /// Holds an event's snapshot: see `SnapshotWriter.upsert`.
     func upsert(
-        _ event: borrowing Event, key: Span<UInt8>, _ columns: RecordColumns
+        _ event: borrowing Event, key: Span<UInt8>, _ draft: RecordDraft
     ) throws(StageFailure) -> StoreChange {
         let hash = self.hasher.hash(key)
         let shard = self.shards.index(of: hash)
@@ -20,16 +20,16 @@ extension MemoryStore {
             } else if !evictions.admits(entry) {
                 return .older
             }
-            let size = columns.size(of: event, keyLength: key.count)
-            try self.checkLimits(recordSize: size, isNew: isNew)
-            let units = PackedRecord.units(for: size)
+            draft.read(event, keyLength: key.count)
+            try self.checkLimits(recordSize: draft.size, isNew: isNew)
+            let units = PackedRecord.units(for: draft.size)
             if let found, let record = found.slot.record, found.isGoodFit(for: units) {
                 self.shards.change(shard) { _ in
-                    columns.write(event, key: key, to: record.cursor(units: found.slot.units))
+                    draft.write(event, key: key, to: record.cursor(units: found.slot.units))
                 }
             } else {
                 let record = PackedRecord(units: units)
-                columns.write(event, key: key, to: record.cursor(units: units))
+                draft.write(event, key: key, to: record.cursor(units: units))
                 self.put(Slot(hash: hash, units: units, record: record), found?.index, shard)
             }
             if isNew { self.live.wrappingAdd(1, ordering: .relaxed) }

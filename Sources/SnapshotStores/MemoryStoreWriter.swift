@@ -1,31 +1,44 @@
 import StageKit
 
 /// Changes a memory store; called from one thread at a time.
+@safe
 final class MemoryStoreWriter: SnapshotWriter {
     /// So many keys are looked for ahead of their upserts in one go: about as many loads as a core has under way.
     private static let hintLimit = 16
 
     private let store: MemoryStore
-    private let columns: RecordColumns
+    private let key: FieldID
     private let isUsable: Bool
-    /// Hashes of the keys that are to come; a wrong one costs time and nothing else.
-    private var hints: [UInt64] = []
+    private let draft: RecordDraft
+    /// Hashes of the keys that are to come; a wrong one costs time and nothing else. Plain memory for `hintLimit` of them
+    /// that is freed with the writer, the first `hintCount` of them noted: an array would be checked for being unique.
+    private let hints: UnsafeMutableBufferPointer<UInt64>
+    private var hintCount = 0
 
     /// Makes a writer that keeps `columns`.
     init(_ store: MemoryStore, _ columns: RecordColumns) {
         self.store = store
-        self.columns = columns
+        self.key = columns.key
+        self.draft = RecordDraft(columns)
         self.isUsable =
             columns.fields.count < FieldNames.limit
             && columns.fields.allSatisfy { $0.number != FieldNames.none }
-        self.hints.reserveCapacity(MemoryStoreWriter.hintLimit)
+        unsafe self.hints = .allocate(capacity: MemoryStoreWriter.hintLimit)
+        unsafe self.hints.initialize(repeating: 0)
+    }
+
+    deinit {
+        unsafe self.hints.deallocate()
     }
 
     /// Notes the key, to have its record fetched from memory together with those of the events around it.
     func prepare(_ event: borrowing Event) {
-        guard let range = event.range(of: self.columns.key) else { return }
-        self.hints.append(event.withBytes(range) { self.store.hasher.hash($0) })
-        if self.hints.count == MemoryStoreWriter.hintLimit { self.fetchHints() }
+        guard let range = event.range(of: self.key) else { return }
+        let count = self.hintCount
+        // Below the limit: it is never reached without being emptied.
+        unsafe self.hints[count] = event.withBytes(range) { self.store.hasher.hash($0) }
+        self.hintCount = count + 1
+        if count + 1 == MemoryStoreWriter.hintLimit { self.fetchHints() }
     }
 
     /// Holds the event's snapshot: see `SnapshotWriter`.
@@ -33,10 +46,10 @@ final class MemoryStoreWriter: SnapshotWriter {
         guard self.isUsable else {
             throw StageFailure("store \"\(self.store.name)\" keeps at most \(FieldNames.limit) different fields")
         }
-        if !self.hints.isEmpty { self.fetchHints() }
+        if self.hintCount > 0 { self.fetchHints() }
         let range = try self.keyRange(of: event)
         return try event.withBytes(range) { (key) throws(StageFailure) in
-            try self.store.upsert(event, key: key, self.columns)
+            try self.store.upsert(event, key: key, self.draft)
         }
     }
 
@@ -47,12 +60,13 @@ final class MemoryStoreWriter: SnapshotWriter {
     }
 
     private func keyRange(of event: borrowing Event) throws(StageFailure) -> ByteRange {
-        if let range = event.range(of: self.columns.key) { return range }
+        if let range = event.range(of: self.key) { return range }
         throw StageFailure("store \"\(self.store.name)\": the event has no \(self.store.keyField)")
     }
 
     private func fetchHints() {
-        self.store.fetch(self.hints.span)
-        self.hints.removeAll(keepingCapacity: true)
+        let noted = unsafe UnsafeBufferPointer(start: self.hints.baseAddress, count: self.hintCount)
+        self.hintCount = 0
+        self.store.fetch(unsafe noted.span)
     }
 }
