@@ -1,13 +1,18 @@
 import StageKit
 
 /// The label values of one event as bytes that can be compared at once: for each label one byte of length, then the
-/// value. The bytes are kept to use their memory again for the next event.
-struct LabelKey {
+/// value.
+///
+/// The bytes lie in plain memory with room for the longest key, made once, used again for each event and freed with the
+/// key: they are written for every event, where an array would be checked for room and for being unique at each value.
+/// The first `count` bytes are those of the event read last.
+@safe
+final class LabelKey {
     /// Bytes of a value; a longer one counts as `other`, so that keys stay small and a length fits in a byte.
     static let valueLimit = 128
 
     /// Where a label's value comes from.
-    enum Label {
+    enum Label: BitwiseCopyable {
         /// The pipeline's name: always the same, so it is empty in keys.
         case component
         /// The reason the event failed for.
@@ -18,33 +23,54 @@ struct LabelKey {
         case field(FieldID)
     }
 
-    /// The key of the event that was read last.
-    private(set) var bytes: [UInt8] = []
-    private let labels: [Label]
+    /// The longest key, in bytes.
+    let capacity: Int
+    private let labels: UnsafeMutableBufferPointer<Label>
+    private let memory: UnsafeMutableBufferPointer<UInt8>
+    private var count = 0
     private let asksFailure: Bool
 
     /// Makes an empty key for these labels.
     init(labels: [Label]) {
-        self.labels = labels
         self.asksFailure = labels.contains { label in
             switch label {
             case .reason, .stage: true
             case .component, .field: false
             }
         }
-        self.bytes.reserveCapacity(labels.count * (LabelKey.valueLimit + 1))
+        self.capacity = labels.count * (LabelKey.valueLimit + 1)
+        unsafe self.labels = .allocate(capacity: labels.count)
+        _ = unsafe self.labels.initialize(from: labels)
+        unsafe self.memory = .allocate(capacity: self.capacity)
+        unsafe self.memory.initialize(repeating: 0)
+    }
+
+    deinit {
+        unsafe self.labels.deallocate()
+        unsafe self.memory.deallocate()
+    }
+
+    /// The key of the event that was read last; valid until the next one is read.
+    @unsafe
+    var bytes: UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: self.memory.baseAddress, count: self.count)
     }
 
     /// Becomes the key of this event; what the event does not have is empty.
-    mutating func read(_ event: borrowing Event) {
+    func read(_ event: borrowing Event) {
         let failure = self.asksFailure ? event.failure : nil
-        self.bytes.removeAll(keepingCapacity: true)
-        for label in self.labels {
-            switch label {
-            case .component: self.bytes.append(0)
+        self.count = 0
+        for index in unsafe self.labels.indices {
+            switch unsafe self.labels[index] {
+            case .component: self.append("")
             case .reason: self.append(failure?.reason ?? "")
             case .stage: self.append(failure?.stage ?? "")
-            case .field(let field): self.append(event, field)
+            case .field(let field):
+                if let range = event.range(of: field) {
+                    event.withBytes(range) { self.append($0) }
+                } else {
+                    self.append("")
+                }
             }
         }
     }
@@ -61,18 +87,18 @@ struct LabelKey {
         return values
     }
 
-    private mutating func append(_ text: String) {
-        let value = text.utf8
-        if value.count > LabelKey.valueLimit { return self.append(LabelSets.other) }
-        self.bytes.append(UInt8(value.count))
-        self.bytes.append(contentsOf: value)
+    private func append(_ text: String) {
+        var text = text
+        text.withUTF8 { unsafe self.append($0.span) }
     }
 
-    private mutating func append(_ event: borrowing Event, _ field: FieldID) {
-        guard let range = event.range(of: field) else { return self.bytes.append(0) }
-        if Int(range.length) > LabelKey.valueLimit { return self.append(LabelSets.other) }
-        self.bytes.append(UInt8(range.length))
-        // Read within this statement, while the event is lent to the stage.
-        unsafe self.bytes.append(contentsOf: event.unsafeBytes(range))
+    /// Appends a value; there is room for as many as there are labels.
+    @inline(__always)
+    private func append(_ value: Span<UInt8>) {
+        if value.count > LabelKey.valueLimit { return self.append(LabelSets.other) }
+        let start = self.count
+        unsafe self.memory[start] = UInt8(truncatingIfNeeded: value.count)
+        for index in 0..<value.count { unsafe self.memory[start &+ 1 &+ index] = value[unchecked: index] }
+        self.count = start &+ 1 &+ value.count
     }
 }

@@ -1,52 +1,105 @@
 import CoreMetrics
 
 /// Counts by label values: plain numbers while a batch is worked on, handed to the metrics system at its end.
-struct LabelSets {
+///
+/// What is touched for every event is plain memory, made once, never grown and freed with the sets: `pending` has a
+/// number for each set there can be, `recent` room for `recentLimit` keys.
+@safe
+final class LabelSets {
     /// Sets of values told apart: each is a time series for whoever collects the metrics, for as long as the worker runs.
     static let limit = 100
     /// Stands for values beyond the limits.
     static let other = "other"
+    /// Keys that are compared before any is looked up: most events have one of few values.
+    private static let recentLimit = 4
 
     private struct Counts {
         var values: [String]
-        var pending: Int64 = 0
         var counter: Counter?
+    }
+
+    /// A key counted lately.
+    private struct Recent: BitwiseCopyable {
+        var length = -1
+        var index = 0
     }
 
     private var indexes: [[UInt8]: Int] = [:]
     private var sets: [Counts] = []
     private var overflowIndex: Int?
-    /// The set counted last, which is most often the next one too.
-    private var lastKey: [UInt8] = []
-    private var lastIndex: Int?
+    private let keyCapacity: Int
+    private let pending: UnsafeMutableBufferPointer<Int64>
+    private let recent: UnsafeMutableBufferPointer<Recent>
+    private let recentKeys: UnsafeMutableRawBufferPointer
+    /// The one of `recent` that the next key to be looked up takes.
+    private var oldest = 0
 
-    /// Adds one to the set with this key.
-    mutating func count(_ key: [UInt8]) {
-        if let index = self.lastIndex, key == self.lastKey {
-            self.sets[index].pending += 1
-            return
+    /// Makes room for keys of up to so many bytes.
+    init(keyCapacity: Int) {
+        self.keyCapacity = keyCapacity
+        unsafe self.pending = .allocate(capacity: LabelSets.limit + 1)
+        unsafe self.pending.initialize(repeating: 0)
+        unsafe self.recent = .allocate(capacity: LabelSets.recentLimit)
+        unsafe self.recent.initialize(repeating: Recent())
+        unsafe self.recentKeys = .allocate(byteCount: LabelSets.recentLimit * keyCapacity, alignment: 1)
+    }
+
+    deinit {
+        unsafe self.pending.deallocate()
+        unsafe self.recent.deallocate()
+        unsafe self.recentKeys.deallocate()
+    }
+
+    /// Adds one to the set with the key that was read last.
+    func count(_ key: LabelKey) {
+        // Used within this call, while the key stays as it is.
+        let bytes = unsafe key.bytes
+        for index in 0..<LabelSets.recentLimit where unsafe self.recent[index].length == bytes.count {
+            let known = unsafe UnsafeRawBufferPointer(rebasing: self.recentKeys[self.place(index, bytes.count)])
+            if unsafe LabelSets.areEqual(known, bytes) {
+                unsafe self.pending[self.recent[index].index] += 1
+                return
+            }
         }
-        let index = self.indexes[key] ?? self.add(key)
-        self.sets[index].pending += 1
-        self.lastIndex = index
-        self.lastKey.removeAll(keepingCapacity: true)
-        self.lastKey.append(contentsOf: key)
+        unsafe self.countSeldom(bytes)
     }
 
     /// Hands over what was counted since the last time.
     ///
     /// - Parameter makeCounter: Makes the counter of a set, from the values of its key.
-    mutating func flush(_ makeCounter: (_ values: [String]) -> Counter) {
-        for index in self.sets.indices where self.sets[index].pending > 0 {
+    func flush(_ makeCounter: (_ values: [String]) -> Counter) {
+        for index in self.sets.indices where unsafe self.pending[index] > 0 {
             let counter = self.sets[index].counter ?? makeCounter(self.sets[index].values)
-            counter.increment(by: self.sets[index].pending)
+            counter.increment(by: unsafe self.pending[index])
             self.sets[index].counter = counter
-            self.sets[index].pending = 0
+            unsafe self.pending[index] = 0
         }
     }
 
+    @inline(never)
+    private func countSeldom(_ bytes: UnsafeRawBufferPointer) {
+        let key = unsafe [UInt8](bytes)
+        let index = self.indexes[key] ?? self.add(key)
+        unsafe self.pending[index] += 1
+        unsafe self.recent[self.oldest] = Recent(length: bytes.count, index: index)
+        let place = self.place(self.oldest, bytes.count)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: self.recentKeys[place]).copyMemory(from: bytes)
+        self.oldest = (self.oldest + 1) % LabelSets.recentLimit
+    }
+
+    /// Where a recent key's bytes are.
+    private func place(_ index: Int, _ length: Int) -> Range<Int> {
+        (index * self.keyCapacity)..<(index * self.keyCapacity + length)
+    }
+
+    /// Compares byte by byte, for keys are short; both have the same length.
+    private static func areEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+        for index in left.indices where unsafe left[index] != right[index] { return false }
+        return true
+    }
+
     /// The index of a new set, or of the one that takes all beyond the limit.
-    private mutating func add(_ key: [UInt8]) -> Int {
+    private func add(_ key: [UInt8]) -> Int {
         let values = LabelKey.values(of: key)
         if self.indexes.count < LabelSets.limit {
             self.indexes[key] = self.sets.count

@@ -14,22 +14,12 @@ public final class MetricsStage: Stage {
             """,
         failureReason: "metrics_failure")
 
-    /// One value, so that an event costs one access to the stage's state.
-    private struct State {
-        var key: LabelKey
-        var sets = LabelSets()
-
-        mutating func count(_ event: borrowing Event) {
-            self.key.read(event)
-            self.sets.count(self.key.bytes)
-        }
-    }
-
     private let counter: String
     private let labels: [String]
     private let pipeline: String
     private let metrics: any MetricsFactory
-    private var state: State
+    private let key: LabelKey
+    private let sets: LabelSets
 
     /// Makes the stage; it reads the fields that are labels.
     public init(_ settings: Settings, _ setup: StageSetup) {
@@ -49,18 +39,20 @@ public final class MetricsStage: Stage {
         self.labels = settings.labels.map(\.text)
         self.pipeline = setup.pipeline
         self.metrics = setup.metrics
-        self.state = State(key: LabelKey(labels: labels))
+        self.key = LabelKey(labels: labels)
+        self.sets = LabelSets(keyCapacity: self.key.capacity)
     }
 
     /// Counts the event.
     public func process(_ event: inout Event) throws -> Verdict {
-        self.state.count(event)
+        self.key.read(event)
+        self.sets.count(self.key)
         return .next
     }
 
     /// Hands the batch's counts to the metrics system.
     public func endBatch() async throws {
-        self.state.sets.flush { values in
+        self.sets.flush { values in
             let dimensions = zip(self.labels, values).map { label, value in
                 (label, label == "component" ? self.pipeline : value)
             }
