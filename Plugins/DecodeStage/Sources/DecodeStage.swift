@@ -59,9 +59,10 @@ public final class DecodeStage: Stage {
     public func process(_ event: inout Event) throws -> Verdict {
         for id in self.ids { event.remove(id) }
         var unknown: ByteRange?
-        for position in 0..<event.rawFieldCount {
-            let raw = event.rawField(at: position)
-            // Used within this turn of the loop, before any value is set.
+        // Neither the entry's fields nor the arena are touched by setting values.
+        let fields = unsafe event.unsafeRawFields
+        for position in 0..<fields.count {
+            let raw = unsafe fields[position]
             let name = unsafe event.unsafeBytes(raw.name).span
             if let index = self.matcher.match(name, at: position) {
                 event.set(self.ids[index], range: raw.value)

@@ -9,19 +9,52 @@ final class NameMatcher {
     /// Positions remembered; the fields of longer entries are searched for from there on, which is only slower.
     static let positionLimit = 64
 
+    /// A name as it is compared: its length, its ends, and where it is for what lies between.
+    private struct Name: BitwiseCopyable {
+        var start: Int
+        var count: Int
+        var ends: Ends
+    }
+
+    /// The first and the last eight bytes, or fewer, of a text; up to 16 bytes they and the length say all of it.
+    private struct Ends: BitwiseCopyable, Equatable {
+        var first: UInt64
+        var last: UInt64
+
+        @inline(__always)
+        init(_ text: UnsafeRawBufferPointer) {
+            let count = text.count
+            switch count {
+            case 8...:
+                self.first = unsafe text.loadUnaligned(as: UInt64.self)
+                self.last = unsafe text.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            case 4..<8:
+                self.first = unsafe UInt64(text.loadUnaligned(as: UInt32.self))
+                self.last = unsafe UInt64(text.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
+            case 1..<4:
+                self.first = unsafe UInt64(text[0]) | UInt64(text[count / 2]) << 8
+                self.last = unsafe UInt64(text[count &- 1])
+            default: (self.first, self.last) = (0, 0)
+            }
+        }
+    }
+
     /// The names' bytes, one behind the other.
     private let bytes: UnsafeMutableBufferPointer<UInt8>
-    /// Where each name ends in `bytes`, preceded by a 0: name `i` is `ends[i] ..< ends[i + 1]`.
-    private let ends: UnsafeMutableBufferPointer<Int>
+    private let names: UnsafeMutableBufferPointer<Name>
     /// The index of the name that stood at each position last.
     private let remembered: UnsafeMutableBufferPointer<Int>
 
     /// Makes a matcher; an entry's field is told by its index among them.
     init(names: [String]) {
-        let texts = names.map { Array($0.utf8) }
-        let ends = texts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
-        unsafe self.bytes = NameMatcher.copy(Array(texts.joined()))
-        unsafe self.ends = NameMatcher.copy(ends)
+        var bytes: [UInt8] = []
+        let table = names.map { name in
+            let text = Array(name.utf8)
+            defer { bytes += text }
+            return unsafe Name(start: bytes.count, count: text.count, ends: text.withUnsafeBytes { unsafe Ends($0) })
+        }
+        unsafe self.bytes = NameMatcher.copy(bytes)
+        unsafe self.names = NameMatcher.copy(table)
         // The first guess is the first name, so without names nothing is remembered.
         let positions = names.isEmpty ? 0 : NameMatcher.positionLimit
         unsafe self.remembered = NameMatcher.copy(Array(repeating: 0, count: positions))
@@ -29,7 +62,7 @@ final class NameMatcher {
 
     deinit {
         unsafe self.bytes.deallocate()
-        unsafe self.ends.deallocate()
+        unsafe self.names.deallocate()
         unsafe self.remembered.deallocate()
     }
 
@@ -45,7 +78,7 @@ final class NameMatcher {
 
     @inline(never)
     private func search(_ name: Span<UInt8>, at position: Int) -> Int? {
-        for index in unsafe self.ends.indices.dropLast() where self.isName(index, name) {
+        for index in unsafe self.names.indices where self.isName(index, name) {
             if unsafe position < self.remembered.count { unsafe self.remembered[position] = index }
             return index
         }
@@ -54,31 +87,26 @@ final class NameMatcher {
 
     @inline(__always)
     private func isName(_ index: Int, _ name: Span<UInt8>) -> Bool {
-        let start = unsafe self.ends[index]
-        let end = unsafe self.ends[index + 1]
-        guard end - start == name.count else { return false }
-        let known = unsafe UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(self.bytes)[start..<end])
-        return unsafe name.withUnsafeBytes { unsafe NameMatcher.areEqual(known, $0) }
+        let known = unsafe self.names[index]
+        guard known.count == name.count else { return false }
+        return unsafe name.withUnsafeBytes { (text) in
+            guard unsafe known.ends == Ends(text) else { return false }
+            return unsafe known.count <= 16 || self.isMiddle(of: known, text)
+        }
     }
 
-    /// Compares eight bytes at a time; both have the same length.
+    /// Compares what lies between the ends, eight bytes at a time; the last of them may be of an end.
     @inline(__always)
-    private static func areEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
-        let count = left.count
-        guard count >= 8 else {
-            var offset = 0
-            while offset < count, unsafe left[offset] == right[offset] { offset += 1 }
-            return offset == count
+    private func isMiddle(of name: Name, _ text: UnsafeRawBufferPointer) -> Bool {
+        let known = unsafe UnsafeRawBufferPointer(
+            rebasing: UnsafeRawBufferPointer(self.bytes)[name.start..<(name.start &+ name.count)])
+        var offset = 8
+        while offset < name.count &- 8 {
+            let word = unsafe known.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            guard unsafe word == text.loadUnaligned(fromByteOffset: offset, as: UInt64.self) else { return false }
+            offset &+= 8
         }
-        var offset = 0
-        while offset + 8 <= count {
-            let word = unsafe left.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            guard unsafe word == right.loadUnaligned(fromByteOffset: offset, as: UInt64.self) else { return false }
-            offset += 8
-        }
-        // The last eight bytes, some of them for the second time.
-        let word = unsafe left.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
-        return unsafe word == right.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
+        return true
     }
 
     private static func copy<T: BitwiseCopyable>(_ values: [T]) -> UnsafeMutableBufferPointer<T> {

@@ -35,6 +35,15 @@ public struct Event: ~Copyable {
         return unsafe self.storage.pointee.fields.base[Int(header.firstField) + position]
     }
 
+    /// The entry's fields in the stream's order, without a scope: valid until the call that was lent this event returns.
+    @unsafe
+    @inlinable
+    public var unsafeRawFields: UnsafeBufferPointer<RawField> {
+        let header = unsafe self.storage.pointee.headers.base[self.index]
+        return unsafe UnsafeBufferPointer(
+            start: self.storage.pointee.fields.base + Int(header.firstField), count: Int(header.fieldCount))
+    }
+
     /// Lends the bytes of a range of this event's arena.
     @inlinable
     public func withBytes<R, E: Error>(_ range: ByteRange, _ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
