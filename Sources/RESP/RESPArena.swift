@@ -76,9 +76,37 @@ package struct RESPArena: ~Copyable, Sendable {
             guard self.grow(by: length) else { return false }
         }
         guard let base = unsafe self.base else { return length == 0 }
-        unsafe memcpy(base + self.count, source, length)
+        unsafe Self.copy(base + self.count, source, length)
         self.count &+= length
         return true
+    }
+
+    /// Copies `length` bytes that do not overlap: names and values are mostly so short that a call of memcpy would cost
+    /// more than the copy. Short ones are taken in two pieces, which overlap where there are fewer bytes.
+    @unsafe
+    @inline(__always)
+    private static func copy(
+        _ target: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, _ length: Int
+    ) {
+        switch length {
+        case 16...32: unsafe self.copyEnds(target, source, length, SIMD16<UInt8>.self)
+        case 8..<16: unsafe self.copyEnds(target, source, length, UInt64.self)
+        case 4..<8: unsafe self.copyEnds(target, source, length, UInt32.self)
+        default: unsafe memcpy(target, source, length)
+        }
+    }
+
+    /// Copies the first and the last piece of `length` bytes, which are at least one piece and at most two.
+    @unsafe
+    @inline(__always)
+    private static func copyEnds<Piece: BitwiseCopyable>(
+        _ target: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, _ length: Int, _: Piece.Type
+    ) {
+        let second = length &- MemoryLayout<Piece>.size
+        let first = unsafe source.loadUnaligned(as: Piece.self)
+        let last = unsafe source.loadUnaligned(fromByteOffset: second, as: Piece.self)
+        unsafe target.storeBytes(of: first, as: Piece.self)
+        unsafe target.storeBytes(of: last, toByteOffset: second, as: Piece.self)
     }
 
     /// Makes room for `extra` more bytes, at least doubling, so that n bytes cost O(n) moves.

@@ -153,6 +153,18 @@ import Testing
         #expect(Array(third.bytes) == Array("third".utf8))
     }
 
+    @Test("Byte strings of every length around the steps of the copy come back as they were")
+    func lengths() throws {
+        for length in 0...70 {
+            let text = (0..<length).map { UInt8(truncatingIfNeeded: 33 + $0) }
+            var reader = RESPReader()
+            try feed(Array("*2\r\n$\(length)\r\n".utf8) + text + Array("\r\n$1\r\n!\r\n".utf8), to: &reader)
+            let reply = try #require(try reader.next())
+            #expect(Array(reply.bytes(of: reply[1])) == text)
+            #expect(Array(reply.bytes(of: reply[2])) == [33])
+        }
+    }
+
     @Test("An arena without memory can be adopted and released")
     func emptyArena() {
         let parts = RESPArena(adopting: nil, capacity: 10, count: 5).release()

@@ -65,6 +65,14 @@ extension EntryID: CustomStringConvertible {
     static func number(_ bytes: Span<UInt8>, _ index: inout Int) -> UInt64? {
         let start = index
         var value: UInt64 = 0
+        // Milliseconds since the epoch have thirteen digits: the first eight of them at once.
+        if bytes.count - index >= 8 {
+            let word = unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            if let number = EntryID.eightDigits(UInt64(littleEndian: word)) {
+                value = number
+                index += 8
+            }
+        }
         while index < bytes.count {
             let digit = bytes[index] &- UInt8(ascii: "0")
             guard digit <= 9 else { break }
@@ -79,5 +87,20 @@ extension EntryID: CustomStringConvertible {
             index += 1
         }
         return index > start ? value : nil
+    }
+
+    /// The number that eight characters make, the first in the lowest byte; nil where they are not all digits.
+    ///
+    /// Source: Lemire and Muła, "Quickly parsing eight digits" (2018, 2022): neighbours are joined to pairs, fours, eight.
+    @inlinable
+    @inline(__always)
+    static func eightDigits(_ word: UInt64) -> UInt64? {
+        let highs: UInt64 = 0xF0F0_F0F0_F0F0_F0F0
+        let zeros: UInt64 = 0x3030_3030_3030_3030
+        // A digit's upper half is 3, and still is when 6 is added to it.
+        guard word & highs == zeros, (word &+ 0x0606_0606_0606_0606) & highs == zeros else { return nil }
+        let pairs = ((word & 0x0F0F_0F0F_0F0F_0F0F) &* 2561) &>> 8
+        let fours = ((pairs & 0x00FF_00FF_00FF_00FF) &* 6_553_601) &>> 16
+        return ((fours & 0x0000_FFFF_0000_FFFF) &* 42_949_672_960_001) &>> 32
     }
 }
