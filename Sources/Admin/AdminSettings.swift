@@ -38,10 +38,12 @@ public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
     public static let pathLimit = 107
 
     /// How an address is read.
-    public static let type = SettingType<AdminAddress>(shape: .form(Self.form)) { node, issues in
+    public static let type = SettingType<AdminAddress>(shape: .form(Self.form, pattern: Self.pattern)) { node, issues in
         SettingType<String>.text.map { (text) throws(SettingRefusal) in try AdminAddress(text) }.decode(node, &issues)
     }
 
+    /// What an expression tells of the form.
+    private static let pattern = #"^((127\.[0-9]+\.[0-9]+\.[0-9]+|localhost|\[::1\]):[0-9]{1,5}|unix:/.*[^/]|off)$"#
     private static let form = "127.0.0.1:PORT, [::1]:PORT, unix:/path or off"
 
     /// Reads `127.0.0.1:9191`, `[::1]:9191`, `unix:/path` or `off`; `localhost` means 127.0.0.1.

@@ -146,7 +146,7 @@ struct PipelineDefinition {
             issues.add("expected a stage (decode: ...), found \(node.kindName)", at: node.mark)
             return nil
         }
-        let words = ["name", "when", "on_failure"]
+        let words = Self.stageWords.map(\.name)
         let types = entries.filter { !words.contains($0.key) }
         guard let type = types.first else {
             issues.add("expected a stage's type beside \(entries.map(\.key).joined(separator: ", "))", at: node.mark)

@@ -73,7 +73,10 @@ extension SettingType where Value == RedisAddress {
     /// An address in one of its forms.
     static var redisAddress: SettingType<RedisAddress> {
         let text = SettingType<String>.text.map { (text) throws(SettingRefusal) in try RedisAddress(text) }
-        return SettingType(shape: .form("host:port, [v6]:port, :port, unix:/path or /path"), decode: text.decode)
+        // What an expression tells of it: a path, or a host without signs that belong elsewhere and a port.
+        let pattern = #"^\s*((unix:)?/.*|(\[[^\]\s]*:[^\]\s]*\]|[^\s:/@\[\]]*):[0-9]{1,5})\s*$"#
+        return SettingType(
+            shape: .form("host:port, [v6]:port, :port, unix:/path or /path", pattern: pattern), decode: text.decode)
     }
 }
 

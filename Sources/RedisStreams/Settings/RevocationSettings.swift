@@ -29,7 +29,20 @@ public struct RevocationSettings: Sendable, Equatable {
         /// The default: some minutes of the greatest revocation storm, in about 10 MiB.
         static let defaultMaxLength = 100_000
 
-        static let type = SettingType<Target>(shape: .object(Self.schema.descriptions)) { node, issues in
+        /// Either a channel, or a stream with its length.
+        private static let shape: SettingShape = {
+            func object(_ name: String) -> SettingShape {
+                .object(
+                    Self.schema.descriptions.filter { ($0.name == "channel") == (name == "channel") }.map {
+                        var description = $0
+                        description.isRequired = $0.name == name
+                        return description
+                    })
+            }
+            return .either([object("channel"), object("stream")])
+        }()
+
+        static let type = SettingType<Target>(shape: Self.shape) { node, issues in
             guard let read = Self.schema.decode(node, &issues) else { return nil }
             switch (read.channel, read.stream) {
             case (let channel?, nil):
@@ -49,7 +62,7 @@ public struct RevocationSettings: Sendable, Equatable {
                 .optional("channel", \.channel, .optional(.nonBlankText), "The channel to publish on."),
                 .optional("stream", \.stream, .optional(.nonBlankText), "The stream to add to."),
                 .optional(
-                    "max_length", \.maxLength, .optional(.integer(1...Int.max)), default: "100000",
+                    "max_length", \.maxLength, .optional(.integer(1...Int.max)), default: "\(Self.defaultMaxLength)",
                     "About how many entries the stream keeps."),
             ])
     }

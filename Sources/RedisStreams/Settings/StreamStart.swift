@@ -42,6 +42,9 @@ extension SettingType where Value == StreamStart {
     static var streamStart: SettingType<StreamStart> {
         let text = SettingType<String>.text.map { (text) throws(SettingRefusal) in try StreamStart(text) }
         return SettingType(
-            shape: .form("tail, beginning, an entry id, or a time back such as -15m"), decode: text.decode)
+            shape: .form(
+                "tail, beginning, an entry id, or a time back such as -15m",
+                pattern: "^(tail|beginning|[0-9]+(-[0-9]+)?|-[0-9]+(us|ms|s|m|h|d))$"),
+            decode: text.decode)
     }
 }

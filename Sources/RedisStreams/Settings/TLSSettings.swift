@@ -27,7 +27,7 @@ public struct TLSSettings: Sendable, Equatable {
 
     /// `false`, `true`, or a mapping.
     static let type = SettingType<TLSSettings?>(
-        shape: .form("false, true, or a mapping of ca_file, certificate_file, key_file and server_name")
+        shape: .either([.boolean, .object(Self.schema.descriptions)])
     ) { node, issues in
         guard node.entries != nil else {
             return SettingType<Bool>.boolean.decode(node, &issues).map { $0 ? TLSSettings() : nil }

@@ -22,6 +22,11 @@ public final class StageSetup {
     /// Collects what is wrong.
     public var issues: SettingIssues
 
+    /// The names of the stores that were asked for, each once.
+    package private(set) var usedStores: [String] = []
+    /// The effects that were asked for, each once.
+    package private(set) var usedEffects: [String] = []
+
     private let names: GraphNames
     private let stores: [String: any SnapshotStore]
 

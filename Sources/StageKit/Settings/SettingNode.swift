@@ -86,11 +86,14 @@ public struct SettingIssue: Error, Sendable, Hashable {
     public var mark: SourceMark
     /// What is wrong and what to write: `decode: unknown type "int46" (did you mean int64?)`.
     public var message: String
+    /// The part of the message that names the place in words, such as `decode: fields`; empty where there is none.
+    public var context: String
 
-    /// Makes an issue.
-    public init(_ message: String, at mark: SourceMark) {
+    /// Makes an issue; the message begins with the context, where there is one.
+    public init(_ message: String, at mark: SourceMark, context: String = "") {
         self.mark = mark
         self.message = message
+        self.context = context
     }
 }
 
@@ -109,7 +112,7 @@ public struct SettingIssues: Sendable {
     /// Adds a mistake, its message preceded by the context.
     public mutating func add(_ message: String, at mark: SourceMark) {
         let text = self.context.isEmpty ? message : "\(self.context): \(message)"
-        self.all.append(SettingIssue(text, at: mark))
+        self.all.append(SettingIssue(text, at: mark, context: self.context))
     }
 
     /// Runs `body` under another context.

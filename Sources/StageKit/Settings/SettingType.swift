@@ -50,10 +50,11 @@ extension SettingType where Value == String {
 
     /// Text that is not blank.
     public static var nonBlankText: SettingType<String> {
-        SettingType.text.map { (text) throws(SettingRefusal) in
+        let type = SettingType.text.map { (text) throws(SettingRefusal) in
             guard text.contains(where: { !$0.isWhitespace }) else { throw SettingRefusal("must not be blank") }
             return text
         }
+        return SettingType(shape: .nonBlankText, decode: type.decode)
     }
 
     /// A secret: read like text, never shown.
@@ -85,7 +86,7 @@ extension SettingType {
     /// The type, or nothing: `null` reads as nil.
     public static func optional<Wrapped>(_ type: SettingType<Wrapped>) -> SettingType<Wrapped?>
     where Value == Wrapped? {
-        SettingType<Wrapped?>(shape: type.shape) { node, issues in
+        SettingType<Wrapped?>(shape: .nullable(type.shape)) { node, issues in
             if case .null = node.content { return .some(nil) }
             return type.decode(node, &issues).map { .some($0) }
         }

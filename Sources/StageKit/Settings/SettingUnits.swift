@@ -1,7 +1,7 @@
 extension SettingType where Value == Duration {
     /// A time with its unit (`us`, `ms`, `s`, `m`, `h`, `d`), at least `minimum`.
     public static func duration(minimum: Duration = .zero) -> SettingType<Duration> {
-        SettingType(shape: .duration) { node, issues in
+        SettingType(shape: .duration(minimum: minimum)) { node, issues in
             guard case .scalar(let text, _) = node.content else {
                 issues.add("expected a duration such as 250ms, found \(node.kindName)", at: node.mark)
                 return nil
@@ -22,7 +22,7 @@ extension SettingType where Value == Duration {
 extension SettingType where Value == Int {
     /// A size in bytes with its unit (`B`, `KiB`, `MiB`, `GiB`), in a range.
     public static func byteSize(_ range: ClosedRange<Int>) -> SettingType<Int> {
-        SettingType(shape: .byteSize) { node, issues in
+        SettingType(shape: .byteSize(range)) { node, issues in
             guard case .scalar(let text, _) = node.content, let value = SettingUnits.byteSize(text) else {
                 issues.add("expected a size such as 64KiB or 1MiB", at: node.mark)
                 return nil
@@ -69,6 +69,13 @@ public enum SettingUnits {
         let unit = self.durationUnits.last { microseconds != 0 && microseconds % $0.microseconds == 0 }
         guard let unit else { return "\(microseconds)us" }
         return "\(microseconds / unit.microseconds)\(unit.0)"
+    }
+
+    /// Writes a size in the largest unit that keeps it whole: `64KiB`, `1MiB`.
+    public static func text(bytes: Int) -> String {
+        let unit = self.sizeUnits.last { bytes != 0 && bytes % $0.bytes == 0 }
+        guard let unit else { return "\(bytes)B" }
+        return "\(bytes / unit.bytes)\(unit.0)"
     }
 
     private static func split(_ text: String) -> (Int64, String)? {

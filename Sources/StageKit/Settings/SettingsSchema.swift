@@ -97,7 +97,7 @@ extension SettingType {
     public static func list<Element: Sendable>(
         of element: SettingType<Element>, orSingle: Bool = false, minimum: Int = 0
     ) -> SettingType<[Element]> where Value == [Element] {
-        SettingType<[Element]>(shape: .list(element.shape, orSingle: orSingle)) { node, issues in
+        SettingType<[Element]>(shape: .list(element.shape, orSingle: orSingle, minimum: minimum)) { node, issues in
             let nodes: [SettingNode]
             switch node.content {
             case .sequence(let found): nodes = found
@@ -119,7 +119,7 @@ extension SettingType {
     public static func map<Element: Sendable>(
         of element: SettingType<Element>, minimum: Int = 0
     ) -> SettingType<[NamedSetting<Element>]> where Value == [NamedSetting<Element>] {
-        SettingType<[NamedSetting<Element>]>(shape: .map(element.shape)) { node, issues in
+        SettingType<[NamedSetting<Element>]>(shape: .map(element.shape, minimum: minimum)) { node, issues in
             guard let entries = node.entries, entries.count >= minimum else {
                 let found = node.entries == nil ? "found \(node.kindName)" : "found none"
                 issues.add("expected names with values, \(found)", at: node.mark)

@@ -1,0 +1,79 @@
+public import StageKit
+
+/// What a pipeline file may hold, as data: what JSON Schema and documentation are made from.
+public struct FileShape: Sendable {
+    /// The name that the shape of a stage in a list goes by in references.
+    public static let stageName = "stage"
+
+    /// The whole file.
+    public let root: SettingShape
+    /// What references stand for.
+    public let definitions: [(name: String, shape: SettingShape)]
+
+    /// The shape of files that may name the types of a catalogue.
+    public init(_ catalogue: Catalogue) {
+        let stages = catalogue.stages.map {
+            SettingDescription(name: $0.name, shape: $0.shape, summary: $0.summary)
+        }
+        let words = stages.filter { $0.shape.acceptsNothing }.map(\.name)
+        let item = SettingShape.oneName(stages, beside: PipelineDefinition.stageWords)
+        self.definitions = [
+            (Self.stageName, words.isEmpty ? item : .either([item, .choice(words)]))
+        ]
+        let sources = catalogue.sources.map {
+            SettingDescription(name: $0.name, shape: $0.shape, summary: $0.summary)
+        }
+        let stores = catalogue.stores.map {
+            SettingDescription(name: $0.name, shape: $0.shape, summary: $0.summary)
+        }
+        let list = SettingShape.list(.reference(Self.stageName), orSingle: false, minimum: 1)
+        let own = [
+            SettingDescription(
+                name: "pipeline", shape: .form("letters, digits, _ and -", pattern: "^[A-Za-z0-9_-]+$"),
+                isRequired: true, summary: "The pipeline's name, the component of its counters."),
+            SettingDescription(
+                name: "source", shape: .oneName(sources), isRequired: true, summary: "Where events come from."),
+            SettingDescription(
+                name: "stores", shape: .map(.oneName(stores)),
+                summary: "The stores that stages change and look-ups read, by names of your choice."),
+            SettingDescription(
+                name: "stages", shape: list, isRequired: true, summary: "The steps that every event takes, in order."),
+            SettingDescription(
+                name: "branches", shape: .map(list),
+                summary: "Further lists of stages, by names of your choice, that on_failure leads to."),
+        ]
+        let sections = catalogue.sections.map {
+            SettingDescription(name: $0.name, shape: $0.shape, summary: $0.summary)
+        }
+        self.root = .object(own + sections)
+    }
+}
+
+extension PipelineDefinition {
+    /// The names that may stand beside a stage's type.
+    static let stageWords = [
+        SettingDescription(
+            name: "name", shape: SettingType<MarkedName>.name.shape,
+            summary: "What the stage is called in metrics and journals, where its type is not enough."),
+        SettingDescription(
+            name: "when", shape: SettingType<ConditionSettings>.condition.shape,
+            summary: "Field names with the value, or the values, they must have for the stage to be entered."),
+        SettingDescription(
+            name: "on_failure", shape: SettingType<MarkedName>.name.shape, defaultText: Self.dropWord,
+            summary: "The branch that events take which the stage fails on, or drop."),
+    ]
+}
+
+extension SettingShape {
+    /// Whether the settings may be left out altogether.
+    public var acceptsNothing: Bool {
+        switch self {
+        case .object(let names): !names.contains(where: \.isRequired)
+        case .nullable: true
+        case .either(let shapes): shapes.contains(where: \.acceptsNothing)
+        case .text, .nonBlankText, .secret, .integer, .boolean, .duration, .byteSize, .choice, .list, .map, .oneName,
+            .form, .reference:
+            false
+        }
+    }
+}
