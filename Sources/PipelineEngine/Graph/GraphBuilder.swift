@@ -79,7 +79,10 @@ struct GraphBuilder {
         let node = StageGraph.Node(
             stage: stage, type: type, name: name, condition: condition, next: next,
             onFailure: layout.target(of: entry, next: next, isInBranch: place.branch != nil),
-            isInBranch: place.branch != nil)
+            isInBranch: place.branch != nil,
+            uses: StageGraph.Uses(
+                branch: place.branch, condition: entry.condition?.text, stores: setup.usedStores,
+                effects: setup.usedEffects, isPure: type.isPure))
         return (node, type.isPure)
     }
 

@@ -32,10 +32,12 @@ final class StageGraph {
         let preparesEvents: Bool
         /// Whether events may wait at it.
         let waits: Bool
+        /// What the stage was found to use.
+        let uses: Uses
 
         init(
             stage: any Stage, type: StageType, name: String, condition: Condition?, next: Int, onFailure: Int,
-            isInBranch: Bool
+            isInBranch: Bool, uses: Uses
         ) {
             self.stage = stage
             self.name = name
@@ -47,6 +49,7 @@ final class StageGraph {
             self.failureReason = type.failureReason
             self.preparesEvents = type.preparesEvents
             self.waits = type.waits
+            self.uses = uses
         }
 
         /// Where its arrows lead.

@@ -12,6 +12,8 @@ public final class Pipeline: Service, Sendable {
     public let stores: [String: any SnapshotStore]
     /// Where its events come from.
     public let source: any EventSource
+    /// The checked graph in words.
+    public let graph: GraphDescription
 
     private let sections: [String: SettingNode]
     private let file: String
@@ -56,6 +58,9 @@ public final class Pipeline: Service, Sendable {
         self.catalogue = catalogue
         self.services = services
         self.counters = SharedCounters(graph: graph)
+        self.graph = GraphDescriber(
+            definition: definition, graph: graph, stores: stores, stream: source.stream
+        ).describe()
         self.definition = definition
     }
 

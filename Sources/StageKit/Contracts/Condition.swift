@@ -3,6 +3,14 @@ public struct ConditionSettings: Sendable {
     /// The fields with the values each may have.
     var tests: [NamedSetting<[String]>]
 
+    /// The condition in one line: `status: revoked, region: [eu, us]`.
+    package var text: String {
+        self.tests.map { test in
+            let values = test.value.joined(separator: ", ")
+            return "\(test.name): \(test.value.count == 1 ? values : "[\(values)]")"
+        }.joined(separator: ", ")
+    }
+
     /// The condition with its field names resolved; a field that no earlier stage provides is a mistake.
     public func resolve(_ setup: StageSetup) -> Condition {
         Condition(

@@ -67,7 +67,10 @@ public final class StageSetup {
 
     /// A store that the file declares; it is a mistake where it does not.
     public func store(_ name: MarkedName) -> (any SnapshotStore)? {
-        if let store = self.stores[name.text] { return store }
+        if let store = self.stores[name.text] {
+            if !self.usedStores.contains(name.text) { self.usedStores.append(name.text) }
+            return store
+        }
         let hint = Nearest.hint(for: name.text, among: self.stores.keys.sorted())
         self.issues.add("no store \"\(name.text)\" is declared under stores\(hint)", at: name.mark)
         return nil
@@ -75,7 +78,8 @@ public final class StageSetup {
 
     /// The number of an effect, to record on events.
     public func effect(_ name: String) -> EffectID {
-        self.names.effect(name)
+        if !self.usedEffects.contains(name) { self.usedEffects.append(name) }
+        return self.names.effect(name)
     }
 
     /// The number of a reason, to finish events with.
@@ -104,7 +108,7 @@ public struct MarkedName: Sendable, Hashable {
 extension SettingType where Value == MarkedName {
     /// A name that is not blank, with its place.
     public static var name: SettingType<MarkedName> {
-        SettingType(shape: .text) { node, issues in
+        SettingType(shape: .nonBlankText) { node, issues in
             SettingType<String>.nonBlankText.decode(node, &issues).map { MarkedName($0, at: node.mark) }
         }
     }

@@ -1,0 +1,61 @@
+import StageKit
+
+/// Describes a graph that was built.
+struct GraphDescriber {
+    /// What the file says.
+    let definition: PipelineDefinition
+    /// What was built of it.
+    let graph: StageGraph
+    /// The stores that were made.
+    let stores: [String: any SnapshotStore]
+    /// The stream's name.
+    let stream: String
+
+    /// The graph in words.
+    func describe() -> GraphDescription {
+        var arrows: [GraphDescription.Arrow] = []
+        if !self.graph.nodes.isEmpty { arrows.append(.init(.source, .stage(0), .next)) }
+        for (index, node) in self.graph.nodes.enumerated() {
+            if node.next != StageGraph.end { arrows.append(.init(.stage(index), .stage(node.next), .next)) }
+            arrows += self.failures(of: node, at: index)
+            arrows += node.uses.stores.map { .init(.stage(index), .store($0), .store) }
+        }
+        return GraphDescription(
+            pipeline: self.definition.name,
+            source: .init(type: self.definition.source?.type.text ?? "", stream: self.stream),
+            stores: self.definition.stores.map { name, component in
+                .init(name: name.text, type: component.type.text, keyField: self.stores[name.text]?.keyField ?? "")
+            },
+            stages: self.graph.nodes.map { node in
+                .init(
+                    name: node.name, type: node.type, branch: node.uses.branch, condition: node.uses.condition,
+                    effects: node.uses.effects, isPure: node.uses.isPure, waits: node.waits)
+            },
+            arrows: arrows)
+    }
+
+    private func failures(of node: StageGraph.Node, at index: Int) -> [GraphDescription.Arrow] {
+        // In a branch the next stage has its turn all the same: that is no arrow of its own.
+        if node.onFailure == StageGraph.end {
+            return node.isInBranch && node.next == StageGraph.end
+                ? [] : [.init(.stage(index), .end(PipelineDefinition.dropWord), .failure)]
+        }
+        return node.onFailure == node.next ? [] : [.init(.stage(index), .stage(node.onFailure), .failure)]
+    }
+}
+
+extension StageGraph {
+    /// What a stage was found to use when it was made, for descriptions only.
+    struct Uses: Sendable {
+        /// The branch it stands in, nil for the main stages.
+        var branch: String?
+        /// Its condition as the file has it.
+        var condition: String?
+        /// The stores it changes or reads.
+        var stores: [String]
+        /// The effects it may have.
+        var effects: [String]
+        /// Whether it only reads and sets the event's own values.
+        var isPure: Bool
+    }
+}

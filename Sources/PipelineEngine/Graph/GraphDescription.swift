@@ -1,0 +1,147 @@
+/// A checked graph as a value: what stands in it and what leads where, in words.
+///
+/// Pictures, the dashboard and tests are made from it. It holds no value of a setting but names and conditions.
+public struct GraphDescription: Sendable, Equatable {
+    /// Where events come from.
+    public struct Source: Sendable, Equatable {
+        /// The source's type.
+        public var type: String
+        /// The stream's name.
+        public var stream: String
+
+        /// Makes a source.
+        public init(type: String, stream: String) {
+            self.type = type
+            self.stream = stream
+        }
+    }
+
+    /// A store that the file declares.
+    public struct Store: Sendable, Equatable {
+        /// The store's name in the file.
+        public var name: String
+        /// The store's type.
+        public var type: String
+        /// The field whose value is a snapshot's key.
+        public var keyField: String
+
+        /// Makes a store.
+        public init(name: String, type: String, keyField: String) {
+            self.name = name
+            self.type = type
+            self.keyField = keyField
+        }
+    }
+
+    /// A stage in the graph.
+    public struct Stage: Sendable, Equatable {
+        /// The stage's name in the graph, unlike all others.
+        public var name: String
+        /// The stage's type.
+        public var type: String
+        /// The branch it stands in, nil for the main stages.
+        public var branch: String?
+        /// What has to hold for the stage to be entered, as the file has it; nil for nothing.
+        public var condition: String?
+        /// What the stage may do to events, by the names that journals have.
+        public var effects: [String]
+        /// Whether it only reads and sets the event's own values.
+        public var isPure: Bool
+        /// Whether events may wait at it for the network.
+        public var waits: Bool
+
+        /// Makes a stage.
+        public init(
+            name: String, type: String, branch: String? = nil, condition: String? = nil, effects: [String] = [],
+            isPure: Bool = false, waits: Bool = false
+        ) {
+            self.name = name
+            self.type = type
+            self.branch = branch
+            self.condition = condition
+            self.effects = effects
+            self.isPure = isPure
+            self.waits = waits
+        }
+    }
+
+    /// An end of an arrow.
+    public enum Place: Sendable, Hashable {
+        /// The source.
+        case source
+        /// A stage, by its index in `stages`.
+        case stage(Int)
+        /// A store, by its name.
+        case store(String)
+        /// The end of an event's way, with a word for it: `drop`.
+        case end(String)
+    }
+
+    /// What leads from one place to another.
+    public struct Arrow: Sendable, Hashable {
+        /// What takes it.
+        public enum Kind: String, Sendable, Hashable, CaseIterable {
+            /// Events that go on.
+            case next
+            /// Events that the stage failed on.
+            case failure
+            /// Events of one case of a route.
+            case route
+            /// Snapshots that the stage changes in a store.
+            case store
+        }
+
+        /// Where it begins.
+        public var from: Place
+        /// Where it leads.
+        public var to: Place
+        /// What takes it.
+        public var kind: Kind
+        /// Words for it, nil where its kind says all.
+        public var label: String?
+
+        /// Makes an arrow.
+        public init(_ from: Place, _ to: Place, _ kind: Kind, label: String? = nil) {
+            self.from = from
+            self.to = to
+            self.kind = kind
+            self.label = label
+        }
+    }
+
+    /// The pipeline's name.
+    public var pipeline: String
+    /// Where events come from.
+    public var source: Source
+    /// The stores, in the order of the file.
+    public var stores: [Store]
+    /// The main stages in order, then those of each branch.
+    public var stages: [Stage]
+    /// All arrows, in the order of the stages that they begin at.
+    public var arrows: [Arrow]
+
+    /// Makes a description.
+    public init(pipeline: String, source: Source, stores: [Store], stages: [Stage], arrows: [Arrow]) {
+        self.pipeline = pipeline
+        self.source = source
+        self.stores = stores
+        self.stages = stages
+        self.arrows = arrows
+    }
+
+    /// The branches in the order of the file.
+    public var branches: [String] {
+        var seen: Set<String> = []
+        return self.stages.compactMap(\.branch).filter { seen.insert($0).inserted }
+    }
+
+    /// The indices of the stages of a branch, or of the main ones for nil.
+    public func stages(in branch: String?) -> [Int] {
+        self.stages.indices.filter { self.stages[$0].branch == branch }
+    }
+
+    /// The arrows of a kind that begin at a stage.
+    public func arrows(from stage: Int, _ kind: Arrow.Kind) -> [Arrow] {
+        self.arrows.filter { $0.from == .stage(stage) && $0.kind == kind }
+    }
+}
