@@ -13,8 +13,10 @@ build: packages
 demo: build
 	@.build/release/sluice demo $(if $(DURATION),--duration $(DURATION)) pipeline.yaml
 
-# Unit tests need no server; integration tests start their own; the shipped pipeline's cases come last.
-test: packages
+# Unit tests need no server; integration tests start their own; the shipped pipeline's cases come last. Python holds the
+# JSON Schema against files.
+test:
+	@.ci/packages python3-jsonschema python3-yaml
 	$(SWIFT) test $(BUILD_FLAGS)
 	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml
 

@@ -12,6 +12,9 @@ import Testing
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
+    /// Where the shipped pipeline lies.
+    static var shippedPath: String { self.root.appendingPathComponent("pipeline.yaml").path }
+
     /// Every pipeline file below `Fixtures/lint`, by its name without the extension.
     static let wrongFiles: [String] = {
         let folder = Bundle.module.url(forResource: "Fixtures", withExtension: nil)?.appendingPathComponent("lint")
@@ -44,7 +47,7 @@ import Testing
 
     @Test("The shipped pipeline is good, with an empty environment and with every variable set")
     func shipped() throws {
-        let path = Self.root.appendingPathComponent("pipeline.yaml").path
+        let path = Self.shippedPath
         let plain = try Pipeline(contentsOf: path, environment: [:], services: Self.silent)
         #expect(plain.name == "session_subscriber")
         #expect(plain.source.stream == "gateway:session_events")
@@ -60,33 +63,11 @@ import Testing
 
     @Test("What is put into the shipped file by a variable is checked like what stands there")
     func shippedWithBadVariables() throws {
-        let path = Self.root.appendingPathComponent("pipeline.yaml").path
+        let path = Self.shippedPath
         let environment = ["REDIS_DATABASE": "-1", "REDIS_TLS": "maybe", "SLUICE_LISTEN": "0.0.0.0:1"]
         let error = #expect(throws: ConfigurationError.self) {
             try Pipeline(contentsOf: path, environment: environment, services: Self.silent)
         }
         #expect(error?.issues.map(\.mark.line) == [9, 10, 51])
-    }
-
-    @Test("Every stage type's example is valid within a pipeline", arguments: Catalogue.standard.stages.map(\.name))
-    func examples(name: String) throws {
-        let type = try #require(Catalogue.standard.stages.first { $0.name == name })
-        let example = type.example.split(separator: "\n", omittingEmptySubsequences: false)
-        let item = example.enumerated().map { ($0 == 0 ? "  - " : "    ") + $1 }.joined(separator: "\n")
-        // What examples refer to: a store of orders, and the fields that an earlier stage decodes.
-        let text = """
-            pipeline: example
-            redis: { address: "127.0.0.1:6379" }
-            source: { redis_stream: { stream: orders } }
-            stores: { orders: { memory: { key: order_id } } }
-            stages:
-              - decode: { fields: { order_id: {}, status: {}, amount: { type: int64 }, region: {} } }
-            \(item)
-            """
-        do {
-            _ = try Pipeline(text: Array(text.utf8), file: name, catalogue: .standard, services: Self.silent)
-        } catch {
-            Issue.record("\(error)\n\(text)")
-        }
     }
 }

@@ -13,7 +13,13 @@ public struct SluiceCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            RunCommand.self, ValidateCommand.self, TestCommand.self, LookupCommand.self, ExportCommand.self,
+            RunCommand.self,
+            ValidateCommand.self,
+            TestCommand.self,
+            StagesCommand.self,
+            SchemaCommand.self,
+            LookupCommand.self,
+            ExportCommand.self,
             DemoCommand.self,
         ])
 

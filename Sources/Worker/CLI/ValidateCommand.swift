@@ -1,6 +1,7 @@
 import ArgumentParser
 import Logging
 import PipelineEngine
+import StageKit
 
 /// `sluice validate`: checks pipeline files without connecting to anything.
 struct ValidateCommand: AsyncParsableCommand {
@@ -12,23 +13,107 @@ struct ValidateCommand: AsyncParsableCommand {
 
     @OptionGroup var pipeline: PipelineOptions
 
+    @Option(help: "How it is told: text, or json for one document on standard output.")
+    var format = OutputFormat.text
+
     func run() async throws {
         let overrides = try self.pipeline.overrides()
-        var isGood = true
-        for file in self.files {
-            do {
-                try await CommandErrors.reported {
-                    let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
-                    let pipeline = try Pipeline(
-                        contentsOf: file, environment: self.pipeline.environment, overrides: overrides,
-                        catalogue: SluiceCommand.catalogue, services: PipelineServices(logger: silent))
-                    let stages = pipeline.statistics.stages.count
-                    Terminal.result("\(file): good: \(pipeline.name), \(stages) stages")
-                }
-            } catch is ExitCode {
-                isGood = false
+        let verdicts = self.files.map {
+            FileVerdict(
+                $0, environment: self.pipeline.environment, overrides: overrides, catalogue: SluiceCommand.catalogue)
+        }
+        let isGood = verdicts.allSatisfy(\.isGood)
+        switch self.format {
+        case .text:
+            for verdict in verdicts {
+                if let good = verdict.goodLine { Terminal.result(good) }
+                for line in verdict.badLines { Terminal.report(line) }
             }
+        case .json:
+            let document = JSONValue.members([
+                "valid": .boolean(isGood), "files": .array(verdicts.map(\.json)),
+            ])
+            Terminal.result(document.pretty)
         }
         if !isGood { throw ExitStatus.configuration }
+    }
+}
+
+/// What is found when a pipeline file is checked.
+struct FileVerdict {
+    /// What came of it.
+    private enum Outcome {
+        case good(name: String, stages: Int)
+        case unreadable(String)
+        case bad(ConfigurationError)
+    }
+
+    private let file: String
+    private let outcome: Outcome
+
+    /// Reads and checks a file; nothing is opened that it names.
+    init(_ file: String, environment: [String: String], overrides: [Override], catalogue: Catalogue) {
+        self.file = file
+        let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
+        do {
+            let pipeline = try Pipeline(
+                contentsOf: file, environment: environment, overrides: overrides, catalogue: catalogue,
+                services: PipelineServices(logger: silent))
+            self.outcome = .good(name: pipeline.name, stages: pipeline.statistics.stages.count)
+        } catch let error as ConfigurationError {
+            self.outcome = .bad(error)
+        } catch {
+            self.outcome = .unreadable("\(error)")
+        }
+    }
+
+    /// Whether the file can be run.
+    var isGood: Bool { self.goodLine != nil }
+
+    /// What is told of a good file.
+    var goodLine: String? {
+        guard case .good(let name, let stages) = self.outcome else { return nil }
+        return "\(self.file): good: \(name), \(stages) stages"
+    }
+
+    /// What is told of a bad file, a line for each mistake.
+    var badLines: [String] {
+        switch self.outcome {
+        case .good: []
+        case .unreadable(let text): [text]
+        case .bad(let error): error.lines
+        }
+    }
+
+    /// All of it for programs.
+    var json: JSONValue {
+        switch self.outcome {
+        case .good(let name, let stages):
+            .members([
+                "file": .string(self.file), "valid": true, "pipeline": .string(name), "stages": .integer(stages),
+                "issues": [],
+            ])
+        case .unreadable(let text):
+            .members([
+                "file": .string(self.file), "valid": false,
+                "issues": [
+                    .members([
+                        "line": .null, "column": .null, "context": "",
+                        "message": .string(text.replacing("\(self.file): ", with: "", maxReplacements: 1)),
+                    ])
+                ],
+            ])
+        case .bad(let error):
+            .members([
+                "file": .string(self.file), "valid": false,
+                "issues": .array(
+                    error.issues.map { issue in
+                        .members([
+                            "line": .integer(issue.mark.line), "column": .integer(issue.mark.column),
+                            "context": .string(issue.context), "message": .string(issue.message),
+                        ])
+                    }),
+            ])
+        }
     }
 }

@@ -13,6 +13,8 @@ import Testing
             (["validate"], "Missing expected argument"), (["lookup"], "Missing expected argument"),
             (["demo", "--rate", "0"], "out of range"), (["demo", "--duration", "soon"], "write a duration"),
             (["demo", "--duration", "0s"], "write a duration"),
+            (["stages", "decoed"], "unknown type \"decoed\" (did you mean decode?)"),
+            (["stages", "--format", "xml"], "'text' and 'json'"),
         ])
     func usage(arguments: [String], text: String) async throws {
         let ending = try await withFolder { try await SluiceProcess(arguments, in: $0).end() }
@@ -73,6 +75,44 @@ import Testing
         #expect(ending.output == "\(ReferenceTests.pipelineFile): good: session_subscriber, 8 stages\n")
         let good = try await sluice("validate", ReferenceTests.pipelineFile)
         #expect(good.status == 0 && good.errors.isEmpty)
+    }
+
+    @Test("As JSON, one document on standard output tells all files and all mistakes")
+    func validateJSON() async throws {
+        let ending = try await sluice(
+            "validate", "--format", "json", "wrong.yaml", "none.yaml", ReferenceTests.pipelineFile,
+            files: ["wrong.yaml": Self.wrong])
+        #expect(ending.status == 78 && ending.errors.isEmpty)
+        let document = try #require(
+            try JSONSerialization.jsonObject(with: Data(ending.output.utf8)) as? [String: Any])
+        #expect(document["valid"] as? Bool == false)
+        let files = try #require(document["files"] as? [[String: Any]])
+        #expect(files.map { $0["file"] as? String } == ["wrong.yaml", "none.yaml", ReferenceTests.pipelineFile])
+        #expect(files.map { $0["valid"] as? Bool } == [false, false, true])
+        let issues = try files.map { try #require($0["issues"] as? [[String: Any]]) }
+        #expect(issues.map(\.count) == [4, 1, 0])
+        #expect(issues[0].map { $0["line"] as? Int } == [1, 2, 3, 4])
+        #expect(issues[0].map { $0["column"] as? Int } == [11, 25, 9, 1])
+        #expect(issues[0][0]["message"] as? String == "pipeline: a name has letters, digits, _ and - only")
+        #expect(issues[0][0]["context"] as? String == "pipeline")
+        #expect(issues[1][0]["message"] as? String == "there is no such file")
+        let good = try await sluice("validate", "--format", "json", ReferenceTests.pipelineFile)
+        #expect(good.status == 0)
+    }
+
+    @Test("The catalogue, its pages and the schema are written to standard output")
+    func documentation() async throws {
+        for arguments in [["stages"], ["stages", "upsert"], ["stages", "redis"], ["schema"]] {
+            let ending = try await withFolder { try await SluiceProcess(arguments, in: $0).end() }
+            #expect(ending.status == 0 && ending.errors.isEmpty)
+            #expect(ending.output.count > 200)
+        }
+        for arguments in [["stages"], ["stages", "upsert"]] {
+            let ending = try await withFolder {
+                try await SluiceProcess(arguments + ["--format", "json"], in: $0).end()
+            }
+            #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(ending.output.utf8)) }
+        }
     }
 
     @Test("Overrides are checked like the file, and run tells mistakes as validate does")

@@ -1,0 +1,61 @@
+import ArgumentParser
+import PipelineEngine
+import StageKit
+
+/// Whether a command writes for people or for programs.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    /// For people.
+    case text
+    /// One JSON document.
+    case json
+}
+
+/// `sluice stages`: what pipeline files may name.
+struct StagesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stages", abstract: "Lists what pipeline files may name, or tells all of one type.")
+
+    @Argument(help: "A stage, source, store or section; without one all are listed.")
+    var type: String?
+
+    @Option(help: "How it is written: text or json.")
+    var format = OutputFormat.text
+
+    func run() throws {
+        let catalogue = SluiceCommand.catalogue
+        let pages = CataloguePage.all(of: catalogue)
+        guard let type = self.type else {
+            switch self.format {
+            case .text: Terminal.result(CataloguePage.table(pages) + "\n\n`sluice stages NAME` tells all of one.")
+            case .json: Terminal.result(JSONValue.array(pages.map { $0.json(example: nil) }).pretty)
+            }
+            return
+        }
+        let found = pages.filter { $0.name == type }
+        guard !found.isEmpty else {
+            throw ValidationError("unknown type \"\(type)\"\(Nearest.hint(for: type, among: pages.map(\.name)))")
+        }
+        let examples = found.map { page in page.stage.flatMap { ExamplePipeline.text(for: $0, catalogue: catalogue) } }
+        let both = zip(found, examples)
+        switch self.format {
+        case .text: Terminal.result(both.map { $0.text(example: $1) }.joined(separator: "\n\n"))
+        case .json:
+            let documents = both.map { $0.json(example: $1) }
+            Terminal.result(documents.count == 1 ? documents[0].pretty : JSONValue.array(documents).pretty)
+        }
+    }
+}
+
+/// `sluice schema`: the JSON Schema of the pipeline file.
+struct SchemaCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schema", abstract: "Prints the JSON Schema (2020-12) of the pipeline file, for editors.",
+        discussion: """
+            Keep it beside the file, and begin the file with a line for the editor's YAML server:
+            # yaml-language-server: $schema=sluice.schema.json
+            """)
+
+    func run() throws {
+        Terminal.result(PipelineSchema.document(SluiceCommand.catalogue).pretty)
+    }
+}

@@ -1,0 +1,128 @@
+import PipelineEngine
+import StageKit
+
+/// What can be told of one type of the catalogue.
+struct CataloguePage {
+    /// What the type is for in a file.
+    enum Kind: String, CaseIterable {
+        /// A step in the graph.
+        case stage
+        /// Where events come from.
+        case source
+        /// Where snapshots are kept.
+        case store
+        /// A section at the file's top level.
+        case section
+
+        /// Where the file names it.
+        var place: String {
+            switch self {
+            case .stage: "an item of stages, or of a list in branches"
+            case .source: "below source"
+            case .store: "below a name in stores"
+            case .section: "at the top level"
+            }
+        }
+    }
+
+    /// What it is for.
+    let kind: Kind
+    /// Its name in the file.
+    let name: String
+    /// One sentence.
+    let summary: String
+    /// What its settings look like.
+    let shape: SettingShape
+    /// The stage type, where it is one.
+    let stage: StageType?
+
+    /// A stage type's page.
+    init(_ type: StageType) {
+        self.kind = .stage
+        self.name = type.name
+        self.summary = type.summary
+        self.shape = type.shape
+        self.stage = type
+    }
+
+    /// Another type's page.
+    init(_ kind: Kind, name: String, summary: String, shape: SettingShape) {
+        self.kind = kind
+        self.name = name
+        self.summary = summary
+        self.shape = shape
+        self.stage = nil
+    }
+
+    /// All pages of a catalogue, in the order of `Kind`.
+    static func all(of catalogue: Catalogue) -> [CataloguePage] {
+        catalogue.stages.map { CataloguePage($0) }
+            + catalogue.sources.map { CataloguePage(.source, name: $0.name, summary: $0.summary, shape: $0.shape) }
+            + catalogue.stores.map { CataloguePage(.store, name: $0.name, summary: $0.summary, shape: $0.shape) }
+            + catalogue.sections.map { CataloguePage(.section, name: $0.name, summary: $0.summary, shape: $0.shape) }
+    }
+
+    /// The page for a terminal; `example` is a whole pipeline file with the stage.
+    func text(example: String?) -> String {
+        var lines = ["\(self.name): a \(self.kind.rawValue), written \(self.kind.place)", ""]
+        lines += TextWrap.lines(self.summary, indent: "  ")
+        if let stage = self.stage {
+            lines += ["", "Runs"]
+            lines += TextWrap.lines(Self.running(stage), indent: "  ")
+            lines += TextWrap.lines(
+                "A failure without a reason of its own counts as \(stage.failureReason).", indent: "  ")
+        }
+        lines += ["", "Settings"] + SettingTable(self.shape).text
+        if let example {
+            lines += ["", "Example, a whole file"]
+            lines += example.split(separator: "\n", omittingEmptySubsequences: false).map {
+                $0.isEmpty ? "" : "  \($0)"
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// How the engine calls the stage.
+    private static func running(_ stage: StageType) -> String {
+        if stage.waits {
+            return
+                "Waits: it works for all events of a batch at once, over the network, and the batch with it; the order "
+                + "of events stays."
+        }
+        return stage.isPure
+            ? "Pure: it only reads and sets the event's own values and fails, so at the head of a graph it runs a few "
+                + "events ahead."
+            : "Event by event, in stream order."
+    }
+
+    /// The page for programs.
+    func json(example: String?) -> JSONValue {
+        let table = SettingTable(self.shape)
+        return .members([
+            "name": .string(self.name),
+            "kind": .string(self.kind.rawValue),
+            "summary": .string(self.summary),
+            "pure": self.stage.map { .boolean($0.isPure) },
+            "waits": self.stage.map { .boolean($0.waits) },
+            "failure_reason": self.stage.map { .string($0.failureReason) },
+            "accepts": table.root.map { .string($0) },
+            "settings": table.json,
+            "example": example.map { .string($0) },
+        ])
+    }
+
+    /// The catalogue as a table for a terminal.
+    static func table(_ pages: [CataloguePage]) -> String {
+        let width = pages.map(\.name.count).max() ?? 0
+        let sections = Kind.allCases.map { kind -> String in
+            let rows = pages.filter { $0.kind == kind }.flatMap { page in
+                let lines = TextWrap.lines(page.summary, indent: String(repeating: " ", count: width + 4))
+                let padding = String(repeating: " ", count: width - page.name.count + 2)
+                return ["  \(page.name)\(padding)\(lines.first?.drop { $0 == " " } ?? "")"] + lines.dropFirst()
+            }
+            let title = "\(kind.rawValue.prefix(1).uppercased())\(kind.rawValue.dropFirst())s (\(kind.place))"
+            return ([title] + (rows.isEmpty ? ["  none"] : rows)).joined(separator: "\n")
+        }
+        return sections.joined(separator: "\n\n")
+    }
+}

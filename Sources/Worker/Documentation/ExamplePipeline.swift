@@ -1,0 +1,49 @@
+import Logging
+import PipelineEngine
+import StageKit
+
+/// A stage type's example as a whole pipeline file that `sluice validate` takes.
+enum ExamplePipeline {
+    private static let head = """
+        pipeline: example
+        redis: { address: "127.0.0.1:6379" }
+        source: { redis_stream: { stream: orders } }
+
+        """
+    private static let stores = "stores: { orders: { memory: { key: order_id } } }\n"
+    /// The fields that examples refer to.
+    private static let decode = """
+          - decode:
+              fields: { order_id: { required: true }, status: {}, region: {}, amount: { type: int64 } }
+              unknown_fields: ignore
+
+        """
+
+    /// The branches that examples lead to.
+    private static let branches = """
+        branches:
+          closed: [ log ]
+          large: [ log ]
+
+        """
+
+    /// The file with nothing in it that the example does not need: the shortest of some that is good.
+    ///
+    /// nil where none is, which for a catalogue without the types used here is no mistake of the example.
+    static func text(for type: StageType, catalogue: Catalogue) -> String? {
+        let silent = PipelineServices(logger: Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() }))
+        return self.candidates(type).first { text in
+            (try? Pipeline(text: Array(text.utf8), file: type.name, catalogue: catalogue, services: silent)) != nil
+        }
+    }
+
+    /// The files tried, the shortest first.
+    static func candidates(_ type: StageType) -> [String] {
+        let lines = type.example.split(separator: "\n", omittingEmptySubsequences: false)
+        let item = lines.enumerated().map { ($0 == 0 ? "  - " : "    ") + $1 }.joined(separator: "\n")
+        let surroundings = [("", "", ""), ("", self.decode, ""), (self.stores, self.decode, "")]
+        return (surroundings + [("", self.decode, self.branches)]).map { stores, decode, branches in
+            "\(self.head)\(stores)stages:\n\(decode)\(item)\n\(branches)"
+        }
+    }
+}

@@ -1,0 +1,23 @@
+import Foundation
+
+/// Runs programs of the system.
+enum Tool {
+    /// A program that could not be run, or that failed.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Runs a program in a folder to its end and returns what it wrote to standard output.
+    ///
+    /// Not Foundation's `Process`, which may miss the end of a child while others run beside it.
+    static func run(_ arguments: [String], in folder: URL) throws -> String {
+        let output = folder.appendingPathComponent("output").path
+        let quoted = arguments.map { "'" + $0.replacingOccurrences(of: "'", with: "'\\''") + "'" }
+        let command = quoted.joined(separator: " ") + " >'\(output)' 2>'\(output).err'"
+        guard system(command) == 0 else {
+            let errors = (try? String(contentsOfFile: "\(output).err", encoding: .utf8)) ?? ""
+            throw Failure(description: "\(arguments.first ?? "") failed: \(errors)")
+        }
+        return try String(contentsOfFile: output, encoding: .utf8)
+    }
+}
