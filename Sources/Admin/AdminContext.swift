@@ -14,17 +14,21 @@ public struct AdminContext: Sendable {
     public var liveness: @Sendable () -> [String]
     /// Why a store must not answer look-ups now, as it has had no news for too long; nil where it may.
     public var staleness: @Sendable (_ store: String) -> String?
+    /// The graph and its counters as one JSON document.
+    public var pipeline: @Sendable () -> String
 
     /// Makes a context.
     public init(
         stores: [String: any SnapshotStore], metrics: MetricsRegistry,
         readiness: @escaping @Sendable () -> [String], liveness: @escaping @Sendable () -> [String],
-        staleness: @escaping @Sendable (_ store: String) -> String? = { _ in nil }
+        staleness: @escaping @Sendable (_ store: String) -> String? = { _ in nil },
+        pipeline: @escaping @Sendable () -> String = { "{}" }
     ) {
         self.stores = stores
         self.metrics = metrics
         self.readiness = readiness
         self.liveness = liveness
         self.staleness = staleness
+        self.pipeline = pipeline
     }
 }

@@ -52,6 +52,7 @@ import Testing
             ("/v1/stores", 404, "application/json", nil),
             ("/", 404, "application/json", #"{"error":"not_found","message":"nothing is served at /"}"#),
             ("/metrics", 200, "text/plain; version=0.0.4; charset=utf-8", nil),
+            ("/v1/pipeline", 200, "application/json", #"{"graph":{}}"#),
         ] as [(String, Int, String, String?)])
     func paths(target: String, status: Int, type: String, body: String?) async throws {
         let context = AdminFixture.context(stores: [Self.store])

@@ -14,6 +14,7 @@ struct AdminRouter {
         self.router.add(middleware: ErrorResponses())
         HealthRoutes(context: context).add(to: self)
         MetricsRoute(metrics: context.metrics).add(to: self)
+        PipelineRoute(context: context).add(to: self)
         StoreRoutes(context: context, exporter: exporter).add(to: self)
     }
 

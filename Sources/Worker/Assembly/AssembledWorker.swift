@@ -56,7 +56,8 @@ struct AssembledWorker {
         let context = AdminContext(
             stores: pipeline.stores, metrics: registry,
             readiness: { Readiness.reasons(pipeline.source.status) },
-            liveness: { pipeline.source.status.state == .stopped ? ["the source has stopped"] : [] })
+            liveness: { pipeline.source.status.state == .stopped ? ["the source has stopped"] : [] },
+            pipeline: { PipelineState(pipeline).json.compact })
         self.admin = AdminServer(
             settings: try pipeline.section("admin", AdminSettings.type), context: context, logger: logger,
             onListening: options.onListening)

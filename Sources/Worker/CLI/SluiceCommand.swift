@@ -16,6 +16,7 @@ public struct SluiceCommand: AsyncParsableCommand {
             RunCommand.self,
             ValidateCommand.self,
             TestCommand.self,
+            GraphCommand.self,
             StagesCommand.self,
             SchemaCommand.self,
             LookupCommand.self,

@@ -17,7 +17,8 @@ enum AdminFixture {
     ) -> AdminContext {
         AdminContext(
             stores: Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0) }), metrics: registry,
-            readiness: { notReady }, liveness: { notAlive }, staleness: { _ in stale })
+            readiness: { notReady }, liveness: { notAlive }, staleness: { _ in stale },
+            pipeline: { #"{"graph":{}}"# })
     }
 
     /// Runs a server, calls `body` with its real address, and shuts it down.

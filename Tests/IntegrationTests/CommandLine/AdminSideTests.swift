@@ -90,9 +90,28 @@ import Testing
                 ] {
                     #expect(lines.contains { $0 == line }, "\(line) is not among \(lines)")
                 }
+                try await self.expectPipeline(folder)
                 try await process.signal(SIGTERM)
                 #expect(try await process.end().status == 0)
             }
         }
+    }
+
+    /// `/v1/pipeline` tells the graph and what each part has done.
+    private func expectPipeline(_ folder: URL) async throws {
+        let body = try await self.get(folder, "/v1/pipeline").body
+        let document = try #require(try JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any])
+        let graph = try #require(document["graph"] as? [String: Any])
+        let names = try #require(graph["stages"] as? [[String: Any]]).map { $0["name"] as? String }
+        let stages = try #require(document["stages"] as? [[String: Any]])
+        #expect(names == stages.map { $0["name"] as? String })
+        #expect(names.first == "decode")
+        #expect(stages.first?["failed"] as? Int == 1)
+        #expect(stages.first?["passed"] as? Int == 1)
+        #expect(document["read"] as? Int == 2)
+        #expect((document["stores"] as? [[String: Any]])?.first?["entries"] as? Int == 1)
+        #expect((document["source"] as? [String: Any])?["caught_up"] as? Bool == true)
+        let arrows = try #require(graph["arrows"] as? [[String: Any]])
+        #expect(arrows.contains { $0["from"] as? String == "stage:upsert" && $0["to"] as? String == "store:sessions" })
     }
 }

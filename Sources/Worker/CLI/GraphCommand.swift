@@ -1,0 +1,45 @@
+import ArgumentParser
+import Logging
+import PipelineEngine
+
+/// `sluice graph`: the checked graph of a pipeline file.
+struct GraphCommand: AsyncParsableCommand {
+    /// How the graph is written.
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        /// For a terminal.
+        case text
+        /// A Mermaid flowchart.
+        case mermaid
+        /// Graphviz.
+        case dot
+        /// A picture.
+        case svg
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "graph", abstract: "Draws the checked graph of a pipeline file; nothing is connected to.")
+
+    @Argument(help: "The pipeline file.")
+    var file = "pipeline.yaml"
+
+    @OptionGroup var pipeline: PipelineOptions
+
+    @Option(help: "How it is drawn: text, mermaid, dot or svg.")
+    var format = Format.text
+
+    func run() async throws {
+        let overrides = try self.pipeline.overrides()
+        try await CommandErrors.reported {
+            let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
+            let pipeline = try Pipeline(
+                contentsOf: self.file, environment: self.pipeline.environment, overrides: overrides,
+                catalogue: SluiceCommand.catalogue, services: PipelineServices(logger: silent))
+            switch self.format {
+            case .text: Terminal.result(GraphText.render(pipeline.graph))
+            case .mermaid: Terminal.result(GraphMermaid.render(pipeline.graph))
+            case .dot: Terminal.result(GraphDOT.render(pipeline.graph))
+            case .svg: Terminal.result(GraphSVG.render(pipeline.graph))
+            }
+        }
+    }
+}

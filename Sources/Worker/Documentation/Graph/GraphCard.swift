@@ -1,0 +1,111 @@
+import PipelineEngine
+
+/// A point of a picture, in pixels from its upper left corner.
+struct GraphPoint: Equatable {
+    /// To the right.
+    var x: Int
+    /// Downwards.
+    var y: Int
+}
+
+/// A rectangle of a picture, in pixels.
+struct GraphFrame: Equatable {
+    /// The left edge.
+    var x: Int
+    /// The upper edge.
+    var y: Int
+    /// How wide it is.
+    var width: Int
+    /// How high it is.
+    var height: Int
+
+    /// The right edge.
+    var right: Int { self.x + self.width }
+    /// The lower edge.
+    var bottom: Int { self.y + self.height }
+    /// The middle between upper and lower edge.
+    var middleY: Int { self.y + self.height / 2 }
+
+    /// Whether two rectangles share more than an edge.
+    func overlaps(_ other: GraphFrame) -> Bool {
+        self.x < other.right && other.x < self.right && self.y < other.bottom && other.y < self.bottom
+    }
+}
+
+/// What one card of a picture says, cut to what it has room for.
+struct GraphCard: Equatable {
+    /// What a line tells, which decides its colour.
+    enum Tone: String, Equatable {
+        /// What the stage is and when it is entered.
+        case plain
+        /// What becomes of events that it fails on.
+        case failure
+        /// Where its cases lead.
+        case route
+    }
+
+    /// A small line below the title.
+    struct Line: Equatable {
+        /// Its text.
+        var text: String
+        /// What it tells.
+        var tone: Tone
+    }
+
+    /// How wide a character is taken to be, in tenths of a pixel: more than the average of common fonts without serifs.
+    static let titleAdvance = 86
+    /// The same for small lines.
+    static let lineAdvance = 67
+    /// Beside the text, both sides together.
+    static let padding = 28
+    /// Names longer than this are cut, so that no card takes a row for itself.
+    static let characterLimit = 34
+    /// The narrowest card.
+    static let leastWidth = 92
+
+    /// The name.
+    var title: String
+    /// What is told below it.
+    var lines: [Line]
+    /// Everything without cuts, for a pointer that rests on it.
+    var tooltip: String
+
+    /// Makes a card and cuts what is too long.
+    init(title: String, lines: [Line]) {
+        self.tooltip = ([title] + lines.map(\.text)).joined(separator: "\n")
+        self.title = Self.cut(title)
+        self.lines = lines.map { Line(text: Self.cut($0.text), tone: $0.tone) }
+    }
+
+    /// The card of a stage.
+    init(_ graph: GraphDescription, stage index: Int) {
+        let stage = graph.stages[index]
+        var lines = [GraphWords.otherType(stage), stage.condition.map { "when \($0)" }].compactMap(\.self)
+            .map { Line(text: $0, tone: .plain) }
+        let effects = GraphWords.otherEffects(stage)
+        if !effects.isEmpty { lines.append(Line(text: effects.joined(separator: ", "), tone: .plain)) }
+        for arrow in graph.arrows(from: index, .route) {
+            let target = GraphWords.place(arrow.to, graph)
+            lines.append(Line(text: (arrow.label.map { "\($0) → " } ?? "→ ") + target, tone: .route))
+        }
+        for arrow in graph.arrows(from: index, .failure) {
+            if let label = arrow.label {
+                lines.append(Line(text: "\(label), then \(GraphWords.place(arrow.to, graph))", tone: .failure))
+            } else if case .end(let word) = arrow.to, word != "drop" {
+                lines.append(Line(text: "failure: \(word)", tone: .failure))
+            }
+        }
+        self.init(title: GraphWords.shortName(stage), lines: lines)
+    }
+
+    /// How wide the card has to be.
+    var width: Int {
+        let title = self.title.count * Self.titleAdvance
+        let line = (self.lines.map(\.text.count).max() ?? 0) * Self.lineAdvance
+        return max(Self.leastWidth, max(title, line) / 10 + Self.padding)
+    }
+
+    private static func cut(_ text: String) -> String {
+        text.count <= self.characterLimit ? text : text.prefix(self.characterLimit - 1) + "…"
+    }
+}

@@ -1,0 +1,99 @@
+import PipelineEngine
+
+/// Draws the lines of a graph whose cards have their places.
+struct GraphLines {
+    /// Where the cards lie.
+    let layout: GraphLayout
+    /// The cards in rows.
+    let rows: GraphRows
+    /// The lanes there are.
+    let tracks: GraphTracks
+    /// Below each row, where its first lane lies.
+    let lanesY: [Int]
+
+    /// All lines.
+    func lines(_ graph: GraphDescription) -> [GraphLayout.Line] {
+        var lines: [GraphLayout.Line] = []
+        for (index, row) in self.rows.rows.enumerated() {
+            for (from, to) in zip(row.places, row.places.dropFirst()) {
+                guard let from = self.layout.frame(of: from), let to = self.layout.frame(of: to) else { continue }
+                lines.append(
+                    .init(points: [.init(x: from.right, y: from.middleY), .init(x: to.x, y: to.middleY)], kind: .next))
+            }
+            if row.goesOn { lines += self.continuation(index) }
+        }
+        for bundle in self.tracks.left + self.tracks.right { lines += self.lines(of: bundle, graph) }
+        return lines
+    }
+
+    /// From the end of a row around to the beginning of the next.
+    private func continuation(_ index: Int) -> [GraphLayout.Line] {
+        guard let last = self.rows.rows[index].places.last, let next = self.rows.rows[index + 1].places.first,
+            let from = self.layout.frame(of: last), let to = self.layout.frame(of: next)
+        else { return [] }
+        let y = self.laneY(index, self.tracks.below[index].count)
+        let (right, left) = (from.right + 12, to.x - 14)
+        return [
+            .init(
+                points: [
+                    .init(x: from.right, y: from.middleY), .init(x: right, y: from.middleY), .init(x: right, y: y),
+                    .init(x: left, y: y), .init(x: left, y: to.middleY), .init(x: to.x, y: to.middleY),
+                ], kind: .next)
+        ]
+    }
+
+    /// The lines of a bundle: down from each card, along below its row, up or down beside all cards, and in.
+    ///
+    /// Where two would run in one lane, the one from farther away is drawn whole and the other ends where they meet.
+    private func lines(of bundle: GraphTracks.Bundle, _ graph: GraphDescription) -> [GraphLayout.Line] {
+        guard let to = self.layout.frame(of: bundle.to), let (side, targetY) = self.side(bundle, to) else { return [] }
+        var lines: [GraphLayout.Line] = []
+        var joins: [(y: Int, points: [GraphPoint])] = []
+        for (row, content) in self.rows.rows.enumerated() {
+            guard let lane = self.tracks.below[row].firstIndex(of: bundle) else { continue }
+            let y = self.laneY(row, lane)
+            let starts = content.places.flatMap { self.starts(of: bundle, at: $0, graph) }
+            guard let farthest = starts.max(by: { abs($0.x - side) < abs($1.x - side) }) else { continue }
+            for start in starts where start != farthest {
+                lines.append(.init(points: [start, .init(x: start.x, y: y)], kind: bundle.kind, hasHead: false))
+            }
+            joins.append((y, [farthest, .init(x: farthest.x, y: y), .init(x: side, y: y)]))
+        }
+        for half in [joins.filter { $0.y <= targetY }, joins.filter { $0.y > targetY }] {
+            let trunk = half.map { abs($0.y - targetY) }.max()
+            for join in half {
+                let isTrunk = abs(join.y - targetY) == trunk
+                let end = isTrunk ? [GraphPoint(x: side, y: targetY), GraphPoint(x: to.x, y: targetY)] : []
+                lines.append(.init(points: join.points + end, kind: bundle.kind, hasHead: isTrunk))
+            }
+        }
+        return lines
+    }
+
+    /// Where a card's lines of a bundle begin: each at a place of its own on the lower edge.
+    private func starts(
+        of bundle: GraphTracks.Bundle, at place: GraphDescription.Place, _ graph: GraphDescription
+    ) -> [GraphPoint] {
+        guard let frame = self.layout.frame(of: place) else { return [] }
+        var bundles: [GraphTracks.Bundle] = []
+        for arrow in graph.arrows where arrow.from == place && GraphTracks.isDrawn(arrow) {
+            let found = GraphTracks.Bundle(kind: arrow.kind, to: arrow.to)
+            if !bundles.contains(found) { bundles.append(found) }
+        }
+        guard let position = bundles.firstIndex(of: bundle) else { return [] }
+        return [GraphPoint(x: frame.x + frame.width * (position + 1) / (bundles.count + 1), y: frame.bottom)]
+    }
+
+    /// The lane beside the cards, and where the target is entered: each of its lanes a little below the other.
+    private func side(_ bundle: GraphTracks.Bundle, _ to: GraphFrame) -> (x: Int, y: Int)? {
+        let lanes = bundle.kind == .store ? self.tracks.right : self.tracks.left
+        guard let index = lanes.firstIndex(of: bundle) else { return nil }
+        let sameTarget = lanes.filter { $0.to == bundle.to }
+        let position = sameTarget.firstIndex(of: bundle) ?? 0
+        let y = to.middleY + position * 12 - (sameTarget.count - 1) * 6
+        let distance = GraphLayout.groupPadding + 12 + index * GraphTracks.step
+        return (bundle.kind == .store ? self.layout.cardsRight + distance : self.layout.cardsX - distance, y)
+    }
+
+    private func laneY(_ row: Int, _ lane: Int) -> Int { self.lanesY[row] + lane * GraphTracks.step }
+}

@@ -1,0 +1,59 @@
+import PipelineEngine
+
+/// The cards of a graph in rows: each list of stages begins a row of its own and goes on in the next where it is too long.
+struct GraphRows {
+    /// Cards side by side.
+    struct Row {
+        /// The branch it belongs to, nil for the main stages.
+        var branch: String?
+        /// What stands in it, from left to right.
+        var places: [GraphDescription.Place]
+        /// Whether the list goes on in the next row.
+        var goesOn = false
+        /// Whether the list began in an earlier row.
+        var isContinued = false
+    }
+
+    /// The widest row, in pixels: what a page shows without making letters too small.
+    static let widthLimit = 900
+    /// Between two cards of a row.
+    static let gap = 34
+
+    /// The rows from top to bottom.
+    let rows: [Row]
+    /// What each card says.
+    let cards: [GraphDescription.Place: GraphCard]
+
+    /// Puts a graph's cards into rows.
+    init(_ graph: GraphDescription) {
+        var cards: [GraphDescription.Place: GraphCard] = [
+            .source: GraphCard(title: graph.source.type, lines: [.init(text: graph.source.stream, tone: .plain)])
+        ]
+        for index in graph.stages.indices { cards[.stage(index)] = GraphCard(graph, stage: index) }
+        var rows: [Row] = []
+        for branch in [nil] + graph.branches.map(Optional.some) {
+            let stages = graph.stages(in: branch).map { GraphDescription.Place.stage($0) }
+            rows += Self.rows(of: branch == nil ? [.source] + stages : stages, branch, cards)
+        }
+        self.rows = rows
+        self.cards = cards
+    }
+
+    private static func rows(
+        of places: [GraphDescription.Place], _ branch: String?, _ cards: [GraphDescription.Place: GraphCard]
+    ) -> [Row] {
+        var rows = [Row(branch: branch, places: [])]
+        var width = 0
+        for place in places {
+            let own = cards[place]?.width ?? 0
+            if !rows[rows.count - 1].places.isEmpty, width + self.gap + own > self.widthLimit {
+                rows[rows.count - 1].goesOn = true
+                rows.append(Row(branch: branch, places: [], isContinued: true))
+                width = 0
+            }
+            width += own + (rows[rows.count - 1].places.isEmpty ? 0 : self.gap)
+            rows[rows.count - 1].places.append(place)
+        }
+        return rows
+    }
+}

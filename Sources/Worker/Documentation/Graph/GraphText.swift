@@ -1,0 +1,124 @@
+import PipelineEngine
+
+/// A graph for a terminal, within 80 columns where names are not very long.
+enum GraphText {
+    /// The graph as lines: the main stages from top to bottom, then each branch, then the stores.
+    static func render(_ graph: GraphDescription) -> String {
+        var lines = [graph.pipeline, "", "● \(graph.source.type) \(graph.source.stream)"]
+        lines += self.list(graph, nil)
+        for branch in graph.branches {
+            lines += ["", "◆ branch \(branch)" + self.callers(of: branch, graph)]
+            lines += self.list(graph, branch)
+        }
+        if !graph.stores.isEmpty {
+            lines += ["", "stores"]
+            lines += graph.stores.map { store in
+                "  \(store.name): \(store.type)" + (store.keyField.isEmpty ? "" : ", key \(store.keyField)")
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// The stages of a list, each with what belongs to it behind its name.
+    private static func list(_ graph: GraphDescription, _ branch: String?) -> [String] {
+        let indices = graph.stages(in: branch)
+        let names = indices.map { GraphWords.shortName(graph.stages[$0]) }
+        let width = min(names.map(\.count).max() ?? 0, 28)
+        var lines = ["│"]
+        for (position, index) in indices.enumerated() {
+            let name = names[position].padding(to: width)
+            let parts = self.remarks(graph, index)
+            let isLast = position == indices.count - 1
+            let head = "\(isLast ? "└─" : "├─") \(name)  "
+            let rest = "\(isLast ? "  " : "│ ") \("".padding(to: width))  "
+            lines += self.wrapped(parts, head: head, rest: rest)
+        }
+        return lines
+    }
+
+    /// What is told of a stage beside its name.
+    private static func remarks(_ graph: GraphDescription, _ index: Int) -> [String] {
+        let stage = graph.stages[index]
+        var parts: [String] = []
+        if let type = GraphWords.otherType(stage) { parts.append("(\(type))") }
+        if let condition = stage.condition { parts.append("when \(condition)") }
+        let stores = graph.arrows(from: index, .store).map { GraphWords.place($0.to, graph) }
+        if !stage.effects.isEmpty || !stores.isEmpty {
+            let effects = stage.effects.isEmpty ? "uses" : stage.effects.joined(separator: ", ")
+            parts.append(stores.isEmpty ? "→ \(effects)" : "→ \(effects) \(stores.joined(separator: ", "))")
+        }
+        parts += graph.arrows(from: index, .route).map { arrow in
+            (arrow.label.map { "◇ \($0) → " } ?? "◇ ") + GraphWords.place(arrow.to, graph)
+        }
+        parts += graph.arrows(from: index, .failure).map { arrow in
+            "✗ " + (arrow.label.map { "\($0), then " } ?? "") + GraphWords.place(arrow.to, graph)
+        }
+        return parts
+    }
+
+    /// Remarks behind a head, on as many lines as they need.
+    private static func wrapped(_ parts: [String], head: String, rest: String) -> [String] {
+        var lines: [String] = []
+        var line = ""
+        for part in parts {
+            if !line.isEmpty, head.count + line.count + 2 + part.count > TextWrap.width {
+                lines.append(line)
+                line = ""
+            }
+            line += (line.isEmpty ? "" : "  ") + part
+        }
+        lines.append(line)
+        return lines.enumerated().map { ($0 == 0 ? head : rest) + $1 }.map { line in
+            String(line.reversed().drop { $0 == " " }.reversed())
+        }
+    }
+
+    private static func callers(of branch: String, _ graph: GraphDescription) -> String {
+        let targets = Set(graph.stages(in: branch).map { GraphDescription.Place.stage($0) })
+        var names: [String] = []
+        for arrow in graph.arrows where arrow.kind != .next && targets.contains(arrow.to) {
+            if case .stage(let index) = arrow.from, !names.contains(graph.stages[index].name) {
+                names.append(graph.stages[index].name)
+            }
+        }
+        return names.isEmpty ? "" : " (from \(names.joined(separator: ", ")))"
+    }
+}
+
+/// Words that all pictures of a graph share.
+enum GraphWords {
+    /// A stage's name without the branch that it is shown in.
+    static func shortName(_ stage: GraphDescription.Stage) -> String {
+        guard let branch = stage.branch, stage.name.hasPrefix("\(branch)/") else { return stage.name }
+        return String(stage.name.dropFirst(branch.count + 1))
+    }
+
+    /// A stage's type where its name does not tell it.
+    static func otherType(_ stage: GraphDescription.Stage) -> String? {
+        let name = self.shortName(stage)
+        let isTold = name == stage.type || name.hasPrefix("\(stage.type)-")
+        return isTold ? nil : stage.type
+    }
+
+    /// Effects that the stage's type does not tell.
+    static func otherEffects(_ stage: GraphDescription.Stage) -> [String] {
+        stage.effects.filter { $0 != stage.type }
+    }
+
+    /// A place's name.
+    static func place(_ place: GraphDescription.Place, _ graph: GraphDescription) -> String {
+        switch place {
+        case .source: graph.source.type
+        case .stage(let index): graph.stages[index].branch ?? graph.stages[index].name
+        case .store(let name): name
+        case .end(let word): word
+        }
+    }
+}
+
+extension String {
+    /// The text with spaces behind it up to a width in characters.
+    func padding(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - self.count))
+    }
+}
