@@ -120,7 +120,10 @@ let package = Package(
             ] + stageLibraries),
         .testTarget(
             name: "WorkerTests",
-            dependencies: ["Worker", "Admin", "PipelineEngine", "StageKit", "StageTestKit", logging, coreMetrics],
+            dependencies: [
+                "Worker", "Admin", "PipelineEngine", "RESP", "RedisStreams", "StageKit", "StageTestKit", logging,
+                coreMetrics,
+            ],
             resources: [.copy("Fixtures")]),
         .executableTarget(
             name: "SluiceBench",

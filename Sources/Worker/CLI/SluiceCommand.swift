@@ -15,6 +15,7 @@ public struct SluiceCommand: AsyncParsableCommand {
         subcommands: [
             RunCommand.self,
             ValidateCommand.self,
+            CheckCommand.self,
             TestCommand.self,
             GraphCommand.self,
             StagesCommand.self,

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Logging
+import PipelineEngine
+
+/// `sluice check`: checks a pipeline file and everything it needs from outside.
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Checks a pipeline file, and the server, log-in, rights and stream it names.",
+        discussion: "Nothing is changed there. Exit status 1 where the worker would not run.")
+
+    @Argument(help: "The pipeline file.")
+    var file = "pipeline.yaml"
+
+    @OptionGroup var pipeline: PipelineOptions
+
+    @Option(help: "How it is told: text or json.")
+    var format = OutputFormat.text
+
+    func run() async throws {
+        let overrides = try self.pipeline.overrides()
+        try await CommandErrors.reported {
+            let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
+            let pipeline = try Pipeline(
+                contentsOf: self.file, environment: self.pipeline.environment, overrides: overrides,
+                catalogue: SluiceCommand.catalogue, services: PipelineServices(logger: silent))
+            let check = try OnlineCheck(pipeline)
+            let stages = pipeline.graph.stages.count
+            let configuration = CheckStep(
+                "configuration", .good, "\(self.file): \(pipeline.name), \(stages) stages")
+            let report = CheckReport(
+                file: self.file, steps: [configuration] + (await check.steps()))
+            switch self.format {
+            case .text: Terminal.result(report.text)
+            case .json: Terminal.result(report.json.pretty)
+            }
+            if !report.isGood { throw ExitStatus.failure }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+/// One thing that `sluice check` has looked at.
+struct CheckStep: Equatable {
+    /// How it stands.
+    enum Verdict: String, Equatable {
+        /// As it should be.
+        case good
+        /// Works, and may not be what is wanted.
+        case warning
+        /// The worker would not run.
+        case bad
+        /// Could not be looked at.
+        case unknown
+
+        /// The sign in front of a line.
+        var sign: String {
+            switch self {
+            case .good: "✓"
+            case .warning: "!"
+            case .bad: "✗"
+            case .unknown: "?"
+            }
+        }
+    }
+
+    /// What was looked at.
+    var name: String
+    /// How it stands.
+    var verdict: Verdict
+    /// What was found.
+    var finding: String
+    /// What to do, nil where there is nothing to do.
+    var advice: String?
+
+    /// Makes a step.
+    init(_ name: String, _ verdict: Verdict, _ finding: String, advice: String? = nil) {
+        self.name = name
+        self.verdict = verdict
+        self.finding = finding
+        self.advice = advice
+    }
+}
+
+/// All that `sluice check` has found out about a file.
+struct CheckReport: Equatable {
+    /// The file.
+    var file: String
+    /// What was looked at, in order.
+    var steps: [CheckStep]
+
+    /// Whether the worker would run.
+    var isGood: Bool { !self.steps.contains { $0.verdict == .bad } }
+
+    /// The report for a terminal.
+    var text: String {
+        let width = self.steps.map(\.name.count).max() ?? 0
+        let indent = String(repeating: " ", count: width + 4)
+        let lines = self.steps.flatMap { step -> [String] in
+            let finding = TextWrap.lines(step.finding, indent: indent)
+            let head = "\(step.verdict.sign) \(step.name.padding(to: width))  "
+            let first = head + (finding.first?.dropFirst(indent.count) ?? "")
+            let advice = step.advice.map { TextWrap.lines("→ \($0)", indent: indent) } ?? []
+            return [first] + finding.dropFirst() + advice
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// The report for programs.
+    var json: JSONValue {
+        .members([
+            "file": .string(self.file),
+            "good": .boolean(self.isGood),
+            "steps": .array(
+                self.steps.map { step in
+                    .members([
+                        "step": .string(step.name), "verdict": .string(step.verdict.rawValue),
+                        "finding": .string(step.finding), "advice": step.advice.map { .string($0) },
+                    ])
+                }),
+        ])
+    }
+}

@@ -1,0 +1,131 @@
+import Logging
+import PipelineEngine
+import RESP
+import RedisStreams
+import StageKit
+
+/// Looks at everything a pipeline needs from outside; changes nothing there.
+struct OnlineCheck {
+    /// The checked pipeline.
+    let pipeline: Pipeline
+    /// How to reach the server.
+    let redis: RedisSettings
+    /// Where revocations are told, nil for nowhere.
+    let revocations: RevocationSettings?
+
+    /// Takes what it needs out of a pipeline.
+    init(_ pipeline: Pipeline) throws {
+        self.pipeline = pipeline
+        self.redis = try pipeline.section("redis", RedisSettings.type)
+        self.revocations = try? pipeline.section("revocations", RevocationSettings.type)
+    }
+
+    /// A command that the worker needs.
+    private struct Need {
+        /// Its name in messages.
+        var name: String
+        /// The command.
+        var command: RESPCommand
+        /// Whether sending it changes nothing.
+        var isHarmless: Bool
+    }
+
+    /// Looks at all of it; never throws: what goes wrong is a step.
+    func steps() async -> [CheckStep] {
+        let loop = RedisEventLoop()
+        let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
+        var steps: [CheckStep]
+        do throws(RedisError) {
+            let connection = try await RedisConnection.connect(self.redis, on: loop, logger: silent)
+            steps = [
+                CheckStep("reach", .good, "\(self.redis.address) takes connections"),
+                ServerAnswers.encryption(self.redis),
+            ]
+            steps += await self.inside(connection)
+            connection.close()
+        } catch {
+            steps = ServerAnswers.refused(error, self.redis)
+        }
+        await loop.shutDown()
+        return SecretFiles.steps(self.redis) + steps + self.stores()
+    }
+
+    /// What is asked over a connection that is logged in.
+    private func inside(_ connection: RedisConnection) async -> [CheckStep] {
+        let stream = self.pipeline.source.stream
+        let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
+        let information = await self.answer(connection, RESPCommand("INFO"))
+        var steps = [
+            ServerAnswers.login(identity.value, self.redis), ServerAnswers.server(information.value),
+        ]
+        steps.append(await self.rights(connection, user: identity.value?.string))
+        let type = await self.answer(connection, RESPCommand("TYPE", stream))
+        let contents = await self.answer(connection, RESPCommand("XINFO", "STREAM", stream))
+        steps.append(ServerAnswers.stream(stream, type: type.value, information: contents.value))
+        return steps
+    }
+
+    /// Tries the commands that change nothing, and asks about the others.
+    private func rights(_ connection: RedisConnection, user: String?) async -> CheckStep {
+        var granted: [String] = []
+        var refused: [(command: String, text: String)] = []
+        var unknown: [String] = []
+        for need in self.needs {
+            if need.isHarmless {
+                let answer = await self.answer(connection, need.command)
+                if let error = answer.error, error.code == .permission {
+                    refused.append((need.name, error.message))
+                } else {
+                    granted.append(need.name)
+                }
+                continue
+            }
+            let arguments = ["DRYRUN", user ?? "default"].map { Array($0.utf8) } + need.command.arguments
+            let answer = await self.answer(connection, RESPCommand("ACL", arguments: arguments))
+            switch answer.value?.string {
+            case "OK": granted.append(need.name)
+            case let text?: refused.append((need.name, text))
+            case nil: unknown.append(need.name)
+            }
+        }
+        return ServerAnswers.rights(granted: granted, refused: refused, unknown: unknown)
+    }
+
+    /// What the worker sends while it runs.
+    private var needs: [Need] {
+        let stream = self.pipeline.source.stream
+        var needs = [
+            Need(
+                name: "XREAD", command: RESPCommand("XREAD", "COUNT", 1, "STREAMS", stream, "0-0"), isHarmless: true),
+            Need(
+                name: "XREVRANGE", command: RESPCommand("XREVRANGE", stream, "+", "-", "COUNT", 1), isHarmless: true),
+            Need(name: "TIME", command: RESPCommand("TIME"), isHarmless: true),
+        ]
+        switch self.revocations?.target {
+        case .channel(let channel):
+            needs.append(Need(name: "PUBLISH", command: RESPCommand("PUBLISH", channel, "x"), isHarmless: false))
+        case .stream(let key, _):
+            needs.append(Need(name: "XADD", command: RESPCommand("XADD", key, "*", "key", "x"), isHarmless: false))
+        case nil: break
+        }
+        return needs
+    }
+
+    private func stores() -> [CheckStep] {
+        self.pipeline.graph.stores.map { store in
+            store.type == "memory"
+                ? CheckStep("store \(store.name)", .good, "in this process's memory, empty at each start")
+                : CheckStep("store \(store.name)", .unknown, "\(store.type): nothing to look at from here")
+        }
+    }
+
+    private func answer(
+        _ connection: RedisConnection, _ command: RESPCommand
+    ) async -> (value: RESPValue?, error: RedisError?) {
+        do throws(RedisError) {
+            return (try await connection.command(command), nil)
+        } catch {
+            return (nil, error)
+        }
+    }
+}

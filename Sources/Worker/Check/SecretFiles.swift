@@ -1,0 +1,26 @@
+import Foundation
+import RedisStreams
+
+/// Whether files with secrets are kept from others.
+enum SecretFiles {
+    /// A step for each file that others may read; a file that is not there is told where it is used.
+    static func steps(_ settings: RedisSettings) -> [CheckStep] {
+        let files = [
+            ("redis.password_file", settings.passwordFile), ("redis.tls.key_file", settings.tls?.keyFile),
+        ]
+        return files.compactMap { setting, path in
+            guard let path, let attributes = try? FileManager.default.attributesOfItem(atPath: path),
+                let permissions = attributes[.posixPermissions] as? Int
+            else { return nil }
+            return self.step(setting, path, permissions)
+        }
+    }
+
+    /// What permissions (mode bits, as chmod has them) mean for a secret; nil where nothing is wrong.
+    static func step(_ setting: String, _ path: String, _ permissions: Int) -> CheckStep? {
+        guard permissions & 0o007 != 0 else { return nil }
+        return CheckStep(
+            "secrets", .warning, "\(setting): every user of this machine may read \(path)",
+            advice: "chmod o= \(path)")
+    }
+}

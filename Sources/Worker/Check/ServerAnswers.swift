@@ -1,0 +1,119 @@
+import RESP
+import RedisStreams
+
+/// What a server's answers mean for `sluice check`. Pure.
+enum ServerAnswers {
+    /// The steps that a failed connection decides: what worked before it, and what failed.
+    static func refused(_ error: RedisError, _ settings: RedisSettings) -> [CheckStep] {
+        let reached = CheckStep("reach", .good, "\(settings.address) takes connections")
+        let failure: (String) -> CheckStep = { CheckStep($0, .bad, error.message) }
+        switch error.code {
+        case .connectFailed, .timedOut, .closed, .protocolViolation, .unavailable, .tooManyCommands, .replyTooLarge:
+            let advice = "does a server listen there? compare redis.address with what redis-cli reaches"
+            return [CheckStep("reach", .bad, error.message, advice: advice)]
+        case .tls: return [reached, failure("encryption")]
+        case .badSettings where error.message.hasPrefix("redis.tls"): return [failure("encryption")]
+        case .authentication, .permission, .badSettings, .serverError, .wrongType:
+            return [reached, self.encryption(settings), failure("login")]
+        }
+    }
+
+    /// How the connection is encrypted.
+    static func encryption(_ settings: RedisSettings) -> CheckStep {
+        if settings.tls != nil { return CheckStep("encryption", .good, "TLS, chain and name verified") }
+        guard case .tcp(let host, _) = settings.address, !self.isThisMachine(host) else {
+            return CheckStep("encryption", .good, "none, on this machine")
+        }
+        let hasPassword = settings.password != nil || settings.passwordFile != nil
+        return CheckStep(
+            "encryption", .warning,
+            hasPassword ? "none: the password and all entries go over the network readable" : "none",
+            advice: "set redis.tls where the network is not to be trusted")
+    }
+
+    private static func isThisMachine(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
+    /// Who is logged in, of the answer to ACL WHOAMI.
+    static func login(_ answer: RESPValue?, _ settings: RedisSettings) -> CheckStep {
+        let user = answer?.string ?? settings.username ?? "the default user"
+        return CheckStep("login", .good, "as \(user), database \(settings.database)")
+    }
+
+    /// Which server it is, of the answer to INFO.
+    static func server(_ answer: RESPValue?) -> CheckStep {
+        guard let text = answer?.string else {
+            return CheckStep("server", .unknown, "version not known: the user may not ask (INFO)")
+        }
+        var facts: [String: String] = [:]
+        for line in text.split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1).map(String.init)
+            if parts.count == 2 { facts[parts[0]] = parts[1] }
+        }
+        let version = facts["redis_version"] ?? "of unknown version"
+        let finding = [version, facts["redis_mode"], facts["role"]].compactMap(\.self).joined(separator: ", ")
+        if let major = version.split(separator: ".").first.flatMap({ Int($0) }), major < 5 {
+            return CheckStep("server", .bad, "Redis \(finding)", advice: "streams need Redis 5.0 or newer")
+        }
+        if facts["role"] == "slave" {
+            return CheckStep(
+                "server", .warning, "Redis \(finding): a replica",
+                advice: "a replica may be behind its master and takes no changes: name the master where that matters")
+        }
+        return CheckStep("server", .good, "Redis \(finding)")
+    }
+
+    /// What the stream holds, of the answers to TYPE and XINFO STREAM.
+    static func stream(_ name: String, type: RESPValue?, information: RESPValue?) -> CheckStep {
+        switch type?.string {
+        case "none":
+            return CheckStep(
+                "stream", .warning, "\(name) is not there yet: the worker waits for its first entry",
+                advice: "compare the name, and redis.database, with what the producer uses")
+        case let kind? where kind != "stream":
+            return CheckStep(
+                "stream", .bad, "\(name) holds a \(kind), not a stream",
+                advice: "name another key in source.redis_stream.stream, or delete this one")
+        default: break
+        }
+        guard let members = information?.array else {
+            return CheckStep("stream", .unknown, "\(name): what it holds is not known: the user may not ask (XINFO)")
+        }
+        let facts = self.facts(members)
+        let length = facts["length"]?.integer ?? 0
+        guard length > 0 else {
+            let last = facts["last-generated-id"]?.string.map { ", its last id was \($0)" } ?? ""
+            return CheckStep("stream", .good, "\(name) is empty\(last)")
+        }
+        let ids = ["first-entry", "last-entry"].map { facts[$0]?.array?.first?.string ?? "?" }
+        return CheckStep("stream", .good, "\(name): \(length) entries, \(ids[0]) to \(ids[1])")
+    }
+
+    /// A flat list of names and values by name.
+    private static func facts(_ members: [RESPValue]) -> [String: RESPValue] {
+        var facts: [String: RESPValue] = [:]
+        for index in stride(from: 0, to: members.count - 1, by: 2) {
+            if let name = members[index].string { facts[name] = members[index + 1] }
+        }
+        return facts
+    }
+
+    /// Whether the user may use the commands that were tried, by the refusals.
+    static func rights(granted: [String], refused: [(command: String, text: String)], unknown: [String]) -> CheckStep {
+        if !refused.isEmpty {
+            let names = refused.map(\.command)
+            let needed = names.map { "+\($0.lowercased().replacing(" ", with: "|"))" }.joined(separator: " ")
+            return CheckStep(
+                "rights", .bad, refused.map { "\($0.command): \($0.text)" }.joined(separator: "; "),
+                advice: "ACL SETUSER name \(needed), with the keys and channels of this file")
+        }
+        if !unknown.isEmpty {
+            return CheckStep(
+                "rights", .unknown,
+                "\(granted.joined(separator: ", ")); not to be tried without effect: \(unknown.joined(separator: ", "))",
+                advice: "ACL DRYRUN tells it, with Redis 7 and a user that may use it")
+        }
+        return CheckStep("rights", .good, granted.joined(separator: ", "))
+    }
+}

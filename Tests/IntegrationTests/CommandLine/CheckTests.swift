@@ -1,0 +1,145 @@
+import Foundation
+import RESP
+import RedisStreams
+import Testing
+
+/// `sluice check` against real servers.
+@Suite struct CheckTests {
+    private static let stream = "gateway:session_events"
+
+    /// What the command says of the shipped file, step by step.
+    private func check(
+        _ server: RedisServer?, _ arguments: [String] = [], environment: [String: String] = [:]
+    ) async throws -> (status: Int32, steps: [String: [String: String]], output: String) {
+        try await withFolder { folder in
+            var all = environment
+            if let server { all["REDIS_ADDRESS"] = "\(server.address)" }
+            let ending = try await SluiceProcess(
+                ["check", ReferenceTests.pipelineFile, "--format", "json", "--set", "redis.timeout=20s"] + arguments,
+                in: folder, environment: all
+            ).end()
+            let object = try? JSONSerialization.jsonObject(with: Data(ending.output.utf8)) as? [String: Any]
+            let steps = (object?["steps"] as? [[String: String]]) ?? []
+            let byName = Dictionary(steps.map { ($0["step"] ?? "", $0) }, uniquingKeysWith: { first, _ in first })
+            return (ending.status, byName, ending.output + ending.errors)
+        }
+    }
+
+    @Test("A server with the stream is good in every step, and nothing is changed there")
+    func good() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                for id in ["5-1", "7-3"] {
+                    _ = try await connection.command(RESPCommand("XADD", Self.stream, id, "a", "b"))
+                }
+            }
+            let result = try await self.check(server)
+            #expect(result.status == 0, "\(result.output)")
+            #expect(result.steps["stream"]?["finding"] == "\(Self.stream): 2 entries, 5-1 to 7-3")
+            #expect(result.steps["login"]?["finding"] == "as default, database 0")
+            #expect(result.steps["server"]?["finding"]?.hasPrefix("Redis ") == true)
+            #expect(result.steps["rights"]?["verdict"] == "good")
+            #expect(result.steps["store sessions"]?["verdict"] == "good")
+            #expect(result.steps.values.allSatisfy { $0["verdict"] == "good" }, "\(result.output)")
+            try await withConnection(server.settings) { connection in
+                let length = try await connection.command(RESPCommand("XLEN", Self.stream)).integer
+                let keys = try await connection.command(RESPCommand("DBSIZE")).integer
+                #expect(length == 2 && keys == 1)
+            }
+        }
+    }
+
+    @Test("A stream that is not there is a warning, a key of another type is not")
+    func stream() async throws {
+        try await withRedisServer { server in
+            let missing = try await self.check(server)
+            #expect(missing.status == 0)
+            #expect(missing.steps["stream"]?["verdict"] == "warning")
+            try await withConnection(server.settings) { connection in
+                _ = try await connection.command(RESPCommand("SET", Self.stream, "x"))
+            }
+            let wrong = try await self.check(server)
+            #expect(wrong.status == 1)
+            #expect(wrong.steps["stream"]?["finding"] == "\(Self.stream) holds a string, not a stream")
+        }
+    }
+
+    @Test("A server that is away, a wrong password, a database too many: the step that fails says so")
+    func refused() async throws {
+        let away = try await self.check(nil, environment: ["REDIS_ADDRESS": "unix:/nonexistent/s"])
+        #expect(away.status == 1)
+        #expect(away.steps["reach"]?["verdict"] == "bad")
+        #expect(away.steps["login"] == nil)
+        try await withRedisServer(.init(arguments: ["--requirepass", "right-secret"])) { server in
+            let none = try await self.check(server)
+            #expect(none.status == 1)
+            #expect(none.steps["reach"]?["verdict"] == "good")
+            #expect(none.steps["login"]?["finding"]?.contains("set redis.password") == true, "\(none.output)")
+            let wrong = try await self.check(server, environment: ["REDIS_PASSWORD": "wrong-secret"])
+            #expect(wrong.steps["login"]?["verdict"] == "bad")
+            #expect(!wrong.output.contains("wrong-secret"))
+            let right = try await self.check(server, environment: ["REDIS_PASSWORD": "right-secret"])
+            #expect(right.status == 0, "\(right.output)")
+            #expect(!right.output.contains("right-secret"))
+            let database = try await self.check(
+                server, environment: ["REDIS_PASSWORD": "right-secret", "REDIS_DATABASE": "99"])
+            #expect(database.steps["login"]?["finding"]?.contains("lower redis.database") == true, "\(database.output)")
+        }
+    }
+
+    @Test("Rights are tried one by one, and those to change something are asked for")
+    func rights() async throws {
+        let users = [
+            "user default off",
+            "user reader on >pw ~* &none -@all +ping +xread +acl|whoami +acl|dryrun +type +xinfo +info",
+        ]
+        try await withRedisServer(.init(users: users)) { server in
+            let login = ["REDIS_USERNAME": "reader", "REDIS_PASSWORD": "pw"]
+            let publishing = ["--set", "revocations.publish.channel=revoked"]
+            let result = try await self.check(server, publishing, environment: login)
+            #expect(result.status == 1)
+            let rights = try #require(result.steps["rights"])
+            #expect(rights["verdict"] == "bad")
+            #expect(rights["finding"]?.contains("XREVRANGE") == true && rights["finding"]?.contains("TIME") == true)
+            #expect(rights["finding"]?.contains("PUBLISH") == true, "\(result.output)")
+            #expect(rights["finding"]?.contains("XREAD:") == false)
+            #expect(rights["advice"]?.contains("+xrevrange +time +publish") == true, "\(rights)")
+            #expect(result.steps["login"]?["finding"] == "as reader, database 0")
+        }
+    }
+
+    @Test("TLS is told apart from what comes before and behind it")
+    func tls() async throws {
+        try await TestCertificates.with { certificates in
+            try await withRedisServer(.init(tls: certificates)) { server in
+                let untrusted = try await self.check(server, environment: ["REDIS_TLS": "true"])
+                #expect(untrusted.status == 1)
+                #expect(untrusted.steps["reach"]?["verdict"] == "good")
+                #expect(untrusted.steps["encryption"]?["verdict"] == "bad")
+                let path = certificates.path("ca.crt")
+                let trusted = try await self.check(server, ["--set", "redis.tls={ca_file: \(path)}"])
+                #expect(trusted.status == 0, "\(trusted.output)")
+                #expect(trusted.steps["encryption"]?["finding"] == "TLS, chain and name verified")
+                let missing = try await self.check(server, ["--set", "redis.tls={ca_file: /nonexistent.pem}"])
+                #expect(missing.steps["encryption"]?["verdict"] == "bad")
+            }
+        }
+    }
+
+    @Test("The text has a sign for each step; a wrong file ends with 78")
+    func text() async throws {
+        try await withRedisServer { server in
+            let ending = try await withFolder {
+                try await SluiceProcess(
+                    ["check", ReferenceTests.pipelineFile], in: $0, environment: ["REDIS_ADDRESS": "\(server.address)"]
+                ).end()
+            }
+            #expect(ending.status == 0)
+            #expect(ending.output.contains("✓ reach "), "\(ending.output)")
+            #expect(ending.output.contains("! stream "))
+            #expect(ending.output.contains("→ compare the name"))
+        }
+        let wrong = try await sluice("check", "p.yaml", files: ["p.yaml": "pipeline: a b"])
+        #expect(wrong.status == 78 && wrong.output.isEmpty)
+    }
+}

@@ -1,0 +1,95 @@
+import RESP
+import RedisStreams
+import StageKit
+import Testing
+
+@testable import Worker
+
+@Suite struct ServerAnswersTests {
+    private static func settings(_ address: String = "redis.example:6379") throws -> RedisSettings {
+        RedisSettings(address: try RedisAddress(address))
+    }
+
+    @Test(
+        "A failed connection is blamed on the step that failed, with what worked before it",
+        arguments: [
+            (RedisError.Code.connectFailed, ["reach": "bad"]), (.timedOut, ["reach": "bad"]),
+            (.unavailable, ["reach": "bad"]), (.tls, ["reach": "good", "encryption": "bad"]),
+            (.authentication, ["reach": "good", "encryption": "warning", "login": "bad"]),
+            (.permission, ["reach": "good", "encryption": "warning", "login": "bad"]),
+            (.badSettings, ["reach": "good", "encryption": "warning", "login": "bad"]),
+        ])
+    func refused(code: RedisError.Code, verdicts: [String: String]) throws {
+        let steps = ServerAnswers.refused(RedisError(code, "words", isTransient: true), try Self.settings())
+        #expect(Dictionary(uniqueKeysWithValues: steps.map { ($0.name, $0.verdict.rawValue) }) == verdicts)
+        #expect(steps.last?.finding == "words")
+        #expect(!CheckReport(file: "f", steps: steps).isGood)
+    }
+
+    @Test("A password that goes over a network in the clear is warned of, one that stays on the machine is not")
+    func encryption() throws {
+        var settings = try Self.settings()
+        settings.password = Secret("p")
+        #expect(ServerAnswers.encryption(settings).finding.contains("password"))
+        settings.tls = TLSSettings()
+        #expect(ServerAnswers.encryption(settings).verdict == .good)
+        for here in ["127.0.0.1:1", "localhost:1", "[::1]:1", "unix:/s"] {
+            #expect(try ServerAnswers.encryption(Self.settings(here)).verdict == .good)
+        }
+    }
+
+    @Test("Version, mode and role are told; a server without streams and a replica are pointed out")
+    func server() {
+        func step(_ text: String) -> CheckStep { ServerAnswers.server(.bulk(Array(text.utf8))) }
+        let good = step("# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n# Replication\r\nrole:master\r\n")
+        #expect(good == CheckStep("server", .good, "Redis 7.0.15, standalone, master"))
+        #expect(step("redis_version:4.0.9\r\n").verdict == .bad)
+        #expect(step("redis_version:7.2.0\r\nrole:slave\r\n").verdict == .warning)
+        #expect(ServerAnswers.server(nil).verdict == .unknown)
+    }
+
+    @Test("What a stream holds is told, or why it is not known")
+    func stream() {
+        func text(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
+        let empty = RESPValue.array([text("length"), .integer(0), text("last-generated-id"), text("9-1")])
+        #expect(
+            ServerAnswers.stream("s", type: text("stream"), information: empty).finding
+                == "s is empty, its last id was 9-1")
+        #expect(ServerAnswers.stream("s", type: text("stream"), information: nil).verdict == .unknown)
+        #expect(ServerAnswers.stream("s", type: text("hash"), information: nil).verdict == .bad)
+        #expect(ServerAnswers.stream("s", type: text("none"), information: nil).verdict == .warning)
+        #expect(ServerAnswers.stream("s", type: nil, information: .array([])).verdict == .good)
+    }
+
+    @Test("Missing rights are told as the command that gives them")
+    func rights() {
+        let bad = ServerAnswers.rights(
+            granted: ["XREAD"], refused: [("XINFO STREAM", "no"), ("PUBLISH", "no")], unknown: [])
+        #expect(bad.verdict == .bad)
+        #expect(bad.advice?.contains("+xinfo|stream +publish") == true)
+        #expect(ServerAnswers.rights(granted: ["XREAD"], refused: [], unknown: ["XADD"]).verdict == .unknown)
+        #expect(ServerAnswers.rights(granted: ["XREAD"], refused: [], unknown: []).verdict == .good)
+    }
+
+    @Test(
+        "A file with a secret that every user may read is warned of",
+        arguments: [(0o644, true), (0o640, false), (0o600, false)])
+    func secretFiles(permissions: Int, isWarned: Bool) {
+        #expect((SecretFiles.step("redis.password_file", "/p", permissions) != nil) == isWarned)
+    }
+
+    @Test("The report stays within 80 columns, with its advice below each finding")
+    func report() {
+        let report = CheckReport(
+            file: "f",
+            steps: [
+                CheckStep("a", .good, "fine"),
+                CheckStep("longer", .bad, String(repeating: "word ", count: 30), advice: "do this"),
+            ])
+        let lines = report.text.split(separator: "\n")
+        #expect(lines.first == "✓ a       fine")
+        #expect(lines.last == "          → do this")
+        for line in lines { #expect(line.count <= 80) }
+        #expect(report.json.compact.hasPrefix(#"{"file":"f","good":false,"steps":[{"step":"a","verdict":"good""#))
+    }
+}
