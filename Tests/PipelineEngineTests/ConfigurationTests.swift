@@ -126,8 +126,47 @@ import Testing
         }
         #expect(
             wrong?.lines == [
-                "p.yaml:1:1: --set stages.3.take: the file has no place of that name",
-                "p.yaml:1:1: --set pipeline.x: the file has no place of that name",
+                "p.yaml:1:1: --set stages.3.take: stages has no 3: its items are 0 to 0",
+                "p.yaml:1:1: --set pipeline.x: pipeline is text, so nothing in it is called \"x\": set the whole of it",
+            ])
+    }
+
+    @Test("A stage in a list is reached by its place, its name or its type, and its settings from there")
+    func overridesOfStages() throws {
+        let text =
+            Self.head + """
+                stages:
+                  - take: { fields: [a] }
+                  - probe: { effect: one }
+                    name: first
+                  - probe: { effect: two }
+                    when: { a: x }
+                  - probe
+                """
+        for path in [
+            "stages.take.fields=[a, b]", "stages.take.take.fields=[a]", "stages.take.on_failure=drop",
+            "stages.first.effect=x", "stages.first.probe.effect=x", "stages.first.when={ a: y }",
+            "stages.2.probe.effect=x", "stages.2.effect=x", "stages.3.effect=x", "stages.3.name=last",
+            "stages.3={ probe: { effect: x } }", "stages.first={ probe: }",
+        ] {
+            #expect(throws: Never.self, "\(path)") { try Probes.pipeline(text, overrides: [path]) }
+        }
+        let graph = try Probes.pipeline(
+            text, overrides: ["stages.first.name=other", "stages.other.when={ a: z }"]
+        ).graph
+        #expect(graph.stages.map(\.name) == ["take", "other", "probe", "probe-2"])
+        #expect(graph.stages.map(\.condition) == [nil, "a: z", "a: x", nil])
+        let wrong = #expect(throws: ConfigurationError.self) {
+            try Probes.pipeline(
+                text, overrides: ["stages.frist.effect=x", "stages.probe.effect=x", "stages.take.fields.x=1"])
+        }
+        #expect(
+            wrong?.lines == [
+                "p.yaml:1:1: --set stages.frist.effect: stages has no \"frist\" (did you mean first?)",
+                "p.yaml:1:1: --set stages.probe.effect: stages has 3 of \"probe\": write one of stages.1, stages.2, "
+                    + "stages.3",
+                "p.yaml:1:1: --set stages.take.fields.x: stages.take.take.fields is a list: write the number of an item "
+                    + "(0 to 0)",
             ])
         #expect(Override("novalue") == nil)
         #expect(Override("a..b=1") == nil)

@@ -77,8 +77,10 @@ struct ConfigurationTree {
             issues.add("--set \(path): \(error.message)", at: mark)
             return
         }
-        if !root.put(value, at: override.path[...]) {
-            issues.add("--set \(path): the file has no place of that name", at: mark)
+        do throws(SettingRefusal) {
+            try root.put(value, at: override.path[...])
+        } catch {
+            issues.add("--set \(path): \(error.message)", at: mark)
         }
     }
 }

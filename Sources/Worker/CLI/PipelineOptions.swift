@@ -12,7 +12,8 @@ struct PipelineOptions: ParsableArguments {
     func overrides() throws -> [Override] {
         try self.settings.map { text in
             guard let override = Override(text) else {
-                throw ValidationError("--set \(text): write a path and a value, such as redis.database=3")
+                throw ValidationError(
+                    "--set \(text.prefix { $0 != "=" }): write a path and a value, such as redis.database=3")
             }
             return override
         }

@@ -1,0 +1,98 @@
+import StageKit
+
+extension SettingNode {
+    /// Puts the value at the path, making mappings on the way where there is nothing yet. The value stands where what it
+    /// replaces stood, a new one where it is put in.
+    ///
+    /// Throws with what is wrong and the nearest name where the path leads nowhere; nothing has changed then.
+    ///
+    /// - Parameter place: The names that lead to this node, for messages.
+    mutating func put(
+        _ value: SettingNode, at path: ArraySlice<String>, in place: [String] = []
+    ) throws(SettingRefusal) {
+        guard let name = path.first else {
+            self = value.moved(to: self.mark)
+            return
+        }
+        switch self.content {
+        case .mapping(var entries):
+            if let index = entries.firstIndex(where: { $0.key == name }) {
+                try entries[index].value.put(value, at: path.dropFirst(), in: place + [name])
+            } else {
+                var added = SettingNode(.null, at: self.mark)
+                try added.put(value, at: path.dropFirst(), in: place + [name])
+                entries.append(Entry(key: name, mark: self.mark, value: added))
+            }
+            self.content = .mapping(entries)
+        case .sequence(var items):
+            let (index, rest) = try Self.choose(path, of: &items, in: place)
+            try items[index].put(value, at: rest, in: place + [name])
+            self.content = .sequence(items)
+        case .null:
+            var added = SettingNode(.null, at: self.mark)
+            try added.put(value, at: path.dropFirst(), in: place + [name])
+            self.content = .mapping([Entry(key: name, mark: self.mark, value: added)])
+        case .scalar:
+            throw SettingRefusal(
+                "\(Self.words(place)) is text, so nothing in it is called \"\(name)\": set the whole of it")
+        }
+    }
+
+    /// The item of a list that a path's first name means, and what is left of the path within it.
+    private static func choose(
+        _ path: ArraySlice<String>, of items: inout [SettingNode], in place: [String]
+    ) throws(SettingRefusal) -> (index: Int, rest: ArraySlice<String>) {
+        let name = path.first ?? ""
+        let isStages = place == ["stages"] || place.count == 2 && place[0] == "branches"
+        if let index = Int(name) {
+            guard items.indices.contains(index) else {
+                throw SettingRefusal(
+                    items.isEmpty
+                        ? "\(self.words(place)) is an empty list"
+                        : "\(self.words(place)) has no \(index): its items are 0 to \(items.count - 1)")
+            }
+            return (index, isStages ? items[index].openStage(for: path.dropFirst()) : path.dropFirst())
+        }
+        guard isStages else {
+            let range = items.isEmpty ? "it is empty" : "0 to \(items.count - 1)"
+            throw SettingRefusal("\(self.words(place)) is a list: write the number of an item (\(range))")
+        }
+        let names = items.map(\.stageNames)
+        let named = items.indices.filter { names[$0].name == name }
+        let found = named.isEmpty ? items.indices.filter { names[$0].type == name } : named
+        guard let index = found.first else {
+            let known = names.flatMap { [$0.name, $0.type].compactMap(\.self) }
+            throw SettingRefusal("\(self.words(place)) has no \"\(name)\"\(Nearest.hint(for: name, among: known))")
+        }
+        guard found.count == 1 else {
+            let paths = found.map { (place + ["\($0)"]).joined(separator: ".") }.joined(separator: ", ")
+            throw SettingRefusal("\(self.words(place)) has \(found.count) of \"\(name)\": write one of \(paths)")
+        }
+        return (index, items[index].openStage(for: path.dropFirst()))
+    }
+
+    /// What a stage in a list is called and its type; nil where it is not one.
+    private var stageNames: (name: String?, type: String?) {
+        if case .scalar(let type, _) = self.content { return (nil, type) }
+        let words = PipelineDefinition.stageWords.map(\.name)
+        guard let entries = self.entries else { return (nil, nil) }
+        var name: String?
+        if case .scalar(let text, _)? = self["name"]?.content { name = text }
+        return (name, entries.first { !words.contains($0.key) }?.key)
+    }
+
+    /// The path within a stage: one that does not begin with what stands beside the type leads to a setting.
+    private mutating func openStage(for path: ArraySlice<String>) -> ArraySlice<String> {
+        guard let first = path.first, let type = self.stageNames.type else { return path }
+        if case .scalar = self.content {
+            let nothing = SettingNode(.null, at: self.mark)
+            self.content = .mapping([Entry(key: type, mark: self.mark, value: nothing)])
+        }
+        let isBeside = first == type || PipelineDefinition.stageWords.contains { $0.name == first }
+        return isBeside ? path : [type] + path
+    }
+
+    private static func words(_ place: [String]) -> String {
+        place.isEmpty ? "the file" : place.joined(separator: ".")
+    }
+}
