@@ -21,6 +21,9 @@ package struct ReplyScanner: Sendable {
         case other
     }
 
+    /// CR and LF as a number of 16 bits in memory.
+    private static let lineEnd = UInt16(littleEndian: 0x0A0D)
+
     /// Where the next header begins.
     private var position = 0
     /// Values still to come.
@@ -28,37 +31,45 @@ package struct ReplyScanner: Sendable {
     /// Lists so far.
     private var lists = 0
     private var entries = 0
-    /// The last byte string, and the one that stood before the last list: the id of the last entry.
-    private var text = 0..<0
-    private var id = 0..<0
+    /// Where the last byte string begins and ends, and the one that stood before the last list: the id of the last entry.
+    private var text = (start: 0, end: 0)
+    private var id = (start: 0, end: 0)
 
     /// Makes a scanner for one reply.
     package init() {}
 
     /// Goes on through the reply's bytes, of which all that were shown before must be there again.
     package mutating func scan(_ bytes: UnsafeRawBufferPointer) -> Progress {
+        // A copy, which the compiler keeps in registers.
+        var scanner = self
+        let progress = unsafe scanner.go(through: bytes)
+        self = scanner
+        return progress
+    }
+
+    @inline(__always)
+    private mutating func go(through bytes: UnsafeRawBufferPointer) -> Progress {
         while self.open > 0 {
-            guard self.position < bytes.count else { return self.wait() }
             guard let (length, next) = unsafe Self.header(bytes, self.position) else { return self.wait() }
             guard length >= 0 else { return .other }
             switch unsafe bytes[self.position] {
             case UInt8(ascii: "$"):
-                self.text = next..<(next + length)
-                self.position = next + length + 2
-                self.open -= 1
+                self.text = (next, next &+ length)
+                self.position = next &+ length &+ 2
+                self.open &-= 1
             case UInt8(ascii: "*"):
-                self.lists += 1
+                self.lists &+= 1
                 if self.lists == 3 { self.entries = length }
                 self.id = self.text
                 self.position = next
-                self.open += length - 1
+                self.open &+= length &- 1
             default: return .other
             }
         }
         guard self.position <= bytes.count else { return self.wait() }
         // One stream of its name and its entries, each of which is a list that holds another.
-        guard self.entries > 0, self.lists == 3 + 2 * self.entries else { return .other }
-        return .whole(entries: self.entries, last: self.id)
+        guard self.entries > 0, self.lists == 3 &+ 2 &* self.entries else { return .other }
+        return .whole(entries: self.entries, last: self.id.start..<self.id.end)
     }
 
     private func wait() -> Progress {
@@ -69,6 +80,21 @@ package struct ReplyScanner: Sendable {
     /// where it is none, as that of a value that is not there.
     @inline(__always)
     private static func header(_ bytes: UnsafeRawBufferPointer, _ start: Int) -> (length: Int, next: Int)? {
+        // Most lengths have one digit or two.
+        if start &+ 5 <= bytes.count {
+            let first = unsafe bytes[start &+ 1] &- UInt8(ascii: "0")
+            if unsafe first <= 9 && self.isLineEnd(bytes, start &+ 2) { return (Int(first), start &+ 4) }
+            let second = unsafe bytes[start &+ 2] &- UInt8(ascii: "0")
+            if unsafe first <= 9 && second <= 9 && self.isLineEnd(bytes, start &+ 3) {
+                return (Int(first) &* 10 &+ Int(second), start &+ 5)
+            }
+        }
+        return unsafe self.anyHeader(bytes, start)
+    }
+
+    @inline(never)
+    private static func anyHeader(_ bytes: UnsafeRawBufferPointer, _ start: Int) -> (length: Int, next: Int)? {
+        guard start < bytes.count else { return nil }
         var index = start &+ 1
         var length = 0
         while index < bytes.count {
@@ -82,7 +108,13 @@ package struct ReplyScanner: Sendable {
             let isBegun = unsafe index == bytes.count || bytes[index] == 0x0D
             return isBegun ? nil : (-1, index)
         }
-        let isWhole = unsafe index > start &+ 1 && bytes[index] == 0x0D && bytes[index &+ 1] == 0x0A
+        let isWhole = unsafe index > start &+ 1 && self.isLineEnd(bytes, index)
         return (isWhole ? length : -1, index &+ 2)
+    }
+
+    /// Whether CR and LF stand at an index, behind which there is one more byte at least.
+    @inline(__always)
+    private static func isLineEnd(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> Bool {
+        unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt16.self) == self.lineEnd
     }
 }
