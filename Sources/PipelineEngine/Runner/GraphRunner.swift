@@ -4,16 +4,35 @@ import StageKit
 ///
 /// Used by one thread at a time, the one that reads the stream.
 final class GraphRunner {
-    private let graph: StageGraph
+    /// Which version of the file the graph is of.
+    var generation: Int
+    private var graph: StageGraph
+    private let services: PipelineServices
     private let counters: SharedCounters
     private let observer: (any OutcomeObserver)?
     private var walker: GraphWalker
 
-    init(graph: StageGraph, counters: SharedCounters, observer: (any OutcomeObserver)?, services: PipelineServices) {
+    init(
+        graph: StageGraph, generation: Int, counters: SharedCounters, observer: (any OutcomeObserver)?,
+        services: PipelineServices
+    ) {
         self.graph = graph
+        self.generation = generation
+        self.services = services
         self.counters = counters
         self.observer = observer
         self.walker = GraphWalker(graph: graph, observer: observer, services: services)
+        counters.replace(self.walker.counters, graph: graph)
+    }
+
+    /// Goes on with another graph, between two batches; what was counted so far goes on under the same names.
+    func replace(_ graph: StageGraph, generation: Int) {
+        let counters = self.walker.counters.carried(from: self.graph, to: graph)
+        self.walker = GraphWalker(graph: graph, observer: self.observer, services: self.services)
+        self.walker.counters = counters
+        self.graph = graph
+        self.generation = generation
+        self.counters.replace(counters, graph: graph)
     }
 
     /// Brings every event of the batch to its outcome. Throws where a stage or the observer cannot end the batch.

@@ -40,6 +40,27 @@ struct RunnerCounters {
         for index in self.stages.indices { self.stages[index] = other.stages[index] }
     }
 
+    /// The same counts for another graph: outcomes by the same reasons, stages by the same names where the type is the same.
+    ///
+    /// Reasons that the new graph did not know are known to it then, so that nothing counted is lost.
+    func carried(from old: StageGraph, to new: StageGraph) -> RunnerCounters {
+        var carried = RunnerCounters(stageCount: new.nodes.count)
+        carried.read = self.read
+        carried.batches = self.batches
+        for (index, reason) in old.names.reasons.enumerated() {
+            let column = Int(new.names.reason(reason).index)
+            for outcome in Outcome.allCases {
+                let row = Int(outcome.rawValue) * Self.reasonColumns
+                carried.outcomes[row + column] += self.outcomes[row + index]
+            }
+        }
+        for (index, node) in new.nodes.enumerated() {
+            let known = old.nodes.firstIndex { $0.name == node.name && $0.type == node.type }
+            if let known { carried.stages[index] = self.stages[known] }
+        }
+        return carried
+    }
+
     /// Counts one event's end.
     mutating func count(_ outcome: Outcome, _ reason: ReasonID) {
         self.outcomes[Int(outcome.rawValue) * Self.reasonColumns + Int(reason.index)] += 1
@@ -100,6 +121,12 @@ final class SharedCounters: Sendable {
     init(graph: StageGraph) {
         let names = graph.nodes.map(\.name)
         self.state = OrderedMutex((RunnerCounters(stageCount: names.count), graph.names.reasons, names))
+    }
+
+    /// Takes over what was counted under the names of another graph; called between batches.
+    func replace(_ counters: RunnerCounters, graph: StageGraph) {
+        let (names, reasons) = (graph.nodes.map(\.name), graph.names.reasons)
+        self.state.withLock { $0 = (counters, reasons, names) }
     }
 
     /// Takes a copy over; called at the end of each batch.

@@ -1,10 +1,12 @@
 import Logging
 public import ServiceLifecycle
 public import StageKit
+import Synchronization
 
 /// A checked pipeline, ready to run: a service that reads its source until it is told to stop.
 ///
-/// Making one reads and checks the whole file and opens nothing. It is run once.
+/// Making one reads and checks the whole file and opens nothing. It is run once; `reload` takes over another version of
+/// the file meanwhile.
 public final class Pipeline: Service, Sendable {
     /// The pipeline's name in the file.
     public let name: String
@@ -12,15 +14,18 @@ public final class Pipeline: Service, Sendable {
     public let stores: [String: any SnapshotStore]
     /// Where its events come from.
     public let source: any EventSource
-    /// The checked graph in words.
-    public let graph: GraphDescription
 
     private let sections: [String: SettingNode]
-    private let file: String
-    private let catalogue: Catalogue
-    private let services: PipelineServices
-    private let definition: PipelineDefinition
     private let counters: SharedCounters
+    let file: String
+    let environment: [String: String]
+    let overrides: [Override]
+    let catalogue: Catalogue
+    let services: PipelineServices
+    /// The version of the file that counts.
+    let version: OrderedMutex<PipelineVersion>
+    /// Its number, which the runner asks at each batch without taking the lock.
+    let generation = Atomic<Int>(1)
 
     /// Reads and checks a pipeline.
     ///
@@ -55,14 +60,18 @@ public final class Pipeline: Service, Sendable {
         self.source = source
         self.sections = definition.sections
         self.file = file
+        self.environment = environment
+        self.overrides = overrides
         self.catalogue = catalogue
         self.services = services
         self.counters = SharedCounters(graph: graph)
-        self.graph = GraphDescriber(
-            definition: definition, graph: graph, stores: stores, stream: source.stream
-        ).describe()
-        self.definition = definition
+        let describer = GraphDescriber(definition: definition, graph: graph, stores: stores, stream: source.stream)
+        self.version = OrderedMutex(
+            PipelineVersion(root: tree.root, definition: definition, graph: describer.describe()))
     }
+
+    /// The checked graph in words, as the version of the file has it that counts; callable from any thread.
+    public var graph: GraphDescription { self.version.withLock(\.graph) }
 
     /// What the pipeline has done so far; callable from any thread, as of the last whole batch.
     public var statistics: PipelineStatistics { self.counters.statistics() }
@@ -100,7 +109,10 @@ public final class Pipeline: Service, Sendable {
     private func runSource(_ runner: GraphRunner) async throws {
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
-                try await self.source.run { batch in try await runner.process(batch) }
+                try await self.source.run { batch in
+                    if runner.generation != self.generation.load(ordering: .acquiring) { self.renew(runner) }
+                    try await runner.process(batch)
+                }
             } onGracefulShutdown: {
                 self.source.stop()
             }
@@ -111,13 +123,36 @@ public final class Pipeline: Service, Sendable {
 
     /// Stages are made anew for the run: an instance belongs to the thread that runs it.
     private func makeRunner() throws -> GraphRunner {
+        let (graph, generation) = try self.makeGraph()
+        return GraphRunner(
+            graph: graph, generation: generation, counters: self.counters, observer: try self.services.makeObserver?(),
+            services: self.services)
+    }
+
+    /// Has the runner go on with the version of the file that counts now.
+    private func renew(_ runner: GraphRunner) {
+        do {
+            let (graph, generation) = try self.makeGraph()
+            runner.replace(graph, generation: generation)
+        } catch {
+            // Stages that could be made when the file was checked cannot be made now: a stage type keeps to no contract.
+            runner.generation = self.generation.load(ordering: .acquiring)
+            self.refuseReload("\(error)")
+            self.services.logger.error(
+                "the reload came to nothing, the old stages go on", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// The version of the file that counts, taken apart.
+    var definition: PipelineDefinition { self.version.withLock(\.definition) }
+
+    private func makeGraph() throws(ConfigurationError) -> (StageGraph, generation: Int) {
+        let (definition, generation) = self.version.withLock { ($0.definition, $0.reloads.generation) }
         var issues = SettingIssues()
         let builder = GraphBuilder(
-            definition: self.definition, catalogue: self.catalogue, stores: self.stores, services: self.services)
+            definition: definition, catalogue: self.catalogue, stores: self.stores, services: self.services)
         let graph = builder.build(&issues)
         guard issues.all.isEmpty else { throw ConfigurationError(file: self.file, issues: issues.all) }
-        return GraphRunner(
-            graph: graph, counters: self.counters, observer: try self.services.makeObserver?(),
-            services: self.services)
+        return (graph, generation)
     }
 }

@@ -1,8 +1,9 @@
 /// One step in the graph.
 ///
 /// The contract, which `StageTestKit` checks:
-/// - **Making.** `init` is called when a pipeline is checked and again when it is run, so it opens nothing and starts
-///   nothing; it resolves names through the setup and reports mistakes to it.
+/// - **Making.** `init` is called when a pipeline is checked, again when it is run and when its file is reloaded, while
+///   other instances work, so it opens nothing and starts nothing; it resolves names through the setup and reports
+///   mistakes to it.
 /// - **Calling.** One instance is called from one thread at a time, events in stream order; it may keep plain mutable
 ///   state. `process` must not wait: it runs on the thread that reads the stream.
 /// - **Waiting.** A stage that needs the network declares `waits`: `process` says `.wait` of the events it has work for, and
@@ -13,6 +14,8 @@
 /// - **Batches.** `endBatch` is called after the last event of each batch, before the cursor moves; it may wait. What it
 ///   throws ends the run with the cursor before the batch, so that nothing is lost.
 /// - **Shutdown.** A batch in hand is finished first, with its `endBatch`; then the instance is let go.
+/// - **Reload.** A changed file makes every stage anew, between two batches: what an instance remembers goes with it, and
+///   what has to last belongs in a store or a counter.
 public protocol Stage: AnyObject {
     /// What the YAML under the stage's name is decoded into.
     associatedtype Settings: Sendable

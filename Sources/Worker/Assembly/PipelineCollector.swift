@@ -11,7 +11,7 @@ struct PipelineCollector: Sendable {
     /// All samples as of the last whole batch.
     func samples() -> [MetricSample] {
         let statistics = self.pipeline.statistics
-        return self.events(statistics) + self.stages(statistics) + self.source() + self.stores()
+        return self.events(statistics) + self.stages(statistics) + self.source() + self.stores() + self.reloads()
     }
 
     private func events(_ statistics: PipelineStatistics) -> [MetricSample] {
@@ -38,6 +38,25 @@ struct PipelineCollector: Sendable {
                     labels: [("stage", stage.name), ("result", result)], value: Double(count))
             }
         }
+    }
+
+    private func reloads() -> [MetricSample] {
+        let reloads = self.pipeline.reloads
+        let results = [
+            ("applied", reloads.applied), ("unchanged", reloads.unchanged), ("refused", reloads.refused),
+        ]
+        return results.map { result, count in
+            MetricSample(
+                "sluice_reloads_total", .counter, help: "Reloads of the pipeline file by what came of them.",
+                labels: [("result", result)], value: Double(count))
+        } + [
+            MetricSample(
+                "sluice_config_generation", .gauge, help: "Which version of the pipeline file counts; 1 is the first.",
+                value: Double(reloads.generation)),
+            MetricSample(
+                "sluice_config_last_reload_error", .gauge, help: "1 where the last reload was refused.",
+                value: reloads.lastError == nil ? 0 : 1),
+        ]
     }
 
     private func source() -> [MetricSample] {

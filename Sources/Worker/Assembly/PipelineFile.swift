@@ -50,4 +50,19 @@ extension Pipeline {
             text: PipelineFile.read(path), file: path, environment: environment, overrides: overrides,
             catalogue: catalogue, services: services)
     }
+    /// Takes over what a pipeline file says now, while the pipeline runs; see `reload(text:)`.
+    ///
+    /// - Throws: `ConfigurationError` with everything that keeps it from being taken over, or an error that the file
+    ///   cannot be read. The version before runs on.
+    @discardableResult
+    public func reload(contentsOf path: String) throws -> PipelineReloads.Result {
+        let text: [UInt8]
+        do {
+            text = try PipelineFile.read(path)
+        } catch {
+            self.refuseReload("\(error)")
+            throw error
+        }
+        return try self.reload(text: text)
+    }
 }

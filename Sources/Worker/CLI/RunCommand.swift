@@ -5,7 +5,7 @@ import PipelineEngine
 /// `sluice run`: runs a pipeline until a signal.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Runs a pipeline until SIGTERM or SIGINT.")
+        commandName: "run", abstract: "Runs a pipeline until SIGTERM or SIGINT; SIGHUP reads the file again.")
 
     @Argument(help: "The pipeline file.")
     var file = "pipeline.yaml"
@@ -24,7 +24,8 @@ struct RunCommand: AsyncParsableCommand {
             journal: self.journal, catalogue: SluiceCommand.catalogue)
         try await CommandErrors.reported(logger: logger) {
             let worker = try AssembledWorker(options, logger: logger)
-            try await worker.run()
+            try await worker.run(
+                beside: [ReloadService(pipeline: worker.pipeline, path: self.file, logger: logger)])
         }
     }
 }
