@@ -199,7 +199,12 @@ import Testing
                     try await eventually("refused") {
                         try await setup.metric("sluice_reloads_total{result=\"refused\"}") == 1
                     }
-                    #expect(setup.process.errors.contains("there is no such file"))
+                    let state = try JSONSerialization.jsonObject(
+                        with: Data(try await setup.get("/v1/pipeline").body.utf8))
+                    let reloads = (state as? [String: Any])?["reloads"] as? [String: Any]
+                    #expect(reloads?["unchanged"] as? Int == 1)
+                    #expect(reloads?["last_error"] as? String == "pipeline.yaml: there is no such file")
+                    try await eventually("told") { setup.process.errors.contains("there is no such file") }
                 }
                 try await eventually("all handled") { setup.journal.count == count }
                 #expect(try await setup.metric("sluice_config_generation") == 1)

@@ -51,7 +51,7 @@ struct PipelineState {
         self.pipeline = pipeline
     }
 
-    /// The document at `/v1/pipeline`: `graph`, `read`, `outcomes`, `stages`, `stores` and `source`.
+    /// The document at `/v1/pipeline`: `graph`, `read`, `outcomes`, `stages`, `stores`, `source` and `reloads`.
     var json: JSONValue {
         let statistics = self.pipeline.statistics
         let status = self.pipeline.source.status
@@ -83,6 +83,18 @@ struct PipelineState {
                 "reconnects": .integer(status.reconnects), "caught_up": .boolean(status.isCaughtUp),
                 "last_error": status.lastError.map { .string($0) },
             ]),
+            "reloads": self.reloads,
+        ])
+    }
+
+    /// Which version of the file counts, and what came of reloads.
+    private var reloads: JSONValue {
+        let reloads = self.pipeline.reloads
+        return .members([
+            "generation": .integer(reloads.generation), "applied": .integer(Int(clamping: reloads.applied)),
+            "unchanged": .integer(Int(clamping: reloads.unchanged)),
+            "refused": .integer(Int(clamping: reloads.refused)),
+            "last_error": reloads.lastError.map { .string($0) },
         ])
     }
 }
