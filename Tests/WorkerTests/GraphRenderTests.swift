@@ -127,6 +127,14 @@ import Testing
             "run: sluice graph pipeline.yaml --format svg > Tests/pipeline.svg")
     }
 
+    @Test("No line leads on from a stage that lets no event go on")
+    func dead() {
+        var graph = Self.graph(3, branches: 0, stores: 0, seed: 1)
+        #expect(GraphLayout(graph).lines.count == 3)
+        graph.arrows.removeAll { $0.from == .stage(1) }
+        #expect(GraphLayout(graph).lines.count == 2)
+    }
+
     @Test("Mermaid and DOT name every stage, and no text in them is taken for syntax")
     func escaping() throws {
         var graph = try self.shipped()

@@ -32,7 +32,8 @@ import Testing
     }
 
     @Test(
-        "A file that is no pipeline ends every verb that reads one with 78 and a line", arguments: ["run", "validate"])
+        "A file that is no pipeline ends every verb that reads one with 78 and a line",
+        arguments: ["run", "validate", "graph", "check"])
     func unreadable(verb: String) async throws {
         let cases = [
             ("none.yaml", "none.yaml: there is no such file\n"),
@@ -113,6 +114,22 @@ import Testing
             }
             #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(ending.output.utf8)) }
         }
+    }
+
+    @Test(
+        "The graph is drawn in each form, of the file with what --set puts into it",
+        arguments: [
+            ("text", "├─ upsert"), ("mermaid", "flowchart LR"), ("dot", "digraph \"other\" {"), ("svg", "<svg xmlns="),
+        ])
+    func graph(format: String, begin: String) async throws {
+        let ending = try await withFolder {
+            try await SluiceProcess(
+                ["graph", ReferenceTests.pipelineFile, "--format", format, "--set", "pipeline=other"], in: $0
+            ).end()
+        }
+        #expect(ending.status == 0 && ending.errors.isEmpty)
+        #expect(ending.output.contains(begin) && ending.output.hasSuffix("\n"), "\(ending.output)")
+        #expect(format == "mermaid" || ending.output.contains("other"))
     }
 
     @Test("Overrides are checked like the file, and run tells mistakes as validate does")

@@ -14,13 +14,14 @@ struct GraphLines {
     /// All lines.
     func lines(_ graph: GraphDescription) -> [GraphLayout.Line] {
         var lines: [GraphLayout.Line] = []
+        let goingOn = Set(graph.arrows.filter { $0.kind == .next }.map(\.from))
         for (index, row) in self.rows.rows.enumerated() {
-            for (from, to) in zip(row.places, row.places.dropFirst()) {
+            for (from, to) in zip(row.places, row.places.dropFirst()) where goingOn.contains(from) {
                 guard let from = self.layout.frame(of: from), let to = self.layout.frame(of: to) else { continue }
                 lines.append(
                     .init(points: [.init(x: from.right, y: from.middleY), .init(x: to.x, y: to.middleY)], kind: .next))
             }
-            if row.goesOn { lines += self.continuation(index) }
+            if row.goesOn, row.places.last.map(goingOn.contains) == true { lines += self.continuation(index) }
         }
         for bundle in self.tracks.left + self.tracks.right { lines += self.lines(of: bundle, graph) }
         return lines
