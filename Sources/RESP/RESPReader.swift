@@ -14,8 +14,9 @@ package struct RESPReader: ~Copyable {
     static let keptBytes = 4 << 20
     /// The same while replies are big, so that a drain with COUNT 100000 need not ask the system for each of them.
     static let keptBytesWhileBig = 64 << 20
-    /// The most unused input buffer hiredis keeps: several socket reads; more is left only by an unusually long value.
-    static let keptInputBytes = 1 << 20
+    /// The most unused input buffer hiredis keeps: that of the longest reply that a scanner keeps back, with the room that
+    /// hiredis adds when it grows; more is left only by an unusually long value.
+    static let keptInputBytes = 2 * ReplyScanner.maximumBytes
     /// The longest header of a byte string without CR LF: a sign and the digits of a 64-bit integer.
     static let maximumHeaderBytes = 20
     /// Whether the hiredis in use reads the kinds of RESP3.

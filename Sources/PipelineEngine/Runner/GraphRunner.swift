@@ -37,7 +37,10 @@ final class GraphRunner {
 
     /// Brings every event of the batch to its outcome. Throws where a stage or the observer cannot end the batch.
     func process(_ batch: EventBatch) async throws {
-        defer { self.counters.publish(self.walker.counters, reasons: self.graph.names.reasons) }
+        defer {
+            self.walker.addTally()
+            self.counters.publish(self.walker.counters, reasons: self.graph.names.reasons)
+        }
         if self.graph.passes.isSingle {
             self.walker.process(batch)
         } else {

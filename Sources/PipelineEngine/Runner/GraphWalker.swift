@@ -32,7 +32,9 @@ struct GraphWalker {
     /// What each stage took, for the events that are timed, and each time it did its work on those that waited.
     let timers: [Timer]
     /// The main way's stages that want to see events ahead of time, where nothing is waited for before them.
-    private let preparing: [any Stage]
+    private let preparing: [Int]
+    /// The counts that nearly every event adds to, since they were last added to `counters`.
+    private let tally: EventTally
     /// Where each event of the chunk goes on after the pure stages.
     private(set) var resume: [Int]
 
@@ -49,9 +51,10 @@ struct GraphWalker {
             Timer(label: "sluice_stage_seconds", dimensions: [("stage", node.name)], factory: services.metrics)
         }
         self.counters = RunnerCounters(stageCount: graph.nodes.count)
-        self.preparing = zip(graph.nodes, graph.passes.passes).compactMap { node, pass in
-            node.preparesEvents && !node.isInBranch && pass == 0 ? node.stage : nil
+        self.preparing = graph.nodes.indices.filter { index in
+            graph.nodes[index].preparesEvents && !graph.nodes[index].isInBranch && graph.passes.passes[index] == 0
         }
+        self.tally = EventTally(stageCount: graph.nodes.count)
         self.resume = Array(repeating: 0, count: Self.chunkSize)
     }
 
@@ -92,10 +95,15 @@ struct GraphWalker {
                 let next = self.walk(&event, from: 0, below: self.pureCount, Self.isSampled(before, offset))
                 self.resume[offset] = next
                 if next == self.pureCount {
-                    for stage in self.preparing { stage.prepare(event) }
+                    for node in self.preparing { self.nodes.prepare(event, at: node) }
                 }
             }
         }
+    }
+
+    /// Adds what was counted apart to `counters`; to be called before they are read.
+    mutating func addTally() {
+        self.tally.add(to: &self.counters)
     }
 
     static func isSampled(_ before: UInt64, _ offset: Int) -> Bool {
@@ -127,10 +135,10 @@ struct GraphWalker {
         do {
             switch try self.nodes.process(&event, at: index) {
             case .next:
-                self.counters.stages[index].passed += 1
+                self.tally.passed(index)
                 return self.nodes.next(index)
             case nil:
-                self.counters.stages[index].skipped += 1
+                self.tally.skipped(index)
                 return self.nodes.next(index)
             case .finish(let outcome, let reason):
                 self.counters.stages[index].finished += 1
@@ -193,7 +201,7 @@ struct GraphWalker {
         let settled = event.settled
         if event.hasFailed { return self.settleFailed(event, settled?.outcome ?? .dropped) }
         let (outcome, reason) = settled ?? (.applied, .none)
-        self.counters.count(outcome, reason)
+        if settled == nil { self.tally.applied() } else { self.counters.count(outcome, reason) }
         if self.observer != nil { self.report(event, outcome, self.names.reasons[Int(reason.index)], nil) }
     }
 

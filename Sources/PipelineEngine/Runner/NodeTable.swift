@@ -27,6 +27,12 @@ struct NodeTable {
     /// Where an event goes that the node lets on.
     func next(_ index: Int) -> Int { self.arrows[index] }
 
+    /// Tells a node's stage that it will get an event soon.
+    @inline(__always)
+    func prepare(_ event: borrowing Event, at index: Int) {
+        unsafe self.references[index]._withUnsafeGuaranteedRef { $0.stage.prepare(event) }
+    }
+
     /// Has a node's stage handle an event; nil where its condition keeps the event from it.
     @inline(__always)
     func process(_ event: inout Event, at index: Int) throws -> Verdict? {

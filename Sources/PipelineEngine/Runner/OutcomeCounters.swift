@@ -61,9 +61,9 @@ struct RunnerCounters {
         return carried
     }
 
-    /// Counts one event's end.
-    mutating func count(_ outcome: Outcome, _ reason: ReasonID) {
-        self.outcomes[Int(outcome.rawValue) * Self.reasonColumns + Int(reason.index)] += 1
+    /// Counts the end of one event, or of several.
+    mutating func count(_ outcome: Outcome, _ reason: ReasonID, times: UInt64 = 1) {
+        self.outcomes[Int(outcome.rawValue) * Self.reasonColumns + Int(reason.index)] += times
     }
 }
 
