@@ -113,28 +113,3 @@ import Testing
         #expect(queue.submit("b", bytes: limit, deadline: 1) == .write(timer: nil))
     }
 }
-
-@Suite struct BackoffTests {
-    /// Always the same number.
-    private struct Fixed: RandomNumberGenerator {
-        let value: UInt64
-        mutating func next() -> UInt64 { self.value }
-    }
-
-    @Test("Waits double up to the cap, are between half of the step and all of it, and begin anew after a success")
-    func steps() {
-        var low = Backoff()
-        var high = Backoff()
-        var least = Fixed(value: 0)
-        var most = Fixed(value: .max)
-        var step = Backoff.first
-        for _ in 0..<20 {
-            let (short, long) = (low.next(using: &least), high.next(using: &most))
-            #expect(short >= step / 2 && short < long && long <= step)
-            step = min(step * 2, Backoff.cap)
-        }
-        #expect(step == Backoff.cap)
-        low.reset()
-        #expect(low.next(using: &least) <= Backoff.first)
-    }
-}

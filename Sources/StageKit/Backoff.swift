@@ -1,19 +1,25 @@
 /// How long to wait before trying again: doubling up to a cap, with jitter, so that many workers do not come at once.
 package struct Backoff: Sendable {
-    /// The first wait at most: a server that restarts is back soon.
+    /// The first wait at most, where nothing else is given: a server that restarts is back soon.
     package static let first = Duration.milliseconds(50)
-    /// The longest wait: nobody looks longer than that at a server that is back.
+    /// The longest wait, where nothing else is given: nobody looks longer than that at a server that is back.
     package static let cap = Duration.seconds(5)
 
-    private var step = first
+    private let first: Duration
+    private let cap: Duration
+    private var step: Duration
 
     /// Starts with the first wait.
-    package init() {}
+    package init(first: Duration = Backoff.first, cap: Duration = Backoff.cap) {
+        self.first = first
+        self.cap = cap
+        self.step = min(first, cap)
+    }
 
     /// The next wait: between half of the step and the whole of it.
     package mutating func next(using generator: inout some RandomNumberGenerator) -> Duration {
         let step = self.step
-        self.step = min(step * 2, Self.cap)
+        self.step = min(step * 2, self.cap)
         let part = Double(generator.next() >> 32) / Double(UInt32.max)
         return step / 2 + (step / 2) * part
     }
@@ -26,6 +32,6 @@ package struct Backoff: Sendable {
 
     /// Begins anew after something worked.
     package mutating func reset() {
-        self.step = Self.first
+        self.step = min(self.first, self.cap)
     }
 }
