@@ -1,48 +1,65 @@
 /// A condition on an event's values as the file has it, in `when` and wherever else a stage asks one.
 public struct ConditionSettings: Sendable {
-    /// The fields with the values each may have.
-    var tests: [NamedSetting<[String]>]
-
-    /// The condition in one line: `status: revoked, region: [eu, us]`.
-    package var text: String {
-        self.tests.map { test in
-            let values = test.value.joined(separator: ", ")
-            return "\(test.name): \(test.value.count == 1 ? values : "[\(values)]")"
-        }.joined(separator: ", ")
+    /// A part of a condition.
+    enum Part: Sendable {
+        /// The field has one of these values.
+        case equals(MarkedName, [String])
+        /// The field is there with all that is asked of it.
+        case field(MarkedName, FieldTests)
+        /// One of these holds.
+        case any([ConditionSettings])
+        /// All of these hold.
+        case all([ConditionSettings])
+        /// This does not hold.
+        case not(ConditionSettings)
     }
+
+    /// All of these must hold.
+    var parts: [Part]
+
+    /// Stands in the defaults of settings where a required condition has not been read yet.
+    public static let unread = ConditionSettings(parts: [])
 
     /// The condition with its field names resolved; a field that no earlier stage provides is a mistake.
     public func resolve(_ setup: StageSetup) -> Condition {
-        Condition(
-            tests: self.tests.map { test in
-                (setup.input(MarkedName(test.name, at: test.mark)), test.value.map { Array($0.utf8) })
-            })
-    }
-}
-
-extension SettingType where Value == ConditionSettings {
-    /// Field names with the values they must have, all of which must hold: `{ status: revoked }`, or
-    /// `{ status: [active, revoked] }` for one of several.
-    public static var condition: SettingType<ConditionSettings> {
-        SettingType<[NamedSetting<[String]>]>
-            .map(of: .list(of: .text, orSingle: true, minimum: 1), minimum: 1)
-            .map { (tests) throws(SettingRefusal) in ConditionSettings(tests: tests) }
+        var condition = Condition()
+        for part in self.parts {
+            switch part {
+            case .equals(let name, let values):
+                condition.equals.append((setup.input(name), values.map { Array($0.utf8) }))
+            case .field(let name, let tests):
+                condition.others.append(
+                    .field(setup.input(name), exists: tests.exists ?? true, numbers: tests.numbers))
+            case .any(let conditions): condition.others.append(.any(conditions.map { $0.resolve(setup) }))
+            case .all(let conditions): condition.others.append(.all(conditions.map { $0.resolve(setup) }))
+            case .not(let inner): condition.others.append(.not(inner.resolve(setup)))
+            }
+        }
+        return condition
     }
 }
 
 /// A condition on an event's values, ready to be asked.
 public struct Condition {
-    /// The fields with the byte strings each may have.
-    @usableFromInline let tests: [(field: FieldID, values: [[UInt8]])]
-
-    init(tests: [(field: FieldID, values: [[UInt8]])]) {
-        self.tests = tests
+    /// A part that is more than a field with some values.
+    @usableFromInline
+    enum Clause {
+        /// Whether the event has the field, and the numbers it may be; nil for any value.
+        case field(FieldID, exists: Bool, numbers: ClosedRange<Int64>?)
+        case any([Condition])
+        case all([Condition])
+        case not(Condition)
     }
 
-    /// Whether each field has one of its values; a field the event does not have does not hold.
+    /// The fields with the byte strings each may have.
+    @usableFromInline var equals: [(field: FieldID, values: [[UInt8]])] = []
+    /// What must hold beside.
+    @usableFromInline var others: [Clause] = []
+
+    /// Whether the event meets the condition; a field the event does not have has no value and is no number.
     @inlinable
     public func holds(for event: borrowing Event) -> Bool {
-        for test in self.tests {
+        for test in self.equals {
             var found = false
             for value in test.values where event.value(of: test.field, equals: value) {
                 found = true
@@ -50,6 +67,27 @@ public struct Condition {
             }
             if !found { return false }
         }
+        return self.others.isEmpty || self.othersHold(for: event)
+    }
+
+    @usableFromInline
+    func othersHold(for event: borrowing Event) -> Bool {
+        for clause in self.others where !Self.holds(clause, for: event) { return false }
         return true
+    }
+
+    private static func holds(_ clause: Clause, for event: borrowing Event) -> Bool {
+        switch clause {
+        case .field(let field, let exists, let numbers):
+            guard let numbers else { return (event.range(of: field) != nil) == exists }
+            return event.integer(of: field).map { numbers.contains($0) } ?? false
+        case .any(let conditions):
+            for condition in conditions where condition.holds(for: event) { return true }
+            return false
+        case .all(let conditions):
+            for condition in conditions where !condition.holds(for: event) { return false }
+            return true
+        case .not(let condition): return !condition.holds(for: event)
+        }
     }
 }

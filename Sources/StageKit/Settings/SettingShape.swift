@@ -18,8 +18,8 @@ public indirect enum SettingShape: Sendable, Equatable {
     case choice([String])
     /// A list of these, at least `minimum`; or one alone where `orSingle`.
     case list(SettingShape, orSingle: Bool, minimum: Int = 0)
-    /// Free names, each with one of these, at least `minimum`.
-    case map(SettingShape, minimum: Int = 0)
+    /// Free names, each with one of these, at least `minimum`; some names may have a meaning of their own `beside` them.
+    case map(SettingShape, minimum: Int = 0, beside: [SettingDescription] = [])
     /// Known names.
     case object([SettingDescription])
     /// Exactly one of some known names with what belongs to it, and any of the names that may stand `beside` it.

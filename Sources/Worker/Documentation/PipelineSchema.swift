@@ -42,9 +42,10 @@ enum PipelineSchema {
             ])
         case .choice(let words): self.choice(words)
         case .list(let element, let orSingle, let minimum): self.list(element, orSingle, minimum)
-        case .map(let element, let minimum):
+        case .map(let element, let minimum, let others):
             .members([
-                "type": "object", "additionalProperties": self.schema(element),
+                "type": "object", "properties": others.isEmpty ? nil : self.properties(others),
+                "additionalProperties": self.schema(element),
                 "minProperties": minimum > 0 ? .integer(minimum) : nil,
             ])
         case .object(let names): self.object(names, acceptsNothing: shape.acceptsNothing)

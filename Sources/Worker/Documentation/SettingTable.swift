@@ -25,7 +25,8 @@ struct SettingTable {
         switch shape {
         case .object(let names): self.rows(names, path)
         case .oneName(let names, let others): self.rows(names + others, path)
-        case .map(let element, _): self.rows(of: element, below: path.isEmpty ? "NAME" : "\(path).NAME")
+        case .map(let element, _, let others):
+            self.rows(of: element, below: path.isEmpty ? "NAME" : "\(path).NAME") + self.rows(others, path)
         case .list(let element, _, _): self.rows(of: element, below: "\(path)[]")
         case .nullable(let inner): self.rows(of: inner, below: path)
         case .either(let shapes): shapes.flatMap { self.rows(of: $0, below: path) }

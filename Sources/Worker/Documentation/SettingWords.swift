@@ -18,7 +18,8 @@ enum SettingWords {
         case .choice(let words): words.joined(separator: " | ")
         case .list(let element, let orSingle, let minimum):
             (orSingle ? "one, or a list" : "a list") + self.atLeast(minimum) + ", of: \(self.kind(element))"
-        case .map(let element, let minimum): "names of your choice\(self.atLeast(minimum)), each: \(self.kind(element))"
+        case .map(let element, let minimum, _):
+            "names of your choice\(self.atLeast(minimum)), each: \(self.kind(element))"
         case .object: "settings"
         case .oneName(let names, _): "one of \(names.map(\.name).joined(separator: ", "))"
         case .reference(let name): "a \(name)"
@@ -59,7 +60,7 @@ enum SettingWords {
             ["\(SettingUnits.text(bytes: range.lowerBound)) to \(SettingUnits.text(bytes: range.upperBound))."]
         case .form(let words, _): ["Form: \(words)."]
         case .list(_, _, let minimum) where minimum > 0: ["At least \(minimum)."]
-        case .map(_, let minimum) where minimum > 0: ["At least \(minimum)."]
+        case .map(_, let minimum, _) where minimum > 0: ["At least \(minimum)."]
         case .nullable(let shape): self.limits(shape)
         default: []
         }

@@ -1,0 +1,134 @@
+extension SettingType where Value == ConditionSettings {
+    /// Field names with what is asked of each, all of which must hold:
+    ///
+    /// - `{ status: revoked }`, or `{ status: [active, revoked] }` for one of several values
+    /// - `{ user_id: { exists: false } }`
+    /// - `{ amount: { at_least: 10, below: 100 } }`, also `at_most` and `above`; for fields decoded as `int64`
+    /// - `{ any: [ { status: revoked }, { amount: { above: 100 } } ] }`, `{ all: [...] }`, `{ not: { status: active } }`
+    public static var condition: SettingType<ConditionSettings> {
+        SettingType(shape: .reference(ConditionSettings.shapeName)) { node, issues in
+            ConditionSettings(node, &issues)
+        }
+    }
+}
+
+extension ConditionSettings {
+    /// The name that the shape of a condition goes by in references, for it contains itself.
+    package static let shapeName = "condition"
+    /// What a condition may hold: names of fields, `any`, `all` and `not`.
+    package static let shape = SettingShape.map(
+        .either([values.shape, FieldTests.type.shape]), minimum: 1,
+        beside: [
+            SettingDescription(name: "any", shape: list.shape, summary: "One of these conditions must hold."),
+            SettingDescription(name: "all", shape: list.shape, summary: "All of these conditions must hold."),
+            SettingDescription(name: "not", shape: .reference(shapeName), summary: "This must not hold."),
+        ])
+
+    /// The condition in one line: `status: revoked, region: [eu, us]`.
+    package var text: String {
+        func list(_ conditions: [ConditionSettings]) -> String {
+            "[\(conditions.map { "{ \($0.text) }" }.joined(separator: ", "))]"
+        }
+        return self.parts.map { part in
+            switch part {
+            case .equals(let name, let values):
+                "\(name.text): \(values.count == 1 ? values[0] : "[\(values.joined(separator: ", "))]")"
+            case .field(let name, let tests): "\(name.text): { \(tests.text) }"
+            case .any(let conditions): "any: \(list(conditions))"
+            case .all(let conditions): "all: \(list(conditions))"
+            case .not(let condition): "not: { \(condition.text) }"
+            }
+        }.joined(separator: ", ")
+    }
+
+    private static let values = SettingType<[String]>.list(of: .text, orSingle: true, minimum: 1)
+    private static let list = SettingType<[ConditionSettings]>.list(of: .condition, minimum: 1)
+
+    /// Reads a condition; what is wrong goes to the issues.
+    init?(_ node: SettingNode, _ issues: inout SettingIssues) {
+        guard let entries = node.entries, !entries.isEmpty else {
+            let found = node.entries == nil ? "found \(node.kindName)" : "found none"
+            issues.add("expected names with values, \(found)", at: node.mark)
+            return nil
+        }
+        let outer = issues.context
+        defer { issues.context = outer }
+        self.parts = []
+        for entry in entries {
+            issues.context = outer.isEmpty ? entry.key : "\(outer): \(entry.key)"
+            if let part = Self.part(entry, &issues) { self.parts.append(part) }
+        }
+        if self.parts.count < entries.count { return nil }
+    }
+
+    private static func part(_ entry: SettingNode.Entry, _ issues: inout SettingIssues) -> Part? {
+        switch entry.key {
+        case "any": return self.list.decode(entry.value, &issues).map { .any($0) }
+        case "all": return self.list.decode(entry.value, &issues).map { .all($0) }
+        case "not": return SettingType.condition.decode(entry.value, &issues).map { .not($0) }
+        default:
+            let name = MarkedName(entry.key, at: entry.mark)
+            if entry.value.entries != nil {
+                return FieldTests.type.decode(entry.value, &issues).map { .field(name, $0) }
+            }
+            return self.values.decode(entry.value, &issues).map { .equals(name, $0) }
+        }
+    }
+}
+
+/// What may be asked of a field beside its being one of some values.
+struct FieldTests: Sendable {
+    /// Whether the event must have the field.
+    var exists: Bool?
+    /// The least number.
+    var atLeast: Int?
+    /// The greatest number.
+    var atMost: Int?
+    /// What the number must be greater than.
+    var above: Int?
+    /// What the number must be less than.
+    var below: Int?
+
+    /// Whether the number is asked about.
+    var hasBounds: Bool { [self.atLeast, self.atMost, self.above, self.below].contains { $0 != nil } }
+
+    /// The numbers within all bounds; nil without bounds, and where no number is.
+    var numbers: ClosedRange<Int64>? {
+        guard self.hasBounds, self.above != .max, self.below != .min else { return nil }
+        let low = max(self.atLeast ?? .min, self.above.map { $0 + 1 } ?? .min)
+        let high = min(self.atMost ?? .max, self.below.map { $0 - 1 } ?? .max)
+        return low <= high ? Int64(low)...Int64(high) : nil
+    }
+
+    /// The tests in one line: `at_least: 1, below: 10`.
+    var text: String {
+        let exists = self.exists.map { "exists: \($0)" }
+        let bounds = [
+            ("at_least", self.atLeast), ("at_most", self.atMost), ("above", self.above), ("below", self.below),
+        ]
+        return ([exists] + bounds.map { name, bound in bound.map { "\(name): \($0)" } }).compactMap(\.self)
+            .joined(separator: ", ")
+    }
+
+    /// How they are read.
+    static let type = SettingType.object(
+        SettingsSchema(
+            FieldTests(),
+            [
+                .optional("exists", \.exists, .optional(.boolean), "Whether the event must have the field."),
+                .optional("at_least", \.atLeast, .optional(.integer()), "The least number."),
+                .optional("at_most", \.atMost, .optional(.integer()), "The greatest number."),
+                .optional("above", \.above, .optional(.integer()), "What the number must be greater than."),
+                .optional("below", \.below, .optional(.integer()), "What the number must be less than."),
+            ])
+    ).map { (tests) throws(SettingRefusal) in
+        guard tests.exists != nil || tests.hasBounds else {
+            throw SettingRefusal("expected a test (exists, at_least, at_most, above, below), found none")
+        }
+        if tests.exists == false, tests.hasBounds {
+            throw SettingRefusal("a field that must not exist is no number")
+        }
+        if tests.hasBounds, tests.numbers == nil { throw SettingRefusal("no number is within these bounds") }
+        return tests
+    }
+}
