@@ -40,7 +40,8 @@ func stage(_ name: String, _ extra: [Target.Dependency] = []) -> [Target] {
 }
 
 let stageNames = [
-    "DecodeStage", "EvictStage", "LogStage", "MetricsStage", "RevokeStage", "UpsertStage", "ValidateStage",
+    "DecodeStage", "EvictStage", "LogStage", "MetricsStage", "RevokeStage", "RouteStage", "UpsertStage",
+    "ValidateStage",
 ]
 let stageDependencies: [String: [Target.Dependency]] = [
     "LogStage": [logging],

@@ -8,6 +8,8 @@ public struct EventReport: Sendable, Equatable {
         case next
         /// The event ends here; the reason is empty where none was given.
         case finished(Outcome, reason: String)
+        /// The event goes to the start of a branch.
+        case sent(to: String)
         /// The event waits for `complete`, which has not been called.
         case waiting
         /// The stage threw; reason and stage are filled in as the engine does it.

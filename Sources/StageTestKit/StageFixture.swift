@@ -8,6 +8,8 @@ public struct StageFixture: Sendable {
     public var fields: [String]
     /// The declared stores.
     public var stores: [RecordingStore]
+    /// The branches of the file, by name.
+    public var branches: [String] = []
     /// Is told of revocations; nil for a pipeline where nobody wants to know.
     public var revocations: RecordingRevocationHandler?
     /// What the stage takes for the time of day: 2023-11-14 22:13:20 UTC, unless a test wants another.
@@ -37,13 +39,15 @@ public struct StageFixture: Sendable {
     }
 
     /// A setup for a stage of this name in a graph that knows `names` so far.
-    func makeSetup(stage: String, names: GraphNames) -> StageSetup {
+    func makeSetup(stage: String, names: GraphNames, exits: StageExits) -> StageSetup {
         for field in self.fields { _ = names.provide(field) }
+        let branches = self.branches.enumerated().map { ($1, BranchID(index: UInt16($0))) }
         return StageSetup(
             pipeline: self.pipeline, stage: stage, mark: SourceMark(line: 1, column: 1),
             logger: self.log.logger(label: "\(self.pipeline).\(stage)"), metrics: self.metrics,
-            revocationHandler: self.revocations, names: names,
+            revocationHandler: self.revocations, names: names, scope: FieldScope(fields: self.fields),
             stores: Dictionary(uniqueKeysWithValues: self.stores.map { ($0.name, $0) }),
+            branches: Dictionary(uniqueKeysWithValues: branches), exits: exits,
             clock: self.clock)
     }
 }

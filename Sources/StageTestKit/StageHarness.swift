@@ -17,8 +17,10 @@ public final class StageHarness<S: Stage> {
         _ type: S.Type = S.self, _ settings: SettingNode, in fixture: StageFixture = StageFixture()
     ) throws(StageRefused) {
         let names = GraphNames()
-        let setup = fixture.makeSetup(stage: S.declaration.name, names: names)
-        let made = StageType(type).make(settings, setup)
+        let stageType = StageType(type)
+        let setup = fixture.makeSetup(
+            stage: stageType.name, names: names, exits: stageType.exits(settings) ?? StageExits())
+        let made = stageType.make(settings, setup)
         guard let stage = made as? S, setup.issues.all.isEmpty else { throw StageRefused(issues: setup.issues.all) }
         self.stage = stage
         self.fixture = fixture
@@ -108,6 +110,7 @@ public final class StageHarness<S: Stage> {
             switch try self.stage.process(&event) {
             case .next: ending = .next
             case .finish(let outcome, let reason): ending = .finished(outcome, reason: self.name(reason))
+            case .branch(let branch): ending = .sent(to: self.fixture.branches[Int(branch.index)])
             case .wait:
                 ending = .waiting
                 self.waiting.add(event.index, of: self.batch)

@@ -5,21 +5,17 @@ import StageTestKit
 /// What a stage of these tests does with an event: a function of the stage's number and the entry's id alone, so that a
 /// model of the graph can tell it without running a stage.
 struct Act: Sendable {
-    /// What becomes of the event.
-    enum Ending: Sendable { case next, fail, finish }
-
-    /// What becomes of the event.
-    let ending: Ending
+    /// How many attempts fail before one does not.
+    let failures: Int
+    /// Whether the event's way ends then.
+    let finishes: Bool
     /// Whether a stage that can wait does so first.
     let waits: Bool
 
     init(stage: Int, entry: EntryID) {
         var random = SplitMix64(seed: UInt64(stage) &* 0x9E37 &+ entry.milliseconds)
-        switch random.next() % 8 {
-        case 0, 1: self.ending = .fail
-        case 2: self.ending = .finish
-        default: self.ending = .next
-        }
+        self.failures = [0, 0, 0, 0, 0, 1, 2, .max][Int(random.next() % 8)]
+        self.finishes = random.next() % 8 == 0
         self.waits = random.next() % 4 != 0
     }
 }
@@ -63,6 +59,7 @@ final class Actor {
     private let setup: (effect: EffectID, reason: ReasonID)
     private let writer: (any SnapshotWriter)?
     private let log: (String, EntryID) -> Void
+    private var attempts: [EntryID: Int] = [:]
 
     init(_ settings: ActSettings, _ setup: StageSetup) {
         self.number = settings.number
@@ -82,14 +79,12 @@ final class Actor {
     }
 
     func act(_ act: Act, on event: inout Event) throws -> Verdict {
-        switch act.ending {
-        case .fail: throw StageFailure("\(self.name) fails")
-        case .finish: return .finish(.skipped, self.setup.reason)
-        case .next:
-            _ = self.evicts ? try self.writer?.evict(event) : try self.writer?.upsert(event)
-            event.record(self.setup.effect)
-            return .next
-        }
+        self.attempts[event.id, default: 0] += 1
+        if self.attempts[event.id, default: 0] <= act.failures { throw StageFailure("\(self.name) fails") }
+        if act.finishes { return .finish(.skipped, self.setup.reason) }
+        _ = self.evicts ? try self.writer?.evict(event) : try self.writer?.upsert(event)
+        event.record(self.setup.effect)
+        return .next
     }
 }
 
@@ -139,5 +134,46 @@ final class WaitingActStage: Stage {
                 events.fail(at: position, error as? StageFailure ?? StageFailure("\(error)"))
             }
         }
+    }
+}
+
+/// Sends the events with some keys to a branch.
+final class SplitStage: Stage {
+    struct Settings: Sendable {
+        var keys: [String] = []
+        var to = MarkedName.unread
+        var otherwise: MarkedName?
+    }
+
+    static let declaration = StageDeclaration(
+        name: "split", summary: "Sends events to a branch.",
+        settings: .object(
+            SettingsSchema(
+                Settings(),
+                [
+                    .required("keys", \.keys, .list(of: .text), "The keys."),
+                    .required("to", \.to, .name, "The branch."),
+                    .optional("default", \.otherwise, .optional(.name), "The branch of all others."),
+                ])),
+        example: "split: { keys: [a], to: b }", failureReason: "split_failure",
+        exits: { settings in
+            StageExits(
+                branches: [settings.to] + (settings.otherwise.map { [$0] } ?? []), goesOn: settings.otherwise == nil)
+        })
+
+    private let keys: [[UInt8]]
+    private let key: FieldID
+    private let verdicts: (listed: Verdict, other: Verdict)
+
+    init(_ settings: Settings, _ setup: StageSetup) {
+        self.keys = settings.keys.map { Array($0.utf8) }
+        self.key = setup.input(MarkedName("key", at: setup.mark))
+        let other = settings.otherwise.map { Verdict.branch(setup.branch($0)) }
+        self.verdicts = (.branch(setup.branch(settings.to)), other ?? .next)
+    }
+
+    func process(_ event: inout Event) -> Verdict {
+        for key in self.keys where event.value(of: self.key, equals: key) { return self.verdicts.listed }
+        return self.verdicts.other
     }
 }

@@ -49,10 +49,10 @@ import Testing
         Mistake(head + "stages:\n  - take: { fields: a }", "p.yaml:4:21: take: fields: expected a list, found text"),
         Mistake(
             head + "stages:\n  - take: {}\n    on_failure: b",
-            "p.yaml:5:17: take: on_failure: no branch \"b\" (one of drop)"),
+            "p.yaml:5:17: take: on_failure: no branch \"b\" (one of drop, halt, dead_letter, retry)"),
         Mistake(
             head + "stages: [ take ]\nbranches: { b: [ probe ] }",
-            "p.yaml:4:13: branches: no stage's on_failure leads to \"b\""),
+            "p.yaml:4:13: branches: no stage leads to \"b\" (by on_failure or route)"),
         Mistake(
             head + "stages:\n  - take: {}\n    on_failure: b\nbranches:\n  b:\n    - probe: {}\n      on_failure: b",
             "p.yaml:7:3: branches: \"b\" leads back to itself"),

@@ -101,12 +101,18 @@ final class RecordsObserver: OutcomeObserver {
 
 /// What the tests' pipeline files may name.
 enum Probes {
-    static func catalogue(entries: [MemorySource.Entry] = [], batchSize: Int = 3) -> Catalogue {
+    static func catalogue(
+        entries: [MemorySource.Entry] = [], batchSize: Int = 3, withoutDeadLetters: Bool = false
+    ) -> Catalogue {
         var catalogue = Catalogue()
         catalogue.add(TakeStage.self)
         catalogue.add(ProbeStage.self)
         catalogue.add(ActStage.self)
         catalogue.add(WaitingActStage.self)
+        catalogue.add(SplitStage.self)
+        catalogue.add(FlakyStage.self)
+        catalogue.add(WaitingFlakyStage.self)
+        if !withoutDeadLetters { catalogue.add(DeadLetterProbe.self) }
         catalogue.add(
             StoreType(name: "recording", summary: "Remembers changes.", settings: .object(SettingsSchema(true, []))) {
                 _, setup in RecordingStore(name: setup.name, key: "key")

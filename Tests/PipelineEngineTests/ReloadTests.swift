@@ -164,7 +164,7 @@ private final class FirstStage: Stage {
                 error?.lines == [
                     "p.yaml:6:5: unknown stage type \"prob\" (did you mean probe?)",
                     "p.yaml:7:14: probe: unknown setting \"efect\" (did you mean effect?)",
-                    "p.yaml:8:17: probe: on_failure: no branch \"nowhere\" (one of drop)",
+                    "p.yaml:8:17: probe: on_failure: no branch \"nowhere\" (one of drop, halt, dead_letter, retry)",
                     "p.yaml:9:1: unknown section \"branchs\" (did you mean branches?)",
                     "p.yaml:9:1: branchs: cannot be added while the pipeline runs: restart it (stages and branches can)",
                 ])
@@ -238,7 +238,7 @@ private final class FirstStage: Stage {
         func graph(_ reasons: [String]) -> StageGraph {
             let names = GraphNames()
             for reason in reasons { _ = names.reason(reason) }
-            return StageGraph(nodes: [], pureCount: 0, names: names, keyField: nil)
+            return StageGraph(nodes: [], mainCount: 0, starts: [], names: names, keyField: nil)
         }
         let old = graph((0..<60).map { "old\($0)" })
         let new = graph((0..<50).map { "new\($0)" })

@@ -100,6 +100,12 @@ import Testing
                 sluice_stage_events_total{result="finished",stage="upsert"} 1
                 sluice_stage_events_total{result="passed",stage="upsert"} 2
                 sluice_stage_events_total{result="skipped",stage="upsert"} 0
+                sluice_stage_retries_total{stage="decode"} 0
+                sluice_stage_retries_total{stage="log"} 0
+                sluice_stage_retries_total{stage="metrics"} 0
+                sluice_stage_retries_total{stage="out/evict"} 0
+                sluice_stage_retries_total{stage="out/metrics"} 0
+                sluice_stage_retries_total{stage="upsert"} 0
                 sluice_store_entries{store="things"} 1
                 things_total{kind="loud"} 1
                 things_total{kind="low"} 1

@@ -5,6 +5,9 @@ public struct FileShape: Sendable {
     /// The name that the shape of a stage in a list goes by in references.
     public static let stageName = "stage"
 
+    /// The name that the shape of the settings of dead letters goes by in references.
+    static let deadLetterName = "dead_letter"
+
     /// The whole file.
     public let root: SettingShape
     /// What references stand for.
@@ -17,8 +20,10 @@ public struct FileShape: Sendable {
         }
         let words = stages.filter { $0.shape.acceptsNothing }.map(\.name)
         let item = SettingShape.oneName(stages, beside: PipelineDefinition.stageWords)
+        let deadLetter = stages.first { $0.name == GraphLayout.deadLetterType }?.shape ?? .object([])
         self.definitions = [
-            (Self.stageName, words.isEmpty ? item : .either([item, .choice(words)]))
+            (Self.stageName, words.isEmpty ? item : .either([item, .choice(words)])),
+            (ConditionSettings.shapeName, ConditionSettings.shape), (Self.deadLetterName, deadLetter),
         ]
         let sources = catalogue.sources.map {
             SettingDescription(name: $0.name, shape: $0.shape, summary: $0.summary)
@@ -40,7 +45,7 @@ public struct FileShape: Sendable {
                 name: "stages", shape: list, isRequired: true, summary: "The steps that every event takes, in order."),
             SettingDescription(
                 name: "branches", shape: .map(list),
-                summary: "Further lists of stages, by names of your choice, that on_failure leads to."),
+                summary: "Further lists of stages, by names of your choice, that on_failure and route lead to."),
         ]
         let sections = catalogue.sections.map {
             SettingDescription(name: $0.name, shape: $0.shape, summary: $0.summary)
@@ -57,10 +62,10 @@ extension PipelineDefinition {
             summary: "What the stage is called in metrics and journals, where its type is not enough."),
         SettingDescription(
             name: "when", shape: SettingType<ConditionSettings>.condition.shape,
-            summary: "Field names with the value, or the values, they must have for the stage to be entered."),
+            summary: "What events must meet to enter the stage: field names with values or bounds, any, all, not."),
         SettingDescription(
-            name: "on_failure", shape: SettingType<MarkedName>.name.shape, defaultText: Self.dropWord,
-            summary: "The branch that events take which the stage fails on, or drop."),
+            name: "on_failure", shape: FailureRule.shape, defaultText: "drop",
+            summary: "What follows where the stage fails: a branch, drop, halt, dead_letter, or a retry of the stage."),
     ]
 }
 

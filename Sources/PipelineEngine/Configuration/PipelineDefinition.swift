@@ -18,8 +18,8 @@ struct PipelineDefinition {
         var name: MarkedName?
         /// The condition, nil for always.
         var condition: ConditionSettings?
-        /// The branch that failed events take, nil for `drop`.
-        var onFailure: MarkedName?
+        /// What follows where the stage fails, nil where the file does not say.
+        var onFailure: FailureRule?
     }
 
     /// A named list of stages.
@@ -30,8 +30,11 @@ struct PipelineDefinition {
         var stages: [StageEntry]
     }
 
-    /// The word for "end the failed event's way here" in `on_failure`.
-    static let dropWord = "drop"
+    /// What no branch can be called, with the place where the word means something else.
+    static let reservedWords = [
+        "drop": "on_failure", "halt": "on_failure", "dead_letter": "on_failure", "retry": "on_failure",
+        "next": "route",
+    ]
     /// The most stages in a file, branches included: far beyond any sensible graph, so that it is checked in no time.
     static let stageLimit = 1000
 
@@ -62,9 +65,10 @@ struct PipelineDefinition {
         for name in ["pipeline", "source", "stages"] where root[name] == nil {
             issues.add("missing section \"\(name)\"", at: root.mark)
         }
-        let count = self.stages.count + self.branches.reduce(0) { $0 + $1.stages.count }
+        let count = self.stages.count + self.branches.reduce(0) { $0 + max(1, $1.stages.count) }
         if count > Self.stageLimit {
             issues.add("\(count) stages are too many: a pipeline has at most \(Self.stageLimit)", at: root.mark)
+            (self.stages, self.branches) = ([], [])
         }
     }
 
@@ -115,8 +119,8 @@ struct PipelineDefinition {
             return []
         }
         return entries.map { entry in
-            if entry.key == Self.dropWord {
-                issues.add("branches: \"\(entry.key)\" has a meaning of its own in on_failure", at: entry.mark)
+            if let place = Self.reservedWords[entry.key] {
+                issues.add("branches: \"\(entry.key)\" has a meaning of its own in \(place)", at: entry.mark)
             }
             return Branch(
                 name: MarkedName(entry.key, at: entry.mark),
@@ -162,7 +166,8 @@ struct PipelineDefinition {
             for entry in entries {
                 switch entry.key {
                 case "name": stage.name = SettingType<MarkedName>.name.decode(entry.value, &issues)
-                case "on_failure": stage.onFailure = SettingType<MarkedName>.name.decode(entry.value, &issues)
+                case "on_failure":
+                    stage.onFailure = issues.within("\(type.key): on_failure") { FailureRule(entry.value, &$0) }
                 case "when":
                     stage.condition = issues.within("\(type.key): when") {
                         SettingType.condition.decode(entry.value, &$0)

@@ -16,90 +16,85 @@ struct GraphBuilder {
     /// Builds the graph. Where issues were added, the graph must not be run.
     func build(_ issues: inout SettingIssues) -> StageGraph {
         let names = GraphNames()
-        let layout = BranchLayout(self.definition, &issues)
-        var nodes: ContiguousArray<StageGraph.Node> = []
-        var pureCount = 0
-        var isPureSoFar = true
-        var used: [String: Int] = [:]
-        for entry in self.definition.stages {
-            let place = Place(index: nodes.count, last: self.definition.stages.count - 1, branch: nil)
-            guard let (node, isPure) = self.node(entry, place, layout, names, &used, &issues) else { continue }
-            nodes.append(node)
-            isPureSoFar = isPureSoFar && isPure
-            if isPureSoFar { pureCount += 1 }
-        }
-        for branch in self.definition.branches {
-            for (offset, entry) in branch.stages.enumerated() {
-                let start = layout.starts[branch.name.text] ?? 0
+        let layout = GraphLayout(self.definition, catalogue: self.catalogue, &issues)
+        GraphChecks(layout: layout).check(&issues)
+        let stageNames = StageNames(layout, &issues).names
+        var nodes: [Int: StageGraph.Node] = [:]
+        var usedStores: Set<String> = []
+        // What fields each list's first stage can rely on: those of every way that leads to it.
+        var scopes: [FieldScope?] = layout.lists.map { _ in nil }
+        scopes[0] = FieldScope()
+        for index in layout.order {
+            let list = layout.lists[index]
+            var scope = scopes[index] ?? FieldScope(isIncomplete: true)
+            for (offset, stage) in list.stages.enumerated() {
                 let place = Place(
-                    index: start + offset, last: start + branch.stages.count - 1, branch: branch.name.text)
-                guard let (node, _) = self.node(entry, place, layout, names, &used, &issues) else { continue }
-                nodes.append(node)
+                    name: stageNames[index][offset], branch: list.branch,
+                    arrows: layout.arrows(list: index, offset: offset), branches: layout.branches)
+                let (node, setup) = self.node(stage, place, names, scope, &issues)
+                nodes[list.start + offset] = node
+                scope = setup?.scope ?? scope
+                if node == nil { scope.loseTrack() }
+                usedStores.formUnion(setup?.usedStores ?? [])
+                for target in layout.targets(of: stage) {
+                    scopes[target] = scopes[target] ?? FieldScope()
+                    scopes[target]?.formUnion(scope)
+                }
             }
         }
         let keyName = self.definition.stores.first.flatMap { self.stores[$0.name.text]?.keyField }
         return StageGraph(
-            nodes: nodes, pureCount: pureCount, names: names, keyField: keyName.flatMap { names.field($0) })
+            nodes: ContiguousArray(nodes.sorted { $0.key < $1.key }.map(\.value)),
+            mainCount: layout.lists[0].stages.count, starts: layout.lists.map(\.start), names: names,
+            keyField: keyName.flatMap { names.field($0) },
+            warnings: self.warnings(usedStores, isWhole: issues.all.isEmpty))
     }
 
-    /// Where a stage stands: its index, the index of the last one in its list, and its branch.
+    /// What a stage is made with beside its settings.
     private struct Place {
-        let index: Int
-        let last: Int
+        let name: String
         let branch: String?
+        let arrows: StageGraph.Arrows
+        let branches: [String: BranchID]
     }
 
+    /// Makes a stage; nil where it cannot be made, the reasons among the issues.
     private func node(
-        _ entry: PipelineDefinition.StageEntry, _ place: Place, _ layout: BranchLayout, _ names: GraphNames,
-        _ used: inout [String: Int], _ issues: inout SettingIssues
-    ) -> (StageGraph.Node, isPure: Bool)? {
-        let typeName = entry.component.type
-        guard let type = self.catalogue.stages.first(where: { $0.name == typeName.text }) else {
+        _ stage: GraphLayout.Stage, _ place: Place, _ names: GraphNames, _ scope: FieldScope,
+        _ issues: inout SettingIssues
+    ) -> (StageGraph.Node?, StageSetup?) {
+        let typeName = stage.entry.component.type
+        guard let type = stage.type else {
             let hint = Nearest.hint(for: typeName.text, among: self.catalogue.stages.map(\.name))
             issues.add("unknown stage type \"\(typeName.text)\"\(hint)", at: typeName.mark)
-            names.isIncomplete = true
-            return nil
+            return (nil, nil)
         }
-        let name = Self.uniqueName(entry, in: place.branch, &used, &issues)
         let setup = StageSetup(
-            pipeline: self.definition.name, stage: name, mark: typeName.mark,
+            pipeline: self.definition.name, stage: place.name, mark: typeName.mark,
             logger: self.services.logger, metrics: self.services.metrics,
-            revocationHandler: self.services.revocationHandler, names: names, stores: self.stores,
-            clock: self.services.clock)
+            revocationHandler: self.services.revocationHandler, names: names, scope: scope, stores: self.stores,
+            branches: place.branches, exits: stage.exits ?? StageExits(), clock: self.services.clock)
         setup.issues.context = "\(type.name): when"
-        let condition = entry.condition?.resolve(setup)
+        let condition = stage.entry.condition?.resolve(setup)
         setup.issues.context = ""
-        let stage = type.make(entry.component.settings, setup)
+        let made = type.make(stage.entry.component.settings, setup)
         issues.append(setup.issues.all)
-        guard let stage else {
-            names.isIncomplete = true
-            return nil
+        let uses = StageGraph.Uses(
+            branch: place.branch, condition: stage.entry.condition?.text, stores: setup.usedStores,
+            effects: setup.usedEffects, isPure: type.isPure)
+        let node = made.map {
+            StageGraph.Node(
+                stage: $0, type: type, name: place.name, condition: condition, arrows: place.arrows, uses: uses)
         }
-        let next = place.index < place.last ? place.index + 1 : StageGraph.end
-        let node = StageGraph.Node(
-            stage: stage, type: type, name: name, condition: condition, next: next,
-            onFailure: layout.target(of: entry, next: next, isInBranch: place.branch != nil),
-            isInBranch: place.branch != nil,
-            uses: StageGraph.Uses(
-                branch: place.branch, condition: entry.condition?.text, stores: setup.usedStores,
-                effects: setup.usedEffects, isPure: type.isPure))
-        return (node, type.isPure)
+        return (node, setup)
     }
 
-    /// The stage's name in metrics and journals: what the file says, else `type`, `type-2`, `branch/type` and so on.
-    private static func uniqueName(
-        _ entry: PipelineDefinition.StageEntry, in branch: String?, _ used: inout [String: Int],
-        _ issues: inout SettingIssues
-    ) -> String {
-        let base = branch.map { "\($0)/\(entry.component.type.text)" } ?? entry.component.type.text
-        if let given = entry.name {
-            if used.updateValue(1, forKey: given.text) != nil {
-                issues.add("the stage name \"\(given.text)\" is used already", at: given.mark)
-            }
-            return given.text
+    /// What a person may have forgotten: a store that no stage uses is no mistake, for the graph does what it says without
+    /// it and a program may fill it, but it stays empty.
+    private func warnings(_ usedStores: Set<String>, isWhole: Bool) -> [SettingIssue] {
+        guard isWhole else { return [] }
+        return self.definition.stores.filter { !usedStores.contains($0.name.text) }.map {
+            SettingIssue("stores: no stage uses \"\($0.name.text)\"", at: $0.name.mark, context: "stores")
         }
-        let count = used[base, default: 0] + 1
-        used[base] = count
-        return count == 1 ? base : "\(base)-\(count)"
     }
 }

@@ -16,7 +16,9 @@ struct GraphDescriber {
         var arrows: [GraphDescription.Arrow] = []
         if !self.graph.nodes.isEmpty { arrows.append(.init(.source, .stage(0), .next)) }
         for (index, node) in self.graph.nodes.enumerated() {
-            if node.next != StageGraph.end { arrows.append(.init(.stage(index), .stage(node.next), .next)) }
+            let next = node.arrows.next
+            if next != StageGraph.end, node.arrows.goesOn { arrows.append(.init(.stage(index), .stage(next), .next)) }
+            arrows += node.arrows.branches.map { .init(.stage(index), .stage($0), .route) }
             arrows += self.failures(of: node, at: index)
             arrows += node.uses.stores.map { .init(.stage(index), .store($0), .store) }
         }
@@ -35,12 +37,18 @@ struct GraphDescriber {
     }
 
     private func failures(of node: StageGraph.Node, at index: Int) -> [GraphDescription.Arrow] {
-        // In a branch the next stage has its turn all the same: that is no arrow of its own.
-        if node.onFailure == StageGraph.end {
-            return node.isInBranch && node.next == StageGraph.end
-                ? [] : [.init(.stage(index), .end(PipelineDefinition.dropWord), .failure)]
+        let target: GraphDescription.Place
+        switch node.arrows.onFailure {
+        case nil:
+            // In a branch the next stage has its turn all the same: that is no arrow of its own.
+            if node.uses.branch != nil { return [] }
+            target = .end("drop")
+        case StageGraph.end: target = .end("drop")
+        case StageGraph.halt: target = .end("halt")
+        case .some(let start): target = .stage(start)
         }
-        return node.onFailure == node.next ? [] : [.init(.stage(index), .stage(node.onFailure), .failure)]
+        let label = node.arrows.retry.map { "after \($0.attempts) attempts" }
+        return [.init(.stage(index), target, .failure, label: label)]
     }
 }
 

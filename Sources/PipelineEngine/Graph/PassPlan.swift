@@ -18,7 +18,7 @@ struct PassPlan {
             isSettled = true
             for (index, node) in nodes.enumerated() {
                 let least = passes[index] + (node.waits ? 1 : 0)
-                for target in node.targets where target < nodes.count && passes[target] < least {
+                for target in node.arrows.targets where target < nodes.count && passes[target] < least {
                     passes[target] = least
                     isSettled = false
                 }

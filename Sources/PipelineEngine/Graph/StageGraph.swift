@@ -9,6 +9,10 @@ final class StageGraph {
     static let end = -1
     /// Where an event is that waits at a stage.
     static let held = -2
+    /// Where an event is whose stage is to be tried again.
+    static let retry = -3
+    /// The arrow of an event that ends the run.
+    static let halt = -4
 
     /// A stage in the graph.
     final class Node {
@@ -20,12 +24,8 @@ final class StageGraph {
         let type: String
         /// Asked before the stage; nil for always.
         let condition: Condition?
-        /// Where an event goes that the stage lets on, or that its condition keeps from it.
-        let next: Int
-        /// Where a failed event goes.
-        let onFailure: Int
-        /// Whether it stands in a branch that failed events take.
-        let isInBranch: Bool
+        /// Where its ways lead.
+        let arrows: Arrows
         /// The reason of a failure that gives none.
         let failureReason: String
         /// Whether it wants to see events ahead of time.
@@ -36,24 +36,18 @@ final class StageGraph {
         let uses: Uses
 
         init(
-            stage: any Stage, type: StageType, name: String, condition: Condition?, next: Int, onFailure: Int,
-            isInBranch: Bool, uses: Uses
+            stage: any Stage, type: StageType, name: String, condition: Condition?, arrows: Arrows, uses: Uses
         ) {
             self.stage = stage
             self.name = name
             self.type = type.name
             self.condition = condition
-            self.next = next
-            self.onFailure = onFailure
-            self.isInBranch = isInBranch
+            self.arrows = arrows
             self.failureReason = type.failureReason
             self.preparesEvents = type.preparesEvents
             self.waits = type.waits
             self.uses = uses
         }
-
-        /// Where its arrows lead.
-        var targets: [Int] { [self.next, self.onFailure].filter { $0 >= 0 } }
 
         /// Has the stage handle an event that its condition lets through; nil where it does not.
         func process(_ event: inout Event) throws -> Verdict? {
@@ -62,8 +56,31 @@ final class StageGraph {
         }
     }
 
+    /// Where the ways out of a node lead: indices of nodes, or one of the constants above.
+    struct Arrows {
+        /// Where an event goes that the stage lets on, or that its condition keeps from it.
+        var next: Int
+        /// Where a failed event goes where the file says so. Where it does not, the event's way ends, unless it has failed
+        /// before: then the next stage has its turn, for a log that cannot be written must not keep an eviction from
+        /// being done.
+        var onFailure: Int?
+        /// How the stage is tried again before the event has failed, nil for not at all.
+        var retry: RetryPolicy?
+        /// The starts of the branches that the stage may send events to.
+        var branches: [Int]
+        /// Whether the stage may let an event go on.
+        var goesOn: Bool
+
+        /// The nodes they lead to.
+        var targets: [Int] { ([self.next, self.onFailure ?? StageGraph.end] + self.branches).filter { $0 >= 0 } }
+    }
+
     /// All stages: the main ones in order, then those of each branch.
     let nodes: ContiguousArray<Node>
+    /// The index of the first node of the main way, which is 0, and of each branch, by `BranchID`.
+    let starts: [Int]
+    /// How many stages the main way has.
+    let mainCount: Int
     /// How many stages at the head may run a few events ahead of the others.
     let pureCount: Int
     /// Field, effect and reason names by number.
@@ -72,12 +89,26 @@ final class StageGraph {
     let keyField: FieldID?
     /// In which pass over a batch each node has its turn.
     let passes: PassPlan
+    /// Whether each event can be taken to its end at once: nothing is waited for, tried again or ends the run.
+    let isImmediate: Bool
+    /// What a person may have forgotten in the file; the graph runs all the same.
+    let warnings: [SettingIssue]
 
-    init(nodes: ContiguousArray<Node>, pureCount: Int, names: GraphNames, keyField: FieldID?) {
+    /// Makes a graph of nodes, the first `mainCount` of which are the main way.
+    init(
+        nodes: ContiguousArray<Node>, mainCount: Int, starts: [Int], names: GraphNames, keyField: FieldID?,
+        warnings: [SettingIssue] = []
+    ) {
         self.nodes = nodes
-        self.pureCount = pureCount
+        self.mainCount = mainCount
+        self.starts = starts
+        self.pureCount = nodes.prefix(mainCount).prefix(while: \.uses.isPure).count
         self.names = names
         self.keyField = keyField
+        self.warnings = warnings
         self.passes = PassPlan(nodes)
+        self.isImmediate =
+            self.passes.isSingle
+            && nodes.allSatisfy { $0.arrows.retry == nil && $0.arrows.onFailure != StageGraph.halt }
     }
 }

@@ -1,3 +1,5 @@
+import Logging
+import ServiceLifecycle
 import StageKit
 
 /// Runs batches through a graph: has every event brought to its outcome, then ends the batch with every stage.
@@ -10,6 +12,7 @@ final class GraphRunner {
     private let services: PipelineServices
     private let counters: SharedCounters
     private let observer: (any OutcomeObserver)?
+    private let logger: Logger
     private var walker: GraphWalker
 
     init(
@@ -21,6 +24,7 @@ final class GraphRunner {
         self.services = services
         self.counters = counters
         self.observer = observer
+        self.logger = services.logger
         self.walker = GraphWalker(graph: graph, observer: observer, services: services)
         counters.replace(self.walker.counters, graph: graph)
     }
@@ -41,7 +45,7 @@ final class GraphRunner {
             self.walker.addTally()
             self.counters.publish(self.walker.counters, reasons: self.graph.names.reasons)
         }
-        if self.graph.passes.isSingle {
+        if self.graph.isImmediate {
             self.walker.process(batch)
         } else {
             try await self.processInPasses(batch)
@@ -52,18 +56,46 @@ final class GraphRunner {
 
     /// Has all events of the batch come as far as the stages that wait, these do their work, and all go on from there.
     ///
-    /// Outcomes are settled when all is done, so that of a batch that a stage gives up on nothing is counted.
+    /// Outcomes are settled when all is done, so that of a batch that is given up nothing is counted.
     private func processInPasses(_ batch: EventBatch) async throws {
         self.walker.begin(batch)
         for pass in 0..<self.graph.passes.count {
-            self.walker.walk(batch, pass: pass)
-            for index in self.graph.passes.waiting[pass] {
-                guard let events = self.walker.waiting[index], events.count > 0 else { continue }
-                let start = ContinuousClock.now
-                try await self.graph.nodes[index].stage.complete(events)
-                self.walker.resume(batch, at: index, took: ContinuousClock.now - start)
-            }
+            while let stop = self.walker.walk(batch, pass: pass) { try await self.heed(stop) }
+            for index in self.graph.passes.waiting[pass] { try await self.complete(batch, at: index) }
         }
         self.walker.settle(batch)
     }
+
+    private func complete(_ batch: EventBatch, at index: Int) async throws {
+        guard let events = self.walker.waiting[index] else { return }
+        while events.count > 0 {
+            let start = ContinuousClock.now
+            try await self.graph.nodes[index].stage.complete(events)
+            let stop = self.walker.resume(batch, at: index, took: ContinuousClock.now - start)
+            if let stop { try await self.heed(stop) }
+        }
+    }
+
+    /// Waits until a stage is to be tried again, or ends the run.
+    private func heed(_ stop: GraphWalker.Stop) async throws {
+        switch stop {
+        case .halt(let halt): throw halt
+        case .retry(let entry, let failure, let wait):
+            self.logger.warning(
+                "stage failed, trying again",
+                metadata: [
+                    "stage": "\(failure.stage ?? "")", "entry": "\(entry)", "error": "\(failure.message)",
+                    "attempt": "\(failure.attempts)", "wait": "\(SettingUnits.text(wait))",
+                ])
+            do {
+                try await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+            } catch {
+                throw RetryGivenUp()
+            }
+        }
+    }
 }
+
+/// Ends the run where a shutdown begins while a stage is being tried again: the cursor stays before the batch, so nothing
+/// is lost.
+struct RetryGivenUp: Error {}

@@ -1,61 +1,141 @@
 import CoreMetrics
 import StageKit
 
-// Batches of a graph in which events wait are worked on in passes: see `PassPlan`.
+/// How far a batch is that is worked on in passes.
+struct PassProgress {
+    /// Where each event of the batch is: the index of a node, or one of the constants of `StageGraph`.
+    var positions: [Int] = []
+    /// The first event that is still to be worked on in this pass.
+    var cursor = 0
+    /// The first event that has not been through the pure stages at the head.
+    var headEnd = 0
+    /// How often the stage at hand has been tried on what is at hand, this time included.
+    private(set) var attempt = 1
+    /// Why it is to be tried again.
+    var failure = StageFailure("")
+    private var backoff: Backoff?
+
+    /// Begins a batch of so many events, all before the first stage.
+    mutating func begin(_ count: Int) {
+        (self.cursor, self.headEnd) = (0, 0)
+        self.positions.removeAll(keepingCapacity: true)
+        self.positions.append(contentsOf: repeatElement(0, count: count))
+    }
+
+    /// Counts the next attempt and returns the wait before it; `first` holds the waits of a first one.
+    mutating func nextAttempt(_ first: Backoff) -> Duration {
+        var backoff = self.backoff ?? first
+        defer { self.backoff = backoff }
+        self.attempt += 1
+        return backoff.next()
+    }
+
+    /// Begins anew: the stage is done with what was at hand.
+    mutating func endAttempts() {
+        self.attempt = 1
+        self.backoff = nil
+    }
+}
+
+// Batches of a graph that is not immediate are worked on in passes: see `PassPlan`.
 extension GraphWalker {
+    /// Why a pass stops before its end.
+    enum Stop {
+        /// A stage is to be tried again on an entry that it failed on, after a wait.
+        case retry(EntryID, StageFailure, after: Duration)
+        /// The run ends.
+        case halt(PipelineHalt)
+    }
+
     /// Begins a batch: every event stands at the first stage.
     mutating func begin(_ batch: EventBatch) {
         batch.prepareSlots(fieldCount: self.names.fields.count)
-        self.positions.removeAll(keepingCapacity: true)
-        self.positions.append(contentsOf: repeatElement(0, count: batch.count))
+        self.progress.begin(batch.count)
         for events in self.waiting { events?.removeAll() }
     }
 
     /// Takes every event along the nodes of one pass: to its end, to where it waits, or to a node of a later pass.
-    mutating func walk(_ batch: EventBatch, pass: Int) {
-        var start = 0
-        while start < batch.count {
-            let chunk = start..<min(start + Self.chunkSize, batch.count)
-            if pass == 0 {
-                self.walkHead(batch, chunk, self.counters.read + UInt64(start))
-                for index in chunk { self.positions[index] = self.resume[index - start] }
+    ///
+    /// Stops at an event that ends the run or that a stage is to be tried on again; called again, it goes on from there.
+    mutating func walk(_ batch: EventBatch, pass: Int) -> Stop? {
+        while self.progress.cursor < batch.count {
+            if pass == 0, self.progress.cursor == self.progress.headEnd {
+                let start = self.progress.headEnd
+                let end = min(start + Self.chunkSize, batch.count)
+                self.walkHead(batch, start..<end, self.counters.read + UInt64(start))
+                for index in start..<end { self.progress.positions[index] = self.resume[index - start] }
+                self.progress.headEnd = end
             }
-            for index in chunk { self.walk(batch, index, pass) }
-            start = chunk.upperBound
+            if let stop = self.walk(batch, self.progress.cursor, pass) { return stop }
+            self.progress.cursor += 1
         }
+        self.progress.cursor = 0
+        return nil
     }
 
-    private mutating func walk(_ batch: EventBatch, _ index: Int, _ pass: Int) {
+    private mutating func walk(_ batch: EventBatch, _ index: Int, _ pass: Int) -> Stop? {
         let isSampled = Self.isSampled(self.counters.read, index)
-        batch.withEvent(at: index) { event in
-            var position = self.positions[index]
+        return batch.withEvent(at: index) { event in
+            var position = self.progress.positions[index]
             while position >= 0, self.passes.passes[position] == pass {
                 let node = position
                 let isTimed = isSampled && self.waiting[node] == nil
                 position = isTimed ? self.timedStep(&event, at: node) : self.step(&event, at: node)
+                if position == StageGraph.retry {
+                    self.progress.positions[index] = node
+                    return self.retry(at: node, entry: event.id)
+                }
+                self.progress.endAttempts()
                 if position == StageGraph.held { self.waiting[node]?.add(index, of: batch) }
             }
-            self.positions[index] = position
+            self.progress.positions[index] = position
+            return position == StageGraph.halt ? Self.halt(event) : nil
         }
     }
 
     /// Sends the events that waited at a node on their way, as its stage has decided; `took` is what its work took.
-    mutating func resume(_ batch: EventBatch, at node: Int, took: Duration) {
-        guard let events = self.waiting[node] else { return }
+    ///
+    /// Those that the stage is to be tried on again go on waiting.
+    mutating func resume(_ batch: EventBatch, at node: Int, took: Duration) -> Stop? {
+        guard let events = self.waiting[node] else { return nil }
         self.timers[node].recordNanoseconds(took.nanoseconds)
+        var kept: [Int] = []
+        var halt: Stop?
         for position in 0..<events.count {
             let index = events.index(at: position)
-            self.positions[index] = batch.withEvent(at: index) { event in
-                self.take(events.decision(at: position), &event, at: node)
+            batch.withEvent(at: index) { event in
+                let next = self.take(events.decision(at: position), &event, at: node)
+                if next == StageGraph.retry { return kept.append(position) }
+                self.progress.positions[index] = next
+                if next == StageGraph.halt, halt == nil { halt = Self.halt(event) }
             }
         }
-        events.removeAll()
+        let last = kept.last.map { position in events.withEvent(at: position) { $0.id } }
+        events.keep(kept)
+        if let halt { return halt }
+        // What is told of the retry is the failure noted last.
+        if let last { return self.retry(at: node, entry: last) }
+        self.progress.endAttempts()
+        return nil
+    }
+
+    /// Begins the next attempt.
+    private mutating func retry(at node: Int, entry: EntryID) -> Stop {
+        let wait = self.progress.nextAttempt(self.nodes[node].arrows.retry?.backoff ?? Backoff())
+        return .retry(entry, self.progress.failure, after: wait)
+    }
+
+    private static func halt(_ event: borrowing Event) -> Stop {
+        let failure = event.failure ?? StageFailure("")
+        return .halt(
+            PipelineHalt(
+                entry: event.id, stage: failure.stage ?? "", message: failure.message, attempts: failure.attempts))
     }
 
     /// Settles all events of the batch, in stream order.
     mutating func settle(_ batch: EventBatch) {
         for index in 0..<batch.count {
-            assert(self.positions[index] == StageGraph.end, "an event leaves the graph at its end")
+            assert(self.progress.positions[index] == StageGraph.end, "an event leaves the graph at its end")
             batch.withEvent(at: index) { event in self.settle(event) }
         }
         self.counters.read += UInt64(batch.count)

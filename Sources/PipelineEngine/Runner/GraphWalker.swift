@@ -19,11 +19,12 @@ struct GraphWalker {
     var counters: RunnerCounters
     /// The events that wait, at the index of each node whose stage waits.
     let waiting: [WaitingEvents?]
-    /// Where each event of the batch is; only for a batch that is worked on in passes.
-    var positions: [Int] = []
+    /// How far a batch is that is worked on in passes.
+    var progress = PassProgress()
 
     let nodes: NodeTable
     let passes: PassPlan
+    private let starts: [Int]
     private let pureCount: Int
     let names: GraphNames
     private let keyField: FieldID?
@@ -51,8 +52,9 @@ struct GraphWalker {
             Timer(label: "sluice_stage_seconds", dimensions: [("stage", node.name)], factory: services.metrics)
         }
         self.counters = RunnerCounters(stageCount: graph.nodes.count)
-        self.preparing = graph.nodes.indices.filter { index in
-            graph.nodes[index].preparesEvents && !graph.nodes[index].isInBranch && graph.passes.passes[index] == 0
+        self.starts = graph.starts
+        self.preparing = (0..<min(graph.mainCount, graph.nodes.count)).filter { index in
+            graph.nodes[index].preparesEvents && graph.passes.passes[index] == 0
         }
         self.tally = EventTally(stageCount: graph.nodes.count)
         self.resume = Array(repeating: 0, count: Self.chunkSize)
@@ -144,6 +146,9 @@ struct GraphWalker {
                 self.counters.stages[index].finished += 1
                 event.settle(outcome, reason)
                 return StageGraph.end
+            case .branch(let branch):
+                self.tally.passed(index)
+                return self.starts[Int(branch.index)]
             case .wait:
                 return self.hold(&event, at: index)
             }
@@ -156,7 +161,7 @@ struct GraphWalker {
     mutating func take(_ decision: WaitingEvents.Decision, _ event: inout Event, at index: Int) -> Int {
         switch decision {
         case .next:
-            self.counters.stages[index].passed += 1
+            self.tally.passed(index)
             return self.nodes.next(index)
         case .finish(let outcome, let reason):
             self.counters.stages[index].finished += 1
@@ -177,22 +182,31 @@ struct GraphWalker {
             at: index)
     }
 
-    /// Notes a failure; the first one of an event is the one that counts.
+    /// Says where an event goes that a stage failed on: back to it while there are attempts left, else where the graph
+    /// leads. The first failure of an event is the one that counts.
     @inline(never)
     mutating func fail(_ event: inout Event, _ error: any Error, at index: Int) -> Int {
         let node = self.nodes[index]
-        self.counters.stages[index].failed += 1
         var failure = error as? StageFailure ?? StageFailure("\(node.type): \(error)")
         failure.reason = failure.reason ?? node.failureReason
         failure.stage = node.name
-        if event.hasFailed {
-            self.logger.warning(
-                "stage failed in a failure branch",
-                metadata: ["stage": "\(node.name)", "entry": "\(event.id)", "error": "\(failure.message)"])
-        } else {
-            event.fail(failure)
+        failure.attempts = self.progress.attempt
+        if let retry = node.arrows.retry, self.progress.attempt < retry.attempts {
+            self.counters.stages[index].retried += 1
+            self.progress.failure = failure
+            return StageGraph.retry
         }
-        return node.onFailure
+        self.counters.stages[index].failed += 1
+        let target = node.arrows.onFailure
+        // What ends the run is told with its error, whatever the event has behind it.
+        if event.hasFailed, target != StageGraph.halt {
+            self.logger.warning(
+                "stage failed on an event that had failed",
+                metadata: ["stage": "\(node.name)", "entry": "\(event.id)", "error": "\(failure.message)"])
+            return target ?? node.arrows.next
+        }
+        event.fail(failure)
+        return target ?? StageGraph.end
     }
 
     /// Counts the event's one outcome and tells the observer.

@@ -15,7 +15,7 @@ struct NodeTable {
     init(_ nodes: ContiguousArray<StageGraph.Node>) {
         self.nodes = nodes
         unsafe self.references = ContiguousArray(nodes.map { unsafe Unmanaged.passUnretained($0) })
-        self.arrows = ContiguousArray(nodes.map(\.next))
+        self.arrows = ContiguousArray(nodes.map(\.arrows.next))
     }
 
     /// How many there are.

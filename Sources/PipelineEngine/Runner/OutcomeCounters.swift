@@ -13,6 +13,8 @@ struct RunnerCounters {
         var failed: UInt64 = 0
         /// Events that its condition kept from it.
         var skipped: UInt64 = 0
+        /// How often it was tried again.
+        var retried: UInt64 = 0
     }
 
     /// Events read.
@@ -97,6 +99,8 @@ public struct PipelineStatistics: Sendable, Equatable {
         public var failed: UInt64
         /// Events that its condition kept from it.
         public var skipped: UInt64
+        /// How often it was tried again on an event that it had failed on.
+        public var retried: UInt64
     }
 
     /// Events read.
@@ -150,7 +154,7 @@ final class SharedCounters: Sendable {
         result.stages = zip(names, counters.stages).map { name, stage in
             .init(
                 name: name, passed: stage.passed, finished: stage.finished, failed: stage.failed,
-                skipped: stage.skipped)
+                skipped: stage.skipped, retried: stage.retried)
         }
         return result
     }

@@ -14,6 +14,8 @@ public final class Pipeline: Service, Sendable {
     public let stores: [String: any SnapshotStore]
     /// Where its events come from.
     public let source: any EventSource
+    /// What a person may have forgotten in the file that was read first; the pipeline runs all the same.
+    public let warnings: [SettingIssue]
 
     private let sections: [String: SettingNode]
     private let counters: SharedCounters
@@ -68,6 +70,7 @@ public final class Pipeline: Service, Sendable {
         let describer = GraphDescriber(definition: definition, graph: graph, stores: stores, stream: source.stream)
         self.version = OrderedMutex(
             PipelineVersion(root: tree.root, definition: definition, graph: describer.describe()))
+        self.warnings = graph.warnings
     }
 
     /// The checked graph in words, as the version of the file has it that counts; callable from any thread.
@@ -98,6 +101,9 @@ public final class Pipeline: Service, Sendable {
         let result: Result<Void, any Error>
         do {
             try await self.runSource(runner)
+            result = .success(())
+        } catch is RetryGivenUp {
+            self.services.logger.notice("shut down while a stage was being tried again: its batch is not done")
             result = .success(())
         } catch {
             result = .failure(error)

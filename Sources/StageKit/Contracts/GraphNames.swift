@@ -12,9 +12,6 @@ package final class GraphNames {
     /// Reason names by number; the first is "no reason".
     package private(set) var reasons: [String] = [""]
 
-    /// Whether a stage could not be made, so that what it would have provided is not known.
-    package var isIncomplete = false
-
     package init() {}
 
     /// The number of a field that is provided already.

@@ -22,6 +22,8 @@ public final class StageSetup {
     /// Collects what is wrong.
     public var issues: SettingIssues
 
+    /// The fields that are provided up to this stage and by it.
+    package private(set) var scope: FieldScope
     /// The names of the stores that were asked for, each once.
     package private(set) var usedStores: [String] = []
     /// The effects that were asked for, each once.
@@ -29,10 +31,13 @@ public final class StageSetup {
 
     private let names: GraphNames
     private let stores: [String: any SnapshotStore]
+    private let branches: [String: BranchID]
+    private let exits: StageExits
 
     package init(
         pipeline: String, stage: String, mark: SourceMark, logger: Logger, metrics: any MetricsFactory,
-        revocationHandler: (any RevocationHandler)?, names: GraphNames, stores: [String: any SnapshotStore],
+        revocationHandler: (any RevocationHandler)?, names: GraphNames, scope: FieldScope,
+        stores: [String: any SnapshotStore], branches: [String: BranchID] = [:], exits: StageExits = StageExits(),
         clock: WallClock = .system
     ) {
         self.pipeline = pipeline
@@ -42,27 +47,48 @@ public final class StageSetup {
         self.metrics = metrics
         self.revocationHandler = revocationHandler
         self.names = names
+        self.scope = scope
         self.stores = stores
+        self.branches = branches
+        self.exits = exits
         self.clock = clock
         self.issues = SettingIssues()
     }
 
     /// The fields that earlier stages provide, in the order they were first provided.
-    public var fields: [String] { self.names.fields }
+    ///
+    /// In a branch these are the fields of every way that leads to it: for a failed event, those of the stages up to the
+    /// one that failed, which may not have come to setting its own.
+    public var fields: [String] { self.scope.fields }
 
     /// A field this stage reads; it is a mistake where no earlier stage provides it.
     public func input(_ name: MarkedName) -> FieldID {
         // Behind a stage that could not be made, a field that is missing is no mistake of this one.
-        if let field = self.names.field(name.text) { return field }
-        if self.names.isIncomplete { return self.names.provide(name.text) }
-        let hint = Nearest.hint(for: name.text, among: self.names.fields)
-        self.issues.add("no earlier stage provides the field \"\(name.text)\"\(hint)", at: name.mark)
+        if !self.scope.isIncomplete, !self.scope.fields.contains(name.text) {
+            let hint = Nearest.hint(for: name.text, among: self.scope.fields)
+            self.issues.add("no earlier stage provides the field \"\(name.text)\"\(hint)", at: name.mark)
+        }
         return self.names.provide(name.text)
     }
 
     /// A field this stage gives a value to, for the stages after it.
     public func output(_ name: String) -> FieldID {
-        self.names.provide(name)
+        self.scope.provide(name)
+        return self.names.provide(name)
+    }
+
+    /// A branch that the stage sends events to; it is a mistake where the file has none of that name, or where the
+    /// declaration's `exits` do not name it.
+    public func branch(_ name: MarkedName) -> BranchID {
+        guard let branch = self.branches[name.text] else {
+            let hint = Nearest.hint(for: name.text, among: self.branches.keys.sorted())
+            self.issues.add("no branch \"\(name.text)\"\(hint)", at: name.mark)
+            return BranchID(index: 0)
+        }
+        if !self.exits.branches.contains(where: { $0.text == name.text }) {
+            self.issues.add("the stage type's exits do not name the branch \"\(name.text)\"", at: name.mark)
+        }
+        return branch
     }
 
     /// A store that the file declares; it is a mistake where it does not.

@@ -53,6 +53,12 @@ public final class WaitingEvents {
     /// What was said of the event at a position.
     package func decision(at position: Int) -> Decision { self.waiting[position].decision }
 
+    /// Lets all go but those at some positions, in rising order, which wait again.
+    package func keep(_ positions: [Int]) {
+        self.waiting = positions.map { (self.waiting[$0].index, .next) }
+        if self.waiting.isEmpty { self.batch = nil }
+    }
+
     /// Lets all go and keeps the memory.
     package func removeAll() {
         self.batch = nil

@@ -39,6 +39,17 @@ public struct ReasonID: Hashable, Sendable {
     public static let none = ReasonID(index: 0)
 }
 
+/// A branch's number in the graph, resolved once when the graph is built.
+@frozen
+public struct BranchID: Hashable, Sendable {
+    /// The place in the file's list of branches.
+    public let index: UInt16
+
+    package init(index: UInt16) {
+        self.index = index
+    }
+}
+
 /// An effect's number in the graph: `upsert`, `evict`, `revoke` and so on, resolved once when the graph is built.
 @frozen
 public struct EffectID: Hashable, Sendable {
@@ -58,6 +69,8 @@ public enum Verdict: Sendable, Equatable {
     case next
     /// End the event's way here with this outcome.
     case finish(Outcome, ReasonID)
+    /// Send the event to the start of a branch, which the stage's declaration must name among its `exits`.
+    case branch(BranchID)
     /// Keep the event until `Stage.complete` has been called; only for a stage that declares `waits`.
     case wait
 }
@@ -70,6 +83,8 @@ public struct StageFailure: Error, Sendable, Equatable {
     public var message: String
     /// The stage that failed, by its name in the graph; the engine fills it in.
     public var stage: String?
+    /// How often the stage was tried on the event, the first time included; the engine fills it in.
+    public var attempts = 1
 
     /// Makes a failure; a reason given here is counted in place of the stage type's own.
     public init(_ message: String, reason: String? = nil) {

@@ -32,11 +32,14 @@ struct PipelineCollector: Sendable {
                 ("passed", stage.passed), ("finished", stage.finished), ("failed", stage.failed),
                 ("skipped", stage.skipped),
             ]
+            let retries = MetricSample(
+                "sluice_stage_retries_total", .counter, help: "How often each stage was tried again.",
+                labels: [("stage", stage.name)], value: Double(stage.retried))
             return results.map { result, count in
                 MetricSample(
                     "sluice_stage_events_total", .counter, help: "Events by what each stage did with them.",
                     labels: [("stage", stage.name), ("result", result)], value: Double(count))
-            }
+            } + [retries]
         }
     }
 

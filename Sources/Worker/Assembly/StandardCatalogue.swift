@@ -6,6 +6,7 @@ import MetricsStage
 public import PipelineEngine
 import RedisStreams
 import RevokeStage
+import RouteStage
 import SnapshotStores
 import StageKit
 import UpsertStage
@@ -17,6 +18,7 @@ extension Catalogue {
         var catalogue = Catalogue()
         catalogue.add(DecodeStage.self)
         catalogue.add(ValidateStage.self)
+        catalogue.add(RouteStage.self)
         catalogue.add(UpsertStage.self)
         catalogue.add(RevokeStage.self)
         catalogue.add(MetricsStage.self)

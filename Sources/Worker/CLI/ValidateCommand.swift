@@ -27,6 +27,7 @@ struct ValidateCommand: AsyncParsableCommand {
         case .text:
             for verdict in verdicts {
                 if let good = verdict.goodLine { Terminal.result(good) }
+                for line in verdict.warningLines { Terminal.report(line) }
                 for line in verdict.badLines { Terminal.report(line) }
             }
         case .json:
@@ -43,7 +44,7 @@ struct ValidateCommand: AsyncParsableCommand {
 struct FileVerdict {
     /// What came of it.
     private enum Outcome {
-        case good(name: String, stages: Int)
+        case good(name: String, stages: Int, warnings: [SettingIssue])
         case unreadable(String)
         case bad(ConfigurationError)
     }
@@ -59,7 +60,8 @@ struct FileVerdict {
             let pipeline = try Pipeline(
                 contentsOf: file, environment: environment, overrides: overrides, catalogue: catalogue,
                 services: PipelineServices(logger: silent))
-            self.outcome = .good(name: pipeline.name, stages: pipeline.statistics.stages.count)
+            self.outcome = .good(
+                name: pipeline.name, stages: pipeline.statistics.stages.count, warnings: pipeline.warnings)
         } catch let error as ConfigurationError {
             self.outcome = .bad(error)
         } catch {
@@ -72,8 +74,14 @@ struct FileVerdict {
 
     /// What is told of a good file.
     var goodLine: String? {
-        guard case .good(let name, let stages) = self.outcome else { return nil }
+        guard case .good(let name, let stages, _) = self.outcome else { return nil }
         return "\(self.file): good: \(name), \(stages) stages"
+    }
+
+    /// What a person may have forgotten in a good file.
+    var warningLines: [String] {
+        guard case .good(_, _, let warnings) = self.outcome else { return [] }
+        return warnings.map { "\(self.file):\($0.mark.line):\($0.mark.column): warning: \($0.message)" }
     }
 
     /// What is told of a bad file, a line for each mistake.
@@ -88,10 +96,10 @@ struct FileVerdict {
     /// All of it for programs.
     var json: JSONValue {
         switch self.outcome {
-        case .good(let name, let stages):
+        case .good(let name, let stages, let warnings):
             .members([
                 "file": .string(self.file), "valid": true, "pipeline": .string(name), "stages": .integer(stages),
-                "issues": [],
+                "issues": [], "warnings": .array(warnings.map { Self.json($0) }),
             ])
         case .unreadable(let text):
             .members([
@@ -106,14 +114,15 @@ struct FileVerdict {
         case .bad(let error):
             .members([
                 "file": .string(self.file), "valid": false,
-                "issues": .array(
-                    error.issues.map { issue in
-                        .members([
-                            "line": .integer(issue.mark.line), "column": .integer(issue.mark.column),
-                            "context": .string(issue.context), "message": .string(issue.message),
-                        ])
-                    }),
+                "issues": .array(error.issues.map { Self.json($0) }),
             ])
         }
+    }
+
+    private static func json(_ issue: SettingIssue) -> JSONValue {
+        .members([
+            "line": .integer(issue.mark.line), "column": .integer(issue.mark.column),
+            "context": .string(issue.context), "message": .string(issue.message),
+        ])
     }
 }

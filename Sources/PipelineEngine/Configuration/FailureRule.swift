@@ -1,0 +1,161 @@
+import StageKit
+
+/// What follows where a stage fails on an event: the file's `on_failure`.
+struct FailureRule: Sendable {
+    /// Where a failed event goes.
+    enum Target: Sendable {
+        /// Its way ends, and it is dropped.
+        case drop
+        /// The run ends, with the cursor before the batch.
+        case halt
+        /// To the start of a branch.
+        case branch(MarkedName)
+        /// To a stage `dead_letter` of its own with these settings; the place is that of the word.
+        case deadLetter(settings: SettingNode, SourceMark)
+    }
+
+    /// How often the stage is tried before the event has failed, nil for once.
+    var retry: RetryPolicy?
+    /// Where the event goes then; nil for what follows where the file says nothing.
+    var target: Target?
+
+    /// The words that are no branch's name.
+    static let words = ["drop", "halt", "dead_letter", "retry"]
+    private static let forms = "a branch, drop, halt, dead_letter, { dead_letter: ... } or { retry: ... }"
+
+    /// What `on_failure` may hold.
+    static let shape = SettingShape.either([
+        .nonBlankText,
+        .oneName([
+            SettingDescription(
+                name: "retry", shape: RetrySettings.type.shape,
+                summary: "The stage is tried again on the event; those behind wait."),
+            deadLetter,
+        ]),
+    ])
+    private static let deadLetter = SettingDescription(
+        name: "dead_letter", shape: .nullable(.reference(FileShape.deadLetterName)),
+        summary: "The event is put aside for a person, with the settings of that stage.")
+
+    /// Reads `on_failure`; what is wrong goes to the issues.
+    init?(_ node: SettingNode, _ issues: inout SettingIssues) {
+        if case .scalar("retry", _) = node.content {
+            self.retry = RetryPolicy(RetrySettings(), at: node.mark)
+        } else if let entries = node.entries, entries.count == 1, let entry = entries.first, entry.key == "retry" {
+            let settings = issues.within("\(issues.context): retry") { RetrySettings.type.decode(entry.value, &$0) }
+            guard let settings else { return nil }
+            self.retry = RetryPolicy(settings, at: entry.mark)
+            self.target = settings.then
+        } else {
+            guard let target = Self.target(node, &issues) else { return nil }
+            self.target = target
+        }
+    }
+
+    /// Reads what `on_failure` and `then` have in common: all but `retry`.
+    static let targetType = SettingType<Target>(
+        shape: .either([.nonBlankText, .oneName([deadLetter])]),
+        decode: { node, issues in Self.target(node, &issues) })
+
+    private static func target(_ node: SettingNode, _ issues: inout SettingIssues) -> Target? {
+        if case .mapping(let entries) = node.content {
+            guard entries.count == 1, let entry = entries.first else {
+                issues.add("expected \(self.forms), found \(entries.count) names", at: node.mark)
+                return nil
+            }
+            switch entry.key {
+            case "dead_letter": return .deadLetter(settings: entry.value, entry.mark)
+            case "retry": issues.add("retry cannot follow a retry", at: entry.mark)
+            default:
+                let hint = Nearest.hint(for: entry.key, among: ["dead_letter", "retry"])
+                issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.mark)
+            }
+            return nil
+        }
+        guard case .scalar(let text, _) = node.content else {
+            issues.add("expected \(self.forms), found \(node.kindName)", at: node.mark)
+            return nil
+        }
+        switch text {
+        case "drop": return .drop
+        case "halt": return .halt
+        case "dead_letter": return .deadLetter(settings: SettingNode(.null, at: node.mark), node.mark)
+        case "retry":
+            issues.add("retry cannot follow a retry", at: node.mark)
+            return nil
+        default: return SettingType<MarkedName>.name.decode(node, &issues).map { .branch($0) }
+        }
+    }
+}
+
+/// How a stage that failed on an event is tried again.
+struct RetryPolicy: Sendable {
+    /// The most attempts: beyond that a stage is down, and a branch, a dead letter or a halt serves better.
+    static let attemptLimit = 100
+    /// The longest wait between two attempts: the events behind wait as long.
+    static let backoffLimit = Duration.seconds(60)
+
+    /// How often the stage is tried, the first time included.
+    let attempts: Int
+    /// The waits between attempts.
+    let backoff: Backoff
+    /// Where the file says so.
+    let mark: SourceMark
+
+    /// What the file says.
+    init(_ settings: RetrySettings, at mark: SourceMark) {
+        self.attempts = settings.attempts
+        self.backoff = Backoff(first: settings.backoff, cap: settings.maxBackoff)
+        self.mark = mark
+    }
+}
+
+/// What stands under `retry`.
+struct RetrySettings: Sendable {
+    /// How often the stage is tried, the first time included.
+    var attempts = 3
+    /// The wait before the second attempt.
+    var backoff = Duration.milliseconds(100)
+    /// The longest wait.
+    var maxBackoff = Duration.seconds(5)
+    /// What follows the last attempt; nil for what follows without `on_failure`.
+    var then: FailureRule.Target?
+
+    /// How it is read.
+    static let type = SettingType.object(
+        SettingsSchema(
+            RetrySettings(),
+            [
+                .optional(
+                    "attempts", \.attempts, .integer(2...RetryPolicy.attemptLimit), default: "3",
+                    "How often the stage is tried on an event, the first time included."),
+                .optional(
+                    "backoff", \.backoff, wait, default: "100ms",
+                    "The wait before the second attempt; it doubles with each further one."),
+                .optional(
+                    "max_backoff", \.maxBackoff, wait, default: "5s", "The longest wait between two attempts."),
+                .optional(
+                    "then", \.then, then,
+                    "What follows the last attempt, as on_failure has it; without it what follows without on_failure."),
+            ])
+    ).map { (settings) throws(SettingRefusal) in
+        guard settings.backoff <= settings.maxBackoff else {
+            throw SettingRefusal(
+                "backoff \(SettingUnits.text(settings.backoff)) is longer than max_backoff "
+                    + SettingUnits.text(settings.maxBackoff))
+        }
+        return settings
+    }
+
+    private static let wait = SettingType.duration(minimum: .microseconds(1)).map {
+        (duration) throws(SettingRefusal) in
+        guard duration <= RetryPolicy.backoffLimit else {
+            throw SettingRefusal(
+                "\(SettingUnits.text(duration)) is too long: it must be at most "
+                    + SettingUnits.text(RetryPolicy.backoffLimit))
+        }
+        return duration
+    }
+
+    private static let then = FailureRule.targetType.map { (target) throws(SettingRefusal) in Optional(target) }
+}

@@ -1,0 +1,73 @@
+import StageKit
+
+/// What can be wrong with the ways through a graph, whatever its stages do.
+struct GraphChecks {
+    /// The lists and where they lead.
+    let layout: GraphLayout
+
+    /// Adds everything that is wrong to the issues.
+    func check(_ issues: inout SettingIssues) {
+        self.checkRetries(&issues)
+        self.checkStages(&issues)
+        self.checkBranches(&issues)
+    }
+
+    /// Trying a stage again that depends on nothing but the event gives the same.
+    private func checkRetries(_ issues: inout SettingIssues) {
+        for stage in self.layout.lists.flatMap(\.stages) {
+            guard let retry = stage.entry.onFailure?.retry, stage.type?.isPure == true else { continue }
+            issues.add(
+                "\(stage.typeName): on_failure: trying again gives the same: \(stage.typeName) depends on the event alone",
+                at: retry.mark)
+        }
+    }
+
+    /// Behind a stage that lets no event go on nothing happens; the first such place of a list is told.
+    private func checkStages(_ issues: inout SettingIssues) {
+        let routed = Set(self.layout.lists.flatMap(\.stages).flatMap { $0.exits?.branches ?? [] }.map(\.text))
+        for (index, list) in self.layout.lists.enumerated() {
+            let last = list.stages.firstIndex { stage in
+                guard stage.exits?.goesOn == false, stage.entry.condition == nil else { return false }
+                // A failed event goes on behind a stage that fails as well, unless the file says otherwise.
+                let isRescue = index > 0 && !routed.contains(list.name.text)
+                return !isRescue || stage.failure != .byDefault
+            }
+            guard let last, last + 1 < list.stages.count else { continue }
+            let stage = list.stages[last + 1]
+            issues.add(
+                "\(stage.typeName): no event comes here: \"\(list.stages[last].typeName)\" before it lets none go on",
+                at: stage.entry.component.type.mark)
+        }
+    }
+
+    /// A branch that nothing leads to, or that leads back to itself, is no part of a graph.
+    private func checkBranches(_ issues: inout SettingIssues) {
+        let lists = self.layout.lists
+        let isWhole = !lists[0].stages.isEmpty && lists.flatMap(\.stages).allSatisfy { $0.exits != nil }
+        let targets = lists.indices.map { self.layout.targets(of: $0) }
+        let entered = lists.indices.reduce(into: Set<Int>()) { entered, list in
+            entered.formUnion(targets[list].subtracting([list]))
+        }
+        for index in lists.indices.dropFirst() {
+            let name = lists[index].name
+            let isReserved = PipelineDefinition.reservedWords[name.text] != nil
+            // What a stage leads to that could not be read is not known.
+            if isWhole, !isReserved, !entered.contains(index) {
+                issues.add("branches: no stage leads to \"\(name.text)\" (by on_failure or route)", at: name.mark)
+            }
+            if Self.reach(of: index, targets).contains(index) {
+                issues.add("branches: \"\(name.text)\" leads back to itself", at: name.mark)
+            }
+        }
+    }
+
+    /// The lists that can be reached from a list.
+    private static func reach(of list: Int, _ targets: [Set<Int>]) -> Set<Int> {
+        var reached: Set<Int> = []
+        var waiting = Array(targets[list])
+        while let next = waiting.popLast() {
+            if reached.insert(next).inserted { waiting += targets[next] }
+        }
+        return reached
+    }
+}

@@ -1,0 +1,164 @@
+import StageKit
+
+/// The lists of stages that a graph is made of, and where the ways out of each stage lead, before any stage is made.
+struct GraphLayout {
+    /// The main way, a branch of the file, or the one stage of an `on_failure: dead_letter`.
+    struct List {
+        /// The branch's name; for the main way `stages`.
+        let name: MarkedName
+        /// What the branch is called in pictures, nil for the main way.
+        let branch: String?
+        /// What the names of its stages begin with.
+        let prefix: String
+        /// The index of its first node.
+        let start: Int
+        /// Its stages.
+        var stages: [Stage]
+    }
+
+    /// A stage in a list.
+    struct Stage {
+        /// What the file says.
+        let entry: PipelineDefinition.StageEntry
+        /// Its type, nil where the catalogue has none of that name.
+        let type: StageType?
+        /// Its ways out, nil where they cannot be told.
+        let exits: StageExits?
+        /// What follows its last attempt.
+        var failure = Failure.byDefault
+
+        /// How the stage is called in messages.
+        var typeName: String { self.entry.component.type.text }
+    }
+
+    /// What follows where a stage fails on an event.
+    enum Failure: Equatable {
+        /// What follows where the file says nothing.
+        case byDefault
+        /// The event's way ends.
+        case drop
+        /// The run ends.
+        case halt
+        /// The event goes to the start of a list.
+        case list(Int)
+    }
+
+    /// The type of the stage that `on_failure: dead_letter` stands for.
+    static let deadLetterType = "dead_letter"
+
+    /// All lists, the main way first, then the file's branches in its order.
+    private(set) var lists: [List] = []
+    /// The file's branches by name; a number is an index into `lists`.
+    let branches: [String: BranchID]
+
+    /// Lays out a definition; an `on_failure` that leads nowhere is an issue.
+    init(_ definition: PipelineDefinition, catalogue: Catalogue, _ issues: inout SettingIssues) {
+        let numbered = definition.branches.enumerated().map { index, branch in
+            (branch.name.text, BranchID(index: UInt16(truncatingIfNeeded: index + 1)))
+        }
+        self.branches = Dictionary(numbered, uniquingKeysWith: { first, _ in first })
+        let main = MarkedName("stages", at: SourceMark(line: 1, column: 1))
+        self.add(main, branch: nil, prefix: "", definition.stages, catalogue)
+        for branch in definition.branches {
+            let name = branch.name.text
+            self.add(branch.name, branch: name, prefix: "\(name)/", branch.stages, catalogue)
+        }
+        for list in self.lists.indices {
+            for offset in self.lists[list].stages.indices {
+                self.lists[list].stages[offset].failure = self.failure(list, offset, catalogue, &issues)
+            }
+        }
+    }
+
+    private mutating func add(
+        _ name: MarkedName, branch: String?, prefix: String, _ entries: [PipelineDefinition.StageEntry],
+        _ catalogue: Catalogue
+    ) {
+        let start = (self.lists.last?.start ?? 0) + (self.lists.last?.stages.count ?? 0)
+        let stages = entries.map { entry in
+            let type = catalogue.stages.first { $0.name == entry.component.type.text }
+            return Stage(entry: entry, type: type, exits: type.flatMap { $0.exits(entry.component.settings) })
+        }
+        self.lists.append(List(name: name, branch: branch, prefix: prefix, start: start, stages: stages))
+    }
+
+    private mutating func failure(
+        _ list: Int, _ offset: Int, _ catalogue: Catalogue, _ issues: inout SettingIssues
+    ) -> Failure {
+        let stage = self.lists[list].stages[offset]
+        guard let target = stage.entry.onFailure?.target else { return .byDefault }
+        switch target {
+        case .drop: return .drop
+        case .halt: return .halt
+        case .branch(let name):
+            if let branch = self.branches[name.text] { return .list(Int(branch.index)) }
+            let known = self.branches.keys.sorted() + FailureRule.words
+            issues.add(
+                "\(stage.typeName): on_failure: no branch \"\(name.text)\"\(Nearest.hint(for: name.text, among: known))",
+                at: name.mark)
+            return .drop
+        case .deadLetter(let settings, let mark):
+            let type = MarkedName(Self.deadLetterType, at: mark)
+            guard catalogue.stages.contains(where: { $0.name == type.text }) else {
+                issues.add(
+                    "\(stage.typeName): on_failure: this worker has no stage type \"\(type.text)\"", at: mark)
+                return .drop
+            }
+            let prefix = self.lists[list].prefix + (stage.entry.name?.text ?? stage.typeName) + "/"
+            let component = PipelineDefinition.Component(type: type, settings: settings)
+            self.add(
+                type, branch: prefix + type.text, prefix: prefix, [PipelineDefinition.StageEntry(component: component)],
+                catalogue)
+            return .list(self.lists.count - 1)
+        }
+    }
+
+    /// The lists that a stage leads to, beside its own.
+    func targets(of stage: Stage) -> [Int] {
+        var targets = (stage.exits?.branches ?? []).compactMap { self.branches[$0.text].map { Int($0.index) } }
+        if case .list(let list) = stage.failure { targets.append(list) }
+        return targets
+    }
+
+    /// The lists that a list leads to.
+    func targets(of list: Int) -> Set<Int> {
+        Set(self.lists[list].stages.flatMap { self.targets(of: $0) })
+    }
+
+    /// The lists in an order in which each comes behind all that lead to it; those on a circle come last.
+    var order: [Int] {
+        var incoming = Array(repeating: 0, count: self.lists.count)
+        for list in self.lists.indices {
+            for target in self.targets(of: list) { incoming[target] += 1 }
+        }
+        var order = self.lists.indices.filter { incoming[$0] == 0 }
+        var next = 0
+        while next < order.count {
+            for target in self.targets(of: order[next]).sorted() {
+                incoming[target] -= 1
+                if incoming[target] == 0 { order.append(target) }
+            }
+            next += 1
+        }
+        return order + self.lists.indices.filter { incoming[$0] > 0 }
+    }
+
+    /// Where the ways out of a stage lead, as indices of nodes.
+    func arrows(list: Int, offset: Int) -> StageGraph.Arrows {
+        let stage = self.lists[list].stages[offset]
+        let isLast = offset == self.lists[list].stages.count - 1
+        let onFailure: Int? =
+            switch stage.failure {
+            case .byDefault: nil
+            case .drop: StageGraph.end
+            case .halt: StageGraph.halt
+            case .list(let list): self.lists[list].start
+            }
+        return StageGraph.Arrows(
+            next: isLast ? StageGraph.end : self.lists[list].start + offset + 1, onFailure: onFailure,
+            retry: stage.entry.onFailure?.retry,
+            branches: (stage.exits?.branches ?? []).compactMap { name in
+                self.branches[name.text].map { self.lists[Int($0.index)].start }
+            }, goesOn: stage.exits?.goesOn != false || stage.entry.condition != nil)
+    }
+}

@@ -1,0 +1,31 @@
+import StageKit
+
+/// What the stages of a graph are called in metrics and journals: what the file says, else `type`, `type-2`,
+/// `branch/type` and so on.
+struct StageNames {
+    /// The names, by list and place in it.
+    let names: [[String]]
+
+    /// Names all stages; a name that is given twice is an issue.
+    init(_ layout: GraphLayout, _ issues: inout SettingIssues) {
+        var used: Set<String> = []
+        for stage in layout.lists.flatMap(\.stages) {
+            guard let given = stage.entry.name, !used.insert(given.text).inserted else { continue }
+            issues.add("the stage name \"\(given.text)\" is used already", at: given.mark)
+        }
+        var counts: [String: Int] = [:]
+        self.names = layout.lists.map { list in
+            list.stages.map { stage in
+                if let given = stage.entry.name { return given.text }
+                let base = list.prefix + stage.typeName
+                var name = ""
+                repeat {
+                    let count = counts[base, default: 0] + 1
+                    counts[base] = count
+                    name = count == 1 ? base : "\(base)-\(count)"
+                } while !used.insert(name).inserted
+                return name
+            }
+        }
+    }
+}

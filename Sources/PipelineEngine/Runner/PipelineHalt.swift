@@ -1,0 +1,19 @@
+public import StageKit
+
+/// Ends a run where a stage failed on an entry and its `on_failure` says `halt`; the cursor stays before the entry's batch.
+public struct PipelineHalt: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The entry.
+    public var entry: EntryID
+    /// The stage, by its name in the graph.
+    public var stage: String
+    /// What was wrong.
+    public var message: String
+    /// How often the stage was tried on the entry.
+    public var attempts: Int
+
+    /// One line for a person.
+    public var description: String {
+        let tries = self.attempts == 1 ? "" : " after \(self.attempts) attempts"
+        return "halted by the stage \"\(self.stage)\" at the entry \(self.entry)\(tries): \(self.message)"
+    }
+}
