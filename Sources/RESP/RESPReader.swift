@@ -140,14 +140,22 @@ extension RESPReader {
     }
 
     /// Shows a scanner the bytes that no reply has taken up; the first of them must be a reply's first.
-    ///
-    /// Returns what is known, and with it, once the reply has come whole, the text of its last entry's id.
-    package func scan(_ scanner: inout ReplyScanner) -> (progress: ReplyScanner.Progress, last: [UInt8]) {
-        guard let reader = unsafe self.reader, let buffer = unsafe reader.pointee.buf else { return (.other, []) }
-        let unread = unsafe UnsafeRawBufferPointer(start: buffer + reader.pointee.pos, count: self.unreadBytes)
-        let progress = unsafe scanner.scan(unread)
-        guard case .whole(_, let last) = progress else { return (progress, []) }
-        return unsafe (progress, [UInt8](unread[last]))
+    package func scan(_ scanner: inout ReplyScanner) -> ReplyScanner.Progress {
+        guard let unread = unsafe self.unread else { return .other }
+        return unsafe scanner.scan(unread)
+    }
+
+    /// Lends a range of the bytes that no reply has taken up; nil where there are not so many.
+    package func withUnread<R>(_ range: Range<Int>, _ body: (Span<UInt8>) -> R) -> R? {
+        guard let unread = unsafe self.unread, range.lowerBound >= 0, range.upperBound <= unread.count
+        else { return nil }
+        return body(unsafe UnsafeRawBufferPointer(rebasing: unread[range]).assumingMemoryBound(to: UInt8.self).span)
+    }
+
+    /// The bytes that no reply has taken up; valid until the reader changes.
+    private var unread: UnsafeRawBufferPointer? {
+        guard let reader = unsafe self.reader, let buffer = unsafe reader.pointee.buf else { return nil }
+        return unsafe UnsafeRawBufferPointer(start: buffer + reader.pointee.pos, count: self.unreadBytes)
     }
 }
 

@@ -70,11 +70,14 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         var scanner = ReplyScanner()
         for byte in reply.dropLast() {
             try [byte].withUnsafeBytes { bytes in try reader.feed(bytes) }
-            #expect(reader.scan(&scanner).progress == .more)
+            #expect(reader.scan(&scanner) == .more)
         }
         try reply.suffix(1).withUnsafeBytes { bytes in try reader.feed(bytes) }
         #expect(reader.unreadBytes == reply.count)
-        #expect(reader.scan(&scanner).last == Array("7-2".utf8))
+        guard case .whole(2, let last) = reader.scan(&scanner) else { throw Issue("the reply is not whole") }
+        #expect(reader.withUnread(last) { $0.count } == 3)
+        #expect(Array(reply[last]) == Array("7-2".utf8))
+        #expect(reader.withUnread(last.lowerBound..<reply.count + 1) { $0.count } == nil)
         let whole = try #require(try reader.next())
         #expect(whole.count == 14)
         #expect(reader.unreadBytes == 0)

@@ -105,13 +105,12 @@ final class CommandHandler: ChannelDuplexHandler {
     /// Whether the reply that is coming is not to be read now: it has not come whole, or it has just been announced.
     private func isKeptBack() -> Bool {
         guard var scanner = self.scanner.take() else { return false }
-        let (progress, last) = self.reader.scan(&scanner)
-        switch progress {
+        switch self.reader.scan(&scanner) {
         case .more:
             self.scanner = scanner
             return true
-        case .whole(let entries, _):
-            guard let last = EntryID(utf8: last.span) else { return false }
+        case .whole(let entries, let place):
+            guard let last = self.reader.withUnread(place, { EntryID(utf8: $0) }) ?? nil else { return false }
             self.queue.next?.announce(PendingReply.Outline(entries: entries, last: last))
             return true
         case .other: return false
