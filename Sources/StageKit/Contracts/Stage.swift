@@ -10,10 +10,14 @@
 ///   `complete` then does that work for all of them at once. No event of the batch is further on than the stage until
 ///   it returns, so every stage behind it sees the events in stream order as well.
 /// - **Errors.** A thrown error is this event's failure, never the stage's: the graph's `on_failure` decides what follows
-///   and the next event comes as usual. Throw `StageFailure` to choose the words. A failing call changes nothing else.
+///   and the next event comes as usual. Throw `StageFailure` to choose the words. A failing call changes nothing else:
+///   where the file says `retry`, the same event comes again, before any behind it.
+/// - **Leading to branches.** A stage that says `.branch` names the branches among its declaration's `exits`, so that the
+///   graph's checks know every way, and resolves them by `setup.branch`.
 /// - **Batches.** `endBatch` is called after the last event of each batch, before the cursor moves; it may wait. What it
 ///   throws ends the run with the cursor before the batch, so that nothing is lost.
-/// - **Shutdown.** A batch in hand is finished first, with its `endBatch`; then the instance is let go.
+/// - **Shutdown.** A batch in hand is finished first, with its `endBatch`, unless a stage is being tried again, where the
+///   cursor stays before the batch; then the instance is let go.
 /// - **Reload.** A changed file makes every stage anew, between two batches: what an instance remembers goes with it, and
 ///   what has to last belongs in a store or a counter.
 public protocol Stage: AnyObject {
@@ -37,7 +41,8 @@ public protocol Stage: AnyObject {
     /// Does the work on the events of which `process` said `.wait`, and says of each one what becomes of it.
     ///
     /// Only called where the declaration says `waits`: once when every event of the batch has come as far as this stage,
-    /// with those that wait, in stream order; not at all where none does. It may wait, on the same thread as `process`.
+    /// with those that wait, in stream order; not at all where none does. Those that failed come again where the file says
+    /// `retry`. It may wait, on the same thread as `process`.
     /// What it throws ends the run with the cursor before the batch, so that nothing is lost and everything may come
     /// again: for an event that cannot be helped, call `events.fail` instead. A shutdown lets the batch in hand come to
     /// its end; cancelling the task must make this throw or return soon.
