@@ -127,6 +127,39 @@ import Testing
             "run: sluice graph pipeline.yaml --format svg > Tests/pipeline.svg")
     }
 
+    @Test("Cases of a route, retries and a halt are told in words beside their stage")
+    func words() throws {
+        let text = """
+            pipeline: orders
+            redis: { address: "127.0.0.1:6379" }
+            source: { redis_stream: { stream: orders } }
+            stages:
+              - decode: { fields: { id: {}, status: {}, amount: { type: int64 } } }
+                on_failure: halt
+              - route:
+                  cases:
+                    - { when: { status: closed }, to: closed }
+                    - { when: { amount: { at_least: 1000 } }, to: large }
+                  default: next
+              - log
+            branches:
+              closed: [ log ]
+              large: [ log ]
+            """
+        let graph = try Pipeline(
+            text: Array(text.utf8), file: "f", catalogue: .standard, services: Self.silent
+        ).graph
+        #expect(graph.arrows(from: 0, .failure).map(\.to) == [.end("halt")])
+        let routes = graph.arrows(from: 1, .route)
+        #expect(routes.map(\.label) == ["status: closed", "amount: { at_least: 1000 }"])
+        let drawn = GraphText.render(graph)
+        #expect(drawn.contains("├─ decode  ✗ halt"), "\(drawn)")
+        #expect(drawn.contains("◇ status: closed → closed  ◇ amount: { at_least: 1000 } → large"), "\(drawn)")
+        #expect(drawn.contains("◆ branch large (from route)"))
+        #expect(GraphMermaid.render(graph).contains("s1 ==>|\"status: closed\"| s3"))
+        #expect(XMLWellFormedness.problem(GraphSVG.render(graph)) == nil)
+    }
+
     @Test("No line leads on from a stage that lets no event go on")
     func dead() {
         var graph = Self.graph(3, branches: 0, stores: 0, seed: 1)

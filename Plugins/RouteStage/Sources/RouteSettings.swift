@@ -22,10 +22,12 @@ public struct RouteSettings: Sendable {
 
     /// The branches it leads to, and whether it leads to the next stage.
     var exits: StageExits {
-        let targets = self.cases.map(\.to) + (self.otherwise.map { [$0] } ?? [])
+        let cases = self.cases.map { (to: $0.to, words: $0.when.text) }
+        let targets = cases + (self.otherwise.map { [($0, "default")] } ?? [])
+        let branches = targets.filter { $0.to.text != Self.next }
         return StageExits(
-            branches: targets.filter { $0.text != Self.next },
-            goesOn: self.otherwise == nil || targets.contains { $0.text == Self.next })
+            branches: branches.map(\.to), words: branches.map(\.words),
+            goesOn: self.otherwise == nil || branches.count < targets.count)
     }
 
     /// How it is read.

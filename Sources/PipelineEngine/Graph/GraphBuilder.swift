@@ -81,7 +81,7 @@ struct GraphBuilder {
         issues.append(setup.issues.all)
         let uses = StageGraph.Uses(
             branch: place.branch, condition: stage.entry.condition?.text, stores: setup.usedStores,
-            effects: setup.usedEffects, isPure: type.isPure)
+            effects: setup.usedEffects, exitWords: stage.exits?.words ?? [], isPure: type.isPure)
         let node = made.map {
             StageGraph.Node(
                 stage: $0, type: type, name: place.name, condition: condition, arrows: place.arrows, uses: uses)

@@ -18,7 +18,11 @@ struct GraphDescriber {
         for (index, node) in self.graph.nodes.enumerated() {
             let next = node.arrows.next
             if next != StageGraph.end, node.arrows.goesOn { arrows.append(.init(.stage(index), .stage(next), .next)) }
-            arrows += node.arrows.branches.map { .init(.stage(index), .stage($0), .route) }
+            arrows += node.arrows.branches.enumerated().map { number, start in
+                let words = node.uses.exitWords
+                let label = words.indices.contains(number) ? words[number] : nil
+                return .init(.stage(index), .stage(start), .route, label: label)
+            }
             arrows += self.failures(of: node, at: index)
             arrows += node.uses.stores.map { .init(.stage(index), .store($0), .store) }
         }
@@ -63,6 +67,8 @@ extension StageGraph {
         var stores: [String]
         /// The effects it may have.
         var effects: [String]
+        /// What sends events to each of the branches it leads to.
+        var exitWords: [String]
         /// Whether it only reads and sets the event's own values.
         var isPure: Bool
     }

@@ -25,7 +25,7 @@ extension ConditionSettings {
         ])
 
     /// The condition in one line: `status: revoked, region: [eu, us]`.
-    package var text: String {
+    public var text: String {
         func list(_ conditions: [ConditionSettings]) -> String {
             "[\(conditions.map { "{ \($0.text) }" }.joined(separator: ", "))]"
         }

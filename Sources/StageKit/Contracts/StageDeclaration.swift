@@ -44,13 +44,16 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
 public struct StageExits: Sendable {
     /// The branches to whose start it may send events, as the file names them.
     public var branches: [MarkedName]
+    /// What sends events to each of the branches, in words for pictures; shorter where there is nothing to tell.
+    public var words: [String]
     /// Whether it may let an event go on to the next stage; false where it ends the way of every event that it does not
     /// fail on, or sends it elsewhere.
     public var goesOn: Bool
 
     /// Makes exits; as a rule a stage leads to the next one alone.
-    public init(branches: [MarkedName] = [], goesOn: Bool = true) {
+    public init(branches: [MarkedName] = [], words: [String] = [], goesOn: Bool = true) {
         self.branches = branches
+        self.words = words
         self.goesOn = goesOn
     }
 }
