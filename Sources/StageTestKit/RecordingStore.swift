@@ -38,6 +38,18 @@ public final class RecordingStore: SnapshotStore {
         self.keyField = key
     }
 
+    /// A store that holds the same and has no changes yet.
+    func copy() -> RecordingStore {
+        let copy = RecordingStore(name: self.name, key: self.keyField)
+        let held = self.state.withLock(\.self)
+        copy.state.withLock { state in
+            state = held
+            state.changes = []
+            state.prepared = []
+        }
+        return copy
+    }
+
     /// The changes so far, in order.
     public var changes: [Change] { self.state.withLock(\.changes) }
 

@@ -30,6 +30,16 @@ public struct StageFixture: Sendable {
         self.revocations = revocations
     }
 
+    /// The same surroundings, with nothing recorded yet; stores hold what they hold here.
+    func copy() -> StageFixture {
+        var copy = StageFixture(
+            pipeline: self.pipeline, fields: self.fields, stores: self.stores.map { $0.copy() },
+            revocations: self.revocations.map { _ in RecordingRevocationHandler() })
+        copy.branches = self.branches
+        copy.clock = self.clock
+        return copy
+    }
+
     /// Everything that can be seen from outside a stage, as lines: equal before and after a call that did nothing.
     public var traces: [String] {
         self.stores.flatMap { store in store.changes.map { "\(store.name): \($0)" } }

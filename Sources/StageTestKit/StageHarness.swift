@@ -7,7 +7,8 @@ public final class StageHarness<S: Stage> {
     /// What surrounds it.
     public let fixture: StageFixture
 
-    private let names: GraphNames
+    /// The names of the graph that has this stage only.
+    let names: GraphNames
     private let batch = EventBatch()
     private let waiting = WaitingEvents()
     private var lastID: UInt64 = 0
@@ -65,8 +66,13 @@ public final class StageHarness<S: Stage> {
 
     /// Passes the entries through the stage as one batch that has not ended yet; those that wait do so until `complete`.
     public func process(_ entries: [SampleEntry]) -> [EventReport] {
+        self.process(entries, preparing: true)
+    }
+
+    /// The same, with or without telling the stage of the events ahead of time.
+    func process(_ entries: [SampleEntry], preparing: Bool) -> [EventReport] {
         self.fill(entries)
-        if S.declaration.preparesEvents {
+        if preparing, S.declaration.preparesEvents {
             for index in entries.indices {
                 self.batch.withEvent(at: index) { event in self.stage.prepare(event) }
             }

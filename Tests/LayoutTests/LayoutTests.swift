@@ -62,6 +62,15 @@ import Testing
         }
     }
 
+    @Test("Every stage's tests hold it against the contract")
+    func conformance() throws {
+        for folder in try Self.names(in: "Plugins") where folder != "README.md" {
+            let sources = try Self.sources(below: ["Plugins/\(folder)/Tests"])
+            let holds = sources.contains { $0.lines.contains { $0.contains("StageConformance.check(") } }
+            #expect(holds, "\(folder) has no test with StageConformance")
+        }
+    }
+
     @Test("Only one module touches each C library, and a plugin imports nothing of ours but StageKit")
     func imports() throws {
         let ours = try Set(Self.names(in: "Sources"))

@@ -27,11 +27,45 @@ import Testing
             (.revokesThoughPure, "a pure stage is seen from outside"),
             (.changesItsMind, "a pure stage does something else on the same batch"),
             (.failsAtTheEnd, "endBatch fails: "),
+            (.failsWithoutEvents, "endBatch fails on an empty batch: "),
+            (.revokesWithoutEvents, "endBatch of an empty batch is seen from outside"),
+            (.remembersFailures, "a failed event changes what the stage does with later ones"),
+            (.sharesWhatItCounts, "another instance does something else on the same entries"),
+            (.countsWithinABatch, "the stage does something else where batches are cut another way"),
+            (.changesWhenPrepared, "prepare changes something"),
+            (.namesAtRandom, "making the stage again gives it other fields or effects"),
+            (.waitsUndeclared, "an event waits, and the declaration does not say waits"),
+            (.reasonFromTheEvent, "a failure's reason is not in lower_snake_case: "),
             (.refusesEverything, "no sample entry is accepted: give one, or nothing is checked"),
         ] as [(Misdeed, String)])
     func found(misdeed: Misdeed, violation: String) async {
         let violations = await self.violations(misdeed)
         #expect(violations.contains { $0.hasPrefix(violation) }, "\(violations)")
+    }
+
+    @Test(
+        "A stage that waits keeps the contract, or is found out",
+        arguments: [
+            (.none, nil), (.throwsForOne, "complete fails: "), (.failsWithoutWords, "a failure has no message"),
+            (.revokesForTheFailed, "a failing call is seen from outside: no fields"),
+            (.forgetsTheEarlier, "the stage does something else where batches are cut another way"),
+        ] as [(WaitingMisdeed, String?)])
+    func waiting(misdeed: WaitingMisdeed, violation: String?) async {
+        let found = await StageConformance.check(
+            RogueWaitingStage.self, ["misdeed": .text(misdeed.rawValue)],
+            entries: [SampleEntry(["a": "b"]), SampleEntry([:]), SampleEntry(["c": "d"])])
+        if let violation {
+            #expect(found.contains { $0.hasPrefix(violation) }, "\(found)")
+        } else {
+            #expect(found == [])
+        }
+    }
+
+    @Test("Every misdeed but none is looked for")
+    func complete() async {
+        for misdeed in Misdeed.allCases where misdeed != .none {
+            #expect(await !self.violations(misdeed).isEmpty, "\(misdeed)")
+        }
     }
 
     @Test("Settings that the stage refuses are told")

@@ -3,19 +3,26 @@
 /// The contract, which `StageTestKit` checks:
 /// - **Making.** `init` is called when a pipeline is checked, again when it is run and when its file is reloaded, while
 ///   other instances work, so it opens nothing and starts nothing; it resolves names through the setup and reports
-///   mistakes to it.
-/// - **Calling.** One instance is called from one thread at a time, events in stream order; it may keep plain mutable
-///   state. `process` must not wait: it runs on the thread that reads the stream.
+///   mistakes to it, all of them. Made twice of the same settings, a stage has the same fields and effects. Instances
+///   share nothing: what one counts, no other knows.
+/// - **Calling.** One instance is called by one thread at a time, events in stream order; the thread may be another from
+///   batch to batch. It may keep plain mutable state, bounded by a setting or a named limit. `process` must not wait: it
+///   runs on the thread that reads the stream. Entries hold any bytes: no text, no fields, the same field twice, values of
+///   megabytes. None of it may crash a stage, for that ends the worker.
 /// - **Waiting.** A stage that needs the network declares `waits`: `process` says `.wait` of the events it has work for, and
 ///   `complete` then does that work for all of them at once. No event of the batch is further on than the stage until
 ///   it returns, so every stage behind it sees the events in stream order as well.
 /// - **Errors.** A thrown error is this event's failure, never the stage's: the graph's `on_failure` decides what follows
-///   and the next event comes as usual. Throw `StageFailure` to choose the words. A failing call changes nothing else:
-///   where the file says `retry`, the same event comes again, before any behind it.
+///   and the next event comes as usual. Throw `StageFailure` to choose the words and the reason, which is counted, so it is
+///   one of a few names in lower_snake_case and never text of the event. A failing call records no effect, settles
+///   nothing, changes nothing outside and nothing that later events feel: where the file says `retry`, the same event
+///   comes again, before any behind it. Values it has set on the event stay there, for the failure branch to use.
 /// - **Leading to branches.** A stage that says `.branch` names the branches among its declaration's `exits`, so that the
 ///   graph's checks know every way, and resolves them by `setup.branch`.
-/// - **Batches.** `endBatch` is called after the last event of each batch, before the cursor moves; it may wait. What it
-///   throws ends the run with the cursor before the batch, so that nothing is lost.
+/// - **Batches.** How a stream is cut into batches changes nothing that a stage does. `endBatch` is called after the last
+///   event of each batch, before the cursor moves; it may wait. A batch may be without events. What `endBatch` throws ends
+///   the run with the cursor before the batch, so that nothing is lost.
+/// - **Repeats.** After a lost connection or a restart, entries may come again: what a stage does outside must bear that.
 /// - **Shutdown.** A batch in hand is finished first, with its `endBatch`, unless a stage is being tried again, where the
 ///   cursor stays before the batch; then the instance is let go.
 /// - **Reload.** A changed file makes every stage anew, between two batches: what an instance remembers goes with it, and

@@ -1,0 +1,152 @@
+import StageKit
+
+/// `complete` threw, which ends a run.
+struct CompleteFailed: Error {
+    /// What it threw.
+    var error: any Error
+}
+
+/// What holds for every instance.
+struct ConformanceCheck<S: Stage> {
+    /// Valid settings.
+    var settings: SettingNode
+    /// What they name.
+    var fixture: StageFixture
+
+    private func makeHarness() throws(StageRefused) -> StageHarness<S> {
+        try StageHarness(S.self, self.settings, in: self.fixture)
+    }
+
+    /// Making a stage twice works and is not seen from outside; an unknown setting is refused where it stands.
+    func making() throws -> [String] {
+        var found: [String] = []
+        let before = self.fixture.traces
+        let (first, second) = (try self.makeHarness(), try self.makeHarness())
+        if self.fixture.traces != before { found.append("making the stage has effects") }
+        if first.names.fields != second.names.fields || first.names.effects != second.names.effects {
+            found.append("making the stage again gives it other fields or effects")
+        }
+
+        let mark = SourceMark(line: 7077, column: 77)
+        let unknown = SettingNode.Entry(key: "no_such_setting", mark: mark, value: SettingNode(.null, at: mark))
+        let entries = (self.settings.entries ?? []) + [unknown]
+        do throws(StageRefused) {
+            _ = try StageHarness(S.self, SettingNode(.mapping(entries), at: self.settings.mark), in: self.fixture)
+            found.append("an unknown setting is accepted")
+        } catch {
+            if !error.issues.contains(where: { $0.mark == mark }) {
+                found.append("an unknown setting is refused without its place: \(error.issues.map(\.message))")
+            }
+        }
+        return found
+    }
+
+    /// Passes a batch through the stage up to its end, the work on waiting events included.
+    ///
+    /// Where the stage does not declare that it waits, events that wait stay where they are, as in the engine.
+    static func work(
+        _ harness: StageHarness<S>, _ entries: [SampleEntry], preparing: Bool = true
+    ) async throws -> [EventReport] {
+        let reports = harness.process(entries, preparing: preparing)
+        guard S.declaration.waits else { return reports }
+        do {
+            return try await harness.complete(reports)
+        } catch {
+            throw CompleteFailed(error: error)
+        }
+    }
+
+    /// The samples are worked on, and one that fails leaves no effect.
+    func processing(_ entries: [SampleEntry]) async throws -> [String] {
+        let harness = try self.makeHarness()
+        var found: [String] = []
+        var accepted = 0
+        for entry in entries {
+            let before = self.fixture.traces
+            let report = try await Self.work(harness, [entry])[0]
+            if report.failure == nil { accepted += 1 }
+            if report.ending == .waiting { found.append("an event waits, and the declaration does not say waits") }
+            found += self.leftovers(of: report, before: before)
+            try await harness.stage.endBatch()
+        }
+        if accepted == 0 { found.append("no sample entry is accepted: give one, or nothing is checked") }
+        return found
+    }
+
+    /// A batch without events ends well and does nothing: a source may deliver one.
+    func emptyBatch() async throws -> [String] {
+        let fixture = self.fixture.copy()
+        let harness = try StageHarness(S.self, self.settings, in: fixture)
+        do {
+            try await harness.stage.endBatch()
+            try await harness.stage.endBatch()
+        } catch {
+            return ["endBatch fails on an empty batch: \(error)"]
+        }
+        return Self.withoutBatches(fixture.traces).isEmpty ? [] : ["endBatch of an empty batch is seen from outside"]
+    }
+
+    /// Entries that no one sends on purpose are worked on or fail, and no such failure leaves an effect.
+    func hostileEntries() async throws -> [String] {
+        let harness = try self.makeHarness()
+        var found: [String] = []
+        for entry in self.hostile {
+            let before = self.fixture.traces
+            found += self.leftovers(of: try await Self.work(harness, [entry])[0], before: before)
+            try await harness.stage.endBatch()
+        }
+        return found
+    }
+
+    /// Names and values of every kind that a stream can hold and nobody means.
+    var hostile: [SampleEntry] {
+        let notText: [UInt8] = [0xFF, 0xC0, 0x80, 0xED, 0xA0, 0x80, 0x00]
+        let names = self.fixture.fields.map { Array($0.utf8) }
+        return [
+            SampleEntry([:]),
+            SampleEntry(bytes: [([], [])]),
+            SampleEntry(bytes: (0..<1000).map { (Array("field\($0)".utf8), Array("\($0)".utf8)) }),
+            SampleEntry(bytes: Array(repeating: (Array("same".utf8), []), count: 1000)),
+            SampleEntry(bytes: [(notText, notText)]),
+            SampleEntry(bytes: names.map { ($0, notText) }),
+            SampleEntry(bytes: names.map { ($0, []) }),
+            SampleEntry(bytes: names.map { ($0, Array(repeating: UInt8(ascii: "x"), count: 1 << 20)) }),
+        ]
+    }
+
+    /// A pure stage records nothing, settles nothing, and does the same again on the same batch.
+    func purity(_ entries: [SampleEntry]) async throws -> [String] {
+        let harness = try self.makeHarness()
+        var found: [String] = []
+        let before = self.fixture.traces
+        var numbered = entries
+        for index in numbered.indices { numbered[index].id = EntryID(milliseconds: UInt64(index + 1), sequence: 0) }
+        let first = harness.process(numbered)
+        try await harness.stage.endBatch()
+        let second = harness.process(numbered)
+        try await harness.stage.endBatch()
+        if first != second { found.append("a pure stage does something else on the same batch") }
+        if first.contains(where: { !$0.effects.isEmpty }) { found.append("a pure stage records effects") }
+        if first.contains(where: { $0.settled != nil }) { found.append("a pure stage settles outcomes") }
+        if self.fixture.traces != before { found.append("a pure stage is seen from outside") }
+        return found
+    }
+
+    /// What can be seen from outside but for the ends of batches, which a stage passes on.
+    static func withoutBatches(_ traces: [String]) -> [String] {
+        traces.filter { !$0.hasSuffix(": endBatch") }
+    }
+
+    private func leftovers(of report: EventReport, before: [String]) -> [String] {
+        guard let failure = report.failure else { return [] }
+        var found: [String] = []
+        if failure.message.isEmpty { found.append("a failure has no message") }
+        if let reason = failure.reason, !DeclarationCheck.isSnakeCase(reason) {
+            found.append("a failure's reason is not in lower_snake_case: \"\(reason)\"")
+        }
+        if !report.effects.isEmpty { found.append("a failed event has effects: \(report.effects)") }
+        if report.settled != nil { found.append("a failed event has a settled outcome") }
+        if self.fixture.traces != before { found.append("a failing call is seen from outside: \(failure.message)") }
+        return found
+    }
+}
