@@ -80,7 +80,10 @@ let package = Package(
         .target(name: "RESP", dependencies: ["CHiredis"]),
         .testTarget(name: "RESPTests", dependencies: ["RESP"]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
-        .target(name: "StageKit", dependencies: [logging, coreMetrics]),
+        .plugin(name: "Fingerprint", capability: .buildTool(), path: "Sources/Fingerprint"),
+        .target(name: "StageKit", dependencies: [logging, coreMetrics], plugins: ["Fingerprint"]),
+        .target(name: "PluginLoading", dependencies: ["StageKit"]),
+        .testTarget(name: "PluginLoadingTests", dependencies: ["PluginLoading", "StageKit"]),
         .target(name: "StageTestKit", dependencies: ["StageKit", logging, coreMetrics]),
         .testTarget(name: "StageTestKitTests", dependencies: ["StageKit", "StageTestKit"]),
         .target(
@@ -115,7 +118,8 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "StageKit", "StageTestKit", "PipelineEngine", "SnapshotStores", "RedisStreams", "Admin", "YAML",
+                "StageKit", "StageTestKit", "PipelineEngine", "PluginLoading", "SnapshotStores", "RedisStreams",
+                "Admin", "YAML",
                 logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix,
                 unixSignals, "RESP",
             ] + stageLibraries),
@@ -134,7 +138,10 @@ let package = Package(
             path: "Tests/Benchmarks/Driver"),
         .testTarget(
             name: "SluiceBenchTests", dependencies: ["SluiceBench", "StageKit"], path: "Tests/Benchmarks/DriverTests"),
-        .executableTarget(name: "sluice", dependencies: ["Worker"]),
+        // Shared libraries with stage types use this executable's StageKit: it has to export what they need.
+        .executableTarget(
+            name: "sluice", dependencies: ["Worker"],
+            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
 
         .testTarget(name: "LayoutTests"),

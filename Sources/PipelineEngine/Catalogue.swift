@@ -15,6 +15,15 @@ public struct Catalogue: Sendable {
     /// beside the one that an embedding program gives.
     public var makeRevocationHandler: (@Sendable (ComponentSetup) -> (any RevocationHandler)?)?
 
+    /// Loads stage types from a shared library at a path; nil where that is not wanted.
+    ///
+    /// What is wrong with the library is thrown, after its path.
+    public var loadPlugin: (@Sendable (_ path: String) throws(SettingRefusal) -> StagePlugin)?
+    /// The shared libraries whose stage types are among `stages`.
+    public private(set) var plugins: [StagePlugin] = []
+    /// Whether a plugin could not be loaded, so that which stage types there are is not known.
+    var isIncomplete = false
+
     /// An empty catalogue.
     public init() {}
 
@@ -23,6 +32,12 @@ public struct Catalogue: Sendable {
         let added = StageType(type)
         self.stages.removeAll { $0.name == added.name }
         self.stages.append(added)
+    }
+
+    /// Adds a shared library's stage types, which must have names of their own.
+    mutating func append(_ plugin: StagePlugin) {
+        self.plugins.append(plugin)
+        self.stages += plugin.stages
     }
 
     /// Adds a source type; one of the same name is replaced.

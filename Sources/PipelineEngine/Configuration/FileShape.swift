@@ -37,6 +37,9 @@ public struct FileShape: Sendable {
                 name: "pipeline", shape: .form("letters, digits, _ and -", pattern: "^[A-Za-z0-9_-]+$"),
                 isRequired: true, summary: "The pipeline's name, the component of its counters."),
             SettingDescription(
+                name: Catalogue.pluginsKey, shape: Catalogue.pluginsType.shape,
+                summary: "Shared libraries with stage types, by paths from the file's folder."),
+            SettingDescription(
                 name: "source", shape: .oneName(sources), isRequired: true, summary: "Where events come from."),
             SettingDescription(
                 name: "stores", shape: .map(.oneName(stores)),

@@ -47,11 +47,12 @@ struct PipelineDefinition {
 
     /// Takes the tree apart; what is wrong goes to the issues.
     init(_ root: SettingNode, catalogue: Catalogue, _ issues: inout SettingIssues) {
-        let known = ["pipeline", "source", "stores", "stages", "branches"]
+        let known = ["pipeline", "plugins", "source", "stores", "stages", "branches"]
         let sectionNames = catalogue.sections.map(\.name)
         for entry in root.entries ?? [] {
             switch entry.key {
             case "pipeline": self.name = Self.pipelineName(entry.value, &issues)
+            case Catalogue.pluginsKey: break
             case "source": self.source = Self.component(entry.value, what: "source", entry.mark, &issues)
             case "stores": self.stores = Self.stores(entry.value, &issues)
             case "stages": self.stages = Self.stages(entry.value, catalogue, "stages", &issues)

@@ -65,8 +65,11 @@ struct GraphBuilder {
     ) -> (StageGraph.Node?, StageSetup?) {
         let typeName = stage.entry.component.type
         guard let type = stage.type else {
-            let hint = Nearest.hint(for: typeName.text, among: self.catalogue.stages.map(\.name))
-            issues.add("unknown stage type \"\(typeName.text)\"\(hint)", at: typeName.mark)
+            // A type that a plugin may have which could not be loaded is no mistake of its own.
+            if !self.catalogue.isIncomplete {
+                let hint = Nearest.hint(for: typeName.text, among: self.catalogue.stages.map(\.name))
+                issues.add("unknown stage type \"\(typeName.text)\"\(hint)", at: typeName.mark)
+            }
             return (nil, nil)
         }
         let setup = StageSetup(

@@ -45,6 +45,7 @@ public final class Pipeline: Service, Sendable {
     ) throws(ConfigurationError) {
         let tree = try ConfigurationTree(text: text, file: file, environment: environment, overrides: overrides)
         var issues = SettingIssues()
+        let catalogue = catalogue.withPlugins(of: tree.root, file: file, &issues)
         let definition = PipelineDefinition(tree.root, catalogue: catalogue, &issues)
         for (name, node) in definition.sections {
             catalogue.sections.first { $0.name == name }?.check(node, &issues)

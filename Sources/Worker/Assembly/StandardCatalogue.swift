@@ -4,6 +4,7 @@ import EvictStage
 import LogStage
 import MetricsStage
 public import PipelineEngine
+import PluginLoading
 import RedisStreams
 import RevokeStage
 import RouteStage
@@ -29,6 +30,8 @@ extension Catalogue {
         catalogue.add(RedisSettings.section)
         catalogue.add(RevocationSettings.section)
         catalogue.add(AdminSettings.section)
+        let loader = PluginLoader()
+        catalogue.loadPlugin = { (path) throws(SettingRefusal) in try loader.load(path) }
         catalogue.makeRevocationHandler = { setup in
             guard setup.hasSection("revocations"), let settings = setup.section("redis", RedisSettings.type),
                 let revocations = setup.section("revocations", RevocationSettings.type)

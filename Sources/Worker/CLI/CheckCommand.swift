@@ -22,7 +22,7 @@ struct CheckCommand: AsyncParsableCommand {
             let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
             let pipeline = try Pipeline(
                 contentsOf: self.file, environment: self.pipeline.environment, overrides: overrides,
-                catalogue: SluiceCommand.catalogue, services: PipelineServices(logger: silent))
+                catalogue: try self.pipeline.catalogue(), services: PipelineServices(logger: silent))
             let check = try OnlineCheck(pipeline)
             let stages = pipeline.graph.stages.count
             let configuration = CheckStep(

@@ -33,7 +33,7 @@ struct GraphCommand: AsyncParsableCommand {
             let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
             let pipeline = try Pipeline(
                 contentsOf: self.file, environment: self.pipeline.environment, overrides: overrides,
-                catalogue: SluiceCommand.catalogue, services: PipelineServices(logger: silent))
+                catalogue: try self.pipeline.catalogue(), services: PipelineServices(logger: silent))
             switch self.format {
             case .text: Terminal.result(GraphText.render(pipeline.graph))
             case .mermaid: Terminal.result(GraphMermaid.render(pipeline.graph))

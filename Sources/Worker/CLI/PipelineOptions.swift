@@ -2,11 +2,17 @@ public import ArgumentParser
 import Foundation
 public import Logging
 import PipelineEngine
+import StageKit
 
 /// Options of the verbs that read a pipeline file.
 struct PipelineOptions: ParsableArguments {
     @Option(name: .customLong("set"), help: ArgumentHelp("Puts a value beside the file.", valueName: "path=value"))
     var settings: [String] = []
+
+    @OptionGroup var plugins: PluginOptions
+
+    /// What the files may name; reports what is wrong with the plugins and throws the status to end with.
+    func catalogue() throws -> Catalogue { try self.plugins.catalogue() }
 
     /// The overrides; a usage error where one has no path.
     func overrides() throws -> [Override] {
@@ -21,6 +27,32 @@ struct PipelineOptions: ParsableArguments {
 
     /// The environment that `${NAME}` in files stands for.
     var environment: [String: String] { ProcessInfo.processInfo.environment }
+}
+
+/// Options of the verbs that know stage types.
+struct PluginOptions: ParsableArguments {
+    @Option(
+        name: .customLong("plugin"),
+        help: ArgumentHelp("Loads stage types from a shared library.", valueName: "path"))
+    var plugins: [String] = []
+
+    /// What the files may name: this program's types and those of the plugins given.
+    ///
+    /// Reports all that is wrong with the plugins and throws the status to end with.
+    func catalogue() throws -> Catalogue {
+        var catalogue = SluiceCommand.catalogue
+        var isGood = true
+        for path in self.plugins {
+            do throws(SettingRefusal) {
+                try catalogue.addPlugin(path)
+            } catch {
+                Terminal.report("--plugin \(error.message)")
+                isGood = false
+            }
+        }
+        if !isGood { throw ExitStatus.configuration }
+        return catalogue
+    }
 }
 
 /// Options of the verbs that log.

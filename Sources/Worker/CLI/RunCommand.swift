@@ -21,7 +21,7 @@ struct RunCommand: AsyncParsableCommand {
         let logger = self.logging.logger(label: "sluice")
         let options = AssembledWorker.Options(
             path: self.file, environment: self.pipeline.environment, overrides: try self.pipeline.overrides(),
-            journal: self.journal, catalogue: SluiceCommand.catalogue)
+            journal: self.journal, catalogue: try self.pipeline.catalogue())
         try await CommandErrors.reported(logger: logger) {
             let worker = try AssembledWorker(options, logger: logger)
             try await worker.run(

@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Glibc
 public import PipelineEngine
+public import StageKit
 
 /// The worker's command line: every verb, for the types of a catalogue.
 public struct SluiceCommand: AsyncParsableCommand {
@@ -23,6 +24,7 @@ public struct SluiceCommand: AsyncParsableCommand {
             LookupCommand.self,
             ExportCommand.self,
             DemoCommand.self,
+            PluginCommand.self,
         ])
 
     /// The types that pipeline files may name in this process's commands.
@@ -36,6 +38,15 @@ public struct SluiceCommand: AsyncParsableCommand {
     /// - Parameter catalogue: What pipeline files may name; add your own stage types to `Catalogue.standard`.
     public static func main(catalogue: Catalogue) async {
         await Self.$catalogue.withValue(catalogue) { await Self.main() }
+    }
+
+    /// Runs the command line with everything that ships with Sluice and stage types of your own, and exits.
+    ///
+    /// A stage type with the name of one that ships takes its place.
+    public static func main(adding stage: any Stage.Type, _ others: any Stage.Type...) async {
+        var catalogue = Catalogue.standard
+        for stage in [stage] + others { catalogue.add(stage) }
+        await Self.main(catalogue: catalogue)
     }
 }
 

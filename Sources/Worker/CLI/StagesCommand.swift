@@ -21,8 +21,10 @@ struct StagesCommand: ParsableCommand {
     @Option(help: "How it is written: text or json.")
     var format = OutputFormat.text
 
+    @OptionGroup var plugins: PluginOptions
+
     func run() throws {
-        let catalogue = SluiceCommand.catalogue
+        let catalogue = try self.plugins.catalogue()
         let pages = CataloguePage.all(of: catalogue)
         guard let type = self.type else {
             switch self.format {
@@ -55,7 +57,9 @@ struct SchemaCommand: ParsableCommand {
             # yaml-language-server: $schema=sluice.schema.json
             """)
 
+    @OptionGroup var plugins: PluginOptions
+
     func run() throws {
-        Terminal.result(PipelineSchema.document(SluiceCommand.catalogue).pretty)
+        Terminal.result(PipelineSchema.document(try self.plugins.catalogue()).pretty)
     }
 }

@@ -20,13 +20,15 @@ struct TestCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Runs the cases that have this in their name.", valueName: "text"))
     var filter: String?
 
+    @OptionGroup var plugins: PluginOptions
+
     func run() async throws {
+        let catalogue = try self.plugins.catalogue()
         var report = TestReport(files: [])
         for file in self.files {
             var one = TestFileReport(path: file)
             do {
-                one.results = try await TestRun(path: file, catalogue: SluiceCommand.catalogue, filter: self.filter)
-                    .run()
+                one.results = try await TestRun(path: file, catalogue: catalogue, filter: self.filter).run()
             } catch let error as TestMistakes {
                 one.mistakes = error.lines
                 for line in error.lines { Terminal.report(line) }

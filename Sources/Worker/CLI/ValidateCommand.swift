@@ -18,9 +18,9 @@ struct ValidateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let overrides = try self.pipeline.overrides()
+        let catalogue = try self.pipeline.catalogue()
         let verdicts = self.files.map {
-            FileVerdict(
-                $0, environment: self.pipeline.environment, overrides: overrides, catalogue: SluiceCommand.catalogue)
+            FileVerdict($0, environment: self.pipeline.environment, overrides: overrides, catalogue: catalogue)
         }
         let isGood = verdicts.allSatisfy(\.isGood)
         switch self.format {

@@ -1,0 +1,50 @@
+import Foundation
+import PackagePlugin
+
+/// Writes StageKit's fingerprint into StageKit when it is built: a digest of its sources, of those of the packages that its
+/// interface shows, and of the compiler.
+///
+/// A shared library with stage types fits a worker exactly where the two were built against the same fingerprint: without
+/// library evolution, layouts and tables are compiled into both sides.
+@main
+struct FingerprintPlugin: BuildToolPlugin {
+    func createBuildCommands(context: PluginContext, target: any Target) throws -> [Command] {
+        let compiler = try context.tool(named: "swiftc").url
+        let output = context.pluginWorkDirectoryURL.appending(path: "StageKitBuild.swift")
+        // By path below the package, so that the order is the same wherever the package stands.
+        let sources = ([target] + target.recursiveTargetDependencies)
+            .compactMap { $0 as? SwiftSourceModuleTarget }.sorted { $0.name < $1.name }
+            .flatMap { module in
+                module.sourceFiles(withSuffix: "swift").map(\.url)
+                    .filter { $0.path.hasPrefix(module.directoryURL.path) }.sorted { $0.path < $1.path }
+            }
+        return [
+            .buildCommand(
+                displayName: "Fingerprint of StageKit", executable: URL(fileURLWithPath: "/bin/sh"),
+                arguments: ["-c", Self.script, "sh", output.path, compiler.path] + sources.map(\.path),
+                inputFiles: sources + [compiler], outputFiles: [output])
+        ]
+    }
+
+    /// Arguments: where to write, the compiler, the sources. Only what every POSIX system and coreutils have.
+    private static let script = #"""
+        set -e
+        output=$1 compiler=$2
+        shift 2
+        version=$("$compiler" --version 2>/dev/null | sed -n 's/^.*\(Swift version .*\)$/\1/p' | head -n 1)
+        fingerprint=$({ printf '%s\n' "$version"; cat "$@"; } | sha256sum | cut -c 1-32)
+        cat > "$output.new" <<END
+        /// What this build of StageKit is, written when it was built.
+        public enum StageKitBuild {
+            /// A digest of the sources that make up the interface, and of the compiler.
+            public static let fingerprint = "$fingerprint"
+            /// The compiler's own words for its version.
+            public static let compiler = "$version"
+        }
+
+        /// Stands in the module file, so that a module can be told from that of another build.
+        public enum StageKitBuild_$fingerprint {}
+        END
+        mv "$output.new" "$output"
+        """#
+}

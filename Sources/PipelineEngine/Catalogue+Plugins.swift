@@ -1,0 +1,51 @@
+public import StageKit
+
+extension Catalogue {
+    /// How the file spells its list of shared libraries: paths, relative ones from the file's own folder.
+    public static let pluginsType = SettingType<[MarkedName]>.list(of: .name, orSingle: true)
+    /// The name of that list.
+    static let pluginsKey = "plugins"
+
+    /// Adds the stage types of a shared library; a library that is added already changes nothing.
+    ///
+    /// Throws what is wrong with the library, or with one of its names, which must be new. Nothing has been added then.
+    public mutating func addPlugin(_ path: String) throws(SettingRefusal) {
+        guard let loadPlugin = self.loadPlugin else {
+            throw SettingRefusal("\(path): this worker loads no plugins")
+        }
+        let plugin = try loadPlugin(path)
+        guard !self.plugins.contains(where: { $0.path == plugin.path }) else { return }
+        var names: Set<String> = []
+        for stage in plugin.stages {
+            if !names.insert(stage.name).inserted {
+                throw SettingRefusal("\(path): has two stages called \(stage.name)")
+            }
+            guard self.stages.contains(where: { $0.name == stage.name }) else { continue }
+            let other = self.plugins.first { $0.stages.contains { $0.name == stage.name } }
+            let owner = other.map { "the plugin \($0.path)" } ?? "this worker itself"
+            throw SettingRefusal("\(path): has a stage called \(stage.name), and so has \(owner)")
+        }
+        if plugin.stages.isEmpty { throw SettingRefusal("\(path): has no stages") }
+        self.append(plugin)
+    }
+
+    /// This catalogue with the plugins that a file names; what is wrong with one is told where the file names it.
+    ///
+    /// - Parameter file: The file's path: relative paths in it start in its folder.
+    func withPlugins(of root: SettingNode, file: String, _ issues: inout SettingIssues) -> Catalogue {
+        guard let node = root[Self.pluginsKey] else { return self }
+        var catalogue = self
+        let paths = issues.within(Self.pluginsKey) { Self.pluginsType.decode(node, &$0) }
+        if paths == nil { catalogue.isIncomplete = true }
+        let folder = file.lastIndex(of: "/").map { file[...$0] } ?? ""
+        for name in paths ?? [] {
+            do throws(SettingRefusal) {
+                try catalogue.addPlugin(name.text.hasPrefix("/") ? name.text : folder + name.text)
+            } catch {
+                catalogue.isIncomplete = true
+                issues.within(Self.pluginsKey) { $0.add(error.message, at: name.mark) }
+            }
+        }
+        return catalogue
+    }
+}

@@ -1,0 +1,147 @@
+public import StageKit
+import Synchronization
+
+/// Loads stage types from shared libraries, each file once for as long as the process lives.
+///
+/// Whatever is wrong with a file is found before any of its code runs.
+public final class PluginLoader: Sendable {
+    /// What a worker and a plugin have to agree on.
+    struct Fit: Sendable {
+        /// The fingerprint of the worker's StageKit.
+        var stageKit: String
+        /// The version of the compiler that made the worker.
+        var compiler: String
+
+        /// This process's own.
+        static let own = Fit(stageKit: StageKitBuild.fingerprint, compiler: StageKitBuild.compiler)
+
+        /// Why a plugin does not fit, and what to do; nil where it does.
+        func problem(_ stamp: PluginStamp) -> String? {
+            let again = "build it again with this worker (plugin build DIR)"
+            if stamp.entryVersion != PluginStamp.currentEntryVersion {
+                return "was built for another version of Sluice: \(again)"
+            }
+            if stamp.compiler != self.compiler {
+                return "was built by \(stamp.compiler), this worker by \(self.compiler): \(again)"
+            }
+            if stamp.stageKit != self.stageKit {
+                return
+                    "was built against another StageKit (\(stamp.stageKit), this worker has \(self.stageKit)): \(again)"
+            }
+            return nil
+        }
+    }
+
+    private struct Loaded {
+        var plugin: StagePlugin
+        var module: String
+        var identity: FileIdentity
+    }
+
+    private let loaded = Mutex<[Loaded]>([])
+
+    /// Makes a loader that has loaded nothing.
+    public init() {}
+
+    /// Loads the stage types of a file, or gives those it has loaded from it before.
+    ///
+    /// Callable from any thread. Throws what is wrong with the file and what to do, after its path as given.
+    public func load(_ path: String) throws(SettingRefusal) -> StagePlugin {
+        do throws(PluginSystem.Failure) {
+            return try self.loadChecked(path)
+        } catch {
+            throw SettingRefusal("\(path): \(error.message)")
+        }
+    }
+
+    private func loadChecked(_ path: String) throws(PluginSystem.Failure) -> StagePlugin {
+        let file = try PluginSystem.canonicalPath(path)
+        let identity = try Self.checkTrust(of: file)
+        return try self.loaded.withLock { (loaded) throws(PluginSystem.Failure) in
+            if let known = loaded.first(where: { $0.plugin.path == file }) {
+                if known.identity == identity { return known.plugin }
+                throw .init(message: "has changed since it was loaded: start the worker again to use the new one")
+            }
+            let stamp = try Self.stamp(of: file)
+            if let problem = Fit.own.problem(stamp) { throw .init(message: problem) }
+            if let other = loaded.first(where: { $0.module == stamp.module }) {
+                throw .init(
+                    message: "has the module \(stamp.module), as \(other.plugin.path) has: build it with another --name"
+                )
+            }
+            let stages: [StageType]
+            do throws(PluginSystem.Failure) {
+                stages = try PluginSystem.load(file)
+            } catch {
+                throw .init(message: Self.explain(error.message))
+            }
+            let plugin = StagePlugin(path: file, stages: stages)
+            loaded.append(Loaded(plugin: plugin, module: stamp.module, identity: identity))
+            return plugin
+        }
+    }
+
+    /// Every directory from the root to the file, and the file.
+    private static func checkTrust(of file: String) throws(PluginSystem.Failure) -> FileIdentity {
+        var path = ""
+        var (last, identity) = try PluginSystem.entry("/")
+        var chain = [last]
+        for part in file.split(separator: "/") {
+            path += "/\(part)"
+            (last, identity) = try PluginSystem.entry(path)
+            chain.append(last)
+        }
+        if let problem = PluginTrust.problem(chain, user: PluginSystem.user) { throw .init(message: problem) }
+        return identity
+    }
+
+    private static func stamp(of file: String) throws(PluginSystem.Failure) -> PluginStamp {
+        let bytes = try PluginSystem.read(file)
+        do throws(PluginImage.Problem) {
+            return try PluginImage(bytes).stamp
+        } catch {
+            throw .init(message: error.message)
+        }
+    }
+
+    /// The dynamic loader's words with what to do about them.
+    static func explain(_ message: String) -> String {
+        guard let symbol = message.split(separator: "undefined symbol: ", maxSplits: 1).dropFirst().first else {
+            return "cannot be loaded: \(message)"
+        }
+        if symbol.hasPrefix("$s8StageKit") {
+            return "this worker exports no StageKit: link it with -Xlinker --export-dynamic (\(message))"
+        }
+        if symbol.hasPrefix("swift_") || symbol.hasPrefix("_swift_") || symbol.hasPrefix("$sS") {
+            return """
+                needs Swift's runtime as shared libraries, which this worker does not use: \
+                link it without -static-stdlib (\(message))
+                """
+        }
+        return """
+            uses something that this worker does not have; a plugin can use StageKit, Logging, CoreMetrics and what the \
+            worker itself uses of Swift's libraries (\(message))
+            """
+    }
+}
+
+extension PluginImage.Problem {
+    /// What is wrong, and what to do.
+    var message: String {
+        switch self {
+        case .notELF: "is not a shared library (no ELF file)"
+        case .otherLayout: "is a shared library for another kind of machine (not 64 bits, little-endian)"
+        case .otherMachine(let number):
+            "is a shared library for another machine (\(Self.name(number)), this one is \(Self.ownName))"
+        case .notShared: "is an ELF file, but no shared library"
+        case .damaged: "is damaged: its ELF header does not fit the file"
+        case .noStamp: "is not a plugin of Sluice: build it with plugin build DIR"
+        }
+    }
+
+    private static var ownName: String { PluginImage.Machine.current.map { "\($0)" } ?? "unknown" }
+
+    private static func name(_ number: UInt16) -> String {
+        PluginImage.Machine(rawValue: number).map { "\($0)" } ?? "ELF machine \(number)"
+    }
+}

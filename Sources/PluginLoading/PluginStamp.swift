@@ -1,0 +1,58 @@
+/// What `sluice plugin build` writes into a plugin, and a worker reads before it loads one.
+///
+/// It stands in an ELF note (owner `Sluice`, type 1) as UTF-8 lines `name=value`.
+public struct PluginStamp: Sendable, Equatable {
+    /// The form of the entry function and of what it returns; changed when either does.
+    public static let currentEntryVersion = 1
+    /// The note's owner.
+    public static let noteOwner = "Sluice"
+    /// The note's type.
+    public static let noteType: UInt32 = 1
+    /// The longest stamp in bytes: a real one has about 200.
+    static let lengthLimit = 4096
+
+    /// The form of the entry function that the plugin has.
+    public var entryVersion: Int
+    /// The name of its Swift module.
+    public var module: String
+    /// The fingerprint of the StageKit it was compiled against.
+    public var stageKit: String
+    /// The version of the compiler that made it, in that compiler's own words.
+    public var compiler: String
+
+    /// Makes a stamp.
+    public init(
+        entryVersion: Int = PluginStamp.currentEntryVersion, module: String, stageKit: String, compiler: String
+    ) {
+        self.entryVersion = entryVersion
+        self.module = module
+        self.stageKit = stageKit
+        self.compiler = compiler
+    }
+
+    /// Reads a stamp's text; nil where it is too long, is not UTF-8 or lacks a line.
+    public init?(text: some Collection<UInt8>) {
+        guard text.count <= Self.lengthLimit, let text = String(validating: text, as: UTF8.self) else { return nil }
+        var values: [Substring: Substring] = [:]
+        for line in text.split(separator: "\n") {
+            let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { values[parts[0]] = parts[1] }
+        }
+        guard let entry = values["entry"].flatMap({ Int($0) }), let module = values["module"],
+            let stageKit = values["stagekit"], let compiler = values["compiler"]
+        else { return nil }
+        self.init(
+            entryVersion: entry, module: String(module), stageKit: String(stageKit), compiler: String(compiler))
+    }
+
+    /// The lines as they stand in the note.
+    public var text: String {
+        """
+        entry=\(self.entryVersion)
+        module=\(self.module)
+        stagekit=\(self.stageKit)
+        compiler=\(self.compiler)
+
+        """
+    }
+}

@@ -1,0 +1,93 @@
+import Glibc
+import StageKit
+
+/// The system calls of loading a plugin: all that is unsafe here stands in this file.
+///
+/// The invariant: `load` is called for a file only after its stamp was found to fit (`PluginImage`, `PluginLoader`) and
+/// its place to be safe (`PluginTrust`). Then its entry function was compiled from what `sluice plugin build` writes,
+/// against this very StageKit, so it has the C signature assumed below and returns what `PluginStages.handOver` made.
+/// A library is never unloaded, so that its types, which live as long as the process, never lose their code.
+enum PluginSystem {
+    /// The entry function's name.
+    static let entryName = "sluice_plugin_stages"
+    /// The largest file read, in bytes: one stage has about 100 KiB.
+    static let byteLimit = 256 << 20
+    /// Bytes read at once.
+    private static let chunk = 256 << 10
+
+    /// A call that failed.
+    struct Failure: Error {
+        /// What the system said.
+        var message: String
+
+        /// The failure that `errno` names.
+        static var last: Failure { Failure(message: unsafe String(cString: strerror(errno))) }
+    }
+
+    /// The user that this process acts as.
+    static var user: UInt32 { geteuid() }
+
+    /// The path without symbolic links, `.` and `..`.
+    static func canonicalPath(_ path: String) throws(Failure) -> String {
+        guard let found = unsafe realpath(path, nil) else { throw .last }
+        defer { unsafe free(found) }
+        return unsafe String(cString: found)
+    }
+
+    /// What the file system tells of a path, symbolic links not followed, and what changes when the file does.
+    static func entry(_ path: String) throws(Failure) -> (entry: PluginTrust.Entry, identity: FileIdentity) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { throw .last }
+        let entry = PluginTrust.Entry(path: path, owner: status.st_uid, mode: status.st_mode)
+        let identity = FileIdentity(
+            device: UInt64(status.st_dev), node: UInt64(status.st_ino), size: Int64(status.st_size),
+            seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int64(status.st_mtim.tv_nsec))
+        return (entry, identity)
+    }
+
+    /// The file's bytes; fails where it has more than the limit.
+    static func read(_ path: String) throws(Failure) -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .last }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: Self.chunk)
+        while bytes.count <= Self.byteLimit {
+            let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            if count < 0 { throw .last }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
+        throw Failure(message: "is larger than \(Self.byteLimit >> 20) MiB")
+    }
+
+    /// Loads the library and asks it for its stage types; see the invariant above.
+    ///
+    /// Every symbol that the library needs is looked up before any of its code runs, and the load fails where one lacks.
+    static func load(_ path: String) throws(Failure) -> [StageType] {
+        guard let library = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+            throw Failure(message: unsafe dlerror().map { unsafe String(cString: $0) } ?? "the loader gives no reason")
+        }
+        guard let symbol = unsafe dlsym(library, Self.entryName) else {
+            throw Failure(message: "has no function \(Self.entryName)")
+        }
+        typealias Entry = @convention(c) () -> UnsafeMutableRawPointer
+        let entry = unsafe unsafeBitCast(symbol, to: Entry.self)
+        return unsafe PluginStages.takeOver(entry()).types
+    }
+}
+
+/// What is no longer the same when a file was replaced or written to.
+struct FileIdentity: Sendable, Equatable {
+    /// The device it is on.
+    var device: UInt64
+    /// Its number there.
+    var node: UInt64
+    /// Bytes in it.
+    var size: Int64
+    /// When it was written, seconds since 1970.
+    var seconds: Int64
+    /// And nanoseconds.
+    var nanoseconds: Int64
+}

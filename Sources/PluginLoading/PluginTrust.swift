@@ -1,0 +1,48 @@
+/// Whether a file may be run as code: nobody but root and the worker's own user can have written it or put it there.
+public enum PluginTrust {
+    /// What the file system tells of a file or a directory.
+    public struct Entry: Sendable, Equatable {
+        /// Its path.
+        public var path: String
+        /// The owner's user id.
+        public var owner: UInt32
+        /// Kind and permissions, as `st_mode` has them.
+        public var mode: UInt32
+
+        /// Names an entry.
+        public init(path: String, owner: UInt32, mode: UInt32) {
+            self.path = path
+            self.owner = owner
+            self.mode = mode
+        }
+
+        /// Whether it is a directory (`S_IFDIR`).
+        var isDirectory: Bool { self.mode & 0o170000 == 0o040000 }
+        /// Whether it is a regular file (`S_IFREG`).
+        var isFile: Bool { self.mode & 0o170000 == 0o100000 }
+        /// Whether only an entry's owner may move or delete it, as in /tmp (`S_ISVTX`).
+        var isSticky: Bool { self.mode & 0o1000 != 0 }
+        /// Whether the group or everybody may write it.
+        var isWritableByOthers: Bool { self.mode & 0o022 != 0 }
+    }
+
+    /// Why the file is not trusted and what to do; nil where it is.
+    ///
+    /// - Parameters:
+    ///   - chain: The root directory, each directory on the way and the file itself, in that order.
+    ///   - user: The user id that the worker runs as.
+    public static func problem(_ chain: [Entry], user: UInt32) -> String? {
+        guard let file = chain.last, file.isFile else { return "is not a file" }
+        for entry in chain {
+            let what = entry == file ? "is code, so the file" : "is code, so its directory \(entry.path)"
+            if entry.owner != 0, entry.owner != user {
+                return "\(what) must belong to root or to the worker's user \(user), not to user \(entry.owner)"
+            }
+            // In a sticky directory others may add entries, but not put one in the place of ours.
+            if entry.isWritableByOthers, !(entry.isDirectory && entry.isSticky) {
+                return "\(what) must not be writable by its group or by everybody: chmod go-w \(entry.path)"
+            }
+        }
+        return nil
+    }
+}

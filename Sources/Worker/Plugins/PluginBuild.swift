@@ -1,0 +1,173 @@
+import Foundation
+import PluginLoading
+import StageKit
+
+/// Makes a shared library of stage types out of a folder of Swift sources.
+///
+/// The sources are compiled against the modules of this worker's build, and nothing of StageKit or Swift's runtime goes
+/// into the library: it uses what the worker has, so that types and errors are the same on both sides.
+struct PluginBuild {
+    /// Why there is no library.
+    struct Failure: Error, CustomStringConvertible {
+        /// What is wrong and what to do.
+        var description: String
+    }
+
+    /// The modules that a plugin can import beside those of the toolchain: StageKit, and what its interface shows.
+    static let moduleNames = ["StageKit", "Logging", "CoreMetrics"]
+
+    /// The folder with the sources.
+    let sources: PluginSources
+    /// The name of the Swift module.
+    let module: String
+    /// Where the worker's modules are.
+    let modules: URL
+    /// What compiles and links.
+    let toolchain: PluginToolchain
+    /// Where the library goes.
+    let output: URL
+
+    /// Compiles and links; the library is put in place when it is whole.
+    func run() throws {
+        let files = FileManager.default
+        let work = files.temporaryDirectory.appendingPathComponent("sluice-plugin-\(UUID().uuidString)")
+        try files.createDirectory(at: work, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        defer { try? files.removeItem(at: work) }
+        let entry = work.appendingPathComponent("SluicePluginEntry.swift")
+        let stamp = work.appendingPathComponent("stamp.s")
+        let objects = ["plugin.o", "stamp.o"].map { work.appendingPathComponent($0).path }
+        let library = work.appendingPathComponent("plugin.so")
+        try Data(Self.entryText.utf8).write(to: entry)
+        try Data(self.stampText.utf8).write(to: stamp)
+        try self.toolchain.compile(
+            self.sources.files + [entry], module: self.module, modules: self.modules, output: objects[0])
+        try self.toolchain.assemble(stamp, output: objects[1])
+        try self.toolchain.link(objects, output: library)
+        // A worker refuses a library that its group may write, whatever the umask was.
+        try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: library.path)
+        let fresh = self.output.appendingPathExtension("new")
+        try? files.removeItem(at: fresh)
+        try files.copyItem(at: library, to: fresh)
+        guard unsafe rename(fresh.path, self.output.path) == 0 else {
+            throw Failure(description: "\(self.output.path) cannot be written")
+        }
+    }
+
+    /// The function that a worker calls, compiled into the plugin's own module.
+    static let entryText = """
+        import StageKit
+
+        @c(sluice_plugin_stages)
+        public func sluicePluginStages() -> UnsafeMutableRawPointer {
+            PluginStages.handOver(plugin)
+        }
+
+        """
+
+    /// The note that a worker reads before it loads the library, in the assembler's words.
+    private var stampText: String {
+        let stamp = PluginStamp(
+            module: self.module, stageKit: StageKitBuild.fingerprint, compiler: StageKitBuild.compiler)
+        let bytes = stamp.text.utf8.map { "\($0)" }.joined(separator: ", ")
+        return """
+                .section .note.sluice, "a", %note
+                .p2align 2
+                .long 2f - 1f
+                .long 4f - 3f
+                .long \(PluginStamp.noteType)
+            1:  .asciz "\(PluginStamp.noteOwner)"
+            2:  .p2align 2
+            3:  .byte \(bytes)
+            4:  .p2align 2
+                .section .note.GNU-stack, "", %progbits
+
+            """
+    }
+
+    /// The worker's modules: the folder given, or the one beside the executable.
+    ///
+    /// Throws where there is none, or where it is that of another build.
+    static func findModules(_ given: String?, executable: URL) throws -> URL {
+        let folder = executable.deletingLastPathComponent()
+        let places =
+            given.map { [URL(fileURLWithPath: $0)] } ?? [
+                folder.appendingPathComponent("Modules"), folder.appendingPathComponent("../lib/sluice/modules"),
+            ]
+        func file(_ place: URL, _ module: String) -> URL { place.appendingPathComponent("\(module).swiftmodule") }
+        let found = places.first { place in
+            Self.moduleNames.allSatisfy { FileManager.default.fileExists(atPath: file(place, $0).path) }
+        }
+        guard let found else {
+            throw Failure(
+                description: """
+                    no StageKit to compile against in \(places.map(\.path).joined(separator: ", nor in ")): name the \
+                    folder with --modules
+                    """)
+        }
+        let type = Data("StageKitBuild_\(StageKitBuild.fingerprint)".utf8)
+        guard try Data(contentsOf: file(found, "StageKit")).range(of: type) != nil else {
+            throw Failure(
+                description: "\(found.path) is of another build than this worker: name the folder with --modules")
+        }
+        return found
+    }
+}
+
+/// The sources of a plugin.
+struct PluginSources {
+    /// The most files compiled: far beyond a few stages.
+    static let fileLimit = 1000
+
+    /// The files, sorted by path.
+    let files: [URL]
+    /// The folder they are in, whose name is the module's where none is given.
+    let folder: URL
+
+    /// Finds the sources: those of the only target below `Sources`, or those in the folder itself.
+    init(in folder: URL) throws {
+        let below = folder.appendingPathComponent("Sources")
+        let targets = Self.entries(of: below).filter { Self.isDirectory($0) }
+        if targets.count > 1 {
+            let names = targets.map(\.lastPathComponent).joined(separator: ", ")
+            throw PluginBuild.Failure(
+                description: "\(below.path) has several targets (\(names)): name one's folder")
+        }
+        let isPackage = Self.isDirectory(below)
+        self.folder = targets.first ?? folder
+        self.files = Self.swiftFiles(in: targets.first ?? (isPackage ? below : folder))
+        if self.files.isEmpty {
+            throw PluginBuild.Failure(description: "\(folder.path): there is no Swift source")
+        }
+        if self.files.count > Self.fileLimit {
+            throw PluginBuild.Failure(
+                description: "\(folder.path): more than \(Self.fileLimit) sources are too many for a plugin")
+        }
+    }
+
+    /// The module's name: the folder's, with `_` for what cannot stand in a name.
+    var moduleName: String {
+        let name = self.folder.standardizedFileURL.lastPathComponent
+        let plain = name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
+        return plain.first?.isNumber == true ? "_" + String(plain) : String(plain)
+    }
+
+    private static func entries(of folder: URL) -> [URL] {
+        let found = try? FileManager.default.contentsOfDirectory(
+            at: folder, includingPropertiesForKeys: nil, options: .skipsHiddenFiles)
+        return (found ?? []).sorted { $0.path < $1.path }
+    }
+
+    private static func isDirectory(_ url: URL) -> Bool {
+        var isDirectory = false
+        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) && isDirectory
+    }
+
+    private static func swiftFiles(in folder: URL) -> [URL] {
+        self.entries(of: folder).flatMap { entry in
+            if self.isDirectory(entry) {
+                return ["Tests", "Plugins"].contains(entry.lastPathComponent) ? [] : self.swiftFiles(in: entry)
+            }
+            return entry.pathExtension == "swift" && entry.lastPathComponent != "Package.swift" ? [entry] : []
+        }
+    }
+}

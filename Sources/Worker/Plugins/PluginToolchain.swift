@@ -1,0 +1,104 @@
+import Foundation
+import StageKit
+
+/// The Swift toolchain that makes plugins: the same release that made the worker.
+struct PluginToolchain {
+    /// What `swiftc -print-target-info` tells of the machine.
+    private struct TargetInfo: Decodable {
+        struct Target: Decodable { var triple: String }
+        struct Paths: Decodable { var runtimeResourcePath: String }
+        var target: Target
+        var paths: Paths
+    }
+
+    private let swiftc: URL
+    private let clang: URL
+    private let info: TargetInfo
+
+    /// Looks at a compiler; throws where it is not the one that made this worker.
+    ///
+    /// - Parameter path: The compiler, nil for the one in PATH.
+    init(swiftc path: String?, environment: [String: String]) throws {
+        guard let swiftc = path.map({ URL(fileURLWithPath: $0) }) ?? Self.find("swiftc", environment) else {
+            throw PluginBuild.Failure(
+                description: "there is no swiftc in PATH: install \(StageKitBuild.compiler), or name one with --swiftc")
+        }
+        let version = try Self.output(swiftc, ["--version"]).split(separator: "\n")
+            .compactMap { line in line.range(of: "Swift version ").map { String(line[$0.lowerBound...]) } }.first
+        guard version == StageKitBuild.compiler else {
+            throw PluginBuild.Failure(
+                description: """
+                    \(swiftc.path) is \(version ?? "no Swift compiler"), this worker was built by \
+                    \(StageKitBuild.compiler): name that one with --swiftc
+                    """)
+        }
+        let beside = swiftc.resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("clang")
+        let isThere = FileManager.default.isExecutableFile(atPath: beside.path)
+        guard let clang = isThere ? beside : Self.find("clang", environment) else {
+            throw PluginBuild.Failure(description: "there is no clang beside \(swiftc.path), nor in PATH")
+        }
+        self.swiftc = swiftc
+        self.clang = clang
+        self.info = try JSONDecoder().decode(
+            TargetInfo.self, from: Data(Self.output(swiftc, ["-print-target-info"]).utf8))
+    }
+
+    /// Compiles sources as one module.
+    func compile(_ sources: [URL], module: String, modules: URL, output: String) throws {
+        let arguments = [
+            "-emit-object", "-parse-as-library", "-whole-module-optimization", "-O", "-g", "-swift-version", "6",
+            "-module-name", module, "-I", modules.path, "-o", output,
+        ]
+        try self.run(self.swiftc, arguments + sources.map(\.path), what: "the sources do not compile")
+    }
+
+    /// Assembles a file.
+    func assemble(_ source: URL, output: String) throws {
+        try self.run(self.clang, ["-c", source.path, "-o", output], what: "the stamp does not assemble")
+    }
+
+    /// Links objects to a shared library that leaves StageKit and Swift's runtime to whoever loads it.
+    ///
+    /// `swiftrt.o` announces the library's types to the runtime when it is loaded.
+    func link(_ objects: [String], output: URL) throws {
+        let machine = self.info.target.triple.prefix { $0 != "-" }
+        let runtime = "\(self.info.paths.runtimeResourcePath)/linux/\(machine)/swiftrt.o"
+        let arguments = ["-shared", "-Wl,-z,now", "-Wl,-z,relro", "-o", output.path] + objects + [runtime]
+        try self.run(self.clang, arguments, what: "the library does not link")
+    }
+
+    private func run(_ program: URL, _ arguments: [String], what: String) throws {
+        let process = Process()
+        process.executableURL = program
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        // What the compiler says belongs to what went wrong, not to the results.
+        process.standardOutput = FileHandle.standardError
+        try process.run()
+        process.waitUntilExit()
+        if process.terminationStatus != 0 { throw PluginBuild.Failure(description: what) }
+    }
+
+    private static func output(_ program: URL, _ arguments: [String]) throws -> String {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = program
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
+        do {
+            try process.run()
+        } catch {
+            throw PluginBuild.Failure(description: "\(program.path) cannot be run")
+        }
+        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    private static func find(_ name: String, _ environment: [String: String]) -> URL? {
+        (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { URL(fileURLWithPath: "\($0)/\(name)") }
+            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+    }
+}
