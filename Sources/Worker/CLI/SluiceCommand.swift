@@ -24,6 +24,7 @@ public struct SluiceCommand: AsyncParsableCommand {
             LookupCommand.self,
             ExportCommand.self,
             DemoCommand.self,
+            InitCommand.self,
             PluginCommand.self,
         ])
 

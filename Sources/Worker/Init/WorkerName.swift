@@ -1,0 +1,50 @@
+/// The name of a user's package, and the names made of it.
+struct WorkerName {
+    /// The longest name: it stands in paths and in module names.
+    static let lengthLimit = 50
+
+    /// The package's and the executable's name: `my-worker`.
+    let text: String
+
+    /// Checks a name; throws what is wrong with it.
+    init(_ text: String) throws(InitFailure) {
+        let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+        guard isPlain, text.first?.isLetter == true, text.last != "-" else {
+            throw InitFailure("\"\(text)\" is no name: letters, digits, - and _, a letter first, such as my-worker")
+        }
+        guard text.count <= Self.lengthLimit else {
+            throw InitFailure(
+                "the name has \(text.count) letters: at most \(Self.lengthLimit) fit in paths and modules")
+        }
+        guard !Self.taken.contains(text.lowercased()) else {
+            throw InitFailure("\"\(text)\" is the name of something else: take another, such as my-\(text)")
+        }
+        self.text = text
+    }
+
+    /// Names that a module of the package's dependencies, of the language or of the build has.
+    private static let taken: Set = [
+        "sluice", "worker", "stagekit", "stagetestkit", "pipelineengine", "snapshotstores", "redisstreams", "admin",
+        "yaml", "resp", "swift", "foundation", "testing", "main", "sources", "tests",
+    ]
+
+    /// The library of stage types: `MyWorkerStages`.
+    var module: String {
+        self.text.split { $0 == "-" || $0 == "_" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+            + "Stages"
+    }
+
+    /// The pipeline's name, which is a label of metrics: `my_worker`.
+    var pipeline: String { self.text.map { $0 == "-" ? "_" : String($0).lowercased() }.joined() }
+}
+
+/// Why no package is written.
+struct InitFailure: Error, CustomStringConvertible {
+    /// What is wrong and what to do.
+    var description: String
+
+    /// Makes a failure of its message.
+    init(_ description: String) {
+        self.description = description
+    }
+}
