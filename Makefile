@@ -3,7 +3,7 @@ SWIFT ?= swift
 # Every target names what it imports, or the build fails.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 
-.PHONY: build demo test bench profile thresholds lint format packages clean
+.PHONY: build demo test bench profile thresholds docs lint format packages clean
 
 # A release build of the worker: .build/release/sluice
 build: packages
@@ -38,6 +38,15 @@ thresholds:
 	@.ci/packages gcc valgrind binutils
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench thresholds --output .build/bench
+
+# The articles and the reference of StageKit, by the toolchain's own docc: .build/docs
+docs:
+	$(SWIFT) build --target StageKit $(BUILD_FLAGS)
+	rm -rf .build/symbols && mkdir -p .build/symbols
+	$(SWIFT) symbolgraph-extract -module-name StageKit -I .build/debug/Modules -output-dir .build/symbols \
+		-minimum-access-level public -target "$$($(SWIFT) -print-target-info | sed -n 's/.*"triple": "\(.*\)",/\1/p')"
+	docc convert Sources/StageKit/StageKit.docc --additional-symbol-graph-dir .build/symbols --output-path .build/docs \
+		--fallback-display-name StageKit --fallback-bundle-identifier sluice.StageKit --warnings-as-errors
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Plugins Tests

@@ -1,0 +1,49 @@
+import StageKit
+import StageTestKit
+import Testing
+
+let plugin = [StageType(GreetStage.self)]
+
+/// The settings that the articles of StageKit show.
+@Suite struct HideSettings {
+    struct Settings: Sendable {
+        var field = MarkedName.unread
+        var keep = 4
+        var style = Style.stars
+    }
+
+    enum Style: Sendable { case stars, dots }
+
+    static let schema = SettingsSchema(
+        Settings(),
+        [
+            .required("field", \.field, .name, "The field to hide."),
+            .optional("keep", \.keep, .integer(0...64), default: "4", "Bytes that stay, from the first."),
+            .optional(
+                "style", \.style, .choice(of: [("stars", .stars), ("dots", .dots)]), default: "stars",
+                "What stands for the others."),
+        ])
+
+    static let even = SettingType<Int>.integer(0...64).map { (number) throws(SettingRefusal) in
+        guard number.isMultiple(of: 2) else { throw SettingRefusal("\(number) is odd: write an even number") }
+        return number
+    }
+
+    @Test func `The settings read what the file says, and the defaults`() throws {
+        var issues = SettingIssues()
+        let settings = try #require(Self.schema.decode(["field": "mail", "style": "dots"], &issues))
+        #expect(settings.field.text == "mail")
+        #expect(settings.keep == 4)
+        #expect(settings.style == .dots)
+    }
+
+    @Test func `A type of one's own refuses values with their place`() {
+        var issues = SettingIssues()
+        #expect(Self.even.decode("8", &issues) == 8)
+        #expect(issues.all.isEmpty)
+        #expect(
+            Self.even.decode(SettingNode(.scalar("7", isPlain: true), at: SourceMark(line: 3, column: 9)), &issues)
+                == nil)
+        #expect(issues.all == [SettingIssue("7 is odd: write an even number", at: SourceMark(line: 3, column: 9))])
+    }
+}
