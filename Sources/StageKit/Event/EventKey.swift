@@ -1,0 +1,45 @@
+/// Stands for the values of some fields of an event, so that what was seen can be remembered without its text.
+///
+/// 128 bits of SipHash-1-3 (Aumasson and Bernstein, 2012; the standard library's `Hasher`), keyed anew in each process:
+/// nobody can choose values that meet, and among the most keys a `RecentKeys` holds two meet by chance with a probability
+/// below 2^-80. It means nothing to another process.
+@frozen
+public struct EventKey: Hashable, Sendable, BitwiseCopyable {
+    @usableFromInline let high: UInt64
+    @usableFromInline let low: UInt64
+
+    @inlinable
+    init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+}
+
+extension Event {
+    /// The key of the values of these fields; nil where the event has none of them.
+    ///
+    /// Equal for two events if each field has the same bytes in both or is absent from both.
+    public func key(of fields: [FieldID]) -> EventKey? {
+        var high = Hasher()
+        var low = Hasher()
+        // One key for both: they differ by what they begin with.
+        low.combine(fields.count)
+        var isAbsent = true
+        for index in fields.indices {
+            guard let range = self.range(of: fields[index]) else {
+                high.combine(-1)
+                low.combine(-1)
+                continue
+            }
+            isAbsent = false
+            let bytes = UnsafeRawBufferPointer(unsafe self.unsafeBytes(range))
+            high.combine(bytes.count)
+            unsafe high.combine(bytes: bytes)
+            low.combine(bytes.count)
+            unsafe low.combine(bytes: bytes)
+        }
+        if isAbsent { return nil }
+        return EventKey(
+            high: UInt64(bitPattern: Int64(high.finalize())), low: UInt64(bitPattern: Int64(low.finalize())))
+    }
+}

@@ -1,0 +1,120 @@
+/// Remembers a value for each of the keys that came last, up to a limit: the oldest key makes room for a new one.
+///
+/// Keys leave in the order they came, whether or not they were looked up since. Memory grows by doubling up to the limit
+/// and then stays: at the limit nothing allocates. One key costs its value and about 32 bytes.
+public struct RecentKeys<Value: BitwiseCopyable> {
+    /// The greatest limit: 2^24 keys, some 500 MiB or more.
+    public static var greatestLimit: Int { 1 << 24 }
+    /// Keys that the first allocation has room for.
+    @usableFromInline static var firstCapacity: Int { 64 }
+
+    @usableFromInline
+    struct Entry: BitwiseCopyable {
+        @usableFromInline var key: EventKey
+        @usableFromInline var value: Value
+
+        @inlinable
+        init(key: EventKey, value: Value) {
+            self.key = key
+            self.value = value
+        }
+    }
+
+    /// The most keys remembered.
+    public let limit: Int
+    /// The keys remembered now.
+    public private(set) var count = 0
+
+    /// A ring: `count` entries from `head` on, the oldest first.
+    @usableFromInline var entries: [Entry] = []
+    @usableFromInline var head = 0
+    /// Open addressing with linear probing: indices into `entries`, -1 where there is none; at most half of it is used.
+    @usableFromInline var table: [Int32] = []
+
+    /// Remembers nothing yet; `limit` is 1 to `greatestLimit`.
+    public init(limit: Int) {
+        precondition((1...RecentKeys.greatestLimit).contains(limit), "a limit of 1 to \(RecentKeys.greatestLimit)")
+        self.limit = limit
+    }
+
+    /// Where a key's value is, for the subscript; nil where the key is not remembered. Valid until the next change.
+    @inlinable
+    public func index(of key: EventKey) -> Int? {
+        if self.table.isEmpty { return nil }
+        let slot = self.slot(of: key)
+        return self.table[slot] < 0 ? nil : Int(self.table[slot])
+    }
+
+    /// The value at an index that `index(of:)` has told.
+    @inlinable
+    public subscript(index: Int) -> Value {
+        get { self.entries[index].value }
+        set { self.entries[index].value = newValue }
+    }
+
+    /// The value of the key that came first; nil where nothing is remembered.
+    @inlinable
+    public var oldest: Value? { self.count == 0 ? nil : self.entries[self.head].value }
+
+    /// Remembers a value for a key that is not remembered yet; at the limit the oldest key is forgotten.
+    public mutating func insert(_ key: EventKey, _ value: Value) {
+        let entry = Entry(key: key, value: value)
+        if self.count == self.limit { self.removeOldest() }
+        if self.count == self.entries.count { self.grow(entry) }
+        let index = self.place(self.count)
+        self.entries[index] = entry
+        self.count += 1
+        self.table[self.slot(of: key)] = Int32(index)
+    }
+
+    /// Forgets the key that came first; there must be one.
+    public mutating func removeOldest() {
+        precondition(self.count > 0, "nothing is remembered")
+        var hole = self.slot(of: self.entries[self.head].key)
+        let mask = self.table.count - 1
+        var next = (hole + 1) & mask
+        // What probing had moved behind the hole moves up, so that no search ends at it (Knuth, TAOCP 3, 6.4, algorithm R).
+        while self.table[next] >= 0 {
+            let home = self.home(of: self.entries[Int(self.table[next])].key)
+            if (next - home) & mask >= (next - hole) & mask {
+                self.table[hole] = self.table[next]
+                hole = next
+            }
+            next = (next + 1) & mask
+        }
+        self.table[hole] = -1
+        self.head = self.place(1)
+        self.count -= 1
+    }
+
+    /// Where a key stands in the table, or the free place where it would stand.
+    @inlinable
+    func slot(of key: EventKey) -> Int {
+        let mask = self.table.count - 1
+        var slot = self.home(of: key)
+        while self.table[slot] >= 0, self.entries[Int(self.table[slot])].key != key { slot = (slot + 1) & mask }
+        return slot
+    }
+
+    @inlinable
+    func home(of key: EventKey) -> Int {
+        Int(truncatingIfNeeded: key.low) & (self.table.count - 1)
+    }
+
+    private func place(_ offset: Int) -> Int {
+        let index = self.head + offset
+        return index < self.entries.count ? index : index - self.entries.count
+    }
+
+    private mutating func grow(_ filler: Entry) {
+        let capacity = Swift.min(self.limit, Swift.max(RecentKeys.firstCapacity, self.count * 2))
+        var grown = (0..<self.count).map { self.entries[self.place($0)] }
+        grown += Array(repeating: filler, count: capacity - self.count)
+        self.entries = grown
+        self.head = 0
+        var slots = RecentKeys.firstCapacity
+        while slots < capacity * 2 { slots *= 2 }
+        self.table = Array(repeating: -1, count: slots)
+        for index in 0..<self.count { self.table[self.slot(of: self.entries[index].key)] = Int32(index) }
+    }
+}
