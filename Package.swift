@@ -40,7 +40,8 @@ func stage(_ name: String, _ extra: [Target.Dependency] = []) -> [Target] {
 }
 
 let stageNames = [
-    "DecodeStage", "EvictStage", "LogStage", "MetricsStage", "RevokeStage", "RouteStage", "UpsertStage",
+    "DecodeStage", "DedupeStage", "EvictStage", "FilterStage", "LogStage", "MetricsStage", "RemoveStage",
+    "RenameStage", "RevokeStage", "RouteStage", "SampleStage", "SetStage", "ThrottleStage", "UpsertStage",
     "ValidateStage",
 ]
 let stageDependencies: [String: [Target.Dependency]] = [

@@ -1,15 +1,22 @@
 import Admin
 import DecodeStage
+import DedupeStage
 import EvictStage
+import FilterStage
 import LogStage
 import MetricsStage
 public import PipelineEngine
 import PluginLoading
 import RedisStreams
+import RemoveStage
+import RenameStage
 import RevokeStage
 import RouteStage
+import SampleStage
+import SetStage
 import SnapshotStores
 import StageKit
+import ThrottleStage
 import UpsertStage
 import ValidateStage
 
@@ -20,6 +27,13 @@ extension Catalogue {
         catalogue.add(DecodeStage.self)
         catalogue.add(ValidateStage.self)
         catalogue.add(RouteStage.self)
+        catalogue.add(FilterStage.self)
+        catalogue.add(DedupeStage.self)
+        catalogue.add(ThrottleStage.self)
+        catalogue.add(SampleStage.self)
+        catalogue.add(SetStage.self)
+        catalogue.add(RenameStage.self)
+        catalogue.add(RemoveStage.self)
         catalogue.add(UpsertStage.self)
         catalogue.add(RevokeStage.self)
         catalogue.add(MetricsStage.self)

@@ -1,0 +1,31 @@
+public import StageKit
+
+extension DedupeStage {
+    /// What the YAML under `dedupe` says.
+    public struct Settings: Sendable {
+        /// The fields whose values make events the same.
+        public var by: [MarkedName] = []
+        /// How many different events are remembered.
+        public var remember = 100_000
+        /// How long an event is remembered, by the entries' ids; nil for as long as there is room.
+        public var within: Duration?
+
+        /// The most that can be remembered: about 1 GiB of memory.
+        static let rememberLimit = 10_000_000
+
+        /// How the file spells them.
+        static let schema = SettingsSchema(
+            Settings(),
+            [
+                .required(
+                    "by", \.by, .list(of: .name, orSingle: true, minimum: 1),
+                    "The fields whose values make two events the same."),
+                .optional(
+                    "remember", \.remember, .integer(1...Settings.rememberLimit), default: "100000",
+                    "How many different events are remembered; the oldest is forgotten for a new one."),
+                .optional(
+                    "within", \.within, .optional(.duration(minimum: .milliseconds(1))),
+                    "How far apart, by their entries' ids, two events may be and still be the same."),
+            ])
+    }
+}

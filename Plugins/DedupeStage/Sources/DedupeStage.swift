@@ -1,0 +1,33 @@
+public import StageKit
+
+/// Ends the way of events that came before, by the values of some fields.
+public final class DedupeStage: Stage {
+    /// Name, settings and documentation.
+    public static let declaration = StageDeclaration(
+        name: "dedupe",
+        summary: "Lets the first of several equal events through and skips the others.",
+        settings: .object(Settings.schema),
+        example: """
+            dedupe: { by: [order_id, status], within: 10m }
+            """,
+        failureReason: "dedupe_failure")
+
+    private let fields: [FieldID]
+    private let reason: ReasonID
+    private var seen: SeenEvents
+
+    /// Makes the stage; it reads the fields that make events the same.
+    public init(_ settings: Settings, _ setup: StageSetup) {
+        setup.issues.context += ": by"
+        self.fields = settings.by.map { setup.input($0) }
+        self.reason = setup.reason("duplicate")
+        self.seen = SeenEvents(
+            limit: settings.remember, age: settings.within.map { UInt64(max(0, $0.microseconds / 1000)) })
+    }
+
+    /// Skips an event that came before; one that has none of the fields is like no other and goes on.
+    public func process(_ event: inout Event) throws -> Verdict {
+        guard let key = event.key(of: self.fields) else { return .next }
+        return self.seen.isRepeated(key, at: event.id) ? .finish(.skipped, self.reason) : .next
+    }
+}

@@ -1,0 +1,111 @@
+import DedupeStage
+import StageKit
+import StageTestKit
+import Testing
+
+@Suite struct DedupeStageTests {
+    private let fixture = StageFixture(fields: ["id", "status"])
+
+    /// For each entry, given by its id in milliseconds and the value of `id`, whether it goes on.
+    private func passes(_ settings: SettingNode, _ entries: [(UInt64, String)]) throws -> [Bool] {
+        let harness = try StageHarness(DedupeStage.self, settings, in: self.fixture)
+        return entries.map { milliseconds, value in
+            let id = EntryID(milliseconds: milliseconds, sequence: 0)
+            let ending = harness.process([SampleEntry(["id": value], id: id)])[0].ending
+            #expect(ending == .next || ending == .finished(.skipped, reason: "duplicate"))
+            return ending == .next
+        }
+    }
+
+    @Test("Dedupe keeps the contract of stages")
+    func conformance() async {
+        let violations = await StageConformance.check(
+            DedupeStage.self, ["by": ["id", "status"], "remember": "2", "within": "1s"],
+            entries: [SampleEntry(["id": "1"]), SampleEntry(["id": "1"]), SampleEntry([:])], in: self.fixture)
+        #expect(violations == [])
+    }
+
+    @Test("The first of equal events goes on, the others are skipped")
+    func duplicates() throws {
+        let entries: [(UInt64, String)] = [(1, "a"), (2, "b"), (3, "a"), (4, "a"), (5, "c"), (6, "b")]
+        #expect(try self.passes(["by": "id"], entries) == [true, true, false, false, true, false])
+    }
+
+    @Test("All fields count: values that run together and fields that are missing are told apart")
+    func fields() throws {
+        let harness = try StageHarness(DedupeStage.self, ["by": ["id", "status"]], in: self.fixture)
+        let entries: [KeyValuePairs<String, String>] = [
+            ["id": "a", "status": "bc"], ["id": "ab", "status": "c"], ["id": "abc"], ["status": "abc"],
+            ["id": "abc", "status": ""], ["other": "x"], ["id": "abc"], ["status": "bc", "id": "a"], ["other": "x"],
+        ]
+        let endings = harness.process(entries.map { SampleEntry($0) }).map { $0.ending == .next }
+        #expect(endings == [true, true, true, true, true, true, false, false, true])
+    }
+
+    @Test("At the limit the event that came first is forgotten")
+    func limit() throws {
+        let entries: [(UInt64, String)] = [
+            (1, "a"), (2, "b"), (3, "a"), (4, "c"), (5, "a"), (6, "c"), (7, "b"),
+        ]
+        // c takes the place of a, a that of b, b that of c.
+        #expect(
+            try self.passes(["by": "id", "remember": "2"], entries)
+                == [true, true, false, true, true, false, true])
+    }
+
+    @Test("Beyond the age, by the entries' ids, an event is new, and it is its first entry that ages")
+    func age() throws {
+        let entries: [(UInt64, String)] = [
+            (1000, "a"), (1900, "a"), (2000, "a"), (2001, "a"), (3001, "a"), (3002, "a"), (9000, "b"), (9001, "a"),
+        ]
+        #expect(
+            try self.passes(["by": "id", "within": "1s"], entries)
+                == [true, false, false, true, false, true, true, true])
+    }
+
+    @Test("An entry that is read again is not its own duplicate, and those behind it are skipped as before")
+    func readAgain() throws {
+        let entries: [(UInt64, String)] = [(1, "a"), (2, "a"), (3, "b"), (1, "a"), (2, "a"), (3, "b"), (4, "b")]
+        #expect(try self.passes(["by": "id"], entries) == [true, false, true, true, false, true, false])
+    }
+
+    @Test("Ids that go back and forth end neither the age nor the limit")
+    func unordered() throws {
+        let entries: [(UInt64, String)] = [(5000, "a"), (1000, "b"), (5500, "b"), (5600, "b"), (5700, "a")]
+        #expect(
+            try self.passes(["by": "id", "within": "1s"], entries) == [true, true, true, false, false])
+    }
+
+    @Test("Many events stay apart while the memory grows")
+    func many() throws {
+        let harness = try StageHarness(DedupeStage.self, ["by": "id", "remember": "5000"], in: self.fixture)
+        let entries = (0..<5000).map { SampleEntry(["id": "event \($0)"]) }
+        #expect(harness.process(entries).allSatisfy { $0.ending == .next })
+        #expect(harness.process(entries).allSatisfy { $0.ending != .next })
+    }
+
+    @Test(
+        "Settings that cannot be meant are refused where they stand",
+        arguments: [
+            (.mapping([]).at(2, 3), ["2:3: dedupe: missing setting \"by\""]),
+            (
+                ["by": .list([.text("idd").at(3, 9)])],
+                ["3:9: dedupe: by: no earlier stage provides the field \"idd\" (did you mean id?)"]
+            ),
+            (
+                ["by": "id", "remember": .text("0").at(4, 9)],
+                ["4:9: dedupe: remember: 0 is out of range: it must be 1 to 10000000"]
+            ),
+            (
+                ["by": "id", "within": .text("10").at(4, 9)],
+                ["4:9: dedupe: within: expected a duration such as 250ms, 5s or 2m, found \"10\""]
+            ),
+            (
+                ["by": "id", "within": .text("0s").at(4, 9)],
+                ["4:9: dedupe: within: 0s is too short: it must be at least 1ms"]
+            ),
+        ] as [(SettingNode, [String])])
+    func mistakes(settings: SettingNode, messages: [String]) {
+        #expect(StageHarness<DedupeStage>.mistakes(settings, in: self.fixture) == messages)
+    }
+}

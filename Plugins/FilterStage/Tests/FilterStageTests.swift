@@ -1,0 +1,84 @@
+import FilterStage
+import StageKit
+import StageTestKit
+import Testing
+
+@Suite struct FilterStageTests {
+    private let fixture = StageFixture(fields: ["status", "plan"])
+
+    private func ending(
+        _ settings: SettingNode, _ fields: KeyValuePairs<String, String>
+    ) throws -> EventReport.Ending {
+        try StageHarness(FilterStage.self, settings, in: self.fixture).process([SampleEntry(fields)])[0].ending
+    }
+
+    @Test("Filter keeps the contract of stages")
+    func conformance() async {
+        let violations = await StageConformance.check(
+            FilterStage.self, ["keep": ["status": "open"]],
+            entries: [SampleEntry(["status": "open"]), SampleEntry(["status": "gone"]), SampleEntry([:])],
+            in: self.fixture)
+        #expect(violations == [])
+    }
+
+    @Test(
+        "Keep lets go on what the condition holds for, drop what it does not hold for",
+        arguments: [
+            (["status": "open"], true), (["status": "closed", "plan": "x"], true), (["status": "gone"], false),
+            (["status": "Open"], false), (["status": "open "], false), (["plan": "open"], false), ([:], false),
+        ] as [(KeyValuePairs<String, String>, Bool)])
+    func keepAndDrop(fields: KeyValuePairs<String, String>, holds: Bool) throws {
+        let condition: SettingNode = ["status": ["open", "closed"]]
+        let ended = EventReport.Ending.finished(.skipped, reason: "filtered")
+        #expect(try self.ending(["keep": condition], fields) == (holds ? .next : ended))
+        #expect(try self.ending(["drop": condition], fields) == (holds ? ended : .next))
+    }
+
+    @Test("All fields of the condition must hold")
+    func allFields() throws {
+        let settings: SettingNode = ["drop": ["status": "open", "plan": "free"], "reason": "free_plan_2"]
+        #expect(try self.ending(settings, ["status": "open"]) == .next)
+        #expect(try self.ending(settings, ["status": "open", "plan": "paid"]) == .next)
+        #expect(
+            try self.ending(settings, ["status": "open", "plan": "free"])
+                == .finished(.skipped, reason: "free_plan_2"))
+    }
+
+    @Test("An event that ends here has no effect and keeps its values")
+    func untouched() throws {
+        let harness = try StageHarness(FilterStage.self, ["keep": ["status": "open"]], in: self.fixture)
+        let report = harness.process([SampleEntry(["status": "gone", "plan": "free"])])[0]
+        #expect(report.effects == [])
+        #expect(report.settled == nil)
+        #expect(report.text("plan") == "free")
+    }
+
+    private static let neither = "expected either keep or drop, with the values that fields must have"
+
+    @Test(
+        "Settings that cannot be meant are refused where they stand",
+        arguments: [
+            (.mapping([]).at(2, 5), ["2:5: filter: \(Self.neither)"]),
+            (
+                .mapping([("keep", ["status": "a"]), ("drop", ["status": "b"])]).at(2, 5),
+                ["2:5: filter: \(Self.neither)"]
+            ),
+            (
+                ["keep": .text("open").at(3, 11)],
+                ["3:11: filter: keep: expected names with values, found text"]
+            ),
+            (
+                ["drop": .mapping([("statsu", .text("a").at(4, 7))])],
+                ["4:7: filter: drop: no earlier stage provides the field \"statsu\" (did you mean status?)"]
+            ),
+            (
+                ["keep": ["status": "a"], "reason": .text("Not Wanted").at(5, 9)],
+                [
+                    "5:9: filter: reason: \"Not Wanted\" is no reason's name: a to z, digits and _ only, a letter first"
+                ]
+            ),
+        ] as [(SettingNode, [String])])
+    func mistakes(settings: SettingNode, messages: [String]) {
+        #expect(StageHarness<FilterStage>.mistakes(settings, in: self.fixture) == messages)
+    }
+}

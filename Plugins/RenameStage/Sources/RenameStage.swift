@@ -1,0 +1,72 @@
+public import StageKit
+
+/// Gives values to fields of other names and takes them away from the old ones.
+public final class RenameStage: Stage {
+    /// What the YAML under `rename` says.
+    public struct Settings: Sendable {
+        /// The old names with the new ones.
+        public var names: [NamedSetting<MarkedName>]
+
+        /// How the file spells them.
+        static let type = SettingType<[NamedSetting<MarkedName>]>.map(of: .name, minimum: 1).map {
+            Settings(names: $0)
+        }
+    }
+
+    /// Name, settings and documentation.
+    public static let declaration = StageDeclaration(
+        name: "rename",
+        summary: "Gives the values of fields to fields of other names.",
+        settings: Settings.type,
+        example: """
+            rename:
+              status: order_status
+              region: sales_region
+            """,
+        failureReason: "rename_failure",
+        isPure: true)
+
+    /// One value's way.
+    private struct Move: BitwiseCopyable {
+        var source: FieldID
+        var target: FieldID
+    }
+
+    private let moves: [Move]
+
+    /// Makes the stage; it reads the old names and provides the new ones.
+    public init(_ settings: Settings, _ setup: StageSetup) {
+        let old = Set(settings.names.map(\.name))
+        var new: Set<String> = []
+        self.moves = settings.names.map { name in
+            let target = name.value
+            if old.contains(target.text) {
+                setup.issues.add(
+                    "\(name.name): \"\(target.text)\" is itself renamed here: use another rename stage, or another name",
+                    at: target.mark)
+            } else if !new.insert(target.text).inserted {
+                setup.issues.add("\(name.name): another field is renamed to \"\(target.text)\" too", at: target.mark)
+            }
+            return Move(
+                source: setup.input(MarkedName(name.name, at: name.mark)), target: setup.output(target.text))
+        }
+    }
+
+    /// Moves the values; the new field of one that the event does not have has no value then.
+    public func process(_ event: inout Event) throws -> Verdict {
+        for index in self.moves.indices {
+            let move = self.moves[index]
+            if let range = event.range(of: move.source) {
+                if let integer = event.integer(of: move.source) {
+                    event.set(move.target, integer: integer, range: range)
+                } else {
+                    event.set(move.target, range: range)
+                }
+                event.remove(move.source)
+            } else {
+                event.remove(move.target)
+            }
+        }
+        return .next
+    }
+}

@@ -1,0 +1,128 @@
+public import StageKit
+
+/// Gives fields values: text, the values of other fields, or both put together.
+public final class SetStage: Stage {
+    /// The longest value put together, in bytes: such values take room beside the entries, for each event of a batch.
+    public static let valueLimit = 4096
+
+    /// What the YAML under `set` says.
+    public struct Settings: Sendable {
+        /// The fields with their values, in the order they are set.
+        public var fields: [NamedSetting<MarkedTemplate>]
+
+        /// How the file spells them.
+        static let type = SettingType<[NamedSetting<MarkedTemplate>]>.map(of: MarkedTemplate.type, minimum: 1).map {
+            Settings(fields: $0)
+        }
+    }
+
+    /// A template with its place.
+    public struct MarkedTemplate: Sendable {
+        /// The template.
+        public var template: Template
+        /// Where it stands.
+        public var mark: SourceMark
+
+        static let type = SettingType<MarkedTemplate>(shape: Template.type.shape) { node, issues in
+            Template.type.decode(node, &issues).map { MarkedTemplate(template: $0, mark: node.mark) }
+        }
+    }
+
+    /// Name, settings and documentation.
+    public static let declaration = StageDeclaration(
+        name: "set",
+        summary: "Gives fields values of text and of other fields.",
+        settings: Settings.type,
+        example: """
+            set:
+              source: web
+              area: "{region}"
+              label: "{region}/{order_id}"
+            """,
+        failureReason: "set_failure",
+        isPure: true)
+
+    private enum Piece {
+        case text([UInt8])
+        case field(FieldID)
+    }
+
+    private enum Value {
+        /// The very value of another field.
+        case copy(FieldID)
+        case joined([Piece])
+    }
+
+    private let names: [String]
+    private let targets: [FieldID]
+    private let values: [Value]
+    /// Where values are put together; kept to use its memory again.
+    private var buffer: [UInt8] = []
+
+    /// Makes the stage; it reads the fields that stand in braces and provides those it sets.
+    public init(_ settings: Settings, _ setup: StageSetup) {
+        var targets: [FieldID] = []
+        var values: [Value] = []
+        for field in settings.fields {
+            let pieces = field.value.template.pieces.map { piece -> Piece in
+                switch piece {
+                case .text(let text): .text(Array(text.utf8))
+                case .field(let name): .field(setup.input(MarkedName(name, at: field.value.mark)))
+                }
+            }
+            if pieces.count == 1, case .field(let source) = pieces[0] {
+                values.append(.copy(source))
+            } else {
+                values.append(.joined(pieces))
+            }
+            targets.append(setup.output(field.name))
+        }
+        self.names = settings.fields.map(\.name)
+        self.targets = targets
+        self.values = values
+        self.buffer.reserveCapacity(SetStage.valueLimit)
+    }
+
+    /// Sets the fields in the order of the file; a later one sees what an earlier one has set.
+    public func process(_ event: inout Event) throws -> Verdict {
+        for index in self.targets.indices {
+            switch self.values[index] {
+            case .copy(let source): SetStage.copy(source, to: self.targets[index], of: &event)
+            case .joined(let pieces):
+                try self.join(pieces, of: event, for: self.names[index])
+                event.set(self.targets[index], copying: self.buffer)
+            }
+        }
+        return .next
+    }
+
+    private static func copy(_ source: FieldID, to target: FieldID, of event: inout Event) {
+        guard let range = event.range(of: source) else { return event.remove(target) }
+        if let integer = event.integer(of: source) {
+            event.set(target, integer: integer, range: range)
+        } else {
+            event.set(target, range: range)
+        }
+    }
+
+    private func join(_ pieces: [Piece], of event: borrowing Event, for name: String) throws(StageFailure) {
+        self.buffer.removeAll(keepingCapacity: true)
+        for index in pieces.indices {
+            switch pieces[index] {
+            case .text(let bytes):
+                try self.check(bytes.count, name)
+                self.buffer.append(contentsOf: bytes)
+            case .field(let field):
+                guard let range = event.range(of: field) else { continue }
+                try self.check(Int(range.length), name)
+                // Read within this statement, before anything is set.
+                unsafe self.buffer.append(contentsOf: event.unsafeBytes(range))
+            }
+        }
+    }
+
+    private func check(_ more: Int, _ name: String) throws(StageFailure) {
+        guard self.buffer.count + more > SetStage.valueLimit else { return }
+        throw StageFailure("set: \(name): the value is too long: at most \(SetStage.valueLimit) bytes are put together")
+    }
+}

@@ -1,0 +1,48 @@
+public import StageKit
+
+/// Text with the names of fields in braces, taken apart: `order {order_id}`; a brace that is meant stands twice.
+public struct Template: Sendable, Equatable {
+    /// A piece of it.
+    public enum Piece: Sendable, Equatable {
+        /// Text as it stands.
+        case text(String)
+        /// The value of the field of this name.
+        case field(String)
+    }
+
+    /// The pieces in order; no two texts in a row.
+    public var pieces: [Piece] = []
+
+    /// Takes text apart; throws what is wrong with its braces.
+    public init(_ text: String) throws(SettingRefusal) {
+        var literal = ""
+        var rest = text[...]
+        while let character = rest.popFirst() {
+            switch character {
+            case "{" where rest.first == "{", "}" where rest.first == "}":
+                rest.removeFirst()
+                literal.append(character)
+            case "}":
+                throw SettingRefusal("a } without its { (write }} for a brace that is meant)")
+            case "{":
+                guard let end = rest.firstIndex(where: { $0 == "}" || $0 == "{" }), rest[end] == "}" else {
+                    throw SettingRefusal("a { without its } (write {{ for a brace that is meant)")
+                }
+                let name = rest[..<end]
+                guard name.contains(where: { !$0.isWhitespace }) else {
+                    throw SettingRefusal("a field's name must stand between { and }")
+                }
+                if !literal.isEmpty { self.pieces.append(.text(literal)) }
+                literal = ""
+                self.pieces.append(.field(String(name)))
+                rest = rest[rest.index(after: end)...]
+            default:
+                literal.append(character)
+            }
+        }
+        if !literal.isEmpty { self.pieces.append(.text(literal)) }
+    }
+
+    /// The form in the file.
+    static let type = SettingType<String>.text.map { (text) throws(SettingRefusal) in try Template(text) }
+}

@@ -1,0 +1,35 @@
+public import StageKit
+
+extension ThrottleStage {
+    /// What the YAML under `throttle` says.
+    public struct Settings: Sendable {
+        /// How many events go on.
+        public var rate = Rate(count: 1, unit: 1)
+        /// How many may come at once; nil for as many as the rate lets through in its unit.
+        public var burst: Int?
+        /// The fields whose values have a rate of their own; empty for one rate for all events.
+        public var by: [MarkedName] = []
+        /// How many keys are remembered.
+        public var keys = 10_000
+
+        /// The most keys: some 100 MiB of memory.
+        static let keyLimit = 1_000_000
+
+        /// How the file spells them.
+        static let schema = SettingsSchema(
+            Settings(),
+            [
+                .required(
+                    "rate", \.rate, Rate.type, "How many events go on: 100/s, 5/m or 1/h, by the entries' ids."),
+                .optional(
+                    "burst", \.burst, .optional(.integer(1...Rate.countLimit)),
+                    "How many events may come at once, by default the number in the rate."),
+                .optional(
+                    "by", \.by, .list(of: .name, orSingle: true), default: "[]",
+                    "The fields whose values have a rate of their own each; without it there is one rate for all."),
+                .optional(
+                    "keys", \.keys, .integer(1...Settings.keyLimit), default: "10000",
+                    "How many different values are remembered; the oldest are forgotten for new ones."),
+            ])
+    }
+}
