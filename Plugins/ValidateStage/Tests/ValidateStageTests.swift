@@ -62,7 +62,13 @@ import ValidateStage
         arguments: [
             ([:], ["1:1: validate: expected names with values, found none"]),
             ("status", ["1:1: validate: expected names with values, found text"]),
-            (["status": .mapping([]).at(2, 5)], ["2:5: validate: status: expected a rule (one_of)"]),
+            (
+                ["status": .mapping([]).at(2, 5)],
+                [
+                    "2:5: validate: status: expected a rule "
+                        + "(required_if, one_of, pattern, length, range, not_in_future)"
+                ]
+            ),
             (
                 ["status": ["one_of": .list([]).at(3, 5)]],
                 ["3:5: validate: status: one_of: expected a list of at least 1"]

@@ -1,0 +1,215 @@
+/// Takes the text of a pattern apart: recursive descent over its characters.
+struct PatternParser {
+    /// The longest pattern in characters: a person has to read it.
+    static let lengthLimit = 1024
+    /// The most groups one in the other: each takes room on the stack.
+    static let depthLimit = 32
+    /// The highest count in `{n,m}`: each repetition takes states of its own.
+    static let repetitionLimit = 256
+
+    private let text: [Unicode.Scalar]
+    private var index = 0
+    private var depth = 0
+
+    private init(_ text: String) {
+        self.text = Array(text.unicodeScalars)
+    }
+
+    /// The tree of a pattern.
+    static func parse(_ text: String) throws(PatternProblem) -> PatternNode {
+        var parser = PatternParser(text)
+        guard parser.text.count <= self.lengthLimit else {
+            throw PatternProblem(message: "a pattern has at most \(self.lengthLimit) characters")
+        }
+        // The whole value is meant anyway, so both say what holds.
+        parser.skip("^")
+        let node = try parser.choice()
+        guard parser.index == parser.text.count else { throw parser.problem("a ) without its ( (write \\) for one)") }
+        return node
+    }
+
+    private var next: Unicode.Scalar? {
+        self.index < self.text.count ? self.text[self.index] : nil
+    }
+
+    private func problem(_ message: String, at index: Int? = nil) -> PatternProblem {
+        PatternProblem(position: (index ?? self.index) + 1, message: message)
+    }
+
+    @discardableResult
+    private mutating func skip(_ scalar: Unicode.Scalar) -> Bool {
+        if self.next == scalar { self.index += 1 } else { return false }
+        return true
+    }
+
+    private mutating func choice() throws(PatternProblem) -> PatternNode {
+        var branches = [try self.sequence()]
+        while self.skip("|") { branches.append(try self.sequence()) }
+        return branches.count == 1 ? branches[0] : .choice(branches)
+    }
+
+    private mutating func sequence() throws(PatternProblem) -> PatternNode {
+        var parts: [PatternNode] = []
+        while let scalar = self.next, scalar != "|", scalar != ")" {
+            if scalar == "$", self.index == self.text.count - 1, self.depth == 0 {
+                self.index += 1
+                break
+            }
+            parts.append(try self.quantified(try self.atom(scalar)))
+        }
+        return parts.count == 1 ? parts[0] : .sequence(parts)
+    }
+
+    private mutating func atom(_ scalar: Unicode.Scalar) throws(PatternProblem) -> PatternNode {
+        let start = self.index
+        self.index += 1
+        switch scalar {
+        case "(": return try self.group(from: start)
+        case "[": return .character(try self.characterClass(from: start))
+        case ".": return .character(.any)
+        case "\\": return .character(try self.escape(from: start))
+        case "*", "+", "?":
+            throw self.problem("nothing stands before \(scalar) (write \\\(scalar) for one)", at: start)
+        case "{", "}", "]":
+            throw self.problem("a \(scalar) that belongs to nothing (write \\\(scalar) for one)", at: start)
+        case "^":
+            throw self.problem("^ stands at the beginning only: a pattern is held against the whole value", at: start)
+        case "$":
+            throw self.problem("$ stands at the end only: a pattern is held against the whole value", at: start)
+        default: return .character(PatternCharacters(scalar))
+        }
+    }
+
+    private mutating func group(from start: Int) throws(PatternProblem) -> PatternNode {
+        if self.skip("?"), !self.skip(":") {
+            throw self.problem("of the groups that begin with (? only (?: is known", at: start)
+        }
+        guard self.depth < Self.depthLimit else {
+            throw self.problem("more than \(Self.depthLimit) groups one in the other", at: start)
+        }
+        self.depth += 1
+        let node = try self.choice()
+        self.depth -= 1
+        guard self.skip(")") else { throw self.problem("a ( without its ) (write \\( for one)", at: start) }
+        return node
+    }
+
+    private mutating func quantified(_ node: PatternNode) throws(PatternProblem) -> PatternNode {
+        let result: PatternNode
+        switch self.next {
+        case "*": result = .repetition(node, minimum: 0, maximum: nil)
+        case "+": result = .repetition(node, minimum: 1, maximum: nil)
+        case "?": result = .repetition(node, minimum: 0, maximum: 1)
+        case "{": result = try self.counted(node)
+        default: return node
+        }
+        self.index += 1
+        if let again = self.next, ["*", "+", "?", "{"].contains(again) {
+            throw self.problem("one quantifier behind another (write a group around the first)")
+        }
+        return result
+    }
+
+    /// `{n}`, `{n,}` or `{n,m}`; stops at the closing brace.
+    private mutating func counted(_ node: PatternNode) throws(PatternProblem) -> PatternNode {
+        let start = self.index
+        self.index += 1
+        guard let minimum = try self.number(start) else {
+            throw self.problem("expected {n}, {n,} or {n,m} (write \\{ for a brace)", at: start)
+        }
+        var maximum: Int? = minimum
+        if self.skip(",") { maximum = try self.number(start) }
+        guard self.next == "}" else {
+            throw self.problem("expected {n}, {n,} or {n,m} (write \\{ for a brace)", at: start)
+        }
+        if let maximum, maximum < minimum {
+            throw self.problem("{\(minimum),\(maximum)} has its greater number first", at: start)
+        }
+        return .repetition(node, minimum: minimum, maximum: maximum)
+    }
+
+    private mutating func number(_ start: Int) throws(PatternProblem) -> Int? {
+        var value: Int?
+        while let scalar = self.next, ("0"..."9").contains(scalar) {
+            let digits = (value ?? 0) * 10 + Int(scalar.value - 0x30)
+            guard digits <= Self.repetitionLimit else {
+                throw self.problem("a count is at most \(Self.repetitionLimit)", at: start)
+            }
+            value = digits
+            self.index += 1
+        }
+        return value
+    }
+}
+
+// MARK: - Sets of characters
+
+extension PatternParser {
+    private mutating func escape(from start: Int) throws(PatternProblem) -> PatternCharacters {
+        guard let scalar = self.next else { throw self.problem("a \\ at the end (write \\\\ for one)", at: start) }
+        self.index += 1
+        var set: PatternCharacters
+        switch scalar {
+        case "d", "D": set = .digits
+        case "w", "W": set = .word
+        case "s", "S": set = .space
+        case "n": return PatternCharacters("\n")
+        case "r": return PatternCharacters("\r")
+        case "t": return PatternCharacters("\t")
+        case _ where scalar.isASCII && !PatternCharacters.word.contains(UInt8(scalar.value)):
+            return PatternCharacters(scalar)
+        default:
+            throw self.problem("\\\(scalar) means nothing (known are \\d \\w \\s \\D \\W \\S \\n \\r \\t)", at: start)
+        }
+        if ["D", "W", "S"].contains(scalar) { set.invert() }
+        return set
+    }
+
+    /// What stands between `[` and `]`.
+    private mutating func characterClass(from start: Int) throws(PatternProblem) -> PatternCharacters {
+        var set = PatternCharacters()
+        let isInverted = self.skip("^")
+        while !self.skip("]") {
+            guard let first = self.next else { throw self.problem("a [ without its ] (write \\[ for one)", at: start) }
+            let place = self.index
+            self.index += 1
+            if first == "\\" {
+                let escaped = try self.escape(from: place)
+                if self.next == "-", self.isRange {
+                    throw self.problem("a range goes from one letter or digit to another", at: place)
+                }
+                set.formUnion(escaped)
+            } else if self.next == "-", self.isRange {
+                self.index += 1
+                try self.insertRange(from: first, at: place, into: &set)
+            } else {
+                set.insert(first)
+            }
+        }
+        if set == PatternCharacters() { throw self.problem("a set without a character", at: start) }
+        if isInverted {
+            guard set.wide.isEmpty else {
+                throw self.problem("a set that begins with ^ has ASCII characters only", at: start)
+            }
+            set.invert()
+        }
+        return set
+    }
+
+    /// Whether the `-` that comes next has a character behind it that ends a range.
+    private var isRange: Bool {
+        self.index + 1 < self.text.count && self.text[self.index + 1] != "]"
+    }
+
+    private mutating func insertRange(
+        from first: Unicode.Scalar, at place: Int, into set: inout PatternCharacters
+    ) throws(PatternProblem) {
+        guard let last = self.next else { return }
+        self.index += 1
+        guard first.isASCII, last.isASCII, last != "\\" else {
+            throw self.problem("a range goes from one ASCII character to another", at: place)
+        }
+        guard first <= last else { throw self.problem("the range \(first)-\(last) goes backwards", at: place) }
+        for value in first.value...last.value { set.insert(Unicode.Scalar(UInt8(value))) }
+    }
+}

@@ -1,0 +1,130 @@
+import StageKit
+
+/// What a value must keep to, ready to be asked.
+enum Rule {
+    /// The field must have a value where the condition holds; the text is the condition's.
+    case requiredIf(Condition, text: String)
+    /// It is exactly one of these, as bytes so that nothing is converted for each event.
+    case oneOf([[UInt8]], text: String)
+    /// It has a pattern.
+    case pattern(Pattern)
+    /// It is so long.
+    case length(ValidateStage.LengthRule)
+    /// It is a number between these.
+    case range(ValidateStage.RangeRule)
+    /// It is a time that is at most so many milliseconds ahead.
+    case notInFuture(Int64, text: String)
+
+    /// The rules that a field has, in the order they are checked.
+    static func rules(_ rules: ValidateStage.Rules, _ setup: StageSetup) -> [Rule] {
+        [
+            rules.requiredIf.map { .requiredIf($0.resolve(setup), text: $0.text) },
+            rules.oneOf.map { .oneOf($0.map { Array($0.utf8) }, text: $0.joined(separator: ", ")) },
+            rules.pattern.map { .pattern($0) },
+            rules.length.map { .length($0) },
+            rules.range.map { .range($0) },
+            rules.notInFuture.map {
+                .notInFuture($0.microseconds / 1000, text: $0 == .zero ? "0s" : SettingUnits.text($0))
+            },
+        ].compactMap(\.self)
+    }
+
+    /// Whether it asks what time it is.
+    var needsClock: Bool {
+        if case .notInFuture = self { true } else { false }
+    }
+}
+
+/// One rule of one field.
+struct Check {
+    private let name: String
+    private let field: FieldID
+    /// The rule.
+    let rule: Rule
+
+    /// Makes a check of a rule for the field called `name`.
+    init(name: String, field: FieldID, rule: Rule) {
+        self.name = name
+        self.field = field
+        self.rule = rule
+    }
+
+    /// Whether the event's value keeps to the rule; `now` is in milliseconds since the epoch.
+    func passes(_ event: borrowing Event, now: Int64) -> Bool {
+        guard let range = event.range(of: self.field) else {
+            if case .requiredIf(let condition, _) = self.rule { return !condition.holds(for: event) }
+            return true
+        }
+        switch self.rule {
+        case .requiredIf: return true
+        case .oneOf(let words, _):
+            for index in words.indices where event.value(of: self.field, equals: words[index]) { return true }
+            return false
+        case .pattern(let pattern): return event.withBytes(range) { pattern.matches($0) }
+        case .length(let rule):
+            let count = Check.length(event, range, rule.unit)
+            return count >= rule.min ?? 0 && count <= rule.max ?? .max
+        case .range(let rule):
+            guard let number = self.number(event, range) else { return false }
+            return number >= rule.min ?? .min && number <= rule.max ?? .max
+        case .notInFuture(let allowed, _):
+            guard let time = self.number(event, range) else { return false }
+            let (latest, overflow) = now.addingReportingOverflow(allowed)
+            return overflow || time <= latest
+        }
+    }
+
+    /// The value as a number: as it was decoded, or its text read as one.
+    private func number(_ event: borrowing Event, _ range: ByteRange) -> Int64? {
+        if let integer = event.integer(of: self.field) { return integer }
+        return event.withBytes(range) { bytes in
+            try? DecimalInteger.parse(bytes.extracting(Blank.trimmed(bytes)))
+        }
+    }
+
+    private static func length(
+        _ event: borrowing Event, _ range: ByteRange, _ unit: ValidateStage.LengthRule.Unit
+    ) -> Int {
+        switch unit {
+        case .bytes: Int(range.length)
+        case .characters:
+            event.withBytes(range) { bytes in
+                var count = 0
+                for index in bytes.indices where bytes[index] & 0xC0 != 0x80 { count += 1 }
+                return count
+            }
+        }
+    }
+
+    /// What to tell of an event that does not pass: what was found and what is allowed.
+    func failure(_ event: borrowing Event, now: Int64) -> StageFailure {
+        StageFailure("validate: \(self.name): \(self.problem(event, now))")
+    }
+
+    private func problem(_ event: borrowing Event, _ now: Int64) -> String {
+        guard let range = event.range(of: self.field) else {
+            if case .requiredIf(_, let text) = self.rule { return "missing (required where \(text))" }
+            return "missing"
+        }
+        let value = event.withBytes(range) { QuotedText.quote($0) }
+        switch self.rule {
+        case .requiredIf: return "unsupported value \(value)"
+        case .oneOf(_, let text): return "unsupported value \(value) (one of \(text))"
+        case .pattern(let pattern): return "\(value) does not have the pattern \(pattern)"
+        case .length(let rule):
+            let count = Check.length(event, range, rule.unit)
+            let unit = count == 1 ? String(rule.unit.rawValue.dropLast()) : rule.unit.rawValue
+            return "\(value) has \(count) \(unit) (\(Limits.describe(rule.min, rule.max)))"
+        case .range(let rule):
+            let allowed = Limits.describe(rule.min, rule.max)
+            guard let number = self.number(event, range) else { return "\(value) is not a whole number (\(allowed))" }
+            return "\(number) is out of range (\(allowed))"
+        case .notInFuture(_, let text):
+            guard let time = self.number(event, range) else {
+                return "\(value) is not a time in milliseconds since 1970"
+            }
+            return
+                "\(time) is \(time.subtractingReportingOverflow(now).partialValue) ms in the future (at most \(text))"
+        }
+    }
+}
