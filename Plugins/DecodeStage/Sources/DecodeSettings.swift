@@ -5,6 +5,8 @@ extension DecodeStage {
     public struct Settings: Sendable {
         /// The words that messages call an event by.
         public var event = "event"
+        /// The entry's field that holds a JSON object with the fields; nil where they are the entry's own.
+        public var json: String?
         /// The fields to decode, in the order they are checked.
         public var fields: [NamedSetting<FieldRule>] = []
         /// What becomes of an event with other fields.
@@ -16,6 +18,9 @@ extension DecodeStage {
             [
                 .optional(
                     "event", \.event, .nonBlankText, default: "event", "The words that messages call an event by."),
+                .optional(
+                    "json", \.json, .optional(.nonBlankText),
+                    "The entry's field that holds a JSON object with the fields; without it they are the entry's own."),
                 .required(
                     "fields", \.fields, .map(of: .object(FieldRule.schema), minimum: 1),
                     "The fields to decode, by name; they are checked in this order."),
@@ -34,6 +39,8 @@ extension DecodeStage {
         public var isRequired = false
         /// What becomes of an event whose value is empty or white space.
         public var blank = BlankRule.allow
+        /// Where the value is within the JSON object's objects; nil for the member of the field's name.
+        public var path: JSONPath?
 
         /// How the file spells them.
         static let schema = SettingsSchema(
@@ -47,6 +54,9 @@ extension DecodeStage {
                 .optional(
                     "blank", \.blank, .choice(of: BlankRule.allCases.map { ($0.rawValue, $0) }), default: "allow",
                     "Whether an event fails whose value is empty or nothing but white space."),
+                .optional(
+                    "path", \.path, .optional(JSONPath.type),
+                    "Where the value is within the JSON object's objects: names joined by dots."),
             ])
     }
 

@@ -2,7 +2,8 @@ public import StageKit
 
 /// Turns an entry's fields into the event's values and refuses entries that do not follow the declaration.
 ///
-/// The order of checks is fixed, so that an entry with several mistakes always gives the same message: a field that is
+/// The fields are the entry's own, or those of a JSON object that one of its fields holds. The order of checks is fixed, so
+/// that an entry with several mistakes always gives the same message: a field that is
 /// not declared, then the text fields in declared order, then the numbers in declared order. Whatever fails, the declared
 /// fields that are there keep their values, for a failure branch that goes by a key.
 public final class DecodeStage: Stage {
@@ -38,6 +39,10 @@ public final class DecodeStage: Stage {
     /// In the order they are made: text fields, then numbers.
     private let checks: [Check]
     private let matcher: NameMatcher
+    /// Where the fields are in one that holds JSON; nil where they are the entry's own.
+    private let json: JSONFields?
+    /// The name of the field that holds JSON.
+    private let jsonName: String
 
     /// Makes the stage; it provides the declared fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
@@ -52,11 +57,22 @@ public final class DecodeStage: Stage {
         self.names = settings.fields.map(\.name)
         self.ids = ids
         self.checks = checks.filter { !$0.isInteger } + checks.filter(\.isInteger)
-        self.matcher = NameMatcher(names: self.names)
+        self.matcher = NameMatcher(names: settings.json.map { [$0] } ?? self.names)
+        self.jsonName = settings.json ?? ""
+        if settings.json != nil {
+            self.json = JSONFields(JSONPaths(settings.fields, &setup.issues), ids: ids)
+        } else {
+            self.json = nil
+            for field in settings.fields {
+                guard let path = field.value.path else { continue }
+                setup.issues.add("fields: \(field.name): path: there is no JSON without json: FIELD", at: path.mark)
+            }
+        }
     }
 
     /// Sets the declared fields, then checks them.
     public func process(_ event: inout Event) throws -> Verdict {
+        if let json = self.json { return try self.process(&event, json) }
         for id in self.ids { event.remove(id) }
         var unknown: ByteRange?
         // Neither the entry's fields nor the arena are touched by setting values.
@@ -74,6 +90,50 @@ public final class DecodeStage: Stage {
             throw self.failure("unsupported field \(event.withBytes(unknown) { QuotedText.quote($0) })")
         }
         for check in self.checks { try self.make(check, of: &event) }
+        return .next
+    }
+
+    /// Sets the fields that a JSON object holds, then checks them; kept apart so that plain fields pay nothing for it.
+    @inline(never)
+    private func process(_ event: inout Event, _ json: JSONFields) throws -> Verdict {
+        for id in self.ids { event.remove(id) }
+        var unknown: ByteRange?
+        var text: ByteRange?
+        for position in 0..<event.rawFieldCount {
+            let raw = event.rawField(at: position)
+            // Used within this turn of the loop, before any value is set.
+            let name = unsafe event.unsafeBytes(raw.name).span
+            if self.matcher.match(name, at: position) != nil {
+                text = raw.value
+            } else if unknown == nil {
+                unknown = raw.name
+            }
+        }
+        json.reset()
+        // Read before anything is refused, so that a failure branch finds its key.
+        let result: Result<Void, JSONProblem>
+        do throws(JSONProblem) {
+            if let text { try json.read(text, of: &event) }
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        if let unknown, self.rejectsUnknown {
+            throw self.failure("unsupported field \(event.withBytes(unknown) { QuotedText.quote($0) })")
+        }
+        guard let text else { throw self.failure("missing \(self.jsonName)") }
+        if case .failure(let problem) = result {
+            throw self.failure("\(self.jsonName): invalid JSON at byte \(problem.offset): \(problem.message)")
+        }
+        if let unknown = json.unknown, self.rejectsUnknown {
+            throw self.failure("unsupported field \(QuotedText.quote(json.unknownName(text, unknown, event).span))")
+        }
+        for check in self.checks {
+            if let problem = json.problem(of: check.index) {
+                throw self.failure("\(self.names[check.index]): \(problem)")
+            }
+            try self.make(check, of: &event)
+        }
         return .next
     }
 

@@ -1,0 +1,162 @@
+import StageKit
+
+/// Gives an event the declared fields that a JSON object has.
+///
+/// Values stay where they are in the entry; only a text with escapes is written anew. One object lives with one stage and
+/// keeps its memory from event to event.
+final class JSONFields {
+    /// The longest text in bytes (16 MiB): far above any event, and a batch holds many.
+    static let sizeLimit = 16 << 20
+
+    /// What the object has for a declared field.
+    private enum Found: UInt8, BitwiseCopyable {
+        case nothing, value, escaped, object, list
+        /// On the way to it there is something else than an object.
+        case blocked
+    }
+
+    /// A member of an object that the tree does not have.
+    struct Unknown {
+        var object: Int
+        var name: JSONScanner.Text
+    }
+
+    private let paths: JSONPaths
+    private let matchers: [NameMatcher]
+    private let ids: [FieldID]
+    private var found: [Found]
+    private var hasEscapes = false
+    private var scratch: [UInt8] = []
+    /// The first member that is not declared.
+    private(set) var unknown: Unknown?
+
+    /// Makes it for fields in declared order, with their columns.
+    init(_ paths: JSONPaths, ids: [FieldID]) {
+        self.paths = paths
+        self.matchers = paths.objects.map { NameMatcher(names: $0.members.map(\.name)) }
+        self.ids = ids
+        self.found = Array(repeating: .nothing, count: ids.count)
+    }
+
+    /// Forgets the event before.
+    func reset() {
+        self.unknown = nil
+        self.hasEscapes = false
+        for index in self.found.indices { self.found[index] = .nothing }
+    }
+
+    /// Sets the fields that the object has. What stands before a mistake is set all the same, so that a failure branch
+    /// finds its key where it can.
+    func read(_ text: ByteRange, of event: inout Event) throws(JSONProblem) {
+        guard Int(text.length) <= JSONFields.sizeLimit else {
+            throw JSONProblem(
+                offset: JSONFields.sizeLimit, message: "the text is longer than \(JSONFields.sizeLimit) bytes")
+        }
+        let result: Result<Void, JSONProblem>
+        do throws(JSONProblem) {
+            // Valid to the end of the scan: setting ranges does not touch the arena.
+            let bytes = unsafe event.unsafeBytes(text).span
+            var scanner = JSONScanner()
+            try scanner.begin(bytes)
+            try self.readObject(0, depth: 0, bytes, text.offset, &scanner, &event)
+            try scanner.end(bytes)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        if self.hasEscapes { self.writeEscaped(&event) }
+        try result.get()
+    }
+
+    /// What is wrong with a declared field whose value cannot be one; nil where nothing is.
+    func problem(of field: Int) -> String? {
+        switch self.found[field] {
+        case .nothing, .value, .escaped: nil
+        case .object: "expected a text, a number, true or false, found an object"
+        case .list: "expected a text, a number, true or false, found a list"
+        case .blocked: "there is something else than an object on the way to it"
+        }
+    }
+
+    /// The name of the first member that is not declared, with the path to it, as bytes.
+    func unknownName(_ text: ByteRange, _ unknown: Unknown, _ event: borrowing Event) -> [UInt8] {
+        var name = self.paths.objects[unknown.object].path.flatMap { Array($0.utf8) + [UInt8(ascii: ".")] }
+        event.withBytes(text) { bytes in JSONText.unescape(bytes.extracting(unknown.name.range), into: &name) }
+        return name
+    }
+
+    private func readObject(
+        _ object: Int, depth: Int, _ bytes: Span<UInt8>, _ base: UInt32, _ scanner: inout JSONScanner,
+        _ event: inout Event
+    ) throws(JSONProblem) {
+        scanner.enterObject(bytes)
+        var position = 0
+        while let name = try scanner.nextMember(bytes, isFirst: position == 0) {
+            let member = self.member(name, of: object, at: position, bytes)
+            position += 1
+            guard let member else {
+                if self.unknown == nil { self.unknown = Unknown(object: object, name: name) }
+                _ = try scanner.value(bytes, depth: depth + 1)
+                continue
+            }
+            switch self.paths.objects[object].members[member].target {
+            case .field(let field):
+                self.set(field, to: try scanner.value(bytes, depth: depth + 1), base, &event)
+            case .object(let inner):
+                // Of a repeated name the last value wins, with all that is in it.
+                self.set(below: inner, to: .nothing, &event)
+                if scanner.isAt(UInt8(ascii: "{"), bytes) {
+                    try self.readObject(inner, depth: depth + 1, bytes, base, &scanner, &event)
+                } else if try scanner.value(bytes, depth: depth + 1).kind != .null {
+                    self.set(below: inner, to: .blocked, &event)
+                }
+            }
+        }
+    }
+
+    private func member(_ name: JSONScanner.Text, of object: Int, at position: Int, _ bytes: Span<UInt8>) -> Int? {
+        guard name.hasEscapes else {
+            return self.matchers[object].match(bytes.extracting(name.range), at: position)
+        }
+        self.scratch.removeAll(keepingCapacity: true)
+        JSONText.unescape(bytes.extracting(name.range), into: &self.scratch)
+        // Not a copy: another name for the same memory while it is read.
+        let decoded = self.scratch
+        return self.matchers[object].match(decoded.span, at: position)
+    }
+
+    private func set(_ field: Int, to value: JSONScanner.Value, _ base: UInt32, _ event: inout Event) {
+        switch value.kind {
+        case .null: self.found[field] = .nothing
+        case .object: self.found[field] = .object
+        case .list: self.found[field] = .list
+        case .text where value.hasEscapes:
+            self.found[field] = .escaped
+            self.hasEscapes = true
+        case .text, .number, .boolean: self.found[field] = .value
+        }
+        if self.found[field] == .value || self.found[field] == .escaped {
+            let offset = base + UInt32(value.range.lowerBound)
+            event.set(self.ids[field], range: ByteRange(offset: offset, length: UInt32(value.range.count)))
+        } else {
+            event.remove(self.ids[field])
+        }
+    }
+
+    private func set(below object: Int, to found: Found, _ event: inout Event) {
+        for field in self.paths.objects[object].fields {
+            self.found[field] = found
+            event.remove(self.ids[field])
+        }
+    }
+
+    /// Writes the texts that have escapes anew, when the scan is over: the arena may move.
+    private func writeEscaped(_ event: inout Event) {
+        for field in self.found.indices where self.found[field] == .escaped {
+            guard let range = event.range(of: self.ids[field]) else { continue }
+            self.scratch.removeAll(keepingCapacity: true)
+            unsafe JSONText.unescape(event.unsafeBytes(range).span, into: &self.scratch)
+            event.set(self.ids[field], copying: self.scratch)
+        }
+    }
+}

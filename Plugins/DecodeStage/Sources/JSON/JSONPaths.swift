@@ -1,0 +1,82 @@
+public import StageKit
+
+/// The declared fields as a tree of objects: which member of which object is which field.
+struct JSONPaths {
+    /// The most names in a path.
+    static let lengthLimit = 16
+
+    /// What a member of an object is.
+    enum Target: BitwiseCopyable {
+        /// A declared field, by its place among them.
+        case field(Int)
+        /// An object with declared fields in it, by its place in `objects`.
+        case object(Int)
+    }
+
+    /// An object with declared fields in it.
+    struct Object {
+        /// The path that leads to it, empty for the document's object.
+        var path: [String]
+        /// Its members, each once.
+        var members: [(name: String, target: Target)] = []
+        /// The declared fields in it, however deep.
+        var fields: [Int] = []
+    }
+
+    /// The document's object first.
+    private(set) var objects = [Object(path: [])]
+
+    /// Sorts the fields in; a path that another field is in the way of is a mistake.
+    init(_ fields: [NamedSetting<DecodeStage.FieldRule>], _ issues: inout SettingIssues) {
+        for (index, field) in fields.enumerated() {
+            let path = field.value.path?.names ?? [field.name]
+            let mark = field.value.path?.mark ?? field.mark
+            if let problem = self.insert(path, index) { issues.add("fields: \(field.name): \(problem)", at: mark) }
+        }
+    }
+
+    private mutating func insert(_ path: [String], _ field: Int) -> String? {
+        var current = 0
+        var passed = [current]
+        for (depth, name) in path.dropLast().enumerated() {
+            switch self.objects[current].members.first(where: { $0.name == name })?.target {
+            case .object(let next): current = next
+            case .field: return "\"\(name)\" is a field itself, so that no path leads through it"
+            case nil:
+                self.objects.append(Object(path: Array(path[...depth])))
+                self.objects[current].members.append((name, .object(self.objects.count - 1)))
+                current = self.objects.count - 1
+            }
+            passed.append(current)
+        }
+        guard let last = path.last else { return nil }
+        if self.objects[current].members.contains(where: { $0.name == last }) {
+            return "another field stands at \"\(path.joined(separator: "."))\" or within it"
+        }
+        self.objects[current].members.append((last, .field(field)))
+        for object in passed { self.objects[object].fields.append(field) }
+        return nil
+    }
+}
+
+/// The names that lead to a member within objects: `customer.address.city`.
+public struct JSONPath: Sendable {
+    /// The names, the outermost first.
+    public var names: [String]
+    /// Where it stands in the file.
+    public var mark: SourceMark
+
+    static let type = SettingType<JSONPath>(shape: .form("names joined by dots: customer.id")) { node, issues in
+        guard let text = SettingType<String>.nonBlankText.decode(node, &issues) else { return nil }
+        let names = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        if names.contains("") {
+            issues.add("expected names joined by dots such as customer.id, found \"\(text)\"", at: node.mark)
+            return nil
+        }
+        if names.count > JSONPaths.lengthLimit {
+            issues.add("a path has at most \(JSONPaths.lengthLimit) names", at: node.mark)
+            return nil
+        }
+        return JSONPath(names: names, mark: node.mark)
+    }
+}

@@ -1,0 +1,231 @@
+import DecodeStage
+import StageKit
+import StageTestKit
+import Testing
+
+@Suite struct JSONDecodeTests {
+    private let settings: SettingNode = [
+        "event": "order event", "json": "payload",
+        "fields": [
+            "order_id": ["required": "true", "blank": "reject"], "status": [:],
+            "customer": ["path": "customer.id"], "city": ["path": "customer.address.city", "required": "true"],
+            "amount": ["type": "int64"],
+        ],
+    ]
+
+    private func decode(_ payload: String, _ settings: SettingNode? = nil) throws -> EventReport {
+        try StageHarness(DecodeStage.self, settings ?? self.settings).process([SampleEntry(["payload": payload])])[0]
+    }
+
+    private let flat: SettingNode = [
+        "json": "payload", "fields": ["id": [:], "note": [:], "size": ["type": "int64"]],
+    ]
+
+    @Test("Decode of JSON keeps the contract of stages")
+    func conformance() async {
+        let violations = await StageConformance.check(
+            DecodeStage.self, self.settings,
+            entries: [
+                SampleEntry(["payload": "{\"order_id\":\"1\",\"customer\":{\"address\":{\"city\":\"x\\n\"}}}"]),
+                SampleEntry(["payload": "{\"order_id\":"]), SampleEntry(["payload": "{\"order_id\":[]}"]),
+                SampleEntry(["other": "1"]),
+            ])
+        #expect(violations == [])
+    }
+
+    @Test("Members become values: texts with their escapes decoded, numbers and truth values as they are written")
+    func values() throws {
+        let report = try self.decode(
+            """
+            {"order_id": "o-1", "status": "tab\\there \\uD83D\\uDE00", "amount": -12}
+            """, self.loose)
+        #expect(report.ending == .next)
+        #expect(report.text("order_id") == "o-1")
+        #expect(report.text("status") == "tab\there 😀")
+        #expect(report.values["amount"]?.integer == -12)
+        #expect(report.text("amount") == "-12")
+    }
+
+    private let loose: SettingNode = [
+        "json": "payload", "fields": ["order_id": [:], "status": [:], "amount": ["type": "int64"]],
+    ]
+
+    @Test(
+        "The text of numbers, true and false is kept in a text field; null is as if the member were not there",
+        arguments: [
+            ("1.50", "1.50"), ("-0", "-0"), ("1E400", "1E400"), ("true", "true"), ("false", "false"),
+            ("\"\"", ""), ("\"null\"", "null"), ("null", nil),
+        ] as [(String, String?)])
+    func scalars(json: String, value: String?) throws {
+        let report = try self.decode("{\"note\": \(json)}", self.flat)
+        #expect(report.ending == .next)
+        #expect(report.text("note") == value)
+    }
+
+    @Test(
+        "A whole number may be written as a number or as text; anything else is refused as it is in a field",
+        arguments: [
+            ("7", nil), ("\"7\"", nil), ("\" 7 \"", nil), ("\"\\u0037\"", nil), ("null", nil),
+            ("7.0", "\"7.0\" is not a whole number"), ("7e0", "\"7e0\" is not a whole number"),
+            ("true", "\"true\" is not a whole number"), ("\"\"", "\"\" is not a whole number"),
+            ("9223372036854775808", "\"9223372036854775808\" is out of the range of a 64-bit number"),
+        ] as [(String, String?)])
+    func integers(json: String, problem: String?) throws {
+        let report = try self.decode("{\"size\": \(json)}", self.flat)
+        #expect(report.failureMessage == problem.map { "decode event: size: \($0)" })
+        if problem == nil { #expect(report.values["size"]?.integer == (json == "null" ? nil : 7)) }
+    }
+
+    @Test("Nested values are reached by their path, whatever stands around them")
+    func paths() throws {
+        let report = try self.decode(
+            "{\"customer\":{\"address\":{\"city\":\"Ulm\"},\"id\":17},\"order_id\":\"o\",\"amount\":5}")
+        #expect(report.ending == .next)
+        #expect(report.text("customer") == "17")
+        #expect(report.text("city") == "Ulm")
+    }
+
+    @Test(
+        "Of a repeated name the last value wins, with all that is in it",
+        arguments: [
+            ("{\"id\":\"a\",\"id\":\"b\"}", "b"), ("{\"id\":\"a\",\"id\":null}", nil),
+            ("{\"id\":[],\"id\":\"b\"}", "b"), ("{\"id\":\"a\\n\",\"id\":\"b\"}", "b"),
+            ("{\"id\":\"a\",\"\\u0069d\":\"b\\n\"}", "b\n"),
+        ] as [(String, String?)])
+    func lastWins(json: String, value: String?) throws {
+        let report = try self.decode(json, self.flat)
+        #expect(report.ending == .next)
+        #expect(report.text("id") == value)
+    }
+
+    @Test("A repeated object replaces the one before, and what it does not have is missing")
+    func lastObjectWins() throws {
+        let report = try self.decode(
+            "{\"order_id\":\"o\",\"customer\":{\"id\":1,\"address\":{\"city\":\"Ulm\"}},\"customer\":{\"id\":2}}")
+        #expect(report.failureMessage == "decode order event: missing city")
+        #expect(report.text("customer") == "2")
+        #expect(report.values["city"] == nil)
+    }
+
+    @Test(
+        "Checks are made in the order of plain fields: what the entry has, the text as a whole, other members, the values",
+        arguments: [
+            (["payload": "{", "more": "1"], "unsupported field \"more\""),
+            (["more": "1"], "unsupported field \"more\""),
+            ([:], "missing payload"),
+            (["payload": ""], "payload: invalid JSON at byte 0: expected an object, found the end"),
+            (["payload": "{\"colour\":1,\"order_id\":}"], "payload: invalid JSON at byte 23: expected a value"),
+            (["payload": "{\"colour\":1,\"more\":2}"], "unsupported field \"colour\""),
+            (["payload": "{\"customer\":{\"name\":{}},\"x\":1}"], "unsupported field \"customer.name\""),
+            (["payload": "{\"a\\n\\u001b\":1}"], "unsupported field \"a\\n\\x1b\""),
+            (["payload": "{\"amount\":\"x\"}"], "missing order_id"),
+            (["payload": "{\"order_id\":null}"], "missing order_id"),
+            (["payload": "{\"order_id\":\" \"}"], "order_id must not be empty"),
+            (["payload": "{\"order_id\":\"\\u00a0\\n\"}"], "order_id must not be empty"),
+            (
+                ["payload": "{\"order_id\":{\"a\":1}}"],
+                "order_id: expected a text, a number, true or false, found an object"
+            ),
+            (
+                ["payload": "{\"order_id\":1,\"status\":[]}"],
+                "status: expected a text, a number, true or false, found a list"
+            ),
+            (
+                ["payload": "{\"order_id\":1,\"customer\":7}"],
+                "customer: there is something else than an object on the way to it"
+            ),
+            (
+                ["payload": "{\"order_id\":1,\"customer\":{\"address\":[]}}"],
+                "city: there is something else than an object on the way to it"
+            ),
+            (["payload": "{\"order_id\":1,\"customer\":null}"], "missing city"),
+            (
+                ["payload": "{\"order_id\":1,\"amount\":[],\"customer\":{\"address\":{\"city\":1}}}"],
+                "amount: expected a text, a number, true or false, found a list"
+            ),
+        ] as [(KeyValuePairs<String, String>, String)])
+    func order(fields: KeyValuePairs<String, String>, message: String) throws {
+        let report = try StageHarness(DecodeStage.self, self.settings).process([SampleEntry(fields)])[0]
+        #expect(report.failure?.message == "decode order event: \(message)")
+        #expect(report.failure?.reason == "malformed_event")
+    }
+
+    @Test("Other members and other fields of the entry are left alone where the settings say so")
+    func ignoresUnknown() throws {
+        let settings: SettingNode = ["json": "payload", "fields": ["id": [:]], "unknown_fields": "ignore"]
+        let entry = SampleEntry(["other": "1", "payload": "{\"x\":{\"id\":[1,{}]},\"id\":\"a\",\"y\":1}"])
+        let report = try StageHarness(DecodeStage.self, settings).process([entry])[0]
+        #expect(report.ending == .next)
+        #expect(report.values.mapValues { String(decoding: $0.bytes, as: UTF8.self) } == ["id": "a"])
+    }
+
+    @Test("An event that fails keeps the fields that stand before the mistake, so that a failure branch finds its key")
+    func failureKeepsValues() throws {
+        let broken = try self.decode("{\"id\":\"k\\u002d1\",\"note\":\"n\",\"size\":}", self.flat)
+        #expect(broken.failure != nil)
+        #expect(broken.text("id") == "k-1")
+        #expect(broken.text("note") == "n")
+        let unknown = try self.decode("{\"id\":\"k\",\"more\":1,\"note\":[]}", self.flat)
+        #expect(unknown.failureMessage == "decode event: unsupported field \"more\"")
+        #expect(unknown.text("id") == "k")
+        #expect(unknown.values["note"] == nil)
+    }
+
+    @Test("Events of a batch do not see each other's values, and of a repeated payload the last one is read")
+    func batch() throws {
+        let harness = try StageHarness(DecodeStage.self, self.flat)
+        let reports = harness.process([
+            SampleEntry(["payload": "{\"id\":\"a\\n\",\"size\":1}"]), SampleEntry(["payload": "{}"]),
+            SampleEntry(["payload": "{\"id\":[]}"]), SampleEntry(["payload": "{\"note\":\"\\\\\"}"]),
+            SampleEntry(["payload": "no", "payload": "{\"id\":\"last\"}"]),
+        ])
+        #expect(reports.map { $0.text("id") } == ["a\n", nil, nil, nil, "last"])
+        #expect(reports[1].values.isEmpty)
+        #expect(reports[2].failure != nil)
+        #expect(reports[3].text("note") == "\\")
+    }
+
+    @Test("A text of more than 16 MiB is not read")
+    func size() throws {
+        let padding = String(repeating: " ", count: (16 << 20) - 2)
+        #expect(try self.decode("{" + padding + "}", self.flat).ending == .next)
+        #expect(
+            try self.decode("{ " + padding + "}", self.flat).failureMessage
+                == "decode event: payload: invalid JSON at byte 16777216: the text is longer than 16777216 bytes")
+    }
+
+    private static let dots = "expected names joined by dots such as customer.id"
+
+    @Test(
+        "Settings that cannot be meant are refused where they stand",
+        arguments: [
+            (
+                ["fields": ["a": ["path": .text("b.c").at(2, 9)]]],
+                ["2:9: decode: fields: a: path: there is no JSON without json: FIELD"]
+            ),
+            (["json": .text(" ").at(2, 9), "fields": ["a": [:]]], ["2:9: decode: json: must not be blank"]),
+            (
+                ["json": "p", "fields": ["a": ["path": .text("b..c").at(3, 9)]]],
+                ["3:9: decode: fields: a: path: \(Self.dots), found \"b..c\""]
+            ),
+            (
+                ["json": "p", "fields": ["a": [:], "b": ["path": .text("a.x").at(3, 9)]]],
+                ["3:9: decode: fields: b: \"a\" is a field itself, so that no path leads through it"]
+            ),
+            (
+                ["json": "p", "fields": ["b": ["path": "a.x"], "a": .mapping([]).at(4, 3)]],
+                ["4:3: decode: fields: a: another field stands at \"a\" or within it"]
+            ),
+            (
+                ["json": "p", "fields": ["b": ["path": "a.x"], "c": ["path": .text("a.x").at(4, 9)]]],
+                ["4:9: decode: fields: c: another field stands at \"a.x\" or within it"]
+            ),
+            (
+                ["json": "p", "fields": ["b": ["path": .text("a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a").at(4, 9)]]],
+                ["4:9: decode: fields: b: path: a path has at most 16 names"]
+            ),
+        ] as [(SettingNode, [String])])
+    func mistakes(settings: SettingNode, messages: [String]) {
+        #expect(StageHarness<DecodeStage>.mistakes(settings) == messages)
+    }
+}
