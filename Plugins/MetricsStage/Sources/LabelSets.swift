@@ -52,16 +52,30 @@ final class LabelSets {
 
     /// Adds one to the set with the key that was read last.
     func count(_ key: LabelKey) {
+        let index = self.index(of: key)
+        unsafe self.pending[index] += 1
+    }
+
+    /// Adds an amount to the set with the key that was read last; at the end of 64 bits it stops.
+    func add(_ amount: Int64, _ key: LabelKey) {
+        let index = self.index(of: key)
+        let (sum, overflow) = unsafe self.pending[index].addingReportingOverflow(amount)
+        unsafe self.pending[index] = overflow ? .max : sum
+    }
+
+    /// The values of a set, by its number.
+    subscript(index: Int) -> [String] { self.sets[index].values }
+
+    /// The number of the set with the key that was read last, at most `limit`.
+    @inline(__always)
+    func index(of key: LabelKey) -> Int {
         // Used within this call, while the key stays as it is.
         let bytes = unsafe key.bytes
         for index in 0..<LabelSets.recentLimit where unsafe self.recent[index].length == bytes.count {
             let known = unsafe UnsafeRawBufferPointer(rebasing: self.recentKeys[self.place(index, bytes.count)])
-            if unsafe LabelSets.areEqual(known, bytes) {
-                unsafe self.pending[self.recent[index].index] += 1
-                return
-            }
+            if unsafe LabelSets.areEqual(known, bytes) { return unsafe self.recent[index].index }
         }
-        unsafe self.countSeldom(bytes)
+        return unsafe self.seldomIndex(bytes)
     }
 
     /// Hands over what was counted since the last time.
@@ -77,14 +91,14 @@ final class LabelSets {
     }
 
     @inline(never)
-    private func countSeldom(_ bytes: UnsafeRawBufferPointer) {
+    private func seldomIndex(_ bytes: UnsafeRawBufferPointer) -> Int {
         let key = unsafe [UInt8](bytes)
         let index = self.indexes[key] ?? self.add(key)
-        unsafe self.pending[index] += 1
         unsafe self.recent[self.oldest] = Recent(length: bytes.count, index: index)
         let place = self.place(self.oldest, bytes.count)
         unsafe UnsafeMutableRawBufferPointer(rebasing: self.recentKeys[place]).copyMemory(from: bytes)
         self.oldest = (self.oldest + 1) % LabelSets.recentLimit
+        return index
     }
 
     /// Where a recent key's bytes are.

@@ -1,27 +1,31 @@
 import CoreMetrics
 public import StageKit
 
-/// Counts events, told apart by labels. The counter stands where the metrics system keeps it, up to date at each batch's
-/// end.
+/// Counts events or measures their numbers, told apart by labels. A metric stands where the metrics system keeps it, up to
+/// date at each batch's end.
 public final class MetricsStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "metrics",
-        summary: "Counts events, told apart by the values of fields.",
-        settings: .object(Settings.schema),
+        summary: "Counts events or measures their numbers, told apart by the values of fields.",
+        settings: Settings.type,
         example: """
-            metrics: { counter: orders, labels: [status] }
+            metrics: { histogram: order_amount, value: amount, labels: [status] }
             """,
         failureReason: "metrics_failure")
 
-    private let counter: String
+    private let kind: Kind
+    private let name: String
+    /// The field whose number is measured; nil where events are counted.
+    private let value: FieldID?
     private let labels: [String]
     private let pipeline: String
     private let metrics: any MetricsFactory
     private let key: LabelKey
     private let sets: LabelSets
+    private var measurements = Measurements()
 
-    /// Makes the stage; it reads the fields that are labels.
+    /// Makes the stage; it reads the field that is measured and those that are labels.
     public init(_ settings: Settings, _ setup: StageSetup) {
         var seen: Set<String> = []
         let labels = settings.labels.map { name -> LabelKey.Label in
@@ -35,7 +39,8 @@ public final class MetricsStage: Stage {
             default: .field(setup.input(name))
             }
         }
-        self.counter = settings.counter
+        (self.kind, self.name) = settings.measure
+        self.value = settings.value.map { setup.input($0) }
         self.labels = settings.labels.map(\.text)
         self.pipeline = setup.pipeline
         self.metrics = setup.metrics
@@ -43,20 +48,53 @@ public final class MetricsStage: Stage {
         self.sets = LabelSets(keyCapacity: self.key.capacity)
     }
 
-    /// Counts the event.
+    /// Counts or measures the event; one without a number where a number is measured goes on as it is.
     public func process(_ event: inout Event) throws -> Verdict {
-        self.key.read(event)
-        self.sets.count(self.key)
+        if let value = self.value {
+            self.measure(event, value)
+        } else {
+            self.key.read(event)
+            self.sets.count(self.key)
+        }
         return .next
     }
 
-    /// Hands the batch's counts to the metrics system.
+    /// Hands counters and gauges to the metrics system.
     public func endBatch() async throws {
         self.sets.flush { values in
-            let dimensions = zip(self.labels, values).map { label, value in
-                (label, label == "component" ? self.pipeline : value)
-            }
-            return Counter(label: self.counter, dimensions: dimensions, factory: self.metrics)
+            Counter(label: self.name, dimensions: self.dimensions(values), factory: self.metrics)
         }
+        self.measurements.flush { self.recorder($0) }
+    }
+
+    /// Measures the field's number, read as `decode` reads numbers.
+    private func measure(_ event: borrowing Event, _ value: FieldID) {
+        guard let number = event.integer(of: value) ?? MetricsStage.number(event, value) else { return }
+        if self.kind == .counter, number < 0 { return }
+        self.key.read(event)
+        switch self.kind {
+        case .counter: self.sets.add(number, self.key)
+        case .gauge: self.measurements.set(number, at: self.sets.index(of: self.key))
+        case .histogram:
+            let index = self.sets.index(of: self.key)
+            self.measurements.record(number, at: index) { self.recorder($0) }
+        }
+    }
+
+    private static func number(_ event: borrowing Event, _ value: FieldID) -> Int64? {
+        guard let range = event.range(of: value) else { return nil }
+        return event.withBytes(range) { bytes in
+            try? DecimalInteger.parse(bytes.extracting(Blank.trimmed(bytes)))
+        }
+    }
+
+    private func recorder(_ index: Int) -> Recorder {
+        Recorder(
+            label: self.name, dimensions: self.dimensions(self.sets[index]), aggregate: self.kind == .histogram,
+            factory: self.metrics)
+    }
+
+    private func dimensions(_ values: [String]) -> [(String, String)] {
+        zip(self.labels, values).map { label, value in (label, label == "component" ? self.pipeline : value) }
     }
 }

@@ -1,0 +1,102 @@
+import MetricsStage
+import StageKit
+import StageTestKit
+import Testing
+
+@Suite struct MeasureTests {
+    private let fixture = StageFixture(fields: ["status", "amount"])
+
+    private func entry(_ status: String, _ amount: String) -> SampleEntry {
+        SampleEntry(["status": status, "amount": amount])
+    }
+
+    private func makeHarness(_ settings: SettingNode) throws -> StageHarness<MetricsStage> {
+        try StageHarness(MetricsStage.self, settings, in: self.fixture)
+    }
+
+    @Test(
+        "Each kind keeps the contract of stages",
+        arguments: [
+            ["counter": "n", "value": "amount"], ["gauge": "n", "value": "amount", "labels": ["status"]],
+            ["histogram": "n", "value": "amount", "labels": ["status", "reason"]],
+        ] as [SettingNode])
+    func conformance(settings: SettingNode) async {
+        let violations = await StageConformance.check(
+            MetricsStage.self, settings,
+            entries: [self.entry("open", "5"), self.entry("open", "much"), SampleEntry([:])], in: self.fixture)
+        #expect(violations == [])
+    }
+
+    @Test("A counter with a value adds numbers up; what is negative or no number is left out")
+    func sums() async throws {
+        let harness = try self.makeHarness(["counter": "paid", "value": "amount", "labels": ["status"]])
+        _ = try await harness.feed(
+            self.entry("open", "5"), self.entry("open", " +7 "), self.entry("gone", "0"), self.entry("open", "-3"),
+            self.entry("open", "1.5"), SampleEntry(["status": "open"]), self.entry("open", ""))
+        #expect(self.fixture.metrics.counters == ["paid{status=\"open\"}": 12])
+        let greatest = self.entry("gone", "9223372036854775807")
+        _ = try await harness.feed(greatest, greatest)
+        #expect(self.fixture.metrics.counters["paid{status=\"gone\"}"] == .max)
+    }
+
+    @Test("A gauge holds the last number of a batch, told once a batch")
+    func gauge() async throws {
+        let harness = try self.makeHarness(["gauge": "level", "value": "amount", "labels": ["status"]])
+        _ = try await harness.feed(
+            self.entry("a", "5"), self.entry("b", "-1"), self.entry("a", "7"), self.entry("a", "x"))
+        _ = try await harness.feed(SampleEntry(["status": "a"]))
+        _ = try await harness.feed(self.entry("b", "3"))
+        #expect(self.fixture.metrics.values == ["level{status=\"a\"}": [7], "level{status=\"b\"}": [-1, 3]])
+    }
+
+    @Test("A histogram is told every number")
+    func histogram() async throws {
+        let harness = try self.makeHarness(["histogram": "size", "value": "amount"])
+        _ = try await harness.feed(self.entry("a", "5"), self.entry("b", "5"), self.entry("a", "-2"), SampleEntry([:]))
+        _ = try await harness.feed(self.entry("b", "100"), self.entry("b", "much"))
+        #expect(self.fixture.metrics.values == ["size": [5, 5, -2, 100]])
+    }
+
+    @Test(
+        "Beyond 100 sets of values the numbers of all others are measured as other", arguments: ["gauge", "histogram"])
+    func manyValues(kind: String) async throws {
+        let fixture = StageFixture(fields: ["status", "amount"])
+        let settings = SettingNode.mapping([
+            (kind, .text("m")), ("value", .text("amount")), ("labels", .list([.text("status")])),
+        ])
+        let harness = try StageHarness(MetricsStage.self, settings, in: fixture)
+        _ = harness.process((0..<150).map { self.entry("s\($0)", "\($0)") })
+        try await harness.stage.endBatch()
+        #expect(fixture.metrics.values.count == 101)
+        #expect(fixture.metrics.values["m{status=\"s99\"}"] == [99])
+        #expect(fixture.metrics.values["m{status=\"other\"}"]?.last == 149)
+    }
+
+    @Test(
+        "Settings that cannot be meant are refused where they stand",
+        arguments: [
+            (.mapping([]).at(2, 3), ["2:3: metrics: expected one of counter, gauge and histogram"]),
+            (
+                .mapping([("counter", "a"), ("gauge", "b")]).at(2, 3),
+                ["2:3: metrics: expected one of counter, gauge and histogram"]
+            ),
+            (
+                .mapping([("gauge", "b")]).at(2, 3),
+                ["2:3: metrics: missing setting \"value\": the field whose number is measured"]
+            ),
+            (
+                ["histogram": .text("9").at(3, 9), "value": "amount"],
+                [
+                    "3:9: metrics: histogram: \"9\" is no histogram's name: "
+                        + "letters, digits, _ and : only, and no digit at the beginning"
+                ]
+            ),
+            (
+                ["gauge": "g", "value": .text("amuont").at(4, 9)],
+                ["4:9: metrics: no earlier stage provides the field \"amuont\" (did you mean amount?)"]
+            ),
+        ] as [(SettingNode, [String])])
+    func mistakes(settings: SettingNode, messages: [String]) {
+        #expect(StageHarness<MetricsStage>.mistakes(settings, in: self.fixture) == messages)
+    }
+}
