@@ -33,14 +33,16 @@ extension FilterStage {
             ])
 
         /// Reasons are labels of metrics and words in journals, so they look alike.
-        private static let reasonName = SettingType<String>.text.map { (text) throws(SettingRefusal) in
+        private static let reasonName = SettingType<String>(
+            shape: .form("a to z, digits and _, a letter first", pattern: "^[a-z][a-z0-9_]*$")
+        ) { node, issues in
+            guard let text = SettingType<String>.text.decode(node, &issues) else { return nil }
             let isWord = text.utf8.allSatisfy { byte in
                 (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5F
             }
-            guard isWord, let first = text.utf8.first, (0x61...0x7A).contains(first) else {
-                throw SettingRefusal("\"\(text)\" is no reason's name: a to z, digits and _ only, a letter first")
-            }
-            return text
+            if isWord, let first = text.utf8.first, (0x61...0x7A).contains(first) { return text }
+            issues.add("\"\(text)\" is no reason's name: a to z, digits and _ only, a letter first", at: node.mark)
+            return nil
         }
     }
 }

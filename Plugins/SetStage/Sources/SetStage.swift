@@ -23,7 +23,11 @@ public final class SetStage: Stage {
         /// Where it stands.
         public var mark: SourceMark
 
-        static let type = SettingType<MarkedTemplate>(shape: Template.type.shape) { node, issues in
+        static let type = SettingType<MarkedTemplate>(
+            shape: .form(
+                "text with the names of fields in braces",
+                pattern: #"^([^{}]|\{\{|\}\}|\{[^{}]*[^{}\s][^{}]*\})*$"#)
+        ) { node, issues in
             Template.type.decode(node, &issues).map { MarkedTemplate(template: $0, mark: node.mark) }
         }
     }

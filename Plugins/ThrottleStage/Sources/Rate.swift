@@ -24,7 +24,9 @@ public struct Rate: Sendable, Equatable {
     ]
 
     /// The form in the file.
-    static let type = SettingType<Rate>(shape: .form("a rate: 100/s, 5/m or 1/h")) { node, issues in
+    static let type = SettingType<Rate>(
+        shape: .form("a rate: 100/s, 5/m or 1/h", pattern: "^[+]?[0-9]+/[smh]$")
+    ) { node, issues in
         guard case .scalar(let text, _) = node.content else {
             issues.add("expected a rate such as 100/s, found \(node.kindName)", at: node.mark)
             return nil

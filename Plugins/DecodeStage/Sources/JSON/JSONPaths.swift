@@ -66,7 +66,9 @@ public struct JSONPath: Sendable {
     /// Where it stands in the file.
     public var mark: SourceMark
 
-    static let type = SettingType<JSONPath>(shape: .form("names joined by dots: customer.id")) { node, issues in
+    static let type = SettingType<JSONPath>(
+        shape: .form("names joined by dots: customer.id", pattern: #"^[^.]+(\.[^.]+)*$"#)
+    ) { node, issues in
         guard let text = SettingType<String>.nonBlankText.decode(node, &issues) else { return nil }
         let names = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         if names.contains("") {
