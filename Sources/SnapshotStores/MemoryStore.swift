@@ -7,7 +7,7 @@ import Synchronization
 /// microsecond. Look-ups in place (`check`, `withSnapshot`) allocate nothing, and neither do changes of keys that are
 /// held, as long as the new record fits the old one's memory. Memory for slots and evicted keys is kept for keys to come
 /// and given back by `removeAll`.
-public final class MemoryStore: SnapshotStore {
+public final class MemoryStore: SweepingStore {
     /// The limits of a memory store.
     public enum Limits {
         /// Snapshots, by default: some 1.4 GB of sessions.
@@ -32,6 +32,9 @@ public final class MemoryStore: SnapshotStore {
     public let maxEntries: Int
     /// How many bytes a packed record may have.
     public let maxRecordBytes: Int
+
+    /// How new its news is: written by the source that feeds the store.
+    public let freshness: Freshness? = Freshness()
 
     let hasher: KeyHasher
     let shards: ShardArray
@@ -78,6 +81,35 @@ public final class MemoryStore: SnapshotStore {
                 self.shards.change(index) { $0.removeAll() }
             }
             self.live.store(0, ordering: .relaxed)
+        }
+    }
+
+    /// Takes out every snapshot that came from an entry before this one; shard by shard, look-ups go on.
+    public func removeSnapshots(before entry: EntryID) {
+        for index in 0..<self.shards.count {
+            self.changes.withLock { _ in
+                var removed = 0
+                self.shards.change(index) { table in
+                    // What follows a removed record moves into its slot, which is looked at again; a run that wraps
+                    // round the end may move records below the index, so the walk is repeated until it finds none.
+                    var isClean = false
+                    while !isClean {
+                        isClean = true
+                        var slot = 0
+                        while slot < table.capacity {
+                            guard let record = table.slot(at: slot).record, !record.isTrace, record.entryID < entry
+                            else {
+                                slot += 1
+                                continue
+                            }
+                            table.remove(at: slot)?.free()
+                            removed += 1
+                            isClean = false
+                        }
+                    }
+                }
+                self.live.wrappingSubtract(removed, ordering: .relaxed)
+            }
         }
     }
 

@@ -30,6 +30,8 @@ public final class RecordingStore: SnapshotStore {
     public let name: String
     /// The field whose value is a snapshot's key.
     public let keyField: String
+    /// How new its news is.
+    public let freshness: Freshness? = Freshness()
     private let state = OrderedMutex(State())
 
     /// Makes an empty store.

@@ -50,7 +50,8 @@ import Testing
     @Test("A user with a password from a file reads, without any right but to read")
     func userAndFile() async throws {
         let users = [
-            "user default off", "user owner on >owner ~* &* +@all", "user reader on >se#cret ~s +xread +xrevrange",
+            "user default off", "user owner on >owner ~* &* +@all",
+            "user reader on >se#cret ~s +xread +xrevrange +xinfo|stream",
         ]
         try await withRedisServer(.init(users: users)) { server in
             let file = server.folder.appendingPathComponent("password")

@@ -107,6 +107,7 @@ import Testing
                 sluice_stage_retries_total{stage="out/metrics"} 0
                 sluice_stage_retries_total{stage="upsert"} 0
                 sluice_store_entries{store="things"} 1
+                sluice_store_stale{store="things"} 0
                 things_total{kind="loud"} 1
                 things_total{kind="low"} 1
                 """.split(separator: "\n").map(String.init).sorted())

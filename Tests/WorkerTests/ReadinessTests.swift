@@ -1,4 +1,5 @@
 import StageKit
+import StageTestKit
 import Testing
 
 @testable import Worker
@@ -19,5 +20,21 @@ import Testing
         ])
     func reasons(status: SourceStatus, reasons: [String]) {
         #expect(Readiness.reasons(status) == reasons)
+    }
+
+    @Test("A worker is not ready while its stores are filled, nor with news that is too old")
+    func stores() {
+        let store = RecordingStore(name: "sessions", key: "id")
+        var status = SourceStatus(state: .reading, isCaughtUp: true)
+        #expect(Readiness.reasons(status, stores: ["sessions": store]) == [])
+        status.isFilling = true
+        #expect(Readiness.reasons(status) == ["filling the stores"])
+        status.isFilling = false
+        store.freshness?.setLimit(.seconds(3600))
+        #expect(
+            Readiness.reasons(status, stores: ["sessions": store])
+                == ["store sessions: there has been no news of the stream yet"])
+        store.freshness?.prove(at: .now)
+        #expect(Readiness.reasons(status, stores: ["sessions": store]) == [])
     }
 }

@@ -22,7 +22,10 @@ struct StoreRoutes {
             let (name, store) = try self.store(request)
             let key = try Self.bytes(request.parameters.require("key"))
             if let reason = self.context.staleness(name) { throw AdminFailure.unavailable("stale", reason) }
-            guard let snapshot = store.snapshot(for: key.span) else {
+            let found = store.snapshot(for: key.span)
+            // Again: what was found while the store's news grew too old, or while it was filled, is not to be told.
+            if let reason = self.context.staleness(name) { throw AdminFailure.unavailable("stale", reason) }
+            guard let snapshot = found else {
                 throw AdminFailure.notFound("the store \(name) holds nothing under this key")
             }
             var line: [UInt8] = []

@@ -46,8 +46,8 @@ struct ComponentBuilder {
         return made
     }
 
-    /// The source; nil where it cannot be made, the reasons among the issues.
-    func source(_ issues: inout SettingIssues) -> (any EventSource)? {
+    /// The source that feeds these stores; nil where it cannot be made, the reasons among the issues.
+    func source(_ stores: [String: any SnapshotStore], _ issues: inout SettingIssues) -> (any EventSource)? {
         guard let component = self.definition.source else { return nil }
         guard let type = self.catalogue.sources.first(where: { $0.name == component.type.text }) else {
             let hint = Nearest.hint(for: component.type.text, among: self.catalogue.sources.map(\.name))
@@ -55,6 +55,7 @@ struct ComponentBuilder {
             return nil
         }
         let setup = self.setup(component.type.text, component)
+        setup.stores = stores
         let source = type.make(component.settings, setup)
         issues.append(setup.issues.all)
         return source

@@ -54,7 +54,7 @@ public final class Pipeline: Service, Sendable {
         var services = services
         services.revocationHandler = components.revocationHandler(&issues)
         let stores = components.stores(&issues)
-        let source = components.source(&issues)
+        let source = components.source(stores, &issues)
         let builder = GraphBuilder(definition: definition, catalogue: catalogue, stores: stores, services: services)
         let graph = builder.build(&issues)
         guard issues.all.isEmpty, let source else { throw ConfigurationError(file: file, issues: issues.all) }

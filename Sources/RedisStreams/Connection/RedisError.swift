@@ -30,6 +30,8 @@ public struct RedisError: Error, Sendable, Equatable {
         case tooManyCommands
         /// The settings cannot be used: a file is missing or unreadable.
         case badSettings
+        /// Entries of the stream were lost, and the settings say to end.
+        case gap
     }
 
     /// What kind of failure it is.

@@ -10,12 +10,15 @@ public enum StreamStart: Sendable, Equatable {
     case after(EntryID)
     /// At the first entry of the last while, by the server's clock.
     case back(Duration)
+    /// Where the checkpoint left off; at the tail where there is none yet and nothing to fill the stores from.
+    case resume
 
-    /// Reads `tail`, `beginning`, an entry id or a time back such as `-15m`.
+    /// Reads `tail`, `beginning`, `resume`, an entry id or a time back such as `-15m`.
     public init(_ text: String) throws(SettingRefusal) {
         switch text {
         case "tail": self = .tail
         case "beginning": self = .beginning
+        case "resume": self = .resume
         default:
             if let id = EntryID(text) {
                 self = .after(id)
@@ -23,7 +26,7 @@ public enum StreamStart: Sendable, Equatable {
                 self = .back(back)
             } else {
                 throw SettingRefusal(
-                    "expected tail, beginning, an entry id such as 1700000000000-0, or a time back such as -15m, "
+                    "expected tail, beginning, resume, an entry id such as 1700000000000-0, or a time back such as -15m, "
                         + "found \"\(text)\"")
             }
         }
@@ -43,8 +46,8 @@ extension SettingType where Value == StreamStart {
         let text = SettingType<String>.text.map { (text) throws(SettingRefusal) in try StreamStart(text) }
         return SettingType(
             shape: .form(
-                "tail, beginning, an entry id, or a time back such as -15m",
-                pattern: "^(tail|beginning|[0-9]+(-[0-9]+)?|-[0-9]+(us|ms|s|m|h|d))$"),
+                "tail, beginning, resume, an entry id, or a time back such as -15m",
+                pattern: "^(tail|beginning|resume|[0-9]+(-[0-9]+)?|-[0-9]+(us|ms|s|m|h|d))$"),
             decode: text.decode)
     }
 }

@@ -7,10 +7,6 @@ public import StageKit
 /// The next read is under way while a batch is worked on. Transient failures are retried for ever, from where the last
 /// delivered batch ended; permanent ones (`RedisError.isTransient`) end the run.
 public final class RedisStreamSource: EventSource {
-    /// What a blocking read has on top of its block: the server ends a block up to 100 ms late (hz 10), and a slow
-    /// network or server is no reason to throw a good connection away.
-    static let readMargin = Duration.seconds(10)
-
     /// The stream's key.
     public let stream: String
 
@@ -18,18 +14,43 @@ public final class RedisStreamSource: EventSource {
     private let streamSettings: RedisStreamSettings
     private let logger: Logger
     private let stopSignal = StopSignal()
-    private let board = OrderedMutex(SourceStatus())
+    private let stores: [any SnapshotStore]
+    private let checkpoint: (any CheckpointKeeper)?
+    private let board = OrderedMutex(SourceBoard())
 
     /// Makes a source that has not started; it opens nothing.
-    public init(_ settings: RedisSettings, _ streamSettings: RedisStreamSettings, logger: Logger) {
+    ///
+    /// - Parameters:
+    ///   - settings: Where the server is.
+    ///   - streamSettings: What is read and how.
+    ///   - stores: What the events build: emptied where entries were lost, and told how new their news is.
+    ///   - checkpoint: Where the stores outlive the process; nil for nowhere.
+    ///   - logger: Where the source logs.
+    public init(
+        _ settings: RedisSettings, _ streamSettings: RedisStreamSettings, stores: [any SnapshotStore] = [],
+        checkpoint: (any CheckpointKeeper)? = nil, logger: Logger
+    ) {
         self.stream = streamSettings.stream
         self.settings = settings
         self.streamSettings = streamSettings
+        self.stores = stores
+        self.checkpoint = checkpoint
         self.logger = logger
+        for store in stores {
+            store.freshness?.setLimit(streamSettings.maxStaleness)
+            // From the tail, an empty store is as it should be; anywhere else it is not filled yet.
+            store.freshness?.setFilling(streamSettings.start != .tail || streamSettings.bootstrap != .none)
+        }
     }
 
     /// How the source is doing.
-    public var status: SourceStatus { self.board.withLock { $0 } }
+    public var status: SourceStatus { self.board.withLock { $0.status } }
+
+    /// Where the source is, while the stores hold all of the stream up to there; nil while they are filled.
+    public var position: SourcePosition? {
+        let (mark, epoch) = self.board.withLock { ($0.mark, $0.epoch) }
+        return mark.map { SourcePosition(epoch: epoch, text: $0.text) }
+    }
 
     /// Ends the run: a waiting read or a wait ends at once, a batch in hand is finished.
     public func stop() {
@@ -40,12 +61,13 @@ public final class RedisStreamSource: EventSource {
     ///
     /// Throws `RedisError` where trying again cannot help, and what `deliver` throws.
     public func run(_ deliver: (EventBatch) async throws -> Void) async throws {
-        defer { self.update { $0.state = .stopped } }
+        defer { self.update { $0.status.state = .stopped } }
         if self.stopSignal.isStopped { return }
         let loop = RedisEventLoop()
         let reader = StreamReader(
-            settings: self.settings, streamSettings: self.streamSettings, loop: loop, stop: self.stopSignal,
-            logger: self.logger, update: { change in self.update(change) })
+            settings: self.settings, streamSettings: self.streamSettings, stores: self.stores,
+            checkpoint: self.checkpoint, loop: loop, stop: self.stopSignal, logger: self.logger,
+            update: { change in self.update(change) })
         var failure: (any Error)?
         do {
             try await withTaskCancellationHandler {
@@ -61,12 +83,12 @@ public final class RedisStreamSource: EventSource {
         // Off the loop's thread again, which could not wait for its own end.
         await loop.shutDown()
         if let failure {
-            if let error = failure as? RedisError { self.update { $0.lastError = error.message } }
+            if let error = failure as? RedisError { self.update { $0.status.lastError = error.message } }
             throw failure
         }
     }
 
-    private func update(_ change: (inout SourceStatus) -> Void) {
+    private func update(_ change: (inout SourceBoard) -> Void) {
         self.board.withLock { change(&$0) }
     }
 }
@@ -76,8 +98,14 @@ extension RedisStreamSource {
     public static let sourceType = SourceType(
         name: "redis_stream", summary: "Reads the entries of a Redis stream.", settings: RedisStreamSettings.type
     ) { streamSettings, setup in
-        setup.section("redis", RedisSettings.type).map {
-            RedisStreamSource($0, streamSettings, logger: setup.logger)
+        if streamSettings.start == .resume, setup.checkpoint == nil {
+            setup.issues.add(
+                "redis_stream: start is resume, but there is no section checkpoint to resume from", at: setup.mark)
+        }
+        return setup.section("redis", RedisSettings.type).map {
+            RedisStreamSource(
+                $0, streamSettings, stores: setup.stores.sorted { $0.key < $1.key }.map(\.value),
+                checkpoint: setup.checkpoint, logger: setup.logger)
         }
     }
 }

@@ -11,7 +11,7 @@ struct StartResolution: Sendable {
     /// The command to ask; nil where there is nothing to ask.
     var command: RESPCommand? {
         switch self.start {
-        case .tail: RESPCommand("XREVRANGE", self.stream, "+", "-", "COUNT", 1)
+        case .tail, .resume: RESPCommand("XREVRANGE", self.stream, "+", "-", "COUNT", 1)
         case .back: RESPCommand("TIME")
         case .beginning, .after: nil
         }
@@ -24,7 +24,7 @@ struct StartResolution: Sendable {
         switch self.start {
         case .beginning: return .zero
         case .after(let id): return id
-        case .tail:
+        case .tail, .resume:
             guard let entries = answer?.array else { throw self.malformed("XREVRANGE") }
             guard let last = entries.first else { return .zero }
             guard let id = last.array?.first?.string.flatMap({ EntryID($0) }) else {

@@ -86,6 +86,10 @@ public final class ComponentSetup {
     public let logger: Logger
     /// Makes counters, gauges and timers.
     public let metrics: any MetricsFactory
+    /// The stores that the file declares, by name: none where stores themselves are made.
+    public var stores: [String: any SnapshotStore] = [:]
+    /// Where the stores and a source's position are kept, nil for nowhere.
+    public var checkpoint: (any CheckpointKeeper)?
     /// Collects what is wrong.
     public var issues = SettingIssues()
 

@@ -18,6 +18,15 @@ public protocol EventSource: Sendable {
 
     /// How the source is doing, readable from any thread.
     var status: SourceStatus { get }
+
+    /// Where the source is, for a checkpoint of the stores; nil while there can be none. Readable from any thread: whoever
+    /// copies the stores after reading it has at least everything up to there.
+    var position: SourcePosition? { get }
+}
+
+extension EventSource {
+    /// Nothing: most sources cannot go on where they were.
+    public var position: SourcePosition? { nil }
 }
 
 /// How a source is doing.
@@ -44,6 +53,12 @@ public struct SourceStatus: Sendable, Equatable {
     public var lastError: String?
     /// Whether everything that was in the stream when last looked at has been delivered.
     public var isCaughtUp: Bool
+    /// Whether the stores are being filled, so that what they hold may be older than what the stream says.
+    public var isFilling = false
+    /// How many entries were waiting behind the cursor when last looked at; nil where that cannot be told.
+    public var lagEntries: UInt64?
+    /// How often entries were lost, or may have been, by the kind of the gap.
+    public var gaps: [String: Int] = [:]
 
     /// Makes a status.
     public init(

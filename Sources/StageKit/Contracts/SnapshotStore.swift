@@ -19,6 +19,10 @@ public protocol SnapshotStore: AnyObject, Sendable {
     /// Changes made meanwhile may or may not be seen; no lock is held while `body` runs.
     func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows
 
+    /// How new its news is: written by the source that feeds the store, to be asked before a look-up is relied on. Nil
+    /// where the store does not say.
+    var freshness: Freshness? { get }
+
     /// Forgets everything.
     func removeAll()
 
@@ -30,7 +34,16 @@ public protocol SnapshotStore: AnyObject, Sendable {
     func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter
 }
 
+/// A store that can let go of what is older than some entry.
+public protocol SweepingStore: SnapshotStore {
+    /// Takes out every snapshot that came from an entry before this one; it leaves no trace of them.
+    func removeSnapshots(before entry: EntryID)
+}
+
 extension SnapshotStore {
+    /// Nothing.
+    public var freshness: Freshness? { nil }
+
     /// The snapshot under a key given as text.
     public func snapshot(for key: String) -> Snapshot? {
         var key = key

@@ -55,8 +55,9 @@ struct AssembledWorker {
         self.logger = logger
         let context = AdminContext(
             stores: pipeline.stores, metrics: registry,
-            readiness: { Readiness.reasons(pipeline.source.status) },
+            readiness: { Readiness.reasons(pipeline.source.status, stores: pipeline.stores) },
             liveness: { pipeline.source.status.state == .stopped ? ["the source has stopped"] : [] },
+            staleness: { Readiness.staleness(of: $0, in: pipeline.stores) },
             pipeline: { PipelineState(pipeline).json.compact })
         self.admin = AdminServer(
             settings: try pipeline.section("admin", AdminSettings.type), context: context, logger: logger,

@@ -77,14 +77,47 @@ struct PipelineCollector: Sendable {
                 "sluice_source_lag_seconds", .gauge,
                 help: "Age of the last entry handled while more are waiting, by its id; 0 when caught up.",
                 value: status.isCaughtUp ? 0 : age),
-        ]
+        ] + self.gaps(status)
+            + (status.lagEntries.map { lag in
+                [
+                    MetricSample(
+                        "sluice_source_lag_entries", .gauge,
+                        help: "Entries waiting behind the cursor when last looked at.",
+                        value: Double(lag))
+                ]
+            } ?? [])
+    }
+
+    private func gaps(_ status: SourceStatus) -> [MetricSample] {
+        status.gaps.sorted { $0.key < $1.key }.map { kind, count in
+            MetricSample(
+                "sluice_source_gaps_total", .counter, help: "How often entries were lost unread, by what had happened.",
+                labels: [("kind", kind)], value: Double(count))
+        }
     }
 
     private func stores() -> [MetricSample] {
-        self.pipeline.stores.sorted { $0.key < $1.key }.map { name, store in
-            MetricSample(
-                "sluice_store_entries", .gauge, help: "Snapshots held.", labels: [("store", name)],
-                value: Double(store.count))
+        self.pipeline.stores.sorted { $0.key < $1.key }.flatMap { name, store in
+            [
+                MetricSample(
+                    "sluice_store_entries", .gauge, help: "Snapshots held.", labels: [("store", name)],
+                    value: Double(store.count))
+            ] + self.freshness(name, store)
         }
+    }
+
+    private func freshness(_ name: String, _ store: any SnapshotStore) -> [MetricSample] {
+        guard let freshness = store.freshness else { return [] }
+        let stale = MetricSample(
+            "sluice_store_stale", .gauge, help: "1 while look-ups are refused: no news for too long, or being filled.",
+            labels: [("store", name)], value: freshness.isStale ? 1 : 0)
+        guard let age = freshness.age else { return [stale] }
+        return [
+            stale,
+            MetricSample(
+                "sluice_store_age_seconds", .gauge,
+                help: "Time since the store was last known to hold all of the stream.", labels: [("store", name)],
+                value: age.seconds),
+        ]
     }
 }

@@ -1,14 +1,28 @@
 import StageKit
 
-/// When a worker is ready: connected and caught up with the stream.
+/// When a worker is ready: connected, its stores filled, caught up with the stream and with news that is new enough.
 enum Readiness {
     /// Why it is not ready, empty where it is.
-    static func reasons(_ status: SourceStatus) -> [String] {
+    static func reasons(_ status: SourceStatus, stores: [String: any SnapshotStore] = [:]) -> [String] {
+        self.reasons(status)
+            + stores.sorted { $0.key < $1.key }.compactMap { name, _ in
+                self.staleness(of: name, in: stores).map { "store \(name): \($0)" }
+            }
+    }
+
+    /// Why a store must not answer look-ups now; nil where it may.
+    static func staleness(of store: String, in stores: [String: any SnapshotStore]) -> String? {
+        stores[store]?.freshness?.staleness?.description
+    }
+
+    private static func reasons(_ status: SourceStatus) -> [String] {
         switch status.state {
-        case .idle: ["the source has not started"]
-        case .connecting: ["not connected to the source" + (status.lastError.map { ": \($0)" } ?? "")]
-        case .stopped: ["the source has stopped"]
-        case .reading: status.isCaughtUp ? [] : ["catching up with the stream"]
+        case .idle: return ["the source has not started"]
+        case .connecting: return ["not connected to the source" + (status.lastError.map { ": \($0)" } ?? "")]
+        case .stopped: return ["the source has stopped"]
+        case .reading:
+            if status.isFilling { return ["filling the stores"] }
+            return status.isCaughtUp ? [] : ["catching up with the stream"]
         }
     }
 }

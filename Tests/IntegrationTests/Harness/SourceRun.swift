@@ -98,7 +98,8 @@ extension RedisStreamSource {
     /// A source of a server with small blocks, so that tests of what follows a block are quick.
     convenience init(
         _ server: RedisServer, stream: String = "s", start: StreamStart = .tail, count: Int = 128,
-        block: Duration = .seconds(60), change: (inout RedisSettings) -> Void = { _ in }
+        block: Duration = .seconds(60), onGap: GapPolicy = .failClosed,
+        change: (inout RedisSettings) -> Void = { _ in }
     ) {
         var settings = server.settings
         change(&settings)
@@ -106,6 +107,7 @@ extension RedisStreamSource {
         streamSettings.start = start
         streamSettings.readCount = count
         streamSettings.readBlock = block
+        streamSettings.onGap = onGap
         self.init(settings, streamSettings, logger: quiet)
     }
 }

@@ -1,0 +1,256 @@
+import StageKit
+
+/// Decides how a stream is followed: where to begin, what to do about a gap, when the stores are filled. Pure.
+///
+/// The driver connects, asks what `questions` says, gives the answers to `opened` and does what it returns; from then on
+/// it reports what it reads. It starts over at `opened` after every gap, and with every connection.
+///
+/// ```
+/// unplaced --opened--> scanning --scanned--> filling --reached--> following
+///     ^        |                               ^   |                  |
+///     |        +--------- no keys -------------+   +------ gap -------+
+///     +------------------------------------------------------------- gap
+/// ```
+struct FollowMachine: Sendable, Equatable {
+    /// How far it is.
+    enum Phase: Equatable, Sendable {
+        /// It is not known where to read.
+        case unplaced
+        /// Keys are read; the stream is to be followed from behind this id.
+        case scanning(EntryID)
+        /// The stream is read up to this id, which was its end when the filling began.
+        case filling(until: EntryID)
+        /// What the stores hold is as new as what was read.
+        case following
+    }
+
+    /// What to ask a server before reading.
+    struct Questions: Equatable, Sendable {
+        /// The id of the last entry.
+        var tail = false
+        /// The time.
+        var time = false
+        /// Whether this entry is there.
+        var anchor: EntryID?
+    }
+
+    /// What a server answered.
+    struct Opening: Equatable, Sendable {
+        /// The stream; nil where there is none.
+        var facts: StreamFacts?
+        /// Where the start, asked for, lies.
+        var start: EntryID?
+        /// Whether the entry asked for is there.
+        var anchor = GapDetector.Anchor.notAsked
+        /// The server's run id; nil where not told.
+        var server: String?
+        /// Whether the user may not look at the stream, so that `facts` says nothing.
+        var isBlind = false
+    }
+
+    /// What to do next.
+    enum Course: Equatable, Sendable {
+        /// Read behind this id.
+        case read(EntryID)
+        /// Read keys, as of this id; then report `scanned` and open again.
+        case scan(EntryID)
+        /// Something was lost: do this, then open again.
+        case gap(Gap, Response)
+    }
+
+    /// What to do with the stores about a gap.
+    enum Response: Equatable, Sendable {
+        /// Empty them: nothing in them can be relied on.
+        case empty
+        /// Leave them as they are for now; what is not confirmed goes at the end.
+        case keep
+        /// Nothing: the gap is accepted.
+        case accept
+        /// End the run.
+        case halt
+    }
+
+    private let policy: FollowPolicy
+    /// How far it is.
+    private(set) var phase = Phase.unplaced
+    /// What is known of the stream; nil before anything is.
+    private(set) var detector: GapDetector?
+    /// Snapshots older than this go when the stores are filled again; nil where none have to.
+    private(set) var sweep: EntryID?
+    /// Rises with every gap that changes what the stores hold: what was noted before it is not to be mixed with what comes.
+    private(set) var epoch = 0
+    /// Where to begin again after a gap where there are no keys to read; nil before there was one.
+    private var restart: EntryID?
+    private var keepsStores = false
+
+    /// Begins at the start, or where a checkpoint left off, whose stores are filled already up to the mark.
+    init(_ policy: FollowPolicy, resuming mark: StreamMark? = nil) {
+        self.policy = policy
+        self.detector = mark.map { GapDetector(resuming: $0) }
+    }
+
+    /// The id read up to; nil before it is known.
+    var cursor: EntryID? { self.detector?.mark.cursor }
+
+    /// What a checkpoint of the stores as they are at the cursor has to remember; nil while there can be none.
+    var mark: StreamMark? { self.phase == .following && self.sweep == nil ? self.detector?.mark : nil }
+
+    /// Whether look-ups are not to be answered, as the stores are not as new as what was read.
+    var holdsLookUps: Bool { self.phase != .following && !self.keepsStores }
+
+    /// What has to be known before `opened`.
+    var questions: Questions {
+        if let mark = self.detector?.mark { return Questions(anchor: mark.isAnchored ? mark.cursor : nil) }
+        guard self.restart == nil, self.policy.bootstrap == .none else { return Questions() }
+        switch self.policy.start {
+        case .tail, .resume: return Questions(tail: true)
+        case .back: return Questions(time: true)
+        case .beginning, .after: return Questions()
+        }
+    }
+
+    // MARK: What happens
+
+    /// A server has answered the questions, on a new connection or after a gap.
+    mutating func opened(_ answers: Opening) -> Course {
+        guard self.detector != nil else { return self.place(answers) }
+        if !answers.isBlind,
+            let gap = self.detector?.check(answers.facts, anchor: answers.anchor, server: answers.server)
+        {
+            return self.respond(to: gap, answers.facts, answers.server)
+        }
+        switch self.phase {
+        case .scanning: return self.scan(answers)
+        case .unplaced: self.fill(answers.facts)
+        case .filling, .following: break
+        }
+        return .read(self.cursor ?? .zero)
+    }
+
+    /// The stream was looked at, before the read that is on its way; nil where all is well.
+    mutating func checked(_ facts: StreamFacts?) -> Course? {
+        guard let gap = self.detector?.check(facts) else { return nil }
+        return self.respond(to: gap, facts, self.detector?.mark.server)
+    }
+
+    /// All keys were read, as of the id that `opened` told.
+    mutating func scanned(_ facts: StreamFacts?) -> Course? {
+        if let gap = self.detector?.check(facts) { return self.respond(to: gap, facts, self.detector?.mark.server) }
+        self.fill(facts)
+        return nil
+    }
+
+    /// Entries were read; where they show a gap they are not to be handled, as they are read again.
+    mutating func read(first: EntryID, last: EntryID, count: Int, countUpTo: (EntryID) -> Int) -> Course? {
+        let before = self.cursor ?? .zero
+        guard let gap = self.detector?.read(first: first, last: last, count: count, countUpTo: countUpTo) else {
+            return nil
+        }
+        self.detector = GapDetector(behind: before, nil)
+        return self.respond(to: gap, nil, nil)
+    }
+
+    /// What was read last has been handled by the stages.
+    mutating func delivered() {
+        if case .filling(let end) = self.phase, let cursor = self.cursor, cursor >= end { self.phase = .following }
+    }
+
+    /// A read found nothing behind the cursor.
+    mutating func readNothing() -> Course? {
+        if let gap = self.detector?.readNothing() { return self.respond(to: gap, nil, self.detector?.mark.server) }
+        if case .filling = self.phase { self.phase = .following }
+        return nil
+    }
+
+    /// What was not confirmed has been taken out of the stores.
+    mutating func swept() {
+        self.sweep = nil
+        self.keepsStores = false
+    }
+
+    /// The connection is gone.
+    mutating func disconnected() {
+        self.detector?.disconnected()
+    }
+
+    /// The checkpoint that was to be resumed from cannot be used.
+    mutating func lostCheckpoint(_ detail: String) -> Course {
+        self.respond(to: Gap(.checkpoint, detail), nil, nil)
+    }
+
+    // MARK: Decisions
+
+    /// Finds where to begin.
+    private mutating func place(_ answers: Opening) -> Course {
+        if self.keepsStores { self.sweep = self.oldestToKeep(answers.facts) }
+        if case .keys = self.policy.bootstrap { return self.scan(answers) }
+        let cursor: EntryID
+        if let restart = self.restart {
+            cursor = restart
+        } else if self.policy.bootstrap == .stream {
+            cursor = .zero
+        } else {
+            cursor = answers.start ?? .zero
+        }
+        self.detector = GapDetector(behind: cursor, answers.facts, server: answers.server)
+        self.fill(answers.facts)
+        return .read(cursor)
+    }
+
+    /// Begins to read keys: what they hold is at least as new as the stream's end at this moment.
+    private mutating func scan(_ answers: Opening) -> Course {
+        let point = answers.facts?.generated ?? .zero
+        self.detector = GapDetector(behind: point, answers.facts, server: answers.server)
+        // What an earlier attempt has read, or what was there before a gap, goes unless it is seen again.
+        if self.phase != .unplaced || self.sweep != nil { self.sweep = point }
+        self.phase = .scanning(point)
+        return .scan(point)
+    }
+
+    /// Begins to read up to the stream's end, if there is anything to read.
+    private mutating func fill(_ facts: StreamFacts?) {
+        let end = facts?.last ?? .zero
+        let cursor = self.cursor ?? .zero
+        self.phase = end > cursor ? .filling(until: end) : .following
+    }
+
+    /// The oldest snapshot that filling the stores again can confirm.
+    private func oldestToKeep(_ facts: StreamFacts?) -> EntryID {
+        if case .keys = self.policy.bootstrap { return facts?.generated ?? .zero }
+        guard let facts else { return .max }
+        return facts.first ?? facts.generated.next
+    }
+
+    private mutating func respond(to gap: Gap, _ facts: StreamFacts?, _ server: String?) -> Course {
+        switch self.policy.onGap {
+        case .halt: return .gap(gap, .halt)
+        case .goOn where gap.kind != .checkpoint:
+            // Where this look did not bring facts the next one is taken as it is, too: the mark is not known to be right.
+            self.detector?.accept(facts, server: server)
+            return .gap(gap, .accept)
+        case .goOn, .failClosed: return self.startOver(gap, keepsStores: false)
+        case .resync: return self.startOver(gap, keepsStores: gap.kind.keepsHistory)
+        }
+    }
+
+    private mutating func startOver(_ gap: Gap, keepsStores: Bool) -> Course {
+        // Without anything to fill the stores from, what is still behind the cursor is all there is; of another stream,
+        // all of it. To confirm what the stores hold, the stream is read from its beginning.
+        let goesOn = gap.kind.keepsHistory && !keepsStores && self.policy.bootstrap == .none
+        if gap.kind != .checkpoint { self.restart = goesOn ? self.cursor : .zero }
+        self.detector = nil
+        self.phase = .unplaced
+        self.sweep = nil
+        self.keepsStores = keepsStores
+        self.epoch += 1
+        return .gap(gap, keepsStores ? .keep : .empty)
+    }
+}
+
+extension EntryID {
+    /// The id behind this one; the last one stays.
+    fileprivate var next: EntryID {
+        if self.sequence < .max { return EntryID(milliseconds: self.milliseconds, sequence: self.sequence + 1) }
+        return self.milliseconds < .max ? EntryID(milliseconds: self.milliseconds + 1, sequence: 0) : self
+    }
+}

@@ -1,0 +1,60 @@
+import StageKit
+
+/// What a reader remembers of a stream, to tell later whether it is still the same and nothing is missing.
+struct StreamMark: Equatable, Sendable {
+    /// The id read up to.
+    var cursor: EntryID
+    /// How many entries were ever added up to the cursor, as `entries-added` counts them; nil where not known.
+    var position: UInt64?
+    /// The greatest deleted id that is accounted for; nil where the server does not tell.
+    var deleted: EntryID?
+    /// The greatest id the stream is known to have given.
+    var generated: EntryID
+    /// The first entry there was when the reading began before it: what was gone by then is not missed.
+    var baseline: EntryID?
+    /// Whether the stream has been there.
+    var isSeen: Bool
+    /// Whether the cursor is the id of an entry that was there.
+    var isAnchored: Bool
+    /// The server's run id, which a restart and a failover change; nil where not told.
+    var server: String?
+}
+
+extension StreamMark {
+    /// The longest text that is read.
+    static let textLimit = 1024
+
+    /// The mark as text, for a checkpoint: one `name value` a line.
+    var text: String {
+        var lines = ["cursor \(self.cursor)", "generated \(self.generated)"]
+        if let position { lines.append("position \(position)") }
+        if let deleted { lines.append("deleted \(deleted)") }
+        if let baseline { lines.append("baseline \(baseline)") }
+        lines += ["seen \(self.isSeen)", "anchored \(self.isAnchored)"]
+        if let server { lines.append("server \(server)") }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Reads what `text` writes; nil for anything else.
+    init?(text: String) {
+        guard text.utf8.count <= Self.textLimit else { return nil }
+        var values: [Substring: Substring] = [:]
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 1)
+            guard words.count == 2, values.updateValue(words[1], forKey: words[0]) == nil else { return nil }
+        }
+        func id(_ name: Substring) -> EntryID?? {
+            guard let value = values[name] else { return .some(nil) }
+            return EntryID(String(value)).map { .some($0) }
+        }
+        let position = values["position"].map { UInt64($0) }
+        guard case .some(.some(let cursor)) = id("cursor"), case .some(.some(let generated)) = id("generated"),
+            case .some(let deleted) = id("deleted"), case .some(let baseline) = id("baseline"),
+            position != .some(nil), let isSeen = values["seen"].flatMap({ Bool(String($0)) }),
+            let isAnchored = values["anchored"].flatMap({ Bool(String($0)) })
+        else { return nil }
+        self.init(
+            cursor: cursor, position: position ?? nil, deleted: deleted, generated: generated, baseline: baseline,
+            isSeen: isSeen, isAnchored: isAnchored, server: values["server"].map(String.init))
+    }
+}

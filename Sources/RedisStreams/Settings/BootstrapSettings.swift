@@ -1,0 +1,42 @@
+import StageKit
+
+extension KeyBootstrap {
+    /// Steps that are accepted: SCAN blocks the server for as long as one takes.
+    static let counts = 1...10_000
+
+    private static let schema = SettingsSchema(
+        KeyBootstrap(match: ""),
+        [
+            .required("match", \.match, .nonBlankText, "The pattern of the keys, as SCAN takes it: session:*."),
+            .optional(
+                "type", \.form, .choice(of: Form.allCases.map { ($0.rawValue, $0) }), default: "hash",
+                "How a key holds the fields: hash, or json (a string with a flat object)."),
+            .optional(
+                "key_field", \.keyField, .given,
+                "The field that gets what follows the pattern's text before its first wildcard."),
+            .optional(
+                "count", \.count, .integer(Self.counts), default: "500",
+                "How many keys the server looks at in one step."),
+        ])
+
+    /// How they are read.
+    static let type = SettingType<KeyBootstrap>.object(Self.schema)
+}
+
+extension SettingType where Value == Bootstrap {
+    /// `none`, `stream`, or a mapping of `keys`.
+    static var bootstrap: SettingType<Bootstrap> {
+        let words = SettingType<Bootstrap>.choice(of: [("none", Bootstrap.none), ("stream", .stream)])
+        return SettingType(shape: .form("none, stream, or { keys: { match, type, key_field, count } }")) {
+            node, issues in
+            guard let entries = node.entries else { return words.decode(node, &issues) }
+            guard entries.count == 1, entries[0].key == "keys" else {
+                issues.add("expected none, stream, or { keys: { match: ... } }", at: node.mark)
+                return nil
+            }
+            return issues.within("\(issues.context): keys") { issues in
+                KeyBootstrap.type.decode(entries[0].value, &issues).map { .keys($0) }
+            }
+        }
+    }
+}

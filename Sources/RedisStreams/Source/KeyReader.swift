@@ -1,0 +1,88 @@
+import RESP
+import StageKit
+
+/// Reads keys of a server as if each were an entry of the stream, all with the id of one moment.
+///
+/// A key is read at that moment or later. Whoever writes keys has to change a key before it adds the entry that tells of
+/// it, or both in one transaction: then what a key holds is at least as new as every entry up to that id, and every change
+/// after it comes as an entry with a higher id, which wins.
+struct KeyReader {
+    /// Keys read in one go: enough to hide round trips, few enough for the time that each command has.
+    static let chunk = 128
+
+    private let keys: KeyBootstrap
+    private let connection: RedisConnection
+    private let batch: EventBatch
+    private let stop: StopSignal
+
+    init(_ keys: KeyBootstrap, _ connection: RedisConnection, _ batch: EventBatch, _ stop: StopSignal) {
+        self.keys = keys
+        self.connection = connection
+        self.batch = batch
+        self.stop = stop
+    }
+
+    /// Delivers every key that is there throughout, in batches; returns how many. Keys may come twice, as SCAN has it.
+    func read(
+        as point: EntryID, _ deliver: (EventBatch) async throws -> Void
+    ) async throws(StreamReader.End) -> (read: Int, unusable: Int) {
+        var (read, unusable) = (0, 0)
+        var cursor: [UInt8] = Array("0".utf8)
+        repeat {
+            let page = try await self.page(cursor)
+            cursor = page.next
+            var rest = page.keys[...]
+            while !rest.isEmpty, !self.stop.isStopped {
+                let chunk = Array(rest.prefix(Self.chunk))
+                rest = rest.dropFirst(Self.chunk)
+                unusable += try await self.fill(chunk, point)
+                read += self.batch.count
+                guard !self.batch.isEmpty else { continue }
+                do {
+                    try await deliver(self.batch)
+                } catch {
+                    throw .deliver(error)
+                }
+            }
+        } while cursor != Array("0".utf8) && !self.stop.isStopped
+        return (read, unusable)
+    }
+
+    /// One step of SCAN.
+    private func page(_ cursor: [UInt8]) async throws(StreamReader.End) -> (next: [UInt8], keys: [[UInt8]]) {
+        do throws(RedisError) {
+            let type = self.keys.form == .hash ? "hash" : "string"
+            let answer = try await self.connection.command(
+                RESPCommand("SCAN", cursor, "MATCH", self.keys.match, "COUNT", self.keys.count, "TYPE", type))
+            guard let parts = answer.array, parts.count == 2, let next = parts[0].bytes, let keys = parts[1].array
+            else { throw .unexpectedAnswer(to: "SCAN", "an answer of another shape") }
+            return (next, keys.compactMap(\.bytes))
+        } catch {
+            throw .server(error)
+        }
+    }
+
+    /// Fills the batch with what keys hold; returns how many hold something else than they should.
+    private func fill(_ keys: [[UInt8]], _ point: EntryID) async throws(StreamReader.End) -> Int {
+        let name = self.keys.form == .hash ? "HGETALL" : "GET"
+        let replies = self.connection.submit(keys.map { RESPCommand(name, arguments: [$0]) })
+        var unusable = 0
+        self.batch.removeAll()
+        for (key, reply) in zip(keys, replies) {
+            do throws(RedisError) {
+                let value = try await reply.reply().value()
+                if case .error(let text) = value { throw .answer(text, to: name) }
+                // A key that went meanwhile: what took it away is told by an entry that comes.
+                if value == .null || value.array?.isEmpty == true { continue }
+                if let fields = KeyFields.fields(of: value, key: key, self.keys) {
+                    self.batch.append(id: point, fields: fields)
+                } else {
+                    unusable += 1
+                }
+            } catch {
+                throw .server(error)
+            }
+        }
+        return unusable
+    }
+}

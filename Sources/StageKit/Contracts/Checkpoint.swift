@@ -1,0 +1,44 @@
+/// A place where stores and the position of the source that feeds them outlive the process.
+///
+/// The source says where it is (`EventSource.position`) and is asked to load and discard; the pipeline has it saved.
+public protocol CheckpointKeeper: Sendable {
+    /// How long to wait between two checkpoints.
+    var interval: Duration { get }
+
+    /// Fills the stores with the last checkpoint and returns the source's position in it; nil where there is none.
+    ///
+    /// Throws `CheckpointFailure` where there is one that cannot be used; the stores hold nothing of it then.
+    func load() throws -> String?
+
+    /// Takes the last checkpoint away, as the stores are about to hold something else. What goes wrong is logged.
+    func discard()
+
+    /// Writes the stores and the position that `position` tells; does nothing where there is none, or where its epoch
+    /// changes meanwhile. What goes wrong is logged, and the last checkpoint stays.
+    func save(_ position: () -> SourcePosition?) async
+}
+
+/// Where a source is, as of everything that the stores hold at least.
+public struct SourcePosition: Sendable, Equatable {
+    /// Changes whenever the stores are emptied or filled anew: what was noted under another epoch does not belong here.
+    public var epoch: Int
+    /// What the source has to know to go on from there.
+    public var text: String
+
+    /// Makes a position.
+    public init(epoch: Int, text: String) {
+        self.epoch = epoch
+        self.text = text
+    }
+}
+
+/// Why a checkpoint cannot be used.
+public struct CheckpointFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What is wrong with it.
+    public var description: String
+
+    /// Makes a failure.
+    public init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,154 @@
+import StageKit
+import Testing
+
+@testable import RedisStreams
+
+@Suite struct FollowMachineTests {
+    private func opening(_ facts: StreamFacts?, start: UInt64? = nil) -> FollowMachine.Opening {
+        FollowMachine.Opening(facts: facts, start: start.map { id($0) })
+    }
+
+    /// A machine that has read 1 to 100 of 100.
+    private func follower(_ onGap: GapPolicy = .failClosed, _ bootstrap: Bootstrap = .none) -> FollowMachine {
+        var machine = FollowMachine(FollowPolicy(start: .tail, bootstrap: bootstrap, onGap: onGap))
+        switch machine.opened(self.opening(facts(1...100, added: 100), start: 100)) {
+        case .scan: #expect(machine.scanned(facts(1...100, added: 100)) == nil)
+        case .read: break
+        case .gap(let gap, _): Issue.record("\(gap)")
+        }
+        if machine.cursor == .zero {
+            #expect(machine.read(first: id(1), last: id(100), count: 100, countUpTo: { _ in 0 }) == nil)
+            machine.delivered()
+        }
+        #expect(machine.phase == .following && !machine.holdsLookUps)
+        return machine
+    }
+
+    private func gap(_ course: FollowMachine.Course?) -> (kind: GapKind, response: FollowMachine.Response)? {
+        if case .gap(let gap, let response) = course { (gap.kind, response) } else { nil }
+    }
+
+    @Test("At the tail there is nothing to fill; elsewhere look-ups wait until the end of then is reached")
+    func starts() {
+        var tail = FollowMachine(FollowPolicy(start: .tail))
+        #expect(tail.questions == FollowMachine.Questions(tail: true))
+        #expect(tail.opened(self.opening(facts(1...9, added: 9), start: 9)) == .read(id(9)))
+        #expect(tail.phase == .following && tail.mark?.position == 9)
+        var beginning = FollowMachine(FollowPolicy(start: .beginning))
+        #expect(beginning.questions == FollowMachine.Questions())
+        #expect(beginning.opened(self.opening(facts(1...9, added: 9), start: 0)) == .read(.zero))
+        #expect(beginning.phase == .filling(until: id(9)) && beginning.holdsLookUps && beginning.mark == nil)
+        #expect(beginning.read(first: id(1), last: id(5), count: 5, countUpTo: { _ in 0 }) == nil)
+        beginning.delivered()
+        #expect(beginning.holdsLookUps)
+        #expect(beginning.read(first: id(6), last: id(11), count: 6, countUpTo: { _ in 4 }) == nil)
+        #expect(beginning.holdsLookUps)
+        beginning.delivered()
+        #expect(beginning.phase == .following)
+    }
+
+    @Test("A gap empties the stores, and what is left behind the cursor is read; of another stream, all of it")
+    func failClosed() {
+        var machine = self.follower()
+        let trimmed = self.gap(machine.checked(facts(121...150, added: 150)))
+        #expect(trimmed?.kind == .trimmed && trimmed?.response == .empty)
+        #expect(machine.holdsLookUps && machine.mark == nil && machine.epoch == 1)
+        #expect(machine.opened(self.opening(facts(121...150, added: 150))) == .read(id(100)))
+        #expect(machine.phase == .filling(until: id(150)))
+        machine = self.follower()
+        #expect(self.gap(machine.opened(self.opening(nil)))?.kind == .deleted)
+        #expect(machine.opened(self.opening(facts(200...210, added: 11))) == .read(.zero))
+    }
+
+    @Test("A batch that shows a gap is read again")
+    func gapInBatch() {
+        var machine = self.follower()
+        #expect(machine.checked(facts(1...150, added: 150)) == nil)
+        let gap = self.gap(machine.read(first: id(141), last: id(150), count: 10, countUpTo: { _ in 0 }))
+        #expect(gap?.kind == .trimmed && gap?.response == .empty)
+        #expect(machine.opened(self.opening(facts(141...150, added: 150))) == .read(id(100)))
+    }
+
+    @Test("A gap that is to be gone over leaves the cursor where it is and is told once")
+    func goOn() {
+        var machine = self.follower(.goOn)
+        #expect(self.gap(machine.checked(facts(121...150, added: 150)))?.response == .accept)
+        #expect(machine.opened(self.opening(facts(121...150, added: 150))) == .read(id(100)))
+        #expect(machine.checked(facts(121...150, added: 150)) == nil)
+        #expect(machine.epoch == 0)
+        #expect(machine.read(first: id(121), last: id(150), count: 30, countUpTo: { _ in 0 }) == nil)
+        machine.delivered()
+        #expect(self.gap(machine.opened(self.opening(facts(1...9, added: 9))))?.kind == .wentBack)
+        #expect(machine.opened(self.opening(facts(1...9, added: 9))) == .read(id(150)))
+        #expect(machine.readNothing() == nil)
+    }
+
+    @Test("A gap that is to end the run does")
+    func halt() {
+        var machine = self.follower(.halt)
+        #expect(self.gap(machine.checked(facts(121...150, added: 150)))?.response == .halt)
+    }
+
+    @Test("To confirm what the stores hold the stream is read again; what came before its first entry goes")
+    func resyncFromStream() {
+        for bootstrap in [Bootstrap.none, .stream] {
+            var machine = self.follower(.resync, bootstrap)
+            #expect(self.gap(machine.checked(facts(121...150, added: 150)))?.response == .keep)
+            #expect(machine.opened(self.opening(facts(121...150, added: 150))) == .read(.zero))
+            #expect(machine.sweep == id(121) && !machine.holdsLookUps && machine.mark == nil)
+            #expect(machine.read(first: id(121), last: id(150), count: 30, countUpTo: { _ in 0 }) == nil)
+            machine.delivered()
+            #expect(machine.phase == .following && machine.mark == nil)
+            machine.swept()
+            #expect(machine.mark != nil)
+        }
+    }
+
+    @Test("Where ids cannot be compared, nothing is kept")
+    func resyncOther() {
+        var machine = self.follower(.resync, .stream)
+        #expect(self.gap(machine.checked(facts(1...90, added: 90)))?.response == .empty)
+        #expect(machine.opened(self.opening(facts(1...90, added: 90))) == .read(.zero))
+        #expect(machine.sweep == nil && machine.holdsLookUps)
+    }
+
+    @Test("Keys are read as of the stream's end at that moment, then the stream up to its end after that")
+    func keys() {
+        var machine = FollowMachine(FollowPolicy(bootstrap: .keys(KeyBootstrap(match: "s:*"))))
+        #expect(machine.questions == FollowMachine.Questions())
+        #expect(machine.opened(self.opening(facts(1...100, added: 100))) == .scan(id(100)))
+        #expect(machine.holdsLookUps)
+        // The connection breaks: all over again, and what the first attempt has read goes unless it is seen again.
+        machine.disconnected()
+        #expect(machine.opened(self.opening(facts(1...110, added: 110))) == .scan(id(110)))
+        #expect(machine.sweep == id(110))
+        #expect(machine.scanned(facts(1...115, added: 115)) == nil)
+        #expect(machine.phase == .filling(until: id(115)) && machine.cursor == id(110))
+        #expect(machine.read(first: id(111), last: id(115), count: 5, countUpTo: { _ in 0 }) == nil)
+        machine.delivered()
+        #expect(machine.phase == .following)
+        machine.swept()
+        // Trimmed while keys are read: what they hold and what is left of the stream do not meet.
+        machine = FollowMachine(FollowPolicy(bootstrap: .keys(KeyBootstrap(match: "s:*"))))
+        #expect(machine.opened(self.opening(facts(1...100, added: 100))) == .scan(id(100)))
+        #expect(self.gap(machine.scanned(facts(150...200, added: 200)))?.kind == .trimmed)
+        #expect(machine.opened(self.opening(facts(150...200, added: 200))) == .scan(id(200)))
+    }
+
+    @Test("A checkpoint is gone on from, unless something was lost since, or it cannot be used")
+    func resume() throws {
+        let mark = try #require(self.follower().mark)
+        let policy = FollowPolicy(start: .resume, bootstrap: .stream)
+        var machine = FollowMachine(policy, resuming: mark)
+        #expect(machine.questions.anchor == id(100) && machine.holdsLookUps)
+        #expect(machine.opened(self.opening(facts(1...150, added: 150))) == .read(id(100)))
+        #expect(machine.phase == .filling(until: id(150)))
+        machine = FollowMachine(policy, resuming: mark)
+        #expect(self.gap(machine.opened(self.opening(facts(121...150, added: 150))))?.kind == .trimmed)
+        #expect(machine.opened(self.opening(facts(121...150, added: 150))) == .read(.zero))
+        machine = FollowMachine(policy)
+        let lost = self.gap(machine.lostCheckpoint("torn"))
+        #expect(lost?.kind == .checkpoint && lost?.response == .empty)
+        #expect(machine.opened(self.opening(facts(1...9, added: 9))) == .read(.zero))
+    }
+}

@@ -1,0 +1,232 @@
+import RESP
+import StageKit
+import Testing
+
+@testable import RedisStreams
+
+/// An id of milliseconds alone.
+func id(_ milliseconds: UInt64) -> EntryID { EntryID(milliseconds: milliseconds, sequence: 0) }
+
+/// A stream with entries of these ids, the rest as given.
+func facts(
+    _ entries: ClosedRange<UInt64>?, generated: UInt64? = nil, deleted: UInt64? = 0, added: UInt64?
+) -> StreamFacts {
+    StreamFacts(
+        length: entries.map { $0.upperBound - $0.lowerBound + 1 } ?? 0, first: entries.map { id($0.lowerBound) },
+        last: entries.map { id($0.upperBound) }, generated: id(generated ?? entries?.upperBound ?? 0),
+        deleted: deleted.map { id($0) }, added: added)
+}
+
+@Suite struct GapDetectorTests {
+    /// A row of the detector's table: what is found by a reader that has read the entries 1 to 100 of 100.
+    struct Row: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        var known = StreamMark(
+            cursor: id(100), position: 100, deleted: id(0), generated: id(100), baseline: nil, isSeen: true,
+            isAnchored: true, server: "a")
+        var facts: StreamFacts?
+        var anchor = GapDetector.Anchor.notAsked
+        var server = "a"
+        var kind: GapKind?
+        var lost: UInt64?
+
+        init(
+            _ description: String, _ facts: StreamFacts?, anchor: GapDetector.Anchor = .notAsked, server: String = "a",
+            _ kind: GapKind?, lost: UInt64? = nil, known change: (inout StreamMark) -> Void = { _ in }
+        ) {
+            self.testDescription = description
+            self.facts = facts
+            self.anchor = anchor
+            self.server = server
+            self.kind = kind
+            self.lost = lost
+            change(&self.known)
+        }
+    }
+
+    private static func blind(_ mark: inout StreamMark) { (mark.position, mark.deleted) = (nil, nil) }
+
+    static let rows: [Row] = [
+        Row("not there yet", nil, nil) { $0.isSeen = false },
+        Row("gone", nil, .deleted),
+        Row("unchanged", facts(1...100, added: 100), nil),
+        Row("unchanged, entry at the cursor there", facts(1...100, added: 100), anchor: .present, nil),
+        Row("entries came", facts(1...150, added: 150), anchor: .present, nil),
+        Row("trimmed within what was read", facts(50...100, added: 100), nil),
+        Row("trimmed up to the cursor, entries came", facts(101...150, added: 150), anchor: .absent, nil),
+        Row("all trimmed, nothing came", facts(nil, generated: 100, added: 100), anchor: .absent, nil),
+        Row("ends before what was read", facts(1...90, added: 90), anchor: .absent, .wentBack),
+        Row("ends before what was known", facts(1...103, added: 103), anchor: .present, .wentBack) {
+            $0.generated = id(105)
+        },
+        Row("the last deleted id went back", facts(1...110, deleted: 20, added: 110), .recreated) {
+            $0.deleted = id(30)
+        },
+        Row("fewer added than read", facts(200...210, added: 11), anchor: .absent, .recreated),
+        Row("more added up to the same last id", facts(nil, generated: 100, added: 120), .recreated),
+        Row("came and went, all of it", facts(nil, generated: 150, added: 150), .trimmed, lost: 50),
+        Row(
+            "came and went, the last one read still there", facts(1...100, generated: 103, added: 103), .trimmed,
+            lost: 3),
+        Row(
+            "came and was deleted", facts(1...100, generated: 101, deleted: 101, added: 101), anchor: .present,
+            .entriesDeleted, lost: 1),
+        Row("more behind the cursor than were added", facts(200...260, added: 160), .recreated),
+        Row("trimmed past the cursor", facts(121...150, added: 150), anchor: .absent, .trimmed, lost: 20),
+        Row("trimmed to the cursor while the server restarted", facts(101...150, added: 150), server: "b", .recreated),
+        Row("restarted with all it had", facts(1...150, added: 150), anchor: .present, server: "b", nil),
+        Row("nothing added, and yet an entry behind the cursor", facts(90...110, added: 100), .recreated),
+        Row("an unread entry deleted", facts(1...150, deleted: 120, added: 150), anchor: .present, .entriesDeleted),
+        Row("an unread entry deleted, known before", facts(1...150, deleted: 120, added: 150), anchor: .present, nil) {
+            $0.deleted = id(120)
+        },
+        Row("a read entry deleted", facts(1...150, deleted: 50, added: 150), anchor: .present, nil),
+        Row("the entry at the cursor deleted", facts(1...150, deleted: 100, added: 150), anchor: .absent, nil),
+        Row("the entry at the cursor never was", facts(1...150, added: 150), anchor: .absent, .recreated),
+        Row("a cursor of the user's choice is no entry", facts(1...150, added: 150), anchor: .absent, nil) {
+            $0.isAnchored = false
+        },
+        // Redis 6.2 tells neither deletions nor how many were added.
+        Row("6.2: unchanged", facts(1...100, deleted: nil, added: nil), anchor: .present, nil, known: blind),
+        Row("6.2: entries came", facts(1...150, deleted: nil, added: nil), anchor: .present, nil, known: blind),
+        Row("6.2: gone", nil, .deleted, known: blind),
+        Row("6.2: went back", facts(1...90, deleted: nil, added: nil), .wentBack, known: blind),
+        Row("6.2: all trimmed, nothing came", facts(nil, generated: 100, deleted: nil, added: nil), nil, known: blind),
+        Row("6.2: came and went", facts(nil, generated: 150, deleted: nil, added: nil), .trimmed, known: blind),
+        Row("6.2: trimmed to or past the cursor", facts(101...150, deleted: nil, added: nil), .trimmed, known: blind),
+        Row(
+            "6.2: the entry at the cursor never was", facts(1...150, deleted: nil, added: nil), anchor: .absent,
+            .recreated, known: blind),
+        Row("from 6.2 to 7.0: entries came", facts(1...150, added: 150), anchor: .present, nil, known: blind),
+    ]
+
+    @Test("Each row of the table is told as it says", arguments: rows)
+    func table(row: Row) {
+        var detector = GapDetector(resuming: row.known)
+        let gap = detector.check(row.facts, anchor: row.anchor, server: row.server)
+        #expect(gap?.kind == row.kind, "\(gap?.detail ?? "nothing")")
+        #expect(gap?.lost == row.lost)
+    }
+
+    @Test("Entries that a read passed over without a word are missed at the end of the count")
+    func passedOver() {
+        var detector = GapDetector(behind: id(100), facts(1...100, added: 100))
+        #expect(detector.check(facts(1...150, added: 150)) == nil)
+        #expect(detector.read(first: id(101), last: id(120), count: 20, countUpTo: { _ in 0 }) == nil)
+        // 121 to 130 were trimmed before the next read.
+        let gap = detector.read(first: id(131), last: id(160), count: 30, countUpTo: { _ in 20 })
+        #expect(gap?.kind == .trimmed && gap?.lost == 10)
+    }
+
+    @Test("Entries that went before a read found nothing are missed")
+    func goneBeforeReading() {
+        for (added, lost) in [(UInt64?.some(150), UInt64?.some(50)), (nil, nil)] {
+            var detector = GapDetector(behind: id(100), facts(1...100, deleted: nil, added: added.map { _ in 100 }))
+            #expect(detector.check(facts(1...150, deleted: nil, added: added)) == nil)
+            let gap = detector.readNothing()
+            #expect(gap?.kind == .trimmed && gap?.lost == lost)
+            #expect(detector.readNothing() == nil)
+        }
+    }
+
+    @Test("A count that is right goes on from there, also within a batch, and while the reader lags")
+    func counting() {
+        var detector = GapDetector(behind: id(0), facts(1...100, added: 500))
+        #expect(detector.mark.position == 400 && detector.lag == 100)
+        #expect(detector.read(first: id(1), last: id(60), count: 60, countUpTo: { _ in 60 }) == nil)
+        #expect(detector.mark.position == 460 && detector.lag == 40)
+        // A look while the count is under way does not begin another.
+        #expect(detector.check(facts(1...300, added: 700)) == nil)
+        #expect(detector.sample?.added == 500 && detector.lag == 240)
+        #expect(detector.read(first: id(61), last: id(120), count: 60, countUpTo: { _ in 40 }) == nil)
+        #expect(detector.mark.position == 520 && detector.sample == nil)
+        #expect(detector.check(facts(50...300, added: 700)) == nil)
+        #expect(detector.read(first: id(121), last: id(300), count: 180, countUpTo: { _ in 0 }) == nil)
+        #expect(detector.mark.position == 700)
+        #expect(detector.readNothing() == nil)
+    }
+
+    @Test("What is gone before the first read is not missed, at the beginning as at any start")
+    func beforeTheFirstRead() {
+        var detector = GapDetector(behind: .zero, facts(1...100, added: 100))
+        #expect(detector.read(first: id(11), last: id(100), count: 90, countUpTo: { _ in 0 }) == nil)
+        #expect(detector.mark.position == nil)
+        #expect(detector.check(facts(11...120, added: 120)) == nil)
+        #expect(detector.read(first: id(101), last: id(120), count: 20, countUpTo: { _ in 0 }) == nil)
+        #expect(detector.mark.position == 120)
+    }
+
+    @Test("A stream that comes to be is counted from nothing")
+    func comesToBe() {
+        var detector = GapDetector(behind: .zero, nil)
+        #expect(detector.check(nil) == nil)
+        #expect(detector.check(facts(6...10, added: 10))?.lost == 5)
+        detector = GapDetector(behind: .zero, nil)
+        #expect(detector.check(facts(1...10, added: 10)) == nil)
+        #expect(detector.read(first: id(1), last: id(10), count: 10, countUpTo: { _ in 0 }) == nil)
+        #expect(detector.mark.position == 10)
+    }
+
+    @Test("A start above all ids is kept, and entries below it are nobody's loss")
+    func startAbove() {
+        var detector = GapDetector(behind: id(1000), facts(1...10, added: 10))
+        #expect(detector.check(facts(1...20, added: 20)) == nil)
+        #expect(detector.readNothing() == nil)
+        #expect(detector.check(facts(1...30, added: 30)) == nil)
+        #expect(detector.readNothing() == nil)
+    }
+
+    @Test("A gap that is accepted is not told again")
+    func accepted() {
+        for stream in [facts(121...150, added: 150), facts(1...90, added: 90)] {
+            var detector = GapDetector(behind: id(100), facts(1...100, added: 100))
+            #expect(detector.check(stream) != nil)
+            detector.accept(stream, server: nil)
+            #expect(detector.check(stream) == nil)
+            #expect(detector.mark.cursor == id(100))
+        }
+        var detector = GapDetector(behind: id(100), facts(1...100, added: 100))
+        #expect(detector.check(nil)?.kind == .deleted)
+        detector.accept(nil, server: nil)
+        #expect(detector.check(nil) == nil)
+        #expect(detector.check(facts(200...210, added: 11)) == nil)
+    }
+
+    @Test("A mark survives as text, and other text is no mark")
+    func markText() {
+        for row in Self.rows {
+            #expect(StreamMark(text: row.known.text) == row.known)
+        }
+        let mark = GapDetector(behind: .zero, nil).mark
+        #expect(StreamMark(text: mark.text) == mark)
+        let good = mark.text
+        for text in [
+            "", "cursor", "cursor 1-1", good + "\ncursor 1-1", good + "\nposition -1", good + "\ndeleted x",
+            good.replacing("seen false", with: "seen perhaps"), good + "\n" + String(repeating: "a", count: 2000),
+        ] {
+            #expect(StreamMark(text: text) == nil, "\(text)")
+        }
+    }
+
+    @Test("The answers of Redis 7 and 6.2 are read, others refused")
+    func answers() {
+        func bulk(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
+        let entry = RESPValue.array([bulk("3-1"), .array([bulk("a"), bulk("b")])])
+        let old: [RESPValue] = [
+            bulk("length"), .integer(1), bulk("last-generated-id"), bulk("5-1"), bulk("groups"), .integer(0),
+            bulk("first-entry"), entry, bulk("last-entry"), entry,
+        ]
+        let new = old + [bulk("max-deleted-entry-id"), bulk("4-1"), bulk("entries-added"), .integer(7)]
+        let first = EntryID(milliseconds: 3, sequence: 1)
+        var expected = StreamFacts(
+            length: 1, first: first, last: first, generated: EntryID(milliseconds: 5, sequence: 1), deleted: nil,
+            added: nil)
+        #expect(StreamFacts(.array(old)) == expected)
+        expected.deleted = EntryID(milliseconds: 4, sequence: 1)
+        expected.added = 7
+        #expect(StreamFacts(.array(new)) == expected)
+        #expect(StreamFacts(.array(Array(old.dropLast(2)))) == nil)
+        #expect(StreamFacts(.array(Array(old.dropFirst(2)))) == nil)
+        #expect(StreamFacts(.array([])) == nil && StreamFacts(.null) == nil)
+    }
+}

@@ -1,0 +1,42 @@
+import StageKit
+import Testing
+
+@Suite struct FreshnessTests {
+    @Test("News without a limit never gets too old, and is refused only while a store is filled")
+    func unlimited() {
+        let freshness = Freshness()
+        #expect(!freshness.isStale && freshness.staleness == nil && freshness.age == nil)
+        freshness.setFilling(true)
+        #expect(freshness.isStale && freshness.isBeingFilled && freshness.staleness == .filling)
+        freshness.setFilling(false)
+        #expect(!freshness.isStale && !freshness.isBeingFilled)
+    }
+
+    @Test("With a limit there is no answer before the first proof, nor when the last one is too old")
+    func limited() throws {
+        let freshness = Freshness()
+        freshness.setLimit(.seconds(3600))
+        #expect(freshness.staleness == .noNews(age: nil, limit: .seconds(3600)))
+        freshness.prove(at: .now)
+        #expect(!freshness.isStale)
+        #expect(try #require(freshness.age) < .seconds(3600))
+        let old = Freshness()
+        old.setLimit(.seconds(3600))
+        old.prove(at: .now - .seconds(7200))
+        guard case .noNews(.some(let age), .seconds(3600)) = old.staleness else {
+            Issue.record("\(String(describing: old.staleness))")
+            return
+        }
+        #expect(age >= .seconds(7200))
+        #expect(old.staleness?.description.contains("more than max_staleness 1h") == true)
+    }
+
+    @Test("An earlier proof than the last changes nothing")
+    func order() throws {
+        let freshness = Freshness()
+        freshness.setLimit(.seconds(3600))
+        freshness.prove(at: .now)
+        freshness.prove(at: .now - .seconds(7200))
+        #expect(!freshness.isStale)
+    }
+}
