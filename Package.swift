@@ -89,7 +89,7 @@ let package = Package(
         .testTarget(name: "StageTestKitTests", dependencies: ["StageKit", "StageTestKit"]),
         .target(
             name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle]),
-        .target(name: "SnapshotStores", dependencies: ["StageKit"]),
+        .target(name: "SnapshotStores", dependencies: ["StageKit", logging, coreMetrics]),
         .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit", logging, coreMetrics]),
         .target(
             name: "RedisStreams",

@@ -24,6 +24,9 @@ public struct Catalogue: Sendable {
     /// Whether a plugin could not be loaded, so that which stage types there are is not known.
     var isIncomplete = false
 
+    /// Makes a place for the stores and the source's position of what the file's sections say, nil where they say nothing.
+    public var makeCheckpoint: (@Sendable (ComponentSetup) -> (any CheckpointKeeper)?)?
+
     /// An empty catalogue.
     public init() {}
 

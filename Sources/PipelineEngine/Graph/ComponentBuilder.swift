@@ -47,7 +47,9 @@ struct ComponentBuilder {
     }
 
     /// The source that feeds these stores; nil where it cannot be made, the reasons among the issues.
-    func source(_ stores: [String: any SnapshotStore], _ issues: inout SettingIssues) -> (any EventSource)? {
+    func source(
+        _ stores: [String: any SnapshotStore], _ checkpoint: (any CheckpointKeeper)?, _ issues: inout SettingIssues
+    ) -> (any EventSource)? {
         guard let component = self.definition.source else { return nil }
         guard let type = self.catalogue.sources.first(where: { $0.name == component.type.text }) else {
             let hint = Nearest.hint(for: component.type.text, among: self.catalogue.sources.map(\.name))
@@ -56,9 +58,24 @@ struct ComponentBuilder {
         }
         let setup = self.setup(component.type.text, component)
         setup.stores = stores
+        setup.checkpoint = checkpoint
         let source = type.make(component.settings, setup)
         issues.append(setup.issues.all)
         return source
+    }
+
+    /// Where the stores and the source's position are kept; nil for nowhere.
+    func checkpoint(
+        _ stores: [String: any SnapshotStore], definition: String, _ issues: inout SettingIssues
+    ) -> (any CheckpointKeeper)? {
+        let setup = ComponentSetup(
+            name: "checkpoint", mark: SourceMark(line: 1, column: 1), logger: self.services.logger,
+            metrics: self.services.metrics, sections: self.definition.sections)
+        setup.stores = stores
+        setup.definition = definition
+        let checkpoint = self.catalogue.makeCheckpoint?(setup)
+        issues.append(setup.issues.all)
+        return checkpoint
     }
 
     /// Who is told of revocations: the embedding program's handler, the file's, both or nobody.

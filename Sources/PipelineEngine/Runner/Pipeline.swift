@@ -17,6 +17,7 @@ public final class Pipeline: Service, Sendable {
     /// What a person may have forgotten in the file that was read first; the pipeline runs all the same.
     public let warnings: [SettingIssue]
 
+    private let checkpoint: (any CheckpointKeeper)?
     private let sections: [String: SettingNode]
     private let counters: SharedCounters
     let file: String
@@ -54,13 +55,16 @@ public final class Pipeline: Service, Sendable {
         var services = services
         services.revocationHandler = components.revocationHandler(&issues)
         let stores = components.stores(&issues)
-        let source = components.source(stores, &issues)
+        let digest = DefinitionDigest.of(tree.root, sections: ["stores", "stages", "branches"])
+        let checkpoint = components.checkpoint(stores, definition: digest, &issues)
+        let source = components.source(stores, checkpoint, &issues)
         let builder = GraphBuilder(definition: definition, catalogue: catalogue, stores: stores, services: services)
         let graph = builder.build(&issues)
         guard issues.all.isEmpty, let source else { throw ConfigurationError(file: file, issues: issues.all) }
         self.name = definition.name
         self.stores = stores
         self.source = source
+        self.checkpoint = checkpoint
         self.sections = definition.sections
         self.file = file
         self.environment = environment
@@ -101,7 +105,7 @@ public final class Pipeline: Service, Sendable {
         let runner = try self.makeRunner()
         let result: Result<Void, any Error>
         do {
-            try await self.runSource(runner)
+            try await self.withCheckpoints { try await self.runSource(runner) }
             result = .success(())
         } catch is RetryGivenUp {
             self.services.logger.notice("shut down while a stage was being tried again: its batch is not done")
@@ -110,6 +114,28 @@ public final class Pipeline: Service, Sendable {
             result = .failure(error)
         }
         await self.services.revocationHandler?.shutDown()
+        try result.get()
+    }
+
+    /// Has checkpoints saved beside `body`, and one after it.
+    private func withCheckpoints(_ body: () async throws -> Void) async throws {
+        guard let checkpoint = self.checkpoint else { return try await body() }
+        let source = self.source
+        let result = await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while (try? await Task.sleep(for: checkpoint.interval)) != nil {
+                    await checkpoint.save { source.position }
+                }
+            }
+            defer { group.cancelAll() }
+            do {
+                try await body()
+                return Result<Void, any Error>.success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        await checkpoint.save { source.position }
         try result.get()
     }
 

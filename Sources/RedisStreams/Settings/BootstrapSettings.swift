@@ -27,7 +27,9 @@ extension SettingType where Value == Bootstrap {
     /// `none`, `stream`, or a mapping of `keys`.
     static var bootstrap: SettingType<Bootstrap> {
         let words = SettingType<Bootstrap>.choice(of: [("none", Bootstrap.none), ("stream", .stream)])
-        return SettingType(shape: .form("none, stream, or { keys: { match, type, key_field, count } }")) {
+        let keys = SettingDescription(
+            name: "keys", shape: KeyBootstrap.type.shape, isRequired: true, summary: "Which keys to read.")
+        return SettingType(shape: .either([words.shape, .object([keys])])) {
             node, issues in
             guard let entries = node.entries else { return words.decode(node, &issues) }
             guard entries.count == 1, entries[0].key == "keys" else {

@@ -74,7 +74,7 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "read_margin", \.readMargin, .duration(minimum: Self.minimumMargin), default: "2s",
                 "How much longer than read_block a reply may take before the connection counts as dead."),
             .optional(
-                "reconnect", \.reconnect, ReconnectSettings.type, default: "for ever",
+                "reconnect", \.reconnect, ReconnectSettings.type,
                 "How a lost connection is taken up again."),
         ])
 

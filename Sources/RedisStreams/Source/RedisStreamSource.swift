@@ -49,7 +49,8 @@ public final class RedisStreamSource: EventSource {
     /// Where the source is, while the stores hold all of the stream up to there; nil while they are filled.
     public var position: SourcePosition? {
         let (mark, epoch) = self.board.withLock { ($0.mark, $0.epoch) }
-        return mark.map { SourcePosition(epoch: epoch, text: $0.text) }
+        let stream = "\(self.settings.database) \(self.stream)"
+        return mark.map { SourcePosition(epoch: epoch, cursor: $0.cursor, text: "\($0.text)\nstream \(stream)") }
     }
 
     /// Ends the run: a waiting read or a wait ends at once, a batch in hand is finished.

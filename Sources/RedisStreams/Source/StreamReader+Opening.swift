@@ -15,7 +15,7 @@ extension StreamReader {
         guard self.streamSettings.start == .resume, let checkpoint = self.checkpoint else { return }
         do {
             guard let text = try checkpoint.load() else { return }
-            guard let mark = StreamMark(text: text) else { throw CheckpointFailure("its position cannot be read") }
+            let mark = try self.mark(in: text)
             self.machine = FollowMachine(self.streamSettings.policy, resuming: mark)
             self.logger.notice("resuming from the checkpoint", metadata: ["cursor": "\(mark.cursor)"])
         } catch let failure as CheckpointFailure {
@@ -24,6 +24,18 @@ extension StreamReader {
             }
         }
         self.show { _ in }
+    }
+
+    /// The mark in the position of a checkpoint, as `RedisStreamSource.position` writes it.
+    private func mark(in text: String) throws(CheckpointFailure) -> StreamMark {
+        guard let range = text.firstRange(of: "\nstream "),
+            let mark = StreamMark(text: String(text[..<range.lowerBound]))
+        else { throw CheckpointFailure("its position cannot be read") }
+        let expected = "\(self.settings.database) \(self.streamSettings.stream)"
+        guard text[range.upperBound...] == expected else {
+            throw CheckpointFailure("it is of another stream: \(text[range.upperBound...]) (database and key)")
+        }
+        return mark
     }
 
     /// Asks what has to be known, fills the stores from keys where that is due, and returns where to read.

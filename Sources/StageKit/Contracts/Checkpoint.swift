@@ -22,12 +22,15 @@ public protocol CheckpointKeeper: Sendable {
 public struct SourcePosition: Sendable, Equatable {
     /// Changes whenever the stores are emptied or filled anew: what was noted under another epoch does not belong here.
     public var epoch: Int
+    /// Every entry up to here is in the stores.
+    public var cursor: EntryID
     /// What the source has to know to go on from there.
     public var text: String
 
     /// Makes a position.
-    public init(epoch: Int, text: String) {
+    public init(epoch: Int, cursor: EntryID, text: String) {
         self.epoch = epoch
+        self.cursor = cursor
         self.text = text
     }
 }

@@ -88,6 +88,8 @@ public final class ComponentSetup {
     public let metrics: any MetricsFactory
     /// The stores that the file declares, by name: none where stores themselves are made.
     public var stores: [String: any SnapshotStore] = [:]
+    /// A digest of what decides how the stores look: the stores, stages and branches of the file.
+    public var definition = ""
     /// Where the stores and a source's position are kept, nil for nowhere.
     public var checkpoint: (any CheckpointKeeper)?
     /// Collects what is wrong.

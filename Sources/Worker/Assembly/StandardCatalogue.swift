@@ -46,6 +46,14 @@ extension Catalogue {
         catalogue.add(AdminSettings.section)
         let loader = PluginLoader()
         catalogue.loadPlugin = { (path) throws(SettingRefusal) in try loader.load(path) }
+        catalogue.add(CheckpointSettings.section)
+        catalogue.makeCheckpoint = { setup in
+            guard setup.hasSection("checkpoint"), let settings = setup.section("checkpoint", CheckpointSettings.type)
+            else { return nil }
+            let stores = setup.stores.sorted { $0.key < $1.key }.compactMap { $0.value as? MemoryStore }
+            return FileCheckpoint(
+                settings, stores: stores, definition: setup.definition, logger: setup.logger, metrics: setup.metrics)
+        }
         catalogue.makeRevocationHandler = { setup in
             guard setup.hasSection("revocations"), let settings = setup.section("redis", RedisSettings.type),
                 let revocations = setup.section("revocations", RevocationSettings.type)

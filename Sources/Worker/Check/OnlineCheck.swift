@@ -97,6 +97,7 @@ struct OnlineCheck {
         var needs = [
             Need(
                 name: "XREAD", command: RESPCommand("XREAD", "COUNT", 1, "STREAMS", stream, "0-0"), isHarmless: true),
+            Need(name: "XINFO", command: RESPCommand("XINFO", "STREAM", stream), isHarmless: true),
             Need(
                 name: "XREVRANGE", command: RESPCommand("XREVRANGE", stream, "+", "-", "COUNT", 1), isHarmless: true),
             Need(name: "TIME", command: RESPCommand("TIME"), isHarmless: true),

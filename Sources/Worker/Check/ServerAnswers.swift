@@ -13,7 +13,7 @@ enum ServerAnswers {
             return [CheckStep("reach", .bad, error.message, advice: advice)]
         case .tls: return [reached, failure("encryption")]
         case .badSettings where error.message.hasPrefix("redis.tls"): return [failure("encryption")]
-        case .authentication, .permission, .badSettings, .serverError, .wrongType:
+        case .authentication, .permission, .badSettings, .serverError, .wrongType, .gap:
             return [reached, self.encryption(settings), failure("login")]
         }
     }

@@ -1,0 +1,75 @@
+import StageKit
+
+/// The form of a checkpoint file.
+///
+/// ```
+/// "SLUICECP", version (4 bytes)
+/// frames: kind (4), number of payload bytes (4), payload, XXH64 of kind, number and payload (8), seeded with the
+///         frame's place in the file
+///   header    once, first: definition, cursor (16), position        (texts as number of bytes (4), bytes)
+///   store     once for each: name, key field, number of fields (4), names of the fields
+///   records   those of the store named last: for each its number of bytes (4) and the bytes of `PackedRecord`, whose
+///             fields are numbered as the store frame lists them
+///   end       once, last: number of records in the file (8); nothing follows
+/// ```
+/// Numbers are little-endian.
+enum CheckpointFormat {
+    /// What a file begins with.
+    static let magic = Array("SLUICECP".utf8)
+    /// The version written and read.
+    static let version: UInt32 = 1
+    /// Bytes before the first frame.
+    static let preambleSize = 12
+    /// Bytes of a frame before its payload.
+    static let frameHeaderSize = 8
+    /// Bytes of a frame behind its payload.
+    static let frameTrailerSize = 8
+    /// A frame of records is ended when it has so many bytes.
+    static let recordsFrameSize = 1 << 20
+    /// The largest payload: a frame of records, one record that was too many, and what is before it.
+    static let frameLimit = recordsFrameSize + MemoryStore.Limits.recordBytesRange.upperBound + 8
+    /// The longest text: names, positions.
+    static let textLimit = 64 << 10
+
+    /// What a frame holds.
+    enum Kind: UInt32 {
+        case header = 1
+        case store = 2
+        case records = 3
+        case end = 4
+    }
+
+    /// What the header holds.
+    struct Header: Equatable {
+        /// What the stores were built by: a digest of the part of the pipeline file that decides it.
+        var definition: String
+        /// Everything up to here is in the stores.
+        var cursor: EntryID
+        /// What the source has to know to go on.
+        var position: String
+    }
+
+    /// What a store's frame holds.
+    struct Store: Equatable {
+        /// The store's name.
+        var name: String
+        /// The field whose value is the key.
+        var keyField: String
+        /// The names of the fields by number.
+        var fields: [String]
+    }
+}
+
+extension [UInt8] {
+    /// Appends a number as it stands in the file.
+    mutating func append<Number: FixedWidthInteger>(number: Number) {
+        var value = number.littleEndian
+        unsafe Swift.withUnsafeBytes(of: &value) { unsafe self.append(contentsOf: $0) }
+    }
+
+    /// Appends a text as it stands in the file.
+    mutating func append(text: String) {
+        self.append(number: UInt32(text.utf8.count))
+        self.append(contentsOf: text.utf8)
+    }
+}

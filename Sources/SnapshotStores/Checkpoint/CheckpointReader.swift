@@ -1,0 +1,159 @@
+import StageKit
+
+/// Reads a checkpoint, from wherever bytes come, into stores; nothing that a file says is taken for granted.
+///
+/// What a file makes it hold in memory is one frame and the records that the stores take, whose limits hold.
+struct CheckpointReader {
+    /// Gives up to so many bytes: fewer only at the end.
+    private let read: (Int) throws -> [UInt8]
+    private var frames: UInt64 = 0
+
+    /// Reads the preamble; `read` gives as many bytes as asked for, fewer only at the end of the file.
+    init(from read: @escaping (Int) throws -> [UInt8]) throws {
+        self.read = read
+        var preamble = PayloadCursor(try read(CheckpointFormat.preambleSize))
+        guard try preamble.bytes(CheckpointFormat.magic.count) == CheckpointFormat.magic else {
+            throw CheckpointFailure("it is not a checkpoint")
+        }
+        let version: UInt32 = try preamble.number()
+        guard version == CheckpointFormat.version else {
+            throw CheckpointFailure("it has version \(version), and this program reads \(CheckpointFormat.version)")
+        }
+    }
+
+    /// Reads the header.
+    mutating func header() throws -> CheckpointFormat.Header {
+        guard case (.header, var payload) = try self.frame() else { throw CheckpointFailure("it has no header") }
+        let definition = try payload.text()
+        let cursor = EntryID(milliseconds: try payload.number(), sequence: try payload.number())
+        let position = try payload.text()
+        try payload.end()
+        return CheckpointFormat.Header(definition: definition, cursor: cursor, position: position)
+    }
+
+    /// Reads all records into the stores, which must be empty; each store must be in the file, and no other.
+    ///
+    /// What was read so far stays in the stores where something is wrong.
+    mutating func records(into stores: [MemoryStore], cursor: EntryID) throws {
+        var missing = Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0) })
+        var loader: RecordLoader?
+        var total: UInt64 = 0
+        while true {
+            let (kind, frame) = try self.frame()
+            var payload = frame
+            switch kind {
+            case .header: throw CheckpointFailure("it has two headers")
+            case .store:
+                let frame = try Self.store(&payload)
+                guard let store = missing.removeValue(forKey: frame.name), store.keyField == frame.keyField else {
+                    throw CheckpointFailure("it has a store \(frame.name) that the pipeline has not, or has twice")
+                }
+                loader = try RecordLoader(store, frame.fields, floor: cursor)
+            case .records:
+                guard let loader else { throw CheckpointFailure("it has records before a store") }
+                total += UInt64(try loader.load(&payload))
+            case .end:
+                let expected: UInt64 = try payload.number()
+                try payload.end()
+                guard expected == total, try self.read(1).isEmpty else {
+                    throw CheckpointFailure("it does not end where it says")
+                }
+                if let store = missing.keys.min() { throw CheckpointFailure("it has no store \(store)") }
+                return
+            }
+        }
+    }
+
+    private static func store(_ payload: inout PayloadCursor) throws -> CheckpointFormat.Store {
+        let name = try payload.text()
+        let keyField = try payload.text()
+        let count: UInt32 = try payload.number()
+        guard count < FieldNames.limit else { throw CheckpointFailure("a store has too many fields") }
+        var fields: [String] = []
+        for _ in 0..<count { fields.append(try payload.text()) }
+        try payload.end()
+        return CheckpointFormat.Store(name: name, keyField: keyField, fields: fields)
+    }
+
+    private mutating func frame() throws -> (CheckpointFormat.Kind, PayloadCursor) {
+        var bytes = try self.read(CheckpointFormat.frameHeaderSize)
+        var head = PayloadCursor(bytes)
+        let (number, count): (UInt32, UInt32) = (try head.number(), try head.number())
+        guard let kind = CheckpointFormat.Kind(rawValue: number), count <= CheckpointFormat.frameLimit else {
+            throw CheckpointFailure("it is damaged: frame \(self.frames) is of no known kind, or too large")
+        }
+        let rest = try self.read(Int(count) + CheckpointFormat.frameTrailerSize)
+        guard rest.count == Int(count) + CheckpointFormat.frameTrailerSize else {
+            throw CheckpointFailure("it is cut off in frame \(self.frames)")
+        }
+        bytes += rest
+        var trailer = PayloadCursor(bytes, from: bytes.count - CheckpointFormat.frameTrailerSize, to: bytes.count)
+        let end = bytes.count - CheckpointFormat.frameTrailerSize
+        let expected: UInt64 = try trailer.number()
+        guard XXHash64.hash(unsafe bytes.span.bytes.extracting(0..<end), seed: self.frames) == expected else {
+            throw CheckpointFailure("it is damaged: the checksum of frame \(self.frames) is wrong")
+        }
+        self.frames += 1
+        return (kind, PayloadCursor(bytes, from: CheckpointFormat.frameHeaderSize, to: end))
+    }
+}
+
+/// Reads values from a frame's payload; every read is checked against its end.
+struct PayloadCursor {
+    /// The frame's bytes, which may be changed in place.
+    var storage: [UInt8]
+    /// Where the next value is.
+    var offset: Int
+    /// Where the payload ends.
+    let limit: Int
+
+    /// Reads bytes from their start.
+    init(_ bytes: [UInt8]) {
+        self.init(bytes, from: 0, to: bytes.count)
+    }
+
+    /// Reads a part of bytes.
+    init(_ bytes: [UInt8], from start: Int, to end: Int) {
+        self.storage = bytes
+        self.offset = start
+        self.limit = end
+    }
+
+    /// Whether all is read.
+    var isAtEnd: Bool { self.offset == self.limit }
+
+    /// The next number.
+    mutating func number<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Number.Type = Number.self) throws
+        -> Number
+    {
+        let size = MemoryLayout<Number>.size
+        guard self.limit - self.offset >= size else { throw Self.cutOff }
+        defer { self.offset += size }
+        return Number(
+            littleEndian: unsafe self.storage.span.bytes.unsafeLoadUnaligned(
+                fromByteOffset: self.offset, as: Number.self))
+    }
+
+    /// The next bytes.
+    mutating func bytes(_ count: Int) throws -> [UInt8] {
+        guard count >= 0, self.limit - self.offset >= count else { throw Self.cutOff }
+        defer { self.offset += count }
+        return Array(self.storage[self.offset..<self.offset + count])
+    }
+
+    /// The next text.
+    mutating func text() throws -> String {
+        let count: UInt32 = try self.number()
+        guard count <= CheckpointFormat.textLimit,
+            let text = String(validating: try self.bytes(Int(count)), as: UTF8.self)
+        else { throw CheckpointFailure("it is damaged: a text is too long or not UTF-8") }
+        return text
+    }
+
+    /// Checks that all is read.
+    func end() throws {
+        guard self.isAtEnd else { throw CheckpointFailure("it is damaged: a frame has more than it should") }
+    }
+
+    private static let cutOff = CheckpointFailure("it is damaged: a frame ends within a value")
+}

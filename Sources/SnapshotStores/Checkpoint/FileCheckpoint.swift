@@ -1,0 +1,143 @@
+public import CoreMetrics
+public import Logging
+public import StageKit
+
+/// A checkpoint of memory stores in a local file: the file's top-level section `checkpoint`.
+///
+/// The stores are copied while they change, shard by shard, after the source's position was noted. That is right all the
+/// same: every snapshot in the file is as of some entry at or behind that position, the entries behind it come again, and
+/// a store takes no entry that is not newer than what it holds. Evictions need no traces in the file: up to the position
+/// every key that has no snapshot stays without one (`MemoryStore.setFloor`), and behind it the evicting entry comes again.
+public final class FileCheckpoint: CheckpointKeeper {
+    /// How long to wait between two checkpoints.
+    public let interval: Duration
+
+    private let path: String
+    private let definition: String
+    private let stores: [MemoryStore]
+    private let logger: Logger
+    private let saved: any CounterHandler
+    private let failed: any CounterHandler
+    /// The position of the last checkpoint; held while a file takes its place, or is taken away.
+    private let last = OrderedMutex<SourcePosition?>(nil)
+
+    /// Makes a checkpoint in a file; nothing is read or written.
+    ///
+    /// - Parameters:
+    ///   - settings: Where and how often.
+    ///   - stores: What is kept.
+    ///   - definition: What the stores are built by: a checkpoint under another one is refused.
+    ///   - logger: Where it logs.
+    ///   - metrics: Where it counts.
+    public init(
+        _ settings: CheckpointSettings, stores: [MemoryStore], definition: String, logger: Logger,
+        metrics: any MetricsFactory
+    ) {
+        self.path = settings.path
+        self.interval = settings.interval
+        self.stores = stores
+        self.definition = definition
+        self.logger = logger
+        self.saved = metrics.makeCounter(label: "sluice_checkpoints_total", dimensions: [("result", "saved")])
+        self.failed = metrics.makeCounter(label: "sluice_checkpoints_total", dimensions: [("result", "failed")])
+    }
+
+    /// Fills the stores with the last checkpoint: see `CheckpointKeeper`.
+    public func load() throws -> String? {
+        do {
+            guard let file = try InputFile(self.path) else { return nil }
+            let input = file.input
+            var reader = try CheckpointReader { try input.read($0) }
+            let header = try reader.header()
+            guard header.definition == self.definition else {
+                throw CheckpointFailure(
+                    "it was written by another pipeline: its stores or stages are not those of this one")
+            }
+            try reader.records(into: self.stores, cursor: header.cursor)
+            return header.position
+        } catch {
+            for store in self.stores { store.removeAll() }
+            throw CheckpointFailure("checkpoint \(self.path): \(error)")
+        }
+    }
+
+    /// Takes the last checkpoint away: see `CheckpointKeeper`.
+    public func discard() {
+        do {
+            try self.last.withLock { (last) throws(SystemFailure) in
+                last = nil
+                try AtomicFile.remove(self.path)
+            }
+        } catch {
+            self.logger.error("a checkpoint that is out of date cannot be removed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Writes a checkpoint: see `CheckpointKeeper`.
+    public func save(_ position: () -> SourcePosition?) async {
+        guard let start = position(), self.last.withLock({ $0 }) != start else { return }
+        let began = ContinuousClock.now
+        do {
+            var file = try AtomicFile(replacing: self.path)
+            let output = file.output
+            var writer = try CheckpointWriter(
+                CheckpointFormat.Header(definition: self.definition, cursor: start.cursor, position: start.text)
+            ) { try output.write($0) }
+            for store in self.stores { try writer.add(store) { position()?.epoch == start.epoch } }
+            try writer.finish()
+            try file.sync()
+            let isKept = try self.last.withLock { last in
+                // What is in the file and what the stores hold now are of one kind, or the file is of no use.
+                guard position()?.epoch == start.epoch else { return false }
+                try file.commit()
+                last = start
+                return true
+            }
+            guard isKept else { return }
+            self.saved.increment(by: 1)
+            let time = ContinuousClock.now - began
+            self.logger.debug(
+                "checkpoint saved",
+                metadata: ["cursor": "\(start.cursor)", "milliseconds": "\(time.microseconds / 1000)"])
+        } catch is CancellationError {
+            return
+        } catch {
+            self.failed.increment(by: 1)
+            self.logger.error(
+                "no checkpoint: the last one stays as it is", metadata: ["path": "\(self.path)", "error": "\(error)"])
+        }
+    }
+}
+
+/// Where a checkpoint is kept and how often it is written.
+public struct CheckpointSettings: Sendable, Equatable {
+    /// The file.
+    public var path: String
+    /// How long to wait between two checkpoints.
+    public var interval = Duration.seconds(10)
+
+    /// The shortest interval: each checkpoint writes all that the stores hold.
+    static let minimumInterval = Duration.milliseconds(10)
+
+    /// A checkpoint in a file.
+    public init(path: String) {
+        self.path = path
+    }
+
+    /// How the section is read.
+    public static let type = SettingType<CheckpointSettings>.object(
+        SettingsSchema(
+            CheckpointSettings(path: ""),
+            [
+                .required("path", \.path, .nonBlankText, "The file; another is written beside it, with .new added."),
+                .optional(
+                    "interval", \.interval, .duration(minimum: Self.minimumInterval), default: "10s",
+                    "How long to wait between two checkpoints."),
+            ]))
+
+    /// The section for the catalogue.
+    public static let section = SectionType(
+        name: "checkpoint",
+        summary: "Keeps memory stores and the source's position in a file, for start: resume after a restart.",
+        settings: Self.type)
+}

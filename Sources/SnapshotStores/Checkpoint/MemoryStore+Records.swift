@@ -1,0 +1,72 @@
+import StageKit
+import Synchronization
+
+// A memory store's records on their way into a checkpoint and out of it.
+extension MemoryStore {
+    /// The names of the fields by number.
+    var fieldNames: [String] { self.names.withLock { $0.names } }
+
+    /// The number of shards.
+    var shardTotal: Int { self.shards.count }
+
+    /// Appends a shard's live records as they are now, each preceded by its number of bytes; returns how many.
+    ///
+    /// Changes of the store wait meanwhile, look-ups do not. Fields numbered `names` or above are not to be there.
+    func appendRecords(ofShard shard: Int, to bytes: inout [UInt8], names: Int) -> Int {
+        var appended: [UInt8] = []
+        swap(&appended, &bytes)
+        var count = 0
+        self.changes.withLock { _ in
+            self.shards.readChanging(shard) { table in
+                for index in 0..<table.capacity {
+                    guard let record = table.slot(at: index).record, !record.isTrace else { continue }
+                    let size = record.size
+                    appended.append(number: UInt32(size))
+                    unsafe appended.append(contentsOf: record.unsafeBytes(0..<size))
+                    count += 1
+                }
+            }
+        }
+        swap(&appended, &bytes)
+        return count
+    }
+
+    /// Puts a record into an empty place; false where its key has one already.
+    ///
+    /// `bytes` have been found to be those of a live record, and hold nothing behind it.
+    func insertRecord(_ bytes: Span<UInt8>, key: Span<UInt8>) throws(CheckpointFailure) -> Bool {
+        guard bytes.count <= self.maxRecordBytes else {
+            throw CheckpointFailure("a record has \(bytes.count) bytes, and max_record_bytes is \(self.maxRecordBytes)")
+        }
+        guard self.count < self.maxEntries else {
+            throw CheckpointFailure("it has more snapshots than max_entries \(self.maxEntries)")
+        }
+        let hash = self.hasher.hash(key)
+        let shard = self.shards.index(of: hash)
+        let units = PackedRecord.units(for: bytes.count)
+        return self.changes.withLock { _ in
+            guard self.shards.readChanging(shard, { $0.find(hash, key) }) == nil else { return false }
+            let record = PackedRecord(units: units)
+            var cursor = record.cursor(units: units)
+            cursor.append(bytes)
+            self.shards.change(shard) { $0.insert(Slot(hash: hash, units: units, record: record)) }
+            self.live.wrappingAdd(1, ordering: .relaxed)
+            return true
+        }
+    }
+
+    /// Has entries up to this one change no key that the store does not hold: all of them are in it already, so a key that
+    /// is not was evicted, or never was.
+    func setFloor(_ entry: EntryID) {
+        self.changes.withLock { $0.raiseFloor(to: entry) }
+    }
+}
+
+extension PackedRecord {
+    /// How many bytes are written of it.
+    var size: Int {
+        var walk = self.fields
+        while walk.next() != nil {}
+        return walk.end
+    }
+}

@@ -1,0 +1,89 @@
+import StageKit
+import Synchronization
+
+/// Puts the records of a checkpoint into an empty store, each checked from its first byte to its last before anything
+/// relies on its form.
+struct RecordLoader {
+    private let store: MemoryStore
+    /// The store's number of each field, by the file's.
+    private let numbers: [UInt8]
+    private let isRenumbered: Bool
+
+    /// Loads records whose fields have these names, by number, and which hold all entries up to `floor`.
+    init(_ store: MemoryStore, _ fields: [String], floor: EntryID) throws {
+        self.store = store
+        self.numbers = store.names.withLock { names in fields.map { names.number(of: $0) } }
+        guard !self.numbers.contains(FieldNames.none) else {
+            throw CheckpointFailure("the store \(store.name) would have more than \(FieldNames.limit) fields")
+        }
+        self.isRenumbered = self.numbers.enumerated().contains { $0.offset != Int($0.element) }
+        store.setFloor(floor)
+    }
+
+    /// Loads a payload of records; returns how many.
+    func load(_ payload: inout PayloadCursor) throws -> Int {
+        var count = 0
+        while !payload.isAtEnd {
+            let size = Int(try payload.number(UInt32.self))
+            let start = payload.offset
+            guard size >= PackedRecord.headerSize, payload.limit - start >= size else { throw Self.damaged }
+            let key = try self.check(&payload.storage, start, start + size)
+            payload.offset = start + size
+            let bytes = payload.storage.span
+            guard try self.store.insertRecord(bytes.extracting(start..<start + size), key: bytes.extracting(key)) else {
+                throw CheckpointFailure("it has a key twice")
+            }
+            count += 1
+        }
+        return count
+    }
+
+    /// Walks over a record as `PackedRecord` describes it and gives its fields the store's numbers; returns where the key
+    /// is. Throws where the record is not exactly as long as it says, or not a live one.
+    private func check(_ bytes: inout [UInt8], _ start: Int, _ end: Int) throws -> Range<Int> {
+        let fields = bytes[start + PackedRecord.headerSize - 1]
+        guard fields != PackedRecord.traceMark else { throw Self.damaged }
+        var offset = start + PackedRecord.headerSize
+        let keyLength = try Self.code(bytes, &offset, end)
+        guard keyLength <= end - offset else { throw Self.damaged }
+        let key = offset..<offset + keyLength
+        offset += keyLength
+        for _ in 0..<fields {
+            guard offset < end, bytes[offset] < self.numbers.count else { throw Self.damaged }
+            if self.isRenumbered { bytes[offset] = self.numbers[Int(bytes[offset])] }
+            offset += 1
+            let code = try Self.code(bytes, &offset, end)
+            let (kind, length) = (code & 3, code >> 2)
+            let size: Int
+            switch kind {
+            case 0 where length <= 1: size = length * 8
+            case 1: size = length
+            case 2 where length == 0: size = 8
+            case 3: size = 8 + length
+            default: throw Self.damaged
+            }
+            guard size <= end - offset else { throw Self.damaged }
+            offset += size
+        }
+        guard offset == end else { throw Self.damaged }
+        return key
+    }
+
+    /// The code at an offset, which moves behind it: at most five bytes, the shortest form.
+    private static func code(_ bytes: [UInt8], _ offset: inout Int, _ end: Int) throws -> Int {
+        var (value, shift) = (0, 0)
+        while offset < end, shift < 35 {
+            let byte = bytes[offset]
+            offset += 1
+            value |= Int(byte & 0x7F) << shift
+            if byte < 0x80 {
+                guard byte != 0 || shift == 0 else { throw self.damaged }
+                return value
+            }
+            shift += 7
+        }
+        throw self.damaged
+    }
+
+    private static let damaged = CheckpointFailure("it is damaged: a record has not the form of one")
+}

@@ -1,0 +1,249 @@
+import CoreMetrics
+import Foundation
+import Logging
+import StageKit
+import Testing
+
+@testable import SnapshotStores
+
+@Suite struct CheckpointTests {
+    private static let header = CheckpointFormat.Header(
+        definition: "d", cursor: EntryID(milliseconds: 1000, sequence: 0), position: "p")
+
+    /// A store with some sessions, evictions, numbers and a long record.
+    private static func filled(_ count: Int = 50, shards: Int = 4) throws -> Harness {
+        let harness = Harness(shards: shards)
+        for index in 0..<count {
+            let id = EntryID(milliseconds: UInt64(index + 1), sequence: 0)
+            let values: [Harness.Value] = [
+                .text("k\(index)"), .text("u"), .text(index % 3 == 0 ? "revoked" : "active"),
+                index % 2 == 0 ? .integer(Int64(index) - 25, text: "\(index - 25)") : .integer(7, text: "+007"),
+            ]
+            #expect(try harness.upsert(id, values) == .applied)
+        }
+        _ = try harness.upsert(
+            EntryID(milliseconds: 500, sequence: 0), [.text("long"), .bytes([UInt8](repeating: 0xFF, count: 40_000))])
+        _ = try Harness.withEvent(harness.batch, EntryID(milliseconds: 600, sequence: 0), [.text("k7")]) {
+            try harness.writer.evict($0)
+        }
+        return harness
+    }
+
+    private static func file(_ stores: [MemoryStore]) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try withoutActuallyEscaping({ (piece: [UInt8]) in bytes += piece }) { write in
+            var writer = try CheckpointWriter(Self.header, to: write)
+            for store in stores { try writer.add(store) { true } }
+            try writer.finish()
+        }
+        return bytes
+    }
+
+    private static func load(_ bytes: [UInt8], into stores: [MemoryStore]) throws -> CheckpointFormat.Header {
+        var rest = bytes[...]
+        return try withoutActuallyEscaping({ (count: Int) -> [UInt8] in
+            defer { rest = rest.dropFirst(count) }
+            return Array(rest.prefix(count))
+        }) { read in
+            var reader = try CheckpointReader(from: read)
+            let header = try reader.header()
+            try reader.records(into: stores, cursor: header.cursor)
+            return header
+        }
+    }
+
+    private static func content(_ store: MemoryStore) -> [[UInt8]: Snapshot] {
+        var found: [[UInt8]: Snapshot] = [:]
+        store.forEachSnapshot { found[$0.key] = $0 }
+        return found
+    }
+
+    @Test("What was written is read back, whatever the stores' shards and the order of their fields")
+    func roundTrip() throws {
+        let old = try Self.filled()
+        let bytes = try Self.file([old.store])
+        let new = Harness(shards: 16)
+        #expect(try Self.load(bytes, into: [new.store]) == Self.header)
+        #expect(Self.content(new.store) == Self.content(old.store) && new.store.count == old.store.count)
+        let renumbered = MemoryStore(name: "sessions", keyField: "id")
+        _ = renumbered.makeWriter(
+            key: FieldID(index: 0), fields: [("revoked_at_ms", FieldID(index: 3)), ("id", FieldID(index: 0))])
+        _ = try Self.load(bytes, into: [renumbered])
+        let snapshots = Self.content(renumbered)
+        #expect(snapshots.count == old.store.count)
+        for (key, snapshot) in Self.content(old.store) {
+            for field in snapshot.fields { #expect(snapshots[key]?[field.name] == snapshot[field.name]) }
+        }
+    }
+
+    @Test("After reading, an entry up to the cursor changes nothing that is older, and brings no key back")
+    func monotonic() throws {
+        let new = Harness()
+        _ = try Self.load(try Self.file([try Self.filled().store]), into: [new.store])
+        func upsert(_ key: String, _ id: UInt64) throws -> StoreChange {
+            try new.upsert(EntryID(milliseconds: id, sequence: 0), [.text(key), .text("u"), .text("active")])
+        }
+        #expect(try upsert("k7", 8) == .older)
+        #expect(try upsert("k7", 1000) == .older)
+        #expect(try upsert("k3", 4) == .repeated)
+        #expect(try upsert("k3", 3) == .older)
+        #expect(try upsert("k7", 1001) == .applied)
+        #expect(try upsert("k3", 1001) == .applied)
+    }
+
+    @Test("A file cut off anywhere, or with any byte changed, is refused and not a crash")
+    func damaged() throws {
+        let bytes = try Self.file([try Self.filled(5).store])
+        var generator = SeededGenerator(state: 7)
+        for length in [0, 5, 12, 20] + (0..<200).map({ _ in Int(generator.next() % UInt64(bytes.count)) }) {
+            #expect(throws: CheckpointFailure.self) { try Self.load(Array(bytes[..<length]), into: [Harness().store]) }
+        }
+        for _ in 0..<300 {
+            var changed = bytes
+            changed[Int(generator.next() % UInt64(bytes.count))] ^= UInt8(1 << (generator.next() % 8))
+            #expect(throws: CheckpointFailure.self) { try Self.load(changed, into: [Harness().store]) }
+        }
+        #expect(throws: CheckpointFailure.self) { try Self.load(bytes + [0], into: [Harness().store]) }
+    }
+
+    /// Puts the right checksums into a file that was changed, as somebody who means to deceive would.
+    private static func signed(_ bytes: [UInt8]) -> [UInt8] {
+        var bytes = bytes
+        var (offset, index) = (CheckpointFormat.preambleSize, UInt64(0))
+        while offset + 8 <= bytes.count {
+            let count = bytes[(offset + 4)..<(offset + 8)].reversed().reduce(0) { $0 << 8 | Int($1) }
+            guard offset + 16 + count <= bytes.count else { break }
+            let end = offset + 8 + count
+            var sum: [UInt8] = []
+            sum.append(number: XXHash64.hash(bytes.span.bytes.extracting(offset..<end), seed: index))
+            bytes.replaceSubrange(end..<(end + 8), with: sum)
+            (offset, index) = (end + 8, index + 1)
+        }
+        return bytes
+    }
+
+    @Test("Any bytes under right checksums are read or refused, and what is read can be looked at")
+    func hostile() throws {
+        let bytes = try Self.file([try Self.filled(20).store])
+        var generator = SeededGenerator(state: 11)
+        var (read, refused) = (0, 0)
+        for _ in 0..<3000 {
+            var changed = bytes
+            for _ in 0...(generator.next() % 4) {
+                let place = 12 + Int(generator.next() % UInt64(min(2400, bytes.count - 12)))
+                changed[place] = UInt8(truncatingIfNeeded: generator.next())
+            }
+            let store = Harness().store
+            do {
+                _ = try Self.load(Self.signed(changed), into: [store])
+                read += 1
+            } catch is CheckpointFailure {
+                refused += 1
+            }
+            store.forEachSnapshot { #expect($0.key.count < 64 << 10) }
+        }
+        #expect(read > 0 && refused > 0, "\(read) read, \(refused) refused")
+    }
+
+    @Test("A file of other stores is refused")
+    func otherStores() throws {
+        let bytes = try Self.file([try Self.filled().store])
+        let other = MemoryStore(name: "other", keyField: "id")
+        #expect(throws: CheckpointFailure.self) { try Self.load(bytes, into: [other]) }
+        #expect(throws: CheckpointFailure.self) { try Self.load(bytes, into: [Harness().store, other]) }
+        #expect(throws: CheckpointFailure.self) { try Self.load(bytes, into: []) }
+        #expect(throws: CheckpointFailure.self) {
+            try Self.load(bytes, into: [MemoryStore(name: "sessions", keyField: "user")])
+        }
+        #expect(throws: CheckpointFailure.self) {
+            try Self.load(bytes, into: [MemoryStore(name: "sessions", keyField: "id", maxEntries: 3)])
+        }
+    }
+
+    @Test(
+        "The checksum is XXH64",
+        arguments: [
+            ("", UInt64(0xEF46_DB37_51D8_E999)), ("a", 0xD24E_C4F1_A98C_6E5B), ("abc", 0x44BC_2CF5_AD77_0999),
+            ("Nobody inspects the spammish repetition", 0xFBCE_A83C_8A37_8BF1),
+        ])
+    func checksum(text: String, expected: UInt64) {
+        #expect(XXHash64.hash(Array(text.utf8).span.bytes, seed: 0) == expected)
+    }
+
+    // MARK: Files
+
+    private static let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+    private func withFolder(_ body: (URL) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "sluice-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try await body(folder)
+    }
+
+    private func keeper(_ path: String, _ stores: [MemoryStore], definition: String = "d") -> FileCheckpoint {
+        FileCheckpoint(
+            CheckpointSettings(path: path), stores: stores, definition: definition, logger: Self.silent,
+            metrics: NOOPMetricsHandler.instance)
+    }
+
+    @Test(
+        "A checkpoint is saved, loaded and taken away; one of another pipeline is refused and leaves the stores empty")
+    func keeping() async throws {
+        try await self.withFolder { folder in
+            let path = folder.appendingPathComponent("c").path
+            let old = try Self.filled()
+            #expect(try self.keeper(path, [old.store]).load() == nil)
+            let keeper = self.keeper(path, [old.store])
+            await keeper.save { SourcePosition(epoch: 1, cursor: Self.header.cursor, text: "here") }
+            let new = Harness()
+            #expect(try self.keeper(path, [new.store]).load() == "here")
+            #expect(Self.content(new.store) == Self.content(old.store))
+            let other = Harness()
+            #expect(throws: CheckpointFailure.self) { try self.keeper(path, [other.store], definition: "e").load() }
+            #expect(other.store.count == 0)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["c"])
+            keeper.discard()
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+            keeper.discard()
+        }
+    }
+
+    @Test("Nothing is saved where there is no position, or where the epoch changes while the stores are copied")
+    func epochs() async throws {
+        try await self.withFolder { folder in
+            let path = folder.appendingPathComponent("c").path
+            let keeper = self.keeper(path, [try Self.filled().store])
+            await keeper.save { nil }
+            let asked = OrderedMutex(0)
+            await keeper.save {
+                let epoch = asked.withLock { count in
+                    count += 1
+                    return count / 3
+                }
+                return SourcePosition(epoch: epoch, cursor: .zero, text: "")
+            }
+            #expect(asked.withLock { $0 } >= 3)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
+        }
+    }
+
+    @Test("What cannot be written leaves the last checkpoint as it is")
+    func unwritable() async throws {
+        try await self.withFolder { folder in
+            let path = folder.appendingPathComponent("c").path
+            let store = try Self.filled().store
+            let keeper = self.keeper(path, [store])
+            await keeper.save { SourcePosition(epoch: 1, cursor: .zero, text: "first") }
+            // A folder where the new file should go.
+            try FileManager.default.createDirectory(atPath: path + ".new", withIntermediateDirectories: false)
+            await keeper.save { SourcePosition(epoch: 1, cursor: .zero, text: "second") }
+            let new = Harness()
+            #expect(try self.keeper(path, [new.store]).load() == "first")
+            for wrong in [folder.path, "/dev/zero"] {
+                #expect(throws: CheckpointFailure.self) { try self.keeper(wrong, [new.store]).load() }
+            }
+        }
+    }
+}
