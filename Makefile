@@ -3,7 +3,7 @@ SWIFT ?= swift
 # Every target names what it imports, or the build fails.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 
-.PHONY: build demo test bench profile thresholds docs lint format packages clean
+.PHONY: build demo faults test bench profile thresholds docs lint format packages clean
 
 # A release build of the worker: .build/release/sluice
 build: packages
@@ -19,6 +19,11 @@ test:
 	@.ci/packages python3-jsonschema python3-yaml
 	$(SWIFT) test $(BUILD_FLAGS)
 	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml
+
+# What befalls real servers, workers and the way between them, in full; the table goes to .build/faults.md.
+faults: packages
+	SLUICE_FAULTS=$(CURDIR)/.build/faults.md $(SWIFT) test $(BUILD_FLAGS) --filter 'FaultTests|GapTests'
+	@cat .build/faults.md
 
 # Everything side by side with the yardsticks, in about ten minutes: make bench, or make bench QUICK=1 for two,
 # make bench ONLY="drain latency" for a part. Table, JSON and charts go to .build/bench.

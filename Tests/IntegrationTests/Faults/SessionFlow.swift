@@ -1,0 +1,70 @@
+import Foundation
+import RESP
+import RedisStreams
+import StageKit
+import Synchronization
+
+/// A steady flow of sessions, each of which becomes active, is revoked somewhat later, and stays so; and all that was
+/// acknowledged of it.
+final class SessionFlow: Sendable {
+    /// An entry that the server has acknowledged.
+    struct Entry: Sendable {
+        var id: EntryID
+        var session: Int
+        var isRevoked: Bool
+        var time: ContinuousClock.Instant
+    }
+
+    private struct State {
+        var log: [Entry] = []
+        var next = 0
+        var isPaused = false
+        var isStopped = false
+    }
+
+    /// How many entries a session lives.
+    static let life = 20
+    /// Between two entries.
+    static let interval = Duration.milliseconds(2)
+
+    private let state = Mutex(State())
+
+    /// What was acknowledged, in order.
+    var log: [Entry] { self.state.withLock { $0.log } }
+
+    /// Adds nothing until `resume`; the entry on its way may still come.
+    func pause() { self.state.withLock { $0.isPaused = true } }
+
+    /// Goes on.
+    func resume() { self.state.withLock { $0.isPaused = false } }
+
+    /// Ends the flow.
+    func stop() { self.state.withLock { $0.isStopped = true } }
+
+    /// Adds entries until stopped, over connections made anew when they break.
+    func run(_ settings: @escaping @Sendable () -> RedisSettings) async {
+        while !self.isStopped {
+            try? await withConnection(settings()) { connection in
+                while !self.isStopped {
+                    try await Task.sleep(for: Self.interval)
+                    if self.state.withLock({ $0.isPaused }) { continue }
+                    try await self.add(connection)
+                }
+            }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    private var isStopped: Bool { Task.isCancelled || self.state.withLock { $0.isStopped } }
+
+    private func add(_ connection: RedisConnection) async throws {
+        let number = self.state.withLock { $0.next }
+        let isRevoked = number % 2 == 1 && number / 2 >= Self.life
+        let session = isRevoked ? number / 2 - Self.life : number
+        let id = try await connection.addSession("s\(session)", isRevoked ? "revoked" : "active")
+        self.state.withLock { state in
+            state.next += 1
+            state.log.append(Entry(id: id, session: session, isRevoked: isRevoked, time: .now))
+        }
+    }
+}
