@@ -52,8 +52,9 @@ struct FollowMachine: Sendable, Equatable {
     enum Course: Equatable, Sendable {
         /// Read behind this id.
         case read(EntryID)
-        /// Read keys, as of this id; then report `scanned` and open again.
-        case scan(EntryID)
+        /// Read keys, as of this id; then report `scanned`. Empty the stores first where an attempt before came to nothing:
+        /// nothing tells what it has read from what is read now.
+        case scan(EntryID, emptying: Bool)
         /// Something was lost: do this, then open again.
         case gap(Gap, Response)
     }
@@ -82,6 +83,8 @@ struct FollowMachine: Sendable, Equatable {
     /// Where to begin again after a gap where there are no keys to read; nil before there was one.
     private var restart: EntryID?
     private var keepsStores = false
+    /// What was known of the stream that the stores are kept from; nil where they are not.
+    private var keptMark: StreamMark?
 
     /// Begins at the start, or where a checkpoint left off, whose stores are filled already up to the mark.
     init(_ policy: FollowPolicy, resuming mark: StreamMark? = nil) {
@@ -100,7 +103,9 @@ struct FollowMachine: Sendable, Equatable {
 
     /// What has to be known before `opened`.
     var questions: Questions {
-        if let mark = self.detector?.mark { return Questions(anchor: mark.isAnchored ? mark.cursor : nil) }
+        if let mark = self.detector?.mark ?? self.keptMark {
+            return Questions(anchor: mark.isAnchored ? mark.cursor : nil)
+        }
         guard self.restart == nil, self.policy.bootstrap == .none else { return Questions() }
         switch self.policy.start {
         case .tail, .resume: return Questions(tail: true)
@@ -113,7 +118,7 @@ struct FollowMachine: Sendable, Equatable {
 
     /// A server has answered the questions, on a new connection or after a gap.
     mutating func opened(_ answers: Opening) -> Course {
-        guard self.detector != nil else { return self.place(answers) }
+        guard self.detector != nil else { return self.confirmKept(answers) ?? self.place(answers) }
         if !answers.isBlind,
             let gap = self.detector?.check(answers.facts, anchor: answers.anchor, server: answers.server)
         {
@@ -142,11 +147,11 @@ struct FollowMachine: Sendable, Equatable {
 
     /// Entries were read; where they show a gap they are not to be handled, as they are read again.
     mutating func read(first: EntryID, last: EntryID, count: Int, countUpTo: (EntryID) -> Int) -> Course? {
-        let before = self.cursor ?? .zero
+        let before = self.detector
         guard let gap = self.detector?.read(first: first, last: last, count: count, countUpTo: countUpTo) else {
             return nil
         }
-        self.detector = GapDetector(behind: before, nil)
+        self.detector = before
         return self.respond(to: gap, nil, nil)
     }
 
@@ -180,9 +185,20 @@ struct FollowMachine: Sendable, Equatable {
 
     // MARK: Decisions
 
+    /// Whether stores that are kept over a gap still belong to the stream; a gap where they do not.
+    private mutating func confirmKept(_ answers: Opening) -> Course? {
+        guard let mark = self.keptMark, !answers.isBlind else { return nil }
+        var detector = GapDetector(resuming: mark)
+        guard let gap = detector.check(answers.facts, anchor: answers.anchor, server: answers.server),
+            !gap.kind.keepsHistory
+        else { return nil }
+        return self.startOver(gap, nil, keepsStores: false)
+    }
+
     /// Finds where to begin.
     private mutating func place(_ answers: Opening) -> Course {
         if self.keepsStores { self.sweep = self.oldestToKeep(answers.facts) }
+        self.keptMark = nil
         if case .keys = self.policy.bootstrap { return self.scan(answers) }
         let cursor: EntryID
         if let restart = self.restart {
@@ -201,10 +217,19 @@ struct FollowMachine: Sendable, Equatable {
     private mutating func scan(_ answers: Opening) -> Course {
         let point = answers.facts?.generated ?? .zero
         self.detector = GapDetector(behind: point, answers.facts, server: answers.server)
-        // What an earlier attempt has read, or what was there before a gap, goes unless it is seen again.
-        if self.phase != .unplaced || self.sweep != nil { self.sweep = point }
+        let isAgain = self.phase != .unplaced
+        if isAgain { self.forget() }
+        // What was there before a gap goes unless it is seen again.
+        if self.sweep != nil { self.sweep = point }
         self.phase = .scanning(point)
-        return .scan(point)
+        return .scan(point, emptying: isAgain)
+    }
+
+    /// The stores hold nothing that is kept any more.
+    private mutating func forget() {
+        self.sweep = nil
+        self.keepsStores = false
+        self.epoch += 1
     }
 
     /// Begins to read up to the stream's end, if there is anything to read.
@@ -228,16 +253,18 @@ struct FollowMachine: Sendable, Equatable {
             // Where this look did not bring facts the next one is taken as it is, too: the mark is not known to be right.
             self.detector?.accept(facts, server: server)
             return .gap(gap, .accept)
-        case .goOn, .failClosed: return self.startOver(gap, keepsStores: false)
-        case .resync: return self.startOver(gap, keepsStores: gap.kind.keepsHistory)
+        case .goOn, .failClosed: return self.startOver(gap, facts, keepsStores: false)
+        case .resync: return self.startOver(gap, facts, keepsStores: gap.kind.keepsHistory)
         }
     }
 
-    private mutating func startOver(_ gap: Gap, keepsStores: Bool) -> Course {
+    private mutating func startOver(_ gap: Gap, _ facts: StreamFacts?, keepsStores: Bool) -> Course {
         // Without anything to fill the stores from, what is still behind the cursor is all there is; of another stream,
         // all of it. To confirm what the stores hold, the stream is read from its beginning.
         let goesOn = gap.kind.keepsHistory && !keepsStores && self.policy.bootstrap == .none
         if gap.kind != .checkpoint { self.restart = goesOn ? self.cursor : .zero }
+        self.keptMark = keepsStores ? self.detector?.mark : nil
+        if let facts { self.keptMark?.generated.raise(to: facts.generated) }
         self.detector = nil
         self.phase = .unplaced
         self.sweep = nil
@@ -248,6 +275,9 @@ struct FollowMachine: Sendable, Equatable {
 }
 
 extension EntryID {
+    /// Takes a greater id's value.
+    fileprivate mutating func raise(to other: EntryID) { self = Swift.max(self, other) }
+
     /// The id behind this one; the last one stays.
     fileprivate var next: EntryID {
         if self.sequence < .max { return EntryID(milliseconds: self.milliseconds, sequence: self.sequence + 1) }

@@ -32,7 +32,9 @@ import StageKit
 ///
 /// Redis 6.2 tells neither A nor D. There a trim past the cursor is found when the stream is looked at while it reaches
 /// beyond X, but not one that was passed over between two looks, nor a deletion inside the stream.
-/// What no version can tell: a stream recreated by hand with ids going on, all of whose first P entries were trimmed again.
+/// What no version can tell: a stream recreated by hand with ids going on, all of whose first P entries were trimmed again;
+/// and one whose entry of the very id and place that was read last holds something else, as after a failover that lost
+/// writes to a server whose clock is behind the last id, which gives the lost ids again.
 struct GapDetector: Equatable, Sendable {
     /// Whether the entry at the cursor was found when asked for.
     enum Anchor: Sendable {

@@ -47,7 +47,8 @@ extension StreamReader {
             switch course {
             case .read(let cursor): return cursor
             case .gap(let gap, let response): throw .gap(gap, response)
-            case .scan(let point):
+            case .scan(let point, let isEmptying):
+                if isEmptying { for store in self.stores { store.removeAll() } }
                 guard case .keys(let keys) = self.streamSettings.bootstrap else { return point }
                 self.logger.notice("filling the stores from keys", metadata: ["match": "\(keys.match)"])
                 let reader = KeyReader(keys, connection, self.batch, self.stop)
