@@ -146,14 +146,14 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         "The message is JSON whatever the key",
         arguments: [
             (Array("ds-1".utf8), "{\"key\":\"ds-1\",\"entry\":\"1-2\"}"),
-            (Array("a\"\\\n\u{1}é".utf8), "{\"key\":\"a\\\"\\\\\\u000a\\u0001é\",\"entry\":\"1-2\"}"),
+            (Array("a\"\\\n\u{1}é".utf8), "{\"key\":\"a\\\"\\\\\\n\\u0001é\",\"entry\":\"1-2\"}"),
             ([], "{\"key\":\"\",\"entry\":\"1-2\"}"),
             ([0xFF], "{\"key_b64\":\"/w==\",\"entry\":\"1-2\"}"),
             ([0xFF, 0x00], "{\"key_b64\":\"/wA=\",\"entry\":\"1-2\"}"),
             ([0xFF, 0x00, 0x10], "{\"key_b64\":\"/wAQ\",\"entry\":\"1-2\"}"),
         ])
     func json(key: [UInt8], text: String) {
-        #expect(Revocation(key: key, entry: self.id).json == text)
+        #expect(String(decoding: Revocation(key: key, entry: self.id).json, as: UTF8.self) == text)
     }
 
     @Test("A stream gets the key's bytes as they are")

@@ -1,4 +1,5 @@
 import Hummingbird
+import StageKit
 
 /// A request that cannot be answered: `{"error":"not_found","message":"..."}`.
 struct AdminFailure: Error, Equatable {

@@ -1,4 +1,5 @@
 import Hummingbird
+import StageKit
 
 /// `/livez` and `/readyz`: 200, or 503 with the reasons, as JSON: `{"ready":false,"reasons":["..."]}`.
 struct HealthRoutes {

@@ -1,4 +1,3 @@
-import Admin
 import PipelineEngine
 import StageKit
 

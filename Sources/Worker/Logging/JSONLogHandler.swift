@@ -1,5 +1,5 @@
-import Admin
 package import Logging
+import StageKit
 
 /// Writes one JSON object a line: `time`, `level`, `logger`, `message`, then metadata under its own names.
 ///

@@ -1,26 +1,20 @@
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 /// Writes JSON piece by piece into bytes: members in the order written, integers exactly, one line.
 ///
 /// Source: RFC 8259, sections 6 and 7.
-package enum JSONText {
+public enum JSONText {
     /// Appends a string in quotes; `"`, `\` and control characters are escaped, everything else stays as it is.
-    package static func append(_ text: String, to bytes: inout [UInt8]) {
+    public static func append(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 { self.appendEscaped(byte, to: &bytes) }
         bytes.append(UInt8(ascii: "\""))
     }
 
     /// Appends `"name":` and what follows it: the text, or, where the bytes are not UTF-8, `"name_b64":` and base 64.
-    package static func appendMember(_ name: String, _ value: [UInt8], to bytes: inout [UInt8]) {
+    public static func appendMember(_ name: String, _ value: [UInt8], to bytes: inout [UInt8]) {
         guard self.isUTF8(value) else {
             self.append("\(name)_b64", to: &bytes)
             bytes.append(UInt8(ascii: ":"))
-            self.append(Data(value).base64EncodedString(), to: &bytes)
+            self.append(Base64.encode(value.span), to: &bytes)
             return
         }
         self.append(name, to: &bytes)
@@ -30,14 +24,14 @@ package enum JSONText {
     }
 
     /// Appends `"name":` and a string.
-    package static func appendMember(_ name: String, _ value: String, to bytes: inout [UInt8]) {
+    public static func appendMember(_ name: String, _ value: String, to bytes: inout [UInt8]) {
         self.append(name, to: &bytes)
         bytes.append(UInt8(ascii: ":"))
         self.append(value, to: &bytes)
     }
 
     /// Appends a list of strings.
-    package static func append(_ texts: [String], to bytes: inout [UInt8]) {
+    public static func append(_ texts: [String], to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "["))
         for (index, text) in texts.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
