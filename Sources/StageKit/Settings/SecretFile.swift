@@ -1,0 +1,58 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Reads a secret out of a file, such as a password or a token.
+public enum SecretFile {
+    /// The longest secret, in bytes: a larger file is certainly another one.
+    public static let byteLimit = 64 << 10
+
+    /// Why there is no secret to be had.
+    public struct Unreadable: Error, Sendable, Equatable, CustomStringConvertible {
+        /// The path and what is wrong; nothing of what the file holds.
+        public var description: String
+    }
+
+    /// The file's text without line ends behind it.
+    ///
+    /// Waits for the disk; does not wait for a pipe.
+    public static func read(_ path: String) throws(Unreadable) -> String {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else { throw Unreadable(description: "\(path): cannot open it (error \(errno))") }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: Self.byteLimit + 1)
+        var count = 0
+        while count < bytes.count {
+            let found = unsafe bytes.withUnsafeMutableBytes { buffer in
+                unsafe fileRead(file, buffer.baseAddress! + count, buffer.count - count)
+            }
+            guard found >= 0 else { throw Unreadable(description: "\(path): cannot read it (error \(errno))") }
+            if found == 0 { break }
+            count += found
+        }
+        guard count <= Self.byteLimit else {
+            throw Unreadable(description: "\(path): it is longer than \(Self.byteLimit) bytes")
+        }
+        return try self.text(bytes[..<count], path)
+    }
+
+    /// The secret in a file's bytes.
+    package static func text(_ bytes: ArraySlice<UInt8>, _ path: String) throws(Unreadable) -> String {
+        var bytes = bytes
+        while let last = bytes.last, last == 0x0A || last == 0x0D { bytes.removeLast() }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw Unreadable(description: "\(path): it is not UTF-8")
+        }
+        guard !text.isEmpty else { throw Unreadable(description: "\(path): it is empty") }
+        return text
+    }
+}
+
+/// `read(2)`, whose name the enum's own method hides.
+private func fileRead(_ file: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    unsafe read(file, buffer, count)
+}

@@ -1,0 +1,24 @@
+import StageKit
+import Testing
+
+@Suite struct SecretFileTests {
+    @Test("A file's line end is not part of the secret; an empty file and one that is no text are refused")
+    func text() throws {
+        #expect(try SecretFile.text(Array("pass word\r\n".utf8)[...], "f") == "pass word")
+        #expect(try SecretFile.text(Array("p".utf8)[...], "f") == "p")
+        for bytes: [UInt8] in [[], [0x0A], [0xFF]] {
+            let error = #expect(throws: SecretFile.Unreadable.self) { try SecretFile.text(bytes[...], "f") }
+            #expect(error?.description.hasPrefix("f: it is ") == true)
+        }
+    }
+
+    @Test("A file that is not there, a folder and one that never ends are refused")
+    func unreadable() {
+        for (path, words) in [
+            ("/nonexistent/secret", "cannot open it"), ("/", "cannot read it"), ("/dev/zero", "it is longer than"),
+        ] {
+            let error = #expect(throws: SecretFile.Unreadable.self) { try SecretFile.read(path) }
+            #expect(error?.description.hasPrefix("\(path): \(words)") == true, "\(error?.description ?? "")")
+        }
+    }
+}
