@@ -15,6 +15,10 @@ public struct Catalogue: Sendable {
     /// beside the one that an embedding program gives.
     public var makeRevocationHandler: (@Sendable (ComponentSetup) -> (any RevocationHandler)?)?
 
+    /// Makes what sends the messages of stages, of what the file's sections say; nil where they name no server. It opens
+    /// nothing until the first message.
+    public var makePublisher: (@Sendable (ComponentSetup) -> (any MessagePublisher)?)?
+
     /// Loads stage types from a shared library at a path; nil where that is not wanted.
     ///
     /// What is wrong with the library is thrown, after its path.

@@ -10,6 +10,10 @@ public struct PipelineServices: Sendable {
     public var metrics: any MetricsFactory
     /// Who is told of revocations, nil for nobody.
     public var revocationHandler: (any RevocationHandler)?
+    /// Sends what stages publish, in place of the one that the file's sections make; nil for that one.
+    public var publisher: (any MessagePublisher)?
+    /// Whether nothing outside of this process is to be touched, so that stages take as sent what they would send.
+    public var isRehearsal = false
     /// What stages take for the time of day.
     public var clock: WallClock
     /// Makes one observer for each run, told of every event's outcome; nil for nobody.
@@ -18,12 +22,14 @@ public struct PipelineServices: Sendable {
     /// Makes services; all but the logger may be left out.
     public init(
         logger: Logger, metrics: any MetricsFactory = NOOPMetricsHandler.instance,
-        revocationHandler: (any RevocationHandler)? = nil, clock: WallClock = .system,
+        revocationHandler: (any RevocationHandler)? = nil, publisher: (any MessagePublisher)? = nil,
+        clock: WallClock = .system,
         makeObserver: (@Sendable () throws -> any OutcomeObserver)? = nil
     ) {
         self.logger = logger
         self.metrics = metrics
         self.revocationHandler = revocationHandler
+        self.publisher = publisher
         self.clock = clock
         self.makeObserver = makeObserver
     }

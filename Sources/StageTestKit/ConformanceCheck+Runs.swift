@@ -16,11 +16,13 @@ extension ConformanceCheck {
     /// Runs batches through a fresh instance in fresh surroundings.
     private func run(_ batches: [[SampleEntry]], preparing: Bool = true) async throws -> Run {
         let fixture = self.fixture.copy()
-        let harness = try StageHarness(S.self, self.settings, in: fixture)
-        var reports: [EventReport] = []
-        for batch in batches {
-            reports += try await Self.work(harness, batch, preparing: preparing)
-            try await harness.stage.endBatch()
+        let reports = try await self.withHarness(in: fixture) { harness in
+            var reports: [EventReport] = []
+            for batch in batches {
+                reports += try await Self.work(harness, batch, preparing: preparing)
+                try await harness.stage.endBatch()
+            }
+            return reports
         }
         return Run(reports: reports, traces: Self.withoutBatches(fixture.traces))
     }

@@ -17,6 +17,17 @@ struct ConformanceCheck<S: Stage> {
         try StageHarness(S.self, self.settings, in: self.fixture)
     }
 
+    /// Lends an instance, which is shut down afterwards.
+    func withHarness<R>(
+        in fixture: StageFixture, _ body: (StageHarness<S>) async throws -> R
+    ) async throws -> R {
+        let harness = try StageHarness(S.self, self.settings, in: fixture)
+        let result: Result<R, any Error>
+        do { result = .success(try await body(harness)) } catch { result = .failure(error) }
+        await harness.stage.shutDown()
+        return try result.get()
+    }
+
     /// Making a stage twice works and is not seen from outside; an unknown setting is refused where it stands.
     func making() throws -> [String] {
         var found: [String] = []
@@ -58,7 +69,10 @@ struct ConformanceCheck<S: Stage> {
 
     /// The samples are worked on, and one that fails leaves no effect.
     func processing(_ entries: [SampleEntry]) async throws -> [String] {
-        let harness = try self.makeHarness()
+        try await self.withHarness(in: self.fixture) { harness in try await self.processing(entries, harness) }
+    }
+
+    private func processing(_ entries: [SampleEntry], _ harness: StageHarness<S>) async throws -> [String] {
         var found: [String] = []
         var accepted = 0
         for entry in entries {
@@ -88,7 +102,10 @@ struct ConformanceCheck<S: Stage> {
 
     /// Entries that no one sends on purpose are worked on or fail, and no such failure leaves an effect.
     func hostileEntries() async throws -> [String] {
-        let harness = try self.makeHarness()
+        try await self.withHarness(in: self.fixture) { harness in try await self.hostileEntries(harness) }
+    }
+
+    private func hostileEntries(_ harness: StageHarness<S>) async throws -> [String] {
         var found: [String] = []
         for entry in self.hostile {
             let before = self.fixture.traces

@@ -12,6 +12,8 @@ public struct StageFixture: Sendable {
     public var branches: [String] = []
     /// Is told of revocations; nil for a pipeline where nobody wants to know.
     public var revocations: RecordingRevocationHandler?
+    /// Sends what the stage publishes; nil for a pipeline that names no server.
+    public var publisher: RecordingPublisher?
     /// What the stage takes for the time of day: 2023-11-14 22:13:20 UTC, unless a test wants another.
     public var clock = WallClock { 1_700_000_000_000 }
     /// Holds what was counted.
@@ -22,19 +24,22 @@ public struct StageFixture: Sendable {
     /// Makes a fixture.
     public init(
         pipeline: String = "test", fields: [String] = [], stores: [RecordingStore] = [],
-        revocations: RecordingRevocationHandler? = RecordingRevocationHandler()
+        revocations: RecordingRevocationHandler? = RecordingRevocationHandler(),
+        publisher: RecordingPublisher? = RecordingPublisher()
     ) {
         self.pipeline = pipeline
         self.fields = fields
         self.stores = stores
         self.revocations = revocations
+        self.publisher = publisher
     }
 
     /// The same surroundings, with nothing recorded yet; stores hold what they hold here.
     func copy() -> StageFixture {
         var copy = StageFixture(
             pipeline: self.pipeline, fields: self.fields, stores: self.stores.map { $0.copy() },
-            revocations: self.revocations.map { _ in RecordingRevocationHandler() })
+            revocations: self.revocations.map { _ in RecordingRevocationHandler() },
+            publisher: self.publisher.map { _ in RecordingPublisher() })
         copy.branches = self.branches
         copy.clock = self.clock
         return copy
@@ -42,10 +47,13 @@ public struct StageFixture: Sendable {
 
     /// Everything that can be seen from outside a stage, as lines: equal before and after a call that did nothing.
     public var traces: [String] {
-        self.stores.flatMap { store in store.changes.map { "\(store.name): \($0)" } }
-            + (self.revocations?.calls.map { "revoke: \($0)" } ?? [])
-            + self.metrics.counters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-            + self.log.lines.map { "log: \($0.message)" }
+        var lines = self.stores.flatMap { store in store.changes.map { "\(store.name): \($0)" } }
+        lines += self.revocations?.calls.map { "revoke: \($0)" } ?? []
+        // Counted, not shown: a message can be long, and none is ever taken back.
+        if let count = self.publisher?.messages.count, count > 0 { lines.append("published: \(count)") }
+        lines += self.metrics.counters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        lines += self.log.lines.map { "log: \($0.message)" }
+        return lines
     }
 
     /// A setup for a stage of this name in a graph that knows `names` so far.
@@ -55,7 +63,8 @@ public struct StageFixture: Sendable {
         return StageSetup(
             pipeline: self.pipeline, stage: stage, mark: SourceMark(line: 1, column: 1),
             logger: self.log.logger(label: "\(self.pipeline).\(stage)"), metrics: self.metrics,
-            revocationHandler: self.revocations, names: names, scope: FieldScope(fields: self.fields),
+            revocationHandler: self.revocations, publisher: self.publisher, names: names,
+            scope: FieldScope(fields: self.fields),
             stores: Dictionary(uniqueKeysWithValues: self.stores.map { ($0.name, $0) }),
             branches: Dictionary(uniqueKeysWithValues: branches), exits: exits,
             clock: self.clock)

@@ -132,6 +132,9 @@ import Testing
             let words = line.split(separator: " ")
             guard words.contains("func") || words.contains(where: { $0.hasPrefix("init(") }), !Self.isComment(line)
             else { continue }
+            // A requirement of a protocol has no body: a blank line or its brace comes before any that opens one.
+            let rest = lines[index...].first { $0.hasSuffix("{") || $0.hasSuffix("}") || $0.isEmpty }
+            guard rest?.isEmpty == false, rest?.hasSuffix("}") == false else { continue }
             let indent = String(line.prefix { $0 == " " })
             if let end = lines[index...].firstIndex(of: indent + "}") { found.append((index + 1, end - index + 1)) }
         }

@@ -80,14 +80,28 @@ struct ComponentBuilder {
 
     /// Who is told of revocations: the embedding program's handler, the file's, both or nobody.
     func revocationHandler(_ issues: inout SettingIssues) -> (any RevocationHandler)? {
-        let setup = ComponentSetup(
-            name: "revocations", mark: SourceMark(line: 1, column: 1), logger: self.services.logger,
-            metrics: self.services.metrics, sections: self.definition.sections)
+        let setup = self.setup("revocations")
         let made = self.catalogue.makeRevocationHandler?(setup)
         issues.append(setup.issues.all)
         guard let made else { return self.services.revocationHandler }
         guard let given = self.services.revocationHandler else { return made }
         return BothHandlers(first: given, second: made)
+    }
+
+    /// What sends the messages of stages: the embedding program's own, else the file's, else nothing.
+    func publisher(_ issues: inout SettingIssues) -> (any MessagePublisher)? {
+        if let given = self.services.publisher { return given }
+        let setup = self.setup("publisher")
+        let made = self.catalogue.makePublisher?(setup)
+        issues.append(setup.issues.all)
+        return made
+    }
+
+    /// The setup of a part that has no place of its own in the file.
+    private func setup(_ name: String) -> ComponentSetup {
+        ComponentSetup(
+            name: name, mark: SourceMark(line: 1, column: 1), logger: self.services.logger,
+            metrics: self.services.metrics, sections: self.definition.sections)
     }
 
     private func setup(_ name: String, _ component: PipelineDefinition.Component) -> ComponentSetup {

@@ -75,8 +75,9 @@ struct GraphBuilder {
         let setup = StageSetup(
             pipeline: self.definition.name, stage: place.name, mark: typeName.mark,
             logger: self.services.logger, metrics: self.services.metrics,
-            revocationHandler: self.services.revocationHandler, names: names, scope: scope, stores: self.stores,
-            branches: place.branches, exits: stage.exits ?? StageExits(), clock: self.services.clock)
+            revocationHandler: self.services.revocationHandler, publisher: self.services.publisher, names: names,
+            scope: scope, stores: self.stores, branches: place.branches, exits: stage.exits ?? StageExits(),
+            clock: self.services.clock, isRehearsal: self.services.isRehearsal)
         setup.issues.context = "\(type.name): when"
         let condition = stage.entry.condition?.resolve(setup)
         setup.issues.context = ""

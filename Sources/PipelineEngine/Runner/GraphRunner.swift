@@ -30,7 +30,8 @@ final class GraphRunner {
     }
 
     /// Goes on with another graph, between two batches; what was counted so far goes on under the same names.
-    func replace(_ graph: StageGraph, generation: Int) {
+    func replace(_ graph: StageGraph, generation: Int) async {
+        await self.shutDown()
         let counters = self.walker.counters.carried(from: self.graph, to: graph)
         self.walker = GraphWalker(graph: graph, observer: self.observer, services: self.services)
         self.walker.counters = counters
@@ -93,6 +94,11 @@ final class GraphRunner {
                 throw RetryGivenUp()
             }
         }
+    }
+
+    /// Lets every stage close what it has open; to be called once, after the graph's last batch.
+    func shutDown() async {
+        for node in self.graph.nodes { await node.stage.shutDown() }
     }
 }
 

@@ -54,6 +54,7 @@ public final class Pipeline: Service, Sendable {
         let components = ComponentBuilder(definition: definition, catalogue: catalogue, services: services)
         var services = services
         services.revocationHandler = components.revocationHandler(&issues)
+        services.publisher = components.publisher(&issues)
         let stores = components.stores(&issues)
         let digest = DefinitionDigest.of(tree.root, sections: ["stores", "stages", "branches"])
         let checkpoint = components.checkpoint(stores, definition: digest, &issues)
@@ -98,6 +99,12 @@ public final class Pipeline: Service, Sendable {
         return value
     }
 
+    /// The settings of all stages of a type, as they stand in the file, in the order of the graph.
+    public func settings(ofStages type: String) -> [SettingNode] {
+        let all = self.definition.stages + self.definition.branches.flatMap(\.stages)
+        return all.filter { $0.component.type.text == type }.map(\.component.settings)
+    }
+
     /// Runs until the source ends, a graceful shutdown begins or the task is cancelled; a batch in hand is finished first.
     ///
     /// Throws what the source, a stage or an observer cannot recover from.
@@ -113,7 +120,9 @@ public final class Pipeline: Service, Sendable {
         } catch {
             result = .failure(error)
         }
+        await runner.shutDown()
         await self.services.revocationHandler?.shutDown()
+        await self.services.publisher?.shutDown()
         try result.get()
     }
 
@@ -143,7 +152,7 @@ public final class Pipeline: Service, Sendable {
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await self.source.run { batch in
-                    if runner.generation != self.generation.load(ordering: .acquiring) { self.renew(runner) }
+                    if runner.generation != self.generation.load(ordering: .acquiring) { await self.renew(runner) }
                     try await runner.process(batch)
                 }
             } onGracefulShutdown: {
@@ -163,10 +172,10 @@ public final class Pipeline: Service, Sendable {
     }
 
     /// Has the runner go on with the version of the file that counts now.
-    private func renew(_ runner: GraphRunner) {
+    private func renew(_ runner: GraphRunner) async {
         do {
             let (graph, generation) = try self.makeGraph()
-            runner.replace(graph, generation: generation)
+            await runner.replace(graph, generation: generation)
         } catch {
             // Stages that could be made when the file was checked cannot be made now: a stage type keeps to no contract.
             runner.generation = self.generation.load(ordering: .acquiring)

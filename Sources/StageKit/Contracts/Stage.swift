@@ -24,9 +24,9 @@
 ///   the run with the cursor before the batch, so that nothing is lost.
 /// - **Repeats.** After a lost connection or a restart, entries may come again: what a stage does outside must bear that.
 /// - **Shutdown.** A batch in hand is finished first, with its `endBatch`, unless a stage is being tried again, where the
-///   cursor stays before the batch; then the instance is let go.
-/// - **Reload.** A changed file makes every stage anew, between two batches: what an instance remembers goes with it, and
-///   what has to last belongs in a store or a counter.
+///   cursor stays before the batch; then `shutDown` is called once and the instance is let go.
+/// - **Reload.** A changed file makes every stage anew, between two batches: what an instance remembers goes with it, as at
+///   a shutdown, and what has to last belongs in a store or a counter.
 public protocol Stage: AnyObject {
     /// What the YAML under the stage's name is decoded into.
     associatedtype Settings: Sendable
@@ -57,6 +57,10 @@ public protocol Stage: AnyObject {
 
     /// Ends a batch: a place to hand over what was collected.
     func endBatch() async throws
+
+    /// Called once, after the last batch, when the run ends, however it ends, or a reload has made the stage anew: a place to
+    /// close connections.
+    func shutDown() async
 }
 
 extension Stage {
@@ -68,4 +72,7 @@ extension Stage {
 
     /// Does nothing.
     public func endBatch() async throws {}
+
+    /// Does nothing.
+    public func shutDown() async {}
 }

@@ -17,6 +17,10 @@ public final class StageSetup {
     public let metrics: any MetricsFactory
     /// What is told of revocations; nil where nobody wants to know.
     public let revocationHandler: (any RevocationHandler)?
+    /// Whether nothing outside of this process is to be touched: what would be sent is then taken as sent.
+    ///
+    /// A publisher and stores for that are given; a stage with connections of its own asks.
+    public let isRehearsal: Bool
     /// The time of day.
     public let clock: WallClock
     /// Collects what is wrong.
@@ -29,6 +33,7 @@ public final class StageSetup {
     /// The effects that were asked for, each once.
     package private(set) var usedEffects: [String] = []
 
+    private let givenPublisher: (any MessagePublisher)?
     private let names: GraphNames
     private let stores: [String: any SnapshotStore]
     private let branches: [String: BranchID]
@@ -36,9 +41,9 @@ public final class StageSetup {
 
     package init(
         pipeline: String, stage: String, mark: SourceMark, logger: Logger, metrics: any MetricsFactory,
-        revocationHandler: (any RevocationHandler)?, names: GraphNames, scope: FieldScope,
-        stores: [String: any SnapshotStore], branches: [String: BranchID] = [:], exits: StageExits = StageExits(),
-        clock: WallClock = .system
+        revocationHandler: (any RevocationHandler)?, publisher: (any MessagePublisher)? = nil, names: GraphNames,
+        scope: FieldScope, stores: [String: any SnapshotStore], branches: [String: BranchID] = [:],
+        exits: StageExits = StageExits(), clock: WallClock = .system, isRehearsal: Bool = false
     ) {
         self.pipeline = pipeline
         self.stage = stage
@@ -46,12 +51,14 @@ public final class StageSetup {
         self.logger = logger
         self.metrics = metrics
         self.revocationHandler = revocationHandler
+        self.givenPublisher = publisher
         self.names = names
         self.scope = scope
         self.stores = stores
         self.branches = branches
         self.exits = exits
         self.clock = clock
+        self.isRehearsal = isRehearsal
         self.issues = SettingIssues()
     }
 
@@ -99,6 +106,13 @@ public final class StageSetup {
         }
         let hint = Nearest.hint(for: name.text, among: self.stores.keys.sorted())
         self.issues.add("no store \"\(name.text)\" is declared under stores\(hint)", at: name.mark)
+        return nil
+    }
+
+    /// What sends messages to others; it is a mistake where neither the file nor the program gives it.
+    public func publisher() -> (any MessagePublisher)? {
+        if let publisher = self.givenPublisher { return publisher }
+        self.issues.add("there is no server to send to: add the section redis", at: self.mark)
         return nil
     }
 

@@ -29,6 +29,8 @@ struct CaseRun {
         let (recorder, registry, log) = (CaseRecorder(), MetricsRegistry(), RecordingLog())
         var services = PipelineServices(
             logger: log.logger(label: "test", level: .info), metrics: registry, revocationHandler: recorder)
+        services.publisher = RecordingPublisher()
+        services.isRehearsal = true
         let time = one.clock
         services.clock = WallClock { time }
         services.makeObserver = { recorder.makeObserver() }

@@ -1,0 +1,131 @@
+/// Which fields of an event go out with a message, as the file has it.
+public enum FieldSelection: Sendable {
+    /// The entry's own fields, byte for byte and in order, repeated names included.
+    case entry
+    /// The values of all fields that earlier stages provide, where the event has them.
+    case all
+    /// The values of these fields, where the event has them.
+    case named([MarkedName])
+
+    /// The selection with its names resolved; a field that no earlier stage provides is a mistake.
+    public func resolve(_ setup: StageSetup) -> SelectedFields {
+        switch self {
+        case .entry: return SelectedFields(columns: nil)
+        case .named(let names): return SelectedFields(columns: names.map { ($0.text, setup.input($0)) })
+        case .all:
+            let names = setup.fields
+            if names.isEmpty {
+                setup.issues.add(
+                    "fields: no earlier stage provides a field (write fields: entry for those of the entry itself)",
+                    at: setup.mark)
+            }
+            return SelectedFields(columns: names.map { ($0, setup.input(MarkedName($0, at: setup.mark))) })
+        }
+    }
+}
+
+extension SettingType where Value == FieldSelection {
+    /// `all`, `entry`, or a list of fields.
+    public static var fieldSelection: SettingType<FieldSelection> {
+        let names = SettingType<[MarkedName]>.list(of: .name, minimum: 1)
+        return SettingType(shape: .either([.choice(["all", "entry"]), names.shape])) { node, issues in
+            guard case .scalar(let text, _) = node.content else {
+                return names.decode(node, &issues).map { .named($0) }
+            }
+            switch text {
+            case "all": return .all
+            case "entry": return .entry
+            default:
+                let hint = Nearest.hint(for: text, among: ["all", "entry"])
+                // Where none is near, the hint lists the words that stand here already.
+                let near = hint.hasPrefix(" (did") ? hint : ""
+                issues.add("expected all, entry, or a list of fields, found \"\(text)\"\(near)", at: node.mark)
+                return nil
+            }
+        }
+    }
+}
+
+/// The fields that go out, ready to be taken from events.
+public struct SelectedFields {
+    /// A field's name and value, copied from an event.
+    public struct Field: Sendable, Equatable {
+        /// The name.
+        public var name: [UInt8]
+        /// The value's bytes.
+        public var value: [UInt8]
+        /// The number, where the value was decoded as one.
+        public var integer: Int64?
+
+        /// Makes a field.
+        public init(name: [UInt8], value: [UInt8], integer: Int64? = nil) {
+            self.name = name
+            self.value = value
+            self.integer = integer
+        }
+    }
+
+    /// The columns with their names; nil for the entry's own fields.
+    private let columns: [(name: String, field: FieldID)]?
+
+    fileprivate init(columns: [(name: String, field: FieldID)]?) {
+        self.columns = columns
+    }
+
+    /// Copies what the event has of them, in the order of the selection; allocates.
+    public func values(of event: borrowing Event) -> [Field] {
+        guard let columns = self.columns else { return event.rawFields }
+        var found: [Field] = []
+        for (name, field) in columns {
+            guard let range = event.range(of: field) else { continue }
+            found.append(
+                Field(name: Array(name.utf8), value: event.bytes(range), integer: event.integer(of: field)))
+        }
+        return found
+    }
+
+    /// Whether the event has at least one of them.
+    public func isPresent(in event: borrowing Event) -> Bool {
+        guard let columns = self.columns else { return event.rawFieldCount > 0 }
+        for (_, field) in columns where event.range(of: field) != nil { return true }
+        return false
+    }
+}
+
+extension Event {
+    /// A copy of a range's bytes.
+    public func bytes(_ range: ByteRange) -> [UInt8] {
+        unsafe Array(self.unsafeBytes(range))
+    }
+
+    /// A copy of the entry's fields as they came, in order.
+    public var rawFields: [SelectedFields.Field] {
+        var found: [SelectedFields.Field] = []
+        found.reserveCapacity(self.rawFieldCount)
+        for position in 0..<self.rawFieldCount {
+            let field = self.rawField(at: position)
+            found.append(SelectedFields.Field(name: self.bytes(field.name), value: self.bytes(field.value)))
+        }
+        return found
+    }
+}
+
+extension JSONText {
+    /// Appends an object of fields: numbers as numbers, bytes that are not UTF-8 in base64 under `<name>_b64`.
+    ///
+    /// A name that is not UTF-8 has the bad bytes replaced; a name that is there twice stands there twice.
+    public static func append(_ fields: [SelectedFields.Field], to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "{"))
+        for (index, field) in fields.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            let name = String(decoding: field.name, as: UTF8.self)
+            if let integer = field.integer {
+                self.append(name, to: &bytes)
+                bytes += Array(":\(integer)".utf8)
+            } else {
+                self.appendMember(name, field.value, to: &bytes)
+            }
+        }
+        bytes.append(UInt8(ascii: "}"))
+    }
+}

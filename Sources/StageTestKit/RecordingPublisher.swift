@@ -1,0 +1,47 @@
+public import StageKit
+
+/// A publisher that keeps what it is given.
+public final class RecordingPublisher: MessagePublisher {
+    private struct State {
+        var messages: [OutgoingMessage] = []
+        var calls = 0
+        var refusals: [Int: PublishFailure] = [:]
+        var seen = 0
+        var error: (any Error)?
+    }
+
+    private let state = OrderedMutex(State())
+
+    /// Makes a publisher that takes everything.
+    public init() {}
+
+    /// What was sent, in order; refused messages are not among it.
+    public var messages: [OutgoingMessage] { self.state.withLock(\.messages) }
+
+    /// How often it was called.
+    public var calls: Int { self.state.withLock(\.calls) }
+
+    /// Refuses the message that comes as number `number`, counted from 0 over all calls.
+    public func refuse(_ number: Int, with failure: PublishFailure) {
+        self.state.withLock { $0.refusals[number] = failure }
+    }
+
+    /// Makes every call from now on throw this, or none.
+    public func fail(with error: (any Error)?) {
+        self.state.withLock { $0.error = error }
+    }
+
+    /// Keeps the messages that it was not told to refuse.
+    public func publish(_ messages: [OutgoingMessage]) async throws -> [PublishFailure?] {
+        try self.state.withLock { state in
+            if let error = state.error { throw error }
+            state.calls += 1
+            return messages.map { message in
+                defer { state.seen += 1 }
+                if let refusal = state.refusals[state.seen] { return refusal }
+                state.messages.append(message)
+                return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import RESP
+import RedisStreams
+import StageKit
+import Testing
+
+@Suite struct MessagePublisherTests {
+    private func entry(_ stream: String, _ value: String, maxLength: Int? = nil) -> OutgoingMessage {
+        .entry(stream: stream, maxLength: maxLength, fields: [OutgoingMessage.Field("v", value)])
+    }
+
+    private func publisher(_ server: RedisServer, patience: Duration = .seconds(60)) -> RedisMessagePublisher {
+        RedisMessagePublisher(server.settings, patience: patience, logger: quiet)
+    }
+
+    private func values(_ stream: String, _ server: RedisServer) async throws -> [String] {
+        try await withConnection(server.settings) { connection in
+            let entries = try await connection.command(RESPCommand("XRANGE", stream, "-", "+")).array ?? []
+            return entries.compactMap { $0.array?.last?.array?.last?.string }
+        }
+    }
+
+    @Test("Entries come in order, more than go at once too, byte for byte, repeated names included")
+    func order() async throws {
+        try await withRedisServer { server in
+            let publisher = self.publisher(server)
+            let texts = (1...1500).map { "\($0)" }
+            let results = try await publisher.publish(texts.map { self.entry("s", $0) })
+            #expect(results.count == 1500 && results.allSatisfy { $0 == nil })
+            #expect(try await self.values("s", server) == texts)
+            let field = OutgoingMessage.Field(name: [0xFF, 0x00], value: [0x0D, 0x0A])
+            _ = try await publisher.publish([.entry(stream: "b", maxLength: nil, fields: [field, field])])
+            try await withConnection(server.settings) { connection in
+                let entries = try await connection.command(RESPCommand("XRANGE", "b", "-", "+")).array
+                let fields = entries?.first?.array?.last?.array?.compactMap(\.bytes)
+                #expect(fields == [[0xFF, 0x00], [0x0D, 0x0A], [0xFF, 0x00], [0x0D, 0x0A]])
+            }
+            #expect(try await publisher.publish([]) == [])
+            await publisher.shutDown()
+        }
+    }
+
+    @Test("Messages that together are longer than a connection takes at once come all the same")
+    func large() async throws {
+        try await withRedisServer { server in
+            let publisher = self.publisher(server)
+            let large = String(repeating: "x", count: 5 << 20)
+            let results = try await publisher.publish((1...6).map { self.entry("s", "\($0)\(large)") })
+            #expect(results.allSatisfy { $0 == nil })
+            #expect(try await self.values("s", server).map(\.first) == ["1", "2", "3", "4", "5", "6"])
+            await publisher.shutDown()
+        }
+    }
+
+    @Test("A stream is kept at about its length, and a channel's listeners get the bytes")
+    func targets() async throws {
+        try await withRedisServer { server in
+            let publisher = self.publisher(server)
+            _ = try await publisher.publish((1...5000).map { self.entry("s", "\($0)", maxLength: 100) })
+            #expect(try await self.values("s", server).count < 1000)
+            try await withConnection(server.settings) { listener in
+                // The first two have no answer, so the next two answers are the subscription's and the message.
+                let pending = listener.submit([
+                    RESPCommand("CLIENT", "REPLY", "SKIP"), RESPCommand("PING"), RESPCommand("SUBSCRIBE", "c"),
+                ])
+                _ = try await pending[0].reply()
+                _ = try await publisher.publish([.text(channel: "c", payload: [0x00, 0xFF])])
+                let message = try await pending[1].reply().value()
+                #expect(message.array?.compactMap(\.bytes) == [Array("message".utf8), Array("c".utf8), [0x00, 0xFF]])
+            }
+            await publisher.shutDown()
+        }
+    }
+
+    @Test("What the server refuses is the failure of that message alone")
+    func refusals() async throws {
+        let options = RedisServer.Options(users: [
+            "user default on nopass ~* &* +@all", "user writer on nopass ~s ~text &* +xadd +ping",
+        ])
+        try await withRedisServer(options) { server in
+            try await withConnection(server.settings) { _ = try await $0.command(RESPCommand("SET", "text", "x")) }
+            var settings = server.settings
+            settings.username = "writer"
+            settings.password = Secret("any")
+            let publisher = RedisMessagePublisher(settings, logger: quiet)
+            let results = try await publisher.publish([
+                self.entry("s", "1"), self.entry("text", "2"), self.entry("other", "3"), self.entry("s", "4"),
+                .text(channel: "c", payload: []), self.entry("s", "5"),
+            ])
+            #expect(results.map { $0 == nil } == [true, false, false, true, false, true])
+            #expect(results[1]?.message.hasPrefix("XADD: the server answered \"WRONGTYPE") == true)
+            #expect(results[2]?.message.contains("NOPERM") == true)
+            #expect(results[4]?.message.hasPrefix("PUBLISH: the server answered \"NOPERM") == true)
+            #expect(try await self.values("s", server) == ["1", "4", "5"])
+            await publisher.shutDown()
+        }
+    }
+
+    @Test("A server out of memory fails each message, and the next one comes when there is room again")
+    func outOfMemory() async throws {
+        try await withRedisServer { server in
+            let publisher = self.publisher(server)
+            try await withConnection(server.settings) { connection in
+                _ = try await connection.command(RESPCommand("CONFIG", "SET", "maxmemory", 1))
+                let refused = try await publisher.publish([self.entry("s", "1"), self.entry("s", "2")])
+                #expect(refused.allSatisfy { $0?.message.contains("OOM") == true }, "\(refused)")
+                _ = try await connection.command(RESPCommand("CONFIG", "SET", "maxmemory", 0))
+            }
+            #expect(try await publisher.publish([self.entry("s", "3")]) == [nil])
+            #expect(try await self.values("s", server) == ["3"])
+            await publisher.shutDown()
+        }
+    }
+
+    @Test("A server that is away is waited for; the messages come in order")
+    func retry() async throws {
+        try await withRedisServer { server in
+            let publisher = self.publisher(server)
+            _ = try await publisher.publish([self.entry("s", "lost with the server")])
+            server.kill()
+            try await withThrowingTaskGroup(of: [PublishFailure?].self) { group in
+                group.addTask { try await publisher.publish((1...700).map { self.entry("s", "\($0)") }) }
+                try await Task.sleep(for: .milliseconds(100))
+                try await server.start()
+                for try await results in group { #expect(results.allSatisfy { $0 == nil }) }
+            }
+            #expect(try await self.values("s", server) == (1...700).map { "\($0)" })
+            await publisher.shutDown()
+        }
+    }
+
+    @Test("A server that stays away fails all messages when patience is at its end, and cancelling ends the waiting")
+    func away() async throws {
+        try await withRedisServer { server in
+            server.kill()
+            let hasty = self.publisher(server, patience: .milliseconds(50))
+            let results = try await hasty.publish([self.entry("s", "1"), self.entry("s", "2")])
+            #expect(results.count == 2)
+            #expect(results.allSatisfy { $0?.message.hasPrefix("gave up after 50ms: ") == true }, "\(results)")
+            await hasty.shutDown()
+            let patient = self.publisher(server, patience: .seconds(3600))
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    let error = await #expect(throws: RedisError.self) {
+                        try await patient.publish([self.entry("s", "1")])
+                    }
+                    #expect(error?.message == "stopped before 1 messages were sent")
+                }
+                group.cancelAll()
+            }
+            await patient.shutDown()
+        }
+    }
+
+    @Test("A server that does not let us in ends the run")
+    func login() async throws {
+        try await withRedisServer { server in
+            var settings = server.settings
+            settings.username = "nobody"
+            settings.password = Secret("wrong")
+            let publisher = RedisMessagePublisher(settings, logger: quiet)
+            let error = await #expect(throws: RedisError.self) { try await publisher.publish([self.entry("s", "1")]) }
+            #expect(error?.code == .authentication)
+            await publisher.shutDown()
+        }
+    }
+}

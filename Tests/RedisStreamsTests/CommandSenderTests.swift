@@ -1,0 +1,31 @@
+import RESP
+import StageKit
+import Testing
+
+@testable import RedisStreams
+
+@Suite struct CommandSenderTests {
+    @Test("What is on its way together is bounded in number and bytes, and one command always goes")
+    func chunks() {
+        let small = Array(repeating: RESPCommand("PING"), count: 1200)
+        #expect(CommandSender.chunk(of: small, from: 0) == small[0..<512])
+        #expect(CommandSender.chunk(of: small, from: 1024) == small[1024..<1200])
+        let large = Array(repeating: RESPCommand("SET", "k", [UInt8](repeating: 0, count: 3 << 20)), count: 5)
+        #expect(CommandSender.chunk(of: large, from: 0).indices == 0..<2)
+        let huge = [RESPCommand("SET", "k", [UInt8](repeating: 0, count: 20 << 20)), RESPCommand("PING")]
+        #expect(CommandSender.chunk(of: huge, from: 0).indices == 0..<1)
+        #expect(CommandSender.chunk(of: huge, from: 2).isEmpty)
+    }
+
+    @Test("A message is the command it is sent with")
+    func commands() {
+        let field = OutgoingMessage.Field(name: [0xFF], value: [0x00])
+        #expect(
+            OutgoingMessage.entry(stream: "s", maxLength: nil, fields: [field]).command()
+                == RESPCommand("XADD", "s", "*", [0xFF], [0x00]))
+        #expect(
+            OutgoingMessage.entry(stream: "s", maxLength: 7, fields: [field, field]).command()
+                == RESPCommand("XADD", "s", "MAXLEN", "~", 7, "*", [0xFF], [0x00], [0xFF], [0x00]))
+        #expect(OutgoingMessage.text(channel: "c", payload: [0x00]).command() == RESPCommand("PUBLISH", "c", [0x00]))
+    }
+}
