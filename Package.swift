@@ -29,26 +29,32 @@ let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "as
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A stage type's library and its tests; both live in `Plugins/<name>`.
-func stage(_ name: String, _ extra: [Target.Dependency] = []) -> [Target] {
+func stage(_ name: String, _ extra: [Target.Dependency] = [], tests: [Target.Dependency] = []) -> [Target] {
     [
         .target(name: name, dependencies: ["StageKit"] + extra, path: "Plugins/\(name)/Sources"),
         .testTarget(
             name: "\(name)Tests",
-            dependencies: [.target(name: name), "StageKit", "StageTestKit"],
+            dependencies: [.target(name: name), "StageKit", "StageTestKit"] + tests,
             path: "Plugins/\(name)/Tests"),
     ]
 }
 
 let stageNames = [
-    "DecodeStage", "DedupeStage", "EvictStage", "FilterStage", "LogStage", "MetricsStage", "RemoveStage",
-    "RenameStage", "RevokeStage", "RouteStage", "SampleStage", "SetStage", "ThrottleStage", "UpsertStage",
-    "ValidateStage",
+    "DeadLetterStage", "DecodeStage", "DedupeStage", "EvictStage", "FilterStage", "LogStage", "MetricsStage",
+    "PublishStage", "RemoveStage", "RenameStage", "RevokeStage", "RouteStage", "SampleStage", "SetStage",
+    "ThrottleStage", "UpsertStage", "ValidateStage", "WebhookStage",
 ]
 let stageDependencies: [String: [Target.Dependency]] = [
     "LogStage": [logging],
     "MetricsStage": [coreMetrics],
+    "WebhookStage": [httpClient, nioCore, nioHTTP1, logging],
 ]
-let stages = stageNames.flatMap { stage($0, stageDependencies[$0] ?? []) }
+let stageTestDependencies: [String: [Target.Dependency]] = [
+    "WebhookStage": [nioCore, nioPosix, nioHTTP1]
+]
+let stages = stageNames.flatMap {
+    stage($0, stageDependencies[$0] ?? [], tests: stageTestDependencies[$0] ?? [])
+}
 let stageLibraries = stageNames.map { Target.Dependency.target(name: $0) }
 
 let package = Package(
@@ -102,7 +108,7 @@ let package = Package(
             dependencies: [
                 "sluice", "Worker", "PipelineEngine", "SnapshotStores", "RedisStreams", "StageKit", "StageTestKit",
                 "RESP",
-                logging, coreMetrics, nioCore, lifecycle,
+                logging, coreMetrics, nioCore, lifecycle, hummingbird,
             ],
             resources: [.copy("Fixtures")]),
         .target(

@@ -1,4 +1,5 @@
 import Admin
+import DeadLetterStage
 import DecodeStage
 import DedupeStage
 import EvictStage
@@ -7,6 +8,7 @@ import LogStage
 import MetricsStage
 public import PipelineEngine
 import PluginLoading
+import PublishStage
 import RedisStreams
 import RemoveStage
 import RenameStage
@@ -19,6 +21,7 @@ import StageKit
 import ThrottleStage
 import UpsertStage
 import ValidateStage
+import WebhookStage
 
 extension Catalogue {
     /// Everything that ships with Sluice; a program of your own adds its stage types to it.
@@ -39,6 +42,9 @@ extension Catalogue {
         catalogue.add(MetricsStage.self)
         catalogue.add(LogStage.self)
         catalogue.add(EvictStage.self)
+        catalogue.add(PublishStage.self)
+        catalogue.add(WebhookStage.self)
+        catalogue.add(DeadLetterStage.self)
         catalogue.add(RedisStreamSource.sourceType)
         catalogue.add(MemoryStore.type)
         catalogue.add(RedisSettings.section)
@@ -59,6 +65,13 @@ extension Catalogue {
                 let revocations = setup.section("revocations", RevocationSettings.type)
             else { return nil }
             return RevocationPublisher(settings, revocations, logger: setup.logger)
+        }
+        catalogue.makePublisher = { setup in
+            guard setup.hasSection("redis") else { return nil }
+            // A section that cannot be read is told where it stands, and the pipeline is not run then.
+            let settings = setup.section("redis", RedisSettings.type)
+            return RedisMessagePublisher(
+                settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)), logger: setup.logger)
         }
         return catalogue
     }

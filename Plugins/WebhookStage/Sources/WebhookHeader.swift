@@ -1,0 +1,55 @@
+import StageKit
+
+/// A header of a request; its value may be a secret, so no message shows it.
+///
+/// Source: RFC 9110, sections 5.1 (names are tokens) and 5.5 (values without control characters).
+struct WebhookHeader: Sendable, Equatable {
+    /// The name.
+    let name: String
+    /// The value.
+    let value: String
+
+    /// Names that the stage or the connection sets.
+    static let reserved: Set = ["connection", "content-length", "host", "idempotency-key", "transfer-encoding"]
+
+    private static let tokenMarks = Set("!#$%&'*+-.^_`|~".utf8)
+
+    /// What is wrong with it, nil where nothing is.
+    var mistake: String? {
+        let isToken =
+            !self.name.isEmpty
+            && self.name.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                    || Self.tokenMarks.contains(byte)
+            }
+        guard isToken else { return "\(QuotedText.quote(self.name)) is not a header's name" }
+        if Self.reserved.contains(self.name.lowercased()) { return "\(self.name): is set by the stage itself" }
+        // Anything below a space but a tab could end the header and begin another.
+        let isGood = self.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+        return isGood ? nil : "\(self.name): the value has a line end or another control character"
+    }
+
+    /// Why a file's headers cannot be used.
+    struct FileMistake: Error, CustomStringConvertible {
+        /// The file and what is wrong; nothing of a value.
+        var description: String
+    }
+
+    /// Reads `Name: value` line by line; empty lines are skipped.
+    static func parse(_ text: String, path: String) throws(FileMistake) -> [WebhookHeader] {
+        var headers: [WebhookHeader] = []
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+            if line.allSatisfy(\.isWhitespace) { continue }
+            guard let colon = line.firstIndex(of: ":") else {
+                throw FileMistake(description: "\(path): line \(index + 1) is not Name: value")
+            }
+            let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
+            let header = WebhookHeader(name: String(line[..<colon]), value: String(value))
+            guard header.mistake == nil else {
+                throw FileMistake(description: "\(path): line \(index + 1) is not a header that can be sent")
+            }
+            headers.append(header)
+        }
+        return headers
+    }
+}

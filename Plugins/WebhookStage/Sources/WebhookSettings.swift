@@ -1,0 +1,112 @@
+public import StageKit
+
+extension WebhookStage {
+    /// What the body of a request is.
+    public enum Body: Sendable {
+        /// An object of the fields.
+        case fields
+        /// An object with the stream, the entry's id and the fields.
+        case entry
+    }
+
+    /// What the YAML under `webhook` says.
+    public struct Settings: Sendable {
+        /// Where to.
+        public var url = WebhookURL.unread
+        /// The request's method.
+        public var method = "POST"
+        /// Headers of every request.
+        public var headers: [NamedSetting<String>] = []
+        /// A file with further headers, one `Name: value` a line.
+        public var headersFile: String?
+        /// A file with the value of the header Authorization.
+        public var authorizationFile: String?
+        /// The time that one attempt has, from connecting to the end of the answer.
+        public var timeout = Duration.seconds(5)
+        /// How often a failed attempt is repeated.
+        public var retries = 3
+        /// The first wait before a repetition; it doubles each time.
+        public var backoff = Duration.milliseconds(200)
+        /// The most requests on their way at once.
+        public var maxInFlight = 1
+        /// What goes out.
+        public var fields = FieldSelection.all
+        /// How it goes out.
+        public var body = Body.fields
+
+        /// The longest timeout: an attempt that takes longer holds the stream up for no good.
+        static let longestTimeout = Duration.seconds(300)
+        /// The most repetitions: with the waits between them about five minutes.
+        static let mostRetries = 10
+        /// The most requests at once: each is a connection where the server speaks HTTP/1.1.
+        static let mostInFlight = 256
+
+        /// How the file spells them.
+        static let schema = SettingsSchema(
+            Settings(),
+            [
+                .required("url", \.url, .webhookURL, "Where the request goes: http:// or https://."),
+                .optional(
+                    "method", \.method, .choice(["POST", "PUT", "PATCH"]), default: "POST", "The request's method."),
+                .optional("headers", \.headers, Self.headersType, default: "{}", "Headers of every request."),
+                .optional(
+                    "headers_file", \.headersFile, .optional(.nonBlankText),
+                    "A file with further headers, one Name: value a line; for secrets."),
+                .optional(
+                    "authorization_file", \.authorizationFile, .optional(.nonBlankText),
+                    "A file with the value of the header Authorization, such as Bearer and a token."),
+                .optional(
+                    "timeout", \.timeout, Self.timeoutType, default: "5s",
+                    "The time one attempt has, from connecting to the end of the answer; at most 5m."),
+                .optional(
+                    "retries", \.retries, .integer(0...Self.mostRetries), default: "3",
+                    "How often a failed attempt is repeated."),
+                .optional(
+                    "backoff", \.backoff, .duration(minimum: .milliseconds(1)), default: "200ms",
+                    "The first wait before a repetition; it doubles each time, up to 30s."),
+                .optional(
+                    "max_in_flight", \.maxInFlight, .integer(1...Self.mostInFlight), default: "1",
+                    "The most requests at once; above 1 they may arrive out of order."),
+                .optional(
+                    "fields", \.fields, .fieldSelection, default: "all",
+                    "What goes out: all fields that earlier stages provide, those of the entry itself, or a list."),
+                .optional(
+                    "body", \.body, .choice(of: [("fields", .fields), ("entry", .entry)]), default: "fields",
+                    "An object of the fields, or one with stream, entry and fields."),
+            ])
+
+        /// Names with values that can be sent.
+        private static let headersType: SettingType<[NamedSetting<String>]> = {
+            let headers = SettingType<[NamedSetting<String>]>.map(of: .secret)
+            return SettingType(shape: headers.shape) { node, issues in
+                guard let read = headers.decode(node, &issues) else { return nil }
+                let before = issues.all.count
+                for header in read {
+                    guard let mistake = WebhookHeader(name: header.name, value: header.value).mistake else { continue }
+                    issues.add(mistake, at: header.mark)
+                }
+                return issues.all.count == before ? read : nil
+            }
+        }()
+
+        private static let timeoutType = SettingType<Duration>.duration(minimum: .milliseconds(1))
+            .map { (timeout) throws(SettingRefusal) in
+                guard timeout <= Self.longestTimeout else { throw SettingRefusal("it must be at most 5m") }
+                return timeout
+            }
+
+        /// How the settings are read: each by itself, then what does not go together.
+        static let type = SettingType<Settings>(shape: .object(Self.schema.descriptions)) { node, issues in
+            guard let settings = Self.schema.decode(node, &issues) else { return nil }
+            let before = issues.all.count
+            let secret = settings.authorizationFile != nil ? "authorization_file" : "headers_file"
+            let hasSecret = settings.authorizationFile != nil || settings.headersFile != nil
+            if hasSecret, !settings.url.isPrivate {
+                issues.add(
+                    "url: \(secret) would go over the network for everybody to read: use https://",
+                    at: node["url"]?.mark ?? node.mark)
+            }
+            return issues.all.count == before ? settings : nil
+        }
+    }
+}

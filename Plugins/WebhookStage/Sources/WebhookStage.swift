@@ -1,0 +1,132 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+public import StageKit
+
+/// Sends every event to an HTTP server as JSON.
+public final class WebhookStage: Stage {
+    /// Name, settings and documentation.
+    public static let declaration = StageDeclaration(
+        name: "webhook",
+        summary: "Sends events to an HTTP server as JSON, with retries.",
+        settings: Settings.type,
+        example: """
+            webhook: { url: "https://hooks.example/orders", fields: [order_id, amount], retries: 5 }
+            """,
+        failureReason: "webhook_failure", waits: true)
+
+    private let settings: Settings
+    private let fields: SelectedFields
+    private let effect: EffectID
+    private let logger: Logger
+    private let isRehearsal: Bool
+    /// Made with the first request.
+    private var client: HTTPClient?
+
+    /// Makes the stage; it reads the fields that go out.
+    public init(_ settings: Settings, _ setup: StageSetup) {
+        self.settings = settings
+        self.fields = settings.fields.resolve(setup)
+        self.effect = setup.effect("webhook")
+        self.logger = setup.logger
+        self.isRehearsal = setup.isRehearsal
+    }
+
+    /// Has the event wait to be sent.
+    public func process(_ event: inout Event) throws -> Verdict { .wait }
+
+    /// Sends all of them, a bounded number at once; an event whose request is refused or gets no answer fails.
+    ///
+    /// Throws where a file with secrets cannot be read, and where the task is cancelled.
+    public func complete(_ events: WaitingEvents) async throws {
+        let requests = (0..<events.count).map { position in
+            events.withEvent(at: position) { event in self.request(event) }
+        }
+        for (position, failure) in try await self.send(requests).enumerated() {
+            if let failure {
+                events.fail(at: position, failure)
+            } else {
+                events.withEvent(at: position) { event in event.record(self.effect) }
+            }
+        }
+    }
+
+    /// Closes the connections.
+    public func shutDown() async {
+        // Fails only where it was shut down before.
+        try? await self.client.take()?.shutdown()
+    }
+
+    private func send(_ requests: [WebhookRequest]) async throws -> [StageFailure?] {
+        if self.isRehearsal { return Array(repeating: nil, count: requests.count) }
+        let sender = WebhookSender(
+            client: self.openClient(), url: self.settings.url.text,
+            method: HTTPMethod(rawValue: self.settings.method), headers: try self.headers(),
+            timeout: self.settings.timeout,
+            rule: RetryRule(retries: self.settings.retries, firstWait: self.settings.backoff),
+            maxInFlight: self.settings.maxInFlight, logger: self.logger)
+        return try await sender.send(requests)
+    }
+
+    private func openClient() -> HTTPClient {
+        if let client = self.client { return client }
+        var configuration = HTTPClient.Configuration()
+        // A redirect would send the event, and secrets with it, to a place that nobody has checked.
+        configuration.redirectConfiguration = .disallow
+        // Attempts are counted and timed here.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = self.settings.maxInFlight
+        configuration.timeout.connect = TimeAmount(self.settings.timeout)
+        let client = HTTPClient(configuration: configuration)
+        self.client = client
+        return client
+    }
+
+    /// The headers of this batch's requests; files are read anew, so that a new secret is taken up without a restart.
+    private func headers() throws -> [WebhookHeader] {
+        var headers = self.settings.headers.map { WebhookHeader(name: $0.name, value: $0.value) }
+        if let path = self.settings.headersFile {
+            headers += try WebhookHeader.parse(try SecretFile.read(path), path: path)
+        }
+        if let path = self.settings.authorizationFile {
+            let header = WebhookHeader(name: "Authorization", value: try SecretFile.read(path))
+            if header.mistake != nil {
+                throw WebhookHeader.FileMistake(description: "\(path): is not a header's value: it has several lines")
+            }
+            headers.append(header)
+        }
+        return headers
+    }
+
+    private func request(_ event: borrowing Event) -> WebhookRequest {
+        let values = self.fields.values(of: event)
+        var body: [UInt8] = []
+        switch self.settings.body {
+        case .fields: JSONText.append(values, to: &body)
+        case .entry:
+            body.append(UInt8(ascii: "{"))
+            JSONText.appendMember("stream", event.stream, to: &body)
+            body.append(UInt8(ascii: ","))
+            JSONText.appendMember("entry", event.id.description, to: &body)
+            body += Array(#","fields":"#.utf8)
+            JSONText.append(values, to: &body)
+            body.append(UInt8(ascii: "}"))
+        }
+        return WebhookRequest(body: body, idempotencyKey: Self.key(stream: event.stream, id: event.id))
+    }
+
+    /// `orders/1700000000000-0`: what names the entry wherever it is read again. What a header cannot hold is
+    /// percent-encoded.
+    static func key(stream: String, id: EntryID) -> String {
+        var key = ""
+        for byte in stream.utf8 {
+            if byte > 0x20, byte < 0x7F, byte != UInt8(ascii: "%") {
+                key.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                key += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return "\(key)/\(id)"
+    }
+}

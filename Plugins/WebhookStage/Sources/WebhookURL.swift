@@ -1,0 +1,53 @@
+import StageKit
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Where requests go: an absolute `http` or `https` URL with a host and without user, password and fragment.
+public struct WebhookURL: Sendable, Equatable {
+    /// The URL.
+    public let text: String
+    /// Whether nobody on the way can read along: encrypted, or within this machine.
+    public let isPrivate: Bool
+
+    /// Stands in the defaults of settings where the URL has not been read yet.
+    static let unread = WebhookURL(text: "", isPrivate: true)
+
+    private init(text: String, isPrivate: Bool) {
+        self.text = text
+        self.isPrivate = isPrivate
+    }
+
+    /// Reads a URL; throws with what is wrong and what to write.
+    init(_ text: String) throws(SettingRefusal) {
+        guard let parts = URLComponents(string: text), text.allSatisfy({ !$0.isWhitespace }) else {
+            throw SettingRefusal("not a URL: write http://host/path or https://host/path")
+        }
+        guard let scheme = parts.scheme?.lowercased(), scheme == "http" || scheme == "https" else {
+            throw SettingRefusal("a webhook's URL begins with http:// or https://")
+        }
+        guard let host = parts.host, !host.isEmpty else { throw SettingRefusal("the URL has no host") }
+        guard parts.user == nil, parts.password == nil else {
+            throw SettingRefusal("no user and password in the URL: use authorization_file")
+        }
+        guard parts.fragment == nil else { throw SettingRefusal("a fragment (#...) is not sent: leave it out") }
+        guard parts.port.map({ (1...65535).contains($0) }) ?? true else {
+            throw SettingRefusal("the port must be a number from 1 to 65535")
+        }
+        let isLocal = ["localhost", "127.0.0.1", "::1", "[::1]"].contains(host.lowercased())
+        self.init(text: text, isPrivate: scheme == "https" || isLocal)
+    }
+}
+
+extension SettingType where Value == WebhookURL {
+    /// A URL that requests can go to.
+    static var webhookURL: SettingType<WebhookURL> {
+        let text = SettingType<String>.nonBlankText.map { (text) throws(SettingRefusal) in try WebhookURL(text) }
+        let pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\\s]+([/?][^#\\s]*)?$"
+        return SettingType(
+            shape: .form("a URL: http://host/path or https://host/path", pattern: pattern), decode: text.decode)
+    }
+}

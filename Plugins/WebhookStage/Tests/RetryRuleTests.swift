@@ -1,0 +1,80 @@
+import StageKit
+import Testing
+
+@testable import WebhookStage
+
+@Suite struct RetryRuleTests {
+    private let rule = RetryRule(retries: 3, firstWait: .milliseconds(200))
+
+    @Test("Any 2xx is done", arguments: [200, 201, 204, 299])
+    func done(status: Int) {
+        #expect(self.rule.step(after: .answered(status: status, retryAfter: "9"), number: 4, jitter: 0) == .done)
+    }
+
+    @Test("What passes by itself is repeated", arguments: [429, 500, 502, 503, 504, 599])
+    func repeated(status: Int) {
+        let attempt = RetryRule.Attempt.answered(status: status, retryAfter: nil)
+        #expect(self.rule.step(after: attempt, number: 1, jitter: 0) == .again(after: .milliseconds(100)))
+        let last = self.rule.step(after: attempt, number: 4, jitter: 0)
+        #expect(last == .fail("the server answered \(status), the last of 4 attempts"))
+    }
+
+    @Test("What does not is not", arguments: [400, 401, 403, 404, 410, 422])
+    func refused(status: Int) {
+        let step = self.rule.step(after: .answered(status: status, retryAfter: "1"), number: 1, jitter: 0)
+        #expect(step == .fail("the server answered \(status)"))
+    }
+
+    @Test("A redirect is told as what it is", arguments: [301, 302, 303, 307, 308])
+    func redirect(status: Int) {
+        let step = self.rule.step(after: .answered(status: status, retryAfter: nil), number: 1, jitter: 0)
+        #expect(
+            step == .fail("the server answered \(status): redirects are not followed, name the place itself in url"))
+    }
+
+    @Test("The wait doubles up to its cap, and jitter takes up to half of it")
+    func waits() {
+        let rule = RetryRule(retries: 10, firstWait: .seconds(8))
+        let broken = RetryRule.Attempt.broken("no connection")
+        let steps = (1...4).map { rule.step(after: broken, number: $0, jitter: 1) }
+        #expect(steps == [8, 16, 30, 30].map { .again(after: .seconds($0)) })
+        #expect(rule.step(after: broken, number: 2, jitter: 0) == .again(after: .seconds(8)))
+        #expect(
+            RetryRule(retries: 0, firstWait: .seconds(1)).step(after: broken, number: 1, jitter: 0)
+                == .fail("no connection"))
+    }
+
+    @Test(
+        "Retry-After in seconds is honoured up to its cap; other forms are not",
+        arguments: [
+            ("0", 0), ("7", 7), ("3600", 60), ("4294967296", 1), ("Wed, 21 Oct 2026 07:28:00 GMT", 1), ("-1", 1),
+        ])
+    func retryAfter(text: String, seconds: Int) {
+        let rule = RetryRule(retries: 1, firstWait: .seconds(1))
+        let step = rule.step(after: .answered(status: 503, retryAfter: text), number: 1, jitter: 1)
+        #expect(step == .again(after: .seconds(seconds)))
+    }
+}
+
+@Suite struct WebhookHeaderTests {
+    @Test("A header file is read line by line; what is wrong is told without the value")
+    func file() throws {
+        let headers = try WebhookHeader.parse("X-Token: a:b\r\n\n  \nX-Two:\tc \n", path: "f")
+        #expect(headers == [WebhookHeader(name: "X-Token", value: "a:b"), WebhookHeader(name: "X-Two", value: "c ")])
+        for (text, place) in [("secret", "f: line 1 is not Name: value"), ("A: b\nx y: secret", "f: line 2 is not a")] {
+            let error = #expect(throws: WebhookHeader.FileMistake.self) {
+                try WebhookHeader.parse(text, path: "f")
+            }
+            #expect(error?.description.hasPrefix(place) == true, "\(error?.description ?? "")")
+            #expect(error?.description.contains("secret") == false)
+        }
+    }
+
+    @Test("A stream's name that no header can hold is encoded in the key")
+    func key() {
+        let id = EntryID(milliseconds: 5, sequence: 1)
+        #expect(WebhookStage.key(stream: "orders:paid", id: id) == "orders:paid/5-1")
+        #expect(WebhookStage.key(stream: "a b%\n", id: id) == "a%20b%25%0A/5-1")
+        #expect(WebhookStage.key(stream: "é", id: id) == "%C3%A9/5-1")
+    }
+}

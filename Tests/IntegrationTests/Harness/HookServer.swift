@@ -1,0 +1,55 @@
+import Hummingbird
+import StageKit
+import Synchronization
+
+/// A local HTTP server that takes POST /hook and remembers what came.
+final class HookServer: Sendable {
+    private let seen = OrderedMutex<[(body: String, key: String)]>([])
+
+    /// The bodies of all requests, in the order they came.
+    var bodies: [String] { self.seen.withLock { $0.map(\.body) } }
+    /// Their idempotency keys.
+    var keys: [String] { self.seen.withLock { $0.map(\.key) } }
+
+    private init() {}
+
+    private func take(_ body: String, _ key: String) -> Int {
+        self.seen.withLock { seen in
+            seen.append((body, key))
+            return seen.count { $0.key == key }
+        }
+    }
+
+    /// Lends a server and its URL; `answer` gives the status for a body that comes for the so-and-so-many-th time.
+    static func with<R>(
+        _ answer: @escaping @Sendable (String, Int) -> Int, _ body: (HookServer, String) async throws -> R
+    ) async throws -> R {
+        let server = HookServer()
+        let router = Router()
+        router.post("hook") { request, _ -> HTTPResponse.Status in
+            let text = String(buffer: try await request.body.collect(upTo: 1 << 20))
+            let key = request.headers.first { $0.name.canonicalName == "idempotency-key" }?.value ?? ""
+            return HTTPResponse.Status(code: answer(text, server.take(text, key)))
+        }
+        let (ports, continuation) = AsyncStream<Int>.makeStream()
+        let application = Application(
+            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { channel in
+                continuation.yield(channel.localAddress?.port ?? 0)
+                continuation.finish()
+            }, logger: quiet)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.run() }
+            let result: Result<R, any Error>
+            do {
+                let port = await ports.first { _ in true } ?? 0
+                result = .success(try await body(server, "http://127.0.0.1:\(port)/hook"))
+            } catch {
+                result = .failure(error)
+            }
+            group.cancelAll()
+            _ = await group.nextResult()
+            return try result.get()
+        }
+    }
+}
