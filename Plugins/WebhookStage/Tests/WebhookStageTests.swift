@@ -10,10 +10,12 @@ import WebhookStage
     private let fixture = StageFixture(fields: ["id", "amount"])
 
     /// Passes entries through a stage with these settings beside the URL, as one batch, and shuts it down.
+    ///
+    /// The timeout is long where a test names none: on a busy machine a short one would pass by itself.
     private func feed(
         _ server: HookServer, _ settings: [(String, SettingNode)] = [], _ entries: [SampleEntry]
     ) async throws -> [EventReport] {
-        let all = [("url", SettingNode.text(server.url)), ("backoff", "1ms")] + settings
+        let all = [("url", SettingNode.text(server.url)), ("backoff", "1ms"), ("timeout", "60s")] + settings
         let harness = try StageHarness(WebhookStage.self, .mapping(all), in: self.fixture)
         let result: Result<[EventReport], any Error>
         do {
@@ -33,7 +35,7 @@ import WebhookStage
     func conformance() async throws {
         try await HookServer.with({ _, _ in .status(204) }) { server in
             let violations = await StageConformance.check(
-                WebhookStage.self, ["url": .text(server.url), "retries": "0"],
+                WebhookStage.self, ["url": .text(server.url), "retries": "0", "timeout": "60s"],
                 entries: [SampleEntry(["id": "a"]), SampleEntry([:])], in: self.fixture)
             #expect(violations == [])
         }
@@ -163,7 +165,8 @@ import WebhookStage
             let harness = try StageHarness(
                 WebhookStage.self,
                 [
-                    "url": .text(server.url), "backoff": "1ms", "authorization_file": .text(token.path),
+                    "url": .text(server.url), "backoff": "1ms", "timeout": "60s",
+                    "authorization_file": .text(token.path),
                     "headers_file": .text(headers.path), "headers": ["X-Inline": "hush-3"],
                 ], in: self.fixture)
             _ = try await harness.feed(SampleEntry(["id": "a"]))

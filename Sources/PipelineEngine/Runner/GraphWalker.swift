@@ -190,7 +190,8 @@ struct GraphWalker {
         var failure = error as? StageFailure ?? StageFailure("\(node.type): \(error)")
         failure.reason = failure.reason ?? node.failureReason
         failure.stage = node.name
-        failure.attempts = self.progress.attempt
+        // A stage that tries again by itself has counted for itself.
+        failure.attempts = max(failure.attempts, self.progress.attempt)
         if let retry = node.arrows.retry, self.progress.attempt < retry.attempts {
             self.counters.stages[index].retried += 1
             self.progress.failure = failure

@@ -83,7 +83,8 @@ public struct StageFailure: Error, Sendable, Equatable {
     public var message: String
     /// The stage that failed, by its name in the graph; the engine fills it in.
     public var stage: String?
-    /// How often the stage was tried on the event, the first time included; the engine fills it in.
+    /// How often the stage was tried on the event, the first time included; the engine fills it in, and a stage that
+    /// tries again by itself may say more.
     public var attempts = 1
 
     /// Makes a failure; a reason given here is counted in place of the stage type's own.

@@ -23,6 +23,7 @@ public struct SluiceCommand: AsyncParsableCommand {
             SchemaCommand.self,
             LookupCommand.self,
             ExportCommand.self,
+            DLQCommand.self,
             DemoCommand.self,
             InitCommand.self,
             PluginCommand.self,

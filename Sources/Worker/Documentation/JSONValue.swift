@@ -1,4 +1,4 @@
-import Admin
+import StageKit
 
 /// A JSON value whose members keep their order, for documents that commands write.
 enum JSONValue: Equatable, Sendable {

@@ -1,0 +1,135 @@
+import ArgumentParser
+import DeadLetterStage
+import StageKit
+
+/// `sluice dlq replay`: adds originals to their streams again.
+struct DLQReplayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay", abstract: "Adds the originals of dead letters to their streams again, each once.",
+        discussion: """
+            The letter goes when its original is added, both in one step of the server. An original that was played \
+            from another letter before is not added again. Exit status 1 where a letter was not there or cannot be played.
+            """)
+
+    @Argument(help: "The letters' ids.")
+    var ids: [LetterID] = []
+
+    @Flag(help: "All letters that are there now; with --yes.")
+    var all = false
+
+    @Flag(help: "Do it.")
+    var yes = false
+
+    @OptionGroup var options: DLQOptions
+
+    func validate() throws {
+        guard self.all != !self.ids.isEmpty else { throw ValidationError("name letters, or give --all") }
+        if self.all, !self.yes { throw ValidationError("--all plays every letter again: add --yes") }
+    }
+
+    func run() async throws {
+        try await self.options.withLetters { box in
+            var isWhole = true
+            let now = try await box.now()
+            func replay(_ letter: StoredLetter) async throws {
+                let result = try await box.replay(letter, now: now)
+                if !self.report(letter.id, letter.facts[DeadLetter.stream] ?? "", result) { isWhole = false }
+            }
+            if self.all, let last = try await box.lastID() {
+                try await box.forEachPage(to: last) { page in
+                    for letter in page { try await replay(letter) }
+                }
+            }
+            for id in self.ids.map(\.id) {
+                if let letter = try await box.letters(from: id, to: id, count: 1).first {
+                    try await replay(letter)
+                } else if !self.report(id, "", .gone) {
+                    isWhole = false
+                }
+            }
+            if !isWhole { throw ExitStatus.failure }
+        }
+    }
+
+    /// Writes what became of a letter; false where that is not what was asked for.
+    private func report(_ letter: EntryID, _ stream: String, _ result: ReplayScript.Result) -> Bool {
+        let word: String
+        let text: String
+        switch result {
+        case .added(let id): (word, text) = ("added", "added to \(LetterText.shown(Array(stream.utf8))) as \(id)")
+        case .playedBefore: (word, text) = ("played_before", "its original was played before; the letter is gone")
+        case .gone: (word, text) = ("gone", "no such letter: it was played or removed")
+        case .unfit: (word, text) = ("unfit", "is not a letter that can be played")
+        }
+        switch self.options.format {
+        case .text: Terminal.result("\(letter): \(text)")
+        case .json:
+            var bytes = [UInt8(ascii: "{")]
+            JSONText.appendMember("letter", letter.description, to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            JSONText.appendMember("result", word, to: &bytes)
+            if case .added(let id) = result {
+                bytes.append(UInt8(ascii: ","))
+                JSONText.appendMember("stream", stream, to: &bytes)
+                bytes.append(UInt8(ascii: ","))
+                JSONText.appendMember("entry", id, to: &bytes)
+            }
+            bytes.append(UInt8(ascii: "}"))
+            Terminal.result(String(decoding: bytes, as: UTF8.self))
+        }
+        return word == "added" || word == "played_before"
+    }
+}
+
+/// `sluice dlq purge`: takes letters away for good.
+struct DLQPurgeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "purge", abstract: "Removes dead letters for good: by id, by age, or all of them.")
+
+    @Argument(help: "The letters' ids.")
+    var ids: [LetterID] = []
+
+    @Option(help: ArgumentHelp("Letters older than this, such as 7d.", valueName: "duration"))
+    var olderThan: String?
+
+    @Flag(help: "All letters; with --yes.")
+    var all = false
+
+    @Flag(help: "Do it.")
+    var yes = false
+
+    @OptionGroup var options: DLQOptions
+
+    func validate() throws {
+        let ways = [!self.ids.isEmpty, self.olderThan != nil, self.all].count { $0 }
+        guard ways == 1 else { throw ValidationError("name letters, or give --older-than, or --all") }
+        if self.all, !self.yes { throw ValidationError("--all removes every letter for good: add --yes") }
+        if let text = self.olderThan, SettingUnits.duration(text).map({ $0 <= .zero }) ?? true {
+            throw ValidationError("--older-than \(text): write a duration such as 12h or 7d")
+        }
+    }
+
+    func run() async throws {
+        try await self.options.withLetters { box in
+            var removed = 0
+            if self.all {
+                removed = try await box.removeAll()
+            } else if let age = self.olderThan.flatMap({ SettingUnits.duration($0) }) {
+                let limit = try await box.now() - age.microseconds / 1000
+                guard limit > 0 else { return self.report(0) }
+                let last = EntryID(milliseconds: UInt64(limit) - 1, sequence: .max)
+                try await box.forEachPage(to: last) { page in removed += try await box.remove(page.map(\.id)) }
+            } else {
+                removed = try await box.remove(self.ids.map(\.id))
+            }
+            self.report(removed)
+        }
+    }
+
+    private func report(_ removed: Int) {
+        switch self.options.format {
+        case .text: Terminal.result("removed \(removed)")
+        case .json: Terminal.result("{\"removed\":\(removed)}")
+        }
+    }
+}

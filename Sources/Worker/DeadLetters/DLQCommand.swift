@@ -1,0 +1,86 @@
+import ArgumentParser
+import StageKit
+
+/// `sluice dlq`: the letters that a `dead_letter` stage has put aside.
+struct DLQCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dlq", abstract: "Lists, shows, plays again and removes what a dead_letter stage has put aside.",
+        subcommands: [DLQListCommand.self, DLQShowCommand.self, DLQReplayCommand.self, DLQPurgeCommand.self])
+}
+
+/// `sluice dlq list`: a page of letters.
+struct DLQListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Lists dead letters, the oldest first.")
+
+    /// The most letters in one list: what is read is held until it is written.
+    static let limits = 1...1000
+
+    @Option(help: "How many at most, 1 to 1000.")
+    var limit = 50
+
+    @Option(help: "Only letters behind this one: how a list goes on.")
+    var after: LetterID?
+
+    @OptionGroup var options: DLQOptions
+
+    func validate() throws {
+        guard Self.limits.contains(self.limit) else { throw ValidationError("--limit is 1 to 1000") }
+    }
+
+    func run() async throws {
+        try await self.options.withLetters { box in
+            let now = try await box.now()
+            // One more than asked for shows whether the list goes on.
+            let found = try await self.letters(in: box, count: self.limit + 1)
+            let shown = found.prefix(self.limit)
+            switch self.options.format {
+            case .json: for letter in shown { Terminal.result(letter.json(now: now, withFields: false)) }
+            case .text:
+                let head = ["LETTER", "ORIGINAL", "STAGE", "REASON", "AGE", "ERROR"]
+                if shown.isEmpty { return Terminal.report("no letters in \(box.stream)") }
+                for line in LetterText.table([head] + shown.map { $0.cells(now: now) }) { Terminal.result(line) }
+            }
+            if let last = shown.last, found.count > shown.count {
+                Terminal.report("there are more: --after \(last.id)")
+            }
+        }
+    }
+
+    private func letters(in box: LetterBox, count: Int) async throws -> [StoredLetter] {
+        var found: [StoredLetter] = []
+        var first: EntryID? = self.after.map(\.id.successor) ?? .zero
+        while let start = first, found.count < count {
+            let page = try await box.letters(from: start, count: count - found.count)
+            found += page
+            first = page.last?.id.successor
+        }
+        return found
+    }
+}
+
+/// `sluice dlq show`: one letter with the original's fields.
+struct DLQShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Shows a dead letter with the fields of the original.",
+        discussion: "Exit status 1 where there is no such letter.")
+
+    @Argument(help: "The letter's id.")
+    var id: LetterID
+
+    @OptionGroup var options: DLQOptions
+
+    func run() async throws {
+        try await self.options.withLetters { box in
+            guard let letter = try await box.letters(from: self.id.id, to: self.id.id, count: 1).first else {
+                Terminal.report("sluice: no letter \(self.id.id) in \(box.stream)")
+                throw ExitStatus.failure
+            }
+            let now = try await box.now()
+            switch self.options.format {
+            case .json: Terminal.result(letter.json(now: now, withFields: true))
+            case .text: for line in letter.lines(now: now) { Terminal.result(line) }
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import DeadLetterStage
+import Logging
+import PipelineEngine
+import RedisStreams
+import StageKit
+
+/// Options of the verbs that work on dead letters.
+struct DLQOptions: ParsableArguments {
+    @Option(help: "The pipeline file, for its redis section and its dead_letter stage.")
+    var file = "pipeline.yaml"
+
+    @Option(help: "The dead-letter stream, where it is not that of the file's dead_letter stage.")
+    var stream: String?
+
+    @Option(help: "How results look: text, or json with one object a line.")
+    var format: OutputFormat = .text
+
+    @OptionGroup var pipeline: PipelineOptions
+
+    /// Reads the file, connects, and lends the letters to `body`.
+    func withLetters(_ body: (LetterBox) async throws -> Void) async throws {
+        try await CommandErrors.reported {
+            let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
+            let pipeline = try Pipeline(
+                contentsOf: self.file, environment: self.pipeline.environment,
+                overrides: try self.pipeline.overrides(), catalogue: SluiceCommand.catalogue,
+                services: PipelineServices(logger: silent))
+            let settings = try pipeline.section("redis", RedisSettings.type)
+            try await LetterBox.with(settings, stream: try self.letters(of: pipeline), body)
+        }
+    }
+
+    /// The stream of the letters: what was given, else that of the file's dead_letter stages.
+    private func letters(of pipeline: Pipeline) throws -> String {
+        if let stream = self.stream { return stream }
+        let type = DeadLetterStage.declaration.settings
+        var streams: [String] = []
+        for node in pipeline.settings(ofStages: DeadLetterStage.declaration.name) {
+            var issues = SettingIssues()
+            let stream = type.decode(node, &issues)?.stream ?? DeadLetter.defaultStream(of: pipeline.source.stream)
+            if !streams.contains(stream) { streams.append(stream) }
+        }
+        guard let first = streams.first else {
+            throw ValidationError("\(self.file) has no dead_letter stage: name the stream with --stream")
+        }
+        guard streams.count == 1 else {
+            throw ValidationError(
+                "\(self.file) puts letters in \(streams.joined(separator: ", ")): name one with --stream")
+        }
+        return first
+    }
+}
+
+/// A letter's id on the command line: `1700000000000-0`.
+struct LetterID: ExpressibleByArgument {
+    /// The id.
+    let id: EntryID
+
+    init?(argument: String) {
+        guard let id = EntryID(argument) else { return nil }
+        self.id = id
+    }
+}

@@ -1,0 +1,132 @@
+import DeadLetterStage
+import RESP
+import StageKit
+
+/// A letter as the dead-letter stream holds it.
+struct StoredLetter: Sendable, Equatable {
+    /// The letter's own id.
+    let id: EntryID
+    /// What happened, by its name in the stream: the fixed names of `DeadLetter`.
+    let facts: [String: String]
+    /// The original's fields.
+    let fields: [SelectedFields.Field]
+
+    /// Reads an entry of `XRANGE`: an id and an array of names and values in turn; nil where it is of another shape.
+    init?(_ entry: RESPValue) {
+        guard let parts = entry.array, parts.count == 2, let id = parts[0].string.flatMap({ EntryID($0) }),
+            let values = parts[1].array?.map(\.bytes), values.count % 2 == 0
+        else { return nil }
+        var facts: [String: String] = [:]
+        var fields: [SelectedFields.Field] = []
+        let prefix = Array(DeadLetter.fieldPrefix.utf8)
+        for index in stride(from: 0, to: values.count, by: 2) {
+            guard let name = values[index], let value = values[index + 1] else { return nil }
+            if name.starts(with: prefix) {
+                fields.append(SelectedFields.Field(name: Array(name.dropFirst(prefix.count)), value: value))
+            } else {
+                facts[String(decoding: name, as: UTF8.self)] = String(decoding: value, as: UTF8.self)
+            }
+        }
+        self.id = id
+        self.facts = facts
+        self.fields = fields
+    }
+
+    /// How long ago it was written, by the server's clock.
+    func age(now: Int64) -> Duration {
+        .milliseconds(max(0, now - Int64(clamping: self.id.milliseconds)))
+    }
+
+    /// The letter without the original's fields, or with them, as one JSON object.
+    func json(now: Int64, withFields: Bool) -> String {
+        var bytes = [UInt8(ascii: "{")]
+        JSONText.appendMember("letter", self.id.description, to: &bytes)
+        for name in [DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.stage, DeadLetter.reason] {
+            self.member(name, to: &bytes)
+        }
+        self.member(DeadLetter.error, to: &bytes)
+        for name in [DeadLetter.attempts, DeadLetter.time] {
+            if let number = self.facts[name].flatMap({ Int64($0) }) { bytes += Array(",\"\(name)\":\(number)".utf8) }
+        }
+        bytes += Array(",\"age_ms\":\(self.age(now: now).microseconds / 1000)".utf8)
+        if withFields {
+            bytes += Array(",\"fields\":[".utf8)
+            for (index, field) in self.fields.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                bytes.append(UInt8(ascii: "{"))
+                JSONText.appendMember("name", field.name, to: &bytes)
+                bytes.append(UInt8(ascii: ","))
+                JSONText.appendMember("value", field.value, to: &bytes)
+                bytes.append(UInt8(ascii: "}"))
+            }
+            bytes.append(UInt8(ascii: "]"))
+        }
+        bytes.append(UInt8(ascii: "}"))
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func member(_ name: String, to bytes: inout [UInt8]) {
+        guard let value = self.facts[name] else { return }
+        bytes.append(UInt8(ascii: ","))
+        JSONText.appendMember(name, value, to: &bytes)
+    }
+
+    /// The cells of a line in a list: letter, original, stage, reason, age, error.
+    func cells(now: Int64) -> [String] {
+        let original = "\(self.fact(DeadLetter.stream)) \(self.fact(DeadLetter.id))"
+        return [
+            self.id.description, original, self.fact(DeadLetter.stage), self.fact(DeadLetter.reason),
+            LetterText.age(self.age(now: now)), self.fact(DeadLetter.error),
+        ]
+    }
+
+    /// The letter for a person, a line for each thing known of it.
+    func lines(now: Int64) -> [String] {
+        var lines = ["letter: \(self.id) (\(LetterText.age(self.age(now: now))) old)"]
+        let names = [
+            DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.stage, DeadLetter.reason,
+            DeadLetter.error, DeadLetter.attempts, DeadLetter.time,
+        ]
+        for name in names where self.facts[name] != nil { lines.append("\(name): \(self.fact(name))") }
+        lines.append("fields: \(self.fields.count)")
+        return lines
+            + self.fields.map { "  \(LetterText.shown($0.name)): \(LetterText.shown($0.value))" }
+    }
+
+    /// A fact, fit for a terminal; `-` where the letter has none.
+    private func fact(_ name: String) -> String {
+        self.facts[name].map { LetterText.shown(Array($0.utf8)) } ?? "-"
+    }
+}
+
+/// Letters as a person reads them.
+enum LetterText {
+    /// The bytes as they are where a terminal shows them so, else quoted: nothing from a stream may steer a terminal.
+    static func shown(_ bytes: [UInt8]) -> String {
+        let text = String(decoding: bytes, as: UTF8.self)
+        let quoted = QuotedText.quote(bytes.span)
+        return quoted == "\"\(text)\"" ? text : quoted
+    }
+
+    /// A time in its largest unit: `12s`, `3m`, `5h`, `2d`.
+    static func age(_ age: Duration) -> String {
+        let seconds = age.components.seconds
+        return switch seconds {
+        case ..<60: "\(seconds)s"
+        case ..<3600: "\(seconds / 60)m"
+        case ..<86_400: "\(seconds / 3600)h"
+        default: "\(seconds / 86_400)d"
+        }
+    }
+
+    /// Rows as lines with their columns in line, two spaces between them; the last column is as long as it is.
+    static func table(_ rows: [[String]]) -> [String] {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            row.enumerated().map { column, cell in
+                column == columns - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+            }.joined(separator: "  ")
+        }
+    }
+}
