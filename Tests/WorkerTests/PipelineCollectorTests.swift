@@ -74,6 +74,12 @@ import Testing
                 sluice_reloads_total{result="refused"} 0
                 sluice_reloads_total{result="unchanged"} 0
                 sluice_source_connected 0
+                sluice_source_gaps_total{kind="checkpoint"} 0
+                sluice_source_gaps_total{kind="deleted"} 0
+                sluice_source_gaps_total{kind="entries_deleted"} 0
+                sluice_source_gaps_total{kind="recreated"} 0
+                sluice_source_gaps_total{kind="trimmed"} 0
+                sluice_source_gaps_total{kind="went_back"} 0
                 sluice_source_lag_seconds 0
                 sluice_source_reconnects_total 0
                 sluice_stage_events_total{result="failed",stage="decode"} 2

@@ -79,6 +79,7 @@ final class GraphRunner {
 
     /// Waits until a stage is to be tried again, or ends the run.
     private func heed(_ stop: GraphWalker.Stop) async throws {
+        self.counters.pulse()
         switch stop {
         case .halt(let halt): throw halt
         case .retry(let entry, let failure, let wait):

@@ -85,6 +85,9 @@ public final class Pipeline: Service, Sendable {
     /// What the pipeline has done so far; callable from any thread, as of the last whole batch.
     public var statistics: PipelineStatistics { self.counters.statistics() }
 
+    /// How often the run has moved, its source included: one that stands still hangs. Callable from any thread.
+    public var pulses: UInt64 { self.source.status.pulses &+ self.counters.pulses }
+
     /// A top-level section of a part outside the engine, with its defaults where the file leaves it out.
     ///
     /// Throws what is wrong with it, which a section type of the catalogue has told when the pipeline was made.

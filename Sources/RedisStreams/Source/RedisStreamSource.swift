@@ -90,7 +90,10 @@ public final class RedisStreamSource: EventSource {
     }
 
     private func update(_ change: (inout SourceBoard) -> Void) {
-        self.board.withLock { change(&$0) }
+        self.board.withLock { board in
+            board.status.pulses &+= 1
+            change(&board)
+        }
     }
 }
 

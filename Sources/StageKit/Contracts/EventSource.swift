@@ -59,6 +59,9 @@ public struct SourceStatus: Sendable, Equatable {
     public var lagEntries: UInt64?
     /// How often entries were lost, or may have been, by the kind of the gap.
     public var gaps: [String: Int] = [:]
+    /// How often the source has moved: had an answer, delivered a batch, begun an attempt. One that stands still for longer
+    /// than any of these may take hangs.
+    public var pulses: UInt64 = 0
 
     /// Makes a status.
     public init(

@@ -50,13 +50,18 @@ struct AssembledWorker {
             "sluice_stage_seconds",
             help: "Time a stage takes for an event (one in 1024 is timed), or for all that wait at it at once.")
         registry.registerCollector(PipelineCollector(pipeline: pipeline).samples)
+        registry.registerCollector(ProcessCollector().samples)
         self.pipeline = pipeline
         self.registry = registry
         self.logger = logger
+        let loop = LoopWatch()
         let context = AdminContext(
             stores: pipeline.stores, metrics: registry,
             readiness: { Readiness.reasons(pipeline.source.status, stores: pipeline.stores) },
-            liveness: { pipeline.source.status.state == .stopped ? ["the source has stopped"] : [] },
+            liveness: {
+                if pipeline.source.status.state == .stopped { return ["the source has stopped"] }
+                return loop.reasons(pulses: pipeline.pulses)
+            },
             staleness: { Readiness.staleness(of: $0, in: pipeline.stores) },
             pipeline: { PipelineState(pipeline).json.compact })
         self.admin = AdminServer(
@@ -68,11 +73,15 @@ struct AssembledWorker {
     ///
     /// - Parameter signals: Whether SIGTERM and SIGINT begin a graceful shutdown.
     /// - Parameter others: Services that run beside it and stop after the pipeline.
-    func run(signals: Bool = true, beside others: [any Service] = []) async throws {
+    /// - Parameter watch: A service that watches it, and is told first that it stops.
+    func run(signals: Bool = true, beside others: [any Service] = [], watchedBy watch: (any Service)? = nil)
+        async throws
+    {
         var services = [ServiceGroupConfiguration.ServiceConfiguration(service: self.admin)]
         services += others.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }
         services.append(
             .init(service: self.pipeline, successTerminationBehavior: .gracefullyShutdownGroup))
+        if let watch { services.append(.init(service: watch, successTerminationBehavior: .ignore)) }
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: signals ? [.sigterm, .sigint] : [],
             logger: self.logger)

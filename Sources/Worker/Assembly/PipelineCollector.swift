@@ -1,6 +1,7 @@
 import Admin
 import Foundation
 import PipelineEngine
+import RedisStreams
 import StageKit
 
 /// Reads a pipeline's numbers for `/metrics` when they are asked for.
@@ -88,8 +89,11 @@ struct PipelineCollector: Sendable {
             } ?? [])
     }
 
+    /// Every kind of gap is there from the beginning: a count that came into being with its first gap would not be seen to
+    /// grow.
     private func gaps(_ status: SourceStatus) -> [MetricSample] {
-        status.gaps.sorted { $0.key < $1.key }.map { kind, count in
+        let none = Dictionary(uniqueKeysWithValues: GapKind.allCases.map { ($0.rawValue, 0) })
+        return none.merging(status.gaps) { _, found in found }.sorted { $0.key < $1.key }.map { kind, count in
             MetricSample(
                 "sluice_source_gaps_total", .counter, help: "How often entries were lost unread, by what had happened.",
                 labels: [("kind", kind)], value: Double(count))

@@ -14,11 +14,13 @@ struct ReloadService: Service {
     let path: String
     /// Where it is told.
     let logger: Logger
+    /// Runs what it is given, the reload, and tells whoever has to know meanwhile.
+    var around: @Sendable (() -> Void) -> Void = { $0() }
 
     /// Waits for signals until a graceful shutdown begins.
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            self.reload()
+            self.around { self.reload() }
         }
     }
 

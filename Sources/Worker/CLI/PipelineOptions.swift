@@ -63,11 +63,26 @@ struct LogOptions: ParsableArguments {
     @Option(help: "The least level that is logged: trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
-    /// A logger that writes to standard error in the form asked for.
-    func logger(label: String) -> Logger {
+    @Option(
+        help: ArgumentHelp(
+            "How many warnings or errors of one kind are logged in 10 s; more are counted only. 0 logs all.",
+            valueName: "count"))
+    var logRepeats = LogLimiter.standardRepeats
+
+    func validate() throws {
+        guard self.logRepeats >= 0 else { throw ValidationError("--log-repeats: must not be negative") }
+    }
+
+    /// A logger that writes to standard error in the form asked for, and what keeps it from flooding it.
+    func logger(label: String) -> (Logger, LogGate) {
         let output = LogOutput.standardError()
         let (format, level) = (self.logFormat, self.logLevel)
-        return Logger(label: label) { label in format.handler(label: label, level: level, output: output) }
+        let repeats = self.logRepeats == 0 ? Int.max : self.logRepeats
+        let gate = LogGate(repeats: repeats, handler: format.handler(label: label, level: level, output: output))
+        let logger = Logger(label: label) { label in
+            LimitedLogHandler(format.handler(label: label, level: level, output: output), gate: gate)
+        }
+        return (logger, gate)
     }
 }
 

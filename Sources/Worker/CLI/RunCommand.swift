@@ -1,3 +1,4 @@
+import Admin
 import ArgumentParser
 import Logging
 import PipelineEngine
@@ -18,14 +19,23 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var logging: LogOptions
 
     func run() async throws {
-        let logger = self.logging.logger(label: "sluice")
+        let (logger, gate) = self.logging.logger(label: "sluice")
+        defer { gate.close() }
+        let manager = ServiceManager(environment: self.pipeline.environment, logger: logger)
         let options = AssembledWorker.Options(
             path: self.file, environment: self.pipeline.environment, overrides: try self.pipeline.overrides(),
-            journal: self.journal, catalogue: try self.pipeline.catalogue())
+            journal: self.journal, catalogue: try self.pipeline.catalogue(), onListening: { _ in manager?.isServing() })
         try await CommandErrors.reported(logger: logger) {
             let worker = try AssembledWorker(options, logger: logger)
+            worker.registry.registerCollector(gate.samples)
             try await worker.run(
-                beside: [ReloadService(pipeline: worker.pipeline, path: self.file, logger: logger)])
+                beside: [
+                    ReloadService(
+                        pipeline: worker.pipeline, path: self.file, logger: logger,
+                        around: { reload in if let manager { manager.reloading(reload) } else { reload() } }),
+                    HeldBackReports(gate: gate),
+                ],
+                watchedBy: manager.map { ServiceManagerWatch(manager: $0, pipeline: worker.pipeline) })
         }
     }
 }

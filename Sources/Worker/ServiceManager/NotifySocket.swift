@@ -1,0 +1,62 @@
+import Glibc
+import StageKit
+
+/// The datagram socket on which a service manager listens to its service.
+///
+/// Source: sd_notify(3), "Notes" on the protocol; unix(7) for addresses that begin with a null byte.
+final class NotifySocket: Sendable {
+    /// Why the manager cannot be told.
+    struct Failure: Error, CustomStringConvertible {
+        /// One line for a person.
+        var description: String
+    }
+
+    /// How long the manager may be too busy to take a message.
+    private static let sendLimit = timeval(tv_sec: 5, tv_usec: 0)
+
+    private let descriptor: Int32
+
+    /// Connects to the socket that NOTIFY_SOCKET names: a path, or `@` and the name of an abstract one.
+    init(_ name: String) throws(Failure) {
+        guard name.hasPrefix("/") || name.hasPrefix("@") else {
+            throw Failure(description: "NOTIFY_SOCKET: \(name.debugDescription) is neither a path nor an abstract name")
+        }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        var bytes = Array(name.utf8)
+        if bytes[0] == UInt8(ascii: "@") { bytes[0] = 0 }
+        let capacity = MemoryLayout.size(ofValue: address.sun_path)
+        guard bytes.count < capacity else {
+            throw Failure(description: "NOTIFY_SOCKET: longer than \(capacity - 1) bytes")
+        }
+        // Unsafe, as it looks at a tuple as bytes: the name is shorter than the tuple.
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
+        // An abstract name is as long as it is said to be; a path ends with a null byte, which is there already.
+        let end = bytes[0] == 0 ? bytes.count : bytes.count + 1
+        let length = socklen_t(MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + end)
+        self.descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard self.descriptor >= 0 else { throw Failure(description: "no socket: error \(errno)") }
+        var limit = Self.sendLimit
+        _ = unsafe setsockopt(
+            self.descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        // Unsafe, as sockets take addresses of any kind by pointer: it stays within the call.
+        let result = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(self.descriptor, $0, length)
+            }
+        }
+        guard result == 0 else {
+            throw Failure(description: "NOTIFY_SOCKET: \(name) cannot be reached: error \(errno)")
+        }
+    }
+
+    deinit {
+        close(self.descriptor)
+    }
+
+    /// Sends one message of lines `NAME=value`; false where the manager does not take it.
+    func send(_ lines: [String]) -> Bool {
+        let bytes = Array(lines.joined(separator: "\n").utf8)
+        return unsafe Glibc.send(self.descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+    }
+}

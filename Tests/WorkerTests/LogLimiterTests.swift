@@ -1,0 +1,145 @@
+import Logging
+import Synchronization
+import Testing
+
+@testable import Worker
+
+@Suite struct LogLimiterTests {
+    private static let a = LogKind(level: .warning, message: "a", reason: nil)
+    private static let b = LogKind(level: .warning, message: "b", reason: "r")
+
+    /// Lets lines of a kind come at one moment; how many are written.
+    private func admitted(_ limiter: inout LogLimiter, _ kind: LogKind, _ count: Int, at second: Int) -> Int {
+        (0..<count).count { _ in limiter.admits(kind, at: .seconds(second)) }
+    }
+
+    @Test(
+        "So many lines of a kind are written in a span, whatever comes",
+        arguments: [(0, 5, 0), (1, 5, 1), (20, 5, 5), (20, 20, 20), (20, 1000, 20), (Int.max, 1000, 1000)])
+    func burst(repeats: Int, lines: Int, written: Int) {
+        var limiter = LogLimiter(repeats: repeats)
+        #expect(self.admitted(&limiter, Self.a, lines, at: 0) == written)
+        let heldBack = lines - written
+        #expect(limiter.endAll() == (heldBack > 0 ? [.init(kind: Self.a, count: heldBack)] : []))
+    }
+
+    @Test("What was held back is told once, when the span is over, and the next span begins with the next line")
+    func span() {
+        var limiter = LogLimiter(repeats: 2)
+        #expect(self.admitted(&limiter, Self.a, 5, at: 0) == 2)
+        #expect(limiter.ended(at: .seconds(9)).isEmpty)
+        #expect(limiter.ended(at: .seconds(10)) == [.init(kind: Self.a, count: 3)])
+        #expect(limiter.ended(at: .seconds(30)).isEmpty)
+        #expect(self.admitted(&limiter, Self.a, 3, at: 31) == 2)
+        #expect(limiter.ended(at: .seconds(40)).isEmpty)
+        #expect(limiter.ended(at: .seconds(41)) == [.init(kind: Self.a, count: 1)])
+    }
+
+    @Test("Kinds are counted apart: by level, message and reason")
+    func kinds() {
+        var limiter = LogLimiter(repeats: 1)
+        let kinds = [
+            Self.a, Self.b, LogKind(level: .error, message: "a", reason: nil),
+            LogKind(level: .warning, message: "b", reason: "s"),
+        ]
+        for kind in kinds { #expect(self.admitted(&limiter, kind, 3, at: 0) == 1) }
+        let told = limiter.endAll()
+        #expect(told.map(\.kind.message) == ["a", "a", "b", "b"])
+        #expect(told.allSatisfy { $0.count == 2 })
+    }
+
+    @Test("However many kinds there are, the table stays small and every line is counted")
+    func manyKinds() {
+        var limiter = LogLimiter(repeats: 1)
+        let lines = 10_000
+        var written = 0
+        for line in 0..<lines {
+            let text = "\(line)" + String(repeating: "x", count: 5000)
+            written += self.admitted(&limiter, LogKind(level: .error, message: text, reason: text), 1, at: 0)
+        }
+        #expect(written == LogLimiter.kindLimit)
+        let told = limiter.endAll()
+        #expect(told.map(\.kind) == [LogKind.others])
+        #expect(told.reduce(0) { $0 + $1.count } + written == lines)
+    }
+
+    /// A logger behind a gate whose clock is turned by hand.
+    struct Fixture {
+        let lines = LogHandlerTests.Lines()
+        let gate: LogGate
+        let logger: Logger
+        private let clock: Clock
+
+        final class Clock: Sendable {
+            let seconds = Atomic<Int>(0)
+        }
+
+        init(repeats: Int) {
+            let clock = Clock()
+            let output = self.lines.output()
+            let handler = LogFormat.json.handler(label: "sluice", level: .info, output: output)
+            let gate = LogGate(repeats: repeats, handler: handler) { .seconds(clock.seconds.load(ordering: .relaxed)) }
+            self.clock = clock
+            self.gate = gate
+            self.logger = Logger(label: "sluice") { _ in LimitedLogHandler(handler, gate: gate) }
+        }
+
+        func set(second: Int) { self.clock.seconds.store(second, ordering: .relaxed) }
+    }
+
+    @Test("A flood becomes its first lines and one with the number of the others, told before the next line")
+    func flood() throws {
+        let fixture = Fixture(repeats: 2)
+        for entry in 0..<1000 {
+            fixture.logger.warning("dropped", metadata: ["entry": "\(entry)", "reason": "malformed_event"])
+        }
+        fixture.set(second: 11)
+        fixture.logger.warning("other")
+        let lines = fixture.lines.all
+        #expect(lines.count == 4)
+        #expect(lines[1].contains(#""message":"dropped","entry":"1","reason":"malformed_event""#))
+        #expect(
+            lines[2].contains(
+                #""level":"warning","logger":"sluice","message":"more lines of this kind were held back","held_back":998,"#
+                    + #""of":"dropped","reason":"malformed_event"}"#))
+        #expect(lines[3].contains(#""message":"other""#))
+        #expect(fixture.gate.heldBack == 998)
+    }
+
+    @Test("What is more or less grave than warnings and errors is never held back")
+    func levels() {
+        let fixture = Fixture(repeats: 1)
+        for _ in 0..<5 {
+            for level in [Logger.Level.info, .notice, .critical] { fixture.logger.log(level: level, "m") }
+        }
+        #expect(fixture.lines.all.count == 15)
+        fixture.gate.close()
+        #expect(fixture.lines.all.count == 15)
+    }
+
+    @Test("Where nothing more is logged, the number is told all the same: when the span is over, or at the end")
+    func quiet() {
+        let fixture = Fixture(repeats: 1)
+        for _ in 0..<3 { fixture.logger.error("gone") }
+        fixture.gate.tell()
+        #expect(fixture.lines.all.count == 1)
+        fixture.set(second: 10)
+        fixture.gate.tell()
+        #expect(fixture.lines.all.count == 2)
+        for _ in 0..<3 { fixture.logger.error("gone") }
+        fixture.gate.close()
+        #expect(fixture.lines.all.filter { $0.contains(#""held_back":2"#) }.count == 2)
+    }
+
+    @Test("From many threads no line is lost: each is written or counted")
+    func concurrent() async {
+        let fixture = Fixture(repeats: 7)
+        await withTaskGroup { group in
+            for _ in 0..<8 {
+                group.addTask { for _ in 0..<500 { fixture.logger.warning("m") } }
+            }
+        }
+        #expect(fixture.lines.all.count == 7)
+        #expect(fixture.gate.heldBack == 4000 - 7)
+    }
+}
