@@ -3,7 +3,7 @@ SWIFT ?= swift
 # Every target names what it imports, or the build fails.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 
-.PHONY: build demo faults test bench profile thresholds docs lint format packages clean
+.PHONY: build demo faults test bench profile thresholds docs assets lint format packages clean
 
 # A release build of the worker: .build/release/sluice
 build: packages
@@ -52,6 +52,11 @@ docs:
 		-minimum-access-level public -target "$$($(SWIFT) -print-target-info | sed -n 's/.*"triple": "\(.*\)",/\1/p')"
 	docc convert Sources/StageKit/StageKit.docc --additional-symbol-graph-dir .build/symbols --output-path .build/docs \
 		--fallback-display-name StageKit --fallback-bundle-identifier sluice.StageKit --warnings-as-errors
+
+# Alert rules, exposition, unit, manual page and completions, held against promtool, systemd-analyze, mandoc and shells.
+assets:
+	$(SWIFT) build --product sluice $(BUILD_FLAGS)
+	@.ci/assets
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Plugins Tests
