@@ -3,7 +3,7 @@ SWIFT ?= swift
 # Every target names what it imports, or the build fails.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 
-.PHONY: build demo faults test bench profile thresholds docs assets lint format packages clean
+.PHONY: build demo faults groups test bench profile thresholds docs assets lint format packages clean
 
 # A release build of the worker: .build/release/sluice
 build: packages
@@ -24,6 +24,11 @@ test:
 faults: packages
 	SLUICE_FAULTS=$(CURDIR)/.build/faults.md $(SWIFT) test $(BUILD_FLAGS) --filter 'FaultTests|GapTests'
 	@cat .build/faults.md
+
+# Three workers of one group, killed again and again for some minutes; the table goes to .build/groups.md.
+groups: packages
+	SLUICE_GROUPS=$(CURDIR)/.build/groups.md $(SWIFT) test $(BUILD_FLAGS) --filter GroupKillTests
+	@cat .build/groups.md
 
 # Everything side by side with the yardsticks, in about ten minutes: make bench, or make bench QUICK=1 for two,
 # make bench ONLY="drain latency" for a part. Table, JSON and charts go to .build/bench.

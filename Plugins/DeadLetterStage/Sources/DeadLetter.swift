@@ -20,6 +20,8 @@ public enum DeadLetter {
     public static let error = "error"
     /// How often the stage tried.
     public static let attempts = "attempts"
+    /// How often the server had delivered the original, where a consumer group had it more than once.
+    public static let deliveries = "deliveries"
     /// When it was put aside: milliseconds since the epoch by the worker's clock.
     public static let time = "time_ms"
     /// Stands before the names of the original's fields.
@@ -49,6 +51,7 @@ public enum DeadLetter {
             fields.append(OutgoingMessage.Field(Self.error, text))
         }
         fields.append(OutgoingMessage.Field(Self.attempts, "\(event.failure?.attempts ?? 1)"))
+        if event.deliveries > 1 { fields.append(OutgoingMessage.Field(Self.deliveries, "\(event.deliveries)")) }
         fields.append(OutgoingMessage.Field(Self.time, "\(milliseconds)"))
         let prefix = Array(Self.fieldPrefix.utf8)
         for field in event.rawFields {

@@ -57,6 +57,14 @@ struct FailureRule: Sendable {
         shape: .either([.nonBlankText, .oneName([deadLetter])]),
         decode: { node, issues in Self.target(node, &issues) })
 
+    /// Reads the `on_failure` of a source, where what failed cannot be tried again; nil where it is wrong.
+    static func sourceTarget(_ node: SettingNode, _ issues: inout SettingIssues) -> Target? {
+        let isRetry = if case .scalar("retry", _) = node.content { true } else { node["retry"] != nil }
+        guard isRetry else { return self.target(node, &issues) }
+        issues.add("an entry that has been delivered too often is not tried again: leave retry out", at: node.mark)
+        return nil
+    }
+
     private static func target(_ node: SettingNode, _ issues: inout SettingIssues) -> Target? {
         if case .mapping(let entries) = node.content {
             guard entries.count == 1, let entry = entries.first else {

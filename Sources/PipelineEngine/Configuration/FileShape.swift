@@ -40,7 +40,8 @@ public struct FileShape: Sendable {
                 name: Catalogue.pluginsKey, shape: Catalogue.pluginsType.shape,
                 summary: "Shared libraries with stage types, by paths from the file's folder."),
             SettingDescription(
-                name: "source", shape: .oneName(sources), isRequired: true, summary: "Where events come from."),
+                name: "source", shape: .oneName(sources, beside: [PipelineDefinition.sourceWord]), isRequired: true,
+                summary: "Where events come from."),
             SettingDescription(
                 name: "stores", shape: .map(.oneName(stores)),
                 summary: "The stores that stages change and look-ups read, by names of your choice."),
@@ -58,6 +59,12 @@ public struct FileShape: Sendable {
 }
 
 extension PipelineDefinition {
+    /// What may stand beside a source's type.
+    static let sourceWord = SettingDescription(
+        name: "on_failure", shape: FailureRule.targetType.shape, defaultText: "drop",
+        summary:
+            "What follows for entries of a group that were delivered too often: a branch, drop, halt or dead_letter.")
+
     /// The names that may stand beside a stage's type.
     static let stageWords = [
         SettingDescription(

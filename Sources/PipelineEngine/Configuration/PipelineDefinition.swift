@@ -40,6 +40,10 @@ struct PipelineDefinition {
 
     private(set) var name = ""
     private(set) var source: Component?
+    /// What follows for entries that fail at the source, nil where the file does not say.
+    private(set) var sourceFailure: FailureRule.Target?
+    /// Where the file says it.
+    private(set) var sourceFailureMark: SourceMark?
     private(set) var stores: [(name: MarkedName, component: Component)] = []
     private(set) var stages: [StageEntry] = []
     private(set) var branches: [Branch] = []
@@ -53,7 +57,7 @@ struct PipelineDefinition {
             switch entry.key {
             case "pipeline": self.name = Self.pipelineName(entry.value, &issues)
             case Catalogue.pluginsKey: break
-            case "source": self.source = Self.component(entry.value, what: "source", entry.mark, &issues)
+            case "source": self.readSource(entry, &issues)
             case "stores": self.stores = Self.stores(entry.value, &issues)
             case "stages": self.stages = Self.stages(entry.value, catalogue, "stages", &issues)
             case "branches": self.branches = Self.branches(entry.value, catalogue, &issues)
@@ -92,6 +96,17 @@ struct PipelineDefinition {
             return nil
         }
         return Component(type: MarkedName(entry.key, at: entry.mark), settings: entry.value)
+    }
+
+    /// A type with its settings, and what may stand beside it.
+    private mutating func readSource(_ entry: SettingNode.Entry, _ issues: inout SettingIssues) {
+        var node = entry.value
+        if let rule = node["on_failure"], let entries = node.entries {
+            node.content = .mapping(entries.filter { $0.key != "on_failure" })
+            self.sourceFailureMark = entries.first { $0.key == "on_failure" }?.mark
+            self.sourceFailure = issues.within("source: on_failure") { FailureRule.sourceTarget(rule, &$0) }
+        }
+        self.source = Self.component(node, what: "source", entry.mark, &issues)
     }
 
     private static func counted(_ node: SettingNode) -> String {

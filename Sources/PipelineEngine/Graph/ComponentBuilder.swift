@@ -46,9 +46,11 @@ struct ComponentBuilder {
         return made
     }
 
-    /// The source that feeds these stores; nil where it cannot be made, the reasons among the issues.
+    /// The source that feeds these stores; nil where it cannot be made, the reasons among the issues. What a person may
+    /// have overlooked goes to the warnings.
     func source(
-        _ stores: [String: any SnapshotStore], _ checkpoint: (any CheckpointKeeper)?, _ issues: inout SettingIssues
+        _ stores: [String: any SnapshotStore], _ checkpoint: (any CheckpointKeeper)?, _ issues: inout SettingIssues,
+        warnings: inout [SettingIssue]
     ) -> (any EventSource)? {
         guard let component = self.definition.source else { return nil }
         guard let type = self.catalogue.sources.first(where: { $0.name == component.type.text }) else {
@@ -59,8 +61,10 @@ struct ComponentBuilder {
         let setup = self.setup(component.type.text, component)
         setup.stores = stores
         setup.checkpoint = checkpoint
+        setup.failureMark = self.definition.sourceFailureMark
         let source = type.make(component.settings, setup)
         issues.append(setup.issues.all)
+        warnings += setup.warnings.all
         return source
     }
 

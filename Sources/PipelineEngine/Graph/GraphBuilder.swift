@@ -24,6 +24,7 @@ struct GraphBuilder {
         // What fields each list's first stage can rely on: those of every way that leads to it.
         var scopes: [FieldScope?] = layout.lists.map { _ in nil }
         scopes[0] = FieldScope()
+        if case .list(let list) = layout.sourceFailure { scopes[list] = FieldScope() }
         for index in layout.order {
             let list = layout.lists[index]
             var scope = scopes[index] ?? FieldScope(isIncomplete: true)
@@ -46,7 +47,7 @@ struct GraphBuilder {
         return StageGraph(
             nodes: ContiguousArray(nodes.sorted { $0.key < $1.key }.map(\.value)),
             mainCount: layout.lists[0].stages.count, starts: layout.lists.map(\.start), names: names,
-            keyField: keyName.flatMap { names.field($0) },
+            keyField: keyName.flatMap { names.field($0) }, sourceFailure: layout.arrow(of: layout.sourceFailure),
             warnings: self.warnings(usedStores, isWhole: issues.all.isEmpty))
     }
 

@@ -15,6 +15,9 @@ struct GraphDescriber {
     func describe() -> GraphDescription {
         var arrows: [GraphDescription.Arrow] = []
         if !self.graph.nodes.isEmpty { arrows.append(.init(.source, .stage(0), .next)) }
+        if let target = self.graph.sourceFailure {
+            arrows.append(.init(.source, Self.place(target), .failure, label: "delivered too often"))
+        }
         for (index, node) in self.graph.nodes.enumerated() {
             let next = node.arrows.next
             if next != StageGraph.end, node.arrows.goesOn { arrows.append(.init(.stage(index), .stage(next), .next)) }
@@ -40,6 +43,15 @@ struct GraphDescriber {
             arrows: arrows)
     }
 
+    /// The place that the arrow of a failure leads to.
+    private static func place(_ arrow: Int) -> GraphDescription.Place {
+        switch arrow {
+        case StageGraph.end: .end("drop")
+        case StageGraph.halt: .end("halt")
+        default: .stage(arrow)
+        }
+    }
+
     private func failures(of node: StageGraph.Node, at index: Int) -> [GraphDescription.Arrow] {
         let target: GraphDescription.Place
         switch node.arrows.onFailure {
@@ -47,9 +59,7 @@ struct GraphDescriber {
             // In a branch the next stage has its turn all the same: that is no arrow of its own.
             if node.uses.branch != nil { return [] }
             target = .end("drop")
-        case StageGraph.end: target = .end("drop")
-        case StageGraph.halt: target = .end("halt")
-        case .some(let start): target = .stage(start)
+        case .some(let arrow): target = Self.place(arrow)
         }
         let label = node.arrows.retry.map { "after \($0.attempts) attempts" }
         return [.init(.stage(index), target, .failure, label: label)]

@@ -50,6 +50,8 @@ struct GraphLayout {
     private(set) var lists: [List] = []
     /// The file's branches by name; a number is an index into `lists`.
     let branches: [String: BranchID]
+    /// What follows for events that fail at the source.
+    private(set) var sourceFailure = Failure.byDefault
 
     /// Lays out a definition; an `on_failure` that leads nowhere is an issue.
     init(_ definition: PipelineDefinition, catalogue: Catalogue, _ issues: inout SettingIssues) {
@@ -65,8 +67,15 @@ struct GraphLayout {
         }
         for list in self.lists.indices {
             for offset in self.lists[list].stages.indices {
-                self.lists[list].stages[offset].failure = self.failure(list, offset, catalogue, &issues)
+                let stage = self.lists[list].stages[offset]
+                guard let target = stage.entry.onFailure?.target else { continue }
+                let prefix = self.lists[list].prefix + (stage.entry.name?.text ?? stage.typeName) + "/"
+                self.lists[list].stages[offset].failure = self.failure(
+                    target, of: stage.typeName, prefix, catalogue, &issues)
             }
+        }
+        if let target = definition.sourceFailure {
+            self.sourceFailure = self.failure(target, of: "source", "source/", catalogue, &issues)
         }
     }
 
@@ -82,11 +91,11 @@ struct GraphLayout {
         self.lists.append(List(name: name, branch: branch, prefix: prefix, start: start, stages: stages))
     }
 
+    /// Where failed events of a stage, or of the source, go; a list of its own is added for `dead_letter`.
     private mutating func failure(
-        _ list: Int, _ offset: Int, _ catalogue: Catalogue, _ issues: inout SettingIssues
+        _ target: FailureRule.Target, of what: String, _ prefix: String, _ catalogue: Catalogue,
+        _ issues: inout SettingIssues
     ) -> Failure {
-        let stage = self.lists[list].stages[offset]
-        guard let target = stage.entry.onFailure?.target else { return .byDefault }
         switch target {
         case .drop: return .drop
         case .halt: return .halt
@@ -94,17 +103,15 @@ struct GraphLayout {
             if let branch = self.branches[name.text] { return .list(Int(branch.index)) }
             let known = self.branches.keys.sorted() + FailureRule.words
             issues.add(
-                "\(stage.typeName): on_failure: no branch \"\(name.text)\"\(Nearest.hint(for: name.text, among: known))",
+                "\(what): on_failure: no branch \"\(name.text)\"\(Nearest.hint(for: name.text, among: known))",
                 at: name.mark)
             return .drop
         case .deadLetter(let settings, let mark):
             let type = MarkedName(Self.deadLetterType, at: mark)
             guard catalogue.stages.contains(where: { $0.name == type.text }) else {
-                issues.add(
-                    "\(stage.typeName): on_failure: this worker has no stage type \"\(type.text)\"", at: mark)
+                issues.add("\(what): on_failure: this worker has no stage type \"\(type.text)\"", at: mark)
                 return .drop
             }
-            let prefix = self.lists[list].prefix + (stage.entry.name?.text ?? stage.typeName) + "/"
             let component = PipelineDefinition.Component(type: type, settings: settings)
             self.add(
                 type, branch: prefix + type.text, prefix: prefix, [PipelineDefinition.StageEntry(component: component)],
@@ -120,9 +127,11 @@ struct GraphLayout {
         return targets
     }
 
-    /// The lists that a list leads to.
+    /// The lists that a list leads to; the main way stands for the source, too.
     func targets(of list: Int) -> Set<Int> {
-        Set(self.lists[list].stages.flatMap { self.targets(of: $0) })
+        var targets = Set(self.lists[list].stages.flatMap { self.targets(of: $0) })
+        if list == 0, case .list(let target) = self.sourceFailure { targets.insert(target) }
+        return targets
     }
 
     /// The lists in an order in which each comes behind all that lead to it; those on a circle come last.
@@ -143,19 +152,23 @@ struct GraphLayout {
         return order + self.lists.indices.filter { incoming[$0] > 0 }
     }
 
+    /// Where a failure leads, as the index of a node; nil for what follows where the file says nothing.
+    func arrow(of failure: Failure) -> Int? {
+        switch failure {
+        case .byDefault: nil
+        case .drop: StageGraph.end
+        case .halt: StageGraph.halt
+        case .list(let list): self.lists[list].start
+        }
+    }
+
     /// Where the ways out of a stage lead, as indices of nodes.
     func arrows(list: Int, offset: Int) -> StageGraph.Arrows {
         let stage = self.lists[list].stages[offset]
         let isLast = offset == self.lists[list].stages.count - 1
-        let onFailure: Int? =
-            switch stage.failure {
-            case .byDefault: nil
-            case .drop: StageGraph.end
-            case .halt: StageGraph.halt
-            case .list(let list): self.lists[list].start
-            }
         return StageGraph.Arrows(
-            next: isLast ? StageGraph.end : self.lists[list].start + offset + 1, onFailure: onFailure,
+            next: isLast ? StageGraph.end : self.lists[list].start + offset + 1,
+            onFailure: self.arrow(of: stage.failure),
             retry: stage.entry.onFailure?.retry,
             branches: (stage.exits?.branches ?? []).compactMap { name in
                 self.branches[name.text].map { self.lists[Int($0.index)].start }

@@ -91,13 +91,16 @@ final class StageGraph {
     let passes: PassPlan
     /// Whether each event can be taken to its end at once: nothing is waited for, tried again or ends the run.
     let isImmediate: Bool
+    /// Where events go that fail at the source: the index of a node, or one of the constants above; nil where the file
+    /// does not say, and their way ends.
+    let sourceFailure: Int?
     /// What a person may have forgotten in the file; the graph runs all the same.
     let warnings: [SettingIssue]
 
     /// Makes a graph of nodes, the first `mainCount` of which are the main way.
     init(
         nodes: ContiguousArray<Node>, mainCount: Int, starts: [Int], names: GraphNames, keyField: FieldID?,
-        warnings: [SettingIssue] = []
+        sourceFailure: Int? = nil, warnings: [SettingIssue] = []
     ) {
         self.nodes = nodes
         self.mainCount = mainCount
@@ -105,10 +108,11 @@ final class StageGraph {
         self.pureCount = nodes.prefix(mainCount).prefix(while: \.uses.isPure).count
         self.names = names
         self.keyField = keyField
+        self.sourceFailure = sourceFailure
         self.warnings = warnings
         self.passes = PassPlan(nodes)
         self.isImmediate =
-            self.passes.isSingle
+            self.passes.isSingle && sourceFailure != StageGraph.halt
             && nodes.allSatisfy { $0.arrows.retry == nil && $0.arrows.onFailure != StageGraph.halt }
     }
 }

@@ -25,6 +25,8 @@ struct GraphWalker {
     let nodes: NodeTable
     let passes: PassPlan
     private let starts: [Int]
+    /// Where events begin that arrived failed.
+    private let refusedStart: Int
     private let pureCount: Int
     let names: GraphNames
     private let keyField: FieldID?
@@ -53,6 +55,7 @@ struct GraphWalker {
         }
         self.counters = RunnerCounters(stageCount: graph.nodes.count)
         self.starts = graph.starts
+        self.refusedStart = graph.sourceFailure ?? StageGraph.end
         self.preparing = (0..<min(graph.mainCount, graph.nodes.count)).filter { index in
             graph.nodes[index].preparesEvents && graph.passes.passes[index] == 0
         }
@@ -91,10 +94,12 @@ struct GraphWalker {
     /// in `resume` where each goes on.
     @inline(__always)
     mutating func walkHead(_ batch: EventBatch, _ chunk: Range<Int>, _ before: UInt64) {
+        let hasRefusals = batch.hasRefusals
         for index in chunk {
             let offset = index - chunk.lowerBound
             batch.withEvent(at: index) { event in
-                let next = self.walk(&event, from: 0, below: self.pureCount, Self.isSampled(before, offset))
+                let start = hasRefusals && event.hasFailed ? self.refusedStart : 0
+                let next = self.walk(&event, from: start, below: self.pureCount, Self.isSampled(before, offset))
                 self.resume[offset] = next
                 if next == self.pureCount {
                     for node in self.preparing { self.nodes.prepare(event, at: node) }

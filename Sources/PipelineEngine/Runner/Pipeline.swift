@@ -58,7 +58,8 @@ public final class Pipeline: Service, Sendable {
         let stores = components.stores(&issues)
         let digest = DefinitionDigest.of(tree.root, sections: ["stores", "stages", "branches"])
         let checkpoint = components.checkpoint(stores, definition: digest, &issues)
-        let source = components.source(stores, checkpoint, &issues)
+        var sourceWarnings: [SettingIssue] = []
+        let source = components.source(stores, checkpoint, &issues, warnings: &sourceWarnings)
         let builder = GraphBuilder(definition: definition, catalogue: catalogue, stores: stores, services: services)
         let graph = builder.build(&issues)
         guard issues.all.isEmpty, let source else { throw ConfigurationError(file: file, issues: issues.all) }
@@ -76,7 +77,7 @@ public final class Pipeline: Service, Sendable {
         let describer = GraphDescriber(definition: definition, graph: graph, stores: stores, stream: source.stream)
         self.version = OrderedMutex(
             PipelineVersion(root: tree.root, definition: definition, graph: describer.describe()))
-        self.warnings = graph.warnings
+        self.warnings = (sourceWarnings + graph.warnings).sorted { $0.mark < $1.mark }
     }
 
     /// The checked graph in words, as the version of the file has it that counts; callable from any thread.

@@ -23,6 +23,7 @@ extension RedisError {
         Meaning(word: "UNBLOCKED", code: .unavailable, isTransient: true, advice: "the server ended the blocked read"),
         Meaning(
             word: "WRONGTYPE", code: .wrongType, isTransient: false, advice: "name another key, or delete this one"),
+        Meaning(word: "NOGROUP", code: .noGroup, isTransient: true, advice: "the consumer group is gone"),
         Meaning(
             word: "NOAUTH", code: .authentication, isTransient: false,
             advice: "set redis.password or redis.password_file"),

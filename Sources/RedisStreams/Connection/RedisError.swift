@@ -16,6 +16,8 @@ public struct RedisError: Error, Sendable, Equatable {
         case wrongType
         /// The server cannot serve now: it loads, follows, fails over, or is full.
         case unavailable
+        /// The stream has no such consumer group.
+        case noGroup
         /// Any other error the server answered.
         case serverError
         /// What came is not what a Redis server sends.

@@ -10,6 +10,8 @@ public enum GapKind: String, Sendable, CaseIterable {
     case recreated
     /// The stream ends before what was known of it: a failover or a restart has lost writes.
     case wentBack = "went_back"
+    /// The consumer group is gone while its stream goes on: what was in the hands of workers that are gone may be lost.
+    case groupLost = "group_lost"
     /// The checkpoint cannot be used, so what came since it is not known.
     case checkpoint
 

@@ -6,6 +6,8 @@ public struct RedisStreamSettings: Sendable, Equatable {
     public var stream: String
     /// Where the first read begins.
     public var start = StreamStart.tail
+    /// The group whose workers share the entries; nil where this worker gets them all.
+    public var group: GroupSettings?
     /// How the stores are filled before the stream is followed.
     public var bootstrap = Bootstrap.none
     /// What to do where entries were lost.
@@ -51,6 +53,10 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "Where the first read begins: tail, beginning, resume (at the checkpoint), behind an entry id, or a "
                     + "time back (-15m)."),
             .optional(
+                "group", \.group, GroupSettings.type,
+                "The consumer group whose workers share the entries: its name, or a mapping; without it, this worker gets "
+                    + "all of them."),
+            .optional(
                 "bootstrap", \.bootstrap, .bootstrap, default: "none",
                 "How the stores are filled first: none, stream (all it holds), or keys."),
             .optional(
@@ -81,8 +87,9 @@ public struct RedisStreamSettings: Sendable, Equatable {
     /// How the settings are read.
     public static let type = SettingType<RedisStreamSettings>(shape: .object(Self.schema.descriptions)) {
         node, issues in
-        guard let settings = Self.schema.decode(node, &issues) else { return nil }
+        guard var settings = Self.schema.decode(node, &issues) else { return nil }
         let before = issues.all.count
+        settings.checkGroup(node, &issues)
         if let limit = settings.maxStaleness, settings.readBlock >= limit {
             issues.add(
                 "read_block \(SettingUnits.text(settings.readBlock)) must be shorter than max_staleness "

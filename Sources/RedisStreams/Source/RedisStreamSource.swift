@@ -39,9 +39,14 @@ public final class RedisStreamSource: EventSource {
         for store in stores {
             store.freshness?.setLimit(streamSettings.maxStaleness)
             // From the tail, an empty store is as it should be; anywhere else it is not filled yet.
-            store.freshness?.setFilling(streamSettings.start != .tail || streamSettings.bootstrap != .none)
+            let isFilled = streamSettings.start == .tail && streamSettings.bootstrap == .none
+            // A group's worker has a part of the stream to work off, and never a store to fill.
+            store.freshness?.setFilling(!isFilled && streamSettings.group == nil)
         }
     }
+
+    /// The group whose workers share the entries; nil where this source has them all.
+    public var group: GroupSettings? { self.streamSettings.group }
 
     /// How the source is doing.
     public var status: SourceStatus { self.board.withLock { $0.status } }
@@ -65,15 +70,15 @@ public final class RedisStreamSource: EventSource {
         defer { self.update { $0.status.state = .stopped } }
         if self.stopSignal.isStopped { return }
         let loop = RedisEventLoop()
-        let reader = StreamReader(
-            settings: self.settings, streamSettings: self.streamSettings, stores: self.stores,
-            checkpoint: self.checkpoint, loop: loop, stop: self.stopSignal, logger: self.logger,
-            update: { change in self.update(change) })
         var failure: (any Error)?
         do {
             try await withTaskCancellationHandler {
                 try await withTaskExecutorPreference(loop.executor) {
-                    try await reader.run(deliver)
+                    if let group = self.streamSettings.group {
+                        try await self.runShared(group, loop, deliver)
+                    } else {
+                        try await self.runAlone(loop, deliver)
+                    }
                 }
             } onCancel: {
                 self.stop()
@@ -87,6 +92,29 @@ public final class RedisStreamSource: EventSource {
             if let error = failure as? RedisError { self.update { $0.status.lastError = error.message } }
             throw failure
         }
+    }
+
+    /// Reads all entries.
+    private func runAlone(_ loop: RedisEventLoop, _ deliver: (EventBatch) async throws -> Void) async throws {
+        let reader = StreamReader(
+            settings: self.settings, streamSettings: self.streamSettings, stores: self.stores,
+            checkpoint: self.checkpoint, loop: loop, stop: self.stopSignal, logger: self.logger,
+            update: { change in self.update(change) })
+        try await reader.run(deliver)
+    }
+
+    /// Reads a group's entries together with its other workers.
+    private func runShared(
+        _ group: GroupSettings, _ loop: RedisEventLoop, _ deliver: (EventBatch) async throws -> Void
+    ) async throws {
+        let lease = try ConsumerLease.take(
+            group, scope: "\(self.settings.database) \(self.stream)", address: self.settings.address)
+        let reader = GroupReader(
+            settings: self.settings, streamSettings: self.streamSettings, group: group, consumer: lease.consumer,
+            loop: loop, stop: self.stopSignal, logger: self.logger, update: { change in self.update(change) })
+        // The name is this worker's until it has left.
+        defer { withExtendedLifetime(lease) {} }
+        try await reader.run(deliver)
     }
 
     private func update(_ change: (inout SourceBoard) -> Void) {
@@ -106,10 +134,35 @@ extension RedisStreamSource {
             setup.issues.add(
                 "redis_stream: start is resume, but there is no section checkpoint to resume from", at: setup.mark)
         }
+        streamSettings.checkGroup(setup)
         return setup.section("redis", RedisSettings.type).map {
             RedisStreamSource(
                 $0, streamSettings, stores: setup.stores.sorted { $0.key < $1.key }.map(\.value),
                 checkpoint: setup.checkpoint, logger: setup.logger)
+        }
+    }
+}
+
+extension RedisStreamSettings {
+    /// Tells what else of the file cannot stand beside a group, or does not do what one may think.
+    fileprivate func checkGroup(_ setup: ComponentSetup) {
+        guard let group = self.group else {
+            if let mark = setup.failureMark {
+                setup.issues.add(
+                    "source: on_failure is for entries that a group's workers were delivered too often: add group to "
+                        + "redis_stream, or leave it out", at: mark)
+            }
+            return
+        }
+        if setup.checkpoint != nil {
+            setup.issues.add(
+                "redis_stream: a group and a section checkpoint cannot stand together: the server keeps the group's "
+                    + "place, and a worker's stores hold a part of the stream", at: setup.mark)
+        }
+        for (name, store) in setup.stores.sorted(by: { $0.key < $1.key }) where !store.isShared {
+            setup.warnings.add(
+                "stores: \"\(name)\" is this process's own: each worker of the group \(group.name) holds what it was "
+                    + "delivered, and no look-up finds the rest", at: setup.mark)
         }
     }
 }

@@ -106,7 +106,7 @@ extension StreamReader {
 
     /// A read found nothing: everything up to that moment has been handled.
     private func reachedEnd(_ proof: ContinuousClock.Instant) {
-        self.succeeded(isAtEnd: true)
+        self.plan.succeeded(isAtEnd: true)
         self.show { board in
             board.status.isCaughtUp = true
             board.status.lagEntries = 0
@@ -117,7 +117,7 @@ extension StreamReader {
     /// A batch has been delivered; where it was not full, everything up to the sending of its read has been handled.
     private func delivered(_ last: EntryID, isFull: Bool, _ proof: ContinuousClock.Instant) {
         self.machine.delivered()
-        self.succeeded(isAtEnd: !isFull)
+        self.plan.succeeded(isAtEnd: !isFull)
         self.show { board in
             board.status.cursor = last
             board.status.isCaughtUp = !isFull

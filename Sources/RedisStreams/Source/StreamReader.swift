@@ -26,11 +26,8 @@ final class StreamReader {
     var machine: FollowMachine
     /// Whether the server lets this user look at the stream.
     var canCheck = true
-    private var backoff: Backoff
-    private var failures = 0
-    private var wasConnected = false
-    /// Whether a gap was found since the stream was last followed to its end: the next one is waited for.
-    private var isAfterGap = false
+    /// When a lost connection is taken up again.
+    var plan: ReconnectPlan
 
     init(
         settings: RedisSettings, streamSettings: RedisStreamSettings, stores: [any SnapshotStore],
@@ -51,8 +48,7 @@ final class StreamReader {
             stream: streamSettings.stream, count: streamSettings.readCount, block: streamSettings.readBlock)
         self.batch.stream = streamSettings.stream
         self.machine = FollowMachine(streamSettings.policy)
-        self.backoff = Backoff(
-            first: streamSettings.reconnect.firstDelay, cap: streamSettings.reconnect.maximumDelay)
+        self.plan = ReconnectPlan(streamSettings.reconnect)
     }
 
     /// What ends one connection's time.
@@ -78,8 +74,7 @@ final class StreamReader {
                 case .deliver(let error): throw error
                 case .gap(let gap, let response):
                     try self.respond(to: gap, response)
-                    if self.isAfterGap { await self.loop.sleep(self.backoff.next(), until: self.stop) }
-                    self.isAfterGap = true
+                    if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
                 case .server(let error):
                     if self.stop.isStopped { return }
                     try await self.wait(after: error)
@@ -88,25 +83,9 @@ final class StreamReader {
         }
     }
 
-    /// The last thing read was answered: failures before it do not count any more.
-    func succeeded(isAtEnd: Bool) {
-        self.failures = 0
-        if isAtEnd { self.isAfterGap = false }
-        if !self.isAfterGap { self.backoff.reset() }
-    }
-
     /// Tells what went wrong and waits before the next attempt; throws where another attempt cannot help.
     private func wait(after error: RedisError) async throws(RedisError) {
-        // A handshake that no server has answered yet is a wrong setting; one that worked before will again.
-        let isWrongSetting = error.code == .tls && !self.wasConnected
-        guard error.isTransient, !isWrongSetting else { throw error }
-        self.failures += 1
-        if let limit = self.streamSettings.reconnect.attempts, self.failures > limit {
-            throw RedisError(
-                error.code, "given up after \(limit) attempts (reconnect.attempts): \(error.message)",
-                isTransient: false)
-        }
-        let delay = self.backoff.next()
+        let delay = try self.plan.delay(after: error)
         self.update { board in
             board.status.state = .connecting
             board.status.lastError = error.message
@@ -131,8 +110,7 @@ final class StreamReader {
             throw .server(error)
         }
         defer { connection.close() }
-        let isAgain = self.wasConnected
-        self.wasConnected = true
+        let isAgain = self.plan.connected()
         let cursor = try await self.open(connection, deliver)
         self.update { board in
             board.status.state = .reading

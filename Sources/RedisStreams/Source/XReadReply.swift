@@ -19,9 +19,10 @@ enum XReadReply {
     /// Throws the server's error, or `protocolViolation` where the reply is not one stream with at most `limit` entries
     /// whose ids rise from `cursor` on; what is in the batch then is of no use. Afterwards the reply has no bytes.
     static func fill(
-        _ batch: EventBatch, from reply: RESPReply, after cursor: EntryID, limit: Int
+        _ batch: EventBatch, from reply: RESPReply, after cursor: EntryID, limit: Int,
+        of command: String = XReadReply.name
     ) throws(RedisError) -> Content {
-        if let text = reply.errorMessage { throw .answer(text, to: self.name) }
+        if let text = reply.errorMessage { throw .answer(text, to: command) }
         if reply[0].kind == .null { return .nothing }
         guard reply.count >= 4, reply[0].isArray, reply[0].length == 1, reply[1].isArray, reply[1].length == 2,
             reply[2].isBulkString, reply[3].isArray, (1...limit).contains(Int(reply[3].length))

@@ -92,8 +92,12 @@ public final class ComponentSetup {
     public var definition = ""
     /// Where the stores and a source's position are kept, nil for nowhere.
     public var checkpoint: (any CheckpointKeeper)?
+    /// Where the file says what follows for events that fail at the component itself; nil where it does not.
+    public var failureMark: SourceMark?
     /// Collects what is wrong.
     public var issues = SettingIssues()
+    /// Collects what a person may have overlooked; the pipeline runs all the same.
+    public var warnings = SettingIssues()
 
     private let sections: [String: SettingNode]
 

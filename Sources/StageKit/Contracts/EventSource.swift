@@ -62,6 +62,8 @@ public struct SourceStatus: Sendable, Equatable {
     /// How often the source has moved: had an answer, delivered a batch, begun an attempt. One that stands still for longer
     /// than any of these may take hangs.
     public var pulses: UInt64 = 0
+    /// How the group is doing that the source shares its entries with; nil where it shares them with nobody.
+    public var group: GroupStatus?
 
     /// Makes a status.
     public init(
@@ -73,5 +75,29 @@ public struct SourceStatus: Sendable, Equatable {
         self.reconnects = reconnects
         self.lastError = lastError
         self.isCaughtUp = isCaughtUp
+    }
+}
+
+/// How a group of workers that share the entries of a stream is doing, as one of them sees it.
+public struct GroupStatus: Sendable, Equatable {
+    /// The group's name.
+    public var name: String
+    /// What this worker is called in it.
+    public var consumer: String
+    /// Entries that were delivered to any worker of the group and have no outcome yet, when last looked at.
+    public var pending = 0
+    /// Entries that this worker has taken over from others.
+    public var claimed = 0
+    /// Entries that this worker got after they had been delivered before, those taken over included.
+    public var redelivered = 0
+    /// Entries that were taken out of the stream before they had an outcome.
+    public var deleted = 0
+    /// Entries that had been delivered too often and were refused.
+    public var refused = 0
+
+    /// Nothing has happened yet.
+    public init(name: String, consumer: String) {
+        self.name = name
+        self.consumer = consumer
     }
 }

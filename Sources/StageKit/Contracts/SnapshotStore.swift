@@ -23,6 +23,9 @@ public protocol SnapshotStore: AnyObject, Sendable {
     /// where the store does not say.
     var freshness: Freshness? { get }
 
+    /// Whether all workers that name the store see the same, so that each may be given a part of the stream.
+    var isShared: Bool { get }
+
     /// Forgets everything.
     func removeAll()
 
@@ -43,6 +46,9 @@ public protocol SweepingStore: SnapshotStore {
 extension SnapshotStore {
     /// Nothing.
     public var freshness: Freshness? { nil }
+
+    /// No: a store is its process's own unless it says otherwise.
+    public var isShared: Bool { false }
 
     /// The snapshot under a key given as text.
     public func snapshot(for key: String) -> Snapshot? {

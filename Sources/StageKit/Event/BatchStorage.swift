@@ -18,6 +18,10 @@ struct BatchStorage {
     @usableFromInline var slotCount = 0
     @usableFromInline var failures: [StageFailure] = []
     @usableFromInline var stream = ""
+    /// How often each entry was delivered, by its place; empty where all came for the first time.
+    @usableFromInline var deliveries: [Int] = []
+    /// What arrived failed already, by its place.
+    @usableFromInline var refusals: [(index: Int, failure: StageFailure)] = []
 
     @inlinable
     mutating func appendEntry(_ id: EntryID) {
@@ -48,6 +52,16 @@ struct BatchStorage {
         unsafe self.states.base.update(repeating: EventState(), count: events)
         unsafe self.states.count = events
         unsafe self.failures.removeAll(keepingCapacity: true)
+        if unsafe !self.refusals.isEmpty { unsafe self.failRefused() }
+    }
+
+    /// Marks what arrived failed.
+    @inline(never)
+    private mutating func failRefused() {
+        for (index, failure) in unsafe self.refusals {
+            unsafe self.states.base[index].failure = Int32(self.failures.count)
+            unsafe self.failures.append(failure)
+        }
     }
 
     mutating func removeAll() {
@@ -57,6 +71,8 @@ struct BatchStorage {
         unsafe self.slots.count = 0
         unsafe self.states.count = 0
         unsafe self.failures.removeAll(keepingCapacity: true)
+        unsafe self.deliveries.removeAll(keepingCapacity: true)
+        unsafe self.refusals.removeAll(keepingCapacity: true)
     }
 
     func free() {

@@ -21,6 +21,13 @@ public struct Event: ~Copyable {
     /// The stream the entry came from.
     public var stream: String { unsafe self.storage.pointee.stream }
 
+    /// How often the entry has been delivered, this time included: more than once where a consumer group's worker took it
+    /// and did not bring it to its outcome.
+    public var deliveries: Int {
+        let counts = unsafe self.storage.pointee.deliveries
+        return self.index < counts.count ? counts[self.index] : 1
+    }
+
     // MARK: The entry as it came
 
     /// How many fields the entry has, repeated names included.

@@ -81,6 +81,27 @@ extension EventBatch {
         }
     }
 
+    /// Says that the entry started last has been delivered so often, this time included.
+    ///
+    /// For sources whose server counts it; entries of which nothing is said came for the first time.
+    public func setDeliveries(_ count: Int) {
+        precondition(!self.isEmpty, "an entry is started before its deliveries are told")
+        let missing = unsafe self.count - self.storage.pointee.deliveries.count
+        unsafe self.storage.pointee.deliveries.append(contentsOf: repeatElement(1, count: missing))
+        unsafe self.storage.pointee.deliveries[self.count - 1] = count
+    }
+
+    /// Says that the entry started last is not for the stages: it goes where the file's `source: on_failure` leads.
+    ///
+    /// The failure has a reason, which is counted.
+    public func refuse(_ failure: StageFailure) {
+        precondition(!self.isEmpty, "an entry is started before it is refused")
+        unsafe self.storage.pointee.refusals.append((self.count - 1, failure))
+    }
+
+    /// Whether any event arrived failed.
+    package var hasRefusals: Bool { unsafe !self.storage.pointee.refusals.isEmpty }
+
     /// Copies bytes to the end of the arena.
     public func copyToArena(_ bytes: [UInt8]) -> ByteRange {
         unsafe bytes.withUnsafeBytes { unsafe self.storage.pointee.copyToArena($0) }

@@ -78,7 +78,7 @@ struct PipelineCollector: Sendable {
                 "sluice_source_lag_seconds", .gauge,
                 help: "Age of the last entry handled while more are waiting, by its id; 0 when caught up.",
                 value: status.isCaughtUp ? 0 : age),
-        ] + self.gaps(status)
+        ] + self.gaps(status) + self.group(status)
             + (status.lagEntries.map { lag in
                 [
                     MetricSample(
@@ -98,6 +98,28 @@ struct PipelineCollector: Sendable {
                 "sluice_source_gaps_total", .counter, help: "How often entries were lost unread, by what had happened.",
                 labels: [("kind", kind)], value: Double(count))
         }
+    }
+
+    private func group(_ status: SourceStatus) -> [MetricSample] {
+        guard let group = status.group else { return [] }
+        let labels = [("group", group.name), ("consumer", group.consumer)]
+        func counter(_ name: String, _ help: String, _ value: Int) -> MetricSample {
+            MetricSample(name, .counter, help: help, labels: labels, value: Double(value))
+        }
+        return [
+            MetricSample(
+                "sluice_group_pending_entries", .gauge,
+                help: "Entries in the hands of any worker of the group when last looked at.", labels: labels,
+                value: Double(group.pending)),
+            counter("sluice_group_claimed_total", "Entries taken over from other workers.", group.claimed),
+            counter(
+                "sluice_group_redelivered_total", "Entries that had been delivered before, those taken over included.",
+                group.redelivered),
+            counter(
+                "sluice_group_deleted_total", "Entries taken out of the stream before they had an outcome.",
+                group.deleted),
+            counter("sluice_group_refused_total", "Entries that had been delivered too often.", group.refused),
+        ]
     }
 
     private func stores() -> [MetricSample] {

@@ -56,14 +56,22 @@ struct OnlineCheck {
         let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
         let information = await self.answer(connection, RESPCommand("INFO"))
         var steps = [
-            ServerAnswers.login(identity.value, self.redis), ServerAnswers.server(information.value),
+            ServerAnswers.login(identity.value, self.redis),
+            ServerAnswers.server(information.value, isShared: self.group != nil),
         ]
         steps.append(await self.rights(connection, user: identity.value?.string))
         let type = await self.answer(connection, RESPCommand("TYPE", stream))
         let contents = await self.answer(connection, RESPCommand("XINFO", "STREAM", stream))
         steps.append(ServerAnswers.stream(stream, type: type.value, information: contents.value))
+        if let group = self.group {
+            let groups = await self.answer(connection, RESPCommand("XINFO", "GROUPS", stream))
+            steps.append(ServerAnswers.group(group.name, groups.value))
+        }
         return steps
     }
+
+    /// The group that the source shares its entries with; nil where it has them all.
+    private var group: GroupSettings? { (self.pipeline.source as? RedisStreamSource)?.group }
 
     /// Tries the commands that change nothing, and asks about the others.
     private func rights(_ connection: RedisConnection, user: String?) async -> CheckStep {
@@ -94,14 +102,17 @@ struct OnlineCheck {
     /// What the worker sends while it runs.
     private var needs: [Need] {
         let stream = self.pipeline.source.stream
-        var needs = [
-            Need(
-                name: "XREAD", command: RESPCommand("XREAD", "COUNT", 1, "STREAMS", stream, "0-0"), isHarmless: true),
-            Need(name: "XINFO", command: RESPCommand("XINFO", "STREAM", stream), isHarmless: true),
-            Need(
-                name: "XREVRANGE", command: RESPCommand("XREVRANGE", stream, "+", "-", "COUNT", 1), isHarmless: true),
-            Need(name: "TIME", command: RESPCommand("TIME"), isHarmless: true),
-        ]
+        var needs =
+            self.group.map { Self.needs(of: $0, stream) } ?? [
+                Need(
+                    name: "XREAD", command: RESPCommand("XREAD", "COUNT", 1, "STREAMS", stream, "0-0"), isHarmless: true
+                ),
+                Need(name: "XINFO", command: RESPCommand("XINFO", "STREAM", stream), isHarmless: true),
+                Need(
+                    name: "XREVRANGE", command: RESPCommand("XREVRANGE", stream, "+", "-", "COUNT", 1), isHarmless: true
+                ),
+                Need(name: "TIME", command: RESPCommand("TIME"), isHarmless: true),
+            ]
         switch self.revocations?.target {
         case .channel(let channel):
             needs.append(Need(name: "PUBLISH", command: RESPCommand("PUBLISH", channel, "x"), isHarmless: false))
@@ -110,6 +121,31 @@ struct OnlineCheck {
         case nil: break
         }
         return needs
+    }
+
+    /// What a worker of a group sends: all but the looks changes something, so it is asked about and not tried.
+    private static func needs(of group: GroupSettings, _ stream: String) -> [Need] {
+        let (name, consumer) = (group.name, group.consumer ?? "worker")
+        let harmless = [
+            Need(name: "XINFO", command: RESPCommand("XINFO", "STREAM", stream), isHarmless: true),
+            Need(name: "XINFO GROUPS", command: RESPCommand("XINFO", "GROUPS", stream), isHarmless: true),
+            Need(name: "XPENDING", command: RESPCommand("XPENDING", stream, name), isHarmless: true),
+            Need(name: "CLIENT ID", command: RESPCommand("CLIENT", "ID"), isHarmless: true),
+            Need(name: "TIME", command: RESPCommand("TIME"), isHarmless: true),
+        ]
+        let changing = [
+            ("XGROUP CREATE", RESPCommand("XGROUP", "CREATE", stream, name, "$", "MKSTREAM")),
+            (
+                "XREADGROUP",
+                RESPCommand("XREADGROUP", "GROUP", name, consumer, "COUNT", 1, "STREAMS", stream, ">")
+            ),
+            ("XACK", RESPCommand("XACK", stream, name, "0-1")),
+            ("XCLAIM", RESPCommand("XCLAIM", stream, name, consumer, 0, "0-1", "JUSTID")),
+            ("XAUTOCLAIM", RESPCommand("XAUTOCLAIM", stream, name, consumer, 0, "0-0", "COUNT", 1)),
+            ("XGROUP DELCONSUMER", RESPCommand("XGROUP", "DELCONSUMER", stream, name, consumer)),
+            ("CLIENT UNBLOCK", RESPCommand("CLIENT", "UNBLOCK", 0)),
+        ]
+        return harmless + changing.map { Need(name: $0.0, command: $0.1, isHarmless: false) }
     }
 
     private func stores() -> [CheckStep] {

@@ -13,7 +13,7 @@ enum ServerAnswers {
             return [CheckStep("reach", .bad, error.message, advice: advice)]
         case .tls: return [reached, failure("encryption")]
         case .badSettings where error.message.hasPrefix("redis.tls"): return [failure("encryption")]
-        case .authentication, .permission, .badSettings, .serverError, .wrongType, .gap:
+        case .authentication, .permission, .badSettings, .serverError, .wrongType, .gap, .noGroup:
             return [reached, self.encryption(settings), failure("login")]
         }
     }
@@ -41,8 +41,8 @@ enum ServerAnswers {
         return CheckStep("login", .good, "as \(user), database \(settings.database)")
     }
 
-    /// Which server it is, of the answer to INFO.
-    static func server(_ answer: RESPValue?) -> CheckStep {
+    /// Which server it is, of the answer to INFO; `isShared` where the workers of a group use it.
+    static func server(_ answer: RESPValue?, isShared: Bool = false) -> CheckStep {
         guard let text = answer?.string else {
             return CheckStep("server", .unknown, "version not known: the user may not ask (INFO)")
         }
@@ -55,6 +55,12 @@ enum ServerAnswers {
         let finding = [version, facts["redis_mode"], facts["role"]].compactMap(\.self).joined(separator: ", ")
         if let major = version.split(separator: ".").first.flatMap({ Int($0) }), major < 5 {
             return CheckStep("server", .bad, "Redis \(finding)", advice: "streams need Redis 5.0 or newer")
+        }
+        let parts = version.split(separator: ".").compactMap { Int($0) }
+        if isShared, parts.count >= 2, (parts[0], parts[1]) < (6, 2) {
+            return CheckStep(
+                "server", .bad, "Redis \(finding)",
+                advice: "a group needs Redis 6.2 or newer, which can tell what is abandoned (XAUTOCLAIM)")
         }
         if facts["role"] == "slave" {
             return CheckStep(
@@ -88,6 +94,21 @@ enum ServerAnswers {
         }
         let ids = ["first-entry", "last-entry"].map { facts[$0]?.array?.first?.string ?? "?" }
         return CheckStep("stream", .good, "\(name): \(length) entries, \(ids[0]) to \(ids[1])")
+    }
+
+    /// How a group stands, of the answer to XINFO GROUPS.
+    static func group(_ name: String, _ answer: RESPValue?) -> CheckStep {
+        let found = (answer?.array ?? []).lazy.compactMap(\.array).map(self.facts).first { $0["name"]?.string == name }
+        guard let found else {
+            return CheckStep("group", .good, "\(name) is not there yet: the first worker makes it, where start says")
+        }
+        let consumers = found["consumers"]?.integer ?? 0
+        let pending = found["pending"]?.integer ?? 0
+        let lag = found["lag"]?.integer.map { "\($0) entries to deliver, " } ?? ""
+        return CheckStep(
+            "group", .good,
+            "\(name) is at \(found["last-delivered-id"]?.string ?? "?"): \(lag)\(pending) pending, \(consumers) workers "
+                + "known")
     }
 
     /// A flat list of names and values by name.

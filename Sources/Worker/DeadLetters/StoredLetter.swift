@@ -45,7 +45,7 @@ struct StoredLetter: Sendable, Equatable {
             self.member(name, to: &bytes)
         }
         self.member(DeadLetter.error, to: &bytes)
-        for name in [DeadLetter.attempts, DeadLetter.time] {
+        for name in [DeadLetter.attempts, DeadLetter.deliveries, DeadLetter.time] {
             if let number = self.facts[name].flatMap({ Int64($0) }) { bytes += Array(",\"\(name)\":\(number)".utf8) }
         }
         bytes += Array(",\"age_ms\":\(self.age(now: now).microseconds / 1000)".utf8)
@@ -85,7 +85,7 @@ struct StoredLetter: Sendable, Equatable {
         var lines = ["letter: \(self.id) (\(LetterText.age(self.age(now: now))) old)"]
         let names = [
             DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.stage, DeadLetter.reason,
-            DeadLetter.error, DeadLetter.attempts, DeadLetter.time,
+            DeadLetter.error, DeadLetter.attempts, DeadLetter.deliveries, DeadLetter.time,
         ]
         for name in names where self.facts[name] != nil { lines.append("\(name): \(self.fact(name))") }
         lines.append("fields: \(self.fields.count)")

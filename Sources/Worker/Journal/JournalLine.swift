@@ -16,6 +16,7 @@ enum JournalLine {
             JSONText.appendMember("key", key, to: &bytes)
         }
         self.member("error", record.error, to: &bytes)
+        if event.deliveries > 1 { bytes += Array(",\"deliveries\":\(event.deliveries)".utf8) }
         if !record.effects.isEmpty {
             bytes.append(UInt8(ascii: ","))
             JSONText.append("effects", to: &bytes)

@@ -18,7 +18,8 @@ struct ChildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "child", abstract: "One measurement, in this process; prints JSON.",
         subcommands: [
-            DrainChild.self, LatencyChild.self, LookupsChild.self, MemoryChild.self, OverheadChild.self,
+            DrainChild.self, GroupChild.self, LatencyChild.self, LookupsChild.self, MemoryChild.self,
+            OverheadChild.self,
             ServeChild.self,
         ])
 }

@@ -19,6 +19,8 @@ enum Experiment: String, CaseIterable, ExpressibleByArgument {
     case memory
     /// Idle stages.
     case overhead
+    /// Workers of a group.
+    case groups
 }
 
 /// Measures and reports.
@@ -87,6 +89,7 @@ struct RunCommand: ParsableCommand {
         case .web: try bench.web(into: &report)
         case .memory: try bench.memory(into: &report)
         case .overhead: try bench.overhead(into: &report)
+        case .groups: try bench.groups(into: &report)
         }
     }
 

@@ -91,6 +91,8 @@ enum Names {
     static let web = "look-ups over HTTP"
     /// Experiment: memory of sessions.
     static let memory = "memory"
+    /// Experiment: workers of a group that share a stream.
+    static let groups = "groups"
     /// Experiment: stages that do nothing.
     static let overhead = "overhead"
 

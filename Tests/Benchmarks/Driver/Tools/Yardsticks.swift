@@ -17,7 +17,7 @@ struct Yardsticks {
         guard let compiler = ChildProcess.find("cc") else {
             throw ToolFailure(description: "no C compiler: cc is not in the PATH")
         }
-        for name in ["server_limit", "plain_hiredis", "load_stream", "publish"] {
+        for name in ["server_limit", "plain_hiredis", "load_stream", "publish", "group_limit"] {
             let libraries = name == "plain_hiredis" ? ["-lhiredis"] : []
             _ = try ChildProcess.run(
                 compiler, ["-O2", "-o", "\(folder)/\(name)", "\(Self.sources)/\(name).c"] + libraries)

@@ -1,0 +1,209 @@
+import Logging
+import RESP
+import StageKit
+
+// The two ends of a connection's time: what comes before the reading, and what is left in order behind it.
+extension GroupReader {
+    /// Opens both connections; asked to stop meanwhile, it gives up. Afterwards the stop is the reader's own affair: what
+    /// is in hand is finished and confirmed.
+    func connect() async throws(RedisError) -> Lines {
+        let lifeline = StopSignal()
+        let token = self.stop.onStop { lifeline.stop() }
+        defer { self.stop.forget(token) }
+        let control = try await RedisConnection.connect(
+            self.settings, on: self.loop, stop: lifeline, logger: self.logger)
+        do throws(RedisError) {
+            let reading = try await RedisConnection.connect(
+                self.settings, on: self.loop, stop: lifeline, logger: self.logger)
+            // Where the user may not ask, a blocked read ends with its connection.
+            let answer = try await reading.submit(RESPCommand("CLIENT", "ID")).reply().value()
+            return Lines(control: control, reading: reading, readingID: answer.integer)
+        } catch {
+            control.close()
+            throw error
+        }
+    }
+
+    /// Sees to it that there is the group: makes it, or makes it again where it is gone.
+    func open(_ control: RedisConnection) async throws(RedisError) {
+        guard let look = try await self.look(control) else {
+            // Nothing can be seen, so what is there is taken as it is.
+            self.machine.openedBlindly()
+            let start = try await self.place(control)
+            _ = try await self.create(control, at: self.machine.place?.description ?? start)
+            return
+        }
+        switch self.machine.opened(look.stream, look.group) {
+        case .goOn: break
+        case .create:
+            let isMade = try await self.create(control, at: try await self.place(control))
+            if isMade { self.logger.notice("made the group", metadata: ["group": "\(self.group.name)"]) }
+        case .heal(let gap, let id, let pending):
+            try self.tell(gap)
+            guard try await self.create(control, at: id.description) else { return }
+            self.logger.notice(
+                "made the group again", metadata: ["group": "\(self.group.name)", "behind": "\(id)"])
+            for part in PendingEntry.parts(of: pending) where part.consumer != self.commands.consumer {
+                _ = try await control.command(
+                    self.commands.restore(
+                        part.ids[...], of: part.consumer, idle: part.idle, deliveries: part.deliveries))
+            }
+        }
+    }
+
+    /// The stream and the group as they are.
+    struct Look {
+        /// Nil where there is none.
+        var stream: StreamFacts?
+        /// Nil where there is none.
+        var group: GroupFacts?
+    }
+
+    /// Looks at the stream and the group; nil where the user may not and the settings can do without.
+    func look(_ control: RedisConnection) async throws(RedisError) -> Look? {
+        guard self.canLook else { return nil }
+        let stream = self.streamSettings.stream
+        let replies = control.submit([StreamFacts.command(stream), GroupFacts.command(stream)])
+        var answers: [RESPValue] = []
+        for reply in replies { answers.append(try await reply.reply().value()) }
+        for case .error(let text) in answers where !text.hasPrefix(StreamFacts.missing) {
+            let error = RedisError.answer(text, to: "XINFO")
+            guard error.code == .permission else { throw error }
+            guard !self.machine.halts else {
+                throw RedisError(
+                    .permission,
+                    "\(error.message); it needs +xinfo|stream and +xinfo|groups to notice lost entries, or on_gap: "
+                        + "continue to do without", isTransient: false)
+            }
+            self.canLook = false
+            self.logger.error("lost entries cannot be noticed", metadata: ["error": "\(error)"])
+            return nil
+        }
+        if case .error = answers[0] { return Look() }
+        guard let facts = StreamFacts(answers[0]) else {
+            throw .unexpectedAnswer(to: "XINFO", "an answer of another shape")
+        }
+        if case .error = answers[1] { return Look() }
+        return Look(stream: facts, group: try GroupFacts.find(self.group.name, in: answers[1]))
+    }
+
+    /// Makes the group; false where somebody else has.
+    private func create(_ control: RedisConnection, at place: String) async throws(RedisError) -> Bool {
+        let answer = try await control.submit(self.commands.create(at: place)).reply().value()
+        guard case .error(let text) = answer else { return true }
+        if text.hasPrefix("BUSYGROUP") { return false }
+        throw .answer(text, to: "XGROUP")
+    }
+
+    /// Where a new group begins, as XGROUP takes it. The server takes `$`, the end, at the moment that it makes the group,
+    /// and remembers it: nothing is lost between the two, as with XREAD.
+    private func place(_ control: RedisConnection) async throws(RedisError) -> String {
+        let resolution = StartResolution(stream: self.streamSettings.stream, start: self.streamSettings.start)
+        switch self.streamSettings.start {
+        case .tail, .resume: return "$"
+        case .beginning, .after: return try resolution.cursor(nil).description
+        case .back: return try resolution.cursor(try await control.command(RESPCommand("TIME"))).description
+        }
+    }
+
+    // MARK: The end
+
+    /// Waits for the answer to a read that was sent ahead; returns whether no read can be under way any more.
+    func endRead(_ reading: RedisConnection, _ keeper: GroupKeeper) async -> Bool {
+        guard let asked = self.asked.take() else { return true }
+        keeper.setReading(true)
+        defer { keeper.setReading(false) }
+        _ = await asked.outline()
+        reading.readReplies()
+        return (try? await asked.reply()) != nil
+    }
+
+    /// Leaves the group in order: everything is confirmed, what the worker has unworked is handed back, and where there is
+    /// nothing of it the server forgets the worker.
+    ///
+    /// - Parameter isReadOver: Whether no read is under way any more that could still bring entries, which would go with
+    ///   the worker.
+    func leave(_ control: RedisConnection, isReadOver: Bool) async {
+        do throws(RedisError) {
+            try await self.confirmAll(control)
+            let handedBack = try await self.handBack(control)
+            guard handedBack == 0, isReadOver else {
+                self.logger.notice("left the group", metadata: ["handed_back": "\(handedBack)"])
+                return
+            }
+            let lost = try await control.command(self.commands.leave).integer ?? 0
+            if lost > 0 {
+                self.logger.error(
+                    "somebody else reads as this consumer: what it had is not pending any more",
+                    metadata: ["consumer": "\(self.commands.consumer)", "entries": "\(lost)"])
+            }
+            self.logger.notice("left the group", metadata: ["handed_back": "0"])
+        } catch {
+            self.logger.warning(
+                "the group was not left in order: others take over what is pending when claim_after is over",
+                metadata: ["error": "\(error)", "unconfirmed": "\(self.ledger.count)"])
+        }
+    }
+
+    /// Tries once more to leave in order, where the worker was stopped while it had no connection.
+    func leaveAnew() async {
+        guard self.plan.wasConnected else { return }
+        do throws(RedisError) {
+            let control = try await RedisConnection.connect(self.settings, on: self.loop, logger: self.logger)
+            // The read of before went with its connection, which the server may not have noticed yet.
+            await self.leave(control, isReadOver: false)
+            control.close()
+        } catch {
+            self.logger.warning("the group was not left in order", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Makes all that this worker has look abandoned, so that others take it at once; returns how much that was.
+    private func handBack(_ control: RedisConnection) async throws(RedisError) -> Int {
+        var handedBack = 0
+        var last: EntryID?
+        while true {
+            let answer = try await control.command(self.commands.own(after: last))
+            guard let page = PendingEntry.list(answer) else {
+                throw .unexpectedAnswer(to: "XPENDING", "an answer of another shape")
+            }
+            for part in PendingEntry.parts(of: page) {
+                _ = try await control.command(self.commands.handBack(part.ids[...], deliveries: part.deliveries))
+            }
+            handedBack += page.count
+            guard let end = page.last?.id else { return handedBack }
+            last = end
+        }
+    }
+}
+
+extension PendingEntry {
+    /// Entries of one worker that were delivered equally often.
+    struct Part: Equatable, Sendable {
+        /// The worker.
+        var consumer: String
+        /// How often each was delivered.
+        var deliveries: Int
+        /// The least time that one of them has been idle.
+        var idle: Duration
+        /// Their ids, in order.
+        var ids: [EntryID]
+    }
+
+    /// Sorts entries into parts that one command can tell the server of.
+    static func parts(of entries: [PendingEntry]) -> [Part] {
+        var parts: [Part] = []
+        for entry in entries {
+            let index = parts.firstIndex { $0.consumer == entry.consumer && $0.deliveries == entry.deliveries }
+            if let index {
+                parts[index].ids.append(entry.id)
+                parts[index].idle = min(parts[index].idle, entry.idle)
+            } else {
+                parts.append(
+                    Part(
+                        consumer: entry.consumer, deliveries: entry.deliveries, idle: entry.idle, ids: [entry.id]))
+            }
+        }
+        return parts
+    }
+}

@@ -1,0 +1,224 @@
+import Logging
+import RESP
+import StageKit
+
+// The reading itself: what is new, what the worker had, what others have left, and the confirmations.
+extension GroupReader {
+    /// What a command has that brings entries: more than one that only tells numbers.
+    private var readTimeout: Duration { max(self.settings.timeout, self.streamSettings.readMargin) }
+
+    // MARK: New entries
+
+    /// Reads what nobody has and delivers it; the next read is sent ahead, unless this one brings little.
+    func readNew(
+        _ lines: Lines, _ keeper: GroupKeeper, _ deliver: (EventBatch) async throws -> Void
+    ) async throws(End) {
+        let asked = self.asked.take() ?? self.ask(lines.reading)
+        keeper.setReading(true)
+        let outline = await asked.outline()
+        keeper.setReading(false)
+        if let outline, outline.entries > StreamReader.firstWorkedOn, !self.stop.isStopped {
+            self.machine.read(upTo: outline.last)
+            self.isPrompt = outline.entries == self.streamSettings.readCount
+            if self.machine.next(at: .now) == .read { self.asked = self.ask(lines.reading) }
+        }
+        lines.reading.readReplies()
+        switch try await self.take(asked, outline, lines.reading) {
+        case .nothing:
+            do throws(RedisError) {
+                try await self.confirmAll(lines.control)
+            } catch {
+                throw .server(error)
+            }
+            self.machine.readNothing()
+            self.isPrompt = false
+            self.plan.succeeded(isAtEnd: true)
+            self.show { board in
+                board.status.isCaughtUp = true
+                board.status.lagEntries = 0
+            }
+        case .entries(let count, let last):
+            self.machine.read(upTo: last)
+            self.isPrompt = count == self.streamSettings.readCount
+            try await self.hand(deliver, lines.control)
+            self.plan.succeeded(isAtEnd: !self.isPrompt)
+            self.show { board in
+                board.status.cursor = max(board.status.cursor ?? .zero, last)
+                board.status.isCaughtUp = !self.isPrompt
+                if !self.isPrompt { board.status.lagEntries = 0 }
+            }
+        }
+    }
+
+    private func ask(_ reading: RedisConnection) -> PendingReply {
+        let isPrompt = self.isPrompt || self.machine.hurries
+        return reading.submit(
+            encoded: isPrompt ? self.promptCommand : self.readCommand,
+            timeout: self.streamSettings.readBlock + self.streamSettings.readMargin, isOutlined: true)
+    }
+
+    /// Takes the entries of a reply into the batch; an outline, which was acted on, must be what it seemed.
+    private func take(
+        _ pending: PendingReply, _ outline: PendingReply.Outline?, _ reading: RedisConnection
+    ) async throws(End) -> XReadReply.Content {
+        do throws(RedisError) {
+            // The batch takes bytes, never the reply, so nothing refers to the reply when it is given back.
+            nonisolated(unsafe) let reply = try await pending.reply()
+            let content = unsafe try XReadReply.fill(
+                self.batch, from: reply, after: .zero, limit: self.streamSettings.readCount, of: "XREADGROUP")
+            unsafe reading.recycle(reply)
+            if let outline, content != .entries(count: outline.entries, last: outline.last) {
+                throw .unexpectedAnswer(to: "XREADGROUP", "entries whose number or last id is not what it seemed")
+            }
+            return content
+        } catch {
+            throw .server(error)
+        }
+    }
+
+    // MARK: Entries that were delivered before
+
+    /// Takes the next of what the worker had when it came, or when its connection was lost.
+    func readBacklog(
+        _ control: RedisConnection, after id: EntryID?, _ deliver: (EventBatch) async throws -> Void
+    ) async throws(End) {
+        do {
+            let page = try await self.list(
+                control, self.commands.own(after: id, count: min(self.streamSettings.readCount, GroupCommands.pageSize))
+            )
+            guard let take = self.machine.ownPending(page) else { return }
+            let command = self.commands.backlog(after: id ?? .zero, count: take.deliveries.count)
+            let answer = try await control.submit(command, timeout: self.readTimeout).reply().value()
+            try await self.deliverAgain(GroupReply(backlog: answer), take, control, deliver)
+        } catch {
+            throw .of(error)
+        }
+    }
+
+    /// Looks at the stream, the group and what is pending; takes over what others have left.
+    func survey(_ control: RedisConnection, _ deliver: (EventBatch) async throws -> Void) async throws(End) {
+        do {
+            let look = try await self.look(control)
+            if let look, look.group == nil {
+                throw RedisError(.noGroup, "the group \(self.group.name) is gone", isTransient: true)
+            }
+            let count = min(self.streamSettings.readCount, GroupCommands.pageSize)
+            let pending = try await self.list(control, self.commands.pending)
+            let abandoned = try await self.list(
+                control, self.commands.abandoned(idle: self.group.claimAfter, count: count))
+            let gap = self.machine.surveyed(
+                look?.stream, look?.group, pending, hurries: abandoned.count == count, at: .now)
+            if let gap { try self.tell(gap) }
+            self.status.pending = look?.group?.pending ?? pending.count
+            let lag = look.flatMap { look in look.stream.flatMap { look.group?.lag(in: $0) } }
+            self.show { board in
+                if !board.status.isCaughtUp { board.status.lagEntries = lag }
+            }
+            for take in self.machine.takeOver(abandoned, of: self.commands.consumer) where !self.stop.isStopped {
+                try await self.claim(take, control, deliver)
+            }
+        } catch {
+            throw .of(error)
+        }
+    }
+
+    /// Takes over a run of entries, as far as nobody else has meanwhile.
+    private func claim(
+        _ take: GroupMachine.Take, _ control: RedisConnection, _ deliver: (EventBatch) async throws -> Void
+    ) async throws {
+        let command = self.commands.claim(
+            from: take.first, count: take.deliveries.count, idle: self.group.claimAfter)
+        var reply = try GroupReply(
+            claim: try await control.submit(command, timeout: self.readTimeout).reply().value())
+        if reply.nameless > 0 {
+            // Redis 6.2 has made them this worker's and does not tell which they are; a look at what it has does.
+            let look = self.commands.backlog(after: take.first.predecessor, count: take.deliveries.count)
+            let answer = try await control.submit(look, timeout: self.readTimeout).reply().value()
+            reply.deleted += try GroupReply(backlog: answer).deleted
+        }
+        self.status.claimed += reply.entries.count
+        if !reply.entries.isEmpty {
+            self.logger.notice(
+                "took entries over",
+                metadata: ["entries": "\(reply.entries.count)", "from": "\(take.first)", "group": "\(self.group.name)"])
+        }
+        try await self.deliverAgain(reply, take, control, deliver)
+    }
+
+    /// Delivers entries that were delivered before, and has the server forget those that are not there any more.
+    private func deliverAgain(
+        _ reply: GroupReply, _ take: GroupMachine.Take, _ control: RedisConnection,
+        _ deliver: (EventBatch) async throws -> Void
+    ) async throws {
+        if !reply.deleted.isEmpty {
+            self.status.deleted += reply.deleted.count
+            self.ledger.owe(reply.deleted)
+            try self.tell(
+                Gap(
+                    .entriesDeleted, lost: UInt64(reply.deleted.count),
+                    "taken out of the stream before they had an outcome: \(reply.deleted[0])"
+                        + (reply.deleted.count > 1 ? " to \(reply.deleted[reply.deleted.count - 1])" : "")))
+        }
+        guard !reply.entries.isEmpty else { return try await self.sendAcks(control) }
+        self.status.redelivered += reply.entries.count
+        self.status.refused += self.batch.fill(reply.entries, take, self.machine)
+        try await self.hand(deliver, control)
+        self.show { $0.status.isCaughtUp = false }
+    }
+
+    private func list(_ control: RedisConnection, _ command: RESPCommand) async throws(RedisError) -> [PendingEntry] {
+        guard let entries = PendingEntry.list(try await control.command(command)) else {
+            throw .unexpectedAnswer(to: "XPENDING", "an answer of another shape")
+        }
+        return entries
+    }
+
+    // MARK: Outcomes and confirmations
+
+    /// Delivers the batch; once every event has its outcome, the server is told.
+    private func hand(_ deliver: (EventBatch) async throws -> Void, _ control: RedisConnection) async throws(End) {
+        do {
+            try await deliver(self.batch)
+        } catch {
+            throw .deliver(error)
+        }
+        self.ledger.owe(self.batch.ids)
+        do throws(RedisError) {
+            try await self.sendAcks(control)
+        } catch {
+            throw .server(error)
+        }
+    }
+
+    /// Puts confirmations on their way; waits for the oldest only where too many are.
+    private func sendAcks(_ control: RedisConnection) async throws(RedisError) {
+        while true {
+            while let piece = self.ledger.nextToSend() {
+                self.acks.append(control.submit(self.commands.acknowledge(piece)))
+            }
+            if self.ledger.isOnTheWay { return }
+            try await self.confirmOldest()
+        }
+    }
+
+    /// Waits until the server has confirmed everything.
+    func confirmAll(_ control: RedisConnection) async throws(RedisError) {
+        while !self.ledger.isEmpty {
+            try await self.sendAcks(control)
+            try await self.confirmOldest()
+        }
+    }
+
+    private func confirmOldest() async throws(RedisError) {
+        if let text = try await self.acks.removeFirst().reply().errorMessage { throw .answer(text, to: "XACK") }
+        self.ledger.confirmed()
+    }
+}
+
+extension EntryID {
+    /// The id before this one; the first stays.
+    var predecessor: EntryID {
+        if self.sequence > 0 { return EntryID(milliseconds: self.milliseconds, sequence: self.sequence - 1) }
+        return self.milliseconds > 0 ? EntryID(milliseconds: self.milliseconds - 1, sequence: .max) : self
+    }
+}

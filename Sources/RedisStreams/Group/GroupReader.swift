@@ -1,0 +1,219 @@
+import Logging
+import RESP
+import StageKit
+
+/// One run of a source that is a worker of a group: connects, sees to the group, finishes what it has, takes over what
+/// others have left, and reads what is new, until told to stop. `GroupMachine` decides, this acts.
+///
+/// Two connections, on one thread: one waits for new entries, the other does all that must not wait behind that. Runs on
+/// the loop's thread from its first wait on; nothing else touches it.
+final class GroupReader {
+    let settings: RedisSettings
+    let streamSettings: RedisStreamSettings
+    let group: GroupSettings
+    let commands: GroupCommands
+    let loop: RedisEventLoop
+    let stop: StopSignal
+    let logger: Logger
+    let update: ((inout SourceBoard) -> Void) -> Void
+    let batch = EventBatch()
+    /// Decides what is done next.
+    var machine: GroupMachine
+    /// What has its outcome and is not confirmed.
+    var ledger = AckLedger()
+    /// The confirmations that are waited for, in the order of the ledger's pieces.
+    var acks: [PendingReply] = []
+    /// A read that was sent ahead.
+    var asked: PendingReply?
+    /// Whether the next read is not to wait.
+    var isPrompt = true
+    /// How the group is doing.
+    var status: GroupStatus
+    /// Whether the server lets this user look at the stream and its groups.
+    var canLook = true
+    /// When a lost connection is taken up again.
+    var plan: ReconnectPlan
+    /// The reads, encoded: one that waits for a while and one that hardly does.
+    let readCommand: [UInt8]
+    let promptCommand: [UInt8]
+
+    init(
+        settings: RedisSettings, streamSettings: RedisStreamSettings, group: GroupSettings, consumer: String,
+        loop: RedisEventLoop, stop: StopSignal, logger: Logger,
+        update: @escaping ((inout SourceBoard) -> Void) -> Void
+    ) {
+        self.settings = settings
+        self.streamSettings = streamSettings
+        self.group = group
+        self.commands = GroupCommands(stream: streamSettings.stream, group: group.name, consumer: consumer)
+        self.loop = loop
+        self.stop = stop
+        self.logger = logger
+        self.update = update
+        self.batch.stream = streamSettings.stream
+        self.machine = GroupMachine(
+            GroupMachine.Policy(
+                interval: streamSettings.checkInterval, maxDeliveries: group.maxDeliveries,
+                readCount: streamSettings.readCount, halts: streamSettings.onGap == .halt))
+        self.status = GroupStatus(name: group.name, consumer: consumer)
+        self.plan = ReconnectPlan(streamSettings.reconnect)
+        // What others have left is looked for between two reads, so none waits for longer than the time between two looks.
+        let block = min(streamSettings.readBlock, streamSettings.checkInterval)
+        self.readCommand = self.commands.read(count: streamSettings.readCount, block: block)
+        self.promptCommand = self.commands.read(count: streamSettings.readCount, block: .milliseconds(1))
+    }
+
+    /// What ends the time of a pair of connections.
+    enum End: Error {
+        /// The server or the way to it.
+        case server(RedisError)
+        /// Whoever the batches are delivered to.
+        case deliver(any Error)
+
+        /// What an error means that came up between server and stages, where what those throw is told apart already.
+        static func of(_ error: any Error) -> End {
+            switch error {
+            case let error as End: error
+            case let error as RedisError: .server(error)
+            default: .deliver(error)
+            }
+        }
+    }
+
+    /// The two connections.
+    struct Lines {
+        /// For everything that is answered at once.
+        let control: RedisConnection
+        /// For reads that wait.
+        let reading: RedisConnection
+        /// The server's number of the latter, nil where it does not tell.
+        let readingID: Int64?
+    }
+
+    /// Reads until told to stop, connecting again where that can help; then hands back what it has.
+    func run(_ deliver: (EventBatch) async throws -> Void) async throws {
+        self.show { $0.status.state = .connecting }
+        while !self.stop.isStopped {
+            do throws(End) {
+                try await self.readOneConnection(deliver)
+            } catch {
+                // What was on its way may not have come: it is sent again before anything is read.
+                self.ledger.disconnected()
+                self.acks = []
+                self.asked = nil
+                switch error {
+                case .deliver(let error): throw error
+                case .server(let error) where error.code == .noGroup:
+                    if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
+                case .server(let error):
+                    if self.stop.isStopped { return await self.leaveAnew() }
+                    try await self.wait(after: error)
+                }
+            }
+        }
+    }
+
+    /// Tells what went wrong and waits before the next attempt; throws where another attempt cannot help.
+    private func wait(after error: RedisError) async throws(RedisError) {
+        let delay = try self.plan.delay(after: error)
+        self.show { board in
+            board.status.state = .connecting
+            board.status.lastError = error.message
+            board.status.isCaughtUp = false
+        }
+        self.logger.warning(
+            "no connection to the stream: trying again",
+            metadata: [
+                "stream": "\(self.streamSettings.stream)", "group": "\(self.group.name)", "error": "\(error)",
+                "code": "\(error.code.rawValue)", "unconfirmed": "\(self.ledger.count)",
+                "delay": "\(delay.microseconds / 1000)ms",
+            ])
+        await self.loop.sleep(delay, until: self.stop)
+    }
+
+    private func readOneConnection(_ deliver: (EventBatch) async throws -> Void) async throws(End) {
+        let lines: Lines
+        do throws(RedisError) {
+            lines = try await self.connect()
+        } catch {
+            throw .server(error)
+        }
+        defer {
+            lines.reading.close()
+            lines.control.close()
+        }
+        let isAgain = self.plan.connected()
+        do throws(RedisError) {
+            try await self.confirmAll(lines.control)
+            try await self.open(lines.control)
+        } catch {
+            throw .server(error)
+        }
+        self.show { board in
+            board.status.state = .reading
+            if isAgain { board.status.reconnects += 1 }
+        }
+        self.logger.log(
+            level: isAgain ? .notice : .info, isAgain ? "reading the stream again" : "reading the stream",
+            metadata: ["group": "\(self.group.name)", "consumer": "\(self.commands.consumer)"])
+        let keeper = GroupKeeper(
+            control: lines.control, reading: lines.reading, readingID: lines.readingID, commands: self.commands,
+            claimAfter: self.group.claimAfter, stop: self.stop)
+        let result = await withTaskGroup(of: Void.self) { tasks -> Result<Bool, End> in
+            tasks.addTask { await keeper.run() }
+            defer { keeper.end() }
+            do throws(End) {
+                try await self.read(lines, keeper, deliver)
+                return .success(await self.endRead(lines.reading, keeper))
+            } catch {
+                // What has its outcome is confirmed all the same, where that can be done.
+                if case .deliver = error { try? await self.confirmAll(lines.control) }
+                return .failure(error)
+            }
+        }
+        // The keeper has ended, so that none of its signs of life comes behind the handing back.
+        let isReadOver = try result.get()
+        await self.leave(lines.control, isReadOver: isReadOver)
+    }
+
+    /// Does one thing after another, as the machine says, until told to stop.
+    private func read(
+        _ lines: Lines, _ keeper: GroupKeeper, _ deliver: (EventBatch) async throws -> Void
+    ) async throws(End) {
+        while !self.stop.isStopped {
+            switch self.machine.next(at: .now) {
+            case .backlog(let id): try await self.readBacklog(lines.control, after: id, deliver)
+            case .survey: try await self.survey(lines.control, deliver)
+            case .read: try await self.readNew(lines, keeper, deliver)
+            }
+        }
+    }
+
+    /// Shows how it is, after a change.
+    func show(_ change: (inout SourceBoard) -> Void) {
+        self.update { board in
+            change(&board)
+            board.status.group = self.status
+        }
+    }
+
+    /// Tells a gap; throws where it is to end the run.
+    func tell(_ gap: Gap) throws(RedisError) {
+        self.logger.error(
+            "entries of the stream are lost",
+            metadata: [
+                "stream": "\(self.streamSettings.stream)", "group": "\(self.group.name)",
+                "kind": "\(gap.kind.rawValue)", "detail": "\(gap.detail)",
+                "lost": "\(gap.lost?.description ?? "not known")", "on_gap": "\(self.streamSettings.onGap.rawValue)",
+            ])
+        self.show { board in
+            board.status.gaps[gap.kind.rawValue, default: 0] += 1
+            board.status.lastError = "gap in the stream (\(gap.kind.rawValue)): \(gap.detail)"
+        }
+        guard self.machine.halts else { return }
+        throw RedisError(
+            .gap,
+            "entries of the stream \(self.streamSettings.stream) are lost (\(gap.kind.rawValue)): \(gap.detail); "
+                + "on_gap is halt", isTransient: false)
+    }
+}

@@ -1,0 +1,97 @@
+import RESP
+import StageKit
+
+/// Entries that were delivered before, out of a reply: they are few, so they are copied.
+struct GroupReply: Sendable, Equatable {
+    /// An entry.
+    struct Entry: Sendable, Equatable {
+        /// Its id.
+        var id: EntryID
+        /// Its names and values in turn.
+        var fields: [[UInt8]]
+    }
+
+    /// What is there of the entries asked for, in the order of their ids.
+    var entries: [Entry] = []
+    /// Entries that are pending and that the stream does not have any more.
+    var deleted: [EntryID] = []
+    /// How many entries the stream does not have any more whose ids are not told: Redis 6.2's answer to XAUTOCLAIM.
+    var nameless = 0
+
+    /// Reads the answer to XREADGROUP with an id: an entry that is gone has its id and no fields.
+    init(backlog answer: RESPValue) throws(RedisError) {
+        if case .error(let text) = answer { throw .answer(text, to: "XREADGROUP") }
+        guard let streams = answer.array, streams.count == 1, let parts = streams[0].array, parts.count == 2,
+            let list = parts[1].array
+        else { throw .unexpectedAnswer(to: "XREADGROUP", "not the entries of one stream") }
+        try self.read(list, of: "XREADGROUP")
+    }
+
+    /// Reads the answer to XAUTOCLAIM: where to go on, entries, and from 7.0 on the ids of what is gone, which the server
+    /// has taken out of what is pending. 6.2 has null in the place of an entry that is gone.
+    init(claim answer: RESPValue) throws(RedisError) {
+        if case .error(let text) = answer { throw .answer(text, to: "XAUTOCLAIM") }
+        guard let parts = answer.array, (2...3).contains(parts.count), let list = parts[1].array else {
+            throw .unexpectedAnswer(to: "XAUTOCLAIM", "an answer of another shape")
+        }
+        try self.read(list, of: "XAUTOCLAIM")
+        if parts.count == 3 {
+            guard let ids = parts[2].array else {
+                throw .unexpectedAnswer(to: "XAUTOCLAIM", "an answer of another shape")
+            }
+            self.deleted += ids.compactMap { $0.string.flatMap { EntryID($0) } }
+        }
+    }
+
+    private mutating func read(_ list: [RESPValue], of command: String) throws(RedisError) {
+        for item in list {
+            if item == .null {
+                self.nameless += 1
+                continue
+            }
+            guard let parts = item.array, parts.count == 2, let id = parts[0].string.flatMap({ EntryID($0) }) else {
+                throw .unexpectedAnswer(to: command, "an entry that is not an id with names and values")
+            }
+            if parts[1] == .null {
+                self.deleted.append(id)
+                continue
+            }
+            let fields = parts[1].array?.compactMap(\.bytes) ?? []
+            guard fields.count % 2 == 0, fields.count == parts[1].array?.count else {
+                throw .unexpectedAnswer(to: command, "an entry that is not an id with names and values")
+            }
+            self.entries.append(Entry(id: id, fields: fields))
+        }
+    }
+}
+
+extension EventBatch {
+    /// Holds entries that were delivered before; one that was delivered too often is refused.
+    ///
+    /// Returns how many are refused.
+    func fill(_ entries: [GroupReply.Entry], _ take: GroupMachine.Take, _ machine: GroupMachine) -> Int {
+        self.removeAll()
+        var refused = 0
+        for entry in entries {
+            self.appendEntry(entry.id)
+            for index in stride(from: 0, to: entry.fields.count, by: 2) {
+                let name = self.copyToArena(entry.fields[index])
+                let value = self.copyToArena(entry.fields[index + 1])
+                self.appendField(name: name, value: value)
+            }
+            // What became idle only after the server was asked was delivered at least once before.
+            let deliveries = take.deliveries[entry.id] ?? 2
+            self.setDeliveries(deliveries)
+            if let failure = machine.refusal(deliveries: deliveries) {
+                self.refuse(failure)
+                refused += 1
+            }
+        }
+        return refused
+    }
+
+    /// The ids of all events.
+    var ids: [EntryID] {
+        (0..<self.count).map { index in self.withEvent(at: index) { $0.id } }
+    }
+}

@@ -1,0 +1,77 @@
+import StageKit
+
+/// How a worker shares the entries of a stream with others: as one consumer of a group that the server keeps.
+public struct GroupSettings: Sendable, Equatable {
+    /// The group's name.
+    public var name: String
+    /// What this worker is called in the group; nil for `HOST-1`, `HOST-2` and so on: the first that no other process of
+    /// this machine has (`ConsumerLease`).
+    public var consumer: String?
+    /// How long a worker may give no sign of life of an entry before another takes it over.
+    public var claimAfter = Duration.seconds(30)
+    /// How often an entry is delivered before it is refused.
+    public var maxDeliveries = 10
+
+    /// The shortest time before an entry is taken over: the heartbeat comes four times in it, and a worker on a busy
+    /// machine needs a while for each.
+    static let minimumClaimAfter = Duration.milliseconds(500)
+
+    /// A group with names and limits that need no thought.
+    public init(name: String) {
+        self.name = name
+    }
+
+    private static let schema = SettingsSchema(
+        GroupSettings(name: ""),
+        [
+            .required("name", \.name, .nonBlankText, "The group's name; made at start where there is none of it."),
+            .optional(
+                "consumer", \.consumer, .optional(.nonBlankText),
+                "What this worker is called in the group, the same at each start; where left out, the machine's name "
+                    + "with the first number that no other worker on it has."),
+            .optional(
+                "claim_after", \.claimAfter, .duration(minimum: Self.minimumClaimAfter), default: "30s",
+                "How long a worker may give no sign of life of an entry before another takes it over."),
+            .optional(
+                "max_deliveries", \.maxDeliveries, .integer(1...Int.max), default: "10",
+                "How often an entry is delivered, by the server's count, before it goes where source: on_failure says."),
+        ])
+
+    /// A name, or a mapping.
+    static let type = SettingType<GroupSettings?>(
+        shape: .either([.nonBlankText, .object(Self.schema.descriptions)])
+    ) { node, issues in
+        guard case .scalar = node.content else { return Self.schema.decode(node, &issues).map { .some($0) } }
+        return SettingType<String>.nonBlankText.decode(node, &issues).map { .some(GroupSettings(name: $0)) }
+    }
+}
+
+extension RedisStreamSettings {
+    /// Adds what cannot stand beside a group, each with the reason, and gives `on_gap` the value that it has there.
+    mutating func checkGroup(_ node: SettingNode, _ issues: inout SettingIssues) {
+        guard self.group != nil else { return }
+        func refuse(_ name: String, _ value: String, _ why: String) {
+            issues.add("\(name)\(value) cannot stand beside group: \(why)", at: (node[name] ?? node).mark)
+        }
+        if self.start == .resume {
+            refuse("start", ": resume", "the server keeps the group's place; start says where a new group begins")
+        }
+        if self.bootstrap != .none {
+            refuse(
+                "bootstrap", "",
+                "a group delivers each entry to one worker, so none could fill a store with all of them")
+        }
+        if self.maxStaleness != nil {
+            refuse(
+                "max_staleness", "", "a worker of a group sees a part of the stream and cannot tell how new a store is")
+        }
+        switch self.onGap {
+        case .goOn, .halt: break
+        case .failClosed, .resync:
+            if node["on_gap"] == nil { return self.onGap = .goOn }
+            refuse(
+                "on_gap", ": \(self.onGap.rawValue)",
+                "no worker of a group can fill a store again; use continue or halt")
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import StageKit
+
+/// How long to wait before a lost connection, or a stream with a gap, is taken up again, and when to give up. Pure.
+struct ReconnectPlan {
+    private let settings: ReconnectSettings
+    private var backoff: Backoff
+    private var failures = 0
+    /// Whether a gap was found since the stream was last followed to its end: the next one is waited for.
+    private var isAfterGap = false
+    /// Whether there has been a connection.
+    private(set) var wasConnected = false
+
+    /// Nothing has failed yet.
+    init(_ settings: ReconnectSettings) {
+        self.settings = settings
+        self.backoff = Backoff(first: settings.firstDelay, cap: settings.maximumDelay)
+    }
+
+    /// A connection is there; returns whether there was one before.
+    mutating func connected() -> Bool {
+        defer { self.wasConnected = true }
+        return self.wasConnected
+    }
+
+    /// What was read last was answered: failures before it do not count any more.
+    mutating func succeeded(isAtEnd: Bool) {
+        self.failures = 0
+        if isAtEnd { self.isAfterGap = false }
+        if !self.isAfterGap { self.backoff.reset() }
+    }
+
+    /// How long to wait after a gap; nil for not at all.
+    mutating func delayAfterGap() -> Duration? {
+        defer { self.isAfterGap = true }
+        return self.isAfterGap ? self.backoff.next() : nil
+    }
+
+    /// How long to wait after a failure; throws where another attempt cannot help or is one too many.
+    mutating func delay(after error: RedisError) throws(RedisError) -> Duration {
+        // A handshake that no server has answered yet is a wrong setting; one that worked before will again.
+        let isWrongSetting = error.code == .tls && !self.wasConnected
+        guard error.isTransient, !isWrongSetting else { throw error }
+        self.failures += 1
+        if let limit = self.settings.attempts, self.failures > limit {
+            throw RedisError(
+                error.code, "given up after \(limit) attempts (reconnect.attempts): \(error.message)",
+                isTransient: false)
+        }
+        return self.backoff.next()
+    }
+}

@@ -1,0 +1,61 @@
+import ArgumentParser
+import Foundation
+import PipelineEngine
+import StageKit
+import Worker
+
+/// One worker of a group, with the shipped pipeline's stages.
+struct GroupChild: ParsableCommand {
+    /// How the command line shows it.
+    static let configuration = CommandConfiguration(
+        commandName: "group", abstract: "Work off a stream with others; ends when there is nothing left.")
+
+    /// Between two looks at how far it is.
+    private static let nap = Duration.milliseconds(5)
+
+    @OptionGroup var file: PipelineArguments
+    /// The server.
+    @Option(help: "unix:/path or host:port.") var address: String
+    /// The stream's key.
+    @Option(help: "The stream.") var stream = "sluice:bench"
+    /// The group.
+    @Option(help: "The group, which is there.") var group = "bench"
+    /// What the worker is called in it.
+    @Option(help: "What the worker is called.") var consumer: String
+    /// Entries in a reply.
+    @Option(help: "XREADGROUP's COUNT.") var count = 128
+
+    /// Measures and prints.
+    func run() throws {
+        let command = self
+        try MainThread.run { try await command.measure() }
+    }
+
+    private func measure() async throws {
+        let source =
+            "source.redis_stream={ stream: \(self.stream), read_count: \(self.count), read_block: 20ms, "
+            + "group: { name: \(self.group), consumer: \(self.consumer) } }"
+        let pipeline = try Pipeline(
+            contentsOf: self.file.pipeline, environment: [:],
+            overrides: self.file.all(["redis.address=\(self.address)", "redis.timeout=5s", source]),
+            catalogue: .standard, services: BenchPipeline.services)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await pipeline.run() }
+            while !pipeline.source.status.isCaughtUp { try await Task.sleep(for: Self.nap) }
+            FileHandle.standardOutput.write(Data("ready\n".utf8))
+            let (start, before) = (Clocks.monotonic, ResourceUsage.now)
+            while pipeline.statistics.read == 0 || !pipeline.source.status.isCaughtUp {
+                try await Task.sleep(for: Self.nap)
+            }
+            let after = ResourceUsage.now
+            let statistics = pipeline.statistics
+            try ChildOutput.write(
+                DrainFigures(
+                    entries: Int(statistics.read), batches: Int(statistics.batches),
+                    wallSeconds: Double(Clocks.monotonic - start) / 1e9, userSeconds: after.user - before.user,
+                    systemSeconds: after.system - before.system, peakKiB: MemoryUse.peakKiB, store: nil, outcomes: nil))
+            pipeline.source.stop()
+            try await tasks.waitForAll()
+        }
+    }
+}

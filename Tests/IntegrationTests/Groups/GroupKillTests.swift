@@ -1,0 +1,180 @@
+import Foundation
+import RESP
+import RedisStreams
+import StageKit
+import Testing
+
+/// Three workers of one group, processes of their own, killed one after another while entries come.
+///
+/// A few kills among all tests; `make groups` does it for minutes and writes what it saw to the file in SLUICE_GROUPS.
+@Suite(.serialized) struct GroupKillTests {
+    private static var reportPath: String? { ProcessInfo.processInfo.environment["SLUICE_GROUPS"] }
+    private static var kills: Int { Self.reportPath == nil ? 5 : 60 }
+    /// Long enough for a worker to give signs of life on a machine with more to do than it can.
+    private static let claimAfter = "2s"
+    private static let workers = 3
+    private static let keys = 200
+
+    /// One process of a worker.
+    private struct Incarnation {
+        var process: SluiceProcess
+        var folder: URL
+        var wasKilled = false
+    }
+
+    /// A line of a journal.
+    private struct Line {
+        var entry: EntryID
+        var key: String
+        var incarnation: Int
+        var deliveries: Int
+    }
+
+    private func pipeline(_ server: RedisServer) -> String {
+        """
+        pipeline: shared
+        redis: { address: "\(server.address)", timeout: 20s }
+        source:
+          redis_stream:
+            stream: s
+            start: beginning
+            read_count: 64
+            check_interval: 100ms
+            group: { name: g, claim_after: \(Self.claimAfter), max_deliveries: 1000 }
+        stores: { newest: { memory: { key: k } } }
+        stages:
+          - decode: { fields: { k: { required: true }, n: { type: int64 } } }
+          - upsert: { store: newest }
+        admin: { listen: off }
+        """
+    }
+
+    /// Starts a worker in a folder of its own, so that its journal is its own.
+    private func start(_ folder: URL, _ server: RedisServer, _ number: Int) throws -> Incarnation {
+        let own = folder.appendingPathComponent("w\(number)")
+        try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
+        try Data(self.pipeline(server).utf8).write(to: own.appendingPathComponent("p.yaml"))
+        return Incarnation(
+            process: try SluiceProcess(["run", "p.yaml", "--journal", "journal"], in: own), folder: own)
+    }
+
+    /// Adds entries until told to stop; returns for each key the id of its last entry, and all ids.
+    private func load(
+        _ server: RedisServer, until isOver: @Sendable () -> Bool
+    ) async throws -> (newest: [String: EntryID], ids: Set<EntryID>) {
+        try await withConnection(server.settings) { connection in
+            var (newest, ids): ([String: EntryID], Set<EntryID>) = ([:], [])
+            var number = 0
+            while !isOver() {
+                let keys = (0..<20).map { _ in "k\(Int.random(in: 0..<Self.keys))" }
+                let replies = connection.submit(
+                    keys.enumerated().map { RESPCommand("XADD", "s", "*", "k", $1, "n", number + $0) })
+                for (key, reply) in zip(keys, replies) {
+                    let id = try #require(try await reply.reply().value().string.flatMap { EntryID($0) })
+                    newest[key] = id
+                    ids.insert(id)
+                }
+                number += keys.count
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            return (newest, ids)
+        }
+    }
+
+    /// The whole lines of all journals: the last one of a worker that was killed may be torn.
+    private func lines(_ incarnations: [Incarnation]) throws -> [Line] {
+        try incarnations.enumerated().flatMap { index, incarnation in
+            let data = (try? Data(contentsOf: incarnation.folder.appendingPathComponent("journal"))) ?? Data()
+            let whole = data[..<(data.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)]
+            return try whole.split(separator: UInt8(ascii: "\n")).map { line in
+                let object = try #require(try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any])
+                return Line(
+                    entry: try #require((object["entry"] as? String).flatMap { EntryID($0) }),
+                    key: try #require(object["key"] as? String), incarnation: index,
+                    deliveries: object["deliveries"] as? Int ?? 1)
+            }
+        }
+    }
+
+    @Test(
+        "Killed again and again, three workers apply every entry, leave nothing pending and take nothing that is in hand"
+    )
+    func killed() async throws {
+        try await withRedisServer { server in
+            try await withFolder { folder in
+                let over = OrderedMutex(false)
+                async let loaded = self.load(server) { over.withLock { $0 } }
+                var incarnations = try (0..<Self.workers).map { try self.start(folder, server, $0) }
+                var alive = Array(0..<Self.workers)
+                for _ in 0..<Self.kills {
+                    try await Task.sleep(for: .milliseconds(Int.random(in: 500...1500)))
+                    let slot = Int.random(in: 0..<Self.workers)
+                    incarnations[alive[slot]].process.kill()
+                    incarnations[alive[slot]].wasKilled = true
+                    // Sometimes it is back before anybody takes over what it had, sometimes not.
+                    try await Task.sleep(for: .milliseconds(Bool.random() ? 100 : 3000))
+                    alive[slot] = incarnations.count
+                    incarnations.append(try self.start(folder, server, incarnations.count))
+                }
+                over.withLock { $0 = true }
+                let (newest, ids) = try await loaded
+                try await withConnection(server.settings) { connection in
+                    try await eventually("everything is worked off") {
+                        let groups = try await connection.command(RESPCommand("XINFO", "GROUPS", "s")).array
+                        let facts = try #require(groups?.first?.array)
+                        let last = try #require(ids.max()).description
+                        return facts[5].integer == 0 && facts[7].string == last
+                    }
+                    for index in alive {
+                        let process = incarnations[index].process
+                        try await eventually("every worker has come so far") {
+                            process.errors.contains("reading the stream")
+                        }
+                    }
+                    for index in alive { try await incarnations[index].process.signal(SIGTERM) }
+                    for index in alive {
+                        let ending = try await incarnations[index].process.end()
+                        #expect(ending.status == 0, "\(ending.errors)")
+                    }
+                    #expect(try await connection.command(RESPCommand("XPENDING", "s", "g")).array?.first == .integer(0))
+                    let consumers = try await connection.command(RESPCommand("XINFO", "CONSUMERS", "s", "g")).array
+                    // Each worker came back under a name of before, and none is left.
+                    #expect(consumers?.isEmpty == true, "\(String(describing: consumers))")
+                }
+                try self.check(self.lines(incarnations), incarnations, newest, ids)
+            }
+        }
+    }
+
+    private func check(
+        _ lines: [Line], _ incarnations: [Incarnation], _ newest: [String: EntryID], _ ids: Set<EntryID>
+    ) throws {
+        var byEntry: [EntryID: [Line]] = [:]
+        for line in lines { byEntry[line.entry, default: []].append(line) }
+        #expect(Set(byEntry.keys) == ids)
+        // What a store that takes the newer entry of each key ends with, whoever applied it and in which order.
+        var applied: [String: EntryID] = [:]
+        for line in lines { applied[line.key] = max(applied[line.key] ?? .zero, line.entry) }
+        #expect(applied == newest)
+        // An entry that two workers applied was left by one that was killed: of the others at most one has it.
+        let stolen = byEntry.values.filter { lines in
+            lines.count { !incarnations[$0.incarnation].wasKilled } > 1
+        }
+        #expect(stolen.isEmpty, "\(stolen.prefix(3))")
+        let doubled = byEntry.values.filter { $0.count > 1 }.count
+        let again = lines.filter { $0.deliveries > 1 }.count
+        let report = """
+            | what | seen |
+            | --- | --- |
+            | kills | \(Self.kills) |
+            | entries added | \(ids.count) |
+            | entries applied at least once | \(byEntry.count) |
+            | entries applied more than once (their worker was killed before it had confirmed them) | \(doubled) |
+            | deliveries that were not the first | \(again) |
+            | entries taken from a worker that had them in hand | \(stolen.count) |
+            | keys whose newest entry differs from the model's | \(newest.filter { applied[$0.key] != $0.value }.count) |
+
+            """
+        if let path = Self.reportPath { try Data(report.utf8).write(to: URL(fileURLWithPath: path)) }
+    }
+}

@@ -1,0 +1,279 @@
+import Foundation
+import RESP
+import RedisStreams
+import StageKit
+import Testing
+
+@Suite struct GroupTests {
+    /// A server with a connection of the test's own.
+    private func withServer(
+        _ options: RedisServer.Options = RedisServer.Options(),
+        _ body: (RedisServer, RedisConnection) async throws -> Void
+    ) async throws {
+        try await withRedisServer(options) { server in
+            try await withConnection(server.settings) { try await body(server, $0) }
+        }
+    }
+
+    /// Waits until nothing is pending.
+    private func settled(_ connection: RedisConnection) async throws {
+        try await eventually("nothing is pending") { try await connection.pendingEntries().isEmpty }
+    }
+
+    @Test("Two workers share a stream: each entry goes to one of them, and none is pending or doubled at the end")
+    func shared() async throws {
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1...100)
+            let (one, two) = (GroupWorker(server, "one"), GroupWorker(server, "two"))
+            try await one.run {
+                try await two.run {
+                    try await connection.addNumbered(101...400)
+                    try await eventually("all delivered") { one.ids.count + two.ids.count >= 400 }
+                    try await self.settled(connection)
+                    #expect(one.status?.consumer == "one" && one.source.status.lagEntries == 0)
+                }
+            }
+            #expect((one.ids + two.ids).sorted() == numbered(1...400))
+            #expect((one.deliveries + two.deliveries).allSatisfy { $0.deliveries == 1 })
+            // A clean stop with nothing pending takes the workers out of the group.
+            #expect(try await connection.consumers().isEmpty)
+        }
+    }
+
+    @Test("A new group begins where start says, once: a worker that comes later goes on where the group is")
+    func start() async throws {
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1...5)
+            let first = GroupWorker(server, "w", start: .tail)
+            try await first.run {
+                try await eventually("reading") { first.source.status.state == .reading }
+                try await connection.addNumbered(6...8)
+                try await eventually("delivered") { first.ids == numbered(6...8) }
+            }
+            try await connection.addNumbered(9...10)
+            let second = GroupWorker(server, "w", start: .beginning)
+            try await second.run { try await eventually("delivered") { second.ids == numbered(9...10) } }
+        }
+    }
+
+    @Test("What a worker had when it ended comes first when it is back, with what the server counts")
+    func backlog() async throws {
+        struct Crash: Error {}
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1...30)
+            let failing = GroupWorker(server, "w") { if $0.id == numbered(15...15)[0] { throw Crash() } }
+            await #expect(throws: Crash.self) { try await failing.runToEnd() }
+            // The batch before is confirmed; that of the failure is not, nor one that was read ahead.
+            let pending = try await connection.pendingEntries()
+            #expect(pending.first == "11-0 w")
+            let back = GroupWorker(server, "w")
+            try await back.run {
+                try await eventually("all delivered") { back.ids == numbered(11...30) }
+                try await self.settled(connection)
+            }
+            #expect(back.deliveries.prefix(10).allSatisfy { $0.deliveries == 2 })
+            #expect(back.deliveries.last?.deliveries == 1 || pending.count == 20)
+            #expect(back.status?.redelivered == pending.count && back.status?.claimed == 0)
+        }
+    }
+
+    @Test("What a dead worker has left is taken over when it has been idle for long enough")
+    func takenOver() async throws {
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1...25)
+            try await connection.makeGroup()
+            try await connection.takeAndDie("dead", 25)
+            let worker = GroupWorker(server, "w", claimAfter: .milliseconds(500))
+            try await worker.run {
+                try await eventually("taken over") { worker.ids.count == 25 }
+                try await self.settled(connection)
+                #expect(worker.status?.claimed == 25 && worker.status?.redelivered == 25)
+            }
+            #expect(worker.ids == numbered(1...25) && worker.deliveries.allSatisfy { $0.deliveries == 2 })
+        }
+    }
+
+    @Test("Nobody takes over what is being worked on, however long that takes")
+    func inProgress() async throws {
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1...3)
+            let slow = GroupWorker(server, "slow", claimAfter: .milliseconds(500)) { _ in
+                try await Task.sleep(for: .seconds(1))
+            }
+            let idle = GroupWorker(server, "idle", claimAfter: .milliseconds(500))
+            try await slow.run {
+                try await eventually("in hand") { slow.ids.count == 1 }
+                try await idle.run {
+                    try await eventually("all worked off") { slow.ids.count == 3 }
+                    try await self.settled(connection)
+                }
+            }
+            #expect(idle.ids.isEmpty && slow.deliveries.allSatisfy { $0.deliveries == 1 })
+        }
+    }
+
+    @Test("A worker that is stopped finishes its batch and hands back the rest, which others take at once")
+    func handedBack() async throws {
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1...60)
+            let slow = GroupWorker(server, "slow", count: 20) { _ in try await Task.sleep(for: .milliseconds(5)) }
+            try await slow.run { try await eventually("in hand") { slow.ids.count > 2 } }
+            #expect(slow.ids == numbered(1...20))
+            // What was read ahead is still under its name; claim_after is a minute.
+            let pending = try await connection.pendingEntries()
+            #expect(pending.isEmpty || pending.count == 20)
+            #expect(try await connection.consumers() == (pending.isEmpty ? [] : ["slow"]))
+            let other = GroupWorker(server, "other")
+            try await other.run {
+                try await eventually("all worked off") { other.ids.count == 40 }
+                try await self.settled(connection)
+            }
+            #expect(other.ids.sorted() == numbered(21...60))
+        }
+    }
+
+    @Test("A blocked read ends at once where the worker is stopped, and the server forgets the worker")
+    func stopsAtOnce() async throws {
+        try await self.withServer { server, connection in
+            let worker = GroupWorker(server, "w")
+            let before = ContinuousClock.now
+            try await worker.run { try await eventually("caught up") { worker.source.status.isCaughtUp } }
+            #expect(try await connection.consumers().isEmpty)
+            // Only a hang takes this long.
+            #expect(ContinuousClock.now - before < .seconds(30))
+        }
+    }
+
+    @Test("Entries that are deleted while they are pending are told and do not stay")
+    func deleted() async throws {
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1...6)
+            try await connection.makeGroup()
+            try await connection.takeAndDie("w", 3)
+            try await connection.takeAndDie("dead", 3)
+            _ = try await connection.command(RESPCommand("XDEL", GroupWorker.stream, "2-0", "5-0"))
+            let worker = GroupWorker(server, "w", claimAfter: .milliseconds(500))
+            try await worker.run {
+                try await eventually("the rest") { worker.ids.count == 4 }
+                try await self.settled(connection)
+                #expect(worker.status?.deleted == 2)
+                #expect(worker.source.status.gaps == ["entries_deleted": 2])
+            }
+            #expect(worker.ids == [1, 3, 4, 6].map { numbered($0...$0)[0] })
+        }
+    }
+
+    @Test("An entry that comes too often is refused, and those that came with it are not")
+    func refused() async throws {
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1...5)
+            try await connection.makeGroup()
+            struct Crash: Error {}
+            var taken: [GroupWorker.Delivery] = []
+            for _ in 0..<8 {
+                let worker = GroupWorker(server, "w", maxDeliveries: 4) {
+                    if $0.id == numbered(3...3)[0], !$0.isRefused { throw Crash() }
+                }
+                if (try? await worker.run({
+                    try await eventually("done or dead") {
+                        let isEmpty = try await connection.pendingEntries().isEmpty
+                        return worker.source.status.state == .stopped || (isEmpty && worker.source.status.isCaughtUp)
+                    }
+                })) != nil {
+                    taken += worker.deliveries
+                    break
+                }
+                taken += worker.deliveries
+            }
+            let refused = taken.filter(\.isRefused)
+            #expect(refused.map(\.id) == numbered(3...3) && refused.first?.deliveries == 5)
+            #expect(taken.filter { $0.id == numbered(3...3)[0] }.map(\.deliveries) == [1, 2, 3, 4, 5])
+            #expect(try await connection.pendingEntries().isEmpty)
+            #expect(Set(taken.map(\.id)) == Set(numbered(1...5)))
+        }
+    }
+
+    @Test("A group that is gone goes on where it was, with what dead workers had, and it is told")
+    func groupGone() async throws {
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1...20)
+            try await connection.makeGroup()
+            try await connection.takeAndDie("dead", 5)
+            let worker = GroupWorker(server, "w", claimAfter: .seconds(2))
+            try await worker.run {
+                try await eventually("delivered") { worker.ids.count == 15 }
+                try await eventually("seen") { worker.status?.pending == 5 }
+                _ = try await connection.command(
+                    RESPCommand("XGROUP", "DESTROY", GroupWorker.stream, GroupWorker.group))
+                try await eventually("made again") { worker.source.status.gaps == ["group_lost": 1] }
+                try await connection.addNumbered(21...30)
+                try await eventually("all delivered") { worker.ids.count == 30 }
+                try await self.settled(connection)
+            }
+            #expect(worker.ids.sorted() == numbered(1...30))
+        }
+    }
+
+    @Test("A stream that is deleted begins anew, and what comes is read", arguments: [false, true])
+    func streamGone(halts: Bool) async throws {
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1000...1009)
+            let worker = GroupWorker(server, "w", onGap: halts ? .halt : .goOn)
+            let body: () async throws -> Void = {
+                try await eventually("delivered") { worker.ids.count == 10 }
+                try await self.settled(connection)
+                _ = try await connection.command(RESPCommand("DEL", GroupWorker.stream))
+                try await eventually("told") { worker.source.status.gaps["deleted"] == 1 }
+                if halts { return }
+                try await connection.addNumbered(1...5)
+                try await eventually("all delivered") { worker.ids.count == 15 }
+            }
+            if halts {
+                let error = await #expect(throws: RedisError.self) { try await worker.run(body) }
+                #expect(error?.code == .gap)
+            } else {
+                try await worker.run(body)
+                #expect(worker.ids.suffix(5) == numbered(1...5)[...])
+            }
+        }
+    }
+
+    @Test("Connections that are cut again and again lose no confirmation and no entry")
+    func cut() async throws {
+        try await self.withServer { server, connection in
+            let worker = GroupWorker(server, "w", count: 50)
+            try await worker.run {
+                for round in 0..<20 {
+                    try await connection.addNumbered((round * 50 + 1)...(round * 50 + 50))
+                    _ = try await connection.command(
+                        RESPCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+                }
+                try await eventually("all delivered") { Set(worker.ids).count == 1000 }
+                try await self.settled(connection)
+                #expect(worker.source.status.gaps.isEmpty)
+            }
+            #expect(Set(worker.ids) == Set(numbered(1...1000)))
+        }
+    }
+
+    @Test("A user without the right to look, or to end a read, can do without; one without XACK is told")
+    func rights() async throws {
+        var options = RedisServer.Options()
+        options.users = [
+            "user default on nopass ~* &* +@all", "user blind on >p ~* +@all -xinfo -client",
+            "user mute on >p ~* +@all -xack",
+        ]
+        try await self.withServer(options) { server, connection in
+            try await connection.addNumbered(1...20)
+            let blind = GroupWorker(server, "blind", user: "blind")
+            try await blind.run {
+                try await eventually("delivered") { blind.ids == numbered(1...20) }
+                try await self.settled(connection)
+            }
+            try await connection.addNumbered(21...22)
+            let mute = GroupWorker(server, "mute", user: "mute")
+            let error = await #expect(throws: RedisError.self) { try await mute.runToEnd() }
+            #expect(error?.code == .permission && error?.message.contains("XACK") == true)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import StageKit
+import Testing
+
+@testable import RedisStreams
+
+@Suite struct AckLedgerTests {
+    private func ids(_ range: Range<Int>) -> [EntryID] { range.map { id(UInt64($0)) } }
+
+    @Test("What is owed leaves in pieces, oldest first, and is gone when it is confirmed")
+    func pieces() {
+        var ledger = AckLedger()
+        #expect(ledger.isEmpty && ledger.isOnTheWay && ledger.nextToSend() == nil)
+        ledger.owe(self.ids(1..<2502))
+        #expect(ledger.count == 2501 && !ledger.isOnTheWay)
+        let pieces = (0..<3).map { _ in ledger.nextToSend()?.count }
+        #expect(pieces == [1000, 1000, 501] && ledger.nextToSend() == nil && ledger.isOnTheWay)
+        ledger.confirmed()
+        #expect(ledger.count == 1501)
+        ledger.confirmed()
+        ledger.confirmed()
+        #expect(ledger.isEmpty)
+    }
+
+    @Test("So many pieces are on their way at once, and no more")
+    func bounded() {
+        var ledger = AckLedger()
+        for index in 0..<20 { ledger.owe([id(UInt64(index))]) }
+        var sent = 0
+        while ledger.nextToSend() != nil { sent += 1 }
+        #expect(sent == AckLedger.piecesAtOnce && !ledger.isOnTheWay)
+        ledger.confirmed()
+        #expect(ledger.nextToSend() == [id(8)] && ledger.nextToSend() == nil)
+    }
+
+    @Test("Whatever connections do, nothing is forgotten and nothing is confirmed that was not sent", arguments: 0..<50)
+    func neverForgotten(seed: UInt64) {
+        var generator = SplitMix(state: seed)
+        var ledger = AckLedger()
+        var (owed, confirmed): (Set<EntryID>, Set<EntryID>) = ([], [])
+        var onTheWay: [ArraySlice<EntryID>] = []
+        var next = 0
+        for _ in 0..<300 {
+            switch generator.next() % 5 {
+            case 0:
+                let count = Int(generator.next() % 1500)
+                let ids = self.ids(next..<next + count)
+                next += count
+                owed.formUnion(ids)
+                ledger.owe(ids)
+            case 1, 2:
+                if let piece = ledger.nextToSend() { onTheWay.append(piece) }
+            case 3:
+                guard !onTheWay.isEmpty else { continue }
+                confirmed.formUnion(onTheWay.removeFirst())
+                ledger.confirmed()
+            default:
+                ledger.disconnected()
+                onTheWay = []
+            }
+            #expect(ledger.count == owed.count - confirmed.count)
+        }
+        while let piece = ledger.nextToSend() ?? onTheWay.first {
+            if !onTheWay.contains(piece) { onTheWay.append(piece) }
+            confirmed.formUnion(onTheWay.removeFirst())
+            ledger.confirmed()
+        }
+        #expect(ledger.isEmpty && confirmed == owed)
+    }
+}
+
+/// Random numbers that are the same for the same seed (Steele, Lea and Flood, 2014).
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var value = (self.state ^ (self.state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}

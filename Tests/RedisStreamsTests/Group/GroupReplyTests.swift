@@ -1,0 +1,123 @@
+import RESP
+import StageKit
+import Testing
+
+@testable import RedisStreams
+
+@Suite struct GroupReplyTests {
+    private func text(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
+
+    private func entry(_ number: UInt64) -> RESPValue {
+        .array([self.text("\(number)-0"), .array([self.text("v"), self.text("x\(number)")])])
+    }
+
+    private func fields(_ number: Int) -> [[UInt8]] { [Array("v".utf8), Array("x\(number)".utf8)] }
+
+    @Test("A backlog has entries, and ids of those that are gone")
+    func backlog() throws {
+        let gone = RESPValue.array([self.text("2-0"), .null])
+        let reply = try GroupReply(
+            backlog: .array([.array([self.text("s"), .array([self.entry(1), gone, self.entry(3)])])]))
+        #expect(reply.entries == [.init(id: id(1), fields: self.fields(1)), .init(id: id(3), fields: self.fields(3))])
+        #expect(reply.deleted == [id(2)] && reply.nameless == 0)
+    }
+
+    @Test("An answer to XAUTOCLAIM names what is gone from 7.0 on, and has null for it in 6.2")
+    func claim() throws {
+        let modern = try GroupReply(
+            claim: .array([self.text("0-0"), .array([self.entry(1)]), .array([self.text("2-0"), self.text("5-0")])]))
+        #expect(modern.entries.map(\.id) == [id(1)] && modern.deleted == [id(2), id(5)])
+        let old = try GroupReply(claim: .array([self.text("0-0"), .array([.null, self.entry(1), .null])]))
+        #expect(old.entries.map(\.id) == [id(1)] && old.deleted.isEmpty && old.nameless == 2)
+    }
+
+    @Test("What is no such answer is refused")
+    func refused() {
+        let odd: [RESPValue] = [
+            .null, .integer(1), .array([]), .array([self.text("0-0"), .null]),
+            .array([self.text("0-0"), .array([self.text("1-0")])]),
+            .array([self.text("0-0"), .array([.array([self.text("1-0"), .array([self.text("v")])])])]),
+            .array([self.text("0-0"), .array([.array([self.text("x"), .array([])])])]),
+        ]
+        for value in odd {
+            #expect(throws: RedisError.self) { try GroupReply(claim: value) }
+            #expect(throws: RedisError.self) { try GroupReply(backlog: value) }
+        }
+        let error = #expect(throws: RedisError.self) { try GroupReply(claim: .error("NOGROUP No such key")) }
+        #expect(error?.code == .noGroup)
+    }
+
+    @Test("A batch has the entries with their deliveries, and those refused that came too often")
+    func filled() throws {
+        let machine = GroupMachine(
+            GroupMachine.Policy(interval: .seconds(1), maxDeliveries: 2, readCount: 10, halts: false))
+        let batch = EventBatch()
+        let entries = (1...3).map { GroupReply.Entry(id: id(UInt64($0)), fields: self.fields($0)) }
+        let take = GroupMachine.Take(first: id(1), deliveries: [id(1): 2, id(2): 3])
+        #expect(batch.fill(entries, take, machine) == 1)
+        #expect(batch.ids == [id(1), id(2), id(3)])
+        batch.prepareSlots(fieldCount: 1)
+        let found = (0..<3).map { index in batch.withEvent(at: index) { ($0.deliveries, $0.failure?.reason) } }
+        #expect(found.map(\.0) == [2, 3, 2] && found.map(\.1) == [nil, "max_deliveries", nil])
+    }
+
+    @Test("Pending entries are read, and sorted into parts for one command each")
+    func pending() {
+        func row(_ number: Int, _ consumer: String, _ idle: Int64, _ count: Int64) -> RESPValue {
+            .array([self.text("\(number)-0"), self.text(consumer), .integer(idle), .integer(count)])
+        }
+        let list = PendingEntry.list(
+            .array([row(1, "a", 9, 1), row(2, "b", 5, 1), row(3, "a", 7, 1), row(4, "a", 1, 2)]))
+        let parts = PendingEntry.parts(of: list ?? [])
+        #expect(parts.map(\.ids) == [[id(1), id(3)], [id(2)], [id(4)]])
+        #expect(parts.first?.idle == .milliseconds(7) && parts.map(\.deliveries) == [1, 1, 2])
+        #expect(PendingEntry.list(.array([.array([self.text("1-0")])])) == nil && PendingEntry.list(.null) == nil)
+    }
+
+    @Test("A group is found by its name, also where the server tells less of it")
+    func facts() throws {
+        func group(_ name: String, _ more: [RESPValue]) -> RESPValue {
+            .array(
+                [
+                    self.text("name"), self.text(name), self.text("consumers"), .integer(2), self.text("pending"),
+                    .integer(7), self.text("last-delivered-id"), self.text("9-1"),
+                ] + more)
+        }
+        let old = group("a", [])
+        let new = group("b", [self.text("entries-read"), .null, self.text("lag"), .integer(4)])
+        let answer = RESPValue.array([old, new])
+        let found = try GroupFacts.find("b", in: answer)
+        #expect(
+            found
+                == GroupFacts(
+                    delivered: EntryID(milliseconds: 9, sequence: 1), pending: 7, consumers: 2, read: nil, lag: 4))
+        #expect(try GroupFacts.find("a", in: answer)?.lag == nil && GroupFacts.find("c", in: answer) == nil)
+        #expect(throws: RedisError.self) { try GroupFacts.find("a", in: .array([.array([self.text("name")])])) }
+    }
+
+    @Test(
+        "Ids are written as Redis writes them",
+        arguments: [id(0), id(1700), EntryID.max, EntryID(milliseconds: 10, sequence: 105)])
+    func digits(_ id: EntryID) {
+        #expect(String(decoding: id.digits, as: UTF8.self) == id.description)
+    }
+
+    @Test("A name is one worker's until it ends; the next one gets the next name, and a given name is refused")
+    func lease() throws {
+        let scope = "test \(UInt64.random(in: 0 ... .max))"
+        func take(_ settings: GroupSettings) throws -> ConsumerLease {
+            try ConsumerLease.take(settings, scope: scope, address: .unix(path: "/s"))
+        }
+        var first: ConsumerLease? = try take(GroupSettings(name: "g"))
+        let second = try take(GroupSettings(name: "g"))
+        #expect(first?.consumer == "\(ConsumerLease.hostName)-1" && second.consumer == "\(ConsumerLease.hostName)-2")
+        #expect(try take(GroupSettings(name: "other")).consumer.hasSuffix("-1"))
+        first = nil
+        #expect(try take(GroupSettings(name: "g")).consumer.hasSuffix("-1"))
+        var named = GroupSettings(name: "g")
+        named.consumer = "mine"
+        let held = try take(named)
+        let error = #expect(throws: RedisError.self) { try take(named) }
+        #expect(held.consumer == "mine" && error?.code == .badSettings && error?.isTransient == false)
+    }
+}
