@@ -13,6 +13,17 @@ import Testing
         }
     }
 
+    /// The calls of each stage for each key, in order.
+    private static func byKey(_ calls: [String: [String]], _ entries: [MemorySource.Entry]) -> [String: [String]] {
+        var keys: [String: String] = [:]
+        for entry in entries { keys["\(entry.id)"] = String(decoding: entry.fields[0].value, as: UTF8.self) }
+        var sorted: [String: [String]] = [:]
+        for (call, ids) in calls {
+            for id in ids { sorted["\(call) \(keys[id] ?? "")", default: []].append(id) }
+        }
+        return sorted
+    }
+
     /// What a run leaves behind: ends in order, the calls of each stage in order, and the store.
     private struct Trace: Equatable {
         var ends: [GraphModel.End] = []
@@ -63,6 +74,22 @@ import Testing
         for batchSize in [2, 7, 33, 100] {
             let trace = try await self.run(graph.text, entries, batchSize: batchSize)
             #expect(trace == single, "batches of \(batchSize)\n\(graph.text)")
+        }
+    }
+
+    @Test(
+        "Lanes do what one event after another does: the same ends in stream order, the same store, the order of each key",
+        arguments: 1...30)
+    func lanes(seed: Int) async throws {
+        var random = SplitMix64(seed: UInt64(seed))
+        let graph = GraphModel(using: &random)
+        let entries = Self.entries(120, seed: UInt64(seed))
+        let single = try await self.run(graph.text, entries, batchSize: 1)
+        for (lanes, batchSize) in [(2, 1), (2, 40), (3, 7), (8, 120)] {
+            let text = graph.text + "lanes: { count: \(lanes), key: key }\n"
+            let trace = try await self.run(text, entries, batchSize: batchSize)
+            #expect(trace.ends == single.ends && trace.store == single.store, "\(lanes) lanes\n\(text)")
+            #expect(Self.byKey(trace.calls, entries) == Self.byKey(single.calls, entries), "\(lanes) lanes\n\(text)")
         }
     }
 }

@@ -10,7 +10,7 @@ public final class DedupeStage: Stage {
         example: """
             dedupe: { by: [order_id, status], within: 10m }
             """,
-        failureReason: "dedupe_failure")
+        failureReason: "dedupe_failure", remembers: true)
 
     private let fields: [FieldID]
     private let reason: ReasonID

@@ -12,7 +12,7 @@ public final class ThrottleStage: Stage {
         example: """
             throttle: { rate: 5/m, burst: 10, by: region }
             """,
-        failureReason: "throttle_failure")
+        failureReason: "throttle_failure", remembers: true)
 
     private let fields: [FieldID]
     private let reason: ReasonID

@@ -50,6 +50,10 @@ public struct FileShape: Sendable {
             SettingDescription(
                 name: "branches", shape: .map(list),
                 summary: "Further lists of stages, by names of your choice, that on_failure and route lead to."),
+            SettingDescription(
+                name: "lanes", shape: LaneSettings.type.shape,
+                summary: "Works on several keys at once, each key's events in order; without it, on one event after "
+                    + "another."),
         ]
         let sections = catalogue.sections.map {
             SettingDescription(name: $0.name, shape: $0.shape, summary: $0.summary)

@@ -48,10 +48,12 @@ struct PipelineDefinition {
     private(set) var stages: [StageEntry] = []
     private(set) var branches: [Branch] = []
     private(set) var sections: [String: SettingNode] = [:]
+    /// How several keys are worked on at once, with its place; nil for one event after another.
+    private(set) var lanes: (settings: LaneSettings, mark: SourceMark)?
 
     /// Takes the tree apart; what is wrong goes to the issues.
     init(_ root: SettingNode, catalogue: Catalogue, _ issues: inout SettingIssues) {
-        let known = ["pipeline", "plugins", "source", "stores", "stages", "branches"]
+        let known = ["pipeline", "plugins", "source", "stores", "stages", "branches", "lanes"]
         let sectionNames = catalogue.sections.map(\.name)
         for entry in root.entries ?? [] {
             switch entry.key {
@@ -60,6 +62,9 @@ struct PipelineDefinition {
             case "source": self.readSource(entry, &issues)
             case "stores": self.stores = Self.stores(entry.value, &issues)
             case "stages": self.stages = Self.stages(entry.value, catalogue, "stages", &issues)
+            case "lanes":
+                let settings = issues.within("lanes") { LaneSettings.type.decode(entry.value, &$0) }
+                self.lanes = settings.map { ($0, entry.mark) }
             case "branches": self.branches = Self.branches(entry.value, catalogue, &issues)
             case let name where sectionNames.contains(name): self.sections[name] = entry.value
             default:

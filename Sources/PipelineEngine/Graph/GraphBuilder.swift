@@ -17,7 +17,9 @@ struct GraphBuilder {
     func build(_ issues: inout SettingIssues) -> StageGraph {
         let names = GraphNames()
         let layout = GraphLayout(self.definition, catalogue: self.catalogue, &issues)
-        GraphChecks(layout: layout).check(&issues)
+        let checks = GraphChecks(layout: layout)
+        checks.check(&issues)
+        if self.definition.lanes != nil { checks.checkLanes(&issues) }
         let stageNames = StageNames(layout, &issues).names
         var nodes: [Int: StageGraph.Node] = [:]
         var usedStores: Set<String> = []
@@ -48,7 +50,7 @@ struct GraphBuilder {
             nodes: ContiguousArray(nodes.sorted { $0.key < $1.key }.map(\.value)),
             mainCount: layout.lists[0].stages.count, starts: layout.lists.map(\.start), names: names,
             keyField: keyName.flatMap { names.field($0) }, sourceFailure: layout.arrow(of: layout.sourceFailure),
-            warnings: self.warnings(usedStores, isWhole: issues.all.isEmpty))
+            warnings: self.warnings(usedStores, nodes.values, isWhole: issues.all.isEmpty))
     }
 
     /// What a stage is made with beside its settings.
@@ -96,10 +98,19 @@ struct GraphBuilder {
 
     /// What a person may have forgotten: a store that no stage uses is no mistake, for the graph does what it says without
     /// it and a program may fill it, but it stays empty.
-    private func warnings(_ usedStores: Set<String>, isWhole: Bool) -> [SettingIssue] {
+    private func warnings(
+        _ usedStores: Set<String>, _ nodes: some Collection<StageGraph.Node>, isWhole: Bool
+    ) -> [SettingIssue] {
         guard isWhole else { return [] }
-        return self.definition.stores.filter { !usedStores.contains($0.name.text) }.map {
-            SettingIssue("stores: no stage uses \"\($0.name.text)\"", at: $0.name.mark, context: "stores")
+        var warnings: [SettingIssue] = []
+        if let lanes = self.definition.lanes, !nodes.contains(where: { $0.waits || $0.arrows.retry != nil }) {
+            warnings.append(
+                SettingIssue(
+                    "lanes: no stage waits, so that lanes only cost: leave them out", at: lanes.mark, context: "lanes"))
         }
+        return warnings
+            + self.definition.stores.filter { !usedStores.contains($0.name.text) }.map {
+                SettingIssue("stores: no stage uses \"\($0.name.text)\"", at: $0.name.mark, context: "stores")
+            }
     }
 }

@@ -12,6 +12,15 @@ struct GraphChecks {
         self.checkBranches(&issues)
     }
 
+    /// What a stage remembers would be a part of what it has to remember, in each lane.
+    func checkLanes(_ issues: inout SettingIssues) {
+        for stage in self.layout.lists.flatMap(\.stages) where stage.type?.remembers == true {
+            issues.add(
+                "\(stage.typeName): it goes by events before, of which each of the lanes sees a part: leave lanes out, or "
+                    + "the stage", at: stage.entry.component.type.mark)
+        }
+    }
+
     /// Trying a stage again that depends on nothing but the event gives the same.
     private func checkRetries(_ issues: inout SettingIssues) {
         for stage in self.layout.lists.flatMap(\.stages) {

@@ -1,108 +1,106 @@
-import Logging
-import ServiceLifecycle
 import StageKit
 
 /// Runs batches through a graph: has every event brought to its outcome, then ends the batch with every stage.
 ///
-/// Used by one thread at a time, the one that reads the stream.
+/// Used by one task at a time, the one that reads the stream. With lanes (`LaneSettings`) it deals a batch's events out by
+/// their keys and has all lanes work on their shares at once: what one waits for, the others do not. It joins them at the
+/// batch's end, so the cursor is behind every event when it moves, as without lanes; a window that slides over batches
+/// would keep lanes busy beside one that is slow, but would have to hold, retry and give up entries of many batches out of
+/// order. Outcomes are settled behind the join, in stream order.
 final class GraphRunner {
     /// Which version of the file the graph is of.
     var generation: Int
-    private var graph: StageGraph
-    private let services: PipelineServices
+    private let lanes: [Lane]
+    private let plan: LanePlan?
     private let counters: SharedCounters
     private let observer: (any OutcomeObserver)?
-    private let logger: Logger
-    private var walker: GraphWalker
+    /// The lane of each event of the batch at hand.
+    private var dealt: [Int] = []
 
+    /// Makes a runner of graphs of one file: one, or as many as the plan has lanes.
     init(
-        graph: StageGraph, generation: Int, counters: SharedCounters, observer: (any OutcomeObserver)?,
-        services: PipelineServices
+        graphs: [StageGraph], plan: LanePlan?, generation: Int, counters: SharedCounters,
+        observer: (any OutcomeObserver)?, services: PipelineServices
     ) {
-        self.graph = graph
+        precondition(graphs.count == plan?.count ?? 1, "a graph for each lane")
         self.generation = generation
-        self.services = services
+        self.plan = plan
         self.counters = counters
         self.observer = observer
-        self.logger = services.logger
-        self.walker = GraphWalker(graph: graph, observer: observer, services: services)
-        counters.replace(self.walker.counters, graph: graph)
+        self.lanes = graphs.map { Lane(graph: $0, counters: counters, observer: observer, services: services) }
+        counters.replace(self.lanes[0].walker.counters, graph: self.lanes[0].graph)
     }
 
-    /// Goes on with another graph, between two batches; what was counted so far goes on under the same names.
-    func replace(_ graph: StageGraph, generation: Int) async {
-        await self.shutDown()
-        let counters = self.walker.counters.carried(from: self.graph, to: graph)
-        self.walker = GraphWalker(graph: graph, observer: self.observer, services: self.services)
-        self.walker.counters = counters
-        self.graph = graph
+    /// Goes on with other graphs, between two batches; what was counted so far goes on under the same names.
+    func replace(_ graphs: [StageGraph], generation: Int) async {
+        for (lane, graph) in zip(self.lanes, graphs) { await lane.replace(graph) }
         self.generation = generation
-        self.counters.replace(counters, graph: graph)
+        self.counters.replace(self.counted, graph: self.lanes[0].graph)
     }
 
     /// Brings every event of the batch to its outcome. Throws where a stage or the observer cannot end the batch.
     func process(_ batch: EventBatch) async throws {
         defer {
-            self.walker.addTally()
-            self.counters.publish(self.walker.counters, reasons: self.graph.names.reasons)
+            for lane in self.lanes { lane.addTally() }
+            self.counters.publish(self.counted, reasons: self.lanes[0].graph.names.reasons)
         }
-        if self.graph.isImmediate {
-            self.walker.process(batch)
+        if let plan = self.plan {
+            try await self.process(batch, plan)
         } else {
-            try await self.processInPasses(batch)
+            try await self.lanes[0].process(batch)
         }
-        for node in self.graph.nodes { try await node.stage.endBatch() }
+        for lane in self.lanes { try await lane.endBatch() }
         try await self.observer?.endBatch()
     }
 
-    /// Has all events of the batch come as far as the stages that wait, these do their work, and all go on from there.
-    ///
-    /// Outcomes are settled when all is done, so that of a batch that is given up nothing is counted.
-    private func processInPasses(_ batch: EventBatch) async throws {
-        self.walker.begin(batch)
-        for pass in 0..<self.graph.passes.count {
-            while let stop = self.walker.walk(batch, pass: pass) { try await self.heed(stop) }
-            for index in self.graph.passes.waiting[pass] { try await self.complete(batch, at: index) }
+    /// What was counted in all lanes, by the names of the first one's graph.
+    private var counted: RunnerCounters {
+        var sum = self.lanes[0].walker.counters
+        for lane in self.lanes.dropFirst() {
+            sum.add(lane.walker.counters.carried(from: lane.graph, to: self.lanes[0].graph))
         }
-        self.walker.settle(batch)
+        return sum
     }
 
-    private func complete(_ batch: EventBatch, at index: Int) async throws {
-        guard let events = self.walker.waiting[index] else { return }
-        while events.count > 0 {
-            let start = ContinuousClock.now
-            try await self.graph.nodes[index].stage.complete(events)
-            let stop = self.walker.resume(batch, at: index, took: ContinuousClock.now - start)
-            if let stop { try await self.heed(stop) }
-        }
-    }
-
-    /// Waits until a stage is to be tried again, or ends the run.
-    private func heed(_ stop: GraphWalker.Stop) async throws {
-        self.counters.pulse()
-        switch stop {
-        case .halt(let halt): throw halt
-        case .retry(let entry, let failure, let wait):
-            self.logger.warning(
-                "stage failed, trying again",
-                metadata: [
-                    "stage": "\(failure.stage ?? "")", "entry": "\(entry)", "error": "\(failure.message)",
-                    "attempt": "\(failure.attempts)", "wait": "\(SettingUnits.text(wait))",
-                ])
-            do {
-                try await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
-            } catch {
-                throw RetryGivenUp()
-            }
-        }
-    }
-
-    /// Lets every stage close what it has open; to be called once, after the graph's last batch.
+    /// Lets every stage close what it has open; to be called once, after the last batch.
     func shutDown() async {
-        for node in self.graph.nodes { await node.stage.shutDown() }
+        for lane in self.lanes { await lane.shutDown() }
+    }
+
+    // MARK: Lanes
+
+    /// Has every lane work on its share of the batch, then settles all events in stream order.
+    private func process(_ batch: EventBatch, _ plan: LanePlan) async throws {
+        self.deal(batch, plan)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for lane in self.lanes where !lane.batch.isEmpty {
+                // Sound, as each lane is used by its one task until the group has ended, and by nobody else meanwhile.
+                nonisolated(unsafe) let lane = lane
+                tasks.addTask { try await unsafe lane.work() }
+            }
+            // The first that fails ends the others' waits, and the batch with them: nothing of it is settled.
+            try await tasks.waitForAll()
+        }
+        var next = Array(repeating: 0, count: self.lanes.count)
+        for index in self.dealt {
+            self.lanes[index].settle(at: next[index])
+            next[index] += 1
+        }
+        for lane in self.lanes { lane.finishBatch() }
+        self.lanes[0].countBatch()
+    }
+
+    /// Copies each event into the batch of its lane.
+    private func deal(_ batch: EventBatch, _ plan: LanePlan) {
+        self.dealt.removeAll(keepingCapacity: true)
+        for lane in self.lanes {
+            lane.batch.removeAll()
+            lane.batch.stream = batch.stream
+        }
+        for index in 0..<batch.count {
+            let lane = batch.withEvent(at: index) { plan.lane(of: $0) }
+            self.dealt.append(lane)
+            self.lanes[lane].batch.appendCopy(of: batch, at: index)
+        }
     }
 }
-
-/// Ends the run where a shutdown begins while a stage is being tried again: the cursor stays before the batch, so nothing
-/// is lost.
-struct RetryGivenUp: Error {}

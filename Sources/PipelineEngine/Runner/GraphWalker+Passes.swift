@@ -134,11 +134,14 @@ extension GraphWalker {
 
     /// Settles all events of the batch, in stream order.
     mutating func settle(_ batch: EventBatch) {
-        for index in 0..<batch.count {
-            assert(self.progress.positions[index] == StageGraph.end, "an event leaves the graph at its end")
-            batch.withEvent(at: index) { event in self.settle(event) }
-        }
+        for index in 0..<batch.count { self.settle(batch, at: index) }
         self.counters.read += UInt64(batch.count)
         self.counters.batches += 1
+    }
+
+    /// Settles one event of the batch.
+    mutating func settle(_ batch: EventBatch, at index: Int) {
+        assert(self.progress.positions[index] == StageGraph.end, "an event leaves the graph at its end")
+        batch.withEvent(at: index) { event in self.settle(event) }
     }
 }

@@ -43,6 +43,19 @@ struct RunnerCounters {
         for index in self.stages.indices { self.stages[index] = other.stages[index] }
     }
 
+    /// Adds counts of the same graph, but for batches: those were the same for all.
+    mutating func add(_ other: RunnerCounters) {
+        self.read += other.read
+        for index in self.outcomes.indices { self.outcomes[index] += other.outcomes[index] }
+        for index in self.stages.indices {
+            self.stages[index].passed += other.stages[index].passed
+            self.stages[index].finished += other.stages[index].finished
+            self.stages[index].failed += other.stages[index].failed
+            self.stages[index].skipped += other.stages[index].skipped
+            self.stages[index].retried += other.stages[index].retried
+        }
+    }
+
     /// The same counts for another graph: outcomes by the same reasons, stages by the same names where the type is the same.
     ///
     /// Reasons that the new graph did not know are known to it then, so that nothing counted is lost.

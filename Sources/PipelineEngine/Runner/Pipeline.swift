@@ -20,6 +20,9 @@ public final class Pipeline: Service, Sendable {
     private let checkpoint: (any CheckpointKeeper)?
     private let sections: [String: SettingNode]
     private let counters: SharedCounters
+    /// What sends the messages of each lane but the first, so that none waits for another's.
+    private let lanePublishers: [any MessagePublisher]
+    private let hasGivenPublisher: Bool
     let file: String
     let environment: [String: String]
     let overrides: [Override]
@@ -51,10 +54,13 @@ public final class Pipeline: Service, Sendable {
         for (name, node) in definition.sections {
             catalogue.sections.first { $0.name == name }?.check(node, &issues)
         }
+        self.hasGivenPublisher = services.publisher != nil
         let components = ComponentBuilder(definition: definition, catalogue: catalogue, services: services)
         var services = services
         services.revocationHandler = components.revocationHandler(&issues)
-        services.publisher = components.publisher(&issues)
+        let lanes = definition.lanes?.settings.count ?? 1
+        let publishers = (0..<lanes).map { _ in components.publisher(&issues) }
+        services.publisher = publishers.first ?? nil
         let stores = components.stores(&issues)
         let digest = DefinitionDigest.of(tree.root, sections: ["stores", "stages", "branches"])
         let checkpoint = components.checkpoint(stores, definition: digest, &issues)
@@ -74,6 +80,7 @@ public final class Pipeline: Service, Sendable {
         self.catalogue = catalogue
         self.services = services
         self.counters = SharedCounters(graph: graph)
+        self.lanePublishers = publishers.dropFirst().compactMap(\.self)
         let describer = GraphDescriber(definition: definition, graph: graph, stores: stores, stream: source.stream)
         self.version = OrderedMutex(
             PipelineVersion(root: tree.root, definition: definition, graph: describer.describe()))
@@ -126,7 +133,7 @@ public final class Pipeline: Service, Sendable {
         }
         await runner.shutDown()
         await self.services.revocationHandler?.shutDown()
-        await self.services.publisher?.shutDown()
+        for publisher in self.publishers { await publisher.shutDown() }
         try result.get()
     }
 
@@ -169,17 +176,17 @@ public final class Pipeline: Service, Sendable {
 
     /// Stages are made anew for the run: an instance belongs to the thread that runs it.
     private func makeRunner() throws -> GraphRunner {
-        let (graph, generation) = try self.makeGraph()
+        let (graphs, generation) = try self.makeGraphs()
         return GraphRunner(
-            graph: graph, generation: generation, counters: self.counters, observer: try self.services.makeObserver?(),
-            services: self.services)
+            graphs: graphs, plan: self.definition.lanes.map { LanePlan($0.settings) }, generation: generation,
+            counters: self.counters, observer: try self.services.makeObserver?(), services: self.services)
     }
 
     /// Has the runner go on with the version of the file that counts now.
     private func renew(_ runner: GraphRunner) async {
         do {
-            let (graph, generation) = try self.makeGraph()
-            await runner.replace(graph, generation: generation)
+            let (graphs, generation) = try self.makeGraphs()
+            await runner.replace(graphs, generation: generation)
         } catch {
             // Stages that could be made when the file was checked cannot be made now: a stage type keeps to no contract.
             runner.generation = self.generation.load(ordering: .acquiring)
@@ -192,13 +199,25 @@ public final class Pipeline: Service, Sendable {
     /// The version of the file that counts, taken apart.
     var definition: PipelineDefinition { self.version.withLock(\.definition) }
 
-    private func makeGraph() throws(ConfigurationError) -> (StageGraph, generation: Int) {
+    /// What sends messages, the first lane's first; each of them once, also where the embedding program gives one for all.
+    private var publishers: [any MessagePublisher] {
+        let all = [self.services.publisher].compactMap(\.self) + self.lanePublishers
+        return self.hasGivenPublisher ? Array(all.prefix(1)) : all
+    }
+
+    /// A graph for each lane.
+    private func makeGraphs() throws(ConfigurationError) -> ([StageGraph], generation: Int) {
         let (definition, generation) = self.version.withLock { ($0.definition, $0.reloads.generation) }
         var issues = SettingIssues()
-        let builder = GraphBuilder(
-            definition: definition, catalogue: self.catalogue, stores: self.stores, services: self.services)
-        let graph = builder.build(&issues)
+        var graphs: [StageGraph] = []
+        for lane in 0..<(definition.lanes?.settings.count ?? 1) {
+            var services = self.services
+            if lane > 0, self.lanePublishers.count >= lane { services.publisher = self.lanePublishers[lane - 1] }
+            let builder = GraphBuilder(
+                definition: definition, catalogue: self.catalogue, stores: self.stores, services: services)
+            graphs.append(builder.build(&issues))
+        }
         guard issues.all.isEmpty else { throw ConfigurationError(file: self.file, issues: issues.all) }
-        return (graph, generation)
+        return (graphs, generation)
     }
 }

@@ -23,6 +23,11 @@ extension RedisError {
         Meaning(word: "UNBLOCKED", code: .unavailable, isTransient: true, advice: "the server ended the blocked read"),
         Meaning(
             word: "WRONGTYPE", code: .wrongType, isTransient: false, advice: "name another key, or delete this one"),
+        Meaning(
+            word: "MISCONF", code: .unavailable, isTransient: true, advice: "the server cannot save and takes no writes"
+        ),
+        Meaning(
+            word: "NOREPLICAS", code: .unavailable, isTransient: true, advice: "too few replicas follow the server"),
         Meaning(word: "NOGROUP", code: .noGroup, isTransient: true, advice: "the consumer group is gone"),
         Meaning(
             word: "NOAUTH", code: .authentication, isTransient: false,

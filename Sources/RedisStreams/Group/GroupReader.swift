@@ -159,21 +159,28 @@ final class GroupReader {
         let keeper = GroupKeeper(
             control: lines.control, reading: lines.reading, readingID: lines.readingID, commands: self.commands,
             claimAfter: self.group.claimAfter, stop: self.stop)
-        let result = await withTaskGroup(of: Void.self) { tasks -> Result<Bool, End> in
+        var failure: End?
+        let isReadOver = await withTaskGroup(of: Void.self) { tasks -> Bool in
             tasks.addTask { await keeper.run() }
             defer { keeper.end() }
             do throws(End) {
                 try await self.read(lines, keeper, deliver)
-                return .success(await self.endRead(lines.reading, keeper))
             } catch {
-                // What has its outcome is confirmed all the same, where that can be done.
-                if case .deliver = error { try? await self.confirmAll(lines.control) }
-                return .failure(error)
+                failure = error
             }
+            // A server that has failed is not waited for.
+            if case .server? = failure { return false }
+            return self.stop.isStopped ? await self.endRead(lines.reading, keeper) : false
         }
+        if case .server(let error)? = failure { throw .server(error) }
         // The keeper has ended, so that none of its signs of life comes behind the handing back.
-        let isReadOver = try result.get()
-        await self.leave(lines.control, isReadOver: isReadOver)
+        if self.stop.isStopped {
+            await self.leave(lines.control, isReadOver: isReadOver)
+        } else {
+            // What has its outcome is confirmed, and what ended the run stays this worker's.
+            try? await self.confirmAll(lines.control)
+        }
+        if let failure { throw failure }
     }
 
     /// Does one thing after another, as the machine says, until told to stop.

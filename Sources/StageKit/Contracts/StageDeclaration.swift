@@ -18,6 +18,8 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
     public let preparesEvents: Bool
     /// Whether `process` may say `.wait`, so that events wait for `complete`.
     public let waits: Bool
+    /// Whether what it does with an event depends on events before it, of whatever key: lanes would each remember their own.
+    public let remembers: Bool
     /// The ways out of a stage with these settings, beside failing; nil where it only leads to the next stage. The graph's
     /// checks rely on it.
     public let exits: (@Sendable (Settings) -> StageExits)?
@@ -26,7 +28,7 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
     public init(
         name: String, summary: String, settings: SettingType<Settings>, example: String,
         failureReason: String, isPure: Bool = false, preparesEvents: Bool = false, waits: Bool = false,
-        exits: (@Sendable (Settings) -> StageExits)? = nil
+        remembers: Bool = false, exits: (@Sendable (Settings) -> StageExits)? = nil
     ) {
         self.name = name
         self.summary = summary
@@ -36,6 +38,7 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
         self.isPure = isPure && !waits
         self.preparesEvents = preparesEvents
         self.waits = waits
+        self.remembers = remembers
         self.exits = exits
     }
 }

@@ -16,6 +16,8 @@ public struct StageType: Sendable {
     public let preparesEvents: Bool
     /// Whether events may wait at the stage until it has done its work on all of a batch.
     public let waits: Bool
+    /// Whether what it does with an event depends on events before it.
+    public let remembers: Bool
     /// The ways out of a stage with these settings; nil where they cannot be read.
     public let exits: @Sendable (SettingNode) -> StageExits?
     /// Decodes the settings and makes an instance; nil where that cannot be done, the reasons among the setup's issues.
@@ -32,6 +34,7 @@ public struct StageType: Sendable {
         self.isPure = declaration.isPure
         self.preparesEvents = declaration.preparesEvents
         self.waits = declaration.waits
+        self.remembers = declaration.remembers
         self.exits = { node in
             guard let exits = declaration.exits else { return StageExits() }
             // What is wrong with the settings is told where the stage is made.

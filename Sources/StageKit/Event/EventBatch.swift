@@ -119,6 +119,26 @@ extension EventBatch {
         unsafe swap(&self.storage.pointee.arena.count, &count)
     }
 
+    /// Adds an entry of another batch, with a copy of its fields and all that its source said of it.
+    package func appendCopy(of other: EventBatch, at index: Int) {
+        other.withEvent(at: index) { event in
+            self.appendEntry(event.id)
+            for position in 0..<event.rawFieldCount {
+                let field = event.rawField(at: position)
+                let name = unsafe self.storage.pointee.copyToArena(
+                    UnsafeRawBufferPointer(event.unsafeBytes(field.name)))
+                let value = unsafe self.storage.pointee.copyToArena(
+                    UnsafeRawBufferPointer(event.unsafeBytes(field.value)))
+                self.appendField(name: name, value: value)
+            }
+            if event.deliveries > 1 { self.setDeliveries(event.deliveries) }
+        }
+        guard other.hasRefusals else { return }
+        for refusal in unsafe other.storage.pointee.refusals where refusal.index == index {
+            self.refuse(refusal.failure)
+        }
+    }
+
     /// Makes the table of decoded values: `fieldCount` columns, all absent, for every event.
     ///
     /// The engine calls it once for each batch, before the first stage.

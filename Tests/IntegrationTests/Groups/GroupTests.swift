@@ -132,6 +132,32 @@ import Testing
         }
     }
 
+    @Test("What a worker gives up because it is to stop is handed back as well, and not counted as delivered")
+    func givenUp() async throws {
+        struct GivenUp: Error {}
+        try await self.withServer { server, connection in
+            try await connection.addNumbered(1...5)
+            let stopping = OrderedMutex(false)
+            let worker = GroupWorker(server, "w") { _ in
+                while !stopping.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
+                throw GivenUp()
+            }
+            await #expect(throws: GivenUp.self) {
+                try await worker.run {
+                    try await eventually("in hand") { !worker.ids.isEmpty }
+                    worker.source.stop()
+                    stopping.withLock { $0 = true }
+                }
+            }
+            let other = GroupWorker(server, "other")
+            try await other.run {
+                try await eventually("all worked off") { other.ids == numbered(1...5) }
+                try await self.settled(connection)
+            }
+            #expect(other.deliveries.allSatisfy { $0.deliveries == 1 })
+        }
+    }
+
     @Test("A blocked read ends at once where the worker is stopped, and the server forgets the worker")
     func stopsAtOnce() async throws {
         try await self.withServer { server, connection in

@@ -1,0 +1,130 @@
+import Logging
+import ServiceLifecycle
+import StageKit
+
+/// A graph at work: brings the events of a batch to their outcome, by one task at a time.
+///
+/// A worker without lanes has one of them, which works on the source's own batches. With lanes each has stages of its own
+/// and works on its share of a batch, beside the others.
+final class Lane {
+    /// The graph, whose stages are this lane's alone.
+    private(set) var graph: StageGraph
+    /// Takes events along the graph's arrows.
+    private(set) var walker: GraphWalker
+    /// The lane's share of a batch.
+    let batch = EventBatch()
+    private let services: PipelineServices
+    private let shared: SharedCounters
+    private let observer: (any OutcomeObserver)?
+    private let logger: Logger
+
+    init(
+        graph: StageGraph, counters: SharedCounters, observer: (any OutcomeObserver)?, services: PipelineServices
+    ) {
+        self.graph = graph
+        self.shared = counters
+        self.services = services
+        self.observer = observer
+        self.logger = services.logger
+        self.walker = GraphWalker(graph: graph, observer: observer, services: services)
+    }
+
+    /// Goes on with another graph, between two batches; what was counted so far goes on under the same names.
+    func replace(_ graph: StageGraph) async {
+        await self.shutDown()
+        let counters = self.walker.counters.carried(from: self.graph, to: graph)
+        self.walker = GraphWalker(graph: graph, observer: self.observer, services: self.services)
+        self.walker.counters = counters
+        self.graph = graph
+    }
+
+    /// Brings every event of a batch to its outcome and settles it. Throws where a stage cannot go on.
+    func process(_ batch: EventBatch) async throws {
+        if self.graph.isImmediate {
+            self.walker.process(batch)
+        } else {
+            try await self.work(on: batch)
+            self.walker.settle(batch)
+        }
+    }
+
+    /// Brings every event of the lane's share to its end; nothing is settled yet.
+    func work() async throws {
+        try await self.work(on: self.batch)
+    }
+
+    /// Settles the event at an index of the lane's share.
+    func settle(at index: Int) {
+        self.walker.settle(self.batch, at: index)
+    }
+
+    /// Counts what `work` has done, behind the settling of all its events.
+    func finishBatch() {
+        self.walker.counters.read += UInt64(self.batch.count)
+    }
+
+    /// Counts a batch that several lanes have worked on: one of them does.
+    func countBatch() {
+        self.walker.counters.batches += 1
+    }
+
+    /// Adds what was counted apart; to be called before the counters are read.
+    func addTally() {
+        self.walker.addTally()
+    }
+
+    /// Ends a batch with every stage.
+    func endBatch() async throws {
+        for node in self.graph.nodes { try await node.stage.endBatch() }
+    }
+
+    /// Lets every stage close what it has open; to be called once, after the graph's last batch.
+    func shutDown() async {
+        for node in self.graph.nodes { await node.stage.shutDown() }
+    }
+
+    /// Has all events of the batch come as far as the stages that wait, these do their work, and all go on from there.
+    ///
+    /// Outcomes are settled when all is done, so that of a batch that is given up nothing is counted.
+    private func work(on batch: EventBatch) async throws {
+        self.walker.begin(batch)
+        for pass in 0..<self.graph.passes.count {
+            while let stop = self.walker.walk(batch, pass: pass) { try await self.heed(stop) }
+            for index in self.graph.passes.waiting[pass] { try await self.complete(batch, at: index) }
+        }
+    }
+
+    private func complete(_ batch: EventBatch, at index: Int) async throws {
+        guard let events = self.walker.waiting[index] else { return }
+        while events.count > 0 {
+            let start = ContinuousClock.now
+            try await self.graph.nodes[index].stage.complete(events)
+            let stop = self.walker.resume(batch, at: index, took: ContinuousClock.now - start)
+            if let stop { try await self.heed(stop) }
+        }
+    }
+
+    /// Waits until a stage is to be tried again, or ends the run.
+    private func heed(_ stop: GraphWalker.Stop) async throws {
+        self.shared.pulse()
+        switch stop {
+        case .halt(let halt): throw halt
+        case .retry(let entry, let failure, let wait):
+            self.logger.warning(
+                "stage failed, trying again",
+                metadata: [
+                    "stage": "\(failure.stage ?? "")", "entry": "\(entry)", "error": "\(failure.message)",
+                    "attempt": "\(failure.attempts)", "wait": "\(SettingUnits.text(wait))",
+                ])
+            do {
+                try await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+            } catch {
+                throw RetryGivenUp()
+            }
+        }
+    }
+}
+
+/// Ends the run where a shutdown begins while a stage is being tried again: the cursor stays before the batch, so nothing
+/// is lost.
+struct RetryGivenUp: Error {}

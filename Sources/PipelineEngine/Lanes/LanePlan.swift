@@ -1,0 +1,36 @@
+import StageKit
+
+/// Says which lane each event of a batch takes: one key, one lane. Pure.
+///
+/// An event's key is the value of a field of its entry, byte for byte; of a repeated name the last counts, as `decode` has
+/// it. Events without the field share the first lane, in order among themselves.
+struct LanePlan {
+    /// How many lanes there are.
+    let count: Int
+    private let key: [UInt8]
+
+    /// A plan for so many lanes.
+    init(_ settings: LaneSettings) {
+        self.count = settings.count
+        self.key = Array(settings.key.utf8)
+    }
+
+    /// The lane of an event.
+    func lane(of event: borrowing Event) -> Int {
+        for position in (0..<event.rawFieldCount).reversed() {
+            let field = event.rawField(at: position)
+            guard field.name.length == self.key.count,
+                unsafe event.unsafeBytes(field.name).elementsEqual(self.key)
+            else { continue }
+            return event.withBytes(field.value) { Self.lane(of: $0, among: self.count) }
+        }
+        return 0
+    }
+
+    /// The lane of a key: FNV-1a, its upper half folded into the lower one, whose bits alone are poorly spread.
+    static func lane(of key: Span<UInt8>, among count: Int) -> Int {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for index in key.indices { hash = (hash ^ UInt64(key[index])) &* 0x0000_0100_0000_01B3 }
+        return Int((hash ^ (hash >> 32)) % UInt64(count))
+    }
+}
