@@ -12,6 +12,8 @@ struct GroupChild: ParsableCommand {
 
     /// Between two looks at how far it is.
     private static let nap = Duration.milliseconds(5)
+    /// So many looks without a new entry in a row mean that there is none: ten times as long as a read waits.
+    private static let looks = 40
 
     @OptionGroup var file: PipelineArguments
     /// The server.
@@ -44,10 +46,13 @@ struct GroupChild: ParsableCommand {
             while !pipeline.source.status.isCaughtUp { try await Task.sleep(for: Self.nap) }
             FileHandle.standardOutput.write(Data("ready\n".utf8))
             let (start, before) = (Clocks.monotonic, ResourceUsage.now)
-            while pipeline.statistics.read == 0 || !pipeline.source.status.isCaughtUp {
+            var (read, same, after) = (UInt64(0), 0, before)
+            while read == 0 || same < Self.looks {
                 try await Task.sleep(for: Self.nap)
+                let now = pipeline.statistics.read
+                if now != read { after = ResourceUsage.now }
+                (read, same) = (now, now == read ? same + 1 : 0)
             }
-            let after = ResourceUsage.now
             let statistics = pipeline.statistics
             try ChildOutput.write(
                 DrainFigures(
