@@ -3,7 +3,7 @@ SWIFT ?= swift
 # Every target names what it imports, or the build fails.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 
-.PHONY: build demo faults groups test bench profile thresholds docs assets lint format packages clean
+.PHONY: build demo faults groups test bench profile thresholds docs assets dist dist-test lint format packages clean
 
 # A release build of the worker: .build/release/sluice
 build: packages
@@ -62,6 +62,16 @@ docs:
 assets:
 	$(SWIFT) build --product sluice $(BUILD_FLAGS)
 	@.ci/assets
+
+# The worker with the Swift runtime in it, and a Debian package with the service: .build/dist
+dist:
+	@.ci/packages dpkg-dev python3
+	@Sources/Packaging/dist
+
+# That package installed in a root of its own, run, reloaded, upgraded and purged; as root, a few minutes the first time.
+dist-test:
+	@.ci/packages debootstrap redis-tools python3
+	@.ci/dist-test
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Plugins Tests
