@@ -34,6 +34,8 @@ package struct RESPReader: ~Copyable {
     private var recycled: [RESPReply] = []
     /// The error that ended the stream.
     private var failure: RESPError?
+    /// How many bytes the next reply has, where a scanner has found its end; 0 where that is not known.
+    private var wholeBytes = 0
     /// The number of replies read, for messages.
     private var replyCount = 0
 
@@ -88,9 +90,11 @@ package struct RESPReader: ~Copyable {
     package mutating func next() throws(RESPError) -> sending RESPReply? {
         if let failure = self.failure { throw failure }
         guard let reader = unsafe self.reader else { return nil }
+        let isWhole = self.takeWhole()
         var object: UnsafeMutableRawPointer?
         guard unsafe redisReaderGetReply(reader, &object) == REDIS_OK else { throw unsafe self.readerFailure(reader) }
         guard unsafe object != nil else {
+            if isWhole { throw self.fail(.protocolViolation, "a reply whose lengths do not fit together") }
             try unsafe self.checkPending(reader)
             return nil
         }
@@ -106,6 +110,15 @@ package struct RESPReader: ~Copyable {
         unsafe builder.pointee.startReply()
         self.replyCount += 1
         return reply
+    }
+
+    /// Has the builder take the whole of a reply at once, where its end is known; most of what a value costs is its copy.
+    private mutating func takeWhole() -> Bool {
+        let count = self.wholeBytes
+        self.wholeBytes = 0
+        guard count > 0, let unread = unsafe self.unread, count <= unread.count else { return false }
+        let builder = unsafe self.builder
+        return unsafe builder.pointee.readInPlace(UnsafeRawBufferPointer(rebasing: unread[..<count]))
     }
 
     /// Takes back a reply, of this reader or another, to use its memory again; what was read from it is forgotten.
@@ -140,9 +153,13 @@ extension RESPReader {
     }
 
     /// Shows a scanner the bytes that no reply has taken up; the first of them must be a reply's first.
-    package func scan(_ scanner: inout ReplyScanner) -> ReplyScanner.Progress {
+    ///
+    /// A reply that is found to be whole is read faster by the next call of `next`.
+    package mutating func scan(_ scanner: inout ReplyScanner) -> ReplyScanner.Progress {
         guard let unread = unsafe self.unread else { return .other }
-        return unsafe scanner.scan(unread)
+        let progress = unsafe scanner.scan(unread)
+        if case .whole(let bytes, _, _) = progress { self.wholeBytes = bytes }
+        return progress
     }
 
     /// Lends a range of the bytes that no reply has taken up; nil where there are not so many.

@@ -26,7 +26,7 @@ package final class RESPReply {
     @unsafe
     package var tokens: UnsafeBufferPointer<RESPToken> { unsafe self.tokenBuffer.tokens }
 
-    /// The arena: the bytes of all values, one after the other without anything between.
+    /// The arena: the bytes of all values in order, one after the other, or with what stood between them in the input.
     @unsafe
     package var bytes: UnsafeRawBufferPointer { unsafe self.arena.bytes }
 

@@ -30,6 +30,11 @@ struct ReplyBuilder: ~Copyable {
     var refusal: Refusal?
     /// The bounds.
     let limits: RESPLimits
+    /// Where the input of the reply begins, while it is read in place: its bytes lie in the arena already, as they came,
+    /// and the callbacks only note where each value is. Nil while values are copied one by one.
+    private var input: UnsafeRawPointer?
+    /// How many bytes of the arena are the input's.
+    private var inputCount = 0
     /// The reader that calls, for its depth; set once, right after it is made.
     var reader: UnsafeMutablePointer<redisReader>?
 
@@ -42,6 +47,22 @@ struct ReplyBuilder: ~Copyable {
     mutating func startReply() {
         self.announced = 1
         self.refusal = nil
+        unsafe self.input = nil
+    }
+
+    /// Takes the whole input of the reply that is about to be read into the arena; false where there is no memory for it,
+    /// or it is longer than a reply may be: then its values are copied one by one, and refused one by one.
+    ///
+    /// `input` must lie still, unchanged, until `startReply` is called: hiredis moves its buffer when it is fed, and when a
+    /// reply has been read, and at no other time.
+    @unsafe
+    mutating func readInPlace(_ input: UnsafeRawBufferPointer) -> Bool {
+        guard let base = input.baseAddress, input.count <= self.limits.replyBytes, self.tokens.count == 0,
+            self.arena.count == 0, unsafe self.arena.append(base, length: input.count)
+        else { return false }
+        unsafe self.input = base
+        self.inputCount = input.count
+        return true
     }
 
     /// The callbacks, for a reader whose privdata is a builder's cell.
@@ -157,6 +178,14 @@ struct ReplyBuilder: ~Copyable {
     /// Appends a value that has bytes.
     @inline(__always)
     private mutating func bytes(_ kind: RESPKind, _ source: UnsafeRawPointer, _ length: Int) -> Bool {
+        if let input = unsafe self.input {
+            let offset = unsafe source - input
+            // A text of our own making lies elsewhere.
+            if offset >= 0, offset &+ length <= self.inputCount {
+                let done = self.tokens.append(RESPToken(kind, offset: offset, length: length))
+                return done || self.refuse(.memory)
+            }
+        }
         let offset = self.arena.count
         guard offset &+ length <= self.limits.replyBytes else {
             return self.refuse(.limit(.replyBytes, found: offset + length))

@@ -15,8 +15,8 @@ package struct ReplyScanner: Sendable {
     package enum Progress: Equatable, Sendable {
         /// The reply has not ended.
         case more
-        /// The reply is here: so many entries, the last with the id in these bytes.
-        case whole(entries: Int, last: Range<Int>)
+        /// The reply is here, so many bytes long: so many entries, the last with the id in these bytes.
+        case whole(bytes: Int, entries: Int, last: Range<Int>)
         /// The reply is no list of entries, or longer than is waited for.
         case other
     }
@@ -69,7 +69,7 @@ package struct ReplyScanner: Sendable {
         guard self.position <= bytes.count else { return self.wait() }
         // One stream of its name and its entries, each of which is a list that holds another.
         guard self.entries > 0, self.lists == 3 &+ 2 &* self.entries else { return .other }
-        return .whole(entries: self.entries, last: self.id.start..<self.id.end)
+        return .whole(bytes: self.position, entries: self.entries, last: self.id.start..<self.id.end)
     }
 
     private func wait() -> Progress {

@@ -23,7 +23,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         var scanner = ReplyScanner()
         let bytes = Array(text.utf8)
         let progress = bytes.withUnsafeBytes { scanner.scan($0) }
-        guard case .whole(let entries, let last) = progress else { return nil }
+        guard case .whole(_, let entries, let last) = progress else { return nil }
         return (entries, String(decoding: bytes[last], as: UTF8.self))
     }
 
@@ -36,7 +36,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         #expect(steps.dropLast().allSatisfy { $0 == .more })
         let found = try #require(self.outline(reply))
         #expect(found == (3, "1700000000001-0"))
-        guard case .whole(3, _)? = steps.last else { throw Issue("the last byte does not end the reply") }
+        guard case .whole(_, 3, _)? = steps.last else { throw Issue("the last byte does not end the reply") }
     }
 
     @Test("Bytes behind the reply are left alone")
@@ -74,13 +74,60 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         }
         try reply.suffix(1).withUnsafeBytes { bytes in try reader.feed(bytes) }
         #expect(reader.unreadBytes == reply.count)
-        guard case .whole(2, let last) = reader.scan(&scanner) else { throw Issue("the reply is not whole") }
+        guard case .whole(_, 2, let last) = reader.scan(&scanner) else { throw Issue("the reply is not whole") }
         #expect(reader.withUnread(last) { $0.count } == 3)
         #expect(Array(reply[last]) == Array("7-2".utf8))
         #expect(reader.withUnread(last.lowerBound..<reply.count + 1) { $0.count } == nil)
         let whole = try #require(try reader.next())
         #expect(whole.count == 14)
         #expect(reader.unreadBytes == 0)
+    }
+}
+
+@Suite struct ReadInPlaceTests {
+    /// The values of a reply as text, and what each is.
+    private func values(_ reply: RESPReply) -> [String] {
+        (0..<reply.count).map { index in
+            let token = reply[index]
+            return token.kind.isAggregate ? "\(token.kind) \(token.length)" : "\(token.kind) \(reply.string(of: token))"
+        }
+    }
+
+    /// Reads a reply that may be shown to a scanner first.
+    private func read(_ text: String, scanned: Bool) throws -> [String] {
+        var reader = RESPReader()
+        try Array(text.utf8).withUnsafeBytes { try reader.feed($0) }
+        if scanned {
+            var scanner = ReplyScanner()
+            guard case .whole = reader.scan(&scanner) else { throw Issue("the reply is not whole") }
+        }
+        var found: [String] = []
+        while let reply = try reader.next() { found += self.values(reply) + ["|"] }
+        return found
+    }
+
+    @Test(
+        "A reply that a scanner has seen to its end is read as any other, and so are those behind it",
+        arguments: [
+            streamReply([("1-1", ["a", "b"])]),
+            streamReply([("1-1", []), ("1-2", ["", ""]), ("1-3", ["x", "$3\r\n*1\r\n", "\r\n", "y"])]),
+            streamReply([("7-0", ["name", String(repeating: "v", count: 70_000)])]),
+            streamReply((1...300).map { ("\($0)-0", ["device", "d\($0)", "status", "active"]) }),
+            streamReply([("1-1", ["a", "b"])]) + "+OK\r\n:12\r\n" + streamReply([("1-2", ["c", "d"])]),
+        ])
+    func same(_ text: String) throws {
+        #expect(try self.read(text, scanned: true) == self.read(text, scanned: false))
+    }
+
+    @Test("A value over its limit is refused in place as well")
+    func limits() throws {
+        var reader = RESPReader(limits: RESPLimits(bulkBytes: 16))
+        try Array(streamReply([("1-1", ["a", String(repeating: "v", count: 17)])]).utf8).withUnsafeBytes {
+            try reader.feed($0)
+        }
+        var scanner = ReplyScanner()
+        _ = reader.scan(&scanner)
+        #expect(throws: RESPError.self) { _ = try reader.next() }
     }
 }
 

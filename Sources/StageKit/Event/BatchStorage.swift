@@ -110,7 +110,8 @@ struct EventState: BitwiseCopyable {
     /// The outcome a stage has settled on without ending the event's way; nil where none has.
     @usableFromInline var outcome: Outcome?
     @usableFromInline var reason = ReasonID.none
-    /// Index into the batch's failures, -1 where the event has not failed.
+    /// Index into the batch's failures; below zero where the event has not failed: -1, or -2 - n where the stage at n of
+    /// the graph has ended its way. One number for both, as an event has one of them and there are many events.
     @usableFromInline var failure: Int32 = -1
 
     @usableFromInline init() {}

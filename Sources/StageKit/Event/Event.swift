@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// One entry on its way through the graph, seen through its batch.
 ///
 /// It cannot be copied and is only lent to a stage for the length of a call, so no stage can keep one. Field values are
@@ -112,7 +120,17 @@ public struct Event: ~Copyable {
     @inlinable
     public func value(of field: FieldID, equals bytes: [UInt8]) -> Bool {
         guard let range = self.range(of: field), Int(range.length) == bytes.count else { return false }
-        return unsafe self.unsafeBytes(range).elementsEqual(bytes)
+        return unsafe Event.areEqual(self.unsafeBytes(range), bytes)
+    }
+
+    /// Compares as many bytes as both have, by the system's own means: a loop over elements takes five times as many steps.
+    @usableFromInline
+    static func areEqual(_ left: UnsafeBufferPointer<UInt8>, _ right: [UInt8]) -> Bool {
+        guard let base = left.baseAddress else { return right.isEmpty }
+        return unsafe right.withUnsafeBytes { right in
+            guard let other = right.baseAddress else { return left.isEmpty }
+            return unsafe memcmp(base, other, left.count) == 0
+        }
     }
 
     /// Gives a field the bytes of a range as its value. Values are at most `Event.valueLimit` bytes.
@@ -189,6 +207,19 @@ public struct Event: ~Copyable {
     /// Whether a stage has failed on this event.
     @inlinable
     package var hasFailed: Bool { unsafe self.storage.pointee.states.base[self.index].failure >= 0 }
+
+    /// The stage that ended the event's way without failing, by its index in the graph; nil where none did.
+    package var endingStage: Int? {
+        let index = unsafe self.storage.pointee.states.base[self.index].failure
+        return index < -1 ? Int(-2 - index) : nil
+    }
+
+    /// Notes that a stage, by its index in the graph, has ended the event's way; does nothing on one that had failed.
+    @inlinable
+    package mutating func end(at stage: Int) {
+        if self.hasFailed { return }
+        unsafe self.storage.pointee.states.base[self.index].failure = -2 - Int32(truncatingIfNeeded: stage)
+    }
 
     /// Notes why the event failed.
     package mutating func fail(_ failure: StageFailure) {
