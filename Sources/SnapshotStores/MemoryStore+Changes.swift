@@ -1,7 +1,17 @@
 import StageKit
 import Synchronization
 
-// Changes: one at a time in a store, under `changes`; only what look-ups could see is done under a shard's lock.
+/// What the changes of a store keep between them.
+struct ChangeState: Sendable {
+    /// What is remembered of evictions.
+    var evictions: EvictionMemory
+    /// Which memory has records.
+    var places = RecordMemory.Places()
+    /// Used while a table grows.
+    var scratch: [SlotTable.GrownSlot] = []
+}
+
+// Changes: one at a time in a store, under `changes`; look-ups go on meanwhile, as `ShardArray` describes.
 extension MemoryStore {
     /// Holds an event's snapshot: see `SnapshotWriter.upsert`.
     func upsert(
@@ -9,28 +19,29 @@ extension MemoryStore {
     ) throws(StageFailure) -> StoreChange {
         let hash = self.hasher.hash(key)
         let shard = self.shards.index(of: hash)
-        return try self.changes.withLock { (evictions) throws(StageFailure) in
-            let found = self.shards.readChanging(shard) { FoundSlot(in: $0, hash, key) }
+        return try self.changes.withLock { (state) throws(StageFailure) in
+            let found = self.find(hash, key, shard)
             let entry = event.id
             var isNew = true
-            if let held = found?.slot.record {
+            if let found {
+                let held = self.records.record(found.slot.place)
                 let heldID = held.entryID
                 isNew = held.isTrace
                 guard entry > heldID else { return entry == heldID && !isNew ? .repeated : .older }
-            } else if !evictions.admits(entry) {
+            } else if !state.evictions.admits(entry) {
                 return .older
             }
             draft.read(event, keyLength: key.count)
             try self.checkLimits(recordSize: draft.size, isNew: isNew)
-            let units = PackedRecord.units(for: draft.size)
-            if let found, let record = found.slot.record, found.isGoodFit(for: units) {
-                self.shards.change(shard) { _ in
-                    draft.write(event, key: key, to: record.cursor(units: found.slot.units))
+            let sizeClass = SizeClass(bytes: draft.size)
+            if let found, found.isGoodFit(for: sizeClass) {
+                self.shards.change(shard) {
+                    draft.write(event, key: key, to: self.records.words(of: found.slot.place))
                 }
             } else {
-                let record = PackedRecord(units: units)
-                draft.write(event, key: key, to: record.cursor(units: units))
-                self.put(Slot(hash: hash, units: units, record: record), found?.index, shard)
+                let place = try self.take(sizeClass, &state, newIn: found == nil ? shard : nil)
+                draft.write(event, key: key, to: self.records.words(of: place))
+                self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
             }
             if isNew { self.live.wrappingAdd(1, ordering: .relaxed) }
             return .applied
@@ -38,44 +49,91 @@ extension MemoryStore {
     }
 
     /// Takes out what is held under an event's key: see `SnapshotWriter.evict`.
+    ///
+    /// Where there is no memory for a trace, it takes the place of what was held; where nothing was held, no entry as old
+    /// as this one is applied to any key that is not held: rather that than a key that comes back.
     func evict(_ entry: EntryID, key: Span<UInt8>) -> StoreChange {
         let hash = self.hasher.hash(key)
         let shard = self.shards.index(of: hash)
-        return self.changes.withLock { evictions in
-            let found = self.shards.readChanging(shard) { FoundSlot(in: $0, hash, key) }
+        return self.changes.withLock { state in
+            let found = self.find(hash, key, shard)
             var wasLive = false
-            if let held = found?.slot.record {
+            if let found {
+                let held = self.records.record(found.slot.place)
                 let heldID = held.entryID
                 wasLive = !held.isTrace
                 if entry < heldID { return .older }
                 if entry == heldID && !wasLive { return .repeated }
-            } else if !evictions.admits(entry) {
+            } else if !state.evictions.admits(entry) {
                 return .older
             }
-            let units = PackedRecord.units(for: RecordColumns.traceSize(keyLength: key.count))
-            let record = PackedRecord(units: units)
-            RecordColumns.writeTrace(of: entry, key: key, to: record.cursor(units: units))
-            self.put(Slot(hash: hash, units: units, record: record), found?.index, shard)
+            let sizeClass = SizeClass(bytes: RecordColumns.traceSize(keyLength: key.count))
+            if let place = try? self.take(sizeClass, &state, newIn: found == nil ? shard : nil) {
+                RecordColumns.writeTrace(of: entry, key: key, to: self.records.words(of: place))
+                self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
+            } else if let found {
+                self.shards.change(shard) {
+                    RecordColumns.writeTrace(of: entry, key: key, to: self.records.words(of: found.slot.place))
+                }
+            } else {
+                state.evictions.raiseFloor(to: entry)
+                return .applied
+            }
             if wasLive { self.live.wrappingSubtract(1, ordering: .relaxed) }
-            if let oldest = evictions.remember(EvictionMemory.Trace(hash: hash, entryID: entry)) {
-                self.forget(oldest, &evictions)
+            if let oldest = state.evictions.remember(EvictionMemory.Trace(hash: hash, entryID: entry)) {
+                self.forget(oldest, &state)
             }
             return .applied
         }
     }
 
-    /// Fetches slots and then records of the hashes, each time one independent of the other, so that the processor waits
+    /// Fetches lines and then records of the hashes, each time one independent of the other, so that the processor waits
     /// for all of them at once rather than for each in turn.
     func fetch(_ hashes: Span<UInt64>) {
-        self.changes.withLock { _ in
-            for index in hashes.indices {
-                let hash = hashes[index]
-                self.shards.readChanging(self.shards.index(of: hash)) { $0.fetchSlot(hash) }
+        for index in hashes.indices {
+            self.shards.table(self.shards.index(of: hashes[index])).fetchLine(hashes[index])
+        }
+        for index in hashes.indices {
+            let hash = hashes[index]
+            _ = self.shards.table(self.shards.index(of: hash)).find(hash) { slot in
+                if self.records.isCommitted(slot.place) { self.records.fetch(slot.place) }
+                return true
             }
-            for index in hashes.indices {
-                let hash = hashes[index]
-                self.shards.readChanging(self.shards.index(of: hash)) { $0.fetchRecord(hash) }
-            }
+        }
+    }
+
+    /// Where a key's record is; for those who hold `changes`.
+    @inline(__always)
+    func find(_ hash: UInt64, _ key: Span<UInt8>, _ shard: Int) -> FoundSlot? {
+        let table = self.shards.table(shard)
+        let index = table.find(hash) { slot in
+            self.records.fetch(slot.place)
+            return self.records.record(slot.place).hasKey(key)
+        }
+        return index.map { FoundSlot(index: $0, slot: table.slot(at: $0)) }
+    }
+
+    /// Memory for a record, and where the key is new to a shard, room in its table; throws where there is none, and has
+    /// changed nothing then.
+    @inline(__always)
+    func take(
+        _ sizeClass: SizeClass, _ state: inout ChangeState, newIn shard: Int?
+    ) throws(StageFailure) -> RecordPlace {
+        if let shard, !self.shards.reserve(shard, &state.scratch) { throw self.outOfMemory }
+        guard let place = self.records.take(sizeClass, from: &state.places) else { throw self.outOfMemory }
+        return place
+    }
+
+    /// Puts a record into the slot of what was found under its key, whose place is given back, or into a new one.
+    @inline(__always)
+    func put(
+        _ slot: Slot, _ hash: UInt64, _ shard: Int, instead found: FoundSlot?, _ state: inout ChangeState
+    ) {
+        if let found {
+            self.shards.replace(at: found.index, with: slot, shard)
+            self.records.giveBack(found.slot.place, to: &state.places)
+        } else {
+            self.shards.insert(slot, hash: hash, shard)
         }
     }
 
@@ -90,43 +148,39 @@ extension MemoryStore {
         }
     }
 
-    /// Puts a record into the key's slot, or into a new one, and frees what was there.
-    private func put(_ slot: Slot, _ index: Int?, _ shard: Int) {
-        var old: PackedRecord?
-        self.shards.change(shard) { table in
-            if let index { old = table.replace(at: index, with: slot) } else { table.insert(slot) }
-        }
-        old?.free()
+    private var outOfMemory: StageFailure {
+        StageFailure(
+            "store \"\(self.name)\" is full: there is no more memory for it beside \(self.count) snapshots, of at most "
+                + "\(self.records.limit >> 20) MiB that their records may take")
     }
 
     /// Takes a trace out of its table, unless it is stale; the floor rises first.
-    private func forget(_ trace: EvictionMemory.Trace, _ evictions: inout EvictionMemory) {
+    private func forget(_ trace: EvictionMemory.Trace, _ state: inout ChangeState) {
         let shard = self.shards.index(of: trace.hash)
-        let index = self.shards.readChanging(shard) { table in
-            table.find(trace.hash) { $0.isTrace && $0.entryID == trace.entryID }
+        let table = self.shards.table(shard)
+        let index = table.find(trace.hash) { slot in
+            let record = self.records.record(slot.place)
+            return record.isTrace && record.entryID == trace.entryID
         }
         guard let index else { return }
-        evictions.raiseFloor(to: trace.entryID)
-        var old: PackedRecord?
-        self.shards.change(shard) { old = $0.remove(at: index) }
-        old?.free()
+        state.evictions.raiseFloor(to: trace.entryID)
+        let place = table.slot(at: index).place
+        self.shards.remove(at: index, shard)
+        self.records.giveBack(place, to: &state.places)
     }
 }
 
 /// A key's slot and where it is.
-private struct FoundSlot {
+struct FoundSlot {
+    /// The index in the table.
     let index: Int
+    /// What stands there.
     let slot: Slot
 
-    @inline(__always)
-    init?(in table: borrowing SlotTable, _ hash: UInt64, _ key: Span<UInt8>) {
-        guard let index = table.find(hash, key) else { return nil }
-        self.index = index
-        self.slot = table.slot(at: index)
-    }
-
     /// Whether a record of another size class may use the memory: it fits, and at least half of it is needed.
-    func isGoodFit(for units: UInt16) -> Bool {
-        units <= self.slot.units && units >= self.slot.units / 2
+    @inline(__always)
+    func isGoodFit(for sizeClass: SizeClass) -> Bool {
+        let (held, wanted) = (self.slot.place.sizeClass.units, sizeClass.units)
+        return wanted <= held && wanted >= held / 2
     }
 }

@@ -1,8 +1,14 @@
 public import StageKit
 import Synchronization
 
-// Look-ups: from any thread, each under the lock of one shard.
+// Look-ups: from any thread, without a lock but for large records and where changes would not let them come to an end.
 extension MemoryStore {
+    /// A record of at most so many bytes is copied to the stack: sessions have a tenth of it, and Swift gives no more.
+    private static let stackBytes = 1024
+    /// How often a look-up begins anew where its shard has changed meanwhile. A change takes some 50 ns, about as long as
+    /// an attempt; only a table that grows outlasts so many, and a writer that the system has stopped in the midst.
+    private static let attempts = 32
+
     /// The field of a name, for look-ups in place; snapshots that have it may come later.
     public func field(_ name: String) -> SnapshotField {
         SnapshotField(number: self.names.withLock { $0.number(of: name) })
@@ -20,12 +26,13 @@ extension MemoryStore {
     /// if store.check("ds-1", isActive) == true { ... }            // millions of times a second
     /// ```
     public func check(_ key: Span<UInt8>, _ condition: SnapshotCondition) -> Bool? {
+        let hash = self.hasher.hash(key)
         var answer: Bool?
-        self.withRecord(key) { record in
+        let isCertain = self.withCopy(of: hash, key) { record in
             answer = SnapshotView(record, keyLength: key.count).value(
                 of: condition.field, equals: condition.expected.span)
         }
-        return answer
+        return isCertain ? answer : self.checkLocked(hash, key, condition)
     }
 
     /// Whether the snapshot under a key given as text meets a condition, nil where there is no snapshot.
@@ -33,51 +40,128 @@ extension MemoryStore {
         self.check(key.utf8.span, condition)
     }
 
-    /// Calls `body` with the snapshot under a key, in place; nil where there is none.
+    /// Calls `body` with the snapshot under a key, a copy that is gone afterwards; nil where there is none.
     ///
-    /// The shard's lock is held meanwhile: `body` must be short, must not wait and must not use the store.
+    /// No lock is held meanwhile.
     public func withSnapshot<R, E: Error>(
         for key: Span<UInt8>, _ body: (borrowing SnapshotView) throws(E) -> R
     ) throws(E) -> R? {
+        let hash = self.hasher.hash(key)
         var result: R?
-        try self.withRecord(key) { (record) throws(E) in result = try body(SnapshotView(record, keyLength: key.count)) }
-        return result
+        let isCertain = try self.withCopy(of: hash, key) { (record) throws(E) in
+            result = try body(SnapshotView(record, keyLength: key.count))
+        }
+        if isCertain { return result }
+        let clone = self.changes.withLock { _ in self.liveRecord(hash, key).map { RecordClone($0) } }
+        return try clone?.withRecord { (record) throws(E) in try body(SnapshotView(record, keyLength: key.count)) }
     }
 
     /// The snapshot under a key, a copy that stays as it is.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? {
-        var clone: PackedRecord?
-        self.withRecord(key) { clone = $0.clone() }
-        guard let clone else { return nil }
-        defer { clone.free() }
-        return SnapshotView(clone, keyLength: clone.keyRange.count).copy(names: self.names.withLock { $0.names })
+        self.withSnapshot(for: key) { view in view.copy(names: self.names.withLock { $0.names }) }
     }
 
-    /// Calls `body` with every snapshot, in no order; shard by shard, the records are copied under the shard's lock.
-    public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
-        for index in 0..<self.shards.count {
-            var clones: [PackedRecord] = []
-            self.shards.read(index) { table in
-                for slot in 0..<table.capacity {
-                    if let record = table.slot(at: slot).record, !record.isTrace { clones.append(record.clone()) }
-                }
-            }
-            defer { for clone in clones { clone.free() } }
-            let names = self.names.withLock { $0.names }
-            for clone in clones { try body(SnapshotView(clone, keyLength: clone.keyRange.count).copy(names: names)) }
+    /// The entry that evicted a key, as long as its trace is kept.
+    public func evictingEntry(for key: Span<UInt8>) -> EntryID? {
+        let hash = self.hasher.hash(key)
+        return self.changes.withLock { _ in
+            guard let found = self.find(hash, key, self.shards.index(of: hash)) else { return nil }
+            let record = self.records.record(found.slot.place)
+            return record.isTrace ? record.entryID : nil
         }
     }
 
-    /// Lends a key's live record under its shard's lock.
+    /// Calls `body` with every snapshot, in no order; shard by shard, the records are copied while changes wait.
+    public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
+        for shard in 0..<self.shards.count {
+            var clones: [RecordClone] = []
+            self.changes.withLock { _ in
+                self.shards.table(shard).forEach { slot, _ in
+                    let record = self.records.record(slot.place)
+                    if !record.isTrace { clones.append(RecordClone(record)) }
+                }
+            }
+            let names = self.names.withLock { $0.names }
+            for clone in clones {
+                try body(
+                    clone.withRecord { record in
+                        SnapshotView(record, keyLength: record.keyRange.count).copy(names: names)
+                    })
+            }
+        }
+    }
+
+    /// Calls `body` with a copy of a key's live record, if there is one; false where that could not be found out.
+    ///
+    /// The copy is looked at only after the shard was found unchanged since its version was asked for: then it is of a
+    /// piece and was the key's at that time.
     @inline(__always)
-    private func withRecord<E: Error>(
-        _ key: Span<UInt8>, _ body: (PackedRecord) throws(E) -> Void
-    ) throws(E) {
-        let hash = self.hasher.hash(key)
-        try self.shards.read(self.shards.index(of: hash)) { (table) throws(E) in
-            guard let index = table.find(hash, key), let record = table.slot(at: index).record, !record.isTrace
-            else { return }
-            try body(record)
+    private func withCopy<E: Error>(
+        of hash: UInt64, _ key: Span<UInt8>, _ body: (PackedRecord) throws(E) -> Void
+    ) throws(E) -> Bool {
+        let capacity = MemoryStore.stackBytes / SharedWords.stride
+        return try unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: capacity) { (buffer) throws(E) in
+            guard let copy = buffer.baseAddress else { return false }
+            let shard = self.shards.index(of: hash)
+            for _ in 0..<MemoryStore.attempts {
+                guard let version = self.shards.version(shard) else { continue }
+                var isTooLarge = false
+                let found = self.shards.table(shard).find(hash) { slot in
+                    let place = slot.place
+                    guard self.records.isCommitted(place), place.sizeClass.capacity <= MemoryStore.stackBytes else {
+                        isTooLarge = true
+                        return true
+                    }
+                    let words = self.records.words(of: place)
+                    unsafe words.copyPairs(words.count, to: copy)
+                    guard self.shards.isUnchanged(shard, since: version) else { return true }
+                    return unsafe PackedRecord(copy).hasKey(key)
+                }
+                guard self.shards.isUnchanged(shard, since: version) else { continue }
+                if isTooLarge { return false }
+                if found != nil {
+                    let record = unsafe PackedRecord(copy)
+                    if !record.isTrace { try body(record) }
+                }
+                return true
+            }
+            return false
+        }
+    }
+
+    @inline(never)
+    private func checkLocked(_ hash: UInt64, _ key: Span<UInt8>, _ condition: SnapshotCondition) -> Bool? {
+        self.changes.withLock { _ in
+            self.liveRecord(hash, key).map { record in
+                SnapshotView(record, keyLength: key.count).value(of: condition.field, equals: condition.expected.span)
+            }
+        }
+    }
+
+    /// A key's live record, in place; for those who hold `changes`.
+    private func liveRecord(_ hash: UInt64, _ key: Span<UInt8>) -> PackedRecord? {
+        guard let found = self.find(hash, key, self.shards.index(of: hash)) else { return nil }
+        let record = self.records.record(found.slot.place)
+        return record.isTrace ? nil : record
+    }
+}
+
+/// A copy of a record that stays as it is.
+struct RecordClone {
+    private var words: [UInt64]
+
+    /// Copies a record.
+    init(_ record: PackedRecord) {
+        let size = record.size
+        self.words = [UInt64](repeating: 0, count: (size + SharedWords.stride - 1) / SharedWords.stride)
+        unsafe self.words.withUnsafeMutableBytes { unsafe $0.copyBytes(from: record.unsafeBytes(0..<size)) }
+    }
+
+    /// Lends the copy.
+    func withRecord<R, E: Error>(_ body: (PackedRecord) throws(E) -> R) throws(E) -> R {
+        try unsafe self.words.span.withUnsafeBytes { (bytes) throws(E) in
+            // There is a record, and so there are words.
+            try body(unsafe PackedRecord(bytes.baseAddress.unsafelyUnwrapped))
         }
     }
 }

@@ -38,8 +38,9 @@ public final class MemoryStore: SweepingStore {
 
     let hasher: KeyHasher
     let shards: ShardArray
-    /// Held by whoever changes the store, outside of any shard's lock.
-    let changes: OrderedMutex<EvictionMemory>
+    let records: RecordMemory
+    /// Held by whoever changes the store, and by look-ups that come to no end without.
+    let changes: OrderedMutex<ChangeState>
     /// The number of live snapshots; written by those who hold `changes`.
     let live = Atomic<Int>(0)
     let names = Mutex(FieldNames())
@@ -55,10 +56,17 @@ public final class MemoryStore: SweepingStore {
             hasher: KeyHasher(), evictions: EvictionMemory.limit, shards: MemoryStore.shardCount)
     }
 
+    /// Makes a small store of few shards that soon forgets evictions, so that what happens at these limits happens soon.
+    package convenience init(name: String, keyField: String, evictions: Int, shards: Int) {
+        self.init(
+            name: name, keyField: keyField, maxEntries: Limits.entries, maxRecordBytes: Limits.recordBytes,
+            hasher: KeyHasher(), evictions: evictions, shards: shards)
+    }
+
     /// Makes a store with a hash and limits of the caller's choice.
     init(
         name: String, keyField: String, maxEntries: Int, maxRecordBytes: Int, hasher: KeyHasher, evictions: Int,
-        shards: Int
+        shards: Int, recordMemory: Int = RecordMemory.maximumBytes
     ) {
         let range = Limits.recordBytesRange
         self.name = name
@@ -66,49 +74,42 @@ public final class MemoryStore: SweepingStore {
         self.maxEntries = maxEntries
         self.maxRecordBytes = Swift.min(Swift.max(maxRecordBytes, range.lowerBound), range.upperBound)
         self.hasher = hasher
-        self.shards = ShardArray(count: shards)
-        self.changes = OrderedMutex(EvictionMemory(limit: evictions))
+        self.shards = ShardArray(count: shards, records: maxEntries.addingReportingOverflow(evictions).partialValue)
+        self.records = RecordMemory(bytes: recordMemory)
+        self.changes = OrderedMutex(ChangeState(evictions: EvictionMemory(limit: evictions)))
     }
 
     /// How many snapshots it holds.
     public var count: Int { self.live.load(ordering: .relaxed) }
 
+    /// Bytes of records and of the tables that find them. They are not malloc's; where memory has been given back by
+    /// evictions, more than these may be resident.
+    public var usedBytes: Int {
+        self.changes.withLock { $0.places.usedBytes + self.shards.usedBytes }
+    }
+
     /// Forgets everything, evictions as well, shard by shard; a look-up meanwhile may still find what it asks for.
     public func removeAll() {
-        self.changes.withLock { evictions in
-            evictions.removeAll()
-            for index in 0..<self.shards.count {
-                self.shards.change(index) { $0.removeAll() }
-            }
+        self.changes.withLock { state in
+            state.evictions.removeAll()
+            for shard in 0..<self.shards.count { self.shards.removeAll(shard) }
+            self.records.removeAll(&state.places)
             self.live.store(0, ordering: .relaxed)
         }
     }
 
     /// Takes out every snapshot that came from an entry before this one; shard by shard, look-ups go on.
     public func removeSnapshots(before entry: EntryID) {
-        for index in 0..<self.shards.count {
-            self.changes.withLock { _ in
-                var removed = 0
-                self.shards.change(index) { table in
-                    // What follows a removed record moves into its slot, which is looked at again; a run that wraps
-                    // round the end may move records below the index, so the walk is repeated until it finds none.
-                    var isClean = false
-                    while !isClean {
-                        isClean = true
-                        var slot = 0
-                        while slot < table.capacity {
-                            guard let record = table.slot(at: slot).record, !record.isTrace, record.entryID < entry
-                            else {
-                                slot += 1
-                                continue
-                            }
-                            table.remove(at: slot)?.free()
-                            removed += 1
-                            isClean = false
-                        }
-                    }
+        for shard in 0..<self.shards.count {
+            self.changes.withLock { state in
+                // No record moves where another is taken out.
+                self.shards.table(shard).forEach { slot, index in
+                    let record = self.records.record(slot.place)
+                    guard !record.isTrace, record.entryID < entry else { return }
+                    self.shards.remove(at: index, shard)
+                    self.records.giveBack(slot.place, to: &state.places)
+                    self.live.wrappingSubtract(1, ordering: .relaxed)
                 }
-                self.live.wrappingSubtract(removed, ordering: .relaxed)
             }
         }
     }

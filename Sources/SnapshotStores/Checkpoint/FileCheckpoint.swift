@@ -12,14 +12,20 @@ public final class FileCheckpoint: CheckpointKeeper {
     /// How long to wait between two checkpoints.
     public let interval: Duration
 
-    private let path: String
-    private let definition: String
+    private let place: any CheckpointPlace
+    private let definition: OrderedMutex<String>
     private let stores: [MemoryStore]
     private let logger: Logger
     private let saved: any CounterHandler
     private let failed: any CounterHandler
     /// The position of the last checkpoint; held while a file takes its place, or is taken away.
-    private let last = OrderedMutex<SourcePosition?>(nil)
+    private let last = OrderedMutex<Kept?>(nil)
+
+    /// What tells one checkpoint from another.
+    private struct Kept: Equatable {
+        var position: SourcePosition
+        var definition: String
+    }
 
     /// Makes a checkpoint in a file; nothing is read or written.
     ///
@@ -29,14 +35,24 @@ public final class FileCheckpoint: CheckpointKeeper {
     ///   - definition: What the stores are built by: a checkpoint under another one is refused.
     ///   - logger: Where it logs.
     ///   - metrics: Where it counts.
-    public init(
+    public convenience init(
         _ settings: CheckpointSettings, stores: [MemoryStore], definition: String, logger: Logger,
         metrics: any MetricsFactory
     ) {
-        self.path = settings.path
-        self.interval = settings.interval
+        self.init(
+            CheckpointFile(path: settings.path), interval: settings.interval, stores: stores, definition: definition,
+            logger: logger, metrics: metrics)
+    }
+
+    /// Makes a checkpoint in a place of the caller's choice.
+    package init(
+        _ place: any CheckpointPlace, interval: Duration, stores: [MemoryStore], definition: String, logger: Logger,
+        metrics: any MetricsFactory
+    ) {
+        self.place = place
+        self.interval = interval
         self.stores = stores
-        self.definition = definition
+        self.definition = OrderedMutex(definition)
         self.logger = logger
         self.saved = metrics.makeCounter(label: "sluice_checkpoints_total", dimensions: [("result", "saved")])
         self.failed = metrics.makeCounter(label: "sluice_checkpoints_total", dimensions: [("result", "failed")])
@@ -45,53 +61,61 @@ public final class FileCheckpoint: CheckpointKeeper {
     /// Fills the stores with the last checkpoint: see `CheckpointKeeper`.
     public func load() throws -> String? {
         do {
-            guard let file = try InputFile(self.path) else { return nil }
-            let input = file.input
-            var reader = try CheckpointReader { try input.read($0) }
-            let header = try reader.header()
-            guard header.definition == self.definition else {
-                throw CheckpointFailure(
-                    "it was written by another pipeline: its stores or stages are not those of this one")
+            return try self.place.read { read in
+                var reader = try CheckpointReader(from: read)
+                let header = try reader.header()
+                guard header.definition == self.definition.withLock({ $0 }) else {
+                    throw CheckpointFailure(
+                        "it was written by another pipeline: its stores or stages are not those of this one")
+                }
+                try reader.records(into: self.stores, cursor: header.cursor)
+                return header.position
             }
-            try reader.records(into: self.stores, cursor: header.cursor)
-            return header.position
         } catch {
             for store in self.stores { store.removeAll() }
-            throw CheckpointFailure("checkpoint \(self.path): \(error)")
+            throw CheckpointFailure("checkpoint \(self.place.name): \(error)")
         }
     }
 
     /// Takes the last checkpoint away: see `CheckpointKeeper`.
     public func discard() {
         do {
-            try self.last.withLock { (last) throws(SystemFailure) in
+            try self.last.withLock { last in
                 last = nil
-                try AtomicFile.remove(self.path)
+                try self.place.remove()
             }
         } catch {
             self.logger.error("a checkpoint that is out of date cannot be removed", metadata: ["error": "\(error)"])
         }
     }
 
+    /// Takes over another digest: see `CheckpointKeeper`.
+    public func adopt(definition: String) {
+        self.definition.withLock { $0 = definition }
+    }
+
     /// Writes a checkpoint: see `CheckpointKeeper`.
     public func save(_ position: () -> SourcePosition?) async {
-        guard let start = position(), self.last.withLock({ $0 }) != start else { return }
+        guard let start = position() else { return }
+        let kept = Kept(position: start, definition: self.definition.withLock { $0 })
+        guard self.last.withLock({ $0 }) != kept else { return }
         let began = ContinuousClock.now
         do {
-            var file = try AtomicFile(replacing: self.path)
-            let output = file.output
-            var writer = try CheckpointWriter(
-                CheckpointFormat.Header(definition: self.definition, cursor: start.cursor, position: start.text)
-            ) { try output.write($0) }
-            for store in self.stores { try writer.add(store) { position()?.epoch == start.epoch } }
-            try writer.finish()
-            try file.sync()
-            let isKept = try self.last.withLock { last in
-                // What is in the file and what the stores hold now are of one kind, or the file is of no use.
-                guard position()?.epoch == start.epoch else { return false }
-                try file.commit()
-                last = start
-                return true
+            var isKept = false
+            try self.place.replace { write in
+                var writer = try CheckpointWriter(
+                    CheckpointFormat.Header(definition: kept.definition, cursor: start.cursor, position: start.text),
+                    to: write)
+                for store in self.stores { try writer.add(store) { position()?.epoch == start.epoch } }
+                try writer.finish()
+            } keeping: { keep in
+                isKept = try self.last.withLock { last in
+                    // What is in the file and what the stores hold now are of one kind, or the file is of no use.
+                    guard position()?.epoch == start.epoch else { return false }
+                    try keep()
+                    last = kept
+                    return true
+                }
             }
             guard isKept else { return }
             self.saved.increment(by: 1)
@@ -104,7 +128,8 @@ public final class FileCheckpoint: CheckpointKeeper {
         } catch {
             self.failed.increment(by: 1)
             self.logger.error(
-                "no checkpoint: the last one stays as it is", metadata: ["path": "\(self.path)", "error": "\(error)"])
+                "no checkpoint: the last one stays as it is",
+                metadata: ["path": "\(self.place.name)", "error": "\(error)"])
         }
     }
 }

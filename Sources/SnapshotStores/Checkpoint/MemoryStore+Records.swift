@@ -17,14 +17,13 @@ extension MemoryStore {
         swap(&appended, &bytes)
         var count = 0
         self.changes.withLock { _ in
-            self.shards.readChanging(shard) { table in
-                for index in 0..<table.capacity {
-                    guard let record = table.slot(at: index).record, !record.isTrace else { continue }
-                    let size = record.size
-                    appended.append(number: UInt32(size))
-                    unsafe appended.append(contentsOf: record.unsafeBytes(0..<size))
-                    count += 1
-                }
+            self.shards.table(shard).forEach { slot, _ in
+                let record = self.records.record(slot.place)
+                if record.isTrace { return }
+                let size = record.size
+                appended.append(number: UInt32(size))
+                unsafe appended.append(contentsOf: record.unsafeBytes(0..<size))
+                count += 1
             }
         }
         swap(&appended, &bytes)
@@ -43,13 +42,16 @@ extension MemoryStore {
         }
         let hash = self.hasher.hash(key)
         let shard = self.shards.index(of: hash)
-        let units = PackedRecord.units(for: bytes.count)
-        return self.changes.withLock { _ in
-            guard self.shards.readChanging(shard, { $0.find(hash, key) }) == nil else { return false }
-            let record = PackedRecord(units: units)
-            var cursor = record.cursor(units: units)
+        return try self.changes.withLock { (state) throws(CheckpointFailure) in
+            guard self.find(hash, key, shard) == nil else { return false }
+            let place: RecordPlace
+            do { place = try self.take(SizeClass(bytes: bytes.count), &state, newIn: shard) } catch {
+                throw CheckpointFailure("\(error)")
+            }
+            var cursor = RecordCursor(self.records.words(of: place))
             cursor.append(bytes)
-            self.shards.change(shard) { $0.insert(Slot(hash: hash, units: units, record: record)) }
+            cursor.finish()
+            self.put(Slot(hash: hash, place), hash, shard, instead: nil, &state)
             self.live.wrappingAdd(1, ordering: .relaxed)
             return true
         }
@@ -58,15 +60,6 @@ extension MemoryStore {
     /// Has entries up to this one change no key that the store does not hold: all of them are in it already, so a key that
     /// is not was evicted, or never was.
     func setFloor(_ entry: EntryID) {
-        self.changes.withLock { $0.raiseFloor(to: entry) }
-    }
-}
-
-extension PackedRecord {
-    /// How many bytes are written of it.
-    var size: Int {
-        var walk = self.fields
-        while walk.next() != nil {}
-        return walk.end
+        self.changes.withLock { $0.evictions.raiseFloor(to: entry) }
     }
 }

@@ -2,14 +2,14 @@
 ///
 /// It does not withstand somebody who means to deceive; what is read is checked for that by itself.
 /// Source: the xxHash algorithm description, version 0.2.0 (Y. Collet), XXH64.
-enum XXHash64 {
+package enum XXHash64 {
     private static let primes: (UInt64, UInt64, UInt64, UInt64, UInt64) = (
         0x9E37_79B1_85EB_CA87, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9, 0x85EB_CA77_C2B2_AE63,
         0x27D4_EB2F_1656_67C5
     )
 
     /// The checksum of bytes under a seed.
-    static func hash(_ bytes: RawSpan, seed: UInt64) -> UInt64 {
+    package static func hash(_ bytes: RawSpan, seed: UInt64) -> UInt64 {
         var offset = 0
         var hash: UInt64
         if bytes.byteCount >= 32 {

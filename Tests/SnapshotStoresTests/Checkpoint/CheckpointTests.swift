@@ -210,6 +210,21 @@ import Testing
         }
     }
 
+    @Test("After a reload a checkpoint belongs to the file as it is then, also where the source has not moved since")
+    func adopting() async throws {
+        try await self.withFolder { folder in
+            let path = folder.appendingPathComponent("c").path
+            let keeper = self.keeper(path, [try Self.filled().store])
+            let position = SourcePosition(epoch: 1, cursor: Self.header.cursor, text: "here")
+            await keeper.save { position }
+            keeper.adopt(definition: "e")
+            await keeper.save { position }
+            let new = Harness()
+            #expect(throws: CheckpointFailure.self) { try self.keeper(path, [new.store]).load() }
+            #expect(try self.keeper(path, [new.store], definition: "e").load() == "here")
+        }
+    }
+
     @Test("Nothing is saved where there is no position, or where the epoch changes while the stores are copied")
     func epochs() async throws {
         try await self.withFolder { folder in

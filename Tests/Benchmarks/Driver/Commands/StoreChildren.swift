@@ -171,7 +171,7 @@ struct LookupKeys: Sendable {
 struct MemoryFigures: Codable, Equatable, Sendable {
     /// Sessions held.
     var sessions: Int
-    /// Bytes a session that malloc has handed out.
+    /// Bytes a session that malloc has handed out, and that the store has in use beside.
     var liveBytes: Double
     /// Bytes a session that are resident.
     var residentBytes: Double
@@ -199,9 +199,10 @@ struct MemoryChild: ParsableCommand {
         try await filled.run {
             let after = MemoryUse.now
             let count = filled.store.count
+            let live = after.allocated - before.allocated + filled.store.usedBytes
             try ChildOutput.write(
                 MemoryFigures(
-                    sessions: count, liveBytes: Double(after.allocated - before.allocated) / Double(count),
+                    sessions: count, liveBytes: Double(live) / Double(count),
                     residentBytes: Double(after.resident - before.resident) / Double(count)))
         }
     }

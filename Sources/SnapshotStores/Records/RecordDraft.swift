@@ -71,12 +71,12 @@ final class RecordDraft {
     }
 
     /// Writes the record of the event read last, `size` bytes.
-    func write(_ event: borrowing Event, key: Span<UInt8>, to cursor: RecordCursor) {
-        var cursor = cursor
+    func write(_ event: borrowing Event, key: Span<UInt8>, to words: SharedWords) {
+        var cursor = RecordCursor(words)
         let count = self.count
-        cursor.append(event.id.milliseconds)
-        cursor.append(event.id.sequence)
-        cursor.append(UInt8(truncatingIfNeeded: count))
+        cursor.append(number: event.id.milliseconds)
+        cursor.append(number: event.id.sequence)
+        cursor.append(byte: UInt8(truncatingIfNeeded: count))
         cursor.append(code: key.count)
         cursor.append(key)
         // Short values, which are what look-ups ask for, come next to the key, on the record's first cache lines.
@@ -89,18 +89,20 @@ final class RecordDraft {
                 RecordDraft.write(form, of: event, to: &cursor)
             }
         }
-        guard hasLong else { return }
-        for index in 0..<count {
-            let form = unsafe self.forms[index]
-            if form.range.length > RecordDraft.shortLength { RecordDraft.write(form, of: event, to: &cursor) }
+        if hasLong {
+            for index in 0..<count {
+                let form = unsafe self.forms[index]
+                if form.range.length > RecordDraft.shortLength { RecordDraft.write(form, of: event, to: &cursor) }
+            }
         }
+        cursor.finish()
     }
 
     @inline(__always)
     private static func write(_ form: Form, of event: borrowing Event, to cursor: inout RecordCursor) {
-        cursor.append(form.number)
+        cursor.append(byte: form.number)
         cursor.append(code: form.code)
-        if form.hasInteger { cursor.append(form.integer) }
+        if form.hasInteger { cursor.append(number: UInt64(bitPattern: form.integer)) }
         if form.hasText { event.withBytes(form.range) { cursor.append($0) } }
     }
 }

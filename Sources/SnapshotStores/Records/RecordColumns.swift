@@ -21,13 +21,14 @@ struct RecordColumns: Sendable {
     }
 
     /// Writes the trace of an eviction, `traceSize` bytes.
-    static func writeTrace(of entry: EntryID, key: Span<UInt8>, to cursor: RecordCursor) {
-        var cursor = cursor
-        cursor.append(entry.milliseconds)
-        cursor.append(entry.sequence)
-        cursor.append(PackedRecord.traceMark)
+    static func writeTrace(of entry: EntryID, key: Span<UInt8>, to words: SharedWords) {
+        var cursor = RecordCursor(words)
+        cursor.append(number: entry.milliseconds)
+        cursor.append(number: entry.sequence)
+        cursor.append(byte: PackedRecord.traceMark)
         cursor.append(code: key.count)
         cursor.append(key)
+        cursor.finish()
     }
 }
 

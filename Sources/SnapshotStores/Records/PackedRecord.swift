@@ -1,7 +1,6 @@
 import StageKit
-import Synchronization
 
-/// One key's record, packed into one piece of malloc'ed memory.
+/// One key's record, packed into one piece of memory.
 ///
 /// ```
 /// offset 0   milliseconds of the entry id (8), sequence (8)
@@ -13,73 +12,45 @@ import Synchronization
 ///            kind 2, canonical integer:  8 bytes, the text is what the integer prints as (the length is 0)
 ///            kind 3, integer with text:  8 bytes of integer, the bytes
 /// ```
-/// A code is a LEB128 number: seven bits a byte, the lowest first, the high bit set on all but the last.
+/// A code is a LEB128 number: seven bits a byte, the lowest first, the high bit set on all but the last. Numbers are
+/// little-endian.
 ///
-/// This file and `ShardArray.swift` are the only ones that reach into memory. The invariants of this one:
-/// - `base` is from `allocate`, `capacity(units)` bytes long, aligned to 16, and freed once, by `free`.
+/// Invariants:
 /// - A record is written whole by a `RecordCursor`, whose every write is checked against its end, before it gets into a
-///   slot; after that it is only written with the locks of its shard held (`ShardArray`). So whoever reads one
-///   finds the layout above, whose lengths stay inside the record, and reading needs no checks.
+///   slot; after that it is only written as `ShardArray` says.
+/// - A value of this type is over memory that nobody changes while it is used: the store's own under `changes`, or a copy
+///   that was found to be of a piece.
+///
+/// So whoever reads one finds the layout above, whose lengths stay inside the record, and reading needs no checks.
 @safe
 struct PackedRecord {
     /// The number of fields that a trace of an eviction claims to have.
     static let traceMark: UInt8 = 255
     /// Bytes before the key's length.
     static let headerSize = 17
-    /// Sizes are multiples of this many bytes, as malloc's own are.
-    private static let unit = 16
-    /// Of each chunk malloc keeps 8 bytes to itself (glibc): sizes that leave them fill chunks without a remainder.
-    private static let chunkHeader = 8
-    /// Up to this many units there is a size class for each number of units, above it eight for each doubling.
-    private static let fineUnits = 64
 
-    private let base: UnsafeMutableRawPointer
+    private let base: UnsafeRawPointer
 
-    /// The size class of a record, in units: two records of one class fit each other's memory.
-    static func units(for size: Int) -> UInt16 {
-        var units = (size + (self.unit - self.chunkHeader - 1)) / self.unit
-        if units > self.fineUnits {
-            let step = 1 << (Int.bitWidth - 1 - units.leadingZeroBitCount - 3)
-            units = (units + step - 1) & ~(step - 1)
-        }
-        return UInt16(units)
+    /// The record at an address that is aligned to 8.
+    @unsafe
+    @inline(__always)
+    init(_ base: UnsafeRawPointer) {
+        unsafe self.base = base
     }
 
-    /// Bytes in a record of a size class.
-    static func capacity(_ units: UInt16) -> Int { Int(units) * self.unit + self.chunkHeader }
-
-    /// Memory for a record of a size class, not yet written.
-    init(units: UInt16) {
-        unsafe self.base = .allocate(
-            byteCount: PackedRecord.capacity(units), alignment: PackedRecord.unit)
-    }
-
-    /// Gives the memory back; the record must not be in a slot any more.
-    func free() {
-        unsafe self.base.deallocate()
-    }
-
-    /// Where a record of a size class is written, from its start.
-    func cursor(units: UInt16) -> RecordCursor {
-        unsafe RecordCursor(self.base, capacity: PackedRecord.capacity(units))
-    }
-
-    /// A copy of what is written of it, for the caller to free.
-    func clone() -> PackedRecord {
+    /// How many bytes are written of it.
+    var size: Int {
         var walk = self.fields
         while walk.next() != nil {}
-        let copy = PackedRecord(units: PackedRecord.units(for: walk.end))
-        unsafe copy.base.copyMemory(from: self.base, byteCount: walk.end)
-        return copy
+        return walk.end
     }
-
-    // MARK: Reading
 
     /// The entry it came from, or the one that evicted its key.
     @inline(__always)
     var entryID: EntryID {
         unsafe EntryID(
-            milliseconds: self.base.load(as: UInt64.self), sequence: self.base.load(fromByteOffset: 8, as: UInt64.self))
+            milliseconds: UInt64(littleEndian: self.base.load(as: UInt64.self)),
+            sequence: UInt64(littleEndian: self.base.load(fromByteOffset: 8, as: UInt64.self)))
     }
 
     /// Whether it stands for an eviction.
@@ -99,7 +70,7 @@ struct PackedRecord {
         self.bytes(self.keyRange, equal: key)
     }
 
-    /// The bytes of a range, valid while the record is neither changed nor freed.
+    /// The bytes of a range, valid as long as the record is.
     @unsafe
     func unsafeBytes(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
         let start = unsafe (self.base + range.lowerBound).assumingMemoryBound(to: UInt8.self)
@@ -117,21 +88,6 @@ struct PackedRecord {
     func fields(keyLength: Int) -> RecordFields {
         let start = PackedRecord.headerSize &+ RecordCursor.size(ofCode: keyLength) &+ keyLength
         return RecordFields(self, first: start, count: self.byte(16))
-    }
-
-    /// Starts to fetch the record's first two cache lines, both at once; what is asked for most lies there.
-    ///
-    /// Swift has no prefetch, but a relaxed atomic load is not dropped for want of a use and nobody waits for its result.
-    /// The bytes read may never have been written; they mean nothing.
-    @inline(__always)
-    func fetch(units: UInt16) {
-        self.fetchByte(at: 0)
-        self.fetchByte(at: Swift.min(64, PackedRecord.capacity(units) &- 1))
-    }
-
-    @inline(__always)
-    private func fetchByte(at offset: Int) {
-        _ = unsafe (self.base + offset).assumingMemoryBound(to: Atomic<UInt8>.self).pointee.load(ordering: .relaxed)
     }
 
     /// Whether a range has the same bytes: eight at a time, the last eight overlapping the ones before.
@@ -164,7 +120,7 @@ struct PackedRecord {
 
     @inline(__always)
     fileprivate func integer(_ offset: Int) -> Int64 {
-        unsafe self.base.loadUnaligned(fromByteOffset: offset, as: Int64.self)
+        unsafe Int64(littleEndian: self.base.loadUnaligned(fromByteOffset: offset, as: Int64.self))
     }
 
     /// The code at an offset and where it ends.
@@ -243,60 +199,5 @@ struct RecordFields: IteratorProtocol {
             if field.number == number { return field }
         }
         return nil
-    }
-}
-
-/// Writes a record from its start to its end; writing past the end is a trap, not a write.
-@safe
-struct RecordCursor {
-    private var position: UnsafeMutableRawPointer
-    private let end: UnsafeMutableRawPointer
-
-    fileprivate init(_ base: UnsafeMutableRawPointer, capacity: Int) {
-        unsafe self.position = base
-        unsafe self.end = base + capacity
-    }
-
-    /// Appends a number as it lies in memory.
-    @inline(__always)
-    mutating func append<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number) {
-        let size = MemoryLayout<Number>.size
-        precondition(unsafe self.end - self.position >= size, "a record is written past its end")
-        unsafe self.position.storeBytes(of: number, as: Number.self)
-        unsafe self.position += size
-    }
-
-    /// Appends a code.
-    @inline(__always)
-    mutating func append(code: Int) {
-        var rest = code
-        while rest > 0x7F {
-            self.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest &>>= 7
-        }
-        self.append(UInt8(truncatingIfNeeded: rest))
-    }
-
-    /// Appends bytes.
-    @inline(__always)
-    mutating func append(_ bytes: Span<UInt8>) {
-        precondition(unsafe self.end - self.position >= bytes.count, "a record is written past its end")
-        let target = unsafe self.position
-        unsafe bytes.withUnsafeBytes { source in
-            if let start = source.baseAddress { unsafe target.copyMemory(from: start, byteCount: source.count) }
-        }
-        unsafe self.position += bytes.count
-    }
-
-    /// How many bytes a code takes.
-    @inline(__always)
-    static func size(ofCode code: Int) -> Int {
-        var size = 1
-        var rest = code &>> 7
-        while rest > 0 {
-            size &+= 1
-            rest &>>= 7
-        }
-        return size
     }
 }

@@ -1,0 +1,122 @@
+import Synchronization
+
+/// Where a record is.
+struct RecordPlace: Equatable, Sendable {
+    /// The number of its first unit, never 0.
+    let unit: UInt32
+    /// How much memory it has.
+    let sizeClass: SizeClass
+}
+
+/// The memory of a store's records: places are handed out from the start on, and given back to those of their class.
+///
+/// Invariant: a place that was ever handed out lies in committed memory. So whoever has a slot's word, however old it is,
+/// may load from where it says; whether that is still the key's record is told by the shard's version (`ShardArray`).
+struct RecordMemory: ~Copyable {
+    /// Units have numbers of 32 bits, which comes to 64 GiB: more than half a billion sessions.
+    static let maximumBytes = 1 << 36
+    /// The memory grows by a large page; the first of them is made of small ones, as a small store needs no more.
+    private static let step = ReservedMemory.alignment
+    /// The first unit is nobody's, so that no record's slot is 0.
+    private static let firstUnit = 1
+
+    private let memory: ReservedMemory
+    private let words: SharedWords
+    private let committed = Atomic<Int>(0)
+
+    /// Reserves up to `maximumBytes`; nothing is used yet.
+    init(bytes: Int = maximumBytes) {
+        self.memory = ReservedMemory(size: bytes, step: Self.step)
+        self.memory.preferLargePages(from: Self.step)
+        self.words = self.memory.words
+    }
+
+    /// Bytes that it may come to.
+    var limit: Int { self.memory.size }
+
+    /// The record at a place.
+    @inline(__always)
+    func record(_ place: RecordPlace) -> PackedRecord {
+        unsafe PackedRecord(self.words(of: place).unsafeBytes)
+    }
+
+    /// The words of a place.
+    @inline(__always)
+    func words(of place: RecordPlace) -> SharedWords {
+        let perUnit = SizeClass.unit / SharedWords.stride
+        return self.words.extracting(Int(place.unit) &* perUnit, place.sizeClass.units &* perUnit)
+    }
+
+    /// Whether a slot's word speaks of memory that can be touched; that of an empty slot, found where a tag is seen before
+    /// its slot, speaks of none.
+    @inline(__always)
+    func isCommitted(_ place: RecordPlace) -> Bool {
+        place.unit != 0
+            && (Int(place.unit) &+ place.sizeClass.units) &* SizeClass.unit <= self.committed.load(ordering: .relaxed)
+    }
+
+    /// Starts to fetch the record's first two cache lines, both at once; what is asked for most lies there.
+    @inline(__always)
+    func fetch(_ place: RecordPlace) {
+        let words = self.words(of: place)
+        words.fetch(0)
+        words.fetch(Swift.min(8, words.count &- 1))
+    }
+
+    /// What is handed out; kept by whoever may change the store.
+    struct Places: Sendable {
+        /// The first free place of each class by number, 0 where there is none; the first word of a free place is the
+        /// number of the next.
+        fileprivate var free = InlineArray<137, UInt32>(repeating: 0)
+        /// The first unit that was never handed out.
+        fileprivate var end = RecordMemory.firstUnit
+        /// Units of records.
+        fileprivate var used = 0
+
+        /// Bytes of records.
+        var usedBytes: Int { self.used * SizeClass.unit }
+    }
+
+    /// A place of a class, not written; nil where there is no more memory.
+    @inline(__always)
+    func take(_ sizeClass: SizeClass, from places: inout Places) -> RecordPlace? {
+        let number = Int(sizeClass.number)
+        let unit = places.free[number]
+        guard unit != 0 else { return self.takeNew(sizeClass, from: &places) }
+        let place = RecordPlace(unit: unit, sizeClass: sizeClass)
+        places.free[number] = UInt32(truncatingIfNeeded: self.words(of: place)[0])
+        places.used &+= sizeClass.units
+        return place
+    }
+
+    /// Gives a place back; no slot may have it any more.
+    @inline(__always)
+    func giveBack(_ place: RecordPlace, to places: inout Places) {
+        let number = Int(place.sizeClass.number)
+        self.words(of: place)[0] = UInt64(places.free[number])
+        places.free[number] = place.unit
+        places.used &-= place.sizeClass.units
+    }
+
+    /// Takes all places back and gives their memory to the system; no slot may have one any more.
+    func removeAll(_ places: inout Places) {
+        places = Places()
+        self.memory.discard(0..<self.committed.load(ordering: .relaxed))
+    }
+
+    @inline(never)
+    private func takeNew(_ sizeClass: SizeClass, from places: inout Places) -> RecordPlace? {
+        let place = RecordPlace(unit: UInt32(truncatingIfNeeded: places.end), sizeClass: sizeClass)
+        let end = places.end + sizeClass.units
+        let committed = self.committed.load(ordering: .relaxed)
+        if end * SizeClass.unit > committed {
+            guard committed + Self.step <= self.memory.size,
+                self.memory.commit(committed..<committed + Self.step)
+            else { return nil }
+            self.committed.store(committed + Self.step, ordering: .relaxed)
+        }
+        places.end = end
+        places.used += sizeClass.units
+        return place
+    }
+}

@@ -1,0 +1,103 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Addresses that a store keeps to itself, of which it may touch what it has committed.
+///
+/// Invariants:
+/// - What was committed once stays readable and writable until the range ends, also after `discard`. So whoever holds an
+///   offset that was good at some time may load there at any time, and finds what was stored there or zeros.
+/// - It is zero when committed and after `discard`.
+///
+/// The address and the size never change; that threads share them, and who may touch what, is the owner's to say.
+@safe
+struct ReservedMemory: ~Copyable, @unchecked Sendable {
+    /// Ranges begin at a multiple of this, which is a large page of x86 and of ARM with 4 KiB pages.
+    static let alignment = 2 << 20
+    /// Where the process may have only so many addresses, a range takes no more than this part of them: the rest of the
+    /// process needs some, too.
+    private static let shareOfLimit = 4
+
+    private let mapping: UnsafeMutableRawPointer?
+    private let mappedSize: Int
+    private let base: UnsafeMutableRawPointer
+    /// Bytes in the range: 0 where the system gave none.
+    let size: Int
+
+    /// Reserves `size` bytes, a multiple of `step`, or half of it and so on where the system gives no more; `limit` is how
+    /// many bytes of addresses the process may have.
+    init(size wanted: Int, step: Int, limit: Int = ReservedMemory.processLimit) {
+        let allowance = limit == .max ? wanted : Swift.min(wanted, limit / Self.shareOfLimit)
+        var size = allowance / step * step
+        var mapping: UnsafeMutableRawPointer?
+        while size >= step {
+            unsafe mapping = Self.reserve(size + Self.alignment)
+            if unsafe mapping != nil { break }
+            size = size / 2 / step * step
+        }
+        unsafe self.mapping = mapping
+        guard let mapping = unsafe mapping else {
+            // Nothing is ever read or written in a range of no bytes, so any address does.
+            unsafe self.base = UnsafeMutableRawPointer(bitPattern: Self.alignment).unsafelyUnwrapped
+            self.mappedSize = 0
+            self.size = 0
+            return
+        }
+        unsafe self.base = mapping.alignedUp(toMultipleOf: Self.alignment)
+        self.mappedSize = size + Self.alignment
+        self.size = size
+    }
+
+    deinit {
+        if let mapping = unsafe self.mapping { unsafe munmap(mapping, self.mappedSize) }
+    }
+
+    /// Makes a part, whole pages, readable and writable; false where the system has no memory for it.
+    func commit(_ range: Range<Int>) -> Bool {
+        unsafe mprotect(self.address(range), range.count, PROT_READ | PROT_WRITE) == 0
+    }
+
+    /// Gives the memory of a committed part, whole pages, back to the system; it reads as zeros from then on.
+    func discard(_ range: Range<Int>) {
+        let result = unsafe madvise(self.address(range), range.count, MADV_DONTNEED)
+        precondition(range.isEmpty || result == 0, "committed memory can be given back")
+    }
+
+    /// Asks for large pages from an offset on, where the system gives them to those who ask.
+    func preferLargePages(from offset: Int) {
+        #if os(Linux)
+            if offset < self.size {
+                unsafe madvise(self.address(offset..<self.size), self.size - offset, MADV_HUGEPAGE)
+            }
+        #endif
+    }
+
+    /// The words of the range; only those that are committed may be touched.
+    var words: SharedWords {
+        unsafe SharedWords(self.base, count: self.size / SharedWords.stride)
+    }
+
+    /// Bytes in a page.
+    static var pageSize: Int { Swift.max(sysconf(Int32(_SC_PAGESIZE)), 4096) }
+
+    private func address(_ range: Range<Int>) -> UnsafeMutableRawPointer {
+        precondition(range.lowerBound >= 0 && range.upperBound <= self.size, "no such memory in the range")
+        return unsafe self.base + range.lowerBound
+    }
+
+    /// How many bytes of addresses the process may have.
+    static var processLimit: Int {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(UInt32(RLIMIT_AS.rawValue)), &limit) == 0 else { return .max }
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    private static func reserve(_ size: Int) -> UnsafeMutableRawPointer? {
+        // Without a right of access the pages count nowhere as memory until they are committed.
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        let mapping = unsafe mmap(nil, size, PROT_NONE, flags, -1, 0)
+        return unsafe mapping == MAP_FAILED ? nil : mapping
+    }
+}

@@ -1,0 +1,190 @@
+import Synchronization
+
+/// The shards: tables of records with a version each, by which look-ups find out whether what they read was of a piece.
+///
+/// Who may do what:
+/// - Tables, and records that stand in a slot, are changed by whoever holds the store's `changes` and only in `change`,
+///   which makes the shard's version odd before and even after, two more than it was.
+/// - Whoever holds `changes` reads them in the plain way.
+/// - Everybody else asks for the version, reads words as relaxed atomics, copies what is of interest, and believes it if
+///   the version is still the same (`isUnchanged`). Then no change of the shard had begun; nor had any of its records'
+///   places been written for another, since a place is taken out of its slot before it is used again.
+///
+/// Why that is enough (Boehm, "Can seqlocks get along with programming language memory models?", 2012): the fence in
+/// `change` comes after the version became odd and before every store to the table, its records, and places that were
+/// theirs; the fence in `isUnchanged` comes after every load. So whoever has loaded what such a store stored finds the
+/// version changed. And the last store of a change is a release that `version` acquires: what is loaded is no older than
+/// the version says.
+///
+/// The type is shared between threads although it holds a pointer: `heads` is made by `init` and freed by `deinit`.
+@safe
+struct ShardArray: ~Copyable, @unchecked Sendable {
+    /// Words between two shards' heads: a cache line, so that cores which change different shards do not disturb each
+    /// other. The first is the version, the second the number of records.
+    private static let headWords = 8
+    /// A cache line.
+    private static let headAlignment = 64
+    /// Tables begin with so many lines.
+    private static let firstLines = 4
+    /// The part of its slots that a table is filled to, in fifths: then about one record in ten is not in its home line.
+    private static let fullFifths = 4
+    /// A table's memory is committed in pieces of so many bytes, whole pages on all machines: few calls, and what is
+    /// committed takes no memory before it is used.
+    private static let commitStep = 64 << 10
+
+    private let memory: UnsafeMutableRawPointer
+    private let heads: SharedWords
+    /// The number of lines of each table, one behind the other. Look-ups need it at once; it hardly ever changes, where a
+    /// head must often be fetched from another core, which goes on while the table's line is on its way.
+    private let lineCounts: SharedWords
+    private let tables: ReservedMemory
+    private let tableSize: Int
+    /// The number of shards, a power of two.
+    let count: Int
+
+    /// Makes empty shards that have room for so many records in all, spread as those of random hashes are.
+    init(count: Int, records: Int) {
+        precondition(count > 0 && count & (count - 1) == 0, "the number of shards is a power of two")
+        let words = count * (Self.headWords + 1)
+        unsafe self.memory = .allocate(byteCount: words * SharedWords.stride, alignment: Self.headAlignment)
+        unsafe self.memory.initializeMemory(as: UInt64.self, repeating: 0, count: words)
+        let all = unsafe SharedWords(self.memory, count: words)
+        self.heads = all.extracting(0, count * Self.headWords)
+        self.lineCounts = all.extracting(count * Self.headWords, count)
+        let size = Self.tableSize(records: records, shards: count)
+        self.tables = ReservedMemory(size: size * count, step: Self.commitStep * count)
+        self.tableSize = self.tables.size / count
+        self.count = count
+    }
+
+    deinit {
+        unsafe self.memory.deallocate()
+    }
+
+    /// The shard of a hash: its lowest bits, as the table goes by the highest.
+    @inline(__always)
+    func index(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (self.count &- 1) }
+
+    /// A shard's table as it is now.
+    @inline(__always)
+    func table(_ shard: Int) -> SlotTable {
+        let words = self.tableSize / SharedWords.stride
+        return SlotTable(
+            words: self.tables.words.extracting(shard &* words, words),
+            lines: Int(truncatingIfNeeded: self.lineCounts[shard]))
+    }
+
+    // MARK: Looking without a lock
+
+    /// The shard's version, nil while it is being changed.
+    @inline(__always)
+    func version(_ shard: Int) -> UInt64? {
+        let version = self.heads.loadAcquiring(shard &* Self.headWords)
+        return version & 1 == 0 ? version : nil
+    }
+
+    /// Whether no change of the shard has begun since its version was asked for.
+    @inline(__always)
+    func isUnchanged(_ shard: Int, since version: UInt64) -> Bool {
+        atomicMemoryFence(ordering: .acquiring)
+        return self.heads[shard &* Self.headWords] == version
+    }
+
+    // MARK: Changes, for those who hold the store's `changes`
+
+    /// Changes a shard: what slots lead to is written in `body` alone, which must be short.
+    @inline(__always)
+    func change(_ shard: Int, _ body: () -> Void) {
+        let head = shard &* Self.headWords
+        let version = self.heads[head]
+        self.heads[head] = version &+ 1
+        atomicMemoryFence(ordering: .releasing)
+        body()
+        self.heads.storeReleasing(version &+ 2, head)
+    }
+
+    /// How many records a shard has; written in `change`.
+    @inline(__always)
+    func used(_ shard: Int) -> Int { Int(truncatingIfNeeded: self.heads[shard &* Self.headWords &+ 1]) }
+
+    /// Makes room for one more record in a shard; false where that is not to be had.
+    @inline(__always)
+    func reserve(_ shard: Int, _ scratch: inout [SlotTable.GrownSlot]) -> Bool {
+        let (used, capacity) = (self.used(shard), self.table(shard).capacity)
+        if (used &+ 1) &* 5 <= capacity &* Self.fullFifths { return true }
+        return self.grow(shard, &scratch) || used < capacity
+    }
+
+    /// Adds a record whose key has none; there must be room.
+    func insert(_ slot: Slot, hash: UInt64, _ shard: Int) {
+        self.change(shard) {
+            self.table(shard).insert(slot, hash: hash)
+            self.setUsed(shard, self.used(shard) + 1)
+        }
+    }
+
+    /// Puts another record of the same key into its slot.
+    @inline(__always)
+    func replace(at index: Int, with slot: Slot, _ shard: Int) {
+        self.change(shard) { self.table(shard).replace(at: index, with: slot) }
+    }
+
+    /// Takes the record of a slot out.
+    func remove(at index: Int, _ shard: Int) {
+        self.change(shard) {
+            self.table(shard).remove(at: index)
+            self.setUsed(shard, self.used(shard) - 1)
+        }
+    }
+
+    /// Takes all records of a shard out and gives the table's memory back to the system.
+    func removeAll(_ shard: Int) {
+        self.change(shard) {
+            let size = self.committedSize(lines: self.table(shard).lines)
+            self.lineCounts[shard] = 0
+            self.setUsed(shard, 0)
+            self.tables.discard(shard * self.tableSize..<shard * self.tableSize + size)
+        }
+    }
+
+    /// Bytes of all lines.
+    var usedBytes: Int {
+        (0..<self.count).reduce(0) { $0 + self.table($1).lines * SlotTable.lineWords * SharedWords.stride }
+    }
+
+    /// Grows a table by half, in its place: 11 to 18 bytes of slots a record. False where it is as large as it may be, or
+    /// the system has no memory.
+    @inline(never)
+    private func grow(_ shard: Int, _ scratch: inout [SlotTable.GrownSlot]) -> Bool {
+        let table = self.table(shard)
+        let most = self.tableSize / (SlotTable.lineWords * SharedWords.stride)
+        let lines = Swift.min(most, Swift.max(Self.firstLines, table.lines * 3 / 2))
+        guard lines > table.lines else { return false }
+        let (old, new) = (self.committedSize(lines: table.lines), self.committedSize(lines: lines))
+        let start = shard * self.tableSize
+        guard old == new || self.tables.commit(start + old..<start + new) else { return false }
+        self.change(shard) {
+            table.grow(to: lines, &scratch)
+            self.lineCounts[shard] = UInt64(lines)
+        }
+        return true
+    }
+
+    private func setUsed(_ shard: Int, _ used: Int) {
+        self.heads[shard * Self.headWords + 1] = UInt64(used)
+    }
+
+    private func committedSize(lines: Int) -> Int {
+        let size = lines * SlotTable.lineWords * SharedWords.stride
+        return (size + Self.commitStep - 1) / Self.commitStep * Self.commitStep
+    }
+
+    /// Addresses for a table: for as many records as even the fullest of the shards has, where hashes are random.
+    private static func tableSize(records: Int, shards: Int) -> Int {
+        let mean = Double(Swift.min(records, RecordMemory.maximumBytes / SizeClass.unit)) / Double(shards)
+        let most = Int(mean + 10 * mean.squareRoot()) + 64
+        let lines = most * 5 / (Self.fullFifths * LineTags.slots) + Self.firstLines
+        let size = lines * SlotTable.lineWords * SharedWords.stride
+        return (size + Self.commitStep - 1) / Self.commitStep * Self.commitStep
+    }
+}

@@ -1,0 +1,92 @@
+import Synchronization
+
+/// Words of 64 bits that threads share without a lock.
+///
+/// Every word is loaded and stored whole, as a relaxed atomic, which on all processors is a plain load or store. So a
+/// load gives a value that was stored, never parts of two. What a value is worth is for others to find out: a look-up
+/// does by its shard's version (`ShardArray`).
+///
+/// Whoever may not be disturbed by stores (`MemoryStore.changes`) may also read the bytes in the plain way.
+@safe
+struct SharedWords: @unchecked Sendable {
+    /// Bytes in a word.
+    static let stride = 8
+
+    private let base: UnsafeMutablePointer<Atomic<UInt64>>
+    /// The number of words.
+    let count: Int
+
+    /// The words at an address that is aligned to `stride`, zero or written by this type, and valid as long as they are
+    /// used.
+    @unsafe
+    init(_ base: UnsafeMutableRawPointer, count: Int) {
+        unsafe self.base = base.assumingMemoryBound(to: Atomic<UInt64>.self)
+        self.count = count
+    }
+
+    /// A word.
+    @inline(__always)
+    subscript(index: Int) -> UInt64 {
+        get {
+            self.check(index, 1)
+            return unsafe self.base[index].load(ordering: .relaxed)
+        }
+        nonmutating set {
+            self.check(index, 1)
+            unsafe self.base[index].store(newValue, ordering: .relaxed)
+        }
+    }
+
+    /// Loads a word before everything that the thread loads later.
+    @inline(__always)
+    func loadAcquiring(_ index: Int) -> UInt64 {
+        self.check(index, 1)
+        return unsafe self.base[index].load(ordering: .acquiring)
+    }
+
+    /// Stores a word after everything that the thread has stored so far.
+    @inline(__always)
+    func storeReleasing(_ word: UInt64, _ index: Int) {
+        self.check(index, 1)
+        unsafe self.base[index].store(word, ordering: .releasing)
+    }
+
+    /// Some of the words.
+    @inline(__always)
+    func extracting(_ start: Int, _ count: Int) -> SharedWords {
+        self.check(start, count)
+        return unsafe SharedWords(UnsafeMutableRawPointer(self.base + start), count: count)
+    }
+
+    /// Starts to fetch a word from memory.
+    ///
+    /// Swift has no prefetch, but a relaxed atomic load is not dropped for want of a use and nobody waits for its result.
+    @inline(__always)
+    func fetch(_ index: Int) {
+        _ = self[index]
+    }
+
+    /// Copies an even number of words from the first on to private memory that has room for them.
+    @unsafe
+    @inline(__always)
+    func copyPairs(_ count: Int, to target: UnsafeMutablePointer<UInt64>) {
+        self.check(0, count)
+        var index = 0
+        while index < count {
+            let first = unsafe self.base[index].load(ordering: .relaxed)
+            let second = unsafe self.base[index &+ 1].load(ordering: .relaxed)
+            unsafe target[index] = first
+            unsafe target[index &+ 1] = second
+            index &+= 2
+        }
+    }
+
+    /// The bytes of the words, for those who are not disturbed by stores.
+    @unsafe
+    var unsafeBytes: UnsafeRawPointer { unsafe UnsafeRawPointer(self.base) }
+
+    @inline(__always)
+    private func check(_ start: Int, _ count: Int) {
+        precondition(start >= 0 && count >= 0 && start &+ count <= self.count, "no such words")
+    }
+}

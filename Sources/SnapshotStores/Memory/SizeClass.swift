@@ -1,0 +1,53 @@
+/// How much memory a record has: a multiple of a unit, and of the multiples above 64 one in eight of each doubling, so
+/// that memory which one record leaves fits others. At most an eighth of a large record lies idle.
+struct SizeClass: Equatable, Sendable {
+    /// Bytes in a unit: a record is placed by the number of its first unit.
+    static let unit = 16
+    /// Up to this many units there is a class for each number of units.
+    private static let fineUnits = 64
+    private static let fineBits = 6
+    /// Classes above that in each doubling, as a power of two.
+    private static let stepBits = 3
+    /// The number of classes, that of no size included: `maximum` is the last.
+    static let count = 137
+    /// The class of the largest records there are.
+    static let maximum = SizeClass(bytes: MemoryStore.Limits.recordBytesRange.upperBound)
+
+    /// The class's number, ascending with the size.
+    let number: UInt8
+
+    /// The class of a number below `count`.
+    @inline(__always)
+    init(number: UInt8) {
+        self.number = number
+    }
+
+    /// The smallest class with room for so many bytes, which are at least 1 and at most what a record may have.
+    @inline(__always)
+    init(bytes: Int) {
+        let units = (bytes &+ (Self.unit - 1)) / Self.unit
+        self.number = units <= Self.fineUnits ? UInt8(truncatingIfNeeded: units) : Self.coarse(units)
+    }
+
+    /// Units in its records.
+    @inline(__always)
+    var units: Int {
+        let number = Int(self.number)
+        if number <= Self.fineUnits { return number }
+        let (doublings, step) = (number &- Self.fineUnits).quotientAndRemainder(dividingBy: 1 << Self.stepBits)
+        return ((1 << Self.stepBits) &+ step) << (Self.fineBits - Self.stepBits &+ doublings)
+    }
+
+    /// Bytes in its records.
+    @inline(__always)
+    var capacity: Int { self.units &* Self.unit }
+
+    private static func coarse(_ units: Int) -> UInt8 {
+        var units = units
+        func doublings() -> Int { Int.bitWidth - 1 - units.leadingZeroBitCount }
+        let size = 1 << (doublings() - Self.stepBits)
+        units = (units + size - 1) & ~(size - 1)
+        let step = (units >> (doublings() - Self.stepBits)) - (1 << Self.stepBits)
+        return UInt8(Self.fineUnits + (doublings() - Self.fineBits) << Self.stepBits + step)
+    }
+}

@@ -1,0 +1,121 @@
+/// A place for a record in a table, one word: of its key's hash the highest 24 bits, of its memory the size class and
+/// the first unit.
+struct Slot: Equatable, Sendable {
+    /// The word, 0 in a slot that is empty.
+    let word: UInt64
+
+    /// A slot as it stands in its table.
+    @inline(__always)
+    init(word: UInt64) {
+        self.word = word
+    }
+
+    /// A slot for a record.
+    @inline(__always)
+    init(hash: UInt64, _ place: RecordPlace) {
+        self.word = hash & ~0xFF_FFFF_FFFF | UInt64(place.sizeClass.number) << 32 | UInt64(place.unit)
+    }
+
+    /// Where the record is.
+    @inline(__always)
+    var place: RecordPlace {
+        RecordPlace(
+            unit: UInt32(truncatingIfNeeded: self.word),
+            sizeClass: SizeClass(number: UInt8(truncatingIfNeeded: self.word &>> 32)))
+    }
+
+    /// Whether the record may be that of a key with this hash.
+    @inline(__always)
+    func matches(_ hash: UInt64) -> Bool { (self.word ^ hash) &>> 40 == 0 }
+}
+
+/// What stands before the slots of a line: for each of the seven a byte of its key's hash, 0 where the slot is empty, and
+/// above them how many records had to go on to a later line because this one was full.
+///
+/// One word, so that the slots which may be a key's are found without a branch for each of them. That is half of what
+/// makes look-ups fast: a branch which goes by what comes from memory keeps the processor from beginning the next one.
+struct LineTags {
+    /// Slots in a line.
+    static let slots = 7
+    /// A count that is this high stays: more records may have passed by than it can say.
+    private static let overflowLimit: UInt64 = 255
+    private static let lowBits: UInt64 = 0x01_0101_0101_0101
+    private static let highBits: UInt64 = 0x80_8080_8080_8080
+    private static let restBits: UInt64 = 0x7F_7F7F_7F7F_7F7F
+
+    /// The word.
+    private(set) var word: UInt64
+
+    /// The tags as they stand in their line.
+    @inline(__always)
+    init(word: UInt64) {
+        self.word = word
+    }
+
+    /// The slots that may be a key's.
+    @inline(__always)
+    func matches(_ hash: UInt64) -> Matches {
+        Matches(zeroBytesOf: self.word ^ (Self.tag(hash) &* Self.lowBits))
+    }
+
+    /// The first empty slot, nil where the line is full.
+    @inline(__always)
+    var firstEmpty: Int? {
+        var empty = Matches(zeroBytesOf: self.word)
+        return empty.next()
+    }
+
+    /// Whether a key that is not in the line may be in the next one.
+    @inline(__always)
+    var isPassed: Bool { self.word &>> 56 != 0 }
+
+    /// Notes that a slot has a record of a key with this hash.
+    mutating func set(_ slot: Int, _ hash: UInt64) {
+        self.word = self.word & ~(0xFF << UInt64(8 * slot)) | Self.tag(hash) << UInt64(8 * slot)
+    }
+
+    /// Notes that a slot is empty.
+    mutating func clear(_ slot: Int) {
+        self.word &= ~(0xFF << UInt64(8 * slot))
+    }
+
+    /// Notes that a record has gone on to a later line.
+    mutating func addPassed() {
+        if self.word >> 56 < Self.overflowLimit { self.word += 1 << 56 }
+    }
+
+    /// Notes that a record which had gone on is gone.
+    mutating func removePassed() {
+        if self.word >> 56 < Self.overflowLimit { self.word -= 1 << 56 }
+    }
+
+    /// A slot's tag, 0 where it is empty.
+    func tag(_ slot: Int) -> UInt64 { self.word >> UInt64(8 * slot) & 0xFF }
+
+    /// The byte of a hash that goes here: one that neither says where the line is nor stands in the slot.
+    @inline(__always)
+    private static func tag(_ hash: UInt64) -> UInt64 {
+        let byte = hash &>> 32 & 0xFF
+        return byte == 0 ? 1 : byte
+    }
+
+    /// Numbers of slots in ascending order.
+    struct Matches {
+        /// The high bit of each slot's byte.
+        private var bits: UInt64
+
+        /// The bytes that are zero, of the lowest seven: those whose high bit is neither set nor carried into by the rest.
+        @inline(__always)
+        init(zeroBytesOf word: UInt64) {
+            self.bits = ~((word & LineTags.restBits) &+ LineTags.restBits | word) & LineTags.highBits
+        }
+
+        /// The next slot, nil after the last.
+        @inline(__always)
+        mutating func next() -> Int? {
+            if self.bits == 0 { return nil }
+            defer { self.bits &= self.bits &- 1 }
+            return self.bits.trailingZeroBitCount &>> 3
+        }
+    }
+}
