@@ -33,6 +33,7 @@ import Worker
             services.makeObserver = { ReferenceObserver(trace, metrics) }
             var catalogue = Catalogue.standard
             catalogue.add(ReferenceStore.type(trace))
+            catalogue.add(ReferenceRedisStore.type(trace))
             let pipeline = try Pipeline(
                 contentsOf: Self.pipelineFile,
                 environment: ["REDIS_ADDRESS": "\(server.address)", "SLUICE_LISTEN": "127.0.0.1:0"],
@@ -62,8 +63,14 @@ import Worker
     }
 
     @Test(
-        "All 251 entries have the reference's effects, in batches as they come and one at a time",
-        arguments: [[], ["source.redis_stream.read_count=1"]])
+        "All 251 entries have the reference's effects: in batches as they come and one at a time, in memory and on a server",
+        arguments: [
+            [], ["source.redis_stream.read_count=1", "source.redis_stream.catch_up_count=1"],
+            [
+                "source.redis_stream.read_count=1", "source.redis_stream.catch_up_count=1",
+                "stores.sessions={ redis: { key: device_session_id } }",
+            ],
+        ])
     func reference(overrides: [String]) async throws {
         let cases = try ReferenceCase.all()
         try #require(cases.count == 251)

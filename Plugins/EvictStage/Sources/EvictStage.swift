@@ -27,16 +27,20 @@ public final class EvictStage: Stage {
         example: """
             evict: { store: orders, key: order_id }
             """,
-        failureReason: "store_failure")
+        failureReason: "store_failure", waits: true)
 
     private let key: FieldID
     private let writer: (any SnapshotWriter)?
+    /// The same, where the store is elsewhere: then events wait for its answer.
+    private let deferred: (any DeferredWriter)?
     private let effect: EffectID
 
     /// Makes the stage; it reads the key.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.key = setup.input(settings.key)
         self.writer = setup.store(settings.store)?.makeWriter(key: self.key, fields: [])
+        self.deferred = self.writer as? any DeferredWriter
+        if self.deferred == nil { setup.neverWaits() }
         self.effect = setup.effect("evict")
     }
 
@@ -46,7 +50,23 @@ public final class EvictStage: Stage {
     public func process(_ event: inout Event) throws -> Verdict {
         guard let writer = self.writer, let range = event.range(of: self.key) else { return .next }
         if event.withBytes(range, { Blank.isBlank($0) }) { return .next }
-        switch try self.evict(event, from: writer) {
+        if self.deferred != nil { return .wait }
+        return self.verdict(try self.evict(event, from: writer), &event)
+    }
+
+    /// Has a store elsewhere take out what all the events name at once.
+    public func complete(_ events: WaitingEvents) async throws {
+        guard let writer = self.deferred else { return }
+        try await events.settle(writer) { (event) throws(StageFailure) in
+            _ = try self.evict(event, from: writer)
+        } _: { (event, change) throws(StageFailure) in
+            self.verdict(try Self.told { try change.get() }, &event)
+        }
+    }
+
+    /// What becomes of an event that the store has done something with.
+    private func verdict(_ change: StoreChange, _ event: inout Event) -> Verdict {
+        switch change {
         case .applied:
             event.record(self.effect)
             event.settle(.evicted, .none)
@@ -65,8 +85,13 @@ public final class EvictStage: Stage {
     }
 
     private func evict(_ event: borrowing Event, from writer: any SnapshotWriter) throws(StageFailure) -> StoreChange {
+        try Self.told { try writer.evict(event) }
+    }
+
+    /// Puts the stage's name before what a store says.
+    private static func told(_ change: () throws -> StoreChange) throws(StageFailure) -> StoreChange {
         do {
-            return try writer.evict(event)
+            return try change()
         } catch let failure as StageFailure {
             throw StageFailure("evict: \(failure.message)", reason: failure.reason)
         } catch {

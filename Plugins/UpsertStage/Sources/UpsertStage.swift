@@ -29,10 +29,12 @@ public final class UpsertStage: Stage {
             upsert: { store: orders }
             """,
         failureReason: "store_failure",
-        preparesEvents: true)
+        preparesEvents: true, waits: true)
 
     /// What is written to, by which key; nil only where the settings are wrong, which keeps the stage from being run.
     private let writer: (any SnapshotWriter)?
+    /// The same, where the store is elsewhere: then events wait for its answer.
+    private let deferred: (any DeferredWriter)?
     private let key: FieldID?
     private let keyName: String
     private let effect: EffectID
@@ -49,6 +51,8 @@ public final class UpsertStage: Stage {
         let key = store.map { setup.input(MarkedName($0.keyField, at: mark)) }
         self.key = key
         self.writer = key.flatMap { store?.makeWriter(key: $0, fields: fields) }
+        self.deferred = self.writer as? any DeferredWriter
+        if self.deferred == nil { setup.neverWaits() }
         self.effect = setup.effect("upsert")
         self.older = setup.reason("older_entry")
         self.repeated = setup.reason("repeated_entry")
@@ -66,7 +70,23 @@ public final class UpsertStage: Stage {
         else {
             throw StageFailure("upsert: \(self.keyName) is missing or blank")
         }
-        switch try self.upsert(event) {
+        if self.deferred != nil { return .wait }
+        return self.verdict(try self.upsert(event), &event)
+    }
+
+    /// Has a store elsewhere hold the snapshots of all events at once.
+    public func complete(_ events: WaitingEvents) async throws {
+        guard let writer = self.deferred else { return }
+        try await events.settle(writer) { (event) throws(StageFailure) in
+            _ = try self.upsert(event)
+        } _: { (event, change) throws(StageFailure) in
+            self.verdict(try Self.told { try change.get() }, &event)
+        }
+    }
+
+    /// What becomes of an event that the store has done something with.
+    private func verdict(_ change: StoreChange, _ event: inout Event) -> Verdict {
+        switch change {
         case .applied:
             event.record(self.effect)
             return .next
@@ -84,8 +104,13 @@ public final class UpsertStage: Stage {
     }
 
     private func upsert(_ event: borrowing Event) throws(StageFailure) -> StoreChange {
+        try Self.told { try self.writer?.upsert(event) ?? .older }
+    }
+
+    /// Puts the stage's name before what a store says.
+    private static func told(_ change: () throws -> StoreChange) throws(StageFailure) -> StoreChange {
         do {
-            return try self.writer?.upsert(event) ?? .older
+            return try change()
         } catch let failure as StageFailure {
             throw StageFailure("upsert: \(failure.message)", reason: failure.reason)
         } catch {

@@ -23,6 +23,7 @@ final class CommandHandler: ChannelDuplexHandler {
     private var queue = CommandQueue<PendingReply>()
     private var timer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
+    private var busyPoll: BusyPoll?
     private var hasAnswered = false
 
     init(_ settings: RedisSettings) {
@@ -54,8 +55,14 @@ final class CommandHandler: ChannelDuplexHandler {
         self.reader.recycle(reply)
     }
 
+    /// Keeps the loop from sleeping for a while, so that what comes meanwhile is read at once.
+    func keepAwake(_ duration: Duration) {
+        self.busyPoll?.keepAwake(until: NIODeadline.now() + TimeAmount(duration))
+    }
+
     /// Ends the connection: tells everybody who waits, then closes.
     func fail(_ error: RedisError) {
+        self.busyPoll?.stop()
         self.timer?.cancel()
         self.timer = nil
         let waiters = self.queue.close(error)
@@ -68,6 +75,7 @@ final class CommandHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        self.busyPoll = BusyPoll(context.eventLoop)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -109,7 +117,7 @@ final class CommandHandler: ChannelDuplexHandler {
         case .more:
             self.scanner = scanner
             return true
-        case .whole(let entries, let place):
+        case .whole(_, let entries, let place):
             guard let last = self.reader.withUnread(place, { EntryID(utf8: $0) }) ?? nil else { return false }
             self.queue.next?.announce(PendingReply.Outline(entries: entries, last: last))
             return true

@@ -51,7 +51,8 @@ struct ConnectionOpening {
         }
         self.logger.trace("connected", metadata: ["address": "\(self.settings.address)"])
         return RedisConnection(
-            loop: self.loop, channel: channel, handler: handler.bound, timeout: self.settings.timeout)
+            loop: self.loop, channel: channel, handler: handler.bound, timeout: self.settings.timeout,
+            address: self.settings.address)
     }
 
     /// What a handshake that never ends most likely means.

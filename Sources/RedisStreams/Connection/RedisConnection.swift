@@ -11,26 +11,41 @@ package final class RedisConnection: Sendable {
     package let loop: RedisEventLoop
     /// What each command has, unless it says otherwise.
     package let timeout: Duration
+    /// The server it leads to.
+    package let address: RedisAddress
 
     private let channel: any Channel
     private let handler: NIOLoopBound<CommandHandler>
+    /// Whether `ASKING` goes before each command: the server is about to get the slot of what is asked for.
+    private let isAsking: Bool
 
-    init(loop: RedisEventLoop, channel: any Channel, handler: NIOLoopBound<CommandHandler>, timeout: Duration) {
+    init(
+        loop: RedisEventLoop, channel: any Channel, handler: NIOLoopBound<CommandHandler>, timeout: Duration,
+        address: RedisAddress, isAsking: Bool = false
+    ) {
+        self.address = address
+        self.isAsking = isAsking
         self.loop = loop
         self.channel = channel
         self.handler = handler
         self.timeout = timeout
     }
 
-    /// Connects and logs in.
+    /// Connects and logs in, where sentinels or a cluster have it to the server that they name.
     ///
     /// - Parameters:
     ///   - settings: Where and how; files named in them are read now.
+    ///   - key: What is asked for, which decides the server in a cluster.
     ///   - loop: Reads and writes; it must outlive the connection.
     ///   - stop: Ends the attempt, and later the connection, when asked to.
     package static func connect(
-        _ settings: RedisSettings, on loop: RedisEventLoop, stop: StopSignal = StopSignal(), logger: Logger
+        _ settings: RedisSettings, for key: String? = nil, on loop: RedisEventLoop, stop: StopSignal = StopSignal(),
+        logger: Logger
     ) async throws(RedisError) -> RedisConnection {
+        if settings.sentinel != nil || settings.cluster != nil {
+            return try await ServerDirectory(settings).connect(
+                for: key.map { Array($0.utf8) }, on: loop, stop: stop, logger: logger)
+        }
         let connection = try await ConnectionOpening(settings, loop, stop, logger).open()
         do throws(RedisError) {
             try await connection.logIn(settings)
@@ -64,8 +79,10 @@ package final class RedisConnection: Sendable {
         let waiters = commands.map { _ in PendingReply() }
         let encoded = commands.map { $0.encoded() }
         let timeout = self.timeout
+        let isAsking = self.isAsking
         self.onLoop { handler in
             for (index, waiter) in waiters.enumerated() {
+                if isAsking { handler.submit(Self.asking, PendingReply(), timeout: timeout, flush: false) }
                 handler.submit(encoded[index], waiter, timeout: timeout, flush: index == waiters.count - 1)
             }
         }
@@ -77,13 +94,31 @@ package final class RedisConnection: Sendable {
     /// - Parameter isOutlined: Whether the reply is waited for with `PendingReply.outline` first.
     func submit(encoded: [UInt8], timeout: Duration, isOutlined: Bool = false) -> PendingReply {
         let waiter = PendingReply(isOutlined: isOutlined)
-        self.onLoop { $0.submit(encoded, waiter, timeout: timeout, flush: true) }
+        let isAsking = self.isAsking
+        self.onLoop { handler in
+            if isAsking { handler.submit(Self.asking, PendingReply(), timeout: timeout, flush: false) }
+            handler.submit(encoded, waiter, timeout: timeout, flush: true)
+        }
         return waiter
+    }
+
+    private static let asking = RESPCommand("ASKING").encoded()
+
+    /// The same connection, with `ASKING` before each command.
+    func asking() -> RedisConnection {
+        RedisConnection(
+            loop: self.loop, channel: self.channel, handler: self.handler, timeout: self.timeout,
+            address: self.address, isAsking: true)
     }
 
     /// Reads replies that have come and were announced; only on the event loop.
     func readReplies() {
         self.handler.value.readReplies()
+    }
+
+    /// Keeps the event loop from sleeping for a while; only on the event loop.
+    func keepAwake(_ duration: Duration) {
+        self.handler.value.keepAwake(duration)
     }
 
     /// Takes a reply back to use its memory again; only on the event loop.

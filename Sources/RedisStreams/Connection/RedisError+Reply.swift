@@ -21,6 +21,7 @@ extension RedisError {
         Meaning(word: "CLUSTERDOWN", code: .unavailable, isTransient: true, advice: "the cluster is not whole"),
         Meaning(word: "TRYAGAIN", code: .unavailable, isTransient: true, advice: "slots are moving"),
         Meaning(word: "UNBLOCKED", code: .unavailable, isTransient: true, advice: "the server ended the blocked read"),
+        Meaning(word: "NOSCRIPT", code: .scriptMissing, isTransient: false, advice: "the script has to be sent again"),
         Meaning(
             word: "WRONGTYPE", code: .wrongType, isTransient: false, advice: "name another key, or delete this one"),
         Meaning(
@@ -65,6 +66,10 @@ extension RedisError {
     /// The failure that an error answer to `command` means; `secret` is cut out of the server's text.
     static func answer(_ text: String, to command: String, hiding secret: Secret? = nil) -> RedisError {
         let told = self.told(text, hiding: secret)
+        if let redirection = Redirection(text) {
+            return RedisError(
+                redirection, "\(command): the server answered \"\(told)\": is it one of a cluster (redis.cluster)?")
+        }
         let word = text.prefix { $0 != " " }
         let meaning =
             self.meanings.first { $0.word == word }

@@ -18,6 +18,10 @@ public struct RedisError: Error, Sendable, Equatable {
         case unavailable
         /// The stream has no such consumer group.
         case noGroup
+        /// The server does not know a script by its digest.
+        case scriptMissing
+        /// Another server of the cluster has the key: see `redirection`.
+        case moved
         /// Any other error the server answered.
         case serverError
         /// What came is not what a Redis server sends.
@@ -42,12 +46,23 @@ public struct RedisError: Error, Sendable, Equatable {
     public let message: String
     /// Whether trying again can help.
     public let isTransient: Bool
+    /// Which server to ask instead, where a server of a cluster says so.
+    let redirection: Redirection?
 
     /// Makes an error.
     public init(_ code: Code, _ message: String, isTransient: Bool) {
         self.code = code
         self.message = message
         self.isTransient = isTransient
+        self.redirection = nil
+    }
+
+    /// Says which server to ask instead.
+    init(_ redirection: Redirection, _ message: String) {
+        self.code = .moved
+        self.message = message
+        self.isTransient = true
+        self.redirection = redirection
     }
 
     /// The connection was closed by this side.

@@ -1,4 +1,4 @@
-import StageKit
+package import StageKit
 
 /// Decides how a stream is followed: where to begin, what to do about a gap, when the stores are filled. Pure.
 ///
@@ -11,9 +11,9 @@ import StageKit
 ///     |        +--------- no keys -------------+   +------ gap -------+
 ///     +------------------------------------------------------------- gap
 /// ```
-struct FollowMachine: Sendable, Equatable {
+package struct FollowMachine: Sendable, Equatable {
     /// How far it is.
-    enum Phase: Equatable, Sendable {
+    package enum Phase: Equatable, Sendable {
         /// It is not known where to read.
         case unplaced
         /// Keys are read; the stream is to be followed from behind this id.
@@ -25,31 +25,42 @@ struct FollowMachine: Sendable, Equatable {
     }
 
     /// What to ask a server before reading.
-    struct Questions: Equatable, Sendable {
+    package struct Questions: Equatable, Sendable {
         /// The id of the last entry.
-        var tail = false
+        package var tail = false
         /// The time.
-        var time = false
+        package var time = false
         /// Whether this entry is there.
-        var anchor: EntryID?
+        package var anchor: EntryID?
     }
 
     /// What a server answered.
-    struct Opening: Equatable, Sendable {
+    package struct Opening: Equatable, Sendable {
         /// The stream; nil where there is none.
-        var facts: StreamFacts?
+        package var facts: StreamFacts?
         /// Where the start, asked for, lies.
-        var start: EntryID?
+        package var start: EntryID?
         /// Whether the entry asked for is there.
-        var anchor = GapDetector.Anchor.notAsked
+        package var anchor = GapDetector.Anchor.notAsked
         /// The server's run id; nil where not told.
-        var server: String?
+        package var server: String?
         /// Whether the user may not look at the stream, so that `facts` says nothing.
-        var isBlind = false
+        package var isBlind = false
+
+        /// Nothing is answered yet.
+        package init() {}
+
+        /// What a server answered to a user who may look at the stream.
+        init(facts: StreamFacts?, start: EntryID?, anchor: GapDetector.Anchor = .notAsked, server: String? = nil) {
+            self.facts = facts
+            self.start = start
+            self.anchor = anchor
+            self.server = server
+        }
     }
 
     /// What to do next.
-    enum Course: Equatable, Sendable {
+    package enum Course: Equatable, Sendable {
         /// Read behind this id.
         case read(EntryID)
         /// Read keys, as of this id; then report `scanned`. Empty the stores first where an attempt before came to nothing:
@@ -60,7 +71,7 @@ struct FollowMachine: Sendable, Equatable {
     }
 
     /// What to do with the stores about a gap.
-    enum Response: Equatable, Sendable {
+    package enum Response: Equatable, Sendable {
         /// Empty them: nothing in them can be relied on.
         case empty
         /// Leave them as they are for now; what is not confirmed goes at the end.
@@ -73,36 +84,38 @@ struct FollowMachine: Sendable, Equatable {
 
     private let policy: FollowPolicy
     /// How far it is.
-    private(set) var phase = Phase.unplaced
+    package private(set) var phase = Phase.unplaced
     /// What is known of the stream; nil before anything is.
-    private(set) var detector: GapDetector?
+    package private(set) var detector: GapDetector?
     /// Snapshots older than this go when the stores are filled again; nil where none have to.
-    private(set) var sweep: EntryID?
+    package private(set) var sweep: EntryID?
     /// Rises with every gap that changes what the stores hold: what was noted before it is not to be mixed with what comes.
-    private(set) var epoch = 0
+    package private(set) var epoch = 0
     /// Where to begin again after a gap where there are no keys to read; nil before there was one.
     private var restart: EntryID?
     private var keepsStores = false
+    /// Whether the stores were filled from keys whose entries are not all read yet.
+    private var isUnconfirmed = false
     /// What was known of the stream that the stores are kept from; nil where they are not.
     private var keptMark: StreamMark?
 
     /// Begins at the start, or where a checkpoint left off, whose stores are filled already up to the mark.
-    init(_ policy: FollowPolicy, resuming mark: StreamMark? = nil) {
+    package init(_ policy: FollowPolicy, resuming mark: StreamMark? = nil) {
         self.policy = policy
         self.detector = mark.map { GapDetector(resuming: $0) }
     }
 
     /// The id read up to; nil before it is known.
-    var cursor: EntryID? { self.detector?.mark.cursor }
+    package var cursor: EntryID? { self.detector?.mark.cursor }
 
     /// What a checkpoint of the stores as they are at the cursor has to remember; nil while there can be none.
-    var mark: StreamMark? { self.phase == .following && self.sweep == nil ? self.detector?.mark : nil }
+    package var mark: StreamMark? { self.phase == .following && self.sweep == nil ? self.detector?.mark : nil }
 
     /// Whether look-ups are not to be answered, as the stores are not as new as what was read.
-    var holdsLookUps: Bool { self.phase != .following && !self.keepsStores }
+    package var holdsLookUps: Bool { self.phase != .following && !self.keepsStores }
 
     /// What has to be known before `opened`.
-    var questions: Questions {
+    package var questions: Questions {
         if let mark = self.detector?.mark ?? self.keptMark {
             return Questions(anchor: mark.isAnchored ? mark.cursor : nil)
         }
@@ -117,8 +130,8 @@ struct FollowMachine: Sendable, Equatable {
     // MARK: What happens
 
     /// A server has answered the questions, on a new connection or after a gap.
-    mutating func opened(_ answers: Opening) -> Course {
-        guard self.detector != nil else { return self.confirmKept(answers) ?? self.place(answers) }
+    package mutating func opened(_ answers: Opening) -> Course {
+        guard let before = self.detector else { return self.confirmKept(answers) ?? self.place(answers) }
         if !answers.isBlind,
             let gap = self.detector?.check(answers.facts, anchor: answers.anchor, server: answers.server)
         {
@@ -127,26 +140,30 @@ struct FollowMachine: Sendable, Equatable {
         switch self.phase {
         case .scanning: return self.scan(answers)
         case .unplaced: self.fill(answers.facts)
+        case .filling where self.isUnconfirmed && (answers.server == nil || answers.server != before.mark.server):
+            // Another server may have lost what the keys told before their entries were read, and shows no gap then.
+            return self.scan(answers)
         case .filling, .following: break
         }
         return .read(self.cursor ?? .zero)
     }
 
     /// The stream was looked at, before the read that is on its way; nil where all is well.
-    mutating func checked(_ facts: StreamFacts?) -> Course? {
+    package mutating func checked(_ facts: StreamFacts?) -> Course? {
         guard let gap = self.detector?.check(facts) else { return nil }
         return self.respond(to: gap, facts, self.detector?.mark.server)
     }
 
     /// All keys were read, as of the id that `opened` told.
-    mutating func scanned(_ facts: StreamFacts?) -> Course? {
+    package mutating func scanned(_ facts: StreamFacts?) -> Course? {
         if let gap = self.detector?.check(facts) { return self.respond(to: gap, facts, self.detector?.mark.server) }
         self.fill(facts)
+        self.isUnconfirmed = self.phase != .following
         return nil
     }
 
     /// Entries were read; where they show a gap they are not to be handled, as they are read again.
-    mutating func read(first: EntryID, last: EntryID, count: Int, countUpTo: (EntryID) -> Int) -> Course? {
+    package mutating func read(first: EntryID, last: EntryID, count: Int, countUpTo: (EntryID) -> Int) -> Course? {
         let before = self.detector
         guard let gap = self.detector?.read(first: first, last: last, count: count, countUpTo: countUpTo) else {
             return nil
@@ -156,31 +173,40 @@ struct FollowMachine: Sendable, Equatable {
     }
 
     /// What was read last has been handled by the stages.
-    mutating func delivered() {
-        if case .filling(let end) = self.phase, let cursor = self.cursor, cursor >= end { self.phase = .following }
+    package mutating func delivered() {
+        if case .filling(let end) = self.phase, let cursor = self.cursor, cursor >= end { self.follow() }
     }
 
     /// A read found nothing behind the cursor.
-    mutating func readNothing() -> Course? {
+    package mutating func readNothing() -> Course? {
         if let gap = self.detector?.readNothing() { return self.respond(to: gap, nil, self.detector?.mark.server) }
-        if case .filling = self.phase { self.phase = .following }
+        if case .filling = self.phase { self.follow() }
         return nil
     }
 
     /// What was not confirmed has been taken out of the stores.
-    mutating func swept() {
+    package mutating func swept() {
         self.sweep = nil
         self.keepsStores = false
     }
 
     /// The connection is gone.
-    mutating func disconnected() {
+    package mutating func disconnected() {
         self.detector?.disconnected()
     }
 
     /// The checkpoint that was to be resumed from cannot be used.
-    mutating func lostCheckpoint(_ detail: String) -> Course {
+    package mutating func lostCheckpoint(_ detail: String) -> Course {
         self.respond(to: Gap(.checkpoint, detail), nil, nil)
+    }
+
+    /// The stores were emptied for another stream that feeds them: this one is read again, from its beginning.
+    mutating func emptied() {
+        self.restart = .zero
+        self.keptMark = nil
+        self.detector = nil
+        self.phase = .unplaced
+        self.forget()
     }
 
     // MARK: Decisions
@@ -232,6 +258,12 @@ struct FollowMachine: Sendable, Equatable {
         self.epoch += 1
     }
 
+    /// Everything that was there when the filling began is read.
+    private mutating func follow() {
+        self.phase = .following
+        self.isUnconfirmed = false
+    }
+
     /// Begins to read up to the stream's end, if there is anything to read.
     private mutating func fill(_ facts: StreamFacts?) {
         let end = facts?.last ?? .zero
@@ -268,6 +300,7 @@ struct FollowMachine: Sendable, Equatable {
         self.detector = nil
         self.phase = .unplaced
         self.sweep = nil
+        self.isUnconfirmed = false
         self.keepsStores = keepsStores
         self.epoch += 1
         return .gap(gap, keepsStores ? .keep : .empty)

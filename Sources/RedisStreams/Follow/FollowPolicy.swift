@@ -50,11 +50,18 @@ public struct KeyBootstrap: Sendable, Equatable {
 }
 
 /// What a follower goes by.
-struct FollowPolicy: Sendable, Equatable {
+package struct FollowPolicy: Sendable, Equatable {
     /// Where the first read begins; nil to resume.
-    var start = StreamStart.tail
+    package var start = StreamStart.tail
     /// How stores are filled.
-    var bootstrap = Bootstrap.none
+    package var bootstrap = Bootstrap.none
     /// What to do about a gap.
-    var onGap = GapPolicy.failClosed
+    package var onGap = GapPolicy.failClosed
+
+    /// What a follower goes by; nothing that is not set is done.
+    package init(start: StreamStart = .tail, bootstrap: Bootstrap = .none, onGap: GapPolicy = .failClosed) {
+        self.start = start
+        self.bootstrap = bootstrap
+        self.onGap = onGap
+    }
 }

@@ -1,4 +1,4 @@
-import StageKit
+package import StageKit
 
 /// Tells whether entries were lost between a reader and its stream. Pure: facts and reads go in, gaps come out.
 ///
@@ -35,9 +35,9 @@ import StageKit
 /// What no version can tell: a stream recreated by hand with ids going on, all of whose first P entries were trimmed again;
 /// and one whose entry of the very id and place that was read last holds something else, as after a failover that lost
 /// writes to a server whose clock is behind the last id, which gives the lost ids again.
-struct GapDetector: Equatable, Sendable {
+package struct GapDetector: Equatable, Sendable {
     /// Whether the entry at the cursor was found when asked for.
-    enum Anchor: Sendable {
+    package enum Anchor: Sendable {
         /// It is there.
         case present
         /// It is not there.
@@ -47,19 +47,19 @@ struct GapDetector: Equatable, Sendable {
     }
 
     /// A look at the stream that counting has not reached yet.
-    struct Sample: Equatable, Sendable {
+    package struct Sample: Equatable, Sendable {
         /// last-generated-id at that moment.
-        var generated: EntryID
+        package var generated: EntryID
         /// The last entry at that moment.
-        var last: EntryID?
+        package var last: EntryID?
         /// entries-added at that moment; nil where not told.
-        var added: UInt64?
+        package var added: UInt64?
     }
 
     /// What is known at the cursor.
-    private(set) var mark: StreamMark
+    package private(set) var mark: StreamMark
     /// The look that counting goes towards.
-    private(set) var sample: Sample?
+    package private(set) var sample: Sample?
     /// How many entries were ever added as of the last look.
     private var added: UInt64?
 

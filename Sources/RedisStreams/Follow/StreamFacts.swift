@@ -1,23 +1,35 @@
 import RESP
-import StageKit
+package import StageKit
 
 /// What a server tells of a stream at one moment.
 ///
 /// Source: Redis commands, XINFO STREAM. Redis 6.2 tells neither deletions nor how many entries were ever added; 7.0 and
 /// Valkey do.
-struct StreamFacts: Equatable, Sendable {
+package struct StreamFacts: Equatable, Sendable {
     /// How many entries it holds.
-    var length: UInt64
+    package var length: UInt64
     /// The first entry it holds; nil where it is empty.
-    var first: EntryID?
+    package var first: EntryID?
     /// The last entry it holds; nil where it is empty.
-    var last: EntryID?
+    package var last: EntryID?
     /// The greatest id ever given, also to an entry that is gone.
-    var generated: EntryID
+    package var generated: EntryID
     /// The greatest id that XDEL took out, `0-0` where none was; trimming does not count. Nil where not told.
-    var deleted: EntryID?
+    package var deleted: EntryID?
     /// How many entries were ever added. Nil where not told.
-    var added: UInt64?
+    package var added: UInt64?
+
+    /// What is told of a stream.
+    package init(
+        length: UInt64, first: EntryID?, last: EntryID?, generated: EntryID, deleted: EntryID?, added: UInt64?
+    ) {
+        self.length = length
+        self.first = first
+        self.last = last
+        self.generated = generated
+        self.deleted = deleted
+        self.added = added
+    }
 
     /// The command whose answer this is.
     static func command(_ stream: String) -> RESPCommand { RESPCommand("XINFO", "STREAM", stream) }

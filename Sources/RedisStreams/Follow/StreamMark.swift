@@ -1,23 +1,23 @@
-import StageKit
+package import StageKit
 
 /// What a reader remembers of a stream, to tell later whether it is still the same and nothing is missing.
-struct StreamMark: Equatable, Sendable {
+package struct StreamMark: Equatable, Sendable {
     /// The id read up to.
-    var cursor: EntryID
+    package var cursor: EntryID
     /// How many entries were ever added up to the cursor, as `entries-added` counts them; nil where not known.
-    var position: UInt64?
+    package var position: UInt64?
     /// The greatest deleted id that is accounted for; nil where the server does not tell.
-    var deleted: EntryID?
+    package var deleted: EntryID?
     /// The greatest id the stream is known to have given.
-    var generated: EntryID
+    package var generated: EntryID
     /// The first entry there was when the reading began before it: what was gone by then is not missed.
-    var baseline: EntryID?
+    package var baseline: EntryID?
     /// Whether the stream has been there.
-    var isSeen: Bool
+    package var isSeen: Bool
     /// Whether the cursor is the id of an entry that was there.
-    var isAnchored: Bool
+    package var isAnchored: Bool
     /// The server's run id, which a restart and a failover change; nil where not told.
-    var server: String?
+    package var server: String?
 }
 
 extension StreamMark {
@@ -25,7 +25,7 @@ extension StreamMark {
     static let textLimit = 1024
 
     /// The mark as text, for a checkpoint: one `name value` a line.
-    var text: String {
+    package var text: String {
         var lines = ["cursor \(self.cursor)", "generated \(self.generated)"]
         if let position { lines.append("position \(position)") }
         if let deleted { lines.append("deleted \(deleted)") }
@@ -36,7 +36,7 @@ extension StreamMark {
     }
 
     /// Reads what `text` writes; nil for anything else.
-    init?(text: String) {
+    package init?(text: String) {
         guard text.utf8.count <= Self.textLimit else { return nil }
         var values: [Substring: Substring] = [:]
         for line in text.split(separator: "\n") {

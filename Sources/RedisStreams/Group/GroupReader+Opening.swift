@@ -11,10 +11,10 @@ extension GroupReader {
         let token = self.stop.onStop { lifeline.stop() }
         defer { self.stop.forget(token) }
         let control = try await RedisConnection.connect(
-            self.settings, on: self.loop, stop: lifeline, logger: self.logger)
+            self.settings, for: self.streamSettings.stream, on: self.loop, stop: lifeline, logger: self.logger)
         do throws(RedisError) {
             let reading = try await RedisConnection.connect(
-                self.settings, on: self.loop, stop: lifeline, logger: self.logger)
+                self.settings, for: self.streamSettings.stream, on: self.loop, stop: lifeline, logger: self.logger)
             // Where the user may not ask, a blocked read ends with its connection.
             let answer = try await reading.submit(RESPCommand("CLIENT", "ID")).reply().value()
             return Lines(control: control, reading: reading, readingID: answer.integer)
@@ -149,7 +149,8 @@ extension GroupReader {
     func leaveAnew() async {
         guard self.plan.wasConnected else { return }
         do throws(RedisError) {
-            let control = try await RedisConnection.connect(self.settings, on: self.loop, logger: self.logger)
+            let control = try await RedisConnection.connect(
+                self.settings, for: self.streamSettings.stream, on: self.loop, logger: self.logger)
             // The read of before went with its connection, which the server may not have noticed yet.
             await self.leave(control, isReadOver: false)
             control.close()

@@ -33,6 +33,8 @@ final class GroupReader {
     var canLook = true
     /// When a lost connection is taken up again.
     var plan: ReconnectPlan
+    /// The time without a connection, for whoever traces.
+    private var outage = OutageSpan()
     /// The reads, encoded: one that waits for a while and one that hardly does.
     let readCommand: [UInt8]
     let promptCommand: [UInt8]
@@ -116,6 +118,7 @@ final class GroupReader {
     /// Tells what went wrong and waits before the next attempt; throws where another attempt cannot help.
     private func wait(after error: RedisError) async throws(RedisError) {
         let delay = try self.plan.delay(after: error)
+        self.outage.failed(error)
         self.show { board in
             board.status.state = .connecting
             board.status.lastError = error.message
@@ -153,6 +156,7 @@ final class GroupReader {
             board.status.state = .reading
             if isAgain { board.status.reconnects += 1 }
         }
+        self.outage.end()
         self.logger.log(
             level: isAgain ? .notice : .info, isAgain ? "reading the stream again" : "reading the stream",
             metadata: ["group": "\(self.group.name)", "consumer": "\(self.commands.consumer)"])

@@ -1,12 +1,11 @@
 import Logging
 import RESP
 import StageKit
-import Synchronization
 
-/// Sends commands until the server has confirmed each, over a connection and an event loop of its own, made at first use.
+/// Sends commands until a server has answered each, over connections and an event loop of its own, made at first use.
 ///
-/// At least once: commands whose confirmation was lost with a connection are sent again on the next one, in order. One
-/// call of `send` at a time; `stop` comes from any thread.
+/// At least once: commands whose answer was lost with a connection are sent again on the next one, in order. In a cluster
+/// each goes to the server of its key. One call of `send` or `ask` at a time; `stop` comes from any thread.
 final class CommandSender: Sendable {
     /// The most commands on their way at once: far below what a connection takes, enough to hide the round trip.
     static let commandsAtOnce = 512
@@ -21,35 +20,66 @@ final class CommandSender: Sendable {
         var endsAtRefusal: Bool
     }
 
-    private struct State {
-        var loop: RedisEventLoop?
-        var connection: RedisConnection?
+    /// What became of a command.
+    struct Answer: Sendable {
+        /// The server's answer, or why there is none.
+        var result: Result<RESPValue, RedisError>
+        /// Whether it may have been done once before, its answer lost with a connection.
+        var mayBeRepeated: Bool
     }
 
-    private let settings: RedisSettings
     private let rules: Rules
     private let what: String
     private let logger: Logger
-    private let stopSignal = StopSignal()
-    private let state = Mutex(State())
+    private let stopSignal: StopSignal
+    private let pool: NodePool
 
     /// Makes a sender; it opens nothing. `what` is what is sent, for logs: `revocations`.
     init(_ settings: RedisSettings, _ rules: Rules, what: String, logger: Logger) {
-        self.settings = settings
         self.rules = rules
         self.what = what
         self.logger = logger
+        let stop = StopSignal()
+        self.stopSignal = stop
+        self.pool = NodePool(settings, stop: stop, logger: logger)
     }
 
     /// Sends all of them, in order; returns when each is confirmed (nil) or has failed.
     ///
+    /// Throws as `ask` does.
+    func send(_ commands: [RESPCommand]) async throws -> [RedisError?] {
+        try await self.ask(commands).map { answer in
+            if case .failure(let error) = answer.result { error } else { nil }
+        }
+    }
+
+    /// Sends all of them, those of one server in order; returns when each has its answer or has failed.
+    ///
     /// Throws `RedisError`: where no connection can be had and trying again cannot help, where a refusal ends the sending,
     /// and where it was stopped before all was confirmed. Cancelling the task is the same as `stop`.
-    func send(_ commands: [RESPCommand]) async throws -> [RedisError?] {
+    func ask(_ commands: [RESPCommand]) async throws -> [Answer] {
         try await withTaskCancellationHandler {
-            try await self.sendAll(commands)
+            try await self.askAll(commands)
         } onCancel: {
             self.stop()
+        }
+    }
+
+    /// Calls `body` with a connection to every server that takes changes, until it comes to its end; tries again as for
+    /// commands, and throws as `ask` does, and where patience is at its end.
+    func withPrimaries(_ body: ([RedisConnection]) async throws(RedisError) -> Void) async throws(RedisError) {
+        var attempts = Attempts(self.rules.patience)
+        while true {
+            if self.stopSignal.isStopped { throw self.stopped(1) }
+            do throws(RedisError) {
+                return try await body(self.pool.primaries())
+            } catch {
+                self.pool.startOver()
+                if self.stopSignal.isStopped { continue }
+                guard error.isTransient else { throw error }
+                guard let delay = attempts.next() else { throw attempts.outOfPatience(error) }
+                await self.wait(delay, after: error)
+            }
         }
     }
 
@@ -58,63 +88,82 @@ final class CommandSender: Sendable {
         self.stopSignal.stop()
     }
 
-    /// Stops, closes the connection and ends the thread. To be called once, when nothing is being sent.
+    /// Stops, closes the connections and ends the thread. To be called once, when nothing is being sent.
     func shutDown() async {
         self.stop()
-        let (connection, loop) = self.state.withLock { state in
-            defer { (state.connection, state.loop) = (nil, nil) }
-            return (state.connection, state.loop)
-        }
-        connection?.close()
-        await loop?.shutDown()
+        await self.pool.shutDown()
     }
 
-    private func sendAll(_ commands: [RESPCommand]) async throws(RedisError) -> [RedisError?] {
-        var results: [RedisError?] = []
-        results.reserveCapacity(commands.count)
-        var backoff = Backoff()
-        var lastProgress = ContinuousClock.now
-        while results.count < commands.count {
-            if self.stopSignal.isStopped {
-                throw RedisError(
-                    .closed, "stopped before \(commands.count - results.count) \(self.what) were sent",
-                    isTransient: true)
-            }
-            let before = results.count
+    private func askAll(_ commands: [RESPCommand]) async throws(RedisError) -> [Answer] {
+        var answers: [Answer] = []
+        answers.reserveCapacity(commands.count)
+        var attempts = Attempts(self.rules.patience)
+        // Up to here each was sent at least once.
+        var sent = 0
+        while answers.count < commands.count {
+            if self.stopSignal.isStopped { throw self.stopped(commands.count - answers.count) }
+            let before = answers.count
             do throws(RedisError) {
-                try await self.sendSome(Self.chunk(of: commands, from: before), &results)
-                backoff.reset()
-                lastProgress = .now
+                try await self.askSome(Self.chunk(of: commands, from: before), &answers, &sent)
+                attempts.succeeded()
             } catch {
-                self.disconnect()
+                self.pool.startOver()
                 if self.stopSignal.isStopped { continue }
                 guard error.isTransient else { throw error }
-                if results.count > before { lastProgress = .now }
-                guard let delay = self.delay(&backoff, since: lastProgress) else {
-                    let failure = self.outOfPatience(error)
-                    results += Array(repeating: failure, count: commands.count - results.count)
+                if answers.count > before { attempts.progressed() }
+                guard let delay = attempts.next() else {
+                    let failure = Answer(result: .failure(attempts.outOfPatience(error)), mayBeRepeated: true)
+                    answers += Array(repeating: failure, count: commands.count - answers.count)
                     break
                 }
                 await self.wait(delay, after: error)
             }
         }
-        return results
+        return answers
     }
 
-    /// Sends some and adds their results; what is thrown is about the first that has none.
-    private func sendSome(
-        _ commands: ArraySlice<RESPCommand>, _ results: inout [RedisError?]
+    private func stopped(_ left: Int) -> RedisError {
+        RedisError(.closed, "stopped before \(left) \(self.what) were sent", isTransient: true)
+    }
+
+    /// Sends some and adds their answers; what is thrown is about the first that has none.
+    private func askSome(
+        _ commands: ArraySlice<RESPCommand>, _ answers: inout [Answer], _ sent: inout Int
     ) async throws(RedisError) {
-        let connection = try await self.connect()
-        for (command, waiter) in zip(commands, connection.submit(Array(commands))) {
-            guard let text = try await waiter.reply().errorMessage else {
-                results.append(nil)
+        let start = answers.count
+        let replies = try await self.submit(commands)
+        let known = sent
+        sent = max(sent, start + commands.count)
+        for (command, reply) in zip(commands, replies) {
+            let mayBeRepeated = answers.count < known
+            var value = try await reply.reply().value()
+            if case .error(let text) = value, Redirection(text) != nil {
+                value = try await self.pool.follow(.answer(text, to: command.name), command)
+            }
+            guard case .error(let text) = value else {
+                answers.append(Answer(result: .success(value), mayBeRepeated: mayBeRepeated))
                 continue
             }
             let error = RedisError.answer(text, to: command.name)
             if error.isTransient || self.rules.endsAtRefusal { throw error }
-            results.append(error)
+            answers.append(Answer(result: .failure(error), mayBeRepeated: mayBeRepeated))
         }
+    }
+
+    /// Puts commands on their way, all those of one server in one write.
+    private func submit(_ commands: ArraySlice<RESPCommand>) async throws(RedisError) -> [PendingReply] {
+        var groups: [(connection: RedisConnection, commands: [RESPCommand])] = []
+        var places: [(group: Int, index: Int)] = []
+        places.reserveCapacity(commands.count)
+        for command in commands {
+            let connection = try await self.pool.connection(for: command.key)
+            let group = groups.firstIndex { $0.connection === connection } ?? groups.count
+            if group == groups.count { groups.append((connection, [])) }
+            places.append((group, groups[group].commands.count))
+            groups[group].commands.append(command)
+        }
+        let replies = groups.map { $0.connection.submit($0.commands) }
+        return places.map { replies[$0.group][$0.index] }
     }
 
     /// The commands from `start` on that may be on their way together.
@@ -129,47 +178,48 @@ final class CommandSender: Sendable {
         return commands[start..<end]
     }
 
-    /// How long to wait before the next attempt, nil where there is to be none.
-    private func delay(_ backoff: inout Backoff, since lastProgress: ContinuousClock.Instant) -> Duration? {
-        let next = backoff.next()
-        guard let patience = self.rules.patience else { return next }
-        let left = patience - (ContinuousClock.now - lastProgress)
-        return left > .zero ? min(next, left) : nil
-    }
-
-    private func outOfPatience(_ error: RedisError) -> RedisError {
-        let patience = self.rules.patience.map { SettingUnits.text($0) } ?? ""
-        return RedisError(error.code, "gave up after \(patience): \(error.message)", isTransient: true)
-    }
-
     private func wait(_ delay: Duration, after error: RedisError) async {
         self.logger.warning(
             "\(self.what) could not be sent: trying again",
             metadata: [
                 "error": "\(error)", "code": "\(error.code.rawValue)", "delay": "\(delay.microseconds / 1000)ms",
             ])
-        await self.eventLoop().sleep(delay, until: self.stopSignal)
+        await self.pool.loop.sleep(delay, until: self.stopSignal)
+    }
+}
+
+/// How often, how long apart and for how long something is tried.
+private struct Attempts {
+    private let patience: Duration?
+    private var backoff = Backoff()
+    private var lastProgress = ContinuousClock.now
+
+    init(_ patience: Duration?) {
+        self.patience = patience
     }
 
-    private func connect() async throws(RedisError) -> RedisConnection {
-        if let connection = self.state.withLock({ $0.connection }) { return connection }
-        let connection = try await RedisConnection.connect(
-            self.settings, on: self.eventLoop(), stop: self.stopSignal, logger: self.logger)
-        self.state.withLock { $0.connection = connection }
-        return connection
+    /// All went well: the next failure is a first one.
+    mutating func succeeded() {
+        self.backoff.reset()
+        self.lastProgress = .now
     }
 
-    private func disconnect() {
-        let connection = self.state.withLock { $0.connection.take() }
-        connection?.close()
+    /// Something went well before the failure.
+    mutating func progressed() {
+        self.lastProgress = .now
     }
 
-    private func eventLoop() -> RedisEventLoop {
-        self.state.withLock { state in
-            if let loop = state.loop { return loop }
-            let loop = RedisEventLoop()
-            state.loop = loop
-            return loop
-        }
+    /// How long to wait before the next attempt, nil where there is to be none.
+    mutating func next() -> Duration? {
+        let next = self.backoff.next()
+        guard let patience = self.patience else { return next }
+        let left = patience - (ContinuousClock.now - self.lastProgress)
+        return left > .zero ? min(next, left) : nil
+    }
+
+    /// What it is called when patience is at its end.
+    func outOfPatience(_ error: RedisError) -> RedisError {
+        let patience = self.patience.map { SettingUnits.text($0) } ?? ""
+        return RedisError(error.code, "gave up after \(patience): \(error.message)", isTransient: true)
     }
 }

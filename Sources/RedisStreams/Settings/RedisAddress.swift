@@ -1,7 +1,7 @@
 public import StageKit
 
 /// Where a server listens.
-public enum RedisAddress: Sendable, Equatable {
+public enum RedisAddress: Sendable, Hashable {
     /// A host name or IP address, and a port from 1 to 65535.
     case tcp(host: String, port: Int)
     /// The path of a Unix socket.

@@ -2,8 +2,12 @@ public import StageKit
 
 /// How to reach a server and log in: the file's top-level section `redis`.
 public struct RedisSettings: Sendable, Equatable {
-    /// Where the server listens.
+    /// Where the server listens; with `sentinel` or `cluster`, the first of those to ask where servers are.
     public var address: RedisAddress
+    /// The sentinels that know where the master is; nil where the server's address is given.
+    public var sentinel: SentinelSettings?
+    /// The cluster; nil where there is one server.
+    public var cluster: ClusterSettings?
     /// The ACL user; nil for the default user.
     public var username: String?
     /// The password; nil for none.
@@ -27,9 +31,14 @@ public struct RedisSettings: Sendable, Equatable {
     static let schema = SettingsSchema(
         RedisSettings(address: .tcp(host: "localhost", port: 6379)),
         [
-            .required(
+            .optional(
                 "address", \.address, .redisAddress,
-                "Where the server listens: host:port, [v6]:port, :port, unix:/path or /path."),
+                "Where the server listens: host:port, [v6]:port, :port, unix:/path or /path. One of address, sentinel and "
+                    + "cluster must be there."),
+            .optional(
+                "sentinel", \.sentinel, .optional(SentinelSettings.type),
+                "The sentinels that know where the master is."),
+            .optional("cluster", \.cluster, .optional(ClusterSettings.type), "The cluster that has the keys."),
             .optional("username", \.username, .given, "The ACL user; the default user where left out."),
             .optional("password", \.password, .givenSecret, "The password."),
             .optional("password_file", \.passwordFile, .given, "A file with the password, read when connecting."),
@@ -47,8 +56,9 @@ public struct RedisSettings: Sendable, Equatable {
 
     /// How the section is read.
     public static let type = SettingType<RedisSettings>(shape: .object(Self.schema.descriptions)) { node, issues in
-        guard let settings = Self.schema.decode(node, &issues) else { return nil }
+        guard var settings = Self.schema.decode(node, &issues) else { return nil }
         let before = issues.all.count
+        Self.checkPlace(&settings, node, &issues)
         if settings.password != nil, settings.passwordFile != nil {
             issues.add(
                 "password and password_file are both given: keep one of them",
@@ -58,10 +68,34 @@ public struct RedisSettings: Sendable, Equatable {
             issues.add(
                 "username without a password: add password or password_file", at: node["username"]?.mark ?? node.mark)
         }
-        if settings.tls != nil, case .unix = settings.address {
+        if settings.tls != nil, settings.sentinel == nil, case .unix = settings.address {
             issues.add("a Unix socket has no TLS: set tls to false", at: node["tls"]?.mark ?? node.mark)
         }
         return issues.all.count == before ? settings : nil
+    }
+
+    /// Says what is wrong with where the server is.
+    private static func checkPlace(_ settings: inout RedisSettings, _ node: SettingNode, _ issues: inout SettingIssues)
+    {
+        let given = ["address", "sentinel", "cluster"].compactMap { name in node[name].map { (name, $0.mark) } }
+        if given.isEmpty {
+            issues.add("missing setting \"address\" (or sentinel, or cluster)", at: node.mark)
+        }
+        for (name, mark) in given.dropFirst() {
+            issues.add("\(given[0].0) and \(name) are both given: keep one of them", at: mark)
+        }
+        if settings.cluster != nil, settings.database != 0 {
+            issues.add("a cluster has database 0 alone: leave database out", at: node["database"]?.mark ?? node.mark)
+        }
+        let first = settings.sentinel?.addresses.first ?? settings.cluster?.addresses.first
+        if let first { settings.address = first }
+    }
+
+    /// The settings of one server of those that these name.
+    func settings(for address: RedisAddress) -> RedisSettings {
+        var settings = self
+        (settings.address, settings.sentinel, settings.cluster) = (address, nil, nil)
+        return settings
     }
 
     /// The section for the catalogue.

@@ -2,8 +2,12 @@ public import StageKit
 
 /// What a `redis_stream` source reads and how.
 public struct RedisStreamSettings: Sendable, Equatable {
-    /// The stream's key.
+    /// The stream's key; with `partitions`, the pattern of the keys, in which `{n}` stands for the number.
     public var stream: String
+    /// The keys of several streams that are read side by side; nil where there is one, or a pattern.
+    public var streams: [String]?
+    /// How many streams the pattern stands for; nil where it is no pattern.
+    public var partitions: Int?
     /// Where the first read begins.
     public var start = StreamStart.tail
     /// The group whose workers share the entries; nil where this worker gets them all.
@@ -18,10 +22,14 @@ public struct RedisStreamSettings: Sendable, Equatable {
     public var maxStaleness: Duration?
     /// The most entries in one read.
     public var readCount = 128
+    /// The most entries in a read of a reader that is behind; nil for `readCount`, and never less than it.
+    public var catchUpCount: Int?
     /// How long a read waits for entries where there are none; cut to whole milliseconds on the wire.
     public var readBlock = Duration.seconds(5)
     /// What a read has on top of its block before the connection counts as dead.
     public var readMargin = Duration.seconds(2)
+    /// How long after entries the reader looks for more without sleeping; nil for not at all.
+    public var busyPoll: Duration?
     /// How a lost connection is taken up again.
     public var reconnect = ReconnectSettings()
 
@@ -31,6 +39,8 @@ public struct RedisStreamSettings: Sendable, Equatable {
     static let minimumBlock = Duration.milliseconds(1)
     /// The shortest margin: the server ends a block up to 100 ms late (hz 10), and a network needs a while.
     static let minimumMargin = Duration.milliseconds(200)
+    /// How long a reader may look for entries without sleeping: longer would be a core that is busy for nothing.
+    static let busyPolls = Duration.microseconds(10)...Duration.milliseconds(100)
     /// The shortest time between two looks at the stream: each is a command more.
     static let minimumCheckInterval = Duration.milliseconds(10)
 
@@ -38,6 +48,21 @@ public struct RedisStreamSettings: Sendable, Equatable {
     public init(stream: String) {
         self.stream = stream
     }
+
+    /// The most streams of one source: each has a connection.
+    static let streamLimit = 256
+    /// What stands for the number in a pattern. The braces stay: they make the number what decides the slot in a cluster.
+    static let placeholder = "{n}"
+
+    /// The keys of all streams.
+    var keys: [String] {
+        if let streams = self.streams { return streams }
+        guard let partitions = self.partitions else { return [self.stream] }
+        return (0..<partitions).map { self.stream.replacing(Self.placeholder, with: "{\($0)}") }
+    }
+
+    /// What the streams are called together.
+    var name: String { self.streams?.joined(separator: ",") ?? self.stream }
 
     /// What a follower goes by.
     var policy: FollowPolicy {
@@ -47,7 +72,16 @@ public struct RedisStreamSettings: Sendable, Equatable {
     private static let schema = SettingsSchema(
         RedisStreamSettings(stream: ""),
         [
-            .required("stream", \.stream, .nonBlankText, "The stream's key."),
+            .optional(
+                "stream", \.stream, .nonBlankText,
+                "The stream's key, or with partitions the pattern of their keys. One of stream and streams must be there."
+            ),
+            .optional(
+                "streams", \.streams, .optional(.list(of: .nonBlankText, minimum: 1)),
+                "The keys of several streams, read side by side: in order within each."),
+            .optional(
+                "partitions", \.partitions, .givenInteger(1...Self.streamLimit),
+                "How many streams the pattern in stream stands for: {n} in it is {0}, {1} and so on."),
             .optional(
                 "start", \.start, .streamStart, default: "tail",
                 "Where the first read begins: tail, beginning, resume (at the checkpoint), behind an entry id, or a "
@@ -74,11 +108,18 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "read_count", \.readCount, .integer(Self.readCounts), default: "128",
                 "The most entries in one read."),
             .optional(
+                "catch_up_count", \.catchUpCount, .givenInteger(Self.readCounts), default: "read_count",
+                "The most entries in a read of a reader that is behind: large replies cost less for each entry."),
+            .optional(
                 "read_block", \.readBlock, .duration(minimum: Self.minimumBlock), default: "5s",
                 "How long a read waits where there are no entries."),
             .optional(
                 "read_margin", \.readMargin, .duration(minimum: Self.minimumMargin), default: "2s",
                 "How much longer than read_block a reply may take before the connection counts as dead."),
+            .optional(
+                "busy_poll", \.busyPoll, .limit(minimum: Self.busyPolls.lowerBound),
+                "How long after entries the reader looks for more without sleeping, at most 100ms: the next ones are "
+                    + "applied sooner, and a core is busy meanwhile."),
             .optional(
                 "reconnect", \.reconnect, ReconnectSettings.type,
                 "How a lost connection is taken up again."),
@@ -90,11 +131,18 @@ public struct RedisStreamSettings: Sendable, Equatable {
         guard var settings = Self.schema.decode(node, &issues) else { return nil }
         let before = issues.all.count
         settings.checkGroup(node, &issues)
+        Self.checkStreams(settings, node, &issues)
         if let limit = settings.maxStaleness, settings.readBlock >= limit {
             issues.add(
                 "read_block \(SettingUnits.text(settings.readBlock)) must be shorter than max_staleness "
                     + "\(SettingUnits.text(limit)): the end of a block is what proves that a silent stream is alive",
                 at: (node["max_staleness"] ?? node).mark)
+        }
+        if let time = settings.busyPoll, time > Self.busyPolls.upperBound {
+            issues.add(
+                "busy_poll \(SettingUnits.text(time)) is longer than "
+                    + "\(SettingUnits.text(Self.busyPolls.upperBound)): a core would be busy for nothing",
+                at: (node["busy_poll"] ?? node).mark)
         }
         if settings.bootstrap != .none, settings.start != .tail, settings.start != .resume {
             issues.add(
@@ -102,6 +150,41 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 at: (node["start"] ?? node).mark)
         }
         return issues.all.count == before ? settings : nil
+    }
+}
+
+extension RedisStreamSettings {
+    /// Says what is wrong with the names of the streams, and with what several of them cannot do.
+    private static func checkStreams(
+        _ settings: RedisStreamSettings, _ node: SettingNode, _ issues: inout SettingIssues
+    ) {
+        func mark(_ name: String) -> SourceMark { (node[name] ?? node).mark }
+        let hasPlaceholder = settings.stream.contains(Self.placeholder)
+        switch (node["stream"], settings.streams) {
+        case (nil, nil): issues.add("missing setting \"stream\" (or streams)", at: node.mark)
+        case (_?, _?): issues.add("stream and streams are both given: keep one of them", at: mark("streams"))
+        case (_, let streams?):
+            if settings.partitions != nil { issues.add("partitions belongs to stream", at: mark("partitions")) }
+            if Set(streams).count < streams.count { issues.add("a stream is named twice", at: mark("streams")) }
+            if streams.count > Self.streamLimit {
+                issues.add("\(streams.count) streams are too many: at most \(Self.streamLimit)", at: mark("streams"))
+            }
+        default:
+            if settings.partitions != nil, !hasPlaceholder {
+                issues.add("stream has no {n} for the number of the partition", at: mark("stream"))
+            }
+        }
+        guard settings.keys.count > 1 else { return }
+        if settings.group != nil {
+            issues.add("a group shares one stream: run a worker for each of several", at: mark("group"))
+        }
+        if case .keys = settings.bootstrap {
+            issues.add("keys fill the stores of one stream: several have none, or stream", at: mark("bootstrap"))
+        }
+        if settings.onGap == .resync {
+            issues.add(
+                "resync tells old from new by the ids of one stream: with several, choose another", at: mark("on_gap"))
+        }
     }
 }
 

@@ -1,29 +1,29 @@
 import StageKit
 
 /// How long to wait before a lost connection, or a stream with a gap, is taken up again, and when to give up. Pure.
-struct ReconnectPlan {
+package struct ReconnectPlan {
     private let settings: ReconnectSettings
     private var backoff: Backoff
     private var failures = 0
     /// Whether a gap was found since the stream was last followed to its end: the next one is waited for.
     private var isAfterGap = false
     /// Whether there has been a connection.
-    private(set) var wasConnected = false
+    package private(set) var wasConnected = false
 
     /// Nothing has failed yet.
-    init(_ settings: ReconnectSettings) {
+    package init(_ settings: ReconnectSettings) {
         self.settings = settings
         self.backoff = Backoff(first: settings.firstDelay, cap: settings.maximumDelay)
     }
 
     /// A connection is there; returns whether there was one before.
-    mutating func connected() -> Bool {
+    package mutating func connected() -> Bool {
         defer { self.wasConnected = true }
         return self.wasConnected
     }
 
     /// What was read last was answered: failures before it do not count any more.
-    mutating func succeeded(isAtEnd: Bool) {
+    package mutating func succeeded(isAtEnd: Bool) {
         self.failures = 0
         if isAtEnd { self.isAfterGap = false }
         if !self.isAfterGap { self.backoff.reset() }
@@ -31,12 +31,26 @@ struct ReconnectPlan {
 
     /// How long to wait after a gap; nil for not at all.
     mutating func delayAfterGap() -> Duration? {
+        var generator = SystemRandomNumberGenerator()
+        return self.delayAfterGap(using: &generator)
+    }
+
+    /// How long to wait after a gap, with random numbers of the caller's.
+    package mutating func delayAfterGap(using generator: inout some RandomNumberGenerator) -> Duration? {
         defer { self.isAfterGap = true }
-        return self.isAfterGap ? self.backoff.next() : nil
+        return self.isAfterGap ? self.backoff.next(using: &generator) : nil
     }
 
     /// How long to wait after a failure; throws where another attempt cannot help or is one too many.
     mutating func delay(after error: RedisError) throws(RedisError) -> Duration {
+        var generator = SystemRandomNumberGenerator()
+        return try self.delay(after: error, using: &generator)
+    }
+
+    /// How long to wait after a failure, with random numbers of the caller's.
+    package mutating func delay(
+        after error: RedisError, using generator: inout some RandomNumberGenerator
+    ) throws(RedisError) -> Duration {
         // A handshake that no server has answered yet is a wrong setting; one that worked before will again.
         let isWrongSetting = error.code == .tls && !self.wasConnected
         guard error.isTransient, !isWrongSetting else { throw error }
@@ -46,6 +60,6 @@ struct ReconnectPlan {
                 error.code, "given up after \(limit) attempts (reconnect.attempts): \(error.message)",
                 isTransient: false)
         }
-        return self.backoff.next()
+        return self.backoff.next(using: &generator)
     }
 }

@@ -1,22 +1,27 @@
 public import Logging
 public import StageKit
 
-/// The entries of a Redis stream, read with XREAD, over connections that are made anew when they break.
+/// The entries of a Redis stream, or of several, read with XREAD, over connections that are made anew when they break.
+///
+/// Several streams are read side by side, each on its own connection to the server that has it, and their batches are
+/// delivered one at a time: in order within a stream, in no order between two.
 ///
 /// `run` reads, and calls `deliver`, on the thread of one event loop of its own: a reply is worked on where it was read.
 /// The next read is under way while a batch is worked on. Transient failures are retried for ever, from where the last
 /// delivered batch ended; permanent ones (`RedisError.isTransient`) end the run.
 public final class RedisStreamSource: EventSource {
-    /// The stream's key.
+    /// The stream's key; of several, their keys or the pattern they are made of.
     public let stream: String
+    /// The keys of all streams.
+    public let streams: [String]
 
     private let settings: RedisSettings
     private let streamSettings: RedisStreamSettings
     private let logger: Logger
     private let stopSignal = StopSignal()
-    private let stores: [any SnapshotStore]
+    private let stores: FedStores
     private let checkpoint: (any CheckpointKeeper)?
-    private let board = OrderedMutex(SourceBoard())
+    private let boards: OrderedMutex<[SourceBoard]>
 
     /// Makes a source that has not started; it opens nothing.
     ///
@@ -30,10 +35,12 @@ public final class RedisStreamSource: EventSource {
         _ settings: RedisSettings, _ streamSettings: RedisStreamSettings, stores: [any SnapshotStore] = [],
         checkpoint: (any CheckpointKeeper)? = nil, logger: Logger
     ) {
-        self.stream = streamSettings.stream
+        self.stream = streamSettings.name
+        self.streams = streamSettings.keys
         self.settings = settings
         self.streamSettings = streamSettings
-        self.stores = stores
+        self.stores = FedStores(stores, streams: streamSettings.keys.count)
+        self.boards = OrderedMutex(Array(repeating: SourceBoard(), count: streamSettings.keys.count))
         self.checkpoint = checkpoint
         self.logger = logger
         for store in stores {
@@ -49,13 +56,18 @@ public final class RedisStreamSource: EventSource {
     public var group: GroupSettings? { self.streamSettings.group }
 
     /// How the source is doing.
-    public var status: SourceStatus { self.board.withLock { $0.status } }
+    public var status: SourceStatus { self.boards.withLock { $0.status } }
 
-    /// Where the source is, while the stores hold all of the stream up to there; nil while they are filled.
+    /// Where the source is, while the stores hold all of its streams up to there; nil while they are filled.
     public var position: SourcePosition? {
-        let (mark, epoch) = self.board.withLock { ($0.mark, $0.epoch) }
-        let stream = "\(self.settings.database) \(self.stream)"
-        return mark.map { SourcePosition(epoch: epoch, cursor: $0.cursor, text: "\($0.text)\nstream \(stream)") }
+        let boards = self.boards.withLock { $0 }
+        return SharedCheckpoint.position(
+            zip(boards, self.streams).map { board, stream in
+                board.mark.map { mark in
+                    let position = CheckpointPosition(mark: mark, database: self.settings.database, stream: stream)
+                    return SourcePosition(epoch: board.epoch, cursor: mark.cursor, text: position.text)
+                }
+            })
     }
 
     /// Ends the run: a waiting read or a wait ends at once, a batch in hand is finished.
@@ -67,17 +79,23 @@ public final class RedisStreamSource: EventSource {
     ///
     /// Throws `RedisError` where trying again cannot help, and what `deliver` throws.
     public func run(_ deliver: (EventBatch) async throws -> Void) async throws {
-        defer { self.update { $0.status.state = .stopped } }
+        defer { self.updateAll { $0.status.state = .stopped } }
         if self.stopSignal.isStopped { return }
         let loop = RedisEventLoop()
+        let directory = ServerDirectory(self.settings)
+        // Ends the look at the sentinels with the reading.
+        let isOver = StopSignal()
         var failure: (any Error)?
         do {
             try await withTaskCancellationHandler {
                 try await withTaskExecutorPreference(loop.executor) {
                     if let group = self.streamSettings.group {
-                        try await self.runShared(group, loop, deliver)
-                    } else {
-                        try await self.runAlone(loop, deliver)
+                        return try await self.runShared(group, loop, deliver)
+                    }
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        group.addTask { await directory.watchMaster(on: loop, until: isOver, logger: self.logger) }
+                        defer { isOver.stop() }
+                        try await self.read(directory, loop, deliver)
                     }
                 }
             } onCancel: {
@@ -89,18 +107,9 @@ public final class RedisStreamSource: EventSource {
         // Off the loop's thread again, which could not wait for its own end.
         await loop.shutDown()
         if let failure {
-            if let error = failure as? RedisError { self.update { $0.status.lastError = error.message } }
+            if let error = failure as? RedisError { self.updateAll { $0.status.lastError = error.message } }
             throw failure
         }
-    }
-
-    /// Reads all entries.
-    private func runAlone(_ loop: RedisEventLoop, _ deliver: (EventBatch) async throws -> Void) async throws {
-        let reader = StreamReader(
-            settings: self.settings, streamSettings: self.streamSettings, stores: self.stores,
-            checkpoint: self.checkpoint, loop: loop, stop: self.stopSignal, logger: self.logger,
-            update: { change in self.update(change) })
-        try await reader.run(deliver)
     }
 
     /// Reads a group's entries together with its other workers.
@@ -111,17 +120,74 @@ public final class RedisStreamSource: EventSource {
             group, scope: "\(self.settings.database) \(self.stream)", address: self.settings.address)
         let reader = GroupReader(
             settings: self.settings, streamSettings: self.streamSettings, group: group, consumer: lease.consumer,
-            loop: loop, stop: self.stopSignal, logger: self.logger, update: { change in self.update(change) })
+            loop: loop, stop: self.stopSignal, logger: self.logger, update: { change in self.update(0, change) })
         // The name is this worker's until it has left.
         defer { withExtendedLifetime(lease) {} }
         try await reader.run(deliver)
     }
 
-    private func update(_ change: (inout SourceBoard) -> Void) {
-        self.board.withLock { board in
-            board.status.pulses &+= 1
-            change(&board)
+    private func update(_ index: Int, _ change: (inout SourceBoard) -> Void) {
+        self.boards.withLock { boards in
+            boards[index].status.pulses &+= 1
+            change(&boards[index])
         }
+    }
+
+    private func updateAll(_ change: (inout SourceBoard) -> Void) {
+        self.boards.withLock { boards in
+            for index in boards.indices { change(&boards[index]) }
+        }
+    }
+
+    /// Reads all streams until told to stop, or until one of them cannot be read.
+    private func read(
+        _ directory: ServerDirectory, _ loop: RedisEventLoop, _ deliver: (EventBatch) async throws -> Void
+    ) async throws {
+        let keeper = self.checkpoint
+        guard self.streams.count > 1 else {
+            let reader = self.reader(0, directory, loop) { try keeper?.load() }
+            return try await reader.run(deliver)
+        }
+        let handoff = BatchHandoff(readers: self.streams.count)
+        let checkpoint = keeper.map { SharedCheckpoint($0, streams: self.streams.count) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in self.streams.indices {
+                group.addTask(executorPreference: loop.executor) {
+                    defer { handoff.readerEnded() }
+                    do {
+                        let reader = self.reader(index, directory, loop) { try checkpoint?.load(index) }
+                        try await reader.run { batch in try await handoff.offer(batch) }
+                    } catch {
+                        // One that cannot be read ends them all: what it should have told would be missing.
+                        self.stop()
+                        throw error
+                    }
+                }
+            }
+            while let offer = await handoff.next() {
+                do {
+                    try await deliver(unsafe offer.batch)
+                    offer.done.set(nil)
+                } catch {
+                    offer.done.set(error)
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    /// The reader of one of the streams, made on the thread that it runs on.
+    private func reader(
+        _ index: Int, _ directory: ServerDirectory, _ loop: RedisEventLoop, _ load: @escaping () throws -> String?
+    ) -> StreamReader {
+        var streamSettings = self.streamSettings
+        streamSettings.stream = self.streams[index]
+        return StreamReader(
+            StreamReader.Parts(
+                settings: self.settings, directory: directory, streamSettings: streamSettings, index: index,
+                stores: self.stores, checkpoint: self.checkpoint, loadPosition: load, loop: loop, stop: self.stopSignal,
+                logger: self.logger),
+            update: { change in self.update(index, change) })
     }
 }
 
@@ -135,7 +201,19 @@ extension RedisStreamSource {
                 "redis_stream: start is resume, but there is no section checkpoint to resume from", at: setup.mark)
         }
         streamSettings.checkGroup(setup)
-        return setup.section("redis", RedisSettings.type).map {
+        let lasts = setup.stores.contains { $0.value is any RemoteSnapshotStore }
+        if lasts, streamSettings.group == nil, streamSettings.start == .tail, streamSettings.bootstrap == .none {
+            setup.warnings.add(
+                "redis_stream: start is tail, and a store outlives the worker: what is added while no worker runs never "
+                    + "gets there; set start to resume with a checkpoint, or bootstrap to stream", at: setup.mark)
+        }
+        let redis = setup.section("redis", RedisSettings.type)
+        if case .keys = streamSettings.bootstrap, redis?.cluster != nil {
+            setup.issues.add(
+                "redis_stream: bootstrap: keys are read from one server: in a cluster, choose none or stream",
+                at: setup.mark)
+        }
+        return redis.map {
             RedisStreamSource(
                 $0, streamSettings, stores: setup.stores.sorted { $0.key < $1.key }.map(\.value),
                 checkpoint: setup.checkpoint, logger: setup.logger)

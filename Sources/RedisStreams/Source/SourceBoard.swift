@@ -1,11 +1,34 @@
-import StageKit
+package import StageKit
 
 /// What a running source shows to other threads.
-struct SourceBoard: Sendable {
+package struct SourceBoard: Sendable {
     /// How it is doing.
-    var status = SourceStatus()
+    package var status = SourceStatus()
     /// What is remembered of the stream, for a checkpoint; nil while there can be none.
-    var mark: StreamMark?
+    package var mark: StreamMark?
     /// The epoch of the mark.
-    var epoch = 0
+    package var epoch = 0
+
+    /// Shows nothing yet.
+    package init() {}
+}
+
+extension [SourceBoard] {
+    /// How several streams are doing together: as the one that is furthest behind.
+    var status: SourceStatus {
+        guard var all = self.first?.status else { return SourceStatus() }
+        for board in self.dropFirst() {
+            let status = board.status
+            if all.state == .reading || status.state == .stopped { all.state = status.state }
+            all.cursor = all.cursor.flatMap { cursor in status.cursor.map { Swift.min(cursor, $0) } }
+            all.reconnects += status.reconnects
+            all.pulses &+= status.pulses
+            all.lastError = status.lastError ?? all.lastError
+            all.isCaughtUp = all.isCaughtUp && status.isCaughtUp
+            all.isFilling = all.isFilling || status.isFilling
+            all.lagEntries = all.lagEntries.flatMap { lag in status.lagEntries.map { lag &+ $0 } }
+            all.gaps.merge(status.gaps) { $0 + $1 }
+        }
+        return all
+    }
 }

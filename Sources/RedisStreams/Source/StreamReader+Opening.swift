@@ -2,7 +2,7 @@ import Logging
 import RESP
 import StageKit
 
-// What comes before the reading: questions to the server, keys to read, stores to empty.
+// What comes before the reading: questions to the server, keys to read.
 extension StreamReader {
     /// The stream as it is now.
     struct Look {
@@ -10,45 +10,16 @@ extension StreamReader {
         var stream: StreamFacts?
     }
 
-    /// Goes on from the last checkpoint, where there is one that can be used.
-    func loadCheckpoint() throws {
-        guard self.streamSettings.start == .resume, let checkpoint = self.checkpoint else { return }
-        do {
-            guard let text = try checkpoint.load() else { return }
-            let mark = try self.mark(in: text)
-            self.machine = FollowMachine(self.streamSettings.policy, resuming: mark)
-            self.logger.notice("resuming from the checkpoint", metadata: ["cursor": "\(mark.cursor)"])
-        } catch let failure as CheckpointFailure {
-            if case .gap(let gap, let response) = self.machine.lostCheckpoint(failure.description) {
-                try self.respond(to: gap, response)
-            }
-        }
-        self.show { _ in }
-    }
-
-    /// The mark in the position of a checkpoint, as `RedisStreamSource.position` writes it.
-    private func mark(in text: String) throws(CheckpointFailure) -> StreamMark {
-        guard let range = text.firstRange(of: "\nstream "),
-            let mark = StreamMark(text: String(text[..<range.lowerBound]))
-        else { throw CheckpointFailure("its position cannot be read") }
-        let expected = "\(self.settings.database) \(self.streamSettings.stream)"
-        guard text[range.upperBound...] == expected else {
-            throw CheckpointFailure("it is of another stream: \(text[range.upperBound...]) (database and key)")
-        }
-        return mark
-    }
-
     /// Asks what has to be known, fills the stores from keys where that is due, and returns where to read.
     func open(_ connection: RedisConnection, _ deliver: (EventBatch) async throws -> Void) async throws(End) -> EntryID
     {
+        try await self.finishRemovals()
         while true {
-            let course = self.machine.opened(try await self.ask(connection))
-            self.show { $0.status.cursor = self.machine.cursor }
-            switch course {
+            switch self.follower.opened(try await self.ask(connection)) {
             case .read(let cursor): return cursor
             case .gap(let gap, let response): throw .gap(gap, response)
-            case .scan(let point, let isEmptying):
-                if isEmptying { for store in self.stores { store.removeAll() } }
+            case .scan(let point, _):
+                try await self.finishRemovals()
                 guard case .keys(let keys) = self.streamSettings.bootstrap else { return point }
                 self.logger.notice("filling the stores from keys", metadata: ["match": "\(keys.match)"])
                 let reader = KeyReader(keys, connection, self.batch, self.stop)
@@ -56,57 +27,18 @@ extension StreamReader {
                 if self.stop.isStopped { return point }
                 let facts = try await self.facts(of: connection.submit(StreamFacts.command(self.streamSettings.stream)))
                 self.logger.notice("the keys are read", metadata: ["keys": "\(count)", "unusable": "\(unusable)"])
-                if let course = self.machine.scanned(facts?.stream) { throw .of(course) }
-                self.show { _ in }
+                if let course = self.follower.scanned(facts?.stream) { throw .of(course) }
                 return point
             }
         }
     }
 
-    /// Does what was decided about a gap, counts it and tells it; throws where it is to end the run.
-    func respond(to gap: Gap, _ response: FollowMachine.Response) throws(RedisError) {
-        self.logger.error(
-            "entries of the stream are lost",
-            metadata: [
-                "stream": "\(self.streamSettings.stream)", "kind": "\(gap.kind.rawValue)", "detail": "\(gap.detail)",
-                "lost": "\(gap.lost?.description ?? "not known")", "on_gap": "\(self.streamSettings.onGap.rawValue)",
-            ])
-        // In this order, so that no checkpoint can have the old position with new stores.
-        self.show { board in
-            board.status.gaps[gap.kind.rawValue, default: 0] += 1
-            board.status.isCaughtUp = false
-            board.status.lastError = "gap in the stream (\(gap.kind.rawValue)): \(gap.detail)"
-        }
-        switch response {
-        case .accept: break
-        case .halt:
-            throw RedisError(
-                .gap,
-                "entries of the stream \(self.streamSettings.stream) are lost (\(gap.kind.rawValue)): "
-                    + "\(gap.detail); on_gap is halt", isTransient: false)
-        case .empty:
-            self.checkpoint?.discard()
-            for store in self.stores { store.removeAll() }
-        case .keep:
-            self.checkpoint?.discard()
-            for store in self.stores where !(store is any SweepingStore) { store.removeAll() }
-        }
-    }
-
-    /// Shows how it is, after a change of the machine's; what was not confirmed goes when the stores are filled.
-    func show(_ change: (inout SourceBoard) -> Void) {
-        if self.machine.phase == .following, let entry = self.machine.sweep {
-            for case let store as any SweepingStore in self.stores { store.removeSnapshots(before: entry) }
-            self.machine.swept()
-        }
-        let isFilling = self.machine.holdsLookUps
-        // Before the board: whoever sees that the stores are filled finds them answering.
-        for store in self.stores { store.freshness?.setFilling(isFilling) }
-        self.update { board in
-            board.status.isFilling = self.machine.phase != .following
-            board.mark = self.machine.mark
-            board.epoch = self.machine.epoch
-            change(&board)
+    /// Has stores elsewhere take out what they are to forget.
+    private func finishRemovals() async throws(End) {
+        do {
+            try await self.follower.stores.finishRemovals()
+        } catch {
+            throw (error as? RedisError).map { .server($0) } ?? .deliver(error)
         }
     }
 
@@ -139,7 +71,7 @@ extension StreamReader {
 
     /// Asks all questions at once, the look at the stream last: what is asked before it is no newer.
     private func ask(_ connection: RedisConnection) async throws(End) -> FollowMachine.Opening {
-        let questions = self.machine.questions
+        let questions = self.follower.machine.questions
         let stream = self.streamSettings.stream
         let resolution = StartResolution(stream: stream, start: self.streamSettings.start)
         var commands: [RESPCommand] = [RESPCommand("INFO", "server")]

@@ -4,9 +4,6 @@ import StageKit
 
 // The reading itself: the hot path.
 extension StreamReader {
-    /// A wait longer than this part of the limit of staleness is long.
-    private static let promptPart = 8
-
     /// A reply of at most so many entries is worked on before the next read is sent: it takes less time than sending
     /// does, and a reader who has caught up is in no hurry to ask but in a hurry to apply.
     static let firstWorkedOn = 16
@@ -14,8 +11,9 @@ extension StreamReader {
     /// A read on its way.
     private struct Asked {
         let reply: PendingReply
-        let sent: ContinuousClock.Instant
-        let block: Duration
+        let times: ReadTimes
+        /// The most entries of its reply.
+        let count: Int
     }
 
     /// Reads until the connection ends: the next read is sent before a batch is delivered, unless it is of few entries.
@@ -38,29 +36,30 @@ extension StreamReader {
             var following: Asked?
             // Asked before anything else is done, so that the server works on it meanwhile.
             if let outline, outline.entries > Self.firstWorkedOn {
-                let isPrompt = self.isPrompt(outline.entries, since: asked.sent, now)
+                let isPrompt = self.isPrompt(outline.entries, asked, now)
                 following = self.ask(connection, behind: outline.last, isPrompt: isPrompt, at: now)
             }
             connection.readReplies()
-            switch try await self.take(asked.reply, outline, connection, behind: cursor) {
+            switch try await self.take(asked, outline, connection, behind: cursor) {
             case .nothing:
-                if let course = self.machine.readNothing() { throw .of(course) }
-                // The server has looked when the block was over, however long its answer took to come.
-                let proof = min(now, asked.sent + asked.block)
+                let proof = asked.times.proofOfNothing(answered: now)
                 asked = self.ask(connection, behind: cursor, isPrompt: false, at: now)
-                self.reachedEnd(proof)
+                if let course = self.follower.readNothing(provenUpTo: proof) { throw .of(course) }
+                self.succeeded(isAtEnd: true)
             case .entries(let count, let last):
-                try self.count(count, last)
+                if let course = self.follower.read(self.batch, last: last) { throw .of(course) }
                 do {
                     try await deliver(self.batch)
                 } catch {
                     throw .deliver(error)
                 }
-                let proof = asked.sent
-                let isPrompt = self.isPrompt(count, since: proof, now)
+                let proof = asked.times.proof(isFull: count == asked.count)
+                let isPrompt = self.isPrompt(count, asked, now)
                 asked = following ?? self.ask(connection, behind: last, isPrompt: isPrompt, at: .now)
                 cursor = last
-                self.delivered(last, isFull: count == self.streamSettings.readCount, proof)
+                self.follower.delivered(last, provenUpTo: proof)
+                self.succeeded(isAtEnd: proof != nil)
+                if let duration = self.streamSettings.busyPoll { connection.keepAwake(duration) }
             }
         }
     }
@@ -72,27 +71,25 @@ extension StreamReader {
         let command = isPrompt ? self.promptCommand : self.command
         return Asked(
             reply: connection.submit(encoded: command.encoded(after: id), timeout: timeout, isOutlined: true),
-            sent: now, block: isPrompt ? .milliseconds(1) : self.streamSettings.readBlock)
+            times: ReadTimes(sent: now, block: isPrompt ? .milliseconds(1) : self.streamSettings.readBlock),
+            count: command.count)
     }
 
-    /// Whether to look at once for more behind a reply: it was full, or it ended a wait that was long against the limit of
-    /// staleness and proves nothing of that time.
-    private func isPrompt(
-        _ count: Int, since sent: ContinuousClock.Instant, _ now: ContinuousClock.Instant
-    ) -> Bool {
-        if count == self.streamSettings.readCount { return true }
-        return self.streamSettings.maxStaleness.map { now - sent > $0 / Self.promptPart } ?? false
+    /// Whether to look at once for more behind a reply.
+    private func isPrompt(_ count: Int, _ asked: Asked, _ now: ContinuousClock.Instant) -> Bool {
+        asked.times.asksAtOnce(
+            isFull: count == asked.count, answered: now, maxStaleness: self.streamSettings.maxStaleness)
     }
 
     /// Takes the entries of a reply into the batch; an outline, which was acted on, must be what it seemed.
     private func take(
-        _ pending: PendingReply, _ outline: PendingReply.Outline?, _ connection: RedisConnection, behind cursor: EntryID
+        _ asked: Asked, _ outline: PendingReply.Outline?, _ connection: RedisConnection, behind cursor: EntryID
     ) async throws(End) -> XReadReply.Content {
         do throws(RedisError) {
             // The batch takes bytes, never the reply, so nothing refers to the reply when it is given back.
-            nonisolated(unsafe) let reply = try await pending.reply()
+            nonisolated(unsafe) let reply = try await asked.reply.reply()
             let content = unsafe try XReadReply.fill(
-                self.batch, from: reply, after: cursor, limit: self.streamSettings.readCount)
+                self.batch, from: reply, after: cursor, limit: asked.count)
             unsafe connection.recycle(reply)
             if let outline, content != .entries(count: outline.entries, last: outline.last) {
                 throw .unexpectedAnswer(
@@ -104,41 +101,10 @@ extension StreamReader {
         }
     }
 
-    /// A read found nothing: everything up to that moment has been handled.
-    private func reachedEnd(_ proof: ContinuousClock.Instant) {
-        self.plan.succeeded(isAtEnd: true)
-        self.show { board in
-            board.status.isCaughtUp = true
-            board.status.lagEntries = 0
-        }
-        for store in self.stores { store.freshness?.prove(at: proof) }
-    }
-
-    /// A batch has been delivered; where it was not full, everything up to the sending of its read has been handled.
-    private func delivered(_ last: EntryID, isFull: Bool, _ proof: ContinuousClock.Instant) {
-        self.machine.delivered()
-        self.plan.succeeded(isAtEnd: !isFull)
-        self.show { board in
-            board.status.cursor = last
-            board.status.isCaughtUp = !isFull
-            board.status.lagEntries = isFull ? self.machine.detector?.lag : 0
-        }
-        if !isFull { for store in self.stores { store.freshness?.prove(at: proof) } }
-    }
-
-    /// Takes account of a batch before it is delivered.
-    private func count(_ count: Int, _ last: EntryID) throws(End) {
-        let batch = self.batch
-        let first = batch.withEvent(at: 0) { $0.id }
-        if let course = self.machine.read(first: first, last: last, count: count, countUpTo: batch.count(upTo:)) {
-            throw .of(course)
-        }
-    }
-
     /// Takes the answer to a look at the stream.
     private func handle(look: PendingReply) async throws(End) {
         guard let facts = try await self.facts(of: look) else { return }
-        if let course = self.machine.checked(facts.stream) { throw .of(course) }
+        if let course = self.follower.looked(facts.stream) { throw .of(course) }
     }
 }
 
@@ -147,17 +113,5 @@ extension StreamReader.End {
     static func of(_ course: FollowMachine.Course) -> StreamReader.End {
         if case .gap(let gap, let response) = course { return .gap(gap, response) }
         return .server(.closedHere)
-    }
-}
-
-extension EventBatch {
-    /// How many events come from entries up to an id.
-    func count(upTo id: EntryID) -> Int {
-        var (low, high) = (0, self.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if self.withEvent(at: middle, { $0.id }) <= id { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 }

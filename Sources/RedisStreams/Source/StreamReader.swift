@@ -2,52 +2,82 @@ import Logging
 import RESP
 import StageKit
 
-/// One run of a source: connects, finds where to begin, and reads until told to stop. `FollowMachine` decides, this acts.
+/// One run of a source: connects, finds where to begin, and reads until told to stop. `Follower` and `ReconnectPlan`
+/// decide, this talks to the server.
 ///
 /// Runs on the loop's thread from its first wait on; nothing else touches it.
 final class StreamReader {
     let settings: RedisSettings
+    /// Which of the source's streams this is.
+    let index: Int
     let streamSettings: RedisStreamSettings
     let loop: RedisEventLoop
     let stop: StopSignal
     let logger: Logger
-    /// What the events build.
-    let stores: [any SnapshotStore]
-    /// Where the stores outlive the process; nil for nowhere.
-    let checkpoint: (any CheckpointKeeper)?
+    /// Finds the server that has the stream.
+    let directory: ServerDirectory
     let update: ((inout SourceBoard) -> Void) -> Void
 
-    /// Hardly waits: for the first read of a connection and the one behind a full reply, so that it is known at once
-    /// whether there is anything to catch up with.
+    /// Hardly waits, and asks for as much as a reader may that is behind: for the first read of a connection and the one
+    /// behind a full reply, so that it is known at once whether there is anything to catch up with.
     let promptCommand: XReadCommand
     let command: XReadCommand
     let batch = EventBatch()
     /// Decides where to read, and what to do where entries were lost.
-    var machine: FollowMachine
+    let follower: Follower
     /// Whether the server lets this user look at the stream.
     var canCheck = true
     /// When a lost connection is taken up again.
     var plan: ReconnectPlan
+    /// What the server asked last has said of where the stream is, and how often one has since the last answer.
+    private var redirection: Redirection?
+    private var redirections = 0
+    /// The time without a connection, for whoever traces.
+    private var outage = OutageSpan()
 
-    init(
-        settings: RedisSettings, streamSettings: RedisStreamSettings, stores: [any SnapshotStore],
-        checkpoint: (any CheckpointKeeper)?, loop: RedisEventLoop, stop: StopSignal, logger: Logger,
-        update: @escaping ((inout SourceBoard) -> Void) -> Void
-    ) {
-        self.settings = settings
+    /// What a reader is made with.
+    struct Parts {
+        /// Where the server is.
+        var settings: RedisSettings
+        /// Finds it.
+        var directory: ServerDirectory
+        /// What is read and how.
+        var streamSettings: RedisStreamSettings
+        /// Which of the source's streams that is.
+        var index: Int
+        /// What the events build.
+        var stores: FedStores
+        /// Where the stores outlive the process; nil for nowhere.
+        var checkpoint: (any CheckpointKeeper)?
+        /// Loads it and returns this stream's position.
+        var loadPosition: () throws -> String?
+        /// Where the reader runs.
+        var loop: RedisEventLoop
+        /// Ends it.
+        var stop: StopSignal
+        /// Where it logs.
+        var logger: Logger
+    }
+
+    init(_ parts: Parts, update: @escaping ((inout SourceBoard) -> Void) -> Void) {
+        let streamSettings = parts.streamSettings
+        self.settings = parts.settings
+        self.directory = parts.directory
         self.streamSettings = streamSettings
-        self.stores = stores
-        self.checkpoint = checkpoint
-        self.loop = loop
-        self.stop = stop
-        self.logger = logger
+        self.index = parts.index
+        self.loop = parts.loop
+        self.stop = parts.stop
+        self.logger = parts.logger
         self.update = update
         self.promptCommand = XReadCommand(
-            stream: streamSettings.stream, count: streamSettings.readCount, block: .milliseconds(1))
+            stream: streamSettings.stream,
+            count: max(streamSettings.readCount, streamSettings.catchUpCount ?? 0), block: .milliseconds(1))
         self.command = XReadCommand(
             stream: streamSettings.stream, count: streamSettings.readCount, block: streamSettings.readBlock)
         self.batch.stream = streamSettings.stream
-        self.machine = FollowMachine(streamSettings.policy)
+        self.follower = Follower(
+            streamSettings, database: parts.settings.database, stores: parts.stores, index: parts.index,
+            checkpoint: parts.checkpoint, loadPosition: parts.loadPosition, logger: parts.logger, update: update)
         self.plan = ReconnectPlan(streamSettings.reconnect)
     }
 
@@ -63,17 +93,21 @@ final class StreamReader {
 
     /// Reads until told to stop, connecting again where that can help.
     func run(_ deliver: (EventBatch) async throws -> Void) async throws {
-        try self.loadCheckpoint()
+        try self.follower.loadCheckpoint()
         while !self.stop.isStopped {
             self.update { $0.status.state = .connecting }
             do throws(End) {
                 try await self.readOneConnection(deliver)
             } catch {
-                self.machine.disconnected()
+                if self.follower.disconnected() {
+                    self.logger.notice(
+                        "the stores were emptied for another stream: reading again",
+                        metadata: ["stream": "\(self.streamSettings.stream)"])
+                }
                 switch error {
                 case .deliver(let error): throw error
                 case .gap(let gap, let response):
-                    try self.respond(to: gap, response)
+                    try self.follower.respond(to: gap, response)
                     if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
                 case .server(let error):
                     if self.stop.isStopped { return }
@@ -83,9 +117,26 @@ final class StreamReader {
         }
     }
 
-    /// Tells what went wrong and waits before the next attempt; throws where another attempt cannot help.
+    /// What was read last was answered: failures before it do not count any more.
+    func succeeded(isAtEnd: Bool) {
+        self.redirections = 0
+        self.plan.succeeded(isAtEnd: isAtEnd)
+    }
+
+    /// Tells what went wrong and waits before the next attempt, unless the server has only said which one to ask; throws
+    /// where another attempt cannot help.
     private func wait(after error: RedisError) async throws(RedisError) {
+        if let redirection = error.redirection, self.redirections < Redirection.limit {
+            self.redirections += 1
+            self.redirection = redirection
+            self.logger.info(
+                "the stream is on another server",
+                metadata: ["stream": "\(self.streamSettings.stream)", "answer": "\(error)"])
+            return
+        }
+        self.directory.forget()
         let delay = try self.plan.delay(after: error)
+        self.outage.failed(error)
         self.update { board in
             board.status.state = .connecting
             board.status.lastError = error.message
@@ -95,7 +146,7 @@ final class StreamReader {
             "no connection to the stream: trying again",
             metadata: [
                 "stream": "\(self.streamSettings.stream)", "error": "\(error)", "code": "\(error.code.rawValue)",
-                "cursor": "\(self.machine.cursor?.description ?? "not known yet")",
+                "cursor": "\(self.follower.machine.cursor?.description ?? "not known yet")",
                 "delay": "\(delay.microseconds / 1000)ms",
             ])
         await self.loop.sleep(delay, until: self.stop)
@@ -104,22 +155,29 @@ final class StreamReader {
     private func readOneConnection(_ deliver: (EventBatch) async throws -> Void) async throws(End) {
         let connection: RedisConnection
         do throws(RedisError) {
-            connection = try await RedisConnection.connect(
-                self.settings, on: self.loop, stop: self.stop, logger: self.logger)
+            connection = try await self.directory.connect(
+                for: Array(self.streamSettings.stream.utf8), following: self.redirection.take(), on: self.loop,
+                stop: self.stop, logger: self.logger)
         } catch {
             throw .server(error)
         }
-        defer { connection.close() }
+        self.follower.stores.setInterrupt(of: self.index) { connection.close() }
+        defer {
+            self.follower.stores.setInterrupt(of: self.index, nil)
+            connection.close()
+        }
         let isAgain = self.plan.connected()
         let cursor = try await self.open(connection, deliver)
         self.update { board in
             board.status.state = .reading
             if isAgain { board.status.reconnects += 1 }
         }
+        let place: Logger.Metadata = ["stream": "\(self.streamSettings.stream)", "behind": "\(cursor)"]
+        self.outage.end()
         if isAgain {
-            self.logger.notice("reading the stream again", metadata: ["behind": "\(cursor)"])
+            self.logger.notice("reading the stream again", metadata: place)
         } else {
-            self.logger.info("reading the stream", metadata: ["behind": "\(cursor)"])
+            self.logger.info("reading the stream", metadata: place)
         }
         try await self.read(connection, from: cursor, deliver)
     }

@@ -3,10 +3,13 @@ import StageKit
 
 /// The read of a stream, encoded once but for the id, which is what changes from one read to the next.
 struct XReadCommand: Sendable {
+    /// The most entries it reads.
+    let count: Int
     private let head: [UInt8]
 
     /// Reads at most `count` entries and waits up to `block`, cut to whole milliseconds and at least one.
     init(stream: String, count: Int, block: Duration) {
+        self.count = count
         let blockMilliseconds = max(1, block.microseconds / 1000)
         let command = RESPCommand("XREAD", "COUNT", count, "BLOCK", blockMilliseconds, "STREAMS", stream, "")
         // The encoding ends with the empty id: "$0", CR LF, CR LF.

@@ -13,6 +13,10 @@ public protocol CheckpointKeeper: Sendable {
     /// Takes the last checkpoint away, as the stores are about to hold something else. What goes wrong is logged.
     func discard()
 
+    /// Takes over another digest of what builds the stores: the file was reloaded, and what they hold goes on. What is saved
+    /// from then on belongs to it.
+    func adopt(definition: String)
+
     /// Writes the stores and the position that `position` tells; does nothing where there is none, or where its epoch
     /// changes meanwhile. What goes wrong is logged, and the last checkpoint stays.
     func save(_ position: () -> SourcePosition?) async

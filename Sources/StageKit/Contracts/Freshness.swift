@@ -73,6 +73,12 @@ public final class Freshness: Sendable {
         return proof == Self.never ? nil : (ContinuousClock.now - self.origin) - .nanoseconds(proof)
     }
 
+    /// The instant at which the store held everything for certain; nil before it ever did.
+    package var proven: ContinuousClock.Instant? {
+        let proof = self.proof.load(ordering: .acquiring)
+        return proof == Self.never ? nil : self.origin + .nanoseconds(proof)
+    }
+
     private static func nanoseconds(_ duration: Duration) -> Int64 {
         let (seconds, attoseconds) = duration.components
         // Beyond 292 years it stops at the limit.

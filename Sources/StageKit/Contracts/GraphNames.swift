@@ -12,7 +12,15 @@ package final class GraphNames {
     /// Reason names by number; the first is "no reason".
     package private(set) var reasons: [String] = [""]
 
+    /// The fields whose values are shown to nobody.
+    package private(set) var secrets: Set<String> = []
+
     package init() {}
+
+    /// Keeps a field's values from logs, pictures and other views.
+    package func keepSecret(_ name: String) {
+        self.secrets.insert(name)
+    }
 
     /// The number of a field that is provided already.
     package func field(_ name: String) -> FieldID? {

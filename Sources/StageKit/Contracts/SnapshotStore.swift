@@ -11,8 +11,11 @@ public protocol SnapshotStore: AnyObject, Sendable {
     /// How many snapshots it holds.
     var count: Int { get }
 
-    /// The snapshot under a key, a copy that stays as it is.
+    /// The snapshot under a key, a copy that stays as it is; nil where there is none, and in a `RemoteSnapshotStore`.
     func snapshot(for key: Span<UInt8>) -> Snapshot?
+
+    /// The entry that took a key out of the store; nil where that is not known, or where the store holds the key.
+    func evictingEntry(for key: Span<UInt8>) -> EntryID?
 
     /// Calls `body` with every snapshot, in no order.
     ///
@@ -49,6 +52,9 @@ extension SnapshotStore {
 
     /// No: a store is its process's own unless it says otherwise.
     public var isShared: Bool { false }
+
+    /// Nothing.
+    public func evictingEntry(for key: Span<UInt8>) -> EntryID? { nil }
 
     /// The snapshot under a key given as text.
     public func snapshot(for key: String) -> Snapshot? {

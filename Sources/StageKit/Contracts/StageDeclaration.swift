@@ -16,7 +16,8 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
     public let isPure: Bool
     /// Whether `prepare` does anything.
     public let preparesEvents: Bool
-    /// Whether `process` may say `.wait`, so that events wait for `complete`.
+    /// Whether `process` may say `.wait`, so that events wait for `complete`; with some settings it may not
+    /// (`StageSetup.neverWaits`).
     public let waits: Bool
     /// Whether what it does with an event depends on events before it, of whatever key: lanes would each remember their own.
     public let remembers: Bool

@@ -32,6 +32,8 @@ public final class StageSetup {
     package private(set) var usedStores: [String] = []
     /// The effects that were asked for, each once.
     package private(set) var usedEffects: [String] = []
+    /// Whether no event waits at the stage, whatever its declaration says.
+    package private(set) var isWaitless = false
 
     private let givenPublisher: (any MessagePublisher)?
     private let names: GraphNames
@@ -79,10 +81,17 @@ public final class StageSetup {
     }
 
     /// A field this stage gives a value to, for the stages after it.
-    public func output(_ name: String) -> FieldID {
+    ///
+    /// - Parameter isSecret: Whether its values must not be shown: stages that write logs, and everybody who watches the
+    ///   pipeline, see a mark in their place. A field that is secret once is secret in the whole graph.
+    public func output(_ name: String, isSecret: Bool = false) -> FieldID {
         self.scope.provide(name)
+        if isSecret { self.names.keepSecret(name) }
         return self.names.provide(name)
     }
+
+    /// Whether the values of a field must not be shown.
+    public func isSecret(_ name: String) -> Bool { self.names.secrets.contains(name) }
 
     /// A branch that the stage sends events to; it is a mistake where the file has none of that name, or where the
     /// declaration's `exits` do not name it.
@@ -120,6 +129,12 @@ public final class StageSetup {
     public func effect(_ name: String) -> EffectID {
         if !self.usedEffects.contains(name) { self.usedEffects.append(name) }
         return self.names.effect(name)
+    }
+
+    /// Says that with these settings no event waits, although the declaration says that events may: then each goes on at
+    /// once, and a graph of such stages does not work in passes.
+    public func neverWaits() {
+        self.isWaitless = true
     }
 
     /// The number of a reason, to finish events with.

@@ -36,23 +36,31 @@ struct OnlineCheck {
         let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
         var steps: [CheckStep]
         do throws(RedisError) {
-            let connection = try await RedisConnection.connect(self.redis, on: loop, logger: silent)
-            steps = [
-                CheckStep("reach", .good, "\(self.redis.address) takes connections"),
-                ServerAnswers.encryption(self.redis),
-            ]
+            let connection = try await RedisConnection.connect(
+                self.redis, for: self.streams[0], on: loop, logger: silent)
+            steps = [ServerAnswers.reached(connection.address, self.redis), ServerAnswers.encryption(self.redis)]
             steps += await self.inside(connection)
             connection.close()
+            // In a cluster each may be on a server of its own.
+            for stream in self.streams.dropFirst() {
+                let connection = try await RedisConnection.connect(self.redis, for: stream, on: loop, logger: silent)
+                steps.append(await self.look(at: stream, connection))
+                connection.close()
+            }
         } catch {
             steps = ServerAnswers.refused(error, self.redis)
         }
         await loop.shutDown()
-        return SecretFiles.steps(self.redis) + steps + self.stores()
+        return SecretFiles.steps(self.redis) + steps + (await self.stores())
+    }
+
+    /// The keys of the streams that are read.
+    private var streams: [String] {
+        (self.pipeline.source as? RedisStreamSource)?.streams ?? [self.pipeline.source.stream]
     }
 
     /// What is asked over a connection that is logged in.
     private func inside(_ connection: RedisConnection) async -> [CheckStep] {
-        let stream = self.pipeline.source.stream
         let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
         let information = await self.answer(connection, RESPCommand("INFO"))
         var steps = [
@@ -60,14 +68,19 @@ struct OnlineCheck {
             ServerAnswers.server(information.value, isShared: self.group != nil),
         ]
         steps.append(await self.rights(connection, user: identity.value?.string))
-        let type = await self.answer(connection, RESPCommand("TYPE", stream))
-        let contents = await self.answer(connection, RESPCommand("XINFO", "STREAM", stream))
-        steps.append(ServerAnswers.stream(stream, type: type.value, information: contents.value))
+        steps.append(await self.look(at: self.streams[0], connection))
         if let group = self.group {
-            let groups = await self.answer(connection, RESPCommand("XINFO", "GROUPS", stream))
+            let groups = await self.answer(connection, RESPCommand("XINFO", "GROUPS", self.streams[0]))
             steps.append(ServerAnswers.group(group.name, groups.value))
         }
         return steps
+    }
+
+    /// What is in a stream.
+    private func look(at stream: String, _ connection: RedisConnection) async -> CheckStep {
+        let type = await self.answer(connection, RESPCommand("TYPE", stream))
+        let contents = await self.answer(connection, RESPCommand("XINFO", "STREAM", stream))
+        return ServerAnswers.stream(stream, type: type.value, information: contents.value)
     }
 
     /// The group that the source shares its entries with; nil where it has them all.
@@ -101,7 +114,7 @@ struct OnlineCheck {
 
     /// What the worker sends while it runs.
     private var needs: [Need] {
-        let stream = self.pipeline.source.stream
+        let stream = self.streams[0]
         var needs =
             self.group.map { Self.needs(of: $0, stream) } ?? [
                 Need(
@@ -148,12 +161,27 @@ struct OnlineCheck {
         return harmless + changing.map { Need(name: $0.0, command: $0.1, isHarmless: false) }
     }
 
-    private func stores() -> [CheckStep] {
-        self.pipeline.graph.stores.map { store in
-            store.type == "memory"
-                ? CheckStep("store \(store.name)", .good, "in this process's memory, empty at each start")
-                : CheckStep("store \(store.name)", .unknown, "\(store.type): nothing to look at from here")
+    private func stores() async -> [CheckStep] {
+        var steps: [CheckStep] = []
+        for store in self.pipeline.graph.stores {
+            let name = "store \(store.name)"
+            guard let remote = self.pipeline.stores[store.name] as? any RemoteSnapshotStore else {
+                steps.append(
+                    store.type == "memory"
+                        ? CheckStep(name, .good, "in this process's memory, empty at each start")
+                        : CheckStep(name, .unknown, "\(store.type): nothing to look at from here"))
+                continue
+            }
+            do {
+                // No snapshot has an empty key: an answer is all that is asked for.
+                _ = try await remote.lookUp([])
+                steps.append(CheckStep(name, .good, "\(store.type): its server answers"))
+            } catch {
+                steps.append(CheckStep(name, .bad, "\(store.type): \(error)"))
+            }
+            await remote.shutDown()
         }
+        return steps
     }
 
     private func answer(

@@ -13,9 +13,20 @@ enum ServerAnswers {
             return [CheckStep("reach", .bad, error.message, advice: advice)]
         case .tls: return [reached, failure("encryption")]
         case .badSettings where error.message.hasPrefix("redis.tls"): return [failure("encryption")]
-        case .authentication, .permission, .badSettings, .serverError, .wrongType, .gap, .noGroup:
+        case .authentication, .permission, .badSettings, .serverError, .wrongType, .gap, .noGroup, .scriptMissing,
+            .moved:
             return [reached, self.encryption(settings), failure("login")]
         }
+    }
+
+    /// Which server was reached, and who has named it.
+    static func reached(_ address: RedisAddress, _ settings: RedisSettings) -> CheckStep {
+        if let sentinel = settings.sentinel {
+            return CheckStep(
+                "reach", .good, "the sentinels name \(address) as \(sentinel.master); it takes connections")
+        }
+        let place = settings.cluster == nil ? "" : ", the server of the cluster that has the stream,"
+        return CheckStep("reach", .good, "\(address)\(place) takes connections")
     }
 
     /// How the connection is encrypted.

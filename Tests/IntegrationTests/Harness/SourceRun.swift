@@ -69,12 +69,12 @@ func withRunning<R>(
 /// Lends a connection for commands of the test itself.
 @discardableResult
 func withConnection<R>(
-    _ settings: RedisSettings, _ body: (RedisConnection) async throws -> R
+    _ settings: RedisSettings, for key: String? = nil, _ body: (RedisConnection) async throws -> R
 ) async throws -> R {
     let loop = RedisEventLoop()
     let outcome: Result<R, any Error>
     do {
-        let connection = try await RedisConnection.connect(settings, on: loop, logger: quiet)
+        let connection = try await RedisConnection.connect(settings, for: key, on: loop, logger: quiet)
         do { outcome = .success(try await body(connection)) } catch { outcome = .failure(error) }
         connection.close()
     } catch {

@@ -150,4 +150,22 @@ import Testing
         #expect(lost?.kind == .checkpoint && lost?.response == .empty)
         #expect(machine.opened(self.opening(facts(1...9, added: 9))) == .read(.zero))
     }
+
+    @Test("What keys told is read again from a server that has taken over before their entries were read")
+    func keysAfterFailover() {
+        let policy = FollowPolicy(bootstrap: .keys(KeyBootstrap(match: "*")))
+        for (server, isAgain) in [("a", false), ("b", true), (nil, true)] {
+            var machine = FollowMachine(policy)
+            var answers = self.opening(facts(1...9, added: 9))
+            answers.server = "a"
+            #expect(machine.opened(answers) == .scan(id(9), emptying: false))
+            #expect(machine.scanned(facts(1...12, added: 12)) == nil)
+            #expect(machine.phase == .filling(until: id(12)))
+            machine.disconnected()
+            answers = self.opening(facts(1...12, added: 12))
+            (answers.server, answers.anchor) = (server, .present)
+            let expected = isAgain ? FollowMachine.Course.scan(id(12), emptying: true) : .read(id(9))
+            #expect(machine.opened(answers) == expected, "\(server ?? "not told")")
+        }
+    }
 }

@@ -1,0 +1,207 @@
+package import Logging
+package import StageKit
+
+/// Follows a stream, short of talking to its server: the machine decides, and stores, checkpoint and board follow, each in
+/// the order in which others may look at them.
+///
+/// A driver connects, asks `questions`, and tells what comes of it, from one thread at a time.
+package final class Follower {
+    /// Decides where to read, and what to do where entries were lost.
+    package private(set) var machine: FollowMachine
+    /// What the events build, fed from this stream and perhaps from others.
+    let stores: FedStores
+
+    /// Which of the source's streams it is.
+    private let index: Int
+    private let settings: RedisStreamSettings
+    private let database: Int
+    /// Where the stores outlive the process; nil for nowhere.
+    private let checkpoint: (any CheckpointKeeper)?
+    /// Loads the checkpoint and returns this stream's position.
+    private let loadPosition: () throws -> String?
+    private let logger: Logger
+    private let update: ((inout SourceBoard) -> Void) -> Void
+
+    /// Follows nothing yet.
+    ///
+    /// - Parameters:
+    ///   - settings: Which stream, and how.
+    ///   - database: The number of its database.
+    ///   - stores: What the events build, fed from as many streams as the source has.
+    ///   - index: Which of them this is.
+    ///   - checkpoint: Where the stores outlive the process; nil for nowhere.
+    ///   - loadPosition: Loads it and returns this stream's position, nil where there is none.
+    ///   - logger: Where gaps are told.
+    ///   - update: Changes what other threads see.
+    init(
+        _ settings: RedisStreamSettings, database: Int, stores: FedStores, index: Int,
+        checkpoint: (any CheckpointKeeper)?, loadPosition: @escaping () throws -> String?, logger: Logger,
+        update: @escaping ((inout SourceBoard) -> Void) -> Void
+    ) {
+        self.machine = FollowMachine(settings.policy)
+        self.settings = settings
+        self.database = database
+        self.stores = stores
+        self.index = index
+        self.checkpoint = checkpoint
+        self.loadPosition = loadPosition
+        self.logger = logger
+        self.update = update
+    }
+
+    /// Follows the one stream of a source, and nothing yet; `update` changes what other threads see.
+    package convenience init(
+        _ settings: RedisStreamSettings, database: Int, stores: [any SnapshotStore],
+        checkpoint: (any CheckpointKeeper)?, logger: Logger, update: @escaping ((inout SourceBoard) -> Void) -> Void
+    ) {
+        self.init(
+            settings, database: database, stores: FedStores(stores, streams: 1), index: 0, checkpoint: checkpoint,
+            loadPosition: { try checkpoint?.load() }, logger: logger, update: update)
+    }
+
+    // MARK: What happens
+
+    /// Goes on from the last checkpoint, where there is one that can be used; throws where a lost one is to end the run.
+    package func loadCheckpoint() throws {
+        guard self.settings.start == .resume else { return }
+        do {
+            guard let text = try self.loadPosition() else { return }
+            let mark = try CheckpointPosition.mark(in: text, database: self.database, stream: self.settings.stream)
+            self.machine = FollowMachine(self.settings.policy, resuming: mark)
+            self.logger.notice("resuming from the checkpoint", metadata: ["cursor": "\(mark.cursor)"])
+        } catch let failure as CheckpointFailure {
+            if case .gap(let gap, let response) = self.machine.lostCheckpoint(failure.description) {
+                try self.respond(to: gap, response)
+            }
+        }
+        self.show { _ in }
+    }
+
+    /// A server has answered what the machine asks.
+    package func opened(_ answers: FollowMachine.Opening) -> FollowMachine.Course {
+        let course = self.machine.opened(answers)
+        self.show { $0.status.cursor = self.machine.cursor }
+        if case .scan(_, emptying: true) = course { self.removeAll() }
+        return course
+    }
+
+    /// All keys were read and delivered; nil where all is well.
+    package func scanned(_ facts: StreamFacts?) -> FollowMachine.Course? {
+        if let course = self.machine.scanned(facts) { return course }
+        self.show { _ in }
+        return nil
+    }
+
+    /// The stream was looked at, before the read that is on its way; nil where all is well.
+    package func looked(_ facts: StreamFacts?) -> FollowMachine.Course? { self.machine.checked(facts) }
+
+    /// Entries were read and are to be delivered; where they show a gap they are not.
+    package func read(_ batch: EventBatch, last: EntryID) -> FollowMachine.Course? {
+        let first = batch.withEvent(at: 0) { $0.id }
+        return self.machine.read(first: first, last: last, count: batch.count, countUpTo: batch.count(upTo:))
+    }
+
+    /// What was read last has been delivered; `proof` is nil where the reply was full, so that there may be more.
+    package func delivered(_ last: EntryID, provenUpTo proof: ContinuousClock.Instant?) {
+        self.machine.delivered()
+        let isAtEnd = proof != nil
+        self.show { board in
+            board.status.cursor = last
+            board.status.isCaughtUp = isAtEnd
+            board.status.lagEntries = isAtEnd ? 0 : self.machine.detector?.lag
+        }
+        self.prove(proof)
+    }
+
+    /// A read found nothing: everything up to that moment has been handled; nil where that is all.
+    package func readNothing(provenUpTo proof: ContinuousClock.Instant) -> FollowMachine.Course? {
+        if let course = self.machine.readNothing() { return course }
+        self.show { board in
+            board.status.isCaughtUp = true
+            board.status.lagEntries = 0
+        }
+        self.prove(proof)
+        return nil
+    }
+
+    /// The connection is gone. True where the stores were emptied for another stream meanwhile, so that this one is read
+    /// again from its beginning.
+    @discardableResult
+    package func disconnected() -> Bool {
+        self.machine.disconnected()
+        guard self.stores.takeRefill(of: self.index) else { return false }
+        self.machine.emptied()
+        self.show { $0.status.isCaughtUp = false }
+        return true
+    }
+
+    /// Does what was decided about a gap, counts it and tells it; throws where it is to end the run.
+    package func respond(to gap: Gap, _ response: FollowMachine.Response) throws(RedisError) {
+        self.logger.error(
+            "entries of the stream are lost",
+            metadata: [
+                "stream": "\(self.settings.stream)", "kind": "\(gap.kind.rawValue)", "detail": "\(gap.detail)",
+                "lost": "\(gap.lost?.description ?? "not known")", "on_gap": "\(self.settings.onGap.rawValue)",
+            ])
+        // In this order, so that no checkpoint can have the old position with new stores.
+        self.show { board in
+            board.status.gaps[gap.kind.rawValue, default: 0] += 1
+            board.status.isCaughtUp = false
+            board.status.lastError = "gap in the stream (\(gap.kind.rawValue)): \(gap.detail)"
+        }
+        switch response {
+        case .accept: break
+        case .halt:
+            throw RedisError(
+                .gap,
+                "entries of the stream \(self.settings.stream) are lost (\(gap.kind.rawValue)): "
+                    + "\(gap.detail); on_gap is halt", isTransient: false)
+        case .empty:
+            self.checkpoint?.discard()
+            self.removeAll()
+        case .keep:
+            self.checkpoint?.discard()
+            self.stores.removeAllUnswept()
+        }
+    }
+
+    private func removeAll() {
+        self.stores.removeAll(by: self.index, refillsOthers: self.settings.bootstrap == .stream)
+    }
+
+    // MARK: What others see
+
+    private func prove(_ instant: ContinuousClock.Instant?) {
+        guard let instant else { return }
+        self.stores.prove(at: instant, of: self.index)
+    }
+
+    /// Shows how it is, after a change of the machine's; what was not confirmed goes when the stores are filled.
+    private func show(_ change: (inout SourceBoard) -> Void) {
+        if self.machine.phase == .following, let entry = self.machine.sweep {
+            self.stores.removeSnapshots(before: entry)
+            self.machine.swept()
+        }
+        let isFilling = self.machine.holdsLookUps
+        // Before the board: whoever sees that the stores are filled finds them answering.
+        self.stores.setFilling(isFilling, of: self.index)
+        self.update { board in
+            board.status.isFilling = self.machine.phase != .following
+            board.mark = self.machine.mark
+            board.epoch = self.machine.epoch
+            change(&board)
+        }
+    }
+}
+
+extension EventBatch {
+    /// How many events come from entries up to an id.
+    func count(upTo id: EntryID) -> Int {
+        var (low, high) = (0, self.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self.withEvent(at: middle, { $0.id }) <= id { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

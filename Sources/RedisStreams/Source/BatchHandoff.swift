@@ -1,0 +1,65 @@
+import StageKit
+import Synchronization
+
+/// Hands the batches of several readers to the one who works on them, one at a time, in the order they come.
+///
+/// All of them run on the source's thread. A reader offers one batch at a time and waits until it is worked on, so no more
+/// batches wait than there are readers.
+final class BatchHandoff: Sendable {
+    /// A batch that a reader waits for.
+    struct Offer: Sendable {
+        /// Touched by the taker alone until it is done, on the thread that the reader runs on as well.
+        nonisolated(unsafe) let batch: EventBatch
+        /// Set when the batch is worked on.
+        let done: OneShot<(any Error)?>
+    }
+
+    private struct State {
+        var offers: [Offer] = []
+        var taker: OneShot<Offer?>?
+        var readers: Int
+    }
+
+    private let state: Mutex<State>
+
+    /// Takes batches of so many readers.
+    init(readers: Int) {
+        self.state = Mutex(State(readers: readers))
+    }
+
+    /// Offers a batch and waits until it is worked on; throws what went wrong with it.
+    func offer(_ batch: EventBatch) async throws {
+        let offer = Offer(batch: batch, done: OneShot())
+        let taker = self.state.withLock { state in
+            let taker = state.taker.take()
+            if taker == nil { state.offers.append(offer) }
+            return taker
+        }
+        taker?.set(offer)
+        if let error = await offer.done.value() { throw error }
+    }
+
+    /// Notes that a reader offers no more.
+    func readerEnded() {
+        let taker = self.state.withLock { state -> OneShot<Offer?>? in
+            state.readers -= 1
+            return state.readers == 0 ? state.taker.take() : nil
+        }
+        taker?.set(nil)
+    }
+
+    /// The next batch; nil when no reader is left. One call at a time.
+    func next() async -> Offer? {
+        let shot = OneShot<Offer?>()
+        self.state.withLock { state in
+            if !state.offers.isEmpty {
+                shot.set(state.offers.removeFirst())
+            } else if state.readers == 0 {
+                shot.set(nil)
+            } else {
+                state.taker = shot
+            }
+        }
+        return await shot.value()
+    }
+}

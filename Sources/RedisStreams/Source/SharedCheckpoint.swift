@@ -1,0 +1,57 @@
+import StageKit
+import Synchronization
+
+/// The checkpoint of a source of several streams: loaded once, its position taken apart for each of them.
+///
+/// A position of several streams is those of each, an empty line between two.
+final class SharedCheckpoint: Sendable {
+    private static let separator = "\n\n"
+
+    private let keeper: any CheckpointKeeper
+    private let count: Int
+    private let loaded = Mutex<Result<[String]?, CheckpointFailure>?>(nil)
+
+    /// A checkpoint for so many streams.
+    init(_ keeper: any CheckpointKeeper, streams count: Int) {
+        self.keeper = keeper
+        self.count = count
+    }
+
+    /// Fills the stores, the first time; returns the position of a stream, nil where there is no checkpoint.
+    ///
+    /// Throws `CheckpointFailure` where there is one that cannot be used, for every stream.
+    func load(_ stream: Int) throws -> String? {
+        let parts = try self.loaded.withLock { loaded -> Result<[String]?, CheckpointFailure> in
+            if let loaded { return loaded }
+            let result: Result<[String]?, CheckpointFailure>
+            do {
+                result = try Self.parts(try self.keeper.load(), count: self.count)
+            } catch let failure as CheckpointFailure {
+                result = .failure(failure)
+            }
+            loaded = result
+            return result
+        }
+        return try parts.get()?[stream]
+    }
+
+    /// The positions of all streams as one; nil where one has none.
+    static func position(_ positions: [SourcePosition?]) -> SourcePosition? {
+        let all = positions.compactMap(\.self)
+        guard all.count == positions.count, let cursor = all.map(\.cursor).min() else { return nil }
+        return SourcePosition(
+            epoch: all.reduce(0) { $0 &+ $1.epoch }, cursor: cursor,
+            text: all.map(\.text).joined(separator: self.separator))
+    }
+
+    private static func parts(_ text: String?, count: Int) throws(CheckpointFailure) -> Result<
+        [String]?, CheckpointFailure
+    > {
+        guard let text else { return .success(nil) }
+        let parts = text.split(separator: self.separator, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == count else {
+            throw CheckpointFailure("it is of \(parts.count) streams, and the source has \(count)")
+        }
+        return .success(parts)
+    }
+}

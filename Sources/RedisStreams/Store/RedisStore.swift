@@ -1,0 +1,224 @@
+import Logging
+import RESP
+public import StageKit
+import Synchronization
+
+/// Snapshots on a Redis server, one hash each, for other programs to read and several workers to change at once.
+///
+/// Every change is one run of `SnapshotScript`, which refuses what is older than what is held: workers that race, retry or
+/// replay end in the newest state. Changes are pipelined, those of a batch together. Nothing is opened before the first.
+public final class RedisStore: RemoteSnapshotStore {
+    /// Keys asked for and taken out in one step of `finishRemoval`.
+    private static let removalStep = 500
+
+    /// The store's name in the file.
+    public let name: String
+    /// The field whose value is a snapshot's key.
+    public let keyField: String
+    /// How new its news is: written by the source that feeds the store.
+    public let freshness: Freshness? = Freshness()
+
+    /// Workers that name the same server and prefix change the same snapshots.
+    public let isShared = true
+
+    let settings: RedisStoreSettings
+    private let prefix: [UInt8]
+    private let sender: CommandSender
+    private let reader: SnapshotReader
+    private let logger: Logger
+    private let history = Mutex(BatchHistory())
+    private let removal = Mutex(Removal())
+
+    /// How far the emptying of the store is: one goes on at a time, or one would take out what is held after the other.
+    private struct Removal {
+        var isWanted = false
+        var isRunning = false
+        var waiting: [OneShot<Void>] = []
+    }
+
+    /// What whoever wants the store to be empty does.
+    private enum RemovalTurn {
+        case nothing
+        case wait(OneShot<Void>)
+        case remove
+    }
+
+    /// Makes a store; it opens nothing.
+    init(name: String, _ settings: RedisStoreSettings, server: RedisSettings, logger: Logger) {
+        self.name = name
+        self.keyField = settings.key
+        self.settings = settings
+        self.prefix = Array((settings.prefix ?? "\(name):").utf8)
+        let rules = CommandSender.Rules(patience: settings.patience, endsAtRefusal: false)
+        self.sender = CommandSender(server, rules, what: "changes of the store \(name)", logger: logger)
+        self.reader = SnapshotReader(server, logger: logger)
+        self.logger = logger
+    }
+
+    /// Has everything taken out before the next change: see `finishRemoval`.
+    public func removeAll() {
+        self.removal.withLock { $0.isWanted = true }
+    }
+
+    /// Asks the server for a snapshot: see `RemoteSnapshotStore`.
+    public func lookUp(_ key: [UInt8]) async throws -> Snapshot? {
+        try await self.reader.snapshot(under: self.prefix + key, key: key)
+    }
+
+    /// A writer for events whose key and fields stand in these columns.
+    public func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter {
+        RedisStoreWriter(self, key: key, fields: fields)
+    }
+
+    /// Takes out all keys with the store's prefix, where that was asked for.
+    public func finishRemoval() async throws {
+        while true {
+            let turn = self.removal.withLock { removal -> RemovalTurn in
+                if removal.isRunning {
+                    let shot = OneShot<Void>()
+                    removal.waiting.append(shot)
+                    return .wait(shot)
+                }
+                guard removal.isWanted else { return .nothing }
+                (removal.isWanted, removal.isRunning) = (false, true)
+                return .remove
+            }
+            switch turn {
+            case .nothing: return
+            case .wait(let shot): await shot.value()
+            case .remove: try await self.removeKeys()
+            }
+        }
+    }
+
+    /// Takes out all keys with the prefix; where that fails it is still wanted.
+    private func removeKeys() async throws {
+        var isDone = false
+        defer {
+            let waiting = self.removal.withLock { removal in
+                removal.isRunning = false
+                if !isDone { removal.isWanted = true }
+                defer { removal.waiting = [] }
+                return removal.waiting
+            }
+            for shot in waiting { shot.set(()) }
+        }
+        let pattern = Self.pattern(self.prefix)
+        try await self.sender.withPrimaries { (connections) throws(RedisError) in
+            var removed = 0
+            for connection in connections { removed += try await Self.empty(connection, pattern) }
+            self.logger.notice("the store is emptied", metadata: ["store": "\(self.name)", "keys": "\(removed)"])
+        }
+        isDone = true
+    }
+
+    /// Closes the connections and ends their threads.
+    public func shutDown() async {
+        await self.sender.shutDown()
+        await self.reader.shutDown()
+    }
+
+    // MARK: For writers
+
+    /// The key on the server.
+    func serverKey(_ key: Span<UInt8>) -> [UInt8] {
+        var bytes = self.prefix
+        bytes.reserveCapacity(bytes.count + key.count)
+        for index in key.indices { bytes.append(key[index]) }
+        return bytes
+    }
+
+    /// Makes changes; says what became of each, as if made in stream order.
+    func make(_ changes: [RedisStoreWriter.Change]) async throws -> [Result<StoreChange, StageFailure>] {
+        try await self.finishRemoval()
+        self.history.withLock { history in
+            for change in changes { history.ask(change.request) }
+        }
+        var answers = try await self.sender.ask(changes.map(\.command))
+        // A server that has restarted, or another one, does not know the script: then it goes along.
+        let unknown = answers.indices.filter { answers[$0].error?.code == .scriptMissing }
+        if !unknown.isEmpty {
+            let again = try await self.sender.ask(unknown.map { SnapshotScript.whole(changes[$0].command) })
+            for (index, answer) in zip(unknown, again) { answers[index] = answer }
+        }
+        var results: [Result<StoreChange, StageFailure>] = []
+        results.reserveCapacity(changes.count)
+        for (change, answer) in zip(changes, answers) { results.append(try self.result(of: change, answer)) }
+        return results
+    }
+
+    /// Ends a batch in which these keys were changed.
+    func endBatch(_ keys: some Sequence<[UInt8]>) {
+        self.history.withLock { $0.forget(keys) }
+    }
+
+    /// What an answer means for the change's event; throws where the batch is not done.
+    private func result(
+        of change: RedisStoreWriter.Change, _ answer: CommandSender.Answer
+    ) throws(RedisError) -> Result<StoreChange, StageFailure> {
+        switch answer.result {
+        case .success(let value):
+            guard let result = SnapshotScript.result(value) else {
+                throw .unexpectedAnswer(to: "EVALSHA", "an answer of another shape")
+            }
+            return .success(
+                self.history.withLock {
+                    $0.note(result, of: change.request, mayBeRepeated: answer.mayBeRepeated)
+                })
+        case .failure(let error):
+            // Out of patience: the server is away, and what it would say is not known.
+            if error.isTransient { throw error }
+            return .failure(StageFailure("store \"\(self.name)\": \(error.message)"))
+        }
+    }
+
+    /// Takes out all keys of one server that match; returns how many went.
+    private static func empty(_ connection: RedisConnection, _ pattern: [UInt8]) async throws(RedisError) -> Int {
+        var cursor = "0".respBytes
+        var removed = 0
+        repeat {
+            let scan: [any RESPArgument] = [cursor, "MATCH", pattern, "COUNT", Self.removalStep]
+            let answer = try await connection.command(RESPCommand("SCAN", arguments: scan.map(\.respBytes)))
+            guard let parts = answer.array, parts.count == 2, let next = parts[0].bytes, let keys = parts[1].array
+            else { throw .unexpectedAnswer(to: "SCAN", "an answer of another shape") }
+            cursor = next
+            // One key a command: those of a cluster's server are in different slots.
+            let found = keys.compactMap(\.bytes)
+            for start in stride(from: 0, to: found.count, by: Self.removalStep) {
+                let commands = found[start..<min(start + Self.removalStep, found.count)].map {
+                    RESPCommand("UNLINK", arguments: [$0])
+                }
+                for reply in connection.submit(commands) {
+                    let value = try await reply.reply().value()
+                    if case .error(let text) = value { throw .answer(text, to: "UNLINK") }
+                    removed += Int(value.integer ?? 0)
+                }
+            }
+        } while cursor != "0".respBytes
+        return removed
+    }
+
+    /// The pattern of all keys with a prefix, for SCAN.
+    static func pattern(_ prefix: [UInt8]) -> [UInt8] {
+        prefix.flatMap { "*?[]^-\\".utf8.contains($0) ? [UInt8(ascii: "\\"), $0] : [$0] } + [UInt8(ascii: "*")]
+    }
+}
+
+extension CommandSender.Answer {
+    /// Why there is none, nil where there is one.
+    fileprivate var error: RedisError? {
+        if case .failure(let error) = self.result { error } else { nil }
+    }
+}
+
+extension RedisStore {
+    /// The store type `redis` of the pipeline file.
+    public static let type = StoreType(
+        name: "redis",
+        summary: "Keeps snapshots in hashes of a Redis server, for several workers to change and others to read.",
+        settings: RedisStoreSettings.type
+    ) { settings, setup in
+        let server = settings.server ?? setup.section("redis", RedisSettings.type)
+        return server.map { RedisStore(name: setup.name, settings, server: $0, logger: setup.logger) }
+    }
+}

@@ -1,0 +1,108 @@
+import RESP
+import StageKit
+
+/// Takes the changes of a batch and has the store make them together; called from one thread at a time.
+final class RedisStoreWriter: DeferredWriter {
+    /// A change of what is under a key.
+    struct Change: Sendable {
+        /// What is asked for.
+        var request: BatchHistory.Request
+        /// What makes it.
+        var command: RESPCommand
+    }
+
+    private let store: RedisStore
+    private let key: FieldID
+    private let fields: [(name: [UInt8], field: FieldID)]
+    /// Why no snapshot can be held; nil where it can.
+    private let refusal: StageFailure?
+    private var changes: [Change] = []
+    /// The keys that this writer has changed since the batch began.
+    private var changed: Set<[UInt8]> = []
+
+    /// Makes a writer that keeps these columns.
+    init(_ store: RedisStore, key: FieldID, fields: [(name: String, field: FieldID)]) {
+        self.store = store
+        self.key = key
+        self.fields = fields.map { (Array($0.name.utf8), $0.field) }
+        let own = [SnapshotScript.entryField, SnapshotScript.evictedField]
+        if let field = fields.first(where: { own.contains($0.name) }) {
+            self.refusal = StageFailure("store \"\(store.name)\" has a field \(field.name) of its own")
+        } else if fields.count > RedisStoreSettings.fieldLimit {
+            self.refusal = StageFailure(
+                "store \"\(store.name)\" keeps at most \(RedisStoreSettings.fieldLimit) fields of a snapshot")
+        } else {
+            self.refusal = nil
+        }
+    }
+
+    /// Does nothing: nothing can be fetched ahead.
+    func prepare(_ event: borrowing Event) {}
+
+    /// Takes the event's snapshot: see `DeferredWriter`.
+    func upsert(_ event: borrowing Event) throws -> StoreChange {
+        if let refusal { throw refusal }
+        let key = try self.serverKey(event)
+        var values: [[UInt8]] = []
+        values.reserveCapacity(self.fields.count * 2)
+        for (name, field) in self.fields {
+            // A number is written as one, whatever stood around it; all else byte for byte.
+            if let integer = event.integer(of: field), field != self.key {
+                values += [name, integer.respBytes]
+                continue
+            }
+            event.withValue(of: field) { value in
+                guard let value else { return }
+                values += [name, value.indices.map { value[$0] }]
+            }
+        }
+        let size = values.reduce(key.count) { $0 + $1.count }
+        guard size <= self.store.settings.maxRecordBytes else {
+            throw StageFailure(
+                "store \"\(self.store.name)\" refuses a record of \(size) bytes: max_record_bytes is "
+                    + "\(self.store.settings.maxRecordBytes)")
+        }
+        let time = self.store.settings.timeToLive.map { max(1, $0.microseconds / 1000) } ?? 0
+        self.take(.upsert, key, event.id, time, values)
+        return .applied
+    }
+
+    /// Takes an eviction: see `DeferredWriter`.
+    func evict(_ event: borrowing Event) throws -> StoreChange {
+        let time = max(1, self.store.settings.evictionMemory.microseconds / 1000)
+        self.take(.evict, try self.serverKey(event), event.id, time, [])
+        return .applied
+    }
+
+    /// Has the store make what was taken: see `DeferredWriter`.
+    func settle() async throws -> [Result<StoreChange, StageFailure>] {
+        if self.changes.isEmpty { return [] }
+        let changes = self.changes
+        self.changes.removeAll(keepingCapacity: true)
+        self.changed.formUnion(changes.lazy.map(\.request.key))
+        return try await self.store.make(changes)
+    }
+
+    /// Makes what is left and forgets the batch.
+    func endBatch() async throws {
+        _ = try await self.settle()
+        self.store.endBatch(self.changed)
+        self.changed.removeAll(keepingCapacity: true)
+    }
+
+    private func take(
+        _ change: SnapshotScript.Change, _ key: [UInt8], _ entry: EntryID, _ milliseconds: Int64, _ fields: [[UInt8]]
+    ) {
+        let command = SnapshotScript.command(
+            change, key: key, entry: entry, milliseconds: milliseconds, fields: fields)
+        let request = BatchHistory.Request(key: key, entry: entry, change: change)
+        self.changes.append(Change(request: request, command: command))
+    }
+
+    private func serverKey(_ event: borrowing Event) throws(StageFailure) -> [UInt8] {
+        guard let range = event.range(of: self.key) else {
+            throw StageFailure("store \"\(self.store.name)\": the event has no \(self.store.keyField)")
+        }
+        return event.withBytes(range) { self.store.serverKey($0) }
+    }
+}

@@ -1,0 +1,40 @@
+/// The part of a cluster's keys that a key belongs to.
+///
+/// Source: Redis cluster specification, "Key distribution model" and "Hash tags"; CRC16 is XMODEM's (polynomial 0x1021).
+struct HashSlot: Sendable, Hashable {
+    /// How many there are.
+    static let count = 16_384
+
+    /// The number, below `count`.
+    let number: UInt16
+
+    /// A slot by its number; nil where there is none of that number.
+    init?(_ number: UInt16) {
+        guard number < Self.count else { return nil }
+        self.number = number
+    }
+
+    /// The slot of a key: by what stands between its first `{` and the next `}`, where that is not empty.
+    init(of key: [UInt8]) {
+        self.number = Self.crc16(Self.tag(of: key)) % UInt16(Self.count)
+    }
+
+    /// The part of a key that decides.
+    static func tag(of key: [UInt8]) -> ArraySlice<UInt8> {
+        guard let open = key.firstIndex(of: UInt8(ascii: "{")),
+            let close = key[(open + 1)...].firstIndex(of: UInt8(ascii: "}")), close > open + 1
+        else { return key[...] }
+        return key[(open + 1)..<close]
+    }
+
+    /// The checksum of bytes.
+    static func crc16(_ bytes: ArraySlice<UInt8>) -> UInt16 {
+        var crc: UInt16 = 0
+        for byte in bytes { crc = crc << 8 ^ Self.table[Int(UInt8(truncatingIfNeeded: crc >> 8) ^ byte)] }
+        return crc
+    }
+
+    private static let table: [UInt16] = (0..<256).map { index in
+        (0..<8).reduce(UInt16(index) << 8) { crc, _ in crc & 0x8000 != 0 ? crc << 1 ^ 0x1021 : crc << 1 }
+    }
+}

@@ -1,0 +1,74 @@
+import RESP
+
+/// Asks one server after the other until one knows, and says what was wrong with all of them where none does. Pure.
+struct Inquiry: Sendable {
+    private var waiting: [RedisAddress] = []
+    private var complaints: [(address: RedisAddress, error: RedisError)] = []
+
+    /// Asks these, each once, in this order.
+    init(_ candidates: [RedisAddress]) {
+        for address in candidates where !self.waiting.contains(address) { self.waiting.append(address) }
+        self.waiting.reverse()
+    }
+
+    /// Whom to ask next; nil where all were asked.
+    mutating func next() -> RedisAddress? { self.waiting.popLast() }
+
+    /// Notes that one does not know.
+    mutating func failed(_ address: RedisAddress, _ error: RedisError) {
+        self.complaints.append((address, error))
+    }
+
+    /// Why nobody knows; trying again can help where it could help with one of them.
+    func failure(_ what: String) -> RedisError {
+        let texts = self.complaints.map { complaint in
+            let message = complaint.error.message
+            return message.hasPrefix("\(complaint.address)") ? message : "\(complaint.address): \(message)"
+        }
+        let first = self.complaints.first { $0.error.isTransient } ?? self.complaints.first
+        return RedisError(
+            first?.error.code ?? .unavailable, "\(what): \(texts.joined(separator: "; "))",
+            isTransient: first?.error.isTransient ?? true)
+    }
+}
+
+/// What sentinels and servers say of who is master.
+///
+/// Source: Redis documentation, "Sentinel client spec", and the commands SENTINEL GET-MASTER-ADDR-BY-NAME and ROLE.
+enum MasterAnswer {
+    /// The question for a sentinel.
+    static func question(_ master: String) -> RESPCommand {
+        RESPCommand("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master)
+    }
+
+    /// The address in a sentinel's answer.
+    ///
+    /// Throws where it does not know the master, or its answer is of another shape.
+    static func address(_ answer: RESPValue, of master: String) throws(RedisError) -> RedisAddress {
+        switch answer {
+        case .error(let text): throw .answer(text, to: "SENTINEL")
+        case .null:
+            throw RedisError(
+                .badSettings, "this sentinel knows no master \"\(master)\": see redis.sentinel.master",
+                isTransient: false)
+        default: break
+        }
+        guard let parts = answer.array, parts.count == 2, let host = parts[0].string, !host.isEmpty,
+            let port = parts[1].integer, (1...65535).contains(port)
+        else { throw .unexpectedAnswer(to: "SENTINEL", "an answer of another shape") }
+        return .tcp(host: host, port: Int(port))
+    }
+
+    /// Throws unless a server's answer to ROLE says that it is a master.
+    static func confirm(_ role: RESPValue, by address: RedisAddress) throws(RedisError) {
+        if case .error(let text) = role { throw .answer(text, to: "ROLE") }
+        guard let word = role.array?.first?.string else {
+            throw .unexpectedAnswer(to: "ROLE", "an answer of another shape")
+        }
+        guard word == "master" else {
+            throw RedisError(
+                .unavailable, "\(address): the sentinels name it as the master, and it is none (\(word))",
+                isTransient: true)
+        }
+    }
+}

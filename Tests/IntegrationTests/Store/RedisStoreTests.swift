@@ -1,0 +1,259 @@
+import Foundation
+import PipelineEngine
+import RESP
+import RedisStreams
+import StageKit
+import StageTestKit
+import Testing
+
+@testable import RedisStreams
+
+/// A store on a server of the test's own, and writers of it.
+private struct StoreBench {
+    let store: RedisStore
+    let connection: RedisConnection
+
+    /// Makes a store of what the file would say.
+    static func with<R>(
+        _ server: RedisServer, _ change: (inout RedisStoreSettings) -> Void = { _ in },
+        _ body: (StoreBench) async throws -> R
+    ) async throws -> R {
+        var settings = RedisStoreSettings()
+        settings.key = "id"
+        change(&settings)
+        let store = RedisStore(name: "sessions", settings, server: server.settings, logger: quiet)
+        let result: Result<R, any Error>
+        do {
+            result = .success(
+                try await withConnection(server.settings) { try await body(StoreBench(store: store, connection: $0)) })
+        } catch { result = .failure(error) }
+        await store.shutDown()
+        return try result.get()
+    }
+
+    /// Has entries make changes as one batch: `+k5` holds k as of entry 5, `-k5` takes it out.
+    func make(_ words: String...) async throws -> [StoreChange] {
+        let changes = words.map { word in
+            let key = self.store.serverKey(Array(word.dropFirst().prefix(1).utf8).span)
+            let entry = EntryID(milliseconds: UInt64(word.dropFirst(2)) ?? 0, sequence: 0)
+            let change: SnapshotScript.Change = word.hasPrefix("+") ? .upsert : .evict
+            let command = SnapshotScript.command(
+                change, key: key, entry: entry, milliseconds: change == .evict ? 60_000 : 0,
+                fields: change == .evict ? [] : [Array("v".utf8), Array(word.utf8)])
+            return RedisStoreWriter.Change(
+                request: BatchHistory.Request(key: key, entry: entry, change: change), command: command)
+        }
+        defer { self.store.endBatch(changes.map(\.request.key)) }
+        return try await self.store.make(changes).map { try $0.get() }
+    }
+
+    func value(_ key: String) async throws -> String? { try await self.store.lookUp(Array(key.utf8))?["v"] }
+}
+
+@Suite struct RedisStoreTests {
+    @Test("The script is the one that its digest names")
+    func digest() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                let answer = try await connection.command(RESPCommand("SCRIPT", "LOAD", SnapshotScript.source))
+                #expect(answer.string == SnapshotScript.digest)
+            }
+        }
+    }
+
+    @Test("Older and repeated entries change nothing, evictions are remembered, a lost script is sent again")
+    func monotonic() async throws {
+        try await withRedisServer { server in
+            try await StoreBench.with(server) { bench in
+                #expect(try await bench.make("+a5", "+b5") == [.applied, .applied])
+                #expect(try await bench.make("+a4", "+a5", "-b4") == [.older, .repeated, .older])
+                _ = try await bench.connection.command(RESPCommand("SCRIPT", "FLUSH"))
+                #expect(try await bench.make("-a5", "+a10", "-b6") == [.applied, .applied, .applied])
+                #expect(try await bench.value("a") == "+a10")
+                #expect(try await bench.make("-b6", "+b6", "+b5") == [.repeated, .older, .older])
+                #expect(try await bench.value("b") == nil)
+                // Ids beyond what Lua's numbers tell apart.
+                #expect(try await bench.make("+c9007199254740993") == [.applied])
+                #expect(try await bench.make("+c9007199254740992") == [.older])
+                #expect(try await bench.make("+b7") == [.applied])
+                let left = try await bench.connection.command(RESPCommand("PTTL", "sessions:b"))
+                #expect(left.integer == -1)
+                #expect(try await bench.connection.command(RESPCommand("HGETALL", "sessions:b")).array?.count == 4)
+            }
+        }
+    }
+
+    @Test("An eviction is remembered for as long as the file says, a snapshot kept as long as it says")
+    func times() async throws {
+        try await withRedisServer { server in
+            try await StoreBench.with(server, { $0.prefix = "p:" }) { bench in
+                _ = try await bench.make("-a5")
+                let memory = try await bench.connection.command(RESPCommand("PTTL", "p:a")).integer ?? 0
+                #expect((1...60_000).contains(memory))
+                #expect(try await bench.connection.command(RESPCommand("HGETALL", "p:a")).array?.count == 2)
+            }
+            let pipeline = """
+                pipeline: p
+                redis: { address: "\(server.address)" }
+                source: { redis_stream: { stream: s, start: beginning } }
+                stores: { a: { redis: { key: id, prefix: "t:", ttl: 1h, eviction_memory: 2h } } }
+                stages:
+                  - decode: { event: e, fields: { id: { type: string, required: true }, n: { type: int64 } } }
+                    on_failure: e
+                  - upsert: { store: a }
+                branches: { e: [{ evict: { store: a, key: id } }] }
+                """
+            try await withConnection(server.settings) { connection in
+                try await connection.addAll(
+                    "s", [[("id", "x")], [("id", "y"), ("n", "1")], [("id", "x"), ("n", "?")]])
+                try await withPipeline(pipeline) { try await $0.untilDone(3) }
+                let kept = try await connection.command(RESPCommand("PTTL", "t:y")).integer ?? 0
+                #expect((3_000_000...3_600_000).contains(kept))
+                let remembered = try await connection.command(RESPCommand("PTTL", "t:x")).integer ?? 0
+                #expect((3_700_000...7_200_000).contains(remembered))
+                let fields = try await connection.command(RESPCommand("HMGET", "t:y", "_entry", "id", "n"))
+                #expect(fields.array?.map(\.string) == ["2-0", "y", "1"])
+            }
+        }
+    }
+
+    @Test("Emptied, the store has taken out its own keys and no other")
+    func emptied() async throws {
+        try await withRedisServer { server in
+            try await StoreBench.with(server) { bench in
+                let keys = (0..<2000).map { ["HSET", "sessions:\($0)", "v", "1"].map { Array($0.utf8) } }
+                for chunk in stride(from: 0, to: keys.count, by: 500) {
+                    let commands = keys[chunk..<(chunk + 500)].map {
+                        RESPCommand("HSET", arguments: Array($0.dropFirst()))
+                    }
+                    for reply in bench.connection.submit(commands) { _ = try await reply.reply() }
+                }
+                _ = try await bench.connection.command(RESPCommand("SET", "session:other", "1"))
+                bench.store.removeAll()
+                #expect(try await bench.make("+a1") == [.applied])
+                #expect(try await bench.connection.command(RESPCommand("DBSIZE")).integer == 2)
+            }
+        }
+    }
+
+    @Test("A full server refuses snapshots with the key as it was, and takes evictions")
+    func full() async throws {
+        try await withRedisServer { server in
+            try await StoreBench.with(server) { bench in
+                _ = try await bench.make("+a1", "+b1")
+                _ = try await bench.connection.command(RESPCommand("CONFIG", "SET", "maxmemory", "1"))
+                await #expect(throws: StageFailure.self) { try await bench.make("+a2") }
+                #expect(try await bench.value("a") == "+a1")
+                #expect(try await bench.make("-b2") == [.applied])
+                #expect(try await bench.value("b") == nil)
+                _ = try await bench.connection.command(RESPCommand("CONFIG", "SET", "maxmemory", "0"))
+                #expect(try await bench.make("+b1") == [.older])
+                _ = try await bench.connection.command(RESPCommand("SET", "sessions:c", "text"))
+                await #expect(throws: StageFailure.self) { try await bench.make("+c2") }
+            }
+        }
+    }
+
+    @Test("Several workers over one stream, one of them restarted on and off, leave the newest state of each key")
+    func racing() async throws {
+        try await withRedisServer { server in
+            let keys = 40
+            let entries = (0..<4000).map { index in
+                index % 13 == 7
+                    ? [("id", "k\(index * 7 % keys)"), ("n", "bad")]
+                    : [("id", "k\(index * 7 % keys)"), ("n", "\(index)")]
+            }
+            var expected: [String: String] = [:]
+            for entry in entries { expected[entry[0].1] = entry[1].1 == "bad" ? nil : entry[1].1 }
+            let text = """
+                pipeline: p
+                redis: { address: "\(server.address)", timeout: 20s }
+                source: { redis_stream: { stream: s, start: beginning, read_count: 17 } }
+                stores: { a: { redis: { key: id } } }
+                stages:
+                  - decode: { event: e, fields: { id: { type: string, required: true }, n: { type: int64 } } }
+                    on_failure: e
+                  - upsert: { store: a }
+                branches: { e: [{ evict: { store: a, key: id } }] }
+                """
+            try await withConnection(server.settings) { connection in
+                try await connection.addAll("s", entries)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for worker in 0..<3 {
+                        group.addTask {
+                            for run in 1...(worker == 0 ? 3 : 1) {
+                                try await withPipeline(text) { pipeline in
+                                    try await pipeline.untilDone(worker == 0 ? 1300 * run : entries.count)
+                                    #expect(pipeline.isConserved)
+                                }
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                for index in 0..<keys {
+                    let held = try await connection.command(RESPCommand("HGET", "a:k\(index)", "n")).string
+                    #expect(held == expected["k\(index)"], "k\(index)")
+                }
+            }
+        }
+    }
+
+    @Test("While the server is away the batch waits, and its outcomes are counted once; out of patience, not at all")
+    func away() async throws {
+        try await withRedisServer { streams in
+            try await withRedisServer { server in
+                func text(_ patience: String) -> String {
+                    """
+                    pipeline: p
+                    redis: { address: "\(streams.address)" }
+                    source: { redis_stream: { stream: s, start: beginning } }
+                    stores: { a: { redis: { key: id, patience: \(patience), server: { address: "\(server.address)" } } } }
+                    stages:
+                      - decode: { event: e, fields: { id: { type: string, required: true } } }
+                      - upsert: { store: a }
+                    """
+                }
+                try await withConnection(streams.settings) { connection in
+                    try await connection.addAll("s", (0..<200).map { [("id", "k\($0)")] })
+                }
+                server.kill()
+                await #expect(throws: RedisError.self) {
+                    try await withPipeline(text("300ms")) { pipeline in
+                        try await eventually("ended") { pipeline.source.status.state == .stopped }
+                        #expect(pipeline.statistics.read == 0 && pipeline.source.status.cursor == .zero)
+                    }
+                }
+                try await withPipeline(text("60s")) { pipeline in
+                    try await eventually("reading") { pipeline.source.status.state == .reading }
+                    try await Task.sleep(for: .milliseconds(200))
+                    #expect(pipeline.statistics.read == 0)
+                    try await server.start()
+                    try await pipeline.untilDone(200)
+                    #expect(pipeline.endings == ["applied : 200"])
+                    let store = try #require(pipeline.stores["a"] as? RedisStore)
+                    #expect(try await store.lookUp(Array("k7".utf8))?.entryID == EntryID(milliseconds: 8, sequence: 0))
+                }
+            }
+        }
+    }
+
+    @Test("Look-ups over HTTP ask the server; a list is not to be had from the worker")
+    func lookUps() async throws {
+        try await withRedisServer { server in
+            try await withWorker(server, ["--set", "stores.sessions={ redis: { key: device_session_id } }"]) {
+                process, folder in
+                let admin = "unix:\(folder.path)/admin"
+                try await eventually("reading") { process.errors.contains("reading the stream") }
+                try await withConnection(server.settings) { try await $0.addSession("a", "active") }
+                try await eventually("served") {
+                    try await sluice("lookup", "a", "--admin", admin).output.contains(#""status":"active""#)
+                }
+                let export = try await sluice("export", "--admin", admin)
+                #expect(export.status == 1 && export.errors.contains("is on a server"), "\(export)")
+                try await process.signal(SIGTERM)
+                #expect(try await process.end().status == 0)
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import Foundation
+import RESP
+import StageKit
+import Testing
+
+@testable import RedisStreams
+
+/// A cluster of three primaries with a replica each.
+final class ClusterServers: Sendable {
+    /// How long a server may be silent before it is replaced: short, so that tests are.
+    private static let nodeTimeout = 1000
+    static let primaryCount = 3
+
+    /// The primaries, then a replica of each.
+    let nodes: [RedisServer]
+    private let busPorts: [Int]
+
+    /// Lends a cluster that is whole.
+    static func with<R>(_ body: (ClusterServers) async throws -> R) async throws -> R {
+        try await withFolder { folder in
+            let cluster = try await ClusterServers(folder)
+            defer { for node in cluster.nodes { node.kill() } }
+            try await cluster.join()
+            return try await body(cluster)
+        }
+    }
+
+    private init(_ folder: URL) async throws {
+        var nodes: [RedisServer] = []
+        var busPorts: [Int] = []
+        for index in 0..<(2 * Self.primaryCount) {
+            let own = folder.appendingPathComponent("node\(index)")
+            try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
+            let (port, bus) = (Self.port(), Self.port())
+            let options = RedisServer.Options(
+                usesTCP: true,
+                arguments: [
+                    "--cluster-enabled", "yes", "--cluster-port", "\(bus)", "--cluster-node-timeout",
+                    "\(Self.nodeTimeout)", "--repl-diskless-sync-delay", "0",
+                ])
+            nodes.append(
+                try await RedisServer(options, folder: own, address: .tcp(host: "127.0.0.1", port: port)))
+            busPorts.append(bus)
+        }
+        self.nodes = nodes
+        self.busPorts = busPorts
+    }
+
+    /// A port that nobody listens on, below those that the system gives to connections, of which a cluster has many.
+    private static func port() -> Int {
+        while true {
+            let port = Int.random(in: 12_000..<32_000)
+            if !RawSocket.connects(to: .tcp(host: "127.0.0.1", port: port)) { return port }
+        }
+    }
+
+    /// How to reach the cluster.
+    var settings: RedisSettings {
+        var settings = self.nodes[0].settings
+        var cluster = ClusterSettings()
+        cluster.addresses = self.nodes.map(\.address)
+        settings.cluster = cluster
+        settings.timeout = .seconds(2)
+        settings.connectTimeout = .seconds(2)
+        return settings
+    }
+
+    /// The section `redis` of a file.
+    var section: String {
+        let list = self.nodes.map(\.address.description).joined(separator: ", ")
+        return "{ cluster: { addresses: [\(list)] }, timeout: 2s, connect_timeout: 2s }"
+    }
+
+    /// Asks one of the servers.
+    @discardableResult
+    func ask(_ node: RedisServer, _ words: String...) async throws -> RESPValue {
+        try await withConnection(node.settings) {
+            try await $0.command(RESPCommand(words[0], arguments: words.dropFirst().map { Array($0.utf8) }))
+        }
+    }
+
+    /// The server that has a key's slot, as the given server tells.
+    func owner(of key: String, toldBy teller: RedisServer? = nil) async throws -> RedisServer? {
+        let teller = teller ?? self.nodes[0]
+        let map = SlotMap(try await self.ask(teller, "CLUSTER", "SLOTS"), toldBy: teller.address)
+        let address = map?[HashSlot(of: Array(key.utf8))]
+        return self.nodes.first { $0.address == address }
+    }
+
+    /// Moves a key's slot to another primary, as `redis-cli --cluster reshard` does; `pause` between the steps.
+    func migrate(_ key: String, to target: RedisServer, pause: Duration) async throws {
+        let source = try #require(try await self.owner(of: key))
+        let slot = "\(HashSlot(of: Array(key.utf8)).number)"
+        let ids = [
+            try #require(try await self.ask(source, "CLUSTER", "MYID").string),
+            try #require(try await self.ask(target, "CLUSTER", "MYID").string),
+        ]
+        try await self.ask(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+        try await self.ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+        try await Task.sleep(for: pause)
+        while true {
+            let keys = try await self.ask(source, "CLUSTER", "GETKEYSINSLOT", slot, "100").array?.compactMap(\.string)
+            guard let keys, !keys.isEmpty else { break }
+            for key in keys {
+                try await self.ask(source, "MIGRATE", "127.0.0.1", "\(target.port)", key, "0", "5000")
+            }
+        }
+        try await Task.sleep(for: pause)
+        try await self.ask(target, "CLUSTER", "SETSLOT", slot, "NODE", ids[1])
+        try await self.ask(source, "CLUSTER", "SETSLOT", slot, "NODE", ids[1])
+    }
+
+    private func join() async throws {
+        for (index, node) in self.nodes.enumerated() {
+            try await self.ask(node, "CLUSTER", "SET-CONFIG-EPOCH", "\(index + 1)")
+            guard index < Self.primaryCount else { continue }
+            let first = HashSlot.count * index / Self.primaryCount
+            let last = HashSlot.count * (index + 1) / Self.primaryCount - 1
+            try await self.ask(node, "CLUSTER", "ADDSLOTSRANGE", "\(first)", "\(last)")
+        }
+        for (node, bus) in zip(self.nodes, self.busPorts).dropFirst() {
+            try await self.ask(self.nodes[0], "CLUSTER", "MEET", "127.0.0.1", "\(node.port)", "\(bus)")
+        }
+        for node in self.nodes {
+            try await eventually("all know each other") {
+                try await self.ask(node, "CLUSTER", "INFO").string?
+                    .contains("cluster_known_nodes:\(self.nodes.count)") == true
+            }
+        }
+        for (index, node) in self.nodes.enumerated().dropFirst(Self.primaryCount) {
+            let primary = self.nodes[index - Self.primaryCount]
+            let id = try #require(try await self.ask(primary, "CLUSTER", "MYID").string)
+            try await self.ask(node, "CLUSTER", "REPLICATE", id)
+        }
+        for (index, node) in self.nodes.enumerated() {
+            try await eventually("whole") {
+                let state = try await self.ask(node, "CLUSTER", "INFO").string ?? ""
+                let role = try await self.ask(node, "INFO", "replication").string ?? ""
+                return state.contains("cluster_state:ok")
+                    && role.contains(index < Self.primaryCount ? "state=online" : "master_link_status:up")
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import StageKit
+import Synchronization
+import Testing
+
+@testable import RedisStreams
+
+/// A store that holds nothing and counts how often it is emptied.
+private final class BareStore: SnapshotStore {
+    let name = "a"
+    let keyField = "id"
+    let count = 0
+    let freshness: Freshness? = Freshness()
+    let emptied = Mutex(0)
+    func snapshot(for key: Span<UInt8>) -> Snapshot? { nil }
+    func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {}
+    func removeAll() { self.emptied.withLock { $0 += 1 } }
+    func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter { Writer() }
+    private final class Writer: SnapshotWriter {
+        func prepare(_ event: borrowing Event) {}
+        func upsert(_ event: borrowing Event) throws -> StoreChange { .older }
+        func evict(_ event: borrowing Event) throws -> StoreChange { .older }
+    }
+}
+
+@Suite struct FedStoresTests {
+    @Test("A store is filled when all its streams are, and as new as the one furthest behind")
+    func together() {
+        let store = BareStore()
+        let fed = FedStores([store], streams: 2)
+        store.freshness?.setLimit(.seconds(60))
+        fed.setFilling(false, of: 0)
+        #expect(store.freshness?.isBeingFilled == true)
+        fed.setFilling(false, of: 1)
+        #expect(store.freshness?.isBeingFilled == false && store.freshness?.isStale == true)
+        let now = ContinuousClock.now
+        fed.prove(at: now, of: 0)
+        #expect(store.freshness?.age == nil)
+        fed.prove(at: now - .seconds(30), of: 1)
+        #expect((store.freshness?.age ?? .zero) >= .seconds(30))
+    }
+
+    @Test("Emptied for one stream, a store is not filled before the others were read again")
+    func refill() {
+        let store = BareStore()
+        let fed = FedStores([store], streams: 3)
+        let interrupted = Mutex<[Int]>([])
+        for index in 0..<3 {
+            fed.setFilling(false, of: index)
+            fed.setInterrupt(of: index) { interrupted.withLock { $0.append(index) } }
+        }
+        fed.removeAll(by: 1, refillsOthers: true)
+        #expect(interrupted.withLock { $0 } == [0, 2] && store.emptied.withLock { $0 } == 1)
+        // A batch that was under way is finished meanwhile.
+        fed.setFilling(false, of: 0)
+        #expect(store.freshness?.isBeingFilled == true)
+        #expect(fed.takeRefill(of: 0) && !fed.takeRefill(of: 0) && !fed.takeRefill(of: 1) && fed.takeRefill(of: 2))
+        fed.setFilling(false, of: 0)
+        #expect(store.freshness?.isBeingFilled == true)
+        fed.setFilling(false, of: 2)
+        #expect(store.freshness?.isBeingFilled == false)
+    }
+
+    @Test("Several streams are together as the one that is furthest behind")
+    func boards() {
+        var boards = [SourceBoard(), SourceBoard()]
+        boards[0].status = SourceStatus(
+            state: .reading, cursor: EntryID(milliseconds: 5, sequence: 0), reconnects: 1, isCaughtUp: true)
+        boards[0].status.lagEntries = 3
+        boards[0].status.gaps = ["trimmed": 1]
+        #expect(boards.status.state == .idle && boards.status.cursor == nil && !boards.status.isCaughtUp)
+        boards[1].status = SourceStatus(
+            state: .reading, cursor: EntryID(milliseconds: 4, sequence: 0), reconnects: 2, isCaughtUp: true)
+        boards[1].status.lagEntries = 4
+        boards[1].status.gaps = ["trimmed": 1, "deleted": 1]
+        let status = boards.status
+        #expect(status.state == .reading && status.cursor == EntryID(milliseconds: 4, sequence: 0))
+        #expect(status.isCaughtUp && status.reconnects == 3 && status.lagEntries == 7)
+        #expect(status.gaps == ["trimmed": 2, "deleted": 1])
+        #expect([SourceBoard]().status == SourceStatus())
+    }
+
+    @Test("The position of several streams is that of each, and is there when each has one")
+    func positions() {
+        let positions = [7, 3].map { number in
+            SourcePosition(
+                epoch: number, cursor: EntryID(milliseconds: UInt64(number), sequence: 0), text: "cursor \(number)-0\nx"
+            )
+        }
+        let together = SharedCheckpoint.position(positions)
+        #expect(together?.epoch == 10 && together?.cursor == EntryID(milliseconds: 3, sequence: 0))
+        #expect(together?.text == "cursor 7-0\nx\n\ncursor 3-0\nx")
+        #expect(SharedCheckpoint.position([positions[0], nil]) == nil)
+        #expect(SharedCheckpoint.position([positions[0]]) == positions[0])
+    }
+}

@@ -1,0 +1,108 @@
+import StageKit
+import Testing
+
+@testable import RedisStreams
+
+/// A key on a server, with what the script does to it.
+private struct ScriptModel {
+    var live: EntryID?
+    var evicted: EntryID?
+
+    mutating func apply(_ request: BatchHistory.Request) -> SnapshotScript.Result {
+        let held = (self.live ?? self.evicted).map { SnapshotScript.Held(entry: $0, isLive: self.live != nil) }
+        let isNewer = held.map { request.entry > $0.entry } ?? true
+        let isSame = held?.entry == request.entry
+        switch request.change {
+        case .evict where isNewer || (isSame && self.live != nil):
+            (self.live, self.evicted) = (nil, request.entry)
+            return SnapshotScript.Result(change: .applied, held: held)
+        case .evict:
+            return SnapshotScript.Result(change: isSame ? .repeated : .older, held: held)
+        case .upsert where isNewer:
+            (self.live, self.evicted) = (request.entry, nil)
+            return SnapshotScript.Result(change: .applied, held: held)
+        case .upsert:
+            return SnapshotScript.Result(change: isSame && self.live != nil ? .repeated : .older, held: held)
+        }
+    }
+}
+
+@Suite struct BatchHistoryTests {
+    private static func request(_ entry: UInt64, _ change: SnapshotScript.Change) -> BatchHistory.Request {
+        BatchHistory.Request(key: [1], entry: EntryID(milliseconds: entry, sequence: 0), change: change)
+    }
+
+    @Test("Whatever stage comes first, outcomes are those of stream order, and so is the state", arguments: 0..<300)
+    func inOrder(seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        var before = ScriptModel()
+        if Bool.random(using: &random) {
+            let request = Self.request(UInt64.random(in: 1...6, using: &random), .upsert)
+            _ = before.apply(request)
+            if Bool.random(using: &random) { _ = before.apply(Self.request(request.entry.milliseconds, .evict)) }
+        }
+        // Each entry is upserted, evicted, or upserted and then evicted as a later stage fails on it.
+        var upserts: [BatchHistory.Request] = []
+        var evictions: [BatchHistory.Request] = []
+        var all: [BatchHistory.Request] = []
+        for entry in UInt64(3)...9 {
+            let kind = Int.random(in: 0..<4, using: &random)
+            if kind % 2 == 0 { upserts.append(Self.request(entry, .upsert)) }
+            if kind > 0 { evictions.append(Self.request(entry, .evict)) }
+            all += (kind % 2 == 0 ? upserts.suffix(1) : []) + (kind > 0 ? evictions.suffix(1) : [])
+        }
+        var expectedState = before
+        let expected = all.map { expectedState.apply($0).change }
+        var state = before
+        var history = BatchHistory()
+        var found: [String: StoreChange] = [:]
+        for stage in [upserts, evictions] {
+            for request in stage { history.ask(request) }
+            for request in stage {
+                found["\(request.entry) \(request.change)"] = history.note(state.apply(request), of: request)
+            }
+        }
+        #expect(state.live == expectedState.live && state.evicted == expectedState.evicted)
+        #expect(all.map { found["\($0.entry) \($0.change)"] } == expected, "\(all.map { "\($0.entry) \($0.change)" })")
+    }
+
+    @Test("What was done and not confirmed counts as done when it is found so")
+    func repeated() {
+        var history = BatchHistory()
+        let (first, second) = (Self.request(1, .upsert), Self.request(2, .upsert))
+        for request in [first, second] { history.ask(request) }
+        // Both were applied, both answers lost: sent again, the first is older and the second repeated.
+        let older = SnapshotScript.Result(change: .older, held: SnapshotScript.Held(entry: second.entry, isLive: true))
+        #expect(history.note(older, of: first, mayBeRepeated: true) == .applied)
+        let repeated = SnapshotScript.Result(
+            change: .repeated, held: SnapshotScript.Held(entry: second.entry, isLive: true))
+        #expect(history.note(repeated, of: second, mayBeRepeated: true) == .applied)
+        #expect(history.note(repeated, of: second) == .repeated)
+    }
+
+    @Test("What another worker holds is newer, and a batch that has ended is forgotten")
+    func others() {
+        var history = BatchHistory()
+        let (request, own) = (Self.request(4, .upsert), Self.request(9, .upsert))
+        history.ask(request)
+        let older = SnapshotScript.Result(change: .older, held: SnapshotScript.Held(entry: own.entry, isLive: true))
+        #expect(history.note(older, of: request) == .older)
+        history.ask(own)
+        _ = history.note(SnapshotScript.Result(change: .applied, held: nil), of: own)
+        history.forget([[1]])
+        #expect(history.note(older, of: request) == .older)
+    }
+}
+
+/// Numbers that are the same in each run: SplitMix64.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { self.state = seed }
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var word = self.state
+        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
+        return word ^ word >> 31
+    }
+}
