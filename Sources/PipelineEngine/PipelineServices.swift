@@ -37,11 +37,43 @@ public struct PipelineServices: Sendable {
 
 /// Is told of every event's outcome, in stream order, on the thread that runs the graph.
 public protocol OutcomeObserver: AnyObject {
-    /// Called once for each event, when its outcome is settled; the event is lent for the call.
+    /// Called before each batch: which of its events are to be told. The more, the dearer: see `OutcomeInterest`.
+    func beginBatch() -> OutcomeInterest
+
+    /// Whether this event is to be told, asked of each that `beginBatch` has asked for, before its record is made.
+    ///
+    /// - Parameters:
+    ///   - outcome: What has become of it.
+    ///   - stage: The stage that failed on it or ended its way, nil where none did.
+    ///   - key: The field that names what it is about.
+    func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool
+
+    /// Called once for each event asked for, when its outcome is settled; the event is lent for the call.
     func observe(_ event: borrowing Event, _ record: OutcomeRecord)
 
     /// Called after each batch, before the cursor moves; what it throws ends the run.
     func endBatch() async throws
+}
+
+extension OutcomeObserver {
+    /// All of them.
+    public func beginBatch() -> OutcomeInterest { .all }
+
+    /// Every one.
+    public func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool { true }
+}
+
+/// Which events of a batch an observer is told of.
+public enum OutcomeInterest: UInt8, Sendable, Comparable {
+    /// None: costs nothing.
+    case none
+    /// All but those that went through the stages without anything to tell: costs nothing for these.
+    case unusual
+    /// All: some hundred nanoseconds each.
+    case all
+
+    /// Orders by how many they are.
+    public static func < (left: OutcomeInterest, right: OutcomeInterest) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// What became of an event.
@@ -52,21 +84,28 @@ public struct OutcomeRecord: Sendable, Equatable {
     public var reason: String?
     /// The stage that failed on the event, nil where none did.
     public var stage: String?
+    /// The stage that ended the event's way without failing, nil where none did.
+    public var endedBy: String?
     /// What was wrong, nil where nothing was.
     public var error: String?
     /// What was done, in order.
     public var effects: [String]
     /// The column of the field that names what the event is about, nil where the graph has none.
     public var keyField: FieldID?
+    /// The fields that the event may have.
+    public var fields: FieldTable
 
     package init(
-        outcome: Outcome, reason: String?, stage: String?, error: String?, effects: [String], keyField: FieldID?
+        outcome: Outcome, reason: String?, stage: String?, endedBy: String? = nil, error: String?, effects: [String],
+        keyField: FieldID?, fields: FieldTable = FieldTable(GraphNames())
     ) {
         self.outcome = outcome
         self.reason = reason
         self.stage = stage
+        self.endedBy = endedBy
         self.error = error
         self.effects = effects
         self.keyField = keyField
+        self.fields = fields
     }
 }

@@ -39,6 +39,8 @@ extension DecodeStage {
         public var isRequired = false
         /// What becomes of an event whose value is empty or white space.
         public var blank = BlankRule.allow
+        /// Whether the value must not be shown in logs and to those who watch.
+        public var isSecret = false
         /// Where the value is within the JSON object's objects; nil for the member of the field's name.
         public var path: JSONPath?
 
@@ -54,6 +56,9 @@ extension DecodeStage {
                 .optional(
                     "blank", \.blank, .choice(of: BlankRule.allCases.map { ($0.rawValue, $0) }), default: "allow",
                     "Whether an event fails whose value is empty or nothing but white space."),
+                .optional(
+                    "secret", \.isSecret, .boolean, default: "false",
+                    "Whether logs, dashboard and tap show a mark in place of the value."),
                 .optional(
                     "path", \.path, .optional(JSONPath.type),
                     "Where the value is within the JSON object's objects: names joined by dots."),

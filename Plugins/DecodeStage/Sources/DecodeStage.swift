@@ -35,6 +35,7 @@ public final class DecodeStage: Stage {
     private let event: String
     private let rejectsUnknown: Bool
     private let names: [String]
+    private let secrets: [Bool]
     private let ids: [FieldID]
     /// In the order they are made: text fields, then numbers.
     private let checks: [Check]
@@ -46,7 +47,7 @@ public final class DecodeStage: Stage {
 
     /// Makes the stage; it provides the declared fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
-        let ids = settings.fields.map { setup.output($0.name) }
+        let ids = settings.fields.map { setup.output($0.name, isSecret: $0.value.isSecret) }
         let checks = settings.fields.enumerated().map { index, field in
             Check(
                 index: index, id: ids[index], isRequired: field.value.isRequired,
@@ -55,6 +56,7 @@ public final class DecodeStage: Stage {
         self.event = settings.event
         self.rejectsUnknown = settings.unknownFields == .reject
         self.names = settings.fields.map(\.name)
+        self.secrets = settings.fields.map(\.value.isSecret)
         self.ids = ids
         self.checks = checks.filter { !$0.isInteger } + checks.filter(\.isInteger)
         self.matcher = NameMatcher(names: settings.json.map { [$0] } ?? self.names)
@@ -159,7 +161,8 @@ public final class DecodeStage: Stage {
         do throws(DecimalInteger.Mistake) {
             return try DecimalInteger.parse(digits)
         } catch {
-            let text = "\(self.names[check.index]): \(QuotedText.quote(digits))"
+            let shown = self.secrets[check.index] ? FieldTable.mark : QuotedText.quote(digits)
+            let text = "\(self.names[check.index]): \(shown)"
             switch error {
             case .notANumber: throw self.failure("\(text) is not a whole number")
             case .outOfRange: throw self.failure("\(text) is out of the range of a 64-bit number")

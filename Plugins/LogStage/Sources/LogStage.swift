@@ -19,14 +19,14 @@ public final class LogStage: Stage {
     private let logger: Logger
     private let level: Logger.Level
     private let message: Logger.Message
-    private let fields: [(name: String, id: FieldID)]
+    private let fields: [(name: String, id: FieldID, isSecret: Bool)]
 
     /// Makes the stage; it reads the fields that are shown.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.logger = setup.logger
         self.level = settings.level
         self.message = Logger.Message(stringLiteral: settings.message)
-        self.fields = settings.fields.map { ($0.text, setup.input($0)) }
+        self.fields = settings.fields.map { ($0.text, setup.input($0), setup.isSecret($0.text)) }
     }
 
     /// Writes the line.
@@ -39,8 +39,12 @@ public final class LogStage: Stage {
 
     private func metadata(of event: borrowing Event) -> Logger.Metadata {
         var metadata: Logger.Metadata = [:]
-        for (name, id) in self.fields {
+        for (name, id, isSecret) in self.fields {
             guard let range = event.range(of: id) else { continue }
+            if isSecret {
+                metadata[name] = .string(FieldTable.mark)
+                continue
+            }
             event.withBytes(range) { LoggedValue($0, limit: LogStage.valueLimit).add(to: &metadata, name: name) }
         }
         metadata["stream"] = .string(event.stream)

@@ -48,7 +48,8 @@ public final class RenameStage: Stage {
                 setup.issues.add("\(name.name): another field is renamed to \"\(target.text)\" too", at: target.mark)
             }
             return Move(
-                source: setup.input(MarkedName(name.name, at: name.mark)), target: setup.output(target.text))
+                source: setup.input(MarkedName(name.name, at: name.mark)),
+                target: setup.output(target.text, isSecret: setup.isSecret(name.name)))
         }
     }
 

@@ -68,10 +68,13 @@ public final class SetStage: Stage {
         var targets: [FieldID] = []
         var values: [Value] = []
         for field in settings.fields {
+            var isSecret = false
             let pieces = field.value.template.pieces.map { piece -> Piece in
                 switch piece {
-                case .text(let text): .text(Array(text.utf8))
-                case .field(let name): .field(setup.input(MarkedName(name, at: field.value.mark)))
+                case .text(let text): return .text(Array(text.utf8))
+                case .field(let name):
+                    isSecret = isSecret || setup.isSecret(name)
+                    return .field(setup.input(MarkedName(name, at: field.value.mark)))
                 }
             }
             if pieces.count == 1, case .field(let source) = pieces[0] {
@@ -79,7 +82,7 @@ public final class SetStage: Stage {
             } else {
                 values.append(.joined(pieces))
             }
-            targets.append(setup.output(field.name))
+            targets.append(setup.output(field.name, isSecret: isSecret))
         }
         self.names = settings.fields.map(\.name)
         self.targets = targets

@@ -2,6 +2,11 @@ import StageKit
 
 /// A short text that is the same for the same parts of a pipeline file, whatever their layout and comments.
 enum DefinitionDigest {
+    /// The digest of all that decides what the stores hold.
+    static func ofStores(_ root: SettingNode) -> String {
+        self.of(root, sections: ["stores", "stages", "branches"])
+    }
+
     /// The digest of some sections of a file, environment variables put in; the order of names within counts.
     ///
     /// FNV-1a of 64 bits (Fowler, Noll, Vo): it tells an edited file from the one before, and need not withstand anybody.

@@ -91,7 +91,8 @@ struct GraphBuilder {
             effects: setup.usedEffects, exitWords: stage.exits?.words ?? [], isPure: type.isPure)
         let node = made.map {
             StageGraph.Node(
-                stage: $0, type: type, name: place.name, condition: condition, arrows: place.arrows, uses: uses)
+                stage: $0, type: type, name: place.name, condition: condition, arrows: place.arrows, uses: uses,
+                waits: type.waits && !setup.isWaitless)
         }
         return (node, setup)
     }

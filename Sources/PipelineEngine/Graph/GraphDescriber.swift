@@ -40,7 +40,7 @@ struct GraphDescriber {
                     name: node.name, type: node.type, branch: node.uses.branch, condition: node.uses.condition,
                     effects: node.uses.effects, isPure: node.uses.isPure, waits: node.waits)
             },
-            arrows: arrows)
+            arrows: arrows, secretFields: self.graph.names.secrets)
     }
 
     /// The place that the arrow of a failure leads to.

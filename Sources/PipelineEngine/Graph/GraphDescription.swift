@@ -119,14 +119,20 @@ public struct GraphDescription: Sendable, Equatable {
     public var stages: [Stage]
     /// All arrows, in the order of the stages that they begin at.
     public var arrows: [Arrow]
+    /// The fields whose values must not be shown.
+    public var secretFields: Set<String>
 
     /// Makes a description.
-    public init(pipeline: String, source: Source, stores: [Store], stages: [Stage], arrows: [Arrow]) {
+    public init(
+        pipeline: String, source: Source, stores: [Store], stages: [Stage], arrows: [Arrow],
+        secretFields: Set<String> = []
+    ) {
         self.pipeline = pipeline
         self.source = source
         self.stores = stores
         self.stages = stages
         self.arrows = arrows
+        self.secretFields = secretFields
     }
 
     /// The branches in the order of the file.

@@ -36,7 +36,8 @@ final class StageGraph {
         let uses: Uses
 
         init(
-            stage: any Stage, type: StageType, name: String, condition: Condition?, arrows: Arrows, uses: Uses
+            stage: any Stage, type: StageType, name: String, condition: Condition?, arrows: Arrows, uses: Uses,
+            waits: Bool
         ) {
             self.stage = stage
             self.name = name
@@ -45,7 +46,7 @@ final class StageGraph {
             self.arrows = arrows
             self.failureReason = type.failureReason
             self.preparesEvents = type.preparesEvents
-            self.waits = type.waits
+            self.waits = waits
             self.uses = uses
         }
 

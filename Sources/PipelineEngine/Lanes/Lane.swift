@@ -38,6 +38,11 @@ final class Lane {
         self.graph = graph
     }
 
+    /// Says which events of the batch that is about to begin the observer is told of.
+    func tell(_ interest: OutcomeInterest) {
+        self.walker.interest = interest
+    }
+
     /// Brings every event of a batch to its outcome and settles it. Throws where a stage cannot go on.
     func process(_ batch: EventBatch) async throws {
         if self.graph.isImmediate {

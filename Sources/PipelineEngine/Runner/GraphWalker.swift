@@ -31,6 +31,9 @@ struct GraphWalker {
     let names: GraphNames
     private let keyField: FieldID?
     private let observer: (any OutcomeObserver)?
+    private let fields: FieldTable
+    /// Which events of this batch the observer is told of.
+    var interest = OutcomeInterest.none
     private let logger: Logger
     /// What each stage took, for the events that are timed, and each time it did its work on those that waited.
     let timers: [Timer]
@@ -49,6 +52,7 @@ struct GraphWalker {
         self.names = graph.names
         self.keyField = graph.keyField
         self.observer = observer
+        self.fields = FieldTable(graph.names)
         self.logger = services.logger
         self.timers = graph.nodes.map { node in
             Timer(label: "sluice_stage_seconds", dimensions: [("stage", node.name)], factory: services.metrics)
@@ -150,6 +154,7 @@ struct GraphWalker {
             case .finish(let outcome, let reason):
                 self.counters.stages[index].finished += 1
                 event.settle(outcome, reason)
+                event.end(at: index)
                 return StageGraph.end
             case .branch(let branch):
                 self.tally.passed(index)
@@ -171,6 +176,7 @@ struct GraphWalker {
         case .finish(let outcome, let reason):
             self.counters.stages[index].finished += 1
             event.settle(outcome, reason)
+            event.end(at: index)
             return StageGraph.end
         case .fail(let failure):
             return self.fail(&event, failure, at: index)
@@ -222,24 +228,30 @@ struct GraphWalker {
         if event.hasFailed { return self.settleFailed(event, settled?.outcome ?? .dropped) }
         let (outcome, reason) = settled ?? (.applied, .none)
         if settled == nil { self.tally.applied() } else { self.counters.count(outcome, reason) }
-        if self.observer != nil { self.report(event, outcome, self.names.reasons[Int(reason.index)], nil) }
+        if self.interest == .all || (settled != nil && self.interest == .unusual) {
+            self.report(event, outcome, self.names.reasons[Int(reason.index)], nil)
+        }
     }
 
     @inline(never)
     private mutating func settleFailed(_ event: borrowing Event, _ outcome: Outcome) {
         guard let failure = event.failure, let reason = failure.reason else { return }
         self.counters.count(outcome, self.names.reason(reason))
-        if self.observer != nil { self.report(event, outcome, reason, failure) }
+        if self.interest != .none { self.report(event, outcome, reason, failure) }
     }
 
     @inline(never)
     private func report(
         _ event: borrowing Event, _ outcome: Outcome, _ reason: String, _ failure: StageFailure?
     ) {
+        guard let observer = self.observer else { return }
+        let endedBy = event.endingStage.map { self.nodes[$0].name }
+        guard observer.wants(event, outcome, stage: failure?.stage ?? endedBy, key: self.keyField) else { return }
         let record = OutcomeRecord(
-            outcome: outcome, reason: reason.isEmpty ? nil : reason, stage: failure?.stage, error: failure?.message,
-            effects: event.effects.map { self.names.effects[Int($0.index)] }, keyField: self.keyField)
-        self.observer?.observe(event, record)
+            outcome: outcome, reason: reason.isEmpty ? nil : reason, stage: failure?.stage, endedBy: endedBy,
+            error: failure?.message, effects: event.effects.map { self.names.effects[Int($0.index)] },
+            keyField: self.keyField, fields: self.fields)
+        observer.observe(event, record)
     }
 }
 

@@ -2,6 +2,7 @@ import Logging
 public import ServiceLifecycle
 public import StageKit
 import Synchronization
+import Tracing
 
 /// A checked pipeline, ready to run: a service that reads its source until it is told to stop.
 ///
@@ -17,7 +18,8 @@ public final class Pipeline: Service, Sendable {
     /// What a person may have forgotten in the file that was read first; the pipeline runs all the same.
     public let warnings: [SettingIssue]
 
-    private let checkpoint: (any CheckpointKeeper)?
+    /// Where the stores outlive the process, nil for nowhere.
+    let checkpoint: (any CheckpointKeeper)?
     private let sections: [String: SettingNode]
     private let counters: SharedCounters
     /// What sends the messages of each lane but the first, so that none waits for another's.
@@ -62,7 +64,7 @@ public final class Pipeline: Service, Sendable {
         let publishers = (0..<lanes).map { _ in components.publisher(&issues) }
         services.publisher = publishers.first ?? nil
         let stores = components.stores(&issues)
-        let digest = DefinitionDigest.of(tree.root, sections: ["stores", "stages", "branches"])
+        let digest = DefinitionDigest.ofStores(tree.root)
         let checkpoint = components.checkpoint(stores, definition: digest, &issues)
         var sourceWarnings: [SettingIssue] = []
         let source = components.source(stores, checkpoint, &issues, warnings: &sourceWarnings)
@@ -134,6 +136,7 @@ public final class Pipeline: Service, Sendable {
         await runner.shutDown()
         await self.services.revocationHandler?.shutDown()
         for publisher in self.publishers { await publisher.shutDown() }
+        for store in self.stores.values { await (store as? any RemoteSnapshotStore)?.shutDown() }
         try result.get()
     }
 
@@ -141,10 +144,13 @@ public final class Pipeline: Service, Sendable {
     private func withCheckpoints(_ body: () async throws -> Void) async throws {
         guard let checkpoint = self.checkpoint else { return try await body() }
         let source = self.source
+        let tracer = InstrumentationSystem.tracer
         let result = await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 while (try? await Task.sleep(for: checkpoint.interval)) != nil {
+                    let span = tracer.startSpan("sluice.checkpoint", context: .topLevel)
                     await checkpoint.save { source.position }
+                    span.end()
                 }
             }
             defer { group.cancelAll() }
@@ -160,11 +166,16 @@ public final class Pipeline: Service, Sendable {
     }
 
     private func runSource(_ runner: GraphRunner) async throws {
+        let spans = BatchSpans(stream: self.source.stream)
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await self.source.run { batch in
                     if runner.generation != self.generation.load(ordering: .acquiring) { await self.renew(runner) }
-                    try await runner.process(batch)
+                    if let spans {
+                        try await spans.around(batch) { try await runner.process(batch) }
+                    } else {
+                        try await runner.process(batch)
+                    }
                 }
             } onGracefulShutdown: {
                 self.source.stop()

@@ -6,16 +6,27 @@ enum JournalLine {
     /// Appends an event's line with its end.
     static func append(_ event: borrowing Event, _ record: OutcomeRecord, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "{"))
+        self.appendMembers(event, record, limit: .max, to: &bytes)
+        bytes += [UInt8(ascii: "}"), UInt8(ascii: "\n")]
+    }
+
+    /// Appends an event's members; of a key or a message no more than `limit` bytes.
+    static func appendMembers(
+        _ event: borrowing Event, _ record: OutcomeRecord, limit: Int, to bytes: inout [UInt8]
+    ) {
         JSONText.appendMember("entry", event.id.description, to: &bytes)
         self.member("outcome", record.outcome.name, to: &bytes)
         self.member("reason", record.reason, to: &bytes)
         self.member("stage", record.stage, to: &bytes)
         if let keyField = record.keyField, let range = event.range(of: keyField) {
             bytes.append(UInt8(ascii: ","))
-            let key = event.withBytes(range) { key in Array(copying: key) }
+            let key = event.withBytes(range) { key in Array(copying: key, limit: limit) }
             JSONText.appendMember("key", key, to: &bytes)
         }
-        self.member("error", record.error, to: &bytes)
+        if let error = record.error {
+            bytes.append(UInt8(ascii: ","))
+            JSONText.appendMember("error", [UInt8](copying: error.utf8.span, limit: limit), to: &bytes)
+        }
         if event.deliveries > 1 { bytes += Array(",\"deliveries\":\(event.deliveries)".utf8) }
         if !record.effects.isEmpty {
             bytes.append(UInt8(ascii: ","))
@@ -23,7 +34,6 @@ enum JournalLine {
             bytes.append(UInt8(ascii: ":"))
             JSONText.append(record.effects, to: &bytes)
         }
-        bytes += [UInt8(ascii: "}"), UInt8(ascii: "\n")]
     }
 
     private static func member(_ name: String, _ value: String?, to bytes: inout [UInt8]) {

@@ -1,22 +1,47 @@
 import PipelineEngine
 import StageKit
 
-/// Tells several observers of every outcome, one after the other.
+/// Tells several observers of outcomes, one after the other, each of what it wants to know.
 final class ObserverList: OutcomeObserver {
-    private let observers: [any OutcomeObserver]
+    private var members: [(observer: any OutcomeObserver, interest: OutcomeInterest, wants: Bool)]
 
     /// Makes a list.
     init(_ observers: [any OutcomeObserver]) {
-        self.observers = observers
+        self.members = observers.map { ($0, .none, false) }
     }
 
-    /// Tells each observer.
+    /// What any of them wants to know.
+    func beginBatch() -> OutcomeInterest {
+        var interest = OutcomeInterest.none
+        for index in self.members.indices {
+            self.members[index].interest = self.members[index].observer.beginBatch()
+            interest = max(interest, self.members[index].interest)
+        }
+        return interest
+    }
+
+    /// Whether any of them wants to know.
+    func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool {
+        // The same line as where the graph asks one observer alone.
+        let isUnusual = event.failure != nil || event.settled != nil
+        var isWanted = false
+        for index in self.members.indices {
+            let interest = self.members[index].interest
+            let isAsked = interest == .all || (isUnusual && interest == .unusual)
+            self.members[index].wants =
+                isAsked && self.members[index].observer.wants(event, outcome, stage: stage, key: key)
+            isWanted = isWanted || self.members[index].wants
+        }
+        return isWanted
+    }
+
+    /// Tells each observer that wants to know.
     func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
-        for observer in self.observers { observer.observe(event, record) }
+        for member in self.members where member.wants { member.observer.observe(event, record) }
     }
 
     /// Ends the batch with each observer.
     func endBatch() async throws {
-        for observer in self.observers { try await observer.endBatch() }
+        for member in self.members { try await member.observer.endBatch() }
     }
 }

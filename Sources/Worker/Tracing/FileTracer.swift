@@ -1,0 +1,126 @@
+import StageKit
+import Synchronization
+import Tracing
+
+/// A tracer whose spans go to a file when they end.
+struct FileTracer: Tracer {
+    /// Where spans go.
+    let file: TraceFile
+
+    /// Which trace and span a context stands for.
+    struct Place: Sendable {
+        /// The trace, 32 hexadecimal digits.
+        var trace: String
+        /// The span, 16 hexadecimal digits.
+        var span: String
+        /// Whether the trace is written.
+        var isWritten: Bool
+    }
+
+    private enum PlaceKey: InstrumentationContextKey {
+        typealias Value = Place
+    }
+
+    /// Begins a span below the context's, or a trace where it has none.
+    func startSpan<Instant: TracerInstant>(
+        _ operationName: String, context: @autoclosure () -> InstrumentationContext, ofKind kind: SpanKind,
+        at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
+    ) -> FileSpan {
+        var context = context()
+        let parent = context[PlaceKey.self]
+        let start = instant().nanosecondsSinceEpoch
+        let place = Place(
+            trace: parent?.trace ?? Self.digits() + Self.digits(), span: Self.digits(),
+            isWritten: parent?.isWritten ?? self.file.admitsTrace(at: start))
+        context[PlaceKey.self] = place
+        return FileSpan(
+            SpanRecord(
+                name: operationName, kind: kind, place: place, parent: parent?.span, start: start),
+            context: context, file: self.file)
+    }
+
+    /// Nothing waits to be written.
+    func forceFlush() {}
+
+    /// Nothing is taken along: no stage calls another service with a trace of its own.
+    func inject<Carrier, Inject: Injector>(
+        _ context: InstrumentationContext, into carrier: inout Carrier, using injector: Inject
+    ) where Inject.Carrier == Carrier {}
+
+    /// Nothing comes along: entries carry no trace.
+    func extract<Carrier, Extract: Extractor>(
+        _ carrier: Carrier, into context: inout InstrumentationContext, using extractor: Extract
+    ) where Extract.Carrier == Carrier {}
+
+    /// Sixteen random hexadecimal digits, not all 0.
+    private static func digits() -> String {
+        let text = String(UInt64.random(in: 1...UInt64.max), radix: 16)
+        return String(repeating: "0", count: 16 - text.count) + text
+    }
+}
+
+/// A span that is written when it ends.
+final class FileSpan: Span {
+    /// Names the span to those below it.
+    let context: InstrumentationContext
+
+    private let record: Mutex<SpanRecord>
+    private let file: TraceFile
+
+    /// Makes a span that has begun.
+    init(_ record: SpanRecord, context: InstrumentationContext, file: TraceFile) {
+        self.record = Mutex(record)
+        self.context = context
+        self.file = file
+    }
+
+    /// Its name.
+    var operationName: String {
+        get { self.record.withLock(\.name) }
+        set { self.record.withLock { $0.name = newValue } }
+    }
+
+    /// What is known of it.
+    var attributes: SpanAttributes {
+        get { self.record.withLock(\.attributes) }
+        set { self.record.withLock { $0.attributes = newValue } }
+    }
+
+    /// Whether it is written.
+    var isRecording: Bool { self.record.withLock(\.place.isWritten) }
+
+    /// Says how it went.
+    func setStatus(_ status: SpanStatus) {
+        self.record.withLock { $0.status = status }
+    }
+
+    /// Adds something that happened meanwhile, up to a limit.
+    func addEvent(_ event: SpanEvent) {
+        self.record.withLock { record in
+            if record.events.count < SpanRecord.eventLimit { record.events.append(event) }
+        }
+    }
+
+    /// Adds an error that happened meanwhile.
+    func recordError<Instant: TracerInstant>(
+        _ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant
+    ) {
+        var attributes = attributes
+        attributes["exception.message"] = "\(error)"
+        self.addEvent(SpanEvent(name: "exception", at: instant(), attributes: attributes))
+    }
+
+    /// Links are left out: the worker makes none.
+    func addLink(_ link: SpanLink) {}
+
+    /// Writes it; a second time is one too many and does nothing.
+    func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
+        let end = instant().nanosecondsSinceEpoch
+        let ended = self.record.withLock { record -> SpanRecord? in
+            guard record.end == nil else { return nil }
+            record.end = end
+            return record
+        }
+        if let ended, ended.place.isWritten { self.file.write(ended.line) }
+    }
+}

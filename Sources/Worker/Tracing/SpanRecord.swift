@@ -1,0 +1,96 @@
+import StageKit
+import Tracing
+
+/// All that is known of a span, and its line.
+///
+/// Source: OpenTelemetry protocol, JSON encoding of `TracesData`: identifiers in hexadecimal, 64-bit integers as text.
+struct SpanRecord: Sendable {
+    /// Events of a span: a reconnection has one for each attempt, and may try for days.
+    static let eventLimit = 32
+
+    /// Its name.
+    var name: String
+    /// Its kind.
+    var kind: SpanKind
+    /// Its trace and itself.
+    var place: FileTracer.Place
+    /// The span above it.
+    var parent: String?
+    /// When it began, in nanoseconds since 1970.
+    var start: UInt64
+    /// When it ended.
+    var end: UInt64?
+    /// What is known of it.
+    var attributes: SpanAttributes = [:]
+    /// What happened meanwhile.
+    var events: [SpanEvent] = []
+    /// How it went.
+    var status: SpanStatus?
+
+    /// The span as a document of its own.
+    var line: [UInt8] {
+        var text = Array(
+            #"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"sluice"}}]},"#
+                .utf8)
+        text += Array(#""scopeSpans":[{"scope":{"name":"sluice"},"spans":[{"#.utf8)
+        JSONText.appendMember("traceId", self.place.trace, to: &text)
+        self.member("spanId", self.place.span, &text)
+        if let parent = self.parent { self.member("parentSpanId", parent, &text) }
+        self.member("name", self.name, &text)
+        text += Array(",\"kind\":\(Self.number(self.kind))".utf8)
+        self.member("startTimeUnixNano", "\(self.start)", &text)
+        self.member("endTimeUnixNano", "\(self.end ?? self.start)", &text)
+        text += Array(",\"attributes\":[".utf8)
+        Self.append(self.attributes, to: &text)
+        text += Array("],\"events\":[".utf8)
+        for (index, event) in self.events.enumerated() {
+            text += Array((index == 0 ? "{" : ",{").utf8)
+            JSONText.appendMember("timeUnixNano", "\(event.nanosecondsSinceEpoch)", to: &text)
+            self.member("name", event.name, &text)
+            text += Array(",\"attributes\":[".utf8)
+            Self.append(event.attributes, to: &text)
+            text += Array("]}".utf8)
+        }
+        text += Array("],\"status\":{".utf8)
+        if let status = self.status {
+            text += Array("\"code\":\(status.code == .ok ? 1 : 2)".utf8)
+            if let message = status.message { self.member("message", LogMetadata.cut(message), &text) }
+        }
+        return text + Array("}}]}]}]}".utf8)
+    }
+
+    private func member(_ name: String, _ value: String, _ text: inout [UInt8]) {
+        text.append(UInt8(ascii: ","))
+        JSONText.appendMember(name, value, to: &text)
+    }
+
+    private static func append(_ attributes: SpanAttributes, to text: inout [UInt8]) {
+        var all: [(name: String, value: SpanAttribute)] = []
+        attributes.forEach { all.append(($0, $1)) }
+        for (index, (name, value)) in all.sorted(by: { $0.name < $1.name }).enumerated() {
+            text += Array((index == 0 ? "{" : ",{").utf8)
+            JSONText.appendMember("key", name, to: &text)
+            text += Array(",\"value\":{".utf8)
+            switch value {
+            case .int32(let number): JSONText.appendMember("intValue", "\(number)", to: &text)
+            case .int64(let number): JSONText.appendMember("intValue", "\(number)", to: &text)
+            case .double(let number) where number.isFinite: text += Array("\"doubleValue\":\(number)".utf8)
+            case .bool(let flag): text += Array("\"boolValue\":\(flag)".utf8)
+            case .string(let string): JSONText.appendMember("stringValue", LogMetadata.cut(string), to: &text)
+            default: JSONText.appendMember("stringValue", LogMetadata.cut("\(value)"), to: &text)
+            }
+            text += Array("}}".utf8)
+        }
+    }
+
+    /// The kind's number in the protocol.
+    private static func number(_ kind: SpanKind) -> Int {
+        switch kind {
+        case .internal: 1
+        case .server: 2
+        case .client: 3
+        case .producer: 4
+        case .consumer: 5
+        }
+    }
+}

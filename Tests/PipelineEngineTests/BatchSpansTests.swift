@@ -1,0 +1,33 @@
+import InMemoryTracing
+import StageKit
+import StageTestKit
+import Testing
+import Tracing
+
+@testable import PipelineEngine
+
+@Suite struct BatchSpansTests {
+    @Test("Where nobody traces there is nothing to do for a batch")
+    func off() {
+        #expect(BatchSpans(stream: "s") == nil)
+    }
+
+    @Test("A batch is a span below that of the wait for it; what ends the run is recorded")
+    func spans() async throws {
+        let tracer = InMemoryTracer()
+        try await withTracer(tracer) {
+            let spans = try #require(BatchSpans(stream: "orders"))
+            let batch = EventBatch()
+            try await spans.around(batch) {}
+            await #expect(throws: CancellationError.self) {
+                try await spans.around(batch) { throw CancellationError() }
+            }
+        }
+        let finished = tracer.finishedSpans
+        #expect(finished.map(\.operationName) == ["sluice.read", "sluice.batch", "sluice.read", "sluice.batch"])
+        #expect(finished[1].parentSpanID == finished[0].spanID && finished[1].traceID == finished[0].traceID)
+        #expect(finished[2].parentSpanID == nil && finished[2].traceID != finished[0].traceID)
+        #expect(finished.map(\.errors.count) == [0, 0, 0, 1])
+        #expect(finished[0].attributes.get("messaging.destination.name") == .string("orders"))
+    }
+}
