@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized) struct WorkerFaultTests {
     /// How often the worker is killed: a few times among all tests, 200 times by `make faults`.
     private static var kills: Int {
-        ProcessInfo.processInfo.environment["SLUICE_FAULTS"] == nil ? 6 : 200
+        FaultTable.isLong ? 200 : 6
     }
 
     private static let resuming = [
@@ -56,6 +56,7 @@ import Testing
                             continue
                         }
                         flow.stop()
+                        let started = ContinuousClock.now
                         try await eventually("everything is held") {
                             var expected: [String: String] = [:]
                             for entry in flow.log {
@@ -64,6 +65,10 @@ import Testing
                             return try await self.export(folder) == expected
                         }
                         #expect(!worker.errors.contains("entries of the stream are lost"), "\(worker.errors)")
+                        FaultTable.add(
+                            "worker killed \(Self.kills) times at random moments, with a checkpoint",
+                            entries: flow.log.count, told: "none", wrong: 0, revoked: 0, ContinuousClock.now - started)
+                        FaultTable.write()
                         try await worker.signal(SIGTERM)
                         #expect(try await worker.end().status == 0)
                     }
@@ -95,6 +100,7 @@ import Testing
                         RESPCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
                     try await Task.sleep(for: .milliseconds(1500))
                     try await process.signal(SIGCONT)
+                    let resumed = ContinuousClock.now
                     for _ in 0..<5 {
                         let found = try await sluice("lookup", "a", "--admin", admin)
                         #expect(!found.output.contains(#""status":"active""#), "\(found)")
@@ -102,6 +108,10 @@ import Testing
                     try await eventually("right again") {
                         try await sluice("lookup", "a", "--admin", admin).output.contains(#""status":"revoked""#)
                     }
+                    FaultTable.add(
+                        "worker stopped for longer than max_staleness", entries: 2, told: "stale", wrong: 0, revoked: 0,
+                        ContinuousClock.now - resumed)
+                    FaultTable.write()
                     server.kill()
                     try await eventually("refused") {
                         let found = try await sluice("lookup", "a", "--admin", admin)

@@ -1,0 +1,172 @@
+import Foundation
+import RESP
+import RedisStreams
+import SnapshotStores
+import StageKit
+import Testing
+
+/// What no further attempt can put right, and what is the disk's and not the stream's.
+@Suite(.serialized) struct PermanentFaultTests {
+    /// What happens to a running worker, what its run has to end with, and what puts it right.
+    struct Fault: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let commands: [RESPCommand]
+        let message: String
+        let repairs: [RESPCommand]
+        /// Whether the stream begins anew.
+        var losesStream = false
+    }
+
+    private static let stream = SessionPipeline.stream
+
+    static let all: [Fault] = [
+        Fault(
+            testDescription: "password changed",
+            commands: [
+                RESPCommand("CONFIG", "SET", "requirepass", "other"),
+                RESPCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
+            ], message: "redis.password", repairs: [RESPCommand("CONFIG", "SET", "requirepass", "")]),
+        Fault(
+            testDescription: "right to read taken away",
+            commands: [RESPCommand("ACL", "SETUSER", "default", "-xread")], message: "ACL SETUSER",
+            repairs: [RESPCommand("ACL", "SETUSER", "default", "+xread")]),
+        Fault(
+            testDescription: "right to look at the stream taken away",
+            commands: [RESPCommand("ACL", "SETUSER", "default", "-xinfo")], message: "+xinfo|stream",
+            repairs: [RESPCommand("ACL", "SETUSER", "default", "+xinfo")]),
+        Fault(
+            testDescription: "key replaced by a string",
+            commands: [RESPCommand("SET", stream, "text")], message: "name another key, or delete this one",
+            repairs: [RESPCommand("DEL", stream)], losesStream: true),
+    ]
+
+    private static let source = [
+        "start": "beginning", "read_block": "100ms", "check_interval": "50ms", "max_staleness": "500ms",
+    ]
+
+    private func send(_ commands: [RESPCommand], _ connection: RedisConnection) async throws {
+        for command in commands {
+            let answer = try await connection.command(command)
+            if case .error(let text) = answer { Issue.record("\(text)") }
+        }
+    }
+
+    @Test(
+        "The run ends and says what to do, look-ups are refused, and once it is put right everything is", arguments: all
+    )
+    func ended(fault: Fault) async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                for index in 0..<100 { try await connection.addSession("s\(index)") }
+                let last = try await connection.addSession("s0", "revoked")
+                let session = try SessionPipeline(server.address, Self.source)
+                let failure = await #expect(throws: (any Error).self) {
+                    try await session.run {
+                        try await session.caughtUp(last)
+                        try await self.send(fault.commands, connection)
+                        try await eventually("ended: \(session.status)") { session.status.state == .stopped }
+                    }
+                }
+                let text = failure.map { "\($0)" } ?? ""
+                #expect(text.contains(fault.message), "\(text)")
+                let isActive = session.store.condition("status", equals: "active")
+                #expect(session.store.ask("s0", isActive) != .yes)
+                try await eventually("refused") { session.store.ask("s1", isActive) == .stale }
+                try await self.send(fault.repairs, connection)
+                if fault.losesStream { try await connection.addSession("s0", "revoked") }
+                let revoked = try await connection.addSession("s1", "revoked")
+                let repaired = ContinuousClock.now
+                let next = try SessionPipeline(server.address, Self.source)
+                try await next.run {
+                    try await next.caughtUp(revoked)
+                    let wrong = (0..<2).count { next.sessions["s\($0)"] != "revoked" }
+                    #expect(wrong == 0 && next.store.count == (fault.losesStream ? 2 : 100))
+                    FaultTable.add(
+                        fault.testDescription, entries: 102, told: "run ended with advice", wrong: wrong, revoked: 0,
+                        ContinuousClock.now - repaired)
+                }
+            }
+        }
+        FaultTable.write()
+    }
+
+    /// Runs a command and returns whether it went well.
+    private static func succeeds(_ command: String...) -> Bool {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = command
+        (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+
+    /// Mounts a disk of 64 KiB in a folder; false where this user may not.
+    private static func mounts(_ folder: URL) -> Bool {
+        self.succeeds("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder.path)
+    }
+
+    /// Whether disks can be mounted here, tried out once.
+    private static let canMount: Bool = {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-mount-\(UUID().uuidString)")
+        guard (try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)) != nil else {
+            return false
+        }
+        defer { try? FileManager.default.removeItem(at: folder) }
+        return Self.mounts(folder) && Self.succeeds("umount", folder.path)
+    }()
+
+    @Test(
+        "On a full disk the last checkpoint stays, and the worker goes on; from both, nothing is lost",
+        .enabled(if: canMount, "needs the right to mount a tmpfs"))
+    func fullDisk() async throws {
+        try await withRedisServer { server in
+            try await withFolder { folder in
+                let disk = folder.appendingPathComponent("disk")
+                try FileManager.default.createDirectory(at: disk, withIntermediateDirectories: true)
+                #expect(Self.mounts(disk))
+                defer { #expect(Self.succeeds("umount", disk.path)) }
+                let file = disk.appendingPathComponent("checkpoint")
+                func bytes() -> Data? { try? Data(contentsOf: file) }
+                func pipeline() throws -> SessionPipeline {
+                    try SessionPipeline(
+                        server.address, ["start": "resume", "bootstrap": "stream", "check_interval": "50ms"],
+                        others: ["checkpoint": "{ path: \(file.path), interval: 10ms }"])
+                }
+                try await withConnection(server.settings) { connection in
+                    let first = try await connection.addSession("a")
+                    let session = try pipeline()
+                    let held = try await session.run {
+                        try await session.caughtUp(first)
+                        try await eventually("a checkpoint") { bytes() != nil }
+                        try? Data(count: 60 << 10).write(to: disk.appendingPathComponent("other"))
+                        try await Task.sleep(for: .milliseconds(50))
+                        let held = bytes()
+                        for index in 0..<300 { try await connection.addSession("s\(index)") }
+                        let last = try await connection.addSession("a", "revoked")
+                        try await session.caughtUp(last)
+                        try await Task.sleep(for: .milliseconds(100))
+                        #expect(bytes() == held && session.sessions.count == 301)
+                        return held
+                    }
+                    // The last one, at the end of the run, found no room either.
+                    #expect(bytes() == held && held != nil)
+                    let started = ContinuousClock.now
+                    let next = try pipeline()
+                    try await next.run {
+                        let last = try await connection.addSession("b")
+                        try await next.caughtUp(last)
+                        #expect(next.status.gaps.isEmpty && next.sessions.count == 302)
+                        #expect(next.sessions["a"] == "revoked")
+                        FaultTable.add(
+                            "disk full under the checkpoint", entries: 303, told: "error logged, the last one stays",
+                            wrong: 0, revoked: 0, ContinuousClock.now - started)
+                        try FileManager.default.removeItem(at: disk.appendingPathComponent("other"))
+                        try await eventually("a checkpoint again") { bytes() != held }
+                    }
+                }
+            }
+        }
+        FaultTable.write()
+    }
+}

@@ -1,0 +1,191 @@
+import RedisStreams
+import StageKit
+
+// What the worker tells, and whether it is so.
+extension Life {
+    /// A point of the worker's time.
+    static func instant(_ time: Int) -> ContinuousClock.Instant { self.origin + .milliseconds(time) }
+
+    /// Whole milliseconds.
+    static func milliseconds(_ duration: Duration) -> Int {
+        Int(duration.components.seconds) * 1000 + Int(duration.components.attoseconds / 1_000_000_000_000_000)
+    }
+
+    // MARK: What happens to what has to be known
+
+    /// An entry, or a key as of one moment, goes to the store.
+    func deliver(_ entry: ModelEntry, as point: EntryID?, _ worker: Worker) throws {
+        self.isDirty = true
+        let held = self.ledger.epoch?.held ?? Array(repeating: nil, count: Self.sessions)
+        try worker.store.apply(entry, as: point ?? entry.id, held: held)
+        if let point {
+            self.ledger.apply(Held(id: point, state: entry.state, serial: entry.serial), to: entry.session)
+        } else {
+            self.handedOn += 1
+            self.ledger.deliver(entry)
+        }
+    }
+
+    /// The store was emptied.
+    func emptied() {
+        (self.isDirty, self.keeps, self.sweep) = (true, false, nil)
+        self.ledger.epoch?.held = Array(repeating: nil, count: Self.sessions)
+    }
+
+    /// The store is kept over a gap.
+    func kept() { self.keeps = true }
+
+    /// The worker was placed: from now on everything behind this id is due.
+    func begin(behind id: EntryID, _ facts: StreamFacts?, at time: Int, isScan: Bool) {
+        self.note("placed behind \(id), with the store kept: \(self.keeps)")
+        let held = self.ledger.epoch?.held ?? Array(repeating: nil, count: Self.sessions)
+        var epoch = Ledger.Epoch(began: time, cursor: id, held: held)
+        epoch.filledFrom = isScan || self.keeps ? nil : time
+        epoch.isScanned = isScan
+        epoch.last = id
+        self.ledger.epoch = epoch
+        guard self.keeps else { return }
+        // What the stream, or the keys, cannot confirm goes.
+        self.keeps = false
+        self.sweep =
+            isScan
+            ? id
+            : facts.map {
+                $0.first ?? EntryID(milliseconds: $0.generated.milliseconds, sequence: $0.generated.sequence + 1)
+            } ?? .max
+    }
+
+    /// Whatever was there at this moment has to be held before look-ups are answered.
+    func filled(at time: Int) {
+        if self.sweep == nil, self.ledger.epoch?.isAccepting == false { self.ledger.epoch?.filledFrom = time }
+    }
+
+    /// What went up to this moment is not missed: nobody could have counted it.
+    func forgive(at time: Int) {
+        self.note("what went up to \(time) is not missed")
+        if let began = self.ledger.epoch?.began, began < time { self.ledger.epoch?.began = time }
+    }
+
+    /// The worker was told of a stream.
+    func saw(_ lineage: Int) { self.ledger.epoch?.seen.insert(lineage) }
+
+    /// A gap was accepted: the reading goes on behind the cursor, and what went up to this moment is not missed.
+    func accept(at time: Int, _ cursor: EntryID) {
+        self.forgive(at: time)
+        self.ledger.epoch?.cursor = cursor
+        self.ledger.epoch?.isAccepting = true
+        self.ledger.epoch?.placed = time
+        self.ledger.epoch?.filledFrom = nil
+    }
+
+    // MARK: What has to be told
+
+    /// A gap was told: there must be a reason.
+    func told(_ gap: Gap, _ worker: Worker) throws {
+        self.gaps[gap.kind, default: 0] += 1
+        guard self.plan.tellsCounts, gap.kind != .checkpoint, let mark = self.known else { return }
+        let isInDoubt = mark.position == nil || mark.server != self.server.runID
+        if !isInDoubt, !self.ledger.hasLoss { throw Violation("nothing was lost, and a gap is told: \(gap)") }
+    }
+
+    /// Everything that was lost up to this moment, and can be counted, has to have been told.
+    func accountedFor(_ time: Int, _ machine: FollowMachine) throws {
+        self.accounted = max(self.accounted, time)
+        try self.judge(self.ledger.untold(by: time, cursor: machine.cursor ?? .zero), machine)
+    }
+
+    /// What is lost and can be seen without counting has to have been told.
+    func sawBySight(_ facts: StreamFacts?, at time: Int, _ machine: FollowMachine) throws {
+        self.accounted = max(self.accounted, time)
+        // Where there was no stream before, nobody can say what it began with.
+        guard let facts, self.known?.isSeen == true else { return }
+        let cursor = machine.cursor ?? .zero
+        let reachesBeyond = facts.first.map { $0 > cursor } ?? false
+        let cameAndWent = (facts.last ?? .zero) <= cursor && facts.generated > cursor
+        guard reachesBeyond || cameAndWent else { return }
+        try self.judge(self.ledger.untold(by: time, cursor: cursor), machine)
+    }
+
+    private func judge(_ violation: Violation?, _ machine: FollowMachine) throws {
+        guard let violation else { return }
+        guard let reason = self.untellable(machine) else { throw violation }
+        self.note("untellable: \(reason)")
+        self.isUntellable = true
+    }
+
+    /// Why a loss cannot be told by any version, as the product says; nil where it could.
+    private func untellable(_ machine: FollowMachine) -> String? {
+        guard let mark = machine.detector?.mark, let stream = self.server.stream else { return nil }
+        let delivered = self.ledger.epoch?.delivered ?? []
+        if let twin = stream.entries.first(where: { $0.id == mark.cursor }), !delivered.contains(twin.serial) {
+            return "the id that was read last was given again"
+        }
+        if let position = mark.position, mark.server == self.server.runID,
+            self.ledger.added(to: stream.lineage, upTo: mark.cursor) == position
+        {
+            return "recreated by hand, with exactly as many entries up to the cursor as were there before"
+        }
+        return nil
+    }
+
+    // MARK: What has to be so at all times
+
+    /// Holds everything that can be seen against what is true.
+    func check() throws {
+        guard let worker = self.worker else { return }
+        if let broken = self.broken { throw broken }
+        self.known = worker.machine.detector?.mark
+        if let sweep = self.sweep, worker.machine.phase == .following {
+            self.ledger.sweep(before: sweep)
+            (self.sweep, self.isDirty) = (nil, true)
+        }
+        let inHand = worker.batch.map { $0.point == nil ? $0.entries.count - $0.done : 0 } ?? 0
+        if self.received != self.refused + self.handedOn + self.cutOff + inHand {
+            throw Violation("\(self.received) entries were read, and not as many have an outcome")
+        }
+        if let position = worker.position, let last = self.ledger.epoch?.last, position.cursor > last {
+            throw Violation("the cursor is \(position.cursor), and nothing behind \(last) is applied")
+        }
+        try self.checkStore(worker)
+    }
+
+    private func checkStore(_ worker: Worker) throws {
+        if self.isDirty, let held = self.ledger.epoch?.held {
+            self.isDirty = false
+            for session in 0..<Self.sessions where !worker.store.holds(held[session], session) {
+                throw Violation(
+                    "session \(session) should be \(held[session].map { "\($0)" } ?? "absent"), and is "
+                        + "\(worker.store.found(session).map { "\($0)" } ?? "absent")")
+            }
+        }
+        guard let freshness = worker.store.store.freshness, !freshness.isBeingFilled else { return }
+        if let violation = self.ledger.unfilled { throw violation }
+        if let proof = freshness.proven {
+            let time = Self.milliseconds(proof - Self.origin)
+            if let violation = self.ledger.missing(at: time, cursor: worker.machine.cursor ?? .zero) { throw violation }
+        }
+    }
+
+    /// Whether a key was last changed with an entry of a stream that came and went unseen.
+    private func cameAndWent(_ key: ModelServer.Key?) -> Bool {
+        self.ledger.fates.contains { fate in
+            fate.undone != nil && self.ledger.epoch?.seen.contains(fate.entry.lineage) == false
+                && (key == nil ? fate.entry.state == .malformed : fate.entry.serial == key?.serial)
+        }
+    }
+
+    /// The store has to hold what the keys hold, where it was filled from them.
+    func checkKeys() throws {
+        guard self.plan.scansKeys, self.plan.tellsCounts, let epoch = self.ledger.epoch, epoch.isScanned,
+            !epoch.isAccepting
+        else { return }
+        for session in 0..<Self.sessions {
+            let held = epoch.held[session].flatMap { $0.state == .malformed ? nil : $0.serial }
+            if held != self.server.keys[session]?.serial, !self.cameAndWent(self.server.keys[session]) {
+                throw Violation(
+                    "session \(session) is \(String(describing: epoch.held[session])), and its key "
+                        + "\(String(describing: self.server.keys[session]))")
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import SnapshotStores
+import StageKit
+
+/// A worker's store, changed by entries as the shipped graph would: a session's snapshot, or none where it is malformed.
+final class SimulatedStore {
+    /// The real store, small.
+    let store = MemoryStore(name: "sessions", keyField: "session", evictions: 64, shards: 1)
+
+    private static let key = FieldID(index: 0)
+    private static let serial = FieldID(index: 1)
+    private static let state = FieldID(index: 2)
+
+    private let bug: PlantedBug?
+    private let writer: any SnapshotWriter
+    private let serialField: SnapshotField
+    private let isActive: SnapshotCondition
+    private let batch = EventBatch()
+
+    /// An empty store with a bug, or none.
+    init(_ bug: PlantedBug?) {
+        self.bug = bug
+        self.writer = self.store.makeWriter(
+            key: Self.key, fields: [("session", Self.key), ("serial", Self.serial), ("state", Self.state)])
+        self.serialField = self.store.field("serial")
+        self.isActive = self.store.condition("state", equals: "active")
+    }
+
+    /// The key of a session.
+    static func name(_ session: Int) -> [UInt8] { [UInt8(ascii: "a") + UInt8(session)] }
+
+    /// Applies one entry under an id; `held` is what the store should hold, for the bugs.
+    func apply(_ entry: ModelEntry, as id: EntryID, held: [Held?]) throws {
+        if entry.state == .malformed {
+            if self.bug == .evictionForgotten { return try self.evictWithoutTrace(entry.session, held) }
+            _ = try self.with(entry, id) { try self.writer.evict($0) }
+            return
+        }
+        var id = id
+        if self.bug == .olderOverwrites, let newer = held[entry.session]?.id, newer > id {
+            id = EntryID(milliseconds: newer.milliseconds, sequence: newer.sequence + 1)
+        }
+        _ = try self.with(entry, id) { try self.writer.upsert($0) }
+    }
+
+    /// Whether the store holds exactly this, for a session.
+    func holds(_ held: Held?, _ session: Int) -> Bool {
+        let key = Self.name(session)
+        guard let held, held.state != .malformed else {
+            return self.store.withSnapshot(for: key.span) { _ in true } == nil
+        }
+        let serial = Array(String(held.serial).utf8)
+        return self.store.withSnapshot(for: key.span) { view in
+            view.entryID == held.id && view.value(of: self.serialField, equals: serial.span)
+        } ?? false
+    }
+
+    /// What the store holds of a session: the entry's id and its number.
+    func found(_ session: Int) -> (id: EntryID, serial: Int)? {
+        self.store.snapshot(for: Self.name(session).span).flatMap { snapshot in
+            snapshot["serial"].flatMap { Int($0) }.map { (snapshot.entryID, $0) }
+        }
+    }
+
+    private func with<R>(_ entry: ModelEntry, _ id: EntryID, _ body: (borrowing Event) throws -> R) rethrows -> R {
+        self.batch.removeAll()
+        self.batch.appendEntry(id)
+        self.batch.prepareSlots(fieldCount: 3)
+        return try self.batch.withEvent(at: 0) { event in
+            event.set(Self.key, copying: Self.name(entry.session))
+            event.set(Self.serial, copying: Array(String(entry.serial).utf8))
+            event.set(Self.state, copying: Array((entry.state == .active ? "active" : "revoked").utf8))
+            return try body(event)
+        }
+    }
+
+    /// The bug: everything is put into an empty store again, but the session.
+    private func evictWithoutTrace(_ session: Int, _ held: [Held?]) throws {
+        self.store.removeAll()
+        for (other, held) in held.enumerated() where other != session {
+            guard let held, held.state != .malformed else { continue }
+            let entry = ModelEntry(id: held.id, session: other, state: held.state, serial: held.serial)
+            _ = try self.with(entry, held.id) { try self.writer.upsert($0) }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import Testing
+
+@testable import SluiceSimulator
+
+@Suite struct SimulatorTests {
+    /// A few seconds of a debug build; `make simulate` lives a million.
+    private static let lives = 3000
+    /// So many lives are enough to find each bug that is planted.
+    private static let enough = 5000
+
+    @Test("In a few thousand lives under all troubles no promise is broken")
+    func promises() async throws {
+        let tally = try await Simulation.run(lives: Self.lives, from: 1, jobs: 2)
+        #expect(tally.broken == nil, "\(tally.broken.map { "make simulate SEED=\($0.seed): \($0.violation)" } ?? "")")
+        #expect(tally.lives == Self.lives && tally.right > Self.lives / 2)
+        #expect(tally.untellable < Self.lives / 50)
+    }
+
+    @Test("Each bug that is planted is found", arguments: PlantedBug.allCases)
+    func bugs(bug: PlantedBug) async throws {
+        let tally = try await Simulation.run(lives: Self.enough, from: 1, jobs: 1, bug: bug)
+        #expect(tally.broken != nil)
+    }
+
+    @Test("A life is the same each time it is lived")
+    func replay() async throws {
+        for seed in UInt64(1)...20 {
+            let (one, two) = (Life(seed: seed), Life(seed: seed))
+            _ = try await one.run()
+            _ = try await two.run()
+            #expect(one.time == two.time && one.handedOn == two.handedOn && one.gaps == two.gaps)
+        }
+    }
+}
