@@ -8,7 +8,9 @@ struct SluiceBench: ParsableCommand {
     /// How the command line shows it.
     static let configuration = CommandConfiguration(
         commandName: "SluiceBench", abstract: "Measures Sluice beside its yardsticks.",
-        subcommands: [RunCommand.self, ProfileCommand.self, ThresholdsCommand.self, ChildCommand.self],
+        subcommands: [
+            RunCommand.self, ProfileCommand.self, ThresholdsCommand.self, SoakCommand.self, ChildCommand.self,
+        ],
         defaultSubcommand: RunCommand.self)
 }
 
@@ -19,8 +21,7 @@ struct ChildCommand: ParsableCommand {
         commandName: "child", abstract: "One measurement, in this process; prints JSON.",
         subcommands: [
             DrainChild.self, GroupChild.self, LatencyChild.self, LookupsChild.self, MemoryChild.self,
-            OverheadChild.self,
-            ServeChild.self,
+            OverheadChild.self, ServeChild.self, StartUpChild.self,
         ])
 }
 

@@ -44,7 +44,10 @@ struct StreamArguments: ParsableArguments {
         [
             "redis.address=\(self.address)", "source.redis_stream.stream=\(self.stream)",
             "source.redis_stream.start=beginning",
-        ] + (self.count.map { ["source.redis_stream.read_count=\($0)"] } ?? [])
+        ]
+            + (self.count.map {
+                ["source.redis_stream.read_count=\($0)", "source.redis_stream.catch_up_count=\($0)"]
+            } ?? [])
     }
 }
 

@@ -9,6 +9,8 @@ enum Experiment: String, CaseIterable, ExpressibleByArgument {
     case sizes
     /// Drain with malformed events.
     case malformed
+    /// Drain of several streams side by side.
+    case partitions
     /// From XADD to applied.
     case latency
     /// Look-ups.
@@ -21,6 +23,8 @@ enum Experiment: String, CaseIterable, ExpressibleByArgument {
     case overhead
     /// Workers of a group.
     case groups
+    /// From the process's start to ready, with a checkpoint.
+    case startup
 }
 
 /// Measures and reports.
@@ -84,12 +88,14 @@ struct RunCommand: ParsableCommand {
         case .drain: try bench.drain(into: &report)
         case .sizes: try bench.sizes(into: &report)
         case .malformed: try bench.malformed(into: &report)
+        case .partitions: try bench.partitions(into: &report)
         case .latency: try bench.latency(into: &report)
         case .lookups: try bench.lookups(into: &report)
         case .web: try bench.web(into: &report)
         case .memory: try bench.memory(into: &report)
         case .overhead: try bench.overhead(into: &report)
         case .groups: try bench.groups(into: &report)
+        case .startup: try bench.startUp(into: &report)
         }
     }
 

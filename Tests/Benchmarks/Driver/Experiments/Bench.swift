@@ -14,6 +14,8 @@ struct BenchPlan: Sendable {
     var sizes = [10_000, 100_000, 1_000_000, 10_000_000]
     /// Sessions of the look-ups.
     var lookupSessions = [1_000_000]
+    /// Sessions in the checkpoint of the start-up.
+    var startUpSessions = 1_000_000
     /// Seconds of each latency round.
     var latencySeconds = 5
     /// Whether the server listens on a loopback port in place of a Unix socket.
@@ -48,13 +50,25 @@ struct Bench {
     }
 
     /// Fills a stream, in place of what was there.
-    func load(_ server: BenchServer, stream: String, events: Int, malformed permille: Int = 0) throws {
+    ///
+    /// - Parameter sessions: How many the events are of; the plan's number where it is left out.
+    func load(
+        _ server: BenchServer, stream: String, events: Int, sessions: Int? = nil, malformed permille: Int = 0
+    ) throws {
         _ = try server.ask("DEL", stream)
+        try self.append(server, stream: stream, events: events, after: 0, sessions: sessions, malformed: permille)
+    }
+
+    /// Adds events to a stream behind the first so many.
+    func append(
+        _ server: BenchServer, stream: String, events: Int, after first: Int, sessions: Int? = nil,
+        malformed permille: Int = 0
+    ) throws {
         _ = try ChildProcess.run(
             self.yardsticks.program("load_stream"),
             [
-                "--address", server.address, "--stream", stream, "--events", "\(events)", "--sessions",
-                "\(self.plan.sessions)", "--malformed", "\(permille)",
+                "--address", server.address, "--stream", stream, "--first", "\(first)", "--events", "\(events)",
+                "--sessions", "\(sessions ?? self.plan.sessions)", "--malformed", "\(permille)",
             ])
     }
 }

@@ -31,17 +31,19 @@ struct DrainRound {
 }
 
 extension Bench {
-    /// Drains a stream once.
+    /// Drains a stream once; without a count, with those of the shipped file.
     func drain(
-        _ drainer: Drainer, _ server: BenchServer, stream: String, count: Int, events: Int
+        _ drainer: Drainer, _ server: BenchServer, stream: String, count: Int?, events: Int, overrides: [String] = []
     ) throws -> DrainRound {
-        let arguments = [
-            "--address", server.address, "--stream", stream, "--count", "\(count)", "--events", "\(events)",
-        ]
+        let arguments =
+            ["--address", server.address, "--stream", stream, "--events", "\(events)"]
+            + (count.map { ["--count", "\($0)"] } ?? [])
         let before = server.cpu
         let figures: DrainFigures
         switch drainer {
-        case .sluice: figures = try self.child(["drain"] + arguments, isQuiet: true)
+        case .sluice:
+            figures = try self.child(
+                ["drain"] + arguments + overrides.flatMap { ["--set", $0] }, isQuiet: true)
         case .serverLimit: figures = try self.yardstick("server_limit", arguments)
         case .plainC: figures = try self.yardstick("plain_hiredis", arguments)
         case .python:
@@ -53,15 +55,16 @@ extension Bench {
 
     /// Drains a stream several times, the drainers taking turns; a row for each.
     func drains(
-        _ drainers: [Drainer], _ server: BenchServer, experiment: String, setting: String, stream: String, count: Int,
-        events: Int, rounds: Int
+        _ drainers: [Drainer], _ server: BenchServer, experiment: String, setting: String, stream: String, count: Int?,
+        events: Int, rounds: Int, overrides: [String] = []
     ) throws -> [BenchReport.Row] {
         var taken: [[DrainRound]] = drainers.map { _ in [] }
         for round in 0..<rounds {
             self.say("\(experiment), \(setting): round \(round + 1) of \(rounds)")
             for (index, drainer) in drainers.enumerated() {
                 taken[index].append(
-                    try self.drain(drainer, server, stream: stream, count: count, events: events))
+                    try self.drain(
+                        drainer, server, stream: stream, count: count, events: events, overrides: overrides))
             }
         }
         return zip(drainers, taken).map { drainer, rounds in
@@ -102,6 +105,9 @@ extension Bench {
                     [.python], server, experiment: Names.drain, setting: setting, stream: stream, count: count,
                     events: self.plan.events / 5, rounds: 1)
             }
+            report.rows += try self.drains(
+                [.sluice], server, experiment: Names.drain, setting: Names.asShipped, stream: stream, count: nil,
+                events: self.plan.events, rounds: self.plan.rounds)
             if let problem = self.yardsticks.pythonProblem {
                 report.notes.append("the Python peer was skipped: \(problem)")
             }
@@ -118,6 +124,30 @@ extension Bench {
                     [.serverLimit, .sluice], server, experiment: Names.sizes, setting: "\(events) events",
                     stream: stream, count: 1024, events: events, rounds: events > 2_000_000 ? 1 : self.plan.rounds)
                 _ = try server.ask("DEL", stream)
+            }
+        }
+    }
+
+    /// The drain of as many events in 1 to 8 streams that are read side by side, beside the server's own limit for one.
+    func partitions(into report: inout BenchReport) throws {
+        try BenchServer.withServer(overTCP: self.plan.overTCP) { server in
+            let stream = "sluice:bench"
+            try self.load(server, stream: stream, events: self.plan.events)
+            report.rows += try self.drains(
+                [.serverLimit], server, experiment: Names.partitions, setting: "1 stream", stream: stream, count: 128,
+                events: self.plan.events, rounds: self.plan.rounds)
+            _ = try server.ask("DEL", stream)
+            for partitions in [1, 2, 4, 8] {
+                for partition in 0..<partitions {
+                    try self.load(
+                        server, stream: "\(stream):{\(partition)}", events: self.plan.events / partitions)
+                }
+                let setting = "\(partitions) partition\(partitions == 1 ? "" : "s")"
+                report.rows += try self.drains(
+                    [.sluice], server, experiment: Names.partitions, setting: setting, stream: "\(stream):{n}",
+                    count: 128, events: self.plan.events / partitions * partitions, rounds: self.plan.rounds,
+                    overrides: ["source.redis_stream.partitions=\(partitions)"])
+                for partition in 0..<partitions { _ = try server.ask("DEL", "\(stream):{\(partition)}") }
             }
         }
     }

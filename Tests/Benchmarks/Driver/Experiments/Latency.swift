@@ -32,13 +32,15 @@ extension Bench {
     func latency(into report: inout BenchReport) throws {
         try BenchServer.withServer(overTCP: self.plan.overTCP) { server in
             for rate in [1_000, 20_000] {
-                var taken: [[LatencyHistogram]] = [[], []]
+                let subjects = [Names.sluice, Names.plainC, Names.sluiceAwake]
+                var taken: [[LatencyHistogram]] = subjects.map { _ in [] }
                 for round in 0..<self.plan.rounds {
                     self.say("latency, \(rate)/s: round \(round + 1) of \(self.plan.rounds)")
-                    taken[0].append(try self.follow(Names.sluice, server, rate))
-                    taken[1].append(try self.follow(Names.plainC, server, rate))
+                    for (index, subject) in subjects.enumerated() {
+                        taken[index].append(try self.follow(subject, server, rate))
+                    }
                 }
-                for (subject, rounds) in zip([Names.sluice, Names.plainC], taken) {
+                for (subject, rounds) in zip(subjects, taken) {
                     report.rows.append(Self.row(subject, "\(rate)/s", rounds))
                 }
             }
@@ -52,10 +54,11 @@ extension Bench {
         let file = "\(self.folder)/latency.bin"
         let common = ["--address", server.address, "--stream", stream, "--events", "\(events)"]
         let reading = common + ["--count", "128", "--latency", file]
+        let awake = subject == Names.sluiceAwake ? ["--set", "source.redis_stream.busy_poll=2ms"] : []
         let reader =
-            subject == Names.sluice
-            ? try ChildProcess(self.own, ["child", "latency"] + reading)
-            : try ChildProcess(self.yardsticks.program("plain_hiredis"), reading)
+            subject == Names.plainC
+            ? try ChildProcess(self.yardsticks.program("plain_hiredis"), reading)
+            : try ChildProcess(self.own, ["child", "latency"] + reading + awake)
         defer { reader.kill() }
         try server.waitForBlockedClient()
         _ = try ChildProcess.run(self.yardsticks.program("publish"), common + ["--rate", "\(rate)"])

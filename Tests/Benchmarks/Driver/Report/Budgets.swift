@@ -41,13 +41,14 @@ enum Budgets {
     }
 
     private static func latency(_ report: BenchReport) -> [BenchReport.Verdict] {
-        report.rows.filter { $0.experiment == Names.latency && $0.subject == Names.sluice }.flatMap { row in
+        let own = [Names.sluice, Names.sluiceAwake]
+        return report.rows.filter { $0.experiment == Names.latency && own.contains($0.subject) }.flatMap { row in
             [Names.p50, Names.p99].compactMap { name in
                 guard let own = row.samples(name),
                     let other = report.row(Names.latency, row.setting, Names.plainC)?.samples(name)
                 else { return nil }
                 return .init(
-                    budget: "latency, \(row.setting): \(name) against the plain C loop",
+                    budget: "latency, \(row.setting): \(name) of \(row.subject) against the plain C loop",
                     measured: own.median / other.median, limit: self.latencyRatio, isUpperBound: true)
             }
         }
@@ -83,6 +84,8 @@ enum Names {
     static let sizes = "sizes"
     /// Experiment: the same for streams with malformed events.
     static let malformed = "malformed"
+    /// Experiment: the same for several streams that are read side by side.
+    static let partitions = "partitions"
     /// Experiment: from XADD to applied.
     static let latency = "latency"
     /// Experiment: look-ups in the memory store.
@@ -95,9 +98,15 @@ enum Names {
     static let groups = "groups"
     /// Experiment: stages that do nothing.
     static let overhead = "overhead"
+    /// Experiment: from the process's start to ready, with a checkpoint.
+    static let startUp = "start-up"
 
+    /// Setting: the read counts of the shipped file.
+    static let asShipped = "as shipped"
     /// Subject: the shipped pipeline.
     static let sluice = "sluice"
+    /// Subject: the shipped pipeline, with the setting that keeps its reader awake between entries.
+    static let sluiceAwake = "sluice, busy_poll 2ms"
     /// Subject: the least that a reader must do.
     static let serverLimit = "server limit"
     /// Subject: hiredis and its reply objects.
