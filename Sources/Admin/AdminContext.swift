@@ -17,6 +17,17 @@ public struct AdminContext: Sendable {
     /// The graph and its counters as one JSON document.
     public var pipeline: @Sendable () -> String
 
+    /// What the dashboard and `sluice top` show, as one line of JSON.
+    public var live: @Sendable () -> String = { "{}" }
+    /// What is known of a key in a store, as one line of JSON: what is held, and what happened to it.
+    public var explain: @Sendable (_ store: String, _ key: [UInt8]) -> String = { _, _ in "{}" }
+    /// Where events can be watched.
+    public var taps = TapHub()
+    /// Called once a second, on the server's thread.
+    public var beat: @Sendable () -> Void = {}
+    /// The last revocations.
+    public var revocations = RevocationLog()
+
     /// Makes a context.
     public init(
         stores: [String: any SnapshotStore], metrics: MetricsRegistry,

@@ -1,9 +1,21 @@
+import NIOSSL
 public import StageKit
 
 /// The section `admin` of the file: `admin: { listen: 127.0.0.1:9191 }`.
 public struct AdminSettings: Sendable, Equatable {
+    /// The shortest token: shorter ones can be guessed.
+    public static let leastTokenLength = 16
+
     /// Where to listen.
     public var listen: AdminAddress
+    /// What requests have to bear; empty for nothing.
+    public var token = ""
+    /// The file that holds the token.
+    public var tokenFile: MarkedName?
+    /// Names by which clients may call a server on a loopback address, beside those of the address itself.
+    public var hosts: [String] = []
+    /// How connections are encrypted; nil for not at all.
+    public var tls: AdminTLS?
 
     /// Makes settings; the default is what the file gets that leaves the section out.
     public init(listen: AdminAddress = .tcp(host: "127.0.0.1", port: 9191)) {
@@ -11,97 +23,138 @@ public struct AdminSettings: Sendable, Equatable {
     }
 
     /// How the section is read.
-    public static let type = SettingType<AdminSettings>.object(
-        SettingsSchema(
-            AdminSettings(),
-            [
-                .optional(
-                    "listen", \.listen, AdminAddress.type, default: "127.0.0.1:9191",
-                    "Where health, metrics and look-ups are served: a loopback address, a Unix socket, or off.")
-            ]))
+    public static let type: SettingType<AdminSettings> = {
+        let object = SettingType<AdminSettings>.object(
+            SettingsSchema(
+                AdminSettings(),
+                [
+                    .optional(
+                        "listen", \.listen, AdminAddress.type, default: "127.0.0.1:9191",
+                        "Where health, metrics, look-ups and the dashboard are served. An address that other machines"
+                            + " reach needs a token or tls with client_ca_file."),
+                    .optional(
+                        "token", \.token, .secret, default: "",
+                        "What requests have to bear (Authorization: Bearer TOKEN); nothing where it is empty."),
+                    .optional("token_file", \.tokenFile, .optional(.name), "A file that holds the token."),
+                    .optional(
+                        "hosts", \.hosts, .list(of: .nonBlankText), default: "[]",
+                        "Names by which clients may call a server on a loopback address, such as that of a proxy."),
+                    .optional("tls", \.tls, .optional(AdminTLS.type), "How connections are encrypted."),
+                ]))
+        return SettingType(shape: object.shape) { node, issues in
+            guard let settings = object.decode(node, &issues) else { return nil }
+            let count = issues.all.count
+            settings.check(node, &issues)
+            return issues.all.count == count ? settings : nil
+        }
+    }()
 
     /// The section for the catalogue.
     public static let section = SectionType(
-        name: "admin", summary: "Health, metrics and look-ups over HTTP, on this machine.", settings: Self.type)
+        name: "admin", summary: "Health, metrics, look-ups and the dashboard over HTTP.", settings: Self.type)
+
+    /// What single settings do not tell.
+    private func check(_ node: SettingNode, _ issues: inout SettingIssues) {
+        if !self.token.isEmpty {
+            if let file = self.tokenFile {
+                issues.add("token_file: there is a token already; keep one of the two", at: file.mark)
+            }
+            if let problem = Self.problem(ofToken: self.token) {
+                issues.add("token: \(problem)", at: node["token"]?.mark ?? node.mark)
+            }
+        }
+        if case .tcp = self.listen {
+            guard !self.listen.isLocal, self.token.isEmpty, self.tokenFile == nil, self.tls?.clientCAFile == nil
+            else { return }
+            issues.add(
+                "listen: other machines reach \(self.listen): add token_file (or token: ${NAME}), or tls with client_ca_file,"
+                    + " or listen on 127.0.0.1",
+                at: node["listen"]?.mark ?? node.mark)
+        } else if let tls = self.tls {
+            issues.add("tls: only a TCP address can be encrypted", at: tls.certificateFile.mark)
+        }
+    }
+
+    /// What is wrong with a token; nil where nothing is.
+    private static func problem(ofToken token: String) -> String? {
+        if token.utf8.count < Self.leastTokenLength { return "must have at least \(Self.leastTokenLength) characters" }
+        let isPlain = token.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        return isPlain ? nil : "must be printable ASCII without spaces, as it stands in a header"
+    }
+
+    /// Who may use the server; reads the files that are named.
+    ///
+    /// Throws what is wrong with one of them, at its place.
+    public func readAccess() throws(SettingIssue) -> AdminAccess {
+        var access = AdminAccess()
+        if let file = self.tokenFile {
+            let token: String
+            do throws(SecretFile.Unreadable) {
+                token = try SecretFile.read(file.text)
+            } catch {
+                throw SettingIssue("admin: token_file: \(error)", at: file.mark)
+            }
+            if let problem = Self.problem(ofToken: token) {
+                throw SettingIssue("admin: token_file: \(file.text): the token \(problem)", at: file.mark)
+            }
+            access.token = Array(token.utf8)
+        } else if !self.token.isEmpty {
+            access.token = Array(self.token.utf8)
+        }
+        if case .tcp = self.listen, self.listen.isLocal {
+            access.hosts = Set(self.hosts.map { $0.lowercased() })
+        }
+        access.tls = try self.tls?.configuration()
+        return access
+    }
 }
 
-/// Where the admin server listens.
-public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
-    /// A loopback address without brackets, and a port; 0 takes any that is free.
-    case tcp(host: String, port: Int)
-    /// The absolute path of a Unix socket.
-    case unix(path: String)
-    /// Nowhere.
-    case off
+/// The section `admin.tls`: a certificate for the server and, for clients with certificates, whose they have to be.
+public struct AdminTLS: Sendable, Equatable {
+    /// The server's certificate, in PEM, with those between it and its root.
+    public var certificateFile = MarkedName.unread
+    /// The certificate's key, in PEM.
+    public var keyFile = MarkedName.unread
+    /// The roots, in PEM, that certificates of clients have to come from; nil where clients need none.
+    public var clientCAFile: MarkedName?
 
-    /// The longest path of a Unix socket in bytes: Linux gives it 108 with the zero at its end (unix(7)).
-    public static let pathLimit = 107
+    /// How it is read.
+    static let type = SettingType<AdminTLS>.object(
+        SettingsSchema(
+            AdminTLS(),
+            [
+                .required("certificate_file", \.certificateFile, .name, "The server's certificate, in PEM."),
+                .required("key_file", \.keyFile, .name, "The certificate's key, in PEM."),
+                .optional(
+                    "client_ca_file", \.clientCAFile, .optional(.name),
+                    "The roots that certificates of clients have to come from, in PEM; without it they need none."),
+            ]))
 
-    /// How an address is read.
-    public static let type = SettingType<AdminAddress>(shape: .form(Self.form, pattern: Self.pattern)) { node, issues in
-        SettingType<String>.text.map { (text) throws(SettingRefusal) in try AdminAddress(text) }.decode(node, &issues)
+    /// The files read; throws what is wrong with one at its place.
+    func configuration() throws(SettingIssue) -> TLSConfiguration {
+        let chain = try Self.read("certificate_file", self.certificateFile) {
+            try NIOSSLCertificate.fromPEMFile($0).map { NIOSSLCertificateSource.certificate($0) }
+        }
+        let key = try Self.read("key_file", self.keyFile) { try NIOSSLPrivateKey(file: $0, format: .pem) }
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain, privateKey: .privateKey(key))
+        configuration.minimumTLSVersion = .tlsv12
+        if let file = self.clientCAFile {
+            let roots = try Self.read("client_ca_file", file) { try NIOSSLCertificate.fromPEMFile($0) }
+            configuration.trustRoots = .certificates(roots)
+            // A client has no name to be verified; its certificate has to come from these roots.
+            configuration.certificateVerification = .noHostnameVerification
+        }
+        return configuration
     }
 
-    /// What an expression tells of the form.
-    private static let pattern = #"^((127\.[0-9]+\.[0-9]+\.[0-9]+|localhost|\[::1\]):[0-9]{1,5}|unix:/.*[^/]|off)$"#
-    private static let form = "127.0.0.1:PORT, [::1]:PORT, unix:/path or off"
-
-    /// Reads `127.0.0.1:9191`, `[::1]:9191`, `unix:/path` or `off`; `localhost` means 127.0.0.1.
-    ///
-    /// Refuses addresses that other machines reach: nobody is asked to log in here, and nothing is encrypted.
-    public init(_ text: String) throws(SettingRefusal) {
-        if text == "off" {
-            self = .off
-            return
+    private static func read<Value>(
+        _ name: String, _ file: MarkedName, _ body: (String) throws -> Value
+    ) throws(SettingIssue) -> Value {
+        do {
+            return try body(file.text)
+        } catch {
+            throw SettingIssue("admin: tls: \(name): \(file.text) cannot be read: \(error)", at: file.mark)
         }
-        if text.hasPrefix("unix:") {
-            let path = String(text.dropFirst("unix:".count))
-            guard path.hasPrefix("/"), !path.hasSuffix("/"), !path.utf8.contains(0) else {
-                throw SettingRefusal("expected an absolute path after unix:, found \"\(path)\"")
-            }
-            guard path.utf8.count <= AdminAddress.pathLimit else {
-                throw SettingRefusal(
-                    "the path of a Unix socket has at most \(AdminAddress.pathLimit) bytes, found \(path.utf8.count)")
-            }
-            self = .unix(path: path)
-            return
-        }
-        guard let colon = text.lastIndex(of: ":"), let port = AdminAddress.port(text[text.index(after: colon)...])
-        else {
-            throw SettingRefusal("expected \(AdminAddress.form), found \"\(text)\"")
-        }
-        let host = text[..<colon]
-        switch host {
-        case "localhost": self = .tcp(host: "127.0.0.1", port: port)
-        case "[::1]": self = .tcp(host: "::1", port: port)
-        case _ where AdminAddress.isLoopback(host): self = .tcp(host: String(host), port: port)
-        default:
-            throw SettingRefusal(
-                "\"\(host)\" is not a loopback address; without log-in and encryption only this machine may reach the"
-                    + " admin server: write \(AdminAddress.form)")
-        }
-    }
-
-    /// As the file writes it.
-    public var description: String {
-        switch self {
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .unix(let path): "unix:\(path)"
-        case .off: "off"
-        }
-    }
-
-    private static func port(_ text: Substring) -> Int? {
-        guard !text.isEmpty, text.utf8.count <= 5, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
-            return nil
-        }
-        return Int(text).flatMap { $0 <= 65535 ? $0 : nil }
-    }
-
-    /// Whether it is one of 127.0.0.0/8 (RFC 1122, 3.2.1.3), written as four decimals.
-    private static func isLoopback(_ host: Substring) -> Bool {
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        let isDotted = parts.count == 4 && parts.allSatisfy { self.port($0).map { $0 <= 255 } ?? false }
-        return isDotted && parts[0] == "127"
     }
 }

@@ -50,7 +50,15 @@ import Testing
             ("/v1/stores/sessions/%zz", 400, "application/json", nil),
             ("/v1/stores/sessions/%f", 400, "application/json", nil),
             ("/v1/stores", 404, "application/json", nil),
-            ("/", 404, "application/json", #"{"error":"not_found","message":"nothing is served at /"}"#),
+            (
+                "/nothing", 404, "application/json",
+                #"{"error":"not_found","message":"nothing is served at /nothing"}"#
+            ),
+            ("/", 200, "text/html; charset=utf-8", nil),
+            ("/v1/explain/sessions/ds-1", 200, "application/json", "{}"),
+            ("/v1/explain/other/ds-1", 404, "application/json", nil),
+            ("/v1/tap?colour=red", 400, "application/json", nil),
+            ("/v1/tap?outcome=gone", 400, "application/json", nil),
             ("/metrics", 200, "text/plain; version=0.0.4; charset=utf-8", nil),
             ("/v1/pipeline", 200, "application/json", #"{"graph":{}}"#),
         ] as [(String, Int, String, String?)])
@@ -134,7 +142,9 @@ import Testing
         }
         let answer = try await withThrowingTaskGroup(of: [UInt8].self) { group in
             try await AdminFixture.serve(context) { address in
-                group.addTask { try await RawClient.exchange(address, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n") }
+                group.addTask {
+                    try await RawClient.exchange(address, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                }
                 for await _ in asked { break }
             }
             return try await group.next() ?? []
@@ -144,7 +154,7 @@ import Testing
 
     @Test("Two requests on one connection are both answered")
     func keepAlive() async throws {
-        let request = "GET /livez HTTP/1.1\r\nHost: x\r\n"
+        let request = "GET /livez HTTP/1.1\r\nHost: localhost\r\n"
         let text = try await AdminFixture.serve(AdminFixture.context()) { address in
             try await RawClient.exchange(address, "\(request)\r\n\(request)Connection: close\r\n\r\n")
         }

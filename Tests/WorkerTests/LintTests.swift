@@ -68,6 +68,6 @@ import Testing
         let error = #expect(throws: ConfigurationError.self) {
             try Pipeline(contentsOf: path, environment: environment, services: Self.silent)
         }
-        #expect(error?.issues.map(\.mark.line) == [9, 10, 53])
+        #expect(error?.issues.map(\.mark.line) == [9, 10, 54])
     }
 }

@@ -77,6 +77,7 @@ import Testing
                 sluice_source_gaps_total{kind="checkpoint"} 0
                 sluice_source_gaps_total{kind="deleted"} 0
                 sluice_source_gaps_total{kind="entries_deleted"} 0
+                sluice_source_gaps_total{kind="group_lost"} 0
                 sluice_source_gaps_total{kind="recreated"} 0
                 sluice_source_gaps_total{kind="trimmed"} 0
                 sluice_source_gaps_total{kind="went_back"} 0

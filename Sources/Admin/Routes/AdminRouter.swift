@@ -9,10 +9,15 @@ struct AdminRouter {
 
     private let router = Router(context: Context.self, options: .autoGenerateHeadEndpoints)
 
-    /// Makes the routes; `exporter` runs what takes longer than a request should.
-    init(context: AdminContext, exporter: SnapshotExporter) {
+    /// Makes the routes; `exporter` and `streams` run what takes longer than a request should.
+    init(context: AdminContext, access: AdminAccess, exporter: SnapshotExporter, streams: EventStreams) {
         self.router.add(middleware: ErrorResponses())
-        HealthRoutes(context: context).add(to: self)
+        self.router.add(middleware: AccessCheck(access: access))
+        DashboardRoute().add(to: self)
+        LiveRoute(context: context, streams: streams).add(to: self)
+        TapRoute(taps: context.taps, streams: streams).add(to: self)
+        RevocationRoute(context: context, log: context.revocations, streams: streams).add(to: self)
+        HealthRoutes(context: context, access: access).add(to: self)
         MetricsRoute(metrics: context.metrics).add(to: self)
         PipelineRoute(context: context).add(to: self)
         StoreRoutes(context: context, exporter: exporter).add(to: self)

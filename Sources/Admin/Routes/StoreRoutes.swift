@@ -2,7 +2,8 @@ import Hummingbird
 import StageKit
 
 /// `/v1/stores/{store}/{key}`: a snapshot, 404 where there is none, 503 where the store's news is too old; and
-/// `/v1/stores/{store}`: all of them, one line of JSON each, in no order.
+/// `/v1/stores/{store}`: all of them, one line of JSON each, in no order; `/v1/explain/{store}/{key}`: what
+/// happened to a key, for people, without the values of secret fields.
 ///
 /// The key is one segment of the path, percent-decoded byte for byte: `%2F` is a slash within it, `+` a plus, and bytes
 /// that are not UTF-8 are written like any others (`%FF`). Everything outside ASCII has to be percent-encoded.
@@ -14,15 +15,19 @@ struct StoreRoutes {
 
     /// Adds the routes.
     func add(to router: AdminRouter) {
+        self.addExplanations(to: router)
         router.get("v1/stores/:store") { _, request in
-            let (_, store) = try self.store(request)
+            let (name, store) = try self.store(request)
+            if store is any RemoteSnapshotStore {
+                throw AdminFailure.notFound("the store \(name) is on a server: its keys are listed there")
+            }
             return try self.exporter.response(for: store)
         }
         router.get("v1/stores/:store/:key") { _, request in
             let (name, store) = try self.store(request)
             let key = try Self.bytes(request.parameters.require("key"))
             if let reason = self.context.staleness(name) { throw AdminFailure.unavailable("stale", reason) }
-            let found = store.snapshot(for: key.span)
+            let found = try await Self.snapshot(under: key, of: store, name)
             // Again: what was found while the store's news grew too old, or while it was filled, is not to be told.
             if let reason = self.context.staleness(name) { throw AdminFailure.unavailable("stale", reason) }
             guard let snapshot = found else {
@@ -32,6 +37,27 @@ struct StoreRoutes {
             SnapshotJSON.append(snapshot, to: &line)
             line.append(UInt8(ascii: "\n"))
             return .json(line)
+        }
+    }
+
+    /// What a store holds under a key; one that is elsewhere is asked.
+    private static func snapshot(
+        under key: [UInt8], of store: any SnapshotStore, _ name: String
+    ) async throws -> Snapshot? {
+        guard let store = store as? any RemoteSnapshotStore else { return store.snapshot(for: key.span) }
+        do {
+            return try await store.lookUp(key)
+        } catch {
+            throw AdminFailure.unavailable("unreachable", "the store \(name) cannot be asked: \(error)")
+        }
+    }
+
+    /// Adds the route of explanations; kept apart from look-ups, which gateways live on.
+    private func addExplanations(to router: AdminRouter) {
+        router.get("v1/explain/:store/:key") { _, request in
+            let (name, _) = try self.store(request)
+            let key = try Self.bytes(request.parameters.require("key"))
+            return .json(Array((self.context.explain(name, key) + "\n").utf8))
         }
     }
 

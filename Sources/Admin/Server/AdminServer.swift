@@ -7,24 +7,27 @@ public import ServiceLifecycle
 import StageKit
 import Synchronization
 
-/// Serves health, metrics and look-ups over HTTP/1.1 until it is shut down.
+/// Serves health, metrics, look-ups and the dashboard over HTTP/1.1 until it is shut down.
 ///
 /// Has a thread of its own for connections and requests, and starts others only for exports, so nothing that a client
-/// does takes a thread from the stream. Paths: `/livez`, `/readyz`, `/metrics`, `/v1/stores/{store}` and
-/// `/v1/stores/{store}/{key}`; errors are JSON.
+/// does takes a thread from the stream. Paths: `/`, `/livez`, `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`,
+/// `/v1/tap`, `/v1/revocations`, `/v1/stores/{store}`, `/v1/stores/{store}/{key}` and `/v1/explain/{store}/{key}`;
+/// errors are JSON.
 public struct AdminServer: Service {
     private let address: AdminAddress
+    private let access: AdminAccess
     private let context: AdminContext
     private let logger: Logger
     private let onListening: @Sendable (AdminAddress) -> Void
 
     /// Makes a server that has not started; `onListening` is told the real address once clients can connect, on the
-    /// server's thread, and not at all where the address is off.
+    /// server's thread, and not at all where the address is off. `access` is what `settings.readAccess()` gives.
     public init(
-        settings: AdminSettings, context: AdminContext, logger: Logger,
+        settings: AdminSettings, access: AdminAccess = AdminAccess(), context: AdminContext, logger: Logger,
         onListening: @escaping @Sendable (AdminAddress) -> Void = { _ in }
     ) {
         self.address = settings.listen
+        self.access = access
         self.context = context
         self.logger = logger
         self.onListening = onListening
@@ -40,31 +43,49 @@ public struct AdminServer: Service {
             return
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let exporter = SnapshotExporter()
+        let open = OpenResponses(exporter: SnapshotExporter(), streams: EventStreams())
         let result: Result<Void, any Error>
         do {
             // Everything below, requests too, runs on the one loop.
             try await withTaskExecutorPreference(LoopExecutor(group.any())) {
-                try await self.serve(on: group, exporter)
+                try await self.serve(on: group, open)
             }
             result = .success(())
         } catch {
             result = .failure(AdminError.explain(error, at: self.address))
         }
-        try await exporter.shutDown()
+        try await open.exporter.shutDown()
         try await group.shutdownGracefully()
         try result.get()
     }
 
-    private func serve(on group: MultiThreadedEventLoopGroup, _ exporter: SnapshotExporter) async throws {
-        let router = AdminRouter(context: self.context, exporter: exporter)
+    /// Responses that last: a shutdown breaks them off.
+    private struct OpenResponses {
+        let exporter: SnapshotExporter
+        let streams: EventStreams
+
+        func stop() {
+            self.exporter.stop()
+            self.streams.stop()
+        }
+    }
+
+    private func serve(on group: MultiThreadedEventLoopGroup, _ open: OpenResponses) async throws {
+        let router = AdminRouter(
+            context: self.context, access: self.access, exporter: open.exporter, streams: open.streams)
+        let context = self.context
+        let beat = group.any().scheduleRepeatedTask(initialDelay: AdminLimits.beat, delay: AdminLimits.beat) { _ in
+            context.beat()
+            open.streams.beat()
+        }
+        defer { beat.cancel() }
         guard case .unix(let path) = self.address else {
-            return try await self.listen(router, on: group, exporter) { _ in }
+            return try await self.listen(router, on: group, open) { _ in }
         }
         let file = UnixSocketFile(path: path)
         try await file.clear(on: group.any())
         let failure = Mutex<(any Error)?>(nil)
-        try await self.listen(router, on: group, exporter) { channel in
+        try await self.listen(router, on: group, open) { channel in
             do {
                 try file.protect()
             } catch {
@@ -78,7 +99,7 @@ public struct AdminServer: Service {
     }
 
     private func listen(
-        _ router: AdminRouter, on group: MultiThreadedEventLoopGroup, _ exporter: SnapshotExporter,
+        _ router: AdminRouter, on group: MultiThreadedEventLoopGroup, _ open: OpenResponses,
         bound: @escaping @Sendable (any Channel) -> Void
     ) async throws {
         // The library reports what it breaks off at a shutdown as errors; what goes wrong for good is thrown.
@@ -86,7 +107,7 @@ public struct AdminServer: Service {
         logger.logLevel = .critical
         let application = Application(
             responder: router.responder,
-            server: .http1(configuration: AdminServer.httpConfiguration),
+            server: try self.access.server(.http1(configuration: AdminServer.httpConfiguration)),
             configuration: ApplicationConfiguration(
                 address: self.bindAddress, backlog: AdminLimits.backlog,
                 availableConnectionsDelegate: .maximum(AdminLimits.connections, logger: logger)),
@@ -99,7 +120,7 @@ public struct AdminServer: Service {
         try await withGracefulShutdownHandler {
             try await application.run()
         } onGracefulShutdown: {
-            exporter.stop()
+            open.stop()
         }
     }
 

@@ -42,7 +42,9 @@ struct AssembledWorker {
     init(_ options: Options, logger: Logger) throws {
         let registry = MetricsRegistry()
         var services = PipelineServices(logger: logger, metrics: registry)
-        services.makeObserver = Self.observer(options)
+        let watch = Watch()
+        services.revocationHandler = RevocationFeed(watch.revocations)
+        services.makeObserver = Self.observer(options, watch)
         let pipeline = try Pipeline(
             contentsOf: options.path, environment: options.environment, overrides: options.overrides,
             catalogue: options.catalogue, services: services)
@@ -54,19 +56,18 @@ struct AssembledWorker {
         self.pipeline = pipeline
         self.registry = registry
         self.logger = logger
-        let loop = LoopWatch()
-        let context = AdminContext(
-            stores: pipeline.stores, metrics: registry,
-            readiness: { Readiness.reasons(pipeline.source.status, stores: pipeline.stores) },
-            liveness: {
-                if pipeline.source.status.state == .stopped { return ["the source has stopped"] }
-                return loop.reasons(pulses: pipeline.pulses)
-            },
-            staleness: { Readiness.staleness(of: $0, in: pipeline.stores) },
-            pipeline: { PipelineState(pipeline).json.compact })
+        let settings = try pipeline.section("admin", AdminSettings.type)
         self.admin = AdminServer(
-            settings: try pipeline.section("admin", AdminSettings.type), context: context, logger: logger,
-            onListening: options.onListening)
+            settings: settings, access: try Self.access(settings, file: options.path),
+            context: watch.context(of: pipeline, registry), logger: logger, onListening: options.onListening)
+    }
+
+    private static func access(_ settings: AdminSettings, file: String) throws(ConfigurationError) -> AdminAccess {
+        do throws(SettingIssue) {
+            return try settings.readAccess()
+        } catch {
+            throw ConfigurationError(file: file, issues: [error])
+        }
     }
 
     /// Runs until a signal or the end of the source.
@@ -89,15 +90,16 @@ struct AssembledWorker {
         try await ServiceGroup(configuration: configuration).run()
     }
 
-    private static func observer(_ options: Options) -> (@Sendable () throws -> any OutcomeObserver)? {
+    private static func observer(_ options: Options, _ watch: Watch) -> @Sendable () throws -> any OutcomeObserver {
         let journal = options.journal
         let other = options.makeObserver
-        guard journal != nil || other != nil else { return nil }
         return {
+            let watching = WatchObserver(recent: watch.recent, taps: watch.taps)
+            guard journal != nil || other != nil else { return watching }
             var observers: [any OutcomeObserver] = []
             if let journal { observers.append(try Journal(path: journal)) }
             if let other { observers.append(try other()) }
-            return ObserverList(observers)
+            return ObserverList(observers + [watching])
         }
     }
 }

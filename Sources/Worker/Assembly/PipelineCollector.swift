@@ -65,8 +65,6 @@ struct PipelineCollector: Sendable {
 
     private func source() -> [MetricSample] {
         let status = self.pipeline.source.status
-        let now = Date().timeIntervalSince1970
-        let age = status.cursor.map { max(0, now - Double($0.milliseconds) / 1000) } ?? 0
         return [
             MetricSample(
                 "sluice_source_connected", .gauge, help: "1 while the source reads.",
@@ -77,7 +75,7 @@ struct PipelineCollector: Sendable {
             MetricSample(
                 "sluice_source_lag_seconds", .gauge,
                 help: "Age of the last entry handled while more are waiting, by its id; 0 when caught up.",
-                value: status.isCaughtUp ? 0 : age),
+                value: status.lagSeconds(now: Date().timeIntervalSince1970)),
         ] + self.gaps(status) + self.group(status)
             + (status.lagEntries.map { lag in
                 [
@@ -124,11 +122,11 @@ struct PipelineCollector: Sendable {
 
     private func stores() -> [MetricSample] {
         self.pipeline.stores.sorted { $0.key < $1.key }.flatMap { name, store in
-            [
-                MetricSample(
-                    "sluice_store_entries", .gauge, help: "Snapshots held.", labels: [("store", name)],
-                    value: Double(store.count))
-            ] + self.freshness(name, store)
+            let entries = MetricSample(
+                "sluice_store_entries", .gauge, help: "Snapshots held.", labels: [("store", name)],
+                value: Double(store.count))
+            // How many a server holds is not known here.
+            return (store is any RemoteSnapshotStore ? [] : [entries]) + self.freshness(name, store)
         }
     }
 
@@ -145,5 +143,14 @@ struct PipelineCollector: Sendable {
                 help: "Time since the store was last known to hold all of the stream.", labels: [("store", name)],
                 value: age.seconds),
         ]
+    }
+}
+
+extension SourceStatus {
+    /// Age of the last entry handled while more are waiting, by its id; 0 when caught up. `now` is in seconds since the
+    /// epoch.
+    func lagSeconds(now: Double) -> Double {
+        guard !self.isCaughtUp, let cursor = self.cursor else { return 0 }
+        return max(0, now - Double(cursor.milliseconds) / 1000)
     }
 }

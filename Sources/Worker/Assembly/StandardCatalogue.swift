@@ -47,6 +47,7 @@ extension Catalogue {
         catalogue.add(DeadLetterStage.self)
         catalogue.add(RedisStreamSource.sourceType)
         catalogue.add(MemoryStore.type)
+        catalogue.add(RedisStore.type)
         catalogue.add(RedisSettings.section)
         catalogue.add(RevocationSettings.section)
         catalogue.add(AdminSettings.section)

@@ -3,6 +3,8 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import NIOSSL
+import StageKit
 
 /// Asks a running worker over HTTP.
 struct AdminClient {
@@ -17,14 +19,23 @@ struct AdminClient {
         var description: String
     }
 
-    /// Where the worker listens, as its `admin.listen` has it.
+    /// Where the worker listens, as its `admin.listen` has it; with `https://` before it where it is encrypted.
     let address: String
+    /// What requests bear; nil for nothing.
+    var token: String?
+    /// How the connection is encrypted, where the address says that it is.
+    var tls = TLSConfiguration.makeClientConfiguration()
+
+    /// Asks the worker at an address.
+    init(address: String) {
+        self.address = address
+    }
 
     /// Gets a path's answer piece by piece, each with the answer's status; returns the status.
     ///
     /// - Parameter path: Below the root, each segment percent-encoded.
     func get(_ path: String, _ piece: (UInt, ByteBuffer) throws -> Void) async throws -> UInt {
-        var configuration = HTTPClient.Configuration()
+        var configuration = HTTPClient.Configuration(tlsConfiguration: self.tls)
         // Nobody there is an answer: trying again until the time is up would keep a person waiting for it.
         configuration.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(configuration: configuration)
@@ -41,20 +52,57 @@ struct AdminClient {
     private func get(
         _ path: String, by client: HTTPClient, _ piece: (UInt, ByteBuffer) throws -> Void
     ) async throws -> UInt {
+        var request = HTTPClientRequest(url: self.url(path))
+        // On a Unix socket there is no name, and a path makes none.
+        if self.address.hasPrefix("unix:") { request.headers.replaceOrAdd(name: "Host", value: "localhost") }
+        if let token = self.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         let response: HTTPClientResponse
         do {
-            response = try await client.execute(HTTPClientRequest(url: self.url(path)), timeout: Self.timeout)
+            response = try await client.execute(request, timeout: Self.timeout)
         } catch {
             throw Failure(
                 description:
                     "no worker answers at \(self.address): is it running, and is this its admin.listen? (\(error))")
         }
+        if response.status == .unauthorized {
+            throw Failure(
+                description: "the worker at \(self.address) asks for a token, or for another one: set SLUICE_TOKEN, or"
+                    + " give --token-file")
+        }
         for try await buffer in response.body { try piece(response.status.code, buffer) }
         return response.status.code
     }
 
+    /// Gets a path's whole answer.
+    func answer(_ path: String) async throws -> (status: UInt, body: ByteBuffer) {
+        var body = ByteBuffer()
+        let status = try await self.get(path) { _, piece in
+            guard body.readableBytes < Self.answerLimit else {
+                throw Failure(description: "the answer is longer than \(Self.answerLimit) bytes")
+            }
+            body.writeImmutableBuffer(piece)
+        }
+        return (status, body)
+    }
+
+    /// Gets a path's stream of server-sent events until it ends or `event` throws; where there is no stream, throws what
+    /// the worker says.
+    func events(_ path: String, _ event: (ServerSentEvent) throws -> Void) async throws {
+        var parser = ServerSentEvents()
+        var refusal = ByteBuffer()
+        let status = try await self.get(path) { status, piece in
+            if status == 200 {
+                for found in try parser.take(piece) { try event(found) }
+            } else if refusal.readableBytes < Self.answerLimit {
+                refusal.writeImmutableBuffer(piece)
+            }
+        }
+        if status != 200 { throw Failure(description: Self.line(refusal)) }
+    }
+
     /// `http://host:port/path`, or the form that names a Unix socket.
     private func url(_ path: String) -> String {
+        if self.address.hasPrefix("http://") || self.address.hasPrefix("https://") { return "\(self.address)\(path)" }
         guard self.address.hasPrefix("unix:") else { return "http://\(self.address)\(path)" }
         let socket = self.address.dropFirst("unix:".count)
         return "http+unix://\(Self.encoded(String(socket)))\(path)"
@@ -73,9 +121,50 @@ struct AdminClient {
 }
 
 /// Options of the verbs that ask a running worker.
-struct AdminOptions: ParsableArguments {
-    @Option(help: "Where the worker listens: host:port or unix:/path.")
+struct WorkerOptions: ParsableArguments {
+    /// The variable of the environment that holds the token.
+    static let tokenVariable = "SLUICE_TOKEN"
+
+    @Option(help: "Where the worker listens: host:port, https://host:port or unix:/path.")
     var admin = "127.0.0.1:9191"
+
+    @Option(
+        help: ArgumentHelp(
+            "A file with the token that the worker asks for; without it, that of the environment's SLUICE_TOKEN.",
+            valueName: "file"))
+    var tokenFile: String?
+
+    @Option(help: ArgumentHelp("The roots of an encrypted worker's certificate, in PEM.", valueName: "file"))
+    var caFile: String?
+
+    @Option(help: ArgumentHelp("A certificate to show to the worker, in PEM.", valueName: "file"))
+    var certificateFile: String?
+
+    @Option(help: ArgumentHelp("The certificate's key, in PEM.", valueName: "file"))
+    var keyFile: String?
+
+    /// A client with what the options say; throws where a file cannot be read.
+    func client() throws -> AdminClient {
+        var client = AdminClient(address: self.admin)
+        if let file = self.tokenFile {
+            client.token = try SecretFile.read(file)
+        } else if let token = ProcessInfo.processInfo.environment[Self.tokenVariable], !token.isEmpty {
+            client.token = token
+        }
+        if let file = self.caFile { client.tls.trustRoots = .file(file) }
+        if let certificate = self.certificateFile, let key = self.keyFile {
+            client.tls.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) }
+            client.tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
+        } else if self.certificateFile != nil || self.keyFile != nil {
+            throw ValidationError("--certificate-file and --key-file go together")
+        }
+        return client
+    }
+}
+
+/// Options of the verbs that look into a store of a running worker.
+struct AdminOptions: ParsableArguments {
+    @OptionGroup var worker: WorkerOptions
 
     @Option(help: "The store to look into.")
     var store = "sessions"

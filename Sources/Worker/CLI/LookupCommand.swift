@@ -14,15 +14,8 @@ struct LookupCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandErrors.reported {
-            let client = AdminClient(address: self.admin.admin)
             let path = "/v1/stores/\(AdminClient.encoded(self.admin.store))/\(AdminClient.encoded(self.key))"
-            var answer = ByteBuffer()
-            let status = try await client.get(path) { _, piece in
-                guard answer.readableBytes < AdminClient.answerLimit else {
-                    throw AdminClient.Failure(description: "the answer is longer than \(AdminClient.answerLimit) bytes")
-                }
-                answer.writeImmutableBuffer(piece)
-            }
+            let (status, answer) = try await self.admin.worker.client().answer(path)
             let text = AdminClient.line(answer)
             if status == 200 {
                 Terminal.result(text)
@@ -43,7 +36,7 @@ struct ExportCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandErrors.reported {
-            let client = AdminClient(address: self.admin.admin)
+            let client = try self.admin.worker.client()
             var error = ByteBuffer()
             let status = try await client.get("/v1/stores/\(AdminClient.encoded(self.admin.store))") { status, piece in
                 if status == 200 {

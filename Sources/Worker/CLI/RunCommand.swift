@@ -2,6 +2,7 @@ import Admin
 import ArgumentParser
 import Logging
 import PipelineEngine
+import Tracing
 
 /// `sluice run`: runs a pipeline until a signal.
 struct RunCommand: AsyncParsableCommand {
@@ -16,6 +17,12 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Writes one JSON line for each event, - for standard output.", valueName: "file"))
     var journal: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Writes spans of reads, batches, checkpoints and reconnections, as OpenTelemetry's JSON.", valueName: "file"
+        ))
+    var trace: String?
+
     @OptionGroup var logging: LogOptions
 
     func run() async throws {
@@ -28,15 +35,24 @@ struct RunCommand: AsyncParsableCommand {
         try await CommandErrors.reported(logger: logger) {
             let worker = try AssembledWorker(options, logger: logger)
             worker.registry.registerCollector(gate.samples)
-            try await worker.run(
-                beside: [
-                    ReloadService(
-                        pipeline: worker.pipeline, path: self.file, logger: logger,
-                        around: { reload in if let manager { manager.reloading(reload) } else { reload() } }),
-                    HeldBackReports(gate: gate),
-                ],
-                watchedBy: manager.map { ServiceManagerWatch(manager: $0, pipeline: worker.pipeline) })
+            guard let path = self.trace else { return try await self.run(worker, manager, logger, gate) }
+            let file = try TraceFile(path: path)
+            worker.registry.registerCollector(file.samples)
+            try await withTracer(FileTracer(file: file)) { try await self.run(worker, manager, logger, gate) }
         }
+    }
+
+    private func run(
+        _ worker: AssembledWorker, _ manager: ServiceManager?, _ logger: Logger, _ gate: LogGate
+    ) async throws {
+        try await worker.run(
+            beside: [
+                ReloadService(
+                    pipeline: worker.pipeline, path: self.file, logger: logger,
+                    around: { reload in if let manager { manager.reloading(reload) } else { reload() } }),
+                HeldBackReports(gate: gate),
+            ],
+            watchedBy: manager.map { ServiceManagerWatch(manager: $0, pipeline: worker.pipeline) })
     }
 }
 

@@ -30,7 +30,7 @@ struct LetterBox {
         let logger = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
         let result: Result<R, any Error>
         do {
-            let connection = try await RedisConnection.connect(settings, on: loop, logger: logger)
+            let connection = try await RedisConnection.connect(settings, for: stream, on: loop, logger: logger)
             defer { connection.close() }
             let box = LetterBox(
                 stream: stream, connection: connection, timeout: max(settings.timeout, Self.timeout))

@@ -73,7 +73,9 @@ struct DemoScreen: Service {
         if let latency = self.meter.latency() { lines.append("  XADD to applied      \(Self.times(latency))") }
         lines += ["", "  outcome"] + self.outcomeLines(statistics) + [""]
         lines += self.log.errors.map { "  ! \($0)" }
-        if let address = self.meter.address { lines.append("  Look around: curl http://\(address)/metrics") }
+        if let address = self.meter.address {
+            lines.append("  Look around: http://\(address)/ in a browser, or sluice top --admin \(address)")
+        }
         lines.append("  Ctrl-C stops it.")
         let up = drawn > 0 ? "\u{1B}[\(drawn)A" : ""
         Terminal.write(Array((up + lines.map { "\u{1B}[2K\($0)\n" }.joined() + "\u{1B}[J").utf8))

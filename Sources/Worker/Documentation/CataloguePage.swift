@@ -86,8 +86,8 @@ struct CataloguePage {
     private static func running(_ stage: StageType) -> String {
         if stage.waits {
             return
-                "Waits: it works for all events of a batch at once, over the network, and the batch with it; the order "
-                + "of events stays."
+                "Waits: what it does over the network it does for all events of a batch at once, and the batch waits; the "
+                + "order of events stays."
         }
         return stage.isPure
             ? "Pure: it only reads and sets the event's own values and fails, so at the head of a graph it runs a few "

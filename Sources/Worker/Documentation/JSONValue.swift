@@ -10,6 +10,8 @@ enum JSONValue: Equatable, Sendable {
     case boolean(Bool)
     /// Nothing.
     case null
+    /// A value that is JSON already, on one line.
+    case written(String)
     /// A list.
     case array([JSONValue])
     /// Names with values, in the order written.
@@ -55,7 +57,7 @@ enum JSONValue: Equatable, Sendable {
 
     private var isPlain: Bool {
         switch self {
-        case .string, .integer, .boolean, .null: true
+        case .string, .integer, .boolean, .null, .written: true
         case .array, .object: false
         }
     }
@@ -66,6 +68,7 @@ enum JSONValue: Equatable, Sendable {
         case .integer(let number): bytes += Array("\(number)".utf8)
         case .boolean(let value): bytes += Array("\(value)".utf8)
         case .null: bytes += Array("null".utf8)
+        case .written(let text): bytes += Array(text.utf8)
         case .array(let values):
             let inner = values.allSatisfy(\.isPlain) ? nil : indent
             Self.append(values, "[", "]", to: &bytes, indent: inner, separator: indent == nil ? "," : ", ") {

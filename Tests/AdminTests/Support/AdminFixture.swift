@@ -24,12 +24,13 @@ enum AdminFixture {
     /// Runs a server, calls `body` with its real address, and shuts it down.
     static func serve<R: Sendable>(
         _ context: AdminContext, listen: AdminAddress = .tcp(host: "127.0.0.1", port: 0),
+        access: AdminAccess = AdminAccess(),
         _ body: (AdminAddress) async throws -> R
     ) async throws -> R {
         let (addresses, continuation) = AsyncStream.makeStream(of: AdminAddress.self)
-        let server = AdminServer(settings: AdminSettings(listen: listen), context: context, logger: self.silent) {
-            continuation.yield($0)
-        }
+        let server = AdminServer(
+            settings: AdminSettings(listen: listen), access: access, context: context, logger: self.silent
+        ) { continuation.yield($0) }
         let services = ServiceGroup(configuration: ServiceGroupConfiguration(services: [server], logger: self.silent))
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

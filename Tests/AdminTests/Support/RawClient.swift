@@ -37,7 +37,7 @@ enum RawClient {
     static func request(
         _ address: AdminAddress, _ target: String, method: String = "GET"
     ) async throws -> RawResponse {
-        let head = "\(method) \(target) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        let head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         return try await RawResponse(self.exchange(address, head))
     }
 

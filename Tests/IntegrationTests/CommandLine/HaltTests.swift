@@ -20,7 +20,8 @@ import Testing
             }
             let arguments = [
                 "--journal", "journal", "--set", "source.redis_stream.start=beginning",
-                "--set", "source.redis_stream.read_count=100", "--set", "stages.0.on_failure=halt",
+                "--set", "source.redis_stream.read_count=100", "--set", "source.redis_stream.catch_up_count=100",
+                "--set", "stages.0.on_failure=halt",
             ]
             try await withWorker(server, arguments) { process, folder in
                 let ending = try await process.end()

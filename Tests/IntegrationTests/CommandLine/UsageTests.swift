@@ -65,10 +65,10 @@ import Testing
         #expect(
             ending.errors == """
                 wrong.yaml:1:11: pipeline: a name has letters, digits, _ and - only
-                wrong.yaml:2:25: redis_stream: missing setting "stream"
+                wrong.yaml:2:25: redis_stream: missing setting "stream" (or streams)
                 wrong.yaml:3:9: stages: expected a list of stages (- decode: ...), found an empty list
-                wrong.yaml:4:1: unknown section "extra" (one of pipeline, plugins, source, stores, stages, branches, redis, \
-                revocations, admin, checkpoint)
+                wrong.yaml:4:1: unknown section "extra" (one of pipeline, plugins, source, stores, stages, branches, lanes, \
+                redis, revocations, admin, checkpoint)
                 none.yaml: there is no such file
                 wrong2.yaml:1:1: expected a pipeline (names with values, such as stages:), found a list
 

@@ -32,7 +32,8 @@ enum GraphJSON {
         ])
     }
 
-    private static func id(_ place: GraphDescription.Place, _ graph: GraphDescription) -> String {
+    /// A place by its name: `source`, `stage:NAME`, `store:NAME` or `end:WORD`.
+    static func id(_ place: GraphDescription.Place, _ graph: GraphDescription) -> String {
         switch place {
         case .source: "source"
         case .stage(let index): "stage:\(graph.stages[index].name)"
@@ -76,7 +77,10 @@ struct PipelineState {
                 }),
             "stores": .array(
                 self.pipeline.stores.sorted { $0.key < $1.key }.map { name, store in
-                    .members(["name": .string(name), "entries": .integer(store.count)])
+                    .members([
+                        "name": .string(name),
+                        "entries": store is any RemoteSnapshotStore ? nil : .integer(store.count),
+                    ])
                 }),
             "source": .members([
                 "state": .string(status.state.rawValue), "cursor": status.cursor.map { .string("\($0)") },

@@ -30,6 +30,10 @@ struct GraphLayout {
         var kind: GraphDescription.Arrow.Kind
         /// Whether it has a head at its end; one that joins another line has none.
         var hasHead = true
+        /// Where it begins.
+        var from: GraphDescription.Place
+        /// Where it leads, if it does not join another line before.
+        var to: GraphDescription.Place
     }
 
     /// Around everything.
@@ -68,13 +72,13 @@ struct GraphLayout {
     private var lanesY: [Int] = []
 
     /// Lays a graph out.
-    init(_ graph: GraphDescription) {
-        let rows = GraphRows(graph)
+    init(_ graph: GraphDescription, widthLimit: Int = GraphRows.widthLimit, gap: Int = GraphRows.gap) {
+        let rows = GraphRows(graph, widthLimit: widthLimit, gap: gap)
         let tracks = GraphTracks(graph, rows)
         let leftLanes = tracks.left.isEmpty ? 0 : tracks.left.count * GraphTracks.step + 8
         self.cardsX = Self.margin + Self.groupPadding + leftLanes
         let widths = rows.rows.map { row in
-            row.places.reduce(0) { $0 + (rows.cards[$1]?.width ?? 0) } + (row.places.count - 1) * GraphRows.gap
+            row.places.reduce(0) { $0 + (rows.cards[$1]?.width ?? 0) } + (row.places.count - 1) * gap
         }
         self.cardsRight = self.cardsX + (widths.max() ?? 0)
         self.placeRows(graph, rows, tracks)
@@ -108,7 +112,7 @@ struct GraphLayout {
                 guard let card = rows.cards[place] else { continue }
                 self.boxes.append(
                     Box(place: place, frame: GraphFrame(x: x, y: y, width: card.width, height: height), card: card))
-                x += card.width + GraphRows.gap
+                x += card.width + rows.gap
             }
             y += height
             if let branch = row.branch, !row.goesOn {

@@ -17,9 +17,11 @@ struct GraphLines {
         let goingOn = Set(graph.arrows.filter { $0.kind == .next }.map(\.from))
         for (index, row) in self.rows.rows.enumerated() {
             for (from, to) in zip(row.places, row.places.dropFirst()) where goingOn.contains(from) {
-                guard let from = self.layout.frame(of: from), let to = self.layout.frame(of: to) else { continue }
+                guard let start = self.layout.frame(of: from), let end = self.layout.frame(of: to) else { continue }
                 lines.append(
-                    .init(points: [.init(x: from.right, y: from.middleY), .init(x: to.x, y: to.middleY)], kind: .next))
+                    .init(
+                        points: [.init(x: start.right, y: start.middleY), .init(x: end.x, y: end.middleY)], kind: .next,
+                        from: from, to: to))
             }
             if row.goesOn, row.places.last.map(goingOn.contains) == true { lines += self.continuation(index) }
         }
@@ -39,7 +41,7 @@ struct GraphLines {
                 points: [
                     .init(x: from.right, y: from.middleY), .init(x: right, y: from.middleY), .init(x: right, y: y),
                     .init(x: left, y: y), .init(x: left, y: to.middleY), .init(x: to.x, y: to.middleY),
-                ], kind: .next)
+                ], kind: .next, from: last, to: next)
         ]
     }
 
@@ -49,23 +51,31 @@ struct GraphLines {
     private func lines(of bundle: GraphTracks.Bundle, _ graph: GraphDescription) -> [GraphLayout.Line] {
         guard let to = self.layout.frame(of: bundle.to), let (side, targetY) = self.side(bundle, to) else { return [] }
         var lines: [GraphLayout.Line] = []
-        var joins: [(y: Int, points: [GraphPoint])] = []
+        var joins: [(from: GraphDescription.Place, y: Int, points: [GraphPoint])] = []
         for (row, content) in self.rows.rows.enumerated() {
             guard let lane = self.tracks.below[row].firstIndex(of: bundle) else { continue }
             let y = self.laneY(row, lane)
-            let starts = content.places.flatMap { self.starts(of: bundle, at: $0, graph) }
-            guard let farthest = starts.max(by: { abs($0.x - side) < abs($1.x - side) }) else { continue }
-            for start in starts where start != farthest {
-                lines.append(.init(points: [start, .init(x: start.x, y: y)], kind: bundle.kind, hasHead: false))
+            let starts = content.places.flatMap { place in
+                self.starts(of: bundle, at: place, graph).map { (place: place, point: $0) }
             }
-            joins.append((y, [farthest, .init(x: farthest.x, y: y), .init(x: side, y: y)]))
+            guard let farthest = starts.max(by: { abs($0.point.x - side) < abs($1.point.x - side) }) else { continue }
+            for (place, start) in starts where start != farthest.point {
+                lines.append(
+                    .init(
+                        points: [start, .init(x: start.x, y: y)], kind: bundle.kind, hasHead: false, from: place,
+                        to: bundle.to))
+            }
+            let start = farthest.point
+            joins.append((farthest.place, y, [start, .init(x: start.x, y: y), .init(x: side, y: y)]))
         }
         for half in [joins.filter { $0.y <= targetY }, joins.filter { $0.y > targetY }] {
             let trunk = half.map { abs($0.y - targetY) }.max()
             for join in half {
                 let isTrunk = abs(join.y - targetY) == trunk
                 let end = isTrunk ? [GraphPoint(x: side, y: targetY), GraphPoint(x: to.x, y: targetY)] : []
-                lines.append(.init(points: join.points + end, kind: bundle.kind, hasHead: isTrunk))
+                lines.append(
+                    .init(
+                        points: join.points + end, kind: bundle.kind, hasHead: isTrunk, from: join.from, to: bundle.to))
             }
         }
         return lines

@@ -16,16 +16,19 @@ struct GraphRows {
 
     /// The widest row, in pixels: what a page shows without making letters too small.
     static let widthLimit = 900
-    /// Between two cards of a row.
+    /// Between two cards of a row, where nothing is written between them.
     static let gap = 34
+
+    /// Between two cards of a row.
+    let gap: Int
 
     /// The rows from top to bottom.
     let rows: [Row]
     /// What each card says.
     let cards: [GraphDescription.Place: GraphCard]
 
-    /// Puts a graph's cards into rows.
-    init(_ graph: GraphDescription) {
+    /// Puts a graph's cards into rows, each no wider than `widthLimit` where it has more than one card.
+    init(_ graph: GraphDescription, widthLimit: Int = Self.widthLimit, gap: Int = Self.gap) {
         var cards: [GraphDescription.Place: GraphCard] = [
             .source: GraphCard(title: graph.source.type, lines: [.init(text: graph.source.stream, tone: .plain)])
         ]
@@ -33,25 +36,28 @@ struct GraphRows {
         var rows: [Row] = []
         for branch in [nil] + graph.branches.map(Optional.some) {
             let stages = graph.stages(in: branch).map { GraphDescription.Place.stage($0) }
-            rows += Self.rows(of: branch == nil ? [.source] + stages : stages, branch, cards)
+            let places = branch == nil ? [.source] + stages : stages
+            rows += Self.rows(of: places, branch, cards, widthLimit, gap)
         }
+        self.gap = gap
         self.rows = rows
         self.cards = cards
     }
 
     private static func rows(
-        of places: [GraphDescription.Place], _ branch: String?, _ cards: [GraphDescription.Place: GraphCard]
+        of places: [GraphDescription.Place], _ branch: String?, _ cards: [GraphDescription.Place: GraphCard],
+        _ widthLimit: Int, _ gap: Int
     ) -> [Row] {
         var rows = [Row(branch: branch, places: [])]
         var width = 0
         for place in places {
             let own = cards[place]?.width ?? 0
-            if !rows[rows.count - 1].places.isEmpty, width + self.gap + own > self.widthLimit {
+            if !rows[rows.count - 1].places.isEmpty, width + gap + own > widthLimit {
                 rows[rows.count - 1].goesOn = true
                 rows.append(Row(branch: branch, places: [], isContinued: true))
                 width = 0
             }
-            width += own + (rows[rows.count - 1].places.isEmpty ? 0 : self.gap)
+            width += own + (rows[rows.count - 1].places.isEmpty ? 0 : gap)
             rows[rows.count - 1].places.append(place)
         }
         return rows

@@ -1,0 +1,92 @@
+public import StageKit
+
+/// Where the admin server listens.
+public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
+    /// An address or name without brackets, and a port; 0 takes any that is free.
+    case tcp(host: String, port: Int)
+    /// The absolute path of a Unix socket.
+    case unix(path: String)
+    /// Nowhere.
+    case off
+
+    /// The longest path of a Unix socket in bytes: Linux gives it 108 with the zero at its end (unix(7)).
+    public static let pathLimit = 107
+
+    /// How an address is read.
+    public static let type = SettingType<AdminAddress>(shape: .form(Self.form, pattern: Self.pattern)) { node, issues in
+        SettingType<String>.text.map { (text) throws(SettingRefusal) in try AdminAddress(text) }.decode(node, &issues)
+    }
+
+    /// What an expression tells of the form.
+    private static let pattern = #"^(([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|unix:/.*[^/]|off)$"#
+    private static let form = "127.0.0.1:PORT, HOST:PORT, [ADDRESS]:PORT, unix:/path or off"
+
+    /// Reads `127.0.0.1:9191`, `[::1]:9191`, `name:9191`, `unix:/path` or `off`; `localhost` means 127.0.0.1.
+    public init(_ text: String) throws(SettingRefusal) {
+        if text == "off" {
+            self = .off
+            return
+        }
+        if text.hasPrefix("unix:") {
+            let path = String(text.dropFirst("unix:".count))
+            guard path.hasPrefix("/"), !path.hasSuffix("/"), !path.utf8.contains(0) else {
+                throw SettingRefusal("expected an absolute path after unix:, found \"\(path)\"")
+            }
+            guard path.utf8.count <= AdminAddress.pathLimit else {
+                throw SettingRefusal(
+                    "the path of a Unix socket has at most \(AdminAddress.pathLimit) bytes, found \(path.utf8.count)")
+            }
+            self = .unix(path: path)
+            return
+        }
+        guard let colon = text.lastIndex(of: ":"), let port = AdminAddress.port(text[text.index(after: colon)...])
+        else {
+            throw SettingRefusal("expected \(AdminAddress.form), found \"\(text)\"")
+        }
+        let host = text[..<colon]
+        if host == "localhost" {
+            self = .tcp(host: "127.0.0.1", port: port)
+        } else if host.hasPrefix("["), host.hasSuffix("]"), host.contains(":"), host.allSatisfy({ Self.isInIPv6($0) }) {
+            self = .tcp(host: String(host.dropFirst().dropLast()), port: port)
+        } else if !host.isEmpty, host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ".-".contains($0)) }) {
+            self = .tcp(host: String(host), port: port)
+        } else {
+            throw SettingRefusal("expected \(AdminAddress.form), found \"\(text)\"")
+        }
+    }
+
+    /// Whether only this machine reaches it.
+    public var isLocal: Bool {
+        switch self {
+        case .tcp(let host, _): host == "::1" || AdminAddress.isLoopback(host[...])
+        case .unix, .off: true
+        }
+    }
+
+    /// As the file writes it.
+    public var description: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        case .off: "off"
+        }
+    }
+
+    private static func isInIPv6(_ character: Character) -> Bool {
+        character.isASCII && (character.isHexDigit || ":.[]".contains(character))
+    }
+
+    private static func port(_ text: Substring) -> Int? {
+        guard !text.isEmpty, text.utf8.count <= 5, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
+        return Int(text).flatMap { $0 <= 65535 ? $0 : nil }
+    }
+
+    /// Whether it is one of 127.0.0.0/8 (RFC 1122, 3.2.1.3), written as four decimals.
+    static func isLoopback(_ host: Substring) -> Bool {
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        let isDotted = parts.count == 4 && parts.allSatisfy { self.port($0).map { $0 <= 255 } ?? false }
+        return isDotted && parts[0] == "127"
+    }
+}

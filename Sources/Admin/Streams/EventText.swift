@@ -1,0 +1,18 @@
+/// The text of server-sent events.
+///
+/// Source: WHATWG HTML, section 9.2, "Server-sent events".
+enum EventText {
+    /// What stands first: how long to wait before connecting again, in milliseconds.
+    static let opening = "retry: 1000\n\n"
+    /// A line that says nothing, so that a connection that is gone is noticed.
+    static let comment = ": still here\n\n"
+
+    /// Appends an event; `data` must be one line, which JSON written by `JSONText` always is.
+    static func append(_ name: String, id: String? = nil, data: String, to bytes: inout [UInt8]) {
+        bytes += Array("event: \(name)\n".utf8)
+        if let id { bytes += Array("id: \(id)\n".utf8) }
+        bytes += Array("data: ".utf8)
+        bytes += Array(data.utf8)
+        bytes += [0x0A, 0x0A]
+    }
+}

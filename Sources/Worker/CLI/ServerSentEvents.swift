@@ -1,0 +1,45 @@
+import NIOCore
+
+/// An event that a server has sent.
+struct ServerSentEvent: Equatable {
+    /// Its name.
+    var name: String
+    /// Its data, one line.
+    var data: String
+}
+
+/// Takes a stream of server-sent events apart, as far as Sluice writes them: a name and one line of data each.
+///
+/// Source: WHATWG HTML, section 9.2.6.
+struct ServerSentEvents {
+    /// The longest event: the state of a large graph is far shorter.
+    static let byteLimit = 16 << 20
+
+    private var rest = ByteBuffer()
+    private var name = ""
+    private var data = ""
+
+    /// The events that end in the next bytes of the stream. Throws where one is too long.
+    mutating func take(_ bytes: ByteBuffer) throws(AdminClient.Failure) -> [ServerSentEvent] {
+        self.rest.writeImmutableBuffer(bytes)
+        var events: [ServerSentEvent] = []
+        while let end = self.rest.readableBytesView.firstIndex(of: 0x0A) {
+            let length = end - self.rest.readerIndex
+            let line = self.rest.readString(length: length) ?? ""
+            self.rest.moveReaderIndex(forwardBy: 1)
+            if line.isEmpty {
+                if !self.name.isEmpty { events.append(ServerSentEvent(name: self.name, data: self.data)) }
+                (self.name, self.data) = ("", "")
+            } else if line.hasPrefix("event: ") {
+                self.name = String(line.dropFirst("event: ".count))
+            } else if line.hasPrefix("data: ") {
+                self.data = String(line.dropFirst("data: ".count))
+            }
+        }
+        self.rest.discardReadBytes()
+        guard self.rest.readableBytes <= Self.byteLimit else {
+            throw AdminClient.Failure(description: "the worker sends an event of more than \(Self.byteLimit) bytes")
+        }
+        return events
+    }
+}

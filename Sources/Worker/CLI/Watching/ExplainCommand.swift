@@ -1,0 +1,106 @@
+import ArgumentParser
+import Foundation
+import NIOCore
+
+/// `sluice explain`: what happened to a key.
+struct ExplainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "Tells what a running worker knows of a key: what it holds, what happened.",
+        discussion: """
+            The store tells the last event that was applied, or the entry that evicted the key. Of events that failed or \
+            were skipped the last 2,048 are remembered, 64 and 16 of a batch; of revocations the last 65,536. Applied \
+            events before the last one are not remembered, nor what was before the worker's start.
+            """)
+
+    @Argument(help: "The key.")
+    var key: String
+
+    @Option(help: "How it is told: text or json.")
+    var format = TapCommand.Format.text
+
+    @OptionGroup var admin: AdminOptions
+
+    /// What the worker answers.
+    private struct Answer: Decodable {
+        struct Entry: Decodable {
+            var entry: String
+            var added: Double
+            var fields: [String: Value]?
+
+            private enum CodingKeys: String, CodingKey {
+                case entry, fields
+                case added = "added_ms"
+            }
+        }
+
+        /// A field's value: text or a number.
+        struct Value: Decodable {
+            var text: String
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                if let number = try? container.decode(Int.self) {
+                    self.text = "\(number)"
+                } else {
+                    self.text = try container.decode(String.self)
+                }
+            }
+        }
+
+        struct Memory: Decodable {
+            var notKept: Int
+
+            private enum CodingKeys: String, CodingKey {
+                case notKept = "events_not_kept"
+            }
+        }
+
+        var held: Entry?
+        var evictedBy: Entry?
+        var stale: String?
+        var events: [WatchedEvent]
+        var revocations: [Entry]
+        var memory: Memory
+
+        private enum CodingKeys: String, CodingKey {
+            case held, stale, events, revocations, memory
+            case evictedBy = "evicted_by"
+        }
+    }
+
+    func run() async throws {
+        try await CommandErrors.reported {
+            let path = "/v1/explain/\(AdminClient.encoded(self.admin.store))/\(AdminClient.encoded(self.key))"
+            let (status, body) = try await self.admin.worker.client().answer(path)
+            guard status == 200 else { throw AdminClient.Failure(description: AdminClient.line(body)) }
+            if self.format == .json { return Terminal.result(AdminClient.line(body)) }
+            let answer = try JSONDecoder().decode(Answer.self, from: Data(body.readableBytesView))
+            for line in self.lines(answer) { Terminal.result(PlainText.of(line)) }
+        }
+    }
+
+    private func lines(_ answer: Answer) -> [String] {
+        var lines = ["\(self.key) in the store \(self.admin.store)", ""]
+        if let held = answer.held {
+            lines.append("held since \(ClockText.dayAndTime(held.added)), by entry \(held.entry)")
+            let fields = (held.fields ?? [:]).sorted { $0.key < $1.key }
+            let width = fields.map(\.key.count).max() ?? 0
+            lines += fields.map { name, value in
+                "  \(name)\(String(repeating: " ", count: width - name.count))  \(value.text)"
+            }
+        } else if let entry = answer.evictedBy {
+            lines.append("not held: taken out by entry \(entry.entry), \(ClockText.dayAndTime(entry.added))")
+        } else {
+            lines.append("not held, and no eviction of it is remembered")
+        }
+        if let stale = answer.stale { lines += ["", "look-ups are refused now: \(stale)"] }
+        lines += ["", "revocations told" + (answer.revocations.isEmpty ? ": none remembered" : "")]
+        lines += answer.revocations.map { "  \(ClockText.dayAndTime($0.added))  entry \($0.entry)" }
+        lines += ["", "failed and skipped events" + (answer.events.isEmpty ? ": none remembered" : "")]
+        lines += answer.events.map { "  \($0.line)" }
+        if answer.memory.notKept > 0 {
+            lines += ["", "too many to be remembered, of all keys: \(answer.memory.notKept) failed or skipped events"]
+        }
+        return lines
+    }
+}

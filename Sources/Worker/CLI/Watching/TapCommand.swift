@@ -1,0 +1,114 @@
+import ArgumentParser
+import Foundation
+import StageKit
+
+/// `sluice tap`: events of a running worker as they get their outcomes.
+struct TapCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tap", abstract: "Prints events of a running worker as they get their outcomes.",
+        discussion: """
+            What is not read fast enough, and what is beyond 2,000 a second, is counted and left out: the worker never \
+            waits. Ctrl-C ends it.
+            """)
+
+    /// How lines look.
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        /// For people.
+        case text
+        /// As the worker sends them, with the fields.
+        case json
+    }
+
+    @Option(help: "Only events that this stage failed on, or whose way it ended.")
+    var stage: String?
+
+    @Option(help: "Only events with this outcome: \(Outcome.allCases.map(\.name).joined(separator: ", ")).")
+    var outcome: String?
+
+    @Option(help: "Only events of this key.")
+    var key: String?
+
+    @Option(help: "How lines look: text or json.")
+    var format = Format.text
+
+    @Option(help: "Ends after so many events.")
+    var limit: Int?
+
+    @Option(help: "Ends after this time, such as 10s.", transform: Self.duration)
+    var duration: Duration?
+
+    @OptionGroup var worker: WorkerOptions
+
+    func validate() throws {
+        if let limit, limit < 1 { throw ValidationError("--limit: \(limit) is out of range: it must be at least 1") }
+        if let outcome, !Outcome.allCases.contains(where: { $0.name == outcome }) {
+            let hint = Nearest.hint(for: outcome, among: Outcome.allCases.map(\.name))
+            throw ValidationError("--outcome: there is no outcome \"\(outcome)\"\(hint)")
+        }
+    }
+
+    /// Ends the stream when all that was asked for is there.
+    private struct Enough: Error {}
+
+    func run() async throws {
+        try await CommandErrors.reported {
+            let client = try self.worker.client()
+            do {
+                try await Deadline.run(self.duration) { try await self.watch(client) }
+            } catch is Enough {
+                // All that was asked for is there.
+            }
+        }
+    }
+
+    private func watch(_ client: AdminClient) async throws {
+        var left = self.limit ?? Int.max
+        try await client.events("/v1/tap\(self.query)") { event in
+            switch event.name {
+            case "event":
+                guard Terminal.write(Array((try self.line(event.data) + "\n").utf8)) else { throw Enough() }
+                left -= 1
+                if left == 0 { throw Enough() }
+            case "missed":
+                Terminal.report("sluice: some events are left out: \(PlainText.of(event.data))")
+            default: break
+            }
+        }
+        throw AdminClient.Failure(description: "the worker has ended the stream")
+    }
+
+    private func line(_ data: String) throws -> String {
+        switch self.format {
+        case .json: data
+        case .text: try JSONDecoder().decode(WatchedEvent.self, from: Data(data.utf8)).line
+        }
+    }
+
+    private var query: String {
+        let parts = [("stage", self.stage), ("outcome", self.outcome), ("key", self.key)].compactMap { name, value in
+            value.map { "\(name)=\(AdminClient.encoded($0))" }
+        }
+        return parts.isEmpty ? "" : "?\(parts.joined(separator: "&"))"
+    }
+
+    private static func duration(_ text: String) throws -> Duration {
+        guard let duration = SettingUnits.duration(text), duration > .zero else {
+            throw ValidationError("\(text): write a duration such as 10s or 2m")
+        }
+        return duration
+    }
+}
+
+/// Ends what would go on for ever.
+enum Deadline {
+    /// Runs `body`, and ends it after a time, where one is given; what it throws then is forgotten.
+    static func run(_ duration: Duration?, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        guard let duration else { return try await body() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
+            group.addTask { try await Task.sleep(for: duration) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+}

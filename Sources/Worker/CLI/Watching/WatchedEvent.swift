@@ -1,0 +1,81 @@
+import Foundation
+
+/// An event as `/v1/tap`, `/v1/live` and `/v1/explain` tell it.
+struct WatchedEvent: Decodable {
+    /// The entry's id.
+    var entry: String
+    /// What became of it.
+    var outcome: String
+    /// Why.
+    var reason: String?
+    /// The stage that failed on it.
+    var stage: String?
+    /// The stage that ended its way.
+    var endedBy: String?
+    /// What it is about.
+    var key: String?
+    /// The same, where it is not UTF-8.
+    var keyBase64: String?
+    /// What was wrong.
+    var error: String?
+    /// What was done.
+    var effects: [String]?
+    /// When it got its outcome, in milliseconds since the epoch.
+    var time: Double
+
+    private enum CodingKeys: String, CodingKey {
+        case entry, outcome, reason, stage, key, error, effects
+        case endedBy = "ended_by"
+        case keyBase64 = "key_b64"
+        case time = "at_ms"
+    }
+
+    /// One line for a person; nothing in it can move a terminal's cursor.
+    var line: String {
+        let key = self.key ?? self.keyBase64.map { "base64 \($0)" } ?? "-"
+        var words = [ClockText.time(self.time), self.entry, self.outcome, key]
+        if let reason = self.reason { words.append(reason) }
+        if let stage = self.stage ?? self.endedBy { words.append("at \(stage)") }
+        if let effects = self.effects, !effects.isEmpty { words.append("[\(effects.joined(separator: " "))]") }
+        let line = words.joined(separator: "  ") + (self.error.map { ": \($0)" } ?? "")
+        return PlainText.of(line)
+    }
+}
+
+/// Times for people, in the terminal's time zone.
+enum ClockText {
+    /// The time of day of a number of milliseconds since the epoch.
+    static func time(_ milliseconds: Double) -> String { self.text(milliseconds, "%H:%M:%S") }
+
+    /// The day and the time.
+    static func dayAndTime(_ milliseconds: Double) -> String { self.text(milliseconds, "%Y-%m-%d %H:%M:%S") }
+
+    private static func text(_ milliseconds: Double, _ format: String) -> String {
+        // An id may hold any number of 64 bits; what is beyond a calendar is no time.
+        guard milliseconds >= 0, milliseconds < 253_402_300_800_000 else { return "--:--:--" }
+        var seconds = time_t(milliseconds / 1000)
+        var parts = unsafe tm()
+        guard unsafe localtime_r(&seconds, &parts) != nil else { return "--:--:--" }
+        var buffer = [CChar](repeating: 0, count: 32)
+        let count = unsafe strftime(&buffer, buffer.count, format, &parts)
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// Text of others on a terminal.
+enum PlainText {
+    /// The text with every control character replaced: what a stream holds must not move the cursor, change colours or
+    /// write to a clipboard.
+    static func of(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    switch scalar.value {
+                    case 0..<0x20, 0x7F...0x9F: "\u{FFFD}"
+                    // These turn the direction of what follows.
+                    case 0x202A...0x202E, 0x2066...0x2069: "\u{FFFD}"
+                    default: scalar
+                    }
+                }))
+    }
+}

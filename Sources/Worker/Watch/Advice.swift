@@ -1,0 +1,103 @@
+import PipelineEngine
+import StageKit
+
+/// How a worker is, in words for whoever is woken up by it: what is the matter, what it means, what to do.
+struct Advice: Equatable {
+    /// How bad it is.
+    enum Level: String {
+        /// All is well.
+        case good
+        /// It will pass, or it harms nobody yet.
+        case notice
+        /// Look-ups are refused, or will be soon.
+        case bad
+    }
+
+    /// A worker that is behind by less passes for one that is not: between two batches of a busy stream it always is.
+    static let passingLag = 2.0
+
+    /// How bad it is.
+    var level: Level
+    /// A few words.
+    var title: String
+    /// What it means and what to do.
+    var text: String
+
+    /// What there is to say of a worker: the gravest thing first.
+    static func all(
+        _ status: SourceStatus, stores: [String: any SnapshotStore], reloads: PipelineReloads, now: Double
+    ) -> [Advice] {
+        let refusing = stores.filter { $0.value.freshness?.isStale == true }.map(\.key).sorted()
+        let lookups =
+            refusing.isEmpty
+            ? "Look-ups are still answered from what the stores hold"
+            : "Look-ups in \(refusing.joined(separator: ", ")) are refused (503)"
+        var found: [Advice] = []
+        if let advice = self.source(status, lookups, !refusing.isEmpty, now) { found.append(advice) }
+        if status.state == .reading, !status.isFilling, status.isCaughtUp, let store = refusing.first,
+            let reason = stores[store]?.freshness?.staleness
+        {
+            found.append(
+                Advice(
+                    level: .bad, title: "Look-ups are refused",
+                    text:
+                        "\(reason.description.prefix(1).uppercased())\(reason.description.dropFirst()). The worker was stopped, or the server does not answer: the worker's log tells."
+                ))
+        }
+        if !status.gaps.isEmpty {
+            let gaps = status.gaps.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+            found.append(
+                Advice(
+                    level: .notice, title: "Entries were lost unread",
+                    text: "Since the start: \(gaps). What was done about it is what on_gap says; the log tells when. "
+                        + "Give the stream a larger MAXLEN, or find who deletes from it."))
+        }
+        if let error = reloads.lastError {
+            found.append(
+                Advice(
+                    level: .notice, title: "The last reload was refused",
+                    text: "The version before runs on. \(error.split(separator: "\n").first ?? "")"))
+        }
+        return found.isEmpty
+            ? [Advice(level: .good, title: "All is well", text: "Connected, caught up, look-ups are answered.")]
+            : found
+    }
+
+    private static func source(
+        _ status: SourceStatus, _ lookups: String, _ isRefusing: Bool, _ now: Double
+    ) -> Advice? {
+        let error = status.lastError.map { " The last error: \($0)\($0.last == "?" ? "" : ".")" } ?? ""
+        switch status.state {
+        case .idle:
+            return Advice(level: .notice, title: "Starting", text: "The source has not begun to read. \(lookups).")
+        case .connecting:
+            return Advice(
+                level: .bad, title: "Not connected",
+                text: "The worker cannot reach its server and goes on trying.\(error) \(lookups)"
+                    + (isRefusing ? "." : ", until the news is older than max_staleness.")
+                    + " See that the server runs; `sluice check` tells which step fails.")
+        case .stopped:
+            return Advice(
+                level: .bad, title: "Stopped",
+                text: "The source has ended and reads nothing more.\(error) \(lookups).")
+        case .reading:
+            if status.isFilling {
+                return Advice(
+                    level: .bad, title: "Filling the stores",
+                    text: "What the stores hold may be older than the stream, so look-ups are refused until they are"
+                        + " full. Wait: readiness comes back by itself.")
+            }
+            if status.isCaughtUp || (!isRefusing && status.lagSeconds(now: now) < Self.passingLag) { return nil }
+            let lag = status.lagEntries.map { ": \($0) entries wait" } ?? ""
+            return Advice(
+                level: isRefusing ? .bad : .notice, title: "Catching up\(lag)",
+                text: "The worker is behind the stream and not ready. \(lookups). If the lag grows for minutes, more"
+                    + " comes in than it can take: look at the stage that waits.")
+        }
+    }
+
+    /// As JSON.
+    var json: JSONValue {
+        .members(["level": .string(self.level.rawValue), "title": .string(self.title), "text": .string(self.text)])
+    }
+}

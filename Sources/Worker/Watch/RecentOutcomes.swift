@@ -1,0 +1,106 @@
+import StageKit
+
+/// The last events that something was to be told of, for the dashboard and `sluice explain`.
+///
+/// Failed events and skipped ones are kept apart, so that a pipeline that skips many forgets none of its failures for it.
+/// Events that simply went through are not here: the last of them for each key is what the store holds.
+final class RecentOutcomes: Sendable {
+    /// Lines of each kind kept: some hundred bytes each.
+    static let limit = 2048
+    /// Failed events of one batch that are kept; of a flood the rest is counted alone, so that it costs next to nothing.
+    static let failuresABatch = 64
+    /// Skipped events of one batch that are kept.
+    static let skippedABatch = 16
+
+    /// One event.
+    struct Line: Sendable, Equatable {
+        /// The hash of its key, by which it is found again; nil where it has none.
+        var key: Int?
+        /// The event as one line of JSON.
+        var json: String
+        /// Stands between the kinds: how many were kept before it.
+        var number: UInt64
+    }
+
+    /// What a batch leaves.
+    struct Batch {
+        /// Failed events that are kept.
+        var failures: [(key: Int?, json: String)] = []
+        /// Skipped events that are kept.
+        var skipped: [(key: Int?, json: String)] = []
+        /// Events that are not kept as there were too many.
+        var unkept: UInt64 = 0
+
+        /// Whether there is nothing in it.
+        var isEmpty: Bool { self.failures.isEmpty && self.skipped.isEmpty && self.unkept == 0 }
+    }
+
+    private struct Ring {
+        var lines: [Line] = []
+        var next = 0
+
+        mutating func add(_ line: Line) {
+            if self.lines.count < RecentOutcomes.limit { return self.lines.append(line) }
+            self.lines[self.next] = line
+            self.next = (self.next + 1) % RecentOutcomes.limit
+        }
+
+        /// The newest first.
+        var newest: some Sequence<Line> {
+            (0..<self.lines.count).lazy.map { [self] in
+                self.lines[(self.next + self.lines.count - 1 - $0) % self.lines.count]
+            }
+        }
+    }
+
+    private struct State {
+        var failures = Ring()
+        var skipped = Ring()
+        var count: UInt64 = 0
+        var unkept: UInt64 = 0
+    }
+
+    private let state = OrderedMutex(State())
+
+    /// The hash that a key is found by, in this process alone.
+    static func hash(_ key: Span<UInt8>) -> Int {
+        var hasher = Hasher()
+        unsafe key.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+        return hasher.finalize()
+    }
+
+    /// Takes over what a batch leaves.
+    func add(_ batch: Batch) {
+        if batch.isEmpty { return }
+        self.state.withLock { state in
+            for (key, json) in batch.failures {
+                state.count += 1
+                state.failures.add(Line(key: key, json: json, number: state.count))
+            }
+            for (key, json) in batch.skipped {
+                state.count += 1
+                state.skipped.add(Line(key: key, json: json, number: state.count))
+            }
+            state.unkept += batch.unkept
+        }
+    }
+
+    /// The last failed events, the newest first.
+    func failures(_ limit: Int) -> [Line] {
+        self.state.withLock { Array($0.failures.newest.prefix(limit)) }
+    }
+
+    /// What is known of a key's events, the newest first.
+    func events(of key: [UInt8], limit: Int) -> [Line] {
+        let hash = Self.hash(key.span)
+        return self.state.withLock { state in
+            let found =
+                Array(state.failures.newest.filter { $0.key == hash }.prefix(limit))
+                + Array(state.skipped.newest.filter { $0.key == hash }.prefix(limit))
+            return Array(found.sorted { $0.number > $1.number }.prefix(limit))
+        }
+    }
+
+    /// How many events were told in all, and how many of them were not kept as a batch had too many.
+    var counts: (kept: UInt64, unkept: UInt64) { self.state.withLock { ($0.count, $0.unkept) } }
+}

@@ -1,0 +1,107 @@
+import Admin
+import Foundation
+import PipelineEngine
+import StageKit
+
+/// Shows events to those who watch, and keeps the last that something was to be told of.
+///
+/// Events that simply go through cost nothing while nobody watches. Used by the thread that runs the graph; what a batch
+/// leaves is handed over once, at its end.
+final class WatchObserver: OutcomeObserver {
+    private struct Watch {
+        let watcher: TapWatcher
+        var room: Int
+        var lines: [String] = []
+        var missed: UInt64 = 0
+    }
+
+    private let recent: RecentOutcomes
+    private let taps: TapHub
+    private var batch = RecentOutcomes.Batch()
+    private var watches: [Watch] = []
+    /// The watches that want the event at hand.
+    private var wanting: [Int] = []
+    private var isKept = false
+    private var time = 0
+
+    /// Makes an observer.
+    init(recent: RecentOutcomes, taps: TapHub) {
+        self.recent = recent
+        self.taps = taps
+    }
+
+    /// Asks who watches.
+    func beginBatch() -> OutcomeInterest {
+        self.time = 0
+        let watchers = self.taps.watchers
+        if watchers.isEmpty {
+            if !self.watches.isEmpty { self.watches = [] }
+            return .unusual
+        }
+        self.watches = watchers.map { Watch(watcher: $0, room: $0.room) }
+        return .all
+    }
+
+    /// Whether a watch has room for it, or it is to be kept.
+    func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool {
+        self.isKept = self.keeps(event, outcome)
+        self.wanting.removeAll(keepingCapacity: true)
+        for index in self.watches.indices {
+            guard Self.holds(self.watches[index].watcher.filter, event, outcome, stage, key) else { continue }
+            if self.watches[index].room > 0 {
+                self.watches[index].room -= 1
+                self.wanting.append(index)
+            } else {
+                self.watches[index].missed += 1
+            }
+        }
+        return self.isKept || !self.wanting.isEmpty
+    }
+
+    private func keeps(_ event: borrowing Event, _ outcome: Outcome) -> Bool {
+        let hasRoom: Bool
+        if event.failure != nil {
+            hasRoom = self.batch.failures.count < RecentOutcomes.failuresABatch
+        } else if outcome == .applied {
+            return false
+        } else {
+            hasRoom = self.batch.skipped.count < RecentOutcomes.skippedABatch
+        }
+        if !hasRoom { self.batch.unkept += 1 }
+        return hasRoom
+    }
+
+    private static func holds(
+        _ filter: TapWatcher.Filter, _ event: borrowing Event, _ outcome: Outcome, _ stage: String?, _ key: FieldID?
+    ) -> Bool {
+        if let wanted = filter.outcome, wanted != outcome.name { return false }
+        if let wanted = filter.stage, wanted != stage { return false }
+        guard let wanted = filter.key else { return true }
+        return key.map { event.value(of: $0, equals: wanted) } ?? false
+    }
+
+    /// Writes the event's line for those who want it.
+    func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+        if self.time == 0 { self.time = Int(Date().timeIntervalSince1970 * 1000) }
+        if self.isKept {
+            let key = record.keyField.flatMap { event.range(of: $0) }.map { range in
+                event.withBytes(range) { RecentOutcomes.hash($0) }
+            }
+            let line = (key: key, json: WatchLine.json(event, record, time: self.time))
+            if record.error != nil { self.batch.failures.append(line) } else { self.batch.skipped.append(line) }
+        }
+        if self.wanting.isEmpty { return }
+        let line = WatchLine.json(event, record, time: self.time, withFields: true)
+        for index in self.wanting { self.watches[index].lines.append(line) }
+    }
+
+    /// Hands over what the batch leaves.
+    func endBatch() async throws {
+        if !self.batch.isEmpty {
+            self.recent.add(self.batch)
+            self.batch = RecentOutcomes.Batch()
+        }
+        for watch in self.watches { watch.watcher.take(watch.lines, missed: watch.missed) }
+        self.watches = []
+    }
+}

@@ -1,0 +1,156 @@
+import StageKit
+import Testing
+
+@testable import Admin
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+@Suite(.timeLimit(.minutes(1))) struct AccessTests {
+    private static let token = "correct-horse-battery"
+
+    private func status(
+        _ access: AdminAccess, _ target: String, _ headers: [String]
+    ) async throws -> (status: Int, body: String) {
+        let context = AdminFixture.context(notReady: ["behind"])
+        return try await AdminFixture.serve(context, access: access) { address in
+            let lines = ["GET \(target) HTTP/1.1"] + headers + ["Connection: close"]
+            let answer = try await RawClient.exchange(address, lines.joined(separator: "\r\n") + "\r\n\r\n")
+            let response = try RawResponse(answer)
+            return (response.status, response.body)
+        }
+    }
+
+    @Test(
+        "Where there is a token, requests have to bear it",
+        arguments: [
+            (["Authorization: Bearer correct-horse-battery"], 200),
+            (["authorization: bearer correct-horse-battery"], 200),
+            ([], 401), (["Authorization: correct-horse-battery"], 401), (["Authorization: Bearer "], 401),
+            (["Authorization: Bearer correct-horse-batter"], 401),
+            (["Authorization: Bearer correct-horse-batteryy"], 401),
+            (["Authorization: Bearer correct-horse-batterycorrect-horse-battery"], 401),
+            (["Authorization: Basic Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5"], 401),
+        ])
+    func token(headers: [String], status: Int) async throws {
+        var access = AdminAccess()
+        access.token = Array(Self.token.utf8)
+        let answer = try await self.status(access, "/metrics", ["Host: localhost"] + headers)
+        #expect(answer.status == status)
+        if status == 401 { #expect(!answer.body.contains(Self.token)) }
+    }
+
+    @Test("Probes need no token and are told no reasons; the page needs none and holds nothing")
+    func open() async throws {
+        var access = AdminAccess()
+        access.token = Array(Self.token.utf8)
+        let probe = try await self.status(access, "/readyz", ["Host: localhost"])
+        #expect(probe.status == 503)
+        #expect(probe.body == "{\"ready\":false,\"reasons\":[]}\n")
+        let told = try await self.status(access, "/readyz", ["Authorization: Bearer \(Self.token)"])
+        #expect(told.body == "{\"ready\":false,\"reasons\":[\"behind\"]}\n")
+        #expect(try await self.status(access, "/", ["Host: localhost"]).status == 200)
+        for target in [
+            "/v1/live", "/v1/tap", "/v1/revocations", "/v1/pipeline", "/v1/stores/x", "/v1/explain/x/y", "/z",
+        ] {
+            #expect(try await self.status(access, target, []).status == 401, "\(target)")
+        }
+    }
+
+    @Test(
+        "On a loopback address a name that somebody has pointed here is refused",
+        arguments: [
+            ("localhost", 200), ("LOCALHOST:9191", 200), ("127.0.0.1:80", 200), ("127.8.9.1", 200), ("[::1]:9191", 200),
+            ("proxy.internal", 200), ("evil.example", 421), ("evil.example:9191", 421), ("127.0.0.1.evil.example", 421),
+            ("192.168.0.1", 421),
+        ])
+    func host(host: String, status: Int) async throws {
+        var access = AdminAccess()
+        access.hosts = ["proxy.internal"]
+        #expect(try await self.status(access, "/livez", ["Host: \(host)"]).status == status)
+    }
+
+    @Test(
+        "Pages of other sites are refused, that of the server itself is not",
+        arguments: [
+            ("http://localhost:1", 200), ("https://localhost:1", 200), ("http://evil.example", 403), ("null", 403),
+            ("http://localhost:2", 403),
+        ])
+    func origin(origin: String, status: Int) async throws {
+        let headers = ["Host: localhost:1", "Origin: \(origin)"]
+        #expect(try await self.status(AdminAccess(), "/livez", headers).status == status)
+    }
+
+    @Test("The page lets no script run but its own, and none of its own is anywhere else")
+    func policy() async throws {
+        let answers = try await AdminFixture.serve(AdminFixture.context()) { address in
+            [try await RawClient.request(address, "/"), try await RawClient.request(address, "/")]
+        }
+        let policies = answers.compactMap { $0.headers["content-security-policy"] }
+        #expect(policies.count == 2)
+        #expect(policies.first != policies.last)
+        #expect(policies.first?.hasPrefix("default-src 'none'; script-src 'nonce-") == true)
+        #expect(policies.first?.contains("unsafe") == false)
+        for answer in answers {
+            #expect(answer.headers["x-frame-options"] == "DENY")
+            #expect(answer.headers["referrer-policy"] == "no-referrer")
+            #expect(answer.body.hasPrefix("<!doctype html>"))
+            #expect(!answer.body.contains("<!--style-->"))
+            // Values of the stream are set as text, never as markup; nothing is loaded from elsewhere.
+            for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "src=", "@import"] {
+                #expect(!answer.body.contains(word), "\(word)")
+            }
+        }
+    }
+
+    @Test("Equality of tokens is that of their bytes", arguments: [("", "a"), ("a", "ab"), ("ab", "a"), ("aa", "a")])
+    func equality(one: String, other: String) {
+        #expect(!AdminAccess.equals(Array(one.utf8), Array(other.utf8)))
+        #expect(AdminAccess.equals(Array(other.utf8), Array(other.utf8)))
+    }
+
+    private func settings(_ pairs: [(String, String)]) -> (settings: AdminSettings?, issues: [String]) {
+        let mark = SourceMark(line: 1, column: 1)
+        let entries = pairs.enumerated().map { index, pair in
+            SettingNode.Entry(
+                key: pair.0, mark: mark,
+                value: SettingNode(.scalar(pair.1, isPlain: true), at: SourceMark(line: index + 2, column: 3)))
+        }
+        var issues = SettingIssues(context: "admin")
+        let settings = AdminSettings.type.decode(SettingNode(.mapping(entries), at: mark), &issues)
+        return (settings, issues.all.map { "\($0.mark.line): \($0.message)" })
+    }
+
+    @Test("An address that others reach is taken with a token, and a token has to be worth the name")
+    func rules() {
+        #expect(self.settings([("listen", "0.0.0.0:1")]).issues.count == 1)
+        let good = self.settings([("listen", "0.0.0.0:1"), ("token", Self.token)])
+        #expect(good.issues == [])
+        #expect(good.settings?.listen == .tcp(host: "0.0.0.0", port: 1))
+        #expect(self.settings([("listen", "0.0.0.0:1"), ("token", "")]).issues.count == 1)
+        #expect(
+            self.settings([("token", "short")]).issues == ["2: admin: token: must have at least 16 characters"])
+        #expect(self.settings([("token", "with spaces in it, sixteen")]).issues.count == 1)
+        #expect(
+            self.settings([("token", Self.token), ("token_file", "/x")]).issues
+                == ["3: admin: token_file: there is a token already; keep one of the two"])
+    }
+
+    @Test("A token file is read, and one that cannot be is told at its place")
+    func tokenFile() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "sluice-token-\(UInt64.random(in: 0 ... .max))"
+        ).path
+        try Data("\(Self.token)\n".utf8).write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let access = try #require(self.settings([("token_file", path)]).settings).readAccess()
+        #expect(access.token == Array(Self.token.utf8))
+        let missing = try #require(self.settings([("listen", "0.0.0.0:1"), ("token_file", "/nonexistent")]).settings)
+        let issue = #expect(throws: SettingIssue.self) { try missing.readAccess() }
+        #expect(issue?.mark.line == 3)
+        #expect(issue?.message.hasPrefix("admin: token_file: /nonexistent: cannot open it") == true)
+    }
+}

@@ -1,0 +1,72 @@
+import StageKit
+import Testing
+
+@testable import Admin
+
+@Suite struct RevocationLogTests {
+    private func batch(_ keys: [String], from sequence: UInt64 = 0) -> RevocationLog.Batch {
+        var batch = RevocationLog.Batch()
+        for (index, key) in keys.enumerated() {
+            batch.add(key.utf8.span, EntryID(milliseconds: 1, sequence: sequence + UInt64(index)))
+        }
+        return batch
+    }
+
+    private func keys(_ page: RevocationLog.Page) -> [String] {
+        page.entries.map { String(decoding: $0.key, as: UTF8.self) }
+    }
+
+    @Test("Revocations are numbered from 1, and a reader gets those behind its number, page by page")
+    func pages() {
+        let log = RevocationLog(run: "r")
+        log.append(self.batch(["a", "b"]))
+        log.append(self.batch([]))
+        log.append(self.batch(["c", "d", "e"], from: 2))
+        #expect(log.total == 5)
+        #expect(log.end == 5)
+        let first = log.page(after: 0, limit: 3)
+        #expect(self.keys(first) == ["a", "b", "c"])
+        #expect(first.entries.map(\.number) == [1, 2, 3])
+        #expect(first.cursor == 3)
+        let second = log.page(after: first.cursor, limit: 3)
+        #expect(self.keys(second) == ["d", "e"])
+        #expect(second.gap == nil)
+        #expect(self.keys(log.page(after: 5)) == [])
+        #expect(log.newest(2).map(\.number) == [5, 4])
+        #expect(log.newest(of: Array("b".utf8), limit: 9).map(\.number) == [2])
+    }
+
+    @Test("What is no longer kept is a gap; what is kept follows it", arguments: [3, 5, 8])
+    func expired(limit: Int) {
+        let log = RevocationLog(run: "r", countLimit: limit)
+        for number in 0..<100 { log.append(self.batch(["k\(number)"])) }
+        let page = log.page(after: 0, limit: 1000)
+        #expect(page.gap == .expired)
+        #expect(self.keys(page) == ((100 - limit)..<100).map { "k\($0)" })
+        #expect(log.page(after: UInt64(100 - limit)).gap == nil)
+        #expect(log.page(after: UInt64(100 - limit - 1)).gap == .expired)
+        #expect(log.total == 100)
+    }
+
+    @Test("Keys are bounded by their bytes, too")
+    func bytes() {
+        let log = RevocationLog(run: "r", byteLimit: 1000)
+        for _ in 0..<50 { log.append(self.batch([String(repeating: "x", count: 400)])) }
+        #expect(log.page(after: 0).entries.count == 2)
+    }
+
+    @Test("Entries lost unread are a gap at their place")
+    func losses() {
+        let log = RevocationLog(run: "r")
+        log.append(self.batch(["a"]))
+        log.noteLoss()
+        log.append(self.batch(["b"]))
+        let first = log.page(after: 0)
+        #expect(self.keys(first) == ["a"])
+        #expect(first.gap == nil)
+        let second = log.page(after: first.cursor)
+        #expect(second.gap == .entriesLost)
+        #expect(self.keys(second) == ["b"])
+        #expect(log.page(after: second.cursor).gap == nil)
+    }
+}

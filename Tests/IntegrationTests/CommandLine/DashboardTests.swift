@@ -1,0 +1,171 @@
+import Foundation
+import NIOCore
+import RESP
+import RedisStreams
+import Testing
+
+@testable import Worker
+
+/// The dashboard in a real browser: `make dashboard` installs it and keeps pictures of it.
+@Suite(.timeLimit(.minutes(4)), .enabled(if: Browser.isThere, "Chromium is not installed"))
+struct DashboardTests {
+    private static let stream = "gateway:session_events"
+    /// A key that would run a script, were it ever taken for markup.
+    private static let hostile = #"<img src=x onerror="document.title='taken'"><script>document.title='taken'</script>"#
+
+    private func add(_ connection: RedisConnection, _ sessions: Int, malformed: Int, from start: Int = 0) async throws {
+        var commands: [RESPCommand] = []
+        for index in start..<(start + sessions + malformed) {
+            var fields = [
+                ("device_session_id", "ds-\(index)"), ("user_id", "u"), ("client_public_key", "public-key-x"),
+            ]
+            if index < start + sessions { fields.append(("status", index % 10 == 0 ? "revoked" : "active")) }
+            let arguments =
+                [Self.stream.respBytes, "*".respBytes] + fields.flatMap { [$0.0.respBytes, $0.1.respBytes] }
+            commands.append(RESPCommand("XADD", arguments: arguments))
+        }
+        for reply in connection.submit(commands) { _ = try await reply.reply().value() }
+    }
+
+    /// Runs the shipped pipeline on a loopback port.
+    private func withPage(
+        _ arguments: [String] = [], _ body: (RedisServer, RedisConnection, Browser, AdminClient) async throws -> Void
+    ) async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                let port = try RawSocket.freePort()
+                let environment = ["SLUICE_LISTEN": "127.0.0.1:\(port)"]
+                try await withWorker(server, arguments, environment: environment) { process, folder in
+                    let client = AdminClient(address: "127.0.0.1:\(port)")
+                    try await eventually("ready") { (try? await client.answer("/readyz").status) == 200 }
+                    try await body(
+                        server, connection, Browser(url: "http://127.0.0.1:\(port)/", folder: folder), client)
+                    try await process.signal(SIGTERM)
+                    #expect(try await process.end().status == 0)
+                }
+            }
+        }
+    }
+
+    private func untilRead(_ count: Int, _ client: AdminClient) async throws {
+        try await eventually("\(count) read") {
+            String(buffer: try await client.answer("/metrics").body).contains("sluice_events_read_total \(count)\n")
+        }
+    }
+
+    @Test("The page's figures are those of /metrics, and what the stream holds is text")
+    func figures() async throws {
+        try await self.withPage { _, connection, browser, client in
+            try await self.add(connection, 40, malformed: 5)
+            let arguments = [Self.stream, "*", "device_session_id", Self.hostile, "user_id", "u"].map { $0.respBytes }
+            _ = try await connection.command(RESPCommand("XADD", arguments: arguments))
+            try await self.untilRead(46, client)
+            let page = try browser.page()
+            let lines = String(buffer: try await client.answer("/metrics").body).split(separator: "\n")
+            let figures = Browser.figures(of: page)
+            for name in [
+                "sluice_events_read_total", "sluice_source_connected", "sluice_source_lag_entries",
+                "sluice_source_lag_seconds", #"sluice_store_entries{store="sessions"}"#,
+                #"sluice_events_total{outcome="applied",reason=""}"#,
+                #"sluice_events_total{outcome="evicted",reason="malformed_event"}"#,
+            ] {
+                let value = try #require(figures[name], "\(name) is not on the page")
+                let line = try #require(lines.first { $0.hasPrefix("\(name) ") }, "\(name) is not in /metrics")
+                #expect(Double(line.dropFirst(name.count + 1)) == Double(value), "\(name)")
+            }
+            #expect(page.contains("&lt;img src=x onerror="))
+            #expect(!page.contains("<img"))
+            #expect(!page.contains("<title>taken"))
+            #expect(!page.contains("public-key-x"))
+            #expect(page.contains(#"<span id="pill" class="pill good">ready</span>"#))
+            for stage in ["decode", "validate", "upsert", "revoke", "evict"] {
+                #expect(page.contains(">\(stage)</text>"), "\(stage) is not in the graph")
+            }
+            #expect(page.contains(#"data-from="stage:decode" data-to="stage:validate""#))
+        }
+    }
+
+    @Test("A page that shows a worker in trouble says so in words, and what to do")
+    func trouble() async throws {
+        let arguments = ["--set", "source.redis_stream.max_staleness=2s", "--set", "source.redis_stream.read_block=1s"]
+        try await self.withPage(arguments) { server, connection, browser, client in
+            try await self.add(connection, 20, malformed: 0)
+            try await self.untilRead(20, client)
+            server.kill()
+            try await eventually("stale") {
+                try await client.answer("/v1/stores/sessions/ds-1").status == 503
+            }
+            let page = try browser.page(picture: "stale", seconds: 8)
+            #expect(page.contains(#"<span id="pill" class="pill bad">not ready</span>"#))
+            #expect(page.contains("<strong>Not connected</strong>"))
+            #expect(page.contains("Look-ups in sessions are refused"))
+            #expect(page.contains("sluice check"))
+        }
+    }
+
+    @Test("Pictures for people", .enabled(if: Browser.pictures != nil))
+    func pictures() async throws {
+        try await self.withPage { _, connection, browser, _ in
+            for (name, malformed, width) in [("healthy", 2, 1280), ("phone", 4, 390), ("flood", 900, 1280)] {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        var start = 0
+                        while !Task.isCancelled {
+                            try await self.add(connection, 400, malformed: malformed, from: start % 20_000)
+                            start += 400
+                            try await Task.sleep(for: .milliseconds(180))
+                        }
+                    }
+                    _ = try browser.page(picture: name, width: width, seconds: 14)
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+}
+
+/// A page in Chromium without a window.
+struct Browser {
+    /// Debian's package.
+    private static let path = "/usr/bin/chromium"
+    /// Whether there is one.
+    static var isThere: Bool { FileManager.default.isExecutableFile(atPath: self.path) }
+    /// The folder that pictures are kept in; nil for nowhere.
+    static var pictures: String? { ProcessInfo.processInfo.environment["SLUICE_PICTURES"] }
+
+    let url: String
+    let folder: URL
+
+    /// The page's markup after some seconds; where pictures are kept, one is taken.
+    func page(picture: String? = nil, width: Int = 1280, seconds: Int = 5) throws -> String {
+        let name = "browser-\(UUID().uuidString.prefix(8))"
+        var arguments = [
+            Self.path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+            "--user-data-dir=\(self.folder.path)/\(name)", "--window-size=\(width),1000", "--hide-scrollbars",
+            "--virtual-time-budget=\(seconds * 1000)",
+        ]
+        if let picture, let folder = Self.pictures {
+            let taken = try Child(
+                arguments + ["--screenshot=\(folder)/\(picture).png", self.url], in: self.folder,
+                log: "\(name).picture")
+            #expect(taken.wait() == 0)
+        }
+        arguments += ["--dump-dom", self.url]
+        let child = try Child(
+            ["/bin/sh", "-c", "exec \"$@\" 2>/dev/null", "sh"] + arguments, in: self.folder, log: name)
+        #expect(child.wait() == 0)
+        return try String(contentsOf: self.folder.appendingPathComponent(name), encoding: .utf8)
+    }
+
+    /// The figures that a page marks, by their names in `/metrics`.
+    static func figures(of page: String) -> [String: String] {
+        var found: [String: String] = [:]
+        for part in page.components(separatedBy: "data-metric=\"").dropFirst() {
+            let pieces = part.components(separatedBy: "\" data-value=\"")
+            guard pieces.count > 1, let value = pieces[1].split(separator: "\"", omittingEmptySubsequences: false).first
+            else { continue }
+            found[pieces[0].replacing("&quot;", with: "\"")] = String(value)
+        }
+        return found
+    }
+}

@@ -1,0 +1,43 @@
+import StageKit
+import StageTestKit
+import Testing
+
+@testable import PipelineEngine
+@testable import Worker
+
+@Suite struct AdviceTests {
+    @Test(
+        "Each way to be not ready has words of its own",
+        arguments: [
+            (SourceStatus(), "Starting"), (SourceStatus(state: .connecting, lastError: "refused"), "Not connected"),
+            (SourceStatus(state: .stopped), "Stopped"),
+            (SourceStatus(state: .reading, cursor: EntryID(milliseconds: 5000, sequence: 0)), "Catching up"),
+            (SourceStatus(state: .reading, isCaughtUp: true), "All is well"),
+        ])
+    func states(status: SourceStatus, title: String) {
+        let advice = Advice.all(status, stores: [:], reloads: PipelineReloads(), now: 100)
+        #expect(advice.first?.title == title)
+        #expect((advice.first?.level == .good) == Readiness.reasons(status).isEmpty)
+        if let error = status.lastError { #expect(advice.first?.text.contains(error) == true) }
+    }
+
+    @Test("A worker that is behind for a moment passes for one that is well")
+    func passing() {
+        let status = SourceStatus(state: .reading, cursor: EntryID(milliseconds: 99_500, sequence: 0))
+        #expect(Advice.all(status, stores: [:], reloads: PipelineReloads(), now: 100).map(\.level) == [.good])
+    }
+
+    @Test("Filling, losses and a refused reload are told, the gravest first")
+    func several() {
+        var status = SourceStatus(state: .reading)
+        status.isFilling = true
+        status.gaps = ["trimmed": 2]
+        var reloads = PipelineReloads()
+        reloads.lastError = "pipeline.yaml:1:1: wrong\nmore"
+        let advice = Advice.all(status, stores: [:], reloads: reloads, now: 100)
+        #expect(
+            advice.map(\.title) == ["Filling the stores", "Entries were lost unread", "The last reload was refused"])
+        #expect(advice[1].text.contains("trimmed 2"))
+        #expect(!advice[2].text.contains("more"))
+    }
+}

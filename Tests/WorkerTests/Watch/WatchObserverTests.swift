@@ -1,0 +1,128 @@
+import Foundation
+import PipelineEngine
+import StageKit
+import Testing
+
+@testable import Admin
+@testable import Worker
+
+@Suite struct WatchObserverTests {
+    private let recent = RecentOutcomes()
+    private let taps = TapHub()
+
+    /// Has an observer told of events with these keys, as one batch; each fails with an error or has the outcome.
+    private func batch(
+        _ observer: WatchObserver, _ keys: [[UInt8]], _ outcome: Outcome, error: String? = nil
+    ) async throws {
+        let names = GraphNames()
+        let field = names.provide("id")
+        names.keepSecret("token")
+        let secret = names.provide("token")
+        let batch = EventBatch()
+        for (index, key) in keys.enumerated() {
+            batch.append(
+                id: EntryID(milliseconds: 5, sequence: UInt64(index)),
+                fields: [(Array("id".utf8), key), (Array("token".utf8), Array("hidden-value".utf8))])
+        }
+        batch.prepareSlots(fieldCount: 2)
+        let interest = observer.beginBatch()
+        for index in keys.indices {
+            batch.withEvent(at: index) { event in
+                event.set(field, range: event.rawField(at: 0).value)
+                event.set(secret, range: event.rawField(at: 1).value)
+                if let error {
+                    event.fail(StageFailure(error))
+                } else if outcome != .applied {
+                    event.settle(outcome, .none)
+                }
+                let isUnusual = error != nil || outcome != .applied
+                guard interest == .all || (interest == .unusual && isUnusual) else { return }
+                guard observer.wants(event, outcome, stage: "decode", key: field) else { return }
+                observer.observe(
+                    event,
+                    OutcomeRecord(
+                        outcome: outcome, reason: nil, stage: error.map { _ in "decode" }, error: error, effects: [],
+                        keyField: field, fields: FieldTable(names)))
+            }
+        }
+        try await observer.endBatch()
+    }
+
+    @Test("While nobody watches, only what is unusual is asked for; a watcher makes it all")
+    func interest() {
+        let observer = WatchObserver(recent: self.recent, taps: self.taps)
+        #expect(observer.beginBatch() == .unusual)
+        let watcher = TapWatcher(.init())
+        self.taps.add(watcher)
+        #expect(observer.beginBatch() == .all)
+        self.taps.remove(watcher)
+        #expect(observer.beginBatch() == .unusual)
+    }
+
+    @Test(
+        "Failed events are found again by their key, newest first; of a flood a batch keeps a few and counts the rest")
+    func failures() async throws {
+        let observer = WatchObserver(recent: self.recent, taps: self.taps)
+        try await self.batch(observer, [Array("a".utf8), Array("b".utf8)], .dropped, error: "first")
+        try await self.batch(observer, [Array("a".utf8)], .evicted, error: "second")
+        let lines = self.recent.events(of: Array("a".utf8), limit: 10).map(\.json)
+        #expect(lines.count == 2)
+        #expect(lines.first?.contains("\"error\":\"second\"") == true)
+        try await self.batch(observer, (0..<1000).map { Array("k\($0)".utf8) }, .dropped, error: "flood")
+        #expect(self.recent.counts.kept == 3 + UInt64(RecentOutcomes.failuresABatch))
+        #expect(self.recent.counts.unkept == UInt64(1000 - RecentOutcomes.failuresABatch))
+    }
+
+    @Test("Skipped events do not push failed ones out, and neither grows without end")
+    func rings() async throws {
+        let observer = WatchObserver(recent: self.recent, taps: self.taps)
+        try await self.batch(observer, [Array("bad".utf8)], .dropped, error: "bad")
+        for _ in 0..<300 {
+            try await self.batch(observer, (0..<20).map { Array("s\($0)".utf8) }, .skipped)
+        }
+        #expect(self.recent.events(of: Array("bad".utf8), limit: 10).count == 1)
+        #expect(self.recent.events(of: Array("s0".utf8), limit: 10_000).count <= RecentOutcomes.limit)
+        for _ in 0..<100 {
+            try await self.batch(observer, (0..<64).map { Array("f\($0)".utf8) }, .dropped, error: "x")
+        }
+        #expect(self.recent.failures(10_000).count == RecentOutcomes.limit)
+        #expect(self.recent.events(of: Array("bad".utf8), limit: 10).isEmpty)
+    }
+
+    @Test("A watcher sees what its filter wants, up to its room, and is told how many it missed")
+    func watching() async throws {
+        let observer = WatchObserver(recent: self.recent, taps: self.taps)
+        let all = TapWatcher(.init())
+        let one = TapWatcher(.init(key: Array("k7".utf8)))
+        let none = TapWatcher(.init(stage: "other"))
+        for watcher in [all, one, none] { self.taps.add(watcher) }
+        try await self.batch(observer, (0..<3000).map { Array("k\($0)".utf8) }, .applied)
+        let (lines, missed) = all.drain()
+        #expect(lines.count == AdminLimits.tapQueue)
+        #expect(UInt64(lines.count) + missed == 3000)
+        #expect(one.drain().lines.count == 1)
+        #expect(none.drain().lines.isEmpty)
+        #expect(self.recent.counts.kept == 0)
+    }
+
+    @Test("Secret values stand in no line, and every line is JSON whatever bytes the stream holds")
+    func secrets() async throws {
+        let observer = WatchObserver(recent: self.recent, taps: self.taps)
+        let watcher = TapWatcher(.init())
+        self.taps.add(watcher)
+        let keys: [[UInt8]] = [
+            Array("<img src=x onerror=alert(1)>".utf8), [0xFF, 0x00, 0x0A], Array("\u{1B}[2J\r\n".utf8),
+            Array(repeating: 0x61, count: 5000), Array(String(repeating: "é", count: 2000).utf8),
+        ]
+        try await self.batch(observer, keys, .dropped, error: "\"\n</script>")
+        let lines = watcher.drain().lines + self.recent.failures(10).map(\.json)
+        #expect(lines.count == 2 * keys.count)
+        for line in lines {
+            #expect(!line.contains("hidden-value"))
+            #expect(!line.contains("\n"))
+            #expect(line.utf8.count < 4000)
+            _ = try JSONSerialization.jsonObject(with: Data(line.utf8))
+        }
+        #expect(lines[0].contains("\"token\":\"[secret]\""))
+    }
+}
