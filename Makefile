@@ -2,8 +2,10 @@
 SWIFT ?= swift
 # Every target names what it imports, or the build fails.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
+# Tests at once: each may have servers, workers and stores of its own, and hundreds of them use up a small machine.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 
-.PHONY: build demo faults groups test bench profile thresholds docs assets dist dist-test lint format packages clean
+.PHONY: build demo faults simulate groups scaleout test bench profile thresholds docs assets lint format packages dist dist-test dashboard web-flood fuzz soak clean
 
 # A release build of the worker: .build/release/sluice
 build: packages
@@ -29,6 +31,38 @@ faults: packages
 groups: packages
 	SLUICE_GROUPS=$(CURDIR)/.build/groups.md $(SWIFT) test $(BUILD_FLAGS) --filter GroupKillTests
 	@cat .build/groups.md
+
+# A million lives of a worker under seeded troubles, in some minutes: make simulate, or make simulate LIVES=10000. What
+# happens in the life of a seed is told by make simulate SEED=4711; make simulate BUG=all plants bugs and finds each.
+simulate: packages
+	$(SWIFT) build -c release --product SluiceSimulator $(BUILD_FLAGS)
+	@.build/release/SluiceSimulator $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG)) \
+		--lives $(or $(LIVES),$(if $(BUG),20000,1000000))
+
+# Failovers behind sentinels and in a cluster, slots moved under load, again and again: some minutes.
+scaleout: packages
+	SLUICE_SCALEOUT=1 $(SWIFT) test $(BUILD_FLAGS) --filter 'SentinelTests|ClusterTests|RedisStoreTests'
+
+# The dashboard in a real browser: its figures against /metrics, and pictures of it in .build/dashboard.
+dashboard:
+	@.ci/packages chromium fonts-dejavu-core
+	@mkdir -p .build/dashboard
+	SLUICE_PICTURES=$(CURDIR)/.build/dashboard $(SWIFT) test $(BUILD_FLAGS) --filter DashboardTests
+
+# A million requests, many of them senseless, and clients that are slow, against a worker that drains a stream.
+web-flood: build
+	@.ci/packages wrk
+	python3 Tests/Benchmarks/Yardsticks/web_flood.py .build/release/sluice pipeline.yaml
+
+# Millions of mutated RESP replies, pipeline files, checkpoints and HTTP requests: make fuzz, or make fuzz SEED=2.
+fuzz: packages
+	$(SWIFT) build -c release --product SluiceFuzz $(BUILD_FLAGS)
+	@.build/release/SluiceFuzz $(if $(SEED),--seed $(SEED)) --inputs $(or $(INPUTS),5000000)
+
+# A hundred million events through the shipped graph, the memory looked at all the while; then a checkpoint of it all.
+soak: packages
+	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
+	@.build/release/SluiceBench soak --events $(or $(EVENTS),100000000)
 
 # Everything side by side with the yardsticks, in about ten minutes: make bench, or make bench QUICK=1 for two,
 # make bench ONLY="drain latency" for a part. Table, JSON and charts go to .build/bench.

@@ -15,6 +15,8 @@ let strict: [SwiftSetting] = [
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
+let inMemoryTracing = Target.Dependency.product(name: "InMemoryTracing", package: "swift-distributed-tracing")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -71,6 +73,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -94,12 +97,12 @@ let package = Package(
         .target(name: "StageTestKit", dependencies: ["StageKit", logging, coreMetrics]),
         .testTarget(name: "StageTestKitTests", dependencies: ["StageKit", "StageTestKit"]),
         .target(
-            name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle]),
+            name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle, tracing]),
         .target(name: "SnapshotStores", dependencies: ["StageKit", logging, coreMetrics]),
         .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit", logging, coreMetrics]),
         .target(
             name: "RedisStreams",
-            dependencies: ["StageKit", "RESP", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL]),
+            dependencies: ["StageKit", "RESP", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL, tracing]),
         .testTarget(
             name: "RedisStreamsTests",
             dependencies: ["RedisStreams", "StageKit", "RESP", logging, coreMetrics, nioCore, nioEmbedded]),
@@ -115,8 +118,11 @@ let package = Package(
             name: "Admin",
             dependencies: [
                 "StageKit", logging, coreMetrics, lifecycle, hummingbird,
-                .product(name: "HummingbirdCore", package: "hummingbird"), nioCore, nioPosix,
-            ]),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"), nioCore, nioPosix, nioSSL,
+            ],
+            // In the binary itself, which needs nothing beside it.
+            resources: ["page.html", "page.css", "page.js"].map { .embedInCode("Dashboard/\($0)") }),
         .testTarget(
             name: "AdminTests",
             dependencies: [
@@ -128,23 +134,34 @@ let package = Package(
                 "StageKit", "StageTestKit", "PipelineEngine", "PluginLoading", "SnapshotStores", "RedisStreams",
                 "Admin", "YAML",
                 logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix,
-                unixSignals, "RESP",
+                unixSignals, nioSSL, "RESP", tracing,
             ] + stageLibraries),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
                 "Worker", "Admin", "PipelineEngine", "RESP", "RedisStreams", "StageKit", "StageTestKit", logging,
-                coreMetrics,
+                coreMetrics, nioCore, tracing,
             ],
             resources: [.copy("Fixtures")]),
         .executableTarget(
             name: "SluiceBench",
             dependencies: [
-                "Worker", "Admin", "PipelineEngine", "SnapshotStores", "StageKit", logging, arguments, histogram,
+                "Worker", "Admin", "PipelineEngine", "SnapshotStores", "StageKit", logging, coreMetrics, arguments,
+                histogram,
             ],
             path: "Tests/Benchmarks/Driver"),
         .testTarget(
             name: "SluiceBenchTests", dependencies: ["SluiceBench", "StageKit"], path: "Tests/Benchmarks/DriverTests"),
+        .executableTarget(
+            name: "SluiceSimulator",
+            dependencies: ["RedisStreams", "SnapshotStores", "StageKit", logging, coreMetrics, arguments],
+            path: "Tests/Simulator/Driver"),
+        .executableTarget(
+            name: "SluiceFuzz",
+            dependencies: ["Admin", "RESP", "SnapshotStores", "StageKit", "YAML", logging, coreMetrics, arguments],
+            path: "Tests/Fuzz"),
+        .testTarget(
+            name: "SluiceSimulatorTests", dependencies: ["SluiceSimulator"], path: "Tests/Simulator/DriverTests"),
         // Shared libraries with stage types use this executable's StageKit: it has to export what they need.
         .executableTarget(
             name: "sluice", dependencies: ["Worker"],
@@ -155,7 +172,9 @@ let package = Package(
         .testTarget(name: "StageKitTests", dependencies: ["StageKit"]),
         .testTarget(
             name: "PipelineEngineTests",
-            dependencies: ["PipelineEngine", "StageKit", "StageTestKit", logging, coreMetrics, lifecycle]),
+            dependencies: [
+                "PipelineEngine", "StageKit", "StageTestKit", logging, coreMetrics, lifecycle, tracing, inMemoryTracing,
+            ]),
     ]
 )
 
