@@ -141,7 +141,7 @@ struct Browser {
         let name = "browser-\(UUID().uuidString.prefix(8))"
         var arguments = [
             Self.path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-            "--user-data-dir=\(self.folder.path)/\(name)", "--window-size=\(width),1000", "--hide-scrollbars",
+            "--user-data-dir=\(self.folder.path)/\(name).profile", "--window-size=\(width),1000", "--hide-scrollbars",
             "--virtual-time-budget=\(seconds * 1000)",
         ]
         if let picture, let folder = Self.pictures {
