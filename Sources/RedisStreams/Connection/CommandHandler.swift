@@ -23,7 +23,6 @@ final class CommandHandler: ChannelDuplexHandler {
     private var queue = CommandQueue<PendingReply>()
     private var timer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
-    private var busyPoll: BusyPoll?
     private var hasAnswered = false
 
     init(_ settings: RedisSettings) {
@@ -55,14 +54,8 @@ final class CommandHandler: ChannelDuplexHandler {
         self.reader.recycle(reply)
     }
 
-    /// Keeps the loop from sleeping for a while, so that what comes meanwhile is read at once.
-    func keepAwake(_ duration: Duration) {
-        self.busyPoll?.keepAwake(until: NIODeadline.now() + TimeAmount(duration))
-    }
-
     /// Ends the connection: tells everybody who waits, then closes.
     func fail(_ error: RedisError) {
-        self.busyPoll?.stop()
         self.timer?.cancel()
         self.timer = nil
         let waiters = self.queue.close(error)
@@ -75,7 +68,6 @@ final class CommandHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        self.busyPoll = BusyPoll(context.eventLoop)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {

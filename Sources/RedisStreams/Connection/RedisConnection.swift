@@ -116,11 +116,6 @@ package final class RedisConnection: Sendable {
         self.handler.value.readReplies()
     }
 
-    /// Keeps the event loop from sleeping for a while; only on the event loop.
-    func keepAwake(_ duration: Duration) {
-        self.handler.value.keepAwake(duration)
-    }
-
     /// Takes a reply back to use its memory again; only on the event loop.
     func recycle(_ reply: sending RESPReply) {
         self.handler.value.recycle(reply)

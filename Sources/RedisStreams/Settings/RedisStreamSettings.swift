@@ -28,8 +28,6 @@ public struct RedisStreamSettings: Sendable, Equatable {
     public var readBlock = Duration.seconds(5)
     /// What a read has on top of its block before the connection counts as dead.
     public var readMargin = Duration.seconds(2)
-    /// How long after entries the reader looks for more without sleeping; nil for not at all.
-    public var busyPoll: Duration?
     /// How a lost connection is taken up again.
     public var reconnect = ReconnectSettings()
 
@@ -39,8 +37,6 @@ public struct RedisStreamSettings: Sendable, Equatable {
     static let minimumBlock = Duration.milliseconds(1)
     /// The shortest margin: the server ends a block up to 100 ms late (hz 10), and a network needs a while.
     static let minimumMargin = Duration.milliseconds(200)
-    /// How long a reader may look for entries without sleeping: longer would be a core that is busy for nothing.
-    static let busyPolls = Duration.microseconds(10)...Duration.milliseconds(100)
     /// The shortest time between two looks at the stream: each is a command more.
     static let minimumCheckInterval = Duration.milliseconds(10)
 
@@ -117,10 +113,6 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "read_margin", \.readMargin, .duration(minimum: Self.minimumMargin), default: "2s",
                 "How much longer than read_block a reply may take before the connection counts as dead."),
             .optional(
-                "busy_poll", \.busyPoll, .limit(minimum: Self.busyPolls.lowerBound),
-                "How long after entries the reader looks for more without sleeping, at most 100ms: the next ones are "
-                    + "applied sooner, and a core is busy meanwhile."),
-            .optional(
                 "reconnect", \.reconnect, ReconnectSettings.type,
                 "How a lost connection is taken up again."),
         ])
@@ -137,12 +129,6 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "read_block \(SettingUnits.text(settings.readBlock)) must be shorter than max_staleness "
                     + "\(SettingUnits.text(limit)): the end of a block is what proves that a silent stream is alive",
                 at: (node["max_staleness"] ?? node).mark)
-        }
-        if let time = settings.busyPoll, time > Self.busyPolls.upperBound {
-            issues.add(
-                "busy_poll \(SettingUnits.text(time)) is longer than "
-                    + "\(SettingUnits.text(Self.busyPolls.upperBound)): a core would be busy for nothing",
-                at: (node["busy_poll"] ?? node).mark)
         }
         if settings.bootstrap != .none, settings.start != .tail, settings.start != .resume {
             issues.add(

@@ -59,7 +59,6 @@ extension StreamReader {
                 cursor = last
                 self.follower.delivered(last, provenUpTo: proof)
                 self.succeeded(isAtEnd: proof != nil)
-                if let duration = self.streamSettings.busyPoll { connection.keepAwake(duration) }
             }
         }
     }

@@ -32,7 +32,7 @@ extension Bench {
     func latency(into report: inout BenchReport) throws {
         try BenchServer.withServer(overTCP: self.plan.overTCP) { server in
             for rate in [1_000, 20_000] {
-                let subjects = [Names.sluice, Names.plainC, Names.sluiceAwake]
+                let subjects = [Names.sluice, Names.plainC]
                 var taken: [[LatencyHistogram]] = subjects.map { _ in [] }
                 for round in 0..<self.plan.rounds {
                     self.say("latency, \(rate)/s: round \(round + 1) of \(self.plan.rounds)")
@@ -54,11 +54,10 @@ extension Bench {
         let file = "\(self.folder)/latency.bin"
         let common = ["--address", server.address, "--stream", stream, "--events", "\(events)"]
         let reading = common + ["--count", "128", "--latency", file]
-        let awake = subject == Names.sluiceAwake ? ["--set", "source.redis_stream.busy_poll=2ms"] : []
         let reader =
             subject == Names.plainC
             ? try ChildProcess(self.yardsticks.program("plain_hiredis"), reading)
-            : try ChildProcess(self.own, ["child", "latency"] + reading + awake)
+            : try ChildProcess(self.own, ["child", "latency"] + reading)
         defer { reader.kill() }
         try server.waitForBlockedClient()
         _ = try ChildProcess.run(self.yardsticks.program("publish"), common + ["--rate", "\(rate)"])

@@ -41,14 +41,13 @@ enum Budgets {
     }
 
     private static func latency(_ report: BenchReport) -> [BenchReport.Verdict] {
-        let own = [Names.sluice, Names.sluiceAwake]
-        return report.rows.filter { $0.experiment == Names.latency && own.contains($0.subject) }.flatMap { row in
+        report.rows.filter { $0.experiment == Names.latency && $0.subject == Names.sluice }.flatMap { row in
             [Names.p50, Names.p99].compactMap { name in
                 guard let own = row.samples(name),
                     let other = report.row(Names.latency, row.setting, Names.plainC)?.samples(name)
                 else { return nil }
                 return .init(
-                    budget: "latency, \(row.setting): \(name) of \(row.subject) against the plain C loop",
+                    budget: "latency, \(row.setting): \(name) against the plain C loop",
                     measured: own.median / other.median, limit: self.latencyRatio, isUpperBound: true)
             }
         }
@@ -105,8 +104,6 @@ enum Names {
     static let asShipped = "as shipped"
     /// Subject: the shipped pipeline.
     static let sluice = "sluice"
-    /// Subject: the shipped pipeline, with the setting that keeps its reader awake between entries.
-    static let sluiceAwake = "sluice, busy_poll 2ms"
     /// Subject: the least that a reader must do.
     static let serverLimit = "server limit"
     /// Subject: hiredis and its reply objects.
