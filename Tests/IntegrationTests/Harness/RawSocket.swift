@@ -7,11 +7,13 @@ enum RawSocket {
         let code: Int32
     }
 
-    /// A loopback port that nobody listens on right now.
+    /// A loopback port that nobody listens on, below those that the system gives to connections: one of these could be
+    /// taken by a connection before a server listens.
     static func freePort() throws -> Int {
-        let (socket, port) = try self.listen(backlog: 0)
-        close(socket)
-        return port
+        while true {
+            let port = Int.random(in: 12_000..<32_000)
+            if !self.connects(to: .tcp(host: "127.0.0.1", port: port)) { return port }
+        }
     }
 
     /// A loopback port that takes connections and never says anything; close the descriptor to end it.

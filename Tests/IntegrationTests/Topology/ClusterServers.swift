@@ -31,7 +31,7 @@ final class ClusterServers: Sendable {
         for index in 0..<(2 * Self.primaryCount) {
             let own = folder.appendingPathComponent("node\(index)")
             try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
-            let (port, bus) = (Self.port(), Self.port())
+            let (port, bus) = (try RawSocket.freePort(), try RawSocket.freePort())
             let options = RedisServer.Options(
                 usesTCP: true,
                 arguments: [
@@ -44,14 +44,6 @@ final class ClusterServers: Sendable {
         }
         self.nodes = nodes
         self.busPorts = busPorts
-    }
-
-    /// A port that nobody listens on, below those that the system gives to connections, of which a cluster has many.
-    private static func port() -> Int {
-        while true {
-            let port = Int.random(in: 12_000..<32_000)
-            if !RawSocket.connects(to: .tcp(host: "127.0.0.1", port: port)) { return port }
-        }
     }
 
     /// How to reach the cluster.
