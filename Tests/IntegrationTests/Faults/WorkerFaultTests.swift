@@ -50,6 +50,10 @@ import Testing
                         try? FileManager.default.removeItem(atPath: "\(folder.path)/pid")
                         let worker = try SluiceProcess(arguments, in: folder, environment: environment)
                         if round < Self.kills {
+                            // Every other one has started, however slow the machine: it dies at work.
+                            if !round.isMultiple(of: 2) {
+                                try await eventually("started") { worker.errors.contains("reading the stream") }
+                            }
                             try await Task.sleep(for: .milliseconds(Int.random(in: 100...900, using: &generator)))
                             worker.kill()
                             if worker.errors.contains("resuming from the checkpoint") { resumed += 1 }

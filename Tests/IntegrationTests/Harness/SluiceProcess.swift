@@ -16,6 +16,7 @@ final class SluiceProcess: Sendable {
 
     private let child: Mutex<Child?>
     private let folder: URL
+    private let arguments: [String]
 
     /// The executable beside the test bundle.
     static let executable = Bundle.module.bundleURL.deletingLastPathComponent().appendingPathComponent("sluice").path
@@ -40,6 +41,7 @@ final class SluiceProcess: Sendable {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
         let variables = ["PATH": path, "TMPDIR": folder.path].merging(environment) { _, given in given }
         self.folder = folder
+        self.arguments = arguments
         let head = ["/bin/sh", "-c", script, "sh", "/usr/bin/env", "-i"]
         let child = try Child(
             head + variables.map { "\($0.key)=\($0.value)" } + [Self.executable] + arguments, in: folder, log: "shell")
@@ -74,14 +76,29 @@ final class SluiceProcess: Sendable {
             if let status { return Ending(status: status, output: self.output, errors: self.errors) }
             try await Task.sleep(for: .milliseconds(10))
         }
+        let threads = self.threads
         self.kill()
-        Issue.record("the command hangs: \(self.output)\n\(self.errors)", sourceLocation: sourceLocation)
+        let told = "\(self.arguments) hangs:\n\(self.output)\n\(self.errors)\n\(threads)"
+        Issue.record(Comment(rawValue: told), sourceLocation: sourceLocation)
         throw CancellationError()
     }
 
     /// Ends it by force.
     func kill() {
         self.child.withLock { $0.take() }?.end()
+    }
+
+    /// What each of its threads waits for in the kernel, for who has to find out why it hangs.
+    private var threads: String {
+        guard let pid = self.pid else { return "it has no process id" }
+        let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+        return tasks.sorted().map { task in
+            let parts = ["comm", "wchan", "syscall"].map { file in
+                let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(task)/\(file)", encoding: .utf8)
+                return text?.trimmingCharacters(in: .newlines) ?? "?"
+            }
+            return parts.joined(separator: " ")
+        }.joined(separator: "\n")
     }
 
     private func text(_ file: String) -> String {
