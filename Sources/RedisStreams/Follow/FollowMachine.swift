@@ -286,7 +286,9 @@ package struct FollowMachine: Sendable, Equatable {
             self.detector?.accept(facts, server: server)
             return .gap(gap, .accept)
         case .goOn, .failClosed: return self.startOver(gap, facts, keepsStores: false)
-        case .resync: return self.startOver(gap, facts, keepsStores: gap.kind.keepsHistory)
+        case .resync:
+            // Stores that were not filled yet have nothing that look-ups could go on with.
+            return self.startOver(gap, facts, keepsStores: gap.kind.keepsHistory && !self.holdsLookUps)
         }
     }
 

@@ -12,12 +12,14 @@ package import StageKit
 /// | what is found | what it means |
 /// | --- | --- |
 /// | no stream, none was there before | nothing lost: it is not there yet |
+/// | no stream was there before, A not known, G > L | `trimmed`: at least entry G came and went |
 /// | no stream, one was there before | `deleted` |
 /// | G below a G known before | `wentBack` |
 /// | D below a D known before | `recreated` |
 /// | A < P, or G = X and A > P | `recreated`: the counts are those of another stream |
 /// | nothing behind X, A > P | `trimmed`, or `entriesDeleted` where D > X: A - P entries came and went |
-/// | nothing behind X, A and P not known, G above all known before | `trimmed`: at least entry G came and went |
+/// | A or P not known, G > L and above all known before | `trimmed`: at least entry G came and went |
+/// | A or P not known, nothing behind X, the last look's L > X | `trimmed`: at least entry L went unread |
 /// | F > X, A - P < n | `recreated`: there is more behind X than was added |
 /// | F > X, A - P > n | `trimmed`: A - P - n are missing |
 /// | F > X, A - P = n, server restarted | `recreated`: the numbers may agree by chance, so in doubt |
@@ -29,6 +31,7 @@ package import StageKit
 /// | else | nothing lost |
 /// | counting: up to a G of before, fewer were read than added | `trimmed` |
 /// | counting: up to a G of before, more were read than added | `recreated` |
+/// | counting: as many were read as added, and an L of before was not among them | `recreated` |
 ///
 /// Redis 6.2 tells neither A nor D. There a trim past the cursor is found when the stream is looked at while it reaches
 /// beyond X, but not one that was passed over between two looks, nor a deletion inside the stream.
@@ -62,6 +65,8 @@ package struct GapDetector: Equatable, Sendable {
     package private(set) var sample: Sample?
     /// How many entries were ever added as of the last look.
     private var added: UInt64?
+    /// The last entry as of the last look, read or not.
+    private var last: EntryID?
 
     /// Starts reading behind an id with nothing missed yet: what is gone at this moment is not missed.
     init(behind cursor: EntryID, _ facts: StreamFacts?, server: String? = nil) {
@@ -69,6 +74,7 @@ package struct GapDetector: Equatable, Sendable {
             cursor: cursor, position: nil, deleted: facts?.deleted, generated: facts?.generated ?? .zero,
             baseline: nil, isSeen: facts != nil, isAnchored: facts != nil && facts?.last == cursor, server: server)
         self.added = facts?.added
+        self.last = facts?.last
         guard let facts else {
             // A stream that comes to be counts from nothing.
             if cursor == .zero { self.mark.position = 0 }
@@ -119,6 +125,7 @@ package struct GapDetector: Equatable, Sendable {
             if first != baseline { (self.mark.position, self.sample) = (nil, nil) }
             self.mark.baseline = nil
         }
+        let before = self.mark.cursor
         defer {
             self.mark.cursor = last
             self.mark.generated = max(self.mark.generated, last)
@@ -133,7 +140,8 @@ package struct GapDetector: Equatable, Sendable {
         let counted = self.mark.position.map { $0 + UInt64(within) }
         self.mark.position = sample.added.map { $0 + UInt64(count - within) }
         self.sample = nil
-        return self.difference(counted, sample)
+        // Where none of these was there at the look, all that was had been read before.
+        return self.difference(counted, sample) ?? (within == 0 ? self.unread(counted, sample, behind: before) : nil)
     }
 
     /// Takes account of a read, sent after the last look, that found nothing behind the cursor.
@@ -145,7 +153,13 @@ package struct GapDetector: Equatable, Sendable {
         if sample.added == nil, let last = sample.last, last > self.mark.cursor {
             return Gap(.trimmed, "entry \(last) was there and is gone unread")
         }
-        return self.difference(counted, sample)
+        return self.difference(counted, sample) ?? self.unread(counted, sample, behind: self.mark.cursor)
+    }
+
+    /// Whether the last entry of a look is missing, which no number tells where the entries of two streams add up.
+    private func unread(_ counted: UInt64?, _ sample: Sample, behind cursor: EntryID) -> Gap? {
+        guard counted != nil, let last = sample.last, last > cursor else { return nil }
+        return Gap(.recreated, "entry \(last) was there and is gone unread, though no entry is missing by their number")
     }
 
     private func difference(_ counted: UInt64?, _ sample: Sample) -> Gap? {
@@ -165,12 +179,16 @@ package struct GapDetector: Equatable, Sendable {
             return self.mark.isSeen ? Gap(.deleted, "the stream is gone") : nil
         }
         if !self.mark.isSeen, self.mark.position == nil || facts.added == nil {
+            if self.mark.position == 0, facts.generated > facts.last ?? .zero {
+                return Gap(.trimmed, "there was no stream, and entry \(facts.generated) came and went")
+            }
             self = GapDetector(behind: self.mark.cursor, facts, server: server)
             return nil
         }
         let isRestarted = server != nil && self.mark.server != nil && server != self.mark.server
         if let gap = self.find(facts, anchor, isRestarted: isRestarted) { return gap }
         self.added = facts.added
+        self.last = facts.last
         // A count that is under way is finished first, or a reader that lags would never finish one. Below the cursor,
         // where a cursor of the user's choice may lie, there is nothing to count.
         if self.sample == nil, facts.generated >= self.mark.cursor {
@@ -209,7 +227,9 @@ package struct GapDetector: Equatable, Sendable {
         let unread = facts.last.map { $0 > cursor } ?? false
         let isTrimmedToCursor = facts.first.map { $0 > cursor } ?? false
         guard let position = self.mark.position, let added = facts.added else {
-            if !unread, facts.generated > max(cursor, self.mark.generated) {
+            let isNew = facts.generated > self.mark.generated && facts.generated > facts.last ?? .zero
+            let wasUnread = !unread && self.last.map { $0 > cursor } ?? false
+            if facts.generated > cursor, isNew || wasUnread {
                 return Gap(.trimmed, "entry \(facts.generated) came and went behind the cursor \(cursor)")
             }
             if isTrimmedToCursor, facts.first != self.mark.baseline {

@@ -23,7 +23,8 @@ public protocol SnapshotStore: AnyObject, Sendable {
     func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows
 
     /// How new its news is: written by the source that feeds the store, to be asked before a look-up is relied on. Nil
-    /// where the store does not say.
+    /// where the store does not say. Without a default, which a file that does not import the store's module would see
+    /// in the place of the store's own.
     var freshness: Freshness? { get }
 
     /// Whether all workers that name the store see the same, so that each may be given a part of the stream.
@@ -47,9 +48,6 @@ public protocol SweepingStore: SnapshotStore {
 }
 
 extension SnapshotStore {
-    /// Nothing.
-    public var freshness: Freshness? { nil }
-
     /// No: a store is its process's own unless it says otherwise.
     public var isShared: Bool { false }
 

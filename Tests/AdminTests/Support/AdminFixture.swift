@@ -52,6 +52,8 @@ enum AdminFixture {
 
 /// A store that holds what it was made with.
 final class FixedStore: SnapshotStore {
+    /// It does not say.
+    let freshness: Freshness? = nil
     /// The store's name.
     let name: String
     /// The field of the keys.

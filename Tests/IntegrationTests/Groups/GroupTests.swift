@@ -116,8 +116,15 @@ import Testing
     func handedBack() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1...60)
-            let slow = GroupWorker(server, "slow", count: 20) { _ in try await Task.sleep(for: .milliseconds(5)) }
-            try await slow.run { try await eventually("in hand") { slow.ids.count > 2 } }
+            let stopping = OrderedMutex(false)
+            let slow = GroupWorker(server, "slow", count: 20) { _ in
+                while !stopping.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
+            }
+            try await slow.run {
+                try await eventually("in hand") { !slow.ids.isEmpty }
+                slow.source.stop()
+                stopping.withLock { $0 = true }
+            }
             #expect(slow.ids == numbered(1...20))
             // What was read ahead is still under its name; claim_after is a minute.
             let pending = try await connection.pendingEntries()

@@ -5,6 +5,8 @@ import StageKit
 
 /// The redis store, which notes every change and refuses keys that begin with `fail-`, as `ReferenceStore` does.
 final class ReferenceRedisStore: RemoteSnapshotStore {
+    /// It does not say.
+    let freshness: Freshness? = nil
     /// The store type `redis` over this store.
     static func type(_ trace: ReferenceTrace) -> StoreType {
         let real = RedisStore.type

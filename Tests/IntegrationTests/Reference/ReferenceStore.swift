@@ -5,6 +5,8 @@ import StageKit
 /// The memory store, which notes every change and refuses keys that begin with `fail-`: a refusal is what the real one
 /// cannot be brought to for a single key.
 final class ReferenceStore: SnapshotStore {
+    /// It does not say.
+    let freshness: Freshness? = nil
     /// The store type `memory` over this store.
     static func type(_ trace: ReferenceTrace) -> StoreType {
         let real = MemoryStore.type

@@ -129,6 +129,17 @@ func facts(
         }
     }
 
+    @Test("An entry that was there and is gone unread is missed also where the numbers of two streams add up")
+    func addsUp() {
+        // Entry 100 was read of a stream that was deleted then; 101 to 104 are of another one, and 104 is gone with it.
+        var detector = GapDetector(behind: .zero, nil)
+        #expect(detector.read(first: id(100), last: id(100), count: 1, countUpTo: { _ in 1 }) == nil)
+        #expect(detector.read(first: id(101), last: id(101), count: 1, countUpTo: { _ in 1 }) == nil)
+        #expect(detector.check(facts(101...104, added: 4)) == nil)
+        #expect(detector.read(first: id(102), last: id(103), count: 2, countUpTo: { _ in 2 }) == nil)
+        #expect(detector.readNothing()?.kind == .recreated)
+    }
+
     @Test("A count that is right goes on from there, also within a batch, and while the reader lags")
     func counting() {
         var detector = GapDetector(behind: id(0), facts(1...100, added: 500))

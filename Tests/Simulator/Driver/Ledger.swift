@@ -45,6 +45,10 @@ struct Ledger: Sendable {
         var seen: Set<Int> = []
         /// Whether the store was filled from keys.
         var isScanned = false
+        /// Numbers of entries that were handed to the stages before, for a store that was kept since.
+        var kept: Set<Int> = []
+        /// Entries up to here were not due when that store was filled: what was proven then says nothing of them.
+        var keptCursor = EntryID.zero
         /// The last entry that was handed to the stages, or where the reading began.
         var last = EntryID.zero
 
@@ -146,8 +150,9 @@ struct Ledger: Sendable {
 
     // MARK: Promises
 
-    /// What should have been told by a look at that moment that is accounted for; nil where nothing.
-    func untold(by look: Int, cursor: EntryID) -> Violation? {
+    /// What should have been told by a look at that moment that is accounted for, of what went below an id; nil where
+    /// nothing.
+    func untold(by look: Int, cursor: EntryID, below limit: EntryID = .max) -> Violation? {
         guard let epoch = self.epoch else { return nil }
         for fate in self.fates where fate.added <= look {
             if epoch.delivered.contains(fate.entry.serial) {
@@ -160,7 +165,7 @@ struct Ledger: Sendable {
             if let gone = fate.gone {
                 // A stream that came and went unseen leaves nothing that could tell of it.
                 let wasSeen = fate.undone == nil || epoch.seen.contains(fate.entry.lineage)
-                if gone <= look, !fate.isLostWrite, wasSeen {
+                if gone <= look, !fate.isLostWrite, wasSeen, fate.entry.id < limit {
                     return Violation("entry \(fate.entry.id) was lost unread, and nothing was told")
                 }
             } else if fate.entry.id <= cursor {
@@ -181,10 +186,13 @@ struct Ledger: Sendable {
     }
 
     /// What should have been in the store for a claim to have had everything at that moment; nil where it was.
-    func missing(at proof: Int, cursor: EntryID) -> Violation? {
+    func missing(at proof: Int) -> Violation? {
         guard let epoch = self.epoch else { return nil }
-        for fate in self.fates where fate.added <= proof && fate.gone == nil && fate.entry.id > cursor {
-            if self.isDue(fate, epoch, since: epoch.began), !epoch.delivered.contains(fate.entry.serial) {
+        // What has an id below one that was handed on is passed over: a gap, which has to be told by the next look.
+        let start = proof < epoch.began ? max(epoch.last, epoch.keptCursor) : epoch.last
+        for fate in self.fates where fate.added <= proof && fate.gone == nil && fate.entry.id > start {
+            let isHandled = epoch.delivered.contains(fate.entry.serial) || epoch.kept.contains(fate.entry.serial)
+            if self.isDue(fate, epoch, since: epoch.began), !isHandled {
                 return Violation(
                     "entry \(fate.entry.id) of \(fate.added) is not read, and news is proven up to \(proof)")
             }

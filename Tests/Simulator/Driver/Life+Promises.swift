@@ -43,6 +43,10 @@ extension Life {
         epoch.filledFrom = isScan || self.keeps ? nil : time
         epoch.isScanned = isScan
         epoch.last = id
+        if self.keeps, let before = self.ledger.epoch {
+            epoch.kept = before.kept.union(before.delivered)
+            epoch.keptCursor = max(before.cursor, before.keptCursor)
+        }
         self.ledger.epoch = epoch
         guard self.keeps else { return }
         // What the stream, or the keys, cannot confirm goes.
@@ -103,7 +107,9 @@ extension Life {
         let reachesBeyond = facts.first.map { $0 > cursor } ?? false
         let cameAndWent = (facts.last ?? .zero) <= cursor && facts.generated > cursor
         guard reachesBeyond || cameAndWent else { return }
-        try self.judge(self.ledger.untold(by: time, cursor: cursor), machine)
+        // What was deleted in the middle is not to be seen.
+        let limit = reachesBeyond ? facts.first ?? .max : .max
+        try self.judge(self.ledger.untold(by: time, cursor: cursor, below: limit), machine)
     }
 
     private func judge(_ violation: Violation?, _ machine: FollowMachine) throws {
@@ -115,13 +121,15 @@ extension Life {
 
     /// Why a loss cannot be told by any version, as the product says; nil where it could.
     private func untellable(_ machine: FollowMachine) -> String? {
-        guard let mark = machine.detector?.mark, let stream = self.server.stream else { return nil }
-        let delivered = self.ledger.epoch?.delivered ?? []
-        if let twin = stream.entries.first(where: { $0.id == mark.cursor }), !delivered.contains(twin.serial) {
+        guard let mark = machine.detector?.mark, let epoch = self.ledger.epoch else { return nil }
+        let delivered = epoch.delivered
+        if let stream = self.server.stream, let twin = stream.entries.first(where: { $0.id == mark.cursor }),
+            !delivered.contains(twin.serial)
+        {
             return "the id that was read last was given again"
         }
         if let position = mark.position, mark.server == self.server.runID,
-            self.ledger.added(to: stream.lineage, upTo: mark.cursor) == position
+            epoch.seen.contains(where: { self.ledger.added(to: $0, upTo: mark.cursor) == position })
         {
             return "recreated by hand, with exactly as many entries up to the cursor as were there before"
         }
@@ -158,11 +166,11 @@ extension Life {
                         + "\(worker.store.found(session).map { "\($0)" } ?? "absent")")
             }
         }
-        guard let freshness = worker.store.store.freshness, !freshness.isBeingFilled else { return }
+        guard let freshness = worker.store.freshness, !freshness.isBeingFilled else { return }
         if let violation = self.ledger.unfilled { throw violation }
         if let proof = freshness.proven {
             let time = Self.milliseconds(proof - Self.origin)
-            if let violation = self.ledger.missing(at: time, cursor: worker.machine.cursor ?? .zero) { throw violation }
+            if let violation = self.ledger.missing(at: time) { throw violation }
         }
     }
 

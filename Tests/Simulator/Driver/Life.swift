@@ -111,6 +111,7 @@ final class Life {
     /// Whatever can go on does, one of it.
     private func goOn() throws {
         guard let worker = self.worker else { return }
+        defer { if self.bug == .answersWhileFilling { worker.store.freshness?.setFilling(false) } }
         if worker.batch != nil, self.random.percent(70) { return try worker.work() }
         if case .waiting(let until) = worker.doing {
             if until <= self.time { worker.connect() }
@@ -240,6 +241,7 @@ final class Life {
             try self.resume(worker, at: cursor)
         } else if worker.board.board.status.gaps[GapKind.checkpoint.rawValue] != nil || worker.doing == .stopped {
             self.require(self.isDamaged, "a checkpoint that was whole could not be used")
+            self.gaps[.checkpoint, default: 0] += 1
             self.isDamaged = false
         }
     }

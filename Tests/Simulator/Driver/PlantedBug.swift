@@ -22,4 +22,8 @@ enum PlantedBug: String, CaseIterable, Sendable {
     case tailAtFirstRead = "tail-at-first-read"
     /// What was read of another server's stream is kept after a gap.
     case storesKeptOverGap = "stores-kept-over-gap"
+    /// What a reply proves counts as soon as it has come, before its entries are applied.
+    case proofOnArrival = "proof-on-arrival"
+    /// Look-ups are answered while the store is being filled.
+    case answersWhileFilling = "answers-while-filling"
 }

@@ -6,6 +6,9 @@ final class SimulatedStore {
     /// The real store, small.
     let store = MemoryStore(name: "sessions", keyField: "session", evictions: 64, shards: 1)
 
+    /// How new what it holds is.
+    var freshness: Freshness? { self.store.freshness }
+
     private static let key = FieldID(index: 0)
     private static let serial = FieldID(index: 1)
     private static let state = FieldID(index: 2)

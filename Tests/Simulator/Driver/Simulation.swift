@@ -15,8 +15,8 @@ struct Tally: Sendable, CustomStringConvertible {
     var entries = 0
     /// Gaps that were told, by kind.
     var gaps: [GapKind: Int] = [:]
-    /// The first life that broke a promise.
-    var broken: (seed: UInt64, violation: String)?
+    /// The lives that broke a promise, by their seeds.
+    var broken: [UInt64: String] = [:]
 
     /// Adds what other lives came to.
     mutating func add(_ other: Tally) {
@@ -26,7 +26,7 @@ struct Tally: Sendable, CustomStringConvertible {
         self.untellable += other.untellable
         self.entries += other.entries
         self.gaps.merge(other.gaps, uniquingKeysWith: +)
-        if let found = other.broken, found.seed < self.broken?.seed ?? .max { self.broken = found }
+        self.broken.merge(other.broken) { one, _ in one }
     }
 
     /// Some lines for a person.
@@ -52,9 +52,9 @@ enum Simulation {
         let state = Mutex((tally: Tally(), next: UInt64(0)))
     }
 
-    /// Lives so many lives, beginning with a seed; ends early at the first that breaks a promise.
+    /// Lives so many lives, beginning with a seed; ends early when `limit` of them have broken a promise.
     static func run(
-        lives: Int, from first: UInt64, jobs: Int, bug: PlantedBug? = nil,
+        lives: Int, from first: UInt64, jobs: Int, bug: PlantedBug? = nil, limit: Int = 1,
         _ progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws -> Tally {
         let totals = Totals()
@@ -64,11 +64,11 @@ enum Simulation {
                     while true {
                         let start = totals.state.withLock { total in
                             defer { total.next += Self.share }
-                            return total.tally.broken == nil ? total.next : .max
+                            return total.tally.broken.count < limit ? total.next : .max
                         }
                         if start >= UInt64(lives) { return }
                         let end = min(UInt64(lives), start + Self.share)
-                        let tally = await self.live(first + start..<first + end, bug)
+                        let tally = await self.live(first + start..<first + end, bug, limit)
                         let (before, after) = totals.state.withLock { total in
                             let before = total.tally.lives
                             total.tally.add(tally)
@@ -82,7 +82,7 @@ enum Simulation {
         return totals.state.withLock { $0.tally }
     }
 
-    private static func live(_ seeds: Range<UInt64>, _ bug: PlantedBug?) async -> Tally {
+    private static func live(_ seeds: Range<UInt64>, _ bug: PlantedBug?, _ limit: Int) async -> Tally {
         var tally = Tally()
         for seed in seeds {
             let life = Life(seed: seed, bug: bug)
@@ -94,11 +94,11 @@ enum Simulation {
                 case .untellable: tally.untellable += 1
                 }
             } catch {
-                tally.broken = (seed, "\(error)")
+                tally.broken[seed] = "\(error)"
             }
             tally.entries += life.handedOn
             tally.gaps.merge(life.gaps, uniquingKeysWith: +)
-            if tally.broken != nil { break }
+            if tally.broken.count >= limit { break }
         }
         return tally
     }

@@ -24,6 +24,8 @@ final class LatencyRecorder: Sendable {
 
 /// Another store that tells a recorder of every snapshot it has taken in.
 final class StampedStore: SnapshotStore {
+    /// It does not say.
+    let freshness: Freshness? = nil
     private let inner: any SnapshotStore
     private let recorder: LatencyRecorder
 

@@ -1,0 +1,57 @@
+import RedisStreams
+import StageKit
+
+// What is known to be accounted for, and what is lost.
+extension Worker {
+    /// A look found nothing wrong.
+    func looked(_ facts: StreamFacts?, at time: Int, hadSample: Bool) throws {
+        guard !self.opening.isBlind else { return }
+        // What is not known to count from nothing is taken as it is when it is seen first.
+        if facts != nil, self.life.known?.isSeen == false, self.life.known?.position == nil {
+            self.life.forgive(at: time)
+        }
+        if let lineage { self.life.saw(lineage) }
+        guard self.plan.tellsCounts else { return try self.life.sawBySight(facts, at: time, self.machine) }
+        if hadSample { return }
+        if self.machine.detector?.sample == nil {
+            try self.life.accountedFor(time, self.machine)
+        } else {
+            self.pending = (time, self.machine.detector?.mark.position != nil)
+        }
+    }
+
+    /// Entries that were there at that time were counted, or there were none.
+    func counted(readAt time: Int) throws {
+        guard let pending, self.machine.detector?.sample == nil else { return }
+        self.pending = nil
+        if !self.plan.tellsCounts { return }
+        if pending.isCounted {
+            try self.life.accountedFor(pending.at, self.machine)
+        } else {
+            self.life.forgive(at: time)
+        }
+    }
+
+    /// Does what was decided about a gap.
+    func gap(_ gap: Gap, _ response: FollowMachine.Response, at time: Int?) throws {
+        self.life.note("gap \(gap.kind): \(gap.detail), \(response)")
+        try self.life.told(gap, self)
+        let cursor = self.cursor
+        self.hangUp()
+        do throws(RedisError) {
+            let isWrong = self.bug == .storesKeptOverGap && response == .empty
+            try self.follower.respond(to: gap, isWrong ? .keep : response)
+        } catch {
+            self.doing = .stopped
+            return
+        }
+        switch response {
+        case .empty: self.life.emptied()
+        case .accept:
+            if let time { self.life.accept(at: time, cursor) } else { self.acceptsNext = true }
+        case .keep: self.life.kept()
+        case .halt: break
+        }
+        self.wait(self.retry.delayAfterGap(using: &self.life.random))
+    }
+}
