@@ -119,18 +119,10 @@ final class GroupReader {
     private func wait(after error: RedisError) async throws(RedisError) {
         let delay = try self.plan.delay(after: error)
         self.outage.failed(error)
-        self.show { board in
-            board.status.state = .connecting
-            board.status.lastError = error.message
-            board.status.isCaughtUp = false
-        }
-        self.logger.warning(
-            "no connection to the stream: trying again",
-            metadata: [
-                "stream": "\(self.streamSettings.stream)", "group": "\(self.group.name)", "error": "\(error)",
-                "code": "\(error.code.rawValue)", "unconfirmed": "\(self.ledger.count)",
-                "delay": "\(delay.microseconds / 1000)ms",
-            ])
+        self.show { $0.lost(error) }
+        self.logger.warnOfRetry(
+            of: self.streamSettings.stream, after: error, in: delay,
+            ["group": "\(self.group.name)", "unconfirmed": "\(self.ledger.count)"])
         await self.loop.sleep(delay, until: self.stop)
     }
 

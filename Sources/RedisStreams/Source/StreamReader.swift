@@ -137,18 +137,10 @@ final class StreamReader {
         self.directory.forget()
         let delay = try self.plan.delay(after: error)
         self.outage.failed(error)
-        self.update { board in
-            board.status.state = .connecting
-            board.status.lastError = error.message
-            board.status.isCaughtUp = false
-        }
-        self.logger.warning(
-            "no connection to the stream: trying again",
-            metadata: [
-                "stream": "\(self.streamSettings.stream)", "error": "\(error)", "code": "\(error.code.rawValue)",
-                "cursor": "\(self.follower.machine.cursor?.description ?? "not known yet")",
-                "delay": "\(delay.microseconds / 1000)ms",
-            ])
+        self.update { $0.lost(error) }
+        self.logger.warnOfRetry(
+            of: self.streamSettings.stream, after: error, in: delay,
+            ["cursor": "\(self.follower.machine.cursor?.description ?? "not known yet")"])
         await self.loop.sleep(delay, until: self.stop)
     }
 
