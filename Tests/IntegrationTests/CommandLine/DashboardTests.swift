@@ -60,7 +60,7 @@ struct DashboardTests {
             let arguments = [Self.stream, "*", "device_session_id", Self.hostile, "user_id", "u"].map { $0.respBytes }
             _ = try await connection.command(RESPCommand("XADD", arguments: arguments))
             try await self.untilRead(46, client)
-            let page = try browser.page()
+            let page = try await browser.page()
             let lines = String(buffer: try await client.answer("/metrics").body).split(separator: "\n")
             let figures = Browser.figures(of: page)
             for name in [
@@ -95,7 +95,7 @@ struct DashboardTests {
             try await eventually("stale") {
                 try await client.answer("/v1/stores/sessions/ds-1").status == 503
             }
-            let page = try browser.page(picture: "stale", seconds: 8)
+            let page = try await browser.page(picture: "stale", seconds: 8)
             #expect(page.contains(#"<span id="pill" class="pill bad">not ready</span>"#))
             #expect(page.contains("<strong>Not connected</strong>"))
             #expect(page.contains("Look-ups in sessions are refused"))
@@ -116,7 +116,7 @@ struct DashboardTests {
                             try await Task.sleep(for: .milliseconds(180))
                         }
                     }
-                    _ = try browser.page(picture: name, width: width, seconds: 14)
+                    _ = try await browser.page(picture: name, width: width, seconds: 8)
                     group.cancelAll()
                 }
             }
@@ -137,7 +137,7 @@ struct Browser {
     let folder: URL
 
     /// The page's markup after some seconds; where pictures are kept, one is taken.
-    func page(picture: String? = nil, width: Int = 1280, seconds: Int = 5) throws -> String {
+    func page(picture: String? = nil, width: Int = 1280, seconds: Int = 5) async throws -> String {
         let name = "browser-\(UUID().uuidString.prefix(8))"
         var arguments = [
             Self.path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
@@ -145,16 +145,28 @@ struct Browser {
             "--virtual-time-budget=\(seconds * 1000)",
         ]
         if let picture, let folder = Self.pictures {
+            let script = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
+                .appendingPathComponent("take_picture.py").path
             let taken = try Child(
-                arguments + ["--screenshot=\(folder)/\(picture).png", self.url], in: self.folder,
-                log: "\(name).picture")
-            #expect(taken.wait() == 0)
+                [
+                    "python3", script, Self.path, self.url, String(width), String(seconds),
+                    "\(folder)/\(picture).png",
+                ], in: self.folder, log: "\(name).picture")
+            #expect(try await self.end(taken) == 0)
         }
         arguments += ["--dump-dom", self.url]
         let child = try Child(
             ["/bin/sh", "-c", "exec \"$@\" 2>/dev/null", "sh"] + arguments, in: self.folder, log: name)
-        #expect(child.wait() == 0)
+        #expect(try await self.end(child) == 0)
         return try String(contentsOf: self.folder.appendingPathComponent(name), encoding: .utf8)
+    }
+
+    /// Waits for a child's end without a thread of its own: others feed the worker meanwhile.
+    private func end(_ child: Child) async throws -> Int32 {
+        while true {
+            if let status = child.endedStatus() { return status }
+            try await Task.sleep(for: .milliseconds(20))
+        }
     }
 
     /// The figures that a page marks, by their names in `/metrics`.
