@@ -18,8 +18,9 @@ package import StageKit
 /// | D below a D known before | `recreated` |
 /// | A < P, or G = X and A > P | `recreated`: the counts are those of another stream |
 /// | nothing behind X, A > P | `trimmed`, or `entriesDeleted` where D > X: A - P entries came and went |
+/// | nothing behind X, A = P, G > X and above all known before | `recreated` |
 /// | A or P not known, G > L and above all known before | `trimmed`: at least entry G came and went |
-/// | A or P not known, nothing behind X, the last look's L > X | `trimmed`: at least entry L went unread |
+/// | A or P not known, the last look's L > X and > L now | `trimmed`: at least entry L went unread |
 /// | F > X, A - P < n | `recreated`: there is more behind X than was added |
 /// | F > X, A - P > n | `trimmed`: A - P - n are missing |
 /// | F > X, A - P = n, server restarted | `recreated`: the numbers may agree by chance, so in doubt |
@@ -228,7 +229,7 @@ package struct GapDetector: Equatable, Sendable {
         let isTrimmedToCursor = facts.first.map { $0 > cursor } ?? false
         guard let position = self.mark.position, let added = facts.added else {
             let isNew = facts.generated > self.mark.generated && facts.generated > facts.last ?? .zero
-            let wasUnread = !unread && self.last.map { $0 > cursor } ?? false
+            let wasUnread = self.last.map { $0 > cursor && $0 > facts.last ?? .zero } ?? false
             if facts.generated > cursor, isNew || wasUnread {
                 return Gap(.trimmed, "entry \(facts.generated) came and went behind the cursor \(cursor)")
             }
@@ -244,7 +245,8 @@ package struct GapDetector: Equatable, Sendable {
         let behind = added - position
         if !unread {
             let wasDeleted = facts.deleted.map { $0 > cursor && $0 > self.mark.deleted ?? .zero } ?? false
-            return behind > 0 ? Gap(wasDeleted ? .entriesDeleted : .trimmed, lost: behind, numbers) : nil
+            if behind > 0 { return Gap(wasDeleted ? .entriesDeleted : .trimmed, lost: behind, numbers) }
+            return facts.generated > max(cursor, self.mark.generated) ? Gap(.recreated, numbers) : nil
         }
         if isTrimmedToCursor {
             if behind < facts.length { return Gap(.recreated, numbers) }

@@ -104,6 +104,17 @@ import Testing
         }
     }
 
+    @Test("A gap before the stores are filled for the first time does not let look-ups go on with what is there")
+    func resyncWhileFilling() {
+        var machine = FollowMachine(FollowPolicy(bootstrap: .stream, onGap: .resync))
+        #expect(machine.opened(self.opening(facts(1...100, added: 100))) == .read(.zero))
+        #expect(machine.read(first: id(1), last: id(50), count: 50, countUpTo: { _ in 50 }) == nil)
+        machine.delivered()
+        let stream = facts(1...100, deleted: 70, added: 100)
+        #expect(self.gap(machine.checked(stream))?.response == .empty)
+        #expect(machine.opened(self.opening(stream)) == .read(.zero) && machine.holdsLookUps)
+    }
+
     @Test("Where ids cannot be compared, nothing is kept")
     func resyncOther() {
         var machine = self.follower(.resync, .stream)

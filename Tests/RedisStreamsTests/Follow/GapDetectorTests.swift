@@ -86,6 +86,9 @@ func facts(
         Row("a cursor of the user's choice is no entry", facts(1...150, added: 150), anchor: .absent, nil) {
             $0.isAnchored = false
         },
+        Row(
+            "as many added as read, and yet an id behind the cursor", facts(nil, generated: 150, added: 100), .recreated
+        ),
         // Redis 6.2 tells neither deletions nor how many were added.
         Row("6.2: unchanged", facts(1...100, deleted: nil, added: nil), anchor: .present, nil, known: blind),
         Row("6.2: entries came", facts(1...150, deleted: nil, added: nil), anchor: .present, nil, known: blind),
@@ -93,6 +96,9 @@ func facts(
         Row("6.2: went back", facts(1...90, deleted: nil, added: nil), .wentBack, known: blind),
         Row("6.2: all trimmed, nothing came", facts(nil, generated: 100, deleted: nil, added: nil), nil, known: blind),
         Row("6.2: came and went", facts(nil, generated: 150, deleted: nil, added: nil), .trimmed, known: blind),
+        Row(
+            "6.2: the last of what came went", facts(1...149, generated: 150, deleted: nil, added: nil), .trimmed,
+            known: blind),
         Row("6.2: trimmed to or past the cursor", facts(101...150, deleted: nil, added: nil), .trimmed, known: blind),
         Row(
             "6.2: the entry at the cursor never was", facts(1...150, deleted: nil, added: nil), anchor: .absent,
@@ -127,6 +133,27 @@ func facts(
             #expect(gap?.kind == .trimmed && gap?.lost == lost)
             #expect(detector.readNothing() == nil)
         }
+    }
+
+    @Test(
+        "On Redis 6.2 the last entry of a look is missed where it is gone before it was read, also over a lost connection"
+    )
+    func lastGone() {
+        for left in [
+            facts(1...149, generated: 150, deleted: nil, added: nil),
+            facts(1...100, generated: 150, deleted: nil, added: nil),
+        ] {
+            var detector = GapDetector(behind: id(100), facts(1...100, deleted: nil, added: nil))
+            #expect(detector.check(facts(1...150, deleted: nil, added: nil)) == nil)
+            detector.disconnected()
+            #expect(detector.check(left)?.kind == .trimmed)
+        }
+    }
+
+    @Test("On Redis 6.2 a stream that comes to be and is empty has lost an entry")
+    func comesAndGoes() {
+        var detector = GapDetector(behind: .zero, nil)
+        #expect(detector.check(facts(nil, generated: 5, deleted: nil, added: nil))?.kind == .trimmed)
     }
 
     @Test("An entry that was there and is gone unread is missed also where the numbers of two streams add up")

@@ -47,8 +47,11 @@ struct Ledger: Sendable {
         var isScanned = false
         /// Numbers of entries that were handed to the stages before, for a store that was kept since.
         var kept: Set<Int> = []
-        /// Entries up to here were not due when that store was filled: what was proven then says nothing of them.
+        /// Entries up to here were not due when that store was filled, or are passed over: what was proven then says
+        /// nothing of them.
         var keptCursor = EntryID.zero
+        /// Sessions of which a checkpoint had more than its cursor tells.
+        var ahead: Set<Int> = []
         /// The last entry that was handed to the stages, or where the reading began.
         var last = EntryID.zero
 
@@ -156,7 +159,10 @@ struct Ledger: Sendable {
         guard let epoch = self.epoch else { return nil }
         for fate in self.fates where fate.added <= look {
             if epoch.delivered.contains(fate.entry.serial) {
-                if let undone = fate.undone, undone > epoch.began, undone <= look {
+                // What came back behind an accepted loss, and went again unseen, leaves nothing either.
+                if let undone = fate.undone, undone > epoch.began, undone <= look,
+                    epoch.seen.contains(fate.entry.lineage)
+                {
                     return Violation("entry \(fate.entry.id) was read, the server has lost it, and nothing was told")
                 }
                 continue

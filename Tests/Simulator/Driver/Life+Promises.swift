@@ -45,7 +45,7 @@ extension Life {
         epoch.last = id
         if self.keeps, let before = self.ledger.epoch {
             epoch.kept = before.kept.union(before.delivered)
-            epoch.keptCursor = max(before.cursor, before.keptCursor)
+            epoch.keptCursor = max(before.last, before.keptCursor)
         }
         self.ledger.epoch = epoch
         guard self.keeps else { return }
@@ -78,6 +78,7 @@ extension Life {
         self.forgive(at: time)
         self.ledger.epoch?.cursor = cursor
         self.ledger.epoch?.isAccepting = true
+        self.ledger.epoch?.seen = []
         self.ledger.epoch?.placed = time
         self.ledger.epoch?.filledFrom = nil
     }
@@ -102,10 +103,10 @@ extension Life {
     func sawBySight(_ facts: StreamFacts?, at time: Int, _ machine: FollowMachine) throws {
         self.accounted = max(self.accounted, time)
         // Where there was no stream before, nobody can say what it began with.
-        guard let facts, self.known?.isSeen == true else { return }
+        guard let facts, let known = self.known, known.isSeen else { return }
         let cursor = machine.cursor ?? .zero
         let reachesBeyond = facts.first.map { $0 > cursor } ?? false
-        let cameAndWent = (facts.last ?? .zero) <= cursor && facts.generated > cursor
+        let cameAndWent = (facts.last ?? .zero) <= cursor && facts.generated > max(cursor, known.generated)
         guard reachesBeyond || cameAndWent else { return }
         // What was deleted in the middle is not to be seen.
         let limit = reachesBeyond ? facts.first ?? .max : .max
@@ -189,6 +190,8 @@ extension Life {
         else { return }
         for session in 0..<Self.sessions {
             let held = epoch.held[session].flatMap { $0.state == .malformed ? nil : $0.serial }
+            // What a checkpoint had beyond its cursor is not missed where a failover has lost it: nothing tells of it.
+            if epoch.ahead.contains(session), let held, self.ledger.fates[held].isLostWrite { continue }
             if held != self.server.keys[session]?.serial, !self.cameAndWent(self.server.keys[session]) {
                 throw Violation(
                     "session \(session) is \(String(describing: epoch.held[session])), and its key "

@@ -281,6 +281,7 @@ final class Life {
                 "the checkpoint has entry \(found.serial) for session \(session), and \(String(describing: least)) was due"
             )
             epoch.held[session] = Held(id: found.id, state: entry.state, serial: found.serial)
+            if found.id > cursor { epoch.ahead.insert(session) }
         }
         self.ledger.epoch = epoch
         self.ledger.epoch?.last = cursor
