@@ -1,4 +1,4 @@
-import Synchronization
+import StageKit
 
 /// A wish to stop that ends whatever waits, from any thread, once and for all.
 package final class StopSignal: Sendable {
@@ -8,7 +8,7 @@ package final class StopSignal: Sendable {
         var actions: [Int: @Sendable () -> Void] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state = OrderedMutex(State())
 
     /// Nobody has asked to stop yet.
     package init() {}

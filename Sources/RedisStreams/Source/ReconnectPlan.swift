@@ -31,8 +31,8 @@ package struct ReconnectPlan {
 
     /// How long to wait after a gap; nil for not at all.
     mutating func delayAfterGap() -> Duration? {
-        var generator = SystemRandomNumberGenerator()
-        return self.delayAfterGap(using: &generator)
+        defer { self.isAfterGap = true }
+        return self.isAfterGap ? self.backoff.next() : nil
     }
 
     /// How long to wait after a gap, with random numbers of the caller's.
@@ -43,14 +43,20 @@ package struct ReconnectPlan {
 
     /// How long to wait after a failure; throws where another attempt cannot help or is one too many.
     mutating func delay(after error: RedisError) throws(RedisError) -> Duration {
-        var generator = SystemRandomNumberGenerator()
-        return try self.delay(after: error, using: &generator)
+        try self.failed(error)
+        return self.backoff.next()
     }
 
     /// How long to wait after a failure, with random numbers of the caller's.
     package mutating func delay(
         after error: RedisError, using generator: inout some RandomNumberGenerator
     ) throws(RedisError) -> Duration {
+        try self.failed(error)
+        return self.backoff.next(using: &generator)
+    }
+
+    /// Counts a failure; throws where another attempt cannot help or is one too many.
+    private mutating func failed(_ error: RedisError) throws(RedisError) {
         // A handshake that no server has answered yet is a wrong setting; one that worked before will again.
         let isWrongSetting = error.code == .tls && !self.wasConnected
         guard error.isTransient, !isWrongSetting else { throw error }
@@ -60,6 +66,5 @@ package struct ReconnectPlan {
                 error.code, "given up after \(limit) attempts (reconnect.attempts): \(error.message)",
                 isTransient: false)
         }
-        return self.backoff.next(using: &generator)
     }
 }
