@@ -1,4 +1,4 @@
-import Synchronization
+import StageKit
 
 /// A value that is set once, by any thread, and waited for by at most one task.
 final class OneShot<Value: Sendable>: Sendable {
@@ -9,7 +9,7 @@ final class OneShot<Value: Sendable>: Sendable {
         case taken
     }
 
-    private let state = Mutex(State.empty)
+    private let state = OrderedMutex(State.empty)
 
     /// Nothing set yet.
     init() {}
