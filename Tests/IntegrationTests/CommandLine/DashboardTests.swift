@@ -24,7 +24,12 @@ struct DashboardTests {
                 [Self.stream.respBytes, "*".respBytes] + fields.flatMap { [$0.0.respBytes, $0.1.respBytes] }
             commands.append(RESPCommand("XADD", arguments: arguments))
         }
-        for reply in connection.submit(commands) { _ = try await reply.reply().value() }
+        // As many at once as a connection takes.
+        for start in stride(from: 0, to: commands.count, by: 500) {
+            for reply in connection.submit(Array(commands[start..<min(start + 500, commands.count)])) {
+                _ = try await reply.reply().value()
+            }
+        }
     }
 
     /// Runs the shipped pipeline on a loopback port.
@@ -118,6 +123,8 @@ struct DashboardTests {
                     }
                     _ = try await browser.page(picture: name, width: width, seconds: 8)
                     group.cancelAll()
+                    // A flow that has failed would leave a picture of nothing.
+                    do { try await group.waitForAll() } catch is CancellationError {}
                 }
             }
         }
