@@ -33,6 +33,7 @@ package import StageKit
 /// | counting: up to a G of before, fewer were read than added | `trimmed` |
 /// | counting: up to a G of before, more were read than added | `recreated` |
 /// | counting: as many were read as added, and an L of before was not among them | `recreated` |
+/// | counting, A not known: nothing up to an L of before was read | `trimmed` |
 ///
 /// Redis 6.2 tells neither A nor D. There a trim past the cursor is found when the stream is looked at while it reaches
 /// beyond X, but not one that was passed over between two looks, nor a deletion inside the stream.
@@ -151,15 +152,15 @@ package struct GapDetector: Equatable, Sendable {
         let counted = self.mark.position
         self.mark.position = sample.added
         self.sample = nil
-        if sample.added == nil, let last = sample.last, last > self.mark.cursor {
-            return Gap(.trimmed, "entry \(last) was there and is gone unread")
-        }
         return self.difference(counted, sample) ?? self.unread(counted, sample, behind: self.mark.cursor)
     }
 
-    /// Whether the last entry of a look is missing, which no number tells where the entries of two streams add up.
+    /// Whether the last entry of a look is missing: on 6.2 there are no numbers to tell it, and where the entries of two
+    /// streams add up none does.
     private func unread(_ counted: UInt64?, _ sample: Sample, behind cursor: EntryID) -> Gap? {
-        guard counted != nil, let last = sample.last, last > cursor else { return nil }
+        guard let last = sample.last, last > cursor else { return nil }
+        if sample.added == nil { return Gap(.trimmed, "entry \(last) was there and is gone unread") }
+        guard counted != nil else { return nil }
         return Gap(.recreated, "entry \(last) was there and is gone unread, though no entry is missing by their number")
     }
 

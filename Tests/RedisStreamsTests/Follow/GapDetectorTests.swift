@@ -150,6 +150,17 @@ func facts(
         }
     }
 
+    @Test("On Redis 6.2 what a look has shown is missed where the next entries read are all behind it", arguments: [100, 120])
+    func passedOver(_ read: UInt64) {
+        var detector = GapDetector(behind: id(100), facts(1...100, deleted: nil, added: nil))
+        #expect(detector.check(facts(1...150, deleted: nil, added: nil)) == nil)
+        if read > 100 {
+            #expect(detector.read(first: id(101), last: id(read), count: 20, countUpTo: { _ in 20 }) == nil)
+        }
+        #expect(detector.read(first: id(151), last: id(152), count: 2, countUpTo: { _ in 0 })?.kind == .trimmed)
+        #expect(detector.read(first: id(153), last: id(153), count: 1, countUpTo: { _ in 0 }) == nil)
+    }
+
     @Test("On Redis 6.2 a stream that comes to be and is empty has lost an entry")
     func comesAndGoes() {
         var detector = GapDetector(behind: .zero, nil)
