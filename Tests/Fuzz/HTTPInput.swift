@@ -7,7 +7,7 @@ import Synchronization
 /// Requests to the admin server, over a Unix socket.
 struct HTTPInput: FuzzedInput {
     static let name = "HTTP"
-    private static let seeds = [
+    static let seeds = [
         "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "GET /v1/stores/s/a HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /v1/stores/s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
         "POST /metrics HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", "HEAD /v1/pipeline HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -43,9 +43,12 @@ struct HTTPInput: FuzzedInput {
         throw Failure(what: "the server does not listen")
     }
 
-    mutating func take(_ random: inout Mutator) throws -> Bool {
+    func make(_ random: inout Mutator) -> [UInt8] {
+        random.mutate(Self.seeds, Self.meaningful, joined: 2, changes: 8)
+    }
+
+    mutating func read(_ bytes: [UInt8]) throws -> Bool {
         self.number += 1
-        let bytes = random.mutate(Self.seeds, Self.meaningful, joined: 2, changes: 8)
         let answer = try self.exchange(bytes)
         if self.number % 500 == 0 {
             let alive = try self.exchange(Self.seeds[0])
