@@ -30,7 +30,10 @@ import Testing
         var deliveries: Int
     }
 
-    private func pipeline(_ server: RedisServer) -> String {
+    /// Where the workers put what they read.
+    enum Store: String, CaseIterable, Sendable { case memory, redis }
+
+    private func pipeline(_ server: RedisServer, _ store: Store) -> String {
         """
         pipeline: shared
         redis: { address: "\(server.address)", timeout: 20s }
@@ -41,7 +44,7 @@ import Testing
             read_count: 64
             check_interval: 100ms
             group: { name: g, claim_after: \(Self.claimAfter), max_deliveries: 1000 }
-        stores: { newest: { memory: { key: k } } }
+        stores: { newest: { \(store.rawValue): { key: k } } }
         stages:
           - decode: { fields: { k: { required: true }, n: { type: int64 } } }
           - upsert: { store: newest }
@@ -50,10 +53,10 @@ import Testing
     }
 
     /// Starts a worker in a folder of its own, so that its journal is its own.
-    private func start(_ folder: URL, _ server: RedisServer, _ number: Int) throws -> Incarnation {
+    private func start(_ folder: URL, _ server: RedisServer, _ store: Store, _ number: Int) throws -> Incarnation {
         let own = folder.appendingPathComponent("w\(number)")
         try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
-        try Data(self.pipeline(server).utf8).write(to: own.appendingPathComponent("p.yaml"))
+        try Data(self.pipeline(server, store).utf8).write(to: own.appendingPathComponent("p.yaml"))
         return Incarnation(
             process: try SluiceProcess(["run", "p.yaml", "--journal", "journal"], in: own), folder: own)
     }
@@ -97,14 +100,14 @@ import Testing
     }
 
     @Test(
-        "Killed again and again, three workers apply every entry, leave nothing pending and take nothing that is in hand"
-    )
-    func killed() async throws {
+        "Killed again and again, three workers apply every entry, leave nothing pending and take nothing that is in hand",
+        arguments: Store.allCases)
+    func killed(_ store: Store) async throws {
         try await withRedisServer { server in
             try await withFolder { folder in
                 let over = OrderedMutex(false)
                 async let loaded = self.load(server) { over.withLock { $0 } }
-                var incarnations = try (0..<Self.workers).map { try self.start(folder, server, $0) }
+                var incarnations = try (0..<Self.workers).map { try self.start(folder, server, store, $0) }
                 var alive = Array(0..<Self.workers)
                 for _ in 0..<Self.kills {
                     try await Task.sleep(for: .milliseconds(Int.random(in: 500...1500)))
@@ -114,7 +117,7 @@ import Testing
                     // Sometimes it is back before anybody takes over what it had, sometimes not.
                     try await Task.sleep(for: .milliseconds(Bool.random() ? 100 : 3000))
                     alive[slot] = incarnations.count
-                    incarnations.append(try self.start(folder, server, incarnations.count))
+                    incarnations.append(try self.start(folder, server, store, incarnations.count))
                 }
                 over.withLock { $0 = true }
                 let (newest, ids) = try await loaded
@@ -141,20 +144,35 @@ import Testing
                     // Each worker came back under a name of before, and none is left.
                     #expect(consumers?.isEmpty == true, "\(String(describing: consumers))")
                 }
-                try self.check(self.lines(incarnations), incarnations, newest, ids)
+                let held = store == .redis ? try await self.held(server, newest.keys) : nil
+                try self.check(store, self.lines(incarnations), held, incarnations, newest, ids)
             }
         }
     }
 
+    /// The entries that the store in Redis holds, by key.
+    private func held(_ server: RedisServer, _ keys: some Collection<String>) async throws -> [String: EntryID] {
+        try await withConnection(server.settings) { connection in
+            var held: [String: EntryID] = [:]
+            for key in keys {
+                let entry = try await connection.command(RESPCommand("HGET", "newest:\(key)", "_entry")).string
+                held[key] = entry.flatMap { EntryID($0) }
+            }
+            return held
+        }
+    }
+
+    /// `held` is what the store ended with; without it, what one that takes the newer entry of each key ends with,
+    /// whoever applied it and in which order.
     private func check(
-        _ lines: [Line], _ incarnations: [Incarnation], _ newest: [String: EntryID], _ ids: Set<EntryID>
+        _ store: Store, _ lines: [Line], _ held: [String: EntryID]?, _ incarnations: [Incarnation],
+        _ newest: [String: EntryID], _ ids: Set<EntryID>
     ) throws {
         var byEntry: [EntryID: [Line]] = [:]
         for line in lines { byEntry[line.entry, default: []].append(line) }
         #expect(Set(byEntry.keys) == ids)
-        // What a store that takes the newer entry of each key ends with, whoever applied it and in which order.
-        var applied: [String: EntryID] = [:]
-        for line in lines { applied[line.key] = max(applied[line.key] ?? .zero, line.entry) }
+        let applied =
+            held ?? lines.reduce(into: [:]) { $0[$1.key] = max($0[$1.key] ?? .zero, $1.entry) }
         #expect(applied == newest)
         // An entry that two workers applied was left by one that was killed: of the others at most one has it.
         let stolen = byEntry.values.filter { lines in
@@ -164,7 +182,7 @@ import Testing
         let doubled = byEntry.values.filter { $0.count > 1 }.count
         let again = lines.filter { $0.deliveries > 1 }.count
         let report = """
-            | what | seen |
+            | what | seen, into a \(store.rawValue) store |
             | --- | --- |
             | kills | \(Self.kills) |
             | entries added | \(ids.count) |
@@ -175,6 +193,9 @@ import Testing
             | keys whose newest entry differs from the model's | \(newest.filter { applied[$0.key] != $0.value }.count) |
 
             """
-        if let path = Self.reportPath { try Data(report.utf8).write(to: URL(fileURLWithPath: path)) }
+        guard let path = Self.reportPath else { return }
+        let before =
+            store == Store.allCases.first ? Data() : (try? Data(contentsOf: URL(fileURLWithPath: path))) ?? Data()
+        try (before + Data(report.utf8)).write(to: URL(fileURLWithPath: path))
     }
 }
