@@ -10,11 +10,9 @@ extension GroupReader {
         let lifeline = StopSignal()
         let token = self.stop.onStop { lifeline.stop() }
         defer { self.stop.forget(token) }
-        let control = try await RedisConnection.connect(
-            self.settings, for: self.streamSettings.stream, on: self.loop, stop: lifeline, logger: self.logger)
+        let control = try await self.connect(lifeline)
         do throws(RedisError) {
-            let reading = try await RedisConnection.connect(
-                self.settings, for: self.streamSettings.stream, on: self.loop, stop: lifeline, logger: self.logger)
+            let reading = try await self.connect(lifeline)
             // Where the user may not ask, a blocked read ends with its connection.
             let answer = try await reading.submit(RESPCommand("CLIENT", "ID")).reply().value()
             return Lines(control: control, reading: reading, readingID: answer.integer)
@@ -22,6 +20,11 @@ extension GroupReader {
             control.close()
             throw error
         }
+    }
+
+    private func connect(_ stop: StopSignal) async throws(RedisError) -> RedisConnection {
+        try await self.directory.connect(
+            for: Array(self.streamSettings.stream.utf8), on: self.loop, stop: stop, logger: self.logger)
     }
 
     /// Sees to it that there is the group: makes it, or makes it again where it is gone.
@@ -149,8 +152,7 @@ extension GroupReader {
     func leaveAnew() async {
         guard self.plan.wasConnected else { return }
         do throws(RedisError) {
-            let control = try await RedisConnection.connect(
-                self.settings, for: self.streamSettings.stream, on: self.loop, logger: self.logger)
+            let control = try await self.connect(StopSignal())
             // The read of before went with its connection, which the server may not have noticed yet.
             await self.leave(control, isReadOver: false)
             control.close()

@@ -9,6 +9,7 @@ import StageKit
 /// the loop's thread from its first wait on; nothing else touches it.
 final class GroupReader {
     let settings: RedisSettings
+    let directory: ServerDirectory
     let streamSettings: RedisStreamSettings
     let group: GroupSettings
     let commands: GroupCommands
@@ -40,11 +41,12 @@ final class GroupReader {
     let promptCommand: [UInt8]
 
     init(
-        settings: RedisSettings, streamSettings: RedisStreamSettings, group: GroupSettings, consumer: String,
-        loop: RedisEventLoop, stop: StopSignal, logger: Logger,
+        settings: RedisSettings, directory: ServerDirectory, streamSettings: RedisStreamSettings, group: GroupSettings,
+        consumer: String, loop: RedisEventLoop, stop: StopSignal, logger: Logger,
         update: @escaping ((inout SourceBoard) -> Void) -> Void
     ) {
         self.settings = settings
+        self.directory = directory
         self.streamSettings = streamSettings
         self.group = group
         self.commands = GroupCommands(stream: streamSettings.stream, group: group.name, consumer: consumer)
@@ -117,6 +119,7 @@ final class GroupReader {
 
     /// Tells what went wrong and waits before the next attempt; throws where another attempt cannot help.
     private func wait(after error: RedisError) async throws(RedisError) {
+        self.directory.forget()
         let delay = try self.plan.delay(after: error)
         self.outage.failed(error)
         self.show { $0.lost(error) }

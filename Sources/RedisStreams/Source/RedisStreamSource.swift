@@ -89,13 +89,14 @@ public final class RedisStreamSource: EventSource {
         do {
             try await withTaskCancellationHandler {
                 try await withTaskExecutorPreference(loop.executor) {
-                    if let group = self.streamSettings.group {
-                        return try await self.runShared(group, loop, deliver)
-                    }
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         group.addTask { await directory.watchMaster(on: loop, until: isOver, logger: self.logger) }
                         defer { isOver.stop() }
-                        try await self.read(directory, loop, deliver)
+                        if let shared = self.streamSettings.group {
+                            try await self.runShared(shared, directory, loop, deliver)
+                        } else {
+                            try await self.read(directory, loop, deliver)
+                        }
                     }
                 }
             } onCancel: {
@@ -114,13 +115,15 @@ public final class RedisStreamSource: EventSource {
 
     /// Reads a group's entries together with its other workers.
     private func runShared(
-        _ group: GroupSettings, _ loop: RedisEventLoop, _ deliver: (EventBatch) async throws -> Void
+        _ group: GroupSettings, _ directory: ServerDirectory, _ loop: RedisEventLoop,
+        _ deliver: (EventBatch) async throws -> Void
     ) async throws {
         let lease = try ConsumerLease.take(
             group, scope: "\(self.settings.database) \(self.stream)", address: self.settings.address)
         let reader = GroupReader(
-            settings: self.settings, streamSettings: self.streamSettings, group: group, consumer: lease.consumer,
-            loop: loop, stop: self.stopSignal, logger: self.logger, update: { change in self.update(0, change) })
+            settings: self.settings, directory: directory, streamSettings: self.streamSettings, group: group,
+            consumer: lease.consumer, loop: loop, stop: self.stopSignal, logger: self.logger,
+            update: { change in self.update(0, change) })
         // The name is this worker's until it has left.
         defer { withExtendedLifetime(lease) {} }
         try await reader.run(deliver)

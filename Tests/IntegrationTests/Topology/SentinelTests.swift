@@ -59,12 +59,18 @@ import Testing
         }
     }
 
-    @Test("A failover is noticed where the old master goes on answering as one")
-    func oldMasterAnswers() async throws {
+    @Test("A failover is noticed where the old master goes on answering as one", arguments: [nil, "{ name: g }"])
+    func oldMasterAnswers(_ group: String?) async throws {
         // What a sentinel sends to a master that is none any more: this one is deaf to it.
         let deaf = ["SLAVEOF", "REPLICAOF", "CLIENT"].flatMap { ["--rename-command", $0, ""] }
         try await SentinelServers.with(masterArguments: deaf) { servers in
-            let session = try SessionPipeline(servers.master.address, Self.source, others: ["redis": servers.section])
+            var source = Self.source
+            if let group {
+                source["group"] = group
+                source["on_gap"] = "continue"
+                source["max_staleness"] = "off"
+            }
+            let session = try SessionPipeline(servers.master.address, source, others: ["redis": servers.section])
             try await session.run {
                 try await withConnection(servers.settings) { try await $0.addSession("a") }
                 try await eventually("held") { session.sessions == ["a": "active"] }

@@ -150,7 +150,9 @@ func facts(
         }
     }
 
-    @Test("On Redis 6.2 what a look has shown is missed where the next entries read are all behind it", arguments: [100, 120])
+    @Test(
+        "On Redis 6.2 what a look has shown is missed where the next entries read are all behind it",
+        arguments: [100, 120])
     func passedOver(_ read: UInt64) {
         var detector = GapDetector(behind: id(100), facts(1...100, deleted: nil, added: nil))
         #expect(detector.check(facts(1...150, deleted: nil, added: nil)) == nil)
