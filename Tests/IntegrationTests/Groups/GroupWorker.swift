@@ -24,7 +24,8 @@ final class GroupWorker: Sendable {
     init(
         _ server: RedisServer, _ consumer: String, start: StreamStart = .beginning, count: Int = 10,
         claimAfter: Duration = .seconds(60), maxDeliveries: Int = 100, onGap: GapPolicy = .goOn,
-        user: String? = nil, work: @escaping @Sendable (Delivery) async throws -> Void = { _ in }
+        user: String? = nil, redis other: RedisSettings? = nil,
+        work: @escaping @Sendable (Delivery) async throws -> Void = { _ in }
     ) {
         var group = GroupSettings(name: Self.group)
         group.consumer = consumer
@@ -37,7 +38,7 @@ final class GroupWorker: Sendable {
         settings.checkInterval = .milliseconds(50)
         settings.reconnect.firstDelay = .milliseconds(10)
         settings.onGap = onGap
-        var redis = server.settings
+        var redis = other ?? server.settings
         if let user {
             redis.username = user
             redis.password = Secret("p")

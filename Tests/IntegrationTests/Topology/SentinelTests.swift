@@ -59,33 +59,17 @@ import Testing
         }
     }
 
-    @Test("A failover is noticed where the old master goes on answering as one", arguments: [nil, "{ name: g }"])
-    func oldMasterAnswers(_ group: String?) async throws {
+    @Test("A failover is noticed where the old master goes on answering as one")
+    func oldMasterAnswers() async throws {
         // What a sentinel sends to a master that is none any more: this one is deaf to it.
         let deaf = ["SLAVEOF", "REPLICAOF", "CLIENT"].flatMap { ["--rename-command", $0, ""] }
         try await SentinelServers.with(masterArguments: deaf) { servers in
-            var source = Self.source
-            if let group {
-                source["group"] = group
-                source["on_gap"] = "continue"
-                source["max_staleness"] = "off"
-            }
-            let session = try SessionPipeline(servers.master.address, source, others: ["redis": servers.section])
+            let session = try SessionPipeline(servers.master.address, Self.source, others: ["redis": servers.section])
             try await session.run {
                 try await withConnection(servers.settings) { try await $0.addSession("a") }
                 try await eventually("held") { session.sessions == ["a": "active"] }
                 try await eventually("replicated") { try await self.told(servers.replica.settings).ids.count == 1 }
-                _ = try await servers.ask(RESPCommand("SENTINEL", "FAILOVER", SentinelServers.master))
-                try await eventually("failed over") {
-                    let settings = servers.replica.settings
-                    // The sentinel closes the connections of a server whose part it changes, this one among them.
-                    let role = try? await withConnection(settings) { try await $0.command(RESPCommand("ROLE")) }
-                    return role?.array?.first?.string == "master"
-                }
-                try await withConnection(servers.master.settings) { connection in
-                    let role = try await connection.command(RESPCommand("ROLE")).array?.first?.string
-                    #expect(role == "master")
-                }
+                try await self.failOver(servers)
                 try await eventually("revoked on the new master") {
                     let id = try? await withConnection(servers.replica.settings) {
                         try await $0.addSession("a", "revoked")
@@ -94,6 +78,49 @@ import Testing
                 }
                 try await eventually("the new master is read") { session.sessions == ["a": "revoked"] }
                 #expect(session.status.gaps.isEmpty)
+            }
+        }
+    }
+
+    /// Has the sentinels make the replica the master, while the old one goes on as one.
+    private func failOver(_ servers: SentinelServers) async throws {
+        _ = try await servers.ask(RESPCommand("SENTINEL", "FAILOVER", SentinelServers.master))
+        try await eventually("failed over") {
+            let settings = servers.replica.settings
+            // The sentinel closes the connections of a server whose part it changes, this one among them.
+            let role = try? await withConnection(settings) { try await $0.command(RESPCommand("ROLE")) }
+            return role?.array?.first?.string == "master"
+        }
+        try await withConnection(servers.master.settings) { connection in
+            let role = try await connection.command(RESPCommand("ROLE")).array?.first?.string
+            #expect(role == "master")
+        }
+    }
+
+    @Test("A worker of a group notices it too")
+    func groupFollows() async throws {
+        let deaf = ["SLAVEOF", "REPLICAOF", "CLIENT"].flatMap { ["--rename-command", $0, ""] }
+        try await SentinelServers.with(masterArguments: deaf) { servers in
+            let worker = GroupWorker(servers.master, "w", redis: servers.settings)
+            func add(_ id: String) async throws {
+                try await withConnection(servers.settings) { connection in
+                    _ = try await connection.command(RESPCommand("XADD", GroupWorker.stream, id, "f", "v"))
+                }
+            }
+            try await worker.run {
+                try await add("1-0")
+                try await eventually("read") { worker.ids == [EntryID(milliseconds: 1, sequence: 0)] }
+                try await eventually("replicated, the group too") {
+                    try await withConnection(servers.replica.settings) { connection in
+                        let groups = try await connection.command(RESPCommand("XINFO", "GROUPS", GroupWorker.stream))
+                        return groups.array?.first?.array?[7].string == "1-0"
+                    }
+                }
+                try await self.failOver(servers)
+                try await eventually("added on the new master") { (try? await add("2-0")) != nil }
+                try await eventually("the new master is read") {
+                    worker.ids.last == EntryID(milliseconds: 2, sequence: 0)
+                }
             }
         }
     }
