@@ -37,8 +37,9 @@ public struct PipelineServices: Sendable {
 
 /// Is told of every event's outcome, in stream order, on the thread that runs the graph.
 public protocol OutcomeObserver: AnyObject {
-    /// Called before each batch: which of its events are to be told. The more, the dearer: see `OutcomeInterest`.
-    func beginBatch() -> OutcomeInterest
+    /// Called before each batch of so many events: which of them are to be told. The more, the dearer: see
+    /// `OutcomeInterest`.
+    func beginBatch(of count: Int) -> OutcomeInterest
 
     /// Whether this event is to be told, asked of each that `beginBatch` has asked for, before its record is made.
     ///
@@ -57,7 +58,7 @@ public protocol OutcomeObserver: AnyObject {
 
 extension OutcomeObserver {
     /// All of them.
-    public func beginBatch() -> OutcomeInterest { .all }
+    public func beginBatch(of count: Int) -> OutcomeInterest { .all }
 
     /// Every one.
     public func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool { true }

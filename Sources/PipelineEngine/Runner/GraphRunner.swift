@@ -44,7 +44,7 @@ final class GraphRunner {
             for lane in self.lanes { lane.addTally() }
             self.counters.publish(self.counted, reasons: self.lanes[0].graph.names.reasons)
         }
-        let interest = self.observer?.beginBatch() ?? .none
+        let interest = self.observer?.beginBatch(of: batch.count) ?? .none
         for lane in self.lanes { lane.tell(interest) }
         if let plan = self.plan {
             try await self.process(batch, plan)

@@ -11,10 +11,10 @@ final class ObserverList: OutcomeObserver {
     }
 
     /// What any of them wants to know.
-    func beginBatch() -> OutcomeInterest {
+    func beginBatch(of count: Int) -> OutcomeInterest {
         var interest = OutcomeInterest.none
         for index in self.members.indices {
-            self.members[index].interest = self.members[index].observer.beginBatch()
+            self.members[index].interest = self.members[index].observer.beginBatch(of: count)
             interest = max(interest, self.members[index].interest)
         }
         return interest

@@ -1,4 +1,5 @@
 import Admin
+import Foundation
 import PipelineEngine
 import StageKit
 
@@ -32,6 +33,7 @@ struct Watch: Sendable {
         }
         context.taps = self.taps
         context.revocations = self.revocations
+        context.isBehind = { Readiness.isBehind(pipeline.source.status, now: Date().timeIntervalSince1970) }
         context.beat = {
             // Entries lost unread may have been revocations: who follows them has to know.
             let count = pipeline.source.status.gaps.values.reduce(0, +)

@@ -19,6 +19,9 @@ final class WatchObserver: OutcomeObserver {
     private let taps: TapHub
     private var batch = RecentOutcomes.Batch()
     private var watches: [Watch] = []
+    private var looks = LookBudget()
+    /// The events of the batch that nobody has looked at for the watches.
+    private var unseen = 0
     /// The watches that want the event at hand.
     private var wanting: [Int] = []
     private var isKept = false
@@ -30,20 +33,24 @@ final class WatchObserver: OutcomeObserver {
         self.taps = taps
     }
 
-    /// Asks who watches.
-    func beginBatch() -> OutcomeInterest {
-        self.time = 0
+    /// Asks who watches. Of a stream that is faster than they may cost, only what is unusual is looked at for a while, and
+    /// the rest is told as missed.
+    func beginBatch(of count: Int) -> OutcomeInterest {
+        (self.time, self.unseen) = (0, 0)
         let watchers = self.taps.watchers
         if watchers.isEmpty {
             if !self.watches.isEmpty { self.watches = [] }
             return .unusual
         }
         self.watches = watchers.map { Watch(watcher: $0, room: $0.room) }
-        return .all
+        if self.looks.take(count, at: .now) { return .all }
+        self.unseen = count
+        return .unusual
     }
 
     /// Whether a watch has room for it, or it is to be kept.
     func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool {
+        if self.unseen > 0 { self.unseen -= 1 }
         self.isKept = self.keeps(event, outcome)
         self.wanting.removeAll(keepingCapacity: true)
         for index in self.watches.indices {
@@ -101,7 +108,7 @@ final class WatchObserver: OutcomeObserver {
             self.recent.add(self.batch)
             self.batch = RecentOutcomes.Batch()
         }
-        for watch in self.watches { watch.watcher.take(watch.lines, missed: watch.missed) }
+        for watch in self.watches { watch.watcher.take(watch.lines, missed: watch.missed + UInt64(self.unseen)) }
         self.watches = []
     }
 }

@@ -25,7 +25,7 @@ import Testing
                 fields: [(Array("id".utf8), key), (Array("token".utf8), Array("hidden-value".utf8))])
         }
         batch.prepareSlots(fieldCount: 2)
-        let interest = observer.beginBatch()
+        let interest = observer.beginBatch(of: keys.count)
         for index in keys.indices {
             batch.withEvent(at: index) { event in
                 event.set(field, range: event.rawField(at: 0).value)
@@ -51,12 +51,12 @@ import Testing
     @Test("While nobody watches, only what is unusual is asked for; a watcher makes it all")
     func interest() {
         let observer = WatchObserver(recent: self.recent, taps: self.taps)
-        #expect(observer.beginBatch() == .unusual)
+        #expect(observer.beginBatch(of: 1) == .unusual)
         let watcher = TapWatcher(.init())
         self.taps.add(watcher)
-        #expect(observer.beginBatch() == .all)
+        #expect(observer.beginBatch(of: 1) == .all)
         self.taps.remove(watcher)
-        #expect(observer.beginBatch() == .unusual)
+        #expect(observer.beginBatch(of: 1) == .unusual)
     }
 
     @Test(
@@ -103,6 +103,39 @@ import Testing
         #expect(one.drain().lines.count == 1)
         #expect(none.drain().lines.isEmpty)
         #expect(self.recent.counts.kept == 0)
+    }
+
+    @Test("Of a stream that is too fast to be looked at, what fails is still shown, and the rest is counted as missed")
+    func flood() async throws {
+        let observer = WatchObserver(recent: self.recent, taps: self.taps)
+        let watcher = TapWatcher(.init(outcome: "dropped"))
+        self.taps.add(watcher)
+        let flood = LookBudget.perSecond
+        try await self.batch(observer, Array(repeating: Array("a".utf8), count: flood), .applied)
+        #expect(watcher.drain().missed == 0)
+        let count = flood / 2
+        #expect(observer.beginBatch(of: count) == .unusual)
+        try await observer.endBatch()
+        #expect(watcher.drain().missed == UInt64(count))
+        try await self.batch(observer, Array(repeating: Array("b".utf8), count: count), .dropped, error: "bad")
+        let (lines, missed) = watcher.drain()
+        #expect(lines.count == AdminLimits.tapQueue && lines.count + Int(missed) == count)
+    }
+
+    @Test("Looks are there again with time, of no more than a second, and a batch is looked at whole or not at all")
+    func budget() {
+        var budget = LookBudget()
+        let start = ContinuousClock.now
+        let second = LookBudget.perSecond
+        let takes: [(count: Int, after: Duration, isTaken: Bool)] = [
+            (second, .zero, true), (1000, .milliseconds(39), false), (1000, .milliseconds(40), true),
+            (second, .milliseconds(900), false), (second * 2, .seconds(60), true), (1, .seconds(61), false),
+            (1, .seconds(63), true),
+        ]
+        for take in takes {
+            let isTaken = budget.take(take.count, at: start + take.after)
+            #expect(isTaken == take.isTaken, "\(take)")
+        }
     }
 
     @Test("Secret values stand in no line, and every line is JSON whatever bytes the stream holds")
