@@ -25,6 +25,8 @@ public struct AdminContext: Sendable {
     public var taps = TapHub()
     /// Called once a second, on the server's thread.
     public var beat: @Sendable () -> Void = {}
+    /// Whether the stream is far behind, so that it goes before requests where cores are short.
+    public var isBehind: @Sendable () -> Bool = { false }
     /// The last revocations.
     public var revocations = RevocationLog()
 

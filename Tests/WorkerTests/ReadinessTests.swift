@@ -37,4 +37,17 @@ import Testing
         store.freshness?.prove(at: .now)
         #expect(Readiness.reasons(status, stores: ["sessions": store]) == [])
     }
+
+    @Test("A source is behind while it fills stores or its last entry is seconds old, not while it is away")
+    func behind() {
+        var status = SourceStatus(state: .reading, cursor: EntryID(milliseconds: 1_000_000, sequence: 0))
+        #expect(!Readiness.isBehind(status, now: 1_001))
+        #expect(Readiness.isBehind(status, now: 1_002))
+        status.isCaughtUp = true
+        #expect(!Readiness.isBehind(status, now: 2_000))
+        status.isFilling = true
+        #expect(Readiness.isBehind(status, now: 1_000))
+        status.state = .connecting
+        #expect(!Readiness.isBehind(status, now: 2_000))
+    }
 }

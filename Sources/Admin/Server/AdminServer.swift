@@ -10,7 +10,7 @@ import Synchronization
 /// Serves health, metrics, look-ups and the dashboard over HTTP/1.1 until it is shut down.
 ///
 /// Has a thread of its own for connections and requests, and starts others only for exports, so nothing that a client
-/// does takes a thread from the stream. Paths: `/`, `/livez`, `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`,
+/// does takes a thread from the stream; `LoopGovernor` sees to it that it takes no core from it either. Paths: `/`, `/livez`, `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`,
 /// `/v1/tap`, `/v1/revocations`, `/v1/stores/{store}`, `/v1/stores/{store}/{key}` and `/v1/explain/{store}/{key}`;
 /// errors are JSON.
 public struct AdminServer: Service {
@@ -79,6 +79,9 @@ public struct AdminServer: Service {
             open.streams.beat()
         }
         defer { beat.cancel() }
+        let governor = LoopGovernor(group.any(), isBehind: context.isBehind)
+        governor.start()
+        defer { governor.stop() }
         guard case .unix(let path) = self.address else {
             return try await self.listen(router, on: group, open) { _ in }
         }

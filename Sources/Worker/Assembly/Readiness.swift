@@ -15,6 +15,11 @@ enum Readiness {
         stores[store]?.freshness?.staleness?.description
     }
 
+    /// Whether a source has more to catch up with than the moment's entries; `now` is in seconds since the epoch.
+    static func isBehind(_ status: SourceStatus, now: Double) -> Bool {
+        status.state == .reading && (status.isFilling || status.lagSeconds(now: now) >= Advice.passingLag)
+    }
+
     private static func reasons(_ status: SourceStatus) -> [String] {
         switch status.state {
         case .idle: return ["the source has not started"]

@@ -1,15 +1,17 @@
 """Floods a worker's HTTP side while it drains a stream: web_flood.py SLUICE PIPELINE [REQUESTS] [ENTRIES].
 
 Look-ups by wrk, requests that make no sense, clients that drip their headers, followers that never read. What it holds
-against: the worker lives, its memory is bounded, and it drains as fast as without. While it drains, the load tools have
-the lowest priority: on a machine with few cores they would take the cores that the worker and its server need, and the
-figures would tell of the machine. What the worker does for them has its own priority.
+against: the worker lives, its memory is bounded, and it drains as fast as without, by what its server has sent. While it
+drains, the load tools have only the time that nobody else wants (SCHED_IDLE): on a machine with few cores they would take
+the cores that the worker and its server need, and the figures would tell of the machine. What the worker does for them is
+its own affair.
 """
-import os, random, re, socket, subprocess, sys, tempfile, threading, time
+import os, random, re, signal, socket, statistics, subprocess, sys, tempfile, threading, time
 
 sluice, pipeline = sys.argv[1], sys.argv[2]
 wanted = int(sys.argv[3]) if len(sys.argv) > 3 else 1_000_000
-entries = int(sys.argv[4]) if len(sys.argv) > 4 else 1_000_000
+entries = int(sys.argv[4]) if len(sys.argv) > 4 else 3_000_000
+ROUNDS = 11
 folder = tempfile.mkdtemp(prefix="sluice-flood-")
 STREAM = b"gateway:session_events"
 
@@ -35,6 +37,32 @@ def load(path):
             answers = 0
             while answers < len(block):
                 answers += redis.recv(1 << 16).count(b"$")
+
+class Server:
+    """Asks the server how many bytes it has sent: that does not wait for the worker to answer."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+
+    def ask(self, *words):
+        self.socket.sendall(command(*words))
+        return self.socket.recv(1 << 16)
+
+    def forget(self):
+        self.ask(b"CONFIG", b"RESETSTAT")
+
+    def sent(self):
+        return int(re.search(rb"total_net_output_bytes:(\d+)", self.ask(b"INFO", b"stats")).group(1))
+
+def wait(worker, nap, is_over):
+    while not is_over():
+        if worker.process.poll() is not None:
+            sys.exit("the worker has died: " + open(folder + "/worker.log").read()[-2000:])
+        time.sleep(nap)
+
+def stand_back():
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 class Worker:
     def __init__(self, redis):
@@ -63,17 +91,6 @@ class Worker:
         status = open("/proc/%d/status" % self.process.pid).read()
         return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) / 1024, int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) / 1024
 
-    def drain(self):
-        """Seconds from the first entry seen to the last."""
-        while self.read() == 0:
-            time.sleep(0.005)
-        first, begun = self.read(), time.monotonic()
-        while (count := self.read()) < entries:
-            if self.process.poll() is not None:
-                sys.exit("the worker has died: " + open(folder + "/worker.log").read()[-2000:])
-            time.sleep(0.02)
-        return (entries - first) / max(1e-3, time.monotonic() - begun)
-
     def end(self):
         self.process.terminate()
         return self.process.wait(30)
@@ -98,7 +115,7 @@ class Flood:
         return socket.create_connection(("127.0.0.1", self.port), timeout=5)
 
     def nonsense(self):
-        os.nice(19)
+        stand_back()
         while not self.over:
             try:
                 with self.connect() as client:
@@ -111,7 +128,7 @@ class Flood:
 
     def drips(self):
         """Clients that send a header a byte at a time."""
-        os.nice(19)
+        stand_back()
         clients = []
         while not self.over:
             while len(clients) < 20:
@@ -137,6 +154,36 @@ class Flood:
             except OSError:
                 pass
 
+def drain(server, size, is_flooded):
+    """Events a second from a quarter of the stream on, and the most memory in MiB."""
+    server.forget()
+    worker = Worker(redis_path)
+    wait(worker, 0.02, lambda: server.sent() > size * 0.05)
+    if is_flooded:
+        flood = Flood(worker.port)
+        wrk = subprocess.Popen(
+            ["wrk", "-t1", "-c16", "-d100s", "http://127.0.0.1:%d/v1/stores/sessions/ds-7" % worker.port],
+            stdout=subprocess.PIPE, text=True, preexec_fn=stand_back)
+    wait(worker, 0.02, lambda: server.sent() > size * 0.25)
+    first, begun = server.sent(), time.monotonic()
+    wait(worker, 0.02, lambda: server.sent() > size * 0.95)
+    rate = (server.sent() - first) / size * entries / (time.monotonic() - begun)
+    if is_flooded:
+        wrk.send_signal(signal.SIGINT)
+        answered = int(re.search(r"(\d+) requests in", wrk.communicate()[0]).group(1))
+        print("  in the flood: %d look-ups answered, %d senseless requests" % (answered, flood.sent), flush=True)
+        flood.over = True
+    wait(worker, 0.1, lambda: worker.read() >= entries)
+    memory = worker.memory()[1]
+    assert worker.end() == 0
+    return rate, memory
+
+def tell(name, drains):
+    rates = sorted(rate for rate, _ in drains)
+    print("drained %-9s median %7d events/s (%s), at most %.0f MiB" % (
+        name, statistics.median(rates), ", ".join("%d" % rate for rate in rates), max(memory for _, memory in drains)))
+    return statistics.median(rates)
+
 redis_path = folder + "/redis"
 redis = subprocess.Popen(
     ["redis-server", "--port", "0", "--unixsocket", redis_path, "--save", ""], stdout=subprocess.DEVNULL)
@@ -144,27 +191,19 @@ try:
     while not os.path.exists(redis_path):
         time.sleep(0.05)
     load(redis_path)
-    alone, flooded = [], []
-    for _ in range(5):
-        worker = Worker(redis_path)
-        alone.append(worker.drain())
-        quiet_memory = worker.memory()[1]
-        assert worker.end() == 0
-        worker = Worker(redis_path)
-        while worker.read() == 0:
-            time.sleep(0.005)
-        flood = Flood(worker.port)
-        wrk = subprocess.Popen(
-            ["nice", "-n", "19", "wrk", "-t1", "-c16", "-d5s", "http://127.0.0.1:%d/v1/stores/sessions/ds-7" % worker.port],
-            stdout=subprocess.DEVNULL)
-        flooded.append(worker.drain())
-        wrk.wait()
-        flood.over = True
-        assert worker.end() == 0
-    print("drained alone:    %s events/s" % ", ".join("%d" % rate for rate in sorted(alone)))
-    print("drained in flood: %s events/s" % ", ".join("%d" % rate for rate in sorted(flooded)))
+    server = Server(redis_path)
+    server.forget()
     worker = Worker(redis_path)
-    worker.drain()
+    wait(worker, 0.1, lambda: worker.read() >= entries)
+    size = server.sent()
+    assert worker.end() == 0
+    drains = {True: [], False: []}
+    for number in range(ROUNDS * 2):
+        drains[number % 2 == 1].append(drain(server, size, number % 2 == 1))
+    change = tell("in flood:", drains[True]) / tell("alone:", drains[False]) - 1
+    print("change of the medians: %+.1f%%" % (change * 100))
+    worker = Worker(redis_path)
+    wait(worker, 0.1, lambda: worker.read() >= entries)
     flood, answered, begun = Flood(worker.port), 0, time.monotonic()
     while answered + flood.sent < wanted:
         target = random.choice(["/v1/stores/sessions/ds-7", "/metrics", "/readyz", "/v1/pipeline", "/", "/v1/explain/sessions/ds-1"])
@@ -175,7 +214,7 @@ try:
             time.monotonic() - begun, answered, flood.sent, worker.memory()[0]), flush=True)
     flood.over = True
     alive = b" 200 OK" in worker.ask(b"/livez")
-    print("alive: %s; memory %.0f MiB, at most %.0f MiB, without a flood %.0f MiB" % (alive, *worker.memory(), quiet_memory))
+    print("alive: %s; memory %.0f MiB, at most %.0f MiB" % (alive, *worker.memory()))
     assert alive and worker.end() == 0
 finally:
     redis.kill()
