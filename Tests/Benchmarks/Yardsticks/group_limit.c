@@ -5,49 +5,18 @@
 //   group_limit --address unix:/path --stream S --group G --consumer C --count N
 //
 // Prints "ready" when it waits for entries and ends at the first read that finds none after one that found some.
-#include "common.h"
+#include "replies.h"
 
-// Room for a reply, and for an XACK of all its entries: 4096 entries of 209 bytes are 0.9 MB.
-enum { BUFFER = 64 << 20, COMMAND = 4 << 20 };
-
-static char *buffer, *command;
-static size_t filled;
-static int fd;
-
-static void more(void) {
-    if (filled == BUFFER) die("a reply larger than the buffer");
-    ssize_t got = recv(fd, buffer + filled, BUFFER - filled, 0);
-    if (got <= 0) die("recv");
-    filled += (size_t)got;
-}
-
-// Reads "<kind><number>\r\n" at `*at` and moves behind it; -1 for "*-1" and "$-1".
-static long header(size_t *at, char kind) {
-    long value = 0;
-    size_t i = *at;
-    while (filled < i + 4) more();
-    if (buffer[i] != kind) die("reply");
-    if (buffer[i + 1] == '-') {
-        while (filled < i + 5) more();
-        *at = i + 5;
-        return -1;
-    }
-    for (i++;; i++) {
-        while (filled < i + 2) more();
-        if (buffer[i] == '\r') break;
-        value = value * 10 + (buffer[i] - '0');
-    }
-    *at = i + 2;
-    return value;
-}
+// Room for an XACK of all entries of a reply.
+enum { COMMAND = 4 << 20 };
 
 int main(int argc, char **argv) {
     const char *stream = option(argc, argv, "stream", "sluice:bench");
     const char *group = option(argc, argv, "group", "bench"), *consumer = option(argc, argv, "consumer", "c");
     long count = number(argc, argv, "count", 128);
     char digits[24], read[1024];
+    char *command = malloc(COMMAND);
     buffer = malloc(BUFFER);
-    command = malloc(COMMAND);
     if (count > 10000) die("--count above 10000");
     sprintf(digits, "%ld", count);
     char *to = read + sprintf(read, "*11\r\n");

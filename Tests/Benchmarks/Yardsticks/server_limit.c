@@ -2,38 +2,7 @@
 // where each reply ends and the id of its last entry. The next XREAD is sent the moment that id is known.
 //
 //   server_limit --address unix:/path --stream S --count N --events N
-//
-// Values are never looked at: the reader hops from length to length, as bytes arrive.
-#include "common.h"
-
-// Room for the bytes of a reply; a reply is far smaller (4096 entries of 209 bytes are 0.9 MB).
-enum { BUFFER = 64 << 20 };
-
-static char *buffer;
-static size_t filled;
-static int fd;
-
-static void more(void) {
-    if (filled == BUFFER) die("a reply larger than the buffer");
-    ssize_t got = recv(fd, buffer + filled, BUFFER - filled, 0);
-    if (got <= 0) die("recv");
-    filled += (size_t)got;
-}
-
-// Reads "<kind><number>\r\n" at `*at` and moves behind it.
-static long header(size_t *at, char kind) {
-    long value = 0;
-    size_t i = *at;
-    while (filled < i + 4) more();
-    if (buffer[i] != kind) die("reply");
-    for (i++;; i++) {
-        while (filled < i + 2) more();
-        if (buffer[i] == '\r') break;
-        value = value * 10 + (buffer[i] - '0');
-    }
-    *at = i + 2;
-    return value;
-}
+#include "replies.h"
 
 int main(int argc, char **argv) {
     const char *stream = option(argc, argv, "stream", "sluice:bench");
