@@ -1,6 +1,7 @@
 /// Sends messages to whoever reads a stream or listens to a channel, for stages.
 ///
-/// One publisher serves all stages of a pipeline, one call at a time.
+/// One publisher serves all stages of a pipeline, one call at a time. With lanes each has one of its own, unless the
+/// embedding program gives one: that serves all lanes, and their calls may overlap.
 public protocol MessagePublisher: Sendable {
     /// Sends all of them, in order, and returns one result for each: nil where the server has it, else why not.
     ///

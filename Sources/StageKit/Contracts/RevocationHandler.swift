@@ -1,6 +1,7 @@
 /// Is told of every revocation, so that it can cut off what belongs to it: connections, tokens, caches.
 public protocol RevocationHandler: Sendable {
-    /// Called after the revoked snapshot was applied, in stream order, on the thread that reads the stream: it must not wait.
+    /// Called after the revoked snapshot was applied, in stream order, with lanes in the order of each lane's keys, on the
+    /// thread that reads the stream: it must not wait.
     ///
     /// Called at least once for each revocation, again where an entry is read again. The key's text is
     /// `event.text(of: key)`, its bytes `event.withValue(of: key)`.
