@@ -1,3 +1,4 @@
+import Admin
 import Logging
 import PipelineEngine
 import RESP
@@ -10,6 +11,8 @@ struct OnlineCheck {
     let pipeline: Pipeline
     /// How to reach the server.
     let redis: RedisSettings
+    /// The HTTP side.
+    let admin: AdminSettings
     /// Where revocations are told, nil for nowhere.
     let revocations: RevocationSettings?
 
@@ -17,6 +20,7 @@ struct OnlineCheck {
     init(_ pipeline: Pipeline) throws {
         self.pipeline = pipeline
         self.redis = try pipeline.section("redis", RedisSettings.type)
+        self.admin = try pipeline.section("admin", AdminSettings.type)
         self.revocations = try? pipeline.section("revocations", RevocationSettings.type)
     }
 
@@ -51,7 +55,7 @@ struct OnlineCheck {
             steps = ServerAnswers.refused(error, self.redis)
         }
         await loop.shutDown()
-        return SecretFiles.steps(self.redis) + steps + (await self.stores())
+        return SecretFiles.steps(self.redis, self.admin) + steps + (await self.stores()) + [AdminCheck.step(self.admin)]
     }
 
     /// The keys of the streams that are read.

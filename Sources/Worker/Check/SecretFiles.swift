@@ -1,12 +1,15 @@
+import Admin
 import Foundation
 import RedisStreams
+import StageKit
 
 /// Whether files with secrets are kept from others.
 enum SecretFiles {
     /// A step for each file that others may read; a file that is not there is told where it is used.
-    static func steps(_ settings: RedisSettings) -> [CheckStep] {
+    static func steps(_ redis: RedisSettings, _ admin: AdminSettings) -> [CheckStep] {
         let files = [
-            ("redis.password_file", settings.passwordFile), ("redis.tls.key_file", settings.tls?.keyFile),
+            ("redis.password_file", redis.passwordFile), ("redis.tls.key_file", redis.tls?.keyFile),
+            ("admin.token_file", admin.tokenFile?.text), ("admin.tls.key_file", admin.tls?.keyFile.text),
         ]
         return files.compactMap { setting, path in
             guard let path, let attributes = try? FileManager.default.attributesOfItem(atPath: path),

@@ -49,6 +49,26 @@ import Testing
         }
     }
 
+    @Test("The HTTP side's token is read and must be there; one that others could listen in on is a warning")
+    func admin() async throws {
+        try await withRedisServer { server in
+            try await withFolder { folder in
+                let token = folder.appendingPathComponent("token").path
+                let set = ["--set", "admin={ listen: 0.0.0.0:0, token_file: \"\(token)\" }"]
+                let missing = try await self.check(server, set)
+                #expect(missing.status == 1)
+                #expect(missing.steps["http"]?["finding"]?.contains(token) == true, "\(missing.output)")
+                try Data("a-token-of-many-characters\n".utf8).write(to: URL(fileURLWithPath: token))
+                try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: token)
+                let open = try await self.check(server, set)
+                #expect(open.status == 0, "\(open.output)")
+                #expect(open.steps["http"]?["verdict"] == "warning", "\(open.output)")
+                #expect(open.steps["secrets"]?["finding"]?.contains(token) == true, "\(open.output)")
+                #expect(!open.output.contains("a-token-of-many"))
+            }
+        }
+    }
+
     @Test("A stream that is not there is a warning, a key of another type is not")
     func stream() async throws {
         try await withRedisServer { server in

@@ -1,0 +1,27 @@
+import Admin
+import StageKit
+
+/// Looks at the HTTP side: who reaches it, and whether the files that it needs can be used. Listens nowhere.
+enum AdminCheck {
+    /// The step that tells it.
+    static func step(_ settings: AdminSettings) -> CheckStep {
+        let name = "http"
+        if settings.listen == .off { return CheckStep(name, .good, "off") }
+        do throws(SettingIssue) {
+            _ = try settings.readAccess()
+        } catch {
+            return CheckStep(name, .bad, error.message)
+        }
+        let hasToken = !settings.token.isEmpty || settings.tokenFile != nil
+        var finding = "\(settings.listen), "
+        finding += settings.listen.isLocal ? "for this machine" : "for others too"
+        if hasToken { finding += ", with a token" }
+        if let tls = settings.tls {
+            finding += tls.clientCAFile == nil ? ", encrypted" : ", encrypted, with certificates of clients"
+        }
+        guard hasToken, !settings.listen.isLocal, settings.tls == nil else { return CheckStep(name, .good, finding) }
+        return CheckStep(
+            name, .warning, finding + ", which is not encrypted: who can listen on the way can use it",
+            advice: "add admin.tls, or listen on 127.0.0.1 behind a proxy that encrypts")
+    }
+}
