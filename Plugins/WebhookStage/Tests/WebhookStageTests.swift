@@ -88,13 +88,13 @@ import WebhookStage
         "What is wrong each time fails the event after its attempts",
         arguments: [
             (HookServer.Answer.status(503), "webhook: the server answered 503, the last of 3 attempts"),
-            (.hang, "webhook: no whole answer within 50ms (timeout), the last of 3 attempts"),
+            (.hang, "webhook: no whole answer within 1s (timeout), the last of 3 attempts"),
             (.close, "webhook: "), (.half, "webhook: "),
         ])
     func failing(answer: HookServer.Answer, message: String) async throws {
         try await HookServer.with({ _, _ in answer }) { server in
             // Only a server that never answers is waited for so briefly: others must have time on a busy machine.
-            let timeout: SettingNode = if case .hang = answer { "50ms" } else { "60s" }
+            let timeout: SettingNode = if case .hang = answer { "1s" } else { "60s" }
             let reports = try await self.feed(server, [("retries", "2"), ("timeout", timeout)], self.entries(1))
             let failure = try #require(reports[0].failure)
             #expect(failure.message.hasPrefix(message) && failure.message.hasSuffix(", the last of 3 attempts"))
