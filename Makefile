@@ -64,9 +64,10 @@ fuzz: packages
 GUIDED = $(SWIFT) build -c release --product SluiceFuzz --sanitize fuzzer -Xswiftc -DGUIDED --scratch-path .build/guided
 fuzz-guided: packages
 	$(GUIDED) $(BUILD_FLAGS)
-	@for part in resp:2000000 yaml:2000000 checkpoint:900000 http:100000; do \
+	@fuzzer=$$($(GUIDED) --show-bin-path)/SluiceFuzz; \
+	for part in resp:2000000 yaml:2000000 checkpoint:900000 http:100000; do \
 		format=$${part%:*} && mkdir -p .build/fuzz/$$format && \
-		if SWIFT_BACKTRACE=enable=no $$($(GUIDED) --show-bin-path)/SluiceFuzz -runs=$${part#*:} -seed=$(or $(SEED),1) \
+		if SWIFT_BACKTRACE=enable=no $$fuzzer -runs=$${part#*:} -seed=$(or $(SEED),1) \
 			-max_len=1024 -timeout=10 -rss_limit_mb=512 -print_final_stats=1 -artifact_prefix=.build/fuzz/$$format- \
 			.build/fuzz/$$format > .build/fuzz/$$format.log 2>&1; \
 		then sed -n "s/^/$$format: /;/DONE\|stat::.*\(units_ex\|new_units\|peak\)/p" .build/fuzz/$$format.log; \

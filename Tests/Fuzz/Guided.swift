@@ -5,6 +5,21 @@
     import Glibc
     import Synchronization
 
+    /// What reads bytes from outside.
+    private enum Format: String, CaseIterable {
+        case resp, yaml, checkpoint, http
+
+        /// What it is given.
+        var input: any FuzzedInput.Type {
+            switch self {
+            case .resp: RESPInput.self
+            case .yaml: YAMLInput.self
+            case .checkpoint: CheckpointInput.self
+            case .http: HTTPInput.self
+            }
+        }
+    }
+
     /// What reads: libFuzzer's functions have no context to hand it over in.
     private let input = Mutex<(any FuzzedInput)?>(nil)
 

@@ -10,9 +10,9 @@ import Synchronization
 /// Serves health, metrics, look-ups and the dashboard over HTTP/1.1 until it is shut down.
 ///
 /// Has a thread of its own for connections and requests, and starts others only for exports, so nothing that a client
-/// does takes a thread from the stream; `LoopGovernor` sees to it that it takes no core from it either. Paths: `/`, `/livez`, `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`,
-/// `/v1/tap`, `/v1/revocations`, `/v1/stores/{store}`, `/v1/stores/{store}/{key}` and `/v1/explain/{store}/{key}`;
-/// errors are JSON.
+/// does takes a thread from the stream; `LoopGovernor` sees to it that it takes no core from it either. Paths: `/`,
+/// `/livez`, `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`, `/v1/tap`, `/v1/revocations`, `/v1/stores/{store}`,
+/// `/v1/stores/{store}/{key}` and `/v1/explain/{store}/{key}`; errors are JSON.
 public struct AdminServer: Service {
     private let address: AdminAddress
     private let access: AdminAccess

@@ -14,7 +14,7 @@ import Synchronization
 /// a thread that is nice. A stream that is caught up needs no more than its events cost, and nothing is held back then.
 final class LoopGovernor: Sendable {
     /// What is decided on, and the account that is kept.
-    struct Account: Equatable, Sendable {
+    struct Account: Sendable {
         /// The share of a core.
         static let share = 0.02
         /// The longest wait at a time: what a probe may have to wait for its answer beside a flood.
@@ -65,27 +65,24 @@ final class LoopGovernor: Sendable {
     }
 
     /// Looks from now on, until told to stop.
-    func start() {
-        guard !self.isOver.load(ordering: .relaxed) else { return }
-        let isBehind = self.isBehind()
-        self.loop.scheduleTask(in: isBehind ? Self.interval : Self.restInterval) {
-            self.look()
-            self.start()
-        }
-    }
+    func start() { self.look(in: Self.restInterval) }
 
     /// Ends it.
     func stop() { self.isOver.store(true, ordering: .relaxed) }
 
-    private func look() {
-        let isBehind = self.isBehind()
-        let wait = self.account.withLock {
-            $0.wait(
-                used: Self.time(of: CLOCK_THREAD_CPUTIME_ID), time: Self.time(of: CLOCK_MONOTONIC), isBehind: isBehind)
+    private func look(in delay: TimeAmount) {
+        self.loop.scheduleTask(in: delay) {
+            guard !self.isOver.load(ordering: .relaxed) else { return }
+            let isBehind = self.isBehind()
+            let wait = self.account.withLock {
+                $0.wait(
+                    used: Self.time(of: CLOCK_THREAD_CPUTIME_ID), time: Self.time(of: CLOCK_MONOTONIC),
+                    isBehind: isBehind)
+            }
+            // The one place where a loop's thread waits on purpose: nothing but requests runs on it.
+            if wait > .zero { usleep(UInt32(wait / .microseconds(1))) }
+            self.look(in: isBehind ? Self.interval : Self.restInterval)
         }
-        guard wait > .zero else { return }
-        // The one place where a loop's thread waits on purpose: nothing but requests runs on it.
-        usleep(UInt32(wait / .microseconds(1)))
     }
 
     private static func time(of clock: clockid_t) -> Duration {

@@ -49,8 +49,7 @@ public final class TapWatcher: Sendable {
     private struct State {
         var lines: [String] = []
         var missed: UInt64 = 0
-        var tokens = Double(AdminLimits.tapEventsASecond)
-        var refilled = ContinuousClock.now
+        var bucket = TokenBucket(perSecond: AdminLimits.tapEventsASecond)
     }
 
     /// What is wanted.
@@ -65,12 +64,7 @@ public final class TapWatcher: Sendable {
     /// How many lines may be handed over now: what the queue has room for, and what a second has left.
     public var room: Int {
         self.state.withLock { state in
-            let now = ContinuousClock.now
-            let passed = (now - state.refilled).seconds
-            state.refilled = now
-            let limit = Double(AdminLimits.tapEventsASecond)
-            state.tokens = min(limit, state.tokens + passed * limit)
-            return max(0, min(AdminLimits.tapQueue - state.lines.count, Int(state.tokens)))
+            max(0, min(AdminLimits.tapQueue - state.lines.count, Int(state.bucket.refill(at: .now))))
         }
     }
 
@@ -78,7 +72,7 @@ public final class TapWatcher: Sendable {
     public func take(_ lines: [String], missed: UInt64) {
         if lines.isEmpty, missed == 0 { return }
         self.state.withLock { state in
-            state.tokens -= Double(lines.count)
+            state.bucket.take(lines.count)
             let room = max(0, AdminLimits.tapQueue - state.lines.count)
             state.lines += lines.prefix(room)
             state.missed += missed + UInt64(max(0, lines.count - room))

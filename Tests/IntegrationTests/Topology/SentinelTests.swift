@@ -14,6 +14,9 @@ import Testing
         "read_count": "16", "reconnect": "{ max_delay: 200ms }",
     ]
 
+    /// A master that is deaf to what a sentinel sends to one that is none any more.
+    private static let deaf = ["SLAVEOF", "REPLICAOF", "CLIENT"].flatMap { ["--rename-command", $0, ""] }
+
     /// The sessions that the stream on a server tells of, and its ids.
     private func told(_ settings: RedisSettings) async throws -> (sessions: [String: String], ids: Set<EntryID>) {
         try await withConnection(settings) { connection in
@@ -61,9 +64,7 @@ import Testing
 
     @Test("A failover is noticed where the old master goes on answering as one")
     func oldMasterAnswers() async throws {
-        // What a sentinel sends to a master that is none any more: this one is deaf to it.
-        let deaf = ["SLAVEOF", "REPLICAOF", "CLIENT"].flatMap { ["--rename-command", $0, ""] }
-        try await SentinelServers.with(masterArguments: deaf) { servers in
+        try await SentinelServers.with(masterArguments: Self.deaf) { servers in
             let session = try SessionPipeline(servers.master.address, Self.source, others: ["redis": servers.section])
             try await session.run {
                 try await withConnection(servers.settings) { try await $0.addSession("a") }
@@ -99,8 +100,7 @@ import Testing
 
     @Test("A worker of a group notices it too")
     func groupFollows() async throws {
-        let deaf = ["SLAVEOF", "REPLICAOF", "CLIENT"].flatMap { ["--rename-command", $0, ""] }
-        try await SentinelServers.with(masterArguments: deaf) { servers in
+        try await SentinelServers.with(masterArguments: Self.deaf) { servers in
             let worker = GroupWorker(servers.master, "w", redis: servers.settings)
             func add(_ id: String) async throws {
                 try await withConnection(servers.settings) { connection in
