@@ -31,6 +31,9 @@ final class MemoryStoreWriter: SnapshotWriter {
         unsafe self.hints.deallocate()
     }
 
+    /// Yes: everything is in the store already.
+    var endsBatchesAtOnce: Bool { true }
+
     /// Notes the key, to have its record fetched from memory together with those of the events around it.
     func prepare(_ event: borrowing Event) {
         guard let range = event.range(of: self.key) else { return }

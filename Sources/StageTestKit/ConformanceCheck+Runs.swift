@@ -20,7 +20,7 @@ extension ConformanceCheck {
             var reports: [EventReport] = []
             for batch in batches {
                 reports += try await Self.work(harness, batch, preparing: preparing)
-                try await harness.stage.endBatch()
+                try await harness.endBatch()
             }
             return reports
         }

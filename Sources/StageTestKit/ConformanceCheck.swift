@@ -81,7 +81,7 @@ struct ConformanceCheck<S: Stage> {
             if report.failure == nil { accepted += 1 }
             if report.ending == .waiting { found.append("an event waits, and the declaration does not say waits") }
             found += self.leftovers(of: report, before: before)
-            try await harness.stage.endBatch()
+            try await harness.endBatch()
         }
         if accepted == 0 { found.append("no sample entry is accepted: give one, or nothing is checked") }
         return found
@@ -92,8 +92,8 @@ struct ConformanceCheck<S: Stage> {
         let fixture = self.fixture.copy()
         let harness = try StageHarness(S.self, self.settings, in: fixture)
         do {
-            try await harness.stage.endBatch()
-            try await harness.stage.endBatch()
+            try await harness.endBatch()
+            try await harness.endBatch()
         } catch {
             return ["endBatch fails on an empty batch: \(error)"]
         }
@@ -110,7 +110,7 @@ struct ConformanceCheck<S: Stage> {
         for entry in self.hostile {
             let before = self.fixture.traces
             found += self.leftovers(of: try await Self.work(harness, [entry])[0], before: before)
-            try await harness.stage.endBatch()
+            try await harness.endBatch()
         }
         return found
     }
@@ -139,9 +139,9 @@ struct ConformanceCheck<S: Stage> {
         var numbered = entries
         for index in numbered.indices { numbered[index].id = EntryID(milliseconds: UInt64(index + 1), sequence: 0) }
         let first = harness.process(numbered)
-        try await harness.stage.endBatch()
+        try await harness.endBatch()
         let second = harness.process(numbered)
-        try await harness.stage.endBatch()
+        try await harness.endBatch()
         if first != second { found.append("a pure stage does something else on the same batch") }
         if first.contains(where: { !$0.effects.isEmpty }) { found.append("a pure stage records effects") }
         if first.contains(where: { $0.settled != nil }) { found.append("a pure stage settles outcomes") }

@@ -41,8 +41,13 @@ public final class StageHarness<S: Stage> {
     /// Passes the entries through the stage as one batch, with its end; throws what `complete` and `endBatch` throw.
     public func feed(_ entries: SampleEntry...) async throws -> [EventReport] {
         let reports = try await self.complete(self.process(entries))
-        try await self.stage.endBatch()
+        try await self.endBatch()
         return reports
+    }
+
+    /// Ends a batch as a worker does.
+    public func endBatch() async throws {
+        if try !self.stage.endBatchAtOnce() { try await self.stage.endBatch() }
     }
 
     /// Has the stage do its work on the events of the batch that wait; returns what became of all of them.

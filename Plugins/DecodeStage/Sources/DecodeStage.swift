@@ -95,6 +95,9 @@ public final class DecodeStage: Stage {
         return .next
     }
 
+    /// Has nothing to end.
+    public func endBatchAtOnce() -> Bool { true }
+
     /// Sets the fields that a JSON object holds, then checks them; kept apart so that plain fields pay nothing for it.
     @inline(never)
     private func process(_ event: inout Event, _ json: JSONFields) throws -> Verdict {

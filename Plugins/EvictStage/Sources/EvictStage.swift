@@ -84,6 +84,9 @@ public final class EvictStage: Stage {
         try await self.writer?.endBatch()
     }
 
+    /// Has nothing to hand over where the store is in this process.
+    public func endBatchAtOnce() -> Bool { self.writer?.endsBatchesAtOnce ?? true }
+
     private func evict(_ event: borrowing Event, from writer: any SnapshotWriter) throws(StageFailure) -> StoreChange {
         try Self.told { try writer.evict(event) }
     }

@@ -37,6 +37,9 @@ public final class LogStage: Stage {
         return .next
     }
 
+    /// Has nothing to end.
+    public func endBatchAtOnce() -> Bool { true }
+
     private func metadata(of event: borrowing Event) -> Logger.Metadata {
         var metadata: Logger.Metadata = [:]
         for (name, id, isSecret) in self.fields {

@@ -54,4 +54,7 @@ public final class RevokeStage: Stage {
         try await self.handler?.endBatch()
         self.hasRevoked = false
     }
+
+    /// Has nothing to end where nothing was revoked.
+    public func endBatchAtOnce() -> Bool { !self.hasRevoked }
 }

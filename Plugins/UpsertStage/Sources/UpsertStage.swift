@@ -103,6 +103,9 @@ public final class UpsertStage: Stage {
         try await self.writer?.endBatch()
     }
 
+    /// Has nothing to hand over where the store is in this process.
+    public func endBatchAtOnce() -> Bool { self.writer?.endsBatchesAtOnce ?? true }
+
     private func upsert(_ event: borrowing Event) throws(StageFailure) -> StoreChange {
         try Self.told { try self.writer?.upsert(event) ?? .older }
     }

@@ -47,4 +47,10 @@ public final class ValidateStage: Stage {
     public func endBatch() async throws {
         self.now = nil
     }
+
+    /// Has the clock read again for the next batch.
+    public func endBatchAtOnce() -> Bool {
+        self.now = nil
+        return true
+    }
 }

@@ -80,7 +80,7 @@ final class Lane {
 
     /// Ends a batch with every stage.
     func endBatch() async throws {
-        for node in self.graph.nodes { try await node.stage.endBatch() }
+        for node in self.graph.nodes where try !node.stage.endBatchAtOnce() { try await node.stage.endBatch() }
     }
 
     /// Lets every stage close what it has open; to be called once, after the graph's last batch.

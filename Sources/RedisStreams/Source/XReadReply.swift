@@ -23,14 +23,17 @@ enum XReadReply {
         of command: String = XReadReply.name
     ) throws(RedisError) -> Content {
         if let text = reply.errorMessage { throw .answer(text, to: command) }
-        if reply[0].kind == .null { return .nothing }
-        guard reply.count >= 4, reply[0].isArray, reply[0].length == 1, reply[1].isArray, reply[1].length == 2,
-            reply[2].isBulkString, reply[3].isArray, (1...limit).contains(Int(reply[3].length))
+        // Fetched once: each access of the reply is checked to be the only one.
+        let tokens = unsafe reply.tokens
+        if unsafe tokens.first?.kind == .null { return .nothing }
+        guard tokens.count >= 4, unsafe tokens[0].isArray, unsafe tokens[0].length == 1, unsafe tokens[1].isArray,
+            unsafe tokens[1].length == 2, unsafe tokens[2].isBulkString, unsafe tokens[3].isArray,
+            unsafe 1 <= tokens[3].length && Int(tokens[3].length) <= limit
         else { throw self.malformed("not the entries of one stream") }
-        let count = Int(reply[3].length)
+        let count = unsafe Int(tokens[3].length)
         batch.removeAll()
         let bytes = unsafe self.moveBytes(of: reply, to: batch)
-        let last = unsafe try self.append(reply.tokens, bytes, entries: count, to: batch, after: cursor)
+        let last = unsafe try self.append(tokens, bytes, entries: count, to: batch, after: cursor)
         return .entries(count: count, last: last)
     }
 

@@ -78,11 +78,17 @@ public protocol SnapshotWriter: AnyObject {
 
     /// Ends a batch; a store elsewhere has everything when this returns.
     func endBatch() async throws
+
+    /// Whether `endBatch` has nothing to do, so that it need not be called.
+    var endsBatchesAtOnce: Bool { get }
 }
 
 extension SnapshotWriter {
     /// Does nothing: a store in this process has everything at once.
     public func endBatch() async throws {}
+
+    /// No: who has an `endBatch` is called.
+    public var endsBatchesAtOnce: Bool { false }
 }
 
 /// What a store did with an event.

@@ -58,6 +58,12 @@ public protocol Stage: AnyObject {
     /// Ends a batch: a place to hand over what was collected.
     func endBatch() async throws
 
+    /// Ends a batch without waiting where that can be done, and says whether it was; where not, `endBatch` is called next.
+    ///
+    /// An asynchronous call takes hundreds of instructions: beside a reply of one event, that counts. A stage that has an
+    /// `endBatch` has it do the same there, for whoever calls that one alone. What it throws is what `endBatch` would.
+    func endBatchAtOnce() throws -> Bool
+
     /// Called once, after the last batch, when the run ends, however it ends, or a reload has made the stage anew: a place to
     /// close connections.
     func shutDown() async
@@ -72,6 +78,9 @@ extension Stage {
 
     /// Does nothing.
     public func endBatch() async throws {}
+
+    /// Leaves it to `endBatch`.
+    public func endBatchAtOnce() throws -> Bool { false }
 
     /// Does nothing.
     public func shutDown() async {}
