@@ -23,6 +23,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -77,6 +78,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -119,14 +121,15 @@ let package = Package(
             dependencies: [
                 "StageKit", logging, coreMetrics, lifecycle, hummingbird,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"), nioCore, nioPosix, nioSSL,
+                .product(name: "HummingbirdTLS", package: "hummingbird"), nioCore, nioHTTPTypes, nioPosix, nioSSL,
             ],
             // In the binary itself, which needs nothing beside it.
             resources: ["page.html", "page.css", "page.js"].map { .embedInCode("Dashboard/\($0)") }),
         .testTarget(
             name: "AdminTests",
             dependencies: [
-                "Admin", "StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore, nioPosix, nioEmbedded,
+                "Admin", "StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore, nioEmbedded, nioHTTPTypes,
+                nioPosix,
             ]),
         .target(
             name: "Worker",

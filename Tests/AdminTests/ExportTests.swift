@@ -1,6 +1,7 @@
 import Hummingbird
 import NIOCore
 import NIOEmbedded
+import NIOHTTPTypes
 import StageKit
 import Testing
 
@@ -66,6 +67,22 @@ import Testing
         {
             channel.isWritable = isWritable
             channel.pipeline.fireChannelWritabilityChanged()
+            channel.embeddedEventLoop.advanceTime(by: .seconds(Int64(seconds)))
+            #expect(channel.isActive == isOpen)
+        }
+    }
+
+    @Test("A request whose body drips in is cut off; one that ends in time is not, nor the connection behind it")
+    func drippedBody() throws {
+        let channel = EmbeddedChannel(handler: SlowRequestHandler(limit: .seconds(30)))
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        let head = HTTPRequestPart.head(HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/"))
+        let body = HTTPRequestPart.body(ByteBuffer(string: "x"))
+        for (part, seconds, isOpen) in [
+            (head, 29, true), (.end(nil), 60, true), (head, 10, true), (body, 10, true), (body, 9, true),
+            (body, 1, false),
+        ] {
+            try channel.writeInbound(part)
             channel.embeddedEventLoop.advanceTime(by: .seconds(Int64(seconds)))
             #expect(channel.isActive == isOpen)
         }

@@ -13,7 +13,7 @@ enum AdminLimits {
     static let headerListBytes = 32 * 1024
     /// Headers of a request.
     static let headerCount = 100
-    /// How long a client may take to send a request, or keep a connection without one.
+    /// How long a client may take to send a request's headers, and its body, or keep a connection without a request.
     static let idleTime = TimeAmount.seconds(30)
     /// How long a client may read nothing of a response that does not fit into the socket's buffers. Also what a shutdown
     /// waits for at most, as an export to such a client cannot end otherwise.

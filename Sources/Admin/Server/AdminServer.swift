@@ -129,7 +129,9 @@ public struct AdminServer: Service {
 
     private static var httpConfiguration: HTTP1Channel.Configuration {
         HTTP1Channel.Configuration(
-            additionalChannelHandlers: [StalledWriteHandler(limit: AdminLimits.stallTime)],
+            additionalChannelHandlers: [
+                StalledWriteHandler(limit: AdminLimits.stallTime), SlowRequestHandler(limit: AdminLimits.idleTime),
+            ],
             idleTimeout: AdminLimits.idleTime,
             httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                 maxHeaderFieldSize: AdminLimits.headerFieldBytes,

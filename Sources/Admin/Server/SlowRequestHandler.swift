@@ -1,0 +1,49 @@
+import NIOCore
+import NIOHTTPTypes
+
+/// Closes a connection whose client takes too long to send a request: a body that drips in would hold the connection for
+/// ever, as every piece of it starts the idle clock anew.
+///
+/// Stands behind the decoder, so its clock starts when the headers are there; what drips before is the idle clock's.
+final class SlowRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+
+    private let limit: TimeAmount
+    private var deadline: Scheduled<Void>?
+
+    /// Makes a handler that waits this long for a request's end behind its headers.
+    init(limit: TimeAmount) {
+        self.limit = limit
+    }
+
+    /// Starts the clock at a request's headers, stops it at its end.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch self.unwrapInboundIn(data) {
+        case .head:
+            self.stopClock()
+            self.deadline = context.eventLoop.assumeIsolated().scheduleTask(in: self.limit) {
+                context.close(promise: nil)
+            }
+        case .body: break
+        case .end: self.stopClock()
+        }
+        context.fireChannelRead(data)
+    }
+
+    /// Stops the clock.
+    func channelInactive(context: ChannelHandlerContext) {
+        self.stopClock()
+        context.fireChannelInactive()
+    }
+
+    /// Stops the clock.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.stopClock()
+    }
+
+    private func stopClock() {
+        self.deadline?.cancel()
+        self.deadline = nil
+    }
+}
