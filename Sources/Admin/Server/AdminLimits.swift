@@ -35,7 +35,7 @@ enum AdminLimits {
     /// Lines that wait for one tap.
     static let tapQueue = 1024
     /// Lines a second for one tap: nobody reads faster, and each takes a microsecond or two of the pipeline's thread.
-    static let tapEventsASecond = 2000
+    static let tapEventsASecond = 1024
     /// Revocations kept for clients that come back, and bytes of their keys: minutes, unless all are revoked at once.
     static let revocationsKept = 65_536
     /// See `revocationsKept`.

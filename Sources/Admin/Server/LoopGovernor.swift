@@ -7,8 +7,8 @@ import Synchronization
     import Musl
 #endif
 
-/// Keeps requests from holding up a stream that is behind: while it is, the server's thread takes a fiftieth of a core
-/// at most, and waits when it has had it.
+/// Keeps requests from holding up a stream that is behind: while it is, the server's thread takes a hundredth of a
+/// core at most, and waits when it has had it.
 ///
 /// Priorities do not do this: on two cores Linux puts the stream's thread and a server's on one and leaves the other to
 /// a thread that is nice. A stream that is caught up needs no more than its events cost, and nothing is held back then.
@@ -16,9 +16,9 @@ final class LoopGovernor: Sendable {
     /// What is decided on, and the account that is kept.
     struct Account: Sendable {
         /// The share of a core.
-        static let share = 0.02
+        static let share = 0.01
         /// The longest wait at a time: what a probe may have to wait for its answer beside a flood.
-        static let longestWait = Duration.milliseconds(100)
+        static let longestWait = Duration.milliseconds(200)
 
         private var used: Duration
         private var time: Duration

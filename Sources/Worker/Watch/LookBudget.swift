@@ -2,9 +2,9 @@ import Admin
 
 /// How many events are looked at for those who watch: more would take from the stream what a look costs.
 struct LookBudget {
-    /// Events a second, for all watches together. A look takes about half a microsecond, so they have an eightieth of the
-    /// stream's thread; what is left over of a second is there for the next.
-    static let perSecond = 25_000
+    /// Events a second, for all watches together. A look takes about half a microsecond, so they have half a hundredth of
+    /// the stream's thread; what is left over of a second is there for the next.
+    static let perSecond = 10_000
 
     private var bucket = TokenBucket(perSecond: Self.perSecond)
 

@@ -128,7 +128,7 @@ import Testing
         let start = ContinuousClock.now
         let second = LookBudget.perSecond
         let takes: [(count: Int, after: Duration, isTaken: Bool)] = [
-            (second, .zero, true), (1000, .milliseconds(39), false), (1000, .milliseconds(40), true),
+            (second, .zero, true), (1000, .milliseconds(99), false), (1000, .milliseconds(100), true),
             (second, .milliseconds(900), false), (second * 2, .seconds(60), true), (1, .seconds(61), false),
             (1, .seconds(63), true),
         ]
