@@ -1,17 +1,26 @@
-"""Floods a worker's HTTP side while it drains a stream: web_flood.py SLUICE PIPELINE [REQUESTS] [ENTRIES].
+"""Floods a worker's HTTP side while it reads a stream: web_flood.py SLUICE PIPELINE [REQUESTS] [ENTRIES].
 
 Look-ups by wrk, requests that make no sense, clients that drip their headers, followers that never read. What it holds
-against: the worker lives, its memory is bounded, and it drains as fast as without, by what its server has sent. While it
-drains, the load tools have only the time that nobody else wants (SCHED_IDLE): on a machine with few cores they would take
-the cores that the worker and its server need, and the figures would tell of the machine. What the worker does for them is
-its own affair.
+against: the worker lives, its memory is bounded, and it reads as fast as without.
+
+First a stream of 50,000 entries a second, and so many requests as the machine can send: every entry has to be applied as
+it comes. Then drains as fast as the machine can, by what the server has sent. A machine that others share changes its
+speed from second to second, by more than the flood costs, so the flood comes and goes within each drain, and each slice
+with it is held against its two neighbours without. While it drains, the load tools have only the time that nobody else
+wants (SCHED_IDLE): on a machine with few cores they would take the cores that the worker and its server need, and the
+figures would tell of the machine. What the worker does for them is its own affair.
 """
-import os, random, re, signal, socket, statistics, subprocess, sys, tempfile, threading, time
+import atexit, os, random, re, signal, socket, statistics, subprocess, sys, tempfile, threading, time
 
 sluice, pipeline = sys.argv[1], sys.argv[2]
 wanted = int(sys.argv[3]) if len(sys.argv) > 3 else 1_000_000
-entries = int(sys.argv[4]) if len(sys.argv) > 4 else 3_000_000
-ROUNDS = 11
+entries = int(sys.argv[4]) if len(sys.argv) > 4 else 6_000_000
+DRAINS = 16
+SLICES = 11
+# Parts of the stream: before the first slice, of a slice, and at a slice's start, while the flood comes or goes.
+START, SLICE, SETTLE = 0.05, 0.08, 0.01
+RATE = 50_000
+TARGETS = ["/v1/stores/sessions/ds-7", "/metrics", "/readyz", "/v1/pipeline", "/", "/v1/explain/sessions/ds-1"]
 folder = tempfile.mkdtemp(prefix="sluice-flood-")
 STREAM = b"gateway:session_events"
 
@@ -23,20 +32,34 @@ def free_port():
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
-def load(path):
-    with socket.socket(socket.AF_UNIX) as redis:
-        redis.connect(path)
-        for start in range(0, entries, 1000):
-            block = []
-            for index in range(start, min(start + 1000, entries)):
-                status = b"revoked" if index % 10 == 0 else b"active"
-                block.append(command(
-                    b"XADD", STREAM, b"*", b"device_session_id", b"ds-%d" % (index % 100_000), b"user_id", b"u",
-                    b"client_public_key", b"MFkwEwYHKoZIzj0CAQYI", b"status", status))
-            redis.sendall(b"".join(block))
-            answers = 0
-            while answers < len(block):
-                answers += redis.recv(1 << 16).count(b"$")
+class Producer:
+    """Adds entries, a thousand at a time."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.added = 0
+        self.blocks = [b"".join(self.entry(index) for index in range(at, at + 1000)) for at in range(0, 100_000, 1000)]
+
+    @staticmethod
+    def entry(index):
+        return command(
+            b"XADD", STREAM, b"*", b"device_session_id", b"ds-%d" % index, b"user_id", b"u", b"client_public_key",
+            b"MFkwEwYHKoZIzj0CAQYI", b"status", b"revoked" if index % 10 == 0 else b"active")
+
+    def add(self):
+        self.socket.sendall(self.blocks[self.added // 1000 % len(self.blocks)])
+        answers = 0
+        while answers < 1000:
+            answers += self.socket.recv(1 << 16).count(b"$")
+        self.added += 1000
+
+    def flow(self, over):
+        """Adds at `RATE` until told that it is over."""
+        begun, before = time.monotonic(), self.added
+        while not over.is_set():
+            self.add()
+            time.sleep(max(0, begun + (self.added - before) / RATE - time.monotonic()))
 
 class Server:
     """Asks the server how many bytes it has sent: that does not wait for the worker to answer."""
@@ -61,8 +84,8 @@ def wait(worker, nap, is_over):
             sys.exit("the worker has died: " + open(folder + "/worker.log").read()[-2000:])
         time.sleep(nap)
 
-def stand_back():
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+def stand_back(thread=0):
+    os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
 
 class Worker:
     def __init__(self, redis):
@@ -71,6 +94,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sluice, "run", pipeline, "--set", "source.redis_stream.start=beginning", "--log-level", "error"],
             env=environment, stderr=open(folder + "/worker.log", "a"))
+        atexit.register(self.process.kill)
 
     def ask(self, target):
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
@@ -79,6 +103,12 @@ class Worker:
             while piece := client.recv(1 << 16):
                 answer += piece
             return answer
+
+    def is_well(self, target):
+        try:
+            return b" 200 OK" in self.ask(target)
+        except OSError:
+            return False
 
     def read(self):
         try:
@@ -95,6 +125,10 @@ class Worker:
         self.process.terminate()
         return self.process.wait(30)
 
+def requests(report):
+    """How many of wrk's requests were answered."""
+    return int(re.search(r"(\d+) requests in", report).group(1))
+
 class Flood:
     NONSENSE = [
         b"\0\1\2garbage\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"FOO /livez HTTP/1.1\r\n\r\n",
@@ -105,11 +139,49 @@ class Flood:
         b"GET /v1/revocations HTTP/1.1\r\nLast-Event-ID: \xff\r\n\r\n",
     ]
 
-    def __init__(self, port):
-        self.port, self.sent, self.over, self.slow = port, 0, False, []
-        self.threads = [threading.Thread(target=each, daemon=True) for each in (self.nonsense, self.drips, self.deaf)]
-        for thread in self.threads:
-            thread.start()
+    def __init__(self, port, with_wrk):
+        self.port, self.sent, self.slow, self.answered = port, 0, [], 0
+        self.on, self.over = threading.Event(), False
+        for each in (self.nonsense, self.drips):
+            threading.Thread(target=each, daemon=True).start()
+        self.wrk = self.idle_wrk() if with_wrk else None
+
+    def idle_wrk(self):
+        """Stands back only when it is connected: it would not get to that while the machine has its hands full."""
+        wrk = subprocess.Popen(
+            ["wrk", "-t1", "-c16", "-d100s", "http://127.0.0.1:%d/v1/stores/sessions/ds-7" % self.port],
+            stdout=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 10
+        # Until it listens to SIGINT, behind which it tells its figures.
+        while not int(re.search(r"SigCgt:\s+(\w+)", open("/proc/%d/status" % wrk.pid).read()).group(1), 16) & 2:
+            assert time.monotonic() < deadline, "wrk does not begin"
+            time.sleep(0.01)
+        for thread in os.listdir("/proc/%d/task" % wrk.pid):
+            stand_back(int(thread))
+        return wrk
+
+    def come(self):
+        self.on.set()
+        self.deaf()
+        if self.wrk:
+            self.wrk.send_signal(signal.SIGCONT)
+
+    def go(self):
+        self.on.clear()
+        for client in self.slow:
+            client.close()
+        self.slow.clear()
+        if self.wrk:
+            self.wrk.send_signal(signal.SIGSTOP)
+
+    def end(self):
+        self.go()
+        self.over = True
+        self.on.set()
+        if self.wrk:
+            self.wrk.send_signal(signal.SIGINT)
+            self.wrk.send_signal(signal.SIGCONT)
+            self.answered += requests(self.wrk.communicate()[0])
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=5)
@@ -117,6 +189,7 @@ class Flood:
     def nonsense(self):
         stand_back()
         while not self.over:
+            self.on.wait()
             try:
                 with self.connect() as client:
                     client.sendall(random.choice(self.NONSENSE))
@@ -131,6 +204,11 @@ class Flood:
         stand_back()
         clients = []
         while not self.over:
+            if not self.on.wait(1):
+                for client in clients:
+                    client.close()
+                clients.clear()
+                continue
             while len(clients) < 20:
                 try:
                     clients.append(self.connect())
@@ -141,7 +219,7 @@ class Flood:
                     client.send(b"G")
                 except OSError:
                     clients.remove(client)
-            time.sleep(1)
+            time.sleep(0.2)
 
     def deaf(self):
         """Followers and exports whose answers are never read."""
@@ -154,67 +232,97 @@ class Flood:
             except OSError:
                 pass
 
-def drain(server, size, is_flooded):
-    """Events a second from a quarter of the stream on, and the most memory in MiB."""
+def drain(server, size, begins_flooded):
+    """Whether it was flooded and the events a second of each slice, in order."""
     server.forget()
     worker = Worker(redis_path)
-    wait(worker, 0.02, lambda: server.sent() > size * 0.05)
-    if is_flooded:
-        flood = Flood(worker.port)
-        wrk = subprocess.Popen(
-            ["wrk", "-t1", "-c16", "-d100s", "http://127.0.0.1:%d/v1/stores/sessions/ds-7" % worker.port],
-            stdout=subprocess.PIPE, text=True, preexec_fn=stand_back)
-    wait(worker, 0.02, lambda: server.sent() > size * 0.25)
-    first, begun = server.sent(), time.monotonic()
-    wait(worker, 0.02, lambda: server.sent() > size * 0.95)
-    rate = (server.sent() - first) / size * entries / (time.monotonic() - begun)
-    if is_flooded:
-        wrk.send_signal(signal.SIGINT)
-        answered = int(re.search(r"(\d+) requests in", wrk.communicate()[0]).group(1))
-        print("  in the flood: %d look-ups answered, %d senseless requests" % (answered, flood.sent), flush=True)
-        flood.over = True
+    wait(worker, 0.002, lambda: worker.is_well(b"/livez"))
+    flood, slices = Flood(worker.port, with_wrk=True), []
+    wait(worker, 0.005, lambda: server.sent() > size * START)
+    for number in range(SLICES):
+        is_flooded = (number % 2 == 1) != begins_flooded
+        (flood.come if is_flooded else flood.go)()
+        begin = START + number * SLICE
+        wait(worker, 0.005, lambda: server.sent() > size * (begin + SETTLE))
+        first, begun = server.sent(), time.monotonic()
+        wait(worker, 0.005, lambda: server.sent() > size * (begin + SLICE))
+        slices.append((is_flooded, (server.sent() - first) / size * entries / (time.monotonic() - begun)))
+    flood.end()
     wait(worker, 0.1, lambda: worker.read() >= entries)
-    memory = worker.memory()[1]
+    print("  look-ups answered %d, senseless requests %d, at most %.0f MiB; thousands of events/s, * in the flood: %s" % (
+        flood.answered, flood.sent, worker.memory()[1],
+        " ".join("%d%s" % (rate / 1000, "*" if it else "") for it, rate in slices)), flush=True)
     assert worker.end() == 0
-    return rate, memory
+    return slices
 
-def tell(name, drains):
-    rates = sorted(rate for rate, _ in drains)
-    print("drained %-9s median %7d events/s (%s), at most %.0f MiB" % (
-        name, statistics.median(rates), ", ".join("%d" % rate for rate in rates), max(memory for _, memory in drains)))
-    return statistics.median(rates)
+def changes(slices):
+    """Each flooded slice that has two neighbours, held against their mean."""
+    return [
+        slices[at][1] / statistics.mean((slices[at - 1][1], slices[at + 1][1])) - 1
+        for at in range(1, len(slices) - 1) if slices[at][0]]
 
-redis_path = folder + "/redis"
-redis = subprocess.Popen(
-    ["redis-server", "--port", "0", "--unixsocket", redis_path, "--save", ""], stdout=subprocess.DEVNULL)
-try:
-    while not os.path.exists(redis_path):
-        time.sleep(0.05)
-    load(redis_path)
+def interval(values, draws=10_000):
+    """The median with its 95% bootstrap interval."""
+    drawn = sorted(statistics.median(random.choices(values, k=len(values))) for _ in range(draws))
+    return statistics.median(values), drawn[draws // 40], drawn[-draws // 40]
+
+def drains():
+    """The drains, on a stream that is full."""
     server = Server(redis_path)
     server.forget()
     worker = Worker(redis_path)
     wait(worker, 0.1, lambda: worker.read() >= entries)
     size = server.sent()
     assert worker.end() == 0
-    drains = {True: [], False: []}
-    for number in range(ROUNDS * 2):
-        drains[number % 2 == 1].append(drain(server, size, number % 2 == 1))
-    change = tell("in flood:", drains[True]) / tell("alone:", drains[False]) - 1
-    print("change of the medians: %+.1f%%" % (change * 100))
-    worker = Worker(redis_path)
-    wait(worker, 0.1, lambda: worker.read() >= entries)
-    flood, answered, begun = Flood(worker.port), 0, time.monotonic()
+    found = [drain(server, size, number % 2 == 1) for number in range(DRAINS)]
+    for name, kind in (("alone", False), ("in the flood", True)):
+        rates = [rate for slices in found for it, rate in slices if it == kind]
+        print("%-12s median %d events/s of %d slices" % (name, statistics.median(rates), len(rates)))
+    differences = [change for slices in found for change in changes(slices)]
+    print("a slice in the flood against its neighbours, median of %d: %+.1f%%, 95%% interval [%+.1f%%, %+.1f%%]" % (
+        len(differences), *(100 * part for part in interval(differences))), flush=True)
+
+def flow(producer):
+    """The requests, beside a stream that flows; returns when so many are done."""
+    worker, over = Worker(redis_path), threading.Event()
+    wait(worker, 0.1, lambda: worker.is_well(b"/readyz"))
+    adding = threading.Thread(target=producer.flow, args=(over,))
+    adding.start()
+    flood, answered, begun = Flood(worker.port, with_wrk=False), 0, time.monotonic()
+    flood.come()
     while answered + flood.sent < wanted:
-        target = random.choice(["/v1/stores/sessions/ds-7", "/metrics", "/readyz", "/v1/pipeline", "/", "/v1/explain/sessions/ds-1"])
-        told = subprocess.run(
-            ["wrk", "-t1", "-c32", "-d10s", "http://127.0.0.1:%d%s" % (worker.port, target)], capture_output=True, text=True).stdout
-        answered += int(re.search(r"(\d+) requests in", told).group(1))
-        print("%5.0f s  %9d answered  %7d senseless  RSS %.0f MiB" % (
-            time.monotonic() - begun, answered, flood.sent, worker.memory()[0]), flush=True)
-    flood.over = True
-    alive = b" 200 OK" in worker.ask(b"/livez")
-    print("alive: %s; memory %.0f MiB, at most %.0f MiB" % (alive, *worker.memory()))
+        target = random.choice(TARGETS)
+        added, read = producer.added, worker.read()
+        answered += requests(subprocess.run(
+            ["wrk", "-t1", "-c32", "-d10s", "http://127.0.0.1:%d%s" % (worker.port, target)],
+            capture_output=True, text=True).stdout)
+        print("%5.0f s  %9d answered  %7d senseless  RSS %.0f MiB  added %7d  applied %7d  %s" % (
+            time.monotonic() - begun, answered, flood.sent, worker.memory()[0], producer.added - added,
+            worker.read() - read, target), flush=True)
+    over.set()
+    adding.join()
+    flood.end()
+    last = time.monotonic()
+    wait(worker, 0.001, lambda: worker.read() >= producer.added)
+    print("the last of %d entries applied within %.3f s" % (producer.added, time.monotonic() - last))
+    alive = worker.is_well(b"/livez")
+    print("alive: %s; memory %.0f MiB, at most %.0f MiB" % (alive, *worker.memory()), flush=True)
     assert alive and worker.end() == 0
+
+redis_path = folder + "/redis"
+redis = subprocess.Popen(
+    ["redis-server", "--port", "0", "--unixsocket", redis_path, "--save", ""], stdout=subprocess.DEVNULL)
+try:
+    wait_for = time.monotonic() + 30
+    while not os.path.exists(redis_path):
+        assert time.monotonic() < wait_for, "redis-server does not start"
+        time.sleep(0.05)
+    producer = Producer(redis_path)
+    flow(producer)
+    Server(redis_path).ask(b"DEL", STREAM)
+    producer.added = 0
+    while producer.added < entries:
+        producer.add()
+    drains()
 finally:
     redis.kill()
