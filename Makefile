@@ -49,7 +49,8 @@ dashboard:
 	@mkdir -p .build/dashboard
 	SLUICE_PICTURES=$(CURDIR)/.build/dashboard $(SWIFT) test $(BUILD_FLAGS) --filter DashboardTests
 
-# A million requests, many of them senseless, and clients that are slow, against a worker that drains a stream.
+# A million requests, many of them senseless, and clients that are slow, beside a stream that flows and streams that are
+# drained: about ten minutes.
 web-flood: build
 	@.ci/packages wrk
 	python3 Tests/Benchmarks/Yardsticks/web_flood.py .build/release/sluice pipeline.yaml

@@ -15,7 +15,7 @@ import atexit, os, random, re, signal, socket, statistics, subprocess, sys, temp
 sluice, pipeline = sys.argv[1], sys.argv[2]
 wanted = int(sys.argv[3]) if len(sys.argv) > 3 else 1_000_000
 entries = int(sys.argv[4]) if len(sys.argv) > 4 else 6_000_000
-DRAINS = 16
+DRAINS = 12
 SLICES = 11
 # Parts of the stream: before the first slice, of a slice, and at a slice's start, while the flood comes or goes.
 START, SLICE, SETTLE = 0.05, 0.08, 0.01
