@@ -45,6 +45,17 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         #expect(shortest == RESPCommand("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", "s", "0-0").encoded())
     }
 
+    @Test(
+        "The id is sent as it reads, however many digits it has",
+        arguments: [
+            EntryID(milliseconds: 9, sequence: 10), EntryID(milliseconds: 1_700_000_000_000, sequence: 0),
+            EntryID(milliseconds: 100, sequence: 999), .max,
+        ])
+    func identifier(_ id: EntryID) {
+        let sent = XReadCommand(stream: "s", count: 1, block: .milliseconds(1)).encoded(after: id)
+        #expect(sent == RESPCommand("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", "s", id.description).encoded())
+    }
+
     @Test("Entries become events with their fields in order, and the batch is used again")
     func entries() throws {
         let batch = EventBatch()
