@@ -60,19 +60,12 @@ public final class MetricsStage: Stage {
     }
 
     /// Hands counters and gauges to the metrics system.
-    public func endBatch() async throws { self.flush() }
-
-    /// Hands counters and gauges to the metrics system.
     public func endBatchAtOnce() -> Bool {
-        self.flush()
-        return true
-    }
-
-    private func flush() {
         self.sets.flush { values in
             Counter(label: self.name, dimensions: self.dimensions(values), factory: self.metrics)
         }
         self.measurements.flush { self.recorder($0) }
+        return true
     }
 
     /// Measures the field's number, read as `decode` reads numbers.

@@ -44,11 +44,6 @@ public final class ValidateStage: Stage {
     }
 
     /// Has the clock read again for the next batch.
-    public func endBatch() async throws {
-        self.now = nil
-    }
-
-    /// Has the clock read again for the next batch.
     public func endBatchAtOnce() -> Bool {
         self.now = nil
         return true

@@ -9,41 +9,31 @@ final class SlowRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
 
-    private let limit: TimeAmount
-    private var deadline: Scheduled<Void>?
+    private var timer: CloseTimer
 
     /// Makes a handler that waits this long for a request's end behind its headers.
     init(limit: TimeAmount) {
-        self.limit = limit
+        self.timer = CloseTimer(limit: limit)
     }
 
     /// Starts the clock at a request's headers, stops it at its end.
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch self.unwrapInboundIn(data) {
-        case .head:
-            self.stopClock()
-            self.deadline = context.eventLoop.assumeIsolated().scheduleTask(in: self.limit) {
-                context.close(promise: nil)
-            }
+        case .head: self.timer.start(context)
         case .body: break
-        case .end: self.stopClock()
+        case .end: self.timer.stop()
         }
         context.fireChannelRead(data)
     }
 
     /// Stops the clock.
     func channelInactive(context: ChannelHandlerContext) {
-        self.stopClock()
+        self.timer.stop()
         context.fireChannelInactive()
     }
 
     /// Stops the clock.
     func handlerRemoved(context: ChannelHandlerContext) {
-        self.stopClock()
-    }
-
-    private func stopClock() {
-        self.deadline?.cancel()
-        self.deadline = nil
+        self.timer.stop()
     }
 }

@@ -60,8 +60,8 @@ public protocol Stage: AnyObject {
 
     /// Ends a batch without waiting where that can be done, and says whether it was; where not, `endBatch` is called next.
     ///
-    /// An asynchronous call takes hundreds of instructions: beside a reply of one event, that counts. A stage that has an
-    /// `endBatch` has it do the same there, for whoever calls that one alone. What it throws is what `endBatch` would.
+    /// An asynchronous call takes hundreds of instructions: beside a reply of one event, that counts. A stage that never
+    /// waits at a batch's end has only this one; `endBatch` then does the same. What it throws is what `endBatch` would.
     func endBatchAtOnce() throws -> Bool
 
     /// Called once, after the last batch, when the run ends, however it ends, or a reload has made the stage anew: a place to
@@ -76,8 +76,8 @@ extension Stage {
     /// Does nothing: every event goes on.
     public func complete(_ events: WaitingEvents) async throws {}
 
-    /// Does nothing.
-    public func endBatch() async throws {}
+    /// Does what can be done at once.
+    public func endBatch() async throws { _ = try self.endBatchAtOnce() }
 
     /// Leaves it to `endBatch`.
     public func endBatchAtOnce() throws -> Bool { false }
