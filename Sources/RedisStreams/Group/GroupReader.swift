@@ -107,6 +107,8 @@ final class GroupReader {
                 self.asked = nil
                 switch error {
                 case .deliver(let error): throw error
+                // The halt stands, whether or not somebody has asked for the end meanwhile.
+                case .server(let error) where error.code == .gap: throw error
                 case .server(let error) where error.code == .noGroup:
                     if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
                 case .server(let error):

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import RESP
 import RedisStreams
 import StageKit
@@ -24,7 +25,7 @@ final class GroupWorker: Sendable {
     init(
         _ server: RedisServer, _ consumer: String, start: StreamStart = .beginning, count: Int = 10,
         claimAfter: Duration = .seconds(60), maxDeliveries: Int = 100, onGap: GapPolicy = .goOn,
-        user: String? = nil, redis other: RedisSettings? = nil,
+        user: String? = nil, redis other: RedisSettings? = nil, logger: Logger = quiet,
         work: @escaping @Sendable (Delivery) async throws -> Void = { _ in }
     ) {
         var group = GroupSettings(name: Self.group)
@@ -43,7 +44,7 @@ final class GroupWorker: Sendable {
             redis.username = user
             redis.password = Secret("p")
         }
-        self.source = RedisStreamSource(redis, settings, logger: quiet)
+        self.source = RedisStreamSource(redis, settings, logger: logger)
         self.work = work
     }
 
@@ -113,4 +114,24 @@ extension RedisConnection {
 /// The ids `first-0` to `last-0`.
 func numbered(_ range: ClosedRange<Int>) -> [EntryID] {
     range.map { EntryID(milliseconds: UInt64($0), sequence: 0) }
+}
+
+/// Does something whenever an error is logged, in the thread that logs it.
+struct ErrorAlarm: LogHandler {
+    let ring: @Sendable () -> Void
+    var metadata = Logger.Metadata()
+    var logLevel = Logger.Level.error
+
+    init(_ ring: @escaping @Sendable () -> Void) {
+        self.ring = ring
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { self.metadata[key] }
+        set { self.metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        if event.level >= .error { self.ring() }
+    }
 }
