@@ -6,10 +6,11 @@ import Worker
 
 /// Makes pipelines of the shipped file, everything as the worker has it but for the HTTP side.
 enum BenchPipeline {
-    /// Warnings go to standard error, as the worker's do.
+    /// Warnings go to standard error, as the worker's do: a flood of one kind is a few lines and a number.
     static var services: PipelineServices {
-        var logger = Logger(label: "bench") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .warning
+        let handler = LogFormat.text.handler(label: "bench", level: .warning, output: .standardError())
+        let gate = LogGate(repeats: LogLimiter.standardRepeats, handler: handler)
+        let logger = Logger(label: "bench") { _ in LimitedLogHandler(handler, gate: gate) }
         return PipelineServices(logger: logger, metrics: MetricsRegistry())
     }
 
