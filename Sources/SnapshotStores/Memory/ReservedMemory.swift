@@ -14,8 +14,8 @@
 /// The address and the size never change; that threads share them, and who may touch what, is the owner's to say.
 @safe
 struct ReservedMemory: ~Copyable, @unchecked Sendable {
-    /// Ranges begin at a multiple of this, which is a large page of x86 and of ARM with 4 KiB pages.
-    static let alignment = 2 << 20
+    /// Ranges begin at a multiple of this, the largest pages there are on common machines.
+    static let alignment = 64 << 10
     /// Where the process may have only so many addresses, a range takes no more than this part of them: the rest of the
     /// process needs some, too.
     private static let shareOfLimit = 4
@@ -63,15 +63,6 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
     func discard(_ range: Range<Int>) {
         let result = unsafe madvise(self.address(range), range.count, MADV_DONTNEED)
         precondition(range.isEmpty || result == 0, "committed memory can be given back")
-    }
-
-    /// Asks for large pages from an offset on, where the system gives them to those who ask.
-    func preferLargePages(from offset: Int) {
-        #if os(Linux)
-            if offset < self.size {
-                unsafe madvise(self.address(offset..<self.size), self.size - offset, MADV_HUGEPAGE)
-            }
-        #endif
     }
 
     /// The words of the range; only those that are committed may be touched.
