@@ -35,18 +35,44 @@ enum Rule {
     }
 }
 
-/// One rule of one field.
-struct Check {
+/// The checks of a stage, in the order of the file.
+struct CheckList {
+    private let checks: [Check]
+    /// Whether any of them asks what time it is.
+    let needClock: Bool
+
+    /// Lists checks.
+    init(_ checks: [Check]) {
+        self.checks = checks
+        self.needClock = checks.contains { $0.rule.needsClock }
+    }
+
+    /// A check by the number that `firstFailing` gave.
+    subscript(index: Int) -> Check { self.checks[index] }
+
+    /// The number of the first check that an event does not pass; `now` is in milliseconds since the epoch.
+    func firstFailing(_ event: borrowing Event, now: Int64) -> Int? {
+        let checks = self.checks.span
+        for index in checks.indices where !checks[index].passes(event, now: now) { return index }
+        return nil
+    }
+}
+
+/// One rule of one field; of a class, because a struct would be copied with all that it holds for each event.
+final class Check {
     private let name: String
     private let field: FieldID
     /// The rule.
     let rule: Rule
+    /// The words of `oneOf`, which most events are held against: here they need not be copied out of the rule.
+    private let words: [[UInt8]]?
 
     /// Makes a check of a rule for the field called `name`.
     init(name: String, field: FieldID, rule: Rule) {
         self.name = name
         self.field = field
         self.rule = rule
+        self.words = if case .oneOf(let words, _) = rule { words } else { nil }
     }
 
     /// Whether the event's value keeps to the rule; `now` is in milliseconds since the epoch.
@@ -55,11 +81,9 @@ struct Check {
             if case .requiredIf(let condition, _) = self.rule { return !condition.holds(for: event) }
             return true
         }
+        if self.words != nil { return self.hasOneOfWords(event) }
         switch self.rule {
-        case .requiredIf: return true
-        case .oneOf(let words, _):
-            for index in words.indices where event.value(of: self.field, equals: words[index]) { return true }
-            return false
+        case .requiredIf, .oneOf: return true
         case .pattern(let pattern): return event.withBytes(range) { pattern.matches($0) }
         case .length(let rule):
             let count = Check.length(event, range, rule.unit)
@@ -72,6 +96,13 @@ struct Check {
             let (latest, overflow) = now.addingReportingOverflow(allowed)
             return overflow || time <= latest
         }
+    }
+
+    @inline(__always)
+    private func hasOneOfWords(_ event: borrowing Event) -> Bool {
+        guard let words = self.words else { return true }
+        for index in words.indices where event.value(of: self.field, equals: words[index]) { return true }
+        return false
     }
 
     /// The value as a number: as it was decoded, or its text read as one.

@@ -18,28 +18,26 @@ public final class ValidateStage: Stage {
         failureReason: "invalid_event",
         isPure: true)
 
-    private let checks: [Check]
+    private let checks: CheckList
     private let clock: WallClock
     /// The clock as first read for this batch: it need not be read for each event.
     private var now: Int64?
 
     /// Makes the stage; it reads the fields that have rules.
     public init(_ settings: Settings, _ setup: StageSetup) {
-        self.checks = settings.fields.flatMap { field in
-            let id = setup.input(MarkedName(field.name, at: field.mark))
-            return Rule.rules(field.value, setup).map { Check(name: field.name, field: id, rule: $0) }
-        }
+        self.checks = CheckList(
+            settings.fields.flatMap { field in
+                let id = setup.input(MarkedName(field.name, at: field.mark))
+                return Rule.rules(field.value, setup).map { Check(name: field.name, field: id, rule: $0) }
+            })
         self.clock = setup.clock
     }
 
     /// Holds the event's values against the rules, in the order of the file.
     public func process(_ event: inout Event) throws -> Verdict {
-        for index in self.checks.indices {
-            if self.checks[index].rule.needsClock, self.now == nil { self.now = self.clock.milliseconds }
-            if !self.checks[index].passes(event, now: self.now ?? 0) {
-                throw self.checks[index].failure(event, now: self.now ?? 0)
-            }
-        }
+        if self.checks.needClock, self.now == nil { self.now = self.clock.milliseconds }
+        let now = self.now ?? 0
+        if let index = self.checks.firstFailing(event, now: now) { throw self.checks[index].failure(event, now: now) }
         return .next
     }
 

@@ -59,9 +59,12 @@ public struct Condition {
     /// Whether the event meets the condition; a field the event does not have has no value and is no number.
     @inlinable
     public func holds(for event: borrowing Event) -> Bool {
-        for test in self.equals {
+        // In place: a walk over the arrays themselves would retain each value it comes to.
+        let equals = self.equals.span
+        for index in equals.indices {
+            let values = equals[index].values.span
             var found = false
-            for value in test.values where event.value(of: test.field, equals: value) {
+            for number in values.indices where event.value(of: equals[index].field, equals: values[number]) {
                 found = true
                 break
             }
