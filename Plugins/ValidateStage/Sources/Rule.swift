@@ -4,8 +4,8 @@ import StageKit
 enum Rule {
     /// The field must have a value where the condition holds; the text is the condition's.
     case requiredIf(Condition, text: String)
-    /// It is exactly one of these, as bytes so that nothing is converted for each event.
-    case oneOf([[UInt8]], text: String)
+    /// It is exactly one of these.
+    case oneOf(WordList)
     /// It has a pattern.
     case pattern(Pattern)
     /// It is so long.
@@ -19,7 +19,7 @@ enum Rule {
     static func rules(_ rules: ValidateStage.Rules, _ setup: StageSetup) -> [Rule] {
         [
             rules.requiredIf.map { .requiredIf($0.resolve(setup), text: $0.text) },
-            rules.oneOf.map { .oneOf($0.map { Array($0.utf8) }, text: $0.joined(separator: ", ")) },
+            rules.oneOf.map { .oneOf(WordList($0)) },
             rules.pattern.map { .pattern($0) },
             rules.length.map { .length($0) },
             rules.range.map { .range($0) },
@@ -32,6 +32,26 @@ enum Rule {
     /// Whether it asks what time it is.
     var needsClock: Bool {
         if case .notInFuture = self { true } else { false }
+    }
+}
+
+/// The words that a value may be; of a class, so that to look at the rule copies none of them.
+final class WordList {
+    /// What they are in a message.
+    let text: String
+    /// As bytes, so that nothing is converted for each event.
+    private let words: [[UInt8]]
+
+    /// Lists words.
+    init(_ words: [String]) {
+        self.words = words.map { Array($0.utf8) }
+        self.text = words.joined(separator: ", ")
+    }
+
+    /// Whether the event's value of a field is one of them.
+    func holds(_ field: FieldID, of event: borrowing Event) -> Bool {
+        for index in self.words.indices where event.value(of: field, equals: self.words[index]) { return true }
+        return false
     }
 }
 
@@ -64,15 +84,12 @@ final class Check {
     private let field: FieldID
     /// The rule.
     let rule: Rule
-    /// The words of `oneOf`, which most events are held against: here they need not be copied out of the rule.
-    private let words: [[UInt8]]?
 
     /// Makes a check of a rule for the field called `name`.
     init(name: String, field: FieldID, rule: Rule) {
         self.name = name
         self.field = field
         self.rule = rule
-        self.words = if case .oneOf(let words, _) = rule { words } else { nil }
     }
 
     /// Whether the event's value keeps to the rule; `now` is in milliseconds since the epoch.
@@ -81,9 +98,9 @@ final class Check {
             if case .requiredIf(let condition, _) = self.rule { return !condition.holds(for: event) }
             return true
         }
-        if self.words != nil { return self.hasOneOfWords(event) }
         switch self.rule {
-        case .requiredIf, .oneOf: return true
+        case .requiredIf: return true
+        case .oneOf(let words): return words.holds(self.field, of: event)
         case .pattern(let pattern): return event.withBytes(range) { pattern.matches($0) }
         case .length(let rule):
             let count = Check.length(event, range, rule.unit)
@@ -96,13 +113,6 @@ final class Check {
             let (latest, overflow) = now.addingReportingOverflow(allowed)
             return overflow || time <= latest
         }
-    }
-
-    @inline(__always)
-    private func hasOneOfWords(_ event: borrowing Event) -> Bool {
-        guard let words = self.words else { return true }
-        for index in words.indices where event.value(of: self.field, equals: words[index]) { return true }
-        return false
     }
 
     /// The value as a number: as it was decoded, or its text read as one.
@@ -140,7 +150,7 @@ final class Check {
         let value = event.withBytes(range) { QuotedText.quote($0) }
         switch self.rule {
         case .requiredIf: return "unsupported value \(value)"
-        case .oneOf(_, let text): return "unsupported value \(value) (one of \(text))"
+        case .oneOf(let words): return "unsupported value \(value) (one of \(words.text))"
         case .pattern(let pattern): return "\(value) does not have the pattern \(pattern)"
         case .length(let rule):
             let count = Check.length(event, range, rule.unit)

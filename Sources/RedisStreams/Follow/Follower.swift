@@ -152,10 +152,7 @@ package final class Follower {
         switch response {
         case .accept: break
         case .halt:
-            throw RedisError(
-                .gap,
-                "entries of the stream \(self.settings.stream) are lost (\(gap.kind.rawValue)): "
-                    + "\(gap.detail); on_gap is halt", isTransient: false)
+            throw .halted(by: gap, in: self.settings.stream)
         case .empty:
             self.checkpoint?.discard()
             self.removeAll()

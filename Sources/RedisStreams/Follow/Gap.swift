@@ -34,3 +34,13 @@ public struct Gap: Equatable, Sendable {
         self.detail = detail
     }
 }
+
+extension RedisError {
+    /// What ends a run whose `on_gap` is halt.
+    static func halted(by gap: Gap, in stream: String) -> RedisError {
+        RedisError(
+            .gap,
+            "entries of the stream \(stream) are lost (\(gap.kind.rawValue)): \(gap.detail); on_gap is halt",
+            isTransient: false)
+    }
+}

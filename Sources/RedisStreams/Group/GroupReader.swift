@@ -219,9 +219,6 @@ final class GroupReader {
             board.status.lastError = "gap in the stream (\(gap.kind.rawValue)): \(gap.detail)"
         }
         guard self.machine.halts else { return }
-        throw RedisError(
-            .gap,
-            "entries of the stream \(self.streamSettings.stream) are lost (\(gap.kind.rawValue)): \(gap.detail); "
-                + "on_gap is halt", isTransient: false)
+        throw .halted(by: gap, in: self.streamSettings.stream)
     }
 }

@@ -14,14 +14,11 @@
 /// The address and the size never change; that threads share them, and who may touch what, is the owner's to say.
 @safe
 struct ReservedMemory: ~Copyable, @unchecked Sendable {
-    /// Ranges begin at a multiple of this, the largest pages there are on common machines.
-    static let alignment = 64 << 10
     /// Where the process may have only so many addresses, a range takes no more than this part of them: the rest of the
     /// process needs some, too.
     private static let shareOfLimit = 4
 
-    private let mapping: UnsafeMutableRawPointer?
-    private let mappedSize: Int
+    /// The range's first byte, the beginning of a page.
     private let base: UnsafeMutableRawPointer
     /// Bytes in the range: 0 where the system gave none.
     let size: Int
@@ -31,27 +28,19 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
     init(size wanted: Int, step: Int, limit: Int = ReservedMemory.processLimit) {
         let allowance = limit == .max ? wanted : Swift.min(wanted, limit / Self.shareOfLimit)
         var size = allowance / step * step
-        var mapping: UnsafeMutableRawPointer?
+        var base: UnsafeMutableRawPointer?
         while size >= step {
-            unsafe mapping = Self.reserve(size + Self.alignment)
-            if unsafe mapping != nil { break }
+            unsafe base = Self.reserve(size)
+            if unsafe base != nil { break }
             size = size / 2 / step * step
         }
-        unsafe self.mapping = mapping
-        guard let mapping = unsafe mapping else {
-            // Nothing is ever read or written in a range of no bytes, so any address does.
-            unsafe self.base = UnsafeMutableRawPointer(bitPattern: Self.alignment).unsafelyUnwrapped
-            self.mappedSize = 0
-            self.size = 0
-            return
-        }
-        unsafe self.base = mapping.alignedUp(toMultipleOf: Self.alignment)
-        self.mappedSize = size + Self.alignment
-        self.size = size
+        self.size = unsafe base == nil ? 0 : size
+        // Nothing is ever read or written in a range of no bytes, so any address does.
+        unsafe self.base = base ?? UnsafeMutableRawPointer(bitPattern: step).unsafelyUnwrapped
     }
 
     deinit {
-        if let mapping = unsafe self.mapping { unsafe munmap(mapping, self.mappedSize) }
+        if self.size > 0 { unsafe munmap(self.base, self.size) }
     }
 
     /// Makes a part, whole pages, readable and writable; false where the system has no memory for it.
@@ -69,9 +58,6 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
     var words: SharedWords {
         unsafe SharedWords(self.base, count: self.size / SharedWords.stride)
     }
-
-    /// Bytes in a page.
-    static var pageSize: Int { Swift.max(sysconf(Int32(_SC_PAGESIZE)), 4096) }
 
     private func address(_ range: Range<Int>) -> UnsafeMutableRawPointer {
         precondition(range.lowerBound >= 0 && range.upperBound <= self.size, "no such memory in the range")

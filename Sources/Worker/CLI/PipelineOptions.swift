@@ -75,14 +75,8 @@ struct LogOptions: ParsableArguments {
 
     /// A logger that writes to standard error in the form asked for, and what keeps it from flooding it.
     func logger(label: String) -> (Logger, LogGate) {
-        let output = LogOutput.standardError()
-        let (format, level) = (self.logFormat, self.logLevel)
-        let repeats = self.logRepeats == 0 ? Int.max : self.logRepeats
-        let gate = LogGate(repeats: repeats, handler: format.handler(label: label, level: level, output: output))
-        let logger = Logger(label: label) { label in
-            LimitedLogHandler(format.handler(label: label, level: level, output: output), gate: gate)
-        }
-        return (logger, gate)
+        LogGate.logger(
+            label: label, self.logFormat, level: self.logLevel, repeats: self.logRepeats == 0 ? .max : self.logRepeats)
     }
 }
 

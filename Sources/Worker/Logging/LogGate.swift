@@ -23,6 +23,18 @@ package final class LogGate: Sendable {
         self.limiter = OrderedMutex(LogLimiter(repeats: repeats))
     }
 
+    /// A logger that writes to standard error, and the gate that all it writes goes through.
+    package static func logger(
+        label: String, _ format: LogFormat, level: Logger.Level, repeats: Int = LogLimiter.standardRepeats
+    ) -> (Logger, LogGate) {
+        let output = LogOutput.standardError()
+        let gate = LogGate(repeats: repeats, handler: format.handler(label: label, level: level, output: output))
+        let logger = Logger(label: label) { label in
+            LimitedLogHandler(format.handler(label: label, level: level, output: output), gate: gate)
+        }
+        return (logger, gate)
+    }
+
     /// How many lines were held back so far.
     package var heldBack: UInt64 { self.total.load(ordering: .relaxed) }
 

@@ -132,6 +132,6 @@ struct ErrorAlarm: LogHandler {
     }
 
     func log(event: LogEvent) {
-        if event.level >= .error { self.ring() }
+        self.ring()
     }
 }

@@ -8,9 +8,7 @@ import Worker
 enum BenchPipeline {
     /// Warnings go to standard error, as the worker's do: a flood of one kind is a few lines and a number.
     static var services: PipelineServices {
-        let handler = LogFormat.text.handler(label: "bench", level: .warning, output: .standardError())
-        let gate = LogGate(repeats: LogLimiter.standardRepeats, handler: handler)
-        let logger = Logger(label: "bench") { _ in LimitedLogHandler(handler, gate: gate) }
+        let (logger, _) = LogGate.logger(label: "bench", .text, level: .warning)
         return PipelineServices(logger: logger, metrics: MetricsRegistry())
     }
 
