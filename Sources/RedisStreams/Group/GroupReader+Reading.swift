@@ -162,8 +162,9 @@ extension GroupReader {
         guard !reply.entries.isEmpty else { return try await self.sendAcks(control) }
         self.status.redelivered += reply.entries.count
         self.status.refused += self.batch.fill(reply.entries, take, self.machine)
-        try await self.hand(deliver, control)
+        // Shown before the outcomes are confirmed: who sees on the server that nothing is pending sees these counts too.
         self.show { $0.status.isCaughtUp = false }
+        try await self.hand(deliver, control)
     }
 
     private func list(_ control: RedisConnection, _ command: RESPCommand) async throws(RedisError) -> [PendingEntry] {
