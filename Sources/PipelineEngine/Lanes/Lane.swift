@@ -80,7 +80,10 @@ final class Lane {
 
     /// Ends a batch with every stage.
     func endBatch() async throws {
-        for node in self.graph.nodes where try !node.stage.endBatchAtOnce() { try await node.stage.endBatch() }
+        // By index, as a node is many references to copy.
+        for index in self.graph.nodes.indices where try !self.graph.nodes[index].stage.endBatchAtOnce() {
+            try await self.graph.nodes[index].stage.endBatch()
+        }
     }
 
     /// Lets every stage close what it has open; to be called once, after the graph's last batch.

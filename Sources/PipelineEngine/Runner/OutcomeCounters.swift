@@ -5,7 +5,7 @@ import Synchronization
 /// end of each batch for whoever wants to read them.
 struct RunnerCounters {
     /// What one stage did.
-    struct Stage {
+    struct Stage: BitwiseCopyable {
         /// Events it let on.
         var passed: UInt64 = 0
         /// Events whose way it ended without a failure.
@@ -39,8 +39,10 @@ struct RunnerCounters {
     mutating func copy(from other: RunnerCounters) {
         self.read = other.read
         self.batches = other.batches
-        for index in self.outcomes.indices { self.outcomes[index] = other.outcomes[index] }
-        for index in self.stages.indices { self.stages[index] = other.stages[index] }
+        var outcomes = self.outcomes.mutableSpan
+        outcomes.copy(from: other.outcomes.span)
+        var stages = self.stages.mutableSpan
+        stages.copy(from: other.stages.span)
     }
 
     /// Adds counts of the same graph, but for batches: those were the same for all.
@@ -80,6 +82,15 @@ struct RunnerCounters {
     /// Counts the end of one event, or of several.
     mutating func count(_ outcome: Outcome, _ reason: ReasonID, times: UInt64 = 1) {
         self.outcomes[Int(outcome.rawValue) * Self.reasonColumns + Int(reason.index)] += times
+    }
+}
+
+extension MutableSpan where Element: BitwiseCopyable {
+    /// Takes over as many elements of another span as there are here; a loop over an array would look at each step whether
+    /// the array is shared.
+    fileprivate mutating func copy(from other: Span<Element>) {
+        precondition(self.count == other.count, "spans of one length")
+        for index in 0..<self.count { self[index] = other[index] }
     }
 }
 

@@ -18,38 +18,44 @@ struct XReadCommand: Sendable {
 
     /// The command that reads behind `id`.
     func encoded(after id: EntryID) -> [UInt8] {
-        var bytes = self.head
-        // Two numbers of 20 digits, a dash, their length and three line ends.
-        bytes.reserveCapacity(bytes.count + 48)
-        let length = Self.digits(of: id.milliseconds) + 1 + Self.digits(of: id.sequence)
-        bytes.append(UInt8(ascii: "$"))
-        Self.append(UInt64(length), to: &bytes)
-        bytes.append(contentsOf: [0x0D, 0x0A])
-        Self.append(id.milliseconds, to: &bytes)
-        bytes.append(UInt8(ascii: "-"))
-        Self.append(id.sequence, to: &bytes)
-        bytes.append(contentsOf: [0x0D, 0x0A])
-        return bytes
-    }
-
-    private static func digits(of number: UInt64) -> Int {
-        var count = 1
-        var rest = number / 10
-        while rest > 0 {
-            count += 1
-            rest /= 10
+        let (milliseconds, sequence) = (Digits(id.milliseconds), Digits(id.sequence))
+        let length = Digits(UInt64(milliseconds.count + 1 + sequence.count))
+        let lineEnd: [2 of UInt8] = [0x0D, 0x0A]
+        // A dollar sign, a dash and two line ends stand between and behind the numbers.
+        let capacity = self.head.count + 6 + length.count + milliseconds.count + sequence.count
+        return Array(capacity: capacity) { bytes in
+            for byte in self.head { bytes.append(byte) }
+            bytes.append(UInt8(ascii: "$"))
+            length.write(to: &bytes)
+            for index in lineEnd.indices { bytes.append(lineEnd[index]) }
+            milliseconds.write(to: &bytes)
+            bytes.append(UInt8(ascii: "-"))
+            sequence.write(to: &bytes)
+            for index in lineEnd.indices { bytes.append(lineEnd[index]) }
         }
-        return count
     }
 
-    /// Digit by digit: a read is sent for every reply, and making a `String` of its id took a tenth of a small one's work.
-    private static func append(_ number: UInt64, to bytes: inout [UInt8]) {
-        let count = Self.digits(of: number)
-        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: count))
-        var rest = number
-        for index in ((bytes.count - count)..<bytes.count).reversed() {
-            bytes[index] += UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
+    /// A number's decimal digits: a read is sent for every reply, and making a `String` of its id took a tenth of a small
+    /// one's work.
+    private struct Digits {
+        /// The most digits of 64 bits.
+        private static let limit = 20
+
+        private var digits = [20 of UInt8](repeating: 0)
+        /// How many there are; they stand at the end.
+        private(set) var count = 0
+
+        init(_ number: UInt64) {
+            var rest = number
+            repeat {
+                self.count += 1
+                self.digits[Self.limit - self.count] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+        }
+
+        func write(to bytes: inout OutputSpan<UInt8>) {
+            for index in (Self.limit - self.count)..<Self.limit { bytes.append(self.digits[index]) }
         }
     }
 }
