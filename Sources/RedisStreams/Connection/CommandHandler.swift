@@ -87,7 +87,7 @@ final class CommandHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = self.unwrapInboundIn(data)
-        if self.scanner == nil, self.reader.unreadBytes == 0, self.queue.next?.isOutlined == true {
+        if self.scanner == nil, self.reader.unreadBytes == 0, self.queue.next?.outlinedFrom != nil {
             self.scanner = ReplyScanner()
         }
         do throws(RESPError) {
@@ -102,7 +102,8 @@ final class CommandHandler: ChannelDuplexHandler {
         if !self.isKeptBack() { self.readReplies() }
     }
 
-    /// Whether the reply that is coming is not to be read now: it has not come whole, or it has just been announced.
+    /// Whether the reply that is coming is not to be read now: it has not come whole, or it has just been announced. One of
+    /// few entries is not worth the second step.
     private func isKeptBack() -> Bool {
         guard var scanner = self.scanner.take() else { return false }
         switch self.reader.scan(&scanner) {
@@ -110,8 +111,10 @@ final class CommandHandler: ChannelDuplexHandler {
             self.scanner = scanner
             return true
         case .whole(_, let entries, let place):
-            guard let last = self.reader.withUnread(place, { EntryID(utf8: $0) }) ?? nil else { return false }
-            self.queue.next?.announce(PendingReply.Outline(entries: entries, last: last))
+            guard let waiter = self.queue.next, let fewest = waiter.outlinedFrom, entries >= fewest,
+                let last = self.reader.withUnread(place, { EntryID(utf8: $0) }) ?? nil
+            else { return false }
+            waiter.announce(PendingReply.Outline(entries: entries, last: last))
             return true
         case .other: return false
         }

@@ -19,9 +19,9 @@ final class OneShot<Value: Sendable>: Sendable {
     /// Waits for the value. To be called once.
     func value() async -> Value {
         if let value = self.state.withLock({ $0.take() }) { return value }
-        return await withCheckedContinuation { continuation in
-            let value = self.state.withLock { $0.take(or: continuation) }
-            if let value { continuation.resume(returning: value) }
+        return await ShotWaiter.wait { waiter in
+            let value = self.state.withLock { $0.take(or: waiter) }
+            if let value { waiter.resume(returning: value) }
         }
     }
 }

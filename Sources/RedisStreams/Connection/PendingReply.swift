@@ -24,25 +24,25 @@ package final class PendingReply: Sendable {
         var outline = OneShotState<Outline?>.empty
     }
 
-    /// Whether an outline is asked for.
-    let isOutlined: Bool
+    /// The fewest entries of a reply whose outline is asked for; nil where none is.
+    let outlinedFrom: Int?
     private let state = OrderedMutex(State())
 
     /// Nothing has come yet.
     ///
-    /// - Parameter isOutlined: Whether it is waited for with `outline` first.
-    init(isOutlined: Bool = false) {
-        self.isOutlined = isOutlined
+    /// - Parameter outlinedFrom: The fewest entries of which `outline` is to tell; nil where it is not waited for.
+    init(outlinedFrom: Int? = nil) {
+        self.outlinedFrom = outlinedFrom
     }
 
     /// Waits until the reply has come; returns what it holds where that is known and the reply not yet read, which
     /// `RedisConnection.readReplies` does then.
     func outline() async -> Outline? {
-        guard self.isOutlined else { return nil }
+        guard self.outlinedFrom != nil else { return nil }
         if let outline = self.state.withLock({ $0.outline.take() }) { return outline }
-        return await withCheckedContinuation { continuation in
-            let outline = self.state.withLock { $0.outline.take(or: continuation) }
-            if let outline { continuation.resume(returning: outline) }
+        return await ShotWaiter.wait { waiter in
+            let outline = self.state.withLock { $0.outline.take(or: waiter) }
+            if let outline { waiter.resume(returning: outline) }
         }
     }
 
@@ -54,9 +54,9 @@ package final class PendingReply: Sendable {
     /// Waits for the reply; throws where the connection ends before it comes.
     package func reply() async throws(RedisError) -> sending RESPReply {
         if let result = self.state.withLock({ $0.reply.take() }) { return unsafe try result.get().reply }
-        let result = await withCheckedContinuation { continuation in
-            let result = self.state.withLock { $0.reply.take(or: continuation) }
-            if let result { continuation.resume(returning: result) }
+        let result = await ShotWaiter.wait { waiter in
+            let result = self.state.withLock { $0.reply.take(or: waiter) }
+            if let result { waiter.resume(returning: result) }
         }
         return unsafe try result.get().reply
     }

@@ -91,9 +91,9 @@ package final class RedisConnection: Sendable {
 
     /// Puts a command that is encoded already on its way.
     ///
-    /// - Parameter isOutlined: Whether the reply is waited for with `PendingReply.outline` first.
-    func submit(encoded: [UInt8], timeout: Duration, isOutlined: Bool = false) -> PendingReply {
-        let waiter = PendingReply(isOutlined: isOutlined)
+    /// - Parameter outlinedFrom: The fewest entries of a reply that is waited for with `PendingReply.outline` first.
+    func submit(encoded: [UInt8], timeout: Duration, outlinedFrom: Int? = nil) -> PendingReply {
+        let waiter = PendingReply(outlinedFrom: outlinedFrom)
         let isAsking = self.isAsking
         self.onLoop { handler in
             if isAsking { handler.submit(Self.asking, PendingReply(), timeout: timeout, flush: false) }

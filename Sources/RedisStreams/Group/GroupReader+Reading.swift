@@ -17,7 +17,7 @@ extension GroupReader {
         keeper.setReading(true)
         let outline = await asked.outline()
         keeper.setReading(false)
-        if let outline, outline.entries > StreamReader.firstWorkedOn, !self.stop.isStopped {
+        if let outline, !self.stop.isStopped {
             self.machine.read(upTo: outline.last)
             self.isPrompt = outline.entries == self.streamSettings.readCount
             if self.machine.next(at: .now) == .read { self.asked = self.ask(lines.reading) }
@@ -54,7 +54,8 @@ extension GroupReader {
         let isPrompt = self.isPrompt || self.machine.hurries
         return reading.submit(
             encoded: isPrompt ? self.promptCommand : self.readCommand,
-            timeout: self.streamSettings.readBlock + self.streamSettings.readMargin, isOutlined: true)
+            timeout: self.streamSettings.readBlock + self.streamSettings.readMargin,
+            outlinedFrom: StreamReader.firstWorkedOn + 1)
     }
 
     /// Takes the entries of a reply into the batch; an outline, which was acted on, must be what it seemed.

@@ -35,7 +35,7 @@ extension StreamReader {
             }
             var following: Asked?
             // Asked before anything else is done, so that the server works on it meanwhile.
-            if let outline, outline.entries > Self.firstWorkedOn {
+            if let outline {
                 let isPrompt = self.isPrompt(outline.entries, asked, now)
                 following = self.ask(connection, behind: outline.last, isPrompt: isPrompt, at: now)
             }
@@ -69,7 +69,9 @@ extension StreamReader {
         let timeout = self.streamSettings.readBlock + self.streamSettings.readMargin
         let command = isPrompt ? self.promptCommand : self.command
         return Asked(
-            reply: connection.submit(encoded: command.encoded(after: id), timeout: timeout, isOutlined: true),
+            reply: connection.submit(
+                encoded: command.encoded(after: id), timeout: timeout,
+                outlinedFrom: Self.firstWorkedOn + 1),
             times: ReadTimes(sent: now, block: isPrompt ? .milliseconds(1) : self.streamSettings.readBlock),
             count: command.count)
     }
