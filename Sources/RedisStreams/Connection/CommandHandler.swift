@@ -5,10 +5,9 @@ import RESP
 import StageKit
 
 /// Writes commands, reads replies and brings the two together, as `CommandQueue` decides. All on the event loop.
-final class CommandHandler: ChannelDuplexHandler {
+final class CommandHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = Never
-    typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
     /// Set when commands can be sent: nil then, or why they never can.
@@ -17,6 +16,7 @@ final class CommandHandler: ChannelDuplexHandler {
     private let isEncrypted: Bool
     private let serverName: String?
     private let address: RedisAddress
+    private let executor: EventLoopExecutor
     private var reader = RESPReader()
     /// Looks through the reply that is coming, where whoever waits for it wants to know of it before it is read.
     private var scanner: ReplyScanner?
@@ -25,7 +25,8 @@ final class CommandHandler: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var hasAnswered = false
 
-    init(_ settings: RedisSettings) {
+    init(_ settings: RedisSettings, _ executor: EventLoopExecutor) {
+        self.executor = executor
         self.isEncrypted = settings.tls != nil
         self.address = settings.address
         self.serverName = settings.tls.flatMap { TLSContext.serverName($0, settings.address) }
@@ -86,7 +87,10 @@ final class CommandHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let buffer = self.unwrapInboundIn(data)
+        self.executor.runningJobs { self.take(self.unwrapInboundIn(data)) }
+    }
+
+    private func take(_ buffer: ByteBuffer) {
         if self.scanner == nil, self.reader.unreadBytes == 0, self.queue.next?.outlinedFrom != nil {
             self.scanner = ReplyScanner()
         }

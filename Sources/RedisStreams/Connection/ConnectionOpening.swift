@@ -96,7 +96,7 @@ struct ConnectionOpening {
     }
 
     private func begin() -> EventLoopFuture<Opened> {
-        let settings = self.settings
+        let (settings, executor) = (self.settings, self.loop.executor)
         var bootstrap = ClientBootstrap(group: self.loop.eventLoop)
             .connectTimeout(TimeAmount(settings.connectTimeout))
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBytes))
@@ -107,7 +107,7 @@ struct ConnectionOpening {
                         let handler = try TLSContext.makeHandler(tls, address: settings.address)
                         try channel.pipeline.syncOperations.addHandler(handler)
                     }
-                    try channel.pipeline.syncOperations.addHandler(CommandHandler(settings))
+                    try channel.pipeline.syncOperations.addHandler(CommandHandler(settings, executor))
                 }
             }
         let connected: EventLoopFuture<any Channel>

@@ -62,17 +62,39 @@ package final class RedisEventLoop: Sendable {
 
 /// Runs a task's jobs on the thread of an event loop.
 package final class EventLoopExecutor: TaskExecutor {
+    private struct Gathering {
+        var isUnderWay = false
+        var jobs: [UnownedJob] = []
+    }
+
     private let eventLoop: any EventLoop
+    private let gathering: NIOLoopBoundBox<Gathering>
 
     init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
+        self.gathering = .makeBoxSendingValue(Gathering(), eventLoop: eventLoop)
     }
 
-    /// Runs the job in the loop's next turn; from the loop's own thread that is no system call.
+    /// Runs the job in the loop's next turn, from the loop's own thread without a system call; what becomes ready within
+    /// `runningJobs` is run by that.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        self.eventLoop.execute {
-            unsafe job.runSynchronously(on: self.asUnownedTaskExecutor())
+        if self.eventLoop.inEventLoop, self.gathering.value.isUnderWay {
+            self.gathering.value.jobs.append(job)
+        } else {
+            self.eventLoop.execute { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
         }
+    }
+
+    /// Calls `body`, then runs the jobs that it has made ready: a reply is worked on where it was read, without the loop's
+    /// queue between. Only on the loop, and `body` must leave nothing half done.
+    func runningJobs(_ body: () -> Void) {
+        self.gathering.value.isUnderWay = true
+        body()
+        self.gathering.value.isUnderWay = false
+        if self.gathering.value.jobs.isEmpty { return }
+        var jobs: [UnownedJob] = []
+        swap(&jobs, &self.gathering.value.jobs)
+        for job in jobs { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }
