@@ -20,8 +20,8 @@ struct ChildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "child", abstract: "One measurement, in this process; prints JSON.",
         subcommands: [
-            DrainChild.self, GroupChild.self, LatencyChild.self, LookupsChild.self, MemoryChild.self,
-            OverheadChild.self, ServeChild.self, StartUpChild.self,
+            BareReaderChild.self, DrainChild.self, GroupChild.self, LatencyChild.self, LookupsChild.self,
+            MemoryChild.self, OverheadChild.self, ServeChild.self, StartUpChild.self,
         ])
 }
 

@@ -30,7 +30,6 @@ struct LatencyChild: ParsableCommand {
             contentsOf: self.file.pipeline, environment: [:], overrides: self.file.all(self.stream.overrides),
             catalogue: catalogue, services: BenchPipeline.services)
         try await pipeline.run()
-        let bytes = recorder.values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
-        try Data(bytes).write(to: URL(fileURLWithPath: self.latency))
+        try recorder.write(to: self.latency)
     }
 }

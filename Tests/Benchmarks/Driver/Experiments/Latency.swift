@@ -28,11 +28,11 @@ struct LatencyHistogram {
 }
 
 extension Bench {
-    /// From XADD to applied under a steady load, beside the plain C loop under the same load.
+    /// From XADD to applied under a steady load, beside the plain C loop under the same load, and NIO that only reads.
     func latency(into report: inout BenchReport) throws {
         try BenchServer.withServer(overTCP: self.plan.overTCP) { server in
             for rate in [1_000, 20_000] {
-                let subjects = [Names.sluice, Names.plainC]
+                let subjects = [Names.sluice, Names.plainC, Names.bareNIO]
                 var taken: [[LatencyHistogram]] = subjects.map { _ in [] }
                 for round in 0..<self.plan.rounds {
                     self.say("latency, \(rate)/s: round \(round + 1) of \(self.plan.rounds)")
@@ -55,9 +55,11 @@ extension Bench {
         let common = ["--address", server.address, "--stream", stream, "--events", "\(events)"]
         let reading = common + ["--count", "128", "--latency", file]
         let reader =
-            subject == Names.plainC
-            ? try ChildProcess(self.yardsticks.program("plain_hiredis"), reading)
-            : try ChildProcess(self.own, ["child", "latency"] + reading)
+            switch subject {
+            case Names.plainC: try ChildProcess(self.yardsticks.program("plain_hiredis"), reading)
+            case Names.bareNIO: try ChildProcess(self.own, ["child", "bare-reader"] + reading)
+            default: try ChildProcess(self.own, ["child", "latency"] + reading)
+            }
         defer { reader.kill() }
         try server.waitForBlockedClient()
         _ = try ChildProcess.run(self.yardsticks.program("publish"), common + ["--rate", "\(rate)"])

@@ -1,3 +1,4 @@
+import Foundation
 import StageKit
 import Synchronization
 
@@ -20,6 +21,12 @@ final class LatencyRecorder: Sendable {
 
     /// All that was noted, in nanoseconds, in order.
     var values: [UInt64] { self.taken.withLock { $0 } }
+
+    /// Writes all that was noted to a file, 64-bit nanoseconds in the machine's order.
+    func write(to file: String) throws {
+        let bytes = self.values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+        try Data(bytes).write(to: URL(fileURLWithPath: file))
+    }
 }
 
 /// Another store that tells a recorder of every snapshot it has taken in.

@@ -108,6 +108,8 @@ enum Names {
     static let serverLimit = "server limit"
     /// Subject: hiredis and its reply objects.
     static let plainC = "plain hiredis"
+    /// Subject: NIO and hiredis, and nothing built on them.
+    static let bareNIO = "bare NIO"
     /// Subject: redis-py.
     static let python = "python"
     /// Subject: one thread that looks up.
