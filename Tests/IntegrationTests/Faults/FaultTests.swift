@@ -44,8 +44,10 @@ struct Fault: Sendable, CustomTestStringConvertible {
             testDescription: "clients killed every 50 ms",
             kind: .clientKill(milliseconds: FaultTable.isLong ? 30_000 : 2000)),
         Fault(testDescription: "trimmed past the cursor while away", kind: .trim, gaps: ["trimmed"]),
+        // `trimmed` where a look had seen entries that were not read when the stream went: counting misses them first.
         Fault(
-            testDescription: "stream deleted and recreated", kind: .deleteAndRecreate, gaps: ["deleted", "recreated"]),
+            testDescription: "stream deleted and recreated", kind: .deleteAndRecreate,
+            gaps: ["deleted", "recreated", "trimmed"]),
         Fault(testDescription: "producer's clock set back", kind: .clockBack),
     ]
 }
