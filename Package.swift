@@ -149,8 +149,8 @@ let package = Package(
         .executableTarget(
             name: "SluiceBench",
             dependencies: [
-                "Worker", "Admin", "PipelineEngine", "SnapshotStores", "RESP", "StageKit", logging, coreMetrics,
-                arguments, histogram, nioCore, nioPosix,
+                "Worker", "Admin", "PipelineEngine", "SnapshotStores", "RedisStreams", "RESP", "StageKit", logging,
+                coreMetrics, arguments, histogram, nioCore, nioPosix,
             ],
             path: "Tests/Benchmarks/Driver"),
         .testTarget(

@@ -55,7 +55,7 @@ extension GroupReader {
         return reading.submit(
             encoded: isPrompt ? self.promptCommand : self.readCommand,
             timeout: self.streamSettings.readBlock + self.streamSettings.readMargin,
-            outlinedFrom: StreamReader.firstWorkedOn + 1)
+            outlinedFrom: StreamReader.outlinedFrom)
     }
 
     /// Takes the entries of a reply into the batch; an outline, which was acted on, must be what it seemed.

@@ -4,9 +4,9 @@ import StageKit
 
 // The reading itself: the hot path.
 extension StreamReader {
-    /// A reply of at most so many entries is worked on before the next read is sent: it takes less time than sending
-    /// does, and a reader who has caught up is in no hurry to ask but in a hurry to apply.
-    static let firstWorkedOn = 16
+    /// The next read is sent before a reply of at least so many entries is worked on. Work on fewer takes less time than
+    /// sending does, and a reader who has caught up is in no hurry to ask but in a hurry to apply.
+    static let outlinedFrom = 17
 
     /// A read on its way.
     private struct Asked {
@@ -70,8 +70,7 @@ extension StreamReader {
         let command = isPrompt ? self.promptCommand : self.command
         return Asked(
             reply: connection.submit(
-                encoded: command.encoded(after: id), timeout: timeout,
-                outlinedFrom: Self.firstWorkedOn + 1),
+                encoded: command.encoded(after: id), timeout: timeout, outlinedFrom: Self.outlinedFrom),
             times: ReadTimes(sent: now, block: isPrompt ? .milliseconds(1) : self.streamSettings.readBlock),
             count: command.count)
     }

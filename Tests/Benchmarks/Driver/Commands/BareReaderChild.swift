@@ -1,8 +1,8 @@
 import ArgumentParser
-import Foundation
 import NIOCore
 import NIOPosix
 import RESP
+import RedisStreams
 import StageKit
 
 /// Follows a stream with NIO for the socket and hiredis for the replies, and nothing else: what these two libraries take of
@@ -12,11 +12,8 @@ struct BareReaderChild: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bare-reader", abstract: "Follow a stream with NIO and hiredis alone.")
 
-    /// Where to read.
-    @OptionGroup var stream: StreamArguments
-    /// Where latencies go: 64-bit nanoseconds in the machine's order.
-    @Option(help: "Where latencies go: 64-bit nanoseconds in the machine's order.")
-    var latency: String
+    /// What to follow.
+    @OptionGroup var followed: LatencyArguments
 
     /// Measures and prints.
     func run() throws {
@@ -26,24 +23,20 @@ struct BareReaderChild: ParsableCommand {
 
     private func measure() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let recorder = LatencyRecorder(capacity: self.stream.events + 65_536)
         let end = group.next().makePromise(of: Void.self)
-        let stream = self.stream
+        let (stream, recorder) = (self.followed.stream, self.followed.makeRecorder())
         let bootstrap = ClientBootstrap(group: group).channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(BareReader(stream, recorder, end))
             }
         }
-        if stream.address.hasPrefix("unix:") {
-            _ = try await bootstrap.connect(unixDomainSocketPath: String(stream.address.dropFirst("unix:".count))).get()
-        } else {
-            let parts = stream.address.split(separator: ":")
-            guard parts.count == 2, let port = Int(parts[1]) else { throw ValidationError("not an address") }
-            _ = try await bootstrap.connect(host: String(parts[0]), port: port).get()
+        switch try RedisAddress(stream.address) {
+        case .unix(let path): _ = try await bootstrap.connect(unixDomainSocketPath: path).get()
+        case .tcp(let host, let port): _ = try await bootstrap.connect(host: host, port: port).get()
         }
         try await end.futureResult.get()
         try await group.shutdownGracefully()
-        try recorder.write(to: self.latency)
+        try recorder.write(to: self.followed.latency)
     }
 }
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import PipelineEngine
 import Worker
 
@@ -9,12 +8,9 @@ struct LatencyChild: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "latency", abstract: "Follow a stream whose ids are send times in nanoseconds.")
 
-    /// Where to read.
-    @OptionGroup var stream: StreamArguments
+    /// What to follow.
+    @OptionGroup var followed: LatencyArguments
     @OptionGroup var file: PipelineArguments
-    /// Where latencies go: 64-bit nanoseconds in the machine's order.
-    @Option(help: "Where latencies go: 64-bit nanoseconds in the machine's order.")
-    var latency: String
 
     /// Measures and prints.
     func run() throws {
@@ -23,13 +19,13 @@ struct LatencyChild: ParsableCommand {
     }
 
     private func measure() async throws {
-        let recorder = LatencyRecorder(capacity: self.stream.events + 65_536)
-        var catalogue = BenchPipeline.metered(limit: self.stream.events)
+        let (stream, recorder) = (self.followed.stream, self.followed.makeRecorder())
+        var catalogue = BenchPipeline.metered(limit: stream.events)
         BenchPipeline.stamp(&catalogue, recorder)
         let pipeline = try Pipeline(
-            contentsOf: self.file.pipeline, environment: [:], overrides: self.file.all(self.stream.overrides),
+            contentsOf: self.file.pipeline, environment: [:], overrides: self.file.all(stream.overrides),
             catalogue: catalogue, services: BenchPipeline.services)
         try await pipeline.run()
-        try recorder.write(to: self.latency)
+        try recorder.write(to: self.followed.latency)
     }
 }

@@ -51,6 +51,21 @@ struct StreamArguments: ParsableArguments {
     }
 }
 
+/// Which stream a child follows and where it says how long each entry took.
+struct LatencyArguments: ParsableArguments {
+    /// More entries than asked for may come with the last of them.
+    private static let spare = 65_536
+
+    /// Where to read.
+    @OptionGroup var stream: StreamArguments
+    /// Where latencies go: 64-bit nanoseconds in the machine's order.
+    @Option(help: "Where latencies go: 64-bit nanoseconds in the machine's order.")
+    var latency: String
+
+    /// A recorder with room for all of them.
+    func makeRecorder() -> LatencyRecorder { LatencyRecorder(capacity: self.stream.events + Self.spare) }
+}
+
 /// Writes what a child has found as one line of JSON.
 enum ChildOutput {
     /// Writes it to standard output.
