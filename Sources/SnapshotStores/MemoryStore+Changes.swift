@@ -5,6 +5,8 @@ import Synchronization
 struct ChangeState: Sendable {
     /// What is remembered of evictions.
     var evictions: EvictionMemory
+    /// What records are marked with.
+    var conditions = MarkedConditions()
     /// Which memory has records.
     var places = RecordMemory.Places()
     /// Used while a table grows.
@@ -31,7 +33,7 @@ extension MemoryStore {
             } else if !state.evictions.admits(entry) {
                 return .older
             }
-            draft.read(event, keyLength: key.count)
+            draft.read(event, keyLength: key.count, state.conditions)
             try self.checkLimits(recordSize: draft.size, isNew: isNew)
             let sizeClass = SizeClass(bytes: draft.size)
             if let found, found.isGoodFit(for: sizeClass) {

@@ -44,6 +44,8 @@ public final class MemoryStore: SweepingStore {
     /// The number of live snapshots; written by those who hold `changes`.
     let live = Atomic<Int>(0)
     let names = Mutex(FieldNames())
+    /// The conditions made so far; held before `changes` by whoever marks records.
+    let conditions = Mutex(MarkedConditions())
 
     /// Makes an empty store for snapshots under the value of `keyField`.
     ///

@@ -24,7 +24,7 @@ import Testing
     func largeRecord() throws {
         let harness = Harness(maxRecordBytes: 128)
         _ = try harness.upsert("k", 1)
-        #expect(throws: StageFailure("store \"sessions\" refuses a record of 234 bytes: max_record_bytes is 128")) {
+        #expect(throws: StageFailure("store \"sessions\" refuses a record of 235 bytes: max_record_bytes is 128")) {
             try harness.upsert("k", 2, status: String(repeating: "x", count: 207))
         }
         #expect(harness.store.snapshot(for: "k")?.entryID == Harness.entry(1))

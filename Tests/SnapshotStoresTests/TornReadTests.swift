@@ -22,7 +22,7 @@ import Testing
         let byte = UInt8(truncatingIfNeeded: round)
         let lengths = [0, 3, 17, 40, 90, 200, 260, 700, 1500]
         return [
-            .text("key-\(key)"), .bytes([UInt8](repeating: byte, count: lengths[Int(round % 9)])), .text("active"),
+            .text("session-\(key)"), .bytes([UInt8](repeating: byte, count: lengths[Int(round % 9)])), .text("active"),
             .integer(Int64(round), text: "\(round)"),
         ]
     }
@@ -40,7 +40,7 @@ import Testing
     @Test("What is read beside a writer is whole and never goes back, and a condition that always holds never fails")
     func readersBesideWriter() async {
         let store = Harness(shards: 1).store
-        let keys = (0..<8).map { Array("key-\($0)".utf8) }
+        let keys = (0..<8).map { Array("session-\($0)".utf8) }
         let tally = Tally()
         let (isActive, user) = (store.condition("status", equals: "active"), store.field("user"))
         let round = store.field("revoked_at_ms")
@@ -112,7 +112,7 @@ import Testing
                 repeat {
                     let held = tally.held.load(ordering: .acquiring)
                     guard held > 0 else { continue }
-                    if store.check("key-\(Int.random(in: 0..<held, using: &generator))", isActive) != true {
+                    if store.check("session-\(Int.random(in: 0..<held, using: &generator))", isActive) != true {
                         tally.wrong.wrappingAdd(1, ordering: .relaxed)
                     }
                     tally.answers.wrappingAdd(1, ordering: .relaxed)
@@ -120,7 +120,7 @@ import Testing
             }
         }
         #expect(tally.wrong.load(ordering: .relaxed) == 0)
-        #expect((0..<30_000).allSatisfy { store.check("key-\($0)", isActive) == true })
+        #expect((0..<30_000).allSatisfy { store.check("session-\($0)", isActive) == true })
     }
 
     @Test("Beside one who empties and fills the store a key has its own snapshot or none")
@@ -145,7 +145,7 @@ import Testing
             group.addTask { @concurrent in
                 var generator = SeededGenerator(state: 1)
                 repeat {
-                    let key = "key-\(Int.random(in: 0..<400, using: &generator))"
+                    let key = "session-\(Int.random(in: 0..<400, using: &generator))"
                     if let snapshot = store.snapshot(for: key), String(decoding: snapshot.key, as: UTF8.self) != key {
                         tally.wrong.wrappingAdd(1, ordering: .relaxed)
                     }
@@ -155,6 +155,6 @@ import Testing
         }
         #expect(tally.wrong.load(ordering: .relaxed) == 0)
         #expect(store.count == 300)
-        #expect((0..<400).allSatisfy { (store.check("key-\($0)", isActive) == true) == ($0 < 300) })
+        #expect((0..<400).allSatisfy { (store.check("session-\($0)", isActive) == true) == ($0 < 300) })
     }
 }

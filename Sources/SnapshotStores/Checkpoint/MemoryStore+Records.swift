@@ -51,6 +51,7 @@ extension MemoryStore {
             var cursor = RecordCursor(self.records.words(of: place))
             cursor.append(bytes)
             cursor.finish()
+            RecordHead.mark(self.records.words(of: place), state.conditions.marks(of: self.records.record(place)))
             self.put(Slot(hash: hash, place), hash, shard, instead: nil, &state)
             self.live.wrappingAdd(1, ordering: .relaxed)
             return true

@@ -41,7 +41,7 @@ struct RecordLoader {
     /// Walks over a record as `PackedRecord` describes it and gives its fields the store's numbers; returns where the key
     /// is. Throws where the record is not exactly as long as it says, or not a live one.
     private func check(_ bytes: inout [UInt8], _ start: Int, _ end: Int) throws -> Range<Int> {
-        let fields = bytes[start + PackedRecord.headerSize - 1]
+        let fields = bytes[start + PackedRecord.countOffset]
         guard fields != PackedRecord.traceMark else { throw Self.damaged }
         var offset = start + PackedRecord.headerSize
         let keyLength = try Self.code(bytes, &offset, end)

@@ -5,7 +5,8 @@ import StageKit
 /// ```
 /// offset 0   milliseconds of the entry id (8), sequence (8)
 ///       16   number of fields (1), or 255 in the trace of an eviction, which has a key and no fields
-///       17   length of the key (a code), the key
+///       17   which of the store's conditions it meets, a bit each (1), 0 in a trace
+///       18   length of the key (a code), the key
 ///        .   for each field, short ones first: number of its name (1), code of length << 2 | kind, then
 ///            kind 0, the key itself:     nothing, or 8 bytes of integer where the length is 1
 ///            kind 1, text:               the bytes
@@ -27,7 +28,10 @@ struct PackedRecord {
     /// The number of fields that a trace of an eviction claims to have.
     static let traceMark: UInt8 = 255
     /// Bytes before the key's length.
-    static let headerSize = 17
+    static let headerSize = 18
+    /// Where the number of fields is.
+    static let countOffset = 16
+    private static let marksOffset = 17
 
     private let base: UnsafeRawPointer
 
@@ -55,7 +59,10 @@ struct PackedRecord {
 
     /// Whether it stands for an eviction.
     @inline(__always)
-    var isTrace: Bool { self.byte(16) == PackedRecord.traceMark }
+    var isTrace: Bool { self.byte(PackedRecord.countOffset) == PackedRecord.traceMark }
+
+    /// The marks of the conditions that it meets (`MarkedConditions`).
+    var marks: UInt8 { self.byte(PackedRecord.marksOffset) }
 
     /// Where the key is.
     @inline(__always)
@@ -79,7 +86,8 @@ struct PackedRecord {
 
     /// The fields in the order they are packed in.
     var fields: RecordFields {
-        RecordFields(self, first: self.keyRange.upperBound, count: self.isTrace ? 0 : self.byte(16))
+        let count = self.isTrace ? 0 : self.byte(PackedRecord.countOffset)
+        return RecordFields(self, first: self.keyRange.upperBound, count: count)
     }
 
     /// The fields of a live record whose key is known to have this length, which tells where they begin before the
@@ -87,7 +95,7 @@ struct PackedRecord {
     @inline(__always)
     func fields(keyLength: Int) -> RecordFields {
         let start = PackedRecord.headerSize &+ RecordCursor.size(ofCode: keyLength) &+ keyLength
-        return RecordFields(self, first: start, count: self.byte(16))
+        return RecordFields(self, first: start, count: self.byte(PackedRecord.countOffset))
     }
 
     /// Whether a range has the same bytes: eight at a time, the last eight overlapping the ones before.

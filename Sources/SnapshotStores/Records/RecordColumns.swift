@@ -26,6 +26,7 @@ struct RecordColumns: Sendable {
         cursor.append(number: entry.milliseconds)
         cursor.append(number: entry.sequence)
         cursor.append(byte: PackedRecord.traceMark)
+        cursor.append(byte: 0)
         cursor.append(code: key.count)
         cursor.append(key)
         cursor.finish()

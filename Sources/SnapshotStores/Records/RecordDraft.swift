@@ -27,6 +27,8 @@ final class RecordDraft {
     private let columns: RecordColumns
     private let forms: UnsafeMutableBufferPointer<Form>
     private var count = 0
+    private var questions = MarkedConditions().questions(RecordColumns(key: FieldID(index: 0), fields: []))
+    private var marks: UInt8 = 0
     /// Bytes of the record.
     private(set) var size = 0
 
@@ -43,8 +45,10 @@ final class RecordDraft {
         unsafe self.forms.deallocate()
     }
 
-    /// Becomes the draft of an event's record.
-    func read(_ event: borrowing Event, keyLength: Int) {
+    /// Becomes the draft of an event's record, which is marked with the conditions that it meets.
+    func read(_ event: borrowing Event, keyLength: Int, _ conditions: borrowing MarkedConditions) {
+        if conditions.list.count != self.questions.conditions { self.questions = conditions.questions(self.columns) }
+        self.marks = self.questions.marks(of: event)
         var size = PackedRecord.headerSize &+ RecordCursor.size(ofCode: keyLength) &+ keyLength
         var count = 0
         let key = self.columns.key
@@ -77,6 +81,7 @@ final class RecordDraft {
         cursor.append(number: event.id.milliseconds)
         cursor.append(number: event.id.sequence)
         cursor.append(byte: UInt8(truncatingIfNeeded: count))
+        cursor.append(byte: self.marks)
         cursor.append(code: key.count)
         cursor.append(key)
         // Short values, which are what look-ups ask for, come next to the key, on the record's first cache lines.

@@ -79,11 +79,3 @@ extension [UInt8] {
         self = unsafe span.withUnsafeBufferPointer { unsafe [UInt8]($0) }
     }
 }
-
-/// A question to ask of snapshots, resolved once: whether a field has some value.
-public struct SnapshotCondition: Sendable {
-    /// The field.
-    let field: SnapshotField
-    /// What it must be.
-    let expected: [UInt8]
-}

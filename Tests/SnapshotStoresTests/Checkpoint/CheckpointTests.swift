@@ -76,6 +76,25 @@ import Testing
         }
     }
 
+    @Test("A condition holds for what is read, whatever the store that was written was asked")
+    func conditions() throws {
+        let old = Harness()
+        _ = old.store.condition("user", equals: "u")
+        for index in 0..<20 {
+            _ = try old.upsert("a-session-\(index)", UInt64(index + 1), status: index % 2 == 0 ? "active" : "revoked")
+        }
+        let bytes = try Self.file([old.store])
+        let new = Harness()
+        let (isRevoked, isActive) = (
+            new.store.condition("status", equals: "revoked"), new.store.condition("status", equals: "active")
+        )
+        _ = try Self.load(bytes, into: [new.store])
+        for index in 0..<20 {
+            #expect(new.store.check("a-session-\(index)", isActive) == (index % 2 == 0))
+            #expect(new.store.check("a-session-\(index)", isRevoked) == (index % 2 == 1))
+        }
+    }
+
     @Test("After reading, an entry up to the cursor changes nothing that is older, and brings no key back")
     func monotonic() throws {
         let new = Harness()

@@ -1,0 +1,83 @@
+import StageKit
+
+/// A question to ask of snapshots, resolved once: whether a field has some value.
+public struct SnapshotCondition: Sendable {
+    /// The field.
+    let field: SnapshotField
+    /// What it must be.
+    let expected: [UInt8]
+    /// The bit that records which meet it are marked with; 0 where none is kept for it.
+    let mark: UInt8
+}
+
+/// The conditions that a store marks its records with, so that a look-up finds the answer beside the key.
+struct MarkedConditions: Sendable {
+    /// A record has a byte of marks; gateways ask one question or two.
+    static let limit = 8
+
+    /// The conditions, each with a mark of its own.
+    private(set) var list: [SnapshotCondition] = []
+
+    /// The condition that asks this, nil where there is none yet.
+    func find(_ field: SnapshotField, _ expected: [UInt8]) -> SnapshotCondition? {
+        self.list.first { $0.field == field && $0.expected == expected }
+    }
+
+    /// Adds a condition, nil where all marks are taken.
+    mutating func add(_ field: SnapshotField, _ expected: [UInt8]) -> SnapshotCondition? {
+        guard self.list.count < MarkedConditions.limit else { return nil }
+        let condition = SnapshotCondition(field: field, expected: expected, mark: 1 << UInt8(self.list.count))
+        self.list.append(condition)
+        return condition
+    }
+
+    /// The marks of a live record.
+    func marks(of record: PackedRecord) -> UInt8 {
+        let view = SnapshotView(record, keyLength: record.keyRange.count)
+        return self.list.reduce(0) { marks, condition in
+            view.value(of: condition.field, equals: condition.expected.span) ? marks | condition.mark : marks
+        }
+    }
+
+    /// The marks of an event's record, for a writer that keeps these columns.
+    func questions(_ columns: RecordColumns) -> EventMarks {
+        EventMarks(
+            questions: self.list.flatMap { condition in
+                columns.fields.filter { $0.number == condition.field.number }.map {
+                    EventMarks.Question(field: $0.field, expected: condition.expected, mark: condition.mark)
+                }
+            },
+            conditions: self.list.count)
+    }
+}
+
+/// The marked conditions as questions to ask of a writer's events.
+struct EventMarks: Sendable {
+    /// Whether a column has a value.
+    struct Question: Sendable {
+        /// The column.
+        let field: FieldID
+        /// The value.
+        let expected: [UInt8]
+        /// The mark where it has.
+        let mark: UInt8
+    }
+
+    /// What is asked.
+    let questions: [Question]
+    /// How many conditions there were when the questions were made: none is ever taken back.
+    let conditions: Int
+
+    /// The marks of an event's record.
+    @inline(__always)
+    func marks(of event: borrowing Event) -> UInt8 {
+        var marks: UInt8 = 0
+        // In place: a walk over the array itself would retain each value it comes to.
+        let questions = self.questions.span
+        for index in questions.indices
+        where event.value(of: questions[index].field, equals: questions[index].expected) {
+            marks |= questions[index].mark
+        }
+        return marks
+    }
+}

@@ -1,0 +1,128 @@
+import StageKit
+import Synchronization
+import Testing
+
+@testable import SnapshotStores
+
+@Suite struct ConditionTests {
+    /// Long enough to be compared in place, and too short for it.
+    private static let prefixes = ["a-key-of-some-length-", "k"]
+
+    /// What threads found.
+    private final class Tally: Sendable {
+        let written = Atomic<Int>(0)
+        let wrong = Atomic<Int>(0)
+    }
+
+    @Test("A condition made before or after the snapshots gives the same answers", arguments: prefixes)
+    func madeLater(prefix: String) throws {
+        let harness = Harness()
+        let early = harness.store.condition("status", equals: "active")
+        for key in 0..<500 {
+            _ = try harness.upsert("\(prefix)\(key)", UInt64(key + 1), status: key % 3 == 0 ? "revoked" : "active")
+        }
+        _ = try harness.evict("\(prefix)7", 1000)
+        let late = harness.store.condition("status", equals: "revoked")
+        for key in 0..<500 where key != 7 {
+            #expect(harness.store.check("\(prefix)\(key)", early) == (key % 3 != 0))
+            #expect(harness.store.check("\(prefix)\(key)", late) == (key % 3 == 0))
+        }
+        #expect(harness.store.check("\(prefix)7", late) == nil)
+        #expect(harness.store.check("\(prefix)500", late) == nil)
+    }
+
+    @Test("A snapshot that is replaced meets what the new one meets, whether it fits the old one's memory or not")
+    func replaced() throws {
+        let harness = Harness()
+        let isActive = harness.store.condition("status", equals: "active")
+        let statuses = ["active", "revoked", "active", String(repeating: "x", count: 900), "active", "activ", ""]
+        for (step, status) in statuses.enumerated() {
+            _ = try harness.upsert("a-session-key", UInt64(step + 1), status: status)
+            #expect(harness.store.check("a-session-key", isActive) == (status == "active"))
+        }
+        _ = try harness.upsert(Harness.entry(20), [.text("a-session-key"), .text("u"), .absent])
+        #expect(harness.store.check("a-session-key", isActive) == false)
+    }
+
+    @Test("Conditions on the key, on numbers and on fields that no snapshot has")
+    func otherFields() throws {
+        let harness = Harness()
+        let store = harness.store
+        for number in [5, 6] as [Int64] {
+            let key = "session-\(number)"
+            let values: [Harness.Value] = [.text(key), .text("u"), .absent, .integer(number, text: "+\(number)")]
+            _ = try harness.upsert(Harness.entry(UInt64(number)), values)
+        }
+        for expected in ["+5", "5", ""] {
+            let answer = store.check("session-5", store.condition("revoked_at_ms", equals: expected))
+            #expect(answer == (expected == "+5"))
+        }
+        #expect(store.check("session-5", store.condition("id", equals: "session-5")) == true)
+        #expect(store.check("session-6", store.condition("id", equals: "session-5")) == false)
+        #expect(store.check("session-6", store.condition("nobody has it", equals: "")) == false)
+    }
+
+    @Test("The same condition is made once, and those beyond the marks are answered all the same")
+    func many() throws {
+        let harness = Harness()
+        let store = harness.store
+        let users = (0..<MarkedConditions.limit + 4).map { "user-\($0)" }
+        let conditions = users.map { store.condition("user", equals: $0) }
+        #expect(Set(conditions.map(\.mark)).count == MarkedConditions.limit + 1)
+        #expect(users.map { store.condition("user", equals: $0).mark } == conditions.map(\.mark))
+        for (index, user) in users.enumerated() {
+            _ = try harness.upsert(
+                Harness.entry(UInt64(index + 1)), [.text("session-of-\(user)"), .text(user), .text("active")])
+        }
+        for (index, user) in users.enumerated() {
+            for (other, condition) in conditions.enumerated() {
+                #expect(store.check("session-of-\(user)", condition) == (index == other))
+            }
+        }
+    }
+
+    @Test("Writers with other columns mark records by the field's name")
+    func severalWriters() throws {
+        let harness = Harness()
+        let isActive = harness.store.condition("status", equals: "active")
+        let other = harness.store.makeWriter(key: FieldID(index: 1), fields: [("status", FieldID(index: 0))])
+        let bare = harness.store.makeWriter(key: FieldID(index: 1), fields: [("user", FieldID(index: 0))])
+        for (id, writer) in [other, bare].enumerated() {
+            let values: [Harness.Value] = [.text("active"), .text("session-\(id)")]
+            _ = try Harness.withEvent(harness.batch, Harness.entry(UInt64(id + 1)), values) { try writer.upsert($0) }
+        }
+        #expect(harness.store.check("session-0", isActive) == true)
+        #expect(harness.store.check("session-1", isActive) == false)
+    }
+
+    @Test("A condition made beside a writer holds for all that it writes before and after")
+    func besideWriter() async {
+        let store = Harness(shards: 2).store
+        let tally = Tally()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { @concurrent in
+                let writer = Harness.writer(of: store)
+                let batch = EventBatch()
+                for round in UInt64(1)...60_000 {
+                    let user = "user-\(round % 8)"
+                    let values: [Harness.Value] = [.text("session-\(round % 1000)"), .text(user), .text("active")]
+                    Harness.withEvent(batch, Harness.entry(round), values) { _ = try? writer.upsert($0) }
+                    tally.written.store(Int(round), ordering: .releasing)
+                }
+            }
+            group.addTask { @concurrent in
+                // 1000 is a multiple of 8: a session has the same user in each round.
+                for number in 0..<8 {
+                    while tally.written.load(ordering: .acquiring) < 2000 + number * 5000 { await Task.yield() }
+                    let condition = store.condition("user", equals: "user-\(number)")
+                    for session in 0..<1000 {
+                        if store.check("session-\(session)", condition) == (session % 8 == number) { continue }
+                        tally.wrong.wrappingAdd(1, ordering: .relaxed)
+                    }
+                }
+            }
+        }
+        #expect(tally.wrong.load(ordering: .relaxed) == 0)
+        #expect(tally.written.load(ordering: .relaxed) == 60_000)
+    }
+}
