@@ -33,16 +33,16 @@ extension MemoryStore {
             } else if !state.evictions.admits(entry) {
                 return .older
             }
-            draft.read(event, keyLength: key.count, state.conditions)
+            draft.read(event, key: key, state.conditions)
             try self.checkLimits(recordSize: draft.size, isNew: isNew)
             let sizeClass = SizeClass(bytes: draft.size)
             if let found, found.isGoodFit(for: sizeClass) {
                 self.shards.change(shard) {
-                    draft.write(event, key: key, to: self.records.words(of: found.slot.place))
+                    draft.store(in: self.records.words(of: found.slot.place))
                 }
             } else {
                 let place = try self.take(sizeClass, &state, newIn: found == nil ? shard : nil)
-                draft.write(event, key: key, to: self.records.words(of: place))
+                draft.store(in: self.records.words(of: place))
                 self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
             }
             if isNew { self.live.wrappingAdd(1, ordering: .relaxed) }
@@ -54,7 +54,7 @@ extension MemoryStore {
     ///
     /// Where there is no memory for a trace, it takes the place of what was held; where nothing was held, no entry as old
     /// as this one is applied to any key that is not held: rather that than a key that comes back.
-    func evict(_ entry: EntryID, key: Span<UInt8>) -> StoreChange {
+    func evict(_ entry: EntryID, key: Span<UInt8>, _ draft: RecordDraft) -> StoreChange {
         let hash = self.hasher.hash(key)
         let shard = self.shards.index(of: hash)
         return self.changes.withLock { state in
@@ -69,13 +69,16 @@ extension MemoryStore {
             } else if !state.evictions.admits(entry) {
                 return .older
             }
-            let sizeClass = SizeClass(bytes: RecordColumns.traceSize(keyLength: key.count))
+            draft.readTrace(of: entry, key: key)
+            // No record has so long a key: there is nothing that could come back.
+            if draft.size > self.maxRecordBytes { return .applied }
+            let sizeClass = SizeClass(bytes: draft.size)
             if let place = try? self.take(sizeClass, &state, newIn: found == nil ? shard : nil) {
-                RecordColumns.writeTrace(of: entry, key: key, to: self.records.words(of: place))
+                draft.store(in: self.records.words(of: place))
                 self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
             } else if let found {
                 self.shards.change(shard) {
-                    RecordColumns.writeTrace(of: entry, key: key, to: self.records.words(of: found.slot.place))
+                    draft.store(in: self.records.words(of: found.slot.place))
                 }
             } else {
                 state.evictions.raiseFloor(to: entry)

@@ -19,7 +19,7 @@ final class MemoryStoreWriter: SnapshotWriter {
     init(_ store: MemoryStore, _ columns: RecordColumns) {
         self.store = store
         self.key = columns.key
-        self.draft = RecordDraft(columns)
+        self.draft = RecordDraft(columns, limit: store.maxRecordBytes)
         self.isUsable =
             columns.fields.count < FieldNames.limit
             && columns.fields.allSatisfy { $0.number != FieldNames.none }
@@ -59,7 +59,7 @@ final class MemoryStoreWriter: SnapshotWriter {
     /// Takes out what is held under the event's key: see `SnapshotWriter`.
     func evict(_ event: borrowing Event) throws -> StoreChange {
         let range = try self.keyRange(of: event)
-        return event.withBytes(range) { (key) in self.store.evict(event.id, key: key) }
+        return event.withBytes(range) { (key) in self.store.evict(event.id, key: key, self.draft) }
     }
 
     private func keyRange(of event: borrowing Event) throws(StageFailure) -> ByteRange {

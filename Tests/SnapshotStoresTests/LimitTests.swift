@@ -27,8 +27,23 @@ import Testing
         #expect(throws: StageFailure("store \"sessions\" refuses a record of 235 bytes: max_record_bytes is 128")) {
             try harness.upsert("k", 2, status: String(repeating: "x", count: 207))
         }
+        #expect(throws: StageFailure("store \"sessions\" refuses a record of 9029 bytes: max_record_bytes is 128")) {
+            try harness.upsert("k", 2, status: String(repeating: "x", count: 9000))
+        }
         #expect(harness.store.snapshot(for: "k")?.entryID == Harness.entry(1))
         #expect(try harness.upsert("k", 1, status: String(repeating: "x", count: 207)) == .repeated)
+    }
+
+    @Test("A key that no record can have is evicted without a trace", arguments: [100, 128, 2_000_000])
+    func longKey(length: Int) throws {
+        let harness = Harness(maxRecordBytes: 128)
+        let key = [UInt8](repeating: 7, count: length)
+        let changes = try ([5, 5, 6] as [UInt64]).map { id in
+            try Harness.withEvent(harness.batch, Harness.entry(id), [.bytes(key)]) { try harness.writer.evict($0) }
+        }
+        #expect(changes == [.applied, length > 100 ? .applied : .repeated, .applied])
+        #expect((harness.store.evictingEntry(for: key.span) == nil) == (length > 100))
+        #expect(try harness.upsert("another", 1) == .applied)
     }
 
     @Test("The largest record that the settings allow is held")

@@ -48,10 +48,9 @@ extension MemoryStore {
             do { place = try self.take(SizeClass(bytes: bytes.count), &state, newIn: shard) } catch {
                 throw CheckpointFailure("\(error)")
             }
-            var cursor = RecordCursor(self.records.words(of: place))
-            cursor.append(bytes)
-            cursor.finish()
-            RecordHead.mark(self.records.words(of: place), state.conditions.marks(of: self.records.record(place)))
+            let words = self.records.words(of: place)
+            unsafe bytes.withUnsafeBytes { unsafe words.store($0) }
+            RecordHead.mark(words, state.conditions.marks(of: self.records.record(place)))
             self.put(Slot(hash: hash, place), hash, shard, instead: nil, &state)
             self.live.wrappingAdd(1, ordering: .relaxed)
             return true

@@ -81,6 +81,29 @@ struct SharedWords: @unchecked Sendable {
         }
     }
 
+    /// Stores bytes from the first word on; where they end within a word, the rest of it is zero.
+    @unsafe
+    @inline(__always)
+    func store(_ bytes: UnsafeRawBufferPointer) {
+        let whole = bytes.count / Self.stride
+        self.check(0, whole)
+        var index = 0
+        while index < whole {
+            let word = unsafe bytes.loadUnaligned(fromByteOffset: index &* Self.stride, as: UInt64.self)
+            unsafe self.base[index].store(word, ordering: .relaxed)
+            index &+= 1
+        }
+        let rest = bytes.count &- whole &* Self.stride
+        if rest > 0 {
+            var word: UInt64 = 0
+            for byte in 0..<rest {
+                let shift = UInt64(truncatingIfNeeded: 8 &* byte)
+                unsafe word |= UInt64(bytes[whole &* Self.stride &+ byte]) &<< shift
+            }
+            self[whole] = word.littleEndian
+        }
+    }
+
     /// The bytes of the words, for those who are not disturbed by stores.
     @unsafe
     var unsafeBytes: UnsafeRawPointer { unsafe UnsafeRawPointer(self.base) }

@@ -17,8 +17,7 @@ import StageKit
 /// little-endian.
 ///
 /// Invariants:
-/// - A record is written whole by a `RecordCursor`, whose every write is checked against its end, before it gets into a
-///   slot; after that it is only written as `ShardArray` says.
+/// - A record is packed whole by a `RecordDraft` and stored at once (`SharedWords.store`), before it gets into a slot; after that it is only written as `ShardArray` says.
 /// - A value of this type is over memory that nobody changes while it is used: the store's own under `changes`, or a copy
 ///   that was found to be of a piece.
 ///
@@ -31,7 +30,8 @@ struct PackedRecord {
     static let headerSize = 18
     /// Where the number of fields is.
     static let countOffset = 16
-    private static let marksOffset = 17
+    /// Where the marks are.
+    static let marksOffset = 17
 
     private let base: UnsafeRawPointer
 
@@ -94,7 +94,7 @@ struct PackedRecord {
     /// record's own bytes are at hand.
     @inline(__always)
     func fields(keyLength: Int) -> RecordFields {
-        let start = PackedRecord.headerSize &+ RecordCursor.size(ofCode: keyLength) &+ keyLength
+        let start = PackedRecord.headerSize &+ PackedRecord.size(ofCode: keyLength) &+ keyLength
         return RecordFields(self, first: start, count: self.byte(PackedRecord.countOffset))
     }
 
@@ -119,6 +119,18 @@ struct PackedRecord {
             index &+= 8
         }
         return true
+    }
+
+    /// How many bytes a code takes.
+    @inline(__always)
+    static func size(ofCode code: Int) -> Int {
+        var size = 1
+        var rest = code &>> 7
+        while rest > 0 {
+            size &+= 1
+            rest &>>= 7
+        }
+        return size
     }
 
     @inline(__always)

@@ -14,23 +14,6 @@ struct RecordColumns: Sendable {
     let key: FieldID
     /// The columns kept, in the order of a snapshot's fields; at most `FieldNames.limit - 1`.
     let fields: [Column]
-
-    /// Bytes of the trace that an eviction leaves.
-    static func traceSize(keyLength: Int) -> Int {
-        PackedRecord.headerSize + RecordCursor.size(ofCode: keyLength) + keyLength
-    }
-
-    /// Writes the trace of an eviction, `traceSize` bytes.
-    static func writeTrace(of entry: EntryID, key: Span<UInt8>, to words: SharedWords) {
-        var cursor = RecordCursor(words)
-        cursor.append(number: entry.milliseconds)
-        cursor.append(number: entry.sequence)
-        cursor.append(byte: PackedRecord.traceMark)
-        cursor.append(byte: 0)
-        cursor.append(code: key.count)
-        cursor.append(key)
-        cursor.finish()
-    }
 }
 
 /// The one form in which Swift prints an integer: digits without leading zeros, `-` before negative ones.

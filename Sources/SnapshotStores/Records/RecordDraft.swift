@@ -1,113 +1,118 @@
 import StageKit
 
-/// How the record of one event will look: read off the event once, so that its size is known before there is memory for
-/// it and nothing is worked out twice.
+/// The record of one event, packed before there is memory for it in the store: so its size is known, nothing is worked out
+/// twice, and the store's memory is written in one go.
 ///
-/// It is used again for the next event, by one thread at a time. `forms` is plain memory, because an array would be
-/// checked for being unique at each value of each event. It has room for every column, is made once, never grows and is
-/// freed with the draft; the first `count` values are those of the event read last.
+/// It is used again for the next event, by one thread at a time, and by no call within another: that is why the compiler
+/// need not check each access of the buffer.
 @safe
 final class RecordDraft {
-    /// How a value is packed: see `PackedRecord`.
-    private struct Form: BitwiseCopyable {
-        /// Code of length and kind.
-        var code: Int
-        /// The text; read where `kind` says that there is some.
-        var range: ByteRange
-        var integer: Int64
-        var number: UInt8
-        var hasInteger: Bool
-        var hasText: Bool
-    }
-
     /// Up to this many bytes a value is packed before all longer ones: a status and a number are shorter, a public key is
-    /// not.
+    /// not. So what look-ups ask for comes next to the key, on the record's first cache lines.
     private static let shortLength: UInt32 = 24
 
     private let columns: RecordColumns
-    private let forms: UnsafeMutableBufferPointer<Form>
-    private var count = 0
-    private var questions = MarkedConditions().questions(RecordColumns(key: FieldID(index: 0), fields: []))
-    private var marks: UInt8 = 0
-    /// Bytes of the record.
+    /// The most bytes of a record beside its key and its texts.
+    private let overhead: Int
+    private var questions: EventMarks
+    @exclusivity(unchecked) private var buffer: RecordBuffer
+    /// Bytes of the record; above the limit there is none to be written.
     private(set) var size = 0
 
-    /// Makes a draft for records of these columns.
-    init(_ columns: RecordColumns) {
+    /// Makes a draft for records of these columns, of up to `limit` bytes.
+    init(_ columns: RecordColumns, limit: Int) {
         self.columns = columns
-        unsafe self.forms = .allocate(capacity: columns.fields.count)
-        let empty = Form(
-            code: 0, range: ByteRange(offset: 0, length: 0), integer: 0, number: 0, hasInteger: false, hasText: false)
-        unsafe self.forms.initialize(repeating: empty)
+        self.overhead =
+            unsafe PackedRecord.headerSize + RecordPen.maximumCode + columns.fields.count * RecordPen.fieldOverhead
+        self.questions = MarkedConditions().questions(columns)
+        // Memory is asked for by a bound, in which the key is counted twice.
+        unsafe self.buffer = RecordBuffer(limit: 2 * limit + self.overhead)
     }
 
     deinit {
-        unsafe self.forms.deallocate()
+        unsafe self.buffer.free()
     }
 
-    /// Becomes the draft of an event's record, which is marked with the conditions that it meets.
-    func read(_ event: borrowing Event, keyLength: Int, _ conditions: borrowing MarkedConditions) {
+    /// Becomes an event's record, which is marked with the conditions that it meets.
+    func read(_ event: borrowing Event, key: Span<UInt8>, _ conditions: borrowing MarkedConditions) {
         if conditions.list.count != self.questions.conditions { self.questions = conditions.questions(self.columns) }
-        self.marks = self.questions.marks(of: event)
-        var size = PackedRecord.headerSize &+ RecordCursor.size(ofCode: keyLength) &+ keyLength
-        var count = 0
-        let key = self.columns.key
+        var (count, bytes, hasLong) = (0, key.count, false)
         for column in self.columns.fields {
             guard let range = event.range(of: column.field) else { continue }
-            let integer = event.integer(of: column.field)
-            var kind = 1
-            if column.field == key {
-                kind = 0
-            } else if let integer {
-                kind = event.withBytes(range) { CanonicalInteger.prints(integer, as: $0) } ? 2 : 3
-            }
-            let length = kind == 0 ? (integer == nil ? 0 : 1) : kind == 2 ? 0 : Int(range.length)
-            let form = Form(
-                code: length &<< 2 | kind, range: range, integer: integer ?? 0, number: column.number,
-                hasInteger: integer != nil, hasText: kind & 1 == 1)
-            size &+= 1 &+ RecordCursor.size(ofCode: form.code) &+ (form.hasInteger ? 8 : 0)
-            if form.hasText { size &+= length }
-            unsafe self.forms[count] = form
             count &+= 1
+            bytes &+= Int(range.length)
+            if range.length > Self.shortLength { hasLong = true }
         }
-        self.count = count
-        self.size = size
-    }
-
-    /// Writes the record of the event read last, `size` bytes.
-    func write(_ event: borrowing Event, key: Span<UInt8>, to words: SharedWords) {
-        var cursor = RecordCursor(words)
-        let count = self.count
-        cursor.append(number: event.id.milliseconds)
-        cursor.append(number: event.id.sequence)
-        cursor.append(byte: UInt8(truncatingIfNeeded: count))
-        cursor.append(byte: self.marks)
-        cursor.append(code: key.count)
-        cursor.append(key)
-        // Short values, which are what look-ups ask for, come next to the key, on the record's first cache lines.
-        var hasLong = false
-        for index in 0..<count {
-            let form = unsafe self.forms[index]
-            if form.range.length > RecordDraft.shortLength {
-                hasLong = true
-            } else {
-                RecordDraft.write(form, of: event, to: &cursor)
-            }
+        guard var pen = unsafe self.buffer.begin(self.overhead &+ bytes) else {
+            return self.size = self.longSize(event, keyLength: key.count)
+        }
+        let (id, marks) = (event.id, self.questions.marks(of: event))
+        unsafe pen.write(id.milliseconds, id.sequence, fields: UInt8(truncatingIfNeeded: count), marks: marks)
+        unsafe Self.write(key, &pen)
+        for column in self.columns.fields {
+            guard let range = event.range(of: column.field), range.length <= Self.shortLength else { continue }
+            unsafe self.write(event, column, range, &pen)
         }
         if hasLong {
-            for index in 0..<count {
-                let form = unsafe self.forms[index]
-                if form.range.length > RecordDraft.shortLength { RecordDraft.write(form, of: event, to: &cursor) }
+            for column in self.columns.fields {
+                guard let range = event.range(of: column.field), range.length > Self.shortLength else { continue }
+                unsafe self.write(event, column, range, &pen)
             }
         }
-        cursor.finish()
+        self.size = unsafe self.buffer.end(pen)
+    }
+
+    /// Becomes the trace of an eviction.
+    func readTrace(of entry: EntryID, key: Span<UInt8>) {
+        guard var pen = unsafe self.buffer.begin(self.overhead + key.count) else { return self.size = key.count }
+        unsafe pen.write(entry.milliseconds, entry.sequence, fields: PackedRecord.traceMark, marks: 0)
+        unsafe Self.write(key, &pen)
+        self.size = unsafe self.buffer.end(pen)
+    }
+
+    /// Writes the record, `size` bytes.
+    @inline(__always)
+    func store(in words: SharedWords) {
+        unsafe words.store(self.buffer.padded)
+    }
+
+    /// Bytes of a record that is too long to be packed.
+    @inline(never)
+    private func longSize(_ event: borrowing Event, keyLength: Int) -> Int {
+        self.columns.fields.reduce(PackedRecord.headerSize + PackedRecord.size(ofCode: keyLength) + keyLength) {
+            guard let range = event.range(of: $1.field) else { return $0 }
+            let length = $1.field == self.columns.key ? 0 : Int(range.length)
+            let integer = event.integer(of: $1.field) == nil ? 0 : 8
+            return $0 + 1 + PackedRecord.size(ofCode: length << 2) + integer + length
+        }
     }
 
     @inline(__always)
-    private static func write(_ form: Form, of event: borrowing Event, to cursor: inout RecordCursor) {
-        cursor.append(byte: form.number)
-        cursor.append(code: form.code)
-        if form.hasInteger { cursor.append(number: UInt64(bitPattern: form.integer)) }
-        if form.hasText { event.withBytes(form.range) { cursor.append($0) } }
+    private static func write(_ key: Span<UInt8>, _ pen: inout RecordPen) {
+        unsafe pen.write(code: key.count)
+        unsafe key.withUnsafeBufferPointer { unsafe pen.write($0) }
+    }
+
+    @inline(__always)
+    private func write(
+        _ event: borrowing Event, _ column: RecordColumns.Column, _ range: ByteRange, _ pen: inout RecordPen
+    ) {
+        unsafe pen.write(byte: column.number)
+        let integer = event.integer(of: column.field)
+        if column.field == self.columns.key {
+            unsafe pen.write(code: integer == nil ? 0 : 1 << 2)
+            if let integer { unsafe pen.write(integer: integer) }
+            return
+        }
+        let text = unsafe event.unsafeBytes(range)
+        guard let integer else {
+            unsafe pen.write(code: text.count &<< 2 | 1)
+            unsafe pen.write(text)
+            return
+        }
+        let isCanonical = CanonicalInteger.prints(integer, as: unsafe text.span)
+        unsafe pen.write(code: isCanonical ? 2 : text.count &<< 2 | 3)
+        unsafe pen.write(integer: integer)
+        if !isCanonical { unsafe pen.write(text) }
     }
 }

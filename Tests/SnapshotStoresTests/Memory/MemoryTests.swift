@@ -78,35 +78,4 @@ import Testing
         let again = memory.take(sizeClass, from: &places)
         #expect(again == taken[0])
     }
-
-    @Test("A record written word by word has the bytes that were appended, whatever they were appended after")
-    func cursor() {
-        let memory = RecordMemory(bytes: 2 << 20)
-        var places = RecordMemory.Places()
-        var generator = SeededGenerator(state: 5)
-        let place = memory.take(SizeClass(bytes: 4096), from: &places)
-        guard let place else { return }
-        let words = memory.words(of: place)
-        for length in 0..<40 {
-            for before in 0..<9 {
-                let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &generator) }
-                var expected: [UInt8] = []
-                var cursor = RecordCursor(words)
-                for byte in 0..<before {
-                    cursor.append(byte: UInt8(byte))
-                    expected.append(UInt8(byte))
-                }
-                cursor.append(bytes.span)
-                cursor.append(number: 0x0807_0605_0403_0201)
-                cursor.append(code: 300)
-                cursor.append(bytes.span)
-                cursor.finish()
-                expected += bytes + [1, 2, 3, 4, 5, 6, 7, 8, 0xAC, 0x02] + bytes
-                let written = (0..<expected.count).map {
-                    UInt8(truncatingIfNeeded: words[$0 / 8] >> (8 * UInt64($0 % 8)))
-                }
-                #expect(written == expected)
-            }
-        }
-    }
 }

@@ -12,14 +12,14 @@ import Testing
         var places = RecordMemory.Places()
         let size = PackedRecord.headerSize + 1 + key.count
         let place = try #require(memory.take(SizeClass(bytes: size), from: &places))
-        var cursor = RecordCursor(memory.words(of: place))
-        cursor.append(number: 1)
-        cursor.append(number: 2)
-        cursor.append(byte: count)
-        cursor.append(byte: marks)
-        cursor.append(code: key.count)
-        cursor.append(key.span)
-        cursor.finish()
+        var buffer = unsafe RecordBuffer(limit: 1024)
+        defer { unsafe buffer.free() }
+        var pen = try #require(unsafe buffer.begin(size))
+        unsafe pen.write(1, 2, fields: count, marks: marks)
+        unsafe pen.write(code: key.count)
+        unsafe key.withUnsafeBufferPointer { unsafe pen.write($0) }
+        #expect(unsafe buffer.end(pen) == size)
+        unsafe memory.words(of: place).store(buffer.padded)
         try body(memory.words(of: place))
     }
 
