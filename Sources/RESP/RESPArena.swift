@@ -163,6 +163,15 @@ struct TokenBuffer: ~Copyable, Sendable {
         }
     }
 
+    /// Appends a token where there is room for it; false, with nothing changed, where there is none.
+    @inline(__always)
+    mutating func appendWithinRoom(_ token: RESPToken) -> Bool {
+        guard self.count < self.capacity, let base = unsafe self.base else { return false }
+        unsafe (base + self.count).initialize(to: token)
+        self.count &+= 1
+        return true
+    }
+
     /// Appends a token; false, with nothing changed, where the system has no memory.
     @inline(__always)
     mutating func append(_ token: RESPToken) -> Bool {

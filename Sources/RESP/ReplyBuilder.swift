@@ -77,7 +77,10 @@ struct ReplyBuilder: ~Copyable {
             guard let task = unsafe task, let text = unsafe text, let cell = unsafe ReplyBuilder.cell(task) else {
                 return nil
             }
-            return unsafe cell.pointee.string(task.pointee.type, text, length) ? UnsafeMutableRawPointer(cell) : nil
+            if unsafe task.pointee.type == REDIS_REPLY_STRING && cell.pointee.note(text, length) {
+                return UnsafeMutableRawPointer(cell)
+            }
+            return unsafe ReplyBuilder.takeString(task, text, length, cell)
         }
         unsafe functions.createArray = { task, elements in
             guard let task = unsafe task, let cell = unsafe ReplyBuilder.cell(task) else { return nil }
@@ -113,28 +116,37 @@ struct ReplyBuilder: ~Copyable {
         unsafe task.pointee.privdata?.assumingMemoryBound(to: ReplyBuilder.self)
     }
 
-    /// Takes a byte string or a line; `text` lies in hiredis's buffer, where CR LF must follow it.
+    /// Takes a byte string that lies in the arena already, as nearly all of the traffic does; false where anything about it
+    /// is out of the ordinary, and then nothing is changed.
     @inline(__always)
+    private mutating func note(_ text: UnsafeMutablePointer<CChar>, _ length: Int) -> Bool {
+        guard let input = unsafe self.input else { return false }
+        let offset = unsafe UnsafeRawPointer(text) - input
+        // Before the input's end there is room for CR LF, which must follow.
+        guard offset >= 0, offset &+ length &+ 2 <= self.inputCount, length <= self.limits.bulkBytes,
+            unsafe (input + offset + length).loadUnaligned(as: UInt16.self).littleEndian == 0x0A0D
+        else { return false }
+        return self.tokens.appendWithinRoom(RESPToken(.bulkString, offset: offset, length: length))
+    }
+
+    /// Takes a string of any kind, from wherever it is.
+    @inline(never)
+    private static func takeString(
+        _ task: UnsafePointer<redisReadTask>, _ text: UnsafeMutablePointer<CChar>, _ length: Int,
+        _ cell: UnsafeMutablePointer<ReplyBuilder>
+    ) -> UnsafeMutableRawPointer? {
+        unsafe cell.pointee.string(task.pointee.type, text, length) ? UnsafeMutableRawPointer(cell) : nil
+    }
+
+    /// Takes a byte string or a line; `text` lies in hiredis's buffer, where CR LF must follow it.
     private mutating func string(_ type: Int32, _ text: UnsafeMutablePointer<CChar>, _ length: Int) -> Bool {
         // hiredis skips the two bytes behind a byte string unread; if they are not CR LF, we are out of step.
         guard unsafe text[length] == 0x0D && text[length + 1] == 0x0A else { return self.refuse(.unterminated) }
-        if type == REDIS_REPLY_STRING {
+        if type == REDIS_REPLY_STRING || type == REDIS_REPLY_VERB {
             guard length <= self.limits.bulkBytes else {
                 return self.refuse(.limit(.bulkBytes, found: length))
             }
-            return unsafe self.bytes(.bulkString, text, length)
-        }
-        return unsafe self.rareString(type, text, length)
-    }
-
-    /// Takes a string of any kind but the one that makes up nearly all of the traffic.
-    @inline(never)
-    private mutating func rareString(_ type: Int32, _ text: UnsafeMutablePointer<CChar>, _ length: Int) -> Bool {
-        if type == REDIS_REPLY_VERB {
-            guard length <= self.limits.bulkBytes else {
-                return self.refuse(.limit(.bulkBytes, found: length))
-            }
-            return unsafe self.bytes(.verbatim, text, length)
+            return unsafe self.bytes(type == REDIS_REPLY_STRING ? .bulkString : .verbatim, text, length)
         }
         guard length <= self.limits.lineBytes else {
             return self.refuse(.limit(.lineBytes, found: length))
@@ -157,6 +169,10 @@ struct ReplyBuilder: ~Copyable {
         guard self.announced <= self.limits.replyTokens else {
             return self.refuse(.limit(.replyTokens, found: self.announced))
         }
+        if type == REDIS_REPLY_ARRAY {
+            let token = RESPToken(.array, offset: self.arena.count, length: elements)
+            if self.tokens.appendWithinRoom(token) { return true }
+        }
         switch type {
         case REDIS_REPLY_ATTR: return self.refuse(.attribute)
         case REDIS_REPLY_MAP: return self.token(.map, length: elements)
@@ -176,7 +192,6 @@ struct ReplyBuilder: ~Copyable {
     }
 
     /// Appends a value that has bytes.
-    @inline(__always)
     private mutating func bytes(_ kind: RESPKind, _ source: UnsafeRawPointer, _ length: Int) -> Bool {
         if let input = unsafe self.input {
             let offset = unsafe source - input

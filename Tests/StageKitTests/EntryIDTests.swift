@@ -26,6 +26,19 @@ import Testing
         #expect(EntryID(text) == nil)
     }
 
+    @Test("Of thirteen digits and a dash each counts", arguments: 0..<13)
+    func thirteenDigits(index: Int) {
+        let power = (0..<12 - index).reduce(UInt64(1)) { power, _ in power * 10 }
+        var text = Array("0000000000000-3".utf8)
+        text[index] = UInt8(ascii: "9")
+        #expect(EntryID(utf8: text.span) == EntryID(milliseconds: 9 * power, sequence: 3))
+        for other in ["a", "/", ":", "-", " "] {
+            text[index] = other.utf8.first ?? 0
+            // What has another dash before is an id with a longer sequence, and then another dash.
+            #expect(EntryID(utf8: text.span) == nil)
+        }
+    }
+
     @Test("Writing and reading give the same id, and order is by milliseconds, then sequence")
     func roundTrip() {
         let ids = [

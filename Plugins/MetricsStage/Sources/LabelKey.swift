@@ -52,8 +52,8 @@ final class LabelKey {
 
     /// The key of the event that was read last; valid until the next one is read.
     @unsafe
-    var bytes: UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(start: self.memory.baseAddress, count: self.count)
+    var bytes: UnsafeBufferPointer<UInt8> {
+        unsafe UnsafeBufferPointer(start: self.memory.baseAddress, count: self.count)
     }
 
     /// Becomes the key of this event; what the event does not have is empty.
@@ -98,7 +98,10 @@ final class LabelKey {
         if value.count > LabelKey.valueLimit { return self.append(LabelSets.other) }
         let start = self.count
         unsafe self.memory[start] = UInt8(truncatingIfNeeded: value.count)
-        for index in 0..<value.count { unsafe self.memory[start &+ 1 &+ index] = value[unchecked: index] }
         self.count = start &+ 1 &+ value.count
+        unsafe value.withUnsafeBytes { value in
+            guard let source = value.baseAddress, let base = unsafe self.memory.baseAddress else { return }
+            unsafe (UnsafeMutableRawPointer(base) + start + 1).copyShort(from: source, count: value.count)
+        }
     }
 }

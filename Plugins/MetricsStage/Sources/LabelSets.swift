@@ -1,4 +1,5 @@
 import CoreMetrics
+import StageKit
 
 /// Counts by label values: plain numbers while a batch is worked on, handed to the metrics system at its end.
 ///
@@ -30,7 +31,7 @@ final class LabelSets {
     private let keyCapacity: Int
     private let pending: UnsafeMutableBufferPointer<Int64>
     private let recent: UnsafeMutableBufferPointer<Recent>
-    private let recentKeys: UnsafeMutableRawBufferPointer
+    private let recentKeys: UnsafeMutableBufferPointer<UInt8>
     /// The one of `recent` that the next key to be looked up takes.
     private var oldest = 0
 
@@ -41,7 +42,8 @@ final class LabelSets {
         unsafe self.pending.initialize(repeating: 0)
         unsafe self.recent = .allocate(capacity: LabelSets.recentLimit)
         unsafe self.recent.initialize(repeating: Recent())
-        unsafe self.recentKeys = .allocate(byteCount: LabelSets.recentLimit * keyCapacity, alignment: 1)
+        unsafe self.recentKeys = .allocate(capacity: LabelSets.recentLimit * keyCapacity)
+        unsafe self.recentKeys.initialize(repeating: 0)
     }
 
     deinit {
@@ -72,8 +74,8 @@ final class LabelSets {
         // Used within this call, while the key stays as it is.
         let bytes = unsafe key.bytes
         for index in 0..<LabelSets.recentLimit where unsafe self.recent[index].length == bytes.count {
-            let known = unsafe UnsafeRawBufferPointer(rebasing: self.recentKeys[self.place(index, bytes.count)])
-            if unsafe LabelSets.areEqual(known, bytes) { return unsafe self.recent[index].index }
+            let known = unsafe UnsafeBufferPointer(rebasing: self.recentKeys[self.place(index, bytes.count)])
+            if unsafe known.span.hasSameBytes(as: bytes.span) { return unsafe self.recent[index].index }
         }
         return unsafe self.seldomIndex(bytes)
     }
@@ -91,12 +93,12 @@ final class LabelSets {
     }
 
     @inline(never)
-    private func seldomIndex(_ bytes: UnsafeRawBufferPointer) -> Int {
+    private func seldomIndex(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
         let key = unsafe [UInt8](bytes)
         let index = self.indexes[key] ?? self.add(key)
         unsafe self.recent[self.oldest] = Recent(length: bytes.count, index: index)
         let place = self.place(self.oldest, bytes.count)
-        unsafe UnsafeMutableRawBufferPointer(rebasing: self.recentKeys[place]).copyMemory(from: bytes)
+        _ = unsafe UnsafeMutableBufferPointer(rebasing: self.recentKeys[place]).update(from: bytes)
         self.oldest = (self.oldest + 1) % LabelSets.recentLimit
         return index
     }
@@ -104,12 +106,6 @@ final class LabelSets {
     /// Where a recent key's bytes are.
     private func place(_ index: Int, _ length: Int) -> Range<Int> {
         (index * self.keyCapacity)..<(index * self.keyCapacity + length)
-    }
-
-    /// Compares byte by byte, for keys are short; both have the same length.
-    private static func areEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
-        for index in left.indices where unsafe left[index] != right[index] { return false }
-        return true
     }
 
     /// The index of a new set, or of the one that takes all beyond the limit.

@@ -48,9 +48,9 @@ final class WordList {
         self.text = words.joined(separator: ", ")
     }
 
-    /// Whether the event's value of a field is one of them.
-    func holds(_ field: FieldID, of event: borrowing Event) -> Bool {
-        for index in self.words.indices where event.value(of: field, equals: self.words[index]) { return true }
+    /// Whether a value is one of them.
+    func contain(_ value: Span<UInt8>) -> Bool {
+        for index in self.words.indices where value.hasSameBytes(as: self.words[index]) { return true }
         return false
     }
 }
@@ -82,6 +82,8 @@ struct CheckList {
 final class Check {
     private let name: String
     private let field: FieldID
+    /// The words of a rule that has some.
+    private let words: WordList?
     /// The rule.
     let rule: Rule
 
@@ -90,6 +92,7 @@ final class Check {
         self.name = name
         self.field = field
         self.rule = rule
+        self.words = if case .oneOf(let words) = rule { words } else { nil }
     }
 
     /// Whether the event's value keeps to the rule; `now` is in milliseconds since the epoch.
@@ -98,9 +101,11 @@ final class Check {
             if case .requiredIf(let condition, _) = self.rule { return !condition.holds(for: event) }
             return true
         }
+        // Apart, because a rule that is looked at is copied first.
+        if let words = self.words { return event.withBytes(range) { words.contain($0) } }
         switch self.rule {
         case .requiredIf: return true
-        case .oneOf(let words): return words.holds(self.field, of: event)
+        case .oneOf(let words): return event.withBytes(range) { words.contain($0) }
         case .pattern(let pattern): return event.withBytes(range) { pattern.matches($0) }
         case .length(let rule):
             let count = Check.length(event, range, rule.unit)

@@ -74,18 +74,31 @@ enum XReadReply {
             index += 3
             let end = index + Int(fields.length)
             guard end <= tokens.count else { throw self.malformed("it ends within an entry") }
-            batch.appendEntry(id)
-            while index < end {
-                let (name, value) = unsafe (tokens[index], tokens[index + 1])
-                guard name.isText, value.isText else { throw self.malformed("a field that is not text") }
-                batch.appendField(
-                    name: ByteRange(offset: name.offset, length: name.length),
-                    value: ByteRange(offset: value.offset, length: value.length))
-                index += 2
-            }
+            let names = unsafe UnsafeBufferPointer(rebasing: tokens[index..<end])
+            let room = unsafe batch.appendEntry(id, fieldCount: names.count / 2)
+            guard unsafe self.write(names, to: room) else { throw self.malformed("a field that is not text") }
+            index = end
         }
         guard index == tokens.count else { throw self.malformed("more than the entries of one stream") }
         return last
+    }
+
+    /// Writes the fields of an entry, names and values in turn; false where one is not text, and then nothing is of use.
+    @inline(__always)
+    private static func write(
+        _ tokens: UnsafeBufferPointer<RESPToken>, to fields: UnsafeMutableBufferPointer<RawField>
+    ) -> Bool {
+        var isText = true
+        for field in 0..<fields.count {
+            let (name, value) = unsafe (tokens[2 &* field], tokens[2 &* field &+ 1])
+            isText = isText && name.isText && value.isText
+            unsafe fields.initializeElement(
+                at: field,
+                to: RawField(
+                    name: ByteRange(offset: name.offset, length: name.length),
+                    value: ByteRange(offset: value.offset, length: value.length)))
+        }
+        return isText
     }
 
     private static func malformed(_ what: String) -> RedisError {

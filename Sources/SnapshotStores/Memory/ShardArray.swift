@@ -39,6 +39,8 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     private let lineCounts: SharedWords
     private let tables: ReservedMemory
     private let tableSize: Int
+    /// The words of all tables, and how many each has.
+    private let tableWords: (all: SharedWords, each: Int)
     /// The number of shards, a power of two.
     let count: Int
 
@@ -54,6 +56,7 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         let size = Self.tableSize(records: records, shards: count)
         self.tables = ReservedMemory(size: size * count, step: Self.commitStep * count)
         self.tableSize = self.tables.size / count
+        self.tableWords = (self.tables.words, self.tableSize / SharedWords.stride)
         self.count = count
     }
 
@@ -68,9 +71,9 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     /// A shard's table as it is now.
     @inline(__always)
     func table(_ shard: Int) -> SlotTable {
-        let words = self.tableSize / SharedWords.stride
+        let words = self.tableWords.each
         return SlotTable(
-            words: self.tables.words.extracting(shard &* words, words),
+            words: self.tableWords.all.extracting(shard &* words, words),
             lines: Int(truncatingIfNeeded: self.lineCounts[shard]))
     }
 

@@ -28,11 +28,11 @@ struct SharedWords: @unchecked Sendable {
     @inline(__always)
     subscript(index: Int) -> UInt64 {
         get {
-            self.check(index, 1)
+            self.check(index)
             return unsafe self.base[index].load(ordering: .relaxed)
         }
         nonmutating set {
-            self.check(index, 1)
+            self.check(index)
             unsafe self.base[index].store(newValue, ordering: .relaxed)
         }
     }
@@ -40,14 +40,14 @@ struct SharedWords: @unchecked Sendable {
     /// Loads a word before everything that the thread loads later.
     @inline(__always)
     func loadAcquiring(_ index: Int) -> UInt64 {
-        self.check(index, 1)
+        self.check(index)
         return unsafe self.base[index].load(ordering: .acquiring)
     }
 
     /// Stores a word after everything that the thread has stored so far.
     @inline(__always)
     func storeReleasing(_ word: UInt64, _ index: Int) {
-        self.check(index, 1)
+        self.check(index)
         unsafe self.base[index].store(word, ordering: .releasing)
     }
 
@@ -109,7 +109,14 @@ struct SharedWords: @unchecked Sendable {
     var unsafeBytes: UnsafeRawPointer { unsafe UnsafeRawPointer(self.base) }
 
     @inline(__always)
+    private func check(_ index: Int) {
+        precondition(UInt(bitPattern: index) < UInt(bitPattern: self.count), "no such word")
+    }
+
+    @inline(__always)
     private func check(_ start: Int, _ count: Int) {
-        precondition(start >= 0 && count >= 0 && start &+ count <= self.count, "no such words")
+        // As numbers without a sign, those below zero are above all others.
+        let (start, all) = (UInt(bitPattern: start), UInt(bitPattern: self.count))
+        precondition(start <= all && UInt(bitPattern: count) <= all &- start, "no such words")
     }
 }

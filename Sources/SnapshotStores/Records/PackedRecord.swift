@@ -79,6 +79,7 @@ struct PackedRecord {
 
     /// The bytes of a range, valid as long as the record is.
     @unsafe
+    @inline(__always)
     func unsafeBytes(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
         let start = unsafe (self.base + range.lowerBound).assumingMemoryBound(to: UInt8.self)
         return unsafe UnsafeBufferPointer(start: start, count: range.count)
@@ -98,27 +99,10 @@ struct PackedRecord {
         return RecordFields(self, first: start, count: self.byte(PackedRecord.countOffset))
     }
 
-    /// Whether a range has the same bytes: eight at a time, the last eight overlapping the ones before.
+    /// Whether a range has the same bytes.
     @inline(__always)
     func bytes(_ range: Range<Int>, equal other: Span<UInt8>) -> Bool {
-        let count = range.count
-        guard count == other.count else { return false }
-        let start = unsafe self.base + range.lowerBound
-        guard count >= 8 else {
-            for index in 0..<count where unsafe start.load(fromByteOffset: index, as: UInt8.self) != other[index] {
-                return false
-            }
-            return true
-        }
-        var index = 0
-        while index < count {
-            let position = Swift.min(index, count &- 8)
-            let mine = unsafe start.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-            let theirs = unsafe other.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
-            if mine != theirs { return false }
-            index &+= 8
-        }
-        return true
+        unsafe self.unsafeBytes(range).span.hasSameBytes(as: other)
     }
 
     /// How many bytes a code takes.

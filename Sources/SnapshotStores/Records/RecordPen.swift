@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import StageKit
 
 /// Writes a record's parts one behind the other, numbers little-endian.
 ///
@@ -60,27 +54,11 @@ struct RecordPen {
         unsafe self.next += 8
     }
 
-    /// Writes bytes. They are mostly so few that a call of memcpy would cost more than the copy: they are taken in two
-    /// pieces, which overlap where there are fewer.
+    /// Writes bytes.
     @inline(__always)
     mutating func write(_ bytes: UnsafeBufferPointer<UInt8>) {
-        let length = bytes.count
         guard let source = unsafe UnsafeRawPointer(bytes.baseAddress) else { return }
-        switch length {
-        case 16...32: unsafe self.copyEnds(source, length, SIMD16<UInt8>.self)
-        case 8..<16: unsafe self.copyEnds(source, length, UInt64.self)
-        case 4..<8: unsafe self.copyEnds(source, length, UInt32.self)
-        default: unsafe memcpy(self.next, source, length)
-        }
-        unsafe self.next += length
-    }
-
-    @inline(__always)
-    private func copyEnds<Piece: BitwiseCopyable>(_ source: UnsafeRawPointer, _ length: Int, _: Piece.Type) {
-        let second = length &- MemoryLayout<Piece>.size
-        let first = unsafe source.loadUnaligned(as: Piece.self)
-        let last = unsafe source.loadUnaligned(fromByteOffset: second, as: Piece.self)
-        unsafe self.next.storeBytes(of: first, as: Piece.self)
-        unsafe self.next.storeBytes(of: last, toByteOffset: second, as: Piece.self)
+        unsafe self.next.copyShort(from: source, count: bytes.count)
+        unsafe self.next += bytes.count
     }
 }

@@ -29,6 +29,17 @@ struct BatchStorage {
         unsafe self.headers.append(EntryHeader(id: id, firstField: first, fieldCount: 0))
     }
 
+    /// Starts an entry of so many fields; they are the caller's to write.
+    @inlinable
+    mutating func appendEntry(_ id: EntryID, fieldCount: Int) -> UnsafeMutableBufferPointer<RawField> {
+        unsafe self.fields.reserve(fieldCount)
+        let (first, count) = unsafe (self.fields.count, UInt32(truncatingIfNeeded: fieldCount))
+        unsafe self.headers.append(
+            EntryHeader(id: id, firstField: UInt32(truncatingIfNeeded: first), fieldCount: count))
+        unsafe self.fields.count = first + fieldCount
+        return unsafe UnsafeMutableBufferPointer(start: self.fields.base + first, count: fieldCount)
+    }
+
     mutating func copyToArena(_ bytes: UnsafeRawBufferPointer) -> ByteRange {
         unsafe self.arena.reserve(bytes.count)
         let offset = unsafe self.arena.count

@@ -45,7 +45,9 @@ extension EntryID: CustomStringConvertible {
     @inlinable
     public init?(utf8 bytes: Span<UInt8>) {
         var index = 0
-        guard let milliseconds = EntryID.number(bytes, &index) else { return nil }
+        guard let milliseconds = EntryID.thirteenDigits(bytes, &index) ?? EntryID.number(bytes, &index) else {
+            return nil
+        }
         if index == bytes.count {
             self.init(milliseconds: milliseconds, sequence: 0)
             return
@@ -54,6 +56,24 @@ extension EntryID: CustomStringConvertible {
         index += 1
         guard let sequence = EntryID.number(bytes, &index), index == bytes.count else { return nil }
         self.init(milliseconds: milliseconds, sequence: sequence)
+    }
+
+    /// Reads the thirteen digits that milliseconds since the epoch have, before a dash, and moves `index` behind them; nil,
+    /// with nothing changed, where there is something else.
+    @inlinable
+    @inline(__always)
+    static func thirteenDigits(_ bytes: Span<UInt8>, _ index: inout Int) -> UInt64? {
+        guard bytes.count > 13, bytes[13] == UInt8(ascii: "-") else { return nil }
+        let (first, last) = unsafe (
+            bytes.bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self),
+            bytes.bytes.unsafeLoadUnaligned(fromByteOffset: 5, as: UInt64.self)
+        )
+        // Of the first eight, the last three are the first of the other eight.
+        guard let high = EntryID.eightDigits(UInt64(littleEndian: first)),
+            let low = EntryID.eightDigits(UInt64(littleEndian: last))
+        else { return nil }
+        index = 13
+        return high / 1000 &* 100_000_000 &+ low
     }
 
     /// Any number of so many digits fits 64 bits, so that adding them up needs no check.
@@ -65,14 +85,6 @@ extension EntryID: CustomStringConvertible {
     static func number(_ bytes: Span<UInt8>, _ index: inout Int) -> UInt64? {
         let start = index
         var value: UInt64 = 0
-        // Milliseconds since the epoch have thirteen digits: the first eight of them at once.
-        if bytes.count - index >= 8 {
-            let word = unsafe bytes.bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
-            if let number = EntryID.eightDigits(UInt64(littleEndian: word)) {
-                value = number
-                index += 8
-            }
-        }
         while index < bytes.count {
             let digit = bytes[index] &- UInt8(ascii: "0")
             guard digit <= 9 else { break }

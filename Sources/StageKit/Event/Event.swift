@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 /// One entry on its way through the graph, seen through its batch.
 ///
 /// It cannot be copied and is only lent to a stage for the length of a call, so no stage can keep one. Field values are
@@ -15,11 +7,14 @@ public struct Event: ~Copyable {
     @usableFromInline let storage: UnsafeMutablePointer<BatchStorage>
     /// The event's place in its batch.
     public let index: Int
+    /// Where the event's decoded values are, once there is room for them: they stay there as long as the event is lent.
+    @usableFromInline let row: UnsafeMutablePointer<Slot>
 
     @inlinable
     init(storage: UnsafeMutablePointer<BatchStorage>, index: Int) {
         unsafe self.storage = storage
         self.index = index
+        unsafe self.row = storage.pointee.slots.base + index &* storage.pointee.slotCount
     }
 
     /// The entry's id.
@@ -85,9 +80,8 @@ public struct Event: ~Copyable {
     /// The field's place in the table; the check keeps a field of another graph from reaching beyond it.
     @inlinable
     func slot(_ field: FieldID) -> UnsafeMutablePointer<Slot> {
-        let width = unsafe self.storage.pointee.slotCount
-        precondition(field.index < width, "a field of another graph")
-        return unsafe self.storage.pointee.slots.base + (self.index * width + field.index)
+        precondition(unsafe field.index < self.storage.pointee.slotCount, "a field of another graph")
+        return unsafe self.row + field.index
     }
 
     /// Where the field's value is, nil where the event has none.
@@ -120,17 +114,7 @@ public struct Event: ~Copyable {
     @inlinable
     public func value(of field: FieldID, equals bytes: [UInt8]) -> Bool {
         guard let range = self.range(of: field), Int(range.length) == bytes.count else { return false }
-        return unsafe Event.areEqual(self.unsafeBytes(range), bytes)
-    }
-
-    /// Compares as many bytes as both have, by the system's own means: a loop over elements takes five times as many steps.
-    @usableFromInline
-    static func areEqual(_ left: UnsafeBufferPointer<UInt8>, _ right: [UInt8]) -> Bool {
-        guard let base = left.baseAddress else { return right.isEmpty }
-        return unsafe right.withUnsafeBytes { right in
-            guard let other = right.baseAddress else { return left.isEmpty }
-            return unsafe memcmp(base, other, left.count) == 0
-        }
+        return unsafe self.unsafeBytes(range).span.hasSameBytes(as: bytes)
     }
 
     /// Gives a field the bytes of a range as its value. Values are at most `Event.valueLimit` bytes.

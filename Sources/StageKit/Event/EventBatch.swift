@@ -62,6 +62,14 @@ extension EventBatch {
         unsafe self.storage.pointee.appendEntry(id)
     }
 
+    /// Starts an entry of so many fields, which the caller must write, each by its ranges in the arena: all of them, before
+    /// anything else is added.
+    @unsafe
+    @inlinable
+    package func appendEntry(_ id: EntryID, fieldCount: Int) -> UnsafeMutableBufferPointer<RawField> {
+        unsafe self.storage.pointee.appendEntry(id, fieldCount: fieldCount)
+    }
+
     /// Adds a field of the entry started last, by its ranges in the arena.
     ///
     /// Both ranges must lie in the arena, which is checked where they are read.
