@@ -10,7 +10,8 @@ import StageKit
 ///
 /// A struct, so that its state is reached without a check for each access.
 struct GraphWalker {
-    /// Events worked on together: enough to hide the wait for memory, few enough to stay in the nearest cache.
+    /// Events worked on together: enough to hide the wait for memory, few enough to stay in the nearest cache; as many as
+    /// `resume` has places.
     static let chunkSize = 32
     /// One event in so many is timed stage by stage: reading the clock costs more than most stages.
     static let sampleInterval: UInt64 = 1024
@@ -42,7 +43,7 @@ struct GraphWalker {
     /// The counts that nearly every event adds to, since they were last added to `counters`.
     private let tally: EventTally
     /// Where each event of the chunk goes on after the pure stages.
-    private(set) var resume: [Int]
+    private(set) var resume = InlineArray<32, Int>(repeating: 0)
 
     init(graph: StageGraph, observer: (any OutcomeObserver)?, services: PipelineServices) {
         self.nodes = NodeTable(graph.nodes)
@@ -64,7 +65,6 @@ struct GraphWalker {
             graph.nodes[index].preparesEvents && graph.passes.passes[index] == 0
         }
         self.tally = EventTally(stageCount: graph.nodes.count)
-        self.resume = Array(repeating: 0, count: Self.chunkSize)
     }
 
     /// Brings every event of the batch to its outcome.

@@ -1,7 +1,7 @@
 /// Private memory in which a record is packed before it goes into the store's.
 ///
 /// Invariants: `base` has `capacity` bytes, owned by whoever made the buffer, who calls `free` once; the first `count` are
-/// a record's, written by a `RecordPen` that was made for them.
+/// a record's, written by a `RecordPen` of it.
 @unsafe
 struct RecordBuffer {
     /// The first capacity: ten times a session.
@@ -26,18 +26,22 @@ struct RecordBuffer {
         unsafe self.base.deallocate()
     }
 
-    /// A pen at the memory's begin that may write so many bytes, nil where they are above the limit.
+    /// A pen at the memory's begin, which may write up to its end.
     @inline(__always)
-    mutating func begin(_ bytes: Int) -> RecordPen? {
-        let needed = unsafe bytes &+ Self.slack
-        if unsafe needed > self.capacity {
-            guard unsafe bytes <= self.limit else { return nil }
-            unsafe self.grow(to: needed)
-        }
-        return unsafe RecordPen(self.base)
+    var pen: RecordPen { unsafe RecordPen(self.base, end: self.base + self.capacity - Self.slack) }
+
+    /// Makes room for so many bytes, what there was is gone; false where they are above the limit.
+    mutating func reserve(_ bytes: Int) -> Bool {
+        let needed = unsafe bytes + Self.slack
+        if unsafe needed <= self.capacity { return true }
+        guard unsafe bytes <= self.limit else { return false }
+        unsafe self.capacity = max(needed, 2 * self.capacity)
+        unsafe self.base.deallocate()
+        unsafe self.base = .allocate(byteCount: self.capacity, alignment: SharedWords.stride)
+        return true
     }
 
-    /// Ends the record that a pen has written since the last `begin`; returns its number of bytes.
+    /// Ends the record that a pen has written; returns its number of bytes.
     @inline(__always)
     mutating func end(_ pen: RecordPen) -> Int {
         unsafe self.count = pen.next - UnsafeMutableRawPointer(self.base)
@@ -45,17 +49,16 @@ struct RecordBuffer {
         return unsafe self.count
     }
 
+    /// Puts the number of fields right that a record was begun with.
+    @inline(__always)
+    func setFields(_ count: UInt8) {
+        unsafe self.base.storeBytes(of: count, toByteOffset: PackedRecord.countOffset, as: UInt8.self)
+    }
+
     /// The record and zeros behind it, up to a multiple of two words.
     @inline(__always)
     var padded: UnsafeRawBufferPointer {
         let size = unsafe (self.count &+ Self.slack &- 1) & ~(Self.slack &- 1)
         return unsafe UnsafeRawBufferPointer(start: self.base, count: size)
-    }
-
-    @inline(never)
-    private mutating func grow(to needed: Int) {
-        unsafe self.capacity = max(needed, 2 * self.capacity)
-        unsafe self.base.deallocate()
-        unsafe self.base = .allocate(byteCount: self.capacity, alignment: SharedWords.stride)
     }
 }

@@ -36,35 +36,16 @@ final class RecordDraft {
     /// Becomes an event's record, which is marked with the conditions that it meets.
     func read(_ event: borrowing Event, key: Span<UInt8>, _ conditions: borrowing MarkedConditions) {
         if conditions.list.count != self.questions.conditions { self.questions = conditions.questions(self.columns) }
-        var (count, bytes, hasLong) = (0, key.count, false)
-        for column in self.columns.fields {
-            guard let range = event.range(of: column.field) else { continue }
-            count &+= 1
-            bytes &+= Int(range.length)
-            if range.length > Self.shortLength { hasLong = true }
-        }
-        guard var pen = unsafe self.buffer.begin(self.overhead &+ bytes) else {
-            return self.size = self.longSize(event, keyLength: key.count)
-        }
-        let (id, marks) = (event.id, self.questions.marks(of: event))
-        unsafe pen.write(id.milliseconds, id.sequence, fields: UInt8(truncatingIfNeeded: count), marks: marks)
-        unsafe Self.write(key, &pen)
-        for column in self.columns.fields {
-            guard let range = event.range(of: column.field), range.length <= Self.shortLength else { continue }
-            unsafe self.write(event, column, range, &pen)
-        }
-        if hasLong {
-            for column in self.columns.fields {
-                guard let range = event.range(of: column.field), range.length > Self.shortLength else { continue }
-                unsafe self.write(event, column, range, &pen)
-            }
-        }
-        self.size = unsafe self.buffer.end(pen)
+        if self.pack(event, key) { return }
+        let texts = self.columns.fields.reduce(0) { $0 + Int(event.range(of: $1.field)?.length ?? 0) }
+        if unsafe self.buffer.reserve(self.overhead + key.count + texts), self.pack(event, key) { return }
+        self.size = self.longSize(event, keyLength: key.count)
     }
 
     /// Becomes the trace of an eviction.
     func readTrace(of entry: EntryID, key: Span<UInt8>) {
-        guard var pen = unsafe self.buffer.begin(self.overhead + key.count) else { return self.size = key.count }
+        guard unsafe self.buffer.reserve(self.overhead + key.count) else { return self.size = key.count }
+        var pen = unsafe self.buffer.pen
         unsafe pen.write(entry.milliseconds, entry.sequence, fields: PackedRecord.traceMark, marks: 0)
         unsafe Self.write(key, &pen)
         self.size = unsafe self.buffer.end(pen)
@@ -74,6 +55,35 @@ final class RecordDraft {
     @inline(__always)
     func store(in words: SharedWords) {
         unsafe words.store(self.buffer.padded)
+    }
+
+    /// Packs an event's record; false where there is not the room.
+    @inline(__always)
+    private func pack(_ event: borrowing Event, _ key: Span<UInt8>) -> Bool {
+        var pen = unsafe self.buffer.pen
+        guard unsafe pen.hasRoom(PackedRecord.headerSize &+ RecordPen.maximumCode &+ key.count) else { return false }
+        let (id, marks) = (event.id, self.questions.marks(of: event))
+        unsafe pen.write(id.milliseconds, id.sequence, fields: 0, marks: marks)
+        unsafe Self.write(key, &pen)
+        var (count, hasLong) = (UInt8(0), false)
+        for column in self.columns.fields {
+            guard let value = event.value(of: column.field) else { continue }
+            count &+= 1
+            if value.range.length > Self.shortLength {
+                hasLong = true
+            } else {
+                guard unsafe self.write(event, column, value, &pen) else { return false }
+            }
+        }
+        if hasLong {
+            for column in self.columns.fields {
+                guard let value = event.value(of: column.field), value.range.length > Self.shortLength else { continue }
+                guard unsafe self.write(event, column, value, &pen) else { return false }
+            }
+        }
+        self.size = unsafe self.buffer.end(pen)
+        unsafe self.buffer.setFields(count)
+        return true
     }
 
     /// Bytes of a record that is too long to be packed.
@@ -93,25 +103,31 @@ final class RecordDraft {
         unsafe key.withUnsafeBufferPointer { unsafe pen.write($0) }
     }
 
+    /// Writes a field; false where there is not the room.
     @inline(__always)
     private func write(
-        _ event: borrowing Event, _ column: RecordColumns.Column, _ range: ByteRange, _ pen: inout RecordPen
-    ) {
+        _ event: borrowing Event, _ column: RecordColumns.Column, _ value: (range: ByteRange, integer: Int64?),
+        _ pen: inout RecordPen
+    ) -> Bool {
+        let text = unsafe event.unsafeBytes(value.range)
+        guard unsafe pen.hasRoom(RecordPen.fieldOverhead &+ text.count) else { return false }
         unsafe pen.write(byte: column.number)
-        let integer = event.integer(of: column.field)
-        if column.field == self.columns.key {
-            unsafe pen.write(code: integer == nil ? 0 : 1 << 2)
-            if let integer { unsafe pen.write(integer: integer) }
-            return
+        guard let integer = value.integer else {
+            let isKey = column.field == self.columns.key
+            unsafe pen.write(code: isKey ? 0 : text.count &<< 2 | 1)
+            if !isKey { unsafe pen.write(text) }
+            return true
         }
-        let text = unsafe event.unsafeBytes(range)
-        guard let integer else {
-            unsafe pen.write(code: text.count &<< 2 | 1)
-            unsafe pen.write(text)
-            return
-        }
-        let isCanonical = CanonicalInteger.prints(integer, as: unsafe text.span)
-        unsafe pen.write(code: isCanonical ? 2 : text.count &<< 2 | 3)
+        unsafe self.write(integer, text, isKey: column.field == self.columns.key, &pen)
+        return true
+    }
+
+    /// Writes a number, with its text where that says more.
+    private func write(
+        _ integer: Int64, _ text: UnsafeBufferPointer<UInt8>, isKey: Bool, _ pen: inout RecordPen
+    ) {
+        let isCanonical = isKey || CanonicalInteger.prints(integer, as: unsafe text.span)
+        unsafe pen.write(code: isKey ? 1 << 2 : isCanonical ? 2 : text.count &<< 2 | 3)
         unsafe pen.write(integer: integer)
         if !isCanonical { unsafe pen.write(text) }
     }

@@ -2,7 +2,7 @@ import StageKit
 
 /// Writes a record's parts one behind the other, numbers little-endian.
 ///
-/// Nothing is checked: whoever has a buffer make the pen says how much may be written, and writes no more.
+/// Writing is not checked: whoever writes has asked for room before (`hasRoom`).
 @unsafe
 struct RecordPen {
     /// The most bytes that a field's number, its code and its integer take.
@@ -13,11 +13,18 @@ struct RecordPen {
     /// Where the next byte goes.
     private(set) var next: UnsafeMutableRawPointer
 
-    /// Writes from an address on.
+    private let end: UnsafeMutableRawPointer
+
+    /// Writes from an address on, up to another.
     @inline(__always)
-    init(_ start: UnsafeMutableRawPointer) {
+    init(_ start: UnsafeMutableRawPointer, end: UnsafeMutableRawPointer) {
         unsafe self.next = start
+        unsafe self.end = end
     }
+
+    /// Whether so many bytes can be written.
+    @inline(__always)
+    func hasRoom(_ bytes: Int) -> Bool { unsafe self.end - self.next >= bytes }
 
     /// Writes what stands before the key's length.
     @inline(__always)

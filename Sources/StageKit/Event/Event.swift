@@ -98,6 +98,14 @@ public struct Event: ~Copyable {
         return slot.isInteger ? slot.integer : nil
     }
 
+    /// Where the field's value is, and its number if it has one, nil where the event has no value.
+    @inlinable
+    @inline(__always)
+    package func value(of field: FieldID) -> (range: ByteRange, integer: Int64?)? {
+        let slot = unsafe self.slot(field).pointee
+        return slot.isPresent ? (slot.range, slot.isInteger ? slot.integer : nil) : nil
+    }
+
     /// Lends the field's bytes, nil where the event has none.
     @inlinable
     public func withValue<R, E: Error>(of field: FieldID, _ body: (Span<UInt8>?) throws(E) -> R) throws(E) -> R {

@@ -36,7 +36,7 @@ public struct ReasonID: Hashable, Sendable {
     }
 
     /// No reason given.
-    public static let none = ReasonID(index: 0)
+    @inlinable public static var none: ReasonID { ReasonID(index: 0) }
 }
 
 /// A branch's number in the graph, resolved once when the graph is built.

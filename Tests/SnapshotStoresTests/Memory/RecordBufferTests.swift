@@ -20,7 +20,8 @@ import Testing
         defer { unsafe buffer.free() }
         for round in 0..<400 {
             func text(_ length: Int) -> [UInt8] { (0..<length).map { _ in .random(in: 0...255, using: &generator) } }
-            var pen = try #require(unsafe buffer.begin(1200))
+            #expect(unsafe buffer.reserve(1200))
+            var pen = unsafe buffer.pen
             unsafe pen.write(3, 4, fields: 2, marks: 9)
             var expected = Self.little(3) + Self.little(4) + [2, 9]
             for integer in [-5, Int64(round)] {
@@ -41,9 +42,11 @@ import Testing
     func limit() throws {
         var buffer = unsafe RecordBuffer(limit: 5000)
         defer { unsafe buffer.free() }
-        #expect(unsafe buffer.begin(5001) == nil)
+        #expect(unsafe !buffer.reserve(5001))
         for size in [5000, 1, 5000] {
-            var pen = try #require(unsafe buffer.begin(size))
+            #expect(unsafe buffer.reserve(size))
+            var pen = unsafe buffer.pen
+            #expect(unsafe pen.hasRoom(size))
             for index in 0..<size { unsafe pen.write(byte: UInt8(truncatingIfNeeded: index)) }
             #expect(unsafe buffer.end(pen) == size)
             #expect(unsafe buffer.padded.count == (size + 15) / 16 * 16)

@@ -14,7 +14,7 @@ import Testing
         let place = try #require(memory.take(SizeClass(bytes: size), from: &places))
         var buffer = unsafe RecordBuffer(limit: 1024)
         defer { unsafe buffer.free() }
-        var pen = try #require(unsafe buffer.begin(size))
+        var pen = unsafe buffer.pen
         unsafe pen.write(1, 2, fields: count, marks: marks)
         unsafe pen.write(code: key.count)
         unsafe key.withUnsafeBufferPointer { unsafe pen.write($0) }
