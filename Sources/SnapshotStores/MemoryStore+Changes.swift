@@ -92,19 +92,30 @@ extension MemoryStore {
         }
     }
 
-    /// Fetches lines and then records of the hashes, each time one independent of the other, so that the processor waits
-    /// for all of them at once rather than for each in turn.
+    /// So many keys are fetched for in one go: about as many loads as a core has under way.
+    static let fetchLimit = 16
+
+    /// Fetches lines and then records of up to `fetchLimit` hashes, each time one independent of the other and with so few
+    /// steps between that the processor sees all of them before the first has come: it waits once, not for each in turn.
     func fetch(_ hashes: Span<UInt64>) {
         for index in hashes.indices {
             self.shards.table(self.shards.index(of: hashes[index])).fetchLine(hashes[index])
         }
+        var records = InlineArray<16, RecordMemory.Lines>(repeating: RecordMemory.Lines(first: 0, second: 0))
+        var count = 0
         for index in hashes.indices {
             let hash = hashes[index]
-            _ = self.shards.table(self.shards.index(of: hash)).find(hash) { slot in
-                if self.records.isCommitted(slot.place) { self.records.fetch(slot.place) }
-                return true
+            // The slot as it was looked at: another writer may change the table meanwhile.
+            var slot = Slot(word: 0)
+            let found = self.shards.table(self.shards.index(of: hash)).find(hash) {
+                slot = $0
+                return self.records.isCommitted($0.place)
             }
+            guard found != nil else { continue }
+            records[count] = self.records.lines(of: slot.place)
+            count &+= 1
         }
+        for index in 0..<count { self.records.fetch(records[index]) }
     }
 
     /// Where a key's record is; for those who hold `changes`.
@@ -112,7 +123,7 @@ extension MemoryStore {
     func find(_ hash: UInt64, _ key: Span<UInt8>, _ shard: Int) -> FoundSlot? {
         let table = self.shards.table(shard)
         let index = table.find(hash) { slot in
-            self.records.fetch(slot.place)
+            self.records.fetch(self.records.lines(of: slot.place))
             return self.records.record(slot.place).hasKey(key)
         }
         return index.map { FoundSlot(index: $0, slot: table.slot(at: $0)) }

@@ -3,15 +3,13 @@ import StageKit
 /// Changes a memory store; called from one thread at a time.
 @safe
 final class MemoryStoreWriter: SnapshotWriter {
-    /// So many keys are looked for ahead of their upserts in one go: about as many loads as a core has under way.
-    private static let hintLimit = 16
-
     private let store: MemoryStore
     private let key: FieldID
     private let isUsable: Bool
     private let draft: RecordDraft
-    /// Hashes of the keys that are to come; a wrong one costs time and nothing else. Plain memory for `hintLimit` of them
-    /// that is freed with the writer, the first `hintCount` of them noted: an array would be checked for being unique.
+    /// Hashes of the keys that are to come; a wrong one costs time and nothing else. Plain memory for
+    /// `MemoryStore.fetchLimit` of them that is freed with the writer, the first `hintCount` of them noted: an array would
+    /// be checked for being unique.
     private let hints: UnsafeMutableBufferPointer<UInt64>
     private var hintCount = 0
 
@@ -23,7 +21,7 @@ final class MemoryStoreWriter: SnapshotWriter {
         self.isUsable =
             columns.fields.count < FieldNames.limit
             && columns.fields.allSatisfy { $0.number != FieldNames.none }
-        unsafe self.hints = .allocate(capacity: MemoryStoreWriter.hintLimit)
+        unsafe self.hints = .allocate(capacity: MemoryStore.fetchLimit)
         unsafe self.hints.initialize(repeating: 0)
     }
 
@@ -41,7 +39,7 @@ final class MemoryStoreWriter: SnapshotWriter {
         // Below the limit: it is never reached without being emptied.
         unsafe self.hints[count] = event.withBytes(range) { self.store.hasher.hash($0) }
         self.hintCount = count + 1
-        if count + 1 == MemoryStoreWriter.hintLimit { self.fetchHints() }
+        if count + 1 == MemoryStore.fetchLimit { self.fetchHints() }
     }
 
     /// Holds the event's snapshot: see `SnapshotWriter`.

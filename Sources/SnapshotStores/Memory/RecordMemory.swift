@@ -56,12 +56,27 @@ struct RecordMemory: ~Copyable {
             && (Int(place.unit) &+ place.sizeClass.units) &* SizeClass.unit <= self.committed.load(ordering: .relaxed)
     }
 
-    /// Starts to fetch the record's first two cache lines, both at once; what is asked for most lies there.
+    /// A word in each of the first two cache lines of a record, by their numbers in the memory.
+    struct Lines: BitwiseCopyable {
+        /// The record's first word.
+        let first: Int
+        /// One a line further, or the record's last.
+        let second: Int
+    }
+
+    /// The first two cache lines of a record; what is asked for most lies there.
     @inline(__always)
-    func fetch(_ place: RecordPlace) {
-        let words = self.words(of: place)
-        words.fetch(0)
-        words.fetch(Swift.min(8, words.count &- 1))
+    func lines(of place: RecordPlace) -> Lines {
+        let perUnit = SizeClass.unit / SharedWords.stride
+        let first = Int(place.unit) &* perUnit
+        return Lines(first: first, second: first &+ Swift.min(8, place.sizeClass.units &* perUnit &- 1))
+    }
+
+    /// Starts to fetch two lines, both at once.
+    @inline(__always)
+    func fetch(_ lines: Lines) {
+        self.words.fetch(lines.first)
+        self.words.fetch(lines.second)
     }
 
     /// What is handed out; kept by whoever may change the store.
