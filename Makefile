@@ -5,7 +5,7 @@ BUILD_FLAGS = --explicit-target-dependency-import-check error
 # Tests at once: each may have servers, workers and stores of its own, and hundreds of them use up a small machine.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 
-.PHONY: build demo faults simulate groups scaleout test bench profile thresholds docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: build demo faults simulate groups scaleout test tsan bench profile thresholds docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
 
 # A release build of the worker: .build/release/sluice
 build: packages
@@ -21,6 +21,12 @@ test:
 	@.ci/packages python3-jsonschema python3-yaml
 	$(SWIFT) test $(BUILD_FLAGS)
 	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml
+
+# The tests under the thread sanitizer, but for the dashboard's, whose browser is slow enough as it is: some 15 minutes.
+tsan:
+	@.ci/packages
+	TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/tsan-suppressions SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 \
+		$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --skip DashboardTests $(BUILD_FLAGS)
 
 # What befalls real servers, workers and the way between them, in full; the table goes to .build/faults.md.
 faults: packages

@@ -92,7 +92,7 @@ extension MemoryStore {
         }
     }
 
-    /// So many keys are fetched for in one go: about as many loads as a core has under way.
+    /// So many keys are fetched for in one go: about as many loads as a core has under way. As many as `fetch` has room for.
     static let fetchLimit = 16
 
     /// Fetches lines and then records of up to `fetchLimit` hashes, each time one independent of the other and with so few

@@ -19,9 +19,12 @@ final class OneShot<Value: Sendable>: Sendable {
     /// Waits for the value. To be called once.
     func value() async -> Value {
         if let value = self.state.withLock({ $0.take() }) { return value }
-        return await ShotWaiter.wait { waiter in
+        let value = await ShotWaiter.wait { waiter in
             let value = self.state.withLock { $0.take(or: waiter) }
             if let value { waiter.resume(returning: value) }
         }
+        // For the thread sanitizer, which does not see that a task goes on after it was resumed.
+        self.state.withLock { _ in }
+        return value
     }
 }

@@ -40,10 +40,12 @@ package final class PendingReply: Sendable {
     func outline() async -> Outline? {
         guard self.outlinedFrom != nil else { return nil }
         if let outline = self.state.withLock({ $0.outline.take() }) { return outline }
-        return await ShotWaiter.wait { waiter in
+        let outline = await ShotWaiter.wait { waiter in
             let outline = self.state.withLock { $0.outline.take(or: waiter) }
             if let outline { waiter.resume(returning: outline) }
         }
+        self.showOrder()
+        return outline
     }
 
     /// Tells that the reply has come but is not read yet.
@@ -58,7 +60,14 @@ package final class PendingReply: Sendable {
             let result = self.state.withLock { $0.reply.take(or: waiter) }
             if let result { waiter.resume(returning: result) }
         }
+        self.showOrder()
         return unsafe try result.get().reply
+    }
+
+    /// Has the thread sanitizer see that what was set came before what is done with it: that a task goes on after it was
+    /// resumed happens in a library that it does not see into.
+    private func showOrder() {
+        self.state.withLock { _ in }
     }
 
     /// Hands a reply over; the caller must not use it any more.

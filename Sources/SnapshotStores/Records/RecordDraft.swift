@@ -37,9 +37,18 @@ final class RecordDraft {
     func read(_ event: borrowing Event, key: Span<UInt8>, _ conditions: borrowing MarkedConditions) {
         if conditions.list.count != self.questions.conditions { self.questions = conditions.questions(self.columns) }
         if self.pack(event, key) { return }
+        self.readLong(event, key)
+    }
+
+    /// Becomes a record for which there has not been the room so far.
+    @inline(never)
+    private func readLong(_ event: borrowing Event, _ key: Span<UInt8>) {
         let texts = self.columns.fields.reduce(0) { $0 + Int(event.range(of: $1.field)?.length ?? 0) }
-        if unsafe self.buffer.reserve(self.overhead + key.count + texts), self.pack(event, key) { return }
-        self.size = self.longSize(event, keyLength: key.count)
+        guard unsafe self.buffer.reserve(self.overhead + key.count + texts) else {
+            return self.size = self.longSize(event, keyLength: key.count)
+        }
+        let isPacked = self.pack(event, key)
+        precondition(isPacked, "a record has no more bytes than its parts may have at most")
     }
 
     /// Becomes the trace of an eviction.
@@ -87,7 +96,6 @@ final class RecordDraft {
     }
 
     /// Bytes of a record that is too long to be packed.
-    @inline(never)
     private func longSize(_ event: borrowing Event, keyLength: Int) -> Int {
         self.columns.fields.reduce(PackedRecord.headerSize + PackedRecord.size(ofCode: keyLength) + keyLength) {
             guard let range = event.range(of: $1.field) else { return $0 }

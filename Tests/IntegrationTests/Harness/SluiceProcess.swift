@@ -21,7 +21,8 @@ final class SluiceProcess: Sendable {
     /// The executable beside the test bundle.
     static let executable = Bundle.module.bundleURL.deletingLastPathComponent().appendingPathComponent("sluice").path
 
-    /// Starts the command in a folder of its own, with nothing in the environment but PATH and what is given.
+    /// Starts the command in a folder of its own, with nothing in the environment but PATH, what the thread sanitizer is
+    /// told where it is in use, and what is given.
     ///
     /// The shell kills the command when its pipe ends with this process, however that ends. The command's standard
     /// output goes to `out`, its standard error to `err`, its process id to `pid`.
@@ -38,8 +39,10 @@ final class SluiceProcess: Sendable {
             kill $watcher 2>/dev/null
             exit $status
             """
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        let variables = ["PATH": path, "TMPDIR": folder.path].merging(environment) { _, given in given }
+        let own = ProcessInfo.processInfo.environment
+        var variables = ["PATH": own["PATH"] ?? "/usr/bin:/bin", "TMPDIR": folder.path]
+        variables["TSAN_OPTIONS"] = own["TSAN_OPTIONS"]
+        variables.merge(environment) { _, given in given }
         self.folder = folder
         self.arguments = arguments
         let head = ["/bin/sh", "-c", script, "sh", "/usr/bin/env", "-i"]
