@@ -8,8 +8,8 @@ import StageKit
 ///         frame's place in the file
 ///   header    once, first: definition, cursor (16), position        (texts as number of bytes (4), bytes)
 ///   store     once for each: name, key field, number of fields (4), names of the fields
-///   records   those of the store named last: for each its number of bytes (4) and the bytes of `PackedRecord`, whose
-///             fields are numbered as the store frame lists them, and whose marks are of no account
+///   records   those of the store named last: for each its number of bytes (4) and the bytes of `PackedRecord`
+///             without its marks, the fields numbered as the store frame lists them
 ///   end       once, last: number of records in the file (8); nothing follows
 /// ```
 /// Numbers are little-endian.
@@ -17,7 +17,7 @@ enum CheckpointFormat {
     /// What a file begins with.
     static let magic = Array("SLUICECP".utf8)
     /// The version written and read.
-    static let version: UInt32 = 2
+    static let version: UInt32 = 1
     /// Bytes before the first frame.
     static let preambleSize = 12
     /// Bytes of a frame before its payload.

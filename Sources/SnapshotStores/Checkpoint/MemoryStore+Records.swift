@@ -9,7 +9,8 @@ extension MemoryStore {
     /// The number of shards.
     var shardTotal: Int { self.shards.count }
 
-    /// Appends a shard's live records as they are now, each preceded by its number of bytes; returns how many.
+    /// Appends a shard's live records as they are now, each preceded by its number of bytes and without its marks, which
+    /// are made anew for the store that loads it; returns how many.
     ///
     /// Changes of the store wait meanwhile, look-ups do not. Fields numbered `names` or above are not to be there.
     func appendRecords(ofShard shard: Int, to bytes: inout [UInt8], names: Int) -> Int {
@@ -21,8 +22,9 @@ extension MemoryStore {
                 let record = self.records.record(slot.place)
                 if record.isTrace { return }
                 let size = record.size
-                appended.append(number: UInt32(size))
-                unsafe appended.append(contentsOf: record.unsafeBytes(0..<size))
+                appended.append(number: UInt32(size - 1))
+                unsafe appended.append(contentsOf: record.unsafeBytes(0..<PackedRecord.marksOffset))
+                unsafe appended.append(contentsOf: record.unsafeBytes(PackedRecord.headerSize..<size))
                 count += 1
             }
         }

@@ -23,14 +23,20 @@ struct RecordLoader {
     /// Loads a payload of records; returns how many.
     func load(_ payload: inout PayloadCursor) throws -> Int {
         var count = 0
+        // Used again for each record.
+        var record: [UInt8] = []
         while !payload.isAtEnd {
             let size = Int(try payload.number(UInt32.self))
             let start = payload.offset
-            guard size >= PackedRecord.headerSize, payload.limit - start >= size else { throw Self.damaged }
-            let key = try self.check(&payload.storage, start, start + size)
+            guard size >= PackedRecord.headerSize - 1, payload.limit - start >= size else { throw Self.damaged }
+            let marks = start + PackedRecord.marksOffset
+            record.removeAll(keepingCapacity: true)
+            record.append(contentsOf: payload.storage[start..<marks])
+            record.append(0)
+            record.append(contentsOf: payload.storage[marks..<start + size])
             payload.offset = start + size
-            let bytes = payload.storage.span
-            guard try self.store.insertRecord(bytes.extracting(start..<start + size), key: bytes.extracting(key)) else {
+            let key = try self.check(&record)
+            guard try self.store.insertRecord(record.span, key: record.span.extracting(key)) else {
                 throw CheckpointFailure("it has a key twice")
             }
             count += 1
@@ -40,10 +46,11 @@ struct RecordLoader {
 
     /// Walks over a record as `PackedRecord` describes it and gives its fields the store's numbers; returns where the key
     /// is. Throws where the record is not exactly as long as it says, or not a live one.
-    private func check(_ bytes: inout [UInt8], _ start: Int, _ end: Int) throws -> Range<Int> {
-        let fields = bytes[start + PackedRecord.countOffset]
+    private func check(_ bytes: inout [UInt8]) throws -> Range<Int> {
+        let end = bytes.count
+        let fields = bytes[PackedRecord.countOffset]
         guard fields != PackedRecord.traceMark else { throw Self.damaged }
-        var offset = start + PackedRecord.headerSize
+        var offset = PackedRecord.headerSize
         let keyLength = try Self.code(bytes, &offset, end)
         guard keyLength <= end - offset else { throw Self.damaged }
         let key = offset..<offset + keyLength

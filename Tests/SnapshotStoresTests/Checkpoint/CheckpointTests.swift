@@ -76,6 +76,31 @@ import Testing
         }
     }
 
+    /// A file as it was written before records had marks: three sessions, the second revoked.
+    private static let before = """
+        U0xVSUNFQ1ABAAAAAQAAANoAAAATAAAAdjEgOGQxMzRlYzNlM2E5NjBkNgNo5c+LAQAAAAAAAAAAAACvAAAAY3Vyc29yIDE3MDAw
+        MDAwMDAwMDMtMApnZW5lcmF0ZWQgMTcwMDAwMDAwMDAwMy0wCnBvc2l0aW9uIDMKZGVsZXRlZCAwLTAKc2VlbiB0cnVlCmFuY2hv
+        cmVkIHRydWUKc2VydmVyIDk2ZjU2NWYzNzAxZTQ3ODE0MWQyOWY5ZWM3MTZlODA0YWJkYWJjZWUKc3RyZWFtIDAgZ2F0ZXdheTpz
+        ZXNzaW9uX2V2ZW50c2/1PDh9aI2wAgAAAHUAAAAIAAAAc2Vzc2lvbnMRAAAAZGV2aWNlX3Nlc3Npb25faWQFAAAAEQAAAGRldmlj
+        ZV9zZXNzaW9uX2lkBwAAAHVzZXJfaWQRAAAAY2xpZW50X3B1YmxpY19rZXkGAAAAc3RhdHVzDQAAAHJldm9rZWRfYXRfbXNTWiwQ
+        vhS7uAMAAADBAAAAPQAAAAJo5c+LAQAAAAAAAAAAAAAFEHNlc3Npb24tbnVtYmVyLTIAAAEFdQIFcAMdcmV2b2tlZAQCDAAAAAAA
+        AAA8AAAAAWjlz4sBAAAAAAAAAAAAAAUQc2Vzc2lvbi1udW1iZXItMQAAAQV1AgVwAxlhY3RpdmUEAgsAAAAAAAAAPAAAAANo5c+L
+        AQAAAAAAAAAAAAAFEHNlc3Npb24tbnVtYmVyLTMAAAEFdQIFcAMZYWN0aXZlBAINAAAAAAAAAKp6qNZbiDdWBAAAAAgAAAADAAAA
+        AAAAAMMZeI89T3bO
+        """
+
+    @Test("A file that was written before conditions were kept with records is read as any other")
+    func fileOfBefore() throws {
+        let bytes = try #require(Data(base64Encoded: Self.before, options: .ignoreUnknownCharacters))
+        let store = MemoryStore(name: "sessions", keyField: "device_session_id")
+        let isActive = store.condition("status", equals: "active")
+        let header = try Self.load([UInt8](bytes), into: [store])
+        #expect(header.cursor == EntryID(milliseconds: 1_700_000_000_003, sequence: 0))
+        #expect((1...3).map { store.check("session-number-\($0)", isActive) } == [true, false, true])
+        #expect(store.snapshot(for: "session-number-3")?.integer("revoked_at_ms") == 13)
+        #expect(store.count == 3)
+    }
+
     @Test("A condition holds for what is read, whatever the store that was written was asked")
     func conditions() throws {
         let old = Harness()
