@@ -175,13 +175,8 @@ struct TokenBuffer: ~Copyable, Sendable {
     /// Appends a token; false, with nothing changed, where the system has no memory.
     @inline(__always)
     mutating func append(_ token: RESPToken) -> Bool {
-        if self.count == self.capacity {
-            guard self.grow() else { return false }
-        }
-        guard let base = unsafe self.base else { return false }
-        unsafe (base + self.count).initialize(to: token)
-        self.count &+= 1
-        return true
+        if self.appendWithinRoom(token) { return true }
+        return self.grow() && self.appendWithinRoom(token)
     }
 
     /// Doubles the room.

@@ -169,17 +169,15 @@ struct ReplyBuilder: ~Copyable {
         guard self.announced <= self.limits.replyTokens else {
             return self.refuse(.limit(.replyTokens, found: self.announced))
         }
-        if type == REDIS_REPLY_ARRAY {
-            let token = RESPToken(.array, offset: self.arena.count, length: elements)
-            if self.tokens.appendWithinRoom(token) { return true }
-        }
+        let kind: RESPKind
         switch type {
         case REDIS_REPLY_ATTR: return self.refuse(.attribute)
-        case REDIS_REPLY_MAP: return self.token(.map, length: elements)
-        case REDIS_REPLY_SET: return self.token(.set, length: elements)
-        case REDIS_REPLY_PUSH: return self.token(.push, length: elements)
-        default: return self.token(.array, length: elements)
+        case REDIS_REPLY_MAP: kind = .map
+        case REDIS_REPLY_SET: kind = .set
+        case REDIS_REPLY_PUSH: kind = .push
+        default: kind = .array
         }
+        return self.token(kind, length: elements)
     }
 
     /// Takes a short text of our own making.
@@ -212,6 +210,7 @@ struct ReplyBuilder: ~Copyable {
     }
 
     /// Appends a value without bytes.
+    @inline(__always)
     private mutating func token(_ kind: RESPKind, length: Int) -> Bool {
         let done = self.tokens.append(RESPToken(kind, offset: self.arena.count, length: length))
         return done || self.refuse(.memory)

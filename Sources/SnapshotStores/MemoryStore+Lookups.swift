@@ -158,19 +158,14 @@ extension MemoryStore {
     @inline(never)
     private func checkCopy(_ hash: UInt64, _ key: Span<UInt8>, _ condition: SnapshotCondition) -> Bool? {
         var answer: Bool?
-        let isCertain = self.withCopy(of: hash, key) { record in
-            answer = SnapshotView(record, keyLength: key.count).value(
-                of: condition.field, equals: condition.expected.span)
-        }
+        let isCertain = self.withCopy(of: hash, key) { answer = condition.isMet(by: $0, keyLength: key.count) }
         return isCertain ? answer : self.checkLocked(hash, key, condition)
     }
 
     @inline(never)
     private func checkLocked(_ hash: UInt64, _ key: Span<UInt8>, _ condition: SnapshotCondition) -> Bool? {
         self.changes.withLock { _ in
-            self.liveRecord(hash, key).map { record in
-                SnapshotView(record, keyLength: key.count).value(of: condition.field, equals: condition.expected.span)
-            }
+            self.liveRecord(hash, key).map { condition.isMet(by: $0, keyLength: key.count) }
         }
     }
 

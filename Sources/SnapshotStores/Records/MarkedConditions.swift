@@ -8,6 +8,12 @@ public struct SnapshotCondition: Sendable {
     let expected: [UInt8]
     /// The bit that records which meet it are marked with; 0 where none is kept for it.
     let mark: UInt8
+
+    /// Whether a live record with a key of this length meets it, by its field.
+    @inline(__always)
+    func isMet(by record: PackedRecord, keyLength: Int) -> Bool {
+        SnapshotView(record, keyLength: keyLength).value(of: self.field, equals: self.expected.span)
+    }
 }
 
 /// The conditions that a store marks its records with, so that a look-up finds the answer beside the key.
@@ -33,9 +39,9 @@ struct MarkedConditions: Sendable {
 
     /// The marks of a live record.
     func marks(of record: PackedRecord) -> UInt8 {
-        let view = SnapshotView(record, keyLength: record.keyRange.count)
+        let keyLength = record.keyRange.count
         return self.list.reduce(0) { marks, condition in
-            view.value(of: condition.field, equals: condition.expected.span) ? marks | condition.mark : marks
+            condition.isMet(by: record, keyLength: keyLength) ? marks | condition.mark : marks
         }
     }
 
