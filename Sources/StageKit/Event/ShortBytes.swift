@@ -3,7 +3,7 @@
 extension Span where Element == UInt8 {
     /// Whether another span has the same bytes.
     ///
-    /// They are compared in pieces of which the last overlaps the one before, so no byte is looked at alone.
+    /// They are compared in pieces of which the last overlaps the one before; fewer than four are, one by one.
     @inlinable
     @inline(__always)
     public func hasSameBytes(as other: Span<UInt8>) -> Bool {
