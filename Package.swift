@@ -100,7 +100,9 @@ let package = Package(
         .testTarget(name: "StageTestKitTests", dependencies: ["StageKit", "StageTestKit"]),
         .target(
             name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle, tracing]),
-        .target(name: "SnapshotStores", dependencies: ["StageKit", logging, coreMetrics]),
+        // Nothing but a header: an instruction that Swift has no word for.
+        .systemLibrary(name: "CPrefetch"),
+        .target(name: "SnapshotStores", dependencies: ["CPrefetch", "StageKit", logging, coreMetrics]),
         .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit", logging, coreMetrics]),
         .target(
             name: "RedisStreams",

@@ -92,30 +92,20 @@ extension MemoryStore {
         }
     }
 
-    /// So many keys are fetched for in one go: about as many loads as a core has under way. As many as `fetch` has room for.
-    static let fetchLimit = 16
+    /// Has the table's line of a hash fetched.
+    @inline(__always)
+    func fetchLine(_ hash: UInt64) {
+        self.shards.table(self.shards.index(of: hash)).fetchLine(hash)
+    }
 
-    /// Fetches lines and then records of up to `fetchLimit` hashes, each time one independent of the other and with so few
-    /// steps between that the processor sees all of them before the first has come: it waits once, not for each in turn.
-    func fetch(_ hashes: Span<UInt64>) {
-        for index in hashes.indices {
-            self.shards.table(self.shards.index(of: hashes[index])).fetchLine(hashes[index])
+    /// Has the record of a hash fetched; its table's line should be there by now.
+    @inline(__always)
+    func fetchRecord(_ hash: UInt64) {
+        // The slot as it was looked at: another writer may change the table meanwhile.
+        _ = self.shards.table(self.shards.index(of: hash)).find(hash) {
+            self.records.fetch($0.place)
+            return true
         }
-        var records = InlineArray<16, RecordMemory.Lines>(repeating: RecordMemory.Lines(first: 0, second: 0))
-        var count = 0
-        for index in hashes.indices {
-            let hash = hashes[index]
-            // The slot as it was looked at: another writer may change the table meanwhile.
-            var slot = Slot(word: 0)
-            let found = self.shards.table(self.shards.index(of: hash)).find(hash) {
-                slot = $0
-                return self.records.isCommitted($0.place)
-            }
-            guard found != nil else { continue }
-            records[count] = self.records.lines(of: slot.place)
-            count &+= 1
-        }
-        for index in 0..<count { self.records.fetch(records[index]) }
     }
 
     /// Where a key's record is; for those who hold `changes`.

@@ -3,14 +3,18 @@ import StageKit
 /// Changes a memory store; called from one thread at a time.
 @safe
 final class MemoryStoreWriter: SnapshotWriter {
+    /// So many events pass between asking for a key's line of slots and looking into it for where the record is: by then it
+    /// has come, and a core has no more loads under way than it has places for. A power of two.
+    static let hintLimit = 8
+
     private let store: MemoryStore
     private let key: FieldID
     private let isUsable: Bool
     private let draft: RecordDraft
-    /// Hashes of the keys that are to come; a wrong one costs time and nothing else. Plain memory for
-    /// `MemoryStore.fetchLimit` of them that is freed with the writer, the first `hintCount` of them noted: an array would
-    /// be checked for being unique.
+    /// Hashes of the keys that were noted last; a wrong one costs time and nothing else. Plain memory for `hintLimit` of them
+    /// that is freed with the writer, each at its number's place in turn: an array would be checked for being unique.
     private let hints: UnsafeMutableBufferPointer<UInt64>
+    /// How many were noted since records were last looked for.
     private var hintCount = 0
 
     /// Makes a writer that keeps `columns`.
@@ -21,7 +25,7 @@ final class MemoryStoreWriter: SnapshotWriter {
         self.isUsable =
             columns.fields.count < FieldNames.limit
             && columns.fields.allSatisfy { $0.number != FieldNames.none }
-        unsafe self.hints = .allocate(capacity: MemoryStore.fetchLimit)
+        unsafe self.hints = .allocate(capacity: Self.hintLimit)
         unsafe self.hints.initialize(repeating: 0)
     }
 
@@ -32,14 +36,16 @@ final class MemoryStoreWriter: SnapshotWriter {
     /// Yes: everything is in the store already.
     var endsBatchesAtOnce: Bool { true }
 
-    /// Notes the key, to have its record fetched from memory together with those of the events around it.
+    /// Notes the key, and has its record fetched from memory in two steps, of which each goes on while others' keys are noted.
     func prepare(_ event: borrowing Event) {
         guard let range = event.range(of: self.key) else { return }
         let count = self.hintCount
-        // Below the limit: it is never reached without being emptied.
-        unsafe self.hints[count] = event.withBytes(range) { self.store.hasher.hash($0) }
+        let hash = event.withBytes(range) { self.store.hasher.hash($0) }
+        let place = count & (Self.hintLimit - 1)
+        if count >= Self.hintLimit { self.store.fetchRecord(unsafe self.hints[place]) }
+        unsafe self.hints[place] = hash
+        self.store.fetchLine(hash)
         self.hintCount = count + 1
-        if count + 1 == MemoryStore.fetchLimit { self.fetchHints() }
     }
 
     /// Holds the event's snapshot: see `SnapshotWriter`.
@@ -65,9 +71,11 @@ final class MemoryStoreWriter: SnapshotWriter {
         throw StageFailure("store \"\(self.store.name)\": the event has no \(self.store.keyField)")
     }
 
+    /// Has the records fetched whose keys were noted last.
     private func fetchHints() {
-        let noted = unsafe UnsafeBufferPointer(start: self.hints.baseAddress, count: self.hintCount)
+        for number in max(0, self.hintCount - Self.hintLimit)..<self.hintCount {
+            self.store.fetchRecord(unsafe self.hints[number & (Self.hintLimit - 1)])
+        }
         self.hintCount = 0
-        self.store.fetch(unsafe noted.span)
     }
 }

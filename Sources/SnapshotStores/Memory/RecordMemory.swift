@@ -21,6 +21,10 @@ struct RecordMemory: ~Copyable {
     private static let step = 2 << 20
     /// The first unit is nobody's, so that no record's slot is 0.
     private static let firstUnit = 1
+    /// Words in a cache line.
+    private static let lineWords = 8
+    /// Words of a long record that are fetched ahead: more would push out what is on its way for others.
+    private static let fetchedWords = 4 * lineWords
 
     private let memory: ReservedMemory
     private let words: SharedWords
@@ -77,6 +81,21 @@ struct RecordMemory: ~Copyable {
     func fetch(_ lines: Lines) {
         self.words.fetch(lines.first)
         self.words.fetch(lines.second)
+    }
+
+    /// Has the lines of a record fetched, in any order; a slot's word may be as old as it likes, or that of an empty slot.
+    @inline(__always)
+    func fetch(_ place: RecordPlace) {
+        let perUnit = SizeClass.unit / SharedWords.stride
+        let first = Int(place.unit) &* perUnit
+        let count = Swift.min(place.sizeClass.units &* perUnit, Self.fetchedWords)
+        guard count > 0 else { return }
+        var word = 0
+        while word < count &- 1 {
+            self.words.fetch(first &+ word)
+            word &+= Self.lineWords
+        }
+        self.words.fetch(first &+ count &- 1)
     }
 
     /// What is handed out; kept by whoever may change the store.

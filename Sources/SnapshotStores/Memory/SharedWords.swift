@@ -1,3 +1,4 @@
+import CPrefetch
 import Synchronization
 
 /// Words of 64 bits that threads share without a lock.
@@ -58,12 +59,12 @@ struct SharedWords: @unchecked Sendable {
         return unsafe SharedWords(UnsafeMutableRawPointer(self.base + start), count: count)
     }
 
-    /// Starts to fetch a word from memory.
-    ///
-    /// Swift has no prefetch, but a relaxed atomic load is not dropped for want of a use and nobody waits for its result.
+    /// Has a word's cache line fetched from memory; nobody waits for it, and nothing is read, so the word need not be in
+    /// memory that may be touched.
     @inline(__always)
     func fetch(_ index: Int) {
-        _ = self[index]
+        self.check(index)
+        unsafe sluicePrefetch(self.base + index)
     }
 
     /// Copies an even number of words from the first on to private memory that has room for them.
