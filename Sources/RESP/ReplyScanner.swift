@@ -21,8 +21,12 @@ package struct ReplyScanner: Sendable {
         case other
     }
 
-    /// CR and LF as a number of 16 bits in memory.
+    /// CR and LF as a number of 16 bits in memory, and the header of a list of two.
     private static let lineEnd = UInt16(littleEndian: 0x0A0D)
+    private static let listOfTwo = UInt32(littleEndian: 0x0A0D_322A)
+    /// The lists before the first entry: the reply, the stream, its entries. And before the second: each has two.
+    private static let listsBefore = 3
+    private static let listsOfOne = listsBefore + 2
 
     /// Where the next header begins.
     private var position = 0
@@ -34,6 +38,9 @@ package struct ReplyScanner: Sendable {
     /// Where the last byte string begins and ends, and the one that stood before the last list: the id of the last entry.
     private var text = (start: 0, end: 0)
     private var id = (start: 0, end: 0)
+    /// Where the first entry begins, and its names once it has ended.
+    private var firstEntry = 0
+    private var shape: EntryShape?
 
     /// Makes a scanner for one reply.
     package init() {}
@@ -58,8 +65,9 @@ package struct ReplyScanner: Sendable {
                 self.position = next &+ length &+ 2
                 self.open &-= 1
             case UInt8(ascii: "*"):
+                if unsafe self.lists >= Self.listsOfOne && self.skipEntries(bytes) { continue }
                 self.lists &+= 1
-                if self.lists == 3 { self.entries = length }
+                if self.lists == Self.listsBefore { (self.entries, self.firstEntry) = (length, next) }
                 self.id = self.text
                 self.position = next
                 self.open &+= length &- 1
@@ -68,8 +76,78 @@ package struct ReplyScanner: Sendable {
         }
         guard self.position <= bytes.count else { return self.wait() }
         // One stream of its name and its entries, each of which is a list that holds another.
-        guard self.entries > 0, self.lists == 3 &+ 2 &* self.entries else { return .other }
+        guard self.entries > 0, self.lists == Self.listsBefore &+ 2 &* self.entries else { return .other }
         return .whole(bytes: self.position, entries: self.entries, last: self.id.start..<self.id.end)
+    }
+
+    /// Goes through all entries from here on that have the first one's names and have come whole; false where there is none.
+    @inline(never)
+    private mutating func skipEntries(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let shape = unsafe self.shape ?? self.learn(bytes)
+        let names = shape.names.span
+        let start = self.position
+        while self.open > 0, let entry = unsafe Self.entry(bytes, self.position, names) {
+            self.id = (entry.start, entry.end)
+            self.position = entry.next
+            self.lists &+= 2
+            self.open &-= 1
+        }
+        return self.position > start
+    }
+
+    /// Where the id of the entry that begins at an index begins and ends, and where the next entry begins; nil where that
+    /// is no list of a byte string and a list of byte strings, or has not come whole.
+    @inline(__always)
+    private static func entry(
+        _ bytes: UnsafeRawBufferPointer, _ index: Int, _ names: Span<EntryShape.Name>
+    ) -> (start: Int, end: Int, next: Int)? {
+        guard index &+ 4 <= bytes.count,
+            unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self) == self.listOfTwo,
+            let id = unsafe self.text(bytes, index &+ 4), id.end &+ 2 < bytes.count,
+            unsafe bytes[id.end &+ 2] == UInt8(ascii: "*"),
+            let (count, first) = unsafe self.header(bytes, id.end &+ 2), count >= 0, count & 1 == 0
+        else { return nil }
+        var next = first
+        for field in 0..<count / 2 {
+            if field < names.count, let value = unsafe names[field].value(bytes, next) {
+                guard let (length, start) = unsafe self.header(bytes, value), length >= 0 else { return nil }
+                next = start &+ length &+ 2
+            } else {
+                guard let name = unsafe self.text(bytes, next), let value = unsafe self.text(bytes, name.end &+ 2)
+                else { return nil }
+                next = value.end &+ 2
+            }
+        }
+        return (id.start, id.end, next)
+    }
+
+    /// Where the byte string that begins at an index has its bytes; nil where none begins there, or not whole.
+    @inline(__always)
+    private static func text(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> (start: Int, end: Int)? {
+        guard index < bytes.count, unsafe bytes[index] == UInt8(ascii: "$"),
+            let (length, start) = unsafe self.header(bytes, index), length >= 0
+        else { return nil }
+        return (start, start &+ length)
+    }
+
+    /// Notes the names of the first entry, which has come whole; none where it is no entry.
+    @inline(never)
+    private mutating func learn(_ bytes: UnsafeRawBufferPointer) -> EntryShape {
+        var shape = EntryShape()
+        if let id = unsafe Self.text(bytes, self.firstEntry &+ 4),
+            let (count, first) = unsafe Self.header(bytes, id.end &+ 2)
+        {
+            var next = first
+            for _ in 0..<count / 2 {
+                guard let name = unsafe Self.text(bytes, next), name.end &+ 2 < bytes.count,
+                    let value = unsafe Self.text(bytes, name.end &+ 2)
+                else { break }
+                shape.append(next..<name.end &+ 3)
+                next = value.end &+ 2
+            }
+        }
+        self.shape = shape
+        return shape
     }
 
     private func wait() -> Progress {

@@ -39,6 +39,66 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         guard case .whole(_, 3, _)? = steps.last else { throw Issue("the last byte does not end the reply") }
     }
 
+    /// Entries that differ from the first in one way or another, which a scanner must notice.
+    static let shapes: [[(id: String, fields: [String])]] = [
+        // The same names, values of other lengths: none, one digit, two, three.
+        (0..<6).map { ("\($0)-0", ["device", String(repeating: "v", count: [1, 0, 9, 10, 99, 100][$0]), "to", ""]) },
+        // Fewer and more fields than the first.
+        [("1-0", ["alpha", "1"]), ("2-0", ["alpha", "1", "beta", "2"]), ("3-0", []), ("4-0", ["alpha", "1"])],
+        [("1-0", []), ("2-0", ["alpha", "1"]), ("3-0", ["alpha", "1", "beta", "2"])],
+        // Other names, of the same length and of another, and in another order.
+        [
+            ("1-0", ["alpha", "1", "beta", "2"]), ("2-0", ["alphb", "1", "beta", "2"]),
+            ("3-0", ["a", "1", "betas", "2"]),
+        ],
+        [("1-0", ["alpha", "1", "beta", "2"]), ("2-0", ["beta", "2", "alpha", "1"])],
+        // Names of every length around those that are compared in words: 17 and more digits need another header.
+        (1...3).map { id in ("\(id)-0", (1...16).flatMap { [String(repeating: "n", count: $0), "\(id * $0)"] }) },
+        (1...3).map { id in ("\(id)-0", (17...40).flatMap { [String(repeating: "n", count: $0), "\(id * $0)"] }) },
+        // Names that differ in one byte, wherever it is.
+        (0..<24).map { place in
+            let name = String((0..<24).map { $0 == place ? "X" : "n" })
+            return ("\(place + 1)-0", [name, "v"])
+        },
+        // Values that look like what stands around them.
+        (1...3).map { ("\($0)-0", ["alpha", "\r\n$5\r\nalpha\r\n$1\r\n", "beta", "*2\r\n$3\r\n9-9\r\n*0\r\n"]) },
+        // Ids of other lengths.
+        [
+            ("1-0", ["a", "b"]), ("17000000000000-1", ["a", "b"]),
+            ("18446744073709551615-18446744073709551615", ["a", "b"]),
+        ],
+    ]
+
+    @Test(
+        "Entries like the first and unlike it: the same end and id, however the bytes come", arguments: shapes.indices)
+    func shaped(_ index: Int) throws {
+        let entries = Self.shapes[index]
+        let reply = streamReply(entries)
+        let steps = self.steps(reply)
+        #expect(steps.dropLast().allSatisfy { $0 == .more })
+        let bytes = Array(reply.utf8)
+        var scanner = ReplyScanner()
+        let atOnce = bytes.withUnsafeBytes { scanner.scan($0) }
+        for progress in [atOnce, try #require(steps.last)] {
+            guard case .whole(let length, let count, let last) = progress else { throw Issue("not whole: \(progress)") }
+            #expect((length, count) == (bytes.count, entries.count))
+            #expect(String(decoding: bytes[last], as: UTF8.self) == entries.last?.id)
+        }
+    }
+
+    @Test(
+        "What is no entry behind the first is told as it is anywhere",
+        arguments: [
+            "*3\r\n$3\r\n2-0\r\n*0\r\n*0\r\n", "*2\r\n$3\r\n2-0\r\n$1\r\nx\r\n", "*2\r\n$3\r\n2-0\r\n*-1\r\n", ":2\r\n",
+            "*2\r\n$-1\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n", "*2\r\n$3\r\n2-0\r\n*2\r\n$1\r\na\r\n:1\r\n",
+            "*2\r\n$3\r\n2-0\r\n*2\r\n$5\r\nalpha\r\n$-1\r\n", "*2\r\n$3\r\n2-0\r\n*2\r\n$5\r\nalpha\r\n*0\r\n",
+        ])
+    func otherBehind(_ entry: String) {
+        let first = "*2\r\n$3\r\n1-0\r\n*2\r\n$5\r\nalpha\r\n$1\r\n1\r\n"
+        let reply = "*1\r\n*2\r\n$1\r\ns\r\n*2\r\n" + first + entry
+        #expect(self.steps(reply).last == .other)
+    }
+
     @Test("Bytes behind the reply are left alone")
     func behind() throws {
         let reply = streamReply([("5-0", ["a", "b"])])
