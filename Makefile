@@ -5,7 +5,7 @@ BUILD_FLAGS = --explicit-target-dependency-import-check error
 # Tests at once: each may have servers, workers and stores of its own, and hundreds of them use up a small machine.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 
-.PHONY: build demo faults simulate groups scaleout test tsan bench profile thresholds docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: build demo faults simulate groups scaleout test tsan bench profile thresholds micro docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
 
 # A release build of the worker: .build/release/sluice
 build: packages
@@ -105,6 +105,10 @@ thresholds:
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench thresholds --output .build/bench
 
+# What look-ups and events take in allocations, by the benchmarks of a package that users never fetch.
+micro: packages
+	@MICRO_BUILD=$(MICRO_BUILD) SWIFT="$(SWIFT)" .ci/micro $(if $(UPDATE),update,check)
+
 # The articles and the reference of StageKit, by the toolchain's own docc: .build/docs
 docs:
 	$(SWIFT) build --target StageKit $(BUILD_FLAGS)
@@ -139,4 +143,4 @@ packages:
 	@.ci/packages
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-micro
