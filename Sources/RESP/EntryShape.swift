@@ -29,7 +29,6 @@ struct EntryShape: Sendable {
             isCompared ? Name(start: UInt32(range.lowerBound), length: UInt32(range.count)) : Name()
         self.count += 1
     }
-
 }
 
 extension EntryShape.Name {
