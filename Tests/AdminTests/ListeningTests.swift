@@ -98,4 +98,19 @@ import Testing
             }
         }
     }
+
+    @Test("A server that is cancelled at any moment of its start ends")
+    func cancelledAtOnce() async throws {
+        // What a cancellation wakes and what starts at the same moment may each hold a lock that the other one waits for.
+        for round in 0..<300 {
+            let server = AdminServer(
+                settings: AdminSettings(listen: .tcp(host: "127.0.0.1", port: 0)), context: AdminFixture.context(),
+                logger: AdminFixture.silent)
+            await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await server.run() }
+                try? await Task.sleep(for: .microseconds(round * 20))
+                group.cancelAll()
+            }
+        }
+    }
 }

@@ -20,8 +20,8 @@ public struct AdminServer: Service {
     private let logger: Logger
     private let onListening: @Sendable (AdminAddress) -> Void
 
-    /// Makes a server that has not started; `onListening` is told the real address once clients can connect, on the
-    /// server's thread, and not at all where the address is off. `access` is what `settings.readAccess()` gives.
+    /// Makes a server that has not started; `onListening` is told the real address once clients can connect, on any
+    /// thread, and not at all where the address is off. `access` is what `settings.readAccess()` gives.
     public init(
         settings: AdminSettings, access: AdminAccess = AdminAccess(), context: AdminContext, logger: Logger,
         onListening: @escaping @Sendable (AdminAddress) -> Void = { _ in }
@@ -46,10 +46,7 @@ public struct AdminServer: Service {
         let open = OpenResponses(exporter: SnapshotExporter(), streams: EventStreams())
         let result: Result<Void, any Error>
         do {
-            // Everything below, requests too, runs on the one loop.
-            try await withTaskExecutorPreference(LoopExecutor(group.any())) {
-                try await self.serve(on: group, open)
-            }
+            try await self.serve(on: group, open)
             result = .success(())
         } catch {
             result = .failure(AdminError.explain(error, at: self.address))
@@ -74,19 +71,20 @@ public struct AdminServer: Service {
         let router = AdminRouter(
             context: self.context, access: self.access, exporter: open.exporter, streams: open.streams)
         let context = self.context
-        let beat = group.any().scheduleRepeatedTask(initialDelay: AdminLimits.beat, delay: AdminLimits.beat) { _ in
+        let loop = group.any()
+        let beat = loop.scheduleRepeatedTask(initialDelay: AdminLimits.beat, delay: AdminLimits.beat) { _ in
             context.beat()
             open.streams.beat()
         }
         defer { beat.cancel() }
-        let governor = LoopGovernor(group.any(), isBehind: context.isBehind)
+        let governor = try await loop.submit { LoopGovernor(loop, isBehind: context.isBehind) }.get()
         governor.start()
         defer { governor.stop() }
         guard case .unix(let path) = self.address else {
             return try await self.listen(router, on: group, open) { _ in }
         }
         let file = UnixSocketFile(path: path)
-        try await file.clear(on: group.any())
+        try await file.clear(on: loop)
         let failure = Mutex<(any Error)?>(nil)
         try await self.listen(router, on: group, open) { channel in
             do {
@@ -110,7 +108,7 @@ public struct AdminServer: Service {
         logger.logLevel = .critical
         let application = Application(
             responder: router.responder,
-            server: try self.access.server(.http1(configuration: AdminServer.httpConfiguration)),
+            server: try self.access.server(Self.connections(on: group.any())),
             configuration: ApplicationConfiguration(
                 address: self.bindAddress, backlog: AdminLimits.backlog,
                 availableConnectionsDelegate: .maximum(AdminLimits.connections, logger: logger)),
@@ -124,6 +122,12 @@ public struct AdminServer: Service {
             try await application.run()
         } onGracefulShutdown: {
             open.stop()
+        }
+    }
+
+    private static func connections(on loop: any EventLoop) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in
+            LoopChannel(HTTP1Channel(responder: responder, configuration: self.httpConfiguration), on: loop)
         }
     }
 
