@@ -78,11 +78,17 @@ struct AssembledWorker {
     func run(signals: Bool = true, beside others: [any Service] = [], watchedBy watch: (any Service)? = nil)
         async throws
     {
-        var services = [ServiceGroupConfiguration.ServiceConfiguration(service: self.admin)]
-        services += others.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }
-        services.append(
-            .init(service: self.pipeline, successTerminationBehavior: .gracefullyShutdownGroup))
-        if let watch { services.append(.init(service: watch, successTerminationBehavior: .ignore)) }
+        // What fails ends the others as a signal does, so that requests in hand are answered; cancelled, they would not be.
+        typealias Part = ServiceGroupConfiguration.ServiceConfiguration
+        let ending = Part.TerminationBehavior.gracefullyShutdownGroup
+        var services = [Part(service: self.admin, failureTerminationBehavior: ending)]
+        services += (others + [self.pipeline]).map { service in
+            Part(service: service, successTerminationBehavior: ending, failureTerminationBehavior: ending)
+        }
+        if let watch {
+            services.append(
+                Part(service: watch, successTerminationBehavior: .ignore, failureTerminationBehavior: ending))
+        }
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: signals ? [.sigterm, .sigint] : [],
             logger: self.logger)
