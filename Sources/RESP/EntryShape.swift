@@ -1,10 +1,10 @@
-/// Where the names of a reply's first entry stand: entries of one stream mostly have the same names in the same order, so
-/// that a scanner goes through later ones from value to value.
+/// Where the names of a reply's first entries stand: those of one stream mostly have the same names in the same order, some
+/// with more of them than others, so that a scanner goes through later ones from value to value.
 ///
 /// It knows places, not bytes: whoever asks shows it the bytes that it was made of, more of them meanwhile.
 struct EntryShape: Sendable {
     /// The most names that are known; those behind are gone through one by one.
-    private static let nameLimit = 16
+    static let nameLimit = 16
     /// How long a name may be, with the header before it and the first byte behind it: compared in two words or four.
     private static let lengths = 8...32
 
@@ -16,7 +16,8 @@ struct EntryShape: Sendable {
 
     /// The names in their order; those that are not known have no bytes.
     private(set) var names = InlineArray<16, Name>(repeating: Name())
-    private var count = 0
+    /// How many positions there are in `names`.
+    private(set) var count = 0
 
     /// Knows no names.
     init() {}

@@ -36,6 +36,8 @@ package struct RESPReader: ~Copyable {
     private var failure: RESPError?
     /// How many bytes the next reply has, where a scanner has found its end; 0 where that is not known.
     private var wholeBytes = 0
+    /// Whether the scanner has seen that the names in that reply go by position.
+    private var wholeGoesByPosition = false
     /// The number of replies read, for messages.
     private var replyCount = 0
 
@@ -99,7 +101,7 @@ package struct RESPReader: ~Copyable {
             return nil
         }
         // A new object, so that it has no tie to this reader; the memory moves, and a returned reply's takes its place.
-        let reply = RESPReply()
+        let reply = RESPReply(namesGoByPosition: isWhole && self.wholeGoesByPosition)
         // By a pointer of its own: changing what `self.builder` points to in place, in a struct that cannot be copied,
         // makes the compiler's thread sanitizer write code that its verifier refuses (Swift 6.3.1). So in `fail`.
         let builder = unsafe self.builder
@@ -158,7 +160,10 @@ extension RESPReader {
     package mutating func scan(_ scanner: inout ReplyScanner) -> ReplyScanner.Progress {
         guard let unread = unsafe self.unread else { return .other }
         let progress = unsafe scanner.scan(unread)
-        if case .whole(let bytes, _, _) = progress { self.wholeBytes = bytes }
+        if case .whole(let bytes, _, _) = progress {
+            self.wholeBytes = bytes
+            self.wholeGoesByPosition = scanner.namesGoByPosition
+        }
         return progress
     }
 

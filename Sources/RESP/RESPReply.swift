@@ -10,8 +10,14 @@ package final class RESPReply {
     /// Their bytes.
     private var arena = RESPArena()
 
+    /// Whether the reply is known to be one to a read of one stream where the fields at a position have the same name in all
+    /// entries that have so many.
+    package let namesGoByPosition: Bool
+
     /// Makes a reply without values; only a reader fills it.
-    init() {}
+    init(namesGoByPosition: Bool = false) {
+        self.namesGoByPosition = namesGoByPosition
+    }
 
     /// The number of values, all levels together; at least 1.
     package var count: Int { self.tokenBuffer.count }

@@ -96,6 +96,10 @@ public final class StageHarness<S: Stage> {
             let id = entry.id ?? EntryID(milliseconds: self.lastID, sequence: 0)
             self.batch.append(id: id, fields: entry.fields)
         }
+        // As a source does: so a stage that makes use of it is tested with it and without.
+        let names = entries.map { $0.fields.map(\.name) }
+        let longest = names.max { $0.count < $1.count } ?? []
+        if names.allSatisfy({ longest.starts(with: $0) }) { self.batch.markNamesByPosition() }
         self.batch.prepareSlots(fieldCount: self.names.fields.count)
         for (index, entry) in entries.enumerated() {
             self.batch.withEvent(at: index) { event in

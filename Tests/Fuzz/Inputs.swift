@@ -27,6 +27,8 @@ struct RESPInput: FuzzedInput {
         "+OK\r\n", "-ERR no such key\r\n", ":42\r\n", "$-1\r\n", "*-1\r\n", "$5\r\nhello\r\n", "*0\r\n",
         "*2\r\n$1\r\na\r\n:-9223372036854775808\r\n",
         "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n",
+        "*1\r\n*2\r\n$1\r\ns\r\n*3\r\n"
+            + (1...3).map { "*2\r\n$3\r\n\($0)-0\r\n*4\r\n$1\r\nf\r\n$1\r\nv\r\n$2\r\ngh\r\n$0\r\n\r\n" }.joined(),
         "*4\r\n$6\r\nlength\r\n:3\r\n$17\r\nlast-generated-id\r\n$3\r\n9-0\r\n",
     ].map { Array($0.utf8) }
     private static let meaningful = Array("*$+-:\r\n0123456789%_>,#~=(|".utf8)
@@ -38,6 +40,16 @@ struct RESPInput: FuzzedInput {
 
     func make(_ random: inout Mutator) -> [UInt8] {
         [UInt8(random.below(256))] + random.mutate(Self.replies, Self.meaningful, joined: 4, changes: 8)
+    }
+
+    /// Whether fields at the same position have the same name, in the reply to a read of one stream.
+    private static func goByPosition(_ reply: RESPValue) -> Bool {
+        guard let entries = reply.array?.first?.array?.last?.array else { return false }
+        let names = entries.map { entry in
+            (entry.array?.last?.array ?? []).enumerated().filter { $0.offset.isMultiple(of: 2) }.map(\.element)
+        }
+        let longest = names.max { $0.count < $1.count } ?? []
+        return names.allSatisfy { longest.starts(with: $0) }
     }
 
     mutating func read(_ bytes: [UInt8]) -> Bool {
@@ -55,7 +67,9 @@ struct RESPInput: FuzzedInput {
                 var scanner = ReplyScanner()
                 _ = reader.scan(&scanner)
                 while let reply = try reader.next() {
-                    _ = reply.value()
+                    let value = reply.value()
+                    precondition(
+                        !reply.namesGoByPosition || Self.goByPosition(value), "one position, two names")
                     reader.recycle(reply)
                 }
                 start = end

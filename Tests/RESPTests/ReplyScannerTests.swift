@@ -52,6 +52,12 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
             ("3-0", ["a", "1", "betas", "2"]),
         ],
         [("1-0", ["alpha", "1", "beta", "2"]), ("2-0", ["beta", "2", "alpha", "1"])],
+        // The same names as far as they go, in entries that grow and shrink, up to the limit and beyond.
+        [2, 1, 3, 2, 5, 0, 5].enumerated().map { id, count in
+            ("\(id + 1)-0", (0..<count).flatMap { ["name\($0)", "\(id)"] })
+        },
+        [("1-0", ["alpha", "1"]), ("2-0", ["alpha", "1", "beta", "2"]), ("3-0", ["alpha", "1", "gamma", "2"])],
+        (15...17).map { count in ("\(count)-0", (1...count).flatMap { ["n\($0)", "v"] }) },
         // Names of every length around those that are compared in words: 17 and more digits need another header.
         (1...3).map { id in ("\(id)-0", (1...16).flatMap { [String(repeating: "n", count: $0), "\(id * $0)"] }) },
         (1...3).map { id in ("\(id)-0", (17...40).flatMap { [String(repeating: "n", count: $0), "\(id * $0)"] }) },
@@ -83,6 +89,64 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
             guard case .whole(let length, let count, let last) = progress else { throw Issue("not whole: \(progress)") }
             #expect((length, count) == (bytes.count, entries.count))
             #expect(String(decoding: bytes[last], as: UTF8.self) == entries.last?.id)
+        }
+    }
+
+    /// Whether fields at the same position have the same name, and these are no more and no longer than are compared.
+    private func goByPosition(_ entries: [(id: String, fields: [String])]) -> Bool {
+        let names = entries.map { entry in
+            entry.fields.enumerated().filter { $0.offset.isMultiple(of: 2) }.map(\.element)
+        }
+        let longest = names.max { $0.count < $1.count } ?? []
+        return longest.count <= 16 && longest.allSatisfy { (1...24).contains($0.utf8.count) }
+            && names.allSatisfy { longest.starts(with: $0) }
+    }
+
+    @Test("Names that go by position are told from others, in pieces of any length", arguments: shapes.indices)
+    func alike(_ index: Int) throws {
+        let entries = Self.shapes[index]
+        let bytes = Array(streamReply(entries).utf8)
+        for length in [1, 2, 3, 7, 40, 150, bytes.count] {
+            var scanner = ReplyScanner()
+            var progress = ReplyScanner.Progress.more
+            for end in stride(from: length, through: bytes.count + length - 1, by: length) {
+                progress = bytes.prefix(end).withUnsafeBytes { scanner.scan($0) }
+            }
+            guard case .whole = progress else { throw Issue("not whole: \(progress)") }
+            #expect(scanner.namesGoByPosition == self.goByPosition(entries), "in pieces of \(length)")
+        }
+    }
+
+    @Test("An entry that comes bit by bit is gone through again while it is short, and then no longer")
+    func repeated() throws {
+        for (length, isAlike) in [(60_000, true), (70_000, false)] {
+            let long = String(repeating: "v", count: length)
+            let reply = streamReply([("1-0", ["alpha", "1", "beta", "2"]), ("2-0", ["alpha", long, "beta", "2"])])
+            let bytes = Array(reply.utf8)
+            var scanner = ReplyScanner()
+            #expect(bytes.dropLast(3).withUnsafeBytes { scanner.scan($0) } == .more)
+            guard case .whole(bytes.count, 2, _) = bytes.withUnsafeBytes({ scanner.scan($0) }) else {
+                throw Issue("not whole")
+            }
+            #expect(scanner.namesGoByPosition == isAlike)
+        }
+    }
+
+    @Test("A reply knows whether its names go by position where a scanner has seen it, and the next reply does not")
+    func alikeReply() throws {
+        var reader = RESPReader()
+        let alike = Array(streamReply([("7-1", ["a", "b"]), ("7-2", ["a", "d"])]).utf8)
+        let unlike = Array(streamReply([("7-1", ["a", "b"]), ("7-2", ["c", "d"])]).utf8)
+        for (bytes, isScanned, expected) in [
+            (alike, true, true), (alike, false, false), (unlike, true, false), (alike, true, true),
+            (unlike, false, false),
+        ] {
+            try bytes.withUnsafeBytes { bytes in try reader.feed(bytes) }
+            var scanner = ReplyScanner()
+            if isScanned { _ = reader.scan(&scanner) }
+            let reply = try #require(try reader.next())
+            #expect(reply.namesGoByPosition == expected)
+            reader.recycle(reply)
         }
     }
 

@@ -56,6 +56,27 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         #expect(sent == RESPCommand("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", "s", id.description).encoded())
     }
 
+    @Test("Events know that names go by position where the reply does, and the batch's next ones do not")
+    func alike() throws {
+        let batch = EventBatch()
+        let names = [["a", "1", "b", "2"], ["a", "3", "b", "4"]]
+        for (second, isScanned) in [
+            (names[1], true), (names[1], false), (["b", "3", "a", "4"], true), (names[1], true),
+        ] {
+            var reader = RESPReader()
+            let text = streamReply([entry("1-0", names[0]), entry("2-0", second)])
+            try Array(text.utf8).withUnsafeBytes { bytes in try reader.feed(bytes) }
+            var scanner = ReplyScanner()
+            if isScanned { _ = reader.scan(&scanner) }
+            let reply = try #require(try reader.next())
+            _ = try XReadReply.fill(batch, from: reply, after: .zero, limit: 10)
+            for index in 0..<2 {
+                let areAlike = batch.withEvent(at: index) { event in event.namesGoByPosition }
+                #expect(areAlike == (isScanned && second == names[1]))
+            }
+        }
+    }
+
     @Test("Entries become events with their fields in order, and the batch is used again")
     func entries() throws {
         let batch = EventBatch()

@@ -106,6 +106,28 @@ import Testing
         #expect(value == nil && effects.isEmpty && !hasSettled && failure == nil && count == 0)
     }
 
+    @Test("That names go by position holds until something is added, or all is forgotten")
+    func alike() {
+        let changes: [@Sendable (EventBatch) -> Void] = [
+            { $0.appendEntry(.max) }, { _ = unsafe $0.appendEntry(.max, fieldCount: 0) },
+            { $0.append(id: .max, fields: []) },
+            { $0.appendField(name: ByteRange(offset: 0, length: 0), value: ByteRange(offset: 0, length: 0)) },
+            { $0.appendCopy(of: Self.batch(1), at: 0) },
+            { batch in
+                batch.removeAll()
+                batch.append(id: .max, fields: [])
+            },
+        ]
+        for change in changes {
+            let batch = Self.batch(2)
+            #expect(batch.withEvent(at: 0) { event in !event.namesGoByPosition })
+            batch.markNamesByPosition()
+            #expect(batch.withEvent(at: 1) { event in event.namesGoByPosition })
+            change(batch)
+            #expect(batch.withEvent(at: 0) { event in !event.namesGoByPosition })
+        }
+    }
+
     @Test("Each event has its own failure")
     func failures() {
         let batch = Self.batch(3)

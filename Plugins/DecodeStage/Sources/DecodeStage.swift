@@ -37,6 +37,8 @@ public final class DecodeStage: Stage {
     private let names: [String]
     private let secrets: [Bool]
     private let ids: [FieldID]
+    /// What is asked of each declared field.
+    private let fields: [Check]
     /// In the order they are made: text fields, then numbers.
     private let checks: [Check]
     private let matcher: NameMatcher
@@ -44,6 +46,12 @@ public final class DecodeStage: Stage {
     private let json: JSONFields?
     /// The name of the field that holds JSON.
     private let jsonName: String
+    /// At how many positions the names were found to be declared, in entries of the batch that is at hand.
+    ///
+    /// Unchecked, as is the next: looked at for every event, by the one thread that the stage is used by.
+    @exclusivity(unchecked) private var matchedCount = 0
+    /// With how many fields an entry of the batch lacks none that is required: a bit for each number.
+    @exclusivity(unchecked) private var completeCounts: UInt64 = 0
 
     /// Makes the stage; it provides the declared fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
@@ -58,6 +66,7 @@ public final class DecodeStage: Stage {
         self.names = settings.fields.map(\.name)
         self.secrets = settings.fields.map(\.value.isSecret)
         self.ids = ids
+        self.fields = checks
         self.checks = checks.filter { !$0.isInteger } + checks.filter(\.isInteger)
         self.matcher = NameMatcher(names: settings.json.map { [$0] } ?? self.names)
         self.jsonName = settings.json ?? ""
@@ -75,10 +84,43 @@ public final class DecodeStage: Stage {
     /// Sets the declared fields, then checks them.
     public func process(_ event: inout Event) throws -> Verdict {
         if let json = self.json { return try self.process(&event, json) }
-        for id in self.ids { event.remove(id) }
-        var unknown: ByteRange?
         // Neither the entry's fields nor the arena are touched by setting values.
         let fields = unsafe event.unsafeRawFields
+        if unsafe fields.count <= self.matchedCount, event.namesGoByPosition {
+            if unsafe self.takeByPosition(fields, of: &event) { return .next }
+        } else {
+            try unsafe self.match(fields, of: &event)
+        }
+        for check in self.checks { try self.make(check, of: &event) }
+        if unsafe fields.count <= self.matchedCount { unsafe self.completeCounts |= 1 << UInt64(fields.count) }
+        return .next
+    }
+
+    /// Sets the declared fields by their positions; whether nothing is left to be checked, as of nearly all entries.
+    @inline(__always)
+    private func takeByPosition(_ fields: UnsafeBufferPointer<RawField>, of event: inout Event) -> Bool {
+        for id in self.ids { event.remove(id) }
+        var isChecked = unsafe self.completeCounts &>> UInt64(fields.count) & 1 == 1
+        for position in 0..<fields.count {
+            let (field, value) = unsafe (self.fields[self.matcher.matched(at: position)], fields[position].value)
+            event.set(field.id, range: value)
+            let isFine = unsafe !field.rejectsBlank || Blank.isPlain(event.unsafeBytes(value).span)
+            isChecked = isChecked && isFine && !field.isInteger
+        }
+        return isChecked
+    }
+
+    /// Forgets the names: those of the next batch may be others.
+    public func endBatchAtOnce() -> Bool {
+        unsafe (self.matchedCount, self.completeCounts) = (0, 0)
+        return true
+    }
+
+    /// Sets the declared fields by their names, and notes where each was found.
+    @inline(never)
+    private func match(_ fields: UnsafeBufferPointer<RawField>, of event: inout Event) throws {
+        for id in self.ids { event.remove(id) }
+        var unknown: ByteRange?
         for position in 0..<fields.count {
             let raw = unsafe fields[position]
             let name = unsafe event.unsafeBytes(raw.name).span
@@ -91,12 +133,9 @@ public final class DecodeStage: Stage {
         if let unknown, self.rejectsUnknown {
             throw self.failure("unsupported field \(event.withBytes(unknown) { QuotedText.quote($0) })")
         }
-        for check in self.checks { try self.make(check, of: &event) }
-        return .next
+        guard unknown == nil, fields.count < NameMatcher.positionLimit else { return }
+        unsafe self.matchedCount = max(self.matchedCount, fields.count)
     }
-
-    /// Has nothing to end.
-    public func endBatchAtOnce() -> Bool { true }
 
     /// Sets the fields that a JSON object holds, then checks them; kept apart so that plain fields pay nothing for it.
     @inline(never)

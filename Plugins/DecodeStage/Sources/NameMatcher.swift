@@ -66,6 +66,14 @@ final class NameMatcher {
         unsafe self.remembered.deallocate()
     }
 
+    /// The index of the name that stood at `position` of the entry whose names were matched last, all of them declared, no
+    /// more than are remembered, and this one among them.
+    @inline(__always)
+    func matched(at position: Int) -> Int {
+        precondition(unsafe position < self.remembered.count, "a position that is not remembered")
+        return unsafe self.remembered[position]
+    }
+
     /// The index of the name that stands at `position` of the entry; nil where it is not declared.
     @inline(__always)
     func match(_ name: Span<UInt8>, at position: Int) -> Int? {

@@ -34,6 +34,7 @@ enum XReadReply {
         batch.removeAll()
         let bytes = unsafe self.moveBytes(of: reply, to: batch)
         let last = unsafe try self.append(tokens, bytes, entries: count, to: batch, after: cursor)
+        if reply.namesGoByPosition { batch.markNamesByPosition() }
         return .entries(count: count, last: last)
     }
 

@@ -16,6 +16,8 @@ struct BatchStorage {
     @usableFromInline var slots = unsafe GrowableBuffer<Slot>(capacity: events * fieldsAnEvent)
     @usableFromInline var states = unsafe GrowableBuffer<EventState>(capacity: events)
     @usableFromInline var slotCount = 0
+    /// Whether fields at the same position are known to have the same name.
+    @usableFromInline var namesGoByPosition = false
     @usableFromInline var failures: [StageFailure] = []
     @usableFromInline var stream = ""
     /// How often each entry was delivered, by its place; empty where all came for the first time.
@@ -26,6 +28,7 @@ struct BatchStorage {
     @inlinable
     mutating func appendEntry(_ id: EntryID) {
         let first = unsafe UInt32(truncatingIfNeeded: self.fields.count)
+        unsafe self.namesGoByPosition = false
         unsafe self.headers.append(EntryHeader(id: id, firstField: first, fieldCount: 0))
     }
 
@@ -34,6 +37,7 @@ struct BatchStorage {
     mutating func appendEntry(_ id: EntryID, fieldCount: Int) -> UnsafeMutableBufferPointer<RawField> {
         unsafe self.fields.reserve(fieldCount)
         let (first, count) = unsafe (self.fields.count, UInt32(truncatingIfNeeded: fieldCount))
+        unsafe self.namesGoByPosition = false
         unsafe self.headers.append(
             EntryHeader(id: id, firstField: UInt32(truncatingIfNeeded: first), fieldCount: count))
         unsafe self.fields.count = first + fieldCount
@@ -76,6 +80,7 @@ struct BatchStorage {
     }
 
     mutating func removeAll() {
+        unsafe self.namesGoByPosition = false
         unsafe self.arena.count = 0
         unsafe self.headers.count = 0
         unsafe self.fields.count = 0

@@ -3,11 +3,14 @@ public enum Blank {
     /// Whether there is nothing but white space; bytes that are not UTF-8 are not blank.
     @inlinable
     public static func isBlank(_ bytes: Span<UInt8>) -> Bool {
-        if bytes.isEmpty { return true }
-        // Most values begin with a printable ASCII character, which settles it.
-        let first = bytes[0]
-        if first > 0x20 && first < 0x80 { return false }
-        return self.trimmed(bytes).isEmpty
+        self.isPlain(bytes) ? false : self.trimmed(bytes).isEmpty
+    }
+
+    /// Whether the first byte alone tells that there is more than white space, as it does of most values.
+    @inlinable
+    @inline(__always)
+    public static func isPlain(_ bytes: Span<UInt8>) -> Bool {
+        !bytes.isEmpty && bytes[0] > 0x20 && bytes[0] < 0x80
     }
 
     /// The range that is left when white space is taken off both ends.

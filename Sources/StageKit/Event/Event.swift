@@ -33,6 +33,13 @@ public struct Event: ~Copyable {
 
     // MARK: The entry as it came
 
+    /// Whether fields at the same position are known to have the same name, in all entries of the batch that have so many.
+    ///
+    /// A stage that has looked at the names of one may take the fields of others by position, as far as these go, until its
+    /// batch ends.
+    @inlinable
+    public var namesGoByPosition: Bool { unsafe self.storage.pointee.namesGoByPosition }
+
     /// How many fields the entry has, repeated names included.
     @inlinable
     public var rawFieldCount: Int { unsafe Int(self.storage.pointee.headers.base[self.index].fieldCount) }

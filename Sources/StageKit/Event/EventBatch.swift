@@ -75,6 +75,7 @@ extension EventBatch {
     /// Both ranges must lie in the arena, which is checked where they are read.
     @inlinable
     public func appendField(name: ByteRange, value: ByteRange) {
+        unsafe self.storage.pointee.namesGoByPosition = false
         unsafe self.storage.pointee.fields.append(RawField(name: name, value: value))
         unsafe self.storage.pointee.headers.base[self.count - 1].fieldCount += 1
     }
@@ -109,6 +110,12 @@ extension EventBatch {
 
     /// Whether any event arrived failed.
     package var hasRefusals: Bool { unsafe !self.storage.pointee.refusals.isEmpty }
+
+    /// Says that fields at the same position have the same name in all entries that have so many, which stages may make use
+    /// of; to be called when all have been added, by a source that knows it for certain.
+    public func markNamesByPosition() {
+        unsafe self.storage.pointee.namesGoByPosition = true
+    }
 
     /// Copies bytes to the end of the arena.
     public func copyToArena(_ bytes: [UInt8]) -> ByteRange {
