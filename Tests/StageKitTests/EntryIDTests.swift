@@ -39,6 +39,24 @@ import Testing
         }
     }
 
+    @Test("An id is the same read behind another, whatever that one was")
+    func behind() throws {
+        let texts = [
+            "1700000000000-0", "1700000000000-12", "1700000000000-18446744073709551615", "1700000000001-0",
+            "1800000000000-0", "1700000000000", "170000000000-10", "17000000000001-1", "5-1", "0-0",
+            "1-123456789012345",
+            "1700000000000-", "1700000000000-x", "1700000000000-1-", "1700000000000-18446744073709551616", "",
+        ].map { Array($0.utf8) }
+        for known in texts {
+            // Nothing is known where there was no id.
+            guard let id = EntryID(utf8: known.span) else { continue }
+            for text in texts {
+                let read = EntryID(utf8: text.span, behind: id, known.span)
+                #expect(read == EntryID(utf8: text.span))
+            }
+        }
+    }
+
     @Test("Writing and reading give the same id, and order is by milliseconds, then sequence")
     func roundTrip() {
         let ids = [

@@ -55,48 +55,37 @@ final class WordList {
     }
 }
 
-/// The checks of a stage, in the order of the file.
-struct CheckList {
-    private let checks: [Check]
-    /// Whether any of them asks what time it is.
-    let needClock: Bool
-
-    /// Lists checks.
-    init(_ checks: [Check]) {
-        self.checks = checks
-        self.needClock = checks.contains { $0.rule.needsClock }
-    }
-
-    /// A check by the number that `firstFailing` gave.
-    subscript(index: Int) -> Check { self.checks[index] }
-
-    /// The number of the first check that an event does not pass; `now` is in milliseconds since the epoch.
-    func firstFailing(_ event: borrowing Event, now: Int64) -> Int? {
-        let checks = self.checks.span
-        for index in checks.indices where !checks[index].passes(event, now: now) { return index }
-        return nil
-    }
-}
-
-/// One rule of one field; of a class, because a struct would be copied with all that it holds for each event.
+/// One rule of one field, and those that are asked behind it.
+///
+/// Of a class, because a struct would be copied with all that it holds for each event; and a chain of them rather than an
+/// array, because to go along constants of classes counts no references.
 final class Check {
     private let name: String
     private let field: FieldID
     /// The words of a rule that has some.
     private let words: WordList?
-    /// The rule.
-    let rule: Rule
+    private let rule: Rule
+    private let next: Check?
 
-    /// Makes a check of a rule for the field called `name`.
-    init(name: String, field: FieldID, rule: Rule) {
+    /// Makes a check of a rule for the field called `name`, which comes before another.
+    init(name: String, field: FieldID, rule: Rule, before next: Check?) {
         self.name = name
         self.field = field
         self.rule = rule
+        self.next = next
         self.words = if case .oneOf(let words) = rule { words } else { nil }
     }
 
-    /// Whether the event's value keeps to the rule; `now` is in milliseconds since the epoch.
-    func passes(_ event: borrowing Event, now: Int64) -> Bool {
+    /// Whether this or any behind it asks what time it is.
+    var needsClock: Bool { self.rule.needsClock || self.next?.needsClock ?? false }
+
+    /// The first, from this on, that an event does not pass; `now` is in milliseconds since the epoch.
+    func firstFailing(_ event: borrowing Event, now: Int64) -> Check? {
+        if !self.passes(event, now: now) { return self }
+        return self.next?.firstFailing(event, now: now)
+    }
+
+    private func passes(_ event: borrowing Event, now: Int64) -> Bool {
         guard let range = event.range(of: self.field) else {
             if case .requiredIf(let condition, _) = self.rule { return !condition.holds(for: event) }
             return true

@@ -18,26 +18,31 @@ public final class ValidateStage: Stage {
         failureReason: "invalid_event",
         isPure: true)
 
-    private let checks: CheckList
+    /// In the order of the file; nil where there is none.
+    private let firstCheck: Check?
+    private let needsClock: Bool
     private let clock: WallClock
     /// The clock as first read for this batch: it need not be read for each event.
     private var now: Int64?
 
     /// Makes the stage; it reads the fields that have rules.
     public init(_ settings: Settings, _ setup: StageSetup) {
-        self.checks = CheckList(
-            settings.fields.flatMap { field in
-                let id = setup.input(MarkedName(field.name, at: field.mark))
-                return Rule.rules(field.value, setup).map { Check(name: field.name, field: id, rule: $0) }
-            })
+        let rules = settings.fields.flatMap { field in
+            let id = setup.input(MarkedName(field.name, at: field.mark))
+            return Rule.rules(field.value, setup).map { (name: field.name, field: id, rule: $0) }
+        }
+        self.firstCheck = rules.reversed().reduce(nil) { next, rule in
+            Check(name: rule.name, field: rule.field, rule: rule.rule, before: next)
+        }
+        self.needsClock = self.firstCheck?.needsClock ?? false
         self.clock = setup.clock
     }
 
     /// Holds the event's values against the rules, in the order of the file.
     public func process(_ event: inout Event) throws -> Verdict {
-        if self.checks.needClock, self.now == nil { self.now = self.clock.milliseconds }
+        if self.needsClock, self.now == nil { self.now = self.clock.milliseconds }
         let now = self.now ?? 0
-        if let index = self.checks.firstFailing(event, now: now) { throw self.checks[index].failure(event, now: now) }
+        if let check = self.firstCheck?.firstFailing(event, now: now) { throw check.failure(event, now: now) }
         return .next
     }
 

@@ -60,6 +60,7 @@ enum XReadReply {
         to batch: EventBatch, after cursor: EntryID
     ) throws(RedisError) -> EntryID {
         var last = cursor
+        var lastBytes = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
         var index = 4
         for _ in 0..<entries {
             guard index + 3 <= tokens.count else { throw self.malformed("it ends within an entry") }
@@ -68,10 +69,11 @@ enum XReadReply {
             else { throw self.malformed("an entry that is not an id with names and values") }
             precondition(Int(idToken.offset) + Int(idToken.length) <= bytes.count, "a value beyond the reply's bytes")
             let idBytes = unsafe UnsafeRawBufferPointer(
-                start: bytes.baseAddress.map { unsafe $0 + Int(idToken.offset) }, count: Int(idToken.length))
-            let id = unsafe EntryID(utf8: idBytes.assumingMemoryBound(to: UInt8.self).span)
+                start: bytes.baseAddress.map { unsafe $0 + Int(idToken.offset) }, count: Int(idToken.length)
+            ).assumingMemoryBound(to: UInt8.self)
+            let id = unsafe EntryID(utf8: idBytes.span, behind: last, lastBytes.span)
             guard let id, last < id else { throw self.malformed("an entry id that is none, or not above the last") }
-            last = id
+            unsafe (last, lastBytes) = (id, idBytes)
             index += 3
             let end = index + Int(fields.length)
             guard end <= tokens.count else { throw self.malformed("it ends within an entry") }

@@ -74,18 +74,20 @@ final class RecordDraft {
         let (id, marks) = (event.id, self.questions.marks(of: event))
         unsafe pen.write(id.milliseconds, id.sequence, fields: 0, marks: marks)
         unsafe Self.write(key, &pen)
-        var (count, hasLong) = (UInt8(0), false)
-        for column in self.columns.fields {
-            guard let value = event.value(of: column.field) else { continue }
+        let columns = self.columns.fields
+        // The columns of long values lie between these.
+        var (count, firstLong, lastLong) = (UInt8(0), columns.count, -1)
+        for index in columns.indices {
+            guard let value = event.value(of: columns[index].field) else { continue }
             count &+= 1
             if value.range.length > Self.shortLength {
-                hasLong = true
+                (firstLong, lastLong) = (min(firstLong, index), index)
             } else {
-                guard unsafe self.write(event, column, value, &pen) else { return false }
+                guard unsafe self.write(event, columns[index], value, &pen) else { return false }
             }
         }
-        if hasLong {
-            for column in self.columns.fields {
+        if firstLong <= lastLong {
+            for column in columns[firstLong...lastLong] {
                 guard let value = event.value(of: column.field), value.range.length > Self.shortLength else { continue }
                 guard unsafe self.write(event, column, value, &pen) else { return false }
             }

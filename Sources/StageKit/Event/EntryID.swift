@@ -58,6 +58,25 @@ extension EntryID: CustomStringConvertible {
         self.init(milliseconds: milliseconds, sequence: sequence)
     }
 
+    /// Reads `ms-seq` or `ms` from the bytes of an id that mostly follows another in a stream, whose bytes and value are known:
+    /// where both are of one millisecond, its digits are not read again.
+    @inlinable
+    @inline(__always)
+    package init?(utf8 bytes: Span<UInt8>, behind known: EntryID, _ text: Span<UInt8>) {
+        let (dash, last) = (13, 6)
+        // The second word ends with the dash.
+        guard bytes.count > dash + 1, text.count > dash + 1, text[dash] == UInt8(ascii: "-"),
+            bytes.piece(0, UInt64.self) == text.piece(0, UInt64.self),
+            bytes.piece(last, UInt64.self) == text.piece(last, UInt64.self)
+        else {
+            self.init(utf8: bytes)
+            return
+        }
+        var index = dash + 1
+        guard let sequence = EntryID.number(bytes, &index), index == bytes.count else { return nil }
+        self.init(milliseconds: known.milliseconds, sequence: sequence)
+    }
+
     /// Reads the thirteen digits that milliseconds since the epoch have, before a dash, and moves `index` behind them; nil,
     /// with nothing changed, where there is something else.
     @inlinable

@@ -40,12 +40,13 @@ extension Span where Element == UInt8 {
 }
 
 extension UnsafeMutableRawPointer {
-    /// Copies bytes here from where they do not overlap: up to 32 in two pieces, which overlap where there are fewer.
+    /// Copies bytes here from where they do not overlap: up to 64 in two pieces, which overlap where there are fewer.
     @unsafe
     @inlinable
     @inline(__always)
     package func copyShort(from source: UnsafeRawPointer, count: Int) {
         switch count {
+        case 33...64: unsafe self.copyEnds(source, count, SIMD32<UInt8>.self)
         case 16...32: unsafe self.copyEnds(source, count, SIMD16<UInt8>.self)
         case 8..<16: unsafe self.copyEnds(source, count, UInt64.self)
         case 4..<8: unsafe self.copyEnds(source, count, UInt32.self)
