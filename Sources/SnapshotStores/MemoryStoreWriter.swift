@@ -3,9 +3,8 @@ import StageKit
 /// Changes a memory store; called from one thread at a time.
 @safe
 final class MemoryStoreWriter: SnapshotWriter {
-    /// So many events pass between asking for a key's line of slots and looking into it for where the record is: by then it
-    /// has come, and a core has no more loads under way than it has places for. A power of two.
-    static let hintLimit = 8
+    /// The most keys that are kept in mind: as many as the engine works on events together. A power of two.
+    static let hintLimit = 32
 
     private let store: MemoryStore
     private let key: FieldID
@@ -36,16 +35,12 @@ final class MemoryStoreWriter: SnapshotWriter {
     /// Yes: everything is in the store already.
     var endsBatchesAtOnce: Bool { true }
 
-    /// Notes the key, and has its record fetched from memory in two steps, of which each goes on while others' keys are noted.
+    /// Notes the key: its record is fetched from memory with those of the keys noted beside it, before the first change.
     func prepare(_ event: borrowing Event) {
         guard let range = event.range(of: self.key) else { return }
-        let count = self.hintCount
         let hash = event.withBytes(range) { self.store.hasher.hash($0) }
-        let place = count & (Self.hintLimit - 1)
-        if count >= Self.hintLimit { self.store.fetchRecord(unsafe self.hints[place]) }
-        unsafe self.hints[place] = hash
-        self.store.fetchLine(hash)
-        self.hintCount = count + 1
+        unsafe self.hints[self.hintCount & (Self.hintLimit - 1)] = hash
+        self.hintCount += 1
     }
 
     /// Holds the event's snapshot: see `SnapshotWriter`.
@@ -71,11 +66,15 @@ final class MemoryStoreWriter: SnapshotWriter {
         throw StageFailure("store \"\(self.store.name)\": the event has no \(self.store.keyField)")
     }
 
-    /// Has the records fetched whose keys were noted last.
+    /// Has the records fetched whose keys were noted last, in two steps: what tells where a record is comes first.
+    ///
+    /// One right behind the other, because a fetch is held up until its page is found, as nearly each of them is in another:
+    /// a core looks for several pages at once, but only as far as it sees ahead.
+    @inline(never)
     private func fetchHints() {
-        for number in max(0, self.hintCount - Self.hintLimit)..<self.hintCount {
-            self.store.fetchRecord(unsafe self.hints[number & (Self.hintLimit - 1)])
-        }
+        let count = min(self.hintCount, Self.hintLimit)
+        for place in 0..<count { self.store.fetchLine(unsafe self.hints[place]) }
+        for place in 0..<count { self.store.fetchRecord(unsafe self.hints[place]) }
         self.hintCount = 0
     }
 }
