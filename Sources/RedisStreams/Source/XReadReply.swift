@@ -60,20 +60,18 @@ enum XReadReply {
         to batch: EventBatch, after cursor: EntryID
     ) throws(RedisError) -> EntryID {
         var last = cursor
-        var lastBytes = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+        // Of the last id; without bytes where there is none yet.
+        var lastRange = 0..<0
         var index = 4
         for _ in 0..<entries {
             guard index + 3 <= tokens.count else { throw self.malformed("it ends within an entry") }
             let (entry, idToken, fields) = unsafe (tokens[index], tokens[index + 1], tokens[index + 2])
             guard entry.isArray, entry.length == 2, idToken.isBulkString, fields.isArray, fields.length % 2 == 0
             else { throw self.malformed("an entry that is not an id with names and values") }
-            precondition(Int(idToken.offset) + Int(idToken.length) <= bytes.count, "a value beyond the reply's bytes")
-            let idBytes = unsafe UnsafeRawBufferPointer(
-                start: bytes.baseAddress.map { unsafe $0 + Int(idToken.offset) }, count: Int(idToken.length)
-            ).assumingMemoryBound(to: UInt8.self)
-            let id = unsafe EntryID(utf8: idBytes.span, behind: last, lastBytes.span)
+            precondition(idToken.range.upperBound <= bytes.count, "a value beyond the reply's bytes")
+            let id = unsafe self.id(in: bytes, idToken.range, behind: last, lastRange)
             guard let id, last < id else { throw self.malformed("an entry id that is none, or not above the last") }
-            unsafe (last, lastBytes) = (id, idBytes)
+            (last, lastRange) = (id, idToken.range)
             index += 3
             let end = index + Int(fields.length)
             guard end <= tokens.count else { throw self.malformed("it ends within an entry") }
@@ -84,6 +82,15 @@ enum XReadReply {
         }
         guard index == tokens.count else { throw self.malformed("more than the entries of one stream") }
         return last
+    }
+
+    /// The id in a range of the bytes, which follows another; nil where there is none.
+    @inline(__always)
+    private static func id(
+        in bytes: UnsafeRawBufferPointer, _ range: Range<Int>, behind last: EntryID, _ lastRange: Range<Int>
+    ) -> EntryID? {
+        let bytes = unsafe bytes.assumingMemoryBound(to: UInt8.self).span
+        return EntryID(utf8: bytes.extracting(range), behind: last, bytes.extracting(lastRange))
     }
 
     /// Writes the fields of an entry, names and values in turn; false where one is not text, and then nothing is of use.
