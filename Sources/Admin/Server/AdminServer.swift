@@ -10,7 +10,8 @@ import Synchronization
 /// Serves health, metrics, look-ups and the dashboard over HTTP/1.1 until it is shut down.
 ///
 /// Has a thread of its own for connections and requests, and starts others only for exports, so nothing that a client
-/// does takes a thread from the stream; `LoopGovernor` sees to it that it takes no core from it either. Paths: `/`,
+/// does takes a thread from the stream; `LoopGovernor` sees to it that it takes no core from it either. A connection's
+/// beginning alone passes through the threads that all tasks share, where no stream is read. Paths: `/`,
 /// `/livez`, `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`, `/v1/tap`, `/v1/revocations`, `/v1/stores/{store}`,
 /// `/v1/stores/{store}/{key}` and `/v1/explain/{store}/{key}`; errors are JSON.
 public struct AdminServer: Service {
