@@ -109,13 +109,14 @@ package struct ReplyScanner: Sendable {
     @inline(never)
     private mutating func skipEntries(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let start = self.place.position
-        var shape = unsafe self.shape ?? self.learn(EntryShape(), bytes, self.firstEntry)
+        var shape = unsafe self.shape ?? Self.learn(EntryShape(), bytes, self.firstEntry)
         while unsafe self.skipEntries(bytes, shape.names.span.extracting(first: shape.count)) {
-            let longer = unsafe self.learn(shape, bytes, self.place.position)
+            let longer = unsafe Self.learn(shape, bytes, self.place.position)
             // Never, as the names could be read; and it would be for ever.
             if longer.count == shape.count { break }
             shape = longer
         }
+        self.shape = shape
         return self.place.position > start
     }
 
@@ -174,24 +175,23 @@ package struct ReplyScanner: Sendable {
         return (start, start &+ length)
     }
 
-    /// Notes the names of an entry that has come whole, from the first position on of which none is known; none where it is no
-    /// entry.
+    /// What is known, with the names of an entry that has come whole from the first position on of which none is; as before
+    /// where it is no entry.
     @inline(never)
-    private mutating func learn(_ known: EntryShape, _ bytes: UnsafeRawBufferPointer, _ index: Int) -> EntryShape {
+    private static func learn(_ known: EntryShape, _ bytes: UnsafeRawBufferPointer, _ index: Int) -> EntryShape {
         var shape = known
-        if let id = unsafe Self.text(bytes, index &+ 4),
-            let (count, first) = unsafe Self.header(bytes, id.end &+ 2)
+        if let id = unsafe self.text(bytes, index &+ 4),
+            let (count, first) = unsafe self.header(bytes, id.end &+ 2)
         {
             var next = first
             for field in 0..<count / 2 {
-                guard let name = unsafe Self.text(bytes, next), name.end &+ 2 < bytes.count,
-                    let value = unsafe Self.text(bytes, name.end &+ 2)
+                guard let name = unsafe self.text(bytes, next), name.end &+ 2 < bytes.count,
+                    let value = unsafe self.text(bytes, name.end &+ 2)
                 else { break }
                 if field >= known.count { shape.append(next..<name.end &+ 3) }
                 next = value.end &+ 2
             }
         }
-        self.shape = shape
         return shape
     }
 

@@ -68,8 +68,8 @@ final class MemoryStoreWriter: SnapshotWriter {
 
     /// Has the records fetched whose keys were noted last, in two steps: what tells where a record is comes first.
     ///
-    /// One right behind the other, because a fetch is held up until its page is found, as nearly each of them is in another:
-    /// a core looks for several pages at once, but only as far as it sees ahead.
+    /// One right behind the other, so that memory answers several at once: how far apart two steps for one key would have to
+    /// be, among the work on other events, depends on the machine.
     @inline(never)
     private func fetchHints() {
         let count = min(self.hintCount, Self.hintLimit)

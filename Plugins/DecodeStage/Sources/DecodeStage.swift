@@ -36,10 +36,9 @@ public final class DecodeStage: Stage {
     private let rejectsUnknown: Bool
     private let names: [String]
     private let secrets: [Bool]
-    private let ids: [FieldID]
-    /// What is asked of each declared field.
-    private let fields: [Check]
-    /// In the order they are made: text fields, then numbers.
+    /// What is asked of each field, as they are declared.
+    private let declared: [Check]
+    /// The same in the order they are made: text fields, then numbers.
     private let checks: [Check]
     private let matcher: NameMatcher
     /// Where the fields are in one that holds JSON; nil where they are the entry's own.
@@ -65,8 +64,7 @@ public final class DecodeStage: Stage {
         self.rejectsUnknown = settings.unknownFields == .reject
         self.names = settings.fields.map(\.name)
         self.secrets = settings.fields.map(\.value.isSecret)
-        self.ids = ids
-        self.fields = checks
+        self.declared = checks
         self.checks = checks.filter { !$0.isInteger } + checks.filter(\.isInteger)
         self.matcher = NameMatcher(names: settings.json.map { [$0] } ?? self.names)
         self.jsonName = settings.json ?? ""
@@ -83,6 +81,7 @@ public final class DecodeStage: Stage {
 
     /// Sets the declared fields, then checks them.
     public func process(_ event: inout Event) throws -> Verdict {
+        for field in self.declared { event.remove(field.id) }
         if let json = self.json { return try self.process(&event, json) }
         // Neither the entry's fields nor the arena are touched by setting values.
         let fields = unsafe event.unsafeRawFields
@@ -99,10 +98,9 @@ public final class DecodeStage: Stage {
     /// Sets the declared fields by their positions; whether nothing is left to be checked, as of nearly all entries.
     @inline(__always)
     private func takeByPosition(_ fields: UnsafeBufferPointer<RawField>, of event: inout Event) -> Bool {
-        for id in self.ids { event.remove(id) }
         var isChecked = unsafe self.completeCounts &>> UInt64(fields.count) & 1 == 1
         for position in 0..<fields.count {
-            let (field, value) = unsafe (self.fields[self.matcher.matched(at: position)], fields[position].value)
+            let (field, value) = unsafe (self.declared[self.matcher.matched(at: position)], fields[position].value)
             event.set(field.id, range: value)
             let isFine = unsafe !field.rejectsBlank || Blank.isPlain(event.unsafeBytes(value).span)
             isChecked = isChecked && isFine && !field.isInteger
@@ -119,13 +117,12 @@ public final class DecodeStage: Stage {
     /// Sets the declared fields by their names, and notes where each was found.
     @inline(never)
     private func match(_ fields: UnsafeBufferPointer<RawField>, of event: inout Event) throws {
-        for id in self.ids { event.remove(id) }
         var unknown: ByteRange?
         for position in 0..<fields.count {
             let raw = unsafe fields[position]
             let name = unsafe event.unsafeBytes(raw.name).span
             if let index = self.matcher.match(name, at: position) {
-                event.set(self.ids[index], range: raw.value)
+                event.set(self.declared[index].id, range: raw.value)
             } else if unknown == nil {
                 unknown = raw.name
             }
@@ -140,7 +137,6 @@ public final class DecodeStage: Stage {
     /// Sets the fields that a JSON object holds, then checks them; kept apart so that plain fields pay nothing for it.
     @inline(never)
     private func process(_ event: inout Event, _ json: JSONFields) throws -> Verdict {
-        for id in self.ids { event.remove(id) }
         var unknown: ByteRange?
         var text: ByteRange?
         for position in 0..<event.rawFieldCount {
