@@ -43,6 +43,24 @@ import Testing
         if status == 401 { #expect(!answer.body.contains(Self.token)) }
     }
 
+    @Test("Whoever logs or dumps a server, or who may use it, shows no token")
+    func hidden() {
+        var access = AdminAccess()
+        access.token = Array(Self.token.utf8)
+        let server = AdminServer(
+            settings: AdminSettings(listen: .off), access: access, context: AdminFixture.context(),
+            logger: AdminFixture.silent)
+        var dumped = ""
+        dump(server, to: &dumped)
+        dump(access, to: &dumped)
+        let texts = ["\(server)", "\(access)", String(reflecting: server), String(reflecting: access), dumped]
+        // As text, and as a list of bytes.
+        for secret in [Self.token, "99, 111, 114", "99\n"] {
+            for text in texts { #expect(!text.contains(secret), "\(text)") }
+        }
+        #expect("\(access)" == "token" && "\(server)" == "AdminServer at off")
+    }
+
     @Test("Probes need no token and are told no reasons; the page needs none and holds nothing")
     func open() async throws {
         var access = AdminAccess()

@@ -78,6 +78,20 @@ public struct AdminAccess: Sendable {
     }
 }
 
+extension AdminAccess: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// What is asked of a request, never the token itself.
+    public var description: String {
+        let needs = [self.token == nil ? nil : "token", self.tls == nil ? nil : "TLS"].compactMap(\.self)
+        return needs.isEmpty ? "open" : needs.joined(separator: " and ")
+    }
+
+    /// The same as `description`.
+    public var debugDescription: String { self.description }
+
+    /// Nothing to look into: whoever logs a service logs what is in it.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// Refuses what `AdminAccess` refuses, before any route sees it.
 struct AccessCheck<Context: RequestContext>: RouterMiddleware {
     /// Who may use the server.

@@ -14,7 +14,7 @@ import Synchronization
 /// beginning alone passes through the threads that all tasks share, where no stream is read. Paths: `/`,
 /// `/livez`, `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`, `/v1/tap`, `/v1/revocations`, `/v1/stores/{store}`,
 /// `/v1/stores/{store}/{key}` and `/v1/explain/{store}/{key}`; errors are JSON.
-public struct AdminServer: Service {
+public struct AdminServer: Service, CustomStringConvertible {
     private let address: AdminAddress
     private let access: AdminAccess
     private let context: AdminContext
@@ -33,6 +33,9 @@ public struct AdminServer: Service {
         self.logger = logger
         self.onListening = onListening
     }
+
+    /// What a log calls it: where it listens, and never who may use it.
+    public var description: String { "AdminServer at \(self.address)" }
 
     /// Serves until shut down or cancelled; may be called once. Throws `AdminError` where it cannot listen.
     ///
