@@ -16,6 +16,8 @@ final class GraphRunner {
     private let observer: (any OutcomeObserver)?
     /// The lane of each event of the batch at hand.
     private var dealt: [Int] = []
+    /// What broke a batch off, nil where nothing has: the stages have not ended that batch, so they take no other.
+    private var failure: (any Error)?
 
     /// Makes a runner of graphs of one file: one, or as many as the plan has lanes.
     init(
@@ -38,8 +40,19 @@ final class GraphRunner {
         self.counters.replace(self.counted, graph: self.lanes[0].graph)
     }
 
-    /// Brings every event of the batch to its outcome. Throws where a stage or the observer cannot end the batch.
+    /// Brings every event of the batch to its outcome. Throws where a stage or the observer cannot end the batch; from then
+    /// on it throws the same for every other, and nothing of them is done.
     func process(_ batch: EventBatch) async throws {
+        if let failure = self.failure { throw failure }
+        do {
+            try await self.work(on: batch)
+        } catch {
+            self.failure = error
+            throw error
+        }
+    }
+
+    private func work(on batch: EventBatch) async throws {
         defer {
             for lane in self.lanes { lane.addTally() }
             self.counters.publish(self.counted, reasons: self.lanes[0].graph.names.reasons)
