@@ -20,6 +20,9 @@ extension RedisError {
         Meaning(word: "MASTERDOWN", code: .unavailable, isTransient: true, advice: "the replica has no master"),
         Meaning(word: "CLUSTERDOWN", code: .unavailable, isTransient: true, advice: "the cluster is not whole"),
         Meaning(word: "TRYAGAIN", code: .unavailable, isTransient: true, advice: "slots are moving"),
+        Meaning(
+            word: "BUSY", code: .unavailable, isTransient: true,
+            advice: "a script holds the server up: it answers again when the script ends or is killed"),
         Meaning(word: "UNBLOCKED", code: .unavailable, isTransient: true, advice: "the server ended the blocked read"),
         Meaning(word: "NOSCRIPT", code: .scriptMissing, isTransient: false, advice: "the script has to be sent again"),
         Meaning(
@@ -46,8 +49,15 @@ extension RedisError {
 
     /// What `ERR` texts mean that are worth telling apart, by how they begin.
     static let errMeanings: [Meaning] = [
+        // Redis 7.0, and 7.2 and newer, of a command within a script.
         Meaning(
-            word: "ERR max number of clients reached", code: .unavailable, isTransient: true,
+            word: "ERR The user executing the script", code: .permission, isTransient: false,
+            advice: "give the user the right with ACL SETUSER, or log in as another"),
+        Meaning(
+            word: "ERR ACL failure in script", code: .permission, isTransient: false,
+            advice: "give the user the right with ACL SETUSER, or log in as another"),
+        Meaning(
+            word: "ERR max number of clients", code: .unavailable, isTransient: true,
             advice: "the server has no room for a connection"),
         Meaning(
             word: "ERR AUTH", code: .authentication, isTransient: false,
@@ -101,7 +111,7 @@ extension RedisError {
         switch error.kind {
         case .limitExceeded:
             RedisError(
-                .replyTooLarge, "\(error); lower read_count, so that a reply has fewer entries", isTransient: false)
+                .replyTooLarge, "\(error): a reply of several entries needs a smaller read_count", isTransient: false)
         case .protocolViolation:
             RedisError(
                 .protocolViolation, "\(error); is the address that of a Redis server, and does it speak TLS?",
