@@ -168,6 +168,10 @@ public final class RedisStore: RemoteSnapshotStore {
         case .failure(let error):
             // Out of patience: the server is away, and what it would say is not known.
             if error.isTransient { throw error }
+            // Where this user may not write, no change gets there; and what is not taken out stays although the stream has
+            // revoked it. A key that holds something else can do neither harm: look-ups find no snapshot there.
+            let isRevocation = change.request.change == .evict && error.code != .wrongType
+            if isRevocation || error.code == .permission || error.code == .authentication { throw error }
             return .failure(StageFailure("store \"\(self.name)\": \(error.message)"))
         }
     }

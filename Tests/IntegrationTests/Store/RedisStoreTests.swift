@@ -136,6 +136,26 @@ private struct StoreBench {
         }
     }
 
+    @Test("A user who may not write any more ends the batch: a revocation that gets nowhere must not count as done")
+    func rights() async throws {
+        try await withRedisServer { server in
+            try await StoreBench.with(server) { bench in
+                #expect(try await bench.make("+a5") == [.applied])
+                // In the script, then the script itself.
+                for right in [["-hset"], ["-eval", "-evalsha"]] {
+                    let words = ["SETUSER", "default"] + right
+                    let answer = try await bench.connection.command(
+                        RESPCommand("ACL", arguments: words.map { Array($0.utf8) }))
+                    #expect(answer.string == "OK")
+                    for change in ["-a6", "+a7"] {
+                        let error = await #expect(throws: RedisError.self) { try await bench.make(change) }
+                        #expect(error?.code == .permission, "\(right): \(change)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("A full server refuses snapshots with the key as it was, and takes evictions")
     func full() async throws {
         try await withRedisServer { server in
