@@ -129,6 +129,12 @@ package final class Follower {
     @discardableResult
     package func disconnected() -> Bool {
         self.machine.disconnected()
+        return self.takeRefill()
+    }
+
+    /// Begins anew where the stores were emptied for another stream since this one was read; true where they were.
+    @discardableResult
+    package func takeRefill() -> Bool {
         guard self.stores.takeRefill(of: self.index) else { return false }
         self.machine.emptied()
         self.show { $0.status.isCaughtUp = false }

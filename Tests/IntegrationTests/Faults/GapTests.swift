@@ -1,3 +1,4 @@
+import PipelineEngine
 import RESP
 import RedisStreams
 import SnapshotStores
@@ -146,6 +147,49 @@ import Testing
                     #expect(session.store.count == 2)
                     try await session.caughtUp()
                     #expect(session.store.ask("old1", isActive) == .absent)
+                }
+            }
+        }
+    }
+
+    @Test("Of several streams, one that has no connection when another empties the stores is read again all the same")
+    func refillWhileAway() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                for stream in ["a", "b"] {
+                    _ = try await connection.command(RESPCommand("XADD", stream, "1-1", "id", "old-\(stream)"))
+                }
+                let text = """
+                    pipeline: p
+                    redis: { address: "\(server.address)" }
+                    source:
+                      redis_stream:
+                        streams: [a, b]
+                        bootstrap: stream
+                        read_block: 100ms
+                        reconnect: { first_delay: 300ms, max_delay: 300ms }
+                    stores: { s: { memory: { key: id } } }
+                    stages:
+                      - decode: { event: e, fields: { id: { required: true } } }
+                      - upsert: { store: s }
+                    """
+                try await withPipeline(text) { pipeline in
+                    let store = try #require(pipeline.stores["s"])
+                    func holds(_ keys: String...) -> Bool {
+                        store.freshness?.isBeingFilled == false && store.count == keys.count
+                            && keys.allSatisfy { store.snapshot(for: Array($0.utf8).span) != nil }
+                    }
+                    try await eventually("filled") { holds("old-a", "old-b") }
+                    for round in 1...3 {
+                        // Both are away when a's reader finds out.
+                        let commands = [
+                            RESPCommand("MULTI"), RESPCommand("DEL", "a"),
+                            RESPCommand("XADD", "a", "\(round + 1)-1", "id", "new-\(round)"),
+                            RESPCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"), RESPCommand("EXEC"),
+                        ]
+                        for reply in connection.submit(commands) { _ = try await reply.reply() }
+                        try await eventually("filled again, round \(round)") { holds("new-\(round)", "old-b") }
+                    }
                 }
             }
         }
