@@ -1,6 +1,7 @@
 import RESP
 import RedisStreams
 import StageKit
+import Synchronization
 import Testing
 
 #if canImport(Glibc)
@@ -49,6 +50,28 @@ import Testing
             }
             #expect(delivered.texts == ["before", "behind it"])
             #expect(source.status.reconnects == 1)
+        }
+    }
+
+    @Test("A backlog of which one reply is too large is read in smaller ones, and nothing is lost")
+    func largeReplies() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                // 3,000 fields a time: 1,500 entries have more values than a reply may.
+                let fields = (0..<3000).flatMap { _ in ["a", "1"] }
+                for start in stride(from: 1, through: 1500, by: 100) {
+                    let commands = (start..<start + 100).map { id in
+                        RESPCommand("XADD", arguments: (["s", "\(id)-1"] + fields).map { Array($0.utf8) })
+                    }
+                    for reply in connection.submit(commands) { _ = try await reply.reply() }
+                }
+                let count = Mutex(0)
+                let source = RedisStreamSource(server, start: .beginning, count: 2000)
+                try await withRunning(source, { batch in count.withLock { $0 += batch.count } }) {
+                    try await eventually("all delivered") { count.withLock { $0 } == 1500 }
+                }
+                #expect(source.status.cursor == EntryID(milliseconds: 1500, sequence: 1))
+            }
         }
     }
 

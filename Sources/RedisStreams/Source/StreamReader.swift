@@ -20,8 +20,13 @@ final class StreamReader {
 
     /// Hardly waits, and asks for as much as a reader may that is behind: for the first read of a connection and the one
     /// behind a full reply, so that it is known at once whether there is anything to catch up with.
-    let promptCommand: XReadCommand
-    let command: XReadCommand
+    private(set) var promptCommand: XReadCommand
+    private(set) var command: XReadCommand
+    /// How often the counts of both were halved, as replies were larger than the limits of what is read; until the reader
+    /// is at the stream's end.
+    private var halvings = 0
+    /// Whether the connection at hand has come to reading the stream.
+    private var isReading = false
     let batch = EventBatch()
     /// Decides where to read, and what to do where entries were lost.
     let follower: Follower
@@ -34,6 +39,17 @@ final class StreamReader {
     private var redirections = 0
     /// The time without a connection, for whoever traces.
     private var outage = OutageSpan()
+
+    /// The read of a reader that is behind, and that of one who waits; of half the entries for each halving, one at least.
+    private static func commands(
+        _ settings: RedisStreamSettings, halvings: Int
+    ) -> (prompt: XReadCommand, waiting: XReadCommand) {
+        let (waiting, prompt) = (settings.readCount, max(settings.readCount, settings.catchUpCount ?? 0))
+        return (
+            XReadCommand(stream: settings.stream, count: max(1, prompt >> halvings), block: .milliseconds(1)),
+            XReadCommand(stream: settings.stream, count: max(1, waiting >> halvings), block: settings.readBlock)
+        )
+    }
 
     /// What a reader is made with.
     struct Parts {
@@ -69,11 +85,7 @@ final class StreamReader {
         self.stop = parts.stop
         self.logger = parts.logger
         self.update = update
-        self.promptCommand = XReadCommand(
-            stream: streamSettings.stream,
-            count: max(streamSettings.readCount, streamSettings.catchUpCount ?? 0), block: .milliseconds(1))
-        self.command = XReadCommand(
-            stream: streamSettings.stream, count: streamSettings.readCount, block: streamSettings.readBlock)
+        (self.promptCommand, self.command) = Self.commands(streamSettings, halvings: 0)
         self.batch.stream = streamSettings.stream
         self.follower = Follower(
             streamSettings, database: parts.settings.database, stores: parts.stores, index: parts.index,
@@ -111,6 +123,7 @@ final class StreamReader {
                     if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
                 case .server(let error):
                     if self.stop.isStopped { return }
+                    if self.isReading, error.code == .replyTooLarge, try self.halveCounts(after: error) { continue }
                     try await self.wait(after: error)
                 }
             }
@@ -121,6 +134,30 @@ final class StreamReader {
     func succeeded(isAtEnd: Bool) {
         self.redirections = 0
         self.plan.succeeded(isAtEnd: isAtEnd)
+        guard isAtEnd, self.halvings > 0 else { return }
+        self.halvings = 0
+        (self.promptCommand, self.command) = Self.commands(self.streamSettings, halvings: 0)
+    }
+
+    /// Has fewer entries in a reply from now on, after one was too large; throws where it had a single one. False where it
+    /// was the server that had no room.
+    private func halveCounts(after error: RedisError) throws(RedisError) -> Bool {
+        if error.isTransient { return false }
+        guard self.promptCommand.count > 1 else {
+            let cursor = self.follower.machine.cursor?.description ?? "0-0"
+            throw RedisError(
+                .replyTooLarge,
+                "\(error.message): the entry of \(self.streamSettings.stream) behind \(cursor) is too large to be read; "
+                    + "delete it (XDEL), and have writers keep entries small", isTransient: false)
+        }
+        self.halvings += 1
+        (self.promptCommand, self.command) = Self.commands(self.streamSettings, halvings: self.halvings)
+        self.logger.warning(
+            "a reply is too large: reading fewer entries at once until the end of the stream",
+            metadata: [
+                "stream": "\(self.streamSettings.stream)", "count": "\(self.promptCommand.count)", "error": "\(error)",
+            ])
+        return true
     }
 
     /// Tells what went wrong and waits before the next attempt, unless the server has only said which one to ask; throws
@@ -146,6 +183,7 @@ final class StreamReader {
 
     private func readOneConnection(_ deliver: (EventBatch) async throws -> Void) async throws(End) {
         let connection: RedisConnection
+        self.isReading = false
         do throws(RedisError) {
             connection = try await self.directory.connect(
                 for: Array(self.streamSettings.stream.utf8), following: self.redirection.take(), on: self.loop,
@@ -154,6 +192,8 @@ final class StreamReader {
             throw .server(error)
         }
         self.follower.stores.setInterrupt(of: self.index) { connection.close() }
+        // While there was no connection, nothing could be interrupted.
+        self.follower.takeRefill()
         defer {
             self.follower.stores.setInterrupt(of: self.index, nil)
             connection.close()
@@ -171,6 +211,7 @@ final class StreamReader {
         } else {
             self.logger.info("reading the stream", metadata: place)
         }
+        self.isReading = true
         try await self.read(connection, from: cursor, deliver)
     }
 }
