@@ -30,7 +30,7 @@ extension MemoryStore {
     public static let type = StoreType(
         name: "memory",
         summary: "Keeps snapshots in this process's memory, for look-ups in well under a microsecond.",
-        settings: MemoryStoreSettings.type
+        settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes"]
     ) { settings, setup in
         MemoryStore(
             name: setup.name, keyField: settings.key, maxEntries: settings.maxEntries,

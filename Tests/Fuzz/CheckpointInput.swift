@@ -27,6 +27,8 @@ struct CheckpointInput: FuzzedInput {
             keeping decide: (_ keep: () throws -> Void) throws -> Void
         ) throws {}
 
+        func put(_ bytes: [UInt8]) throws {}
+
         func remove() throws {}
     }
 

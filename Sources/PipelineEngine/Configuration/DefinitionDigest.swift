@@ -2,9 +2,34 @@ import StageKit
 
 /// A short text that is the same for the same parts of a pipeline file, whatever their layout and comments.
 enum DefinitionDigest {
-    /// The digest of all that decides what the stores hold.
-    static func ofStores(_ root: SettingNode) -> String {
-        self.of(root, sections: ["stores", "stages", "branches"])
+    /// The digest of all that decides what the stores hold: not of how much they may, which `types` tells.
+    static func ofStores(_ root: SettingNode, types: [StoreType]) -> String {
+        var root = root
+        guard let sections = root.entries else { return self.of(root, sections: []) }
+        let bounds = Dictionary(types.map { ($0.name, $0.bounds) }, uniquingKeysWith: { first, _ in first })
+        root.content = .mapping(
+            sections.map { $0.key == "stores" ? self.without(bounds, $0) : $0 })
+        return self.of(root, sections: ["stores", "stages", "branches"])
+    }
+
+    /// The section of the stores without some settings of theirs, by the names of their types.
+    private static func without(_ bounds: [String: Set<String>], _ section: SettingNode.Entry) -> SettingNode.Entry {
+        self.mapping(section) { store in
+            self.mapping(store) { component in
+                var component = component
+                let left = component.value.entries?.filter { bounds[component.key]?.contains($0.key) != true }
+                if let left { component.value.content = .mapping(left) }
+                return component
+            }
+        }
+    }
+
+    private static func mapping(
+        _ entry: SettingNode.Entry, _ change: (SettingNode.Entry) -> SettingNode.Entry
+    ) -> SettingNode.Entry {
+        var entry = entry
+        if let entries = entry.value.entries { entry.value.content = .mapping(entries.map(change)) }
+        return entry
     }
 
     /// The digest of some sections of a file, environment variables put in; the order of names within counts.

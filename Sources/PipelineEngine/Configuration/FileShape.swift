@@ -8,10 +8,17 @@ public struct FileShape: Sendable {
     /// The name that the shape of the settings of dead letters goes by in references.
     static let deadLetterName = "dead_letter"
 
+    private static let lanes = SettingDescription(
+        name: "lanes", shape: LaneSettings.type.shape,
+        summary: "Works on several keys at once, each key's events in order; without it, on one event after another.")
+
     /// The whole file.
     public let root: SettingShape
     /// What references stand for.
     public let definitions: [(name: String, shape: SettingShape)]
+
+    /// The sections with settings of their own: the engine's, then the catalogue's.
+    public let sections: [SettingDescription]
 
     /// The shape of files that may name the types of a catalogue.
     public init(_ catalogue: Catalogue) {
@@ -50,15 +57,13 @@ public struct FileShape: Sendable {
             SettingDescription(
                 name: "branches", shape: .map(list),
                 summary: "Further lists of stages, by names of your choice, that on_failure and route lead to."),
-            SettingDescription(
-                name: "lanes", shape: LaneSettings.type.shape,
-                summary: "Works on several keys at once, each key's events in order; without it, on one event after "
-                    + "another."),
         ]
-        let sections = catalogue.sections.map {
-            SettingDescription(name: $0.name, shape: $0.shape, summary: $0.summary)
-        }
-        self.root = .object(own + sections)
+        self.sections =
+            [Self.lanes]
+            + catalogue.sections.map {
+                SettingDescription(name: $0.name, shape: $0.shape, summary: $0.summary)
+            }
+        self.root = .object(own + self.sections)
     }
 }
 

@@ -92,6 +92,17 @@ struct PipelineDefinition {
         }
     }
 
+    /// All stages that are stated, then those that rules for failures put letters aside with.
+    var components: [Component] {
+        let entries = self.stages + self.branches.flatMap(\.stages)
+        let targets = entries.map { $0.onFailure?.target } + [self.sourceFailure]
+        return entries.map(\.component)
+            + targets.compactMap { target in
+                guard case .deadLetter(let settings, let mark)? = target else { return nil }
+                return Component(type: MarkedName(GraphLayout.deadLetterType, at: mark), settings: settings)
+            }
+    }
+
     /// `{ type: { settings } }` with exactly one type.
     private static func component(
         _ node: SettingNode, what: String, _ mark: SourceMark, _ issues: inout SettingIssues

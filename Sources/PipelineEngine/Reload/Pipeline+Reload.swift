@@ -66,7 +66,7 @@ extension Pipeline {
         let generation = version.reloads.generation
         self.generation.store(generation, ordering: .releasing)
         // The stores go on, so a checkpoint of them is one of this version: a restart with its file takes it up.
-        self.checkpoint?.adopt(definition: DefinitionDigest.ofStores(root))
+        self.checkpoint?.adopt(definition: DefinitionDigest.ofStores(root, types: self.catalogue.stores))
         self.services.logger.notice(
             "reloaded: the new stages work from the next batch on",
             metadata: [

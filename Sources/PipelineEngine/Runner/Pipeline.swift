@@ -64,7 +64,7 @@ public final class Pipeline: Service, Sendable {
         let publishers = (0..<lanes).map { _ in components.publisher(&issues) }
         services.publisher = publishers.first ?? nil
         let stores = components.stores(&issues)
-        let digest = DefinitionDigest.ofStores(tree.root)
+        let digest = DefinitionDigest.ofStores(tree.root, types: catalogue.stores)
         let checkpoint = components.checkpoint(stores, definition: digest, &issues)
         var sourceWarnings: [SettingIssue] = []
         let source = components.source(stores, checkpoint, &issues, warnings: &sourceWarnings)
@@ -112,10 +112,10 @@ public final class Pipeline: Service, Sendable {
         return value
     }
 
-    /// The settings of all stages of a type, as they stand in the file, in the order of the graph.
+    /// The settings of all stages of a type, as they stand in the file, in the order of the graph; then those of the stages
+    /// that its failure rules stand for.
     public func settings(ofStages type: String) -> [SettingNode] {
-        let all = self.definition.stages + self.definition.branches.flatMap(\.stages)
-        return all.filter { $0.component.type.text == type }.map(\.component.settings)
+        self.definition.components.filter { $0.type.text == type }.map(\.settings)
     }
 
     /// Runs until the source ends, a graceful shutdown begins or the task is cancelled; a batch in hand is finished first.
@@ -167,9 +167,15 @@ public final class Pipeline: Service, Sendable {
 
     private func runSource(_ runner: GraphRunner) async throws {
         let spans = BatchSpans(stream: self.source.stream)
+        // A store elsewhere outlives the process with the first event, so from then on there must be a place to go on from.
+        var hasPlace = !self.stores.values.contains { $0 is any RemoteSnapshotStore }
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await self.source.run { batch in
+                    if !hasPlace, self.source.position != nil {
+                        await self.checkpoint?.save { self.source.position }
+                        hasPlace = true
+                    }
                     if runner.generation != self.generation.load(ordering: .acquiring) { await self.renew(runner) }
                     if let spans {
                         try await spans.around(batch) { try await runner.process(batch) }

@@ -29,10 +29,11 @@ struct AtomicFile: ~Copyable {
     private let descriptor: Int32
     private var isCommitted = false
 
-    /// Begins a new version of a file; what an earlier attempt has left beside it is overwritten.
-    init(replacing path: String) throws(SystemFailure) {
+    /// Begins a new version of a file, under its name with `suffix` behind it; what an earlier attempt has left there is
+    /// overwritten.
+    init(replacing path: String, beside suffix: String = ".new") throws(SystemFailure) {
         self.path = path
-        self.temporary = path + ".new"
+        self.temporary = path + suffix
         // Only for its owner: what stores hold is nobody else's business.
         self.descriptor = unsafe open(self.temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         if self.descriptor < 0 { throw SystemFailure("open \(self.temporary)") }

@@ -14,6 +14,9 @@ package protocol CheckpointPlace: Sendable {
         keeping decide: (_ keep: () throws -> Void) throws -> Void
     ) throws
 
+    /// Keeps these few bytes in place of what was, for good, also while `replace` is under way elsewhere.
+    func put(_ bytes: [UInt8]) throws
+
     /// Takes away what is kept, for good; nothing there is fine.
     func remove() throws
 }
@@ -43,6 +46,14 @@ struct CheckpointFile: CheckpointPlace {
         try body { try output.write($0) }
         try file.sync()
         try decide { try file.commit() }
+    }
+
+    /// Writes the bytes to a file of their own beside it, and puts that in its place.
+    func put(_ bytes: [UInt8]) throws {
+        var file = try AtomicFile(replacing: self.path, beside: ".mark")
+        try file.output.write(bytes)
+        try file.sync()
+        try file.commit()
     }
 
     /// Removes the file.

@@ -15,6 +15,7 @@ public final class FileCheckpoint: CheckpointKeeper {
     private let place: any CheckpointPlace
     private let definition: OrderedMutex<String>
     private let stores: [MemoryStore]
+    private let leavesMark: Bool
     private let logger: Logger
     private let saved: any CounterHandler
     private let failed: any CounterHandler
@@ -35,20 +36,23 @@ public final class FileCheckpoint: CheckpointKeeper {
     ///   - definition: What the stores are built by: a checkpoint under another one is refused.
     ///   - logger: Where it logs.
     ///   - metrics: Where it counts.
+    ///   - leavesMark: Whether the position is also that of stores that outlive the process: one that is discarded then
+    ///     leaves a mark, until the next is saved, so that a process that ends before they are emptied is not forgotten.
     public convenience init(
         _ settings: CheckpointSettings, stores: [MemoryStore], definition: String, logger: Logger,
-        metrics: any MetricsFactory
+        metrics: any MetricsFactory, leavesMark: Bool = false
     ) {
         self.init(
             CheckpointFile(path: settings.path), interval: settings.interval, stores: stores, definition: definition,
-            logger: logger, metrics: metrics)
+            logger: logger, metrics: metrics, leavesMark: leavesMark)
     }
 
     /// Makes a checkpoint in a place of the caller's choice.
     package init(
         _ place: any CheckpointPlace, interval: Duration, stores: [MemoryStore], definition: String, logger: Logger,
-        metrics: any MetricsFactory
+        metrics: any MetricsFactory, leavesMark: Bool = false
     ) {
+        self.leavesMark = leavesMark
         self.place = place
         self.interval = interval
         self.stores = stores
@@ -64,6 +68,10 @@ public final class FileCheckpoint: CheckpointKeeper {
             return try self.place.read { read in
                 var reader = try CheckpointReader(from: read)
                 let header = try reader.header()
+                if header.definition == Self.discarded {
+                    throw CheckpointFailure(
+                        "entries were lost, and the worker ended before its stores were filled again")
+                }
                 guard header.definition == self.definition.withLock({ $0 }) else {
                     throw CheckpointFailure(
                         "it was written by another pipeline: its stores or stages are not those of this one")
@@ -80,12 +88,30 @@ public final class FileCheckpoint: CheckpointKeeper {
     /// Takes the last checkpoint away: see `CheckpointKeeper`.
     public func discard() {
         do {
+            if self.leavesMark { return try self.replaceByMark() }
             try self.last.withLock { last in
                 last = nil
                 try self.place.remove()
             }
         } catch {
             self.logger.error("a checkpoint that is out of date cannot be removed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// The definition of what is no checkpoint any more: no digest begins like this.
+    private static let discarded = "discarded"
+
+    /// Puts a mark in the last checkpoint's place.
+    private func replaceByMark() throws {
+        var mark: [UInt8] = []
+        let header = CheckpointFormat.Header(definition: Self.discarded, cursor: .zero, position: "")
+        try withoutActuallyEscaping({ mark += $0 }) { write in
+            var writer = try CheckpointWriter(header, to: write)
+            try writer.finish()
+        }
+        try self.last.withLock { last in
+            last = nil
+            try self.place.put(mark)
         }
     }
 

@@ -35,17 +35,20 @@ public struct StoreType: Sendable {
     public let summary: String
     /// What its settings look like.
     public let shape: SettingShape
+    /// Names of settings that bound what a store holds and decide nothing else: a checkpoint outlives their change.
+    public let bounds: Set<String>
     /// Decodes the settings and makes an empty store; nil where that cannot be done.
     public let make: @Sendable (SettingNode, ComponentSetup) -> (any SnapshotStore)?
 
     /// Makes a store type; `make` reads nothing but the file's values and opens nothing. The store's own name in the
     /// file is `setup.name`.
     public init<Settings: Sendable>(
-        name: String, summary: String, settings: SettingType<Settings>,
+        name: String, summary: String, settings: SettingType<Settings>, bounds: Set<String> = [],
         make: @escaping @Sendable (Settings, ComponentSetup) -> (any SnapshotStore)?
     ) {
         self.name = name
         self.summary = summary
+        self.bounds = bounds
         self.shape = settings.shape
         self.make = { node, setup in
             let decoded = setup.issues.within(name) { issues in settings.decode(node, &issues) }

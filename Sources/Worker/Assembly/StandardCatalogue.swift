@@ -59,7 +59,8 @@ extension Catalogue {
             else { return nil }
             let stores = setup.stores.sorted { $0.key < $1.key }.compactMap { $0.value as? MemoryStore }
             return FileCheckpoint(
-                settings, stores: stores, definition: setup.definition, logger: setup.logger, metrics: setup.metrics)
+                settings, stores: stores, definition: setup.definition, logger: setup.logger, metrics: setup.metrics,
+                leavesMark: setup.stores.values.contains { $0 is any RemoteSnapshotStore })
         }
         catalogue.makeRevocationHandler = { setup in
             guard setup.hasSection("revocations"), let settings = setup.section("redis", RedisSettings.type),

@@ -97,6 +97,9 @@ final class SimulatedDisk: CheckpointPlace {
         }
     }
 
+    /// Keeps the bytes as they are.
+    func put(_ bytes: [UInt8]) throws { self.state.withLock { $0.bytes = bytes } }
+
     /// Takes the checkpoint away.
     func remove() throws { self.state.withLock { $0.bytes = nil } }
 }

@@ -226,10 +226,28 @@ import Testing
         try await body(folder)
     }
 
-    private func keeper(_ path: String, _ stores: [MemoryStore], definition: String = "d") -> FileCheckpoint {
+    private func keeper(
+        _ path: String, _ stores: [MemoryStore], definition: String = "d", leavesMark: Bool = false
+    ) -> FileCheckpoint {
         FileCheckpoint(
             CheckpointSettings(path: path), stores: stores, definition: definition, logger: Self.silent,
-            metrics: NOOPMetricsHandler.instance)
+            metrics: NOOPMetricsHandler.instance, leavesMark: leavesMark)
+    }
+
+    @Test("Where stores outlive the process, a checkpoint that is taken away is remembered until the next is saved")
+    func mark() async throws {
+        try await self.withFolder { folder async throws in
+            let path = folder.appendingPathComponent("c").path
+            let keeper = self.keeper(path, [], leavesMark: true)
+            #expect(try keeper.load() == nil)
+            await keeper.save { SourcePosition(epoch: 1, cursor: .zero, text: "here") }
+            keeper.discard()
+            let failure = #expect(throws: CheckpointFailure.self) { try self.keeper(path, []).load() }
+            #expect(failure?.description.contains("entries were lost") == true)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["c"])
+            await keeper.save { SourcePosition(epoch: 2, cursor: .zero, text: "there") }
+            #expect(try self.keeper(path, []).load() == "there")
+        }
     }
 
     @Test(
