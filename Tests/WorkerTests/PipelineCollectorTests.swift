@@ -51,6 +51,22 @@ import Testing
             .filter { !$0.hasPrefix("#") && !$0.hasPrefix("sluice_stage_seconds") }
     }
 
+    @Test(
+        "The lag is the age of the last entry while more wait, and nothing where none does or that is not known",
+        arguments: [
+            (SourceStatus.State.reading, 10_000, false, nil, 90), (.reading, 10_000, false, 0, 90),
+            (.reading, 10_000, true, 0, 0), (.reading, 0, false, nil, 0), (.reading, nil, false, nil, 0),
+            // Away: what waited before still does, and where nothing did nobody knows of anything.
+            (.connecting, 10_000, false, 7, 90), (.connecting, 10_000, false, 0, 0),
+            (.connecting, 10_000, false, nil, 90),
+        ] as [(SourceStatus.State, UInt64?, Bool, UInt64?, Double)])
+    func lag(state: SourceStatus.State, cursor: UInt64?, isCaughtUp: Bool, waiting: UInt64?, seconds: Double) {
+        var status = SourceStatus(
+            state: state, cursor: cursor.map { EntryID(milliseconds: $0, sequence: 0) }, isCaughtUp: isCaughtUp)
+        status.lagEntries = waiting
+        #expect(status.lagSeconds(now: 100) == seconds)
+    }
+
     @Test("The exposition tells every outcome, what each stage did, the source, the stores and the reloads")
     func golden() async throws {
         let registry = MetricsRegistry()

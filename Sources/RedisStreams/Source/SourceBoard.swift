@@ -20,7 +20,6 @@ extension [SourceBoard] {
         for board in self.dropFirst() {
             let status = board.status
             if all.state == .reading || status.state == .stopped { all.state = status.state }
-            all.cursor = all.cursor.flatMap { cursor in status.cursor.map { Swift.min(cursor, $0) } }
             all.reconnects += status.reconnects
             all.pulses &+= status.pulses
             all.lastError = status.lastError ?? all.lastError
@@ -29,6 +28,16 @@ extension [SourceBoard] {
             all.lagEntries = all.lagEntries.flatMap { lag in status.lagEntries.map { lag &+ $0 } }
             all.gaps.merge(status.gaps) { $0 + $1 }
         }
+        all.cursor = self.cursor
         return all
+    }
+
+    /// Where the stream is that is furthest behind: one that is caught up is behind no other, however old its last entry is.
+    /// Where all are, the newest entry of any; nil where one that is behind has no place yet.
+    private var cursor: EntryID? {
+        let behind = self.filter { !$0.status.isCaughtUp }
+        if behind.isEmpty { return self.compactMap(\.status.cursor).max() }
+        let cursors = behind.compactMap(\.status.cursor)
+        return cursors.count == behind.count ? cursors.min() : nil
     }
 }

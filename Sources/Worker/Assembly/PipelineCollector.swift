@@ -147,10 +147,12 @@ struct PipelineCollector: Sendable {
 }
 
 extension SourceStatus {
-    /// Age of the last entry handled while more are waiting, by its id; 0 when caught up. `now` is in seconds since the
-    /// epoch.
+    /// Age of the last entry handled while more are waiting, by its id; 0 when caught up, and before the first entry.
+    /// `now` is in seconds since the epoch.
     func lagSeconds(now: Double) -> Double {
-        guard !self.isCaughtUp, let cursor = self.cursor else { return 0 }
+        guard !self.isCaughtUp, let cursor = self.cursor, cursor > .zero else { return 0 }
+        // Away from the server nobody knows what has come since; what was waiting before still is.
+        if self.state != .reading, self.lagEntries == 0 { return 0 }
         return max(0, now - Double(cursor.milliseconds) / 1000)
     }
 }

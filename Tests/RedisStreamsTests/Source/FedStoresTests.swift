@@ -73,7 +73,7 @@ private final class BareStore: SnapshotStore {
         boards[1].status.lagEntries = 4
         boards[1].status.gaps = ["trimmed": 1, "deleted": 1]
         let status = boards.status
-        #expect(status.state == .reading && status.cursor == EntryID(milliseconds: 4, sequence: 0))
+        #expect(status.state == .reading && status.cursor == EntryID(milliseconds: 5, sequence: 0))
         #expect(status.isCaughtUp && status.reconnects == 3 && status.lagEntries == 7)
         #expect(status.gaps == ["trimmed": 2, "deleted": 1])
         #expect([SourceBoard]().status == SourceStatus())
