@@ -61,14 +61,22 @@ import Testing
         #expect(ServerAnswers.stream("s", type: nil, information: .array([])).verdict == .good)
     }
 
-    @Test("Missing rights are told as the command that gives them")
+    @Test("Missing rights are told as the command that gives them; what the worker can do without is a warning")
     func rights() {
-        let bad = ServerAnswers.rights(
-            granted: ["XREAD"], refused: [("XINFO STREAM", "no"), ("PUBLISH", "no")], unknown: [])
-        #expect(bad.verdict == .bad)
-        #expect(bad.advice?.contains("+xinfo|stream +publish") == true)
-        #expect(ServerAnswers.rights(granted: ["XREAD"], refused: [], unknown: ["XADD"]).verdict == .unknown)
-        #expect(ServerAnswers.rights(granted: ["XREAD"], refused: [], unknown: []).verdict == .good)
+        func step(_ found: [(String, RightsFindings.Finding)], _ substitute: String? = nil) -> CheckStep {
+            var findings = RightsFindings(user: "reader")
+            for (words, finding) in found {
+                findings.add(CommandNeed(words, [], isHarmless: true, substitute: substitute), finding)
+            }
+            return findings.step
+        }
+        let bad = step([("XREAD", .granted), ("XINFO STREAM", .refused("no")), ("PUBLISH", .refused("never"))])
+        #expect(bad.verdict == .bad && bad.finding == "no; never")
+        #expect(bad.advice?.hasPrefix("ACL SETUSER reader +xinfo|stream +publish,") == true)
+        let warning = step([("XINFO STREAM", .refused("no"))], "nobody notices")
+        #expect(warning.verdict == .warning && warning.finding == "no; without it nobody notices")
+        #expect(step([("XREAD", .granted), ("XADD", .unknown)]).verdict == .unknown)
+        #expect(step([("XREAD", .granted)]) == CheckStep("rights", .good, "XREAD"))
     }
 
     @Test(

@@ -15,8 +15,10 @@ public final class RedisStreamSource: EventSource {
     /// The keys of all streams.
     public let streams: [String]
 
+    /// What is read and how.
+    package let streamSettings: RedisStreamSettings
+
     private let settings: RedisSettings
-    private let streamSettings: RedisStreamSettings
     private let logger: Logger
     private let stopSignal = StopSignal()
     private let stores: FedStores

@@ -3,6 +3,7 @@ import Logging
 import PipelineEngine
 import RESP
 import RedisStreams
+import SnapshotStores
 import StageKit
 
 /// Looks at everything a pipeline needs from outside; changes nothing there.
@@ -16,22 +17,16 @@ struct OnlineCheck {
     /// Where revocations are told, nil for nowhere.
     let revocations: RevocationSettings?
 
+    /// Where the stores outlive the process, nil for nowhere.
+    let checkpoint: CheckpointSettings?
+
     /// Takes what it needs out of a pipeline.
     init(_ pipeline: Pipeline) throws {
         self.pipeline = pipeline
         self.redis = try pipeline.section("redis", RedisSettings.type)
         self.admin = try pipeline.section("admin", AdminSettings.type)
         self.revocations = try? pipeline.section("revocations", RevocationSettings.type)
-    }
-
-    /// A command that the worker needs.
-    private struct Need {
-        /// Its name in messages.
-        var name: String
-        /// The command.
-        var command: RESPCommand
-        /// Whether sending it changes nothing.
-        var isHarmless: Bool
+        self.checkpoint = try? pipeline.section("checkpoint", CheckpointSettings.type)
     }
 
     /// Looks at all of it; never throws: what goes wrong is a step.
@@ -55,7 +50,8 @@ struct OnlineCheck {
             steps = ServerAnswers.refused(error, self.redis)
         }
         await loop.shutDown()
-        return SecretFiles.steps(self.redis, self.admin) + steps + (await self.stores()) + [AdminCheck.step(self.admin)]
+        return SecretFiles.steps(self.redis, self.admin) + steps + (await self.stores())
+            + [self.checkpoint.map(CheckpointCheck.step), AdminCheck.step(self.admin)].compactMap(\.self)
     }
 
     /// The keys of the streams that are read.
@@ -92,77 +88,30 @@ struct OnlineCheck {
 
     /// Tries the commands that change nothing, and asks about the others.
     private func rights(_ connection: RedisConnection, user: String?) async -> CheckStep {
-        var granted: [String] = []
-        var refused: [(command: String, text: String)] = []
-        var unknown: [String] = []
-        for need in self.needs {
+        var findings = RightsFindings(user: user)
+        for need in CommandNeed.all(of: self.pipeline, self.revocations) {
             if need.isHarmless {
                 let answer = await self.answer(connection, need.command)
-                if let error = answer.error, error.code == .permission {
-                    refused.append((need.name, error.message))
-                } else {
-                    granted.append(need.name)
-                }
+                findings.add(need, answer.error?.code == .permission ? .refused(answer.error?.message ?? "") : .granted)
                 continue
             }
             let arguments = ["DRYRUN", user ?? "default"].map { Array($0.utf8) } + need.command.arguments
             let answer = await self.answer(connection, RESPCommand("ACL", arguments: arguments))
             switch answer.value?.string {
-            case "OK": granted.append(need.name)
-            case let text?: refused.append((need.name, text))
-            case nil: unknown.append(need.name)
+            case "OK": findings.add(need, .granted)
+            case let text?: findings.add(need, .refused("\(need.name): \(text)"))
+            case nil: findings.add(need, .unknown)
             }
         }
-        return ServerAnswers.rights(granted: granted, refused: refused, unknown: unknown)
+        return findings.step
     }
 
-    /// What the worker sends while it runs.
-    private var needs: [Need] {
-        let stream = self.streams[0]
-        var needs =
-            self.group.map { Self.needs(of: $0, stream) } ?? [
-                Need(
-                    name: "XREAD", command: RESPCommand("XREAD", "COUNT", 1, "STREAMS", stream, "0-0"), isHarmless: true
-                ),
-                Need(name: "XINFO", command: RESPCommand("XINFO", "STREAM", stream), isHarmless: true),
-                Need(
-                    name: "XREVRANGE", command: RESPCommand("XREVRANGE", stream, "+", "-", "COUNT", 1), isHarmless: true
-                ),
-                Need(name: "TIME", command: RESPCommand("TIME"), isHarmless: true),
-            ]
-        switch self.revocations?.target {
-        case .channel(let channel):
-            needs.append(Need(name: "PUBLISH", command: RESPCommand("PUBLISH", channel, "x"), isHarmless: false))
-        case .stream(let key, _):
-            needs.append(Need(name: "XADD", command: RESPCommand("XADD", key, "*", "key", "x"), isHarmless: false))
-        case nil: break
-        }
-        return needs
-    }
-
-    /// What a worker of a group sends: all but the looks changes something, so it is asked about and not tried.
-    private static func needs(of group: GroupSettings, _ stream: String) -> [Need] {
-        let (name, consumer) = (group.name, group.consumer ?? "worker")
-        let harmless = [
-            Need(name: "XINFO", command: RESPCommand("XINFO", "STREAM", stream), isHarmless: true),
-            Need(name: "XINFO GROUPS", command: RESPCommand("XINFO", "GROUPS", stream), isHarmless: true),
-            Need(name: "XPENDING", command: RESPCommand("XPENDING", stream, name), isHarmless: true),
-            Need(name: "CLIENT ID", command: RESPCommand("CLIENT", "ID"), isHarmless: true),
-            Need(name: "TIME", command: RESPCommand("TIME"), isHarmless: true),
-        ]
-        let changing = [
-            ("XGROUP CREATE", RESPCommand("XGROUP", "CREATE", stream, name, "$", "MKSTREAM")),
-            (
-                "XREADGROUP",
-                RESPCommand("XREADGROUP", "GROUP", name, consumer, "COUNT", 1, "STREAMS", stream, ">")
-            ),
-            ("XACK", RESPCommand("XACK", stream, name, "0-1")),
-            ("XCLAIM", RESPCommand("XCLAIM", stream, name, consumer, 0, "0-1", "JUSTID")),
-            ("XAUTOCLAIM", RESPCommand("XAUTOCLAIM", stream, name, consumer, 0, "0-0", "COUNT", 1)),
-            ("XGROUP DELCONSUMER", RESPCommand("XGROUP", "DELCONSUMER", stream, name, consumer)),
-            ("CLIENT UNBLOCK", RESPCommand("CLIENT", "UNBLOCK", 0)),
-        ]
-        return harmless + changing.map { Need(name: $0.0, command: $0.1, isHarmless: false) }
+    /// What a store in memory holds at the start.
+    private var beginning: String {
+        guard self.checkpoint != nil else { return "empty at each start" }
+        let start = (self.pipeline.source as? RedisStreamSource)?.streamSettings.start
+        return start == .resume
+            ? "kept in the checkpoint" : "empty at each start: the checkpoint is written, and read with start: resume"
     }
 
     private func stores() async -> [CheckStep] {
@@ -172,7 +121,7 @@ struct OnlineCheck {
             guard let remote = self.pipeline.stores[store.name] as? any RemoteSnapshotStore else {
                 steps.append(
                     store.type == "memory"
-                        ? CheckStep(name, .good, "in this process's memory, empty at each start")
+                        ? CheckStep(name, .good, "in this process's memory, \(self.beginning)")
                         : CheckStep(name, .unknown, "\(store.type): nothing to look at from here"))
                 continue
             }

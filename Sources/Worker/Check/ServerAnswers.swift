@@ -130,22 +130,4 @@ enum ServerAnswers {
         }
         return facts
     }
-
-    /// Whether the user may use the commands that were tried, by the refusals.
-    static func rights(granted: [String], refused: [(command: String, text: String)], unknown: [String]) -> CheckStep {
-        if !refused.isEmpty {
-            let names = refused.map(\.command)
-            let needed = names.map { "+\($0.lowercased().replacing(" ", with: "|"))" }.joined(separator: " ")
-            return CheckStep(
-                "rights", .bad, refused.map { "\($0.command): \($0.text)" }.joined(separator: "; "),
-                advice: "ACL SETUSER name \(needed), with the keys and channels of this file")
-        }
-        if !unknown.isEmpty {
-            return CheckStep(
-                "rights", .unknown,
-                "\(granted.joined(separator: ", ")); not to be tried without effect: \(unknown.joined(separator: ", "))",
-                advice: "ACL DRYRUN tells it, with Redis 7 and a user that may use it")
-        }
-        return CheckStep("rights", .good, granted.joined(separator: ", "))
-    }
 }

@@ -31,18 +31,12 @@ struct DLQOptions: ParsableArguments {
         }
     }
 
-    /// The stream of the letters: what was given, else that of the file's dead_letter stages.
+    /// The stream of the letters: what was given, else that of the file's stages and rules that put letters aside.
     private func letters(of pipeline: Pipeline) throws -> String {
         if let stream = self.stream { return stream }
-        let type = DeadLetterStage.declaration.settings
-        var streams: [String] = []
-        for node in pipeline.settings(ofStages: DeadLetterStage.declaration.name) {
-            var issues = SettingIssues()
-            let stream = type.decode(node, &issues)?.stream ?? DeadLetter.defaultStream(of: pipeline.source.stream)
-            if !streams.contains(stream) { streams.append(stream) }
-        }
+        let streams = DeadLetterStage.streams(of: pipeline)
         guard let first = streams.first else {
-            throw ValidationError("\(self.file) has no dead_letter stage: name the stream with --stream")
+            throw ValidationError("\(self.file) puts no letters aside (dead_letter): name the stream with --stream")
         }
         guard streams.count == 1 else {
             throw ValidationError(

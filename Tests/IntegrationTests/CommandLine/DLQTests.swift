@@ -47,6 +47,27 @@ import Testing
         try await connection.command(RESPCommand("XLEN", stream)).integer
     }
 
+    @Test(
+        "Letters are found that a rule for failures puts aside",
+        arguments: [
+            "dead_letter", "{ dead_letter: {} }", "{ retry: { attempts: 2, backoff: 1ms, then: dead_letter } }",
+        ])
+    func ofRules(rule: String) async throws {
+        try await withRedisServer { server in
+            let text = """
+                pipeline: orders
+                redis: { address: "\(server.address)", timeout: 20s, connect_timeout: 20s }
+                source: { redis_stream: { stream: orders, start: beginning, read_block: 100ms } }
+                stages:
+                  - decode: { event: order, fields: { order_id: { required: true } }, unknown_fields: ignore }
+                  - publish: { channel: orders }
+                    on_failure: \(rule)
+                """
+            let ending = try await sluice("dlq", "list", "--file", "p.yaml", files: ["p.yaml": text])
+            #expect(ending.status == 0 && ending.errors == "no letters in orders:dead\n", "\(ending.errors)")
+        }
+    }
+
     @Test("Letters are listed in pages, as a table and as JSON")
     func list() async throws {
         try await withRedisServer { server in

@@ -1,0 +1,123 @@
+import DeadLetterStage
+import PipelineEngine
+import PublishStage
+import RESP
+import RedisStreams
+import StageKit
+
+/// A command that a worker sends while it runs, as `sluice check` tries it or asks about it.
+struct CommandNeed {
+    /// What messages call it: the command, and its key where there are several.
+    var name: String
+    /// What `ACL SETUSER` calls the right to it: `xread`, `xinfo|stream`.
+    var right: String
+    /// The command.
+    var command: RESPCommand
+    /// Whether sending it changes nothing.
+    var isHarmless: Bool
+    /// What the worker does without it; nil where it cannot do without.
+    var substitute: String?
+
+    /// A need for a command of one or two words, `XINFO STREAM`; `key` is told where it is one of several.
+    init(
+        _ words: String, _ arguments: [any RESPArgument], isHarmless: Bool, key: String? = nil,
+        substitute: String? = nil
+    ) {
+        self.name = key.map { "\(words) \($0)" } ?? words
+        self.right = words.lowercased().replacing(" ", with: "|")
+        let parts = words.split(separator: " ").map(String.init)
+        self.command = RESPCommand(
+            parts[0], arguments: parts.dropFirst().map(\.respBytes) + arguments.map(\.respBytes))
+        self.isHarmless = isHarmless
+        self.substitute = substitute
+    }
+
+    /// What a pipeline sends to the server of its section `redis`; stores are asked for themselves.
+    static func all(of pipeline: Pipeline, _ revocations: RevocationSettings?) -> [CommandNeed] {
+        guard let source = pipeline.source as? RedisStreamSource else { return [] }
+        let streams = source.streams
+        var needs = source.streams.flatMap { stream in
+            self.reading(source.streamSettings, stream, key: streams.count > 1 ? stream : nil)
+        }
+        if case .keys(let keys) = source.streamSettings.bootstrap { needs += self.filling(keys) }
+        if case .back = source.streamSettings.start { needs.append(CommandNeed("TIME", [], isHarmless: true)) }
+        switch revocations?.target {
+        case .channel(let channel): needs.append(self.publishing(to: channel))
+        case .stream(let key, _): needs.append(self.adding(to: key))
+        case nil: break
+        }
+        return needs + self.messages(of: pipeline)
+    }
+
+    /// What reads a stream: by itself, or as one worker of a group.
+    private static func reading(_ settings: RedisStreamSettings, _ stream: String, key: String?) -> [CommandNeed] {
+        if let group = settings.group { return self.sharing(group, stream) }
+        let withoutLook = settings.onGap == .goOn ? "lost entries are not noticed" : nil
+        return [
+            CommandNeed("XREAD", ["COUNT", 1, "STREAMS", stream, "0-0"], isHarmless: true, key: key),
+            CommandNeed("XINFO STREAM", [stream], isHarmless: true, key: key, substitute: withoutLook),
+            CommandNeed("XREVRANGE", [stream, "+", "-", "COUNT", 1], isHarmless: true, key: key),
+        ]
+    }
+
+    /// What a worker of a group sends: all but the looks changes something, so it is asked about and not tried.
+    private static func sharing(_ group: GroupSettings, _ stream: String) -> [CommandNeed] {
+        let (name, consumer) = (group.name, group.consumer ?? "worker")
+        return [
+            CommandNeed("XINFO STREAM", [stream], isHarmless: true),
+            CommandNeed("XINFO GROUPS", [stream], isHarmless: true),
+            CommandNeed("XPENDING", [stream, name], isHarmless: true),
+            CommandNeed("CLIENT ID", [], isHarmless: true),
+            CommandNeed("XGROUP CREATE", [stream, name, "$", "MKSTREAM"], isHarmless: false),
+            CommandNeed(
+                "XREADGROUP", ["GROUP", name, consumer, "COUNT", 1, "STREAMS", stream, ">"], isHarmless: false),
+            CommandNeed("XACK", [stream, name, "0-1"], isHarmless: false),
+            CommandNeed("XCLAIM", [stream, name, consumer, 0, "0-1", "JUSTID"], isHarmless: false),
+            CommandNeed("XAUTOCLAIM", [stream, name, consumer, 0, "0-0", "COUNT", 1], isHarmless: false),
+            CommandNeed("XGROUP DELCONSUMER", [stream, name, consumer], isHarmless: false),
+            CommandNeed("CLIENT UNBLOCK", [0], isHarmless: false),
+        ]
+    }
+
+    /// What fills stores from keys. A rule of the user's matches the pattern itself as it does the keys.
+    private static func filling(_ keys: KeyBootstrap) -> [CommandNeed] {
+        [
+            CommandNeed("SCAN", ["0", "MATCH", keys.match, "COUNT", 1], isHarmless: true),
+            CommandNeed(keys.form == .hash ? "HGETALL" : "GET", [keys.match], isHarmless: false),
+        ]
+    }
+
+    /// What stages and rules for failures send, each place once.
+    private static func messages(of pipeline: Pipeline) -> [CommandNeed] {
+        var issues = SettingIssues()
+        let published = pipeline.settings(ofStages: PublishStage.declaration.name).compactMap {
+            PublishStage.declaration.settings.decode($0, &issues)?.target
+        }
+        let channels = Set(published.compactMap { if case .channel(let name) = $0 { name } else { nil } })
+        let streams = Set(published.compactMap { if case .stream(let key, _) = $0 { key } else { nil } })
+            .union(DeadLetterStage.streams(of: pipeline))
+        return channels.sorted().map(self.publishing) + streams.sorted().map(self.adding)
+    }
+
+    private static func publishing(to channel: String) -> CommandNeed {
+        CommandNeed("PUBLISH", [channel, "x"], isHarmless: false, key: channel)
+    }
+
+    private static func adding(to stream: String) -> CommandNeed {
+        CommandNeed("XADD", [stream, "*", "key", "x"], isHarmless: false, key: stream)
+    }
+}
+
+extension DeadLetterStage {
+    /// The streams that a pipeline's stages and rules put letters in, in the order of the file.
+    static func streams(of pipeline: Pipeline) -> [String] {
+        var streams: [String] = []
+        for node in pipeline.settings(ofStages: self.declaration.name) {
+            var issues = SettingIssues()
+            let settings = self.declaration.settings.decode(node, &issues)
+            let stream = settings?.stream ?? DeadLetter.defaultStream(of: pipeline.source.stream)
+            if !streams.contains(stream) { streams.append(stream) }
+        }
+        return streams
+    }
+}
