@@ -40,20 +40,41 @@ import Testing
     func limit() async throws {
         let exporter = SnapshotExporter()
         let store = FixedStore("s", count: 1, bytes: 1)
-        var responses = try (0..<AdminLimits.exports).map { _ in try exporter.response(for: store) }
+        var responses = try (0..<AdminLimits.exports).map { _ in try exporter.response(for: store) { nil } }
         #expect(throws: AdminFailure.unavailable("busy", "2 exports are running; try again when one is done")) {
-            try exporter.response(for: store)
+            try exporter.response(for: store) { nil }
         }
         responses.removeLast()
-        responses.append(try exporter.response(for: store))
+        responses.append(try exporter.response(for: store) { nil })
         #expect(responses.count == AdminLimits.exports)
+        try await exporter.shutDown()
+    }
+
+    @Test("A store that must not answer is not exported, and an export ends early where it must not any more")
+    func stale() async throws {
+        let store = FixedStore("s", count: 2_000, bytes: 5_000)
+        let refused = try await AdminFixture.serve(AdminFixture.context(stores: [store], stale: "no news")) {
+            try await RawClient.request($0, "/v1/stores/s")
+        }
+        #expect(refused.status == 503 && refused.body.contains("no news"))
+        let exporter = SnapshotExporter()
+        let asked = OrderedMutex(0)
+        let response = try exporter.response(for: store) {
+            let count = asked.withLock { count in
+                count += 1
+                return count
+            }
+            return count > 2 ? AdminFailure.unavailable("stale", "no news") : nil
+        }
+        await #expect(throws: AdminFailure.self) { try await response.body.write(Discarding()) }
+        #expect(asked.withLock { $0 } == 3)
         try await exporter.shutDown()
     }
 
     @Test("An export that a shutdown breaks off is an error, so that its client does not take a part for the whole")
     func stopped() async throws {
         let exporter = SnapshotExporter()
-        let response = try exporter.response(for: FixedStore("s", count: 1, bytes: 1))
+        let response = try exporter.response(for: FixedStore("s", count: 1, bytes: 1)) { nil }
         exporter.stop()
         await #expect(throws: ChunkPipe.Closed.self) { try await response.body.write(Discarding()) }
         try await exporter.shutDown()

@@ -27,20 +27,25 @@ final class SnapshotExporter: Sendable {
         try await self.pool.shutdownGracefully()
     }
 
-    /// A response that streams the store; throws where too many are being streamed already.
-    func response(for store: any SnapshotStore) throws(AdminFailure) -> Response {
+    /// A response that streams the store; throws where too many are being streamed already, and where `refusal` tells why
+    /// the store must not answer. It is asked again before each piece: an export that it refuses then ends early.
+    func response(
+        for store: any SnapshotStore, unless refusal: @escaping @Sendable () -> AdminFailure?
+    ) throws(AdminFailure) -> Response {
+        if let failure = refusal() { throw failure }
         guard let slot = Slot(self) else {
             throw AdminFailure.unavailable(
                 "busy", "\(AdminLimits.exports) exports are running; try again when one is done")
         }
         let body = ResponseBody { writer in
-            try await self.stream(store, in: slot, to: &writer)
+            try await self.stream(store, unless: refusal, in: slot, to: &writer)
         }
         return Response(status: .ok, headers: [.contentType: "application/x-ndjson"], body: body)
     }
 
     @concurrent private func stream(
-        _ store: any SnapshotStore, in slot: Slot, to writer: inout any ResponseBodyWriter
+        _ store: any SnapshotStore, unless refusal: @escaping @Sendable () -> AdminFailure?, in slot: Slot,
+        to writer: inout any ResponseBodyWriter
     ) async throws {
         let pipe = ChunkPipe()
         async let walk: Void = self.pool.runIfActive {
@@ -50,6 +55,7 @@ final class SnapshotExporter: Sendable {
         // However this ends, the walk is told; only then can the task that waits for it end.
         defer { pipe.close() }
         for await chunk in pipe.chunks {
+            if let failure = refusal() { throw failure }
             try await writer.write(chunk)
             pipe.advance()
         }

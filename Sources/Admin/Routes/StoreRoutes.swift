@@ -2,7 +2,7 @@ import Hummingbird
 import StageKit
 
 /// `/v1/stores/{store}/{key}`: a snapshot, 404 where there is none, 503 where the store's news is too old; and
-/// `/v1/stores/{store}`: all of them, one line of JSON each, in no order; `/v1/explain/{store}/{key}`: what
+/// `/v1/stores/{store}`: all of them, one line of JSON each, in no order, and broken off where the news grows too old; `/v1/explain/{store}/{key}`: what
 /// happened to a key, for people, without the values of secret fields.
 ///
 /// The key is one segment of the path, percent-decoded byte for byte: `%2F` is a slash within it, `+` a plus, and bytes
@@ -21,7 +21,10 @@ struct StoreRoutes {
             if store is any RemoteSnapshotStore {
                 throw AdminFailure.notFound("the store \(name) is on a server: its keys are listed there")
             }
-            return try self.exporter.response(for: store)
+            let refusal: @Sendable () -> AdminFailure? = {
+                self.context.staleness(name).map { AdminFailure.unavailable("stale", $0) }
+            }
+            return try self.exporter.response(for: store, unless: refusal)
         }
         router.get("v1/stores/:store/:key") { _, request in
             let (name, store) = try self.store(request)
