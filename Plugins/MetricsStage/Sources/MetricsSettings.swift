@@ -51,9 +51,17 @@ extension MetricsStage {
                     "Labels: names of fields, or component, reason and stage (of the failure)."),
             ])
 
+        /// How the metrics begin that a worker has whatever its pipeline: another of such a name would be added to one of
+        /// them, or stand twice in what Prometheus reads.
+        private static let reservedPrefixes = ["sluice_", "process_"]
+
         /// `[a-zA-Z_:][a-zA-Z0-9_:]*` (Prometheus, "Metric names and labels").
         private static func name(of kind: String) -> SettingType<String> {
             SettingType<String>.text.map { (text) throws(SettingRefusal) in
+                if let prefix = Self.reservedPrefixes.first(where: text.hasPrefix) {
+                    throw SettingRefusal(
+                        "\"\(text)\" cannot be a \(kind)'s name: names that begin with \(prefix) are the worker's own")
+                }
                 if Settings.isName(text, also: ":") { return text }
                 throw SettingRefusal(
                     "\"\(text)\" is no \(kind)'s name: letters, digits, _ and : only, and no digit at the beginning")

@@ -119,6 +119,14 @@ import Testing
         #expect(mistakes.first?.hasPrefix("2:3: metrics: counter: \"\(name)\" is no counter's name") == true)
     }
 
+    @Test("Names of the worker's own metrics are refused", arguments: ["sluice_events", "process_cpu_seconds"])
+    func reservedNames(name: String) {
+        let mistakes = StageHarness<MetricsStage>.mistakes(["counter": .text(name).at(2, 3)], in: self.fixture)
+        #expect(mistakes.count == 1)
+        let prefix = name.prefix { $0 != "_" }
+        #expect(mistakes.first?.contains("names that begin with \(prefix)_ are the worker's own") == true)
+    }
+
     @Test(
         "Labels that cannot be are refused where they stand",
         arguments: [
