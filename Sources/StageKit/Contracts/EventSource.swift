@@ -9,8 +9,9 @@ public protocol EventSource: Sendable {
     /// Delivers batches until the source ends, `stop` is called or nothing more can be done.
     ///
     /// Returns when told to stop or at the end of a finite source; throws where the source cannot go on. Transient errors
-    /// are the source's own affair.
-    func run(_ deliver: (EventBatch) async throws -> Void) async throws
+    /// are the source's own affair. `deliver` runs where it is called, on whatever thread that is: a package of yours without
+    /// the feature `NonisolatedNonsendingByDefault` spells that out as it stands here.
+    func run(_ deliver: nonisolated(nonsending) (EventBatch) async throws -> Void) async throws
 
     /// Makes `run` return soon, also out of a waiting read; a batch being delivered is finished. Callable from any thread,
     /// before, during and after `run`, and more than once.

@@ -46,8 +46,9 @@ extension WaitingEvents {
     /// Has a store elsewhere make a change for every event that waits, and tells what it did with each.
     ///
     /// - Parameters:
+    ///   - writer: The store's writer of this stage.
     ///   - take: Gives the event to the writer; where it throws `StageFailure`, the event is failed with that.
-    ///   - done: Says what becomes of the event, as `Stage.process` would.
+    ///   - done: Says what becomes of the event, as `Stage.process` would, but that it can be sent to no branch.
     public func settle(
         _ writer: any DeferredWriter, _ take: (borrowing Event) throws(StageFailure) -> Void,
         _ done: (inout Event, Result<StoreChange, StageFailure>) throws(StageFailure) -> Verdict
@@ -66,7 +67,11 @@ extension WaitingEvents {
                 let verdict = try self.withEvent(at: position) { (event) throws(StageFailure) in
                     try done(&event, change)
                 }
-                if case .finish(let outcome, let reason) = verdict { self.finish(at: position, outcome, reason) }
+                switch verdict {
+                case .next: break
+                case .finish(let outcome, let reason): self.finish(at: position, outcome, reason)
+                case .branch, .wait: preconditionFailure("an event that has waited goes on, ends or fails")
+                }
             } catch {
                 self.fail(at: position, error)
             }

@@ -82,8 +82,10 @@ public final class StageSetup {
 
     /// A field this stage gives a value to, for the stages after it.
     ///
-    /// - Parameter isSecret: Whether its values must not be shown: stages that write logs, and everybody who watches the
-    ///   pipeline, see a mark in their place. A field that is secret once is secret in the whole graph.
+    /// - Parameters:
+    ///   - name: What the file calls it.
+    ///   - isSecret: Whether its values must not be shown: stages that write logs, and everybody who watches the pipeline,
+    ///     see a mark in their place. A field that is secret once is secret in the whole graph.
     public func output(_ name: String, isSecret: Bool = false) -> FieldID {
         self.scope.provide(name)
         if isSecret { self.names.keepSecret(name) }

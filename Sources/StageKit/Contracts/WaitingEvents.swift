@@ -16,6 +16,7 @@ public final class WaitingEvents {
 
     private var batch: EventBatch?
     private var waiting: [(index: Int, decision: Decision)] = []
+    private var isLending = false
 
     /// Holds no event.
     package init() {}
@@ -23,9 +24,13 @@ public final class WaitingEvents {
     /// How many wait.
     public var count: Int { self.waiting.count }
 
-    /// Calls `body` with the event at a position, which cannot outlive the call.
+    /// Calls `body` with the event at a position, which cannot outlive the call; one event is lent at a time, as what one is
+    /// given may move the values of all.
     public func withEvent<R, E: Error>(at position: Int, _ body: (inout Event) throws(E) -> R) throws(E) -> R {
         guard let batch = self.batch else { preconditionFailure("no event waits") }
+        precondition(!self.isLending, "one event is lent at a time")
+        self.isLending = true
+        defer { self.isLending = false }
         return try batch.withEvent(at: self.waiting[position].index, body)
     }
 

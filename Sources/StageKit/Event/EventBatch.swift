@@ -102,9 +102,11 @@ extension EventBatch {
 
     /// Says that the entry started last is not for the stages: it goes where the file's `source: on_failure` leads.
     ///
-    /// The failure has a reason, which is counted.
+    /// The failure's reason is counted; one without counts as `refused`.
     public func refuse(_ failure: StageFailure) {
         precondition(!self.isEmpty, "an entry is started before it is refused")
+        var failure = failure
+        failure.reason = failure.reason ?? "refused"
         unsafe self.storage.pointee.refusals.append((self.count - 1, failure))
     }
 
