@@ -26,6 +26,23 @@ private final class BatchCountStage: Stage {
     }
 }
 
+/// A stage that is through with an event at the third time.
+private final class ThirdTimeStage: Stage {
+    static let declaration = StageDeclaration<Bool>(
+        name: "third_time", summary: "Fails twice on each event.",
+        settings: .object(SettingsSchema(true, [])), example: "third_time: {}", failureReason: "not_yet")
+
+    private var attempts: [EntryID: Int] = [:]
+
+    init(_ settings: Bool, _ setup: StageSetup) {}
+
+    func process(_ event: inout Event) throws -> Verdict {
+        self.attempts[event.id, default: 0] += 1
+        if self.attempts[event.id, default: 0] < 3 { throw StageFailure("not yet") }
+        return .next
+    }
+}
+
 /// A stage whose batches cannot be ended.
 private final class BrokenStage: Stage {
     struct NoDisk: Error, CustomStringConvertible {
@@ -130,6 +147,31 @@ private final class BrokenStage: Stage {
                         "as one batch: dropped, reason second, stage batch_count, no effects, error \"the second one\"")
         )
         #expect(failures.map(\.what).contains("metrics differs with the batch size"))
+    }
+
+    @Test("Attempts, and lines of several entries behind a stage that waits or in lanes, are no difference")
+    func logOrder() async throws {
+        let entries = "[ { fields: { id: a } }, { fields: { id: b } }, { fields: { id: c } } ]"
+        let decode = "{ decode: { event: e, fields: { id: { required: true } } } }"
+        func log(_ words: String) -> String { "{ log: { message: \(words), fields: [id] } }" }
+        var catalogue = Catalogue.standard
+        catalogue.add(ThirdTimeStage.self)
+        for (stages, set) in [
+            ("[\(decode), \(log("before")), { webhook: { url: \"http://127.0.0.1:1/\" } }, \(log("behind"))]", ""),
+            ("[\(decode), { third_time: {}, on_failure: { retry: { attempts: 3, backoff: 1ms } } }]", ""),
+            ("[\(decode), \(log("lane"))]", "set: { lanes.count: 2, lanes.key: id }"),
+        ] {
+            let cases = """
+                  - name: three
+                    entries: \(entries)
+                    outcomes: [applied, applied, applied]
+                    \(set)
+
+                """
+            let report = try await self.report(stages: stages, cases: cases, catalogue: catalogue)
+            #expect(report.mistakes == [])
+            #expect(report.results.map(\.failures) == [[]], "\(stages)")
+        }
     }
 
     @Test("An error that ends the run is a failure, unless the case expects it")

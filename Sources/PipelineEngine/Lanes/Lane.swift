@@ -117,12 +117,12 @@ final class Lane {
         self.shared.pulse()
         switch stop {
         case .halt(let halt): throw halt
-        case .retry(let entry, let failure, let wait):
+        case .retry(let entry, let failure, let attempt, let wait):
             self.logger.warning(
-                "stage failed, trying again",
+                "\(RetryNotice.message)",
                 metadata: [
                     "stage": "\(failure.stage ?? "")", "entry": "\(entry)", "error": "\(failure.message)",
-                    "attempt": "\(failure.attempts)", "wait": "\(SettingUnits.text(wait))",
+                    "attempt": "\(attempt)", "wait": "\(SettingUnits.text(wait))",
                 ])
             do {
                 try await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
@@ -136,3 +136,9 @@ final class Lane {
 /// Ends the run where a shutdown begins while a stage is being tried again: the cursor stays before the batch, so nothing
 /// is lost.
 struct RetryGivenUp: Error {}
+
+/// What the log says of a stage that is tried again.
+package enum RetryNotice {
+    /// The line's words.
+    package static let message = "stage failed, trying again"
+}

@@ -42,7 +42,7 @@ extension GraphWalker {
     /// Why a pass stops before its end.
     enum Stop {
         /// A stage is to be tried again on an entry that it failed on, after a wait.
-        case retry(EntryID, StageFailure, after: Duration)
+        case retry(EntryID, StageFailure, attempt: Int, after: Duration)
         /// The run ends.
         case halt(PipelineHalt)
     }
@@ -121,8 +121,9 @@ extension GraphWalker {
 
     /// Begins the next attempt.
     private mutating func retry(at node: Int, entry: EntryID) -> Stop {
+        let attempt = self.progress.attempt
         let wait = self.progress.nextAttempt(self.nodes[node].arrows.retry?.backoff ?? Backoff())
-        return .retry(entry, self.progress.failure, after: wait)
+        return .retry(entry, self.progress.failure, attempt: attempt, after: wait)
     }
 
     private static func halt(_ event: borrowing Event) -> Stop {

@@ -1,4 +1,6 @@
+import PipelineEngine
 import StageKit
+import StageTestKit
 
 /// Holds what came of all entries as one batch against what came of them one by one: the engine promises that both are
 /// the same, and a stage that breaks it is found here.
@@ -27,8 +29,11 @@ struct BatchingCheck {
         }
         self.add(
             "revocations", self.single.revocations, self.whole.revocations, ObservationText.keys, to: &failures)
-        self.add("log", self.single.log, self.whole.log, { "\($0.map(\.text))" }, to: &failures)
-        self.add("metrics", Self.lasting(self.single), Self.lasting(self.whole), { "\($0)" }, to: &failures)
+        self.add("log", Self.lines(self.single), Self.lines(self.whole), { "\($0)" }, to: &failures)
+        let (one, other) = (Self.lasting(self.single), Self.lasting(self.whole))
+        self.add(
+            "metrics", one.filter { !other.contains($0) }, other.filter { !one.contains($0) }, { "\($0)" },
+            to: &failures)
         self.add("the run's error", self.single.error, self.whole.error, { $0 ?? "none" }, to: &failures)
         return failures
     }
@@ -41,6 +46,12 @@ struct BatchingCheck {
             CaseFailure(
                 mark: self.mark, what: "\(what) differs with the batch size", expected: "one by one: \(show(single))",
                 found: "as one batch: \(show(whole))"))
+    }
+
+    /// The lines in an order of their own, without those that tell of attempts: behind a stage that waits, and between
+    /// lanes, the lines of several entries come in the order of the work, and an attempt is told once for all that failed.
+    private static func lines(_ observation: CaseObservation) -> [String] {
+        observation.log.filter { $0.message != RetryNotice.message }.map(\.text).sorted()
     }
 
     /// The series that do not measure time, which no two runs share.
