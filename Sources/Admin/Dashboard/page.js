@@ -190,7 +190,7 @@
     const state = doc.source.state === "reading" && !doc.source.caught_up ? "catching up" : words[doc.source.state] ?? doc.source.state;
     figure("source", state, "sluice_source_connected", doc.source.state === "reading" ? 1 : 0);
     $("source").className = `figure word ${state === "reading" ? "good" : doc.source.state === "reading" ? "notice" : "bad"}`;
-    $("source-detail").textContent = `${doc.source.reconnects ? `${whole(doc.source.reconnects)} reconnects · ` : ""}${doc.source.cursor ? `at ${doc.source.cursor}` : ""}`;
+    $("source-detail").textContent = `${doc.source.reconnects ? `${whole(doc.source.reconnects)} reconnect${doc.source.reconnects === 1 ? "" : "s"} · ` : ""}${doc.source.cursor ? `at ${doc.source.cursor}` : ""}`;
   };
   const showOutcomes = (doc) => {
     const rows = doc.outcomes.map((o) => {

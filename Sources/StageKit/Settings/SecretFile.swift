@@ -17,12 +17,15 @@ public enum SecretFile {
         public var description: String
     }
 
+    /// What the system says of the call that failed last.
+    private static var reason: String { unsafe String(cString: strerror(errno)) }
+
     /// The file's text without line ends behind it.
     ///
     /// Waits for the disk; does not wait for a pipe.
     public static func read(_ path: String) throws(Unreadable) -> String {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard file >= 0 else { throw Unreadable(description: "\(path): cannot open it (error \(errno))") }
+        guard file >= 0 else { throw Unreadable(description: "\(path): cannot open it (\(self.reason))") }
         defer { close(file) }
         var bytes = [UInt8](repeating: 0, count: Self.byteLimit + 1)
         var count = 0
@@ -30,7 +33,7 @@ public enum SecretFile {
             let found = unsafe bytes.withUnsafeMutableBytes { buffer in
                 unsafe fileRead(file, buffer.baseAddress! + count, buffer.count - count)
             }
-            guard found >= 0 else { throw Unreadable(description: "\(path): cannot read it (error \(errno))") }
+            guard found >= 0 else { throw Unreadable(description: "\(path): cannot read it (\(self.reason))") }
             if found == 0 { break }
             count += found
         }

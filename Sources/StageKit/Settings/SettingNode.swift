@@ -69,6 +69,12 @@ public struct SettingNode: Sendable, Equatable {
         self.entries?.first { $0.key == key }?.value
     }
 
+    /// What stands there, for messages: the text in quotes, or what kind of thing it is.
+    var told: String {
+        if case .scalar(let text, _) = self.content { return "\"\(text)\"" }
+        return self.kindName
+    }
+
     /// What kind of thing it is, for messages: `text`, `a list`.
     public var kindName: String {
         switch self.content {

@@ -101,12 +101,14 @@ extension SettingType where Value == Int {
                 issues.add("expected a whole number, found \(node.kindName)", at: node.mark)
                 return nil
             }
-            guard let value = Int(text) else {
+            let isNumber = SettingUnits.isWholeNumber(text)
+            guard isNumber else {
                 issues.add("expected a whole number, found \"\(text)\"", at: node.mark)
                 return nil
             }
-            guard range.contains(value) else {
-                issues.add("\(value) is out of range: \(SettingLimits.describe(range))", at: node.mark)
+            // One with more digits than the machine's numbers is beyond any range.
+            guard let value = Int(text), range.contains(value) else {
+                issues.add("\(text) is out of range: \(SettingLimits.describe(range))", at: node.mark)
                 return nil
             }
             return value

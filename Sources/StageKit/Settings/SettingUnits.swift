@@ -7,6 +7,10 @@ extension SettingType where Value == Duration {
                 return nil
             }
             guard let value = SettingUnits.duration(text) else {
+                if SettingUnits.isBeyondNumbers(text) {
+                    issues.add("\(text) is out of range: no duration is as long", at: node.mark)
+                    return nil
+                }
                 issues.add("expected a duration such as 250ms, 5s or 2m, found \"\(text)\"", at: node.mark)
                 return nil
             }
@@ -24,7 +28,7 @@ extension SettingType where Value == Int {
     public static func byteSize(_ range: ClosedRange<Int>) -> SettingType<Int> {
         SettingType(shape: .byteSize(range)) { node, issues in
             guard case .scalar(let text, _) = node.content, let value = SettingUnits.byteSize(text) else {
-                issues.add("expected a size such as 64KiB or 1MiB", at: node.mark)
+                issues.add("expected a size such as 64KiB or 1MiB, found \(node.told)", at: node.mark)
                 return nil
             }
             guard range.contains(value) else {
@@ -76,6 +80,20 @@ public enum SettingUnits {
         let unit = self.sizeUnits.last { bytes != 0 && bytes % $0.bytes == 0 }
         guard let unit else { return "\(bytes)B" }
         return "\(bytes / unit.bytes)\(unit.0)"
+    }
+
+    /// Whether a text that is no number of the machine's is one all the same: `-` and digits, or digits alone.
+    static func isWholeNumber(_ text: String) -> Bool {
+        if Int(text) != nil { return true }
+        let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
+        return !digits.isEmpty && digits.allSatisfy { $0.isASCII && $0.isNumber }
+    }
+
+    /// Whether what is no duration is written as one, and only has too large a number.
+    fileprivate static func isBeyondNumbers(_ text: String) -> Bool {
+        let digits = text.prefix { $0 == "-" || $0.isASCII && $0.isNumber }
+        return self.isWholeNumber(String(digits))
+            && self.durationUnits.contains { $0.0 == text.dropFirst(digits.count) }
     }
 
     private static func split(_ text: String) -> (Int64, String)? {

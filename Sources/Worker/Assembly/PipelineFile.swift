@@ -50,6 +50,7 @@ extension Pipeline {
             text: PipelineFile.read(path), file: path, environment: environment, overrides: overrides,
             catalogue: catalogue, services: services)
     }
+
     /// Takes over what a pipeline file says now, while the pipeline runs; see `reload(text:)`.
     ///
     /// - Throws: `ConfigurationError` with everything that keeps it from being taken over, or an error that the file

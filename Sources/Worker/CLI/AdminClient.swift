@@ -62,7 +62,8 @@ struct AdminClient {
         } catch {
             throw Failure(
                 description:
-                    "no worker answers at \(self.address): is it running, and is this its admin.listen? (\(error))")
+                    "no worker answers at \(self.address): is it running, and is this its admin.listen? "
+                    + "(\(Self.reason(error)))")
         }
         if response.status == .unauthorized {
             throw Failure(
@@ -97,7 +98,7 @@ struct AdminClient {
                 refusal.writeImmutableBuffer(piece)
             }
         }
-        if status != 200 { throw Failure(description: Self.line(refusal)) }
+        if status != 200 { throw Failure(description: Self.refusal(refusal)) }
     }
 
     /// `http://host:port/path`, or the form that names a Unix socket.
@@ -106,6 +107,19 @@ struct AdminClient {
         guard self.address.hasPrefix("unix:") else { return "http://\(self.address)\(path)" }
         let socket = self.address.dropFirst("unix:".count)
         return "http+unix://\(Self.encoded(String(socket)))\(path)"
+    }
+
+    /// What an answer that is an error says, for people: its message, or all of it where it is of another form.
+    static func refusal(_ answer: ByteBuffer) -> String {
+        struct Refusal: Decodable { var message: String }
+        let refusal = try? JSONDecoder().decode(Refusal.self, from: Data(answer.readableBytesView))
+        return PlainText.of(refusal?.message ?? self.line(answer))
+    }
+
+    /// Why there is no connection, in the system's words where it is the system that refuses.
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return unsafe String(cString: strerror(error.errnoCode))
     }
 
     /// An answer's text without the end of its line, which comes with it.
@@ -153,12 +167,26 @@ struct WorkerOptions: ParsableArguments {
         }
         if let file = self.caFile { client.tls.trustRoots = .file(file) }
         if let certificate = self.certificateFile, let key = self.keyFile {
-            client.tls.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) }
-            client.tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
+            client.tls.certificateChain = try Self.read("--certificate-file", certificate) {
+                try NIOSSLCertificate.fromPEMFile($0).map { .certificate($0) }
+            }
+            client.tls.privateKey = .privateKey(
+                try Self.read("--key-file", key) { try NIOSSLPrivateKey(file: $0, format: .pem) })
         } else if self.certificateFile != nil || self.keyFile != nil {
             throw ValidationError("--certificate-file and --key-file go together")
         }
         return client
+    }
+
+    /// Reads what a file holds in PEM; an error says which option names the file.
+    private static func read<Value>(
+        _ option: String, _ path: String, _ body: (String) throws -> Value
+    ) throws -> Value {
+        do {
+            return try body(path)
+        } catch {
+            throw AdminClient.Failure(description: "\(option): \(path) cannot be read, or holds no PEM of that kind")
+        }
     }
 }
 

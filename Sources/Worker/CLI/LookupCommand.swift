@@ -12,17 +12,16 @@ struct LookupCommand: AsyncParsableCommand {
 
     @OptionGroup var admin: AdminOptions
 
+    func validate() throws {
+        if self.key.isEmpty { throw ValidationError("the key is empty: no snapshot has such a key") }
+    }
+
     func run() async throws {
         try await CommandErrors.reported {
             let path = "/v1/stores/\(AdminClient.encoded(self.admin.store))/\(AdminClient.encoded(self.key))"
             let (status, answer) = try await self.admin.worker.client().answer(path)
-            let text = AdminClient.line(answer)
-            if status == 200 {
-                Terminal.result(text)
-            } else {
-                Terminal.report("sluice: \(text)")
-                throw ExitStatus.failure
-            }
+            guard status == 200 else { throw AdminClient.Failure(description: AdminClient.refusal(answer)) }
+            Terminal.result(AdminClient.line(answer))
         }
     }
 }
@@ -45,7 +44,7 @@ struct ExportCommand: AsyncParsableCommand {
                     error.writeImmutableBuffer(piece)
                 }
             }
-            if status != 200 { throw AdminClient.Failure(description: AdminClient.line(error)) }
+            if status != 200 { throw AdminClient.Failure(description: AdminClient.refusal(error)) }
         }
     }
 }

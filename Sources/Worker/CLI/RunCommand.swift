@@ -1,5 +1,6 @@
 import Admin
 import ArgumentParser
+import Foundation
 import Logging
 import PipelineEngine
 import Tracing
@@ -72,6 +73,10 @@ enum CommandErrors {
             throw error
         } catch let error as ValidationError {
             throw error
+        } catch let error as CocoaError where logger == nil {
+            let path = error.filePath
+            Terminal.report("sluice: \(path.map { "\($0): " } ?? "")\(error.localizedDescription)")
+            throw ExitStatus.failure
         } catch {
             if let logger {
                 logger.critical("stopped by an error", metadata: ["error": "\(error)"])

@@ -59,7 +59,9 @@ struct CataloguePage {
         catalogue.stages.map { CataloguePage($0) }
             + catalogue.sources.map { CataloguePage(.source, name: $0.name, summary: $0.summary, shape: $0.shape) }
             + catalogue.stores.map { CataloguePage(.store, name: $0.name, summary: $0.summary, shape: $0.shape) }
-            + catalogue.sections.map { CataloguePage(.section, name: $0.name, summary: $0.summary, shape: $0.shape) }
+            + FileShape(catalogue).sections.map {
+                CataloguePage(.section, name: $0.name, summary: $0.summary, shape: $0.shape)
+            }
     }
 
     /// The page for a terminal; `example` is a whole pipeline file with the stage.
@@ -75,11 +77,17 @@ struct CataloguePage {
         lines += ["", "Settings"] + SettingTable(self.shape).text
         if let example {
             lines += ["", "Example, a whole file"]
-            lines += example.split(separator: "\n", omittingEmptySubsequences: false).map {
-                $0.isEmpty ? "" : "  \($0)"
-            }
+            lines += Self.indented(example)
+        } else if let stage = self.stage {
+            // It names fields, stores or branches that no file but its author's has.
+            lines +=
+                ["", "Example, an item of stages"] + Self.indented("- " + stage.example.replacing("\n", with: "\n  "))
         }
         return lines.joined(separator: "\n")
+    }
+
+    private static func indented(_ text: String) -> [String] {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { $0.isEmpty ? "" : "  \($0)" }
     }
 
     /// How the engine calls the stage.
@@ -107,7 +115,7 @@ struct CataloguePage {
             "failure_reason": self.stage.map { .string($0.failureReason) },
             "accepts": table.root.map { .string($0) },
             "settings": table.json,
-            "example": example.map { .string($0) },
+            "example": (example ?? self.stage?.example).map { .string($0) },
         ])
     }
 

@@ -16,7 +16,8 @@ struct WorkerName {
             throw InitFailure(
                 "the name has \(text.count) letters: at most \(Self.lengthLimit) fit in paths and modules")
         }
-        guard !Self.taken.contains(text.lowercased()) else {
+        let isTaken = Self.taken.contains(text.lowercased()) || text.lowercased().hasSuffix(Self.takenEnding)
+        guard !isTaken else {
             throw InitFailure("\"\(text)\" is the name of something else: take another, such as my-\(text)")
         }
         self.text = text
@@ -25,8 +26,13 @@ struct WorkerName {
     /// Names that a module of the package's dependencies, of the language or of the build has.
     private static let taken: Set = [
         "sluice", "worker", "stagekit", "stagetestkit", "pipelineengine", "snapshotstores", "redisstreams", "admin",
-        "yaml", "resp", "swift", "foundation", "testing", "main", "sources", "tests",
+        "yaml", "resp", "pluginloading", "fingerprint", "swift", "foundation", "testing", "main", "sources", "tests",
+        "logging", "metrics", "coremetrics", "tracing", "instrumentation", "servicelifecycle", "unixsignals",
+        "argumentparser", "hummingbird", "asynchttpclient", "niocore", "nioposix", "niossl", "collections",
     ]
+
+    /// How the modules of the stage types end that ship.
+    private static let takenEnding = "stage"
 
     /// The library of stage types: `MyWorkerStages`.
     var module: String {

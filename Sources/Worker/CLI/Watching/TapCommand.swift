@@ -7,7 +7,7 @@ struct TapCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tap", abstract: "Prints events of a running worker as they get their outcomes.",
         discussion: """
-            What is not read fast enough, and what is beyond 2,000 a second, is counted and left out: the worker never \
+            What is not read fast enough, and what is beyond 1,024 a second, is counted and left out: the worker never \
             waits. Ctrl-C ends it.
             """)
 

@@ -57,6 +57,7 @@ struct TopCommand: AsyncParsableCommand {
                 }
                 throw AdminClient.Failure(description: "the worker has ended the stream")
             } catch {
+                if Task.isCancelled { return }
                 let (columns, _) = terminal.size
                 terminal.draw(
                     TopPicture.wrapped(PlainText.of("\(error)"), columns)
