@@ -86,7 +86,7 @@ soak: packages
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench soak --events $(or $(EVENTS),100000000)
 
-# Everything side by side with the yardsticks, in about ten minutes: make bench, or make bench QUICK=1 for two,
+# Everything side by side with the yardsticks, in about a quarter of an hour: make bench, or make bench QUICK=1 for two,
 # make bench ONLY="drain latency" for a part. Table, JSON and charts go to .build/bench.
 bench:
 	@.ci/packages gcc wrk
