@@ -72,6 +72,7 @@ package final class PendingReply: Sendable {
 
     /// Hands a reply over; the caller must not use it any more.
     func succeed(_ reply: sending RESPReply) {
+        // `sending` leaves nobody else who holds it; the compiler does not follow it into a parcel.
         nonisolated(unsafe) let reply = reply
         self.end(unsafe .success(Parcel(reply: reply)))
     }
