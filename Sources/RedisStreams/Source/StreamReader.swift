@@ -111,7 +111,8 @@ final class StreamReader {
             do throws(End) {
                 try await self.readOneConnection(deliver)
             } catch {
-                if self.follower.disconnected() {
+                let isToRefill = self.follower.disconnected()
+                if isToRefill {
                     self.logger.notice(
                         "the stores were emptied for another stream: reading again",
                         metadata: ["stream": "\(self.streamSettings.stream)"])
@@ -123,6 +124,8 @@ final class StreamReader {
                     if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
                 case .server(let error):
                     if self.stop.isStopped { return }
+                    // Closed to be read again: the server is well.
+                    if isToRefill, error.code == .closed { continue }
                     if self.isReading, error.code == .replyTooLarge, try self.halveCounts(after: error) { continue }
                     try await self.wait(after: error)
                 }
