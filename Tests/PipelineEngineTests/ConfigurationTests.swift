@@ -1,3 +1,4 @@
+import Logging
 import PipelineEngine
 import StageKit
 import StageTestKit
@@ -87,6 +88,23 @@ import Testing
             "p.yaml:7:6: \"${\" without \"}\" (write $${ for the characters themselves)",
             "p.yaml:8:6: \"${X-y}\": write ${NAME}, ${NAME:-default} or ${NAME:?message}"),
     ]
+
+    @Test("A source or store that its type does not make is told, also where the type says nothing")
+    func unexplained() {
+        var catalogue = Probes.catalogue()
+        let nothing = SettingType<Bool>.object(SettingsSchema(true, []))
+        catalogue.add(SourceType(name: "none", summary: "Is not made.", settings: nothing) { _, _ in nil })
+        catalogue.add(StoreType(name: "nowhere", summary: "Is not made.", settings: nothing) { _, _ in nil })
+        for (source, store, place) in [("none", "recording", "2:11: none"), ("memory", "nowhere", "3:16: nowhere")] {
+            let text = "pipeline: p\nsource: { \(source): {} }\nstores: { a: { \(store): {} } }\nstages: [probe]\n"
+            let error = #expect(throws: ConfigurationError.self) {
+                let services = PipelineServices(
+                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                _ = try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)
+            }
+            #expect(error?.lines == ["p.yaml:\(place): it could not be made, and the type does not say why"])
+        }
+    }
 
     @Test("A mistake is told with its place and what to write", arguments: mistakes)
     func mistake(_ mistake: Mistake) throws {

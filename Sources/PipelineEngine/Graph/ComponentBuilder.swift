@@ -68,6 +68,18 @@ struct ComponentBuilder {
         return source
     }
 
+    /// Tells what was not made although nothing is wrong with the file: its type owes a reason.
+    func tellUnexplained(
+        _ stores: [String: any SnapshotStore], _ source: (any EventSource)?, _ issues: inout SettingIssues
+    ) {
+        guard issues.all.isEmpty else { return }
+        var missing = self.definition.stores.filter { stores[$0.name.text] == nil }.map(\.component.type)
+        if source == nil, let component = self.definition.source { missing.append(component.type) }
+        for type in missing {
+            issues.add("\(type.text): it could not be made, and the type does not say why", at: type.mark)
+        }
+    }
+
     /// Where the stores and the source's position are kept; nil for nowhere.
     func checkpoint(
         _ stores: [String: any SnapshotStore], definition: String, _ issues: inout SettingIssues

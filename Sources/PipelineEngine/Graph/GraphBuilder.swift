@@ -79,7 +79,9 @@ struct GraphBuilder {
             pipeline: self.definition.name, stage: place.name, mark: typeName.mark,
             logger: self.services.logger, metrics: self.services.metrics,
             revocationHandler: self.services.revocationHandler, publisher: self.services.publisher, names: names,
-            scope: scope, stores: self.stores, branches: place.branches, exits: stage.exits ?? StageExits(),
+            scope: scope, stores: self.stores,
+            brokenStores: Set(self.definition.stores.map(\.name.text)).subtracting(self.stores.keys),
+            branches: place.branches, exits: stage.exits ?? StageExits(),
             clock: self.services.clock, isRehearsal: self.services.isRehearsal)
         setup.issues.context = "\(type.name): when"
         let condition = stage.entry.condition?.resolve(setup)

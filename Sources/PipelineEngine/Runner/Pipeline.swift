@@ -70,6 +70,7 @@ public final class Pipeline: Service, Sendable {
         let source = components.source(stores, checkpoint, &issues, warnings: &sourceWarnings)
         let builder = GraphBuilder(definition: definition, catalogue: catalogue, stores: stores, services: services)
         let graph = builder.build(&issues)
+        components.tellUnexplained(stores, source, &issues)
         guard issues.all.isEmpty, let source else { throw ConfigurationError(file: file, issues: issues.all) }
         self.name = definition.name
         self.stores = stores

@@ -38,14 +38,17 @@ public final class StageSetup {
     private let givenPublisher: (any MessagePublisher)?
     private let names: GraphNames
     private let stores: [String: any SnapshotStore]
+    /// The names of stores that the file declares and that could not be made: their mistakes are told where they stand.
+    private let brokenStores: Set<String>
     private let branches: [String: BranchID]
     private let exits: StageExits
 
     package init(
         pipeline: String, stage: String, mark: SourceMark, logger: Logger, metrics: any MetricsFactory,
         revocationHandler: (any RevocationHandler)?, publisher: (any MessagePublisher)? = nil, names: GraphNames,
-        scope: FieldScope, stores: [String: any SnapshotStore], branches: [String: BranchID] = [:],
-        exits: StageExits = StageExits(), clock: WallClock = .system, isRehearsal: Bool = false
+        scope: FieldScope, stores: [String: any SnapshotStore], brokenStores: Set<String> = [],
+        branches: [String: BranchID] = [:], exits: StageExits = StageExits(), clock: WallClock = .system,
+        isRehearsal: Bool = false
     ) {
         self.pipeline = pipeline
         self.stage = stage
@@ -57,6 +60,7 @@ public final class StageSetup {
         self.names = names
         self.scope = scope
         self.stores = stores
+        self.brokenStores = brokenStores
         self.branches = branches
         self.exits = exits
         self.clock = clock
@@ -115,7 +119,8 @@ public final class StageSetup {
             if !self.usedStores.contains(name.text) { self.usedStores.append(name.text) }
             return store
         }
-        let hint = Nearest.hint(for: name.text, among: self.stores.keys.sorted())
+        if self.brokenStores.contains(name.text) { return nil }
+        let hint = Nearest.hint(for: name.text, among: self.brokenStores.union(self.stores.keys).sorted())
         self.issues.add("no store \"\(name.text)\" is declared under stores\(hint)", at: name.mark)
         return nil
     }
