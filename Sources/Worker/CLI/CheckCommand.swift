@@ -30,8 +30,8 @@ struct CheckCommand: AsyncParsableCommand {
             let report = CheckReport(
                 file: self.file, steps: [configuration] + (await check.steps()))
             switch self.format {
-            case .text: Terminal.result(report.text)
-            case .json: Terminal.result(report.json.pretty)
+            case .text: try Terminal.result(report.text)
+            case .json: try Terminal.result(report.json.pretty)
             }
             if !report.isGood { throw ExitStatus.failure }
         }

@@ -35,10 +35,10 @@ struct GraphCommand: AsyncParsableCommand {
                 contentsOf: self.file, environment: self.pipeline.environment, overrides: overrides,
                 catalogue: try self.pipeline.catalogue(), services: PipelineServices(logger: silent))
             switch self.format {
-            case .text: Terminal.result(GraphText.render(pipeline.graph))
-            case .mermaid: Terminal.result(GraphMermaid.render(pipeline.graph))
-            case .dot: Terminal.result(GraphDOT.render(pipeline.graph))
-            case .svg: Terminal.result(GraphSVG.render(pipeline.graph))
+            case .text: try Terminal.result(GraphText.render(pipeline.graph))
+            case .mermaid: try Terminal.result(GraphMermaid.render(pipeline.graph))
+            case .dot: try Terminal.result(GraphDOT.render(pipeline.graph))
+            case .svg: try Terminal.result(GraphSVG.render(pipeline.graph))
             }
         }
     }

@@ -25,7 +25,7 @@ struct InitCommand: AsyncParsableCommand {
                 self.sluice, version: SluiceCommand.configuration.version, executable: executable)
             let package = WorkerPackage(name: name, sluice: sluice)
             try package.write(to: folder)
-            for file in package.files { Terminal.result("\(self.path)/\(file.path)") }
+            for file in package.files { try Terminal.result("\(self.path)/\(file.path)") }
         }
     }
 }

@@ -21,7 +21,7 @@ struct LookupCommand: AsyncParsableCommand {
             let path = "/v1/stores/\(AdminClient.encoded(self.admin.store))/\(AdminClient.encoded(self.key))"
             let (status, answer) = try await self.admin.worker.client().answer(path)
             guard status == 200 else { throw AdminClient.Failure(description: AdminClient.refusal(answer)) }
-            Terminal.result(AdminClient.line(answer))
+            try Terminal.result(AdminClient.line(answer))
         }
     }
 }

@@ -45,7 +45,7 @@ struct PluginBuildCommand: AsyncParsableCommand {
             let build = PluginBuild(
                 sources: sources, module: module, modules: modules, toolchain: toolchain, output: output)
             try build.run()
-            Terminal.result(output.path)
+            try Terminal.result(output.path)
         }
     }
 }

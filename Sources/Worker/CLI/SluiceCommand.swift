@@ -70,9 +70,11 @@ enum Terminal {
         self.write(Array((line + "\n").utf8), to: STDERR_FILENO)
     }
 
-    /// Writes a line to standard output.
-    static func result(_ line: String) {
-        self.write(Array((line + "\n").utf8))
+    /// Writes a line to standard output; throws where it cannot be written, but not where nobody reads it any more.
+    static func result(_ line: String) throws {
+        if self.write(Array((line + "\n").utf8)) || errno == EPIPE { return }
+        self.report("sluice: standard output: \(unsafe String(cString: strerror(errno)))")
+        throw ExitStatus.failure
     }
 
     /// Writes bytes, to standard output if nothing else is said; false where nobody reads them any more.

@@ -28,8 +28,8 @@ struct StagesCommand: ParsableCommand {
         let pages = CataloguePage.all(of: catalogue)
         guard let type = self.type else {
             switch self.format {
-            case .text: Terminal.result(CataloguePage.table(pages) + "\n\n`sluice stages NAME` tells all of one.")
-            case .json: Terminal.result(JSONValue.array(pages.map { $0.json(example: nil) }).pretty)
+            case .text: try Terminal.result(CataloguePage.table(pages) + "\n\n`sluice stages NAME` tells all of one.")
+            case .json: try Terminal.result(JSONValue.array(pages.map { $0.json(example: nil) }).pretty)
             }
             return
         }
@@ -40,10 +40,10 @@ struct StagesCommand: ParsableCommand {
         let examples = found.map { page in page.stage.flatMap { ExamplePipeline.text(for: $0, catalogue: catalogue) } }
         let both = zip(found, examples)
         switch self.format {
-        case .text: Terminal.result(both.map { $0.text(example: $1) }.joined(separator: "\n\n"))
+        case .text: try Terminal.result(both.map { $0.text(example: $1) }.joined(separator: "\n\n"))
         case .json:
             let documents = both.map { $0.json(example: $1) }
-            Terminal.result(documents.count == 1 ? documents[0].pretty : JSONValue.array(documents).pretty)
+            try Terminal.result(documents.count == 1 ? documents[0].pretty : JSONValue.array(documents).pretty)
         }
     }
 }
@@ -60,6 +60,6 @@ struct SchemaCommand: ParsableCommand {
     @OptionGroup var plugins: PluginOptions
 
     func run() throws {
-        Terminal.result(PipelineSchema.document(try self.plugins.catalogue()).pretty)
+        try Terminal.result(PipelineSchema.document(try self.plugins.catalogue()).pretty)
     }
 }

@@ -33,11 +33,11 @@ struct TestCommand: AsyncParsableCommand {
                 one.mistakes = error.lines
                 for line in error.lines { Terminal.report(line) }
             }
-            for line in one.lines { Terminal.result(line) }
+            for line in one.lines { try Terminal.result(line) }
             report.files.append(one)
         }
         if let junit = self.junit { try self.write(JUnitReport.document(report), to: junit) }
-        Terminal.result(report.summary)
+        try Terminal.result(report.summary)
         if report.wrongFileCount > 0 { throw ExitStatus.configuration }
         if report.failedCount > 0 { throw ExitStatus.failure }
         if let filter, report.caseCount == 0 {

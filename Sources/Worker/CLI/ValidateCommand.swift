@@ -26,7 +26,7 @@ struct ValidateCommand: AsyncParsableCommand {
         switch self.format {
         case .text:
             for verdict in verdicts {
-                if let good = verdict.goodLine { Terminal.result(good) }
+                if let good = verdict.goodLine { try Terminal.result(good) }
                 for line in verdict.warningLines { Terminal.report(line) }
                 for line in verdict.badLines { Terminal.report(line) }
             }
@@ -34,7 +34,7 @@ struct ValidateCommand: AsyncParsableCommand {
             let document = JSONValue.members([
                 "valid": .boolean(isGood), "files": .array(verdicts.map(\.json)),
             ])
-            Terminal.result(document.pretty)
+            try Terminal.result(document.pretty)
         }
         if !isGood { throw ExitStatus.configuration }
     }

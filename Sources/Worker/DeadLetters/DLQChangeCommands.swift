@@ -33,7 +33,7 @@ struct DLQReplayCommand: AsyncParsableCommand {
             let now = try await box.now()
             func replay(_ letter: StoredLetter) async throws {
                 let result = try await box.replay(letter, now: now)
-                if !self.report(letter.id, letter.facts[DeadLetter.stream] ?? "", result) { isWhole = false }
+                if !(try self.report(letter.id, letter.facts[DeadLetter.stream] ?? "", result)) { isWhole = false }
             }
             if self.all, let last = try await box.lastID() {
                 try await box.forEachPage(to: last) { page in
@@ -43,7 +43,7 @@ struct DLQReplayCommand: AsyncParsableCommand {
             for id in self.ids.map(\.id) {
                 if let letter = try await box.letters(from: id, to: id, count: 1).first {
                     try await replay(letter)
-                } else if !self.report(id, "", .gone) {
+                } else if !(try self.report(id, "", .gone)) {
                     isWhole = false
                 }
             }
@@ -52,7 +52,7 @@ struct DLQReplayCommand: AsyncParsableCommand {
     }
 
     /// Writes what became of a letter; false where that is not what was asked for.
-    private func report(_ letter: EntryID, _ stream: String, _ result: ReplayScript.Result) -> Bool {
+    private func report(_ letter: EntryID, _ stream: String, _ result: ReplayScript.Result) throws -> Bool {
         let word: String
         let text: String
         switch result {
@@ -62,7 +62,7 @@ struct DLQReplayCommand: AsyncParsableCommand {
         case .unfit: (word, text) = ("unfit", "is not a letter that can be played")
         }
         switch self.options.format {
-        case .text: Terminal.result("\(letter): \(text)")
+        case .text: try Terminal.result("\(letter): \(text)")
         case .json:
             var bytes = [UInt8(ascii: "{")]
             JSONText.appendMember("letter", letter.description, to: &bytes)
@@ -75,7 +75,7 @@ struct DLQReplayCommand: AsyncParsableCommand {
                 JSONText.appendMember("entry", id, to: &bytes)
             }
             bytes.append(UInt8(ascii: "}"))
-            Terminal.result(String(decoding: bytes, as: UTF8.self))
+            try Terminal.result(String(decoding: bytes, as: UTF8.self))
         }
         return word == "added" || word == "played_before"
     }
@@ -116,20 +116,20 @@ struct DLQPurgeCommand: AsyncParsableCommand {
                 removed = try await box.removeAll()
             } else if let age = self.olderThan.flatMap({ SettingUnits.duration($0) }) {
                 let limit = try await box.now() - age.microseconds / 1000
-                guard limit > 0 else { return self.report(0) }
+                guard limit > 0 else { return try self.report(0) }
                 let last = EntryID(milliseconds: UInt64(limit) - 1, sequence: .max)
                 try await box.forEachPage(to: last) { page in removed += try await box.remove(page.map(\.id)) }
             } else {
                 removed = try await box.remove(self.ids.map(\.id))
             }
-            self.report(removed)
+            try self.report(removed)
         }
     }
 
-    private func report(_ removed: Int) {
+    private func report(_ removed: Int) throws {
         switch self.options.format {
-        case .text: Terminal.result("removed \(removed)")
-        case .json: Terminal.result("{\"removed\":\(removed)}")
+        case .text: try Terminal.result("removed \(removed)")
+        case .json: try Terminal.result("{\"removed\":\(removed)}")
         }
     }
 }

@@ -35,11 +35,11 @@ struct DLQListCommand: AsyncParsableCommand {
             let found = try await self.letters(in: box, count: self.limit + 1)
             let shown = found.prefix(self.limit)
             switch self.options.format {
-            case .json: for letter in shown { Terminal.result(letter.json(now: now, withFields: false)) }
+            case .json: for letter in shown { try Terminal.result(letter.json(now: now, withFields: false)) }
             case .text:
                 let head = ["LETTER", "ORIGINAL", "STAGE", "REASON", "AGE", "ERROR"]
                 if shown.isEmpty { return Terminal.report("no letters in \(box.stream)") }
-                for line in LetterText.table([head] + shown.map { $0.cells(now: now) }) { Terminal.result(line) }
+                for line in LetterText.table([head] + shown.map { $0.cells(now: now) }) { try Terminal.result(line) }
             }
             if let last = shown.last, found.count > shown.count {
                 Terminal.report("there are more: --after \(last.id)")
@@ -78,8 +78,8 @@ struct DLQShowCommand: AsyncParsableCommand {
             }
             let now = try await box.now()
             switch self.options.format {
-            case .json: Terminal.result(letter.json(now: now, withFields: true))
-            case .text: for line in letter.lines(now: now) { Terminal.result(line) }
+            case .json: try Terminal.result(letter.json(now: now, withFields: true))
+            case .text: for line in letter.lines(now: now) { try Terminal.result(line) }
             }
         }
     }

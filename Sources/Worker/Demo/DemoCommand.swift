@@ -53,9 +53,9 @@ struct DemoCommand: AsyncParsableCommand {
                     source: worker.pipeline.source, logger: logger)
                 let screen = DemoScreen(worker: worker, meter: meter, log: errors, duration: self.duration)
                 try await worker.run(beside: [publisher, screen])
-                screen.printSummary()
+                try screen.printSummary()
             }
-            Terminal.result("Stopped cleanly; the private redis-server and its folder are gone.")
+            try Terminal.result("Stopped cleanly; the private redis-server and its folder are gone.")
         }
     }
 

@@ -23,10 +23,10 @@ struct DemoScreen: Service {
 
     /// Shows until a graceful shutdown or the end of the duration.
     func run() async throws {
-        await cancelWhenGracefulShutdown { await self.show() }
+        try await cancelWhenGracefulShutdown { try await self.show() }
     }
 
-    private func show() async {
+    private func show() async throws {
         let clock = ContinuousClock()
         let started = clock.now
         var drawn = 0
@@ -44,20 +44,20 @@ struct DemoScreen: Service {
             if Terminal.isInteractive {
                 drawn = self.draw(statistics, rate: rate, elapsed: now - started, over: drawn)
             } else if pictures % Self.linesInterval == 0 {
-                Terminal.result(self.line(statistics, rate: rate, elapsed: now - started))
+                try Terminal.result(self.line(statistics, rate: rate, elapsed: now - started))
             }
         }
     }
 
     /// Prints what came out of it in the end.
-    func printSummary() {
+    func printSummary() throws {
         let statistics = self.worker.pipeline.statistics
         let outcomes = statistics.outcomes.reduce(0) { $0 + $1.count }
-        Terminal.result("")
-        Terminal.result("Read \(statistics.read) events, \(outcomes) outcomes:")
-        for line in self.outcomeLines(statistics) { Terminal.result(line) }
+        try Terminal.result("")
+        try Terminal.result("Read \(statistics.read) events, \(outcomes) outcomes:")
+        for line in self.outcomeLines(statistics) { try Terminal.result(line) }
         if let latency = self.meter.latency() {
-            Terminal.result("From XADD to applied: \(Self.times(latency))")
+            try Terminal.result("From XADD to applied: \(Self.times(latency))")
         }
     }
 
