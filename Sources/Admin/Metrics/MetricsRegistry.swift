@@ -1,5 +1,5 @@
 public import CoreMetrics
-import Synchronization
+import StageKit
 
 /// Holds what is counted and measured, and writes it in the Prometheus text format.
 ///
@@ -18,14 +18,14 @@ public final class MetricsRegistry: MetricsFactory {
         var collectors: [@Sendable () -> [MetricSample]] = []
     }
 
-    private let state: Mutex<State>
+    private let state: OrderedMutex<State>
     private let overflow = OverflowSeries()
     private let limit: Int
 
     /// Makes a registry without series, for at most `limit` lines of samples.
     public init(limit: Int = MetricLimits.samples) {
         self.limit = limit
-        self.state = Mutex(State(families: MetricFamilies(limit: limit)))
+        self.state = OrderedMutex(State(families: MetricFamilies(limit: limit)))
     }
 
     /// Says what a family is about; `name` is as it is written, with its suffix: `sluice_events_total`.
