@@ -2,8 +2,8 @@ import Hummingbird
 import StageKit
 
 /// `/v1/stores/{store}/{key}`: a snapshot, 404 where there is none, 503 where the store's news is too old; and
-/// `/v1/stores/{store}`: all of them, one line of JSON each, in no order, and broken off where the news grows too old; `/v1/explain/{store}/{key}`: what
-/// happened to a key, for people, without the values of secret fields.
+/// `/v1/stores/{store}`: all of them, one line of JSON each, in no order, and broken off where the news grows too old;
+/// `/v1/explain/{store}/{key}`: what happened to a key, for people, without the values of secret fields.
 ///
 /// The key is one segment of the path, percent-decoded byte for byte: `%2F` is a slash within it, `+` a plus, and bytes
 /// that are not UTF-8 are written like any others (`%FF`). Everything outside ASCII has to be percent-encoded.
@@ -21,18 +21,15 @@ struct StoreRoutes {
             if store is any RemoteSnapshotStore {
                 throw AdminFailure.notFound("the store \(name) is on a server: its keys are listed there")
             }
-            let refusal: @Sendable () -> AdminFailure? = {
-                self.context.staleness(name).map { AdminFailure.unavailable("stale", $0) }
-            }
-            return try self.exporter.response(for: store, unless: refusal)
+            return try self.exporter.response(for: store) { self.refusal(name) }
         }
         router.get("v1/stores/:store/:key") { _, request in
             let (name, store) = try self.store(request)
             let key = try Self.bytes(request.parameters.require("key"))
-            if let reason = self.context.staleness(name) { throw AdminFailure.unavailable("stale", reason) }
+            if let refusal = self.refusal(name) { throw refusal }
             let found = try await Self.snapshot(under: key, of: store, name)
             // Again: what was found while the store's news grew too old, or while it was filled, is not to be told.
-            if let reason = self.context.staleness(name) { throw AdminFailure.unavailable("stale", reason) }
+            if let refusal = self.refusal(name) { throw refusal }
             guard let snapshot = found else {
                 throw AdminFailure.notFound("the store \(name) holds nothing under this key")
             }
@@ -41,6 +38,11 @@ struct StoreRoutes {
             line.append(UInt8(ascii: "\n"))
             return .json(line)
         }
+    }
+
+    /// Why a store must not answer now; nil where it may.
+    private func refusal(_ store: String) -> AdminFailure? {
+        self.context.staleness(store).map { .unavailable("stale", $0) }
     }
 
     /// What a store holds under a key; one that is elsewhere is asked.

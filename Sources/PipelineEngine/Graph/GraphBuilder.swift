@@ -61,6 +61,11 @@ struct GraphBuilder {
         let branches: [String: BranchID]
     }
 
+    /// Stores that the file declares and that could not be made.
+    private var brokenStores: Set<String> {
+        Set(self.definition.stores.map(\.name.text)).subtracting(self.stores.keys)
+    }
+
     /// Makes a stage; nil where it cannot be made, the reasons among the issues.
     private func node(
         _ stage: GraphLayout.Stage, _ place: Place, _ names: GraphNames, _ scope: FieldScope,
@@ -79,10 +84,8 @@ struct GraphBuilder {
             pipeline: self.definition.name, stage: place.name, mark: typeName.mark,
             logger: self.services.logger, metrics: self.services.metrics,
             revocationHandler: self.services.revocationHandler, publisher: self.services.publisher, names: names,
-            scope: scope, stores: self.stores,
-            brokenStores: Set(self.definition.stores.map(\.name.text)).subtracting(self.stores.keys),
-            branches: place.branches, exits: stage.exits ?? StageExits(),
-            clock: self.services.clock, isRehearsal: self.services.isRehearsal)
+            scope: scope, stores: self.stores, brokenStores: self.brokenStores, branches: place.branches,
+            exits: stage.exits ?? StageExits(), clock: self.services.clock, isRehearsal: self.services.isRehearsal)
         setup.issues.context = "\(type.name): when"
         let condition = stage.entry.condition?.resolve(setup)
         setup.issues.context = ""

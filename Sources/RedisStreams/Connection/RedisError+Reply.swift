@@ -13,6 +13,9 @@ extension RedisError {
         let advice: String
     }
 
+    /// What to do where a right is missing.
+    private static let grant = "give the user the right with ACL SETUSER, or log in as another"
+
     /// The words that servers answer with (Redis source, `server.h` shared objects, and the cluster and ACL code).
     static let meanings: [Meaning] = [
         Meaning(word: "LOADING", code: .unavailable, isTransient: true, advice: "the server is loading its data"),
@@ -41,7 +44,7 @@ extension RedisError {
             advice: "check redis.username and the password"),
         Meaning(
             word: "NOPERM", code: .permission, isTransient: false,
-            advice: "give the user the right with ACL SETUSER, or log in as another"),
+            advice: Self.grant),
         Meaning(
             word: "DENIED", code: .permission, isTransient: false,
             advice: "the server only serves its own machine without a password"),
@@ -52,10 +55,10 @@ extension RedisError {
         // Redis 7.0, and 7.2 and newer, of a command within a script.
         Meaning(
             word: "ERR The user executing the script", code: .permission, isTransient: false,
-            advice: "give the user the right with ACL SETUSER, or log in as another"),
+            advice: Self.grant),
         Meaning(
             word: "ERR ACL failure in script", code: .permission, isTransient: false,
-            advice: "give the user the right with ACL SETUSER, or log in as another"),
+            advice: Self.grant),
         Meaning(
             word: "ERR max number of clients", code: .unavailable, isTransient: true,
             advice: "the server has no room for a connection"),

@@ -24,7 +24,9 @@ final class StreamReader {
     private(set) var command: XReadCommand
     /// How often the counts of both were halved, as replies were larger than the limits of what is read; until the reader
     /// is at the stream's end.
-    private var halvings = 0
+    private var halvings = 0 {
+        didSet { (self.promptCommand, self.command) = Self.commands(self.streamSettings, halvings: self.halvings) }
+    }
     /// Whether the connection at hand has come to reading the stream.
     private var isReading = false
     let batch = EventBatch()
@@ -137,9 +139,7 @@ final class StreamReader {
     func succeeded(isAtEnd: Bool) {
         self.redirections = 0
         self.plan.succeeded(isAtEnd: isAtEnd)
-        guard isAtEnd, self.halvings > 0 else { return }
-        self.halvings = 0
-        (self.promptCommand, self.command) = Self.commands(self.streamSettings, halvings: 0)
+        if isAtEnd, self.halvings > 0 { self.halvings = 0 }
     }
 
     /// Has fewer entries in a reply from now on, after one was too large; throws where it had a single one. False where it
@@ -154,7 +154,6 @@ final class StreamReader {
                     + "delete it (XDEL), and have writers keep entries small", isTransient: false)
         }
         self.halvings += 1
-        (self.promptCommand, self.command) = Self.commands(self.streamSettings, halvings: self.halvings)
         self.logger.warning(
             "a reply is too large: reading fewer entries at once until the end of the stream",
             metadata: [

@@ -88,10 +88,10 @@ public final class FileCheckpoint: CheckpointKeeper {
     /// Takes the last checkpoint away: see `CheckpointKeeper`.
     public func discard() {
         do {
-            if self.leavesMark { return try self.replaceByMark() }
+            let mark = self.leavesMark ? try Self.mark() : nil
             try self.last.withLock { last in
                 last = nil
-                try self.place.remove()
+                if let mark { try self.place.put(mark) } else { try self.place.remove() }
             }
         } catch {
             self.logger.error("a checkpoint that is out of date cannot be removed", metadata: ["error": "\(error)"])
@@ -101,18 +101,15 @@ public final class FileCheckpoint: CheckpointKeeper {
     /// The definition of what is no checkpoint any more: no digest begins like this.
     private static let discarded = "discarded"
 
-    /// Puts a mark in the last checkpoint's place.
-    private func replaceByMark() throws {
+    /// What stands in a discarded checkpoint's place.
+    private static func mark() throws -> [UInt8] {
         var mark: [UInt8] = []
-        let header = CheckpointFormat.Header(definition: Self.discarded, cursor: .zero, position: "")
+        let header = CheckpointFormat.Header(definition: self.discarded, cursor: .zero, position: "")
         try withoutActuallyEscaping({ mark += $0 }) { write in
             var writer = try CheckpointWriter(header, to: write)
             try writer.finish()
         }
-        try self.last.withLock { last in
-            last = nil
-            try self.place.put(mark)
-        }
+        return mark
     }
 
     /// Takes over another digest: see `CheckpointKeeper`.

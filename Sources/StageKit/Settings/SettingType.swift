@@ -101,8 +101,7 @@ extension SettingType where Value == Int {
                 issues.add("expected a whole number, found \(node.kindName)", at: node.mark)
                 return nil
             }
-            let isNumber = SettingUnits.isWholeNumber(text)
-            guard isNumber else {
+            guard SettingUnits.isWholeNumber(text) else {
                 issues.add("expected a whole number, found \"\(text)\"", at: node.mark)
                 return nil
             }

@@ -91,15 +91,18 @@ public enum SettingUnits {
 
     /// Whether what is no duration is written as one, and only has too large a number.
     fileprivate static func isBeyondNumbers(_ text: String) -> Bool {
-        let digits = text.prefix { $0 == "-" || $0.isASCII && $0.isNumber }
-        return self.isWholeNumber(String(digits))
-            && self.durationUnits.contains { $0.0 == text.dropFirst(digits.count) }
+        let (digits, unit) = self.parts(text)
+        return self.isWholeNumber(digits) && self.durationUnits.contains { $0.0 == unit }
     }
 
     private static func split(_ text: String) -> (Int64, String)? {
+        let (digits, unit) = self.parts(text)
+        return Int64(digits).map { ($0, unit) }
+    }
+
+    private static func parts(_ text: String) -> (digits: String, unit: String) {
         let digits = text.prefix { $0 == "-" || $0.isASCII && $0.isNumber }
-        guard let number = Int64(digits) else { return nil }
-        return (number, String(text.dropFirst(digits.count)))
+        return (String(digits), String(text.dropFirst(digits.count)))
     }
 }
 

@@ -36,7 +36,7 @@ struct CommandNeed {
     static func all(of pipeline: Pipeline, _ revocations: RevocationSettings?) -> [CommandNeed] {
         guard let source = pipeline.source as? RedisStreamSource else { return [] }
         let streams = source.streams
-        var needs = source.streams.flatMap { stream in
+        var needs = streams.flatMap { stream in
             self.reading(source.streamSettings, stream, key: streams.count > 1 ? stream : nil)
         }
         if case .keys(let keys) = source.streamSettings.bootstrap { needs += self.filling(keys) }

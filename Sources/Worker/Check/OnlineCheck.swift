@@ -16,7 +16,6 @@ struct OnlineCheck {
     let admin: AdminSettings
     /// Where revocations are told, nil for nowhere.
     let revocations: RevocationSettings?
-
     /// Where the stores outlive the process, nil for nowhere.
     let checkpoint: CheckpointSettings?
 

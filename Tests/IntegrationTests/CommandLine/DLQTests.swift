@@ -5,19 +5,28 @@ import StageKit
 import Testing
 
 @Suite struct DLQTests {
-    private func file(_ server: RedisServer, letters: String = "") -> [String: String] {
+    /// A pipeline of orders that are decoded; `rest` is what stands behind that stage.
+    private func file(_ server: RedisServer, _ rest: String) -> [String: String] {
         let text = """
             pipeline: orders
             redis: { address: "\(server.address)", timeout: 20s, connect_timeout: 20s }
             source: { redis_stream: { stream: orders, start: beginning, read_block: 100ms } }
             stages:
               - decode: { event: order, fields: { order_id: { required: true } }, unknown_fields: ignore }
+            \(rest)
+            """
+        return ["p.yaml": text]
+    }
+
+    private func file(_ server: RedisServer, letters: String = "") -> [String: String] {
+        self.file(
+            server,
+            """
                 on_failure: put_aside
             branches:
               put_aside:
                 - dead_letter: { \(letters) }
-            """
-        return ["p.yaml": text]
+            """)
     }
 
     private func dlq(_ server: RedisServer, _ arguments: [String]) async throws -> SluiceProcess.Ending {
@@ -54,16 +63,9 @@ import Testing
         ])
     func ofRules(rule: String) async throws {
         try await withRedisServer { server in
-            let text = """
-                pipeline: orders
-                redis: { address: "\(server.address)", timeout: 20s, connect_timeout: 20s }
-                source: { redis_stream: { stream: orders, start: beginning, read_block: 100ms } }
-                stages:
-                  - decode: { event: order, fields: { order_id: { required: true } }, unknown_fields: ignore }
-                  - publish: { channel: orders }
-                    on_failure: \(rule)
-                """
-            let ending = try await sluice("dlq", "list", "--file", "p.yaml", files: ["p.yaml": text])
+            let publish = "  - publish: { channel: orders }\n    on_failure: \(rule)"
+            let files = self.file(server, publish)
+            let ending = try await sluice("dlq", "list", "--file", "p.yaml", files: files)
             #expect(ending.status == 0 && ending.errors == "no letters in orders:dead\n", "\(ending.errors)")
         }
     }

@@ -72,7 +72,7 @@ struct ExplainCommand: AsyncParsableCommand {
         try await CommandErrors.reported {
             let path = "/v1/explain/\(AdminClient.encoded(self.admin.store))/\(AdminClient.encoded(self.key))"
             let (status, body) = try await self.admin.worker.client().answer(path)
-            guard status == 200 else { throw AdminClient.Failure(description: AdminClient.line(body)) }
+            guard status == 200 else { throw AdminClient.Failure(description: AdminClient.refusal(body)) }
             if self.format == .json { return try Terminal.result(AdminClient.line(body)) }
             let answer = try JSONDecoder().decode(Answer.self, from: Data(body.readableBytesView))
             for line in self.lines(answer) { try Terminal.result(PlainText.of(line)) }
