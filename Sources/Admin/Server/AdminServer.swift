@@ -39,7 +39,7 @@ public struct AdminServer: Service, CustomStringConvertible {
 
     /// Serves until shut down or cancelled; may be called once. Throws `AdminError` where it cannot listen.
     ///
-    /// A shutdown finishes requests in hand, breaks off exports and removes the Unix socket.
+    /// Either finishes requests in hand, breaks off exports and removes the Unix socket.
     public func run() async throws {
         if self.address == .off {
             // Cancelled before a shutdown: there is nothing to end.
@@ -122,11 +122,7 @@ public struct AdminServer: Service, CustomStringConvertible {
             },
             eventLoopGroupProvider: .shared(group),
             logger: logger)
-        try await withGracefulShutdownHandler {
-            try await application.run()
-        } onGracefulShutdown: {
-            open.stop()
-        }
+        try await GracefulCancellation(application, logger: logger, onEnd: open.stop).run()
     }
 
     private static func connections(on loop: any EventLoop) -> HTTPServerBuilder {
