@@ -75,7 +75,9 @@ private final class BrokenStage: Stage {
     ) async throws -> TestFileReport {
         var report = TestFileReport(path: path)
         do {
-            report.results = try await TestRun(path: path, catalogue: catalogue, filter: filter).run()
+            // Hundreds of tests share two threads for a minute: what waits there is late, and not stuck.
+            let run = TestRun(path: path, catalogue: catalogue, filter: filter, timeLimit: .seconds(600))
+            report.results = try await run.run()
         } catch let error as TestMistakes {
             report.mistakes = error.lines
         }

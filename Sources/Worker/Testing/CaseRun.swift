@@ -6,12 +6,9 @@ import StageTestKit
 
 /// Runs a case's entries through its pipeline, offline and in this process.
 struct CaseRun {
-    /// How long a run may take before it is cancelled: entries in memory take milliseconds, so what takes this long waits
-    /// for something that does not come.
-    static let timeLimit: Duration = .seconds(30)
-
     /// The pipeline, not run yet.
     let pipeline: Pipeline
+    private let timeLimit: Duration
     private let recorder: CaseRecorder
     private let registry: MetricsRegistry
     private let log: RecordingLog
@@ -22,9 +19,10 @@ struct CaseRun {
     ///   - text: The pipeline file's bytes.
     ///   - name: The pipeline file's name, for messages.
     ///   - batchSize: How many entries the source delivers at once.
+    ///   - timeLimit: How long it may take before it is cancelled.
     init(
         _ one: TestCase, of file: TestFile, pipeline text: [UInt8], named name: String, catalogue: Catalogue,
-        batchSize: Int
+        batchSize: Int, timeLimit: Duration
     ) throws(ConfigurationError) {
         let (recorder, registry, log) = (CaseRecorder(), MetricsRegistry(), RecordingLog())
         var services = PipelineServices(
@@ -43,6 +41,7 @@ struct CaseRun {
             PipelineCollector(pipeline: pipeline).samples().filter { !$0.name.hasPrefix("sluice_source_") }
         }
         self.pipeline = pipeline
+        self.timeLimit = timeLimit
         self.recorder = recorder
         self.registry = registry
         self.log = log
@@ -66,7 +65,7 @@ struct CaseRun {
 
     /// The error that ended the run, nil where it ended well.
     private func run() async -> String? {
-        let pipeline = self.pipeline
+        let (pipeline, timeLimit) = (self.pipeline, self.timeLimit)
         return await withTaskGroup(of: String?.self) { group in
             group.addTask {
                 do {
@@ -78,8 +77,8 @@ struct CaseRun {
             }
             group.addTask {
                 do {
-                    try await Task.sleep(for: Self.timeLimit)
-                    return "not done after \(Self.timeLimit): a stage waits for something that does not come"
+                    try await Task.sleep(for: timeLimit)
+                    return "not done after \(timeLimit): a stage waits for something that does not come"
                 } catch {
                     return nil
                 }

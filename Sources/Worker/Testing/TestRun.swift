@@ -9,6 +9,9 @@ struct TestRun {
     let catalogue: Catalogue
     /// Cases whose name has this in it are run; nil for all.
     let filter: String?
+    /// How long each run of a case may take before it is cancelled: entries in memory take milliseconds, so what takes this
+    /// long waits for something that does not come.
+    var timeLimit: Duration = .seconds(30)
 
     /// A case with both of its runs, ready.
     private struct Prepared {
@@ -63,7 +66,7 @@ struct TestRun {
                 let run = { (batchSize: Int) throws(ConfigurationError) in
                     try CaseRun(
                         one, of: file, pipeline: text, named: pipelinePath, catalogue: self.catalogue,
-                        batchSize: batchSize)
+                        batchSize: batchSize, timeLimit: self.timeLimit)
                 }
                 let next = Prepared(one: one, whole: try run(one.entries.count), single: try run(1))
                 issues += TestFileCheck.issues(of: one, in: next.whole.pipeline)
