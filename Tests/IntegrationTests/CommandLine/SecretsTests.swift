@@ -49,8 +49,10 @@ import Testing
             try await withWorker(server, arguments, environment: environment) { process, folder in
                 try await eventually("journal") { process.output.contains("\"entry\":\"5-1\"") }
                 var shown = ""
+                let client = AdminClient(address: "unix:\(folder.path)/admin")
+                // The stream is read from the beginning; whether the HTTP side listens by then is chance.
+                try await eventually("listening") { (try? await client.get("/livez") { _, _ in }) != nil }
                 for path in ["/metrics", "/v1/pipeline", "/readyz"] {
-                    let client = AdminClient(address: "unix:\(folder.path)/admin")
                     _ = try await client.get(path) { _, piece in shown += String(buffer: piece) }
                 }
                 #expect(shown.contains("sluice_events_total") && shown.contains("\"arrows\""))
