@@ -75,7 +75,10 @@ import Testing
         #expect(bad.advice?.hasPrefix("ACL SETUSER reader +xinfo|stream +publish,") == true)
         let warning = step([("XINFO STREAM", .refused("no"))], "nobody notices")
         #expect(warning.verdict == .warning && warning.finding == "no; without it nobody notices")
+        let two = step([("SCAN", .refused("no")), ("UNLINK", .refused("never"))], "nobody notices")
+        #expect(two.finding == "no; never; without them nobody notices")
         #expect(step([("XREAD", .granted), ("XADD", .unknown)]).verdict == .unknown)
+        #expect(step([("XADD", .unknown)]).finding == "not to be tried without effect: XADD")
         #expect(step([("XREAD", .granted)]) == CheckStep("rights", .good, "XREAD"))
     }
 

@@ -1,5 +1,5 @@
 import Logging
-import RESP
+package import RESP
 public import StageKit
 import Synchronization
 
@@ -20,6 +20,9 @@ public final class RedisStore: RemoteSnapshotStore {
 
     /// Workers that name the same server and prefix change the same snapshots.
     public let isShared = true
+
+    /// Where its server is.
+    package let server: RedisSettings
 
     let settings: RedisStoreSettings
     private let prefix: [UInt8]
@@ -48,6 +51,7 @@ public final class RedisStore: RemoteSnapshotStore {
         self.name = name
         self.keyField = settings.key
         self.settings = settings
+        self.server = server
         self.prefix = Array((settings.prefix ?? "\(name):").utf8)
         let rules = CommandSender.Rules(patience: settings.patience, endsAtRefusal: false)
         self.sender = CommandSender(server, rules, what: "changes of the store \(name)", logger: logger)
@@ -116,6 +120,27 @@ public final class RedisStore: RemoteSnapshotStore {
     public func shutDown() async {
         await self.sender.shutDown()
         await self.reader.shutDown()
+    }
+
+    /// What its changes, look-ups and emptying send, with arguments that stand for any.
+    ///
+    /// The script's own commands are among them: the server looks at the user's right to each.
+    package var commands: (changes: [RESPCommand], lookUps: [RESPCommand], emptying: [RESPCommand]) {
+        let key = self.prefix + Array("key".utf8)
+        let change = SnapshotScript.command(.evict, key: key, entry: .zero, milliseconds: 1)
+        func command(_ name: String, _ arguments: any RESPArgument...) -> RESPCommand {
+            RESPCommand(name, arguments: [key] + arguments.map(\.respBytes))
+        }
+        return (
+            [
+                change, SnapshotScript.whole(change), command("HMGET", "f"), command("HSET", "f", "v"), command("DEL"),
+                command("PEXPIRE", 1),
+            ], [command("HGETALL")],
+            [
+                RESPCommand("SCAN", arguments: ["0".respBytes, "MATCH".respBytes, Self.pattern(self.prefix)]),
+                command("UNLINK"),
+            ]
+        )
     }
 
     // MARK: For writers

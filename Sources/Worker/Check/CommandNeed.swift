@@ -32,6 +32,24 @@ struct CommandNeed {
         self.substitute = substitute
     }
 
+    /// A need for what a store sends: it is asked about, and not tried.
+    private init(_ command: RESPCommand, substitute: String? = nil) {
+        self.name = String(decoding: command.arguments[0], as: UTF8.self)
+        self.right = self.name.lowercased()
+        self.command = command
+        self.isHarmless = false
+        self.substitute = substitute
+    }
+
+    /// What a store on a server sends there.
+    static func all(of store: RedisStore) -> [CommandNeed] {
+        let commands = store.commands
+        return (commands.changes + commands.lookUps).map { CommandNeed($0) }
+            + commands.emptying.map {
+                CommandNeed($0, substitute: "the store cannot be emptied behind a gap, and the run ends there")
+            }
+    }
+
     /// What a pipeline sends to the server of its section `redis`; stores are asked for themselves.
     static func all(of pipeline: Pipeline, _ revocations: RevocationSettings?) -> [CommandNeed] {
         guard let source = pipeline.source as? RedisStreamSource else { return [] }

@@ -48,8 +48,9 @@ struct OnlineCheck {
         } catch {
             steps = ServerAnswers.refused(error, self.redis)
         }
+        steps += await self.stores(loop, silent)
         await loop.shutDown()
-        return SecretFiles.steps(self.redis, self.admin) + steps + (await self.stores())
+        return SecretFiles.steps(self.redis, self.admin) + steps
             + [self.checkpoint.map(CheckpointCheck.step), AdminCheck.step(self.admin)].compactMap(\.self)
     }
 
@@ -66,7 +67,8 @@ struct OnlineCheck {
             ServerAnswers.login(identity.value, self.redis),
             ServerAnswers.server(information.value, isShared: self.group != nil),
         ]
-        steps.append(await self.rights(connection, user: identity.value?.string))
+        let needs = CommandNeed.all(of: self.pipeline, self.revocations)
+        steps.append(await self.rights(RightsFindings(user: identity.value?.string), needs, connection))
         steps.append(await self.look(at: self.streams[0], connection))
         if let group = self.group {
             let groups = await self.answer(connection, RESPCommand("XINFO", "GROUPS", self.streams[0]))
@@ -86,15 +88,17 @@ struct OnlineCheck {
     private var group: GroupSettings? { (self.pipeline.source as? RedisStreamSource)?.group }
 
     /// Tries the commands that change nothing, and asks about the others.
-    private func rights(_ connection: RedisConnection, user: String?) async -> CheckStep {
-        var findings = RightsFindings(user: user)
-        for need in CommandNeed.all(of: self.pipeline, self.revocations) {
+    private func rights(
+        _ findings: RightsFindings, _ needs: [CommandNeed], _ connection: RedisConnection
+    ) async -> CheckStep {
+        var findings = findings
+        for need in needs {
             if need.isHarmless {
                 let answer = await self.answer(connection, need.command)
                 findings.add(need, answer.error?.code == .permission ? .refused(answer.error?.message ?? "") : .granted)
                 continue
             }
-            let arguments = ["DRYRUN", user ?? "default"].map { Array($0.utf8) } + need.command.arguments
+            let arguments = ["DRYRUN", findings.user ?? "default"].map { Array($0.utf8) } + need.command.arguments
             let answer = await self.answer(connection, RESPCommand("ACL", arguments: arguments))
             switch answer.value?.string {
             case "OK": findings.add(need, .granted)
@@ -113,7 +117,7 @@ struct OnlineCheck {
             ? "kept in the checkpoint" : "empty at each start: the checkpoint is written, and read with start: resume"
     }
 
-    private func stores() async -> [CheckStep] {
+    private func stores(_ loop: RedisEventLoop, _ logger: Logger) async -> [CheckStep] {
         var steps: [CheckStep] = []
         for store in self.pipeline.graph.stores {
             let name = "store \(store.name)"
@@ -132,6 +136,14 @@ struct OnlineCheck {
                 steps.append(CheckStep(name, .bad, "\(store.type): \(error)"))
             }
             await remote.shutDown()
+            guard let redis = remote as? RedisStore,
+                // Where it cannot be reached, the look-up has said so.
+                let connection = try? await RedisConnection.connect(redis.server, for: name, on: loop, logger: logger)
+            else { continue }
+            let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
+            let findings = RightsFindings(name: "\(name) rights", user: identity.value?.string)
+            steps.append(await self.rights(findings, CommandNeed.all(of: redis), connection))
+            connection.close()
         }
         return steps
     }

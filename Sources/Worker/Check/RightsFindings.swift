@@ -10,12 +10,15 @@ struct RightsFindings {
         case unknown
     }
 
+    /// What the step is called.
+    let name: String
     /// Who is logged in; nil where that is not known.
-    var user: String?
+    let user: String?
     private var found: [(need: CommandNeed, finding: Finding)] = []
 
     /// Knows nothing yet.
-    init(user: String?) {
+    init(name: String = "rights", user: String?) {
+        self.name = name
         self.user = user
     }
 
@@ -32,17 +35,32 @@ struct RightsFindings {
         let fatal = refused.filter { $0.need.substitute == nil }
         let told = fatal.isEmpty ? refused : fatal
         guard told.isEmpty else {
-            let texts = told.map { need, text in need.substitute.map { "\(text); without it \($0)" } ?? text }
             return CheckStep(
-                "rights", fatal.isEmpty ? .warning : .bad, texts.joined(separator: "; "),
+                self.name, fatal.isEmpty ? .warning : .bad, Self.text(of: told),
                 advice: self.advice(told.map(\.need)))
         }
         let granted = self.names { if case .granted = $0 { true } else { false } }
         let unknown = self.names { if case .unknown = $0 { true } else { false } }
-        if unknown.isEmpty { return CheckStep("rights", .good, granted) }
+        if unknown.isEmpty { return CheckStep(self.name, .good, granted) }
         return CheckStep(
-            "rights", .unknown, "\(granted); not to be tried without effect: \(unknown)",
+            self.name, .unknown,
+            (granted.isEmpty ? "" : "\(granted); ") + "not to be tried without effect: \(unknown)",
             advice: "ACL DRYRUN tells it, with Redis 7 and a user that may use it")
+    }
+
+    /// What the server says of each, and what the worker does without them, once for those that follow each other.
+    private static func text(of refused: [(need: CommandNeed, text: String)]) -> String {
+        var parts: [String] = []
+        var alike = 0
+        for (index, one) in refused.enumerated() {
+            alike += 1
+            parts.append(one.text)
+            let next = refused.indices.contains(index + 1) ? refused[index + 1].need.substitute : nil
+            guard let substitute = one.need.substitute, substitute != next else { continue }
+            parts.append("without \(alike == 1 ? "it" : "them") \(substitute)")
+            alike = 0
+        }
+        return parts.joined(separator: "; ")
     }
 
     /// The command that gives the rights, which a key or channel that is not the user's takes away as well.

@@ -130,6 +130,33 @@ import Testing
         }
     }
 
+    @Test("What a store on a server needs there is asked for, of the user that it names")
+    func storeRights() async throws {
+        let users = [
+            "user default on nopass ~* &* +@all",
+            "user keeper on >pw ~session:* -@all +ping +evalsha +eval +hmget +del +hgetall +acl|whoami +acl|dryrun",
+        ]
+        try await withRedisServer(.init(users: users)) { server in
+            func step(_ login: String) async throws -> (status: Int32, step: [String: String]) {
+                let store = "{ redis: { key: device_session_id, prefix: \"session:\", server: { \(login) } } }"
+                let result = try await self.check(
+                    server, ["--set", "stores={ sessions: \(store) }"])
+                return (result.status, try #require(result.steps["store sessions rights"], "\(result.output)"))
+            }
+            let address = "address: \"\(server.address)\", timeout: 20s"
+            let keeper = try await step("\(address), username: keeper, password: pw")
+            #expect(keeper.status == 1)
+            #expect(keeper.step["verdict"] == "bad")
+            let finding = try #require(keeper.step["finding"])
+            #expect(finding.contains("HSET") && finding.contains("PEXPIRE") && !finding.contains("HMGET"), "\(finding)")
+            #expect(keeper.step["advice"]?.hasPrefix("ACL SETUSER keeper +hset +pexpire,") == true, "\(keeper.step)")
+            let all = try await step(address)
+            #expect(all.step["verdict"] == "good", "\(all.step)")
+            let keys = try await withConnection(server.settings) { try await $0.command(RESPCommand("DBSIZE")) }
+            #expect(keys.integer == 0)
+        }
+    }
+
     @Test("Rights are looked at for all that the file sends: several streams, keys to fill from, messages, letters")
     func allRights() async throws {
         let user =
