@@ -22,7 +22,7 @@ struct GracefulCancellation: Service {
     /// Runs until the service has ended; throws what it throws.
     func run() async throws {
         let group = ServiceGroup(configuration: .init(services: [.init(service: self.base)], logger: self.logger))
-        let isEnding = Mutex(false)
+        let isEnding = Atomic<Bool>(false)
         // Unstructured, as a child is cancelled with its parent; it is waited for, so it does not outlive this call.
         let running = Task { try await group.run() }
         try await withGracefulShutdownHandler {
@@ -30,13 +30,12 @@ struct GracefulCancellation: Service {
                 try await running.value
             } onCancel: {
                 self.onEnd()
-                let isLate = isEnding.withLock { $0 }
-                if isLate { return running.cancel() }
+                if isEnding.load(ordering: .acquiring) { return running.cancel() }
                 // Unstructured, as a cancellation cannot wait; it ends once the group has been told.
                 Task { await group.triggerGracefulShutdown() }
             }
         } onGracefulShutdown: {
-            isEnding.withLock { $0 = true }
+            isEnding.store(true, ordering: .releasing)
             self.onEnd()
         }
     }

@@ -122,10 +122,10 @@ public final class RedisStore: RemoteSnapshotStore {
         await self.reader.shutDown()
     }
 
-    /// What its changes, look-ups and emptying send, with arguments that stand for any.
+    /// What its changes and look-ups send, and what emptying does, with arguments that stand for any.
     ///
     /// The script's own commands are among them: the server looks at the user's right to each.
-    package var commands: (changes: [RESPCommand], lookUps: [RESPCommand], emptying: [RESPCommand]) {
+    package var commands: (always: [RESPCommand], emptying: [RESPCommand]) {
         let key = self.prefix + Array("key".utf8)
         let change = SnapshotScript.command(.evict, key: key, entry: .zero, milliseconds: 1)
         func command(_ name: String, _ arguments: any RESPArgument...) -> RESPCommand {
@@ -134,8 +134,8 @@ public final class RedisStore: RemoteSnapshotStore {
         return (
             [
                 change, SnapshotScript.whole(change), command("HMGET", "f"), command("HSET", "f", "v"), command("DEL"),
-                command("PEXPIRE", 1),
-            ], [command("HGETALL")],
+                command("PEXPIRE", 1), command("HGETALL"),
+            ],
             [
                 RESPCommand("SCAN", arguments: ["0".respBytes, "MATCH".respBytes, Self.pattern(self.prefix)]),
                 command("UNLINK"),

@@ -44,7 +44,7 @@ struct CommandNeed {
     /// What a store on a server sends there.
     static func all(of store: RedisStore) -> [CommandNeed] {
         let commands = store.commands
-        return (commands.changes + commands.lookUps).map { CommandNeed($0) }
+        return commands.always.map { CommandNeed($0) }
             + commands.emptying.map {
                 CommandNeed($0, substitute: "the store cannot be emptied behind a gap, and the run ends there")
             }
