@@ -5,7 +5,10 @@ BUILD_FLAGS = --explicit-target-dependency-import-check error
 # Tests at once: each may have servers, workers and stores of its own, and hundreds of them use up a small machine.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 
-.PHONY: build demo faults simulate groups scaleout test tsan bench profile thresholds micro docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap build demo faults simulate groups scaleout test tsan bench profile thresholds micro docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
+
+# Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
+bootstrap: packages
 
 # A release build of the worker: .build/release/sluice
 build: packages

@@ -41,7 +41,7 @@ import Testing
     func topLevel() throws {
         let allowed: Set = [
             "Package.swift", "Sources", "Plugins", "Tests", "pipeline.yaml", "README.md", "Makefile", "LICENSE",
-            "Package.resolved", "Benchmarks",
+            "CHANGELOG.md", "Package.resolved", "Benchmarks",
         ]
         let found = try Self.names(in: ".")
         #expect(Set(found).subtracting(allowed) == [])
