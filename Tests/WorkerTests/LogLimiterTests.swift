@@ -1,4 +1,7 @@
+import Foundation
 import Logging
+import PipelineEngine
+import StageKit
 import Synchronization
 import Testing
 
@@ -115,6 +118,73 @@ import Testing
         #expect(fixture.lines.all.count == 15)
         fixture.gate.close()
         #expect(fixture.lines.all.count == 15)
+    }
+
+    /// The loggers that a worker has: its own, and that for answers to an operator, each with metadata of its own.
+    enum Lines: CaseIterable {
+        case repeatable, answers, answersWithMetadata
+
+        func logger(_ logger: Logger) -> Logger {
+            switch self {
+            case .repeatable: return logger
+            case .answers: return logger.withoutRateLimit
+            case .answersWithMetadata:
+                var logger = logger
+                logger[metadataKey: "file"] = "p.yaml"
+                logger.logLevel = .error
+                return logger.withoutRateLimit
+            }
+        }
+    }
+
+    @Test(
+        "A thousand answers in one instant are all written, and the stream's repeated lines are limited beside them",
+        arguments: [
+            (.repeatable, .warning, 2), (.repeatable, .error, 2), (.answers, .warning, 1000),
+            (.answers, .error, 1000), (.answers, .debug, 0), (.answersWithMetadata, .warning, 0),
+            (.answersWithMetadata, .error, 1000),
+        ] as [(Lines, Logger.Level, Int)])
+    func answers(lines: Lines, level: Logger.Level, written: Int) {
+        let fixture = Fixture(repeats: 2)
+        let logger = lines.logger(fixture.logger)
+        for _ in 0..<1000 {
+            logger.log(level: level, "reload refused")
+            fixture.logger.warning("dropped")
+        }
+        let refused = fixture.lines.all.filter { $0.contains(#""message":"reload refused""#) }
+        #expect(refused.count == written)
+        #expect(refused.allSatisfy { $0.contains(#""file":"p.yaml""#) == (lines == .answersWithMetadata) })
+        #expect(fixture.lines.all.count { $0.contains(#""message":"dropped""#) } == 2)
+    }
+
+    @Test("Every reload has its answer in the log, however many there are in one instant")
+    func reloads() throws {
+        let folder = FileManager.default.temporaryDirectory
+        let path = folder.appendingPathComponent("sluice-\(UUID().uuidString).yaml").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let fixture = Fixture(repeats: 1)
+        let text = """
+            pipeline: p
+            redis: { address: "127.0.0.1:6379" }
+            source: { redis_stream: { stream: s } }
+            stores: { things: { memory: { key: id } } }
+            stages: [{ decode: { fields: { id: { required: true } } } }, { upsert: { store: things } }]
+            """
+        let pipeline = try Pipeline(
+            text: Array(text.utf8), file: path, catalogue: .standard,
+            services: PipelineServices(logger: fixture.logger))
+        let service = ReloadService(pipeline: pipeline, path: path, logger: fixture.logger)
+        for _ in 0..<50 {
+            try Data("stages: 1\n".utf8).write(to: URL(fileURLWithPath: path))
+            service.reload()
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+            service.reload()
+        }
+        let lines = fixture.lines.all
+        #expect(lines.count { $0.contains(#""message":"reload refused: the version before runs on""#) } == 50)
+        #expect(lines.count { $0.contains(#""message":"reload refused","error""#) } >= 50)
+        #expect(lines.count { $0.contains(#""message":"reload: the file says what it said before""#) } == 50)
+        #expect(fixture.gate.heldBack == 0)
     }
 
     @Test("Where nothing more is logged, the number is told all the same: when the span is over, or at the end")

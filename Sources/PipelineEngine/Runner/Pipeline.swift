@@ -209,8 +209,8 @@ public final class Pipeline: Service, Sendable {
             // Stages that could be made when the file was checked cannot be made now: a stage type keeps to no contract.
             runner.generation = self.generation.load(ordering: .acquiring)
             self.refuseReload("\(error)")
-            self.services.logger.error(
-                "the reload came to nothing, the old stages go on", metadata: ["error": "\(error)"])
+            self.services.logger.withoutRateLimit.error(
+                "reload failed: the previous stages stay active", metadata: ["error": "\(error)"])
         }
     }
 

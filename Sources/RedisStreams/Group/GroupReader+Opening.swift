@@ -131,18 +131,18 @@ extension GroupReader {
             try await self.confirmAll(control)
             let handedBack = try await self.handBack(control)
             guard handedBack == 0, isReadOver else {
-                self.logger.notice("left the group", metadata: ["handed_back": "\(handedBack)"])
+                self.logger.withoutRateLimit.notice("left the group", metadata: ["handed_back": "\(handedBack)"])
                 return
             }
             let lost = try await control.command(self.commands.leave).integer ?? 0
             if lost > 0 {
-                self.logger.error(
+                self.logger.withoutRateLimit.error(
                     "somebody else reads as this consumer: what it had is not pending any more",
                     metadata: ["consumer": "\(self.commands.consumer)", "entries": "\(lost)"])
             }
-            self.logger.notice("left the group", metadata: ["handed_back": "0"])
+            self.logger.withoutRateLimit.notice("left the group", metadata: ["handed_back": "0"])
         } catch {
-            self.logger.warning(
+            self.logger.withoutRateLimit.warning(
                 "the group was not left in order: others take over what is pending when claim_after is over",
                 metadata: ["error": "\(error)", "unconfirmed": "\(self.ledger.count)"])
         }
@@ -157,7 +157,7 @@ extension GroupReader {
             await self.leave(control, isReadOver: false)
             control.close()
         } catch {
-            self.logger.warning("the group was not left in order", metadata: ["error": "\(error)"])
+            self.logger.withoutRateLimit.warning("the group was not left in order", metadata: ["error": "\(error)"])
         }
     }
 

@@ -91,7 +91,7 @@ struct AssembledWorker {
         }
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: signals ? [.sigterm, .sigint] : [],
-            logger: self.logger)
+            logger: self.logger.withoutRateLimit)
         configuration.maximumGracefulShutdownDuration = Self.shutdownLimit
         try await ServiceGroup(configuration: configuration).run()
     }

@@ -1,21 +1,34 @@
 import Logging
 import PipelineEngine
 import ServiceLifecycle
+import StageKit
 import UnixSignals
 
-/// Has a pipeline take over its file as it is now, each time the process is told to by SIGHUP.
+/// Reloads a pipeline's file on each SIGHUP.
 ///
-/// What comes of it is in the log: everything that keeps the file from being taken over line by line, as `validate` would
-/// tell it. Signals that come while one is handled are one, and the file is read after the last of them.
+/// The result is logged: every reason why the file is refused on a line of its own, in the words of `validate`. Each
+/// reload has its answer, however many there are. Signals that arrive during a reload count as one, and the file is read
+/// after the last of them.
 struct ReloadService: Service {
     /// The pipeline.
     let pipeline: Pipeline
     /// Its file.
     let path: String
-    /// Where it is told.
-    let logger: Logger
-    /// Runs what it is given, the reload, and tells whoever has to know meanwhile.
-    var around: @Sendable (() -> Void) -> Void = { $0() }
+    /// The logger for the results.
+    private let logger: Logger
+    /// Runs the reload that it is given, with the notices to a service manager around it.
+    private let around: @Sendable (() -> Void) -> Void
+
+    /// Creates the service.
+    init(
+        pipeline: Pipeline, path: String, logger: Logger,
+        around: @escaping @Sendable (() -> Void) -> Void = { $0() }
+    ) {
+        self.pipeline = pipeline
+        self.path = path
+        self.logger = logger.withoutRateLimit
+        self.around = around
+    }
 
     /// Waits for signals until a graceful shutdown begins.
     func run() async throws {

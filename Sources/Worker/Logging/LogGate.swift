@@ -4,10 +4,11 @@ import ServiceLifecycle
 import StageKit
 import Synchronization
 
-/// Keeps repeated warnings and errors from flooding the log, and tells how many were held back.
+/// Keeps repeated warnings and errors from flooding the log, and reports how many were held back.
 ///
-/// One for all loggers of a worker. Only lines of the levels warning and error are counted: what is more grave is always
-/// written, and what is less grave was asked for with `--log-level` or a `log` stage.
+/// All loggers of a worker share one gate. Only lines of the levels warning and error are counted: more severe lines are
+/// always written, and less severe ones were asked for with `--log-level` or a `log` stage. Answers to an operator bypass
+/// the gate: see ``Logging/Logger/withoutRateLimit``.
 package final class LogGate: Sendable {
     /// The time since some moment; only goes forward.
     private let now: @Sendable () -> Duration
@@ -97,8 +98,8 @@ struct HeldBackReports: Service {
     }
 }
 
-/// Passes on to another handler what a gate lets through.
-package struct LimitedLogHandler: LogHandler {
+/// Passes the lines that a gate admits to another handler.
+package struct LimitedLogHandler: RateLimitingLogHandler {
     private var inner: any LogHandler
     private let gate: LogGate
 
@@ -107,6 +108,9 @@ package struct LimitedLogHandler: LogHandler {
         self.inner = inner
         self.gate = gate
     }
+
+    /// The handler behind the gate.
+    package var withoutRateLimit: any LogHandler { self.inner }
 
     /// What is written with every event.
     package var metadata: Logger.Metadata {

@@ -21,7 +21,7 @@ final class ServiceManager: Sendable {
         do throws(NotifySocket.Failure) {
             self.socket = try NotifySocket(name)
         } catch {
-            logger.warning("the service manager cannot be told", metadata: ["error": "\(error)"])
+            logger.withoutRateLimit.warning("cannot notify the service manager", metadata: ["error": "\(error)"])
             return nil
         }
         self.logger = logger
@@ -55,7 +55,8 @@ final class ServiceManager: Sendable {
     private func send(_ lines: [String]) {
         guard !lines.isEmpty, !self.socket.send(lines) else { return }
         guard !self.failed.exchange(true, ordering: .relaxed) else { return }
-        self.logger.warning("the service manager does not take messages", metadata: ["error": "error \(errno)"])
+        self.logger.withoutRateLimit.warning(
+            "the service manager does not accept messages", metadata: ["error": "error \(errno)"])
     }
 
     /// The clock that systemd compares reloads by.

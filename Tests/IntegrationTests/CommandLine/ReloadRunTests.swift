@@ -98,7 +98,8 @@ import Testing
     ) async throws -> (Setup, count: Int) {
         try Data(Self.file(server, 0).utf8).write(to: folder.appendingPathComponent("pipeline.yaml"))
         let process = try SluiceProcess(
-            ["run", "pipeline.yaml", "--journal", "journal"], in: folder,
+            // However few repeated lines are logged, each reload has its answer.
+            ["run", "pipeline.yaml", "--journal", "journal", "--log-repeats", "1"], in: folder,
             environment: ["SLUICE_LISTEN": "unix:\(folder.path)/admin"])
         let setup = Setup(folder: folder, process: process)
         let count = try await withThrowingTaskGroup(of: Int.self) { group in

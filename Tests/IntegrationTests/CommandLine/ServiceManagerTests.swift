@@ -119,7 +119,7 @@ import Testing
             let environment = ["NOTIFY_SOCKET": server.folder.path + "/nobody"]
             try await withWorker(server, environment: environment) { process, _ in
                 try await eventually("reading") { process.errors.contains("reading the stream") }
-                #expect(process.errors.contains("the service manager cannot be told"))
+                #expect(process.errors.contains("cannot notify the service manager"))
                 try await process.signal(SIGTERM)
                 #expect(try await process.end().status == 0)
             }
