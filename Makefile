@@ -4,8 +4,11 @@ SWIFT ?= swift
 BUILD_FLAGS = --explicit-target-dependency-import-check error
 # Tests at once: each may have servers, workers and stores of its own, and hundreds of them use up a small machine.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
+# Builds and tests print progress, failures and the summary; their whole output goes to a log in .build.
+BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
+TEST = .ci/quiet .build/$@.log $(SWIFT) test $(BUILD_FLAGS)
 
-.PHONY: bootstrap build demo faults simulate groups scaleout test tsan bench profile thresholds micro docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap build harness demo faults simulate groups scaleout test tsan bench profile thresholds micro docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
 
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
@@ -22,23 +25,22 @@ demo: build
 # JSON Schema against files.
 test:
 	@.ci/packages python3-jsonschema python3-yaml
-	$(SWIFT) test $(BUILD_FLAGS)
+	$(TEST)
 	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml
 
 # The tests under the thread sanitizer, but for the dashboard's, whose browser is slow enough as it is: some 15 minutes.
-tsan:
-	@.ci/packages
+tsan: harness
 	TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/tsan-suppressions SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 \
-		$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --skip DashboardTests $(BUILD_FLAGS)
+		$(TEST) --sanitize=thread --scratch-path .build-tsan --skip DashboardTests
 
 # What befalls real servers, workers and the way between them, in full; the table goes to .build/faults.md.
-faults: packages
-	SLUICE_FAULTS=$(CURDIR)/.build/faults.md $(SWIFT) test $(BUILD_FLAGS) --filter 'FaultTests|GapTests'
+faults: harness
+	SLUICE_FAULTS=$(CURDIR)/.build/faults.md $(TEST) --filter 'FaultTests|GapTests'
 	@cat .build/faults.md
 
 # Three workers of one group, killed again and again for some minutes; the table goes to .build/groups.md.
-groups: packages
-	SLUICE_GROUPS=$(CURDIR)/.build/groups.md $(SWIFT) test $(BUILD_FLAGS) --filter GroupKillTests
+groups: harness
+	SLUICE_GROUPS=$(CURDIR)/.build/groups.md $(TEST) --filter GroupKillTests
 	@cat .build/groups.md
 
 # A million lives of a worker under seeded troubles, in some minutes: make simulate, or make simulate LIVES=10000. What
@@ -49,14 +51,14 @@ simulate: packages
 		--lives $(or $(LIVES),$(if $(BUG),20000,1000000))
 
 # Failovers behind sentinels and in a cluster, slots moved under load, again and again: some minutes.
-scaleout: packages
-	SLUICE_SCALEOUT=1 $(SWIFT) test $(BUILD_FLAGS) --filter 'SentinelTests|ClusterTests|RedisStoreTests'
+scaleout: harness
+	SLUICE_SCALEOUT=1 $(TEST) --filter 'SentinelTests|ClusterTests|RedisStoreTests'
 
 # The dashboard in a real browser: its figures against /metrics, and pictures of it in .build/dashboard.
 dashboard:
-	@.ci/packages chromium fonts-dejavu-core
+	@.ci/packages python3 chromium fonts-dejavu-core
 	@mkdir -p .build/dashboard
-	SLUICE_PICTURES=$(CURDIR)/.build/dashboard $(SWIFT) test $(BUILD_FLAGS) --filter DashboardTests
+	SLUICE_PICTURES=$(CURDIR)/.build/dashboard $(TEST) --filter DashboardTests
 
 # A million requests, many of them senseless, and clients that are slow, beside a stream that flows and streams that are
 # drained: about ten minutes.
@@ -104,17 +106,17 @@ profile:
 
 # What an event takes in instructions and allocations, held against Tests/Benchmarks/thresholds.json: counts, not times.
 thresholds:
-	@.ci/packages gcc valgrind binutils
-	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
+	@.ci/packages python3 gcc valgrind binutils
+	$(BUILD) -c release --product SluiceBench
 	@.build/release/SluiceBench thresholds --output .build/bench
 
 # What look-ups and events take in allocations, by the benchmarks of a package that users never fetch.
-micro: packages
+micro: harness
 	@MICRO_BUILD=$(MICRO_BUILD) SWIFT="$(SWIFT)" .ci/micro $(if $(UPDATE),update,check)
 
 # The articles and the reference of StageKit, by the toolchain's own docc: .build/docs
-docs:
-	$(SWIFT) build --target StageKit $(BUILD_FLAGS)
+docs: harness
+	$(BUILD) --target StageKit
 	rm -rf .build/symbols && mkdir -p .build/symbols
 	$(SWIFT) symbolgraph-extract -module-name StageKit -I .build/debug/Modules -output-dir .build/symbols \
 		-minimum-access-level public -target "$$($(SWIFT) -print-target-info | sed -n 's/.*"triple": "\(.*\)",/\1/p')"
@@ -122,8 +124,8 @@ docs:
 		--fallback-display-name StageKit --fallback-bundle-identifier sluice.StageKit --warnings-as-errors
 
 # Alert rules, exposition, unit, manual page and completions, held against promtool, systemd-analyze, mandoc and shells.
-assets:
-	$(SWIFT) build --product sluice $(BUILD_FLAGS)
+assets: harness
+	$(BUILD) --product sluice
 	@.ci/assets
 
 # The worker with the Swift runtime in it, and a Debian package with the service: .build/dist
@@ -144,6 +146,10 @@ format:
 
 packages:
 	@.ci/packages
+
+# What tests need besides: the filter of their output is a Python program.
+harness:
+	@.ci/packages python3
 
 clean:
 	rm -rf .build .build-micro
