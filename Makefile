@@ -8,7 +8,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
 TEST = .ci/quiet .build/$@.log $(SWIFT) test $(BUILD_FLAGS)
 
-.PHONY: bootstrap build harness demo faults simulate groups scaleout test tsan bench profile thresholds micro docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap reference build harness demo faults simulate groups scaleout test tsan bench profile thresholds micro docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
 
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
@@ -114,14 +114,26 @@ thresholds:
 micro: harness
 	@MICRO_BUILD=$(MICRO_BUILD) SWIFT="$(SWIFT)" .ci/micro $(if $(UPDATE),update,check)
 
-# The articles and the reference of StageKit, by the toolchain's own docc: .build/docs
+# Check links, YAML examples and generated pages, then build both documentation catalogs with docc: .build/docs
 docs: harness
+	@.ci/packages python3-yaml
+	$(BUILD) --product sluice
+	@.ci/docs-check .build/debug/sluice
+	@.ci/reference .build/debug/sluice --check
 	$(BUILD) --target StageKit
-	rm -rf .build/symbols && mkdir -p .build/symbols
+	rm -rf .build/symbols .build/docs && mkdir -p .build/symbols
 	$(SWIFT) symbolgraph-extract -module-name StageKit -I .build/debug/Modules -output-dir .build/symbols \
 		-minimum-access-level public -target "$$($(SWIFT) -print-target-info | sed -n 's/.*"triple": "\(.*\)",/\1/p')"
-	docc convert Sources/StageKit/StageKit.docc --additional-symbol-graph-dir .build/symbols --output-path .build/docs \
+	docc convert Sources/StageKit/StageKit.docc --additional-symbol-graph-dir .build/symbols --output-path .build/docs/stagekit \
 		--fallback-display-name StageKit --fallback-bundle-identifier sluice.StageKit --warnings-as-errors
+	@.ci/docc-pages Sources/Worker/Documentation.docc .build/docs/pages
+	docc convert .build/docs/pages/Documentation.docc --output-path .build/docs/sluice \
+		--fallback-display-name Sluice --fallback-bundle-identifier sluice.Documentation --warnings-as-errors
+
+# Write the pages that are generated from the declarations in the source code.
+reference: harness
+	$(BUILD) --product sluice
+	@.ci/reference .build/debug/sluice
 
 # Alert rules, exposition, unit, manual page and completions, held against promtool, systemd-analyze, mandoc and shells.
 assets: harness
