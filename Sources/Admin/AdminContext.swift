@@ -27,7 +27,7 @@ public struct AdminContext: Sendable {
     public var beat: @Sendable () -> Void = {}
     /// Whether the stream is far behind, so that it goes before requests where cores are short.
     public var isBehind: @Sendable () -> Bool = { false }
-    /// The last revocations.
+    /// The last revocations, evictions and resets.
     public var revocations = RevocationLog()
 
     /// Makes a context.

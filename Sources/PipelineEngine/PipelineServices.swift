@@ -8,7 +8,7 @@ public struct PipelineServices: Sendable {
     public var logger: Logger
     /// Where it counts.
     public var metrics: any MetricsFactory
-    /// Who is told of revocations, nil for nobody.
+    /// The handler that is notified of revocations, evictions and resets, or `nil` if there is none.
     public var revocationHandler: (any RevocationHandler)?
     /// Sends what stages publish, in place of the one that the file's sections make; nil for that one.
     public var publisher: (any MessagePublisher)?

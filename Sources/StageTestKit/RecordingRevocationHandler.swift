@@ -1,11 +1,15 @@
 public import StageKit
 
-/// A revocation handler that remembers what it was told.
+/// A revocation handler that records its calls.
 public final class RecordingRevocationHandler: RevocationHandler {
     /// A call.
     public enum Call: Sendable, Equatable {
         /// A revocation: the key and the entry.
         case revoke(String, EntryID)
+        /// An eviction: the key, the entry and the reason.
+        case evicted(String, EntryID, reason: String)
+        /// The reset of a store.
+        case reset(StoreReset)
         /// The end of a batch.
         case endBatch
     }
@@ -27,6 +31,17 @@ public final class RecordingRevocationHandler: RevocationHandler {
     public func revoke(_ event: borrowing Event, key: FieldID) {
         let call = Call.revoke(event.text(of: key) ?? "", event.id)
         self.state.withLock { $0.calls.append(call) }
+    }
+
+    /// Records the key, the entry and the reason.
+    public func evicted(_ event: borrowing Event, key: FieldID, reason: String) {
+        let call = Call.evicted(event.text(of: key) ?? "", event.id, reason: reason)
+        self.state.withLock { $0.calls.append(call) }
+    }
+
+    /// Records the reset.
+    public func reset(_ reset: StoreReset) async throws {
+        self.state.withLock { $0.calls.append(.reset(reset)) }
     }
 
     /// Remembers the call, or fails where told to.

@@ -55,6 +55,28 @@ import Testing
         #expect(log.page(after: 0).entries.count == 2)
     }
 
+    @Test("Evictions and resets are numbered and kept as revocations are, and are told apart")
+    func kinds() {
+        let log = RevocationLog(run: "r", countLimit: 3)
+        var batch = self.batch(["a"])
+        batch.add("b".utf8.span, EntryID(milliseconds: 2, sequence: 0), .eviction(reason: "malformed_event"))
+        log.append(batch)
+        var reset = RevocationLog.Batch()
+        reset.add([UInt8]().span, .zero, .reset(store: "s", reason: "trimmed"))
+        log.append(reset)
+        let page = log.page(after: 0)
+        #expect(page.entries.map(\.number) == [1, 2, 3])
+        #expect(
+            page.entries.map(\.kind)
+                == [.revocation, .eviction(reason: "malformed_event"), .reset(store: "s", reason: "trimmed")])
+        #expect(self.keys(log.page(after: 1)) == ["b", ""])
+        #expect(log.newest(of: Array("b".utf8), limit: 9).map(\.kind) == [.eviction(reason: "malformed_event")])
+        #expect(log.newest(of: [], limit: 9).isEmpty)
+        #expect(log.total == 1)
+        log.append(self.batch(["c"]))
+        #expect(log.page(after: 0).gap == .expired)
+    }
+
     @Test("Entries lost unread are a gap at their place")
     func losses() {
         let log = RevocationLog(run: "r")

@@ -100,6 +100,33 @@ import Testing
         }
     }
 
+    @Test("A follower gets evictions and resets under their names with their reasons, and resumes behind them")
+    func kinds() async throws {
+        let context = AdminFixture.context()
+        let log = context.revocations
+        var batch = RevocationLog.Batch()
+        let entry = EntryID(milliseconds: 9, sequence: 1)
+        batch.add("a".utf8.span, entry, .eviction(reason: "malformed_event"))
+        batch.add([UInt8]().span, .zero, .reset(store: "sessions", reason: "trimmed"))
+        batch.add("b".utf8.span, entry)
+        log.append(batch)
+        let expected = [
+            "event: eviction\nid: \(log.run)-1\n"
+                + "data: {\"key\":\"a\",\"entry\":\"9-1\",\"reason\":\"malformed_event\"}\n\n",
+            "event: reset\nid: \(log.run)-2\n"
+                + "data: {\"key\":\"\",\"entry\":\"0-0\",\"store\":\"sessions\",\"reason\":\"trimmed\"}\n\n",
+            "event: revocation\nid: \(log.run)-3\ndata: {\"key\":\"b\",\"entry\":\"9-1\"}\n\n",
+        ]
+        try await AdminFixture.serve(context) { address in
+            for seen in 0...2 {
+                let text = try await StreamClient.read(
+                    address, "/v1/revocations", headers: ["Last-Event-ID: \(log.run)-\(seen)"]
+                ) { $0.contains("event: status") }
+                for (index, event) in expected.enumerated() { #expect(text.contains(event) == (index >= seen)) }
+            }
+        }
+    }
+
     @Test(
         "A follower whose id is of another run, or not one that there was, is told of a gap",
         arguments: ["other-1", "-1", "RUN-99"])

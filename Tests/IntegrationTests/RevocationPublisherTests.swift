@@ -5,7 +5,9 @@ import Testing
 
 @Suite struct RevocationPublisherTests {
     /// Has the publisher told of these keys, as a batch of entries whose first field is the key.
-    private func tell(_ publisher: RevocationPublisher, _ keys: [String]) async throws {
+    private func tell(
+        _ publisher: RevocationPublisher, _ keys: [String], evictedFor reason: String? = nil
+    ) async throws {
         let batch = EventBatch()
         for (index, key) in keys.enumerated() {
             batch.append(
@@ -16,7 +18,11 @@ import Testing
         for index in 0..<batch.count {
             batch.withEvent(at: index) { event in
                 event.set(field, range: event.rawField(at: 0).value)
-                publisher.revoke(event, key: field)
+                if let reason {
+                    publisher.evicted(event, key: field, reason: reason)
+                } else {
+                    publisher.revoke(event, key: field)
+                }
             }
         }
         try await publisher.endBatch()
@@ -42,20 +48,46 @@ import Testing
         }
     }
 
+    @Test("Evictions and resets have a kind and a reason behind key and entry, and a revocation has neither")
+    func kinds() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                let publisher = self.publisher(server, .stream("r", maxLength: 10))
+                try await self.tell(publisher, ["a"])
+                try await self.tell(publisher, ["b"], evictedFor: "malformed_event")
+                try await publisher.reset(StoreReset(store: "sessions", reason: "trimmed"))
+                #expect(
+                    try await connection.entries("r") == [
+                        ["key", "a", "entry", "1-0"],
+                        ["key", "b", "entry", "1-0", "kind", "eviction", "reason", "malformed_event"],
+                        ["key", "", "entry", "0-0", "kind", "reset", "store", "sessions", "reason", "trimmed"],
+                    ])
+                await publisher.shutDown()
+            }
+        }
+    }
+
     @Test("A channel's listeners get JSON")
     func channel() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { listener in
-                // The first two have no answer, so the next two answers are the subscription's and the message.
+                // The first two have no answer, so the answers are the subscription's and those of two messages.
                 let pending = listener.submit([
                     RESPCommand("CLIENT", "REPLY", "SKIP"), RESPCommand("PING"), RESPCommand("SUBSCRIBE", "c"),
                 ])
                 _ = try await pending[0].reply()
                 let publisher = self.publisher(server, .channel("c"))
                 try await self.tell(publisher, ["ds-1"])
+                try await self.tell(publisher, ["ds-2"], evictedFor: "store_failure")
                 let message = try await pending[1].reply().value()
                 #expect(
                     message.array?.compactMap(\.string) == ["message", "c", "{\"key\":\"ds-1\",\"entry\":\"1-0\"}"])
+                let eviction = try await pending[2].reply().value()
+                #expect(
+                    eviction.array?.compactMap(\.string) == [
+                        "message", "c",
+                        "{\"key\":\"ds-2\",\"entry\":\"1-0\",\"kind\":\"eviction\",\"reason\":\"store_failure\"}",
+                    ])
                 await publisher.shutDown()
             }
         }

@@ -34,6 +34,10 @@ public final class EvictStage: Stage {
     /// The same, where the store is elsewhere: then events wait for its answer.
     private let deferred: (any DeferredWriter)?
     private let effect: EffectID
+    private let handler: (any RevocationHandler)?
+    /// The reason that is announced for an event that has not failed: the stage's name.
+    private let ownReason: String
+    private var hasAnnounced = false
 
     /// Makes the stage; it reads the key.
     public init(_ settings: Settings, _ setup: StageSetup) {
@@ -42,6 +46,8 @@ public final class EvictStage: Stage {
         self.deferred = self.writer as? any DeferredWriter
         if self.deferred == nil { setup.neverWaits() }
         self.effect = setup.effect("evict")
+        self.handler = setup.revocationHandler
+        self.ownReason = setup.stage
     }
 
     /// Takes the key out; an event without one, or with a blank one, names nothing and goes on as it is.
@@ -51,6 +57,8 @@ public final class EvictStage: Stage {
         guard let writer = self.writer, let range = event.range(of: self.key) else { return .next }
         if event.withBytes(range, { Blank.isBlank($0) }) { return .next }
         if self.deferred != nil { return .wait }
+        // Also if the store refuses: nobody may rely on a key that a bad event names.
+        defer { self.announce(event) }
         return self.verdict(try self.evict(event, from: writer), &event)
     }
 
@@ -60,8 +68,17 @@ public final class EvictStage: Stage {
         try await events.settle(writer) { (event) throws(StageFailure) in
             _ = try self.evict(event, from: writer)
         } _: { (event, change) throws(StageFailure) in
-            self.verdict(try Self.told { try change.get() }, &event)
+            self.announce(event)
+            return self.verdict(try Self.told { try change.get() }, &event)
         }
+    }
+
+    /// Notifies the handler, whatever the store did: it may not have held a key that others rely on, and on a second
+    /// reading it is not known whether the first one got as far as this.
+    private func announce(_ event: borrowing Event) {
+        guard let handler = self.handler else { return }
+        handler.evicted(event, key: self.key, reason: event.failure?.reason ?? self.ownReason)
+        self.hasAnnounced = true
     }
 
     /// What becomes of an event that the store has done something with.
@@ -79,13 +96,17 @@ public final class EvictStage: Stage {
         return .next
     }
 
-    /// Hands the batch to a store that is elsewhere.
+    /// Hands the batch to a store that is elsewhere, then ends the handler's batch if this one had an eviction.
     public func endBatch() async throws {
         try await self.writer?.endBatch()
+        guard self.hasAnnounced else { return }
+        // Cleared only on success: a batch that is tried again must be ended again.
+        try await self.handler?.endBatch()
+        self.hasAnnounced = false
     }
 
-    /// Has nothing to hand over where the store is in this process.
-    public func endBatchAtOnce() -> Bool { self.writer?.endsBatchesAtOnce ?? true }
+    /// Returns whether there is nothing to hand over: the store is in this process, and nothing was announced.
+    public func endBatchAtOnce() -> Bool { !self.hasAnnounced && self.writer?.endsBatchesAtOnce ?? true }
 
     private func evict(_ event: borrowing Event, from writer: any SnapshotWriter) throws(StageFailure) -> StoreChange {
         try Self.told { try writer.evict(event) }

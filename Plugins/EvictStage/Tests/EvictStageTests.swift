@@ -89,6 +89,43 @@ import Testing
         await #expect(throws: Broken.self) { try await harness.feed(SampleEntry(["id": "b"])) }
     }
 
+    @Test("Every eviction is announced with its reason, whatever the store did, and before the batch ends")
+    func announced() async throws {
+        let harness = try self.makeHarness()
+        let failed = { (id: UInt64) in
+            SampleEntry(["id": "a"], id: Self.id(id), failure: StageFailure("bad", reason: "malformed_event"))
+        }
+        // Applied, repeated, older, of an event that has not failed, and refused.
+        for entry in [failed(5), failed(5), failed(4), SampleEntry(["id": "b"], id: Self.id(6))] {
+            _ = try await harness.feed(entry)
+        }
+        self.store.refuse(with: StageFailure("the store is away"))
+        _ = try await harness.feed(failed(7))
+        let handler = try #require(self.fixture.revocations)
+        let calls = handler.calls.filter { $0 != .endBatch }
+        #expect(
+            calls == [
+                .evicted("a", Self.id(5), reason: "malformed_event"),
+                .evicted("a", Self.id(5), reason: "malformed_event"),
+                .evicted("a", Self.id(4), reason: "malformed_event"), .evicted("b", Self.id(6), reason: "evict"),
+                .evicted("a", Self.id(7), reason: "malformed_event"),
+            ])
+        #expect(handler.calls.last == .endBatch && handler.calls.count { $0 == .endBatch } == 5)
+    }
+
+    @Test("An event that names nothing is not announced, and a batch that cannot be announced is ended again")
+    func announcedAgain() async throws {
+        let harness = try self.makeHarness()
+        let handler = try #require(self.fixture.revocations)
+        _ = try await harness.feed(SampleEntry(["id": " "]))
+        #expect(handler.calls == [])
+        handler.failBatches(with: Broken())
+        await #expect(throws: Broken.self) { try await harness.feed(SampleEntry(["id": "a"])) }
+        handler.failBatches(with: nil)
+        _ = try await harness.feed(SampleEntry(["id": " "]))
+        #expect(handler.calls == [.evicted("a", Self.id(2), reason: "evict"), .endBatch])
+    }
+
     @Test("A store and a key that nobody provides are refused where they are named")
     func mistakes() {
         let settings: SettingNode = ["store": .text("acounts").at(2, 3), "key": .text("ident").at(3, 3)]

@@ -214,10 +214,14 @@
     return li;
   };
   const eventItem = (e) => item(e.outcome, (e.reason ?? e.outcome).replace("_", " "), keyOf(e), clock(e.at_ms), `${e.error ?? (e.ended_by ? `ended by ${e.ended_by}` : e.outcome)} · entry ${e.entry}`);
+  // A revocation, an eviction or a reset; only the first has no kind.
+  const endItem = (r, key) => r.kind === "reset"
+    ? item("dropped", "store emptied", r.store, "", r.reason.replaceAll("_", " "))
+    : item("evicted", r.kind === "eviction" ? "evicted" : "revoked", key, clock(r.added_ms), `${r.reason ? `${r.reason.replaceAll("_", " ")} · ` : ""}entry ${r.entry}`);
   const showLists = (doc) => {
     const drops = doc.drops.map(eventItem);
     $("drops").replaceChildren(...(drops.length ? drops : [make("li", "none", "None since the worker started.")]));
-    const revocations = doc.revocations.recent.map((r) => item("", "", r.key, clock(r.added_ms), `entry ${r.entry}`));
+    const revocations = doc.revocations.recent.map((r) => endItem(r, r.key));
     $("revocations").replaceChildren(...(revocations.length ? revocations : [make("li", "none", "None since the worker started.")]));
   };
   const showBanners = (advice) => {
@@ -347,7 +351,7 @@
         parts.push(make("p", "say", "Not held, and no eviction of it is remembered."));
       }
       const list = make("ol", "list");
-      for (const r of found.revocations) list.append(item("evicted", "revoked", found.key, clock(r.added_ms), `entry ${r.entry}`));
+      for (const r of found.revocations) list.append(endItem(r, found.key));
       for (const e of found.events) list.append(eventItem(e));
       if (list.childElementCount) parts.push(list);
       else parts.push(make("p", "quiet", "No failed, skipped or revoking event of it is remembered."));

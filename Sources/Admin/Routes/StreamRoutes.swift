@@ -88,17 +88,21 @@ struct TapRoute {
     }
 }
 
-/// `/v1/revocations`: revocations as server-sent events, to go on behind the `Last-Event-ID` that a client has.
+/// `/v1/revocations`: everything that ends a session, as server-sent events that continue after the `Last-Event-ID` of a
+/// client.
 ///
 /// - `hello`, first, with the id to come back with where nothing follows.
 /// - `revocation`, `{"key":"ds-1","entry":"1700000000000-0"}`, with its id.
-/// - `gap`, `{"reason":"expired"}`: revocations may be missing before the next one. Who gets it has to ask for every key
-///   that it holds open. Reasons are those of `RevocationLog.Gap`.
+/// - `eviction`, the same with `"reason":"malformed_event"`: the entry names the key and cannot be relied on.
+/// - `reset`, `{"key":"","entry":"0-0","store":"sessions","reason":"trimmed"}`: the store was emptied. The client has to
+///   look up every key that it holds open.
+/// - `gap`, `{"reason":"expired"}`: events may be missing before the next one, with the same consequence. Reasons are
+///   those of `RevocationLog.Gap`.
 /// - `status`, `{"ready":false,"reasons":["..."]}`, first and at each change: while it is not ready, no news is no proof.
 struct RevocationRoute {
     /// Knows whether the worker is ready.
     let context: AdminContext
-    /// Holds the revocations.
+    /// Holds what is sent.
     let log: RevocationLog
     /// The streams that are open.
     let streams: EventStreams
@@ -151,13 +155,8 @@ struct RevocationRoute {
             self.append(gap, at: before, to: &bytes)
         }
         for entry in page.entries {
-            var data: [UInt8] = [UInt8(ascii: "{")]
-            JSONText.appendMember("key", entry.key, to: &data)
-            data.append(UInt8(ascii: ","))
-            JSONText.appendMember("entry", entry.entry.description, to: &data)
-            data.append(UInt8(ascii: "}"))
-            EventText.append(
-                "revocation", id: self.id(entry.number), data: String(decoding: data, as: UTF8.self), to: &bytes)
+            let (name, data) = Self.event(of: entry)
+            EventText.append(name, id: self.id(entry.number), data: data, to: &bytes)
         }
         reader.cursor = page.cursor
         let reasons = self.context.readiness()
@@ -170,6 +169,31 @@ struct RevocationRoute {
             reader.status = text
         }
         return bytes
+    }
+
+    /// The event's name and its JSON body.
+    private static func event(of entry: RevocationLog.Entry) -> (name: String, data: String) {
+        var data = [UInt8(ascii: "{")]
+        func add(_ name: String, _ text: String) {
+            data.append(UInt8(ascii: ","))
+            JSONText.appendMember(name, text, to: &data)
+        }
+        JSONText.appendMember("key", entry.key, to: &data)
+        add("entry", entry.entry.description)
+        let name: String
+        switch entry.kind {
+        case .revocation:
+            name = "revocation"
+        case .eviction(let reason):
+            name = "eviction"
+            add("reason", reason)
+        case .reset(let store, let reason):
+            name = "reset"
+            add("store", store)
+            add("reason", reason)
+        }
+        data.append(UInt8(ascii: "}"))
+        return (name, String(decoding: data, as: UTF8.self))
     }
 
     private func append(_ gap: RevocationLog.Gap, at number: UInt64, to bytes: inout [UInt8]) {

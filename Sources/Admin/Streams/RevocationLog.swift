@@ -1,15 +1,27 @@
 public import StageKit
 
-/// The last revocations, numbered, for those who cut off what belongs to them: `/v1/revocations`.
+/// The last revocations, evictions and resets, numbered, for those who cut off what belongs to them: `/v1/revocations`.
 ///
 /// Numbers begin at 1 with each start of the worker, and each start has a name of its own, so that a client that comes
 /// back knows whether it has missed any. The thread that reads the stream adds to it once a batch; nobody else changes it.
 public final class RevocationLog: Sendable {
-    /// The revocations of a batch, in stream order: keys lie side by side, so that adding one allocates nothing.
+    /// What an entry of the log is.
+    public enum Kind: Sendable, Equatable {
+        /// A key that its own snapshot revokes.
+        case revocation
+        /// A key that was taken out of a store, and why.
+        case eviction(reason: String)
+        /// A store that was emptied, and why: the entry has no key.
+        case reset(store: String, reason: String)
+    }
+
+    /// The entries of a batch, in stream order: keys lie side by side, so that adding a revocation allocates nothing.
     public struct Batch: Sendable {
         private(set) var entries: [EntryID] = []
         private(set) var ends: [Int] = []
         private(set) var keys: [UInt8] = []
+        /// The kinds of those that are not revocations, by their index.
+        private(set) var others: [Int: Kind] = [:]
 
         /// Holds nothing.
         public init() {}
@@ -18,18 +30,24 @@ public final class RevocationLog: Sendable {
         public var isEmpty: Bool { self.entries.isEmpty }
 
         /// Adds one behind the others.
-        public mutating func add(_ key: Span<UInt8>, _ entry: EntryID) {
+        public mutating func add(_ key: Span<UInt8>, _ entry: EntryID, _ kind: Kind = .revocation) {
+            if kind != .revocation { self.others[self.entries.count] = kind }
             self.entries.append(entry)
             for index in key.indices { self.keys.append(key[index]) }
             self.ends.append(self.keys.count)
         }
 
+        /// How many revocations there are.
+        var revocations: Int { self.entries.count - self.others.count }
+
+        func kind(at index: Int) -> Kind { self.others[index] ?? .revocation }
+
         func key(at index: Int) -> [UInt8] { Array(self.keys[self.range(at: index)]) }
 
-        /// Whether a revocation's key is this one; allocates nothing.
+        /// Whether an entry's key is this one; allocates nothing.
         func holds(_ key: [UInt8], at index: Int) -> Bool {
             let range = self.range(at: index)
-            return range.count == key.count && self.keys[range].elementsEqual(key)
+            return !range.isEmpty && range.count == key.count && self.keys[range].elementsEqual(key)
         }
 
         private func range(at index: Int) -> Range<Int> {
@@ -37,14 +55,16 @@ public final class RevocationLog: Sendable {
         }
     }
 
-    /// A revocation.
+    /// A revocation, an eviction or a reset.
     public struct Entry: Sendable, Equatable {
         /// Its number in this run of the worker.
         public var number: UInt64
-        /// The key that is revoked.
+        /// The key that is revoked or evicted; empty for a reset.
         public var key: [UInt8]
-        /// The entry that revoked it.
+        /// The stream's entry that did it; zero for a reset.
         public var entry: EntryID
+        /// What it is.
+        public var kind = Kind.revocation
     }
 
     /// What a reader that has come so far gets next.
@@ -57,7 +77,7 @@ public final class RevocationLog: Sendable {
         var gap: Gap?
     }
 
-    /// Why a reader may have missed revocations.
+    /// Why a reader may have missed entries.
     enum Gap: String {
         /// They were told by a worker that has been started again since.
         case restarted
@@ -97,7 +117,7 @@ public final class RevocationLog: Sendable {
         self.init(run: String(UInt64.random(in: .min ... .max), radix: 36))
     }
 
-    /// Makes an empty log that keeps this many revocations, and so many bytes of their keys.
+    /// Makes an empty log that keeps this many entries, and so many bytes of their keys.
     init(
         run: String, countLimit: Int = AdminLimits.revocationsKept, byteLimit: Int = AdminLimits.revocationBytesKept
     ) {
@@ -106,7 +126,7 @@ public final class RevocationLog: Sendable {
         self.byteLimit = byteLimit
     }
 
-    /// How many there were in this run.
+    /// How many revocations there were in this run.
     public var total: UInt64 { self.state.withLock { $0.total } }
 
     /// Adds those of a batch.
@@ -126,7 +146,7 @@ public final class RevocationLog: Sendable {
             chunk.first = state.next
             state.next = chunk.end
             state.count += chunk.batch.entries.count
-            state.total += UInt64(chunk.batch.entries.count)
+            state.total += UInt64(chunk.batch.revocations)
             state.keyBytes += chunk.batch.keys.count
             state.chunks.append(chunk)
             // The last one stays whatever its size: a batch has a limit of its own.
@@ -150,7 +170,7 @@ public final class RevocationLog: Sendable {
     /// Where a reader begins that wants only what is to come.
     var end: UInt64 { self.state.withLock { $0.next - 1 } }
 
-    /// The last revocations, the newest first.
+    /// The last entries, the newest first.
     public func newest(_ limit: Int) -> [Entry] {
         self.state.withLock { state in
             var found: [Entry] = []
@@ -163,7 +183,7 @@ public final class RevocationLog: Sendable {
         }
     }
 
-    /// The last revocations of a key that are still kept, the newest first. Looks at all that are kept, in some tenths of
+    /// The last revocations and evictions of a key that are still kept, the newest first. Looks at all that are kept, in some tenths of
     /// a millisecond at most, for which the stream's thread may have to wait.
     public func newest(of key: [UInt8], limit: Int) -> [Entry] {
         self.state.withLock { state in
@@ -219,6 +239,7 @@ public final class RevocationLog: Sendable {
 
     private static func entry(_ chunk: Chunk, _ index: Int) -> Entry {
         Entry(
-            number: chunk.first + UInt64(index), key: chunk.batch.key(at: index), entry: chunk.batch.entries[index])
+            number: chunk.first + UInt64(index), key: chunk.batch.key(at: index), entry: chunk.batch.entries[index],
+            kind: chunk.batch.kind(at: index))
     }
 }

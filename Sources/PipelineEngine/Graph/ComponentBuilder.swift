@@ -1,6 +1,6 @@
 import StageKit
 
-/// Tells two handlers of every revocation, one after the other.
+/// Passes every call to two handlers, one after the other.
 private struct BothHandlers: RevocationHandler {
     let first: any RevocationHandler
     let second: any RevocationHandler
@@ -8,6 +8,16 @@ private struct BothHandlers: RevocationHandler {
     func revoke(_ event: borrowing Event, key: FieldID) {
         self.first.revoke(event, key: key)
         self.second.revoke(event, key: key)
+    }
+
+    func evicted(_ event: borrowing Event, key: FieldID, reason: String) {
+        self.first.evicted(event, key: key, reason: reason)
+        self.second.evicted(event, key: key, reason: reason)
+    }
+
+    func reset(_ reset: StoreReset) async throws {
+        try await self.first.reset(reset)
+        try await self.second.reset(reset)
     }
 
     func endBatch() async throws {
@@ -28,7 +38,7 @@ struct ComponentBuilder {
     /// The types it may name.
     let catalogue: Catalogue
     /// What components are made with.
-    let services: PipelineServices
+    var services: PipelineServices
 
     /// The stores by name; what is wrong with one is an issue, and it is left out.
     func stores(_ issues: inout SettingIssues) -> [String: any SnapshotStore] {
@@ -61,6 +71,7 @@ struct ComponentBuilder {
         let setup = self.setup(component.type.text, component)
         setup.stores = stores
         setup.checkpoint = checkpoint
+        setup.revocationHandler = self.services.revocationHandler
         setup.failureMark = self.definition.sourceFailureMark
         let source = type.make(component.settings, setup)
         issues.append(setup.issues.all)

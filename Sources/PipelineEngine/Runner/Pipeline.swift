@@ -57,9 +57,10 @@ public final class Pipeline: Service, Sendable {
             catalogue.sections.first { $0.name == name }?.check(node, &issues)
         }
         self.hasGivenPublisher = services.publisher != nil
-        let components = ComponentBuilder(definition: definition, catalogue: catalogue, services: services)
+        var components = ComponentBuilder(definition: definition, catalogue: catalogue, services: services)
         var services = services
         services.revocationHandler = components.revocationHandler(&issues)
+        components.services.revocationHandler = services.revocationHandler
         let lanes = definition.lanes?.settings.count ?? 1
         let publishers = (0..<lanes).map { _ in components.publisher(&issues) }
         services.publisher = publishers.first ?? nil

@@ -11,6 +11,9 @@ package final class Follower {
     /// What the events build, fed from this stream and perhaps from others.
     let stores: FedStores
 
+    /// Whether stores were emptied and that is not announced yet.
+    package private(set) var owesResets = false
+
     /// Which of the source's streams it is.
     private let index: Int
     private let settings: RedisStreamSettings
@@ -81,7 +84,7 @@ package final class Follower {
     package func opened(_ answers: FollowMachine.Opening) -> FollowMachine.Course {
         let course = self.machine.opened(answers)
         self.show { $0.status.cursor = self.machine.cursor }
-        if case .scan(_, emptying: true) = course { self.removeAll() }
+        if case .scan(_, emptying: true) = course { self.removeAll(reason: Self.bootstrap) }
         return course
     }
 
@@ -161,15 +164,30 @@ package final class Follower {
             throw .halted(by: gap, in: self.settings.stream)
         case .empty:
             self.checkpoint?.discard()
-            self.removeAll()
+            self.removeAll(reason: gap.kind.rawValue)
         case .keep:
             self.checkpoint?.discard()
-            self.stores.removeAllUnswept()
+            self.stores.removeAllUnswept(by: self.index, reason: gap.kind.rawValue)
+            self.owesResets = self.stores.owesResets(of: self.index)
         }
     }
 
-    private func removeAll() {
-        self.stores.removeAll(by: self.index, refillsOthers: self.settings.bootstrap == .stream)
+    /// The reason of a reset before keys are read again.
+    private static let bootstrap = "bootstrap"
+
+    private func removeAll(reason: String) {
+        self.stores.removeAll(by: self.index, reason: reason, refillsOthers: self.settings.bootstrap == .stream)
+        self.owesResets = self.stores.owesResets(of: self.index)
+    }
+
+    /// Announces that stores were emptied, before anything else is read; throws what ends the run.
+    ///
+    /// - Parameter finished: Whether stores elsewhere have taken out what they were to forget: see `FedStores`.
+    func announceResets(finished: Bool) async throws {
+        guard self.owesResets else { return }
+        try await self.stores.announceResets(of: self.index, finished: finished)
+        self.owesResets = self.stores.owesResets(of: self.index)
+        self.show { _ in }
     }
 
     // MARK: What others see
@@ -182,7 +200,8 @@ package final class Follower {
     /// Shows how it is, after a change of the machine's; what was not confirmed goes when the stores are filled.
     private func show(_ change: (inout SourceBoard) -> Void) {
         if self.machine.phase == .following, let entry = self.machine.sweep {
-            self.stores.removeSnapshots(before: entry)
+            self.stores.removeSnapshots(before: entry, by: self.index)
+            self.owesResets = self.stores.owesResets(of: self.index)
             self.machine.swept()
         }
         let isFilling = self.machine.holdsLookUps
@@ -190,7 +209,8 @@ package final class Follower {
         self.stores.setFilling(isFilling, of: self.index)
         self.update { board in
             board.status.isFilling = self.machine.phase != .following
-            board.mark = self.machine.mark
+            // No checkpoint may say that the stores are as they are before others have heard of it.
+            board.mark = self.owesResets ? nil : self.machine.mark
             board.epoch = self.machine.epoch
             change(&board)
         }

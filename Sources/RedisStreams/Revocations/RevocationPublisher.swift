@@ -3,10 +3,10 @@ import RESP
 public import StageKit
 import Synchronization
 
-/// Tells each revocation on a Redis channel or stream, at least once, before the batch it came in is done.
+/// Publishes revocations, evictions and resets on a Redis channel or stream, each at least once, before the cursor moves.
 ///
-/// It has a connection and an event loop of its own, made with the first revocation. Where the server is away it tries
-/// again until told to stop, so the stream waits: nobody misses a revocation.
+/// It has a connection and an event loop of its own, made with the first message. If the server is away it tries again
+/// until it is stopped, so the stream waits: no message is lost.
 public final class RevocationPublisher: RevocationHandler {
     private let target: RevocationSettings.Target
     private let sender: CommandSender
@@ -21,15 +21,19 @@ public final class RevocationPublisher: RevocationHandler {
 
     /// Keeps the key for the batch's end; a batch bounds how many there are.
     public func revoke(_ event: borrowing Event, key: FieldID) {
-        let bytes = event.withValue(of: key) { value in
-            var bytes: [UInt8] = []
-            if let value {
-                for index in value.indices { bytes.append(value[index]) }
-            }
-            return bytes
-        }
-        let revocation = Revocation(key: bytes, entry: event.id)
+        let revocation = Revocation.revoked(Self.bytes(of: key, event), event.id)
         self.collected.withLock { $0.append(revocation) }
+    }
+
+    /// Keeps the key and the reason for the batch's end.
+    public func evicted(_ event: borrowing Event, key: FieldID, reason: String) {
+        let eviction = Revocation.evicted(Self.bytes(of: key, event), event.id, reason: reason)
+        self.collected.withLock { $0.append(eviction) }
+    }
+
+    /// Publishes a reset; returns when the server has confirmed it, and throws as `endBatch` does.
+    public func reset(_ reset: StoreReset) async throws {
+        _ = try await self.sender.send([Revocation.reset(reset).command(to: self.target)])
     }
 
     /// Tells what was collected, in order; returns when the server has confirmed all of it.
@@ -43,6 +47,16 @@ public final class RevocationPublisher: RevocationHandler {
         }
         if collected.isEmpty { return }
         _ = try await self.sender.send(collected.map { $0.command(to: self.target) })
+    }
+
+    private static func bytes(of key: FieldID, _ event: borrowing Event) -> [UInt8] {
+        event.withValue(of: key) { value in
+            var bytes: [UInt8] = []
+            if let value {
+                for index in value.indices { bytes.append(value[index]) }
+            }
+            return bytes
+        }
     }
 
     /// Ends a wait or an attempt under way; nothing more is told. From any thread, also more than once.

@@ -1,6 +1,6 @@
 public import StageKit
 
-/// Where revocations are told: the file's top-level section `revocations`.
+/// Where revocations, evictions and resets are published: the file's top-level section `revocations`.
 public struct RevocationSettings: Sendable, Equatable {
     /// A place to tell them.
     public enum Target: Sendable, Equatable {
@@ -71,9 +71,14 @@ public struct RevocationSettings: Sendable, Equatable {
     public static let type = SettingType<RevocationSettings>.object(
         SettingsSchema(
             RevocationSettings(target: .channel("")),
-            [.required("publish", \.target, Publish.type, "Where to tell revocations: a channel or a stream.")]))
+            [
+                .required(
+                    "publish", \.target, Publish.type,
+                    "Where to publish revocations, evictions and resets: a channel or a stream.")
+            ]))
 
     /// The section for the catalogue.
     public static let section = SectionType(
-        name: "revocations", summary: "Tells each revocation on a Redis channel or stream.", settings: Self.type)
+        name: "revocations", summary: "Publishes revocations, evictions and resets on a Redis channel or stream.",
+        settings: Self.type)
 }

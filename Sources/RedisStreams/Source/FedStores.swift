@@ -12,15 +12,19 @@ final class FedStores: Sendable {
         var isToRefill = false
         var proof: ContinuousClock.Instant?
         var interrupt: (@Sendable () -> Void)?
+        /// The resets that this stream's reader has to announce, in the order of the stores.
+        var resets: [StoreReset] = []
     }
 
     /// The stores.
     let stores: [any SnapshotStore]
+    private let handler: (any RevocationHandler)?
     private let parts: OrderedMutex<[Part]>
 
-    /// Stores that are fed from so many streams.
-    init(_ stores: [any SnapshotStore], streams: Int) {
+    /// Stores that are fed from so many streams; `handler` is notified when one was emptied.
+    init(_ stores: [any SnapshotStore], streams: Int, handler: (any RevocationHandler)? = nil) {
         self.stores = stores
+        self.handler = handler
         self.parts = OrderedMutex(Array(repeating: Part(), count: streams))
     }
 
@@ -49,7 +53,9 @@ final class FedStores: Sendable {
     }
 
     /// Empties the stores for a stream; where that is how they are filled, the other streams are to be read again.
-    func removeAll(by stream: Int, refillsOthers: Bool) {
+    ///
+    /// - Parameter reason: What is announced as the reason, by `announceResets`.
+    func removeAll(by stream: Int, reason: String = "gap", refillsOthers: Bool) {
         let interrupts = self.parts.withLock { parts -> [@Sendable () -> Void] in
             guard refillsOthers else { return [] }
             return parts.indices.filter { $0 != stream }.compactMap { other in
@@ -57,7 +63,10 @@ final class FedStores: Sendable {
                 return parts[other].interrupt
             }
         }
-        for store in self.stores { store.removeAll() }
+        for store in self.stores {
+            store.removeAll()
+            self.owe(StoreReset(store: store.name, reason: reason), by: stream)
+        }
         for interrupt in interrupts { interrupt() }
     }
 
@@ -76,14 +85,48 @@ final class FedStores: Sendable {
         }
     }
 
-    /// Takes out what came from entries before this one.
-    func removeSnapshots(before entry: EntryID) {
-        for case let store as any SweepingStore in self.stores { store.removeSnapshots(before: entry) }
+    /// Takes out what came from entries before this one. No batch is under way, so the count says whether anything went.
+    func removeSnapshots(before entry: EntryID, by stream: Int) {
+        for case let store as any SweepingStore in self.stores {
+            let count = store.count
+            store.removeSnapshots(before: entry)
+            if store.count < count { self.owe(StoreReset(store: store.name, reason: Self.resync), by: stream) }
+        }
     }
 
     /// Empties the stores that cannot let go of a part.
-    func removeAllUnswept() {
-        for store in self.stores where !(store is any SweepingStore) { store.removeAll() }
+    func removeAllUnswept(by stream: Int, reason: String) {
+        for store in self.stores where !(store is any SweepingStore) {
+            store.removeAll()
+            self.owe(StoreReset(store: store.name, reason: reason), by: stream)
+        }
+    }
+
+    /// The reason of a reset that took out what could not be confirmed.
+    private static let resync = "resync"
+
+    private func owe(_ reset: StoreReset, by stream: Int) {
+        guard self.handler != nil else { return }
+        self.parts.withLock { parts in
+            // Emptied twice before anybody heard of it: the first reason tells more than the attempts to fill again.
+            if !parts[stream].resets.contains(where: { $0.store == reset.store }) { parts[stream].resets.append(reset) }
+        }
+    }
+
+    /// Whether this stream's reader has resets to announce.
+    func owesResets(of stream: Int) -> Bool { self.parts.withLock { !$0[stream].resets.isEmpty } }
+
+    /// Announces the resets of this stream's reader.
+    ///
+    /// - Parameter finished: Whether `finishRemovals` has returned since. If not, resets of stores elsewhere stay owed,
+    ///   as those hold everything still.
+    func announceResets(of stream: Int, finished: Bool) async throws {
+        guard let handler = self.handler else { return }
+        let elsewhere = Set(self.stores.filter { $0 is any RemoteSnapshotStore }.map(\.name))
+        for reset in self.parts.withLock({ $0[stream].resets }) where finished || !elsewhere.contains(reset.store) {
+            try await handler.reset(reset)
+            self.parts.withLock { $0[stream].resets.removeAll { $0 == reset } }
+        }
     }
 
     /// Has stores elsewhere take out what they are to forget, before anything is read that they would hold.

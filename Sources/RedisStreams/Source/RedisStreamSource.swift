@@ -32,16 +32,17 @@ public final class RedisStreamSource: EventSource {
     ///   - streamSettings: What is read and how.
     ///   - stores: What the events build: emptied where entries were lost, and told how new their news is.
     ///   - checkpoint: Where the stores outlive the process; nil for nowhere.
+    ///   - handler: Notified after a store was emptied, or `nil`.
     ///   - logger: Where the source logs.
     public init(
         _ settings: RedisSettings, _ streamSettings: RedisStreamSettings, stores: [any SnapshotStore] = [],
-        checkpoint: (any CheckpointKeeper)? = nil, logger: Logger
+        checkpoint: (any CheckpointKeeper)? = nil, handler: (any RevocationHandler)? = nil, logger: Logger
     ) {
         self.stream = streamSettings.name
         self.streams = streamSettings.keys
         self.settings = settings
         self.streamSettings = streamSettings
-        self.stores = FedStores(stores, streams: streamSettings.keys.count)
+        self.stores = FedStores(stores, streams: streamSettings.keys.count, handler: handler)
         self.boards = OrderedMutex(Array(repeating: SourceBoard(), count: streamSettings.keys.count))
         self.checkpoint = checkpoint
         self.logger = logger
@@ -221,7 +222,7 @@ extension RedisStreamSource {
         return redis.map {
             RedisStreamSource(
                 $0, streamSettings, stores: setup.stores.sorted { $0.key < $1.key }.map(\.value),
-                checkpoint: setup.checkpoint, logger: setup.logger)
+                checkpoint: setup.checkpoint, handler: setup.revocationHandler, logger: setup.logger)
         }
     }
 }

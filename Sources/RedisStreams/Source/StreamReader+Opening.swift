@@ -33,12 +33,22 @@ extension StreamReader {
         }
     }
 
-    /// Has stores elsewhere take out what they are to forget.
+    /// Has stores elsewhere take out what they are to forget, and announces it.
     private func finishRemovals() async throws(End) {
         do {
             try await self.follower.stores.finishRemovals()
         } catch {
             throw (error as? RedisError).map { .server($0) } ?? .deliver(error)
+        }
+        try await self.announceResets()
+    }
+
+    /// Announces resets that are owed; what goes wrong there ends the run, as a batch that cannot be announced does.
+    func announceResets() async throws(End) {
+        do {
+            try await self.follower.announceResets(finished: true)
+        } catch {
+            throw .deliver(error)
         }
     }
 

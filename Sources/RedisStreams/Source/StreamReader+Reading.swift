@@ -25,6 +25,7 @@ extension StreamReader {
         var look: PendingReply?
         var asked = self.ask(connection, behind: cursor, isPrompt: true, at: checked)
         while !self.stop.isStopped {
+            if self.follower.owesResets { try await self.announceResets() }
             if let looked = look.take() { try await self.handle(look: looked) }
             let outline = await asked.reply.outline()
             let now = ContinuousClock.now
@@ -61,6 +62,7 @@ extension StreamReader {
                 self.succeeded(isAtEnd: proof != nil)
             }
         }
+        try await self.announceResets()
     }
 
     private func ask(

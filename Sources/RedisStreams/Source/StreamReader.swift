@@ -123,6 +123,8 @@ final class StreamReader {
                 case .deliver(let error): throw error
                 case .gap(let gap, let response):
                     try self.follower.respond(to: gap, response)
+                    // At once, as the next connection may be long in coming.
+                    try await self.follower.announceResets(finished: false)
                     if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
                 case .server(let error):
                     if self.stop.isStopped { return }

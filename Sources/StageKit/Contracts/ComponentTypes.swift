@@ -95,6 +95,8 @@ public final class ComponentSetup {
     public var definition = ""
     /// Where the stores and a source's position are kept, nil for nowhere.
     public var checkpoint: (any CheckpointKeeper)?
+    /// The handler that a source notifies after it has emptied a store, or `nil` if there is none.
+    public var revocationHandler: (any RevocationHandler)?
     /// Where the file says what follows for events that fail at the component itself; nil where it does not.
     public var failureMark: SourceMark?
     /// Collects what is wrong.

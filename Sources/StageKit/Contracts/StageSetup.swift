@@ -15,7 +15,7 @@ public final class StageSetup {
     public let logger: Logger
     /// Makes counters, gauges and timers.
     public let metrics: any MetricsFactory
-    /// What is told of revocations; nil where nobody wants to know.
+    /// The handler that is notified of revocations and evictions, or `nil` if there is none.
     public let revocationHandler: (any RevocationHandler)?
     /// Whether nothing outside of this process is to be touched: what would be sent is then taken as sent.
     ///

@@ -29,6 +29,7 @@ struct BatchingCheck {
         }
         self.add(
             "revocations", self.single.revocations, self.whole.revocations, ObservationText.keys, to: &failures)
+        self.add("evictions", self.single.evictions, self.whole.evictions, ObservationText.keys, to: &failures)
         self.add("log", Self.lines(self.single), Self.lines(self.whole), { "\($0)" }, to: &failures)
         let (one, other) = (Self.lasting(self.single), Self.lasting(self.whole))
         self.add(

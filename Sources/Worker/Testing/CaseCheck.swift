@@ -10,7 +10,7 @@ struct CaseCheck {
 
     /// Everything that is otherwise, in the order of the case's parts.
     func failures() -> [CaseFailure] {
-        self.ending() + self.outcomes() + self.stores() + self.revocations() + self.metrics() + self.log()
+        self.ending() + self.outcomes() + self.stores() + self.endings() + self.metrics() + self.log()
     }
 
     private func ending() -> [CaseFailure] {
@@ -68,12 +68,17 @@ struct CaseCheck {
         }
     }
 
-    private func revocations() -> [CaseFailure] {
-        guard let expected = self.expected.revocations, expected.value != self.found.revocations else { return [] }
+    private func endings() -> [CaseFailure] {
+        self.keys("revocations", self.expected.revocations, self.found.revocations)
+            + self.keys("evictions", self.expected.evictions, self.found.evictions)
+    }
+
+    private func keys(_ what: String, _ expected: Marked<[[UInt8]]>?, _ found: [[UInt8]]) -> [CaseFailure] {
+        guard let expected, expected.value != found else { return [] }
         return [
             CaseFailure(
-                mark: expected.mark, what: "revocations", expected: ObservationText.keys(expected.value),
-                found: ObservationText.keys(self.found.revocations))
+                mark: expected.mark, what: what, expected: ObservationText.keys(expected.value),
+                found: ObservationText.keys(found))
         ]
     }
 

@@ -9,6 +9,8 @@ struct CaseObservation: Sendable {
     var stores: [String: [Snapshot]] = [:]
     /// The keys that were revoked, in order.
     var revocations: [[UInt8]] = []
+    /// The keys that were evicted, in order.
+    var evictions: [[UInt8]] = []
     /// What was counted and measured.
     var series: [ObservedSeries] = []
     /// What was logged from level info on.

@@ -6,6 +6,7 @@ final class CaseRecorder: Sendable {
     private struct State {
         var outcomes: [ObservedOutcome] = []
         var revocations: [[UInt8]] = []
+        var evictions: [[UInt8]] = []
     }
 
     private let state = OrderedMutex(State())
@@ -14,6 +15,9 @@ final class CaseRecorder: Sendable {
     var outcomes: [ObservedOutcome] { self.state.withLock(\.outcomes) }
     /// The keys revoked so far.
     var revocations: [[UInt8]] { self.state.withLock(\.revocations) }
+
+    /// The keys evicted so far.
+    var evictions: [[UInt8]] { self.state.withLock(\.evictions) }
 
     /// An observer that writes here.
     func makeObserver() -> any OutcomeObserver { Observer(recorder: self) }
@@ -41,10 +45,19 @@ final class CaseRecorder: Sendable {
 }
 
 extension CaseRecorder: RevocationHandler {
-    /// Remembers the key.
+    /// Records the key.
     func revoke(_ event: borrowing Event, key: FieldID) {
+        self.add(event, key, to: \.revocations)
+    }
+
+    /// Records the key.
+    func evicted(_ event: borrowing Event, key: FieldID, reason: String) {
+        self.add(event, key, to: \.evictions)
+    }
+
+    private func add(_ event: borrowing Event, _ key: FieldID, to list: WritableKeyPath<State, [[UInt8]]>) {
         guard let range = event.range(of: key) else { return }
         let bytes = event.withBytes(range) { Array(copying: $0) }
-        self.state.withLock { $0.revocations.append(bytes) }
+        self.state.withLock { $0[keyPath: list].append(bytes) }
     }
 }

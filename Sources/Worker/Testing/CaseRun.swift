@@ -53,6 +53,7 @@ struct CaseRun {
         observation.error = await self.run()
         observation.outcomes = self.recorder.outcomes
         observation.revocations = self.recorder.revocations
+        observation.evictions = self.recorder.evictions
         observation.log = self.log.lines
         for (name, store) in self.pipeline.stores { observation.stores[name] = store.sortedSnapshots() }
         observation.series = self.registry.samples().map { sample in

@@ -45,6 +45,9 @@ extension TestCase {
             .optional(
                 "revocations", \.revocations, SettingType<[[UInt8]]>.list(of: TestBytes.type).marked.present,
                 "The keys that are revoked, in order."),
+            .optional(
+                "evictions", \.evictions, SettingType<[[UInt8]]>.list(of: TestBytes.type).marked.present,
+                "The keys that are evicted, in order."),
             .optional("metrics", \.metrics, .map(of: number), "What is counted, as /metrics shows it."),
             .optional(
                 "log", \.log, SettingType<[LogExpectation]>.list(of: LogExpectation.type).marked.present,

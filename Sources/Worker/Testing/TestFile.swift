@@ -37,6 +37,8 @@ struct TestCase: Sendable {
     var stores: [NamedSetting<StoreExpectation>] = []
     /// The keys that are revoked, in order; nil where the case does not say.
     var revocations: Marked<[[UInt8]]>?
+    /// The keys that are evicted, in order; nil if the case does not say.
+    var evictions: Marked<[[UInt8]]>?
     /// What is counted and measured.
     var metrics: [NamedSetting<Double>] = []
     /// What is logged from level info on, in order; nil where the case does not say.
@@ -46,8 +48,8 @@ struct TestCase: Sendable {
 
     /// Whether the case says anything of what has to come.
     var expectsSomething: Bool {
-        self.outcomes != nil || !self.stores.isEmpty || self.revocations != nil || !self.metrics.isEmpty
-            || self.log != nil || self.failure != nil
+        self.outcomes != nil || !self.stores.isEmpty || self.revocations != nil || self.evictions != nil
+            || !self.metrics.isEmpty || self.log != nil || self.failure != nil
     }
 }
 

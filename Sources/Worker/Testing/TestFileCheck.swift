@@ -22,7 +22,7 @@ enum TestFileCheck {
             }
             if !one.expectsSomething {
                 issues.add(
-                    "\(one.name.value): expects nothing: say outcomes, stores, revocations, metrics, log or fails",
+                    "\(one.name.value): expects nothing: say outcomes, stores, revocations, evictions, metrics, log or fails",
                     at: one.name.mark)
             }
             if let outcomes = one.outcomes, one.failure == nil, outcomes.value.count != one.entries.count {

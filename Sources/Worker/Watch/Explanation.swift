@@ -60,13 +60,22 @@ struct Explanation {
         .members(["entry": .string(id.description), "added_ms": .integer(Int(clamping: id.milliseconds))])
     }
 
-    /// A revocation.
+    /// A revocation; an eviction or a reset has a `kind` and a `reason` too.
     static func revocation(_ entry: RevocationLog.Entry) -> JSONValue {
         let key = [UInt8](copying: entry.key.span, limit: WatchLine.valueLimit)
-        return .members([
+        var members: JSONValue = .members([
             "number": .integer(Int(clamping: entry.number)), "entry": .string(entry.entry.description),
             "added_ms": .integer(Int(clamping: entry.entry.milliseconds)),
             "key": .string(String(decoding: key, as: UTF8.self)),
         ])
+        switch entry.kind {
+        case .revocation: break
+        case .eviction(let reason):
+            members = members.adding(.members(["kind": .string("eviction"), "reason": .string(reason)]))
+        case .reset(let store, let reason):
+            members = members.adding(
+                .members(["kind": .string("reset"), "store": .string(store), "reason": .string(reason)]))
+        }
+        return members
     }
 }

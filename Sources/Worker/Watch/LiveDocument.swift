@@ -7,11 +7,11 @@ import StageKit
 ///
 /// Members beside those of `/v1/pipeline`: `now_ms`, `uptime_s`, `ready`, `reasons`, `alive`, `advice`, `lag`
 /// (`entries`, `seconds`), `freshness` (a list: `store`, `entries`, `stale`, `age_s`, `why`), `drops` (the last failed
-/// events), `revocations` (`total`, `recent`) and `pictures`.
+/// events), `revocations` (`total`, and `recent` with evictions and resets) and `pictures`.
 final class LiveDocument: Sendable {
     /// Failed events shown.
     private static let drops = 30
-    /// Revocations shown.
+    /// Revocations, evictions and resets shown.
     private static let revocations = 30
 
     private let pipeline: Pipeline

@@ -9,7 +9,7 @@ struct Watch: Sendable {
     let recent = RecentOutcomes()
     /// Where events can be watched.
     let taps = TapHub()
-    /// The last revocations.
+    /// The last revocations, evictions and resets.
     let revocations = RevocationLog()
 
     /// What the HTTP side shows of a pipeline.

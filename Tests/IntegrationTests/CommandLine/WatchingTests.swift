@@ -135,6 +135,11 @@ import Testing
                             if run == 1 { #expect(told().contains("hello")) }
                             try await self.add(connection, self.session("ds-\(run)", "revoked"))
                             try await eventually("told") { told().contains("revocation {'key': 'ds-\(run)'") }
+                            try await self.add(connection, self.session("bad-\(run)", "REVOKED"))
+                            try await eventually("evicted") {
+                                told().contains("eviction {'key': 'bad-\(run)'")
+                                    && told().contains("'reason': 'invalid_event'}")
+                            }
                             try await process.signal(SIGTERM)
                             #expect(try await process.end().status == 0)
                         }

@@ -17,14 +17,17 @@ struct SessionPipeline {
     static let stream = "gateway:session_events"
 
     /// Makes the pipeline with values of the source put into the file.
-    init(_ address: RedisAddress, _ source: [String: String] = [:], others: [String: String] = [:]) throws {
+    init(
+        _ address: RedisAddress, _ source: [String: String] = [:], others: [String: String] = [:],
+        handler: (any RevocationHandler)? = nil
+    ) throws {
         let overrides =
             (source.map { "source.redis_stream.\($0.key)=\($0.value)" } + others.map { "\($0.key)=\($0.value)" })
             .compactMap { Override($0) }
         self.pipeline = try Pipeline(
             contentsOf: ReferenceTests.pipelineFile,
             environment: ["REDIS_ADDRESS": "\(address)", "SLUICE_LISTEN": "off"],
-            overrides: overrides, services: PipelineServices(logger: quiet))
+            overrides: overrides, services: PipelineServices(logger: quiet, revocationHandler: handler))
         self.store = try #require(self.pipeline.stores["sessions"] as? MemoryStore)
     }
 

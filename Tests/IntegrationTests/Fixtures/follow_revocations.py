@@ -1,7 +1,7 @@
 """Follows a worker's revocations: python3 follow_revocations.py http://127.0.0.1:9191 (a token in SLUICE_TOKEN).
 
-What a gateway does in any language: cut off the session that is named; after a gap, ask for every session it holds open;
-while the worker is not ready, do not take silence for proof. Standard library only.
+What a gateway does in any language: cut off the session that a revocation or an eviction names; after a gap or a reset,
+look up every session it holds open; while the worker is not ready, do not take silence for proof. Standard library only.
 """
 import json, os, sys, time, urllib.request
 

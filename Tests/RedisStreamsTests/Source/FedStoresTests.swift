@@ -22,6 +22,37 @@ private final class BareStore: SnapshotStore {
     }
 }
 
+/// A store elsewhere that holds nothing.
+private final class FarStore: RemoteSnapshotStore {
+    let name = "far"
+    let keyField = "id"
+    let freshness: Freshness? = nil
+    func removeAll() {}
+    func lookUp(_ key: [UInt8]) async throws -> Snapshot? { nil }
+    func finishRemoval() async throws {}
+    func shutDown() async {}
+    func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter {
+        BareStore().makeWriter(key: key, fields: fields)
+    }
+}
+
+/// Records resets, or fails.
+private final class ResetRecorder: RevocationHandler {
+    private let state = Mutex((resets: [StoreReset](), failure: (any Error)?.none))
+    var resets: [StoreReset] { self.state.withLock { $0.resets } }
+    var failure: (any Error)? {
+        get { self.state.withLock { $0.failure } }
+        set { self.state.withLock { $0.failure = newValue } }
+    }
+    func revoke(_ event: borrowing Event, key: FieldID) {}
+    func reset(_ reset: StoreReset) async throws {
+        try self.state.withLock { state in
+            if let failure = state.failure { throw failure }
+            state.resets.append(reset)
+        }
+    }
+}
+
 @Suite struct FedStoresTests {
     @Test("A store is filled when all its streams are, and as new as the one furthest behind")
     func together() {
@@ -58,6 +89,33 @@ private final class BareStore: SnapshotStore {
         #expect(store.freshness?.isBeingFilled == true)
         fed.setFilling(false, of: 2)
         #expect(store.freshness?.isBeingFilled == false)
+    }
+
+    @Test("Each stream announces what it emptied, once, and what is elsewhere when it is gone there")
+    func resets() async throws {
+        let handler = ResetRecorder()
+        let fed = FedStores([BareStore(), FarStore()], streams: 2, handler: handler)
+        fed.removeAll(by: 1, reason: "trimmed", refillsOthers: true)
+        fed.removeAll(by: 1, reason: "bootstrap", refillsOthers: false)
+        #expect(fed.owesResets(of: 1) && !fed.owesResets(of: 0))
+        try await fed.announceResets(of: 0, finished: true)
+        try await fed.announceResets(of: 1, finished: false)
+        #expect(handler.resets == [StoreReset(store: "a", reason: "trimmed")] && fed.owesResets(of: 1))
+        try await fed.announceResets(of: 1, finished: true)
+        #expect(handler.resets.last == StoreReset(store: "far", reason: "trimmed") && !fed.owesResets(of: 1))
+        try await fed.announceResets(of: 1, finished: true)
+        #expect(handler.resets.count == 2)
+        fed.removeAllUnswept(by: 0, reason: "deleted")
+        handler.failure = CancellationError()
+        await #expect(throws: CancellationError.self) { try await fed.announceResets(of: 0, finished: true) }
+        #expect(fed.owesResets(of: 0))
+    }
+
+    @Test("Without anybody to notify, nothing is owed")
+    func noHandler() {
+        let fed = FedStores([BareStore()], streams: 1)
+        fed.removeAll(by: 0, reason: "trimmed", refillsOthers: false)
+        #expect(!fed.owesResets(of: 0))
     }
 
     @Test("Several streams are together as the one that is furthest behind")

@@ -8,7 +8,8 @@ struct ExplainCommand: AsyncParsableCommand {
         commandName: "explain", abstract: "Tells what a running worker knows of a key: what it holds, what happened.",
         discussion: """
             The store tells the last event that was applied, or the entry that evicted the key. Of events that failed or \
-            were skipped the last 2,048 are remembered, 64 and 16 of a batch; of revocations the last 65,536. Applied \
+            were skipped the last 2,048 are remembered, 64 and 16 of a batch; of revocations and evictions the last \
+            65,536. Applied \
             events before the last one are not remembered, nor what was before the worker's start.
             """)
 
@@ -26,9 +27,12 @@ struct ExplainCommand: AsyncParsableCommand {
             var entry: String
             var added: Double
             var fields: [String: Value]?
+            /// `eviction`; nil for a revocation.
+            var kind: String?
+            var reason: String?
 
             private enum CodingKeys: String, CodingKey {
-                case entry, fields
+                case entry, fields, kind, reason
                 case added = "added_ms"
             }
         }
@@ -95,7 +99,10 @@ struct ExplainCommand: AsyncParsableCommand {
         }
         if let stale = answer.stale { lines += ["", "look-ups are refused now: \(stale)"] }
         lines += ["", "revocations told" + (answer.revocations.isEmpty ? ": none remembered" : "")]
-        lines += answer.revocations.map { "  \(ClockText.dayAndTime($0.added))  entry \($0.entry)" }
+        lines += answer.revocations.map { entry in
+            let kind = entry.kind.map { "  \($0) (\(entry.reason ?? ""))" } ?? ""
+            return "  \(ClockText.dayAndTime(entry.added))  entry \(entry.entry)\(kind)"
+        }
         lines += ["", "failed and skipped events" + (answer.events.isEmpty ? ": none remembered" : "")]
         lines += answer.events.map { "  \($0.line)" }
         if answer.memory.notKept > 0 {

@@ -66,9 +66,22 @@ struct LiveView: Decodable {
             var key: String
             var entry: String
             var added: Double
+            /// `eviction` or `reset`; nil for a revocation.
+            var kind: String?
+            var reason: String?
+            var store: String?
+
+            /// The line for a person.
+            var text: String {
+                switch self.kind {
+                case nil: "\(ClockText.time(self.added))  \(self.entry)  \(self.key)"
+                case "reset": "store \(self.store ?? "") emptied (\(self.reason ?? ""))"
+                default: "\(ClockText.time(self.added))  \(self.entry)  \(self.key)  evicted (\(self.reason ?? ""))"
+                }
+            }
 
             private enum CodingKeys: String, CodingKey {
-                case key, entry
+                case key, entry, kind, reason, store
                 case added = "added_ms"
             }
         }

@@ -2,7 +2,7 @@ import Foundation
 
 /// What `sluice top` draws: lines of text, from two documents a second or so apart.
 struct TopPicture {
-    /// Failed events and revocations shown at most.
+    /// Failed events, and revocations with evictions, shown at most.
     private static let listLimit = 8
 
     /// The document.
@@ -34,8 +34,8 @@ struct TopPicture {
         if !drops.isEmpty { lines += ["\u{1B}[1mfailed, newest first\u{1B}[0m"] + drops.map(\.line) + [""] }
         let revocations = self.view.revocations.recent.prefix(min(Self.listLimit, room / 2))
         if !revocations.isEmpty {
-            lines += ["\u{1B}[1mrevoked, newest first\u{1B}[0m"]
-            lines += revocations.map { PlainText.of("\(ClockText.time($0.added))  \($0.entry)  \($0.key)") }
+            lines += ["\u{1B}[1mrevoked or evicted, newest first\u{1B}[0m"]
+            lines += revocations.map { PlainText.of($0.text) }
         }
         return lines.prefix(max(1, rows - 1)).map { Self.cut($0, columns) }
     }
