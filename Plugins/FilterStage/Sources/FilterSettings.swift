@@ -1,16 +1,16 @@
 public import StageKit
 
 extension FilterStage {
-    /// What the YAML under `filter` says: which events stay, or which do not.
+    /// The settings under `filter`: which events to keep, or which to drop.
     public struct Settings: Sendable {
-        /// The events to keep; nil where the file says which to drop.
+        /// The events to keep; or `nil` if the file names the events to drop.
         public var keep: ConditionSettings?
-        /// The events to drop; nil where the file says which to keep.
+        /// The events to drop; or `nil` if the file names the events to keep.
         public var drop: ConditionSettings?
-        /// The reason that events which do not stay are counted under.
+        /// The reason that is counted for skipped events.
         public var reason = "filtered"
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let type = SettingType.object(Settings.schema).map { (settings) throws(SettingRefusal) in
             guard (settings.keep == nil) != (settings.drop == nil) else {
                 throw SettingRefusal("expected either keep or drop, with the values that fields must have")
@@ -23,16 +23,16 @@ extension FilterStage {
             [
                 .optional(
                     "keep", \.keep, .optional(.condition),
-                    "Events that go on, by the values of their fields; all others end here."),
+                    "Condition for events that continue; all others are skipped."),
                 .optional(
                     "drop", \.drop, .optional(.condition),
-                    "Events that end here, by the values of their fields; all others go on."),
+                    "Condition for events that are skipped; all others continue."),
                 .optional(
                     "reason", \.reason, Settings.reasonName, default: "filtered",
-                    "The reason that events which end here are counted under."),
+                    "The reason that is counted for skipped events."),
             ])
 
-        /// Reasons are labels of metrics and words in journals, so they look alike.
+        /// Reasons are metric labels and journal values, so they all have the same form.
         private static let reasonName = SettingType<String>(
             shape: .form("a to z, digits and _, a letter first", pattern: "^[a-z][a-z0-9_]*$")
         ) { node, issues in

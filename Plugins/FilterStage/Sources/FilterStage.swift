@@ -1,6 +1,6 @@
 public import StageKit
 
-/// Ends the way of events by the values of their fields; the others go on as they are.
+/// Skips events by the values of their fields; the others continue unchanged.
 public final class FilterStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
@@ -15,7 +15,7 @@ public final class FilterStage: Stage {
         failureReason: "filter_failure")
 
     private let condition: Condition?
-    /// Whether an event goes on for which the condition holds.
+    /// Whether an event continues if it meets the condition.
     private let keeps: Bool
     private let reason: ReasonID
 
@@ -27,7 +27,7 @@ public final class FilterStage: Stage {
         self.reason = setup.reason(settings.reason)
     }
 
-    /// Ends the event's way as skipped, or lets it go on.
+    /// Skips the event or lets it continue.
     public func process(_ event: inout Event) throws -> Verdict {
         guard let condition = self.condition else { return .next }
         return condition.holds(for: event) == self.keeps ? .next : .finish(.skipped, self.reason)

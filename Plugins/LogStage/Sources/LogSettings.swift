@@ -2,26 +2,26 @@ public import Logging
 public import StageKit
 
 extension LogStage {
-    /// What the YAML under `log` says.
+    /// The settings under `log`.
     public struct Settings: Sendable {
-        /// How grave the line is.
+        /// The log level.
         public var level = Logger.Level.info
-        /// The line's words.
+        /// The message of the line.
         public var message = "event"
-        /// The fields shown.
+        /// Fields whose values are logged.
         public var fields: [MarkedName] = []
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [
                 .optional(
                     "level", \.level, .choice(of: Logger.Level.allCases.map { ($0.rawValue, $0) }), default: "info",
-                    "How grave the line is."),
-                .optional("message", \.message, .nonBlankText, default: "event", "The line's words."),
+                    "The log level."),
+                .optional("message", \.message, .nonBlankText, default: "event", "The message of the line."),
                 .optional(
                     "fields", \.fields, .list(of: .name), default: "[]",
-                    "The fields whose values are shown, where the event has them."),
+                    "Fields whose values are logged, if the event has them."),
             ])
     }
 }

@@ -1,19 +1,19 @@
 import Logging
 public import StageKit
 
-/// Writes a line to the log for every event that gets here.
+/// Writes a log line for every event.
 public final class LogStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "log",
-        summary: "Writes a line to the log for every event.",
+        summary: "Writes a log line for every event.",
         settings: .object(Settings.schema),
         example: """
             log: { level: warning, message: order refused, fields: [order_id] }
             """,
         failureReason: "log_failure")
 
-    /// Bytes shown of a value: lines of a log should stay readable.
+    /// Maximum bytes of a logged value, so that log lines stay readable.
     static let valueLimit = 1024
 
     private let logger: Logger
@@ -21,7 +21,7 @@ public final class LogStage: Stage {
     private let message: Logger.Message
     private let fields: [(name: String, id: FieldID, isSecret: Bool)]
 
-    /// Makes the stage; it reads the fields that are shown.
+    /// Creates the stage; it reads the logged fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.logger = setup.logger
         self.level = settings.level
@@ -31,13 +31,13 @@ public final class LogStage: Stage {
 
     /// Writes the line.
     public func process(_ event: inout Event) throws -> Verdict {
-        // Asked first, so that a level that is off costs nothing.
+        // Checked first, so that a disabled level costs nothing.
         guard self.logger.logLevel <= self.level else { return .next }
         self.logger.log(level: self.level, self.message, metadata: self.metadata(of: event))
         return .next
     }
 
-    /// Has nothing to end.
+    /// Does nothing: there is nothing to send at the end of a batch.
     public func endBatchAtOnce() -> Bool { true }
 
     private func metadata(of event: borrowing Event) -> Logger.Metadata {

@@ -1,14 +1,14 @@
 import Logging
 import StageKit
 
-/// A value as it stands in a log: text where it is UTF-8, base64 where it is not, the beginning where it is long.
+/// A value in its logged form: text if it is UTF-8, base64 otherwise, cut if it is long.
 enum LoggedValue: Equatable {
     /// UTF-8.
     case text(String)
     /// Anything else, in base64.
     case base64(String)
 
-    /// Makes one of the first `limit` bytes; `…` stands where bytes are left out.
+    /// Creates the logged form of the first `limit` bytes; `…` marks omitted bytes.
     init(_ bytes: Span<UInt8>, limit: Int) {
         let shown = bytes.extracting(first: LoggedValue.length(bytes, limit: limit))
         let mark = shown.count < bytes.count ? "…" : ""
@@ -27,7 +27,7 @@ enum LoggedValue: Equatable {
         }
     }
 
-    /// How many bytes are shown: `limit` at most, and no part of a character whose rest is beyond it.
+    /// The number of bytes that are logged: at most `limit`, without cutting a character.
     private static func length(_ bytes: Span<UInt8>, limit: Int) -> Int {
         guard bytes.count > limit else { return bytes.count }
         // A character has three continuation bytes (10xxxxxx) at most; more of them are not UTF-8 anyway.

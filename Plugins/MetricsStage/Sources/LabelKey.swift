@@ -1,23 +1,22 @@
 import StageKit
 
-/// The label values of one event as bytes that can be compared at once: for each label one byte of length, then the
-/// value.
+/// The label values of one event as comparable bytes: one byte of length per label, then the value.
 ///
-/// The bytes lie in plain memory with room for the longest key, made once, used again for each event and freed with the
-/// key: they are written for every event, where an array would be checked for room and for being unique at each value.
-/// The first `count` bytes are those of the event read last.
+/// The bytes are in plain memory with capacity for the longest key. It is allocated once, reused for each event and
+/// freed with the key: an array would check its capacity and uniqueness for each value of each event. The first `count`
+/// bytes are those of the event that was read last.
 @safe
 final class LabelKey {
-    /// Bytes of a value; a longer one counts as `other`, so that keys stay small and a length fits in a byte.
+    /// Maximum bytes of a value; a longer one counts as `other`, so that keys stay small and a length fits in one byte.
     static let valueLimit = 128
 
-    /// Where a label's value comes from.
+    /// The origin of a label's value.
     enum Label: BitwiseCopyable {
         /// The pipeline's name: always the same, so it is empty in keys.
         case component
-        /// The reason the event failed for.
+        /// The reason of the event's failure.
         case reason
-        /// The stage the event failed in.
+        /// The stage that failed.
         case stage
         /// A field's value.
         case field(FieldID)
@@ -30,7 +29,7 @@ final class LabelKey {
     private var count = 0
     private let asksFailure: Bool
 
-    /// Makes an empty key for these labels.
+    /// Creates an empty key for these labels.
     init(labels: [Label]) {
         self.asksFailure = labels.contains { label in
             switch label {
@@ -56,7 +55,7 @@ final class LabelKey {
         unsafe UnsafeBufferPointer(start: self.memory.baseAddress, count: self.count)
     }
 
-    /// Becomes the key of this event; what the event does not have is empty.
+    /// Becomes the key of this event; missing values are empty.
     func read(_ event: borrowing Event) {
         let failure = self.asksFailure ? event.failure : nil
         self.count = 0

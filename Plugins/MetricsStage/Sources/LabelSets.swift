@@ -1,17 +1,17 @@
 import CoreMetrics
 import StageKit
 
-/// Counts by label values: plain numbers while a batch is worked on, handed to the metrics system at its end.
+/// Counts by label values: plain numbers while a batch is processed, passed to the metrics system at its end.
 ///
-/// What is touched for every event is plain memory, made once, never grown and freed with the sets: `pending` has a
-/// number for each set there can be, `recent` room for `recentLimit` keys.
+/// The memory that every event uses is allocated once, never grows and is freed with the sets: `pending` has a number
+/// for each possible set, `recent` has capacity for `recentLimit` keys.
 @safe
 final class LabelSets {
-    /// Sets of values told apart: each is a time series for whoever collects the metrics, for as long as the worker runs.
+    /// Maximum number of distinct sets: each one is a time series for as long as the worker runs.
     static let limit = 100
     /// Stands for values beyond the limits.
     static let other = "other"
-    /// Keys that are compared before any is looked up: most events have one of few values.
+    /// Number of keys that are compared before a hash lookup: most events have one of few values.
     private static let recentLimit = 4
 
     private struct Counts {
@@ -19,7 +19,7 @@ final class LabelSets {
         var counter: Counter?
     }
 
-    /// A key counted lately.
+    /// A recently counted key.
     private struct Recent: BitwiseCopyable {
         var length = -1
         var index = 0
@@ -32,10 +32,10 @@ final class LabelSets {
     private let pending: UnsafeMutableBufferPointer<Int64>
     private let recent: UnsafeMutableBufferPointer<Recent>
     private let recentKeys: UnsafeMutableBufferPointer<UInt8>
-    /// The one of `recent` that the next key to be looked up takes.
+    /// The index in `recent` that the next hash lookup replaces.
     private var oldest = 0
 
-    /// Makes room for keys of up to so many bytes.
+    /// Creates sets for keys of at most this many bytes.
     init(keyCapacity: Int) {
         self.keyCapacity = keyCapacity
         unsafe self.pending = .allocate(capacity: LabelSets.limit + 1)
@@ -52,13 +52,13 @@ final class LabelSets {
         unsafe self.recentKeys.deallocate()
     }
 
-    /// Adds one to the set with the key that was read last.
+    /// Adds one to the set of the key that was read last.
     func count(_ key: LabelKey) {
         let index = self.index(of: key)
         unsafe self.pending[index] += 1
     }
 
-    /// Adds an amount to the set with the key that was read last; at the end of 64 bits it stops.
+    /// Adds an amount to the set of the key that was read last; saturates at 64 bits.
     func add(_ amount: Int64, _ key: LabelKey) {
         let index = self.index(of: key)
         let (sum, overflow) = unsafe self.pending[index].addingReportingOverflow(amount)
@@ -68,7 +68,7 @@ final class LabelSets {
     /// The values of a set, by its number.
     subscript(index: Int) -> [String] { self.sets[index].values }
 
-    /// The number of the set with the key that was read last, at most `limit`.
+    /// The number of the set of the key that was read last, at most `limit`.
     @inline(__always)
     func index(of key: LabelKey) -> Int {
         // Used within this call, while the key stays as it is.
@@ -80,7 +80,7 @@ final class LabelSets {
         return unsafe self.seldomIndex(bytes)
     }
 
-    /// Hands over what was counted since the last time.
+    /// Passes on the counts since the last call.
     ///
     /// - Parameter makeCounter: Makes the counter of a set, from the values of its key.
     func flush(_ makeCounter: (_ values: [String]) -> Counter) {
@@ -103,12 +103,12 @@ final class LabelSets {
         return index
     }
 
-    /// Where a recent key's bytes are.
+    /// The byte range of a recent key.
     private func place(_ index: Int, _ length: Int) -> Range<Int> {
         (index * self.keyCapacity)..<(index * self.keyCapacity + length)
     }
 
-    /// The index of a new set, or of the one that takes all beyond the limit.
+    /// The index of a new set, or of the overflow set beyond the limit.
     private func add(_ key: [UInt8]) -> Int {
         let values = LabelKey.values(of: key)
         if self.indexes.count < LabelSets.limit {

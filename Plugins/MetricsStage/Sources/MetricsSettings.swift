@@ -1,27 +1,27 @@
 public import StageKit
 
 extension MetricsStage {
-    /// What the YAML under `metrics` says.
+    /// The settings under `metrics`.
     public struct Settings: Sendable {
-        /// A counter's name; nil where another kind is meant.
+        /// A counter's name; or `nil` if another kind is declared.
         public var counter: String?
-        /// A gauge's name; nil where another kind is meant.
+        /// A gauge's name; or `nil` if another kind is declared.
         public var gauge: String?
-        /// A histogram's name; nil where another kind is meant.
+        /// A histogram's name; or `nil` if another kind is declared.
         public var histogram: String?
-        /// The field whose number is measured; nil to count events.
+        /// The field whose number is measured, or `nil` to count events.
         public var value: MarkedName?
-        /// Fields or built-in names, whose values are the labels.
+        /// Fields or built-in names whose values are the labels.
         public var labels: [MarkedName] = []
 
-        /// What is kept, and its name.
+        /// The metric's kind and name.
         var measure: (kind: Kind, name: String) {
             if let gauge = self.gauge { return (.gauge, gauge) }
             if let histogram = self.histogram { return (.histogram, histogram) }
             return (.counter, self.counter ?? "")
         }
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let type = SettingType.object(Settings.schema).map { (settings) throws(SettingRefusal) in
             let names = [settings.counter, settings.gauge, settings.histogram].compactMap(\.self)
             guard names.count == 1 else { throw SettingRefusal("expected one of counter, gauge and histogram") }
@@ -36,23 +36,23 @@ extension MetricsStage {
             [
                 .optional(
                     "counter", \.counter, .optional(Settings.name(of: "counter")),
-                    "The name of a counter, as Prometheus spells names: it counts events, or adds up numbers."),
+                    "The name of a counter (Prometheus syntax): it counts events, or adds up numbers."),
                 .optional(
                     "gauge", \.gauge, .optional(Settings.name(of: "gauge")),
-                    "The name of a gauge: it holds the number that came last."),
+                    "The name of a gauge: it holds the last number."),
                 .optional(
                     "histogram", \.histogram, .optional(Settings.name(of: "histogram")),
-                    "The name of a histogram: it counts numbers by their size."),
+                    "The name of a histogram: it counts numbers by size."),
                 .optional(
                     "value", \.value, .optional(.name),
-                    "The field whose whole number is measured; only a counter does without, and counts events."),
+                    "The field whose whole number is measured; optional for a counter, which counts events without it."),
                 .optional(
                     "labels", \.labels, .list(of: Settings.labelName), default: "[]",
-                    "Labels: names of fields, or component, reason and stage (of the failure)."),
+                    "Labels: field names, or component, reason and stage (of the failure)."),
             ])
 
-        /// How the metrics begin that a worker has whatever its pipeline: another of such a name would be added to one of
-        /// them, or stand twice in what Prometheus reads.
+        /// Prefixes of the worker's own metrics: another metric of that name would be added to one of them, or
+        /// appear twice in the exposition.
         private static let reservedPrefixes = ["sluice_", "process_"]
 
         /// `[a-zA-Z_:][a-zA-Z0-9_:]*` (Prometheus, "Metric names and labels").
@@ -85,13 +85,13 @@ extension MetricsStage {
         }
     }
 
-    /// What is kept of the events.
+    /// The kind of metric.
     enum Kind: BitwiseCopyable {
-        /// A sum that only grows.
+        /// A sum that only increases.
         case counter
         /// The last number.
         case gauge
-        /// Numbers by size.
+        /// Counts numbers by size.
         case histogram
     }
 }

@@ -1,13 +1,12 @@
 import CoreMetrics
 public import StageKit
 
-/// Counts events or measures their numbers, told apart by labels. A metric stands where the metrics system keeps it, up to
-/// date at each batch's end.
+/// Counts events or measures their numbers by labels. The metrics system receives the values at the end of each batch.
 public final class MetricsStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "metrics",
-        summary: "Counts events or measures their numbers, told apart by the values of fields.",
+        summary: "Counts events or measures their numbers, with the values of fields as labels.",
         settings: Settings.type,
         example: """
             metrics: { histogram: order_amount, value: amount, labels: [status] }
@@ -16,7 +15,7 @@ public final class MetricsStage: Stage {
 
     private let kind: Kind
     private let name: String
-    /// The field whose number is measured; nil where events are counted.
+    /// The field whose number is measured, or `nil` if events are counted.
     private let value: FieldID?
     private let labels: [String]
     private let pipeline: String
@@ -25,7 +24,7 @@ public final class MetricsStage: Stage {
     private let sets: LabelSets
     private var measurements = Measurements()
 
-    /// Makes the stage; it reads the field that is measured and those that are labels.
+    /// Creates the stage; it reads the measured field and the labels' fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
         var seen: Set<String> = []
         let labels = settings.labels.map { name -> LabelKey.Label in
@@ -48,7 +47,7 @@ public final class MetricsStage: Stage {
         self.sets = LabelSets(keyCapacity: self.key.capacity)
     }
 
-    /// Counts or measures the event; one without a number where a number is measured goes on as it is.
+    /// Counts or measures the event; an event without the measured number continues unchanged.
     public func process(_ event: inout Event) throws -> Verdict {
         if let value = self.value {
             self.measure(event, value)
@@ -59,7 +58,7 @@ public final class MetricsStage: Stage {
         return .next
     }
 
-    /// Hands counters and gauges to the metrics system.
+    /// Passes counters and gauges to the metrics system.
     public func endBatchAtOnce() -> Bool {
         self.sets.flush { values in
             Counter(label: self.name, dimensions: self.dimensions(values), factory: self.metrics)
@@ -68,7 +67,7 @@ public final class MetricsStage: Stage {
         return true
     }
 
-    /// Measures the field's number, read as `decode` reads numbers.
+    /// Measures the field's number, converted as in `decode`.
     private func measure(_ event: borrowing Event, _ value: FieldID) {
         guard let number = event.integer(of: value) ?? MetricsStage.number(event, value) else { return }
         if self.kind == .counter, number < 0 { return }

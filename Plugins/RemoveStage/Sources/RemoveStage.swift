@@ -1,26 +1,26 @@
 public import StageKit
 
-/// Takes the values of fields away, so that no later stage sees them and no store keeps them.
+/// Removes the values of fields, so that no later stage sees them and no store keeps them.
 public final class RemoveStage: Stage {
-    /// What the YAML under `remove` says.
+    /// The settings under `remove`.
     public struct Settings: Sendable {
-        /// The fields to take away.
+        /// The fields to clear.
         public var fields: [MarkedName] = []
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [
                 .required(
                     "fields", \.fields, .list(of: .name, orSingle: true, minimum: 1),
-                    "The fields whose values are taken away.")
+                    "The fields whose values are removed.")
             ])
     }
 
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "remove",
-        summary: "Takes the values of fields away.",
+        summary: "Removes the values of fields.",
         settings: .object(Settings.schema),
         example: """
             remove: { fields: [region, amount] }
@@ -30,13 +30,13 @@ public final class RemoveStage: Stage {
 
     private let fields: [FieldID]
 
-    /// Makes the stage; the fields must be provided by earlier ones.
+    /// Creates the stage; earlier stages must provide the fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
         setup.issues.context += ": fields"
         self.fields = settings.fields.map { setup.input($0) }
     }
 
-    /// Takes the values away; a field without one stays so.
+    /// Removes the values; a field without a value stays without one.
     public func process(_ event: inout Event) throws -> Verdict {
         for index in self.fields.indices { event.remove(self.fields[index]) }
         return .next

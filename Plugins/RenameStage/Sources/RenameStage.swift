@@ -1,13 +1,13 @@
 public import StageKit
 
-/// Gives values to fields of other names and takes them away from the old ones.
+/// Moves values from fields to fields with other names.
 public final class RenameStage: Stage {
-    /// What the YAML under `rename` says.
+    /// The settings under `rename`.
     public struct Settings: Sendable {
-        /// The old names with the new ones.
+        /// Old names with their new names.
         public var names: [NamedSetting<MarkedName>]
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let type = SettingType<[NamedSetting<MarkedName>]>.map(of: .name, minimum: 1).map {
             Settings(names: $0)
         }
@@ -16,7 +16,7 @@ public final class RenameStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "rename",
-        summary: "Gives the values of fields to fields of other names.",
+        summary: "Moves the values of fields to fields with other names.",
         settings: Settings.type,
         example: """
             rename:
@@ -26,7 +26,7 @@ public final class RenameStage: Stage {
         failureReason: "rename_failure",
         isPure: true)
 
-    /// One value's way.
+    /// The old and the new field of a value.
     private struct Move: BitwiseCopyable {
         var source: FieldID
         var target: FieldID
@@ -34,7 +34,7 @@ public final class RenameStage: Stage {
 
     private let moves: [Move]
 
-    /// Makes the stage; it reads the old names and provides the new ones.
+    /// Creates the stage; it reads the old fields and provides the new ones.
     public init(_ settings: Settings, _ setup: StageSetup) {
         let old = Set(settings.names.map(\.name))
         var new: Set<String> = []
@@ -53,7 +53,7 @@ public final class RenameStage: Stage {
         }
     }
 
-    /// Moves the values; the new field of one that the event does not have has no value then.
+    /// Moves the values; if the old field has no value, the new field has none afterwards.
     public func process(_ event: inout Event) throws -> Verdict {
         for index in self.moves.indices {
             let move = self.moves[index]

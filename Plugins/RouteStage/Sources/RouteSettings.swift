@@ -1,8 +1,8 @@
 import StageKit
 
-/// What the file says under `route`.
+/// The settings under `route`.
 public struct RouteSettings: Sendable {
-    /// A condition and where events go that meet it.
+    /// A condition and the target of events that meet it.
     struct Case: Sendable {
         /// The condition.
         var when = ConditionSettings.unread
@@ -12,12 +12,12 @@ public struct RouteSettings: Sendable {
 
     /// The word for the next stage.
     static let next = "next"
-    /// The most cases: each is asked of every event that no case before it has taken.
+    /// Maximum number of cases: each one is tested for every event that no earlier case took.
     static let caseLimit = 100
 
-    /// Asked in order; the first that holds takes the event.
+    /// Tested in order; the first condition that holds decides.
     var cases: [Case] = []
-    /// Where all others go: a branch, or `next`.
+    /// Target of all other events: a branch, or `next`.
     var otherwise: MarkedName?
 
     /// The branches it leads to, and whether it leads to the next stage.
@@ -30,17 +30,17 @@ public struct RouteSettings: Sendable {
             goesOn: self.otherwise == nil || branches.count < targets.count)
     }
 
-    /// How it is read.
+    /// The settings' names and types in the file.
     static let type = SettingType.object(
         SettingsSchema(
             RouteSettings(),
             [
                 .required(
                     "cases", \.cases, cases,
-                    "Asked in order: the first whose condition the event meets says where it goes."),
+                    "Tested in order: the first case whose condition the event meets decides."),
                 .optional(
                     "default", \.otherwise, .optional(.name), default: next,
-                    "The branch that all other events go to, or next for the next stage."),
+                    "Target of all other events: a branch, or next for the next stage."),
             ]))
 
     private static let cases = SettingType<[Case]>.list(of: oneCase, minimum: 1).map {
@@ -55,7 +55,7 @@ public struct RouteSettings: Sendable {
         SettingsSchema(
             Case(),
             [
-                .required("when", \.when, .condition, "What the event must meet, as a stage's own when has it."),
-                .required("to", \.to, .name, "The branch it goes to, or next for the next stage."),
+                .required("when", \.when, .condition, "The condition, in the form of a stage's when."),
+                .required("to", \.to, .name, "The branch that takes the event, or next for the next stage."),
             ]))
 }

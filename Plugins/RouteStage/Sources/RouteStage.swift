@@ -26,7 +26,7 @@ public final class RouteStage: Stage {
         self.otherwise = settings.otherwise.map(verdict) ?? .next
     }
 
-    /// Says where the event goes; does not fail.
+    /// Returns the event's target; does not fail.
     public func process(_ event: inout Event) -> Verdict {
         for route in self.cases where route.when.holds(for: event) { return route.verdict }
         return self.otherwise

@@ -1,26 +1,26 @@
 public import StageKit
 
-/// Lets one of so many events through, always the same ones: it decides by a hash and keeps no state.
+/// Keeps one event in N, always the same ones: a hash decides, so the stage has no state.
 public final class SampleStage: Stage {
-    /// What the YAML under `sample` says.
+    /// The settings under `sample`.
     public struct Settings: Sendable {
-        /// One of how many goes on.
+        /// N: one in this many events continues.
         public var oneIn = 1
-        /// The fields whose values stay or go together; empty for the entry's id.
+        /// Fields whose values are sampled as a whole; empty for the entry's id.
         public var by: [MarkedName] = []
 
-        /// The smallest share: one of a thousand million.
+        /// The largest N.
         static let oneInLimit = 1_000_000_000
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [
                 .required(
-                    "one_in", \.oneIn, .integer(1...Settings.oneInLimit), "One of how many events goes on."),
+                    "one_in", \.oneIn, .integer(1...Settings.oneInLimit), "N: one in this many events continues."),
                 .optional(
                     "by", \.by, .list(of: .name, orSingle: true), default: "[]",
-                    "Fields whose values are in the sample with all their events or with none; without it, entries are."
+                    "Fields whose values are sampled as a whole; without it, entries are sampled."
                 ),
             ])
     }
@@ -28,7 +28,7 @@ public final class SampleStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "sample",
-        summary: "Lets one of so many events through, always the same ones, and skips the others.",
+        summary: "Keeps one event in N, always the same ones, and skips the others.",
         settings: .object(Settings.schema),
         example: """
             sample: { one_in: 10, by: order_id }
@@ -39,7 +39,7 @@ public final class SampleStage: Stage {
     private let fields: [FieldID]
     private let reason: ReasonID
 
-    /// Makes the stage; it reads the fields that decide.
+    /// Creates the stage; it reads the fields of `by`.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.oneIn = UInt64(settings.oneIn)
         setup.issues.context += ": by"
@@ -62,7 +62,7 @@ public final class SampleStage: Stage {
             if let range = event.range(of: self.fields[index]) {
                 hash.combine(unsafe event.unsafeBytes(range).span)
             } else {
-                // No value is that long.
+                // No value has this length.
                 hash.combine(UInt64.max)
             }
         }

@@ -5,12 +5,12 @@ public final class SetStage: Stage {
     /// The longest value put together, in bytes: such values take room beside the entries, for each event of a batch.
     public static let valueLimit = 4096
 
-    /// What the YAML under `set` says.
+    /// The settings under `set`.
     public struct Settings: Sendable {
         /// The fields with their values, in the order they are set.
         public var fields: [NamedSetting<MarkedTemplate>]
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let type = SettingType<[NamedSetting<MarkedTemplate>]>.map(of: MarkedTemplate.type, minimum: 1).map {
             Settings(fields: $0)
         }
@@ -35,7 +35,7 @@ public final class SetStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "set",
-        summary: "Gives fields values of text and of other fields.",
+        summary: "Sets fields to text and the values of other fields.",
         settings: Settings.type,
         example: """
             set:

@@ -1,7 +1,7 @@
 public import StageKit
 
 extension ThrottleStage {
-    /// What the YAML under `throttle` says.
+    /// The settings under `throttle`.
     public struct Settings: Sendable {
         /// How many events go on.
         public var rate = Rate(count: 1, unit: 1)
@@ -15,21 +15,21 @@ extension ThrottleStage {
         /// The most keys: some 100 MiB of memory.
         static let keyLimit = 1_000_000
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [
                 .required(
-                    "rate", \.rate, Rate.type, "How many events go on: 100/s, 5/m or 1/h, by the entries' ids."),
+                    "rate", \.rate, Rate.type, "Events that continue: 100/s, 5/m or 1/h, by the entries' ids."),
                 .optional(
                     "burst", \.burst, .optional(.integer(1...Rate.countLimit)),
-                    "How many events may come at once, by default the number in the rate."),
+                    "Events that may continue at the same time; default: the number in the rate."),
                 .optional(
                     "by", \.by, .list(of: .name, orSingle: true), default: "[]",
-                    "The fields whose values have a rate of their own each; without it there is one rate for all."),
+                    "Fields whose values have a rate each; without it, all events share one rate."),
                 .optional(
                     "keys", \.keys, .integer(1...Settings.keyLimit), default: "10000",
-                    "How many different values are remembered; the oldest are forgotten for new ones."),
+                    "Different values that are remembered; the oldest are forgotten for new ones."),
             ])
     }
 }

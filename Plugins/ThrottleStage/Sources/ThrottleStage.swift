@@ -1,13 +1,13 @@
 public import StageKit
 
-/// Lets so many events through in a time and skips the others; it never waits.
+/// Rate-limits events and skips the excess; it never waits.
 ///
-/// The time is that of the entries' ids: a backlog is worked off at full speed, and a replay lets the same events through.
+/// Time is that of the entries' ids: a backlog is processed at full speed, and a replay keeps the same events.
 public final class ThrottleStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "throttle",
-        summary: "Lets so many events through in a time, overall or for each value of fields, and skips the others.",
+        summary: "Rate-limits events, overall or per value of fields, and skips the excess.",
         settings: .object(Settings.schema),
         example: """
             throttle: { rate: 5/m, burst: 10, by: region }
@@ -18,12 +18,12 @@ public final class ThrottleStage: Stage {
     private let reason: ReasonID
     private let limiter: RateLimiter
     private var time = StreamTime()
-    /// When the next event without a key is expected.
+    /// The time at which the next event without a key is expected.
     private var expected: UInt64 = 0
     /// The same by key.
     private var keys: RecentKeys<UInt64>
 
-    /// Makes the stage; it reads the fields that have a rate of their own.
+    /// Creates the stage; it reads the fields of `by`.
     public init(_ settings: Settings, _ setup: StageSetup) {
         setup.issues.context += ": by"
         self.fields = settings.by.map { setup.input($0) }

@@ -1,18 +1,18 @@
 import StageKit
 
-/// What a value must keep to, ready to be asked.
+/// A rule for a value.
 enum Rule {
-    /// The field must have a value where the condition holds; the text is the condition's.
+    /// The field must have a value if the condition holds; the text is that of the condition.
     case requiredIf(Condition, text: String)
-    /// It is exactly one of these.
+    /// The value must be exactly one of these.
     case oneOf(WordList)
-    /// It has a pattern.
+    /// The value must match a pattern.
     case pattern(Pattern)
-    /// It is so long.
+    /// The value must have a length in this range.
     case length(ValidateStage.LengthRule)
-    /// It is a number between these.
+    /// The value must be a number in this range.
     case range(ValidateStage.RangeRule)
-    /// It is a time that is at most so many milliseconds ahead.
+    /// The value must be a time at most this many milliseconds in the future.
     case notInFuture(Int64, text: String)
 
     /// The rules that a field has, in the order they are checked.
@@ -29,17 +29,17 @@ enum Rule {
         ].compactMap(\.self)
     }
 
-    /// Whether it asks what time it is.
+    /// Whether the rule reads the clock.
     var needsClock: Bool {
         if case .notInFuture = self { true } else { false }
     }
 }
 
-/// The words that a value may be; of a class, so that to look at the rule copies none of them.
+/// The values that a field may have; a class, so that reading the rule copies none of them.
 final class WordList {
-    /// What they are in a message.
+    /// Their form in a message.
     let text: String
-    /// As bytes, so that nothing is converted for each event.
+    /// The values as bytes, so that no event needs a conversion.
     private let words: [[UInt8]]
 
     /// Lists words.
@@ -55,10 +55,10 @@ final class WordList {
     }
 }
 
-/// One rule of one field, and those that are asked behind it.
+/// One rule of one field, with the rules after it.
 ///
-/// Of a class, because a struct would be copied with all that it holds for each event; and a chain of them rather than an
-/// array, because to go along constants of classes counts no references.
+/// A class, because a struct would be copied with its contents for each event. A chain instead of an array, because
+/// following constant class references needs no reference counting.
 final class Check {
     private let name: String
     private let field: FieldID
@@ -76,10 +76,10 @@ final class Check {
         self.words = if case .oneOf(let words) = rule { words } else { nil }
     }
 
-    /// Whether this or any behind it asks what time it is.
+    /// Whether this rule or a later one reads the clock.
     var needsClock: Bool { self.rule.needsClock || self.next?.needsClock ?? false }
 
-    /// The first, from this on, that an event does not pass; `now` is in milliseconds since the epoch.
+    /// The first rule, from this one on, that the event breaks; `now` is in milliseconds since the epoch.
     func firstFailing(_ event: borrowing Event, now: Int64) -> Check? {
         if !self.passes(event, now: now) { return self }
         return self.next?.firstFailing(event, now: now)
@@ -109,7 +109,7 @@ final class Check {
         }
     }
 
-    /// The value as a number: as it was decoded, or its text read as one.
+    /// The value as a number: decoded, or converted from its text.
     private func number(_ event: borrowing Event, _ range: ByteRange) -> Int64? {
         if let integer = event.integer(of: self.field) { return integer }
         return event.withBytes(range) { bytes in
@@ -131,7 +131,7 @@ final class Check {
         }
     }
 
-    /// What to tell of an event that does not pass: what was found and what is allowed.
+    /// The failure of an event that breaks the rule: the value found and the values allowed.
     func failure(_ event: borrowing Event, now: Int64) -> StageFailure {
         StageFailure("validate: \(self.name): \(self.problem(event, now))")
     }

@@ -1,30 +1,30 @@
 public import StageKit
 
 extension ValidateStage {
-    /// What the YAML under `validate` says.
+    /// The settings under `validate`.
     public struct Settings: Sendable {
         /// The rules by field, in the order they are checked.
         public var fields: [NamedSetting<Rules>]
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let type = SettingType<[NamedSetting<Rules>]>.map(of: Rules.type, minimum: 1).map {
             Settings(fields: $0)
         }
     }
 
-    /// The rules of one field; those the file does not give are nil.
+    /// The rules of one field; `nil` for rules that the file does not set.
     public struct Rules: Sendable {
-        /// When the field must be there.
+        /// The condition under which the field is required.
         public var requiredIf: ConditionSettings?
-        /// The values it may have.
+        /// Allowed values.
         public var oneOf: [String]?
-        /// The pattern it must have.
+        /// The pattern of the whole value.
         public var pattern: Pattern?
-        /// How long it may be.
+        /// Length limits.
         public var length: LengthRule?
-        /// The numbers it may be.
+        /// Bounds of a number.
         public var range: RangeRule?
-        /// How far ahead of the clock a time may be.
+        /// Maximum time ahead of the clock.
         public var notInFuture: Duration?
 
         /// How the file spells them, in the order they are checked.
@@ -33,19 +33,19 @@ extension ValidateStage {
             [
                 .optional(
                     "required_if", \.requiredIf, .optional(.condition),
-                    "Values of other fields with which an event must have this one."),
+                    "A condition; an event that meets it must have the field."),
                 .optional(
                     "one_of", \.oneOf, .optional(.list(of: .text, orSingle: true, minimum: 1)),
                     "The values the field may have, byte for byte."),
                 .optional(
                     "pattern", \.pattern, .optional(Pattern.type),
-                    "A pattern that the whole value must have: letters, sets, groups, | and quantifiers."),
+                    "A pattern for the whole value: letters, sets, groups, | and quantifiers."),
                 .optional(
-                    "length", \.length, .optional(LengthRule.type), "How many characters or bytes the value may have."),
-                .optional("range", \.range, .optional(RangeRule.type), "The whole numbers the value may be."),
+                    "length", \.length, .optional(LengthRule.type), "Length limits in characters or bytes."),
+                .optional("range", \.range, .optional(RangeRule.type), "Bounds of a whole number."),
                 .optional(
                     "not_in_future", \.notInFuture, .optional(.duration()),
-                    "How far ahead of this machine's clock a time in milliseconds since 1970 may be."),
+                    "Maximum time ahead of this host's clock, for a time in milliseconds since 1970."),
             ])
 
         static let type = SettingType.object(Rules.schema).map { (rules) throws(SettingRefusal) in
@@ -61,9 +61,9 @@ extension ValidateStage {
         }
     }
 
-    /// How long a value may be.
+    /// Length limits of a value.
     public struct LengthRule: Sendable {
-        /// What is counted.
+        /// The unit of length.
         public enum Unit: String, Sendable, CaseIterable {
             /// Unicode scalars; each byte that does not go on with a character counts as one.
             case characters
@@ -71,19 +71,19 @@ extension ValidateStage {
             case bytes
         }
 
-        /// The least, nil for none.
+        /// The minimum, or `nil` for none.
         public var min: Int?
-        /// The most, nil for none.
+        /// The maximum, or `nil` for none.
         public var max: Int?
-        /// What is counted.
+        /// The unit of length.
         public var unit = Unit.characters
 
         static let type = SettingType.object(
             SettingsSchema(
                 LengthRule(),
                 [
-                    .optional("min", \.min, .optional(.integer(0...Event.valueLimit)), "The least."),
-                    .optional("max", \.max, .optional(.integer(0...Event.valueLimit)), "The most."),
+                    .optional("min", \.min, .optional(.integer(0...Event.valueLimit)), "Minimum."),
+                    .optional("max", \.max, .optional(.integer(0...Event.valueLimit)), "Maximum."),
                     .optional(
                         "unit", \.unit, .choice(of: Unit.allCases.map { ($0.rawValue, $0) }), default: "characters",
                         "characters counts Unicode scalars, bytes counts bytes."),
@@ -94,19 +94,19 @@ extension ValidateStage {
         }
     }
 
-    /// The numbers a value may be.
+    /// Bounds of a number.
     public struct RangeRule: Sendable {
-        /// The least, nil for none.
+        /// The minimum, or `nil` for none.
         public var min: Int?
-        /// The most, nil for none.
+        /// The maximum, or `nil` for none.
         public var max: Int?
 
         static let type = SettingType.object(
             SettingsSchema(
                 RangeRule(),
                 [
-                    .optional("min", \.min, .optional(.integer()), "The least."),
-                    .optional("max", \.max, .optional(.integer()), "The most."),
+                    .optional("min", \.min, .optional(.integer()), "Minimum."),
+                    .optional("max", \.max, .optional(.integer()), "Maximum."),
                 ])
         ).map { (rule) throws(SettingRefusal) in
             try Limits.check(rule.min, rule.max)
@@ -115,9 +115,9 @@ extension ValidateStage {
     }
 }
 
-/// A least and a most, either of which may be missing.
+/// A minimum and a maximum, one of which may be missing.
 enum Limits {
-    /// Throws where both are missing or nothing is between them.
+    /// Throws if both are missing or the range is empty.
     static func check(_ least: Int?, _ most: Int?) throws(SettingRefusal) {
         guard least != nil || most != nil else { throw SettingRefusal("expected min, max or both") }
         if let least, let most, least > most { throw SettingRefusal("min \(least) is above max \(most)") }

@@ -1,11 +1,11 @@
 public import StageKit
 
-/// Fails events whose values do not keep to rules. A field without a value keeps to every rule but `required_if`.
+/// Fails events whose values break rules. A field without a value breaks no rule except `required_if`.
 public final class ValidateStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "validate",
-        summary: "Fails events whose values do not keep to rules.",
+        summary: "Fails events whose values break rules.",
         settings: Settings.type,
         example: """
             validate:
@@ -18,14 +18,14 @@ public final class ValidateStage: Stage {
         failureReason: "invalid_event",
         isPure: true)
 
-    /// In the order of the file; nil where there is none.
+    /// The rules in the order of the file, or `nil` if there is none.
     private let firstCheck: Check?
     private let needsClock: Bool
     private let clock: WallClock
-    /// The clock as first read for this batch: it need not be read for each event.
+    /// The time of the clock's first reading in this batch.
     private var now: Int64?
 
-    /// Makes the stage; it reads the fields that have rules.
+    /// Creates the stage; it reads the fields that have rules.
     public init(_ settings: Settings, _ setup: StageSetup) {
         let rules = settings.fields.flatMap { field in
             let id = setup.input(MarkedName(field.name, at: field.mark))
@@ -38,7 +38,7 @@ public final class ValidateStage: Stage {
         self.clock = setup.clock
     }
 
-    /// Holds the event's values against the rules, in the order of the file.
+    /// Checks the event's values against the rules, in the order of the file.
     public func process(_ event: inout Event) throws -> Verdict {
         if self.needsClock, self.now == nil { self.now = self.clock.milliseconds }
         let now = self.now ?? 0
@@ -46,7 +46,7 @@ public final class ValidateStage: Stage {
         return .next
     }
 
-    /// Has the clock read again for the next batch.
+    /// Lets the next batch read the clock again.
     public func endBatchAtOnce() -> Bool {
         self.now = nil
         return true

@@ -1,10 +1,10 @@
 import StageKit
 
-/// A pattern that a whole value has or has not, decided with one step for each byte, whatever the pattern and the value.
+/// A pattern for a whole value, matched with one step per byte for every pattern and value.
 ///
-/// A deterministic automaton, made once by the subset construction (Rabin and Scott, 1959): no pattern can make it go back
-/// and try again. The states it may have are limited, so that a pattern that would need too many is refused when the file
-/// is read.
+/// A deterministic automaton, made once by the subset construction (Rabin and Scott, 1959): no pattern can make it go
+/// back and try again. The states it may have are limited, so that a pattern that would need too many is refused when
+/// the file is read.
 public struct Pattern: Sendable, CustomStringConvertible {
     /// The most states of the automaton: its table has at most 2 MiB.
     static let stateLimit = 4096
@@ -36,7 +36,7 @@ public struct Pattern: Sendable, CustomStringConvertible {
         self.accepts = construction.accepts
     }
 
-    /// Whether the whole value has the pattern.
+    /// Whether the whole value matches the pattern.
     func matches(_ value: Span<UInt8>) -> Bool {
         var state = Pattern.start
         for index in value.indices {

@@ -1,4 +1,4 @@
-/// A pattern taken apart.
+/// A parsed pattern.
 indirect enum PatternNode: Equatable {
     /// One character of a set.
     case character(PatternCharacters)
@@ -76,7 +76,7 @@ struct PatternCharacters: Equatable {
     }
 }
 
-/// What is wrong with a pattern.
+/// An error in a pattern.
 struct PatternProblem: Error, Equatable {
     /// The character it begins at, the first is 1; nil where it is the whole.
     var position: Int?
