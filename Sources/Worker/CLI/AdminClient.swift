@@ -139,22 +139,22 @@ struct WorkerOptions: ParsableArguments {
     /// The variable of the environment that holds the token.
     static let tokenVariable = "SLUICE_TOKEN"
 
-    @Option(help: "Where the worker listens: host:port, https://host:port or unix:/path.")
+    @Option(help: "Address of the worker: host:port, https://host:port or unix:/path.")
     var admin = "127.0.0.1:9191"
 
     @Option(
         help: ArgumentHelp(
-            "A file with the token that the worker asks for; without it, that of the environment's SLUICE_TOKEN.",
+            "File with the worker's token; default: the environment variable SLUICE_TOKEN.",
             valueName: "file"))
     var tokenFile: String?
 
-    @Option(help: ArgumentHelp("The roots of an encrypted worker's certificate, in PEM.", valueName: "file"))
+    @Option(help: ArgumentHelp("CA bundle for verifying the worker's certificate, PEM.", valueName: "file"))
     var caFile: String?
 
-    @Option(help: ArgumentHelp("A certificate to show to the worker, in PEM.", valueName: "file"))
+    @Option(help: ArgumentHelp("Client certificate, PEM.", valueName: "file"))
     var certificateFile: String?
 
-    @Option(help: ArgumentHelp("The certificate's key, in PEM.", valueName: "file"))
+    @Option(help: ArgumentHelp("Private key of the client certificate, PEM.", valueName: "file"))
     var keyFile: String?
 
     /// A client with what the options say; throws where a file cannot be read.
@@ -194,6 +194,6 @@ struct WorkerOptions: ParsableArguments {
 struct AdminOptions: ParsableArguments {
     @OptionGroup var worker: WorkerOptions
 
-    @Option(help: "The store to look into.")
+    @Option(help: "Name of the store.")
     var store = "sessions"
 }

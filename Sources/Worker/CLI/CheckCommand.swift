@@ -5,15 +5,15 @@ import PipelineEngine
 /// `sluice check`: checks a pipeline file and everything it needs from outside.
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Checks a pipeline file, and the server, log-in, rights and stream it names.",
-        discussion: "Nothing is changed there. Exit status 1 where the worker would not run.")
+        commandName: "check", abstract: "Check a pipeline file and the server, login, permissions and stream that it names.",
+        discussion: "Changes nothing on the server. Exit status 1 if the worker would not run.")
 
     @Argument(help: "The pipeline file.")
     var file = "pipeline.yaml"
 
     @OptionGroup var pipeline: PipelineOptions
 
-    @Option(help: "How it is told: text or json.")
+    @Option(help: "Output format: text or json.")
     var format = OutputFormat.text
 
     func run() async throws {

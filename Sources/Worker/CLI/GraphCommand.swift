@@ -17,14 +17,14 @@ struct GraphCommand: AsyncParsableCommand {
     }
 
     static let configuration = CommandConfiguration(
-        commandName: "graph", abstract: "Draws the checked graph of a pipeline file; nothing is connected to.")
+        commandName: "graph", abstract: "Print the stage graph of a pipeline file without connecting to anything.")
 
     @Argument(help: "The pipeline file.")
     var file = "pipeline.yaml"
 
     @OptionGroup var pipeline: PipelineOptions
 
-    @Option(help: "How it is drawn: text, mermaid, dot or svg.")
+    @Option(help: "Output format: text, mermaid, dot or svg.")
     var format = Format.text
 
     func run() async throws {

@@ -4,15 +4,15 @@ import Foundation
 /// `sluice init`: writes a package with a worker and a stage of the user's own.
 struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Writes a Swift package with a worker that has a stage of its own.",
-        discussion: "The folder must not be there yet. In it: make test, make validate, make run.")
+        commandName: "init", abstract: "Create a Swift package with a worker that has its own stage type.",
+        discussion: "The directory must not exist. Its commands: make test, make validate, make run.")
 
-    @Argument(help: "The package's name, or the path of its folder, whose last part is the name.")
+    @Argument(help: "Name of the package, or path of its directory.")
     var path: String
 
     @Option(
         help: ArgumentHelp(
-            "Where Sluice's sources are; the checkout that this program was built in if left out.",
+            "Sources of Sluice; default: the checkout in which this program was built.",
             valueName: "path or url"))
     var sluice: String?
 

@@ -4,8 +4,8 @@ import NIOCore
 /// `sluice lookup`: what a running worker holds under a key.
 struct LookupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lookup", abstract: "Prints what a running worker holds under a key, as JSON.",
-        discussion: "Exit status 1 where it holds nothing.")
+        commandName: "lookup", abstract: "Print the snapshot that a running worker holds under a key, as JSON.",
+        discussion: "Exit status 1 if there is no snapshot.")
 
     @Argument(help: "The key.")
     var key: String
@@ -29,7 +29,7 @@ struct LookupCommand: AsyncParsableCommand {
 /// `sluice export`: everything a running worker holds in a store.
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Prints everything a running worker holds in a store, one JSON line each.")
+        commandName: "export", abstract: "Print all snapshots in a store of a running worker, one JSON line each.")
 
     @OptionGroup var admin: AdminOptions
 

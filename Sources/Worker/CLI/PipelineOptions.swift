@@ -6,7 +6,7 @@ import StageKit
 
 /// Options of the verbs that read a pipeline file.
 struct PipelineOptions: ParsableArguments {
-    @Option(name: .customLong("set"), help: ArgumentHelp("Puts a value beside the file.", valueName: "path=value"))
+    @Option(name: .customLong("set"), help: ArgumentHelp("Override a value of the file.", valueName: "path=value"))
     var settings: [String] = []
 
     @OptionGroup var plugins: PluginOptions
@@ -33,7 +33,7 @@ struct PipelineOptions: ParsableArguments {
 struct PluginOptions: ParsableArguments {
     @Option(
         name: .customLong("plugin"),
-        help: ArgumentHelp("Loads stage types from a shared library.", valueName: "path"))
+        help: ArgumentHelp("Shared library with stage types.", valueName: "path"))
     var plugins: [String] = []
 
     /// What the files may name: this program's types and those of the plugins given.
@@ -57,15 +57,15 @@ struct PluginOptions: ParsableArguments {
 
 /// Options of the verbs that log.
 struct LogOptions: ParsableArguments {
-    @Option(help: "How log lines look: text or json.")
+    @Option(help: "Log format: text or json.")
     var logFormat: LogFormat = .text
 
-    @Option(help: "The least level that is logged: trace, debug, info, notice, warning, error or critical.")
+    @Option(help: "Minimum log level: trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
     @Option(
         help: ArgumentHelp(
-            "How many warnings or errors of one kind are logged in 10 s; more are counted only. 0 logs all.",
+            "Warnings or errors of one kind that are logged per 10 s; the excess is counted. 0: no limit.",
             valueName: "count"))
     var logRepeats = LogLimiter.standardRepeats
 

@@ -4,32 +4,32 @@ import Foundation
 /// `sluice plugin`: stage types in shared libraries.
 struct PluginCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "plugin", abstract: "Makes shared libraries with stage types.",
+        commandName: "plugin", abstract: "Build shared libraries with stage types.",
         subcommands: [PluginBuildCommand.self])
 }
 
 /// `sluice plugin build`: compiles a folder of sources to a shared library.
 struct PluginBuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "build", abstract: "Makes a shared library of the stage types in a folder.",
+        commandName: "build", abstract: "Build a shared library from the stage types in a directory.",
         discussion: """
             The sources import StageKit and say what the library holds: let plugin = [StageType(MyStage.self)]. \
             Name the library under plugins: in a pipeline file, or with --plugin.
             """)
 
-    @Argument(help: "A folder with Swift sources, or a package with one target.")
+    @Argument(help: "Directory with Swift sources, or a package with one target.")
     var folder: String
 
-    @Option(name: [.short, .long], help: "Where the library goes; <name>.so in the folder if left out.")
+    @Option(name: [.short, .long], help: "Path of the library; default: <name>.so in the directory.")
     var output: String?
 
-    @Option(help: "The Swift module's name; the folder's if left out. Each plugin of a worker has another.")
+    @Option(help: "Swift module name, unique among the plugins of a worker; default: that of the directory.")
     var name: String?
 
-    @Option(help: "The folder with the worker's Swift modules; found beside the worker if left out.")
+    @Option(help: "Directory with the worker's Swift modules; default: next to the worker.")
     var modules: String?
 
-    @Option(help: "The compiler, which must be the one that made the worker; the one in PATH if left out.")
+    @Option(help: "Compiler, which must be the one that built the worker; default: swiftc in PATH.")
     var swiftc: String?
 
     func run() async throws {

@@ -8,19 +8,19 @@ import Tracing
 /// `sluice run`: runs a pipeline until a signal.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Runs a pipeline until SIGTERM or SIGINT; SIGHUP reads the file again.")
+        commandName: "run", abstract: "Run a pipeline until SIGTERM or SIGINT; reload its file on SIGHUP.")
 
     @Argument(help: "The pipeline file.")
     var file = "pipeline.yaml"
 
     @OptionGroup var pipeline: PipelineOptions
 
-    @Option(help: ArgumentHelp("Writes one JSON line for each event, - for standard output.", valueName: "file"))
+    @Option(help: ArgumentHelp("Journal file with one JSON line per event; - for standard output.", valueName: "file"))
     var journal: String?
 
     @Option(
         help: ArgumentHelp(
-            "Writes spans of reads, batches, checkpoints and reconnections, as OpenTelemetry's JSON.", valueName: "file"
+            "File for spans of reads, batches, checkpoints and reconnects in OpenTelemetry's JSON.", valueName: "file"
         ))
     var trace: String?
 

@@ -8,7 +8,7 @@ public struct SluiceCommand: AsyncParsableCommand {
     /// The verbs.
     public static let configuration = CommandConfiguration(
         commandName: "sluice",
-        abstract: "Passes the entries of a Redis stream through stages declared in YAML.",
+        abstract: "Pass the entries of a Redis stream through stages declared in YAML.",
         discussion: """
             Exit status: 0 done, 1 failed while running, 64 wrong usage, 78 wrong configuration.
             """,

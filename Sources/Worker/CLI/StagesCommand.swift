@@ -13,12 +13,12 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 /// `sluice stages`: what pipeline files may name.
 struct StagesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stages", abstract: "Lists what pipeline files may name, or tells all of one type.")
+        commandName: "stages", abstract: "List the types that pipeline files can name, or print the settings of one.")
 
-    @Argument(help: "A stage, source, store or section; without one all are listed.")
+    @Argument(help: "Name of a stage type, source, store or section; default: list all.")
     var type: String?
 
-    @Option(help: "How it is written: text or json.")
+    @Option(help: "Output format: text or json.")
     var format = OutputFormat.text
 
     @OptionGroup var plugins: PluginOptions
@@ -28,7 +28,7 @@ struct StagesCommand: ParsableCommand {
         let pages = CataloguePage.all(of: catalogue)
         guard let type = self.type else {
             switch self.format {
-            case .text: try Terminal.result(CataloguePage.table(pages) + "\n\n`sluice stages NAME` tells all of one.")
+            case .text: try Terminal.result(CataloguePage.table(pages) + "\n\n`sluice stages NAME` prints the settings of one.")
             case .json: try Terminal.result(JSONValue.array(pages.map { $0.json(example: nil) }).pretty)
             }
             return
@@ -51,7 +51,7 @@ struct StagesCommand: ParsableCommand {
 /// `sluice schema`: the JSON Schema of the pipeline file.
 struct SchemaCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "schema", abstract: "Prints the JSON Schema (2020-12) of the pipeline file, for editors.",
+        commandName: "schema", abstract: "Print the JSON Schema (2020-12) of the pipeline file, for editors.",
         discussion: """
             Keep it beside the file, and begin the file with a line for the editor's YAML server:
             # yaml-language-server: $schema=sluice.schema.json

@@ -5,7 +5,7 @@ import PipelineEngine
 /// `sluice test`: runs cases in YAML through a pipeline, without connecting to anything.
 struct TestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Runs the cases of test files through their pipelines, offline.",
+        commandName: "test", abstract: "Run the cases of test files through their pipelines without connecting to anything.",
         discussion: """
             Each case runs twice, all entries as one batch and one by one; a difference is a failure. Exit status 1 \
             where a case fails, 78 where a test file or its pipeline is wrong.
@@ -14,10 +14,10 @@ struct TestCommand: AsyncParsableCommand {
     @Argument(help: "The test files.")
     var files: [String]
 
-    @Option(help: ArgumentHelp("Writes the results as JUnit XML.", valueName: "file"))
+    @Option(help: ArgumentHelp("File for the results as JUnit XML.", valueName: "file"))
     var junit: String?
 
-    @Option(help: ArgumentHelp("Runs the cases that have this in their name.", valueName: "text"))
+    @Option(help: ArgumentHelp("Run only cases with this text in their name.", valueName: "text"))
     var filter: String?
 
     @OptionGroup var plugins: PluginOptions

@@ -6,14 +6,14 @@ import StageKit
 /// `sluice validate`: checks pipeline files without connecting to anything.
 struct ValidateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "validate", abstract: "Checks pipeline files offline and tells all mistakes at once.")
+        commandName: "validate", abstract: "Check pipeline files without connecting to anything; report all errors.")
 
     @Argument(help: "The pipeline files.")
     var files: [String]
 
     @OptionGroup var pipeline: PipelineOptions
 
-    @Option(help: "How it is told: text, or json for one document on standard output.")
+    @Option(help: "Output format: text, or json for one document on standard output.")
     var format = OutputFormat.text
 
     func run() async throws {

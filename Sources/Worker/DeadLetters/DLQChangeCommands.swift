@@ -5,19 +5,19 @@ import StageKit
 /// `sluice dlq replay`: adds originals to their streams again.
 struct DLQReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "replay", abstract: "Adds the originals of dead letters to their streams again, each once.",
+        commandName: "replay", abstract: "Add the original entries of dead-letter entries to their streams again, each one once.",
         discussion: """
             The letter goes when its original is added, both in one step of the server. An original that was played \
             from another letter before is not added again. Exit status 1 where a letter was not there or cannot be played.
             """)
 
-    @Argument(help: "The letters' ids.")
+    @Argument(help: "Ids of dead-letter entries.")
     var ids: [LetterID] = []
 
-    @Flag(help: "All letters that are there now; with --yes.")
+    @Flag(help: "All current entries; requires --yes.")
     var all = false
 
-    @Flag(help: "Do it.")
+    @Flag(help: "Confirm --all.")
     var yes = false
 
     @OptionGroup var options: DLQOptions
@@ -84,18 +84,18 @@ struct DLQReplayCommand: AsyncParsableCommand {
 /// `sluice dlq purge`: takes letters away for good.
 struct DLQPurgeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "purge", abstract: "Removes dead letters for good: by id, by age, or all of them.")
+        commandName: "purge", abstract: "Remove dead-letter entries permanently: by id, by age, or all.")
 
-    @Argument(help: "The letters' ids.")
+    @Argument(help: "Ids of dead-letter entries.")
     var ids: [LetterID] = []
 
-    @Option(help: ArgumentHelp("Letters older than this, such as 7d.", valueName: "duration"))
+    @Option(help: ArgumentHelp("Entries older than this, such as 7d.", valueName: "duration"))
     var olderThan: String?
 
-    @Flag(help: "All letters; with --yes.")
+    @Flag(help: "All entries; requires --yes.")
     var all = false
 
-    @Flag(help: "Do it.")
+    @Flag(help: "Confirm --all.")
     var yes = false
 
     @OptionGroup var options: DLQOptions

@@ -4,22 +4,22 @@ import StageKit
 /// `sluice dlq`: the letters that a `dead_letter` stage has put aside.
 struct DLQCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dlq", abstract: "Lists, shows, plays again and removes what a dead_letter stage has put aside.",
+        commandName: "dlq", abstract: "List, show, replay and remove dead-letter entries.",
         subcommands: [DLQListCommand.self, DLQShowCommand.self, DLQReplayCommand.self, DLQPurgeCommand.self])
 }
 
 /// `sluice dlq list`: a page of letters.
 struct DLQListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Lists dead letters, the oldest first.")
+        commandName: "list", abstract: "List dead-letter entries, oldest first.")
 
     /// The most letters in one list: what is read is held until it is written.
     static let limits = 1...1000
 
-    @Option(help: "How many at most, 1 to 1000.")
+    @Option(help: "Maximum number of entries, 1 to 1000.")
     var limit = 50
 
-    @Option(help: "Only letters behind this one: how a list goes on.")
+    @Option(help: "Start after this id.")
     var after: LetterID?
 
     @OptionGroup var options: DLQOptions
@@ -62,10 +62,10 @@ struct DLQListCommand: AsyncParsableCommand {
 /// `sluice dlq show`: one letter with the original's fields.
 struct DLQShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Shows a dead letter with the fields of the original.",
-        discussion: "Exit status 1 where there is no such letter.")
+        commandName: "show", abstract: "Show a dead-letter entry with the fields of the original entry.",
+        discussion: "Exit status 1 if there is no such entry.")
 
-    @Argument(help: "The letter's id.")
+    @Argument(help: "Id of the dead-letter entry.")
     var id: LetterID
 
     @OptionGroup var options: DLQOptions

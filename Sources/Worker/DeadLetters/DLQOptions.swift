@@ -7,13 +7,13 @@ import StageKit
 
 /// Options of the verbs that work on dead letters.
 struct DLQOptions: ParsableArguments {
-    @Option(help: "The pipeline file, for its redis section and its dead_letter stage.")
+    @Option(help: "Pipeline file with the redis section and the dead_letter stage.")
     var file = "pipeline.yaml"
 
-    @Option(help: "The dead-letter stream, where it is not that of the file's dead_letter stage.")
+    @Option(help: "Dead-letter stream; default: that of the file's dead_letter stage.")
     var stream: String?
 
-    @Option(help: "How results look: text, or json with one object a line.")
+    @Option(help: "Output format: text, or json with one object per line.")
     var format: OutputFormat = .text
 
     @OptionGroup var pipeline: PipelineOptions

@@ -10,8 +10,8 @@ struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract:
-            "Shows a pipeline at work: starts a private redis-server, publishes session events, prints what happens.",
-        discussion: "Ctrl-C ends it and leaves nothing behind. Needs redis-server in the PATH.")
+            "Run a demo: start a private redis-server, publish session events, show the worker.",
+        discussion: "Stop with Ctrl-C; nothing is left behind. Needs redis-server in PATH.")
 
     /// The rates that make sense: a terminal shows no difference beyond, and one publisher sends no more.
     static let rates = 1...50_000
@@ -19,10 +19,10 @@ struct DemoCommand: AsyncParsableCommand {
     @Argument(help: "The pipeline file.")
     var file = "pipeline.yaml"
 
-    @Option(help: "How long it runs, such as 10s; without it until Ctrl-C.", transform: Self.duration)
+    @Option(help: "Duration, such as 10s; default: until Ctrl-C.", transform: Self.duration)
     var duration: Duration?
 
-    @Option(help: "Events a second.")
+    @Option(help: "Events per second.")
     var rate = 2000
 
     func validate() throws {

@@ -5,7 +5,7 @@ import NIOCore
 /// `sluice explain`: what happened to a key.
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "explain", abstract: "Tells what a running worker knows of a key: what it holds, what happened.",
+        commandName: "explain", abstract: "Print what a running worker knows about a key: its snapshot and its history.",
         discussion: """
             The store tells the last event that was applied, or the entry that evicted the key. Of events that failed or \
             were skipped the last 2,048 are remembered, 64 and 16 of a batch; of revocations and evictions the last \
@@ -16,7 +16,7 @@ struct ExplainCommand: AsyncParsableCommand {
     @Argument(help: "The key.")
     var key: String
 
-    @Option(help: "How it is told: text or json.")
+    @Option(help: "Output format: text or json.")
     var format = TapCommand.Format.text
 
     @OptionGroup var admin: AdminOptions

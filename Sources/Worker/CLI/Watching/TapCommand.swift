@@ -5,10 +5,10 @@ import StageKit
 /// `sluice tap`: events of a running worker as they get their outcomes.
 struct TapCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tap", abstract: "Prints events of a running worker as they get their outcomes.",
+        commandName: "tap", abstract: "Print events of a running worker as they get their outcomes.",
         discussion: """
-            What is not read fast enough, and what is beyond 1,024 a second, is counted and left out: the worker never \
-            waits. Ctrl-C ends it.
+            Events that are not read fast enough, or exceed 1,024 per second, are counted and omitted: the worker never \
+            waits. Stop with Ctrl-C.
             """)
 
     /// How lines look.
@@ -19,22 +19,22 @@ struct TapCommand: AsyncParsableCommand {
         case json
     }
 
-    @Option(help: "Only events that this stage failed on, or whose way it ended.")
+    @Option(help: "Only events that failed at or were finished by this stage.")
     var stage: String?
 
     @Option(help: "Only events with this outcome: \(Outcome.allCases.map(\.name).joined(separator: ", ")).")
     var outcome: String?
 
-    @Option(help: "Only events of this key.")
+    @Option(help: "Only events with this key.")
     var key: String?
 
-    @Option(help: "How lines look: text or json.")
+    @Option(help: "Output format: text or json.")
     var format = Format.text
 
-    @Option(help: "Ends after so many events.")
+    @Option(help: "Stop after this number of events.")
     var limit: Int?
 
-    @Option(help: "Ends after this time, such as 10s.", transform: Self.duration)
+    @Option(help: "Stop after this duration, such as 10s.", transform: Self.duration)
     var duration: Duration?
 
     @OptionGroup var worker: WorkerOptions

@@ -5,8 +5,8 @@ import UnixSignals
 /// `sluice top`: a running worker on the terminal.
 struct TopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "top", abstract: "Shows once a second what a running worker does; q quits.",
-        discussion: "Where standard output is no terminal, it prints a line each time.")
+        commandName: "top", abstract: "Show a running worker in the terminal, updated once per second; q quits.",
+        discussion: "Prints one line per second if standard output is not a terminal.")
 
     /// Between two tries to reach a worker that is away.
     private static let retryInterval: Duration = .seconds(1)
