@@ -5,7 +5,8 @@ import PipelineEngine
 /// `sluice check`: checks a pipeline file and everything it needs from outside.
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Check a pipeline file and the server, login, permissions and stream that it names.",
+        commandName: "check",
+        abstract: "Check a pipeline file and the server, login, permissions and stream that it names.",
         discussion: "Changes nothing on the server. Exit status 1 if the worker would not run.")
 
     @Argument(help: "The pipeline file.")

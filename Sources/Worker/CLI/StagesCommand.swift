@@ -28,7 +28,8 @@ struct StagesCommand: ParsableCommand {
         let pages = CataloguePage.all(of: catalogue)
         guard let type = self.type else {
             switch self.format {
-            case .text: try Terminal.result(CataloguePage.table(pages) + "\n\n`sluice stages NAME` prints the settings of one.")
+            case .text:
+                try Terminal.result(CataloguePage.table(pages) + "\n\n`sluice stages NAME` prints the settings of one.")
             case .json: try Terminal.result(JSONValue.array(pages.map { $0.json(example: nil) }).pretty)
             }
             return

@@ -5,10 +5,11 @@ import PipelineEngine
 /// `sluice test`: runs cases in YAML through a pipeline, without connecting to anything.
 struct TestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Run the cases of test files through their pipelines without connecting to anything.",
+        commandName: "test",
+        abstract: "Run the cases of test files through their pipelines without connecting to anything.",
         discussion: """
-            Each case runs twice, all entries as one batch and one by one; a difference is a failure. Exit status 1 \
-            where a case fails, 78 where a test file or its pipeline is wrong.
+            Each case runs twice: all entries in one batch, and one by one; a difference is a failure. Exit status 1 \
+            if a case fails, 78 if a test file or its pipeline is wrong.
             """)
 
     @Argument(help: "The test files.")

@@ -5,10 +5,11 @@ import StageKit
 /// `sluice dlq replay`: adds originals to their streams again.
 struct DLQReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "replay", abstract: "Add the original entries of dead-letter entries to their streams again, each one once.",
+        commandName: "replay",
+        abstract: "Add the original entries of dead-letter entries to their streams again, each one once.",
         discussion: """
-            The letter goes when its original is added, both in one step of the server. An original that was played \
-            from another letter before is not added again. Exit status 1 where a letter was not there or cannot be played.
+            The server adds the original entry and removes the dead-letter entry in one step. An original that was \
+            replayed before is not added again. Exit status 1 if an entry does not exist or cannot be replayed.
             """)
 
     @Argument(help: "Ids of dead-letter entries.")

@@ -5,12 +5,12 @@ import NIOCore
 /// `sluice explain`: what happened to a key.
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "explain", abstract: "Print what a running worker knows about a key: its snapshot and its history.",
+        commandName: "explain",
+        abstract: "Print what a running worker knows about a key: its snapshot and its history.",
         discussion: """
-            The store tells the last event that was applied, or the entry that evicted the key. Of events that failed or \
-            were skipped the last 2,048 are remembered, 64 and 16 of a batch; of revocations and evictions the last \
-            65,536. Applied \
-            events before the last one are not remembered, nor what was before the worker's start.
+            The store knows the last event that was applied, or the entry that evicted the key. The worker also remembers \
+            the last 2,048 failed and 2,048 skipped events (64 and 16 per batch) and the last 65,536 revocations and \
+            evictions. It does not remember earlier applied events, nor anything before its start.
             """)
 
     @Argument(help: "The key.")
