@@ -1,6 +1,6 @@
 public import StageKit
 
-/// Where the admin server listens.
+/// The address that the admin server listens on.
 public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
     /// An address or name without brackets, and a port; 0 takes any that is free.
     case tcp(host: String, port: Int)
@@ -17,7 +17,7 @@ public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
         SettingType<String>.text.map { (text) throws(SettingRefusal) in try AdminAddress(text) }.decode(node, &issues)
     }
 
-    /// What an expression tells of the form.
+    /// The part of the form that a regular expression can check.
     private static let pattern = #"^(([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|unix:/.*[^/]|off)$"#
     private static let form = "127.0.0.1:PORT, HOST:PORT, [ADDRESS]:PORT, unix:/path or off"
 

@@ -10,12 +10,12 @@ import NIOCore
 public enum AdminError: Error, Equatable, CustomStringConvertible {
     /// Somebody listens there already.
     case addressInUse(AdminAddress)
-    /// Something that is not a socket stands at the path.
+    /// The path exists and is not a socket.
     case notASocket(path: String)
-    /// Listening failed, for what the system says.
+    /// Listening failed for the system's reason.
     case cannotListen(AdminAddress, reason: String)
 
-    /// What is wrong and what to do.
+    /// The problem and its remedy.
     public var description: String {
         switch self {
         case .addressInUse(let address):
@@ -30,7 +30,7 @@ public enum AdminError: Error, Equatable, CustomStringConvertible {
 }
 
 extension AdminError {
-    /// What a failure to listen means; other errors, and those explained already, stay as they are.
+    /// Explains a failure to listen; other errors, and explained ones, are returned unchanged.
     static func explain(_ error: any Error, at address: AdminAddress) -> any Error {
         guard let error = error as? IOError else { return error }
         if error.errnoCode == EADDRINUSE { return AdminError.addressInUse(address) }

@@ -12,12 +12,12 @@ public struct AdminSettings: Sendable, Equatable {
     public var token = ""
     /// The file that holds the token.
     public var tokenFile: MarkedName?
-    /// Names by which clients may call a server on a loopback address, beside those of the address itself.
+    /// Host names that clients may use for a server on a loopback address, in addition to those of the address itself.
     public var hosts: [String] = []
     /// How connections are encrypted; nil for not at all.
     public var tls: AdminTLS?
 
-    /// Makes settings; the default is what the file gets that leaves the section out.
+    /// Creates settings; the defaults apply if the file has no such section.
     public init(listen: AdminAddress = .tcp(host: "127.0.0.1", port: 9191)) {
         self.listen = listen
     }
@@ -53,7 +53,7 @@ public struct AdminSettings: Sendable, Equatable {
     public static let section = SectionType(
         name: "admin", summary: "Health, metrics, look-ups and the dashboard over HTTP.", settings: Self.type)
 
-    /// What single settings do not tell.
+    /// Checks combinations of settings.
     private func check(_ node: SettingNode, _ issues: inout SettingIssues) {
         if !self.token.isEmpty {
             if let file = self.tokenFile {
@@ -75,16 +75,16 @@ public struct AdminSettings: Sendable, Equatable {
         }
     }
 
-    /// What is wrong with a token; nil where nothing is.
+    /// The problem with a token, or `nil` if there is none.
     private static func problem(ofToken token: String) -> String? {
         if token.utf8.count < Self.leastTokenLength { return "must have at least \(Self.leastTokenLength) characters" }
         let isPlain = token.utf8.allSatisfy { (0x21...0x7E).contains($0) }
         return isPlain ? nil : "must be printable ASCII without spaces, as it stands in a header"
     }
 
-    /// Who may use the server; reads the files that are named.
+    /// Reads the named files and returns who has access.
     ///
-    /// Throws what is wrong with one of them, at its place.
+    /// - Throws: The problem with a file, at its position.
     public func readAccess() throws(SettingIssue) -> AdminAccess {
         var access = AdminAccess()
         if let file = self.tokenFile {
@@ -115,7 +115,7 @@ public struct AdminTLS: Sendable, Equatable {
     public var certificateFile = MarkedName.unread
     /// The certificate's key, in PEM.
     public var keyFile = MarkedName.unread
-    /// The roots, in PEM, that certificates of clients have to come from; nil where clients need none.
+    /// CA bundle (PEM) for client certificates, or `nil` if clients need none.
     public var clientCAFile: MarkedName?
 
     /// How it is read.
@@ -130,7 +130,9 @@ public struct AdminTLS: Sendable, Equatable {
                     "The roots that certificates of clients have to come from, in PEM; without it they need none."),
             ]))
 
-    /// The files read; throws what is wrong with one at its place.
+    /// Reads the files.
+    ///
+    /// - Throws: The problem with a file, at its position.
     func configuration() throws(SettingIssue) -> TLSConfiguration {
         let chain = try Self.read("certificate_file", self.certificateFile) {
             try NIOSSLCertificate.fromPEMFile($0).map { NIOSSLCertificateSource.certificate($0) }

@@ -1,17 +1,17 @@
 import Foundation
 import PackagePlugin
 
-/// Writes StageKit's fingerprint into StageKit when it is built: a digest of its sources, of those of the packages that its
-/// interface shows, and of the compiler.
+/// Writes StageKit's fingerprint into StageKit when it is built: a digest of its sources, of the packages that its
+/// interface exposes, and of the compiler.
 ///
-/// A shared library with stage types fits a worker exactly where the two were built against the same fingerprint: without
+/// A shared library with stage types fits a worker only if both were built against the same fingerprint: without
 /// library evolution, layouts and tables are compiled into both sides.
 @main
 struct FingerprintPlugin: BuildToolPlugin {
     func createBuildCommands(context: PluginContext, target: any Target) throws -> [Command] {
         let compiler = try context.tool(named: "swiftc").url
         let output = context.pluginWorkDirectoryURL.appending(path: "StageKitBuild.swift")
-        // By path below the package, so that the order is the same wherever the package stands.
+        // By path below the package, so that the order does not depend on the location of the package.
         let sources = ([target] + target.recursiveTargetDependencies)
             .compactMap { $0 as? SwiftSourceModuleTarget }.sorted { $0.name < $1.name }
             .flatMap { module in
@@ -34,7 +34,7 @@ struct FingerprintPlugin: BuildToolPlugin {
         version=$("$compiler" --version 2>/dev/null | sed -n 's/^.*\(Swift version .*\)$/\1/p' | head -n 1)
         fingerprint=$({ printf '%s\n' "$version"; cat "$@"; } | sha256sum | cut -c 1-32)
         cat > "$output.new" <<END
-        /// What this build of StageKit is, written when it was built.
+        /// Identifies this build of StageKit; written when it was built.
         public enum StageKitBuild {
             /// A digest of the sources that make up the interface, and of the compiler.
             public static let fingerprint = "$fingerprint"
@@ -42,7 +42,7 @@ struct FingerprintPlugin: BuildToolPlugin {
             public static let compiler = "$version"
         }
 
-        /// Stands in the module file, so that a module can be told from that of another build.
+        /// Part of the module file, so that modules of different builds can be distinguished.
         public enum StageKitBuild_$fingerprint {}
         END
         mv "$output.new" "$output"

@@ -6,9 +6,10 @@ extension Catalogue {
     /// The name of that list.
     static let pluginsKey = "plugins"
 
-    /// Adds the stage types of a shared library; a library that is added already changes nothing.
+    /// Adds the stage types of a shared library; adding the same library again changes nothing.
     ///
-    /// Throws what is wrong with the library, or with one of its names, which must be new. Nothing has been added then.
+    /// - Throws: The problem with the library, or with one of its names, which must be new. Nothing has been added
+    ///   then.
     public mutating func addPlugin(_ path: String) throws(SettingRefusal) {
         guard let loadPlugin = self.loadPlugin else {
             throw SettingRefusal("\(path): this worker loads no plugins")
@@ -29,9 +30,9 @@ extension Catalogue {
         self.append(plugin)
     }
 
-    /// This catalogue with the plugins that a file names; what is wrong with one is told where the file names it.
+    /// This catalogue with the plugins that a file names; a problem with one is reported at its position in the file.
     ///
-    /// - Parameter file: The file's path: relative paths in it start in its folder.
+    /// - Parameter file: The file's path: relative paths in it start in its directory.
     func withPlugins(of root: SettingNode, file: String, _ issues: inout SettingIssues) -> Catalogue {
         guard let node = root[Self.pluginsKey] else { return self }
         var catalogue = self

@@ -1,8 +1,7 @@
-/// What can be told of a shared library from its file's bytes alone, without loading it.
+/// The information that a shared library's file contains, read without loading it.
 ///
-/// ELF as in the System V ABI, chapters 4 and 5: <https://gabi.xinuos.com>. Reads the file's header, the table of program
-/// headers and the notes in it, nothing else; every offset and length in the file is taken as a claim and held against
-/// the bytes that are there.
+/// ELF as in the System V ABI, chapters 4 and 5: <https://gabi.xinuos.com>. Reads only the file's header, the table of
+/// program headers and its notes; every offset and length in the file is checked against the available bytes.
 public struct PluginImage: Sendable, Equatable {
     /// A kind of machine, as ELF numbers them.
     public enum Machine: UInt16, Sendable {
@@ -33,7 +32,7 @@ public struct PluginImage: Sendable, Equatable {
         case otherMachine(UInt16)
         /// It is an ELF file, but no shared library.
         case notShared
-        /// What the header says does not fit the bytes.
+        /// The header does not fit the bytes.
         case damaged
         /// It has no stamp, or none that can be read.
         case noStamp
@@ -80,7 +79,7 @@ public struct PluginImage: Sendable, Equatable {
         throw .noStamp
     }
 
-    /// The stamp among a segment's notes, nil where there is none that can be read.
+    /// The stamp in a segment's notes, or `nil` if there is none that can be read.
     private static func stamp(in segment: ELFBytes) -> PluginStamp? {
         var position: UInt64 = 0
         for _ in 0..<Self.noteLimit {
@@ -104,7 +103,7 @@ public struct PluginImage: Sendable, Equatable {
     }
 }
 
-/// Bytes with look-ups that cannot reach beyond them.
+/// Bytes with bounds-checked access.
 struct ELFBytes {
     /// The bytes.
     let bytes: ArraySlice<UInt8>
@@ -118,7 +117,7 @@ struct ELFBytes {
         self.bytes = slice
     }
 
-    /// The little-endian number at an offset, nil where the bytes end before it does.
+    /// The little-endian number at an offset, or `nil` if the bytes end before it.
     func number<N: FixedWidthInteger & UnsignedInteger>(at offset: UInt64, plus: UInt64 = 0, as type: N.Type) -> N? {
         let start = offset.addingReportingOverflow(plus)
         guard !start.overflow, let found = self.slice(from: start.partialValue, count: UInt64(N.bitWidth / 8)) else {
@@ -127,7 +126,7 @@ struct ELFBytes {
         return found.bytes.reversed().reduce(N.zero) { $0 << 8 | N($1) }
     }
 
-    /// Some of the bytes, nil where they end before it does.
+    /// A part of the bytes, or `nil` if they end before it.
     func slice(from offset: UInt64, count: UInt64) -> ELFBytes? {
         let end = offset.addingReportingOverflow(count)
         guard !end.overflow, end.partialValue <= UInt64(self.bytes.count) else { return nil }

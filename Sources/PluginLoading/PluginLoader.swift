@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Whatever is wrong with a file is found before any of its code runs.
 public final class PluginLoader: Sendable {
-    /// What a worker and a plugin have to agree on.
+    /// The properties that a worker and a plugin must share.
     struct Fit: Sendable {
         /// The fingerprint of the worker's StageKit.
         var stageKit: String
@@ -15,7 +15,7 @@ public final class PluginLoader: Sendable {
         /// This process's own.
         static let own = Fit(stageKit: StageKitBuild.fingerprint, compiler: StageKitBuild.compiler)
 
-        /// Why a plugin does not fit, and what to do; nil where it does.
+        /// Why a plugin does not fit, with the remedy, or `nil` if it does.
         func problem(_ stamp: PluginStamp) -> String? {
             let again = "build it again with this worker (plugin build DIR)"
             if stamp.entryVersion != PluginStamp.currentEntryVersion {
@@ -40,12 +40,14 @@ public final class PluginLoader: Sendable {
 
     private let loaded = Mutex<[Loaded]>([])
 
-    /// Makes a loader that has loaded nothing.
+    /// Creates a loader that has loaded nothing.
     public init() {}
 
-    /// Loads the stage types of a file, or gives those it has loaded from it before.
+    /// Loads the stage types of a file, or returns those it has loaded from it before.
     ///
-    /// Callable from any thread. Throws what is wrong with the file and what to do, after its path as given.
+    /// Thread-safe.
+    ///
+    /// - Throws: The problem with the file and its remedy, after its path as given.
     public func load(_ path: String) throws(SettingRefusal) -> StagePlugin {
         do throws(PluginSystem.Failure) {
             return try self.loadChecked(path)
@@ -104,7 +106,7 @@ public final class PluginLoader: Sendable {
         }
     }
 
-    /// The dynamic loader's words with what to do about them.
+    /// The dynamic loader's message with a remedy.
     static func explain(_ message: String) -> String {
         guard let symbol = message.split(separator: "undefined symbol: ", maxSplits: 1).dropFirst().first else {
             return "cannot be loaded: \(message)"
@@ -126,7 +128,7 @@ public final class PluginLoader: Sendable {
 }
 
 extension PluginImage.Problem {
-    /// What is wrong, and what to do.
+    /// The problem and its remedy.
     var message: String {
         switch self {
         case .notELF: "is not a shared library (no ELF file)"

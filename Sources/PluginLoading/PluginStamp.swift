@@ -1,8 +1,8 @@
-/// What `sluice plugin build` writes into a plugin, and a worker reads before it loads one.
+/// The stamp that `sluice plugin build` writes into a plugin, and that a worker reads before it loads one.
 ///
-/// It stands in an ELF note (owner `Sluice`, type 1) as UTF-8 lines `name=value`.
+/// It is an ELF note (owner `Sluice`, type 1) with UTF-8 lines `name=value`.
 public struct PluginStamp: Sendable, Equatable {
-    /// The form of the entry function and of what it returns; changed when either does.
+    /// The version of the entry function and of its result; incremented when either changes.
     public static let currentEntryVersion = 1
     /// The note's owner.
     public static let noteOwner = "Sluice"
@@ -20,7 +20,7 @@ public struct PluginStamp: Sendable, Equatable {
     /// The version of the compiler that made it, in that compiler's own words.
     public var compiler: String
 
-    /// Makes a stamp.
+    /// Creates a stamp.
     public init(
         entryVersion: Int = PluginStamp.currentEntryVersion, module: String, stageKit: String, compiler: String
     ) {
@@ -30,7 +30,7 @@ public struct PluginStamp: Sendable, Equatable {
         self.compiler = compiler
     }
 
-    /// Reads a stamp's text; nil where it is too long, is not UTF-8 or lacks a line.
+    /// Reads a stamp's text; returns `nil` if it is too long, is not UTF-8 or lacks a line.
     public init?(text: some Collection<UInt8>) {
         guard text.count <= Self.lengthLimit, let text = String(validating: text, as: UTF8.self) else { return nil }
         var values: [Substring: Substring] = [:]
@@ -45,7 +45,7 @@ public struct PluginStamp: Sendable, Equatable {
             entryVersion: entry, module: String(module), stageKit: String(stageKit), compiler: String(compiler))
     }
 
-    /// The lines as they stand in the note.
+    /// The lines as they are in the note.
     public var text: String {
         """
         entry=\(self.entryVersion)

@@ -1,23 +1,24 @@
 import Glibc
 import StageKit
 
-/// The system calls of loading a plugin: all that is unsafe here stands in this file.
+/// The system calls of loading a plugin: all unsafe code of this module.
 ///
 /// The invariant: `load` is called for a file only after its stamp was found to fit (`PluginImage`, `PluginLoader`) and
-/// its place to be safe (`PluginTrust`). Then its entry function was compiled from what `sluice plugin build` writes,
-/// against this very StageKit, so it has the C signature assumed below and returns what `PluginStages.handOver` made.
-/// A library is never unloaded, so that its types, which live as long as the process, never lose their code.
+/// its location to be safe (`PluginTrust`). Its entry function was therefore compiled from the source that `sluice
+/// plugin build` writes, against this very StageKit, so it has the C signature assumed below and returns the result of
+/// `PluginStages.handOver`. A library is never unloaded, so that its types, which exist as long as the process, never
+/// lose their code.
 enum PluginSystem {
     /// The entry function's name.
     static let entryName = "sluice_plugin_stages"
     /// The largest file read, in bytes: one stage has about 100 KiB.
     static let byteLimit = 256 << 20
-    /// Bytes read at once.
+    /// Bytes per read.
     private static let chunk = 256 << 10
 
     /// A call that failed.
     struct Failure: Error {
-        /// What the system said.
+        /// The system's message.
         var message: String
 
         /// The failure that `errno` names.
@@ -34,7 +35,8 @@ enum PluginSystem {
         return unsafe String(cString: found)
     }
 
-    /// What the file system tells of a path, symbolic links not followed, and what changes when the file does.
+    /// The file system's information about a path without following symbolic links, and a value that changes when the
+    /// file does.
     static func entry(_ path: String) throws(Failure) -> (entry: PluginTrust.Entry, identity: FileIdentity) {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else { throw .last }
@@ -45,7 +47,7 @@ enum PluginSystem {
         return (entry, identity)
     }
 
-    /// The file's bytes; fails where it has more than the limit.
+    /// The file's bytes; fails if there are more than the limit.
     static func read(_ path: String) throws(Failure) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last }
@@ -64,7 +66,7 @@ enum PluginSystem {
 
     /// Loads the library and asks it for its stage types; see the invariant above.
     ///
-    /// Every symbol that the library needs is looked up before any of its code runs, and the load fails where one lacks.
+    /// Every symbol that the library needs is resolved before any of its code runs; a missing one makes the load fail.
     static func load(_ path: String) throws(Failure) -> [StageType] {
         guard let library = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
             throw Failure(message: unsafe dlerror().map { unsafe String(cString: $0) } ?? "the loader gives no reason")
@@ -78,7 +80,7 @@ enum PluginSystem {
     }
 }
 
-/// What is no longer the same when a file was replaced or written to.
+/// Properties that change when a file is replaced or written to.
 struct FileIdentity: Sendable, Equatable {
     /// The device it is on.
     var device: UInt64

@@ -1,6 +1,6 @@
 /// Whether a file may be run as code: nobody but root and the worker's own user can have written it or put it there.
 public enum PluginTrust {
-    /// What the file system tells of a file or a directory.
+    /// The file system's information about a file or a directory.
     public struct Entry: Sendable, Equatable {
         /// Its path.
         public var path: String
@@ -26,10 +26,10 @@ public enum PluginTrust {
         var isWritableByOthers: Bool { self.mode & 0o022 != 0 }
     }
 
-    /// Why the file is not trusted and what to do; nil where it is.
+    /// Why the file is not trusted, with the remedy, or `nil` if it is.
     ///
     /// - Parameters:
-    ///   - chain: The root directory, each directory on the way and the file itself, in that order.
+    ///   - chain: The root directory, each directory of the path and the file itself, in that order.
     ///   - user: The user id that the worker runs as.
     public static func problem(_ chain: [Entry], user: UInt32) -> String? {
         guard let file = chain.last, file.isFile else { return "is not a file" }
@@ -38,7 +38,7 @@ public enum PluginTrust {
             if entry.owner != 0, entry.owner != user {
                 return "\(what) must belong to root or to the worker's user \(user), not to user \(entry.owner)"
             }
-            // In a sticky directory others may add entries, but not put one in the place of ours.
+            // In a sticky directory others may add entries, but cannot replace ours.
             if entry.isWritableByOthers, !(entry.isDirectory && entry.isSticky) {
                 return "\(what) must not be writable by its group or by everybody: chmod go-w \(entry.path)"
             }

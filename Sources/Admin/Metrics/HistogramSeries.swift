@@ -1,19 +1,19 @@
 import CoreMetrics
 import Synchronization
 
-/// Counts values below fixed bounds: a timer, or a recorder that aggregates.
+/// Counts values in buckets with fixed bounds: a timer, or a recorder that aggregates.
 ///
-/// Recording is two atomic operations. A scrape beside it may see a value in its bucket and not yet in the sum; the
-/// buckets and the count always agree, as the count is the sum of the buckets.
+/// Recording takes two atomic operations. A concurrent scrape may see a value in its bucket but not yet in the sum;
+/// buckets and count always agree, because the count is the sum of the buckets.
 final class HistogramSeries: TimerHandler, RecorderHandler {
-    /// The most bounds a histogram can have; one more bucket holds what is above all of them.
+    /// Maximum number of bounds; one more bucket holds the values above all of them.
     static let boundLimit = 23
 
     private let bounds: [Double]
     private let buckets = InlineArray<24, Atomic<Int64>> { _ in Atomic<Int64>(0) }
     private let sum = AtomicDouble()
 
-    /// Makes a histogram without values; bounds ascend and there are at most `boundLimit`.
+    /// Creates an empty histogram; bounds ascend, and there are at most `boundLimit`.
     init(bounds: [Double]) {
         self.bounds = Array(bounds.prefix(HistogramSeries.boundLimit))
     }
@@ -29,7 +29,7 @@ final class HistogramSeries: TimerHandler, RecorderHandler {
         self.record(Double(value))
     }
 
-    /// Counts a value; what is not finite is ignored, as it would spoil the sum for ever.
+    /// Counts a value; values that are not finite are ignored, because they would make the sum useless.
     func record(_ value: Double) {
         guard value.isFinite else { return }
         let bucket = self.bounds.firstIndex { value <= $0 } ?? self.bounds.count
@@ -37,7 +37,7 @@ final class HistogramSeries: TimerHandler, RecorderHandler {
         self.sum.add(value)
     }
 
-    /// What was counted; `counts` are cumulative, the last one, above all bounds, is the number of all values.
+    /// Returns the counts; they are cumulative, and the last one, above all bounds, is the number of all values.
     func read() -> (bounds: [Double], counts: [Int64], sum: Double) {
         var total: Int64 = 0
         let counts = (0...self.bounds.count).map { bucket in

@@ -1,4 +1,4 @@
-/// The registry's families: which series there are, under which names, and how many lines they take.
+/// The registry's families: their series, names and number of lines.
 ///
 /// A plain value; the registry guards it with a lock.
 struct MetricFamilies {
@@ -18,11 +18,11 @@ struct MetricFamilies {
         var series: [[MetricLabel]: Series] = [:]
     }
 
-    /// How many lines there may be.
+    /// Maximum number of lines.
     let limit: Int
-    /// How many lines the series take.
+    /// Number of lines that the series take.
     private(set) var lines = 0
-    /// How often a series was refused.
+    /// Number of series that were refused.
     private(set) var refused = 0
     private var families: [String: Family] = [:]
     private var help: [String: String] = [:]
@@ -33,14 +33,14 @@ struct MetricFamilies {
         self.limit = limit
     }
 
-    /// Names what a family is about; `name` is as it is written, with its suffix.
+    /// Sets the help text of a family; `name` includes its suffix.
     mutating func describe(_ name: String, help: String) {
         self.help[name] = help
     }
 
-    /// The series with these labels, made by `make` where there is none; nil where it would be one too many.
+    /// Returns the series with these labels, created by `make` if necessary, or `nil` if the limit is reached.
     ///
-    /// A name that another kind has taken gets the kind behind it, so that no name has two types.
+    /// If another kind uses the name, the kind is appended to it, so that no name has two types.
     mutating func series(
         _ label: String, _ kind: MetricKind, _ dimensions: [(String, String)], lines: Int, make: () -> Series
     ) -> Series? {

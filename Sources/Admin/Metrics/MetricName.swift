@@ -36,16 +36,16 @@ enum MetricName {
     }
 }
 
-/// What a family of series holds.
+/// The kind of a family's series.
 public enum MetricKind: String, Sendable {
     /// A number that only grows.
     case counter
     /// A number that goes up and down.
     case gauge
-    /// How many values fell below each of some bounds, and their sum.
+    /// Counts of values below bounds, and their sum.
     case histogram
 
-    /// What a name of this kind ends in. Timers add `_seconds` themselves: a histogram may hold anything.
+    /// The suffix of names of this kind. Timers add `_seconds` themselves: a histogram may hold anything.
     var suffix: String {
         self == .counter ? "_total" : ""
     }
@@ -55,11 +55,11 @@ public enum MetricKind: String, Sendable {
 struct MetricLabel: Hashable, Sendable {
     /// The name.
     var name: String
-    /// The value as it came, cut where it is too long.
+    /// The original value, cut if it is too long.
     var value: String
 }
 
-/// The bounds of what the registry holds.
+/// Limits of the registry.
 public enum MetricLimits {
     /// Lines of samples in one exposition. 10,000 are about a megabyte, which a scrape every few seconds can bear; a label
     /// that takes its values from the stream would otherwise grow the process without end.
@@ -67,7 +67,7 @@ public enum MetricLimits {
     /// Bytes of a name or a label's value: a label can come from the stream, where values may be megabytes.
     public static let textBytes = 256
 
-    /// The text, cut at a character's end where it is too long.
+    /// The text, cut at a character boundary if it is too long.
     static func cut(_ text: String) -> String {
         guard text.utf8.count > self.textBytes else { return text }
         var bytes = 0

@@ -1,8 +1,8 @@
-/// A value that is read when it is asked for, not pushed: how many snapshots a store holds, how far behind a source is.
+/// A value that is read on demand instead of pushed, such as the number of snapshots in a store or the lag of a source.
 public struct MetricSample: Sendable {
     /// The family's name; characters that are not allowed become `_`, and a counter's name gets `_total`.
     public var name: String
-    /// What it is; a histogram cannot be read this way and is left out.
+    /// The kind; a histogram cannot be read this way and is omitted.
     public var kind: MetricKind
     /// One sentence for people.
     public var help: String
@@ -11,7 +11,7 @@ public struct MetricSample: Sendable {
     /// The value.
     public var value: Double
 
-    /// Makes a sample.
+    /// Creates a sample.
     public init(
         _ name: String, _ kind: MetricKind, help: String, labels: [(name: String, value: String)] = [], value: Double
     ) {

@@ -7,7 +7,7 @@ enum MetricText {
 
     /// One family as it is written.
     struct Family {
-        /// What it holds.
+        /// The kind of metric.
         var kind: MetricKind
         /// One sentence for people.
         var help: String
@@ -15,7 +15,7 @@ enum MetricText {
         var series: [[MetricLabel]: Value]
     }
 
-    /// What one series holds at one moment.
+    /// The value of one series at one moment.
     enum Value {
         /// A number as text.
         case number(String)

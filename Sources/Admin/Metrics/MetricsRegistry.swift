@@ -1,12 +1,12 @@
 public import CoreMetrics
 import StageKit
 
-/// Holds what is counted and measured, and writes it in the Prometheus text format.
+/// Holds counts and measurements, and writes them in the Prometheus text format.
 ///
-/// A backend of swift-metrics that is handed on, not bootstrapped for the process. Making a handler takes a lock and
-/// finds the series that has the same labels, so the same name and labels always share one; using a handler takes no
-/// lock. A counter's name gets `_total`, a timer's `_seconds`, where they do not end so already. Series stay until the
-/// registry goes: a counter that vanished would read as a restart. All of it may be called from any thread.
+/// A backend of swift-metrics that is passed on and not bootstrapped for the process. Creating a handler takes a lock
+/// and finds the series with the same labels, so that the same name and labels always share one; using a handler takes
+/// no lock. A counter's name gets the suffix `_total`, a timer's `_seconds`, unless it already has it. Series exist as
+/// long as the registry: a counter that disappears would look like a restart. Thread-safe.
 public final class MetricsRegistry: MetricsFactory {
     /// The name of the counter of recordings that went nowhere because their series was one too many.
     public static let overflowName = "sluice_metrics_overflow_total"
@@ -22,13 +22,13 @@ public final class MetricsRegistry: MetricsFactory {
     private let overflow = OverflowSeries()
     private let limit: Int
 
-    /// Makes a registry without series, for at most `limit` lines of samples.
+    /// Creates an empty registry for at most `limit` lines of samples.
     public init(limit: Int = MetricLimits.samples) {
         self.limit = limit
         self.state = OrderedMutex(State(families: MetricFamilies(limit: limit)))
     }
 
-    /// Says what a family is about; `name` is as it is written, with its suffix: `sluice_events_total`.
+    /// Sets the help text of a family; `name` includes its suffix: `sluice_events_total`.
     public func describe(_ name: String, help: String) {
         self.state.withLock { $0.families.describe(name, help: help) }
     }
@@ -38,7 +38,7 @@ public final class MetricsRegistry: MetricsFactory {
         self.state.withLock { $0.collectors.append(collect) }
     }
 
-    /// What is counted and measured now, under the names that the text has: a histogram as its `_count` and `_sum`.
+    /// The current values under their names in the exposition; a histogram appears as its `_count` and `_sum`.
     package func samples() -> [MetricSample] {
         let (collectors, families) = self.state.withLock { ($0.collectors, $0.families.read()) }
         let read = families.flatMap { name, family in
@@ -54,10 +54,10 @@ public final class MetricsRegistry: MetricsFactory {
         return read + collected
     }
 
-    /// Everything as text, in an order that depends on names and labels alone.
+    /// The exposition, in an order that depends on names and labels only.
     ///
-    /// A collected sample is left out where its name belongs to another kind, its labels are there already, or it would
-    /// be one line too many.
+    /// A collected sample is omitted if its name belongs to another kind, if its labels exist already, or if it exceeds
+    /// the limit.
     public func exposition() -> String {
         let (collectors, lines) = self.state.withLock { ($0.collectors, $0.families.lines) }
         let samples = collectors.flatMap { $0() }
@@ -105,7 +105,7 @@ extension MetricsRegistry {
         self.gauge(label, dimensions) ?? self.overflow
     }
 
-    /// A histogram of sizes where it aggregates, otherwise the gauge with these labels.
+    /// Returns a histogram of sizes if `aggregate` is set, and otherwise the gauge with these labels.
     public func makeRecorder(
         label: String, dimensions: [(String, String)], aggregate: Bool
     ) -> any RecorderHandler {

@@ -17,7 +17,7 @@ final class ChunkPipe: Sendable {
     private let room = DispatchSemaphore(value: 0)
     private let isClosed = Atomic<Bool>(false)
 
-    /// Makes an empty pipe.
+    /// Creates an empty pipe.
     init() {
         // Not bounded by its policy, which would drop pieces, but by `room`.
         (self.chunks, self.continuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
@@ -25,7 +25,9 @@ final class ChunkPipe: Sendable {
         for _ in 0..<AdminLimits.exportChunksAhead { self.room.signal() }
     }
 
-    /// Hands on a piece, once there is room; throws where the reader has gone. Waits, so only for threads that may.
+    /// Passes on a piece as soon as there is room. It blocks, so only threads that may block can call it.
+    ///
+    /// - Throws: `Closed` if the reader has gone.
     func write(_ chunk: ByteBuffer) throws(Closed) {
         self.room.wait()
         if self.isClosed.load(ordering: .acquiring) { throw Closed() }
@@ -42,7 +44,7 @@ final class ChunkPipe: Sendable {
         self.room.signal()
     }
 
-    /// Ends the pipe from the reader's side: a writer that waits, or comes later, is told.
+    /// Closes the pipe from the reader's side: waiting and later writers get an error.
     func close() {
         self.isClosed.store(true, ordering: .releasing)
         self.room.signal()

@@ -2,7 +2,7 @@ import Hummingbird
 
 /// `/metrics`: everything that is counted and measured, as Prometheus reads it.
 struct MetricsRoute {
-    /// Holds what is counted.
+    /// The registry.
     let metrics: MetricsRegistry
 
     /// Adds the route.

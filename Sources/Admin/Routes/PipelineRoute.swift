@@ -1,6 +1,6 @@
 import Hummingbird
 
-/// `/v1/pipeline`: the stage graph and what each part of it has done so far, as JSON.
+/// `/v1/pipeline`: the stage graph with the counters of its parts, as JSON.
 struct PipelineRoute {
     /// Knows the pipeline.
     let context: AdminContext

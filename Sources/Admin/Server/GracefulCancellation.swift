@@ -2,24 +2,24 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Runs a service so that a cancellation ends it as a graceful shutdown does; one that comes behind a shutdown, as it took
-/// too long, cancels it.
+/// Runs a service so that a cancellation ends it like a graceful shutdown; a cancellation after a shutdown that took
+/// too long cancels it.
 ///
-/// The HTTP library takes the end of its clock, which a cancellation brings about, for a reason to shut down, in a task
-/// that nobody waits for: it came upon an event loop that had gone meanwhile.
+/// When its clock ends, as a cancellation causes, the HTTP library shuts down in a task that nobody waits for; that
+/// task found its event loop gone.
 struct GracefulCancellation: Service {
     private let base: any Service
     private let logger: Logger
     private let onEnd: @Sendable () -> Void
 
-    /// Makes a service that does what `base` does; `onEnd` is called on any thread when it is to end, perhaps twice.
+    /// Creates a service that runs `base`; `onEnd` is called on any thread when it should end, possibly twice.
     init(_ base: any Service, logger: Logger, onEnd: @escaping @Sendable () -> Void) {
         self.base = base
         self.logger = logger
         self.onEnd = onEnd
     }
 
-    /// Runs until the service has ended; throws what it throws.
+    /// Runs until the service has ended; rethrows its error.
     func run() async throws {
         let group = ServiceGroup(configuration: .init(services: [.init(service: self.base)], logger: self.logger))
         let isEnding = Atomic<Bool>(false)
@@ -31,7 +31,7 @@ struct GracefulCancellation: Service {
             } onCancel: {
                 self.onEnd()
                 if isEnding.load(ordering: .acquiring) { return running.cancel() }
-                // Unstructured, as a cancellation cannot wait; it ends once the group has been told.
+                // Unstructured, because a cancellation cannot wait; it ends as soon as the group has been notified.
                 Task { await group.triggerGracefulShutdown() }
             }
         } onGracefulShutdown: {

@@ -1,17 +1,18 @@
 import NIOCore
 import NIOHTTPTypes
 
-/// Closes a connection whose client takes too long to send a request: a body that drips in would hold the connection for
-/// ever, as every piece of it starts the idle clock anew.
+/// Closes a connection whose client takes too long to send a request: each piece of a slowly arriving body restarts the
+/// idle clock, so it could hold the connection forever.
 ///
-/// Stands behind the decoder, so its clock starts when the headers are there; what drips before is the idle clock's.
+/// It is placed after the decoder, so its clock starts when the headers are complete; before that, the idle clock
+/// applies.
 final class SlowRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
 
     private var timer: CloseTimer
 
-    /// Makes a handler that waits this long for a request's end behind its headers.
+    /// Creates a handler that waits this long for the end of a request after its headers.
     init(limit: TimeAmount) {
         self.timer = CloseTimer(limit: limit)
     }

@@ -7,12 +7,12 @@ final class StalledWriteHandler: ChannelInboundHandler, RemovableChannelHandler 
 
     private var timer: CloseTimer
 
-    /// Makes a handler that waits this long for the client to read on.
+    /// Creates a handler that waits this long for the client to read.
     init(limit: TimeAmount) {
         self.timer = CloseTimer(limit: limit)
     }
 
-    /// Starts the clock where the buffers are full, stops it where there is room again.
+    /// Starts the clock when the buffers are full, and stops it when there is room again.
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable { self.timer.stop() } else { self.timer.start(context) }
         context.fireChannelWritabilityChanged()

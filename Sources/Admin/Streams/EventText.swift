@@ -2,7 +2,7 @@
 ///
 /// Source: WHATWG HTML, section 9.2, "Server-sent events".
 enum EventText {
-    /// What stands first: how long to wait before connecting again, in milliseconds.
+    /// The first line: the delay before a reconnect, in milliseconds.
     static let opening = "retry: 1000\n\n"
     /// A line that says nothing, so that a connection that is gone is noticed.
     static let comment = ": still here\n\n"

@@ -1,6 +1,6 @@
 import StageKit
 
-/// Bounds how many a second: a second's worth at first, and never more than that at once.
+/// Limits a rate per second: it starts with one second's worth and never holds more.
 package struct TokenBucket: Sendable {
     private let perSecond: Double
     private var tokens: Double
@@ -20,6 +20,6 @@ package struct TokenBucket: Sendable {
         return self.tokens
     }
 
-    /// Takes some, more than there are too: what is owed is paid with time.
+    /// Takes tokens, possibly more than there are: the debt is paid with time.
     package mutating func take(_ count: Int) { self.tokens -= Double(count) }
 }

@@ -3,10 +3,10 @@ import Synchronization
 
 /// Wakes the tasks that wait for something new, from any thread.
 ///
-/// A wake is a flag, not a queue: one that comes while another is unheard changes nothing, so waking costs the same
-/// however slow the sleeper is. Where nobody sleeps it is one relaxed load.
+/// A wake is a flag, not a queue: a wake while another one is pending changes nothing, so waking costs the same for any
+/// number of slow sleepers. Without sleepers it is one relaxed load.
 final class Wakes: Sendable {
-    /// What a sleeper listens to: it keeps one wake that is unheard.
+    /// The sleeper's stream: it keeps one pending wake.
     typealias Sleeper = AsyncStream<Void>.Continuation
 
     private struct State {
@@ -18,7 +18,7 @@ final class Wakes: Sendable {
     private let state = OrderedMutex(State())
     private let count = Atomic<Int>(0)
 
-    /// Makes a sleeper that is awake at first, and what it listens to.
+    /// Creates a sleeper that is awake at first, with its stream of wakes.
     static func makeSleeper() -> (sleeper: Sleeper, wakes: AsyncStream<Void>) {
         let (wakes, sleeper) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         sleeper.yield()

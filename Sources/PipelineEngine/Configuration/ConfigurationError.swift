@@ -4,10 +4,10 @@ public import StageKit
 public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file's name as the person gave it.
     public var file: String
-    /// What is wrong, at least one thing.
+    /// The issues, at least one.
     public var issues: [SettingIssue]
 
-    /// Makes an error; the issues are put in the order of the file and each is told once.
+    /// Creates an error; issues are sorted by position, without duplicates.
     public init(file: String, issues: [SettingIssue]) {
         self.file = file
         var seen: Set<SettingIssue> = []

@@ -1,12 +1,13 @@
 import StageKit
 import YAML
 
-/// A pipeline file as a tree of values with places: parsed, environment variables put in, overrides applied.
+/// A pipeline file as a tree of values with positions: parsed, with environment variables inserted and overrides
+/// applied.
 struct ConfigurationTree {
     /// The whole document, a mapping.
     let root: SettingNode
 
-    /// Reads a file's text. All mistakes in values are told at once; a mistake of syntax ends the reading.
+    /// Reads a file's text. All errors in values are reported together; a syntax error ends the reading.
     init(text: [UInt8], file: String, environment: [String: String], overrides: [Override]) throws(ConfigurationError) {
         let document: YAMLNode?
         do throws(YAMLError) {
@@ -29,7 +30,7 @@ struct ConfigurationTree {
         self.root = root
     }
 
-    /// The value with its places; without an interpolation, text stays as it is written.
+    /// The value with its positions; without interpolation, text is unchanged.
     static func convert(
         _ node: YAMLNode, _ interpolation: Interpolation?, _ issues: inout SettingIssues
     ) -> SettingNode {
@@ -61,7 +62,7 @@ struct ConfigurationTree {
         if case .scalar(let scalar) = key.content { scalar.text } else { "" }
     }
 
-    /// An override stands at the place of what it replaces, so that a mistake in one is told where the file has it.
+    /// An override has the position of the value it replaces, so that an error in it is reported there.
     private static func apply(
         _ override: Override, to root: inout SettingNode, _ interpolation: Interpolation,
         _ issues: inout SettingIssues
@@ -92,7 +93,7 @@ extension SourceMark {
 }
 
 extension SettingNode {
-    /// The same value with every place set to one mark.
+    /// The same value with every position set to one mark.
     func moved(to mark: SourceMark) -> SettingNode {
         switch self.content {
         case .null, .scalar: SettingNode(self.content, at: mark)

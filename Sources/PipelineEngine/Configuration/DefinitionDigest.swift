@@ -2,7 +2,7 @@ import StageKit
 
 /// A short text that is the same for the same parts of a pipeline file, whatever their layout and comments.
 enum DefinitionDigest {
-    /// The digest of all that decides what the stores hold: not of how much they may, which `types` tells.
+    /// The digest of everything that decides what the stores hold, without their limits, which `types` name.
     static func ofStores(_ root: SettingNode, types: [StoreType]) -> String {
         var root = root
         guard let sections = root.entries else { return self.of(root, sections: []) }
@@ -32,9 +32,9 @@ enum DefinitionDigest {
         return entry
     }
 
-    /// The digest of some sections of a file, environment variables put in; the order of names within counts.
+    /// The digest of some sections of a file with environment variables inserted; the order of names matters.
     ///
-    /// FNV-1a of 64 bits (Fowler, Noll, Vo): it tells an edited file from the one before, and need not withstand anybody.
+    /// FNV-1a of 64 bits (Fowler, Noll, Vo): it detects an edited file and does not have to resist an attacker.
     static func of(_ root: SettingNode, sections: [String]) -> String {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for name in sections {

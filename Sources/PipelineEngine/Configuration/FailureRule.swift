@@ -1,22 +1,22 @@
 import StageKit
 
-/// What follows where a stage fails on an event: the file's `on_failure`.
+/// The consequence of a failed event: the file's `on_failure`.
 struct FailureRule: Sendable {
-    /// Where a failed event goes.
+    /// The target of a failed event.
     enum Target: Sendable {
-        /// Its way ends, and it is dropped.
+        /// Processing stops, and the event is dropped.
         case drop
         /// The run ends, with the cursor before the batch.
         case halt
         /// To the start of a branch.
         case branch(MarkedName)
-        /// To a stage `dead_letter` of its own with these settings; the place is that of the word.
+        /// A `dead_letter` stage of its own with these settings, at the position of the word.
         case deadLetter(settings: SettingNode, SourceMark)
     }
 
-    /// How often the stage is tried before the event has failed, nil for once.
+    /// Attempts before the event has failed, or `nil` for one.
     var retry: RetryPolicy?
-    /// Where the event goes then; nil for what follows where the file says nothing.
+    /// The event's target then, or `nil` for the default.
     var target: Target?
 
     /// The words that are no branch's name.
@@ -37,7 +37,7 @@ struct FailureRule: Sendable {
         name: "dead_letter", shape: .nullable(.reference(FileShape.deadLetterName)),
         summary: "The event is put aside for a person, with the settings of that stage.")
 
-    /// Reads `on_failure`; what is wrong goes to the issues.
+    /// Reads `on_failure`; errors go to the issues.
     init?(_ node: SettingNode, _ issues: inout SettingIssues) {
         if case .scalar("retry", _) = node.content {
             self.retry = RetryPolicy(RetrySettings(), at: node.mark)
@@ -57,7 +57,7 @@ struct FailureRule: Sendable {
         shape: .either([.nonBlankText, .oneName([deadLetter])]),
         decode: { node, issues in Self.target(node, &issues) })
 
-    /// Reads the `on_failure` of a source, where what failed cannot be tried again; nil where it is wrong.
+    /// Reads the `on_failure` of a source, where a failed event cannot be retried; returns `nil` if it is wrong.
     static func sourceTarget(_ node: SettingNode, _ issues: inout SettingIssues) -> Target? {
         let isRetry = if case .scalar("retry", _) = node.content { true } else { node["retry"] != nil }
         guard isRetry else { return self.target(node, &issues) }
@@ -100,17 +100,17 @@ struct FailureRule: Sendable {
 struct RetryPolicy: Sendable {
     /// The most attempts: beyond that a stage is down, and a branch, a dead letter or a halt serves better.
     static let attemptLimit = 100
-    /// The longest wait between two attempts: the events behind wait as long.
+    /// The longest delay between two attempts: later events wait as long.
     static let backoffLimit = Duration.seconds(60)
 
-    /// How often the stage is tried, the first time included.
+    /// Attempts, including the first one.
     let attempts: Int
     /// The waits between attempts.
     let backoff: Backoff
-    /// Where the file says so.
+    /// The position in the file.
     let mark: SourceMark
 
-    /// What the file says.
+    /// Creates a policy from the file's settings.
     init(_ settings: RetrySettings, at mark: SourceMark) {
         self.attempts = settings.attempts
         self.backoff = Backoff(first: settings.backoff, cap: settings.maxBackoff)
@@ -118,15 +118,15 @@ struct RetryPolicy: Sendable {
     }
 }
 
-/// What stands under `retry`.
+/// The settings under `retry`.
 struct RetrySettings: Sendable {
-    /// How often the stage is tried, the first time included.
+    /// Attempts, including the first one.
     var attempts = 3
     /// The wait before the second attempt.
     var backoff = Duration.milliseconds(100)
     /// The longest wait.
     var maxBackoff = Duration.seconds(5)
-    /// What follows the last attempt; nil for what follows without `on_failure`.
+    /// The consequence of the last failed attempt, or `nil` for the default.
     var then: FailureRule.Target?
 
     /// How it is read.

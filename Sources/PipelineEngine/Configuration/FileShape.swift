@@ -1,6 +1,6 @@
 public import StageKit
 
-/// What a pipeline file may hold, as data: what JSON Schema and documentation are made from.
+/// The shape of a pipeline file as data, from which the JSON Schema and the documentation are generated.
 public struct FileShape: Sendable {
     /// The name that the shape of a stage in a list goes by in references.
     public static let stageName = "stage"
@@ -14,7 +14,7 @@ public struct FileShape: Sendable {
 
     /// The whole file.
     public let root: SettingShape
-    /// What references stand for.
+    /// The shapes that references stand for.
     public let definitions: [(name: String, shape: SettingShape)]
 
     /// The sections with settings of their own: the engine's, then the catalogue's.
@@ -68,13 +68,13 @@ public struct FileShape: Sendable {
 }
 
 extension PipelineDefinition {
-    /// What may stand beside a source's type.
+    /// The key that is allowed next to a source's type.
     static let sourceWord = SettingDescription(
         name: "on_failure", shape: FailureRule.targetType.shape, defaultText: "drop",
         summary:
             "What follows for entries of a group that were delivered too often: a branch, drop, halt or dead_letter.")
 
-    /// The names that may stand beside a stage's type.
+    /// The keys that are allowed next to a stage's type.
     static let stageWords = [
         SettingDescription(
             name: "name", shape: SettingType<MarkedName>.name.shape,

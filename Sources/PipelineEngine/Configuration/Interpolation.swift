@@ -1,15 +1,15 @@
 import StageKit
 
-/// Puts environment variables into values, after parsing, so that a value can never become structure.
+/// Inserts environment variables into values after parsing, so that a value can never become structure.
 ///
-/// `${NAME}`, `${NAME:-default}` (also where it is empty), `${NAME:?message}`; `$${` stands for `${` itself.
+/// `${NAME}`, `${NAME:-default}` (also if NAME is empty), `${NAME:?message}`; `$${` stands for a literal `${`.
 struct Interpolation {
     /// The variables there are.
     let environment: [String: String]
 
-    /// What is wrong with a value.
+    /// An error in a value.
     struct Problem: Error {
-        /// What is wrong and what to write.
+        /// The problem and its remedy.
         var message: String
     }
 

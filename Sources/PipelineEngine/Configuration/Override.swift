@@ -1,15 +1,15 @@
 import StageKit
 import YAML
 
-/// One value given beside the file: `source.redis_stream.read_count=1024`.
+/// A value that overrides one of the file: `source.redis_stream.read_count=1024`.
 public struct Override: Sendable, Equatable {
-    /// The names that lead to the value. Into a list leads a number, from 0; into a list of stages a stage's name or type
-    /// as well, and behind it what stands beside the type or one of the stage's settings.
+    /// The names that lead to the value. An item of a list is a number from 0; a stage in a list can also be its name
+    /// or type, followed by a key next to the type or one of the stage's settings.
     public var path: [String]
     /// The value as YAML text.
     public var value: String
 
-    /// Reads `path=value`; nil where there is no path or no `=`.
+    /// Reads `path=value`; returns `nil` if there is no path or no `=`.
     public init?(_ text: String) {
         guard let equals = text.firstIndex(of: "=") else { return nil }
         let path = text[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)

@@ -14,11 +14,11 @@ struct PipelineDefinition {
     struct StageEntry {
         /// The type with its settings.
         var component: Component
-        /// What the file calls the stage, nil where it does not.
+        /// The stage's name in the file, or `nil`.
         var name: MarkedName?
         /// The condition, nil for always.
         var condition: ConditionSettings?
-        /// What follows where the stage fails, nil where the file does not say.
+        /// The consequence of a failure, or `nil` if the file does not set it.
         var onFailure: FailureRule?
     }
 
@@ -30,7 +30,7 @@ struct PipelineDefinition {
         var stages: [StageEntry]
     }
 
-    /// What no branch can be called, with the place where the word means something else.
+    /// Names that a branch cannot have, with the setting in which they mean something else.
     static let reservedWords = [
         "drop": "on_failure", "halt": "on_failure", "dead_letter": "on_failure", "retry": "on_failure",
         "next": "route",
@@ -40,18 +40,18 @@ struct PipelineDefinition {
 
     private(set) var name = ""
     private(set) var source: Component?
-    /// What follows for entries that fail at the source, nil where the file does not say.
+    /// The consequence for entries that fail at the source, or `nil` if the file does not set it.
     private(set) var sourceFailure: FailureRule.Target?
-    /// Where the file says it.
+    /// Its position in the file.
     private(set) var sourceFailureMark: SourceMark?
     private(set) var stores: [(name: MarkedName, component: Component)] = []
     private(set) var stages: [StageEntry] = []
     private(set) var branches: [Branch] = []
     private(set) var sections: [String: SettingNode] = [:]
-    /// How several keys are worked on at once, with its place; nil for one event after another.
+    /// The lanes with their position, or `nil` to process one event after another.
     private(set) var lanes: (settings: LaneSettings, mark: SourceMark)?
 
-    /// Takes the tree apart; what is wrong goes to the issues.
+    /// Reads the tree; errors go to the issues.
     init(_ root: SettingNode, catalogue: Catalogue, _ issues: inout SettingIssues) {
         let known = ["pipeline", "plugins", "source", "stores", "stages", "branches", "lanes"]
         let sectionNames = catalogue.sections.map(\.name)
@@ -114,7 +114,7 @@ struct PipelineDefinition {
         return Component(type: MarkedName(entry.key, at: entry.mark), settings: entry.value)
     }
 
-    /// A type with its settings, and what may stand beside it.
+    /// A type with its settings and the keys next to it.
     private mutating func readSource(_ entry: SettingNode.Entry, _ issues: inout SettingIssues) {
         var node = entry.value
         if let rule = node["on_failure"], let entries = node.entries {

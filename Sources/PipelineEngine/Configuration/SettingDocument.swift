@@ -1,10 +1,9 @@
 package import StageKit
 import YAML
 
-/// A file that stands beside a pipeline file, such as its tests: YAML with places, every value as it is written.
+/// A file that belongs to a pipeline file, such as its tests: YAML with positions and unchanged values.
 package enum SettingDocument {
-    /// The tree of a file's text, nothing where the file is empty. A mistake of syntax ends the reading; `${...}` has no
-    /// meaning.
+    /// The tree of a file's text, empty if the file is. A syntax error ends the reading; `${...}` has no meaning.
     package static func read(_ text: [UInt8], file: String) throws(ConfigurationError) -> SettingNode {
         do throws(YAMLError) {
             guard let document = try YAMLParser.parse(text) else {

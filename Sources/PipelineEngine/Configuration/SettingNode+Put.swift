@@ -1,12 +1,11 @@
 import StageKit
 
 extension SettingNode {
-    /// Puts the value at the path, making mappings on the way where there is nothing yet. The value stands where what it
-    /// replaces stood, a new one where it is put in.
-    ///
-    /// Throws with what is wrong and the nearest name where the path leads nowhere; nothing has changed then.
+    /// Puts the value at the path and creates missing mappings. The value gets the position of the value it replaces,
+    /// or of its parent if it is new.
     ///
     /// - Parameter place: The names that lead to this node, for messages.
+    /// - Throws: The problem with the nearest name if the path leads nowhere; nothing has changed then.
     mutating func put(
         _ value: SettingNode, at path: ArraySlice<String>, in place: [String] = []
     ) throws(SettingRefusal) {
@@ -38,7 +37,7 @@ extension SettingNode {
         }
     }
 
-    /// The item of a list that a path's first name means, and what is left of the path within it.
+    /// The item of a list that a path's first name means, and the rest of the path within it.
     private static func choose(
         _ path: ArraySlice<String>, of items: inout [SettingNode], in place: [String]
     ) throws(SettingRefusal) -> (index: Int, rest: ArraySlice<String>) {
@@ -71,7 +70,7 @@ extension SettingNode {
         return (index, items[index].openStage(for: path.dropFirst()))
     }
 
-    /// What a stage in a list is called and its type; nil where it is not one.
+    /// The name and type of a stage in a list, or `nil` if it is not a stage.
     private var stageNames: (name: String?, type: String?) {
         if case .scalar(let type, _) = self.content { return (nil, type) }
         let words = PipelineDefinition.stageWords.map(\.name)
@@ -81,7 +80,7 @@ extension SettingNode {
         return (name, entries.first { !words.contains($0.key) }?.key)
     }
 
-    /// The path within a stage: one that does not begin with what stands beside the type leads to a setting.
+    /// The path within a stage: unless it begins with a key next to the type, it leads to a setting.
     private mutating func openStage(for path: ArraySlice<String>) -> ArraySlice<String> {
         guard let first = path.first, let type = self.stageNames.type else { return path }
         if case .scalar = self.content {

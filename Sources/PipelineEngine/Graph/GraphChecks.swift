@@ -2,7 +2,7 @@ import StageKit
 
 /// What can be wrong with the ways through a graph, whatever its stages do.
 struct GraphChecks {
-    /// The lists and where they lead.
+    /// The lists and their arrows.
     let layout: GraphLayout
 
     /// Adds everything that is wrong to the issues.
@@ -12,7 +12,7 @@ struct GraphChecks {
         self.checkBranches(&issues)
     }
 
-    /// What a stage remembers would be a part of what it has to remember, in each lane.
+    /// Each lane would remember only a part of what such a stage has to remember.
     func checkLanes(_ issues: inout SettingIssues) {
         for stage in self.layout.lists.flatMap(\.stages) where stage.type?.remembers == true {
             issues.add(
@@ -31,13 +31,13 @@ struct GraphChecks {
         }
     }
 
-    /// Behind a stage that lets no event go on nothing happens; the first such place of a list is told.
+    /// A stage after one that lets no event continue is never reached; the first one of each list is reported.
     private func checkStages(_ issues: inout SettingIssues) {
         let routed = Set(self.layout.lists.flatMap(\.stages).flatMap { $0.exits?.branches ?? [] }.map(\.text))
         for (index, list) in self.layout.lists.enumerated() {
             let last = list.stages.firstIndex { stage in
                 guard stage.exits?.goesOn == false, stage.entry.condition == nil else { return false }
-                // A failed event goes on behind a stage that fails as well, unless the file says otherwise.
+                // A failed event also continues after a stage that fails, unless the file says otherwise.
                 let isRescue = index > 0 && !routed.contains(list.name.text)
                 return !isRescue || stage.failure != .byDefault
             }
@@ -60,7 +60,7 @@ struct GraphChecks {
         for index in lists.indices.dropFirst() {
             let name = lists[index].name
             let isReserved = PipelineDefinition.reservedWords[name.text] != nil
-            // What a stage leads to that could not be read is not known.
+            // The targets of a stage that could not be read are unknown.
             if isWhole, !isReserved, !entered.contains(index) {
                 issues.add("branches: no stage leads to \"\(name.text)\" (by on_failure or route)", at: name.mark)
             }

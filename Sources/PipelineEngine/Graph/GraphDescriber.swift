@@ -2,9 +2,9 @@ import StageKit
 
 /// Describes a graph that was built.
 struct GraphDescriber {
-    /// What the file says.
+    /// The file's definition.
     let definition: PipelineDefinition
-    /// What was built of it.
+    /// The graph built from it.
     let graph: StageGraph
     /// The stores that were made.
     let stores: [String: any SnapshotStore]
@@ -43,7 +43,7 @@ struct GraphDescriber {
             arrows: arrows, secretFields: self.graph.names.secrets)
     }
 
-    /// The place that the arrow of a failure leads to.
+    /// The target of a failure's arrow.
     private static func place(_ arrow: Int) -> GraphDescription.Place {
         switch arrow {
         case StageGraph.end: .end("drop")
@@ -67,9 +67,9 @@ struct GraphDescriber {
 }
 
 extension StageGraph {
-    /// What a stage was found to use when it was made, for descriptions only.
+    /// The things that a stage used when it was made, for descriptions only.
     struct Uses: Sendable {
-        /// The branch it stands in, nil for the main stages.
+        /// The branch of the stage, or `nil` on the main path.
         var branch: String?
         /// Its condition as the file has it.
         var condition: String?

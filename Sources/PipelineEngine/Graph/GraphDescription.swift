@@ -1,6 +1,6 @@
-/// A checked graph as a value: what stands in it and what leads where, in words.
+/// A checked graph as a value: its parts and arrows.
 ///
-/// Pictures, the dashboard and tests are made from it. It holds no value of a setting but names and conditions.
+/// Pictures, the dashboard and tests are made from it. It contains no values of settings except names and conditions.
 public struct GraphDescription: Sendable, Equatable {
     /// Where events come from.
     public struct Source: Sendable, Equatable {
@@ -9,7 +9,7 @@ public struct GraphDescription: Sendable, Equatable {
         /// The stream's name.
         public var stream: String
 
-        /// Makes a source.
+        /// Creates a source.
         public init(type: String, stream: String) {
             self.type = type
             self.stream = stream
@@ -25,7 +25,7 @@ public struct GraphDescription: Sendable, Equatable {
         /// The field whose value is a snapshot's key.
         public var keyField: String
 
-        /// Makes a store.
+        /// Creates a store.
         public init(name: String, type: String, keyField: String) {
             self.name = name
             self.type = type
@@ -39,18 +39,18 @@ public struct GraphDescription: Sendable, Equatable {
         public var name: String
         /// The stage's type.
         public var type: String
-        /// The branch it stands in, nil for the main stages.
+        /// The branch of the stage, or `nil` on the main path.
         public var branch: String?
-        /// What has to hold for the stage to be entered, as the file has it; nil for nothing.
+        /// The condition for entering the stage, as in the file, or `nil` if there is none.
         public var condition: String?
-        /// What the stage may do to events, by the names that journals have.
+        /// The stage's possible effects, by their names in journals.
         public var effects: [String]
         /// Whether it only reads and sets the event's own values.
         public var isPure: Bool
         /// Whether events may wait at it for the network.
         public var waits: Bool
 
-        /// Makes a stage.
+        /// Creates a stage.
         public init(
             name: String, type: String, branch: String? = nil, condition: String? = nil, effects: [String] = [],
             isPure: Bool = false, waits: Bool = false
@@ -77,7 +77,7 @@ public struct GraphDescription: Sendable, Equatable {
         case end(String)
     }
 
-    /// What leads from one place to another.
+    /// An arrow from one part to another.
     public struct Arrow: Sendable, Hashable {
         /// What takes it.
         public enum Kind: String, Sendable, Hashable, CaseIterable {
@@ -91,16 +91,16 @@ public struct GraphDescription: Sendable, Equatable {
             case store
         }
 
-        /// Where it begins.
+        /// The start of the arrow.
         public var from: Place
-        /// Where it leads.
+        /// The end of the arrow.
         public var to: Place
         /// What takes it.
         public var kind: Kind
-        /// Words for it, nil where its kind says all.
+        /// A label, or `nil` if the kind says everything.
         public var label: String?
 
-        /// Makes an arrow.
+        /// Creates an arrow.
         public init(_ from: Place, _ to: Place, _ kind: Kind, label: String? = nil) {
             self.from = from
             self.to = to
@@ -122,7 +122,7 @@ public struct GraphDescription: Sendable, Equatable {
     /// The fields whose values must not be shown.
     public var secretFields: Set<String>
 
-    /// Makes a description.
+    /// Creates a description.
     public init(
         pipeline: String, source: Source, stores: [Store], stages: [Stage], arrows: [Arrow],
         secretFields: Set<String> = []

@@ -1,14 +1,14 @@
 import StageKit
 
-/// The lists of stages that a graph is made of, and where the ways out of each stage lead, before any stage is made.
+/// The lists of stages of a graph and the targets of each stage, before any stage is made.
 struct GraphLayout {
     /// The main way, a branch of the file, or the one stage of an `on_failure: dead_letter`.
     struct List {
         /// The branch's name; for the main way `stages`.
         let name: MarkedName
-        /// What the branch is called in pictures, nil for the main way.
+        /// The branch's name in pictures, or `nil` for the main path.
         let branch: String?
-        /// What the names of its stages begin with.
+        /// The prefix of the names of its stages.
         let prefix: String
         /// The index of its first node.
         let start: Int
@@ -18,22 +18,22 @@ struct GraphLayout {
 
     /// A stage in a list.
     struct Stage {
-        /// What the file says.
+        /// The stage's entry in the file.
         let entry: PipelineDefinition.StageEntry
-        /// Its type, nil where the catalogue has none of that name.
+        /// Its type, or `nil` if the catalogue has no such type.
         let type: StageType?
-        /// Its ways out, nil where they cannot be told.
+        /// Its exits, or `nil` if they are unknown.
         let exits: StageExits?
-        /// What follows its last attempt.
+        /// The consequence of its last attempt.
         var failure = Failure.byDefault
 
         /// How the stage is called in messages.
         var typeName: String { self.entry.component.type.text }
     }
 
-    /// What follows where a stage fails on an event.
+    /// The consequence of a failed event.
     enum Failure: Equatable {
-        /// What follows where the file says nothing.
+        /// The default, if the file does not set it.
         case byDefault
         /// The event's way ends.
         case drop
@@ -50,7 +50,7 @@ struct GraphLayout {
     private(set) var lists: [List] = []
     /// The file's branches by name; a number is an index into `lists`.
     let branches: [String: BranchID]
-    /// What follows for events that fail at the source.
+    /// The consequence for events that fail at the source.
     private(set) var sourceFailure = Failure.byDefault
 
     /// Lays out a definition; an `on_failure` that leads nowhere is an issue.
@@ -120,21 +120,21 @@ struct GraphLayout {
         }
     }
 
-    /// The lists that a stage leads to, beside its own.
+    /// The lists that a stage leads to, except its own.
     func targets(of stage: Stage) -> [Int] {
         var targets = (stage.exits?.branches ?? []).compactMap { self.branches[$0.text].map { Int($0.index) } }
         if case .list(let list) = stage.failure { targets.append(list) }
         return targets
     }
 
-    /// The lists that a list leads to; the main way stands for the source, too.
+    /// The lists that a list leads to; the main path also stands for the source.
     func targets(of list: Int) -> Set<Int> {
         var targets = Set(self.lists[list].stages.flatMap { self.targets(of: $0) })
         if list == 0, case .list(let target) = self.sourceFailure { targets.insert(target) }
         return targets
     }
 
-    /// The lists in an order in which each comes behind all that lead to it; those on a circle come last.
+    /// The lists in an order in which each one comes after all that lead to it; lists on a cycle come last.
     var order: [Int] {
         var incoming = Array(repeating: 0, count: self.lists.count)
         for list in self.lists.indices {
@@ -152,7 +152,7 @@ struct GraphLayout {
         return order + self.lists.indices.filter { incoming[$0] > 0 }
     }
 
-    /// Where a failure leads, as the index of a node; nil for what follows where the file says nothing.
+    /// The target of a failure as the index of a node, or `nil` for the default.
     func arrow(of failure: Failure) -> Int? {
         switch failure {
         case .byDefault: nil
@@ -162,7 +162,7 @@ struct GraphLayout {
         }
     }
 
-    /// Where the ways out of a stage lead, as indices of nodes.
+    /// The targets of a stage as indices of nodes.
     func arrows(list: Int, offset: Int) -> StageGraph.Arrows {
         let stage = self.lists[list].stages[offset]
         let isLast = offset == self.lists[list].stages.count - 1

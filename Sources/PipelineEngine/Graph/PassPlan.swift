@@ -1,8 +1,8 @@
-/// In which pass over a batch each node has its turn.
+/// Decides in which pass over a batch each node is processed.
 ///
-/// A pass takes every event, in stream order, along the nodes of that pass; behind it the stages whose events wait do
-/// their work. A node comes one pass behind each waiting stage on any way that leads to it, so every stage sees the events
-/// in stream order, and no arrow leads back into an earlier pass.
+/// A pass takes every event, in stream order, along the nodes of that pass; then the stages whose events wait do their
+/// work. A node is one pass later than each waiting stage on any path to it, so every stage sees the events in stream
+/// order, and no arrow leads back to an earlier pass.
 struct PassPlan {
     /// The pass of each node, from 0.
     let passes: ContiguousArray<Int>
@@ -13,7 +13,7 @@ struct PassPlan {
     init(_ nodes: ContiguousArray<StageGraph.Node>) {
         var passes = ContiguousArray(repeating: 0, count: nodes.count)
         var isSettled = false
-        // A way has at most as many nodes as there are: with a circle, which makes a graph unfit to run, this ends too.
+        // A path has at most as many nodes as the graph. With a cycle, which makes a graph invalid, this ends too.
         for _ in 0...nodes.count where !isSettled {
             isSettled = true
             for (index, node) in nodes.enumerated() {
@@ -30,9 +30,9 @@ struct PassPlan {
         }
     }
 
-    /// How many passes there are, at least one.
+    /// Number of passes, at least one.
     var count: Int { self.waiting.count }
 
-    /// Whether no event ever waits, so that each can be taken to its end at once.
+    /// Whether no event ever waits, so that each one can be finished immediately.
     var isSingle: Bool { self.waiting == [[]] }
 }

@@ -7,16 +7,16 @@ import StageKit
 final class StageGraph {
     /// The arrow of an event whose way ends.
     static let end = -1
-    /// Where an event is that waits at a stage.
+    /// The position of an event that waits at a stage.
     static let held = -2
-    /// Where an event is whose stage is to be tried again.
+    /// The position of an event whose stage is to be retried.
     static let retry = -3
     /// The arrow of an event that ends the run.
     static let halt = -4
 
     /// A stage in the graph.
     final class Node {
-        /// What it does.
+        /// The stage.
         let stage: any Stage
         /// The stage's name in the graph.
         let name: String
@@ -24,7 +24,7 @@ final class StageGraph {
         let type: String
         /// Asked before the stage; nil for always.
         let condition: Condition?
-        /// Where its ways lead.
+        /// The targets of its events.
         let arrows: Arrows
         /// The reason of a failure that gives none.
         let failureReason: String
@@ -32,7 +32,7 @@ final class StageGraph {
         let preparesEvents: Bool
         /// Whether events may wait at it.
         let waits: Bool
-        /// What the stage was found to use.
+        /// The things that the stage used when it was made.
         let uses: Uses
 
         init(
@@ -50,20 +50,20 @@ final class StageGraph {
             self.uses = uses
         }
 
-        /// Has the stage handle an event that its condition lets through; nil where it does not.
+        /// Lets the stage handle an event that meets its condition; returns `nil` if the event does not.
         func process(_ event: inout Event) throws -> Verdict? {
             if let condition = self.condition, !condition.holds(for: event) { return nil }
             return try self.stage.process(&event)
         }
     }
 
-    /// Where the ways out of a node lead: indices of nodes, or one of the constants above.
+    /// The targets of a node: indices of nodes, or one of the constants above.
     struct Arrows {
-        /// Where an event goes that the stage lets on, or that its condition keeps from it.
+        /// The target of an event that continues, or that does not meet the condition.
         var next: Int
-        /// Where a failed event goes where the file says so. Where it does not, the event's way ends, unless it has failed
-        /// before: then the next stage has its turn, for a log that cannot be written must not keep an eviction from
-        /// being done.
+        /// The target of a failed event if the file sets one. Without it, processing of the event stops, unless it has
+        /// failed before: then it continues with the next stage, because a log line that cannot be written must not
+        /// prevent an eviction.
         var onFailure: Int?
         /// How the stage is tried again before the event has failed, nil for not at all.
         var retry: RetryPolicy?
@@ -80,9 +80,9 @@ final class StageGraph {
     let nodes: ContiguousArray<Node>
     /// The index of the first node of the main way, which is 0, and of each branch, by `BranchID`.
     let starts: [Int]
-    /// How many stages the main way has.
+    /// Number of stages of the main path.
     let mainCount: Int
-    /// How many stages at the head may run a few events ahead of the others.
+    /// Number of stages at the head that may run some events ahead of the others.
     let pureCount: Int
     /// Field, effect and reason names by number.
     let names: GraphNames
@@ -90,15 +90,15 @@ final class StageGraph {
     let keyField: FieldID?
     /// In which pass over a batch each node has its turn.
     let passes: PassPlan
-    /// Whether each event can be taken to its end at once: nothing is waited for, tried again or ends the run.
+    /// Whether each event can be finished immediately: no stage waits, is retried or ends the run.
     let isImmediate: Bool
-    /// Where events go that fail at the source: the index of a node, or one of the constants above; nil where the file
-    /// does not say, and their way ends.
+    /// The target of events that fail at the source: the index of a node, or one of the constants above; `nil` if the
+    /// file does not set it, and processing of the event stops.
     let sourceFailure: Int?
-    /// What a person may have forgotten in the file; the graph runs all the same.
+    /// Possible oversights in the file; the graph runs nevertheless.
     let warnings: [SettingIssue]
 
-    /// Makes a graph of nodes, the first `mainCount` of which are the main way.
+    /// Creates a graph of nodes; the first `mainCount` of them are the main path.
     init(
         nodes: ContiguousArray<Node>, mainCount: Int, starts: [Int], names: GraphNames, keyField: FieldID?,
         sourceFailure: Int? = nil, warnings: [SettingIssue] = []

@@ -1,9 +1,9 @@
 import StageKit
 
-/// What the stages of a graph are called in metrics and journals: what the file says, else `type`, `type-2`,
+/// The names of a graph's stages in metrics and journals: the name in the file, otherwise `type`, `type-2`,
 /// `branch/type` and so on.
 struct StageNames {
-    /// The names, by list and place in it.
+    /// The names, by list and index.
     let names: [[String]]
 
     /// Names all stages; a name that is given twice is an issue.

@@ -5,11 +5,11 @@ import StageKit
 /// An event's key is the value of a field of its entry, byte for byte; of a repeated name the last counts, as `decode` has
 /// it. Events without the field share the first lane, in order among themselves.
 struct LanePlan {
-    /// How many lanes there are.
+    /// Number of lanes.
     let count: Int
     private let key: [UInt8]
 
-    /// A plan for so many lanes.
+    /// Creates a plan for this number of lanes.
     init(_ settings: LaneSettings) {
         self.count = settings.count
         self.key = Array(settings.key.utf8)

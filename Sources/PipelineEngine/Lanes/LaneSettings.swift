@@ -1,11 +1,11 @@
 import StageKit
 
-/// How one worker works on several keys at once: the file's top-level section `lanes`.
+/// How one worker processes several keys at the same time: the file's top-level section `lanes`.
 struct LaneSettings: Sendable, Equatable {
     /// The most lanes: each has stages of its own and, where stages send messages, a connection of its own.
     static let limit = 64
 
-    /// How many lanes there are.
+    /// Number of lanes.
     var count = 1
     /// The field of the entry whose value says which lane an event takes.
     var key = ""

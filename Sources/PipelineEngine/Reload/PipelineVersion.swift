@@ -1,6 +1,6 @@
 import StageKit
 
-/// One version of a pipeline's file, checked, and what came of reloads so far.
+/// A checked version of a pipeline's file, with the results of reloads so far.
 struct PipelineVersion: Sendable {
     /// The whole file, variables and overrides put in.
     var root: SettingNode
@@ -8,6 +8,6 @@ struct PipelineVersion: Sendable {
     var definition: PipelineDefinition
     /// The checked graph in words.
     var graph: GraphDescription
-    /// What came of reloads.
+    /// The results of reloads.
     var reloads = PipelineReloads()
 }

@@ -1,18 +1,18 @@
 import StageKit
 
-/// Says what of a pipeline file cannot change while the pipeline runs.
+/// Finds changes of a pipeline file that a running pipeline cannot make.
 ///
-/// The stages and branches can: they hold nothing that look-ups are answered from. All else cannot. Another source or
-/// server would give the cursor another meaning; a store with another key, limit or type could not hold what it holds; a
-/// store that is added would lack all that was read before, and one that is taken out would go on answering with what it
-/// held; and parts outside the engine read their sections once, when they start.
+/// Stages and branches can change: lookups do not depend on them. Everything else cannot. Another source or server
+/// would give the cursor another meaning; a store with another key, limit or type could not hold its content; an added
+/// store would lack everything that was read before, and a removed one would continue to answer with its old content;
+/// and parts outside of the engine read their sections once, when they start.
 enum ReloadCheck {
     /// The sections that can change.
     static let changeable: Set = ["stages", "branches"]
 
-    /// Every value that is not what it was, in a section that cannot change, at its place in the new file.
+    /// Returns every changed value in a section that cannot change, at its position in the new file.
     ///
-    /// Both are whole files, with variables and overrides put in. Values are never shown: one may be a secret.
+    /// Both are whole files, with variables and overrides inserted. Values are never shown: one may be a secret.
     static func issues(from old: SettingNode, to new: SettingNode) -> [SettingIssue] {
         var issues: [SettingIssue] = []
         self.compare(Self.fixed(old), Self.fixed(new), [], &issues)
@@ -50,7 +50,7 @@ enum ReloadCheck {
 }
 
 extension SettingNode {
-    /// Whether both say the same, wherever it stands; neither the order of names nor quotes matter.
+    /// Whether both mean the same, independent of positions, quotes and the order of names.
     func hasSameContent(as other: SettingNode) -> Bool {
         switch (self.content, other.content) {
         case (.null, .null): true

@@ -1,10 +1,10 @@
 import StageKit
 
-/// The counts that nearly every event adds to, in plain memory: an array would be checked for being unique each time, at
-/// every stage of every event.
+/// The counts that nearly every event increments, in plain memory: an array would be checked for uniqueness each time,
+/// at every stage of every event.
 ///
-/// Used by the runner's thread alone. The memory has a place for each stage, is made once, never grows and is freed with
-/// the tally; every index is held against its size.
+/// Used by the runner's thread only. The memory has one element per stage, is allocated once, never grows and is freed
+/// with the tally; every index is checked against its size.
 @safe
 final class EventTally {
     private struct Stage: BitwiseCopyable {
@@ -15,7 +15,7 @@ final class EventTally {
     private let stages: UnsafeMutableBufferPointer<Stage>
     private var appliedCount: UInt64 = 0
 
-    /// Makes a tally of nothing.
+    /// Creates an empty tally.
     init(stageCount: Int) {
         unsafe self.stages = .allocate(capacity: stageCount)
         unsafe self.stages.initialize(repeating: Stage())
@@ -45,7 +45,7 @@ final class EventTally {
         self.appliedCount &+= 1
     }
 
-    /// Adds everything to counters and begins anew.
+    /// Adds everything to counters and starts again at zero.
     func add(to counters: inout RunnerCounters) {
         for index in unsafe self.stages.indices {
             unsafe counters.stages[index].passed += self.stages[index].passed

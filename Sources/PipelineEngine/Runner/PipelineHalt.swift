@@ -1,14 +1,14 @@
 public import StageKit
 
-/// Ends a run where a stage failed on an entry and its `on_failure` says `halt`; the cursor stays before the entry's batch.
+/// Ends a run if a stage failed on an entry and its `on_failure` is `halt`; the cursor stays before the entry's batch.
 public struct PipelineHalt: Error, Sendable, Equatable, CustomStringConvertible {
     /// The entry.
     public var entry: EntryID
     /// The stage, by its name in the graph.
     public var stage: String
-    /// What was wrong.
+    /// The error.
     public var message: String
-    /// How often the stage was tried on the entry.
+    /// Attempts of the stage on the entry.
     public var attempts: Int
 
     /// One line for a person.
