@@ -1,6 +1,6 @@
-/// A field of a store's snapshots, its name resolved once so that look-ups need not compare names.
+/// A field of a store's snapshots whose name is resolved once, so that lookups do not compare names.
 public struct SnapshotField: Sendable, Hashable {
-    /// The number of the name in the store, `FieldNames.none` where the store numbers no more names.
+    /// The number of the name in the store; `FieldNames.none` if the store has no more numbers.
     let number: UInt8
 }
 
@@ -14,7 +14,7 @@ struct FieldNames: Sendable {
     /// The names, the first one numbered 0.
     private(set) var names: [String] = []
 
-    /// The number of a name, a new one where it has none yet, `none` beyond the limit.
+    /// The number of a name: a new one if it has none yet, `none` beyond the limit.
     mutating func number(of name: String) -> UInt8 {
         if let index = self.names.firstIndex(of: name) { return UInt8(index) }
         guard self.names.count < FieldNames.limit else { return FieldNames.none }

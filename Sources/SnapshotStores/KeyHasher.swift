@@ -1,9 +1,9 @@
-/// Hashes keys with secrets drawn anew for each store, so that nobody outside can choose keys that collide.
+/// Hashes keys with random secrets of each store, so that nobody outside can choose keys that collide.
 ///
-/// The construction is the folded 64 by 64 bit multiplication of wyhash and foldhash, which Go's runtime, too, hashes
-/// map keys with where it has no AES instructions. It needs a few nanoseconds for a session's id, where
-/// SipHash-1-3 (`Swift.Hasher`) needs several times as many. What it is worth rests on the secrets staying secret: hashes
-/// never leave the store. Should keys collide all the same, look-ups get slower and stay right.
+/// The construction is the folded 64 by 64 bit multiplication of wyhash and foldhash, which Go's runtime also uses for
+/// map keys without AES instructions. It takes a few nanoseconds for a session's id; SipHash-1-3 (`Swift.Hasher`) takes
+/// several times as many. Its strength depends on the secrets staying secret: hashes never leave the store. If keys
+/// collide nevertheless, lookups get slower and stay right.
 struct KeyHasher: Sendable {
     private let secrets: (UInt64, UInt64, UInt64, UInt64)
     private let mask: UInt64
@@ -32,7 +32,7 @@ struct KeyHasher: Sendable {
         return KeyHasher.fold(state ^ self.secrets.1, self.secrets.3 ^ UInt64(truncatingIfNeeded: count)) & self.mask
     }
 
-    /// The last 0 to 16 bytes as two words, which overlap where there are fewer; the count is hashed, too.
+    /// The last 0 to 16 bytes as two words, which overlap if there are fewer; the count is hashed as well.
     @inline(__always)
     private static func ends(_ key: Span<UInt8>, from start: Int) -> (UInt64, UInt64) {
         let end = key.count
@@ -52,7 +52,7 @@ struct KeyHasher: Sendable {
         return product.high ^ product.low
     }
 
-    // The loads check their bounds; what is unsafe about them is only that any bytes make a number.
+    // The loads check their bounds; they are unsafe only because any bytes form a number.
 
     @inline(__always)
     private static func word(_ key: Span<UInt8>, _ position: Int) -> UInt64 {

@@ -1,6 +1,6 @@
 import StageKit
 
-/// What a store says to a question about a key, where it minds how old its news is.
+/// A store's answer to a question about a key that takes freshness into account.
 public enum SnapshotAnswer: Sendable, Equatable {
     /// The snapshot meets the condition.
     case yes
@@ -8,7 +8,8 @@ public enum SnapshotAnswer: Sendable, Equatable {
     case no
     /// There is no snapshot.
     case absent
-    /// It must not say: there was no news for too long, or it is being filled (`MemoryStore.freshness` tells which).
+    /// The store must not answer: its freshness is not confirmed, or it is being filled (`MemoryStore.freshness` says
+    /// which).
     case stale
 }
 
@@ -19,7 +20,7 @@ extension MemoryStore {
     public func ask(_ key: Span<UInt8>, _ condition: SnapshotCondition) -> SnapshotAnswer {
         guard let freshness = self.freshness, !freshness.isBeingFilled else { return .stale }
         let answer = self.check(key, condition)
-        // After the look-up: a stop of the process between the two shows here.
+        // After the lookup: a suspension of the process between the two is detected here.
         if freshness.isStale { return .stale }
         return switch answer {
         case .some(true): .yes

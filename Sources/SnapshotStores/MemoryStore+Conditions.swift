@@ -1,23 +1,23 @@
 import StageKit
 import Synchronization
 
-// Conditions: what look-ups ask, worked out when a record is written.
+// Conditions for lookups, evaluated when a record is written.
 extension MemoryStore {
-    /// The question whether a field of a snapshot has exactly this value, to be asked with `check`.
+    /// The condition that a field of a snapshot has exactly this value, for `check`.
     ///
-    /// Make it once: the first eight different ones that a store is asked for are answered beside each key, for which all
-    /// that the store holds is gone through, some 100 ms a million snapshots, while look-ups and changes go on. Those
-    /// beyond are answered from the field.
+    /// Make it once: the store keeps the results of its first eight different conditions beside each key. It evaluates
+    /// a new one for every snapshot, about 100 ms per million snapshots, while lookups and changes continue. Further
+    /// conditions are answered from the field.
     public func condition(_ field: String, equals value: String) -> SnapshotCondition {
         let (field, expected) = (self.field(field), Array(value.utf8))
-        // Held until all records are marked: whoever asks for the same one meanwhile waits for its answers.
+        // Held until all records are marked: concurrent requests for the same condition wait for its answers.
         return self.conditions.withLock { conditions in
             if let known = conditions.find(field, expected) { return known }
             guard let condition = conditions.add(field, expected) else {
                 return SnapshotCondition(field: field, expected: expected, mark: 0)
             }
             let marked = conditions
-            // What is written from here on is marked by its writer.
+            // Later records are marked by their writer.
             self.changes.withLock { $0.conditions = marked }
             for shard in 0..<self.shards.count { self.markRecords(ofShard: shard, marked) }
             return condition

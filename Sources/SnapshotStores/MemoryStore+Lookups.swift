@@ -1,24 +1,25 @@
 public import StageKit
 import Synchronization
 
-// Look-ups: from any thread, without a lock but for large records and where changes would not let them come to an end.
+// Lookups: from any thread, without a lock except for large records and if changes would not let them finish.
 extension MemoryStore {
-    /// A record of at most so many bytes is copied to the stack: sessions have a tenth of it, and Swift gives no more.
+    /// Records of at most this many bytes are copied to the stack: sessions have a tenth of it, and Swift gives no
+    /// more.
     private static let stackBytes = 1024
-    /// How often a look-up begins anew where its shard has changed meanwhile. A change takes some 50 ns, about as long as
-    /// an attempt; only a table that grows outlasts so many, and a writer that the system has stopped in the midst.
+    /// Attempts of a lookup whose shard changes meanwhile. A change takes about 50 ns, as long as an attempt; only a
+    /// growing table, and a writer that the system has suspended in the middle, take longer than this.
     private static let attempts = 32
 
-    /// The field of a name, for look-ups in place; snapshots that have it may come later.
+    /// The field of a name, for lookups in place; snapshots that have it may come later.
     public func field(_ name: String) -> SnapshotField {
         SnapshotField(number: self.names.withLock { $0.number(of: name) })
     }
 
-    /// Whether the snapshot under a key meets a condition, nil where there is no snapshot.
+    /// Whether the snapshot under a key meets a condition, or `nil` if there is no snapshot.
     ///
     /// ```swift
     /// let isActive = store.condition("status", equals: "active")  // once
-    /// if store.check("ds-1", isActive) == true { ... }            // millions of times a second
+    /// if store.check("ds-1", isActive) == true { ... }            // millions of times per second
     /// ```
     public func check(_ key: Span<UInt8>, _ condition: SnapshotCondition) -> Bool? {
         let hash = self.hasher.hash(key)
@@ -33,12 +34,13 @@ extension MemoryStore {
         return self.checkCopy(hash, key, condition)
     }
 
-    /// Whether the snapshot under a key given as text meets a condition, nil where there is no snapshot.
+    /// Whether the snapshot under a key given as text meets a condition, or `nil` if there is no snapshot.
     public func check(_ key: String, _ condition: SnapshotCondition) -> Bool? {
         self.check(key.utf8.span, condition)
     }
 
-    /// Calls `body` with the snapshot under a key, a copy that is gone afterwards; nil where there is none.
+    /// Calls `body` with the snapshot under a key, a copy that is valid during the call; returns `nil` if there is
+    /// none.
     ///
     /// No lock is held meanwhile.
     public func withSnapshot<R, E: Error>(
@@ -89,10 +91,10 @@ extension MemoryStore {
         }
     }
 
-    /// Calls `body` with a copy of a key's live record, if there is one; false where that could not be found out.
+    /// Calls `body` with a copy of a key's live record, if there is one; returns false if that could not be determined.
     ///
-    /// The copy is looked at only after the shard was found unchanged since its version was asked for: then it is of a
-    /// piece and was the key's at that time.
+    /// The copy is used only if the shard has not changed since its version was read: then the copy is consistent and
+    /// was the key's record at that time.
     @inline(__always)
     private func withCopy<E: Error>(
         of hash: UInt64, _ key: Span<UInt8>, _ body: (PackedRecord) throws(E) -> Void
@@ -127,7 +129,7 @@ extension MemoryStore {
         }
     }
 
-    /// What a look at a record's head shows.
+    /// The result of reading a record's head.
     private enum Glance {
         case met
         case unmet
@@ -136,8 +138,8 @@ extension MemoryStore {
         case uncertain
     }
 
-    /// Looks at the head of a key's record where it lies: no more than one or two lines of memory, and so few steps that
-    /// the processor begins the next look-up while this one waits for memory.
+    /// Reads the head of a key's record in place: at most one or two lines of memory, and so few steps that the
+    /// processor starts the next lookup while this one waits for memory.
     @inline(__always)
     private func glance(_ hash: UInt64, _ key: Span<UInt8>, _ mark: UInt8) -> Glance {
         let shard = self.shards.index(of: hash)
@@ -145,7 +147,7 @@ extension MemoryStore {
         var answer = Glance.absent
         _ = self.shards.table(shard).find(hash) { slot in
             let place = slot.place
-            // Of an empty slot only where it was emptied since.
+            // The location of an empty slot, only if it was emptied since.
             guard self.records.isCommitted(place),
                 let head = RecordHead(of: key, in: self.records.words(of: place))
             else { return false }
@@ -169,7 +171,7 @@ extension MemoryStore {
         }
     }
 
-    /// A key's live record, in place; for those who hold `changes`.
+    /// A key's live record, in place; for the holder of `changes`.
     private func liveRecord(_ hash: UInt64, _ key: Span<UInt8>) -> PackedRecord? {
         guard let found = self.find(hash, key, self.shards.index(of: hash)) else { return nil }
         let record = self.records.record(found.slot.place)
@@ -188,7 +190,7 @@ struct RecordClone {
         unsafe self.words.withUnsafeMutableBytes { unsafe $0.copyBytes(from: record.unsafeBytes(0..<size)) }
     }
 
-    /// Lends the copy.
+    /// Passes the copy to `body`.
     func withRecord<R, E: Error>(_ body: (PackedRecord) throws(E) -> R) throws(E) -> R {
         try unsafe self.words.span.withUnsafeBytes { (bytes) throws(E) in
             // There is a record, and so there are words.

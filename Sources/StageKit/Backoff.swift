@@ -1,8 +1,8 @@
-/// How long to wait before trying again: doubling up to a cap, with jitter, so that many workers do not come at once.
+/// Delays between attempts: doubling up to a cap, with jitter, so that many workers do not retry at the same time.
 package struct Backoff: Sendable {
-    /// The first wait at most, where nothing else is given: a server that restarts is back soon.
+    /// The default upper bound of the first delay: a server that restarts is back soon.
     package static let first = Duration.milliseconds(50)
-    /// The longest wait, where nothing else is given: nobody looks longer than that at a server that is back.
+    /// The default longest delay: a server that is back is noticed within this time.
     package static let cap = Duration.seconds(5)
 
     private let first: Duration
@@ -30,7 +30,7 @@ package struct Backoff: Sendable {
         return self.next(using: &generator)
     }
 
-    /// Begins anew after something worked.
+    /// Starts again after a success.
     package mutating func reset() {
         self.step = min(self.first, self.cap)
     }

@@ -1,19 +1,19 @@
 public import Synchronization
 
-/// A `Mutex` whose order the thread sanitizer sees.
+/// A `Mutex` whose ordering the thread sanitizer can see.
 ///
-/// The mutex alone orders what is done under it. But where a thread had to wait for it, that happens in a library that
-/// the sanitizer does not see into, and it reports what the mutex guards, even a bare counter (Swift 6.3.1). So a word is
-/// read when the lock is taken and written when it is let go; on x86 and ARM that costs next to nothing. For what
-/// threads really contend for.
+/// The mutex alone orders its critical sections. But if a thread has to wait for it, that happens in a library that the
+/// sanitizer does not instrument, and it reports the guarded values, even a plain counter (Swift 6.3.1). Therefore a
+/// word is read when the lock is taken and written when it is released; on x86 and ARM that costs almost nothing. Use
+/// it for values that threads really contend for.
 ///
-/// Public, because the compiler specialises a generic type in another module only where its code is public: as a
-/// `package` type each use would look its layout up at run time, which is many times dearer than the lock.
+/// Public, because the compiler specialises a generic type in another module only if its code is public: for a
+/// `package` type each use would look up its layout at run time, which is many times more expensive than the lock.
 public struct OrderedMutex<Value>: ~Copyable, Sendable {
     @usableFromInline let mutex: Mutex<Value>
     @usableFromInline let order = Atomic<UInt>(0)
 
-    /// Makes a mutex that guards a value.
+    /// Creates a mutex that guards a value.
     public init(_ value: consuming sending Value) {
         self.mutex = Mutex(value)
     }

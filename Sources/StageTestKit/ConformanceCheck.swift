@@ -2,7 +2,7 @@ import StageKit
 
 /// `complete` threw, which ends a run.
 struct CompleteFailed: Error {
-    /// What it threw.
+    /// The thrown error.
     var error: any Error
 }
 
@@ -10,14 +10,14 @@ struct CompleteFailed: Error {
 struct ConformanceCheck<S: Stage> {
     /// Valid settings.
     var settings: SettingNode
-    /// What they name.
+    /// The fixture that the settings refer to.
     var fixture: StageFixture
 
     private func makeHarness() throws(StageRefused) -> StageHarness<S> {
         try StageHarness(S.self, self.settings, in: self.fixture)
     }
 
-    /// Lends an instance, which is shut down afterwards.
+    /// Passes an instance to `body` and shuts it down afterwards.
     func withHarness<R>(
         in fixture: StageFixture, _ body: (StageHarness<S>) async throws -> R
     ) async throws -> R {
@@ -28,7 +28,7 @@ struct ConformanceCheck<S: Stage> {
         return try result.get()
     }
 
-    /// Making a stage twice works and is not seen from outside; an unknown setting is refused where it stands.
+    /// Making a stage twice works and has no visible effect; an unknown setting is refused with its position.
     func making() throws -> [String] {
         var found: [String] = []
         let before = self.fixture.traces
@@ -52,9 +52,9 @@ struct ConformanceCheck<S: Stage> {
         return found
     }
 
-    /// Passes a batch through the stage up to its end, the work on waiting events included.
+    /// Passes a batch through the stage up to its end, including the work on waiting events.
     ///
-    /// Where the stage does not declare that it waits, events that wait stay where they are, as in the engine.
+    /// If the stage does not declare that it waits, waiting events stay where they are, as in the engine.
     static func work(
         _ harness: StageHarness<S>, _ entries: [SampleEntry], preparing: Bool = true
     ) async throws -> [EventReport] {

@@ -2,7 +2,7 @@ import StageKit
 
 /// What holds for every declaration.
 enum DeclarationCheck {
-    /// What the declaration does against the contract, one sentence each.
+    /// The declaration's violations of the contract, one sentence each.
     static func violations(of type: StageType) -> [String] {
         var found: [String] = []
         if !self.isSnakeCase(type.name) { found.append("the name \"\(type.name)\" is not in lower_snake_case") }

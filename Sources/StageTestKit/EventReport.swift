@@ -1,12 +1,12 @@
 public import StageKit
 
-/// What a stage made of one event, names in place of numbers.
+/// A stage's result for one event, with names instead of numbers.
 public struct EventReport: Sendable, Equatable {
     /// How the call ended.
     public enum Ending: Sendable, Equatable {
-        /// The event goes on.
+        /// The event continues.
         case next
-        /// The event ends here; the reason is empty where none was given.
+        /// The event is finished here; the reason is empty if none was given.
         case finished(Outcome, reason: String)
         /// The event goes to the start of a branch.
         case sent(to: String)
@@ -20,7 +20,7 @@ public struct EventReport: Sendable, Equatable {
     public struct Settled: Sendable, Equatable {
         /// The outcome.
         public var outcome: Outcome
-        /// Its reason, empty where none was given.
+        /// Its reason, empty if none was given.
         public var reason: String
 
         /// Makes one, to compare with.
@@ -34,7 +34,7 @@ public struct EventReport: Sendable, Equatable {
     public struct Value: Sendable, Equatable {
         /// The bytes as they came.
         public var bytes: [UInt8]
-        /// The number, where it is one.
+        /// The number, if the value is one.
         public var integer: Int64?
     }
 
@@ -44,20 +44,20 @@ public struct EventReport: Sendable, Equatable {
     public var ending: Ending
     /// The effects, by name and in order.
     public var effects: [String]
-    /// What the stage settled on; nil where it did not.
+    /// The outcome that the stage settled, or `nil` if it did not.
     public var settled: Settled?
     /// The values the event has now, by field.
     public var values: [String: Value]
 
-    /// The failure's message, nil where there was none.
+    /// The failure's message, or `nil` if there was none.
     public var failureMessage: String? { self.failure?.message }
 
-    /// The failure, nil where there was none.
+    /// The failure, or `nil` if there was none.
     public var failure: StageFailure? {
         if case .failed(let failure) = self.ending { failure } else { nil }
     }
 
-    /// A field's value as text, nil where it has none.
+    /// A field's value as text, or `nil` if it has none.
     public func text(_ field: String) -> String? {
         self.values[field].map { String(decoding: $0.bytes, as: UTF8.self) }
     }

@@ -5,14 +5,14 @@ import StageKit
 public final class RecordingLog: Sendable {
     /// A line of the log.
     public struct Line: Sendable, Equatable {
-        /// How grave it is, by name: `warning`.
+        /// The level by name: `warning`.
         public var level: String
         /// The words.
         public var message: String
         /// Names with values as text, the logger's own included.
         public var metadata: [String: String]
 
-        /// Makes a line, to compare with.
+        /// Creates a line to compare with.
         public init(level: String, message: String, metadata: [String: String]) {
             self.level = level
             self.message = message
@@ -22,7 +22,7 @@ public final class RecordingLog: Sendable {
 
     private let state = OrderedMutex<[Line]>([])
 
-    /// Makes an empty log.
+    /// Creates an empty log.
     public init() {}
 
     /// The lines so far, in order.
@@ -40,20 +40,20 @@ public final class RecordingLog: Sendable {
 
 /// Writes a logger's lines to a `RecordingLog`.
 public struct RecordingLogHandler: LogHandler {
-    /// Where the lines go.
+    /// The log that receives the lines.
     public let log: RecordingLog
     /// Lines below this are left out.
     public var logLevel: Logger.Level
-    /// What is added to every line.
+    /// Metadata of every line.
     public var metadata: Logger.Metadata = [:]
 
-    /// Makes a handler that writes to `log`, from `logLevel` up.
+    /// Creates a handler that writes to `log`, from `logLevel` up.
     public init(log: RecordingLog, logLevel: Logger.Level) {
         self.log = log
         self.logLevel = logLevel
     }
 
-    /// One value of what is added to every line.
+    /// One value of the metadata of every line.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { self.metadata[key] }
         set { self.metadata[key] = newValue }

@@ -1,7 +1,7 @@
 public import CoreMetrics
 import StageKit
 
-/// A metrics factory that keeps what was counted and measured, by name and labels.
+/// A metrics factory that keeps all counts and measurements by name and labels.
 public final class RecordingMetrics: MetricsFactory {
     private struct State {
         var counters: [String: Int64] = [:]
@@ -11,19 +11,19 @@ public final class RecordingMetrics: MetricsFactory {
 
     private let state = OrderedMutex(State())
 
-    /// Makes a factory that has counted nothing.
+    /// Creates an empty factory.
     public init() {}
 
     /// Totals by counter: `events{status="active"}`, labels in the order they were given.
     public var counters: [String: Int64] { self.state.withLock(\.counters) }
 
-    /// How often any counter was incremented.
+    /// Number of increments of all counters.
     public var increments: Int { self.state.withLock(\.increments) }
 
-    /// What recorders, gauges and timers (in nanoseconds) were told, in order.
+    /// Values of recorders, gauges and timers (in nanoseconds), in order.
     public var values: [String: [Double]] { self.state.withLock(\.values) }
 
-    /// A counter that starts at 0, or goes on where the same one stands.
+    /// A counter that starts at 0, or continues an existing one.
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         Handler(self, label, dimensions)
     }
@@ -40,13 +40,13 @@ public final class RecordingMetrics: MetricsFactory {
         Handler(self, label, dimensions)
     }
 
-    /// Does nothing: what was counted stays.
+    /// Does nothing: the counts stay.
     public func destroyCounter(_ handler: any CounterHandler) {}
 
-    /// Does nothing: what was recorded stays.
+    /// Does nothing: the values stay.
     public func destroyRecorder(_ handler: any RecorderHandler) {}
 
-    /// Does nothing: what was recorded stays.
+    /// Does nothing: the values stay.
     public func destroyTimer(_ handler: any TimerHandler) {}
 
     private final class Handler: CounterHandler, RecorderHandler, TimerHandler {

@@ -1,6 +1,6 @@
 public import StageKit
 
-/// A publisher that keeps what it is given.
+/// A publisher that keeps the messages it is given.
 public final class RecordingPublisher: MessagePublisher {
     private struct State {
         var messages: [OutgoingMessage] = []
@@ -12,13 +12,13 @@ public final class RecordingPublisher: MessagePublisher {
 
     private let state = OrderedMutex(State())
 
-    /// Makes a publisher that takes everything.
+    /// Creates a publisher that accepts everything.
     public init() {}
 
-    /// What was sent, in order; refused messages are not among it.
+    /// The sent messages in order, without refused ones.
     public var messages: [OutgoingMessage] { self.state.withLock(\.messages) }
 
-    /// How often it was called.
+    /// Number of calls.
     public var calls: Int { self.state.withLock(\.calls) }
 
     /// Refuses the message that comes as number `number`, counted from 0 over all calls.
@@ -31,7 +31,7 @@ public final class RecordingPublisher: MessagePublisher {
         self.state.withLock { $0.error = error }
     }
 
-    /// Keeps the messages that it was not told to refuse.
+    /// Keeps the messages that it is not set to refuse.
     public func publish(_ messages: [OutgoingMessage]) async throws -> [PublishFailure?] {
         try self.state.withLock { state in
             if let error = state.error { throw error }

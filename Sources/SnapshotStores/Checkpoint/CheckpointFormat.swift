@@ -14,7 +14,7 @@ import StageKit
 /// ```
 /// Numbers are little-endian.
 enum CheckpointFormat {
-    /// What a file begins with.
+    /// The first bytes of a file.
     static let magic = Array("SLUICECP".utf8)
     /// The version written and read.
     static let version: UInt32 = 1
@@ -22,16 +22,16 @@ enum CheckpointFormat {
     static let preambleSize = 12
     /// Bytes of a frame before its payload.
     static let frameHeaderSize = 8
-    /// Bytes of a frame behind its payload.
+    /// Bytes of a frame after its payload.
     static let frameTrailerSize = 8
-    /// A frame of records is ended when it has so many bytes.
+    /// A frame of records is closed when it has at least this many bytes.
     static let recordsFrameSize = 1 << 20
-    /// The largest payload: a frame of records, one record that was too many, and what is before it.
+    /// The largest payload: a frame of records, one record beyond its size, and the bytes before it.
     static let frameLimit = recordsFrameSize + MemoryStore.Limits.recordBytesRange.upperBound + 8
     /// The longest text: names, positions.
     static let textLimit = 64 << 10
 
-    /// What a frame holds.
+    /// The content of a frame.
     enum Kind: UInt32 {
         case header = 1
         case store = 2
@@ -39,17 +39,17 @@ enum CheckpointFormat {
         case end = 4
     }
 
-    /// What the header holds.
+    /// The content of the header.
     struct Header: Equatable {
-        /// What the stores were built by: a digest of the part of the pipeline file that decides it.
+        /// The digest of the part of the pipeline file that decides what the stores hold.
         var definition: String
         /// Everything up to here is in the stores.
         var cursor: EntryID
-        /// What the source has to know to go on.
+        /// The information that the source needs to continue.
         var position: String
     }
 
-    /// What a store's frame holds.
+    /// The content of a store's frame.
     struct Store: Equatable {
         /// The store's name.
         var name: String
@@ -61,13 +61,13 @@ enum CheckpointFormat {
 }
 
 extension [UInt8] {
-    /// Appends a number as it stands in the file.
+    /// Appends a number in the file's form.
     mutating func append<Number: FixedWidthInteger>(number: Number) {
         var value = number.littleEndian
         unsafe Swift.withUnsafeBytes(of: &value) { unsafe self.append(contentsOf: $0) }
     }
 
-    /// Appends a text as it stands in the file.
+    /// Appends a text in the file's form.
     mutating func append(text: String) {
         self.append(number: UInt32(text.utf8.count))
         self.append(contentsOf: text.utf8)

@@ -1,10 +1,10 @@
 import StageKit
 
-/// Reads a checkpoint, from wherever bytes come, into stores; nothing that a file says is taken for granted.
+/// Reads a checkpoint from a source of bytes into stores; everything that the file says is checked.
 ///
-/// What a file makes it hold in memory is one frame and the records that the stores take, whose limits hold.
+/// It holds one frame in memory, and the records that the stores accept within their limits.
 struct CheckpointReader {
-    /// Gives up to so many bytes: fewer only at the end.
+    /// Returns up to this many bytes: fewer only at the end.
     private let read: (Int) throws -> [UInt8]
     private var frames: UInt64 = 0
 
@@ -31,9 +31,9 @@ struct CheckpointReader {
         return CheckpointFormat.Header(definition: definition, cursor: cursor, position: position)
     }
 
-    /// Reads all records into the stores, which must be empty; each store must be in the file, and no other.
+    /// Reads all records into the stores, which must be empty; the file must contain each store and no others.
     ///
-    /// What was read so far stays in the stores where something is wrong.
+    /// If something is wrong, the records read so far stay in the stores.
     mutating func records(into stores: [MemoryStore], cursor: EntryID) throws {
         var missing = Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0) })
         var loader: RecordLoader?
@@ -102,9 +102,9 @@ struct CheckpointReader {
 struct PayloadCursor {
     /// The frame's bytes, which may be changed in place.
     var storage: [UInt8]
-    /// Where the next value is.
+    /// The offset of the next value.
     var offset: Int
-    /// Where the payload ends.
+    /// The end of the payload.
     let limit: Int
 
     /// Reads bytes from their start.

@@ -21,10 +21,10 @@ struct CheckpointWriter {
         try self.end()
     }
 
-    /// Writes a store's records, shard by shard: each shard as it is at some moment from now on.
+    /// Writes a store's records, shard by shard, each shard as it is at some moment from now on.
     ///
-    /// Changes wait while a shard is copied, well under a millisecond with a million snapshots; look-ups do not.
-    /// `isWanted` is asked between shards; where it says no, `CancellationError` is thrown.
+    /// Changes wait while a shard is copied, well under a millisecond with a million snapshots; lookups do not wait.
+    /// `isWanted` is called between shards; if it returns false, `CancellationError` is thrown.
     mutating func add(_ store: MemoryStore, isWanted: () -> Bool) throws {
         let names = store.fieldNames
         self.begin(.store)

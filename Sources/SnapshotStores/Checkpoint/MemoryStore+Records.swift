@@ -1,7 +1,7 @@
 import StageKit
 import Synchronization
 
-// A memory store's records on their way into a checkpoint and out of it.
+// Moves a memory store's records into a checkpoint and out of it.
 extension MemoryStore {
     /// The names of the fields by number.
     var fieldNames: [String] { self.names.withLock { $0.names } }
@@ -9,10 +9,10 @@ extension MemoryStore {
     /// The number of shards.
     var shardTotal: Int { self.shards.count }
 
-    /// Appends a shard's live records as they are now, each preceded by its number of bytes and without its marks, which
-    /// are made anew for the store that loads it; returns how many.
+    /// Appends a shard's current live records, each one after its number of bytes and without its marks, which the
+    /// loading store makes again; returns their number.
     ///
-    /// Changes of the store wait meanwhile, look-ups do not. Fields numbered `names` or above are not to be there.
+    /// Changes of the store wait meanwhile, lookups do not. Field numbers from `names` on must not occur.
     func appendRecords(ofShard shard: Int, to bytes: inout [UInt8], names: Int) -> Int {
         var appended: [UInt8] = []
         swap(&appended, &bytes)
@@ -32,9 +32,9 @@ extension MemoryStore {
         return count
     }
 
-    /// Puts a record into an empty place; false where its key has one already.
+    /// Puts a record into an empty slot; returns false if its key already has one.
     ///
-    /// `bytes` have been found to be those of a live record, and hold nothing behind it.
+    /// `bytes` must have been checked to be exactly those of a live record.
     func insertRecord(_ bytes: Span<UInt8>, key: Span<UInt8>) throws(CheckpointFailure) -> Bool {
         guard bytes.count <= self.maxRecordBytes else {
             throw CheckpointFailure("a record has \(bytes.count) bytes, and max_record_bytes is \(self.maxRecordBytes)")

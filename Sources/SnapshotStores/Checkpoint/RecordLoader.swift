@@ -20,7 +20,7 @@ struct RecordLoader {
         store.setFloor(floor)
     }
 
-    /// Loads a payload of records; returns how many.
+    /// Loads a payload of records; returns their number.
     func load(_ payload: inout PayloadCursor) throws -> Int {
         var count = 0
         // Used again for each record.
@@ -44,8 +44,10 @@ struct RecordLoader {
         return count
     }
 
-    /// Walks over a record as `PackedRecord` describes it and gives its fields the store's numbers; returns where the key
-    /// is. Throws where the record is not exactly as long as it says, or not a live one.
+    /// Checks a record against the layout of `PackedRecord` and gives its fields the store's numbers.
+    ///
+    /// - Returns: The range of the key.
+    /// - Throws: An error if the record does not have exactly the length that it says, or is not a live one.
     private func check(_ bytes: inout [UInt8]) throws -> Range<Int> {
         let end = bytes.count
         let fields = bytes[PackedRecord.countOffset]
@@ -76,7 +78,7 @@ struct RecordLoader {
         return key
     }
 
-    /// The code at an offset, which moves behind it: at most five bytes, the shortest form.
+    /// The code at an offset, which moves behind it: at most five bytes, in the shortest form.
     private static func code(_ bytes: [UInt8], _ offset: inout Int, _ end: Int) throws -> Int {
         var (value, shift) = (0, 0)
         while offset < end, shift < 35 {

@@ -1,7 +1,8 @@
-/// The checksum of checkpoints: XXH64, which takes eight bytes in about a nanosecond and notices torn or changed bytes.
+/// The checksum of checkpoints: XXH64, which takes about a nanosecond per eight bytes and detects torn or changed
+/// bytes.
 ///
-/// It does not withstand somebody who means to deceive; what is read is checked for that by itself.
-/// Source: the xxHash algorithm description, version 0.2.0 (Y. Collet), XXH64.
+/// It does not resist an attacker; the content is checked on its own for that. Source: the xxHash algorithm
+/// description, version 0.2.0 (Y. Collet), XXH64.
 package enum XXHash64 {
     private static let primes: (UInt64, UInt64, UInt64, UInt64, UInt64) = (
         0x9E37_79B1_85EB_CA87, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9, 0x85EB_CA77_C2B2_AE63,
@@ -57,7 +58,7 @@ package enum XXHash64 {
     @inline(__always)
     private static func rotate(_ value: UInt64, _ by: UInt64) -> UInt64 { value &<< by | value &>> (64 &- by) }
 
-    // The load checks its bounds; what is unsafe about it is only that any bytes make a number.
+    // The load checks its bounds; it is unsafe only because any bytes form a number.
     @inline(__always)
     private static func word(_ bytes: RawSpan, _ offset: Int) -> UInt64 {
         unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self).littleEndian

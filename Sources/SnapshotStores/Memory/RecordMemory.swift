@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Where a record is.
+/// The location of a record.
 struct RecordPlace: Equatable, Sendable {
     /// The number of its first unit, never 0.
     let unit: UInt32
@@ -8,22 +8,23 @@ struct RecordPlace: Equatable, Sendable {
     let sizeClass: SizeClass
 }
 
-/// The memory of a store's records: places are handed out from the start on, and given back to those of their class.
+/// The memory of a store's records: blocks are allocated from the start on, and returned to the free list of their
+/// class.
 ///
-/// Invariant: a place that was ever handed out lies in committed memory. So whoever has a slot's word, however old it is,
-/// may load from where it says; whether that is still the key's record is told by the shard's version (`ShardArray`).
+/// Invariant: a block that was ever allocated lies in committed memory. Whoever has a slot's word, however old, may
+/// therefore load from its location; the shard's version (`ShardArray`) says whether that is still the key's record.
 struct RecordMemory: ~Copyable {
     /// Units have numbers of 32 bits, which comes to 64 GiB: more than half a billion sessions.
     static let maximumBytes = 1 << 36
-    /// The memory is committed in pieces of so many bytes: few calls, and what is committed takes no memory before it is
-    /// used. No large pages are asked for: a new one is cleared at once, which throws a writer's data out of its caches.
-    /// Filling a store was a third slower with them and updates an eighth, look-ups a tenth faster.
+    /// The memory is committed in steps of this size: few system calls, and committed memory takes no space before it
+    /// is used. Large pages are not requested: a new one is cleared immediately, which evicts a writer's data from its
+    /// caches. With them, filling a store was a third slower, updates an eighth slower, and lookups a tenth faster.
     private static let step = 2 << 20
     /// The first unit is nobody's, so that no record's slot is 0.
     private static let firstUnit = 1
     /// Words in a cache line.
     private static let lineWords = 8
-    /// Words of a long record that are fetched ahead: more would push out what is on its way for others.
+    /// Words of a long record that are prefetched: more would evict data that others are waiting for.
     private static let fetchedWords = 4 * lineWords
 
     private let memory: ReservedMemory
@@ -39,21 +40,21 @@ struct RecordMemory: ~Copyable {
     /// Bytes that it may come to.
     var limit: Int { self.memory.size }
 
-    /// The record at a place.
+    /// The record at a location.
     @inline(__always)
     func record(_ place: RecordPlace) -> PackedRecord {
         unsafe PackedRecord(self.words(of: place).unsafeBytes)
     }
 
-    /// The words of a place.
+    /// The words of a location.
     @inline(__always)
     func words(of place: RecordPlace) -> SharedWords {
         let perUnit = SizeClass.unit / SharedWords.stride
         return self.words.extracting(Int(place.unit) &* perUnit, place.sizeClass.units &* perUnit)
     }
 
-    /// Whether a slot's word speaks of memory that can be touched; that of an empty slot, found where a tag is seen before
-    /// its slot, speaks of none.
+    /// Whether a slot's word refers to memory that can be touched; the word of an empty slot, which can be found if a
+    /// tag is seen before its slot, does not.
     @inline(__always)
     func isCommitted(_ place: RecordPlace) -> Bool {
         place.unit != 0
@@ -68,7 +69,7 @@ struct RecordMemory: ~Copyable {
         let second: Int
     }
 
-    /// The first two cache lines of a record; what is asked for most lies there.
+    /// The first two cache lines of a record; they contain most of the requested data.
     @inline(__always)
     func lines(of place: RecordPlace) -> Lines {
         let perUnit = SizeClass.unit / SharedWords.stride
@@ -76,7 +77,7 @@ struct RecordMemory: ~Copyable {
         return Lines(first: first, second: first &+ Swift.min(8, place.sizeClass.units &* perUnit &- 1))
     }
 
-    /// Starts to fetch two lines, both at once.
+    /// Starts to fetch two lines at the same time.
     @inline(__always)
     func fetch(_ lines: Lines) {
         self.words.fetch(lines.first)
@@ -98,10 +99,10 @@ struct RecordMemory: ~Copyable {
         self.words.fetch(first &+ count &- 1)
     }
 
-    /// What is handed out; kept by whoever may change the store.
+    /// The allocated blocks; owned by whoever may change the store.
     struct Places: Sendable {
-        /// The first free place of each class by number, 0 where there is none; the first word of a free place is the
-        /// number of the next.
+        /// The first free block of each class by number, 0 if there is none; the first word of a free block is the
+        /// number of the next one.
         fileprivate var free = InlineArray<137, UInt32>(repeating: 0)
         /// The first unit that was never handed out.
         fileprivate var end = RecordMemory.firstUnit
@@ -112,7 +113,7 @@ struct RecordMemory: ~Copyable {
         var usedBytes: Int { self.used * SizeClass.unit }
     }
 
-    /// A place of a class, not written; nil where there is no more memory.
+    /// An uninitialized block of a class, or `nil` if there is no more memory.
     @inline(__always)
     func take(_ sizeClass: SizeClass, from places: inout Places) -> RecordPlace? {
         let number = Int(sizeClass.number)
@@ -124,7 +125,7 @@ struct RecordMemory: ~Copyable {
         return place
     }
 
-    /// Gives a place back; no slot may have it any more.
+    /// Frees a block; no slot may refer to it any more.
     @inline(__always)
     func giveBack(_ place: RecordPlace, to places: inout Places) {
         let number = Int(place.sizeClass.number)
@@ -133,7 +134,7 @@ struct RecordMemory: ~Copyable {
         places.used &-= place.sizeClass.units
     }
 
-    /// Takes all places back and gives their memory to the system; no slot may have one any more.
+    /// Frees all blocks and returns their memory to the system; no slot may refer to one any more.
     func removeAll(_ places: inout Places) {
         places = Places()
         self.memory.discard(0..<self.committed.load(ordering: .relaxed))

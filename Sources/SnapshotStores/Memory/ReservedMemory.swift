@@ -4,27 +4,27 @@
     import Musl
 #endif
 
-/// Addresses that a store keeps to itself, of which it may touch what it has committed.
+/// An address range that a store reserves; it may touch the part that it has committed.
 ///
 /// Invariants:
-/// - What was committed once stays readable and writable until the range ends, also after `discard`. So whoever holds an
-///   offset that was good at some time may load there at any time, and finds what was stored there or zeros.
-/// - It is zero when committed and after `discard`.
+/// - Committed memory stays readable and writable until the range ends, also after `discard`. Whoever holds an offset
+///   that was valid at some time may load there at any time, and finds the stored data or zeros.
+/// - Memory is zero when it is committed and after `discard`.
 ///
-/// The address and the size never change; that threads share them, and who may touch what, is the owner's to say.
+/// The address and the size never change; the owner decides which threads share them and who may touch what.
 @safe
 struct ReservedMemory: ~Copyable, @unchecked Sendable {
-    /// Where the process may have only so many addresses, a range takes no more than this part of them: the rest of the
-    /// process needs some, too.
+    /// If the process has a limit on its addresses, a range takes at most this fraction of it: the rest of the process
+    /// needs some, too.
     private static let shareOfLimit = 4
 
     /// The range's first byte, the beginning of a page.
     private let base: UnsafeMutableRawPointer
-    /// Bytes in the range: 0 where the system gave none.
+    /// Bytes in the range: 0 if the system gave none.
     let size: Int
 
-    /// Reserves `size` bytes, a multiple of `step`, or half of it and so on where the system gives no more; `limit` is how
-    /// many bytes of addresses the process may have.
+    /// Reserves `size` bytes, a multiple of `step`, or half of it and so on if the system gives no more; `limit` is the
+    /// limit of the process's address space in bytes.
     init(size wanted: Int, step: Int, limit: Int = ReservedMemory.processLimit) {
         let allowance = limit == .max ? wanted : Swift.min(wanted, limit / Self.shareOfLimit)
         var size = allowance / step * step
@@ -43,12 +43,12 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
         if self.size > 0 { unsafe munmap(self.base, self.size) }
     }
 
-    /// Makes a part, whole pages, readable and writable; false where the system has no memory for it.
+    /// Makes a part, whole pages, readable and writable; returns false if the system has no memory for it.
     func commit(_ range: Range<Int>) -> Bool {
         unsafe mprotect(self.address(range), range.count, PROT_READ | PROT_WRITE) == 0
     }
 
-    /// Gives the memory of a committed part, whole pages, back to the system; it reads as zeros from then on.
+    /// Returns the memory of a committed part, whole pages, to the system; it reads as zeros from then on.
     func discard(_ range: Range<Int>) {
         let result = unsafe madvise(self.address(range), range.count, MADV_DONTNEED)
         precondition(range.isEmpty || result == 0, "committed memory can be given back")
@@ -64,7 +64,7 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
         return unsafe self.base + range.lowerBound
     }
 
-    /// How many bytes of addresses the process may have.
+    /// The limit of the process's address space in bytes.
     static var processLimit: Int {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(UInt32(RLIMIT_AS.rawValue)), &limit) == 0 else { return .max }

@@ -1,22 +1,23 @@
 import Synchronization
 
-/// The shards: tables of records with a version each, by which look-ups find out whether what they read was of a piece.
+/// The shards: tables of records, each with a version by which lookups detect whether they read a consistent state.
 ///
-/// Who may do what:
-/// - Tables, and records that stand in a slot, are changed by whoever holds the store's `changes` and only in `change`,
+/// Access rules:
+/// - Only the holder of the store's `changes` changes tables, and records that a slot refers to, and only in `change`,
 ///   which makes the shard's version odd before and even after, two more than it was.
-/// - Whoever holds `changes` reads them in the plain way.
-/// - Everybody else asks for the version, reads words as relaxed atomics, copies what is of interest, and believes it if
-///   the version is still the same (`isUnchanged`). Then no change of the shard had begun; nor had any of its records'
-///   places been written for another, since a place is taken out of its slot before it is used again.
+/// - The holder of `changes` reads them in the ordinary way.
+/// - Everybody else reads the version, reads words as relaxed atomics, copies what is needed, and trusts the copy if
+///   the version is still the same (`isUnchanged`). Then no change of the shard had begun, and none of its records'
+///   blocks had been written for another record, because a block is removed from its slot before it is used again.
 ///
-/// Why that is enough (Boehm, "Can seqlocks get along with programming language memory models?", 2012): the fence in
-/// `change` comes after the version became odd and before every store to the table, its records, and places that were
-/// theirs; the fence in `isUnchanged` comes after every load. So whoever has loaded what such a store stored finds the
-/// version changed. And the last store of a change is a release that `version` acquires: what is loaded is no older than
-/// the version says.
+/// Why this is sufficient (Boehm, "Can seqlocks get along with programming language memory models?", 2012): the fence
+/// in `change` comes after the version became odd and before every store to the table, its records, and their former
+/// blocks; the fence in `isUnchanged` comes after every load. Whoever has loaded the value of such a store therefore
+/// finds the version changed. The last store of a change is a release that `version` acquires: loaded data is no older
+/// than the version says.
 ///
-/// The type is shared between threads although it holds a pointer: `heads` is made by `init` and freed by `deinit`.
+/// The type is shared between threads although it holds a pointer: `heads` is allocated by `init` and freed by
+/// `deinit`.
 @safe
 struct ShardArray: ~Copyable, @unchecked Sendable {
     /// Words between two shards' heads: a cache line, so that cores which change different shards do not disturb each
@@ -24,27 +25,27 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     private static let headWords = 8
     /// A cache line.
     private static let headAlignment = 64
-    /// Tables begin with so many lines.
+    /// Initial number of lines of a table.
     private static let firstLines = 4
     /// The part of its slots that a table is filled to, in fifths: then about one record in ten is not in its home line.
     private static let fullFifths = 4
-    /// A table's memory is committed in pieces of so many bytes, whole pages on all machines: few calls, and what is
-    /// committed takes no memory before it is used.
+    /// A table's memory is committed in steps of this size, whole pages on all machines: few system calls, and
+    /// committed memory takes no space before it is used.
     private static let commitStep = 64 << 10
 
     private let memory: UnsafeMutableRawPointer
     private let heads: SharedWords
-    /// The number of lines of each table, one behind the other. Look-ups need it at once; it hardly ever changes, where a
-    /// head must often be fetched from another core, which goes on while the table's line is on its way.
+    /// The number of lines of each table, contiguous. Lookups need it immediately; it hardly ever changes, while a head
+    /// must often be fetched from another core, which proceeds while the table's line is being fetched.
     private let lineCounts: SharedWords
     private let tables: ReservedMemory
     private let tableSize: Int
-    /// The words of all tables, and how many each has.
+    /// The words of all tables, and the number of words of each.
     private let tableWords: (all: SharedWords, each: Int)
     /// The number of shards, a power of two.
     let count: Int
 
-    /// Makes empty shards that have room for so many records in all, spread as those of random hashes are.
+    /// Creates empty shards with capacity for this many records in total, distributed like random hashes.
     init(count: Int, records: Int) {
         precondition(count > 0 && count & (count - 1) == 0, "the number of shards is a power of two")
         let words = count * (Self.headWords + 1)
@@ -106,11 +107,11 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         self.heads.storeReleasing(version &+ 2, head)
     }
 
-    /// How many records a shard has; written in `change`.
+    /// Number of records of a shard; written in `change`.
     @inline(__always)
     func used(_ shard: Int) -> Int { Int(truncatingIfNeeded: self.heads[shard &* Self.headWords &+ 1]) }
 
-    /// Makes room for one more record in a shard; false where that is not to be had.
+    /// Ensures capacity for one more record in a shard; returns false if that is impossible.
     @inline(__always)
     func reserve(_ shard: Int, _ scratch: inout [SlotTable.GrownSlot]) -> Bool {
         let (used, capacity) = (self.used(shard), self.table(shard).capacity)
@@ -155,8 +156,8 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         (0..<self.count).reduce(0) { $0 + self.table($1).lines * SlotTable.lineWords * SharedWords.stride }
     }
 
-    /// Grows a table by half, in its place: 11 to 18 bytes of slots a record. False where it is as large as it may be, or
-    /// the system has no memory.
+    /// Grows a table by half, in place: 11 to 18 bytes of slots per record. Returns false if it has its maximum size,
+    /// or the system has no memory.
     @inline(never)
     private func grow(_ shard: Int, _ scratch: inout [SlotTable.GrownSlot]) -> Bool {
         let table = self.table(shard)

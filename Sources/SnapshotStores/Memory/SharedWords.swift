@@ -3,11 +3,11 @@ import Synchronization
 
 /// Words of 64 bits that threads share without a lock.
 ///
-/// Every word is loaded and stored whole, as a relaxed atomic, which on all processors is a plain load or store. So a
-/// load gives a value that was stored, never parts of two. What a value is worth is for others to find out: a look-up
-/// does by its shard's version (`ShardArray`).
+/// Every word is loaded and stored as a whole, as a relaxed atomic, which is an ordinary load or store on all
+/// processors. A load therefore returns a value that was stored, never parts of two. Others decide whether a value is
+/// valid: a lookup does by its shard's version (`ShardArray`).
 ///
-/// Whoever may not be disturbed by stores (`MemoryStore.changes`) may also read the bytes in the plain way.
+/// Whoever excludes stores (`MemoryStore.changes`) may also read the bytes in the ordinary way.
 @safe
 struct SharedWords: @unchecked Sendable {
     /// Bytes in a word.
@@ -82,7 +82,7 @@ struct SharedWords: @unchecked Sendable {
         }
     }
 
-    /// Stores bytes from the first word on; where they end within a word, the rest of it is zero.
+    /// Stores bytes from the first word on; if they end within a word, the rest of it is zero.
     @unsafe
     @inline(__always)
     func store(_ bytes: UnsafeRawBufferPointer) {
@@ -105,7 +105,7 @@ struct SharedWords: @unchecked Sendable {
         }
     }
 
-    /// The bytes of the words, for those who are not disturbed by stores.
+    /// The bytes of the words, for callers that exclude stores.
     @unsafe
     var unsafeBytes: UnsafeRawPointer { unsafe UnsafeRawPointer(self.base) }
 

@@ -1,7 +1,7 @@
 /// How much memory a record has: a multiple of a unit, and of the multiples above 64 one in eight of each doubling, so
 /// that memory which one record leaves fits others. At most an eighth of a large record lies idle.
 struct SizeClass: Equatable, Sendable {
-    /// Bytes in a unit: a record is placed by the number of its first unit.
+    /// Bytes in a unit: a record is located by the number of its first unit.
     static let unit = 16
     /// Up to this many units there is a class for each number of units.
     private static let fineUnits = 64
@@ -22,7 +22,7 @@ struct SizeClass: Equatable, Sendable {
         self.number = number
     }
 
-    /// The smallest class with room for so many bytes, which are at least 1 and at most what a record may have.
+    /// The smallest class with capacity for this many bytes, at least 1 and at most the limit of a record.
     @inline(__always)
     init(bytes: Int) {
         let units = (bytes &+ (Self.unit - 1)) / Self.unit

@@ -1,10 +1,9 @@
-/// A place for a record in a table, one word: of its key's hash the highest 24 bits, of its memory the size class and
-/// the first unit.
+/// A slot of a table, one word: the highest 24 bits of its key's hash, and the size class and first unit of its memory.
 struct Slot: Equatable, Sendable {
     /// The word, 0 in a slot that is empty.
     let word: UInt64
 
-    /// A slot as it stands in its table.
+    /// A slot as stored in its table.
     @inline(__always)
     init(word: UInt64) {
         self.word = word
@@ -16,7 +15,7 @@ struct Slot: Equatable, Sendable {
         self.word = hash & ~0xFF_FFFF_FFFF | UInt64(place.sizeClass.number) << 32 | UInt64(place.unit)
     }
 
-    /// Where the record is.
+    /// The location of the record.
     @inline(__always)
     var place: RecordPlace {
         RecordPlace(
@@ -29,11 +28,11 @@ struct Slot: Equatable, Sendable {
     func matches(_ hash: UInt64) -> Bool { (self.word ^ hash) &>> 40 == 0 }
 }
 
-/// What stands before the slots of a line: for each of the seven a byte of its key's hash, 0 where the slot is empty, and
-/// above them how many records had to go on to a later line because this one was full.
+/// The word before the slots of a line: a byte of the key's hash for each of the seven slots, 0 if the slot is empty,
+/// and above them the number of records that had to move on to a later line because this one was full.
 ///
-/// One word, so that the slots which may be a key's are found without a branch for each of them. That is half of what
-/// makes look-ups fast: a branch which goes by what comes from memory keeps the processor from beginning the next one.
+/// One word, so that the candidate slots of a key are found without a branch for each of them. That is half of what
+/// makes lookups fast: a branch that depends on loaded memory keeps the processor from starting the next lookup.
 struct LineTags {
     /// Slots in a line.
     static let slots = 7
@@ -46,7 +45,7 @@ struct LineTags {
     /// The word.
     private(set) var word: UInt64
 
-    /// The tags as they stand in their line.
+    /// The tags as stored in their line.
     @inline(__always)
     init(word: UInt64) {
         self.word = word
@@ -58,7 +57,7 @@ struct LineTags {
         Matches(zeroBytesOf: self.word ^ (Self.tag(hash) &* Self.lowBits))
     }
 
-    /// The first empty slot, nil where the line is full.
+    /// The first empty slot, or `nil` if the line is full.
     @inline(__always)
     var firstEmpty: Int? {
         var empty = Matches(zeroBytesOf: self.word)
@@ -89,10 +88,11 @@ struct LineTags {
         if self.word >> 56 < Self.overflowLimit { self.word -= 1 << 56 }
     }
 
-    /// A slot's tag, 0 where it is empty.
+    /// A slot's tag, 0 if it is empty.
     func tag(_ slot: Int) -> UInt64 { self.word >> UInt64(8 * slot) & 0xFF }
 
-    /// The byte of a hash that goes here: one that neither says where the line is nor stands in the slot.
+    /// The byte of a hash that is used as the tag: one that is neither used for the line's index nor stored in the
+    /// slot.
     @inline(__always)
     private static func tag(_ hash: UInt64) -> UInt64 {
         let byte = hash &>> 32 & 0xFF

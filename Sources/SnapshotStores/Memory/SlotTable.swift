@@ -1,14 +1,15 @@
-/// One shard's table of records: lines of seven slots, each a cache line, in memory that threads share without a lock.
+/// One shard's table of records: lines of seven slots, each one a cache line, in memory that threads share without a
+/// lock.
 ///
-/// Invariants, which hold for whoever keeps changes away, or finds that there was none meanwhile (`ShardArray`):
-/// - A record's home is the highest bits of its hash scaled to the number of lines. It is there or in a later line, going
-///   up and round the end, and each line from its home to the one before counts it as passed. So a look-up ends where it
-///   meets a line that nothing has passed.
-/// - A record stays in its slot until it is taken out or the table grows.
-/// - A key has one record at most, a live one or the trace of an eviction.
-/// - Words behind the last line are zero.
+/// Invariants, which hold for callers that exclude changes, or that detect that there were none (`ShardArray`):
+/// - A record's home is the highest bits of its hash scaled to the number of lines. The record is there or in a later
+///   line, ascending and wrapping around, and each line from its home to the one before counts it as passed. A lookup
+///   therefore ends at a line that nothing has passed.
+/// - A record stays in its slot until it is removed or the table grows.
+/// - A key has at most one record: a live one or the trace of an eviction.
+/// - Words after the last line are zero.
 ///
-/// A value of this type is where the table is and how many lines it had when it was asked for.
+/// A value of this type has the table's location and its number of lines when it was requested.
 struct SlotTable {
     /// Words in a line.
     static let lineWords = 1 + LineTags.slots
@@ -25,10 +26,10 @@ struct SlotTable {
     @inline(__always)
     func slot(at index: Int) -> Slot { Slot(word: self.words[index]) }
 
-    /// Where a key's record is, nil where there is none: where the first slot is that has the hash and meets a condition.
+    /// The index of a key's record, or `nil` if there is none: of the first slot that has the hash and meets a
+    /// condition.
     ///
-    /// Where the table changes meanwhile, it ends all the same, and `condition` sees nothing but slots that some record
-    /// had.
+    /// It terminates even if the table changes meanwhile, and `condition` sees only slots that some record had.
     @inline(__always)
     func find(_ hash: UInt64, where condition: (Slot) -> Bool) -> Int? {
         var line = self.home(hash)
@@ -58,7 +59,7 @@ struct SlotTable {
         }
     }
 
-    /// Starts to fetch the line where a key's record would be.
+    /// Starts to fetch the line of a key's record.
     @inline(__always)
     func fetchLine(_ hash: UInt64) {
         if self.lines > 0 { self.words.fetch(self.home(hash) &* SlotTable.lineWords) }
@@ -119,10 +120,10 @@ struct SlotTable {
         for entry in scratch { grown.insert(entry.slot, hash: entry.hash) }
     }
 
-    /// A record on its way to its new line.
+    /// A record that moves to its new line.
     struct GrownSlot: Sendable {
         fileprivate let slot: Slot
-        /// What the table has of the hash: all that it goes by.
+        /// The part of the hash that the table uses.
         fileprivate let hash: UInt64
     }
 

@@ -4,9 +4,9 @@ import StageKit
 public struct SnapshotCondition: Sendable {
     /// The field.
     let field: SnapshotField
-    /// What it must be.
+    /// The required value.
     let expected: [UInt8]
-    /// The bit that records which meet it are marked with; 0 where none is kept for it.
+    /// The bit that marks records which meet the condition; 0 if it has no bit.
     let mark: UInt8
 
     /// Whether a live record with a key of this length meets it, by its field.
@@ -16,7 +16,7 @@ public struct SnapshotCondition: Sendable {
     }
 }
 
-/// The conditions that a store marks its records with, so that a look-up finds the answer beside the key.
+/// The conditions that a store marks its records with, so that a lookup finds the answer beside the key.
 struct MarkedConditions: Sendable {
     /// A record has a byte of marks; gateways ask one question or two.
     static let limit = 8
@@ -24,12 +24,12 @@ struct MarkedConditions: Sendable {
     /// The conditions, each with a mark of its own.
     private(set) var list: [SnapshotCondition] = []
 
-    /// The condition that asks this, nil where there is none yet.
+    /// The condition with this field and value, or `nil` if there is none yet.
     func find(_ field: SnapshotField, _ expected: [UInt8]) -> SnapshotCondition? {
         self.list.first { $0.field == field && $0.expected == expected }
     }
 
-    /// Adds a condition, nil where all marks are taken.
+    /// Adds a condition; returns `nil` if all marks are used.
     mutating func add(_ field: SnapshotField, _ expected: [UInt8]) -> SnapshotCondition? {
         guard self.list.count < MarkedConditions.limit else { return nil }
         let condition = SnapshotCondition(field: field, expected: expected, mark: 1 << UInt8(self.list.count))
@@ -65,20 +65,20 @@ struct EventMarks: Sendable {
         let field: FieldID
         /// The value.
         let expected: [UInt8]
-        /// The mark where it has.
+        /// The mark of a record that meets it.
         let mark: UInt8
     }
 
-    /// What is asked.
+    /// The conditions to evaluate.
     let questions: [Question]
-    /// How many conditions there were when the questions were made: none is ever taken back.
+    /// Number of conditions when the questions were made: none is ever removed.
     let conditions: Int
 
     /// The marks of an event's record.
     @inline(__always)
     func marks(of event: borrowing Event) -> UInt8 {
         var marks: UInt8 = 0
-        // In place: a walk over the array itself would retain each value it comes to.
+        // In place: iterating over the array itself would retain each value.
         let questions = self.questions.span
         for index in questions.indices
         where event.value(of: questions[index].field, equals: questions[index].expected) {

@@ -28,9 +28,9 @@ struct PackedRecord {
     static let traceMark: UInt8 = 255
     /// Bytes before the key's length.
     static let headerSize = 18
-    /// Where the number of fields is.
+    /// Offset of the number of fields.
     static let countOffset = 16
-    /// Where the marks are.
+    /// Offset of the marks.
     static let marksOffset = 17
 
     private let base: UnsafeRawPointer
@@ -42,7 +42,7 @@ struct PackedRecord {
         unsafe self.base = base
     }
 
-    /// How many bytes are written of it.
+    /// Number of bytes written so far.
     var size: Int {
         var walk = self.fields
         while walk.next() != nil {}
@@ -57,14 +57,14 @@ struct PackedRecord {
             sequence: UInt64(littleEndian: self.base.load(fromByteOffset: 8, as: UInt64.self)))
     }
 
-    /// Whether it stands for an eviction.
+    /// Whether it is the trace of an eviction.
     @inline(__always)
     var isTrace: Bool { self.byte(PackedRecord.countOffset) == PackedRecord.traceMark }
 
     /// The marks of the conditions that it meets (`MarkedConditions`).
     var marks: UInt8 { self.byte(PackedRecord.marksOffset) }
 
-    /// Where the key is.
+    /// The range of the key.
     @inline(__always)
     var keyRange: Range<Int> {
         let (length, start) = self.code(at: PackedRecord.headerSize)
@@ -91,8 +91,8 @@ struct PackedRecord {
         return RecordFields(self, first: self.keyRange.upperBound, count: count)
     }
 
-    /// The fields of a live record whose key is known to have this length, which tells where they begin before the
-    /// record's own bytes are at hand.
+    /// The fields of a live record whose key is known to have this length, which gives their offset before the record's
+    /// bytes have been loaded.
     @inline(__always)
     func fields(keyLength: Int) -> RecordFields {
         let start = PackedRecord.headerSize &+ PackedRecord.size(ofCode: keyLength) &+ keyLength
@@ -105,7 +105,7 @@ struct PackedRecord {
         unsafe self.unsafeBytes(range).span.hasSameBytes(as: other)
     }
 
-    /// How many bytes a code takes.
+    /// Number of bytes of a code.
     @inline(__always)
     static func size(ofCode code: Int) -> Int {
         var size = 1
@@ -127,7 +127,7 @@ struct PackedRecord {
         unsafe Int64(littleEndian: self.base.loadUnaligned(fromByteOffset: offset, as: Int64.self))
     }
 
-    /// The code at an offset and where it ends.
+    /// The code at an offset, and its end.
     @inline(__always)
     fileprivate func code(at offset: Int) -> (value: Int, next: Int) {
         let first = self.byte(offset)
@@ -149,9 +149,9 @@ struct PackedRecord {
 struct RecordField {
     /// The number of its name.
     let number: UInt8
-    /// The number, where the value was decoded as one.
+    /// The number, if the value was decoded as one.
     let integer: Int64?
-    /// Where its bytes are; nil where they are what the integer prints as.
+    /// The range of its bytes, or `nil` if they are the integer's decimal form.
     let range: Range<Int>?
 }
 
@@ -167,7 +167,7 @@ struct RecordFields: IteratorProtocol {
         self.left = count
     }
 
-    /// Where the next field begins: the record's end once all were read.
+    /// Offset of the next field: the record's end after the last one.
     var end: Int { self.offset }
 
     /// The next field, nil after the last.
@@ -196,7 +196,7 @@ struct RecordFields: IteratorProtocol {
         }
     }
 
-    /// The field of a name, nil where there is none; the walk goes on behind it.
+    /// The field of a name, or `nil` if there is none; the iteration continues after it.
     @inline(__always)
     mutating func first(_ number: UInt8) -> RecordField? {
         while let field = self.next() {

@@ -1,12 +1,12 @@
-/// Private memory in which a record is packed before it goes into the store's.
+/// Private memory in which a record is packed before it is stored.
 ///
-/// Invariants: `base` has `capacity` bytes, owned by whoever made the buffer, who calls `free` once; the first `count` are
-/// a record's, written by a `RecordPen` of it.
+/// Invariants: `base` has `capacity` bytes, owned by the creator of the buffer, who calls `free` once; the first
+/// `count` bytes are those of a record, written by one of its `RecordPen`s.
 @unsafe
 struct RecordBuffer {
     /// The first capacity: ten times a session.
     private static let firstCapacity = 1024
-    /// Bytes behind a record that are written too: a copy goes by two words at a time.
+    /// Bytes after a record that are written as well: a copy moves two words at a time.
     private static let slack = 2 * SharedWords.stride
 
     private var base: UnsafeMutableRawPointer
@@ -14,7 +14,7 @@ struct RecordBuffer {
     private let limit: Int
     private var count = 0
 
-    /// Makes an empty buffer for up to `limit` bytes.
+    /// Creates an empty buffer for up to `limit` bytes.
     init(limit: Int) {
         unsafe self.limit = limit
         unsafe self.capacity = Self.firstCapacity
@@ -30,7 +30,7 @@ struct RecordBuffer {
     @inline(__always)
     var pen: RecordPen { unsafe RecordPen(self.base, end: self.base + self.capacity - Self.slack) }
 
-    /// Makes room for so many bytes, what there was is gone; false where they are above the limit.
+    /// Ensures capacity for this many bytes and discards the content; returns false if the limit is exceeded.
     mutating func reserve(_ bytes: Int) -> Bool {
         let needed = unsafe bytes + Self.slack
         if unsafe needed <= self.capacity { return true }
@@ -55,7 +55,7 @@ struct RecordBuffer {
         unsafe self.base.storeBytes(of: count, toByteOffset: PackedRecord.countOffset, as: UInt8.self)
     }
 
-    /// The record and zeros behind it, up to a multiple of two words.
+    /// The record with zeros after it, up to a multiple of two words.
     @inline(__always)
     var padded: UnsafeRawBufferPointer {
         let size = unsafe (self.count &+ Self.slack &- 1) & ~(Self.slack &- 1)

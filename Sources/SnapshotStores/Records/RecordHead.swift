@@ -1,8 +1,8 @@
-/// What stands before a record's key, and whether that is the key asked for: read where the record lies, in the few words
-/// that say it, while others may be writing them.
+/// The bytes before a record's key, and whether that is the requested key: read in place, in few words, while others
+/// may be writing them.
 ///
-/// What was read is believed only where the record's shard is found unchanged afterwards (`ShardArray`). Whatever the words
-/// are, nothing outside of them is read.
+/// The result is valid only if the record's shard has not changed afterwards (`ShardArray`). Whatever the words are,
+/// nothing outside of them is read.
 struct RecordHead {
     /// The keys that are compared so: at least a word, and short enough that their length takes one byte of the record.
     static let keyLengths = 8...127
@@ -13,7 +13,7 @@ struct RecordHead {
 
     private let word: UInt64
 
-    /// Reads a record's head, nil where its key is another than this one, which has one of `keyLengths`.
+    /// Reads a record's head; returns `nil` if its key is not this one, whose length is one of `keyLengths`.
     @inline(__always)
     init?(of key: Span<UInt8>, in words: SharedWords) {
         let count = key.count
@@ -31,7 +31,7 @@ struct RecordHead {
             index &+= 1
         }
         if position < count {
-            // The key's last word without what was compared, against the same number of bytes.
+            // The key's last word without the bytes already compared, against the same number of bytes.
             let unused = UInt64(truncatingIfNeeded: 8 &* (SharedWords.stride &- (count &- position)))
             let rest = Self.word(key, count &- SharedWords.stride) &>> unused
             difference |= (words[index].littleEndian ^ rest) &<< unused
@@ -39,7 +39,7 @@ struct RecordHead {
         guard difference == 0 else { return nil }
     }
 
-    /// Whether the record stands for an eviction.
+    /// Whether the record is the trace of an eviction.
     @inline(__always)
     var isTrace: Bool { UInt8(truncatingIfNeeded: self.word) == PackedRecord.traceMark }
 
@@ -53,7 +53,7 @@ struct RecordHead {
         words[self.index] = (word & ~0xFF00 | UInt64(marks) << 8).littleEndian
     }
 
-    // The loads check their bounds; what is unsafe about them is only that any bytes make a number.
+    // The loads check their bounds; they are unsafe only because any bytes form a number.
     @inline(__always)
     private static func word(_ key: Span<UInt8>, _ position: Int) -> UInt64 {
         unsafe key.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self).littleEndian

@@ -1,8 +1,8 @@
 import StageKit
 
-/// Writes a record's parts one behind the other, numbers little-endian.
+/// Writes a record's parts in sequence, numbers in little-endian order.
 ///
-/// Writing is not checked: whoever writes has asked for room before (`hasRoom`).
+/// Writing is not checked: the caller must check the capacity first (`hasRoom`).
 @unsafe
 struct RecordPen {
     /// The most bytes that a field's number, its code and its integer take.
@@ -10,7 +10,7 @@ struct RecordPen {
     /// The most bytes that a code takes: of a length of 32 bits and two more.
     static let maximumCode = 5
 
-    /// Where the next byte goes.
+    /// The address of the next byte.
     private(set) var next: UnsafeMutableRawPointer
 
     private let end: UnsafeMutableRawPointer
@@ -22,11 +22,11 @@ struct RecordPen {
         unsafe self.end = end
     }
 
-    /// Whether so many bytes can be written.
+    /// Whether this many bytes can be written.
     @inline(__always)
     func hasRoom(_ bytes: Int) -> Bool { unsafe self.end - self.next >= bytes }
 
-    /// Writes what stands before the key's length.
+    /// Writes the bytes before the key's length.
     @inline(__always)
     mutating func write(_ milliseconds: UInt64, _ sequence: UInt64, fields: UInt8, marks: UInt8) {
         unsafe self.next.storeBytes(of: milliseconds.littleEndian, as: UInt64.self)

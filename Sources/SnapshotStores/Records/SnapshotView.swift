@@ -1,13 +1,14 @@
 public import StageKit
 
-/// A snapshot in the store, read in place: nothing is copied and nothing allocated.
+/// A snapshot in the store, read in place: nothing is copied or allocated.
 ///
-/// It cannot be copied and is only lent to `MemoryStore.withSnapshot`'s body, so none outlives the call.
+/// It cannot be copied and is only passed to `MemoryStore.withSnapshot`'s body, so none outlives the call.
 public struct SnapshotView: ~Copyable {
     private let record: PackedRecord
     private let keyLength: Int
 
-    /// Shows a live record that stays as it is while the view is lent; the key's length saves waiting for the record's.
+    /// Shows a live record that does not change while the view exists; the known key length saves waiting for the
+    /// record's own.
     @inline(__always)
     init(_ record: PackedRecord, keyLength: Int) {
         self.record = record
@@ -17,14 +18,14 @@ public struct SnapshotView: ~Copyable {
     /// The entry the snapshot came from.
     public var entryID: EntryID { self.record.entryID }
 
-    /// Lends the key.
+    /// Passes the key to `body`.
     public func withKey<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
         try body(unsafe self.record.unsafeBytes(self.record.keyRange).span)
     }
 
-    /// Lends a field's bytes, nil where the snapshot has none; the bytes are those that came.
+    /// Passes a field's original bytes to `body`; returns `nil` if the snapshot has none.
     ///
-    /// A number's text is made from the number where that gives the same bytes, above 15 digits by way of the heap.
+    /// A number's text is formatted from the number if that gives the same bytes; more than 15 digits need the heap.
     public func withValue<R, E: Error>(
         of field: SnapshotField, _ body: (Span<UInt8>?) throws(E) -> R
     ) throws(E) -> R {
@@ -32,7 +33,7 @@ public struct SnapshotView: ~Copyable {
         return try self.withBytes(of: found) { (bytes) throws(E) in try body(bytes) }
     }
 
-    /// A field's number, nil where the snapshot has none.
+    /// A field's number, or `nil` if the snapshot has none.
     public func integer(of field: SnapshotField) -> Int64? {
         self.find(field)?.integer
     }

@@ -17,7 +17,7 @@ public struct ConditionSettings: Sendable {
     /// All of these must hold.
     var parts: [Part]
 
-    /// Stands in the defaults of settings where a required condition has not been read yet.
+    /// The value of a required condition in the defaults of settings, before it has been read.
     public static let unread = ConditionSettings(parts: [])
 
     /// The condition with its field names resolved; a field that no earlier stage provides is a mistake.
@@ -53,13 +53,13 @@ public struct Condition {
 
     /// The fields with the byte strings each may have.
     @usableFromInline var equals: [(field: FieldID, values: [[UInt8]])] = []
-    /// What must hold beside.
+    /// The other clauses that must hold.
     @usableFromInline var others: [Clause] = []
 
     /// Whether the event meets the condition; a field the event does not have has no value and is no number.
     @inlinable
     public func holds(for event: borrowing Event) -> Bool {
-        // In place: a walk over the arrays themselves would retain each value it comes to.
+        // In place: iterating over the arrays themselves would retain each value.
         let equals = self.equals.span
         for index in equals.indices {
             let values = equals[index].values.span

@@ -1,10 +1,11 @@
 extension SettingType where Value == ConditionSettings {
-    /// Field names with what is asked of each, all of which must hold:
+    /// Field names with their requirements, all of which must hold:
     ///
     /// - `{ status: revoked }`, or `{ status: [active, revoked] }` for one of several values
     /// - `{ user_id: { exists: false } }`
     /// - `{ amount: { at_least: 10, below: 100 } }`, also `at_most` and `above`; for fields decoded as `int64`
-    /// - `{ any: [ { status: revoked }, { amount: { above: 100 } } ] }`, `{ all: [...] }`, `{ not: { status: active } }`
+    /// - `{ any: [ { status: revoked }, { amount: { above: 100 } } ] }`, `{ all: [...] }`, `{ not: { status: active }
+    ///   }`
     public static var condition: SettingType<ConditionSettings> {
         SettingType(shape: .reference(ConditionSettings.shapeName)) { node, issues in
             ConditionSettings(node, &issues)
@@ -15,7 +16,7 @@ extension SettingType where Value == ConditionSettings {
 extension ConditionSettings {
     /// The name that the shape of a condition goes by in references, for it contains itself.
     package static let shapeName = "condition"
-    /// What a condition may hold: names of fields, `any`, `all` and `not`.
+    /// The keys of a condition: field names, `any`, `all` and `not`.
     package static let shape = SettingShape.map(
         .either([values.shape, FieldTests.type.shape]), minimum: 1,
         beside: [
@@ -44,7 +45,7 @@ extension ConditionSettings {
     private static let values = SettingType<[String]>.list(of: .text, orSingle: true, minimum: 1)
     private static let list = SettingType<[ConditionSettings]>.list(of: .condition, minimum: 1)
 
-    /// Reads a condition; what is wrong goes to the issues.
+    /// Reads a condition; errors go to the issues.
     init?(_ node: SettingNode, _ issues: inout SettingIssues) {
         guard let entries = node.entries, !entries.isEmpty else {
             let found = node.entries == nil ? "found \(node.kindName)" : "found none"
@@ -76,7 +77,7 @@ extension ConditionSettings {
     }
 }
 
-/// What may be asked of a field beside its being one of some values.
+/// Requirements of a field other than a list of values.
 struct FieldTests: Sendable {
     /// Whether the event must have the field.
     var exists: Bool?
@@ -84,15 +85,15 @@ struct FieldTests: Sendable {
     var atLeast: Int?
     /// The greatest number.
     var atMost: Int?
-    /// What the number must be greater than.
+    /// The number must be greater than this.
     var above: Int?
-    /// What the number must be less than.
+    /// The number must be less than this.
     var below: Int?
 
     /// Whether the number is asked about.
     var hasBounds: Bool { [self.atLeast, self.atMost, self.above, self.below].contains { $0 != nil } }
 
-    /// The numbers within all bounds; nil without bounds, and where no number is.
+    /// The numbers within all bounds; `nil` without bounds, or if no number is.
     var numbers: ClosedRange<Int64>? {
         guard self.hasBounds, self.above != .max, self.below != .min else { return nil }
         let low = max(self.atLeast ?? .min, self.above.map { $0 + 1 } ?? .min)

@@ -1,11 +1,11 @@
-/// The fields that stages have provided on the way to one place in the graph.
+/// The fields that stages have provided on the path to one position in the graph.
 package struct FieldScope: Sendable {
     /// Their names, in the order they were first provided.
     package private(set) var fields: [String]
-    /// Whether a stage on the way could not be made, so that what it would have provided is not known.
+    /// Whether a stage on the path could not be made, so that its fields are unknown.
     package private(set) var isIncomplete: Bool
 
-    /// The scope of a place that these fields reach.
+    /// The scope of a position that these fields reach.
     package init(fields: [String] = [], isIncomplete: Bool = false) {
         self.fields = fields
         self.isIncomplete = isIncomplete
@@ -21,7 +21,7 @@ package struct FieldScope: Sendable {
         self.isIncomplete = true
     }
 
-    /// Adds what another way provides that leads to the same place.
+    /// Adds the fields of another path that leads to the same position.
     package mutating func formUnion(_ other: FieldScope) {
         for name in other.fields { self.provide(name) }
         self.isIncomplete = self.isIncomplete || other.isIncomplete

@@ -2,9 +2,9 @@
 public enum FieldSelection: Sendable {
     /// The entry's own fields, byte for byte and in order, repeated names included.
     case entry
-    /// The values of all fields that earlier stages provide, where the event has them.
+    /// The values of all fields that earlier stages provide, if the event has them.
     case all
-    /// The values of these fields, where the event has them.
+    /// The values of these fields, if the event has them.
     case named([MarkedName])
 
     /// The selection with its names resolved; a field that no earlier stage provides is a mistake.
@@ -37,7 +37,7 @@ extension SettingType where Value == FieldSelection {
             case "entry": return .entry
             default:
                 let hint = Nearest.hint(for: text, among: ["all", "entry"])
-                // Where none is near, the hint lists the words that stand here already.
+                // If no name is near, the hint lists the words given here.
                 let near = hint.hasPrefix(" (did") ? hint : ""
                 issues.add("expected all, entry, or a list of fields, found \"\(text)\"\(near)", at: node.mark)
                 return nil
@@ -54,10 +54,10 @@ public struct SelectedFields {
         public var name: [UInt8]
         /// The value's bytes.
         public var value: [UInt8]
-        /// The number, where the value was decoded as one.
+        /// The number, if the value was decoded as one.
         public var integer: Int64?
 
-        /// Makes a field.
+        /// Creates a field.
         public init(name: [UInt8], value: [UInt8], integer: Int64? = nil) {
             self.name = name
             self.value = value
@@ -72,7 +72,7 @@ public struct SelectedFields {
         self.columns = columns
     }
 
-    /// Copies what the event has of them, in the order of the selection; allocates.
+    /// Copies the selected values that the event has, in the order of the selection; allocates.
     public func values(of event: borrowing Event) -> [Field] {
         guard let columns = self.columns else { return event.rawFields }
         var found: [Field] = []
@@ -113,7 +113,7 @@ extension Event {
 extension JSONText {
     /// Appends an object of fields: numbers as numbers, bytes that are not UTF-8 in base64 under `<name>_b64`.
     ///
-    /// A name that is not UTF-8 has the bad bytes replaced; a name that is there twice stands there twice.
+    /// Invalid bytes of a name are replaced; a repeated name appears repeatedly.
     public static func append(_ fields: [SelectedFields.Field], to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "{"))
         for (index, field) in fields.enumerated() {

@@ -27,7 +27,7 @@ package final class GraphNames {
         self.fields.firstIndex(of: name).map { FieldID(index: $0) }
     }
 
-    /// The number of a field, a new one where it is not known yet.
+    /// The number of a field, a new one if it is not known yet.
     package func provide(_ name: String) -> FieldID {
         FieldID(index: GraphNames.index(of: name, in: &self.fields))
     }

@@ -1,17 +1,19 @@
-/// Sends messages to whoever reads a stream or listens to a channel, for stages.
+/// Sends messages of stages to a stream or a channel.
 ///
-/// One publisher serves all stages of a pipeline, one call at a time. With lanes each has one of its own, unless the
-/// embedding program gives one: that serves all lanes, and their calls may overlap.
+/// One publisher serves all stages of a pipeline, one call at a time. With lanes each one has its own, unless the
+/// embedding program provides one: that publisher serves all lanes, and their calls may overlap.
 public protocol MessagePublisher: Sendable {
-    /// Sends all of them, in order, and returns one result for each: nil where the server has it, else why not.
+    /// Sends all messages, in order, and returns one result for each: `nil` if the server has it, and otherwise the
+    /// failure.
     ///
-    /// At least once: a message whose confirmation was lost with a connection is sent again, and so are those behind it.
-    /// It waits for a server that is away, up to a limit of its own; what is not sent by then has failed. Throws where the
-    /// server cannot be used at all, such as with a wrong password, and where the task is cancelled: what was sent is
-    /// then not known, and the batch must not be done.
+    /// At least once: a message whose confirmation was lost with a connection is sent again, together with the later
+    /// ones. It waits for an unreachable server up to a limit of its own; messages not sent by then have failed.
+    ///
+    /// - Throws: An error if the server cannot be used at all, for example with a wrong password, or if the task is
+    ///   cancelled: it is then unknown which messages were sent, and the batch must not be finished.
     func publish(_ messages: [OutgoingMessage]) async throws -> [PublishFailure?]
 
-    /// Called once, when the pipeline has ended: a place to close connections.
+    /// Called once, when the pipeline has ended, to close connections.
     func shutDown() async
 }
 
@@ -20,7 +22,7 @@ extension MessagePublisher {
     public func shutDown() async {}
 }
 
-/// A message on its way to others.
+/// A message to be sent.
 public enum OutgoingMessage: Sendable, Equatable {
     /// A name with a value, both as bytes.
     public struct Field: Sendable, Equatable {
@@ -29,30 +31,31 @@ public enum OutgoingMessage: Sendable, Equatable {
         /// The value.
         public var value: [UInt8]
 
-        /// Makes a field.
+        /// Creates a field.
         public init(name: [UInt8], value: [UInt8]) {
             self.name = name
             self.value = value
         }
 
-        /// Makes a field of text.
+        /// Creates a field of text.
         public init(_ name: String, _ value: String) {
             self.init(name: Array(name.utf8), value: Array(value.utf8))
         }
     }
 
-    /// An entry for a stream, with at least one field; with `maxLength` the stream keeps about so many, the newest.
+    /// An entry for a stream, with at least one field; with `maxLength` the stream keeps about this many of the newest
+    /// entries.
     case entry(stream: String, maxLength: Int?, fields: [Field])
-    /// A text for whoever listens to a channel at that moment.
+    /// A text for the current subscribers of a channel.
     case text(channel: String, payload: [UInt8])
 }
 
 /// Why a message was not sent.
 public struct PublishFailure: Error, Sendable, Equatable {
-    /// What is wrong and what to do, for an operator.
+    /// The problem and its remedy, for an operator.
     public var message: String
 
-    /// Makes a failure.
+    /// Creates a failure.
     public init(_ message: String) {
         self.message = message
     }

@@ -1,20 +1,21 @@
-/// A store on a server, which other programs read there: look-ups are questions over the network.
+/// A store on a server, where other programs can read it: lookups go over the network.
 ///
-/// What `SnapshotStore` answers at once it does not know: it counts no snapshot, finds none and lists none. `removeAll`
-/// is a wish that `finishRemoval` fulfils.
+/// It does not know what other `SnapshotStore`s answer immediately: it counts, finds and lists no snapshots.
+/// `removeAll` is a request that `finishRemoval` carries out.
 public protocol RemoteSnapshotStore: SnapshotStore {
-    /// Asks for the snapshot under a key, nil where there is none. From any task, many at once.
+    /// Requests the snapshot under a key, or returns `nil` if there is none. Callable from any task, concurrently.
     ///
-    /// Throws where the server cannot be asked in time. Values are as the server keeps them: no field is known to be a
-    /// number.
+    /// Values are as the server keeps them: no field is known to be a number.
+    ///
+    /// - Throws: An error if the server does not answer in time.
     func lookUp(_ key: [UInt8]) async throws -> Snapshot?
 
-    /// Takes out everything, where `removeAll` has asked for it; a source calls it before it reads on.
+    /// Removes everything if `removeAll` has requested it; a source calls it before it reads on.
     ///
-    /// Throws where that cannot be done now: the wish stays.
+    /// - Throws: An error if that is impossible now: the request stays.
     func finishRemoval() async throws
 
-    /// Closes what is open; called once, when no batch is under way. Nothing can be changed or asked any more.
+    /// Closes connections; called once, when no batch is in flight. Later changes and lookups are not possible.
     func shutDown() async
 }
 
@@ -29,26 +30,27 @@ extension RemoteSnapshotStore {
     public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {}
 }
 
-/// A writer of a store elsewhere: what the store does with a change is known when it has answered.
+/// A writer of a store on a server: the result of a change is known when the server has answered.
 ///
-/// `upsert` and `evict` take a change and say `.applied` for want of better knowledge. A stage that waits calls them in
-/// its `complete` and then `settle`, so that the outcome of each event is the true one; one that does not leaves it to
-/// `endBatch`, and what the store refuses then is lost.
+/// `upsert` and `evict` accept a change and return `.applied` provisionally. A stage that waits calls them in its
+/// `complete` and then `settle`, so that the outcome of each event is the real one; a stage that does not wait leaves
+/// it to `endBatch`, and a refusal by the store is lost.
 public protocol DeferredWriter: SnapshotWriter {
-    /// Has the store make all changes taken since the last time; says what it did with each, in order, as if they had been
-    /// made in stream order, those of the store's other writers in this batch included.
+    /// Makes all changes accepted since the last call; returns the result of each, in order, as if they had been made
+    /// in stream order, including those of the store's other writers in this batch.
     ///
-    /// Throws where the store cannot be reached within its limits: what was taken may be done or not, and may come again.
+    /// - Throws: An error if the store cannot be reached within its limits: the changes may have been made or not, and
+    ///   may come again.
     func settle() async throws -> [Result<StoreChange, StageFailure>]
 }
 
 extension WaitingEvents {
-    /// Has a store elsewhere make a change for every event that waits, and tells what it did with each.
+    /// Makes a change in a store on a server for every waiting event.
     ///
     /// - Parameters:
     ///   - writer: The store's writer of this stage.
-    ///   - take: Gives the event to the writer; where it throws `StageFailure`, the event is failed with that.
-    ///   - done: Says what becomes of the event, as `Stage.process` would, but that it can be sent to no branch.
+    ///   - take: Passes the event to the writer; if it throws `StageFailure`, the event fails with it.
+    ///   - done: Decides what happens to the event, like `Stage.process`, except that it cannot send it to a branch.
     public func settle(
         _ writer: any DeferredWriter, _ take: (borrowing Event) throws(StageFailure) -> Void,
         _ done: (inout Event, Result<StoreChange, StageFailure>) throws(StageFailure) -> Verdict

@@ -1,4 +1,4 @@
-/// What a store holds under a key, as of one entry: a copy, safe to keep and to pass on.
+/// The snapshot of a key as of one entry: a copy that can be kept and passed on.
 public struct Snapshot: Sendable, Equatable {
     /// A field of a snapshot.
     public struct Field: Sendable, Equatable {
@@ -6,10 +6,10 @@ public struct Snapshot: Sendable, Equatable {
         public var name: String
         /// The value's bytes as they came.
         public var bytes: [UInt8]
-        /// The number, where the value was decoded as one.
+        /// The number, if the value was decoded as one.
         public var integer: Int64?
 
-        /// Makes a field.
+        /// Creates a field.
         public init(name: String, bytes: [UInt8], integer: Int64? = nil) {
             self.name = name
             self.bytes = bytes
@@ -24,19 +24,19 @@ public struct Snapshot: Sendable, Equatable {
     /// The fields that the entry had, in the order of the graph's fields.
     public var fields: [Field]
 
-    /// Makes a snapshot.
+    /// Creates a snapshot.
     public init(entryID: EntryID, key: [UInt8], fields: [Field]) {
         self.entryID = entryID
         self.key = key
         self.fields = fields
     }
 
-    /// The value of a field as text, nil where it has none; bytes that are not UTF-8 are replaced.
+    /// The value of a field as text, or `nil` if it has none; bytes that are not UTF-8 are replaced.
     public subscript(name: String) -> String? {
         self.fields.first { $0.name == name }.map { String(decoding: $0.bytes, as: UTF8.self) }
     }
 
-    /// The number of a field, nil where it has none.
+    /// The number of a field, or `nil` if it has none.
     public func integer(_ name: String) -> Int64? {
         self.fields.first { $0.name == name }?.integer
     }

@@ -4,11 +4,11 @@ public struct StageType: Sendable {
     public let name: String
     /// One sentence for the catalogue.
     public let summary: String
-    /// What the settings look like.
+    /// The shape of the settings.
     public let shape: SettingShape
     /// A piece of a pipeline file that uses the stage.
     public let example: String
-    /// The reason counted where a failure gives none.
+    /// The reason that is counted if a failure has none.
     public let failureReason: String
     /// Whether the stage only reads and sets the event's own values.
     public let isPure: Bool
@@ -16,11 +16,12 @@ public struct StageType: Sendable {
     public let preparesEvents: Bool
     /// Whether events may wait at the stage until it has done its work on all of a batch.
     public let waits: Bool
-    /// Whether what it does with an event depends on events before it.
+    /// Whether the result for an event depends on earlier events.
     public let remembers: Bool
-    /// The ways out of a stage with these settings; nil where they cannot be read.
+    /// The exits of a stage with these settings; `nil` if they cannot be read.
     public let exits: @Sendable (SettingNode) -> StageExits?
-    /// Decodes the settings and makes an instance; nil where that cannot be done, the reasons among the setup's issues.
+    /// Decodes the settings and creates an instance; returns `nil` if that is impossible, with the reasons in the
+    /// setup's issues.
     public let make: @Sendable (SettingNode, StageSetup) -> (any Stage)?
 
     /// Wraps a Swift type.
@@ -37,12 +38,12 @@ public struct StageType: Sendable {
         self.remembers = declaration.remembers
         self.exits = { node in
             guard let exits = declaration.exits else { return StageExits() }
-            // What is wrong with the settings is told where the stage is made.
+            // Errors in the settings are reported when the stage is made.
             var untold = SettingIssues()
             return declaration.settings.decode(node, &untold).map(exits)
         }
         self.make = { node, setup in
-            // The name stands before what the stage itself reports, too.
+            // The name also precedes the stage's own reports.
             setup.issues.context = declaration.name
             defer { setup.issues.context = "" }
             return declaration.settings.decode(node, &setup.issues).map { S($0, setup) }

@@ -6,11 +6,11 @@
     import Darwin
 #endif
 
-/// The time of day as stages read it; a test gives one that stands where it wants it.
+/// The time of day for stages; a test provides a clock that stands still.
 public struct WallClock: Sendable {
     private let read: @Sendable () -> Int64
 
-    /// Makes a clock; `read` tells milliseconds since the epoch, from any thread.
+    /// Creates a clock; `read` returns milliseconds since the epoch, on any thread.
     public init(_ read: @escaping @Sendable () -> Int64) {
         self.read = read
     }

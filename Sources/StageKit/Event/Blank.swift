@@ -6,7 +6,7 @@ public enum Blank {
         self.isPlain(bytes) ? false : self.trimmed(bytes).isEmpty
     }
 
-    /// Whether the first byte alone tells that there is more than white space, as it does of most values.
+    /// Whether the first byte alone shows that there is more than white space, which is the usual case.
     @inlinable
     @inline(__always)
     public static func isPlain(_ bytes: Span<UInt8>) -> Bool {

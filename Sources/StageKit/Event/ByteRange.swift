@@ -6,7 +6,7 @@ public struct ByteRange: Hashable, Sendable {
     /// Length in bytes.
     public var length: UInt32
 
-    /// Makes a range of `length` bytes that starts `offset` bytes into the arena.
+    /// Creates a range of `length` bytes that starts `offset` bytes into the arena.
     @inlinable
     public init(offset: UInt32, length: UInt32) {
         self.offset = offset
@@ -17,12 +17,12 @@ public struct ByteRange: Hashable, Sendable {
 /// A field as the stream holds it: its name and its value, both in the batch's arena.
 @frozen
 public struct RawField: Sendable {
-    /// Where the name is.
+    /// The range of the name.
     public var name: ByteRange
-    /// Where the value is.
+    /// The range of the value.
     public var value: ByteRange
 
-    /// Makes a field of two ranges.
+    /// Creates a field of two ranges.
     @inlinable
     public init(name: ByteRange, value: ByteRange) {
         self.name = name
@@ -42,11 +42,11 @@ public struct FieldID: Hashable, Sendable {
     }
 }
 
-/// A decoded value's place in the arena and, for numbers, the number itself.
+/// A decoded value's range in the arena and, for numbers, the number itself.
 @frozen
 @usableFromInline
 struct Slot {
-    /// The largest value a slot can hold, in bytes: two bits of its length word tell its kind.
+    /// The largest value of a slot, in bytes: two bits of its length word hold its kind.
     @usableFromInline static let lengthLimit: UInt32 = 1 << 30 - 1
     @usableFromInline static let bytesKind: UInt32 = 1 << 30
     @usableFromInline static let integerKind: UInt32 = 2 << 30
@@ -55,7 +55,7 @@ struct Slot {
     @usableFromInline var offset: UInt32
     /// Kind in the two high bits (0 is absent), length in bytes in the others.
     @usableFromInline var lengthAndKind: UInt32
-    /// The number, where the kind is integer.
+    /// The number, if the kind is integer.
     @usableFromInline var integer: Int64
 
     @inlinable

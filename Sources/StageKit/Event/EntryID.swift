@@ -5,10 +5,10 @@
 public struct EntryID: Hashable, Comparable, Sendable {
     /// Milliseconds since the epoch by the server's clock when the id was made by the server.
     public var milliseconds: UInt64
-    /// Tells entries of one millisecond apart.
+    /// Distinguishes entries of the same millisecond.
     public var sequence: UInt64
 
-    /// Makes an id of its two parts.
+    /// Creates an id of its two parts.
     @inlinable
     public init(milliseconds: UInt64, sequence: UInt64) {
         self.milliseconds = milliseconds
@@ -77,8 +77,8 @@ extension EntryID: CustomStringConvertible {
         self.init(milliseconds: known.milliseconds, sequence: sequence)
     }
 
-    /// Reads the thirteen digits that milliseconds since the epoch have, before a dash, and moves `index` behind them; nil,
-    /// with nothing changed, where there is something else.
+    /// Reads the thirteen digits of milliseconds since the epoch before a dash, and moves `index` behind them; returns
+    /// `nil`, and changes nothing, if there is something else.
     @inlinable
     @inline(__always)
     static func thirteenDigits(_ bytes: Span<UInt8>, _ index: inout Int) -> UInt64? {
@@ -95,10 +95,11 @@ extension EntryID: CustomStringConvertible {
         return high / 1000 &* 100_000_000 &+ low
     }
 
-    /// Any number of so many digits fits 64 bits, so that adding them up needs no check.
+    /// Any number with this many digits fits 64 bits, so that adding the digits needs no check.
     @usableFromInline static let uncheckedDigits = 18
 
-    /// Reads digits from `index` on, which moves behind them; nil where there is none, or the number is above 64 bits.
+    /// Reads digits from `index` on, which moves behind them; returns `nil` if there are none, or the number exceeds 64
+    /// bits.
     @inlinable
     @inline(__always)
     static func number(_ bytes: Span<UInt8>, _ index: inout Int) -> UInt64? {
@@ -120,9 +121,10 @@ extension EntryID: CustomStringConvertible {
         return index > start ? value : nil
     }
 
-    /// The number that eight characters make, the first in the lowest byte; nil where they are not all digits.
+    /// The number of eight digits, the first in the lowest byte, or `nil` if they are not all digits.
     ///
-    /// Source: Lemire and Muła, "Quickly parsing eight digits" (2018, 2022): neighbours are joined to pairs, fours, eight.
+    /// Source: Lemire and Muła, "Quickly parsing eight digits" (2018, 2022): neighbours are joined to pairs, fours,
+    /// eight.
     @inlinable
     @inline(__always)
     static func eightDigits(_ word: UInt64) -> UInt64? {

@@ -1,8 +1,8 @@
-/// Stands for the values of some fields of an event, so that what was seen can be remembered without its text.
+/// Represents the values of some fields of an event, so that they can be remembered without their text.
 ///
-/// 128 bits of SipHash-1-3 (Aumasson and Bernstein, 2012; the standard library's `Hasher`), keyed anew in each process:
-/// nobody can choose values that meet, and among the most keys a `RecentKeys` holds two meet by chance with a probability
-/// below 2^-80. It means nothing to another process.
+/// 128 bits of SipHash-1-3 (Aumasson and Bernstein, 2012; the standard library's `Hasher`), with a new key in each
+/// process: nobody can choose values that collide, and two of the maximum number of keys of a `RecentKeys` collide by
+/// chance with a probability below 2^-80. It has no meaning in another process.
 @frozen
 public struct EventKey: Hashable, Sendable, BitwiseCopyable {
     @usableFromInline let high: UInt64
@@ -16,13 +16,13 @@ public struct EventKey: Hashable, Sendable, BitwiseCopyable {
 }
 
 extension Event {
-    /// The key of the values of these fields; nil where the event has none of them.
+    /// The key of the values of these fields, or `nil` if the event has none of them.
     ///
     /// Equal for two events if each field has the same bytes in both or is absent from both.
     public func key(of fields: [FieldID]) -> EventKey? {
         var high = Hasher()
         var low = Hasher()
-        // One key for both: they differ by what they begin with.
+        // One hasher key for both: they differ by their first values.
         low.combine(fields.count)
         var isAbsent = true
         for index in fields.indices {

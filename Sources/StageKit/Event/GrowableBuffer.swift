@@ -6,10 +6,11 @@
     import Darwin
 #endif
 
-/// A malloc'ed, growing run of plain values: what `Array` is, without reference counts and uniqueness checks on the way.
+/// A growing buffer of plain values in malloc'ed memory: an `Array` without reference counts and uniqueness checks.
 ///
-/// Invariants: `count <= capacity`; `base` holds `capacity` values of which the first `count` were written; whoever owns
-/// the buffer calls `free()` once, and no copy of the buffer is used after it or after a growing call on another copy.
+/// Invariants: `count <= capacity`; `base` holds `capacity` values of which the first `count` were written; the owner
+/// of the buffer calls `free()` once, and no copy of the buffer is used after it or after a growing call on another
+/// copy.
 @unsafe
 @usableFromInline
 struct GrowableBuffer<Element: BitwiseCopyable> {
@@ -52,7 +53,7 @@ struct GrowableBuffer<Element: BitwiseCopyable> {
         unsafe releaseMemory(self.base)
     }
 
-    /// Memory from `malloc` itself, and not merely from what is malloc underneath: it is exchanged with C code's.
+    /// Memory from `malloc` itself, not from an allocator that merely uses it: it is exchanged with C code.
     private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Element> {
         guard let memory = unsafe malloc(Swift.max(1, capacity) * MemoryLayout<Element>.stride) else {
             preconditionFailure("no memory for \(capacity) values")

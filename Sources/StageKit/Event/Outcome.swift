@@ -3,11 +3,11 @@
 public enum Outcome: UInt8, Sendable, CaseIterable {
     /// Went through the stages.
     case applied
-    /// Needed nothing done: older than what is held, repeated, or filtered out.
+    /// Nothing had to be done: older than the held snapshot, repeated, or filtered out.
     case skipped
     /// Failed, and nothing else was done.
     case dropped
-    /// Failed, and what it names was taken out of a store.
+    /// A stage failed on the event, and the snapshot that it names was removed from a store.
     case evicted
     /// Failed, and was put aside for a person.
     case deadLettered
@@ -27,7 +27,7 @@ public enum Outcome: UInt8, Sendable, CaseIterable {
 /// A reason's number in the graph: `malformed_event`, `older_entry` and so on, resolved once when the graph is built.
 @frozen
 public struct ReasonID: Hashable, Sendable {
-    /// The place in the graph's list of reasons; 0 is "no reason".
+    /// The index in the graph's list of reasons; 0 is "no reason".
     public let index: UInt16
 
     @inlinable
@@ -42,7 +42,7 @@ public struct ReasonID: Hashable, Sendable {
 /// A branch's number in the graph, resolved once when the graph is built.
 @frozen
 public struct BranchID: Hashable, Sendable {
-    /// The place in the file's list of branches.
+    /// The index in the file's list of branches.
     public let index: UInt16
 
     package init(index: UInt16) {
@@ -53,7 +53,7 @@ public struct BranchID: Hashable, Sendable {
 /// An effect's number in the graph: `upsert`, `evict`, `revoke` and so on, resolved once when the graph is built.
 @frozen
 public struct EffectID: Hashable, Sendable {
-    /// The place in the graph's list of effects.
+    /// The index in the graph's list of effects.
     public let index: UInt8
 
     @inlinable
@@ -62,7 +62,7 @@ public struct EffectID: Hashable, Sendable {
     }
 }
 
-/// What a stage says of an event it was given.
+/// A stage's decision about an event.
 @frozen
 public enum Verdict: Sendable, Equatable {
     /// Let the event go on to the next stage.
@@ -75,19 +75,19 @@ public enum Verdict: Sendable, Equatable {
     case wait
 }
 
-/// Why a stage could not do its work on one event; the graph's `on_failure` decides what follows.
+/// Why a stage could not process one event; the graph's `on_failure` decides what follows.
 public struct StageFailure: Error, Sendable, Equatable {
     /// The reason as counted, such as `malformed_event`; nil for the one that the stage type declares.
     public var reason: String?
-    /// What is wrong, for a person: `decode session event: missing user_id`.
+    /// The problem, for a person: `decode session event: missing user_id`.
     public var message: String
     /// The stage that failed, by its name in the graph; the engine fills it in.
     public var stage: String?
-    /// How often the stage was tried on the event, the first time included; the engine fills it in, and a stage that
-    /// tries again by itself may say more.
+    /// Attempts of the stage on the event, including the first one; the engine sets it, and a stage that retries by
+    /// itself may set a higher number.
     public var attempts = 1
 
-    /// Makes a failure; a reason given here is counted in place of the stage type's own.
+    /// Creates a failure; a reason given here is counted instead of the stage type's own.
     public init(_ message: String, reason: String? = nil) {
         self.message = message
         self.reason = reason

@@ -1,12 +1,12 @@
-/// Bytes as a quoted piece of a message: what a person can read stays as it is, all else is spelled out.
+/// Bytes as a quoted part of a message: readable text is unchanged, everything else is escaped.
 ///
-/// The form is that of Go's `%q` (strconv.Quote): `\a \b \f \n \r \t \v \\ \"`, `\x1b`, `\u00a0`, `\U0010ffff`, and `\xff`
-/// for each byte that is not UTF-8, so that no name from a stream can break or forge a line of a log.
+/// The form is that of Go's `%q` (strconv.Quote): `\a \b \f \n \r \t \v \\ \"`, `\x1b`, `\u00a0`, `\U0010ffff`, and
+/// `\xff` for each byte that is not UTF-8, so that no name from a stream can break or forge a log line.
 public enum QuotedText {
     /// Bytes shown of a longer text: messages go to logs and journals, whose lines should stay readable.
     public static let byteLimit = 1024
 
-    /// The bytes in quotes; of a longer text the beginning and `…` behind the closing quote.
+    /// The bytes in quotes; a longer text is cut, with `…` after the closing quote.
     public static func quote(_ bytes: Span<UInt8>) -> String {
         var text = "\""
         var index = 0
@@ -62,8 +62,8 @@ public enum QuotedText {
         return String(repeating: "0", count: Swift.max(0, width - digits.count)) + digits
     }
 
-    /// The character that begins at `index` and its length; nil where the bytes are not UTF-8 (RFC 3629: no surrogates,
-    /// no overlong forms).
+    /// The character at `index` and its length, or `nil` if the bytes are not UTF-8 (RFC 3629: no surrogates, no
+    /// overlong forms).
     private static func scalar(_ bytes: Span<UInt8>, at index: Int) -> (Unicode.Scalar, Int)? {
         let first = UInt32(bytes[index])
         let length: Int

@@ -28,7 +28,7 @@ public struct RecentKeys<Value: BitwiseCopyable> {
     /// A ring: `count` entries from `head` on, the oldest first.
     @usableFromInline var entries: [Entry] = []
     @usableFromInline var head = 0
-    /// Open addressing with linear probing: indices into `entries`, -1 where there is none; at most half of it is used.
+    /// Open addressing with linear probing: indices into `entries`, -1 for none; at most half of it is used.
     @usableFromInline var table: [Int32] = []
 
     /// Remembers nothing yet; `limit` is 1 to `greatestLimit`.
@@ -37,7 +37,8 @@ public struct RecentKeys<Value: BitwiseCopyable> {
         self.limit = limit
     }
 
-    /// Where a key's value is, for the subscript; nil where the key is not remembered. Valid until the next change.
+    /// The index of a key's value, for the subscript, or `nil` if the key is not remembered. Valid until the next
+    /// change.
     @inlinable
     public func index(of key: EventKey) -> Int? {
         if self.table.isEmpty { return nil }
@@ -45,14 +46,14 @@ public struct RecentKeys<Value: BitwiseCopyable> {
         return self.table[slot] < 0 ? nil : Int(self.table[slot])
     }
 
-    /// The value at an index that `index(of:)` has told.
+    /// The value at an index returned by `index(of:)`.
     @inlinable
     public subscript(index: Int) -> Value {
         get { self.entries[index].value }
         set { self.entries[index].value = newValue }
     }
 
-    /// The value of the key that came first; nil where nothing is remembered.
+    /// The value of the oldest key, or `nil` if nothing is remembered.
     @inlinable
     public var oldest: Value? { self.count == 0 ? nil : self.entries[self.head].value }
 
@@ -73,7 +74,8 @@ public struct RecentKeys<Value: BitwiseCopyable> {
         var hole = self.slot(of: self.entries[self.head].key)
         let mask = self.table.count - 1
         var next = (hole + 1) & mask
-        // What probing had moved behind the hole moves up, so that no search ends at it (Knuth, TAOCP 3, 6.4, algorithm R).
+        // Entries that probing had moved behind the hole move up, so that no search ends at it (Knuth, TAOCP 3, 6.4,
+        // algorithm R).
         while self.table[next] >= 0 {
             let home = self.home(of: self.entries[Int(self.table[next])].key)
             if (next - home) & mask >= (next - hole) & mask {
@@ -87,7 +89,7 @@ public struct RecentKeys<Value: BitwiseCopyable> {
         self.count -= 1
     }
 
-    /// Where a key stands in the table, or the free place where it would stand.
+    /// The index of a key in the table, or the free index for it.
     @inlinable
     func slot(of key: EventKey) -> Int {
         let mask = self.table.count - 1

@@ -31,7 +31,7 @@ extension Span where Element == UInt8 {
     @inline(__always)
     public func hasSameBytes(as other: [UInt8]) -> Bool { self.hasSameBytes(as: other.span) }
 
-    // The load checks its bounds; what is unsafe about it is only that any bytes make a number.
+    // The load checks its bounds; it is unsafe only because any bytes form a number.
     @inlinable
     @inline(__always)
     func piece<Piece: FixedWidthInteger & BitwiseCopyable>(_ position: Int, _: Piece.Type) -> Piece {
@@ -40,7 +40,7 @@ extension Span where Element == UInt8 {
 }
 
 extension UnsafeMutableRawPointer {
-    /// Copies bytes here from where they do not overlap: up to 64 in two pieces, which overlap where there are fewer.
+    /// Copies bytes that do not overlap: up to 64 in two pieces, which overlap each other if there are fewer.
     @unsafe
     @inlinable
     @inline(__always)

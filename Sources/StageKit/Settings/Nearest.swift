@@ -3,7 +3,7 @@ public enum Nearest {
     /// Longer names are not compared: the work grows with the product of the lengths.
     static let lengthLimit = 64
 
-    /// The candidate nearest to `name`, nil where none is near: at most a third of its letters may differ.
+    /// The candidate nearest to `name`, or `nil` if none is near: at most a third of its letters may differ.
     public static func name(to name: String, among candidates: some Sequence<String>) -> String? {
         guard name.count <= self.lengthLimit else { return nil }
         let allowed = Swift.max(1, name.count / 3)
@@ -15,7 +15,7 @@ public enum Nearest {
         return best?.name
     }
 
-    /// ` (did you mean x?)` where a candidate is near, otherwise ` (one of a, b, c)`, or nothing without candidates.
+    /// ` (did you mean x?)` if a candidate is near, otherwise ` (one of a, b, c)`, or nothing without candidates.
     public static func hint(for name: String, among candidates: some Collection<String>) -> String {
         if let near = self.name(to: name, among: candidates) { return " (did you mean \(near)?)" }
         return candidates.isEmpty ? "" : " (one of \(candidates.joined(separator: ", ")))"

@@ -13,14 +13,14 @@ public enum SecretFile {
 
     /// Why there is no secret to be had.
     public struct Unreadable: Error, Sendable, Equatable, CustomStringConvertible {
-        /// The path and what is wrong; nothing of what the file holds.
+        /// The path and the problem, without the file's content.
         public var description: String
     }
 
-    /// What the system says of the call that failed last.
+    /// The system's message for the last failed call.
     private static var reason: String { unsafe String(cString: strerror(errno)) }
 
-    /// The file's text without line ends behind it.
+    /// The file's text without trailing line ends.
     ///
     /// Waits for the disk; does not wait for a pipe.
     public static func read(_ path: String) throws(Unreadable) -> String {

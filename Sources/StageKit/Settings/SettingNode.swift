@@ -1,11 +1,11 @@
-/// A place in a configuration file, counted from 1.
+/// A position in a configuration file, counted from 1.
 public struct SourceMark: Hashable, Sendable, Comparable {
     /// Line, the first is 1.
     public var line: Int
     /// Column in characters, the first is 1.
     public var column: Int
 
-    /// Makes a mark.
+    /// Creates a mark.
     public init(line: Int, column: Int) {
         self.line = line
         self.column = column
@@ -17,13 +17,13 @@ public struct SourceMark: Hashable, Sendable, Comparable {
     }
 }
 
-/// A value of the configuration file with the place where it stands; environment variables are already put in.
+/// A value of the configuration file with its position; environment variables have been inserted.
 public struct SettingNode: Sendable, Equatable {
-    /// What stands there.
+    /// The content of a value.
     public indirect enum Content: Sendable, Equatable {
         /// Nothing: an empty value or `null`.
         case null
-        /// Text; `isPlain` where it stood without quotes, so that it may be read as a number or a truth value.
+        /// Text; `isPlain` if it was written without quotes, so that it can be read as a number or a boolean.
         case scalar(String, isPlain: Bool)
         /// A list.
         case sequence([SettingNode])
@@ -35,12 +35,12 @@ public struct SettingNode: Sendable, Equatable {
     public struct Entry: Sendable, Equatable {
         /// The name.
         public var key: String
-        /// Where the name stands.
+        /// The position of the name.
         public var mark: SourceMark
         /// The value.
         public var value: SettingNode
 
-        /// Makes an entry.
+        /// Creates an entry.
         public init(key: String, mark: SourceMark, value: SettingNode) {
             self.key = key
             self.mark = mark
@@ -48,12 +48,12 @@ public struct SettingNode: Sendable, Equatable {
         }
     }
 
-    /// What stands there.
+    /// The content.
     public var content: Content
-    /// Where it stands.
+    /// The position.
     public var mark: SourceMark
 
-    /// Makes a node.
+    /// Creates a node.
     public init(_ content: Content, at mark: SourceMark) {
         self.content = content
         self.mark = mark
@@ -69,7 +69,7 @@ public struct SettingNode: Sendable, Equatable {
         self.entries?.first { $0.key == key }?.value
     }
 
-    /// What stands there, for messages: the text in quotes, or what kind of thing it is.
+    /// The value for messages: the text in quotes, or the kind of value.
     var told: String {
         if case .scalar(let text, _) = self.content { return "\"\(text)\"" }
         return self.kindName
@@ -86,16 +86,16 @@ public struct SettingNode: Sendable, Equatable {
     }
 }
 
-/// A mistake in a configuration, with the place to correct it.
+/// An error in a configuration, with the position to correct.
 public struct SettingIssue: Error, Sendable, Hashable {
-    /// Where it is.
+    /// The position.
     public var mark: SourceMark
-    /// What is wrong and what to write: `decode: unknown type "int46" (did you mean int64?)`.
+    /// The problem and its remedy: `decode: unknown type "int46" (did you mean int64?)`.
     public var message: String
-    /// The part of the message that names the place in words, such as `decode: fields`; empty where there is none.
+    /// The part of the message that names the setting, such as `decode: fields`; empty if there is none.
     public var context: String
 
-    /// Makes an issue; the message begins with the context, where there is one.
+    /// Creates an issue; the message begins with the context, if there is one.
     public init(_ message: String, at mark: SourceMark, context: String = "") {
         self.mark = mark
         self.message = message
@@ -103,9 +103,9 @@ public struct SettingIssue: Error, Sendable, Hashable {
     }
 }
 
-/// Collects mistakes, so that all of them are told at once.
+/// Collects errors, so that all of them are reported together.
 public struct SettingIssues: Sendable {
-    /// What was found, in the order found.
+    /// The issues, in the order found.
     public private(set) var all: [SettingIssue] = []
     /// Put before every message: the stage or section being read.
     public var context: String

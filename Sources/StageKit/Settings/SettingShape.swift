@@ -1,4 +1,4 @@
-/// What a setting may hold, as data: documentation, JSON Schema and lint are all made from it.
+/// The allowed content of a setting as data, from which documentation, JSON Schema and lint are generated.
 public indirect enum SettingShape: Sendable, Equatable {
     /// Text.
     case text
@@ -18,15 +18,15 @@ public indirect enum SettingShape: Sendable, Equatable {
     case choice([String])
     /// A list of these, at least `minimum`; or one alone where `orSingle`.
     case list(SettingShape, orSingle: Bool, minimum: Int = 0)
-    /// Free names, each with one of these, at least `minimum`; some names may have a meaning of their own `beside` them.
+    /// Free names, each with one of these, at least `minimum`; names in `beside` have a meaning of their own.
     case map(SettingShape, minimum: Int = 0, beside: [SettingDescription] = [])
     /// Known names.
     case object([SettingDescription])
-    /// Exactly one of some known names with what belongs to it, and any of the names that may stand `beside` it.
+    /// Exactly one of some known names with its content, and any of the names in `beside`.
     case oneName([SettingDescription], beside: [SettingDescription] = [])
-    /// A shape that stands elsewhere under this name, so that shapes can contain themselves.
+    /// A shape that is defined elsewhere under this name, so that shapes can contain themselves.
     case reference(String)
-    /// Text with a form of its own, told in words and, where that can be said, as a regular expression (ECMA-262).
+    /// Text with a form of its own, described in words and, if possible, as a regular expression (ECMA-262).
     case form(String, pattern: String? = nil)
     /// The first of these that fits.
     case either([SettingShape])
@@ -34,20 +34,20 @@ public indirect enum SettingShape: Sendable, Equatable {
     case nullable(SettingShape)
 }
 
-/// One known name of an object: what documentation and JSON Schema tell of it.
+/// The documentation and JSON Schema of one known name of an object.
 public struct SettingDescription: Sendable, Equatable {
     /// The name in the file.
     public var name: String
-    /// What it may hold.
+    /// The allowed content.
     public var shape: SettingShape
     /// Whether it must be there.
     public var isRequired: Bool
-    /// The default as it would stand in the file, nil where there is none.
+    /// The default as written in the file, or `nil` if there is none.
     public var defaultText: String?
-    /// What it does, one or two sentences.
+    /// One or two sentences that describe the setting.
     public var summary: String
 
-    /// Makes a description.
+    /// Creates a description.
     public init(
         name: String, shape: SettingShape, isRequired: Bool = false, defaultText: String? = nil, summary: String
     ) {

@@ -1,11 +1,11 @@
-/// How one kind of value is read from the file and what it looks like: the two sides of one declaration.
+/// The reader and the shape of one kind of value: the two sides of one declaration.
 public struct SettingType<Value: Sendable>: Sendable {
-    /// What it may hold.
+    /// The allowed content.
     public let shape: SettingShape
-    /// Reads it; adds what is wrong to the issues and returns nil where it cannot be read.
+    /// Reads the value; adds errors to the issues and returns `nil` if it cannot be read.
     public let decode: @Sendable (SettingNode, inout SettingIssues) -> Value?
 
-    /// Makes a type of its shape and its reader.
+    /// Creates a type from its shape and its reader.
     public init(shape: SettingShape, decode: @escaping @Sendable (SettingNode, inout SettingIssues) -> Value?) {
         self.shape = shape
         self.decode = decode
@@ -27,12 +27,12 @@ public struct SettingType<Value: Sendable>: Sendable {
     }
 }
 
-/// Why a value that reads well is refused all the same; the place is added by whoever reads it.
+/// Why a well-formed value is refused; the reader adds the position.
 public struct SettingRefusal: Error {
-    /// What is wrong and what to write.
+    /// The problem and its remedy.
     public var message: String
 
-    /// Makes a refusal.
+    /// Creates a refusal.
     public init(_ message: String) {
         self.message = message
     }

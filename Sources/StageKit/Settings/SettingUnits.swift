@@ -89,7 +89,7 @@ public enum SettingUnits {
         return !digits.isEmpty && digits.allSatisfy { $0.isASCII && $0.isNumber }
     }
 
-    /// Whether what is no duration is written as one, and only has too large a number.
+    /// Whether an invalid duration has the right form and only too large a number.
     fileprivate static func isBeyondNumbers(_ text: String) -> Bool {
         let (digits, unit) = self.parts(text)
         return self.isWholeNumber(digits) && self.durationUnits.contains { $0.0 == unit }

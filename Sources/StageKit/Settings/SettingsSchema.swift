@@ -7,18 +7,18 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
     /// The names, in the order that documentation shows them.
     public let fields: [SettingField<Value>]
 
-    /// Makes a schema.
+    /// Creates a schema.
     public init(_ defaults: Value, _ fields: [SettingField<Value>]) {
         self.defaults = defaults
         self.fields = fields
     }
 
-    /// What documentation and JSON Schema tell.
+    /// The descriptions for documentation and JSON Schema.
     public var descriptions: [SettingDescription] { self.fields.map(\.description) }
 
-    /// Reads an object; an empty value reads as an object without names.
+    /// Reads an object; an empty value is read as an object without names.
     ///
-    /// Returns nil where anything is wrong; everything that is wrong is then among the issues.
+    /// - Returns: The settings, or `nil` if anything is wrong; all errors are then among the issues.
     public func decode(_ node: SettingNode, _ issues: inout SettingIssues) -> Value? {
         let entries: [SettingNode.Entry]
         switch node.content {
@@ -51,7 +51,7 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
 
 /// One known name of an object.
 public struct SettingField<Root: Sendable>: Sendable {
-    /// What documentation and JSON Schema tell of it.
+    /// The description for documentation and JSON Schema.
     public let description: SettingDescription
     let read: @Sendable (SettingNode.Entry, inout Root, inout SettingIssues) -> Bool
 
@@ -62,7 +62,7 @@ public struct SettingField<Root: Sendable>: Sendable {
         SettingField(name, path, type, isRequired: true, defaultText: nil, summary)
     }
 
-    /// A name that may be left out; `default` tells how the default would stand in the file.
+    /// An optional name; `default` is the default as written in the file.
     public static func optional<T>(
         _ name: String, _ path: any WritableKeyPath<Root, T> & Sendable, _ type: SettingType<T>,
         default defaultText: String? = nil, _ summary: String
@@ -93,7 +93,7 @@ extension SettingType {
         SettingType(shape: .object(schema.descriptions)) { node, issues in schema.decode(node, &issues) }
     }
 
-    /// A list; where `orSingle`, one value without brackets stands for a list of one.
+    /// A list; with `orSingle`, a value without brackets is a list of one.
     public static func list<Element: Sendable>(
         of element: SettingType<Element>, orSingle: Bool = false, minimum: Int = 0
     ) -> SettingType<[Element]> where Value == [Element] {
@@ -142,7 +142,7 @@ extension SettingType {
 public struct NamedSetting<Value: Sendable>: Sendable {
     /// The name.
     public var name: String
-    /// Where the name stands.
+    /// The position of the name.
     public var mark: SourceMark
     /// The value.
     public var value: Value
