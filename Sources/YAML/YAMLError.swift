@@ -1,8 +1,8 @@
 /// Why a document was refused, and where.
 package struct YAMLError: Error, Equatable, Sendable {
-    /// The place to look at: always inside the document, or just after its end.
+    /// The position: always inside the document, or just after its end.
     package var mark: YAMLMark
-    /// What is wrong and what to do about it, in plain English, without the place.
+    /// The problem and its remedy, without the position.
     package var message: String
 
     /// Creates an error.

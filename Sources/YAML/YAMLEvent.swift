@@ -1,6 +1,6 @@
 /// One step of libyaml through a document, as a Swift value.
 struct YAMLEvent: Equatable {
-    /// What a node may carry in front: `&anchor` and `!tag`.
+    /// The properties before a node: `&anchor` and `!tag`.
     struct Properties: Equatable {
         /// The name after `&`, if there is one.
         var anchor: String?

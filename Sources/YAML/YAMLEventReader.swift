@@ -8,11 +8,11 @@ import CLibYAML
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     /// The document; the caller of `init` keeps it alive.
     private let input: UnsafeBufferPointer<UInt8>
-    /// The place just after the last character.
+    /// The position just after the last character.
     private let end: YAMLMark
 
-    /// Starts on `input`, UTF-8, which must not be empty and must outlive the reader: libyaml keeps the pointer.
-    /// `end` is the place just after the last character.
+    /// Starts on `input`, UTF-8, which must not be empty and must outlive the reader: libyaml keeps the pointer. `end`
+    /// is the position just after the last character.
     @unsafe init(input: UnsafeBufferPointer<UInt8>, end: YAMLMark) throws(YAMLError) {
         let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
         unsafe parser.initialize(to: yaml_parser_t())
@@ -78,7 +78,7 @@ import CLibYAML
         }
     }
 
-    /// What stands in front of a node.
+    /// The properties before a node.
     private static func properties(
         anchor: UnsafeMutablePointer<yaml_char_t>?, tag: UnsafeMutablePointer<yaml_char_t>?
     ) -> YAMLEvent.Properties {
@@ -109,9 +109,9 @@ import CLibYAML
         ).error
     }
 
-    /// The place of a libyaml mark, which counts from 0.
+    /// The position of a libyaml mark, which counts from 0.
     ///
-    /// At the end of a document whose last line has no line feed libyaml moves on to a line that does not exist.
+    /// At the end of a document whose last line has no line feed, libyaml moves on to a line that does not exist.
     private func place(_ mark: yaml_mark_t) -> YAMLMark {
         let line = Int(mark.line) + 1
         return line > self.end.line ? self.end : YAMLMark(line: line, column: Int(mark.column) + 1)

@@ -1,4 +1,4 @@
-/// What a node costs with everything inside it.
+/// The size of a node with everything inside it.
 struct YAMLSize {
     /// Nodes, the node itself included.
     var nodes = 0
@@ -7,8 +7,8 @@ struct YAMLSize {
     /// Levels of collections: 0 for a scalar, 1 for a collection of scalars.
     var depth = 0
 
-    /// Adds what lies beside or inside; the depth is the caller's to know. Stops at the largest number: with all
-    /// limits lifted, aliases of aliases can stand for more nodes than an `Int` counts.
+    /// Adds the size of a sibling or child; the caller tracks the depth. Saturates: with all limits lifted, aliases of
+    /// aliases can stand for more nodes than an `Int` can count.
     mutating func add(_ other: YAMLSize) {
         self.nodes = Self.sum(self.nodes, other.nodes)
         self.textBytes = Self.sum(self.textBytes, other.textBytes)
@@ -49,7 +49,7 @@ struct YAMLFrame {
 
     /// Which of the two it is.
     let kind: Kind
-    /// Where it began.
+    /// Its start.
     let mark: YAMLMark
     /// Its anchor's name, if it has one.
     let anchor: String?
@@ -60,8 +60,8 @@ struct YAMLFrame {
     private var pairs: [YAMLPair] = []
     /// The key whose value comes next.
     private var key: YAMLNode?
-    /// Where each key was first written. `String` takes canonically equivalent spellings for one key, as whoever looks
-    /// a key up later will.
+    /// The position of each key's first occurrence. `String` treats canonically equivalent spellings as one key, as
+    /// later lookups do.
     private var seen: [String: YAMLMark] = [:]
 
     /// Opens an empty collection.
@@ -104,7 +104,7 @@ struct YAMLFrame {
     /// Refuses a key that is not a scalar, is a merge key, is missing, or was there before.
     private mutating func check(key: YAMLNode) throws(YAMLError) {
         guard case .scalar(let scalar) = key.content else {
-            // Only an alias gets here: a collection in the place of a key is refused where it begins.
+            // Only an alias gets here: a collection as a key is refused at its start.
             throw YAMLError(
                 mark: key.mark,
                 message: "a key must be text, found an alias to a list or mapping: write the key out")
@@ -126,7 +126,7 @@ struct YAMLFrame {
         }
     }
 
-    /// The error for a key that is not text; `found` is what stands there.
+    /// The error for a key that is not text; `found` describes it.
     static func keyError(_ found: String, at mark: YAMLMark) -> YAMLError {
         YAMLError(
             mark: mark,

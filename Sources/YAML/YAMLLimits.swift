@@ -1,22 +1,22 @@
-/// How much one document may ask for. A document beyond any of them is refused, at the place where it goes beyond.
+/// Limits of one document. A document beyond any of them is refused at the position where it exceeds the limit.
 package struct YAMLLimits: Sendable, Equatable {
     /// Bytes of a document. A file that people write by hand stays far below the default of 1 MiB.
     package var documentBytes = 1 << 20
-    /// Sequences and mappings inside each other, those behind aliases included. The default is 64.
+    /// Nesting depth of sequences and mappings, including those behind aliases. The default is 64.
     ///
-    /// It also keeps recursive readers of the tree off the end of their stack and bounds the time of libyaml, which
-    /// grows with the square of the flow nesting. More than 1000 has no effect on versions of libyaml that stop there.
+    /// It also protects recursive readers of the tree from stack overflow and bounds the time of libyaml, which grows
+    /// with the square of the flow nesting. More than 1000 has no effect on versions of libyaml that stop there.
     package var depth = 64
-    /// Nodes of the tree, keys included and every alias counted as the copy it stands for. The default is 100,000.
+    /// Nodes of the tree, including keys, with every alias counted as the copy it stands for. The default is 100,000.
     package var nodes = 100_000
     /// Uses of aliases. The default of 64 is far more than a readable file has.
     package var aliases = 64
     /// UTF-8 bytes of one scalar. The default of 64 KiB leaves room for a certificate or a script.
     package var scalarBytes = 64 << 10
-    /// UTF-8 bytes of all scalars, every alias counted as the copy it stands for.
+    /// UTF-8 bytes of all scalars, with every alias counted as the copy it stands for.
     ///
-    /// The default is 4 MiB: aliases can repeat a long scalar as often as `nodes` allows, which only shows once
-    /// somebody writes the tree out.
+    /// The default is 4 MiB: aliases can repeat a long scalar as often as `nodes` allows, which becomes visible only
+    /// when the tree is written out.
     package var textBytes = 4 << 20
 
     /// The limits for files written by hand.

@@ -1,4 +1,4 @@
-/// A place in a document, as an editor shows it.
+/// A position in a document, as an editor shows it.
 ///
 /// Lines and columns count from 1; a column counts Unicode scalars. A line ends with LF, CR LF or CR.
 package struct YAMLMark: Hashable, Sendable {
@@ -14,9 +14,9 @@ package struct YAMLMark: Hashable, Sendable {
     }
 }
 
-/// One value of a document with the place where it was written.
+/// One value of a document with its position.
 package struct YAMLNode: Sendable, Equatable {
-    /// What a node holds.
+    /// The content of a node.
     package indirect enum Content: Sendable, Equatable {
         /// Text, a number, a boolean or null: all are text until the reader decides.
         case scalar(YAMLScalar)
@@ -26,9 +26,9 @@ package struct YAMLNode: Sendable, Equatable {
         case mapping([YAMLPair])
     }
 
-    /// Where the node begins: at its tag or anchor if it has one. For an alias, where the alias itself stands.
+    /// The start of the node: its tag or anchor if it has one. For an alias, the position of the alias itself.
     package var mark: YAMLMark
-    /// What the node holds.
+    /// The content.
     package var content: Content
 
     /// Creates a node that begins at `mark`.

@@ -1,10 +1,10 @@
-/// Reads a YAML document into a tree of marked nodes.
+/// Reads a YAML document into a tree of nodes with positions.
 ///
-/// Everything that makes a configuration file hard to trust is refused: duplicate keys, keys that are not scalars, merge
-/// keys, tags of one's own, several documents, aliases that contain themselves, characters that cannot be seen.
-/// Any thread may call it; nothing is shared between calls.
+/// Refuses everything that makes a configuration file hard to trust: duplicate keys, keys that are not scalars, merge
+/// keys, custom tags, several documents, aliases that contain themselves, invisible characters. Thread-safe; calls
+/// share nothing.
 package enum YAMLParser {
-    /// The tree of the only document in `bytes`, UTF-8; nil where there is none or an empty one.
+    /// The tree of the only document in `bytes`, UTF-8, or `nil` if there is none or an empty one.
     package static func parse(
         _ bytes: [UInt8], limits: YAMLLimits = .default
     ) throws(YAMLError) -> YAMLNode? {
@@ -29,7 +29,7 @@ package enum YAMLParser {
         }
     }
 
-    /// The tree of the only document in `text`; nil where there is none or an empty one.
+    /// The tree of the only document in `text`, or `nil` if there is none or an empty one.
     package static func parse(
         _ text: String, limits: YAMLLimits = .default
     ) throws(YAMLError) -> YAMLNode? {

@@ -19,7 +19,7 @@ package struct YAMLScalar: Hashable, Sendable {
         self.isPlain && ["", "~", "null", "Null", "NULL"].contains(self.text)
     }
 
-    /// The boolean it stands for: plain `true` or `false`, also with a capital or all in capitals; otherwise nil.
+    /// The boolean value: plain `true` or `false`, also capitalized or in capitals; otherwise `nil`.
     package var bool: Bool? {
         guard self.isPlain else { return nil }
         switch self.text {
@@ -29,8 +29,7 @@ package struct YAMLScalar: Hashable, Sendable {
         }
     }
 
-    /// The integer it stands for: plain decimal with an optional sign, `0x` or `0o`; nil for all else, also where it
-    /// does not fit.
+    /// The integer value: plain decimal with an optional sign, `0x` or `0o`; otherwise, or if it does not fit, `nil`.
     package var int: Int? {
         guard self.isPlain else { return nil }
         if self.text.hasPrefix("0x") { return Self.digits(self.text.dropFirst(2), radix: 16) }

@@ -1,16 +1,16 @@
-/// What libyaml says of a syntax error, and the words for it that help whoever wrote the document.
+/// libyaml's report of a syntax error, and a message that helps the author of the document.
 ///
-/// libyaml names the rule of its grammar that failed; the messages here say what stands there and what to do.
+/// libyaml names the failed rule of its grammar; the messages here say what was found and what to do.
 struct YAMLSyntaxProblem {
     /// libyaml's `problem`.
     var problem: String
-    /// Where it noticed.
+    /// The position of the error.
     var mark: YAMLMark
-    /// libyaml's `context`, what it was reading.
+    /// libyaml's `context`: the construct it was reading.
     var context: String?
-    /// Where that began.
+    /// The start of that construct.
     var contextMark: YAMLMark
-    /// What stands at `mark`.
+    /// The text at `mark`.
     var spot: YAMLText.Spot
 
     /// The error to throw.
@@ -24,16 +24,16 @@ struct YAMLSyntaxProblem {
         return YAMLError(mark: self.mark, message: message)
     }
 
-    /// `12:3`, the place where the context began.
+    /// `12:3`, the position of the construct's start.
     private var start: String { "\(self.contextMark.line):\(self.contextMark.column)" }
 
-    /// Problems best shown where the construct begins: libyaml notices them only lines later.
+    /// Problems that are best reported at the start of the construct: libyaml detects them only lines later.
     private static let messagesAtStart = [
         "could not find expected ':'":
             "expected \":\" after the key that starts here (it must fit on one line, in 1024 characters)"
     ]
 
-    /// The message for a quote that is open at the end of the document; shown where it was opened.
+    /// The message for a quote that is open at the end of the document, reported at its start.
     private var unclosedQuote: String? {
         guard self.problem == "found unexpected end of stream" else { return nil }
         return "the quoted text that starts here has no closing quote"
@@ -57,7 +57,7 @@ struct YAMLSyntaxProblem {
         }
     }
 
-    /// For text behind a value on its line, as in `'it's'`: libyaml then asks for the next key or item.
+    /// For text after a value on its line, as in `'it's'`: libyaml then expects the next key or item.
     private var afterValueMessage: String? {
         let problems = [
             "did not find expected key", "did not find expected '-' indicator",

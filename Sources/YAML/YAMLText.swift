@@ -7,8 +7,9 @@ enum YAMLText {
     /// all before it, so a file full of them would cost time by the square of its length.
     static let directiveLines = 16
 
-    /// Refuses invalid UTF-8, byte order marks, control characters, unusual line separators and a flood of directives;
-    /// returns the place just after the last character.
+    /// Refuses invalid UTF-8, byte order marks, control characters, unusual line separators and a flood of directives.
+    ///
+    /// - Returns: The position just after the last character.
     static func check(_ bytes: [UInt8]) throws(YAMLError) -> YAMLMark {
         if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
             throw YAMLError(
@@ -42,11 +43,11 @@ enum YAMLText {
         }
     }
 
-    /// What stands at a place that libyaml names by the number of scalars before it.
+    /// The text at a position that libyaml names by the number of scalars before it.
     struct Spot {
         /// The scalar there; nil at the end of the document.
         var scalar: Unicode.Scalar?
-        /// Whether only spaces and tabs stand before it on its line.
+        /// Whether only spaces and tabs precede it on its line.
         var startsLine = true
     }
 
@@ -72,7 +73,7 @@ enum YAMLText {
         return spot
     }
 
-    /// Refuses one scalar that must not stand in a document as itself (YAML 1.2.2, production `c-printable`, and more).
+    /// Refuses a scalar that must not occur literally in a document (YAML 1.2.2, production `c-printable`, and more).
     private static func check(_ scalar: Unicode.Scalar, at mark: YAMLMark) throws(YAMLError) {
         switch scalar.value {
         case 0x09, 0x0A, 0x0D, 0x20...0x7E:
@@ -114,7 +115,7 @@ enum YAMLText {
     /// `U+0007`.
     private static func name(_ scalar: Unicode.Scalar) -> String { "U+" + self.hex(scalar, digits: 4) }
 
-    /// The escape that stands for the scalar in double quotes: `\x07`, `\u2028`.
+    /// The escape for the scalar in double quotes: `\x07`, `\u2028`.
     private static func escape(_ scalar: Unicode.Scalar) -> String {
         scalar.value <= 0xFF ? "\\x" + self.hex(scalar, digits: 2) : "\\u" + self.hex(scalar, digits: 4)
     }
@@ -127,7 +128,7 @@ enum YAMLText {
 
     /// A walk over the lines and columns of a document, counting as libyaml does.
     private struct Position {
-        /// The place of the next scalar.
+        /// The position of the next scalar.
         var mark = YAMLMark(line: 1, column: 1)
         /// Whether a line feed would only complete a CR LF.
         var afterReturn = false

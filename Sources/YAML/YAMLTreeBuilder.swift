@@ -14,7 +14,7 @@ struct YAMLTreeBuilder {
     private var open: [YAMLFrame] = []
     /// The latest node of each anchor's name; at most one for each node.
     private var anchors: [String: Anchor] = [:]
-    /// What the document holds so far, with every alias counted as its copy.
+    /// The size of the document so far, with every alias counted as its copy.
     private var total = YAMLSize()
     private var aliases = 0
     private var documents = 0
@@ -143,7 +143,7 @@ struct YAMLTreeBuilder {
         }
     }
 
-    /// Gives a complete node to the collection it stands in, or makes it the root.
+    /// Adds a complete node to its collection, or makes it the root.
     private mutating func attach(_ node: YAMLNode, _ size: YAMLSize) throws(YAMLError) {
         guard !self.open.isEmpty else {
             self.root = node
@@ -152,7 +152,7 @@ struct YAMLTreeBuilder {
         try self.open[self.open.count - 1].add(node, size)
     }
 
-    /// Counts a node, or the copy an alias stands for, before it is added.
+    /// Counts a node, or the copy that an alias stands for, before it is added.
     private mutating func count(_ size: YAMLSize, at mark: YAMLMark) throws(YAMLError) {
         self.total.add(size)
         if self.total.nodes > self.limits.nodes {

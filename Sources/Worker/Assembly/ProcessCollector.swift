@@ -1,14 +1,13 @@
 import Admin
 import Glibc
 
-/// What the process takes of the machine, under the names that every Prometheus client uses, read from `/proc/self` when
-/// asked for.
+/// The process's resource usage under the names that every Prometheus client uses, read from `/proc/self` on demand.
 ///
 /// Source: Prometheus, "Writing client libraries", process metrics; proc(5) for the fields of `stat`.
 struct ProcessCollector: Sendable {
     /// Bytes of `stat` that are read: it has a few hundred.
     private static let readLimit = 4096
-    /// The place of fields in `stat`, counted behind the command's name in parentheses, which may hold anything.
+    /// Indices of fields in `stat`, counted after the command's name in parentheses, which may contain anything.
     private enum Field {
         static let userTicks = 11
         static let systemTicks = 12
@@ -21,7 +20,7 @@ struct ProcessCollector: Sendable {
     private let pageSize = Double(sysconf(Int32(_SC_PAGESIZE)))
     private let startTime: Double?
 
-    /// Makes a collector for this process.
+    /// Creates a collector for this process.
     init() {
         // The machine's start, by the clocks: `/proc/stat`, which has it too, is not there for every service.
         let boot = Self.time(CLOCK_REALTIME) - Self.time(CLOCK_BOOTTIME)
@@ -68,7 +67,7 @@ struct ProcessCollector: Sendable {
         ]
     }
 
-    /// What stands behind the command's name, nil where that is not what proc(5) says.
+    /// The fields after the command's name, or `nil` if the text does not have the form of proc(5).
     static func fields(_ stat: String?) -> [Substring]? {
         guard let stat, let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: end)...].split { $0 == " " || $0 == "\n" }
@@ -88,7 +87,7 @@ struct ProcessCollector: Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    /// How many entries a folder has, without `.`, `..` and the descriptor that it is read with.
+    /// Number of entries of a directory, without `.`, `..` and the descriptor used for reading it.
     private static func entryCount(_ path: String) -> Int? {
         guard let folder = unsafe opendir(path) else { return nil }
         defer { unsafe closedir(folder) }

@@ -8,22 +8,22 @@ import StageKit
 
 /// Asks a running worker over HTTP.
 struct AdminClient {
-    /// How long an answer may take to begin.
+    /// Maximum time until a response begins.
     static let timeout: TimeAmount = .seconds(10)
     /// The longest error or single answer read, in bytes.
     static let answerLimit = 16 << 20
 
     /// Why there is no answer.
     struct Failure: Error, CustomStringConvertible {
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         var description: String
     }
 
-    /// Where the worker listens, as its `admin.listen` has it; with `https://` before it where it is encrypted.
+    /// The worker's address in the form of `admin.listen`; with the prefix `https://` if the connection is encrypted.
     let address: String
     /// What requests bear; nil for nothing.
     var token: String?
-    /// How the connection is encrypted, where the address says that it is.
+    /// TLS configuration, used if the address says that the connection is encrypted.
     var tls = TLSConfiguration.makeClientConfiguration()
 
     /// Asks the worker at an address.
@@ -86,8 +86,8 @@ struct AdminClient {
         return (status, body)
     }
 
-    /// Gets a path's stream of server-sent events until it ends or `event` throws; where there is no stream, throws what
-    /// the worker says.
+    /// Reads a path's stream of server-sent events until it ends or `event` throws; if there is no stream, throws the
+    /// worker's error.
     func events(_ path: String, _ event: (ServerSentEvent) throws -> Void) async throws {
         var parser = ServerSentEvents()
         var refusal = ByteBuffer()
@@ -109,14 +109,14 @@ struct AdminClient {
         return "http+unix://\(Self.encoded(String(socket)))\(path)"
     }
 
-    /// What an answer that is an error says, for people: its message, or all of it where it is of another form.
+    /// The message of an error response, or the whole body if it has another form.
     static func refusal(_ answer: ByteBuffer) -> String {
         struct Refusal: Decodable { var message: String }
         let refusal = try? JSONDecoder().decode(Refusal.self, from: Data(answer.readableBytesView))
         return PlainText.of(refusal?.message ?? self.line(answer))
     }
 
-    /// Why there is no connection, in the system's words where it is the system that refuses.
+    /// Why there is no connection, in the system's words if the system refused it.
     private static func reason(_ error: any Error) -> String {
         guard let error = error as? IOError else { return "\(error)" }
         return unsafe String(cString: strerror(error.errnoCode))
@@ -157,7 +157,7 @@ struct WorkerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Private key of the client certificate, PEM.", valueName: "file"))
     var keyFile: String?
 
-    /// A client with what the options say; throws where a file cannot be read.
+    /// Creates a client from the options; throws if a file cannot be read.
     func client() throws -> AdminClient {
         var client = AdminClient(address: self.admin)
         if let file = self.tokenFile {
@@ -178,7 +178,7 @@ struct WorkerOptions: ParsableArguments {
         return client
     }
 
-    /// Reads what a file holds in PEM; an error says which option names the file.
+    /// Reads a PEM file; an error names the option.
     private static func read<Value>(
         _ option: String, _ path: String, _ body: (String) throws -> Value
     ) throws -> Value {

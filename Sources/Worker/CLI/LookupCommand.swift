@@ -1,7 +1,7 @@
 import ArgumentParser
 import NIOCore
 
-/// `sluice lookup`: what a running worker holds under a key.
+/// `sluice lookup`: prints the snapshot of a key in a running worker.
 struct LookupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lookup", abstract: "Print the snapshot that a running worker holds under a key, as JSON.",

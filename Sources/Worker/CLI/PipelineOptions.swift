@@ -11,10 +11,10 @@ struct PipelineOptions: ParsableArguments {
 
     @OptionGroup var plugins: PluginOptions
 
-    /// What the files may name; reports what is wrong with the plugins and throws the status to end with.
+    /// The available types; reports problems with the plugins and throws the exit status.
     func catalogue() throws -> Catalogue { try self.plugins.catalogue() }
 
-    /// The overrides; a usage error where one has no path.
+    /// The overrides; throws a usage error if one has no path.
     func overrides() throws -> [Override] {
         try self.settings.map { text in
             guard let override = Override(text) else {
@@ -25,7 +25,7 @@ struct PipelineOptions: ParsableArguments {
         }
     }
 
-    /// The environment that `${NAME}` in files stands for.
+    /// The environment for `${NAME}` in files.
     var environment: [String: String] { ProcessInfo.processInfo.environment }
 }
 
@@ -36,9 +36,9 @@ struct PluginOptions: ParsableArguments {
         help: ArgumentHelp("Shared library with stage types.", valueName: "path"))
     var plugins: [String] = []
 
-    /// What the files may name: this program's types and those of the plugins given.
+    /// The available types: this program's and those of the given plugins.
     ///
-    /// Reports all that is wrong with the plugins and throws the status to end with.
+    /// Reports all problems with the plugins and throws the exit status.
     func catalogue() throws -> Catalogue {
         var catalogue = SluiceCommand.catalogue
         var isGood = true
@@ -73,7 +73,7 @@ struct LogOptions: ParsableArguments {
         guard self.logRepeats >= 0 else { throw ValidationError("--log-repeats: must not be negative") }
     }
 
-    /// A logger that writes to standard error in the form asked for, and what keeps it from flooding it.
+    /// A logger that writes to standard error in the requested form, and the gate that keeps it from flooding.
     func logger(label: String) -> (Logger, LogGate) {
         LogGate.logger(
             label: label, self.logFormat, level: self.logLevel, repeats: self.logRepeats == 0 ? .max : self.logRepeats)

@@ -8,7 +8,7 @@ struct ServerSentEvent: Equatable {
     var data: String
 }
 
-/// Takes a stream of server-sent events apart, as far as Sluice writes them: a name and one line of data each.
+/// Parses a stream of server-sent events in the form that Sluice writes: a name and one line of data each.
 ///
 /// Source: WHATWG HTML, section 9.2.6.
 struct ServerSentEvents {
@@ -19,7 +19,7 @@ struct ServerSentEvents {
     private var name = ""
     private var data = ""
 
-    /// The events that end in the next bytes of the stream. Throws where one is too long.
+    /// The events that end in the next bytes of the stream. Throws if one is too long.
     mutating func take(_ bytes: ByteBuffer) throws(AdminClient.Failure) -> [ServerSentEvent] {
         self.rest.writeImmutableBuffer(bytes)
         var events: [ServerSentEvent] = []

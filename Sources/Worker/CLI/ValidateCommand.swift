@@ -40,9 +40,9 @@ struct ValidateCommand: AsyncParsableCommand {
     }
 }
 
-/// What is found when a pipeline file is checked.
+/// The result of checking a pipeline file.
 struct FileVerdict {
-    /// What came of it.
+    /// The kinds of results.
     private enum Outcome {
         case good(name: String, stages: Int, warnings: [SettingIssue])
         case unreadable(String)
@@ -72,19 +72,19 @@ struct FileVerdict {
     /// Whether the file can be run.
     var isGood: Bool { self.goodLine != nil }
 
-    /// What is told of a good file.
+    /// The line for a valid file.
     var goodLine: String? {
         guard case .good(let name, let stages, _) = self.outcome else { return nil }
         return "\(self.file): good: \(name), \(stages) stages"
     }
 
-    /// What a person may have forgotten in a good file.
+    /// The warnings for a valid file.
     var warningLines: [String] {
         guard case .good(_, _, let warnings) = self.outcome else { return [] }
         return warnings.map { "\(self.file):\($0.mark.line):\($0.mark.column): warning: \($0.message)" }
     }
 
-    /// What is told of a bad file, a line for each mistake.
+    /// The lines for an invalid file, one per error.
     var badLines: [String] {
         switch self.outcome {
         case .good: []

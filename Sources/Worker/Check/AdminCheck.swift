@@ -3,7 +3,7 @@ import StageKit
 
 /// Looks at the HTTP side: who reaches it, and whether the files that it needs can be used. Listens nowhere.
 enum AdminCheck {
-    /// The step that tells it.
+    /// The step with the result.
     static func step(_ settings: AdminSettings) -> CheckStep {
         let name = "http"
         if settings.listen == .off { return CheckStep(name, .good, "off") }

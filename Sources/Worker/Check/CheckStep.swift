@@ -1,10 +1,10 @@
 /// One thing that `sluice check` has looked at.
 struct CheckStep: Equatable {
-    /// How it stands.
+    /// The result of a step.
     enum Verdict: String, Equatable {
         /// As it should be.
         case good
-        /// Works, and may not be what is wanted.
+        /// Works, but may not be intended.
         case warning
         /// The worker would not run.
         case bad
@@ -22,16 +22,16 @@ struct CheckStep: Equatable {
         }
     }
 
-    /// What was looked at.
+    /// The subject of the step.
     var name: String
-    /// How it stands.
+    /// The result.
     var verdict: Verdict
-    /// What was found.
+    /// The finding.
     var finding: String
-    /// What to do, nil where there is nothing to do.
+    /// The remedy, or `nil` if none is needed.
     var advice: String?
 
-    /// Makes a step.
+    /// Creates a step.
     init(_ name: String, _ verdict: Verdict, _ finding: String, advice: String? = nil) {
         self.name = name
         self.verdict = verdict
@@ -44,7 +44,7 @@ struct CheckStep: Equatable {
 struct CheckReport: Equatable {
     /// The file.
     var file: String
-    /// What was looked at, in order.
+    /// The steps, in order.
     var steps: [CheckStep]
 
     /// Whether the worker would run.

@@ -7,7 +7,7 @@ import StageKit
 
 /// A command that a worker sends while it runs, as `sluice check` tries it or asks about it.
 struct CommandNeed {
-    /// What messages call it: the command, and its key where there are several.
+    /// The name in messages: the command, and its key if there are several.
     var name: String
     /// What `ACL SETUSER` calls the right to it: `xread`, `xinfo|stream`.
     var right: String
@@ -15,10 +15,10 @@ struct CommandNeed {
     var command: RESPCommand
     /// Whether sending it changes nothing.
     var isHarmless: Bool
-    /// What the worker does without it; nil where it cannot do without.
+    /// What the worker does without it; `nil` if it cannot do without.
     var substitute: String?
 
-    /// A need for a command of one or two words, `XINFO STREAM`; `key` is told where it is one of several.
+    /// A need for a command of one or two words, `XINFO STREAM`; `key` is given if it is one of several.
     init(
         _ words: String, _ arguments: [any RESPArgument], isHarmless: Bool, key: String? = nil,
         substitute: String? = nil
@@ -32,7 +32,7 @@ struct CommandNeed {
         self.substitute = substitute
     }
 
-    /// A need for what a store sends: it is asked about, and not tried.
+    /// A need for a command of a store: the server is asked about it, and it is not tried.
     private init(_ command: RESPCommand, substitute: String? = nil) {
         self.name = String(decoding: command.arguments[0], as: UTF8.self)
         self.right = self.name.lowercased()
@@ -41,7 +41,7 @@ struct CommandNeed {
         self.substitute = substitute
     }
 
-    /// What a store on a server sends there.
+    /// The commands that a `redis` store sends to its server.
     static func all(of store: RedisStore) -> [CommandNeed] {
         let commands = store.commands
         return commands.always.map { CommandNeed($0) }
@@ -50,7 +50,7 @@ struct CommandNeed {
             }
     }
 
-    /// What a pipeline sends to the server of its section `redis`; stores are asked for themselves.
+    /// The commands that a pipeline sends to the server of its section `redis`; stores are asked separately.
     static func all(of pipeline: Pipeline, _ revocations: RevocationSettings?) -> [CommandNeed] {
         guard let source = pipeline.source as? RedisStreamSource else { return [] }
         let streams = source.streams
@@ -78,7 +78,8 @@ struct CommandNeed {
         ]
     }
 
-    /// What a worker of a group sends: all but the looks changes something, so it is asked about and not tried.
+    /// The commands of a worker in a group: all of them except the checks change something, so the server is asked
+    /// about them, and they are not tried.
     private static func sharing(_ group: GroupSettings, _ stream: String) -> [CommandNeed] {
         let (name, consumer) = (group.name, group.consumer ?? "worker")
         return [
@@ -105,7 +106,7 @@ struct CommandNeed {
         ]
     }
 
-    /// What stages and rules for failures send, each place once.
+    /// The commands of stages and failure rules, each target once.
     private static func messages(of pipeline: Pipeline) -> [CommandNeed] {
         var issues = SettingIssues()
         let published = pipeline.settings(ofStages: PublishStage.declaration.name).compactMap {

@@ -1,18 +1,18 @@
-/// What was found out about the rights of a user, command by command. Pure.
+/// The findings about a user's permissions, command by command. Pure.
 struct RightsFindings {
-    /// What was found out about a command.
+    /// The finding about a command.
     enum Finding {
         /// The user may use it.
         case granted
         /// The user may not, in these words.
         case refused(String)
-        /// It cannot be told without using it.
+        /// Unknown without using it.
         case unknown
     }
 
-    /// What the step is called.
+    /// The name of the step.
     let name: String
-    /// Who is logged in; nil where that is not known.
+    /// The user that is logged in, or `nil` if unknown.
     let user: String?
     private var found: [(need: CommandNeed, finding: Finding)] = []
 
@@ -22,12 +22,12 @@ struct RightsFindings {
         self.user = user
     }
 
-    /// Adds what was found out about a command.
+    /// Adds the finding about a command.
     mutating func add(_ need: CommandNeed, _ finding: Finding) {
         self.found.append((need, finding))
     }
 
-    /// The step that tells it: bad where the worker cannot do without a command that is refused.
+    /// The step with the result: bad if a command that the worker cannot do without is refused.
     var step: CheckStep {
         let refused = self.found.compactMap { need, finding in
             if case .refused(let text) = finding { (need: need, text: text) } else { nil }
@@ -48,7 +48,7 @@ struct RightsFindings {
             advice: "ACL DRYRUN tells it, with Redis 7 and a user that may use it")
     }
 
-    /// What the server says of each, and what the worker does without them, once for those that follow each other.
+    /// The server's message for each command, and what the worker does without it; equal consecutive ones once.
     private static func text(of refused: [(need: CommandNeed, text: String)]) -> String {
         var parts: [String] = []
         var alike = 0

@@ -5,7 +5,7 @@ import StageKit
 
 /// Whether files with secrets are kept from others.
 enum SecretFiles {
-    /// A step for each file that others may read; a file that is not there is told where it is used.
+    /// A step for each file that others may read; a missing file is reported where it is used.
     static func steps(_ redis: RedisSettings, _ admin: AdminSettings) -> [CheckStep] {
         let files = [
             ("redis.password_file", redis.passwordFile), ("redis.tls.key_file", redis.tls?.keyFile),
@@ -19,7 +19,7 @@ enum SecretFiles {
         }
     }
 
-    /// What permissions (mode bits, as chmod has them) mean for a secret; nil where nothing is wrong.
+    /// The consequence of permissions (mode bits, as for chmod) for a secret, or `nil` if nothing is wrong.
     static func step(_ setting: String, _ path: String, _ permissions: Int) -> CheckStep? {
         guard permissions & 0o007 != 0 else { return nil }
         return CheckStep(

@@ -1,7 +1,7 @@
 import Logging
 import StageKit
 
-/// Keeps what a worker logs from tearing the picture: warnings are counted, the last lines are kept.
+/// Keeps the worker's log from disturbing the screen: warnings are counted, the last lines are kept.
 final class DemoLog: Sendable {
     private let lines = OrderedMutex<(errors: [String], warnings: Int)>(([], 0))
 
@@ -19,7 +19,7 @@ final class DemoLog: Sendable {
     /// The last errors, the oldest first.
     var errors: [String] { self.lines.withLock { $0.errors } }
 
-    /// How many warnings there were.
+    /// Number of warnings.
     var warnings: Int { self.lines.withLock { $0.warnings } }
 }
 

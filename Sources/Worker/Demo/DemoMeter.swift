@@ -5,9 +5,10 @@ import StageKit
 
 /// Measures the time from XADD to applied: the publisher notes when it sends an id, the observer when it is settled.
 final class DemoMeter: Sendable {
-    /// Ids waiting for their outcome: beyond this the publisher is far ahead, and what is sent is not timed.
+    /// Maximum number of ids that wait for their outcome: beyond it the publisher is far ahead, and further events are
+    /// not timed.
     private static let pendingLimit = 200_000
-    /// The longest time told apart, in microseconds; longer ones count as this.
+    /// The longest distinguished time, in microseconds; longer ones count as this.
     private static let longestMicroseconds: UInt64 = 60_000_000
 
     /// Times in microseconds.
@@ -57,20 +58,20 @@ final class DemoMeter: Sendable {
         }
     }
 
-    /// Where the worker's HTTP side listens, nil before it does.
+    /// The address of the worker's HTTP interface, `nil` before it listens.
     var address: AdminAddress? { self.state.withLock { $0.address } }
 
-    /// Notes where the worker's HTTP side listens.
+    /// Sets the address of the worker's HTTP interface.
     func setAddress(_ address: AdminAddress) {
         self.state.withLock { $0.address = address }
     }
 }
 
-/// Tells the meter of each outcome.
+/// Reports each outcome to the meter.
 final class DemoObserver: OutcomeObserver {
     private let meter: DemoMeter
 
-    /// Makes an observer.
+    /// Creates an observer.
     init(meter: DemoMeter) {
         self.meter = meter
     }

@@ -11,10 +11,10 @@ struct DemoPublisher: Service {
     private static let interval: Duration = .milliseconds(5)
     /// Entries the stream keeps: the demo's memory does not grow however long it runs.
     private static let streamLimit = 100_000
-    /// The most events sent at once after a pause, so that a demo that was suspended does not flood.
+    /// Maximum number of events sent together after a pause, so that a demo that was suspended does not flood.
     private static let burstLimit = 1000
 
-    /// How long the server may take to answer: on a machine that is busy building, the demo is slow, not over.
+    /// Maximum time for the server's answer: on a busy machine the demo is slow, not over.
     private static let timeout: Duration = .seconds(30)
 
     /// The demo's server.
@@ -23,7 +23,7 @@ struct DemoPublisher: Service {
     let stream: String
     /// Events a second.
     let rate: Int
-    /// Is told of each id before it is sent.
+    /// Receives each id before it is sent.
     let meter: DemoMeter
     /// Publishing begins when this reads: it starts at the stream's end.
     let source: any EventSource

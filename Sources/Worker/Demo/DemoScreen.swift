@@ -3,22 +3,22 @@ import ServiceLifecycle
 import StageKit
 import Synchronization
 
-/// Shows twice a second what the worker does: redrawn in place on a terminal, a line each time elsewhere.
+/// Shows the worker twice a second: redrawn in place on a terminal, line by line otherwise.
 ///
 /// As a service it ends after the demo's duration, which ends the group.
 struct DemoScreen: Service {
     /// Time between two pictures on a terminal.
     private static let interval: Duration = .milliseconds(500)
-    /// Pictures between two lines where the output is no terminal.
+    /// Updates between two lines if the output is not a terminal.
     private static let linesInterval = 4
 
     /// The worker shown.
     let worker: AssembledWorker
     /// Times from XADD to applied.
     let meter: DemoMeter
-    /// What the worker logs.
+    /// The worker's log.
     let log: DemoLog
-    /// How long the demo runs, nil for until a signal.
+    /// The duration of the demo, or `nil` for until a signal.
     let duration: Duration?
 
     /// Shows until a graceful shutdown or the end of the duration.
@@ -49,7 +49,7 @@ struct DemoScreen: Service {
         }
     }
 
-    /// Prints what came out of it in the end.
+    /// Prints the summary at the end.
     func printSummary() throws {
         let statistics = self.worker.pipeline.statistics
         let outcomes = statistics.outcomes.reduce(0) { $0 + $1.count }
@@ -111,7 +111,7 @@ struct DemoScreen: Service {
 }
 
 extension String {
-    /// The text with spaces behind it up to a width.
+    /// The text padded with spaces to a width.
     fileprivate func padded(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - self.count))
     }

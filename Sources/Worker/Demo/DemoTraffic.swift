@@ -2,7 +2,8 @@
 ///
 /// A pure value: the same seed gives the same flow.
 struct DemoTraffic {
-    /// Sessions alive at once: enough to look like a real service, few enough that revocations find theirs.
+    /// Number of concurrent sessions: enough to look like a real service, few enough that revocations hit existing
+    /// ones.
     private static let sessionLimit = 20_000
 
     /// An event's fields in the order they are sent.
@@ -61,7 +62,7 @@ struct DemoTraffic {
 struct DemoRandom: RandomNumberGenerator {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 
-    /// Where the generator is.
+    /// The generator's state.
     var state: UInt64
 
     /// The next 64 bits.
@@ -87,7 +88,7 @@ struct DemoRandom: RandomNumberGenerator {
 }
 
 extension Array {
-    /// Removes an element by putting the last one in its place.
+    /// Removes an element by moving the last one into its position.
     mutating func swapRemove(at index: Int) -> Element {
         self.swapAt(index, self.count - 1)
         return self.removeLast()

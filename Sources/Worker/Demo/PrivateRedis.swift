@@ -3,16 +3,16 @@ import Glibc
 
 /// A redis-server of one's own: on a Unix socket in a temporary folder, without persistence, gone when its scope ends.
 struct PrivateRedis: Sendable {
-    /// How long the server may take until it listens: it takes milliseconds, so after this it has failed.
+    /// Maximum time until the server listens: it takes milliseconds, so after this it has failed.
     private static let startLimit: Duration = .seconds(10)
 
     /// Why there is no server.
     struct Failure: Error, CustomStringConvertible {
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         var description: String
     }
 
-    /// Where it listens.
+    /// The path of its socket.
     let socketPath: String
 
     /// Runs `body` with a server, and stops the server and removes its folder however `body` ends.

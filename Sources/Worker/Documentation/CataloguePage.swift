@@ -1,9 +1,9 @@
 import PipelineEngine
 import StageKit
 
-/// What can be told of one type of the catalogue.
+/// The documentation of one type of the catalogue.
 struct CataloguePage {
-    /// What the type is for in a file.
+    /// The type's role in a file.
     enum Kind: String, CaseIterable {
         /// A step in the graph.
         case stage
@@ -25,15 +25,15 @@ struct CataloguePage {
         }
     }
 
-    /// What it is for.
+    /// The type's role.
     let kind: Kind
     /// Its name in the file.
     let name: String
     /// One sentence.
     let summary: String
-    /// What its settings look like.
+    /// The shape of its settings.
     let shape: SettingShape
-    /// The stage type, where it is one.
+    /// The stage type, if it is one.
     let stage: StageType?
 
     /// A stage type's page.

@@ -27,9 +27,9 @@ enum ExamplePipeline {
 
         """
 
-    /// The file with nothing in it that the example does not need: the shortest of some that is good.
+    /// The shortest of several files that is valid and contains only what the example needs.
     ///
-    /// nil where none is, which for a catalogue without the types used here is no mistake of the example.
+    /// `nil` if none is valid, which is no error of the example for a catalogue without the types used here.
     static func text(for type: StageType, catalogue: Catalogue) -> String? {
         let silent = PipelineServices(logger: Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() }))
         return self.candidates(type).first { text in

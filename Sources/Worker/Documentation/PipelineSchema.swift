@@ -1,10 +1,10 @@
 import PipelineEngine
 import StageKit
 
-/// The JSON Schema of a pipeline file, made from the declarations that also read it.
+/// The JSON Schema of a pipeline file, generated from the declarations that also read it.
 ///
-/// Source: JSON Schema 2020-12. Wherever the file may hold a scalar it may hold `${NAME}`, so every other form is taken
-/// beside text with `${` in it.
+/// Source: JSON Schema 2020-12. Every scalar may be replaced by `${NAME}`, so every other form is an alternative to
+/// text that contains `${`.
 enum PipelineSchema {
     /// What text with a variable in it looks like, as a regular expression.
     private static let variable = #"\$\{"#
@@ -61,14 +61,15 @@ enum PipelineSchema {
     /// What YAML may make of a scalar that is read as text.
     private static let scalars: JSONValue = ["string", "number", "boolean"]
 
-    /// Durations from a minimum on, as far as an expression tells: without a sign, and not nothing where that is too little.
+    /// Durations from a minimum on, as far as an expression can check: without a sign, and not zero if that is too
+    /// short.
     private static func durations(_ minimum: Duration) -> String {
         let number = minimum < .zero ? "-?[0-9]+" : minimum == .zero ? "[0-9]+" : "0*[1-9][0-9]*"
         return "^\(number)(us|ms|s|m|h|d)$"
     }
 
-    /// Alternatives; where one is a mapping and the other is not, what stands there decides, so that a mistake is told
-    /// of the one that was meant.
+    /// Alternatives; if one is a mapping and the other is not, the kind of the value decides, so that an error is
+    /// reported for the intended one.
     private static func either(_ shapes: [SettingShape]) -> JSONValue {
         let mappings = shapes.filter(\.isMapping)
         let others = shapes.filter { !$0.isMapping }
@@ -92,7 +93,7 @@ enum PipelineSchema {
     }
 
     private static func choice(_ words: [String]) -> JSONValue {
-        // Words that YAML reads as something else stand there in that form too.
+        // Words that YAML reads as another type are also allowed in that type.
         let others = words.compactMap { word -> JSONValue? in
             switch word {
             case "true": .boolean(true)
@@ -138,7 +139,7 @@ enum PipelineSchema {
         .object(names.map { JSONValue.Member(name: $0.name, value: self.property($0)) })
     }
 
-    /// A name's schema with what people are told of it.
+    /// A name's schema with its description.
     private static func property(_ setting: SettingDescription) -> JSONValue {
         let about = JSONValue.members([
             "title": .string(setting.name),

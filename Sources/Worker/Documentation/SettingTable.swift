@@ -4,15 +4,15 @@ import StageKit
 struct SettingTable {
     /// One setting.
     struct Row {
-        /// Where it stands below the component's name, `NAME` for a name of the writer's choice, `[]` for each of a list.
+        /// Its path below the component's name; `NAME` for a free name, `[]` for each item of a list.
         var path: String
-        /// What the declaration tells.
+        /// The declaration.
         var setting: SettingDescription
     }
 
-    /// The settings in the order of the declaration, each before what is nested in it.
+    /// The settings in the order of the declaration, each one before its nested settings.
     let rows: [Row]
-    /// What stands there where it is not a mapping of known names; nil where it is.
+    /// The allowed value if it is not a mapping of known names, otherwise `nil`.
     let root: String?
 
     /// Lists the settings of a shape.
@@ -84,7 +84,8 @@ enum TextWrap {
     /// The width that every terminal has.
     static let width = 80
 
-    /// The words of a text in lines of at most `width` columns, each behind the indent; a longer word stands alone.
+    /// The words of a text in lines of at most `width` columns, each one after the indent; a longer word has its own
+    /// line.
     static func lines(_ text: String, indent: String) -> [String] {
         var lines: [String] = []
         var line = ""

@@ -1,6 +1,6 @@
 import StageKit
 
-/// What a setting may hold, in words.
+/// The allowed values of a setting, in words.
 enum SettingWords {
     /// What kind of value it is: `a whole number, 1 to 100000`.
     static func kind(_ shape: SettingShape) -> String {
@@ -50,7 +50,7 @@ enum SettingWords {
         }
     }
 
-    /// Sentences on what the kind of value alone does not tell a person who writes one.
+    /// Sentences about limits that the kind of value alone does not show.
     static func limits(_ shape: SettingShape) -> [String] {
         switch shape {
         case .nonBlankText: ["Not blank."]

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Where a user's package gets Sluice from.
+/// The origin of Sluice for a user's package.
 enum SluiceDependency: Equatable {
     /// A folder with Sluice's own package.
     case path(String)
@@ -28,7 +28,7 @@ enum SluiceDependency: Equatable {
             self = .path(URL(fileURLWithPath: given).standardizedFileURL.path)
             return
         }
-        // In a checkout the executable stands at .build/<machine>/<configuration>/sluice.
+        // In a checkout the executable is .build/<machine>/<configuration>/sluice.
         var folder = executable.deletingLastPathComponent()
         while folder.path != "/" {
             if Self.isSluice(folder) {
@@ -46,7 +46,7 @@ enum SluiceDependency: Equatable {
         return text?.contains("name: \"sluice\"") == true
     }
 
-    /// The name that a manifest has for the package: the last part of where it is.
+    /// The package's name in a manifest: the last part of its location.
     var package: String {
         let place =
             switch self {
@@ -65,7 +65,7 @@ enum SluiceDependency: Equatable {
         }
     }
 
-    /// The versions of everything else that this Sluice was tested with, nil where that is not known.
+    /// The versions of all dependencies that this Sluice was tested with, or `nil` if unknown.
     var resolved: Data? {
         guard case .path(let path) = self else { return nil }
         return try? Data(contentsOf: URL(fileURLWithPath: path).appendingPathComponent("Package.resolved"))

@@ -1,12 +1,12 @@
 /// The name of a user's package, and the names made of it.
 struct WorkerName {
-    /// The longest name: it stands in paths and in module names.
+    /// Maximum length of a name: it is used in paths and in module names.
     static let lengthLimit = 50
 
     /// The package's and the executable's name: `my-worker`.
     let text: String
 
-    /// Checks a name; throws what is wrong with it.
+    /// Checks a name; throws the problem with it.
     init(_ text: String) throws(InitFailure) {
         let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
         guard isPlain, text.first?.isLetter == true, text.last != "-" else {
@@ -46,10 +46,10 @@ struct WorkerName {
 
 /// Why no package is written.
 struct InitFailure: Error, CustomStringConvertible {
-    /// What is wrong and what to do.
+    /// The problem and its remedy.
     var description: String
 
-    /// Makes a failure of its message.
+    /// Creates a failure.
     init(_ description: String) {
         self.description = description
     }

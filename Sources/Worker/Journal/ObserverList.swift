@@ -1,11 +1,11 @@
 import PipelineEngine
 import StageKit
 
-/// Tells several observers of outcomes, one after the other, each of what it wants to know.
+/// Passes outcomes to several observers, one after the other, if they want them.
 final class ObserverList: OutcomeObserver {
     private var members: [(observer: any OutcomeObserver, interest: OutcomeInterest, wants: Bool)]
 
-    /// Makes a list.
+    /// Creates a list.
     init(_ observers: [any OutcomeObserver]) {
         self.members = observers.map { ($0, .none, false) }
     }
@@ -22,7 +22,7 @@ final class ObserverList: OutcomeObserver {
 
     /// Whether any of them wants to know.
     func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool {
-        // The same line as where the graph asks one observer alone.
+        // The same decision as for a single observer.
         let isUnusual = event.failure != nil || event.settled != nil
         var isWanted = false
         for index in self.members.indices {
@@ -35,7 +35,7 @@ final class ObserverList: OutcomeObserver {
         return isWanted
     }
 
-    /// Tells each observer that wants to know.
+    /// Passes the outcome to each observer that wants it.
     func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
         for member in self.members where member.wants { member.observer.observe(event, record) }
     }

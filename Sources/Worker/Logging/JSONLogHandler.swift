@@ -1,12 +1,12 @@
 package import Logging
 import StageKit
 
-/// Writes one JSON object a line: `time`, `level`, `logger`, `message`, then metadata under its own names.
+/// Writes one JSON object per line: `time`, `level`, `logger`, `message`, then metadata under its own names.
 ///
-/// Metadata that has one of those four names gets `_` behind it. Whole numbers and truth values stay what they are,
-/// lists and dictionaries become arrays and objects, everything else is text.
+/// Metadata with one of those four names gets the suffix `_`. Integers and booleans keep their type, lists and
+/// dictionaries become arrays and objects, everything else is text.
 package struct JSONLogHandler: LogHandler {
-    /// What is written with every event.
+    /// Metadata of every event.
     package var metadata: Logger.Metadata = [:]
     /// Gives metadata of the moment.
     package var metadataProvider: Logger.MetadataProvider?
@@ -18,7 +18,7 @@ package struct JSONLogHandler: LogHandler {
     private let label: String
     private let output: LogOutput
 
-    /// Makes a handler.
+    /// Creates a handler.
     package init(label: String, level: Logger.Level, output: LogOutput) {
         self.label = label
         self.logLevel = level
@@ -51,7 +51,7 @@ package struct JSONLogHandler: LogHandler {
         self.output.emit(line: line)
     }
 
-    /// How deep lists and dictionaries are followed; what is deeper is written as text.
+    /// Maximum depth of lists and dictionaries; deeper values are written as text.
     private static let depthLimit = 8
 
     private static func append(_ value: Logger.MetadataValue, depth: Int, to line: inout [UInt8]) {

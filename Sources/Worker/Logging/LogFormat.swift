@@ -18,8 +18,8 @@ package enum LogFormat: String, CaseIterable, Sendable {
 
 /// The metadata of one line: what both formats share.
 enum LogMetadata {
-    /// The logger's own, the provider's and the event's metadata, later ones winning, in the order of their names; an
-    /// error that the event carries stands under `error`, unless the metadata has one.
+    /// The metadata of the logger, the provider and the event, later ones winning, sorted by name; an event's error is
+    /// included as `error`, unless the metadata has one.
     static func merged(
         _ own: Logger.Metadata, _ provider: Logger.MetadataProvider?, _ event: LogEvent
     ) -> [(name: String, value: Logger.MetadataValue)] {
@@ -31,7 +31,7 @@ enum LogMetadata {
         return all.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
     }
 
-    /// The text, or its beginning and how much was left out where it is longer than `LogOutput.textLimit`.
+    /// The text, cut to `LogOutput.textLimit` with the number of omitted bytes.
     static func cut(_ text: String) -> String {
         guard text.utf8.count > LogOutput.textLimit else { return text }
         var bytes = 0

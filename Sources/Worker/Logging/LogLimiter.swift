@@ -7,14 +7,14 @@ package struct LogKind: Hashable, Sendable {
     /// Where lines count whose kind would be one too many.
     static let others = LogKind(level: .warning, message: "other messages", reason: nil)
 
-    /// How grave they are.
+    /// Their level.
     package var level: Logger.Level
     /// Their words.
     package var message: String
-    /// Their `reason`, where they have one: a flood of one must not hide another.
+    /// Their `reason`, if they have one: a flood of one reason must not hide another.
     package var reason: String?
 
-    /// Makes a kind.
+    /// Creates a kind.
     package init(level: Logger.Level, message: String, reason: String?) {
         self.level = level
         self.message = Self.cut(message)
@@ -26,15 +26,15 @@ package struct LogKind: Hashable, Sendable {
     }
 }
 
-/// Decides which of the lines of a kind are written: so many in a span of time, then none until it is over.
+/// Decides which lines of a kind are written: a number of lines per span, then none until it is over.
 ///
-/// A span begins with a kind's first line; when it is over, what was held back is told once, and the next line begins
-/// another. Pure: the time is given, and only goes forward.
+/// A span begins with a kind's first line; when it is over, the number of held-back lines is reported once, and the
+/// next line begins a new span. Pure: the time is given, and only increases.
 package struct LogLimiter: Sendable {
-    /// How long a span is: long enough that a flood is a few lines a second, short enough that an operator who looks at
-    /// the log sees the number while it is news.
+    /// The length of a span: long enough that a flood is a few lines per second, short enough that an operator who
+    /// reads the log sees the number in time.
     package static let span: Duration = .seconds(10)
-    /// Lines of one kind that are written in a span where nothing else is asked for: enough to see what they share.
+    /// The default number of lines of one kind per span: enough to see what they have in common.
     package static let standardRepeats = 20
     /// Kinds counted apart: a worker has a few dozen, and a message that holds a value must not grow the table.
     package static let kindLimit = 64
@@ -43,7 +43,7 @@ package struct LogLimiter: Sendable {
     package struct HeldBack: Equatable, Sendable {
         /// Their kind.
         package var kind: LogKind
-        /// How many.
+        /// The number.
         package var count: Int
     }
 
@@ -58,7 +58,7 @@ package struct LogLimiter: Sendable {
     /// No span is over before: nearly all lines need not look.
     private var nextEnd: Duration?
 
-    /// Makes a limiter that lets `repeats` lines of a kind pass in a span.
+    /// Creates a limiter that admits `repeats` lines of a kind per span.
     package init(repeats: Int) {
         self.repeats = repeats
     }
@@ -75,7 +75,7 @@ package struct LogLimiter: Sendable {
         return isAdmitted
     }
 
-    /// Ends the spans that are over, and tells what was held back in them, in an order that depends on the kinds alone.
+    /// Ends the spans that are over, and returns the held-back lines, in an order that depends on the kinds only.
     package mutating func ended(at now: Duration) -> [HeldBack] {
         guard let nextEnd = self.nextEnd, nextEnd <= now else { return [] }
         return self.end { $0.start + Self.span <= now }

@@ -3,7 +3,7 @@ import StageKit
 
 /// The Swift toolchain that makes plugins: the same release that made the worker.
 struct PluginToolchain {
-    /// What `swiftc -print-target-info` tells of the machine.
+    /// The output of `swiftc -print-target-info`.
     private struct TargetInfo: Decodable {
         struct Target: Decodable { var triple: String }
         struct Paths: Decodable { var runtimeResourcePath: String }
@@ -15,9 +15,9 @@ struct PluginToolchain {
     private let clang: URL
     private let info: TargetInfo
 
-    /// Looks at a compiler; throws where it is not the one that made this worker.
+    /// Inspects a compiler; throws if it is not the one that built this worker.
     ///
-    /// - Parameter path: The compiler, nil for the one in PATH.
+    /// - Parameter path: The compiler, or `nil` for the one in PATH.
     init(swiftc path: String?, environment: [String: String]) throws {
         guard let swiftc = path.map({ URL(fileURLWithPath: $0) }) ?? Self.find("swiftc", environment) else {
             throw PluginBuild.Failure(
@@ -57,9 +57,9 @@ struct PluginToolchain {
         try self.run(self.clang, ["-c", source.path, "-o", output], what: "the stamp does not assemble")
     }
 
-    /// Links objects to a shared library that leaves StageKit and Swift's runtime to whoever loads it.
+    /// Links objects to a shared library that uses the StageKit and the Swift runtime of the loading process.
     ///
-    /// `swiftrt.o` announces the library's types to the runtime when it is loaded.
+    /// `swiftrt.o` registers the library's types with the runtime when it is loaded.
     func link(_ objects: [String], output: URL) throws {
         let machine = self.info.target.triple.prefix { $0 != "-" }
         let runtime = "\(self.info.paths.runtimeResourcePath)/linux/\(machine)/swiftrt.o"
@@ -72,7 +72,7 @@ struct PluginToolchain {
         process.executableURL = program
         process.arguments = arguments
         process.standardInput = FileHandle.nullDevice
-        // What the compiler says belongs to what went wrong, not to the results.
+        // The compiler's output belongs to the error, not to the results.
         process.standardOutput = FileHandle.standardError
         try process.run()
         process.waitUntilExit()

@@ -5,13 +5,13 @@ import StageKit
 ///
 /// Source: sd_notify(3), "Notes" on the protocol; unix(7) for addresses that begin with a null byte.
 final class NotifySocket: Sendable {
-    /// Why the manager cannot be told.
+    /// Why the manager cannot be notified.
     struct Failure: Error, CustomStringConvertible {
         /// One line for a person.
         var description: String
     }
 
-    /// How long the manager may be too busy to take a message.
+    /// Maximum time that the manager may be too busy to accept a message.
     private static let sendLimit = timeval(tv_sec: 5, tv_usec: 0)
 
     private let descriptor: Int32
@@ -54,7 +54,7 @@ final class NotifySocket: Sendable {
         close(self.descriptor)
     }
 
-    /// Sends one message of lines `NAME=value`; false where the manager does not take it.
+    /// Sends one message of lines `NAME=value`; returns false if the manager does not accept it.
     func send(_ lines: [String]) -> Bool {
         let bytes = Array(lines.joined(separator: "\n").utf8)
         return unsafe Glibc.send(self.descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count

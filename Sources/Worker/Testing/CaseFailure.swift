@@ -2,25 +2,25 @@ import StageKit
 
 /// One thing that came out other than a case expects.
 struct CaseFailure: Sendable, Equatable {
-    /// Where the expectation stands.
+    /// The position of the expectation.
     var mark: SourceMark
-    /// What it is about: `outcome of entry 2 (2-0)`.
+    /// The subject: `outcome of entry 2 (2-0)`.
     var what: String
-    /// What was expected.
+    /// The expected value.
     var expected: String
-    /// What came.
+    /// The actual value.
     var found: String
 }
 
-/// A case's name with what is wrong, and how long both of its runs took.
+/// A case's name with its failures, and the duration of both runs.
 struct CaseResult: Sendable {
     /// The name.
     var name: String
-    /// Where the name stands.
+    /// The position of the name.
     var mark: SourceMark
-    /// What is wrong, empty where the case passed.
+    /// The failures, empty if the case passed.
     var failures: [CaseFailure]
-    /// How long it took.
+    /// The duration.
     var duration: Duration
 }
 
@@ -60,13 +60,13 @@ enum ObservationText {
         self.fields(snapshot.fields.map { ($0.name, $0.bytes) })
     }
 
-    /// Keys in brackets; of many, the first ones and how many more there are.
+    /// Keys in brackets; of many, the first ones and the number of the others.
     static func keys(_ keys: [[UInt8]]) -> String {
         let shown = keys.prefix(self.shownLimit).map(TestBytes.show).joined(separator: ", ")
         let rest = keys.count - self.shownLimit
         return "[\(shown)\(rest > 0 ? ", and \(rest) more" : "")]"
     }
 
-    /// Keys shown of a list: enough to see what is going on.
+    /// Maximum number of keys shown of a list.
     private static let shownLimit = 20
 }

@@ -1,13 +1,13 @@
 import StageKit
 
-/// A value with the place where it stands, so that what comes of it can be told there.
+/// A value with its position, so that problems can be reported there.
 struct Marked<Value: Sendable>: Sendable {
     /// The value.
     var value: Value
-    /// Where it stands.
+    /// Its position.
     var mark: SourceMark
 
-    /// Makes a value with its place; `0:0` stands for one that was not in the file.
+    /// Creates a value with its position; `0:0` means that it was not in the file.
     init(_ value: Value, at mark: SourceMark = SourceMark(line: 0, column: 0)) {
         self.value = value
         self.mark = mark
@@ -15,19 +15,19 @@ struct Marked<Value: Sendable>: Sendable {
 }
 
 extension SettingType {
-    /// The same value with its place.
+    /// The same value with its position.
     var marked: SettingType<Marked<Value>> {
         SettingType<Marked<Value>>(shape: self.shape) { node, issues in
             self.decode(node, &issues).map { Marked($0, at: node.mark) }
         }
     }
 
-    /// The same value, nil where the file does not have it; unlike `optional`, nothing at all is a mistake.
+    /// The same value, or `nil` if the file does not have it; unlike for `optional`, an empty value is an error.
     var present: SettingType<Value?> {
         SettingType<Value?>(shape: self.shape) { node, issues in self.decode(node, &issues).map { .some($0) } }
     }
 
-    /// A list of at most `limit`; a longer one is refused where the first one too many stands.
+    /// A list of at most `limit` items; a longer one is refused at the position of the first excess item.
     func list(minimum: Int = 0, limit: Int, of what: String) -> SettingType<[Value]> {
         let list = SettingType<[Value]>.list(of: self, minimum: minimum)
         return SettingType<[Value]>(shape: list.shape) { node, issues in

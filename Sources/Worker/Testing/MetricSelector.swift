@@ -7,7 +7,7 @@ struct MetricSelector {
     /// The labels that a series must have; it may have others.
     let labels: [(name: String, value: String)]
 
-    /// Reads a selector; nil where it has another form. Quotes around values may be left out.
+    /// Reads a selector; returns `nil` if it has another form. Quotes around values are optional.
     init?(_ text: String) {
         let name = text.prefix { $0 != "{" }
         let isName = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ":") }
@@ -31,7 +31,7 @@ struct MetricSelector {
         self.labels = labels
     }
 
-    /// The sum of the series that it names; 0 where there is none, as a counter that has not counted is not there.
+    /// The sum of the selected series; 0 if there is none, because a counter without increments does not exist.
     func sum(of series: [ObservedSeries]) -> Double {
         series.filter(self.matches).reduce(0) { $0 + $1.value }
     }

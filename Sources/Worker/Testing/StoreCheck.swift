@@ -1,12 +1,12 @@
 import StageKit
 
-/// Holds what a store holds against what a case expects of it.
+/// Compares a store's content with a case's expectation.
 struct StoreCheck {
     /// The store's name in the file.
     let name: String
-    /// What is expected.
+    /// The expected content.
     let expected: StoreExpectation
-    /// What it holds, in the order of the keys.
+    /// The content, sorted by key.
     let found: [Snapshot]
 
     /// Everything that is otherwise.

@@ -1,12 +1,13 @@
 import Foundation
 import StageKit
 
-/// Bytes as a test file spells them: text, `{ base64: "/w==" }` for what is not text, `{ text: x, times: 70000 }` for much.
+/// Bytes in a test file: text, `{ base64: "/w==" }` for bytes that are not text, `{ text: x, times: 70000 }` for long
+/// values.
 enum TestBytes {
     /// The longest value, in bytes: beyond what stores hold by default, and little enough for a thousand cases.
     static let byteLimit = 16 << 20
 
-    /// How they are read. Text stands for its UTF-8 bytes; nothing at all is a mistake, for `""` is what empty is.
+    /// The reader. Text stands for its UTF-8 bytes; a missing value is an error, because `""` means empty.
     static let type = SettingType<[UInt8]>(
         shape: .form("text, { base64: TEXT } or { text: TEXT, times: N }")
     ) { node, issues in
@@ -64,7 +65,7 @@ enum TestBytes {
         return Array(data)
     }
 
-    /// Bytes for a person: text in quotes, with what is not text spelled out, and the length of what is cut off.
+    /// Bytes for a person: text in quotes, with other bytes escaped, and the total length if it is cut.
     static func show(_ bytes: [UInt8]) -> String {
         let text = QuotedText.quote(bytes.span)
         return bytes.count > QuotedText.byteLimit ? "\(text) (\(bytes.count) bytes)" : text

@@ -1,15 +1,15 @@
 import StageKit
 
-/// What came of a test file.
+/// The results of a test file.
 struct TestFileReport: Sendable {
     /// The file's name, as it was given.
     var path: String
     /// Its cases, those that were run.
     var results: [CaseResult] = []
-    /// What is wrong with it, empty where it was run.
+    /// Errors in the file, empty if it was run.
     var mistakes: [String] = []
 
-    /// The lines for a person: one for a case, and what was expected and what came where they differ.
+    /// The lines for a person: one per case, with the expected and the actual values of each difference.
     var lines: [String] {
         guard !self.results.isEmpty else { return [] }
         return [self.path] + self.results.flatMap { self.lines(of: $0) }
@@ -23,7 +23,7 @@ struct TestFileReport: Sendable {
             }
     }
 
-    /// A failure's lines: its place with what it is about, what was expected, what came.
+    /// A failure's lines: its position and subject, the expected value, the actual value.
     func lines(of failure: CaseFailure) -> [String] {
         [
             "\(self.path):\(failure.mark.line):\(failure.mark.column): \(Self.line(failure.what))",
@@ -39,7 +39,7 @@ struct TestFileReport: Sendable {
     }
 }
 
-/// What came of all files of a run.
+/// The results of all files of a run.
 struct TestReport: Sendable {
     /// The files, in the order given.
     var files: [TestFileReport]

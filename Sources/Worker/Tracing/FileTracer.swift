@@ -7,7 +7,7 @@ struct FileTracer: Tracer {
     /// Where spans go.
     let file: TraceFile
 
-    /// Which trace and span a context stands for.
+    /// The trace and span of a context.
     struct Place: Sendable {
         /// The trace, 32 hexadecimal digits.
         var trace: String
@@ -21,7 +21,7 @@ struct FileTracer: Tracer {
         typealias Value = Place
     }
 
-    /// Begins a span below the context's, or a trace where it has none.
+    /// Starts a span below the context's, or a new trace if it has none.
     func startSpan<Instant: TracerInstant>(
         _ operationName: String, context: @autoclosure () -> InstrumentationContext, ofKind kind: SpanKind,
         at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
@@ -67,7 +67,7 @@ final class FileSpan: Span {
     private let record: Mutex<SpanRecord>
     private let file: TraceFile
 
-    /// Makes a span that has begun.
+    /// Creates a span that has started.
     init(_ record: SpanRecord, context: InstrumentationContext, file: TraceFile) {
         self.record = Mutex(record)
         self.context = context
@@ -80,7 +80,7 @@ final class FileSpan: Span {
         set { self.record.withLock { $0.name = newValue } }
     }
 
-    /// What is known of it.
+    /// Its attributes.
     var attributes: SpanAttributes {
         get { self.record.withLock(\.attributes) }
         set { self.record.withLock { $0.attributes = newValue } }

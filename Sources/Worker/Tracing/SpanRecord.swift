@@ -20,7 +20,7 @@ struct SpanRecord: Sendable {
     var start: UInt64
     /// When it ended.
     var end: UInt64?
-    /// What is known of it.
+    /// Its attributes.
     var attributes: SpanAttributes = [:]
     /// What happened meanwhile.
     var events: [SpanEvent] = []

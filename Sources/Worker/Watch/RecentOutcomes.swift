@@ -1,9 +1,9 @@
 import StageKit
 
-/// The last events that something was to be told of, for the dashboard and `sluice explain`.
+/// The last noteworthy events, for the dashboard and `sluice explain`.
 ///
-/// Failed events and skipped ones are kept apart, so that a pipeline that skips many forgets none of its failures for it.
-/// Events that simply went through are not here: the last of them for each key is what the store holds.
+/// Failed and skipped events are kept separately, so that a pipeline that skips many events forgets none of its
+/// failures because of them. Applied events are not included: the store holds the last one of each key.
 final class RecentOutcomes: Sendable {
     /// Lines of each kind kept: some hundred bytes each.
     static let limit = 2048
@@ -14,15 +14,15 @@ final class RecentOutcomes: Sendable {
 
     /// One event.
     struct Line: Sendable, Equatable {
-        /// The hash of its key, by which it is found again; nil where it has none.
+        /// The hash of its key for finding it, or `nil` if it has none.
         var key: Int?
         /// The event as one line of JSON.
         var json: String
-        /// Stands between the kinds: how many were kept before it.
+        /// Orders events across the kinds: the number of events kept before it.
         var number: UInt64
     }
 
-    /// What a batch leaves.
+    /// The events to keep of a batch.
     struct Batch {
         /// Failed events that are kept.
         var failures: [(key: Int?, json: String)] = []
@@ -69,7 +69,7 @@ final class RecentOutcomes: Sendable {
         return hasher.finalize()
     }
 
-    /// Takes over what a batch leaves.
+    /// Adds the events of a batch.
     func add(_ batch: Batch) {
         if batch.isEmpty { return }
         self.state.withLock { state in
@@ -90,7 +90,7 @@ final class RecentOutcomes: Sendable {
         self.state.withLock { Array($0.failures.newest.prefix(limit)) }
     }
 
-    /// What is known of a key's events, the newest first.
+    /// The known events of a key, newest first.
     func events(of key: [UInt8], limit: Int) -> [Line] {
         let hash = Self.hash(key.span)
         return self.state.withLock { state in
@@ -101,6 +101,6 @@ final class RecentOutcomes: Sendable {
         }
     }
 
-    /// How many events were told in all, and how many of them were not kept as a batch had too many.
+    /// Total number of events, and the number of those not kept because a batch had too many.
     var counts: (kept: UInt64, unkept: UInt64) { self.state.withLock { ($0.count, $0.unkept) } }
 }

@@ -1,8 +1,8 @@
 import PipelineEngine
 import StageKit
 
-/// An event's outcome for people that watch: the journal's members, cut where they are long, and, for a tap, the values
-/// that may be shown.
+/// An event's outcome for watchers: the journal's members, cut if they are long, and for a tap the values that may be
+/// shown.
 enum WatchLine {
     /// Bytes shown of a key, a value or a message.
     static let valueLimit = 512
@@ -42,7 +42,7 @@ enum WatchLine {
 }
 
 extension Array where Element == UInt8 {
-    /// The bytes of a span; where there are more than `limit`, the first of them with `…` behind, and no part of a
+    /// The bytes of a span; if there are more than `limit`, the first of them followed by `…`, without cutting a
     /// character.
     init(copying span: Span<UInt8>, limit: Int) {
         guard span.count > limit else {
@@ -50,7 +50,7 @@ extension Array where Element == UInt8 {
             return
         }
         var end = limit
-        // Continuation bytes of UTF-8 (10xxxxxx); what has more than three of them in a row is not UTF-8 anyway.
+        // Continuation bytes of UTF-8 (10xxxxxx); more than three of them in a row are not UTF-8 anyway.
         while end > limit - 3, span[end] & 0xC0 == 0x80 { end -= 1 }
         self.init(copying: span.extracting(first: end))
         self += Array("…".utf8)

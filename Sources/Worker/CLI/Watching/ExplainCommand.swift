@@ -21,7 +21,7 @@ struct ExplainCommand: AsyncParsableCommand {
 
     @OptionGroup var admin: AdminOptions
 
-    /// What the worker answers.
+    /// The worker's response.
     private struct Answer: Decodable {
         struct Entry: Decodable {
             var entry: String

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What `/v1/live` tells, as far as `sluice top` shows it.
+/// The part of `/v1/live` that `sluice top` shows.
 struct LiveView: Decodable {
     struct Graph: Decodable {
         struct Source: Decodable {

@@ -5,7 +5,7 @@ import Glibc
 final class RawTerminal: Sendable {
     private let saved: termios
 
-    /// Takes the terminal over; nil where input or output is none.
+    /// Switches the terminal to raw mode; returns `nil` if input or output is not a terminal.
     init?() {
         guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { return nil }
         var settings = termios()
@@ -34,18 +34,18 @@ final class RawTerminal: Sendable {
             continuation.finish()
         }
         thread.start()
-        // Ends where the task is cancelled, too.
+        // Also ends if the task is cancelled.
         for await _ in quits {}
     }
 
-    /// How many columns and rows it has.
+    /// Number of columns and rows.
     var size: (columns: Int, rows: Int) {
         var size = winsize()
         guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return (80, 24) }
         return (Int(size.ws_col), Int(size.ws_row))
     }
 
-    /// Draws lines over what is there.
+    /// Draws lines over the current content.
     func draw(_ lines: [String]) {
         let text = lines.map { "\($0)\u{1B}[K" }.joined(separator: "\r\n")
         Terminal.write(Array("\u{1B}[H\(text)\u{1B}[J".utf8))

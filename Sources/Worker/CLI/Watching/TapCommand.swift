@@ -101,7 +101,7 @@ struct TapCommand: AsyncParsableCommand {
 
 /// Ends what would go on for ever.
 enum Deadline {
-    /// Runs `body`, and ends it after a time, where one is given; what it throws then is forgotten.
+    /// Runs `body`, and ends it after a duration, if one is given; errors after that are ignored.
     static func run(_ duration: Duration?, _ body: @escaping @Sendable () async throws -> Void) async throws {
         guard let duration else { return try await body() }
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -41,7 +41,7 @@ struct TopCommand: AsyncParsableCommand {
         throw AdminClient.Failure(description: "the worker has ended the stream")
     }
 
-    /// Draws until it is cancelled; tells of a worker that is away and waits for it.
+    /// Draws until it is cancelled; reports an unreachable worker and waits for it.
     private static func draw(_ client: AdminClient, on terminal: RawTerminal) async {
         var before: LiveView?
         while !Task.isCancelled {

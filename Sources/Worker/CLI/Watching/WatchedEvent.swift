@@ -1,6 +1,6 @@
 import Foundation
 
-/// An event as `/v1/tap`, `/v1/live` and `/v1/explain` tell it.
+/// An event as sent by `/v1/tap`, `/v1/live` and `/v1/explain`.
 struct WatchedEvent: Decodable {
     /// The entry's id.
     var entry: String
@@ -10,15 +10,15 @@ struct WatchedEvent: Decodable {
     var reason: String?
     /// The stage that failed on it.
     var stage: String?
-    /// The stage that ended its way.
+    /// The stage that finished it.
     var endedBy: String?
-    /// What it is about.
+    /// Its key.
     var key: String?
-    /// The same, where it is not UTF-8.
+    /// Its key in base64, if it is not UTF-8.
     var keyBase64: String?
-    /// What was wrong.
+    /// The error.
     var error: String?
-    /// What was done.
+    /// Its effects.
     var effects: [String]?
     /// When it got its outcome, in milliseconds since the epoch.
     var time: Double
@@ -51,7 +51,7 @@ enum ClockText {
     static func dayAndTime(_ milliseconds: Double) -> String { self.text(milliseconds, "%Y-%m-%d %H:%M:%S") }
 
     private static func text(_ milliseconds: Double, _ format: String) -> String {
-        // An id may hold any number of 64 bits; what is beyond a calendar is no time.
+        // An id may contain any number of 64 bits; one beyond the calendar is not a time.
         guard milliseconds >= 0, milliseconds < 253_402_300_800_000 else { return "--:--:--" }
         var seconds = time_t(milliseconds / 1000)
         var parts = unsafe tm()
@@ -64,7 +64,7 @@ enum ClockText {
 
 /// Text of others on a terminal.
 enum PlainText {
-    /// The text with every control character replaced: what a stream holds must not move the cursor, change colours or
+    /// The text with every control character replaced: content of a stream must not move the cursor, change colours or
     /// write to a clipboard.
     static func of(_ text: String) -> String {
         String(
@@ -72,7 +72,7 @@ enum PlainText {
                 text.unicodeScalars.map { scalar in
                     switch scalar.value {
                     case 0..<0x20, 0x7F...0x9F: "\u{FFFD}"
-                    // These turn the direction of what follows.
+                    // These change the direction of the following text.
                     case 0x202A...0x202E, 0x2066...0x2069: "\u{FFFD}"
                     default: scalar
                     }

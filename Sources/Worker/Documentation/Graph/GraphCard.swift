@@ -32,15 +32,15 @@ struct GraphFrame: Equatable {
     }
 }
 
-/// What one card of a picture says, cut to what it has room for.
+/// The text of one card of a picture, cut to the available space.
 struct GraphCard: Equatable {
-    /// What a line tells, which decides its colour.
+    /// The meaning of a line, which decides its colour.
     enum Tone: String, Equatable {
-        /// What the stage is and when it is entered.
+        /// The stage and the condition for entering it.
         case plain
-        /// What becomes of events that it fails on.
+        /// The consequence of failures.
         case failure
-        /// Where its cases lead.
+        /// The targets of its cases.
         case route
     }
 
@@ -48,7 +48,7 @@ struct GraphCard: Equatable {
     struct Line: Equatable {
         /// Its text.
         var text: String
-        /// What it tells.
+        /// The meaning.
         var tone: Tone
     }
 
@@ -56,7 +56,7 @@ struct GraphCard: Equatable {
     static let titleAdvance = 86
     /// The same for small lines.
     static let lineAdvance = 67
-    /// Beside the text, both sides together.
+    /// Horizontal space for the text, both sides together.
     static let padding = 28
     /// Names longer than this are cut, so that no card takes a row for itself.
     static let characterLimit = 34
@@ -65,12 +65,12 @@ struct GraphCard: Equatable {
 
     /// The name.
     var title: String
-    /// What is told below it.
+    /// The lines below the title.
     var lines: [Line]
     /// Everything without cuts, for a pointer that rests on it.
     var tooltip: String
 
-    /// Makes a card and cuts what is too long.
+    /// Creates a card and cuts text that is too long.
     init(title: String, lines: [Line]) {
         self.tooltip = ([title] + lines.map(\.text)).joined(separator: "\n")
         self.title = Self.cut(title)

@@ -2,19 +2,19 @@ import PipelineEngine
 
 /// Where everything of a graph's picture lies. Values in, values out.
 struct GraphLayout {
-    /// A card with its place.
+    /// A card with its location.
     struct Box {
-        /// What it stands for.
+        /// The part of the graph.
         var place: GraphDescription.Place
-        /// Where it lies.
+        /// Its location.
         var frame: GraphFrame
-        /// What it says.
+        /// Its text.
         var card: GraphCard
     }
 
     /// The background of a branch.
     struct Group {
-        /// Where it lies.
+        /// Its location.
         var frame: GraphFrame
         /// The branch's name.
         var title: String
@@ -30,9 +30,9 @@ struct GraphLayout {
         var kind: GraphDescription.Arrow.Kind
         /// Whether it has a head at its end; one that joins another line has none.
         var hasHead = true
-        /// Where it begins.
+        /// The start.
         var from: GraphDescription.Place
-        /// Where it leads, if it does not join another line before.
+        /// The end, unless it joins another line before.
         var to: GraphDescription.Place
     }
 
@@ -42,9 +42,9 @@ struct GraphLayout {
     static let titleHeight = 40
     /// From a card's upper edge to its lower one, without small lines.
     static let cardHeight = 42
-    /// What each small line adds.
+    /// Height of each small line.
     static let lineHeight = 17
-    /// From the cards to the edge of their group, and to the first lane beside them.
+    /// Distance from the cards to the edge of their group, and to the first lane beside them.
     static let groupPadding = 20
     /// The height of a group's title.
     static let groupTitle = 22
@@ -55,7 +55,7 @@ struct GraphLayout {
     private(set) var width = 0
     /// The picture's size.
     private(set) var height = 0
-    /// Where the legend begins.
+    /// The top of the legend.
     private(set) var legendY = 0
     /// The cards, stores among them.
     private(set) var boxes: [Box] = []
@@ -63,12 +63,12 @@ struct GraphLayout {
     private(set) var groups: [Group] = []
     /// The lines.
     private(set) var lines: [Line] = []
-    /// Where the cards of rows begin.
+    /// The left edge of the rows' cards.
     let cardsX: Int
-    /// Where the widest row ends.
+    /// The right edge of the widest row.
     let cardsRight: Int
 
-    /// Below each row, where its first lane lies.
+    /// The position of the first lane below each row.
     private var lanesY: [Int] = []
 
     /// Lays a graph out.
@@ -129,7 +129,7 @@ struct GraphLayout {
         }
     }
 
-    /// What leads to a branch that begins at a place.
+    /// The kind of arrow that leads to a branch.
     private static func kind(
         ofBranchAt place: GraphDescription.Place?, _ graph: GraphDescription
     ) -> GraphDescription.Arrow.Kind {
@@ -139,7 +139,7 @@ struct GraphLayout {
         return !arrows.isEmpty && arrows.allSatisfy { $0.kind == .route } ? .route : .failure
     }
 
-    /// Stores stand in a column on the right, in the middle of the height.
+    /// Stores are in a column on the right, vertically centred.
     private mutating func placeStores(_ graph: GraphDescription, _ tracks: GraphTracks) {
         let cards = graph.stores.map { store in
             GraphCard(

@@ -1,14 +1,14 @@
 import PipelineEngine
 
-/// Draws the lines of a graph whose cards have their places.
+/// Draws the lines of a graph whose cards are placed.
 struct GraphLines {
-    /// Where the cards lie.
+    /// The locations of the cards.
     let layout: GraphLayout
     /// The cards in rows.
     let rows: GraphRows
     /// The lanes there are.
     let tracks: GraphTracks
-    /// Below each row, where its first lane lies.
+    /// The position of the first lane below each row.
     let lanesY: [Int]
 
     /// All lines.
@@ -47,7 +47,7 @@ struct GraphLines {
 
     /// The lines of a bundle: down from each card, along below its row, up or down beside all cards, and in.
     ///
-    /// Where two would run in one lane, the one from farther away is drawn whole and the other ends where they meet.
+    /// If two lines share a lane, the one from farther away is drawn completely, and the other ends where they meet.
     private func lines(of bundle: GraphTracks.Bundle, _ graph: GraphDescription) -> [GraphLayout.Line] {
         guard let to = self.layout.frame(of: bundle.to), let (side, targetY) = self.side(bundle, to) else { return [] }
         var lines: [GraphLayout.Line] = []
@@ -81,7 +81,7 @@ struct GraphLines {
         return lines
     }
 
-    /// Where a card's lines of a bundle begin: each at a place of its own on the lower edge.
+    /// The starts of a card's lines of a bundle, each at its own point of the lower edge.
     private func starts(
         of bundle: GraphTracks.Bundle, at place: GraphDescription.Place, _ graph: GraphDescription
     ) -> [GraphPoint] {
@@ -95,7 +95,7 @@ struct GraphLines {
         return [GraphPoint(x: frame.x + frame.width * (position + 1) / (bundles.count + 1), y: frame.bottom)]
     }
 
-    /// The lane beside the cards, and where the target is entered: each of its lanes a little below the other.
+    /// The lane beside the cards, and the entry point at the target: each lane's is a little below the other.
     private func side(_ bundle: GraphTracks.Bundle, _ to: GraphFrame) -> (x: Int, y: Int)? {
         let lanes = bundle.kind == .store ? self.tracks.right : self.tracks.left
         guard let index = lanes.firstIndex(of: bundle) else { return nil }

@@ -1,7 +1,7 @@
 import PipelineEngine
 
-/// Where everything of a graph's picture lies, for a page that draws it and writes rates beside its lines: for a wide
-/// page and for a phone.
+/// The layout of a graph's picture, for a page that draws it with rates beside its lines: one for a wide page and one
+/// for a phone.
 enum GraphPictures {
     /// Between two cards of a row: room for a rate.
     private static let gap = 52

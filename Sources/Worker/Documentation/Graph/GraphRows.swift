@@ -1,22 +1,22 @@
 import PipelineEngine
 
-/// The cards of a graph in rows: each list of stages begins a row of its own and goes on in the next where it is too long.
+/// The cards of a graph in rows: each list of stages starts a new row and continues in the next one if it is too long.
 struct GraphRows {
     /// Cards side by side.
     struct Row {
         /// The branch it belongs to, nil for the main stages.
         var branch: String?
-        /// What stands in it, from left to right.
+        /// The cards from left to right.
         var places: [GraphDescription.Place]
-        /// Whether the list goes on in the next row.
+        /// Whether the list continues in the next row.
         var goesOn = false
         /// Whether the list began in an earlier row.
         var isContinued = false
     }
 
-    /// The widest row, in pixels: what a page shows without making letters too small.
+    /// Maximum width of a row in pixels, so that a page need not shrink the text too much.
     static let widthLimit = 900
-    /// Between two cards of a row, where nothing is written between them.
+    /// Distance between two cards of a row without text between them.
     static let gap = 34
 
     /// Between two cards of a row.
@@ -24,10 +24,10 @@ struct GraphRows {
 
     /// The rows from top to bottom.
     let rows: [Row]
-    /// What each card says.
+    /// The cards' texts.
     let cards: [GraphDescription.Place: GraphCard]
 
-    /// Puts a graph's cards into rows, each no wider than `widthLimit` where it has more than one card.
+    /// Puts a graph's cards into rows, each one no wider than `widthLimit` unless it has a single card.
     init(_ graph: GraphDescription, widthLimit: Int = Self.widthLimit, gap: Int = Self.gap) {
         var cards: [GraphDescription.Place: GraphCard] = [
             .source: GraphCard(title: graph.source.type, lines: [.init(text: graph.source.stream, tone: .plain)])

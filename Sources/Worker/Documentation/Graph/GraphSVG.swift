@@ -1,6 +1,6 @@
 import PipelineEngine
 
-/// A graph as an SVG picture that stands alone: no scripts, no fonts or files from elsewhere, light and dark.
+/// A graph as a self-contained SVG picture: no scripts, no external fonts or files, light and dark.
 enum GraphSVG {
     /// The picture.
     static func render(_ graph: GraphDescription) -> String {
@@ -21,7 +21,7 @@ enum GraphSVG {
         return (lines + ["</svg>"]).joined(separator: "\n")
     }
 
-    /// Colours by what they stand for; the names of lines, groups and heads end in the arrow's kind.
+    /// Colours by meaning; the names of lines, groups and heads end in the arrow's kind.
     private static let style = """
 
         text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:#0f172a}

@@ -19,7 +19,7 @@ enum GraphText {
         return lines.joined(separator: "\n")
     }
 
-    /// The stages of a list, each with what belongs to it behind its name.
+    /// The stages of a list, each one followed by its remarks.
     private static func list(_ graph: GraphDescription, _ branch: String?) -> [String] {
         let indices = graph.stages(in: branch)
         let names = indices.map { GraphWords.shortName(graph.stages[$0]) }
@@ -36,7 +36,7 @@ enum GraphText {
         return lines
     }
 
-    /// What is told of a stage beside its name.
+    /// The remarks for a stage.
     private static func remarks(_ graph: GraphDescription, _ index: Int) -> [String] {
         let stage = graph.stages[index]
         var parts: [String] = []
@@ -56,7 +56,7 @@ enum GraphText {
         return parts
     }
 
-    /// Remarks behind a head, on as many lines as they need.
+    /// Remarks after a head, on as many lines as they need.
     private static func wrapped(_ parts: [String], head: String, rest: String) -> [String] {
         var lines: [String] = []
         var line = ""
@@ -93,19 +93,19 @@ enum GraphWords {
         return String(stage.name.dropFirst(branch.count + 1))
     }
 
-    /// A stage's type where its name does not tell it.
+    /// A stage's type if its name differs.
     static func otherType(_ stage: GraphDescription.Stage) -> String? {
         let name = self.shortName(stage)
         let isTold = name == stage.type || name.hasPrefix("\(stage.type)-")
         return isTold ? nil : stage.type
     }
 
-    /// Effects that the stage's type does not tell.
+    /// Effects that do not follow from the stage's type.
     static func otherEffects(_ stage: GraphDescription.Stage) -> [String] {
         stage.effects.filter { $0 != stage.type }
     }
 
-    /// A place's name.
+    /// The name of a part.
     static func place(_ place: GraphDescription.Place, _ graph: GraphDescription) -> String {
         switch place {
         case .source: graph.source.type
@@ -117,7 +117,7 @@ enum GraphWords {
 }
 
 extension String {
-    /// The text with spaces behind it up to a width in characters.
+    /// The text padded with spaces to a width in characters.
     func padding(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - self.count))
     }

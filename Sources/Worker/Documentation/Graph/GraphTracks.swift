@@ -9,7 +9,7 @@ struct GraphTracks {
     struct Bundle: Hashable {
         /// The kind of the lines.
         var kind: GraphDescription.Arrow.Kind
-        /// Where they lead.
+        /// The target.
         var to: GraphDescription.Place
     }
 
@@ -20,7 +20,7 @@ struct GraphTracks {
     let left: [Bundle]
     /// Lanes right of the cards, the nearest first.
     let right: [Bundle]
-    /// For each row the lanes below it, the uppermost first; the continuation comes behind them.
+    /// For each row the lanes below it, the uppermost first; the continuation comes after them.
     let below: [[Bundle]]
 
     /// Finds out which lanes a graph needs.
@@ -49,7 +49,7 @@ struct GraphTracks {
         }
     }
 
-    /// Whether an arrow is a line of its own; the others are told in words or follow from the order of the cards.
+    /// Whether an arrow is drawn as a line; the others are described in words or follow from the order of the cards.
     static func isDrawn(_ arrow: GraphDescription.Arrow) -> Bool {
         switch (arrow.kind, arrow.to) {
         case (.next, _), (_, .end), (_, .source): false
