@@ -8,7 +8,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
 TEST = .ci/quiet .build/$@.log $(SWIFT) test $(BUILD_FLAGS)
 
-.PHONY: bootstrap reference build harness demo faults simulate groups scaleout test tsan bench profile thresholds micro docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap reference compat build harness demo faults simulate groups scaleout test tsan bench profile thresholds micro docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
 
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
@@ -37,6 +37,13 @@ tsan: harness
 faults: harness
 	SLUICE_FAULTS=$(CURDIR)/.build/faults.md $(TEST) --filter 'FaultTests|GapTests'
 	@cat .build/faults.md
+
+# The integration tests against Redis 6.2, 7.0, 8.0 and Valkey 8.1, 9; the table goes to .build/compat.md.
+compat: harness
+	@.ci/packages
+	.ci/servers .build/servers
+	$(SWIFT) build --build-tests $(BUILD_FLAGS)
+	.ci/compat .build/servers
 
 # Three workers of one group, killed again and again for some minutes; the table goes to .build/groups.md.
 groups: harness
