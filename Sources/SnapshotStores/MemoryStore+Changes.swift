@@ -5,12 +5,19 @@ import Synchronization
 struct ChangeState: Sendable {
     /// What is remembered of evictions.
     var evictions: EvictionMemory
+    /// Up to where entries of each stream may have been missed.
+    var historyStarts: [Int: EntryID] = [:]
     /// What records are marked with.
     var conditions = MarkedConditions()
     /// Which memory has records.
     var places = RecordMemory.Places()
     /// Used while a table grows.
     var scratch: [SlotTable.GrownSlot] = []
+
+    /// Whether everything newer than a replayed event's original has been seen, evictions included.
+    func hasSeen(_ event: borrowing Event) -> Bool {
+        self.historyStarts[event.streamIndex].map { event.orderID > $0 } ?? true
+    }
 }
 
 // Changes: one at a time in a store, under `changes`; look-ups go on meanwhile, as `ShardArray` describes.
@@ -23,14 +30,14 @@ extension MemoryStore {
         let shard = self.shards.index(of: hash)
         return try self.changes.withLock { (state) throws(StageFailure) in
             let found = self.find(hash, key, shard)
-            let entry = event.id
+            let entry = event.orderID
             var isNew = true
             if let found {
                 let held = self.records.record(found.slot.place)
                 let heldID = held.entryID
                 isNew = held.isTrace
                 guard entry > heldID else { return entry == heldID && !isNew ? .repeated : .older }
-            } else if !state.evictions.admits(entry) {
+            } else if !state.evictions.admits(entry) || (event.isReplayed && !state.hasSeen(event)) {
                 return .older
             }
             draft.read(event, key: key, state.conditions)

@@ -7,7 +7,7 @@ import Synchronization
 /// microsecond. Look-ups in place (`check`, `withSnapshot`) allocate nothing, and neither do changes of keys that are
 /// held, as long as the new record fits the old one's memory. Memory for slots and evicted keys is kept for keys to come
 /// and given back by `removeAll`.
-public final class MemoryStore: SweepingStore {
+public final class MemoryStore: SweepingStore, ReplayAwareStore {
     /// The limits of a memory store.
     public enum Limits {
         /// Snapshots, by default: some 1.4 GB of sessions.
@@ -114,6 +114,11 @@ public final class MemoryStore: SweepingStore {
                 }
             }
         }
+    }
+
+    /// Says that the store may have missed entries of a stream up to this one: see `ReplayAwareStore`.
+    public func setHistoryStart(_ entry: EntryID, of stream: Int) {
+        self.changes.withLock { $0.historyStarts[stream] = entry }
     }
 
     /// A writer for events whose key and fields stand in these columns; several may be used at once.

@@ -58,7 +58,7 @@ final class MemoryStoreWriter: SnapshotWriter {
     /// Takes out what is held under the event's key: see `SnapshotWriter`.
     func evict(_ event: borrowing Event) throws -> StoreChange {
         let range = try self.keyRange(of: event)
-        return event.withBytes(range) { (key) in self.store.evict(event.id, key: key, self.draft) }
+        return event.withBytes(range) { (key) in self.store.evict(event.orderID, key: key, self.draft) }
     }
 
     private func keyRange(of event: borrowing Event) throws(StageFailure) -> ByteRange {

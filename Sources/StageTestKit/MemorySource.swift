@@ -48,6 +48,7 @@ public final class MemorySource: EventSource {
             for entry in self.entries[next...].prefix(self.batchSize) {
                 batch.append(id: entry.id, fields: entry.fields)
             }
+            batch.takeOriginals()
             try await deliver(batch)
             next += batch.count
             let cursor = batch.lastID

@@ -29,13 +29,13 @@ public final class RecordingRevocationHandler: RevocationHandler {
 
     /// Remembers the key and the entry.
     public func revoke(_ event: borrowing Event, key: FieldID) {
-        let call = Call.revoke(event.text(of: key) ?? "", event.id)
+        let call = Call.revoke(event.text(of: key) ?? "", event.orderID)
         self.state.withLock { $0.calls.append(call) }
     }
 
     /// Records the key, the entry and the reason.
     public func evicted(_ event: borrowing Event, key: FieldID, reason: String) {
-        let call = Call.evicted(event.text(of: key) ?? "", event.id, reason: reason)
+        let call = Call.evicted(event.text(of: key) ?? "", event.orderID, reason: reason)
         self.state.withLock { $0.calls.append(call) }
     }
 

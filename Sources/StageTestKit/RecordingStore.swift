@@ -143,12 +143,12 @@ public final class RecordingStore: SnapshotStore {
                 let bytes = try self.bytes(of: field, in: event)
                 held.append(Snapshot.Field(name: name, bytes: bytes, integer: event.integer(of: field)))
             }
-            let snapshot = Snapshot(entryID: event.id, key: key, fields: held)
-            return try self.store.change(key: key, id: event.id, to: snapshot)
+            let snapshot = Snapshot(entryID: event.orderID, key: key, fields: held)
+            return try self.store.change(key: key, id: event.orderID, to: snapshot)
         }
 
         func evict(_ event: borrowing Event) throws -> StoreChange {
-            try self.store.change(key: self.bytes(of: self.key, in: event), id: event.id, to: nil)
+            try self.store.change(key: self.bytes(of: self.key, in: event), id: event.orderID, to: nil)
         }
 
         func endBatch() async throws {

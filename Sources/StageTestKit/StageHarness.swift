@@ -100,6 +100,7 @@ public final class StageHarness<S: Stage> {
         let names = entries.map { $0.fields.map(\.name) }
         let longest = names.max { $0.count < $1.count } ?? []
         if names.allSatisfy({ longest.starts(with: $0) }) { self.batch.markNamesByPosition() }
+        self.batch.takeOriginals()
         self.batch.prepareSlots(fieldCount: self.names.fields.count)
         for (index, entry) in entries.enumerated() {
             self.batch.withEvent(at: index) { event in

@@ -5,6 +5,38 @@ import Testing
 @testable import SnapshotStores
 
 @Suite struct MonotonicApplyTests {
+    @Test("A replayed event is ordered by its original, and is older where the store may have missed what came then")
+    func replayed() throws {
+        let harness = Harness()
+        func upsert(_ key: String, _ original: UInt64) throws -> StoreChange {
+            harness.batch.removeAll()
+            harness.batch.append(
+                id: Harness.entry(100),
+                fields: [(Array("_sluice_original".utf8), Array("\(Harness.entry(original))".utf8))])
+            harness.batch.takeOriginals()
+            harness.batch.prepareSlots(fieldCount: Harness.names.count)
+            return try harness.batch.withEvent(at: 0) { event in
+                event.set(FieldID(index: 0), copying: Array(key.utf8))
+                return try harness.writer.upsert(event)
+            }
+        }
+        _ = try harness.upsert("held", 5)
+        _ = try harness.evict("evicted", 5)
+        harness.store.setHistoryStart(Harness.entry(3), of: 0)
+        for (key, original, expected) in [
+            ("held", 4, .older), ("held", 5, .repeated), ("held", 6, .applied), ("held", 5, .older),
+            ("evicted", 4, .older), ("evicted", 5, .older), ("evicted", 6, .applied),
+            ("unknown", 3, .older), ("unknown", 4, .applied),
+        ] as [(String, UInt64, StoreChange)] {
+            let change = try upsert(key, original)
+            #expect(change == expected, "\(key) \(original)")
+        }
+        #expect(harness.store.snapshot(for: "unknown")?.entryID == Harness.entry(4))
+        // An entry that is not replayed is applied wherever it comes from.
+        let plain = try harness.upsert("other", 2)
+        #expect(plain == .applied)
+    }
+
     enum Step: Sendable {
         case upsert(UInt64, StoreChange)
         case evict(UInt64, StoreChange)

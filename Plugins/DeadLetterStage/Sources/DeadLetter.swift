@@ -12,6 +12,8 @@ public enum DeadLetter {
     public static let stream = "stream"
     /// The original's id.
     public static let id = "id"
+    /// The id that the original is ordered by, if it was a replayed entry itself.
+    public static let original = "original"
     /// The stage that failed on it; not there where none did.
     public static let stage = "stage"
     /// The reason of the failure; not there where none did.
@@ -44,6 +46,7 @@ public enum DeadLetter {
             OutgoingMessage.Field(Self.stream, event.stream),
             OutgoingMessage.Field(Self.id, event.id.description),
         ]
+        if event.isReplayed { fields.append(OutgoingMessage.Field(Self.original, event.orderID.description)) }
         if let failure = event.failure {
             if let stage = failure.stage { fields.append(OutgoingMessage.Field(Self.stage, stage)) }
             if let reason = failure.reason { fields.append(OutgoingMessage.Field(Self.reason, reason)) }

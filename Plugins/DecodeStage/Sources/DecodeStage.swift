@@ -60,6 +60,12 @@ public final class DecodeStage: Stage {
                 index: index, id: ids[index], isRequired: field.value.isRequired,
                 rejectsBlank: field.value.blank == .reject, isInteger: field.value.type == .int64)
         }
+        for field in settings.fields where field.name == ReplayedEntry.field {
+            setup.issues.add("fields: \(field.name): the name is reserved for replayed entries", at: field.mark)
+        }
+        if settings.json == ReplayedEntry.field {
+            setup.issues.add("json: \(ReplayedEntry.field) is reserved for replayed entries", at: setup.mark)
+        }
         self.event = settings.event
         self.rejectsUnknown = settings.unknownFields == .reject
         self.names = settings.fields.map(\.name)
@@ -123,13 +129,11 @@ public final class DecodeStage: Stage {
             let name = unsafe event.unsafeBytes(raw.name).span
             if let index = self.matcher.match(name, at: position) {
                 event.set(self.declared[index].id, range: raw.value)
-            } else if unknown == nil {
+            } else if unknown == nil || ReplayedEntry.isReserved(name) {
                 unknown = raw.name
             }
         }
-        if let unknown, self.rejectsUnknown {
-            throw self.failure("unsupported field \(event.withBytes(unknown) { QuotedText.quote($0) })")
-        }
+        if let unknown { try self.refuse(unknown, of: event) }
         guard unknown == nil, fields.count < NameMatcher.positionLimit else { return }
         unsafe self.matchedCount = max(self.matchedCount, fields.count)
     }
@@ -145,7 +149,7 @@ public final class DecodeStage: Stage {
             let name = unsafe event.unsafeBytes(raw.name).span
             if self.matcher.match(name, at: position) != nil {
                 text = raw.value
-            } else if unknown == nil {
+            } else if unknown == nil || ReplayedEntry.isReserved(name) {
                 unknown = raw.name
             }
         }
@@ -158,9 +162,7 @@ public final class DecodeStage: Stage {
         } catch {
             result = .failure(error)
         }
-        if let unknown, self.rejectsUnknown {
-            throw self.failure("unsupported field \(event.withBytes(unknown) { QuotedText.quote($0) })")
-        }
+        if let unknown { try self.refuse(unknown, of: event) }
         guard let text else { throw self.failure("missing \(self.jsonName)") }
         if case .failure(let problem) = result {
             throw self.failure("\(self.jsonName): invalid JSON at byte \(problem.offset): \(problem.message)")
@@ -206,6 +208,19 @@ public final class DecodeStage: Stage {
             case .outOfRange: throw self.failure("\(text) is out of the range of a 64-bit number")
             }
         }
+    }
+
+    /// Refuses an entry for a field that is not declared, unless such fields are left alone.
+    ///
+    /// The reserved field of a replayed entry is refused in any case: a source leaves it only if it is malformed, and the
+    /// entry would then count as the newest.
+    @inline(never)
+    private func refuse(_ name: ByteRange, of event: borrowing Event) throws(StageFailure) {
+        if event.withBytes(name, { ReplayedEntry.isReserved($0) }) {
+            throw self.failure("\(ReplayedEntry.field) must be the first field, with the id of an earlier entry")
+        }
+        guard self.rejectsUnknown else { return }
+        throw self.failure("unsupported field \(event.withBytes(name) { QuotedText.quote($0) })")
     }
 
     @inline(never)

@@ -36,6 +36,38 @@ import Testing
         #expect(report.values["id"]?.bytes == bytes)
     }
 
+    @Test("The reserved field of a replayed entry that a source has left is refused, whatever else is allowed")
+    func reservedField() throws {
+        for unknown in ["reject", "ignore"] as [SettingNode] {
+            for json in [false, true] {
+                var settings: SettingNode = ["event": "order", "fields": ["id": [:]], "unknown_fields": unknown]
+                if json {
+                    settings = ["event": "order", "json": "p", "fields": ["id": [:]], "unknown_fields": unknown]
+                }
+                let value: (String, String) = json ? ("p", #"{"id":"a-1"}"#) : ("id", "a-1")
+                let malformed = try Sample.decode(["_sluice_original": "soon", value.0: value.1], settings)
+                #expect(
+                    malformed.failureMessage
+                        == "decode order: _sluice_original must be the first field, with the id of an earlier entry")
+                // The key is there for a failure branch.
+                #expect(malformed.text("id") == "a-1")
+                let later = try Sample.decode(["x": "1", value.0: value.1, "_sluice_original": "0-1"], settings)
+                #expect(later.failureMessage == malformed.failureMessage)
+                let good = try Sample.decode(["_sluice_original": "0-1", value.0: value.1], settings)
+                #expect(good.ending == .next && good.text("id") == "a-1")
+            }
+        }
+    }
+
+    @Test("The reserved field cannot be declared")
+    func reservedName() {
+        for settings in [
+            ["fields": ["_sluice_original": [:]]], ["json": "_sluice_original", "fields": ["id": [:]]],
+        ] as [SettingNode] {
+            #expect(throws: (any Error).self) { try Sample.decode(["id": "a-1"], settings) }
+        }
+    }
+
     @Test("Of a repeated name the last value wins, before any check")
     func lastWins() throws {
         let good = try Sample.decode(["id": "", "owner": "o", "balance": "x", "id": "a-2", "balance": "7"])

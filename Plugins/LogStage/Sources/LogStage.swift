@@ -52,6 +52,7 @@ public final class LogStage: Stage {
         }
         metadata["stream"] = .string(event.stream)
         metadata["entry"] = .string("\(event.id)")
+        if event.isReplayed { metadata["original"] = .string("\(event.orderID)") }
         if let failure = event.failure {
             metadata["stage"] = failure.stage.map { .string($0) }
             metadata["reason"] = failure.reason.map { .string($0) }

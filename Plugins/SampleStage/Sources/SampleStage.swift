@@ -55,8 +55,8 @@ public final class SampleStage: Stage {
     private func hash(of event: borrowing Event) -> UInt64 {
         var hash = StableHash()
         if self.fields.isEmpty {
-            hash.combine(event.id.milliseconds)
-            hash.combine(event.id.sequence)
+            hash.combine(event.orderID.milliseconds)
+            hash.combine(event.orderID.sequence)
         }
         for index in self.fields.indices {
             if let range = event.range(of: self.fields[index]) {

@@ -108,12 +108,12 @@ public final class WebhookStage: Stage {
             body.append(UInt8(ascii: "{"))
             JSONText.appendMember("stream", event.stream, to: &body)
             body.append(UInt8(ascii: ","))
-            JSONText.appendMember("entry", event.id.description, to: &body)
+            JSONText.appendMember("entry", event.orderID.description, to: &body)
             body += Array(#","fields":"#.utf8)
             JSONText.append(values, to: &body)
             body.append(UInt8(ascii: "}"))
         }
-        return WebhookRequest(body: body, idempotencyKey: Self.key(stream: event.stream, id: event.id))
+        return WebhookRequest(body: body, idempotencyKey: Self.key(stream: event.stream, id: event.orderID))
     }
 
     /// `orders/1700000000000-0`: what names the entry wherever it is read again. What a header cannot hold is

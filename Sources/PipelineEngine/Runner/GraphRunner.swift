@@ -111,6 +111,7 @@ final class GraphRunner {
         for lane in self.lanes {
             lane.batch.removeAll()
             lane.batch.stream = batch.stream
+            lane.batch.streamIndex = batch.streamIndex
         }
         for index in 0..<batch.count {
             let lane = batch.withEvent(at: index) { plan.lane(of: $0) }

@@ -91,6 +91,9 @@ package struct FollowMachine: Sendable, Equatable {
     package private(set) var sweep: EntryID?
     /// Rises with every gap that changes what the stores hold: what was noted before it is not to be mixed with what comes.
     package private(set) var epoch = 0
+    /// The newest entry that the stores may have missed: what was replayed from up to there is not known to be newer than
+    /// what became of its key.
+    package private(set) var historyStart: EntryID
     /// Where to begin again after a gap where there are no keys to read; nil before there was one.
     private var restart: EntryID?
     private var keepsStores = false
@@ -103,6 +106,7 @@ package struct FollowMachine: Sendable, Equatable {
     package init(_ policy: FollowPolicy, resuming mark: StreamMark? = nil) {
         self.policy = policy
         self.detector = mark.map { GapDetector(resuming: $0) }
+        self.historyStart = mark?.cursor ?? .zero
     }
 
     /// The id read up to; nil before it is known.
@@ -235,6 +239,7 @@ package struct FollowMachine: Sendable, Equatable {
             cursor = answers.start ?? .zero
         }
         self.detector = GapDetector(behind: cursor, answers.facts, server: answers.server)
+        self.historyStart = max(cursor, self.newestMissing(answers))
         self.fill(answers.facts)
         return .read(cursor)
     }
@@ -243,6 +248,7 @@ package struct FollowMachine: Sendable, Equatable {
     private mutating func scan(_ answers: Opening) -> Course {
         let point = answers.facts?.generated ?? .zero
         self.detector = GapDetector(behind: point, answers.facts, server: answers.server)
+        self.historyStart = point
         let isAgain = self.phase != .unplaced
         if isAgain { self.forget() }
         // What was there before a gap goes unless it is seen again.
@@ -271,6 +277,16 @@ package struct FollowMachine: Sendable, Equatable {
         self.phase = end > cursor ? .filling(until: end) : .following
     }
 
+    /// The newest entry that the stream may have had and has no more; the greatest id if that cannot be told.
+    private func newestMissing(_ answers: Opening) -> EntryID {
+        if answers.isBlind {
+            // What a read from the tail begins behind is the end of all that is missing.
+            return self.policy.start == .tail && self.restart == nil ? .zero : .max
+        }
+        guard let facts = answers.facts else { return .zero }
+        return facts.first?.predecessor ?? facts.generated
+    }
+
     /// The oldest snapshot that filling the stores again can confirm.
     private func oldestToKeep(_ facts: StreamFacts?) -> EntryID {
         if case .keys = self.policy.bootstrap { return facts?.generated ?? .zero }
@@ -284,6 +300,7 @@ package struct FollowMachine: Sendable, Equatable {
         case .goOn where gap.kind != .checkpoint:
             // Where this look did not bring facts the next one is taken as it is, too: the mark is not known to be right.
             self.detector?.accept(facts, server: server)
+            self.historyStart = max(self.historyStart, self.cursor ?? .zero)
             return .gap(gap, .accept)
         case .goOn, .failClosed: return self.startOver(gap, facts, keepsStores: false)
         case .resync:

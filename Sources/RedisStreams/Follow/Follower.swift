@@ -83,6 +83,7 @@ package final class Follower {
     /// A server has answered what the machine asks.
     package func opened(_ answers: FollowMachine.Opening) -> FollowMachine.Course {
         let course = self.machine.opened(answers)
+        self.stores.setHistoryStart(self.machine.historyStart, of: self.index)
         self.show { $0.status.cursor = self.machine.cursor }
         if case .scan(_, emptying: true) = course { self.removeAll(reason: Self.bootstrap) }
         return course

@@ -87,6 +87,7 @@ extension EventBatch {
                 refused += 1
             }
         }
+        self.takeOriginals()
         return refused
     }
 

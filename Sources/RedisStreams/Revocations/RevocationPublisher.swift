@@ -21,13 +21,13 @@ public final class RevocationPublisher: RevocationHandler {
 
     /// Keeps the key for the batch's end; a batch bounds how many there are.
     public func revoke(_ event: borrowing Event, key: FieldID) {
-        let revocation = Revocation.revoked(Self.bytes(of: key, event), event.id)
+        let revocation = Revocation.revoked(Self.bytes(of: key, event), event.orderID)
         self.collected.withLock { $0.append(revocation) }
     }
 
     /// Keeps the key and the reason for the batch's end.
     public func evicted(_ event: borrowing Event, key: FieldID, reason: String) {
-        let eviction = Revocation.evicted(Self.bytes(of: key, event), event.id, reason: reason)
+        let eviction = Revocation.evicted(Self.bytes(of: key, event), event.orderID, reason: reason)
         self.collected.withLock { $0.append(eviction) }
     }
 

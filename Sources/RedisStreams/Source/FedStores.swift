@@ -85,6 +85,11 @@ final class FedStores: Sendable {
         }
     }
 
+    /// Says that the stores may have missed entries of a stream up to this one.
+    func setHistoryStart(_ entry: EntryID, of stream: Int) {
+        for case let store as any ReplayAwareStore in self.stores { store.setHistoryStart(entry, of: stream) }
+    }
+
     /// Takes out what came from entries before this one. No batch is under way, so the count says whether anything went.
     func removeSnapshots(before entry: EntryID, by stream: Int) {
         for case let store as any SweepingStore in self.stores {

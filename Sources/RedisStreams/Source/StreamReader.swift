@@ -89,6 +89,7 @@ final class StreamReader {
         self.update = update
         (self.promptCommand, self.command) = Self.commands(streamSettings, halvings: 0)
         self.batch.stream = streamSettings.stream
+        self.batch.streamIndex = parts.index
         self.follower = Follower(
             streamSettings, database: parts.settings.database, stores: parts.stores, index: parts.index,
             checkpoint: parts.checkpoint, loadPosition: parts.loadPosition, logger: parts.logger, update: update)

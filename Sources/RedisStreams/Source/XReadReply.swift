@@ -35,6 +35,7 @@ enum XReadReply {
         let bytes = unsafe self.moveBytes(of: reply, to: batch)
         let last = unsafe try self.append(tokens, bytes, entries: count, to: batch, after: cursor)
         if reply.namesGoByPosition { batch.markNamesByPosition() }
+        batch.takeOriginals()
         return .entries(count: count, last: last)
     }
 

@@ -14,6 +14,16 @@ struct BatchHistory: Sendable {
         var entry: EntryID
         /// What it asks for.
         var change: SnapshotScript.Change
+        /// Where the event stands in the stream: the entry's own id, which is above `entry` if it is a replayed one.
+        var position: EntryID
+
+        /// Makes a request; `position` is the entry itself unless it is a replayed one.
+        init(key: [UInt8], entry: EntryID, change: SnapshotScript.Change, position: EntryID? = nil) {
+            self.key = key
+            self.entry = entry
+            self.change = change
+            self.position = position ?? entry
+        }
     }
 
     /// What is known of a key.
@@ -22,17 +32,18 @@ struct BatchHistory: Sendable {
         var before: (entry: EntryID, change: SnapshotScript.Change)?
         /// The entries of the batch that have asked for a change.
         var asking: Set<EntryID> = []
-        /// What those have made of it last that were applied, or would have been in stream order.
-        var changed: [EntryID: SnapshotScript.Change] = [:]
+        /// What those have made of it last that were applied, or would have been in stream order; by their positions.
+        var changed: [EntryID: (entry: EntryID, change: SnapshotScript.Change)] = [:]
 
-        /// What becomes of a change after those that are not above its entry: what `SnapshotScript` says.
+        /// What becomes of a change after those that do not stand behind it: what `SnapshotScript` says.
         func inOrder(_ request: Request) -> StoreChange {
             if let before = self.before, before.entry > request.entry { return .older }
             var last = self.before
-            for (entry, change) in self.changed where entry <= request.entry {
-                if last.map({ entry >= $0.entry }) ?? true { last = (entry, change) }
+            for (position, changed) in self.changed where position <= request.position {
+                if last.map({ changed.entry >= $0.entry }) ?? true { last = changed }
             }
-            guard let last, last.entry == request.entry else { return .applied }
+            guard let last, last.entry >= request.entry else { return .applied }
+            if last.entry > request.entry { return .older }
             switch (request.change, last.change) {
             case (.evict, .upsert): return .applied
             case (.evict, .evict), (.upsert, .upsert): return .repeated
@@ -60,7 +71,7 @@ struct BatchHistory: Sendable {
     ) -> StoreChange {
         var known = self.keys[request.key] ?? Key()
         let change = Self.inOrder(result, of: request, &known, mayBeRepeated: mayBeRepeated)
-        if change == .applied { known.changed[request.entry] = request.change }
+        if change == .applied { known.changed[request.position] = (request.entry, request.change) }
         self.keys[request.key] = known
         return change
     }
@@ -69,12 +80,13 @@ struct BatchHistory: Sendable {
         _ result: SnapshotScript.Result, of request: Request, _ known: inout Key, mayBeRepeated: Bool
     ) -> StoreChange {
         let isOwn = result.held.map { held in
-            known.changed[held.entry] != nil || (mayBeRepeated && known.asking.contains(held.entry))
+            known.changed.values.contains { $0.entry == held.entry }
+                || (mayBeRepeated && known.asking.contains(held.entry))
         }
         if isOwn == false, let held = result.held { known.before = (held.entry, held.isLive ? .upsert : .evict) }
         switch result.change {
         case .applied: return .applied
-        case .repeated: return mayBeRepeated && known.changed[request.entry] == nil ? .applied : .repeated
+        case .repeated: return mayBeRepeated && known.changed[request.position] == nil ? .applied : .repeated
         case .older: return isOwn == true ? known.inOrder(request) : .older
         }
     }

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Every change is one run of `SnapshotScript`, which refuses what is older than what is held: workers that race, retry or
 /// replay end in the newest state. Changes are pipelined, those of a batch together. Nothing is opened before the first.
-public final class RedisStore: RemoteSnapshotStore {
+public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
     /// Keys asked for and taken out in one step of `finishRemoval`.
     private static let removalStep = 500
 
@@ -31,6 +31,8 @@ public final class RedisStore: RemoteSnapshotStore {
     private let logger: Logger
     private let history = Mutex(BatchHistory())
     private let removal = Mutex(Removal())
+    /// Up to where entries of each stream may have been missed.
+    private let historyStarts = Mutex<[Int: EntryID]>([:])
 
     /// How far the emptying of the store is: one goes on at a time, or one would take out what is held after the other.
     private struct Removal {
@@ -67,6 +69,11 @@ public final class RedisStore: RemoteSnapshotStore {
     /// Asks the server for a snapshot: see `RemoteSnapshotStore`.
     public func lookUp(_ key: [UInt8]) async throws -> Snapshot? {
         try await self.reader.snapshot(under: self.prefix + key, key: key)
+    }
+
+    /// Says that the store may have missed entries of a stream up to this one: see `ReplayAwareStore`.
+    public func setHistoryStart(_ entry: EntryID, of stream: Int) {
+        self.historyStarts.withLock { $0[stream] = entry }
     }
 
     /// A writer for events whose key and fields stand in these columns.
@@ -151,6 +158,17 @@ public final class RedisStore: RemoteSnapshotStore {
         bytes.reserveCapacity(bytes.count + key.count)
         for index in key.indices { bytes.append(key[index]) }
         return bytes
+    }
+
+    /// Whether everything newer than a replayed event's original has been seen, and would still be known.
+    ///
+    /// What the server forgets in time (`ttl`, `eviction_memory`) counts as not known from then on.
+    func hasSeen(_ event: borrowing Event) -> Bool {
+        let (original, stream) = (event.orderID, event.streamIndex)
+        if let start = self.historyStarts.withLock({ $0[stream] }), original <= start { return false }
+        let memory = min(self.settings.timeToLive ?? self.settings.evictionMemory, self.settings.evictionMemory)
+        let now = max(event.id.milliseconds, UInt64(clamping: WallClock.system.milliseconds))
+        return now - original.milliseconds < UInt64(clamping: memory.microseconds / 1000)
     }
 
     /// Makes changes; says what became of each, as if made in stream order.

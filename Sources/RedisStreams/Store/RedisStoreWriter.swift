@@ -63,14 +63,14 @@ final class RedisStoreWriter: DeferredWriter {
                     + "\(self.store.settings.maxRecordBytes)")
         }
         let time = self.store.settings.timeToLive.map { max(1, $0.microseconds / 1000) } ?? 0
-        self.take(.upsert, key, event.id, time, values)
+        self.take(.upsert, key, event, time, values)
         return .applied
     }
 
     /// Takes an eviction: see `DeferredWriter`.
     func evict(_ event: borrowing Event) throws -> StoreChange {
         let time = max(1, self.store.settings.evictionMemory.microseconds / 1000)
-        self.take(.evict, try self.serverKey(event), event.id, time, [])
+        self.take(.evict, try self.serverKey(event), event, time, [])
         return .applied
     }
 
@@ -91,11 +91,13 @@ final class RedisStoreWriter: DeferredWriter {
     }
 
     private func take(
-        _ change: SnapshotScript.Change, _ key: [UInt8], _ entry: EntryID, _ milliseconds: Int64, _ fields: [[UInt8]]
+        _ change: SnapshotScript.Change, _ key: [UInt8], _ event: borrowing Event, _ milliseconds: Int64,
+        _ fields: [[UInt8]]
     ) {
         let command = SnapshotScript.command(
-            change, key: key, entry: entry, milliseconds: milliseconds, fields: fields)
-        let request = BatchHistory.Request(key: key, entry: entry, change: change)
+            change, key: key, entry: event.orderID, milliseconds: milliseconds, fields: fields,
+            isOfHeldOnly: event.isReplayed && !self.store.hasSeen(event))
+        let request = BatchHistory.Request(key: key, entry: event.orderID, change: change, position: event.id)
         self.changes.append(Change(request: request, command: command))
     }
 

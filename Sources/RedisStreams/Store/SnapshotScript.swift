@@ -64,6 +64,7 @@ enum SnapshotScript {
             return {same and 'repeated' or 'older', held, live and 1 or 0}
         end
         if newer then
+            if held == '' and ARGV[1] == 'replace' then return {'older', '', 0} end
             redis.call('HSET', key, '_entry', id)
             redis.call('DEL', key)
             redis.call('HSET', key, '_entry', id, unpack(ARGV, 4))
@@ -74,7 +75,7 @@ enum SnapshotScript {
         """
 
     /// The SHA-1 of `source`, by which a server that has run it once knows it.
-    static let digest = "d717c8923382d6fc748d3f3a08dcf8c343ece154"
+    static let digest = "b51c2106122b435d60a08076210bc23d0eb00fdf"
 
     /// The command that makes a change.
     ///
@@ -82,12 +83,14 @@ enum SnapshotScript {
     ///   - isWhole: Whether the script itself goes along, for a server that does not know it.
     ///   - milliseconds: How long the key is kept then, 0 for ever.
     ///   - fields: Names and values in turn, none for an eviction.
+    ///   - isOfHeldOnly: Whether a snapshot only takes the place of an older one: a key of which nothing is known stays so.
     static func command(
         _ change: Change, key: [UInt8], entry: EntryID, milliseconds: Int64, fields: [[UInt8]] = [],
-        isWhole: Bool = false
+        isWhole: Bool = false, isOfHeldOnly: Bool = false
     ) -> RESPCommand {
         let script = isWhole ? self.source : self.digest
-        let head: [any RESPArgument] = [script, 1, key, change.rawValue, entry.description, milliseconds]
+        let word = isOfHeldOnly && change == .upsert ? "replace" : change.rawValue
+        let head: [any RESPArgument] = [script, 1, key, word, entry.description, milliseconds]
         return RESPCommand(isWhole ? "EVAL" : "EVALSHA", arguments: head.map(\.respBytes) + fields)
     }
 

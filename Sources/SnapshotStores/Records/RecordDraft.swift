@@ -71,7 +71,7 @@ final class RecordDraft {
     private func pack(_ event: borrowing Event, _ key: Span<UInt8>) -> Bool {
         var pen = unsafe self.buffer.pen
         guard unsafe pen.hasRoom(PackedRecord.headerSize &+ RecordPen.maximumCode &+ key.count) else { return false }
-        let (id, marks) = (event.id, self.questions.marks(of: event))
+        let (id, marks) = (event.orderID, self.questions.marks(of: event))
         unsafe pen.write(id.milliseconds, id.sequence, fields: 0, marks: marks)
         unsafe Self.write(key, &pen)
         let columns = self.columns.fields

@@ -91,12 +91,12 @@ public struct RevocationCallback: RevocationHandler {
 
     /// Calls the closure for revocations.
     public func revoke(_ event: borrowing Event, key: FieldID) {
-        self.onRevocation(event.text(of: key) ?? "", event.id)
+        self.onRevocation(event.text(of: key) ?? "", event.orderID)
     }
 
     /// Calls the closure for evictions.
     public func evicted(_ event: borrowing Event, key: FieldID, reason: String) {
-        self.onEviction(event.text(of: key) ?? "", event.id, reason)
+        self.onEviction(event.text(of: key) ?? "", event.orderID, reason)
     }
 
     /// Calls the closure for resets.

@@ -1,5 +1,7 @@
 /// Keyed snapshots, each as new as the entry it came from: an older or repeated entry never overwrites a newer one.
 ///
+/// Entries are compared by `Event.orderID`.
+///
 /// Look-ups come from any thread at any time; changes come through writers, one writer for each stage that changes it.
 public protocol SnapshotStore: AnyObject, Sendable {
     /// The store's name in the file.
@@ -45,6 +47,19 @@ public protocol SnapshotStore: AnyObject, Sendable {
 public protocol SweepingStore: SnapshotStore {
     /// Takes out every snapshot that came from an entry before this one; it leaves no trace of them.
     func removeSnapshots(before entry: EntryID)
+}
+
+/// A store that is told since when it has been fed, so that a replayed entry does not bring back what came before.
+public protocol ReplayAwareStore: SnapshotStore {
+    /// Says that the store may have missed entries of a stream up to this one.
+    ///
+    /// Of a key that the store does not hold nothing is known up to there, so an upsert that is replayed from there is
+    /// refused as older. Entries that are not replayed are not affected.
+    ///
+    /// - Parameters:
+    ///   - entry: The newest entry that may have been missed.
+    ///   - stream: The stream's number among those that feed the store, from 0 on.
+    func setHistoryStart(_ entry: EntryID, of stream: Int)
 }
 
 extension SnapshotStore {

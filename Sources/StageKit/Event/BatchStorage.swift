@@ -20,6 +20,12 @@ struct BatchStorage {
     @usableFromInline var namesGoByPosition = false
     @usableFromInline var failures: [StageFailure] = []
     @usableFromInline var stream = ""
+    /// The stream's number among those that the source reads.
+    @usableFromInline var streamIndex = 0
+    /// Whether `replays` has anything: all that is looked at as long as nothing is replayed.
+    @usableFromInline var hasReplays = false
+    /// The own ids of replayed entries, whose headers have those of their originals, in the order of their indices.
+    @usableFromInline var replays: [(index: Int, id: EntryID)] = []
     /// How often each entry was delivered, by its place; empty where all came for the first time.
     @usableFromInline var deliveries: [Int] = []
     /// What arrived failed already, by its place.
@@ -29,7 +35,7 @@ struct BatchStorage {
     mutating func appendEntry(_ id: EntryID) {
         let first = unsafe UInt32(truncatingIfNeeded: self.fields.count)
         unsafe self.namesGoByPosition = false
-        unsafe self.headers.append(EntryHeader(id: id, firstField: first, fieldCount: 0))
+        unsafe self.headers.append(EntryHeader(orderID: id, firstField: first, fieldCount: 0))
     }
 
     /// Starts an entry of so many fields; they are the caller's to write.
@@ -39,7 +45,7 @@ struct BatchStorage {
         let (first, count) = unsafe (self.fields.count, UInt32(truncatingIfNeeded: fieldCount))
         unsafe self.namesGoByPosition = false
         unsafe self.headers.append(
-            EntryHeader(id: id, firstField: UInt32(truncatingIfNeeded: first), fieldCount: count))
+            EntryHeader(orderID: id, firstField: UInt32(truncatingIfNeeded: first), fieldCount: count))
         unsafe self.fields.count = first + fieldCount
         return unsafe UnsafeMutableBufferPointer(start: self.fields.base + first, count: fieldCount)
     }
@@ -89,6 +95,8 @@ struct BatchStorage {
         unsafe self.failures.removeAll(keepingCapacity: true)
         unsafe self.deliveries.removeAll(keepingCapacity: true)
         unsafe self.refusals.removeAll(keepingCapacity: true)
+        unsafe self.hasReplays = false
+        unsafe self.replays.removeAll(keepingCapacity: true)
     }
 
     func free() {
@@ -100,17 +108,18 @@ struct BatchStorage {
     }
 }
 
-/// An entry's id and where its fields are.
+/// The id by which an entry is ordered, and where its fields are.
 @frozen
 @usableFromInline
 struct EntryHeader: BitwiseCopyable {
-    @usableFromInline var id: EntryID
+    /// The entry's id; of a replayed entry, that of its original (`BatchStorage.replays` has its own).
+    @usableFromInline var orderID: EntryID
     @usableFromInline var firstField: UInt32
     @usableFromInline var fieldCount: UInt32
 
     @inlinable
-    init(id: EntryID, firstField: UInt32, fieldCount: UInt32) {
-        self.id = id
+    init(orderID: EntryID, firstField: UInt32, fieldCount: UInt32) {
+        self.orderID = orderID
         self.firstField = firstField
         self.fieldCount = fieldCount
     }

@@ -17,12 +17,26 @@ public struct Event: ~Copyable {
         unsafe self.row = storage.pointee.slots.base + index &* storage.pointee.slotCount
     }
 
-    /// The entry's id.
+    /// The entry's id in its stream.
     @inlinable
-    public var id: EntryID { unsafe self.storage.pointee.headers.base[self.index].id }
+    public var id: EntryID { unsafe self.storage.pointee.id(at: self.index) }
+
+    /// The id by which the event is ordered: the entry's own, or that of its original if the entry is a replayed one.
+    ///
+    /// Stores compare by it, and so must everything that decides which of two events is newer.
+    @inlinable
+    public var orderID: EntryID { unsafe self.storage.pointee.headers.base[self.index].orderID }
+
+    /// Whether the entry was added again from a dead-letter stream (`ReplayedEntry`).
+    @inlinable
+    public var isReplayed: Bool { unsafe self.storage.pointee.hasReplays && self.id != self.orderID }
 
     /// The stream the entry came from.
     public var stream: String { unsafe self.storage.pointee.stream }
+
+    /// The number of the stream among those that the source reads, from 0 on.
+    @inlinable
+    package var streamIndex: Int { unsafe self.storage.pointee.streamIndex }
 
     /// How often the entry has been delivered, this time included: more than once where a consumer group's worker took it
     /// and did not bring it to its outcome.

@@ -31,9 +31,15 @@ public final class EventBatch {
         set { unsafe self.storage.pointee.stream = newValue }
     }
 
+    /// The number of the stream among those that the source reads, from 0 on.
+    package var streamIndex: Int {
+        get { unsafe self.storage.pointee.streamIndex }
+        set { unsafe self.storage.pointee.streamIndex = newValue }
+    }
+
     /// The id of the last entry, nil in an empty batch.
     public var lastID: EntryID? {
-        self.isEmpty ? nil : unsafe self.storage.pointee.headers.base[self.count - 1].id
+        self.isEmpty ? nil : unsafe self.storage.pointee.id(at: self.count - 1)
     }
 
     /// Whether there is no event.
@@ -149,6 +155,7 @@ extension EventBatch {
                 self.appendField(name: name, value: value)
             }
             if event.deliveries > 1 { self.setDeliveries(event.deliveries) }
+            if event.isReplayed { unsafe self.storage.pointee.setOriginal(event.orderID, at: self.count - 1) }
         }
         guard other.hasRefusals else { return }
         for refusal in unsafe other.storage.pointee.refusals where refusal.index == index {

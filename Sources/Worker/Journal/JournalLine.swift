@@ -15,6 +15,7 @@ enum JournalLine {
         _ event: borrowing Event, _ record: OutcomeRecord, limit: Int, to bytes: inout [UInt8]
     ) {
         JSONText.appendMember("entry", event.id.description, to: &bytes)
+        self.member("original", event.isReplayed ? event.orderID.description : nil, to: &bytes)
         self.member("outcome", record.outcome.name, to: &bytes)
         self.member("reason", record.reason, to: &bytes)
         self.member("stage", record.stage, to: &bytes)

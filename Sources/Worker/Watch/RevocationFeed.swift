@@ -40,7 +40,7 @@ final class RevocationFeed: RevocationHandler {
     private func add(_ event: borrowing Event, _ key: FieldID, _ kind: RevocationLog.Kind) {
         guard let range = event.range(of: key) else { return }
         event.withBytes(range) { key in
-            self.batch.withLock { $0.add(key, event.id, kind) }
+            self.batch.withLock { $0.add(key, event.orderID, kind) }
         }
     }
 }

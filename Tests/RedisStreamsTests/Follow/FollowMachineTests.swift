@@ -47,6 +47,26 @@ import Testing
         #expect(beginning.phase == .following)
     }
 
+    @Test("What may have been missed ends where reading begins, or before the first entry that is left")
+    func historyStart() {
+        var tail = FollowMachine(FollowPolicy(start: .tail))
+        _ = tail.opened(self.opening(facts(1...9, added: 9), start: 9))
+        #expect(tail.historyStart == id(9))
+        var beginning = FollowMachine(FollowPolicy(start: .beginning))
+        _ = beginning.opened(self.opening(facts(4...9, added: 9), start: 0))
+        #expect(beginning.historyStart < id(4) && beginning.historyStart > id(3))
+        var empty = FollowMachine(FollowPolicy(start: .beginning))
+        _ = empty.opened(self.opening(nil, start: 0))
+        #expect(empty.historyStart == .zero)
+        var blind = FollowMachine(FollowPolicy(start: .beginning, onGap: .goOn))
+        var answers = self.opening(nil, start: 0)
+        answers.isBlind = true
+        _ = blind.opened(answers)
+        #expect(blind.historyStart == .max)
+        let keys = self.follower(.failClosed, .keys(KeyBootstrap(match: "*")))
+        #expect(keys.historyStart == id(100))
+    }
+
     @Test("A gap empties the stores, and what is left behind the cursor is read; of another stream, all of it")
     func failClosed() {
         var machine = self.follower()

@@ -66,6 +66,28 @@ private struct ScriptModel {
         #expect(all.map { found["\($0.entry) \($0.change)"] } == expected, "\(all.map { "\($0.entry) \($0.change)" })")
     }
 
+    @Test("A replayed event is older than what the batch has done before it, and new where that was older")
+    func replayed() {
+        func held(_ entry: UInt64) -> SnapshotScript.Held {
+            SnapshotScript.Held(entry: EntryID(milliseconds: entry, sequence: 0), isLive: true)
+        }
+        var history = BatchHistory()
+        let first = Self.request(4, .upsert)
+        var replayed = Self.request(2, .upsert)
+        replayed.position = EntryID(milliseconds: 5, sequence: 0)
+        let last = Self.request(6, .upsert)
+        for request in [first, replayed, last] { history.ask(request) }
+        #expect(history.note(SnapshotScript.Result(change: .applied, held: nil), of: first) == .applied)
+        #expect(history.note(SnapshotScript.Result(change: .older, held: held(4)), of: replayed) == .older)
+        #expect(history.note(SnapshotScript.Result(change: .applied, held: held(4)), of: last) == .applied)
+        // The original itself and then its replay, in one batch.
+        var again = BatchHistory()
+        let original = Self.request(2, .upsert)
+        for request in [original, replayed] { again.ask(request) }
+        #expect(again.note(SnapshotScript.Result(change: .applied, held: nil), of: original) == .applied)
+        #expect(again.note(SnapshotScript.Result(change: .repeated, held: held(2)), of: replayed) == .repeated)
+    }
+
     @Test("What was done and not confirmed counts as done when it is found so")
     func repeated() {
         var history = BatchHistory()
