@@ -9,7 +9,9 @@ struct DLQReplayCommand: AsyncParsableCommand {
         abstract: "Add the original entries of dead-letter entries to their streams again, each one once.",
         discussion: """
             The server adds the original entry and removes the dead-letter entry in one step. An original that was \
-            replayed before is not added again. Exit status 1 if an entry does not exist or cannot be replayed.
+            replayed before is not added again. A replayed entry passes all stages, but stores order it by the id of \
+            its original: it never replaces a newer snapshot. Only streams that the pipeline reads are written to. \
+            Exit status 1 if an entry does not exist or cannot be replayed; the others are replayed.
             """)
 
     @Argument(help: "Ids of dead-letter entries.")
@@ -54,13 +56,23 @@ struct DLQReplayCommand: AsyncParsableCommand {
 
     /// Writes what became of a letter; false where that is not what was asked for.
     private func report(_ letter: EntryID, _ stream: String, _ result: ReplayScript.Result) throws -> Bool {
+        let shown = LetterText.shown(Array(stream.utf8))
         let word: String
         let text: String
         switch result {
-        case .added(let id): (word, text) = ("added", "added to \(LetterText.shown(Array(stream.utf8))) as \(id)")
+        case .added(let id): (word, text) = ("added", "added to \(shown) as \(id)")
         case .playedBefore: (word, text) = ("played_before", "its original was played before; the letter is gone")
         case .gone: (word, text) = ("gone", "no such letter: it was played or removed")
         case .unfit: (word, text) = ("unfit", "is not a letter that can be played")
+        case .foreign:
+            (word, text) = ("foreign_stream", "not replayed: this pipeline does not read the stream \(shown)")
+        case .newer:
+            let reason = "its original's id is above the ids of \(shown), which was recreated"
+            (word, text) = ("newer", "not replayed: \(reason)")
+        case .tooLarge:
+            let limit = "more than \(ReplayScript.fieldLimit) fields, which one command of a script cannot add"
+            (word, text) = ("too_large", "not replayed: its original has \(limit)")
+        case .refused(let error): (word, text) = ("refused", "not replayed: \(error)")
         }
         switch self.options.format {
         case .text: try Terminal.result("\(letter): \(text)")
@@ -74,6 +86,10 @@ struct DLQReplayCommand: AsyncParsableCommand {
                 JSONText.appendMember("stream", stream, to: &bytes)
                 bytes.append(UInt8(ascii: ","))
                 JSONText.appendMember("entry", id, to: &bytes)
+            }
+            if case .refused(let error) = result {
+                bytes.append(UInt8(ascii: ","))
+                JSONText.appendMember("error", error, to: &bytes)
             }
             bytes.append(UInt8(ascii: "}"))
             try Terminal.result(String(decoding: bytes, as: UTF8.self))

@@ -27,7 +27,10 @@ struct DLQOptions: ParsableArguments {
                 overrides: try self.pipeline.overrides(), catalogue: SluiceCommand.catalogue,
                 services: PipelineServices(logger: silent))
             let settings = try pipeline.section("redis", RedisSettings.type)
-            try await LetterBox.with(settings, stream: try self.letters(of: pipeline), body)
+            let source = pipeline.source
+            try await LetterBox.with(
+                settings, stream: try self.letters(of: pipeline),
+                targets: (source as? RedisStreamSource)?.streams ?? [source.stream], body)
         }
     }
 

@@ -19,12 +19,14 @@ struct LetterBox {
 
     /// The stream's key.
     let stream: String
+    /// The streams that originals may be added to: those that the pipeline reads.
+    let targets: [String]
     private let connection: RedisConnection
     private let timeout: Duration
 
     /// Connects and lends the box to `body`.
     static func with<R>(
-        _ settings: RedisSettings, stream: String, _ body: (LetterBox) async throws -> R
+        _ settings: RedisSettings, stream: String, targets: [String], _ body: (LetterBox) async throws -> R
     ) async throws -> R {
         let loop = RedisEventLoop()
         let logger = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -33,7 +35,7 @@ struct LetterBox {
             let connection = try await RedisConnection.connect(settings, for: stream, on: loop, logger: logger)
             defer { connection.close() }
             let box = LetterBox(
-                stream: stream, connection: connection, timeout: max(settings.timeout, Self.timeout))
+                stream: stream, targets: targets, connection: connection, timeout: max(settings.timeout, Self.timeout))
             result = .success(try await body(box))
         } catch {
             result = .failure(error)
@@ -67,19 +69,31 @@ struct LetterBox {
     }
 
     /// The id of the newest letter, nil where there is none.
-    func lastID() async throws -> EntryID? {
-        let answer = try await self.ask(RESPCommand("XREVRANGE", self.stream, "+", "-", "COUNT", 1))
+    func lastID() async throws -> EntryID? { try await self.lastID(of: self.stream) }
+
+    private func lastID(of stream: String) async throws -> EntryID? {
+        let answer = try await self.ask(RESPCommand("XREVRANGE", stream, "+", "-", "COUNT", 1))
         return answer.array?.first.flatMap { StoredLetter($0) }?.id
     }
 
-    /// Plays one letter.
+    /// Replays one dead-letter entry; `now` is the server's time in milliseconds since the epoch.
+    ///
+    /// - Throws: `RedisError` if the server cannot be asked, and if this user may not replay anything. What the server
+    ///   refuses of this entry alone is the result `refused`.
     func replay(_ letter: StoredLetter, now: Int64) async throws -> ReplayScript.Result {
-        guard let original = letter.facts[DeadLetter.stream] else { return .unfit }
-        let command = ReplayScript.command(letters: self.stream, letter: letter.id, original: original, now: now)
-        guard let result = ReplayScript.result(try await self.ask(command)) else {
-            throw Unexpected(description: "EVAL: an answer of another shape")
+        guard let stream = letter.facts[DeadLetter.stream], let original = letter.original else { return .unfit }
+        guard self.targets.contains(stream) else { return .foreign }
+        guard letter.fields.count <= ReplayScript.fieldLimit else { return .tooLarge }
+        let command = ReplayScript.command(letters: self.stream, letter: letter.id, original: stream, now: now)
+        do {
+            if original.milliseconds > now, try await self.lastID(of: stream) ?? .zero < original { return .newer }
+            guard let result = ReplayScript.result(try await self.ask(command)) else {
+                throw Unexpected(description: "EVAL: an answer of another shape")
+            }
+            return result
+        } catch let error as RedisError where error.code == .serverError || error.code == .wrongType {
+            return .refused(error.message)
         }
-        return result
     }
 
     /// Takes letters away and returns how many there were.

@@ -32,6 +32,12 @@ struct StoredLetter: Sendable, Equatable {
         self.fields = fields
     }
 
+    /// The id that the original is ordered by; nil if the letter has none, or one that cannot be read.
+    var original: EntryID? {
+        guard self.facts[DeadLetter.id].flatMap({ EntryID($0) }) != nil else { return nil }
+        return (self.facts[DeadLetter.original] ?? self.facts[DeadLetter.id]).flatMap { EntryID($0) }
+    }
+
     /// How long ago it was written, by the server's clock.
     func age(now: Int64) -> Duration {
         .milliseconds(max(0, now - Int64(clamping: self.id.milliseconds)))
@@ -41,7 +47,10 @@ struct StoredLetter: Sendable, Equatable {
     func json(now: Int64, withFields: Bool) -> String {
         var bytes = [UInt8(ascii: "{")]
         JSONText.appendMember("letter", self.id.description, to: &bytes)
-        for name in [DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.stage, DeadLetter.reason] {
+        for name in [DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.original] {
+            self.member(name, to: &bytes)
+        }
+        for name in [DeadLetter.stage, DeadLetter.reason] {
             self.member(name, to: &bytes)
         }
         self.member(DeadLetter.error, to: &bytes)
@@ -84,8 +93,8 @@ struct StoredLetter: Sendable, Equatable {
     func lines(now: Int64) -> [String] {
         var lines = ["letter: \(self.id) (\(LetterText.age(self.age(now: now))) old)"]
         let names = [
-            DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.stage, DeadLetter.reason,
-            DeadLetter.error, DeadLetter.attempts, DeadLetter.deliveries, DeadLetter.time,
+            DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.original, DeadLetter.stage,
+            DeadLetter.reason, DeadLetter.error, DeadLetter.attempts, DeadLetter.deliveries, DeadLetter.time,
         ]
         for name in names where self.facts[name] != nil { lines.append("\(name): \(self.fact(name))") }
         lines.append("fields: \(self.fields.count)")
