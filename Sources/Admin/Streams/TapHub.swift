@@ -55,16 +55,18 @@ public final class TapWatcher: Sendable {
     /// What is wanted.
     public let filter: Filter
     let wakes = Wakes()
+    private let now: @Sendable () -> ContinuousClock.Instant
     private let state = OrderedMutex(State())
 
-    init(_ filter: Filter) {
+    init(_ filter: Filter, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
         self.filter = filter
+        self.now = now
     }
 
     /// How many lines may be handed over now: what the queue has room for, and what a second has left.
     public var room: Int {
         self.state.withLock { state in
-            max(0, min(AdminLimits.tapQueue - state.lines.count, Int(state.bucket.refill(at: .now))))
+            max(0, min(AdminLimits.tapQueue - state.lines.count, Int(state.bucket.refill(at: self.now()))))
         }
     }
 

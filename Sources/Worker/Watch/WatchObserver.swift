@@ -17,6 +17,7 @@ final class WatchObserver: OutcomeObserver {
 
     private let recent: RecentOutcomes
     private let taps: TapHub
+    private let now: @Sendable () -> ContinuousClock.Instant
     private var batch = RecentOutcomes.Batch()
     private var watches: [Watch] = []
     private var looks = LookBudget()
@@ -27,10 +28,13 @@ final class WatchObserver: OutcomeObserver {
     private var isKept = false
     private var time = 0
 
-    /// Makes an observer.
-    init(recent: RecentOutcomes, taps: TapHub) {
+    /// Creates an observer; `now` is the clock of the limit on looks.
+    init(
+        recent: RecentOutcomes, taps: TapHub, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) {
         self.recent = recent
         self.taps = taps
+        self.now = now
     }
 
     /// Asks who watches. Of a stream that is faster than they may cost, only what is unusual is looked at for a while, and
@@ -43,7 +47,7 @@ final class WatchObserver: OutcomeObserver {
             return .unusual
         }
         self.watches = watchers.map { Watch(watcher: $0, room: $0.room) }
-        if self.looks.take(count, at: .now) { return .all }
+        if self.looks.take(count, at: self.now()) { return .all }
         self.unseen = count
         return .unusual
     }

@@ -9,6 +9,16 @@ import Testing
 @Suite struct WatchObserverTests {
     private let recent = RecentOutcomes()
     private let taps = TapHub()
+    /// What the clocks of observers and watchers say: limits per second see no time pass, however slow the machine is.
+    private let moment = ContinuousClock.now
+
+    private func observer() -> WatchObserver {
+        WatchObserver(recent: self.recent, taps: self.taps, now: { [moment] in moment })
+    }
+
+    private func watcher(_ filter: TapWatcher.Filter) -> TapWatcher {
+        TapWatcher(filter, now: { [moment] in moment })
+    }
 
     /// Has an observer told of events with these keys, as one batch; each fails with an error or has the outcome.
     private func batch(
@@ -50,9 +60,9 @@ import Testing
 
     @Test("While nobody watches, only what is unusual is asked for; a watcher makes it all")
     func interest() {
-        let observer = WatchObserver(recent: self.recent, taps: self.taps)
+        let observer = self.observer()
         #expect(observer.beginBatch(of: 1) == .unusual)
-        let watcher = TapWatcher(.init())
+        let watcher = self.watcher(.init())
         self.taps.add(watcher)
         #expect(observer.beginBatch(of: 1) == .all)
         self.taps.remove(watcher)
@@ -62,7 +72,7 @@ import Testing
     @Test(
         "Failed events are found again by their key, newest first; of a flood a batch keeps a few and counts the rest")
     func failures() async throws {
-        let observer = WatchObserver(recent: self.recent, taps: self.taps)
+        let observer = self.observer()
         try await self.batch(observer, [Array("a".utf8), Array("b".utf8)], .dropped, error: "first")
         try await self.batch(observer, [Array("a".utf8)], .evicted, error: "second")
         let lines = self.recent.events(of: Array("a".utf8), limit: 10).map(\.json)
@@ -75,7 +85,7 @@ import Testing
 
     @Test("Skipped events do not push failed ones out, and neither grows without end")
     func rings() async throws {
-        let observer = WatchObserver(recent: self.recent, taps: self.taps)
+        let observer = self.observer()
         try await self.batch(observer, [Array("bad".utf8)], .dropped, error: "bad")
         for _ in 0..<300 {
             try await self.batch(observer, (0..<20).map { Array("s\($0)".utf8) }, .skipped)
@@ -91,10 +101,10 @@ import Testing
 
     @Test("A watcher sees what its filter wants, up to its room, and is told how many it missed")
     func watching() async throws {
-        let observer = WatchObserver(recent: self.recent, taps: self.taps)
-        let all = TapWatcher(.init())
-        let one = TapWatcher(.init(key: Array("k7".utf8)))
-        let none = TapWatcher(.init(stage: "other"))
+        let observer = self.observer()
+        let all = self.watcher(.init())
+        let one = self.watcher(.init(key: Array("k7".utf8)))
+        let none = self.watcher(.init(stage: "other"))
         for watcher in [all, one, none] { self.taps.add(watcher) }
         try await self.batch(observer, (0..<3000).map { Array("k\($0)".utf8) }, .applied)
         let (lines, missed) = all.drain()
@@ -107,8 +117,8 @@ import Testing
 
     @Test("Of a stream that is too fast to be looked at, what fails is still shown, and the rest is counted as missed")
     func flood() async throws {
-        let observer = WatchObserver(recent: self.recent, taps: self.taps)
-        let watcher = TapWatcher(.init(outcome: "dropped"))
+        let observer = self.observer()
+        let watcher = self.watcher(.init(outcome: "dropped"))
         self.taps.add(watcher)
         let flood = LookBudget.perSecond
         try await self.batch(observer, Array(repeating: Array("a".utf8), count: flood), .applied)
@@ -140,8 +150,8 @@ import Testing
 
     @Test("Secret values stand in no line, and every line is JSON whatever bytes the stream holds")
     func secrets() async throws {
-        let observer = WatchObserver(recent: self.recent, taps: self.taps)
-        let watcher = TapWatcher(.init())
+        let observer = self.observer()
+        let watcher = self.watcher(.init())
         self.taps.add(watcher)
         let keys: [[UInt8]] = [
             Array("<img src=x onerror=alert(1)>".utf8), [0xFF, 0x00, 0x0A], Array("\u{1B}[2J\r\n".utf8),
