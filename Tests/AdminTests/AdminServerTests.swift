@@ -4,7 +4,7 @@ import Testing
 
 @testable import Admin
 
-@Suite(.timeLimit(.minutes(5))) struct AdminServerTests {
+@Suite(.timeLimit(.minutes(10))) struct AdminServerTests {
     private static func snapshot(_ key: [UInt8]) -> Snapshot {
         Snapshot(
             entryID: EntryID(milliseconds: 7, sequence: 0), key: key,

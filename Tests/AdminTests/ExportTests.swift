@@ -7,7 +7,7 @@ import Testing
 
 @testable import Admin
 
-@Suite(.timeLimit(.minutes(5))) struct ExportTests {
+@Suite(.timeLimit(.minutes(10))) struct ExportTests {
     @Test("An export has every snapshot on a line of its own", arguments: [0, 1, 10_000])
     func whole(count: Int) async throws {
         let store = FixedStore("s", count: count, bytes: 50)

@@ -1,6 +1,8 @@
+import Logging
 import RESP
 import RedisStreams
 import StageKit
+import StageTestKit
 import Testing
 
 @Suite struct MessagePublisherTests {
@@ -8,8 +10,10 @@ import Testing
         .entry(stream: stream, maxLength: maxLength, fields: [OutgoingMessage.Field("v", value)])
     }
 
-    private func publisher(_ server: RedisServer, patience: Duration = .seconds(60)) -> RedisMessagePublisher {
-        RedisMessagePublisher(server.settings, patience: patience, logger: quiet)
+    private func publisher(
+        _ server: RedisServer, patience: Duration = .seconds(3600), logger: Logger = quiet
+    ) -> RedisMessagePublisher {
+        RedisMessagePublisher(server.settings, patience: patience, logger: logger)
     }
 
     private func values(_ stream: String, _ server: RedisServer) async throws -> [String] {
@@ -114,12 +118,13 @@ import Testing
     @Test("A server that is away is waited for; the messages come in order")
     func retry() async throws {
         try await withRedisServer { server in
-            let publisher = self.publisher(server)
+            let log = RecordingLog()
+            let publisher = self.publisher(server, logger: log.logger(label: "test"))
             _ = try await publisher.publish([self.entry("s", "lost with the server")])
             server.kill()
             try await withThrowingTaskGroup(of: [PublishFailure?].self) { group in
                 group.addTask { try await publisher.publish((1...700).map { self.entry("s", "\($0)") }) }
-                try await Task.sleep(for: .milliseconds(100))
+                try await eventually("tried in vain") { log.lines.contains { $0.message.contains("trying again") } }
                 try await server.start()
                 for try await results in group { #expect(results.allSatisfy { $0 == nil }) }
             }
@@ -137,7 +142,7 @@ import Testing
             #expect(results.count == 2)
             #expect(results.allSatisfy { $0?.message.hasPrefix("gave up after 50ms: ") == true }, "\(results)")
             await hasty.shutDown()
-            let patient = self.publisher(server, patience: .seconds(3600))
+            let patient = self.publisher(server)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
                     let error = await #expect(throws: RedisError.self) {

@@ -1,6 +1,8 @@
+import Logging
 import RESP
 import RedisStreams
 import StageKit
+import StageTestKit
 import Testing
 
 @Suite struct RevocationPublisherTests {
@@ -28,8 +30,10 @@ import Testing
         try await publisher.endBatch()
     }
 
-    private func publisher(_ server: RedisServer, _ target: RevocationSettings.Target) -> RevocationPublisher {
-        RevocationPublisher(server.settings, RevocationSettings(target: target), logger: quiet)
+    private func publisher(
+        _ server: RedisServer, _ target: RevocationSettings.Target, logger: Logger = quiet
+    ) -> RevocationPublisher {
+        RevocationPublisher(server.settings, RevocationSettings(target: target), logger: logger)
     }
 
     @Test("A stream gets every key in order, more than go at once too, and is kept short")
@@ -96,12 +100,13 @@ import Testing
     @Test("A server that is away is waited for; nothing is lost")
     func retry() async throws {
         try await withRedisServer { server in
-            let publisher = self.publisher(server, .stream("r", maxLength: 10))
+            let log = RecordingLog()
+            let publisher = self.publisher(server, .stream("r", maxLength: 10), logger: log.logger(label: "test"))
             try await self.tell(publisher, ["first"])
             server.kill()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await self.tell(publisher, ["second"]) }
-                try await Task.sleep(for: .milliseconds(100))
+                try await eventually("tried in vain") { log.lines.contains { $0.message.contains("trying again") } }
                 try await server.start()
                 try await group.waitForAll()
             }

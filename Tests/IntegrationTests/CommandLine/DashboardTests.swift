@@ -7,7 +7,7 @@ import Testing
 @testable import Worker
 
 /// The dashboard in a real browser: `make dashboard` installs it and keeps pictures of it.
-@Suite(.timeLimit(.minutes(4)), .enabled(if: Browser.isThere, "Chromium is not installed"))
+@Suite(.timeLimit(.minutes(10)), .enabled(if: Browser.isThere, "Chromium is not installed"))
 struct DashboardTests {
     private static let stream = "gateway:session_events"
     /// A key that would run a script, were it ever taken for markup.

@@ -116,7 +116,6 @@ import Testing
             try await withWorker(server, arguments) { process, folder in
                 _ = try await self.metrics(folder) {
                     $0.contains("evicted\",reason=\"malformed_event\"} 500")
-                        && $0.contains("sluice_log_lines_held_back_total 493")
                 }
                 try await process.signal(SIGTERM)
                 let ending = try await process.end()
@@ -124,12 +123,13 @@ import Testing
                     try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
                 }
                 let dropped = lines.filter { $0["message"] as? String == "dropped session event" }
-                #expect(dropped.count == 7)
+                let reports = lines.compactMap { $0["held_back"] as? Int }
+                // Seven in a span of time; a slow machine may need more than one span.
+                #expect(dropped.count >= 7 && dropped.count <= 7 * (reports.count + 1) && !reports.isEmpty)
                 for key in ["time", "level", "logger", "message", "stream", "entry", "stage", "reason", "error"] {
                     #expect(dropped.first?[key] is String, "\(key)")
                 }
-                let heldBack = lines.compactMap { $0["held_back"] as? Int }.reduce(0, +)
-                #expect(heldBack + dropped.count == 500)
+                #expect(reports.reduce(0, +) + dropped.count == 500)
                 #expect(ending.output.split(separator: "\n").count { $0.contains("\"outcome\":\"evicted\"") } == 500)
             }
         }

@@ -43,6 +43,7 @@ import Testing
                     _ = try await connection.command(RESPCommand("XADD", "gateway:session_events", "5-1", "a", "b"))
                 }
                 try await eventually("a batch") { self.spans(folder).contains { $0.name == "sluice.batch" } }
+                try await eventually("saved") { self.spans(folder).contains { $0.name == "sluice.checkpoint" } }
                 server.kill()
                 try await eventually("noticed") { process.errors.contains("no connection to the stream") }
                 try await server.start()

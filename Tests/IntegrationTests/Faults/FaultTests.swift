@@ -150,8 +150,7 @@ final class FaultCounter: Sendable {
 
     /// Stops the flow, waits until the worker has all of it, and counts the sessions that are not as the stream says.
     private func compare(_ session: SessionPipeline, _ flow: SessionFlow, _ server: RedisServer) async throws -> Int {
-        flow.pause()
-        try await Task.sleep(for: .milliseconds(100))
+        try await flow.pause()
         return try await withConnection(server.settings) { connection in
             var expected: [String: String] = [:]
             let answer = try await connection.command(RESPCommand("XRANGE", SessionPipeline.stream, "-", "+"))
@@ -181,7 +180,8 @@ final class FaultCounter: Sendable {
             try await server.start()
         case .olderDump:
             try await withConnection(server.settings) { _ = try await $0.command(RESPCommand("SAVE")) }
-            try await Task.sleep(for: .milliseconds(300))
+            let count = flow.log.count
+            try await eventually("more than is in the dump") { flow.log.count > count + 50 }
             server.kill()
             try await server.start()
         case .sleep:
@@ -199,7 +199,9 @@ final class FaultCounter: Sendable {
             }
         case .trim:
             proxy.set(.cut)
-            try await Task.sleep(for: .milliseconds(500))
+            try await eventually("away") { session.status.state == .connecting }
+            let count = flow.log.count
+            try await eventually("more than is kept") { flow.log.count > count + 50 }
             try await withConnection(server.settings) {
                 _ = try await $0.command(RESPCommand("XTRIM", SessionPipeline.stream, "MAXLEN", 10))
             }

@@ -1,8 +1,10 @@
 import Foundation
+import Logging
 import RESP
 import RedisStreams
 import SnapshotStores
 import StageKit
+import StageTestKit
 import Testing
 
 /// What no further attempt can put right, and what is the disk's and not the stream's.
@@ -92,13 +94,8 @@ import Testing
 
     /// Runs a command and returns whether it went well.
     private static func succeeds(_ command: String...) -> Bool {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = command
-        (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
-        guard (try? process.run()) != nil else { return false }
-        process.waitUntilExit()
-        return process.terminationStatus == 0
+        let child = try? Child(["/usr/bin/env"] + command, in: URL(fileURLWithPath: "/dev"), log: "null")
+        return child?.wait() == 0
     }
 
     /// Mounts a disk of 64 KiB in a folder; false where this user may not.
@@ -128,24 +125,29 @@ import Testing
                 defer { #expect(Self.succeeds("umount", disk.path)) }
                 let file = disk.appendingPathComponent("checkpoint")
                 func bytes() -> Data? { try? Data(contentsOf: file) }
-                func pipeline() throws -> SessionPipeline {
+                func pipeline(logger: Logger = quiet) throws -> SessionPipeline {
                     try SessionPipeline(
                         server.address, ["start": "resume", "bootstrap": "stream", "check_interval": "50ms"],
-                        others: ["checkpoint": "{ path: \(file.path), interval: 10ms }"])
+                        others: ["checkpoint": "{ path: \(file.path), interval: 10ms }"], logger: logger)
                 }
                 try await withConnection(server.settings) { connection in
                     let first = try await connection.addSession("a")
-                    let session = try pipeline()
+                    let log = RecordingLog()
+                    let session = try pipeline(logger: log.logger(label: "test"))
                     let held = try await session.run {
                         try await session.caughtUp(first)
                         try await eventually("a checkpoint") { bytes() != nil }
                         try? Data(count: 60 << 10).write(to: disk.appendingPathComponent("other"))
-                        try await Task.sleep(for: .milliseconds(50))
+                        // One attempt follows another, so once one has failed, none is under way that had room.
+                        func failures() -> Int { log.lines.count { $0.message.hasPrefix("no checkpoint") } }
+                        try await connection.addSession("a")
+                        try await eventually("no room") { failures() > 0 }
                         let held = bytes()
                         for index in 0..<300 { try await connection.addSession("s\(index)") }
                         let last = try await connection.addSession("a", "revoked")
                         try await session.caughtUp(last)
-                        try await Task.sleep(for: .milliseconds(100))
+                        let before = failures()
+                        try await eventually("still no room") { failures() > before + 1 }
                         #expect(bytes() == held && session.sessions.count == 301)
                         return held
                     }

@@ -3,6 +3,7 @@ import RESP
 import RedisStreams
 import StageKit
 import Synchronization
+import Testing
 
 /// A steady flow of sessions, each of which becomes active, is revoked somewhat later, and stays so; and all that was
 /// acknowledged of it.
@@ -18,6 +19,7 @@ final class SessionFlow: Sendable {
     private struct State {
         var log: [Entry] = []
         var next = 0
+        var isAdding = false
         var isPaused = false
         var isStopped = false
     }
@@ -32,8 +34,11 @@ final class SessionFlow: Sendable {
     /// What was acknowledged, in order.
     var log: [Entry] { self.state.withLock { $0.log } }
 
-    /// Adds nothing until `resume`; the entry on its way may still come.
-    func pause() { self.state.withLock { $0.isPaused = true } }
+    /// Adds nothing until `resume`, and waits until the entry in flight is acknowledged or lost.
+    func pause() async throws {
+        self.state.withLock { $0.isPaused = true }
+        try await eventually("the flow is paused") { !self.state.withLock { $0.isAdding } }
+    }
 
     /// Goes on.
     func resume() { self.state.withLock { $0.isPaused = false } }
@@ -47,8 +52,12 @@ final class SessionFlow: Sendable {
             try? await withConnection(settings()) { connection in
                 while !self.isStopped {
                     try await Task.sleep(for: Self.interval)
-                    if self.state.withLock({ $0.isPaused }) { continue }
-                    try await self.add(connection)
+                    let mayAdd = self.state.withLock { state in
+                        state.isAdding = !state.isPaused
+                        return state.isAdding
+                    }
+                    defer { self.state.withLock { $0.isAdding = false } }
+                    if mayAdd { try await self.add(connection) }
                 }
             }
             try? await Task.sleep(for: .milliseconds(10))

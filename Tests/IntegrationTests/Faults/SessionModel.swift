@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import PipelineEngine
 import RESP
 import RedisStreams
@@ -16,18 +17,19 @@ struct SessionPipeline {
 
     static let stream = "gateway:session_events"
 
-    /// Makes the pipeline with values of the source put into the file.
+    /// Makes the pipeline with values of the source put into the file; commands may take 20 s unless `others` says
+    /// otherwise, since a busy machine needs longer than the file's own timeout now and then.
     init(
         _ address: RedisAddress, _ source: [String: String] = [:], others: [String: String] = [:],
-        handler: (any RevocationHandler)? = nil
+        handler: (any RevocationHandler)? = nil, logger: Logger = quiet
     ) throws {
         let overrides =
-            (source.map { "source.redis_stream.\($0.key)=\($0.value)" } + others.map { "\($0.key)=\($0.value)" })
-            .compactMap { Override($0) }
+            (source.map { "source.redis_stream.\($0.key)=\($0.value)" }
+            + ["redis.timeout=20s"] + others.map { "\($0.key)=\($0.value)" }).compactMap { Override($0) }
         self.pipeline = try Pipeline(
             contentsOf: ReferenceTests.pipelineFile,
             environment: ["REDIS_ADDRESS": "\(address)", "SLUICE_LISTEN": "off"],
-            overrides: overrides, services: PipelineServices(logger: quiet, revocationHandler: handler))
+            overrides: overrides, services: PipelineServices(logger: logger, revocationHandler: handler))
         self.store = try #require(self.pipeline.stores["sessions"] as? MemoryStore)
     }
 

@@ -50,9 +50,12 @@ import Testing
                         try? FileManager.default.removeItem(atPath: "\(folder.path)/pid")
                         let worker = try SluiceProcess(arguments, in: folder, environment: environment)
                         if round < Self.kills {
-                            // Every other one has started, however slow the machine: it dies at work.
+                            // Every other one has started and left a checkpoint, however slow the machine.
                             if !round.isMultiple(of: 2) {
                                 try await eventually("started") { worker.errors.contains("reading the stream") }
+                                try await eventually("a checkpoint") {
+                                    FileManager.default.fileExists(atPath: "\(folder.path)/checkpoint")
+                                }
                             }
                             try await Task.sleep(for: .milliseconds(Int.random(in: 100...900, using: &generator)))
                             worker.kill()

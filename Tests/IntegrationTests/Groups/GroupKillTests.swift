@@ -11,7 +11,9 @@ import Testing
     private static var reportPath: String? { ProcessInfo.processInfo.environment["SLUICE_GROUPS"] }
     private static var kills: Int { Self.reportPath == nil ? 5 : 60 }
     /// Long enough for a worker to give signs of life on a machine with more to do than it can.
-    private static let claimAfter = "2s"
+    private static let claimAfter = "3s"
+    /// How long a killed worker is away, in turn: shorter and longer than `claimAfter`.
+    private static let absences = [Duration.milliseconds(100), .seconds(4)]
     private static let workers = 3
     private static let keys = 200
 
@@ -109,13 +111,13 @@ import Testing
                 async let loaded = self.load(server) { over.withLock { $0 } }
                 var incarnations = try (0..<Self.workers).map { try self.start(folder, server, store, $0) }
                 var alive = Array(0..<Self.workers)
-                for _ in 0..<Self.kills {
+                for kill in 0..<Self.kills {
                     try await Task.sleep(for: .milliseconds(Int.random(in: 500...1500)))
                     let slot = Int.random(in: 0..<Self.workers)
                     incarnations[alive[slot]].process.kill()
                     incarnations[alive[slot]].wasKilled = true
-                    // Sometimes it is back before anybody takes over what it had, sometimes not.
-                    try await Task.sleep(for: .milliseconds(Bool.random() ? 100 : 3000))
+                    // Sometimes it is back before anybody claims what it had, sometimes not.
+                    try await Task.sleep(for: Self.absences[kill % Self.absences.count])
                     alive[slot] = incarnations.count
                     incarnations.append(try self.start(folder, server, store, incarnations.count))
                 }

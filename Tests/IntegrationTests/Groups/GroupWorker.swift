@@ -24,7 +24,8 @@ final class GroupWorker: Sendable {
 
     init(
         _ server: RedisServer, _ consumer: String, start: StreamStart = .beginning, count: Int = 10,
-        claimAfter: Duration = .seconds(60), maxDeliveries: Int = 100, onGap: GapPolicy = .goOn,
+        claimAfter: Duration = .seconds(3600), block: Duration? = nil, maxDeliveries: Int = 100,
+        onGap: GapPolicy = .goOn,
         user: String? = nil, redis other: RedisSettings? = nil, logger: Logger = quiet,
         work: @escaping @Sendable (Delivery) async throws -> Void = { _ in }
     ) {
@@ -36,7 +37,8 @@ final class GroupWorker: Sendable {
         settings.group = group
         settings.start = start
         settings.readCount = count
-        settings.checkInterval = .milliseconds(50)
+        settings.checkInterval = block ?? .milliseconds(50)
+        settings.readBlock = block ?? settings.readBlock
         settings.reconnect.firstDelay = .milliseconds(10)
         settings.onGap = onGap
         var redis = other ?? server.settings
@@ -89,6 +91,12 @@ extension RedisConnection {
         let command = RESPCommand("XPENDING", GroupWorker.stream, GroupWorker.group, "-", "+", 10_000)
         let rows = try await self.command(command).array ?? []
         return rows.compactMap { $0.array?.prefix(2).compactMap(\.string).joined(separator: " ") }
+    }
+
+    /// How long ago the worker that has an entry pending was last heard of, in milliseconds; `nil` if it is not pending.
+    func pendingIdle(_ id: String) async throws -> Int64? {
+        let command = RESPCommand("XPENDING", GroupWorker.stream, GroupWorker.group, id, id, 1)
+        return try await self.command(command).array?.first?.array?[2].integer
     }
 
     /// The names of the group's workers.

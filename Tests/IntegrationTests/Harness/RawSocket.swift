@@ -1,5 +1,6 @@
 import Foundation
 import RedisStreams
+import Synchronization
 
 /// Sockets without any client, for what a test's surroundings need.
 enum RawSocket {
@@ -7,13 +8,20 @@ enum RawSocket {
         let code: Int32
     }
 
-    /// A loopback port that nobody listens on, below those that the system gives to connections: one of these could be
+    /// The ports that were given out: no other test of this process gets one again.
+    private static let given = Mutex<Set<Int>>([])
+
+    /// A loopback port that can be listened on, below those that the system gives to connections: one of these could be
     /// taken by a connection before a server listens.
     static func freePort() throws -> Int {
-        while true {
+        for _ in 0..<10_000 {
             let port = Int.random(in: 12_000..<32_000)
-            if !self.connects(to: .tcp(host: "127.0.0.1", port: port)) { return port }
+            let isNew = self.given.withLock { $0.insert(port).inserted }
+            guard isNew, let (descriptor, _) = try? self.listen(backlog: 1, port: port) else { continue }
+            close(descriptor)
+            return port
         }
+        throw Failure(code: EADDRINUSE)
     }
 
     /// A loopback port that takes connections and never says anything; close the descriptor to end it.
@@ -47,10 +55,10 @@ enum RawSocket {
         }
     }
 
-    private static func listen(backlog: Int32) throws -> (Int32, Int) {
+    private static func listen(backlog: Int32, port: Int = 0) throws -> (Int32, Int) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw Failure(code: errno) }
-        var address = self.loopback(port: 0)
+        var address = self.loopback(port: port)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let done = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {

@@ -69,14 +69,17 @@ final class RedisServer: Sendable {
         let script = "exec 3<&0; redis-server \"$@\" 3<&- & server=$!; read line <&3; kill -9 $server; wait $server"
         let child = try Child(["/bin/sh", "-c", script, "sh"] + self.arguments, in: self.folder, log: "server.log")
         self.process.set(child)
-        for _ in 0..<600 {
+        let deadline = ContinuousClock.now + patience
+        while ContinuousClock.now < deadline, !self.process.hasEnded {
             if self.isListening() { return }
-            try await Task.sleep(for: .milliseconds(20))
+            try await Task.sleep(for: .milliseconds(10))
         }
         self.process.kill()
-        let log = self.folder.appendingPathComponent("server.log")
-        let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
-        throw StartFailure(description: "redis-server does not answer:\n\(text)")
+        throw StartFailure(description: "redis-server does not answer:\n\(self.log)")
+    }
+
+    private var log: String {
+        (try? String(contentsOf: self.folder.appendingPathComponent("server.log"), encoding: .utf8)) ?? ""
     }
 
     /// Ends the process at once, as a crash would.
@@ -110,8 +113,7 @@ final class RedisServer: Sendable {
     }
 
     private func isListening() -> Bool {
-        let log = self.folder.appendingPathComponent("server.log")
-        let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+        let text = self.log
         let starts = text.components(separatedBy: "Server initialized").count
         let ready = text.components(separatedBy: "eady to accept connections").count
         return ready > 1 && ready >= starts && self.connects()
@@ -131,6 +133,14 @@ final class ChildBox: Sendable {
         self.child.withLock { $0 = child }
     }
 
+    /// Whether the process has ended by itself, or there is none.
+    var hasEnded: Bool {
+        self.child.withLock { child in
+            if child?.endedStatus() != nil { child = nil }
+            return child == nil
+        }
+    }
+
     /// Ends the process by force and waits for its end, so that its socket and port are free.
     func kill() {
         self.child.withLock { $0.take() }?.end()
@@ -144,13 +154,24 @@ func withRedisServer<R>(
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString.prefix(8))")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    let address: RedisAddress
-    if options.usesTCP || options.tls != nil {
-        address = .tcp(host: "127.0.0.1", port: try RawSocket.freePort())
-    } else {
-        address = .unix(path: folder.appendingPathComponent("s").path)
-    }
-    let server = try await RedisServer(options, folder: folder, address: address)
+    let server = try await startRedisServer(options, folder: folder)
     defer { server.kill() }
     return try await body(server)
+}
+
+/// Starts a server in a folder; one whose port another program has taken meanwhile gets another port.
+private func startRedisServer(_ options: RedisServer.Options, folder: URL) async throws -> RedisServer {
+    guard options.usesTCP || options.tls != nil else {
+        return try await RedisServer(options, folder: folder, address: .unix(path: folder.path + "/s"))
+    }
+    var attempt = 1
+    while true {
+        do {
+            let address = RedisAddress.tcp(host: "127.0.0.1", port: try RawSocket.freePort())
+            return try await RedisServer(options, folder: folder, address: address)
+        } catch let failure as RedisServer.StartFailure where failure.description.contains("in use") && attempt < 10 {
+            attempt += 1
+            try FileManager.default.removeItem(at: folder.appendingPathComponent("server.log"))
+        }
+    }
 }

@@ -6,14 +6,24 @@ import StageKit
 import Synchronization
 import Testing
 
-/// Waits, up to a limit that only a hang reaches, until something holds.
+/// How long a condition is waited for: only a hang takes this long, however slow or busy the machine is.
+let patience = Duration.seconds(180)
+
+/// Waits until a condition holds, at most for `patience`.
+///
+/// The first looks follow each other closely, so that a fast machine does not sleep through its tests; the later ones do
+/// not take the processor from what is waited for.
 func eventually(
     _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ holds: () async throws -> Bool
 ) async throws {
-    for _ in 0..<3000 {
+    let deadline = ContinuousClock.now + patience
+    var pause = Duration.milliseconds(1)
+    repeat {
         if try await holds() { return }
-        try await Task.sleep(for: .milliseconds(10))
-    }
+        try await Task.sleep(for: pause)
+        pause = min(pause * 1.5, .milliseconds(20))
+    } while ContinuousClock.now < deadline
+    if try await holds() { return }
     Issue.record(what, sourceLocation: sourceLocation)
     throw CancellationError()
 }

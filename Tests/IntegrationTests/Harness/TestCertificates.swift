@@ -28,7 +28,8 @@ struct TestCertificates: Sendable {
     private func makeAll() throws {
         for authority in ["ca", "other"] {
             try self.openssl([
-                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj",
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+                "-subj",
                 "/CN=\(authority) test authority",
                 "-keyout", "\(authority).key", "-out", "\(authority).crt",
             ])
@@ -46,7 +47,8 @@ struct TestCertificates: Sendable {
     /// Makes a key and a certificate signed by the authority, valid between two times.
     private func issue(_ name: String, extensions: String, from: String, to: String) throws {
         try self.openssl([
-            "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out",
+            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=\(name)",
+            "-keyout", "\(name).key", "-out",
             "\(name).csr",
         ])
         let config = """

@@ -244,9 +244,11 @@ private struct StoreBench {
                         #expect(pipeline.statistics.read == 0 && pipeline.source.status.cursor == .zero)
                     }
                 }
-                try await withPipeline(text("60s")) { pipeline in
+                let log = RecordingLog()
+                let services = PipelineServices(logger: log.logger(label: "test"))
+                try await withPipeline(text("1h"), services: services) { pipeline in
                     try await eventually("reading") { pipeline.source.status.state == .reading }
-                    try await Task.sleep(for: .milliseconds(200))
+                    try await eventually("tried in vain") { log.lines.contains { $0.message.contains("trying again") } }
                     #expect(pipeline.statistics.read == 0)
                     try await server.start()
                     try await pipeline.untilDone(200)
