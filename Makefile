@@ -47,7 +47,7 @@ compat: harness
 
 # Three workers of one group, killed again and again for some minutes; the table goes to .build/groups.md.
 groups: harness
-	SLUICE_GROUPS=$(CURDIR)/.build/groups.md $(TEST) --filter GroupKillTests
+	SLUICE_GROUPS=$(CURDIR)/.build/groups.md $(TEST) --filter 'GroupKillTests|GroupRereadTests'
 	@cat .build/groups.md
 
 # A million lives of a worker under seeded troubles, in some minutes: make simulate, or make simulate LIVES=10000. What

@@ -63,6 +63,50 @@ extension ConformanceCheck {
         return Array(reports.dropFirst(bad.count)) != expected
     }
 
+    /// An entry that is read again, and is not known to be finished, goes as far as at its first reading and has the same
+    /// effects outside, whatever its first reading and later entries have left behind.
+    ///
+    /// As after a worker that was killed in the middle of a batch: the entries and the same ones under later ids are worked
+    /// on, and then a fresh instance in the same surroundings reads the former again.
+    func rereading(_ entries: [SampleEntry]) async throws -> [String] {
+        let fixture = self.fixture.copy()
+        let first = Self.number(entries, from: Self.firstGoodID)
+        let later = Self.number(entries, from: Self.firstGoodID + UInt64(entries.count))
+        let (before, sent) = try await self.withHarness(in: fixture) { harness in
+            let reports = try await Self.work(harness, first)
+            try await harness.endBatch()
+            let sent = Self.sent(fixture)
+            _ = try await Self.work(harness, later)
+            try await harness.endBatch()
+            return (reports, sent)
+        }
+        let earlier = Self.sent(fixture)
+        let again = try await self.withHarness(in: fixture) { harness in
+            let reports = try await Self.work(harness, first)
+            try await harness.endBatch()
+            return reports
+        }
+        var found: [String] = []
+        for (old, new) in zip(before, again) where old.goesOn && old.ending != new.ending {
+            found.append("an event that went on does not when it is read again: \(new.ending)")
+        }
+        let (revocations, messages) = Self.sent(fixture)
+        if revocations.dropFirst(earlier.revocations.count) != sent.revocations[...] {
+            found.append("the revocations of an entry that is read again are not the same")
+        }
+        if messages.dropFirst(earlier.messages.count) != sent.messages[...] {
+            found.append("the messages of an entry that is read again are not the same")
+        }
+        return found
+    }
+
+    /// The effects that leave the worker: revocations and messages, in order.
+    private static func sent(
+        _ fixture: StageFixture
+    ) -> (revocations: [RecordingRevocationHandler.Call], messages: [OutgoingMessage]) {
+        (fixture.revocations?.calls.filter { $0 != .endBatch } ?? [], fixture.publisher?.messages ?? [])
+    }
+
     /// The entries with ids that rise one by one.
     static func number(_ entries: [SampleEntry], from first: UInt64) -> [SampleEntry] {
         var numbered = entries
@@ -70,5 +114,15 @@ extension ConformanceCheck {
             numbered[index].id = EntryID(milliseconds: first + UInt64(index), sequence: 0)
         }
         return numbered
+    }
+}
+
+extension EventReport {
+    /// Whether the stage lets the event go on, to the next stage or to a branch.
+    fileprivate var goesOn: Bool {
+        switch self.ending {
+        case .next, .sent: true
+        case .finished, .waiting, .failed: false
+        }
     }
 }

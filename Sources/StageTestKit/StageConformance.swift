@@ -19,6 +19,7 @@ public enum StageConformance {
             violations += try await check.processing(entries)
             violations += try await check.hostileEntries()
             violations += try await check.repeatability(entries)
+            violations += try await check.rereading(entries)
             if S.declaration.isPure { violations += try await check.purity(entries) }
         } catch let refused as StageRefused {
             violations += refused.issues.map { "valid settings are refused: \($0.message)" }

@@ -7,6 +7,9 @@ public final class StageHarness<S: Stage> {
     /// What surrounds it.
     public let fixture: StageFixture
 
+    /// The last entry id that the batches' source knows to be finished: see `EventBatch.finishedUpTo`.
+    public var finishedUpTo: EntryID?
+
     /// The names of the graph that has this stage only.
     let names: GraphNames
     private let batch = EventBatch()
@@ -96,6 +99,7 @@ public final class StageHarness<S: Stage> {
             let id = entry.id ?? EntryID(milliseconds: self.lastID, sequence: 0)
             self.batch.append(id: id, fields: entry.fields)
         }
+        self.batch.finishedUpTo = self.finishedUpTo
         // As a source does: so a stage that makes use of it is tested with it and without.
         let names = entries.map { $0.fields.map(\.name) }
         let longest = names.max { $0.count < $1.count } ?? []

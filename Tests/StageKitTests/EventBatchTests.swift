@@ -128,6 +128,20 @@ import Testing
         }
     }
 
+    @Test("Entries up to the one that the source names are known to be finished, until the batch is filled again")
+    func finished() {
+        let batch = Self.batch(4)
+        func known() -> [Bool] { (0..<batch.count).map { index in batch.withEvent(at: index) { $0.isKnownFinished } } }
+        #expect(known() == [false, false, false, false])
+        batch.finishedUpTo = EntryID(milliseconds: 1, sequence: .max)
+        #expect(known() == [true, true, false, false])
+        batch.finishedUpTo = EntryID(milliseconds: 2, sequence: 0)
+        #expect(known() == [true, true, true, false])
+        batch.removeAll()
+        batch.append(id: .zero, fields: [])
+        #expect(known() == [false])
+    }
+
     @Test("Each event has its own failure")
     func failures() {
         let batch = Self.batch(3)

@@ -61,6 +61,26 @@ import Testing
         }
     }
 
+    @Test(
+        "A stage that a store keeps from doing the rest for an entry that is read again is found out",
+        arguments: [
+            (.none, nil),
+            (.ends, "an event that went on does not when it is read again: finished(StageKit.Outcome.skipped"),
+            (.fails, "an event that went on does not when it is read again: failed"),
+            (.revokesOnce, "the revocations of an entry that is read again are not the same"),
+        ] as [(RereadingMisdeed, String?)])
+    func rereading(misdeed: RereadingMisdeed, violation: String?) async {
+        let found = await StageConformance.check(
+            RogueRereadingStage.self, ["misdeed": .text(misdeed.rawValue)],
+            entries: [SampleEntry(["id": "a"]), SampleEntry(["id": "b"])],
+            in: StageFixture(fields: ["id"], stores: [RecordingStore(name: "held", key: "id")]))
+        if let violation {
+            #expect(found.contains { $0.hasPrefix(violation) }, "\(found)")
+        } else {
+            #expect(found == [])
+        }
+    }
+
     @Test("Every misdeed but none is looked for")
     func complete() async {
         for misdeed in Misdeed.allCases where misdeed != .none {

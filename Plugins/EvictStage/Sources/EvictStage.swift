@@ -81,7 +81,7 @@ public final class EvictStage: Stage {
         self.hasAnnounced = true
     }
 
-    /// What becomes of an event that the store has done something with.
+    /// Records what the store did with an event, which goes on in any case.
     private func verdict(_ change: StoreChange, _ event: inout Event) -> Verdict {
         switch change {
         case .applied:

@@ -63,8 +63,8 @@ public final class UpsertStage: Stage {
         self.writer?.prepare(event)
     }
 
-    /// Holds the event's snapshot. An older event ends here; a repeated one goes on, so that what follows a snapshot is
-    /// done at least once even where the worker stopped between the two.
+    /// Holds the event's snapshot. The event goes on even if the store holds the entry already or something newer, so that
+    /// the stages behind see it at least once: see `verdict`.
     public func process(_ event: inout Event) throws -> Verdict {
         guard let key = self.key, let range = event.range(of: key), !event.withBytes(range, { Blank.isBlank($0) })
         else {
@@ -84,18 +84,22 @@ public final class UpsertStage: Stage {
         }
     }
 
-    /// What becomes of an event that the store has done something with.
+    /// Records what the store did with an event and lets the event go on.
+    ///
+    /// That the store holds the entry, or something newer, does not mean that the stages behind have seen the event. Only an
+    /// event that its source knows to be finished ends here, so that a resync does not repeat old effects.
     private func verdict(_ change: StoreChange, _ event: inout Event) -> Verdict {
+        let reason: ReasonID
         switch change {
         case .applied:
             event.record(self.effect)
             return .next
-        case .repeated:
-            event.settle(.skipped, self.repeated)
-            return .next
-        case .older:
-            return .finish(.skipped, self.older)
+        case .repeated: reason = self.repeated
+        case .older: reason = self.older
         }
+        if event.isKnownFinished { return .finish(.skipped, reason) }
+        event.settle(.skipped, reason)
+        return .next
     }
 
     /// Hands the batch to a store that is elsewhere.

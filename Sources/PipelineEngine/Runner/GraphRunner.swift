@@ -112,6 +112,7 @@ final class GraphRunner {
             lane.batch.removeAll()
             lane.batch.stream = batch.stream
             lane.batch.streamIndex = batch.streamIndex
+            lane.batch.finishedUpTo = batch.finishedUpTo
         }
         for index in 0..<batch.count {
             let lane = batch.withEvent(at: index) { plan.lane(of: $0) }

@@ -94,6 +94,12 @@ package struct FollowMachine: Sendable, Equatable {
     /// The newest entry that the stores may have missed: what was replayed from up to there is not known to be newer than
     /// what became of its key.
     package private(set) var historyStart: EntryID
+    /// The last entry id that was finished before the stream was read again to confirm stores that are kept over a gap, or
+    /// `nil` if the stream is not read for that.
+    ///
+    /// Only the cursor counts: every stage is done with what is up to it. That a store or a checkpoint holds later entries
+    /// proves nothing about their effects. Dropped with the stores' contents, and when ids cannot be compared any more.
+    package private(set) var finishedUpTo: EntryID?
     /// Where to begin again after a gap where there are no keys to read; nil before there was one.
     private var restart: EntryID?
     private var keepsStores = false
@@ -261,6 +267,7 @@ package struct FollowMachine: Sendable, Equatable {
     private mutating func forget() {
         self.sweep = nil
         self.keepsStores = false
+        self.finishedUpTo = nil
         self.epoch += 1
     }
 
@@ -314,6 +321,8 @@ package struct FollowMachine: Sendable, Equatable {
         // all of it. To confirm what the stores hold, the stream is read from its beginning.
         let goesOn = gap.kind.keepsHistory && !keepsStores && self.policy.bootstrap == .none
         if gap.kind != .checkpoint { self.restart = goesOn ? self.cursor : .zero }
+        // A second gap while the stream is read again finds the cursor before what was finished.
+        self.finishedUpTo = keepsStores ? max(self.finishedUpTo ?? .zero, self.cursor ?? .zero) : nil
         self.keptMark = keepsStores ? self.detector?.mark : nil
         if let facts { self.keptMark?.generated.raise(to: facts.generated) }
         self.detector = nil

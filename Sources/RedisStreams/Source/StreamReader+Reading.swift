@@ -49,6 +49,7 @@ extension StreamReader {
                 self.succeeded(isAtEnd: true)
             case .entries(let count, let last):
                 if let course = self.follower.read(self.batch, last: last) { throw .of(course) }
+                self.batch.finishedUpTo = self.follower.machine.finishedUpTo
                 do {
                     try await deliver(self.batch)
                 } catch {

@@ -5,11 +5,13 @@
 /// Only `revoke` has to be implemented; a gateway that relies on a store implements all three, because lookups
 /// find nothing after an eviction or a reset either.
 public protocol RevocationHandler: Sendable {
-    /// Called after the revoked snapshot was applied, in stream order, with lanes in the order of each lane's keys, on the
-    /// thread that reads the stream: it must not wait.
+    /// Called after the store was asked to hold the revoked snapshot, in stream order (with lanes, in stream order for each
+    /// lane), on the thread that reads the stream: it must not wait.
     ///
-    /// Called at least once for each revocation, again where an entry is read again. The key's text is
-    /// `event.text(of: key)`, its bytes `event.withValue(of: key)`.
+    /// Called at least once for each revocation, and again if the entry is read again, even if the store holds something
+    /// newer under the key by then: the first reading may have stopped before the handler was called. A handler that ends
+    /// sessions can therefore end one that has been renewed since; it must not look the key up first and skip the call.
+    /// The key's text is `event.text(of: key)`, its bytes `event.withValue(of: key)`.
     func revoke(_ event: borrowing Event, key: FieldID)
 
     /// Called after an event took its key out of a store, as `revoke` is and in the same order.

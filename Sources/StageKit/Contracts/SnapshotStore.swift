@@ -83,6 +83,8 @@ public protocol SnapshotWriter: AnyObject {
 
     /// Holds the event's snapshot under its key, if the entry is newer than what is held.
     ///
+    /// The result is about this store only: `.repeated` and `.older` do not mean that the stages behind have seen the event.
+    ///
     /// Throws `StageFailure` where the store refuses it: it is full, or the record is too large. Nothing has changed then.
     func upsert(_ event: borrowing Event) throws -> StoreChange
 
@@ -107,11 +109,15 @@ extension SnapshotWriter {
 }
 
 /// What a store did with an event.
+///
+/// It says nothing about the rest of the graph. A worker that stops in the middle of a batch leaves the changes of the
+/// batch's later entries in the store, and other workers may share it, so an entry can be `repeated` or `older` although no
+/// stage behind the store has seen it. A stage lets such an event go on unless `Event.isKnownFinished`.
 public enum StoreChange: Sendable, Equatable {
     /// The event is what the store holds now.
     case applied
-    /// The very same entry had been applied before.
+    /// This entry had been applied before; nothing changed.
     case repeated
-    /// The store holds something newer; it stays.
+    /// The store holds something newer; nothing changed.
     case older
 }

@@ -22,7 +22,11 @@
 /// - **Batches.** How a stream is cut into batches changes nothing that a stage does. `endBatch` is called after the last
 ///   event of each batch, before the cursor moves; it may wait. A batch may be without events. What `endBatch` throws ends
 ///   the run with the cursor before the batch, so that nothing is lost.
-/// - **Repeats.** After a lost connection or a restart, entries may come again: what a stage does outside must bear that.
+/// - **Repeats.** After a lost connection or a restart, entries may come again, and the first reading may have stopped
+///   anywhere: behind a change of a store, before the message that follows it. So an entry that is not known to be finished
+///   passes all its stages however often it is read. State that outlives a batch (a store, a checkpoint, another server) may
+///   make a stage do nothing for the event (a store never goes back in time), but must not make it end the event, send it
+///   elsewhere or fail. `Event.isKnownFinished` is the only exception. What a stage does outside must bear repetition.
 /// - **Shutdown.** A batch in hand is finished first, with its `endBatch`, unless a stage is being tried again, where the
 ///   cursor stays before the batch; then `shutDown` is called once and the instance is let go.
 /// - **Reload.** A changed file makes every stage anew, between two batches: what an instance remembers goes with it, as at

@@ -26,6 +26,8 @@ struct BatchStorage {
     @usableFromInline var hasReplays = false
     /// The own ids of replayed entries, whose headers have those of their originals, in the order of their indices.
     @usableFromInline var replays: [(index: Int, id: EntryID)] = []
+    /// The last entry id that the source knows to be finished, or `nil` if it knows of none.
+    @usableFromInline var finishedUpTo: EntryID?
     /// How often each entry was delivered, by its place; empty where all came for the first time.
     @usableFromInline var deliveries: [Int] = []
     /// What arrived failed already, by its place.
@@ -87,6 +89,7 @@ struct BatchStorage {
 
     mutating func removeAll() {
         unsafe self.namesGoByPosition = false
+        unsafe self.finishedUpTo = nil
         unsafe self.arena.count = 0
         unsafe self.headers.count = 0
         unsafe self.fields.count = 0

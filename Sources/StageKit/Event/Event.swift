@@ -45,6 +45,15 @@ public struct Event: ~Copyable {
         return self.index < counts.count ? counts[self.index] : 1
     }
 
+    /// Whether the source knows that this entry was finished before and reads it again on purpose.
+    ///
+    /// Only then may a stage end the event because a store already holds the entry or something newer: otherwise the
+    /// stages behind it may never have seen the event.
+    public var isKnownFinished: Bool {
+        guard let finished = unsafe self.storage.pointee.finishedUpTo else { return false }
+        return self.id <= finished
+    }
+
     // MARK: The entry as it came
 
     /// Whether fields at the same position are known to have the same name, in all entries of the batch that have so many.

@@ -37,6 +37,17 @@ public final class EventBatch {
         set { unsafe self.storage.pointee.streamIndex = newValue }
     }
 
+    /// The last entry id that the source knows to be finished, or `nil` if it knows of none.
+    ///
+    /// Set by a source that reads entries again on purpose, such as to confirm what the stores hold, after it has filled
+    /// the batch; `removeAll` clears it. An entry is finished when every stage is done with it and its batch has ended
+    /// without an error. What a store holds does not make an entry finished, nor does a position inside a batch that was
+    /// not completed, nor delivery to a worker of a group without its acknowledgement. See `Event.isKnownFinished`.
+    public var finishedUpTo: EntryID? {
+        get { unsafe self.storage.pointee.finishedUpTo }
+        set { unsafe self.storage.pointee.finishedUpTo = newValue }
+    }
+
     /// The id of the last entry, nil in an empty batch.
     public var lastID: EntryID? {
         self.isEmpty ? nil : unsafe self.storage.pointee.id(at: self.count - 1)

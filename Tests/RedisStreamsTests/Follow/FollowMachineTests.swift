@@ -124,6 +124,35 @@ import Testing
         }
     }
 
+    @Test("Only what the cursor had passed is known to be finished, and only while stores are kept over a gap")
+    func finishedUpTo() throws {
+        var machine = self.follower(.resync, .stream)
+        #expect(machine.finishedUpTo == nil)
+        #expect(machine.checked(facts(1...150, added: 150)) == nil)
+        #expect(self.gap(machine.checked(facts(121...150, added: 150)))?.response == .keep)
+        #expect(machine.opened(self.opening(facts(121...150, added: 150))) == .read(.zero))
+        #expect(machine.finishedUpTo == id(100))
+        // Another gap while the stream is read again: the cursor is behind, and what was finished stays so.
+        #expect(machine.read(first: id(121), last: id(130), count: 10, countUpTo: { _ in 10 }) == nil)
+        machine.delivered()
+        #expect(self.gap(machine.checked(facts(141...160, added: 160)))?.response == .keep)
+        #expect(machine.opened(self.opening(facts(141...160, added: 160))) == .read(.zero))
+        #expect(machine.finishedUpTo == id(130))
+        // Ids of another history say nothing.
+        #expect(self.gap(machine.checked(facts(1...90, added: 90)))?.response == .empty)
+        #expect(machine.finishedUpTo == nil)
+        // Neither does a store that is emptied, nor a checkpoint whose stores may hold more than its cursor says.
+        for onGap in [GapPolicy.failClosed, .goOn] {
+            var other = self.follower(onGap, .stream)
+            #expect(other.checked(facts(121...150, added: 150)) != nil)
+            #expect(other.finishedUpTo == nil)
+        }
+        let mark = try #require(self.follower().mark)
+        var resumed = FollowMachine(FollowPolicy(start: .resume, onGap: .resync), resuming: mark)
+        #expect(resumed.opened(self.opening(facts(1...150, added: 150))) == .read(id(100)))
+        #expect(resumed.finishedUpTo == nil)
+    }
+
     @Test("A gap before the stores are filled for the first time does not let look-ups go on with what is there")
     func resyncWhileFilling() {
         var machine = FollowMachine(FollowPolicy(bootstrap: .stream, onGap: .resync))
