@@ -64,6 +64,9 @@ struct BatchHistory: Sendable {
 
     /// Notes what the server did; returns what it would have done in stream order.
     ///
+    /// To be called in the order in which the server made the changes, as far as that is known: what a later entry of the
+    /// batch has found under the key tells what an earlier one, made behind it, would have found.
+    ///
     /// - Parameter mayBeRepeated: Whether the change may have been sent before, its answer lost: then what is found done
     ///   was its own doing.
     mutating func note(

@@ -171,23 +171,27 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
         return now - original.milliseconds < UInt64(clamping: memory.microseconds / 1000)
     }
 
-    /// Makes changes; says what became of each, as if made in stream order.
+    /// Makes changes and returns what the store did with each, as if they had been made in stream order.
+    ///
+    /// A server that has restarted, or that took over, does not know the script. If another client loads it while a
+    /// pipeline is on its way, the server refuses the first changes and makes those behind them; the first ones are then
+    /// made last. The script never goes back in time, so the state is right all the same. `history` derives the outcomes
+    /// from the results in the order in which the server ran the script, not in that of the batch.
     func make(_ changes: [RedisStoreWriter.Change]) async throws -> [Result<StoreChange, StageFailure>] {
         try await self.finishRemoval()
         self.history.withLock { history in
             for change in changes { history.ask(change.request) }
         }
-        var answers = try await self.sender.ask(changes.map(\.command))
-        // A server that has restarted, or another one, does not know the script: then it goes along.
-        let unknown = answers.indices.filter { answers[$0].error?.code == .scriptMissing }
-        if !unknown.isEmpty {
-            let again = try await self.sender.ask(unknown.map { SnapshotScript.whole(changes[$0].command) })
-            for (index, answer) in zip(unknown, again) { answers[index] = answer }
+        let answers = try await self.sender.ask(changes.map(\.command))
+        let refused = answers.indices.filter { answers[$0].error?.code == .scriptMissing }
+        if refused.isEmpty { return try zip(changes, answers).map { try self.result(of: $0, $1) } }
+        var results = [Result<StoreChange, StageFailure>?](repeating: nil, count: changes.count)
+        for index in answers.indices where answers[index].error?.code != .scriptMissing {
+            results[index] = try self.result(of: changes[index], answers[index])
         }
-        var results: [Result<StoreChange, StageFailure>] = []
-        results.reserveCapacity(changes.count)
-        for (change, answer) in zip(changes, answers) { results.append(try self.result(of: change, answer)) }
-        return results
+        let late = try await self.sender.ask(refused.map { SnapshotScript.whole(changes[$0].command) })
+        for (index, answer) in zip(refused, late) { results[index] = try self.result(of: changes[index], answer) }
+        return results.compactMap(\.self)
     }
 
     /// Ends a batch in which these keys were changed.

@@ -32,7 +32,10 @@ private struct StoreBench {
     }
 
     /// Has entries make changes as one batch: `+k5` holds k as of entry 5, `-k5` takes it out.
-    func make(_ words: String...) async throws -> [StoreChange] {
+    func make(_ words: String...) async throws -> [StoreChange] { try await self.make(words) }
+
+    /// The same with a list.
+    func make(_ words: [String]) async throws -> [StoreChange] {
         let changes = words.map { word in
             let key = self.store.serverKey(Array(word.dropFirst().prefix(1).utf8).span)
             let entry = EntryID(milliseconds: UInt64(word.dropFirst(2)) ?? 0, sequence: 0)
@@ -57,6 +60,31 @@ private struct StoreBench {
             try await withConnection(server.settings) { connection in
                 let answer = try await connection.command(RESPCommand("SCRIPT", "LOAD", SnapshotScript.source))
                 #expect(answer.string == SnapshotScript.digest)
+            }
+        }
+    }
+
+    @Test("Outcomes are those of stream order, whoever loads the script, or drops it, while changes are on their way")
+    func scriptComesAndGoes() async throws {
+        try await withRedisServer { server in
+            try await StoreBench.with(server) { bench in
+                let isOver = OrderedMutex(false)
+                let settings = server.settings
+                async let toggled: Void = withConnection(settings) { connection in
+                    while !isOver.withLock({ $0 }) {
+                        _ = try await connection.command(RESPCommand("SCRIPT", "FLUSH"))
+                        _ = try await connection.command(RESPCommand("SCRIPT", "LOAD", SnapshotScript.source))
+                    }
+                }
+                // Ten keys in turn, each held by ever newer entries: in stream order all of them are applied.
+                let size = 2000
+                for round in 0..<20 {
+                    let words = (1...size).map { "+\($0 % 10)\(round * size + $0)" }
+                    let wrong = zip(words, try await bench.make(words)).filter { $1 != .applied }
+                    #expect(wrong.isEmpty, "\(wrong.count) of \(size): \(wrong.prefix(3))")
+                }
+                isOver.withLock { $0 = true }
+                try await toggled
             }
         }
     }

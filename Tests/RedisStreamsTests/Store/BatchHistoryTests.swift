@@ -88,6 +88,33 @@ private struct ScriptModel {
         #expect(again.note(SnapshotScript.Result(change: .repeated, held: held(2)), of: replayed) == .repeated)
     }
 
+    @Test(
+        "Changes that a server refused at first and made behind later ones have the outcomes of stream order",
+        arguments: 0..<300)
+    func late(seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        var state = ScriptModel()
+        // Another worker may have changed the key before: nothing, an older entry, or one in the middle of the batch.
+        if Bool.random(using: &random) {
+            _ = state.apply(
+                Self.request(UInt64.random(in: 1...12, using: &random), Bool.random(using: &random) ? .upsert : .evict))
+        }
+        let requests = (UInt64(3)...9).map {
+            Self.request($0, Int.random(in: 0..<3, using: &random) == 0 ? .evict : .upsert)
+        }
+        var expectedState = state
+        let expected = requests.map { expectedState.apply($0).change }
+        var history = BatchHistory()
+        for request in requests { history.ask(request) }
+        let refused = requests.filter { _ in Bool.random(using: &random) }
+        var found: [EntryID: StoreChange] = [:]
+        for request in requests.filter({ !refused.map(\.entry).contains($0.entry) }) + refused {
+            found[request.entry] = history.note(state.apply(request), of: request)
+        }
+        #expect(state.live == expectedState.live && state.evicted == expectedState.evicted)
+        #expect(requests.map { found[$0.entry] } == expected, "\(refused.map(\.entry))")
+    }
+
     @Test("What was done and not confirmed counts as done when it is found so")
     func repeated() {
         var history = BatchHistory()
