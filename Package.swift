@@ -159,7 +159,10 @@ let package = Package(
             name: "SluiceBenchTests", dependencies: ["SluiceBench", "StageKit"], path: "Tests/Benchmarks/DriverTests"),
         .executableTarget(
             name: "SluiceSimulator",
-            dependencies: ["RedisStreams", "SnapshotStores", "StageKit", logging, coreMetrics, arguments],
+            dependencies: [
+                "EvictStage", "RedisStreams", "SnapshotStores", "StageKit", "UpsertStage", logging, coreMetrics,
+                arguments,
+            ],
             path: "Tests/Simulator/Driver"),
         .executableTarget(
             name: "SluiceFuzz",

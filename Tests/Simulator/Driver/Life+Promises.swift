@@ -13,17 +13,22 @@ extension Life {
 
     // MARK: What happens to what has to be known
 
-    /// An entry, or a key as of one moment, goes to the store.
-    func deliver(_ entry: ModelEntry, as point: EntryID?, _ worker: Worker) throws {
+    /// An entry, or a key as of one moment, goes to the store; whether its event goes on to the next stage.
+    func deliver(
+        _ entry: ModelEntry, as point: EntryID?, finishedUpTo: EntryID?, _ worker: Worker
+    ) throws -> Bool {
         self.isDirty = true
         let held = self.ledger.epoch?.held ?? Array(repeating: nil, count: Self.sessions)
-        try worker.store.apply(entry, as: point ?? entry.id, held: held)
+        let goesOn = try worker.store.apply(
+            entry, as: point ?? entry.id, held: held, finishedUpTo: finishedUpTo,
+            isOvertaken: self.random.percent(self.plan.overtaken))
         if let point {
             self.ledger.apply(Held(id: point, state: entry.state, serial: entry.serial), to: entry.session)
         } else {
             self.handedOn += 1
             self.ledger.deliver(entry)
         }
+        return goesOn
     }
 
     /// The store was emptied.
@@ -38,6 +43,7 @@ extension Life {
     /// The worker was placed: from now on everything behind this id is due.
     func begin(behind id: EntryID, _ facts: StreamFacts?, at time: Int, isScan: Bool) {
         self.note("placed behind \(id), with the store kept: \(self.keeps)")
+        self.effects.placed(behind: id, keepsStores: self.keeps)
         let held = self.ledger.epoch?.held ?? Array(repeating: nil, count: Self.sessions)
         var epoch = Ledger.Epoch(began: time, cursor: id, held: held)
         epoch.filledFrom = isScan || self.keeps ? nil : time
@@ -155,6 +161,9 @@ extension Life {
         if let position = worker.position, let last = self.ledger.epoch?.last, position.cursor > last {
             throw Violation("the cursor is \(position.cursor), and nothing behind \(last) is applied")
         }
+        if let position = worker.position, position.cursor > self.effects.finishedUpTo {
+            throw Violation("the cursor is \(position.cursor), and effects are done up to \(self.effects.finishedUpTo)")
+        }
         try self.checkStore(worker)
     }
 
@@ -183,6 +192,18 @@ extension Life {
         }
     }
 
+    /// Whether a key was last changed with an entry below the id that keys were read as of, in a stream that was made by hand
+    /// since and has exactly as many entries up to there as the one before: nothing tells of it.
+    private func isBelowTheScan(_ key: ModelServer.Key?) -> Bool {
+        guard let key, let epoch = self.ledger.epoch else { return false }
+        let fate = self.ledger.fates[key.serial]
+        guard fate.added > epoch.began, fate.entry.id <= epoch.cursor else { return false }
+        let count = self.ledger.added(to: fate.entry.lineage, upTo: epoch.cursor)
+        return epoch.seen.contains {
+            $0 != fate.entry.lineage && self.ledger.added(to: $0, upTo: epoch.cursor) == count
+        }
+    }
+
     /// The store has to hold what the keys hold, where it was filled from them.
     func checkKeys() throws {
         guard self.plan.scansKeys, self.plan.tellsCounts, let epoch = self.ledger.epoch, epoch.isScanned,
@@ -192,7 +213,8 @@ extension Life {
             let held = epoch.held[session].flatMap { $0.state == .malformed ? nil : $0.serial }
             // What a checkpoint had beyond its cursor is not missed where a failover has lost it: nothing tells of it.
             if epoch.ahead.contains(session), let held, self.ledger.fates[held].isLostWrite { continue }
-            if held != self.server.keys[session]?.serial, !self.cameAndWent(self.server.keys[session]) {
+            let key = self.server.keys[session]
+            if held != key?.serial, !self.cameAndWent(key), !self.isBelowTheScan(key) {
                 throw Violation(
                     "session \(session) is \(String(describing: epoch.held[session])), and its key "
                         + "\(String(describing: self.server.keys[session]))")

@@ -48,6 +48,12 @@ final class Life {
     var gaps: [GapKind: Int] = [:]
     /// Up to when losses are accounted for.
     var accounted = 0
+    /// What the stage behind the store has done.
+    var effects = EffectLedger(sessions: Life.sessions)
+    /// How often it has failed.
+    var failedEffects = 0
+    /// Whether nothing fails any more.
+    private(set) var isCalm = false
     /// Whether something has happened that cannot be told.
     var isUntellable = false
     var broken: Violation?
@@ -61,6 +67,7 @@ final class Life {
     private var saved: (epoch: Ledger.Epoch, cursor: EntryID, delivered: Set<Int>)?
     private var isDamaged = false
     private var isCrashed = false
+    private var isStopping = false
     private let trace: Bool
 
     /// A life that has not begun.
@@ -83,6 +90,7 @@ final class Life {
             if self.worker?.doing == .stopped || self.isUntellable { break }
             if self.keepsCheckpoints, self.random.percent(4) { try await self.save() }
             try self.step()
+            if self.isStopping, !self.isCrashed { try await self.shutDown() }
             if self.isCrashed { try self.restartWorker() }
         }
         if self.isUntellable { return .untellable }
@@ -125,6 +133,7 @@ final class Life {
     /// Nothing happens any more to the server: everything gets right.
     private func calm() throws -> End {
         self.note("calm")
+        self.isCalm = true
         self.upAgain = 0
         let quiet = self.time
         for _ in 0..<Self.calmSteps {
@@ -197,6 +206,7 @@ final class Life {
             self.upAgain = self.time + self.random.below(60)
             self.worker?.cut()
         case .crash: self.isCrashed = true
+        case .stop: self.stop()
         case .disk: self.disk.set(self.random.percent(50) ? .full : self.random.percent(50) ? .stopsBefore : .fine)
         case .damage:
             if self.disk.damage(at: self.random.below(4096), cuts: self.random.percent(50)) {
@@ -246,9 +256,19 @@ final class Life {
         }
     }
 
+    /// The worker is to end its run in order, and to be started again.
+    func stop() { self.isStopping = true }
+
+    /// The worker's run ends: a checkpoint is saved, its batch is not done.
+    private func shutDown() async throws {
+        self.note("worker stops")
+        if self.keepsCheckpoints { try await self.save() }
+        self.isCrashed = true
+    }
+
     private func restartWorker() throws {
         self.note("worker killed")
-        self.isCrashed = false
+        (self.isCrashed, self.isStopping) = (false, false)
         if let batch = self.worker?.batch { self.cutOff += batch.point == nil ? batch.entries.count - batch.done : 0 }
         try self.start()
     }
@@ -285,6 +305,7 @@ final class Life {
         }
         self.ledger.epoch = epoch
         self.ledger.epoch?.last = cursor
+        self.effects.placed(behind: cursor, keepsStores: false)
         self.accounted = 0
     }
 
@@ -298,9 +319,9 @@ final class Life {
             if self.disk.isDeciding || failure != nil || self.isCrashed {
                 return self.bug == .checkpointAcrossGap ? first?.position : worker.position
             }
-            if first != nil {
+            if first != nil, !self.isStopping {
                 do {
-                    for _ in 0..<self.random.below(4) where !self.isCrashed { try self.step() }
+                    for _ in 0..<self.random.below(4) where !self.isCrashed && !self.isStopping { try self.step() }
                 } catch {
                     failure = error
                 }

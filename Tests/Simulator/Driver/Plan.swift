@@ -23,6 +23,8 @@ enum Trouble: CaseIterable, Sendable {
     case away
     /// The worker is killed and started again.
     case crash
+    /// The worker is told to stop while a stage is tried again: its batch is not done, a checkpoint is saved.
+    case stop
     /// A checkpoint cannot be written, or the machine stops while one is.
     case disk
     /// A checkpoint is damaged while the worker is down.
@@ -51,6 +53,12 @@ struct Plan: Sendable {
     var steps: Int
     /// How often entries come, among other things, in a hundred.
     var flow: Int
+    /// How often the stage behind the store fails, in a hundred attempts.
+    var effectFailures: Int
+    /// Whether such a failure may end the run.
+    var effectHalts: Bool
+    /// How often another worker that shares the store is ahead with an entry's key, in a hundred entries.
+    var overtaken: Int
 
     /// Draws a plan.
     init(using random: inout SplitMix) {
@@ -90,6 +98,9 @@ struct Plan: Sendable {
         self.troubles = (0..<count).map { _ in Trouble.allCases[random.below(Trouble.allCases.count)] }
         self.steps = 60 + random.below(140)
         self.flow = 5 + random.below(30)
+        self.effectFailures = [0, 0, 20, 60][random.below(4)]
+        self.effectHalts = random.percent(30)
+        self.overtaken = random.percent(30) ? 30 : 0
     }
 
     /// Whether stores are filled from keys.

@@ -26,4 +26,14 @@ enum PlantedBug: String, CaseIterable, Sendable {
     case proofOnArrival = "proof-on-arrival"
     /// Look-ups are answered while the store is being filled.
     case answersWhileFilling = "answers-while-filling"
+    /// An event ends at a store that holds it already or something newer, whoever has or has not seen it.
+    case endsAtTheStore = "ends-at-the-store"
+    /// What the store of a checkpoint holds counts as finished, beyond the checkpoint's cursor.
+    case heldCountsAsFinished = "held-counts-as-finished"
+    /// The cursor moves when the store has a batch's entries, before the stage behind it is done with them.
+    case cursorBeforeEffects = "cursor-before-effects"
+    /// A stream that is read again counts as finished up to the entry behind the cursor.
+    case finishedTooFar = "finished-too-far"
+    /// An effect that failed is tried again behind the others of its batch.
+    case triedAgainBehind = "tried-again-behind"
 }

@@ -13,6 +13,9 @@ struct Tally: Sendable, CustomStringConvertible {
     var untellable = 0
     /// Entries that were handed to the stages.
     var entries = 0
+    /// Effects of the stage behind the store, and attempts that failed.
+    var effects = 0
+    var failedEffects = 0
     /// Gaps that were told, by kind.
     var gaps: [GapKind: Int] = [:]
     /// The lives that broke a promise, by their seeds.
@@ -25,6 +28,8 @@ struct Tally: Sendable, CustomStringConvertible {
         self.halted += other.halted
         self.untellable += other.untellable
         self.entries += other.entries
+        self.effects += other.effects
+        self.failedEffects += other.failedEffects
         self.gaps.merge(other.gaps, uniquingKeysWith: +)
         self.broken.merge(other.broken) { one, _ in one }
     }
@@ -36,6 +41,7 @@ struct Tally: Sendable, CustomStringConvertible {
             \(self.lives) lives: \(self.right) right at their end, \(self.halted) halted as told to, \
             \(self.untellable) met what cannot be told
             \(self.entries) entries handed to the stages; gaps told: \(kinds)
+            \(self.effects) entries had their effect, \(self.failedEffects) attempts failed
             """
     }
 }
@@ -97,6 +103,8 @@ enum Simulation {
                 tally.broken[seed] = "\(error)"
             }
             tally.entries += life.handedOn
+            tally.effects += life.effects.done.count
+            tally.failedEffects += life.failedEffects
             tally.gaps.merge(life.gaps, uniquingKeysWith: +)
             if tally.broken.count >= limit { break }
         }

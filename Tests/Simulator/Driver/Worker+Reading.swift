@@ -71,7 +71,8 @@ extension Worker {
             self.life.forgive(at: time)
         }
         let proof = self.asked.proof(isFull: isFull)
-        self.batch = Batch(entries: entries, read: time, proof: proof, isPrompt: isPrompt)
+        self.batch = Batch(
+            entries: entries, read: time, proof: proof, isPrompt: isPrompt, finishedUpTo: self.finishedUpTo(entries))
         if self.bug == .checkpointAhead { self.follower.delivered(last, provenUpTo: proof) }
         if self.bug == .proofOnArrival, let proof { self.store.freshness?.prove(at: proof) }
     }
@@ -84,25 +85,57 @@ extension Worker {
 
     // MARK: Handing to the stages
 
-    /// Has the stages work on the next entry, and goes on behind the last one.
+    /// Has the stages work on the batch for a while, and goes on behind it when they are done: the store takes all entries
+    /// first, then the stage behind it does its work on those that wait there.
     func work() throws {
         guard var batch = self.batch else { return }
         if batch.done < batch.entries.count {
             let entry = batch.entries[batch.done]
-            try self.life.deliver(entry, as: batch.point, self)
+            let goesOn = try self.life.deliver(entry, as: batch.point, finishedUpTo: batch.finishedUpTo, self)
+            // Keys are no entries: what they stand for has its effect when it is read.
+            if goesOn, batch.point == nil { batch.waiting.append(entry) }
             batch.done += 1
             self.batch = batch
             if batch.done < batch.entries.count { return }
+            if self.bug == .cursorBeforeEffects, batch.point == nil { self.delivered(batch) }
         }
+        guard try self.takeEffect() else { return }
         self.batch = nil
         defer { if self.isCut { self.cut() } }
         if let point = batch.point { return self.scannedSome(point) }
         guard let last = batch.entries.last?.id else { return }
+        try self.life.ended(batch.entries)
         self.asked = self.following ?? self.ask(behind: last, isPrompt: batch.isPrompt)
         self.following = nil
-        if self.bug != .checkpointAhead { self.follower.delivered(last, provenUpTo: batch.proof) }
+        if self.bug != .checkpointAhead, self.bug != .cursorBeforeEffects { self.delivered(batch) }
         self.retry.succeeded(isAtEnd: batch.proof != nil)
         try self.counted(readAt: batch.read)
+    }
+
+    private func delivered(_ batch: Batch) {
+        if let last = batch.entries.last?.id { self.follower.delivered(last, provenUpTo: batch.proof) }
+    }
+
+    /// Has the stage behind the store work on the events that wait, in order, until it fails or something else is to happen;
+    /// whether none waits any more.
+    private func takeEffect() throws -> Bool {
+        while let entry = self.batch?.waiting.first {
+            switch self.life.attempt(entry) {
+            case .done:
+                try self.life.took(entry)
+                self.batch?.waiting.removeFirst()
+            case .failed:
+                if self.bug == .triedAgainBehind, let first = self.batch?.waiting.removeFirst() {
+                    self.batch?.waiting.append(first)
+                }
+                return false
+            case .halted:
+                self.life.stop()
+                return false
+            }
+            if self.life.random.percent(30) { break }
+        }
+        return self.batch?.waiting.isEmpty ?? true
     }
 
     func scannedSome(_ point: EntryID) {

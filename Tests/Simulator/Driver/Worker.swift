@@ -37,7 +37,12 @@ final class Worker {
         var isAsked = false
         /// Whether they show that the stream should be asked again at once.
         var isPrompt = false
+        /// What the source knows to be finished, as the batch says.
+        var finishedUpTo: EntryID?
+        /// How many the store has.
         var done = 0
+        /// Those that wait at the stage behind the store.
+        var waiting: [ModelEntry] = []
     }
 
     /// What other threads see.
@@ -71,6 +76,8 @@ final class Worker {
     var isCut = false
     /// The look that counting goes towards, and whether it can be counted.
     var pending: (at: Int, isCounted: Bool)?
+    /// The bug: the last entry that the store held when the worker began.
+    private var heldAtFirst: EntryID?
     /// Whether losses that a read has shown are accepted as of the next look.
     var acceptsNext = false
 
@@ -110,12 +117,23 @@ final class Worker {
     var cursor: EntryID { self.machine.cursor ?? .zero }
     var bug: PlantedBug? { self.life.bug }
 
+    /// What a batch says of what is finished, with the bugs.
+    func finishedUpTo(_ entries: [ModelEntry]) -> EntryID? {
+        let finished = self.machine.finishedUpTo
+        switch self.bug {
+        case .heldCountsAsFinished: return [finished, self.heldAtFirst].compactMap(\.self).max()
+        case .finishedTooFar: return finished.map { limit in entries.first { $0.id > limit }?.id ?? limit }
+        default: return finished
+        }
+    }
+
     // MARK: Connections
 
     /// Loads the checkpoint, if there is one.
     func begin() throws {
         do {
             try self.follower.loadCheckpoint()
+            self.heldAtFirst = (0..<Life.sessions).compactMap { self.store.found($0)?.id }.max()
         } catch is RedisError {
             self.doing = .stopped
         }
