@@ -128,6 +128,64 @@ import Testing
         #expect(broken.statistics.read == 0 && broken.statistics.outcomes.isEmpty && records.all.count == 8)
     }
 
+    /// Delivers six entries, of which it knows three to be finished.
+    private struct RereadingSource: EventSource {
+        let stream = "memory"
+        let status = SourceStatus()
+
+        func run(_ deliver: (EventBatch) async throws -> Void) async throws {
+            let batch = EventBatch()
+            for number in 1...6 {
+                batch.append(
+                    id: EntryID(milliseconds: UInt64(number), sequence: 0),
+                    fields: [(Array("key".utf8), Array("k\(number)".utf8))])
+            }
+            batch.finishedUpTo = EntryID(milliseconds: 3, sequence: 0)
+            try await deliver(batch)
+        }
+
+        func stop() {}
+    }
+
+    /// Notes which events are known to be finished.
+    private final class FinishedObserver: OutcomeObserver {
+        /// What was seen, by the entries' milliseconds.
+        final class Seen: Sendable {
+            let events = OrderedMutex<[UInt64: Bool]>([:])
+        }
+
+        private let seen: Seen
+
+        init(_ seen: Seen) { self.seen = seen }
+
+        func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+            let (id, isFinished) = (event.id.milliseconds, event.isKnownFinished)
+            self.seen.events.withLock { $0[id] = isFinished }
+        }
+
+        func endBatch() async throws {}
+    }
+
+    @Test("What the source knows to be finished is known in every lane", arguments: [1, 4])
+    func knownFinished(lanes: Int) async throws {
+        var catalogue = Probes.catalogue()
+        let nothing = SettingType<Bool>.object(SettingsSchema(true, []))
+        catalogue.add(
+            SourceType(name: "rereading", summary: "Reads again.", settings: nothing) { _, _ in RereadingSource() })
+        let seen = FinishedObserver.Seen()
+        var services = PipelineServices(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        services.makeObserver = { FinishedObserver(seen) }
+        let text = """
+            pipeline: test
+            source: { rereading: {} }
+            \(lanes > 1 ? "lanes: { count: \(lanes), key: key }" : "")
+            stages:
+              - probe
+            """
+        try await Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services).run()
+        #expect(seen.events.withLock { $0 } == [1: true, 2: true, 3: true, 4: false, 5: false, 6: false])
+    }
+
     @Test("What arrived failed, and how often it came, goes with the event into its lane")
     func copied() {
         let batch = EventBatch()
