@@ -124,6 +124,8 @@ import Testing
         arguments: [
             ("${A}", "x"), ("${A:-y}", "x"), ("${B:-y}", "y"), ("${EMPTY:-y}", "y"), ("a${A}b${A}", "axbx"),
             ("$${A}", "${A}"), ("z${B:-}", "z"), ("${TREE}", "{ a: b }"), ("$A", "$A"), ("${A:?m}", "x"),
+            ("${B:-${A}}", "x"), ("${B:-${C:-z}}", "z"), ("${A:-${C:?m}}", "x"), ("${B:-a${A}b${C:-c}}d", "axbcd"),
+            ("${B:-$${A}}", "${A}"), ("${B:-{y}}", "{y}"), ("${TREE:-${A}}", "{ a: b }"),
         ])
     func interpolation(text: String, value: String) async throws {
         let records = Records()

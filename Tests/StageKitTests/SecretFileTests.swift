@@ -12,6 +12,21 @@ import Testing
         }
     }
 
+    @Test(
+        "A byte order mark, blanks and white space at the ends are named",
+        arguments: [
+            (Array("\u{FEFF}secret\n".utf8), "f: it begins with a byte order mark: save it as UTF-8 without one"),
+            ([0xFF, 0xFE, 0x73, 0x00], "f: it begins with a byte order mark: save it as UTF-8 without one"),
+            (Array("  \t\n".utf8), "f: it is blank"),
+            (Array("secret \n".utf8), "f: it has white space at its beginning or end: remove it"),
+            (Array("\tsecret".utf8), "f: it has white space at its beginning or end: remove it"),
+            (Array("secret\u{A0}".utf8), "f: it has white space at its beginning or end: remove it"),
+        ])
+    func whiteSpace(bytes: [UInt8], message: String) {
+        let error = #expect(throws: SecretFile.Unreadable.self) { try SecretFile.text(bytes[...], "f") }
+        #expect(error?.description == message)
+    }
+
     @Test("A file that is not there, a folder and one that never ends are refused")
     func unreadable() {
         for (path, words) in [

@@ -30,18 +30,24 @@ struct RetryRule: Sendable {
     /// The first wait.
     let firstWait: Duration
 
-    /// What follows the attempt of a number, the first being 1; `jitter` is from 0 up to 1.
+    /// The step after an attempt.
     ///
-    /// Repeated are attempts without an answer, and the statuses 429 and 5xx: what passes by itself. Redirects are not
-    /// followed, for what was checked is the URL in the file.
-    func step(after attempt: Attempt, number: Int, jitter: Double) -> Step {
+    /// Attempts without an answer and the statuses 429 and 5xx are repeated: they pass by themselves. Redirects are not
+    /// followed, because only the URL in the file was checked.
+    ///
+    /// - Parameters:
+    ///   - attempt: How the attempt ended.
+    ///   - number: The number of the attempt, from 1.
+    ///   - jitter: From 0 up to 1.
+    ///   - now: The current time in milliseconds since the epoch, for a Retry-After with a date.
+    func step(after attempt: Attempt, number: Int, jitter: Double, now: Int64) -> Step {
         let problem: String
         var asked: Duration?
         switch attempt {
         case .answered(200..<300, _): return .done
         case .answered(let status, let retryAfter) where status == 429 || status >= 500:
             problem = "the server answered \(status)"
-            asked = retryAfter.flatMap(Self.seconds).map { min($0, Self.retryAfterCap) }
+            asked = retryAfter.flatMap { Self.delay($0, now: now) }.map { min($0, Self.retryAfterCap) }
         case .answered(let status, _) where (300..<400).contains(status):
             return .fail("the server answered \(status): redirects are not followed, name the place itself in url")
         case .answered(let status, _): return .fail("the server answered \(status)")
@@ -60,9 +66,10 @@ struct RetryRule: Sendable {
         return step / 2 + (step / 2) * jitter
     }
 
-    /// A number of seconds; nil for the form with a date, after which the stage's own wait is taken.
-    private static func seconds(_ text: String) -> Duration? {
-        guard let seconds = UInt32(text) else { return nil }
-        return .seconds(Int64(seconds))
+    /// The delay that a Retry-After asks for: a number of seconds, or an HTTP date, which may have passed. `nil` for any
+    /// other text, after which the stage's own delay applies.
+    private static func delay(_ text: String, now: Int64) -> Duration? {
+        if let seconds = UInt32(text) { return .seconds(Int64(seconds)) }
+        return HTTPDate.milliseconds(text, now: now).map { .milliseconds(max(0, $0 - now)) }
     }
 }

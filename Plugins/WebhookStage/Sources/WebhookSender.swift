@@ -63,7 +63,9 @@ struct WebhookSender: Sendable {
         while true {
             let attempt = try await self.attempt(request)
             try Task.checkCancellation()
-            switch self.rule.step(after: attempt, number: number, jitter: Double.random(in: 0..<1)) {
+            let step = self.rule.step(
+                after: attempt, number: number, jitter: Double.random(in: 0..<1), now: WallClock.system.milliseconds)
+            switch step {
             case .done: return nil
             case .fail(let problem):
                 var failure = StageFailure("webhook: \(problem)")

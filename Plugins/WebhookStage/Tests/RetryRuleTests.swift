@@ -8,26 +8,27 @@ import Testing
 
     @Test("Any 2xx is done", arguments: [200, 201, 204, 299])
     func done(status: Int) {
-        #expect(self.rule.step(after: .answered(status: status, retryAfter: "9"), number: 4, jitter: 0) == .done)
+        #expect(
+            self.rule.step(after: .answered(status: status, retryAfter: "9"), number: 4, jitter: 0, now: 0) == .done)
     }
 
     @Test("What passes by itself is repeated", arguments: [429, 500, 502, 503, 504, 599])
     func repeated(status: Int) {
         let attempt = RetryRule.Attempt.answered(status: status, retryAfter: nil)
-        #expect(self.rule.step(after: attempt, number: 1, jitter: 0) == .again(after: .milliseconds(100)))
-        let last = self.rule.step(after: attempt, number: 4, jitter: 0)
+        #expect(self.rule.step(after: attempt, number: 1, jitter: 0, now: 0) == .again(after: .milliseconds(100)))
+        let last = self.rule.step(after: attempt, number: 4, jitter: 0, now: 0)
         #expect(last == .fail("the server answered \(status), the last of 4 attempts"))
     }
 
     @Test("What does not is not", arguments: [400, 401, 403, 404, 410, 422])
     func refused(status: Int) {
-        let step = self.rule.step(after: .answered(status: status, retryAfter: "1"), number: 1, jitter: 0)
+        let step = self.rule.step(after: .answered(status: status, retryAfter: "1"), number: 1, jitter: 0, now: 0)
         #expect(step == .fail("the server answered \(status)"))
     }
 
     @Test("A redirect is told as what it is", arguments: [301, 302, 303, 307, 308])
     func redirect(status: Int) {
-        let step = self.rule.step(after: .answered(status: status, retryAfter: nil), number: 1, jitter: 0)
+        let step = self.rule.step(after: .answered(status: status, retryAfter: nil), number: 1, jitter: 0, now: 0)
         #expect(
             step == .fail("the server answered \(status): redirects are not followed, name the place itself in url"))
     }
@@ -36,23 +37,42 @@ import Testing
     func waits() {
         let rule = RetryRule(retries: 10, firstWait: .seconds(8))
         let broken = RetryRule.Attempt.broken("no connection")
-        let steps = (1...4).map { rule.step(after: broken, number: $0, jitter: 1) }
+        let steps = (1...4).map { rule.step(after: broken, number: $0, jitter: 1, now: 0) }
         #expect(steps == [8, 16, 30, 30].map { .again(after: .seconds($0)) })
-        #expect(rule.step(after: broken, number: 2, jitter: 0) == .again(after: .seconds(8)))
+        #expect(rule.step(after: broken, number: 2, jitter: 0, now: 0) == .again(after: .seconds(8)))
         #expect(
-            RetryRule(retries: 0, firstWait: .seconds(1)).step(after: broken, number: 1, jitter: 0)
+            RetryRule(retries: 0, firstWait: .seconds(1)).step(after: broken, number: 1, jitter: 0, now: 0)
                 == .fail("no connection"))
     }
 
     @Test(
-        "Retry-After in seconds is honoured up to its cap; other forms are not",
+        "Retry-After with seconds or a date is honoured up to its cap; other forms are not",
         arguments: [
-            ("0", 0), ("7", 7), ("3600", 60), ("4294967296", 1), ("Wed, 21 Oct 2026 07:28:00 GMT", 1), ("-1", 1),
+            ("0", 0), ("7", 7), ("3600", 60), ("4294967296", 1), ("-1", 1), ("soon", 1), ("", 1),
+            ("Sun, 06 Nov 1994 08:49:42 GMT", 5), ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
+            ("Sun, 06 Nov 1994 08:49:30 GMT", 0), ("Sun, 06 Nov 2050 08:49:37 GMT", 60),
+            ("Sunday, 06-Nov-94 08:49:42 GMT", 5), ("Sun Nov  6 08:49:42 1994", 5),
+            ("Sun, 06 Nov 1994 08:49:42", 1), ("Sun, 32 Nov 1994 08:49:42 GMT", 1),
+            ("Sun, 06 Now 1994 08:49:42 GMT", 1),
+            ("Sun, 06 Nov 1994 24:49:42 GMT", 1), ("Sun, 06 Nov 1994 8:49:42 GMT", 1),
         ])
     func retryAfter(text: String, seconds: Int) {
         let rule = RetryRule(retries: 1, firstWait: .seconds(1))
-        let step = rule.step(after: .answered(status: 503, retryAfter: text), number: 1, jitter: 1)
+        // The time of the example in RFC 9110: 1994-11-06T08:49:37Z.
+        let step = rule.step(
+            after: .answered(status: 503, retryAfter: text), number: 1, jitter: 1, now: 784_111_777_000)
         #expect(step == .again(after: .seconds(seconds)))
+    }
+
+    @Test(
+        "Dates of HTTP headers are read in all three forms",
+        arguments: [
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777_000),
+            ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199_000), ("Monday, 30-Nov-26 10:00:00 GMT", 1_796_032_800_000),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777_000), ("Sun Nov  6 08:49:37 1994", 784_111_777_000),
+        ])
+    func dates(text: String, milliseconds: Int64) {
+        #expect(HTTPDate.milliseconds(text, now: 1_796_000_000_000) == milliseconds)
     }
 }
 

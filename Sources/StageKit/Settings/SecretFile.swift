@@ -44,13 +44,28 @@ public enum SecretFile {
     }
 
     /// The secret in a file's bytes.
+    ///
+    /// - Throws: `Unreadable` also for white space at either end, which editors leave behind and which no server accepts
+    ///   as a part of the secret: a login that fails would not say why.
     package static func text(_ bytes: ArraySlice<UInt8>, _ path: String) throws(Unreadable) -> String {
         var bytes = bytes
         while let last = bytes.last, last == 0x0A || last == 0x0D { bytes.removeLast() }
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) || bytes.starts(with: [0xFE, 0xFF])
+            || bytes.starts(with: [0xFF, 0xFE])
+        {
+            throw Unreadable(description: "\(path): it begins with a byte order mark: save it as UTF-8 without one")
+        }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw Unreadable(description: "\(path): it is not UTF-8")
         }
         guard !text.isEmpty else { throw Unreadable(description: "\(path): it is empty") }
+        guard let first = text.unicodeScalars.first, let last = text.unicodeScalars.last,
+            !first.properties.isWhitespace, !last.properties.isWhitespace
+        else {
+            let isBlank = text.unicodeScalars.allSatisfy(\.properties.isWhitespace)
+            let problem = isBlank ? "it is blank" : "it has white space at its beginning or end: remove it"
+            throw Unreadable(description: "\(path): \(problem)")
+        }
         return text
     }
 }

@@ -190,10 +190,34 @@ struct WorkerOptions: ParsableArguments {
     }
 }
 
-/// Options of the verbs that look into a store of a running worker.
+/// Options of the subcommands that read a store of a running worker.
 struct AdminOptions: ParsableArguments {
     @OptionGroup var worker: WorkerOptions
 
-    @Option(help: "Name of the store.")
-    var store = "sessions"
+    @Option(help: "Name of the store; default: the pipeline's only store.")
+    var store: String?
+
+    /// The part of `/v1/pipeline` that names the stores.
+    private struct Stores: Decodable {
+        struct Graph: Decodable { var stores: [Store] }
+        struct Store: Decodable { var name: String }
+        var graph: Graph
+    }
+
+    /// The store that the option names, or the only store of the worker's pipeline.
+    ///
+    /// - Throws: `AdminClient.Failure` if the pipeline has no store, or several and the option names none.
+    func storeName(_ client: AdminClient) async throws -> String {
+        if let store { return store }
+        let (status, body) = try await client.answer("/v1/pipeline")
+        guard status == 200 else { throw AdminClient.Failure(description: AdminClient.refusal(body)) }
+        let names = try JSONDecoder().decode(Stores.self, from: Data(body.readableBytesView)).graph.stores.map(\.name)
+        guard names.count == 1, let name = names.first else {
+            throw AdminClient.Failure(
+                description: names.isEmpty
+                    ? "the pipeline has no store"
+                    : "the pipeline has several stores: name one with --store (\(names.joined(separator: ", ")))")
+        }
+        return name
+    }
 }

@@ -18,8 +18,10 @@ struct LookupCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandErrors.reported {
-            let path = "/v1/stores/\(AdminClient.encoded(self.admin.store))/\(AdminClient.encoded(self.key))"
-            let (status, answer) = try await self.admin.worker.client().answer(path)
+            let client = try self.admin.worker.client()
+            let store = try await self.admin.storeName(client)
+            let path = "/v1/stores/\(AdminClient.encoded(store))/\(AdminClient.encoded(self.key))"
+            let (status, answer) = try await client.answer(path)
             guard status == 200 else { throw AdminClient.Failure(description: AdminClient.refusal(answer)) }
             try Terminal.result(AdminClient.line(answer))
         }
@@ -36,8 +38,9 @@ struct ExportCommand: AsyncParsableCommand {
     func run() async throws {
         try await CommandErrors.reported {
             let client = try self.admin.worker.client()
+            let store = try await self.admin.storeName(client)
             var error = ByteBuffer()
-            let status = try await client.get("/v1/stores/\(AdminClient.encoded(self.admin.store))") { status, piece in
+            let status = try await client.get("/v1/stores/\(AdminClient.encoded(store))") { status, piece in
                 if status == 200 {
                     guard Terminal.write(Array(buffer: piece)) else { throw ExitStatus.failure }
                 } else if error.readableBytes < AdminClient.answerLimit {

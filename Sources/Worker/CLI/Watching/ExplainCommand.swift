@@ -74,17 +74,19 @@ struct ExplainCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await CommandErrors.reported {
-            let path = "/v1/explain/\(AdminClient.encoded(self.admin.store))/\(AdminClient.encoded(self.key))"
-            let (status, body) = try await self.admin.worker.client().answer(path)
+            let client = try self.admin.worker.client()
+            let store = try await self.admin.storeName(client)
+            let path = "/v1/explain/\(AdminClient.encoded(store))/\(AdminClient.encoded(self.key))"
+            let (status, body) = try await client.answer(path)
             guard status == 200 else { throw AdminClient.Failure(description: AdminClient.refusal(body)) }
             if self.format == .json { return try Terminal.result(AdminClient.line(body)) }
             let answer = try JSONDecoder().decode(Answer.self, from: Data(body.readableBytesView))
-            for line in self.lines(answer) { try Terminal.result(PlainText.of(line)) }
+            for line in self.lines(answer, of: store) { try Terminal.result(PlainText.of(line)) }
         }
     }
 
-    private func lines(_ answer: Answer) -> [String] {
-        var lines = ["\(self.key) in the store \(self.admin.store)", ""]
+    private func lines(_ answer: Answer, of store: String) -> [String] {
+        var lines = ["\(self.key) in the store \(store)", ""]
         if let held = answer.held {
             lines.append("held since \(ClockText.dayAndTime(held.added)), by entry \(held.entry)")
             let fields = (held.fields ?? [:]).sorted { $0.key < $1.key }
@@ -97,7 +99,7 @@ struct ExplainCommand: AsyncParsableCommand {
         } else {
             lines.append("not held, and no eviction of it is remembered")
         }
-        if let stale = answer.stale { lines += ["", "look-ups are refused now: \(stale)"] }
+        if let stale = answer.stale { lines += ["", "lookups are refused now: \(stale)"] }
         lines += ["", "revocations told" + (answer.revocations.isEmpty ? ": none remembered" : "")]
         lines += answer.revocations.map { entry in
             let kind = entry.kind.map { "  \($0) (\(entry.reason ?? ""))" } ?? ""
