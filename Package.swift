@@ -48,6 +48,7 @@ let stageNames = [
     "ThrottleStage", "UpsertStage", "ValidateStage", "WebhookStage",
 ]
 let stageDependencies: [String: [Target.Dependency]] = [
+    "DecodeStage": ["JSON"],
     "LogStage": [logging],
     "MetricsStage": [coreMetrics],
     "WebhookStage": [httpClient, nioCore, nioHTTP1, logging],
@@ -92,8 +93,10 @@ let package = Package(
         .target(name: "RESP", dependencies: ["CHiredis"]),
         .testTarget(name: "RESPTests", dependencies: ["RESP"]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
+        .target(name: "JSON"),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .plugin(name: "Fingerprint", capability: .buildTool(), path: "Sources/Fingerprint"),
-        .target(name: "StageKit", dependencies: [logging, coreMetrics], plugins: ["Fingerprint"]),
+        .target(name: "StageKit", dependencies: ["JSON", logging, coreMetrics], plugins: ["Fingerprint"]),
         .target(name: "PluginLoading", dependencies: ["StageKit"]),
         .testTarget(name: "PluginLoadingTests", dependencies: ["PluginLoading", "StageKit"]),
         .target(name: "StageTestKit", dependencies: ["StageKit", logging, coreMetrics]),
@@ -106,10 +109,15 @@ let package = Package(
         .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit", logging, coreMetrics]),
         .target(
             name: "RedisStreams",
-            dependencies: ["StageKit", "RESP", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL, tracing]),
+            dependencies: [
+                "StageKit", "RESP", "JSON", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL, tracing,
+            ]),
         .testTarget(
             name: "RedisStreamsTests",
-            dependencies: ["RedisStreams", "StageKit", "RESP", logging, coreMetrics, nioCore, nioEmbedded]),
+            dependencies: [
+                "RedisStreams", "DecodeStage", "StageKit", "StageTestKit", "RESP", "JSON", logging, coreMetrics, nioCore,
+                nioEmbedded,
+            ]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
@@ -137,7 +145,7 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "StageKit", "StageTestKit", "PipelineEngine", "PluginLoading", "SnapshotStores", "RedisStreams",
-                "Admin", "YAML",
+                "Admin", "YAML", "JSON",
                 logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix,
                 unixSignals, nioSSL, "RESP", tracing,
             ] + stageLibraries),

@@ -25,7 +25,7 @@ import Testing
             (
                 [Snapshot.Field(name: "q\"", bytes: Array("\"\\/\n\r\t\u{0}\u{1F}\u{7F}é\u{2028}😀".utf8))], "k",
                 "\"key\":\"k\",\"entry\":\"5-1\",\"fields\":{\"q\\\"\":"
-                    + "\"\\\"\\\\/\\n\\r\\t\\u0000\\u001f\u{7F}é\u{2028}😀\"}"
+                    + "\"\\\"\\\\/\\n\\r\\t\\u0000\\u001f\\u007fé\\u2028😀\"}"
             ),
         ] as [([Snapshot.Field], String, String)])
     func text(fields: [Snapshot.Field], key: String, expected: String) {

@@ -1,3 +1,4 @@
+import JSON
 public import StageKit
 
 /// Turns an entry's fields into the event's values and refuses entries that do not follow the declaration.

@@ -191,7 +191,7 @@ import Testing
         #expect(try self.decode("{" + padding + "}", self.flat).ending == .next)
         #expect(
             try self.decode("{ " + padding + "}", self.flat).failureMessage
-                == "decode event: payload: invalid JSON at byte 16777216: the text is longer than 16777216 bytes")
+                == "decode event: payload: invalid JSON at byte 16777216: longer than 16777216 bytes")
     }
 
     private static let dots = "expected names joined by dots such as customer.id"

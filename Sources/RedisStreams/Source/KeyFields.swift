@@ -1,14 +1,9 @@
+import JSON
 import RESP
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
-/// Turns what a key holds into the fields of an entry. Pure.
+/// Turns the value of a key into the fields of an entry. Pure.
 enum KeyFields {
-    /// The fields, the one of the key's name first; nil where the value is not of the form it should have.
+    /// The fields, the one with the key's name first, or `nil` if the value does not have the form that is set.
     static func fields(
         of value: RESPValue, key: [UInt8], _ keys: KeyBootstrap
     ) -> [(name: [UInt8], value: [UInt8])]? {
@@ -24,38 +19,46 @@ enum KeyFields {
                 fields.append((name, value))
             }
         case .json:
-            guard let bytes = value.bytes,
-                let object = try? JSONDecoder().decode([String: JSONText].self, from: Data(bytes))
-            else { return nil }
-            for (name, value) in object.sorted(by: { $0.key < $1.key }) {
-                if let text = value.text { fields.append((Array(name.utf8), Array(text.utf8))) }
-            }
+            guard let bytes = value.bytes, let members = try? self.members(of: bytes.span) else { return nil }
+            fields += members
         }
         return fields
     }
 
-    /// What every key of a pattern begins with.
+    /// The members of a JSON object, as the `decode` stage reads them: a string without its escapes, `null` as if the
+    /// member were missing, any other value as it is written, also a list or an object. The last of equal names wins.
+    static func members(of bytes: Span<UInt8>) throws(JSONProblem) -> [(name: [UInt8], value: [UInt8])] {
+        var scanner = JSONScanner()
+        try scanner.begin(bytes)
+        scanner.enterObject(bytes)
+        // In the order of their first mention; nil for null.
+        var members: [(name: [UInt8], value: [UInt8]?)] = []
+        var places: [[UInt8]: Int] = [:]
+        var isFirst = true
+        while let written = try scanner.nextMember(bytes, isFirst: isFirst) {
+            isFirst = false
+            var name: [UInt8] = []
+            JSONString.unescape(bytes.extracting(written.range), into: &name)
+            let value = try scanner.value(bytes, depth: 1)
+            var text: [UInt8]?
+            if value.kind != .null {
+                var output: [UInt8] = []
+                value.appendText(of: bytes, to: &output)
+                text = output
+            }
+            if let place = places[name] {
+                members[place].value = text
+            } else {
+                places[name] = members.count
+                members.append((name, text))
+            }
+        }
+        try scanner.end(bytes)
+        return members.compactMap { member in member.value.map { (member.name, $0) } }
+    }
+
+    /// The text that every key of a pattern begins with.
     static func literalPrefix(_ pattern: String) -> [UInt8] {
         Array(pattern.utf8.prefix { !"*?[\\".utf8.contains($0) })
-    }
-}
-
-/// A JSON value that is not a list or an object, as text; nil for null.
-private struct JSONText: Decodable {
-    let text: String?
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self.text = nil
-        } else if let text = try? container.decode(String.self) {
-            self.text = text
-        } else if let truth = try? container.decode(Bool.self) {
-            self.text = truth ? "true" : "false"
-        } else if let integer = try? container.decode(Int64.self) {
-            self.text = String(integer)
-        } else {
-            self.text = String(try container.decode(Double.self))
-        }
     }
 }

@@ -1,15 +1,16 @@
-/// Writes JSON piece by piece into bytes: members in the order written, integers exactly, one line.
-///
-/// Source: RFC 8259, sections 6 and 7.
+import JSON
+
+/// Writes JSON piece by piece into bytes: members in the order written, integers exactly, on one line.
 public enum JSONText {
-    /// Appends a string in quotes; `"`, `\` and control characters are escaped, everything else stays as it is.
+    /// Appends a string in quotes.
+    ///
+    /// Escapes `"`, `\`, control characters, line separators and characters that change the direction of text; everything
+    /// else is written as it is.
     public static func append(_ text: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 { self.appendEscaped(byte, to: &bytes) }
-        bytes.append(UInt8(ascii: "\""))
+        JSONString.append(text, to: &bytes)
     }
 
-    /// Appends `"name":` and what follows it: the text, or, where the bytes are not UTF-8, `"name_b64":` and base 64.
+    /// Appends `"name":` and the text, or `"name_b64":` and base 64 if the bytes are not UTF-8.
     public static func appendMember(_ name: String, _ value: [UInt8], to bytes: inout [UInt8]) {
         guard self.isUTF8(value) else {
             self.append("\(name)_b64", to: &bytes)
@@ -18,9 +19,8 @@ public enum JSONText {
             return
         }
         self.append(name, to: &bytes)
-        bytes += [UInt8(ascii: ":"), UInt8(ascii: "\"")]
-        for byte in value { self.appendEscaped(byte, to: &bytes) }
-        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
+        JSONString.append(value.span, to: &bytes)
     }
 
     /// Appends `"name":` and a string.
@@ -42,16 +42,5 @@ public enum JSONText {
 
     private static func isUTF8(_ bytes: [UInt8]) -> Bool {
         (try? UTF8Span(validating: bytes.span)) != nil
-    }
-
-    private static func appendEscaped(_ byte: UInt8, to bytes: inout [UInt8]) {
-        switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-        case 0x0A: bytes += Array(#"\n"#.utf8)
-        case 0x0D: bytes += Array(#"\r"#.utf8)
-        case 0x09: bytes += Array(#"\t"#.utf8)
-        case 0..<0x20: bytes += Array((byte < 0x10 ? #"\u000"# : #"\u00"#).utf8) + Array(String(byte, radix: 16).utf8)
-        default: bytes.append(byte)
-        }
     }
 }

@@ -1,3 +1,4 @@
+import JSON
 package import Logging
 
 /// Writes one line an event for people: time, level, logger, message, then metadata as `name=value`.
@@ -53,8 +54,7 @@ package struct TextLogHandler: LogHandler {
         self.escapeControls(LogMetadata.cut(text))
     }
 
-    /// Control characters as `\n`, `\r`, `\t` or `\u{1b}`: C0, DEL, C1, and the separators that some readers take for
-    /// line ends.
+    /// Writes what JSON text escapes (`JSONString.isEscaped`) as `\n`, `\r`, `\t` or `\u{1b}`.
     private static func escapeControls(_ text: String) -> String {
         var escaped = ""
         for scalar in text.unicodeScalars {
@@ -62,7 +62,7 @@ package struct TextLogHandler: LogHandler {
             case 0x0A: escaped += "\\n"
             case 0x0D: escaped += "\\r"
             case 0x09: escaped += "\\t"
-            case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: escaped += "\\u{\(String(scalar.value, radix: 16))}"
+            case _ where JSONString.isEscaped(scalar): escaped += "\\u{\(String(scalar.value, radix: 16))}"
             default: escaped.unicodeScalars.append(scalar)
             }
         }

@@ -13,8 +13,8 @@ struct PluginBuild {
         var description: String
     }
 
-    /// The modules that a plugin can import beside those of the toolchain: StageKit, and what its interface shows.
-    static let moduleNames = ["StageKit", "Logging", "CoreMetrics"]
+    /// The modules that a plugin is compiled against beside those of the toolchain: StageKit and what it imports.
+    static let moduleNames = ["StageKit", "Logging", "CoreMetrics", "JSON"]
 
     /// The folder with the sources.
     let sources: PluginSources

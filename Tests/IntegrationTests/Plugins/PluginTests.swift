@@ -164,7 +164,7 @@ import Testing
                 .appendingPathComponent("Modules")
             let stale = plugins.folder.appendingPathComponent("stale")
             try FileManager.default.createDirectory(at: stale, withIntermediateDirectories: true)
-            for name in ["StageKit", "Logging", "CoreMetrics"] {
+            for name in ["StageKit", "Logging", "CoreMetrics", "JSON"] {
                 let data = try Data(contentsOf: modules.appendingPathComponent("\(name).swiftmodule"))
                 let zeros = String(repeating: "0", count: StageKitBuild.fingerprint.count)
                 try replacing(StageKitBuild.fingerprint, by: zeros, in: data).write(

@@ -1,3 +1,4 @@
+import JSON
 import StageKit
 
 /// Gives an event the declared fields that a JSON object has.
@@ -5,9 +6,6 @@ import StageKit
 /// Values stay where they are in the entry; only a text with escapes is written anew. One object lives with one stage and
 /// keeps its memory from event to event.
 final class JSONFields {
-    /// The longest text in bytes (16 MiB): far above any event, and a batch holds many.
-    static let sizeLimit = 16 << 20
-
     /// What the object has for a declared field.
     private enum Found: UInt8, BitwiseCopyable {
         case nothing, value, escaped, object, list
@@ -48,10 +46,6 @@ final class JSONFields {
     /// Sets the fields that the object has. What stands before a mistake is set all the same, so that a failure branch
     /// finds its key where it can.
     func read(_ text: ByteRange, of event: inout Event) throws(JSONProblem) {
-        guard Int(text.length) <= JSONFields.sizeLimit else {
-            throw JSONProblem(
-                offset: JSONFields.sizeLimit, message: "the text is longer than \(JSONFields.sizeLimit) bytes")
-        }
         let result: Result<Void, JSONProblem>
         do throws(JSONProblem) {
             // Valid to the end of the scan: setting ranges does not touch the arena.
@@ -81,7 +75,7 @@ final class JSONFields {
     /// The name of the first member that is not declared, with the path to it, as bytes.
     func unknownName(_ text: ByteRange, _ unknown: Unknown, _ event: borrowing Event) -> [UInt8] {
         var name = self.paths.objects[unknown.object].path.flatMap { Array($0.utf8) + [UInt8(ascii: ".")] }
-        event.withBytes(text) { bytes in JSONText.unescape(bytes.extracting(unknown.name.range), into: &name) }
+        event.withBytes(text) { bytes in JSONString.unescape(bytes.extracting(unknown.name.range), into: &name) }
         return name
     }
 
@@ -119,7 +113,7 @@ final class JSONFields {
             return self.matchers[object].match(bytes.extracting(name.range), at: position)
         }
         self.scratch.removeAll(keepingCapacity: true)
-        JSONText.unescape(bytes.extracting(name.range), into: &self.scratch)
+        JSONString.unescape(bytes.extracting(name.range), into: &self.scratch)
         // Not a copy: another name for the same memory while it is read.
         let decoded = self.scratch
         return self.matchers[object].match(decoded.span, at: position)
@@ -155,7 +149,7 @@ final class JSONFields {
         for field in self.found.indices where self.found[field] == .escaped {
             guard let range = event.range(of: self.ids[field]) else { continue }
             self.scratch.removeAll(keepingCapacity: true)
-            unsafe JSONText.unescape(event.unsafeBytes(range).span, into: &self.scratch)
+            unsafe JSONString.unescape(event.unsafeBytes(range).span, into: &self.scratch)
             event.set(self.ids[field], copying: self.scratch)
         }
     }

@@ -1,57 +1,80 @@
-/// Reads JSON text (RFC 8259) byte by byte: it says what stands where and keeps nothing but its place.
+/// A strict JSON reader (RFC 8259) that returns the positions of values and keeps only its own position.
 ///
-/// The text must be valid as a whole: UTF-8 without a byte order mark, strict in every comma, no NaN, no comments, no lone
-/// surrogates. All offsets are in bytes, the first is 0. The text is given with each call and must be the same one.
-struct JSONScanner {
-    /// The most objects and lists one in the other: whether each is an object is one bit of a word.
-    static let depthLimit = 64
+/// It is the only reader of JSON documents that come from a server. The document must be valid as a whole: UTF-8 without
+/// a byte order mark, no trailing comma, no NaN, no comment, no unpaired surrogate. All offsets are in bytes from 0. Each
+/// call takes the same bytes.
+package struct JSONScanner {
+    /// The maximum nesting of objects and lists; a 64-bit word holds one bit per level.
+    package static let depthLimit = 64
+    /// The maximum size of a document in bytes (16 MiB): far above any event, and a batch holds many.
+    package static let sizeLimit = 16 << 20
 
-    /// Where the next byte is to be read.
-    private(set) var index = 0
+    /// The offset of the next byte to read.
+    package private(set) var index = 0
 
-    /// What kind of value it is.
-    enum Kind: UInt8, BitwiseCopyable {
+    /// The kind of a value.
+    package enum Kind: UInt8, BitwiseCopyable {
         case object, list, text, number, boolean, null
     }
 
-    /// Text between its quotes.
-    struct Text {
-        var range: Range<Int>
-        /// Whether there is a `\` in it, so that it is not what it says.
-        var hasEscapes: Bool
+    /// A string without its quotes.
+    package struct Text {
+        /// The bytes between the quotes.
+        package var range: Range<Int>
+        /// Whether the string contains escapes, so that its bytes differ from its meaning.
+        package var hasEscapes: Bool
     }
 
-    /// A value and where it is: of a text what stands between the quotes.
-    struct Value {
-        var kind: Kind
-        var range: Range<Int>
-        var hasEscapes = false
+    /// A value and its position; the range of a string excludes the quotes.
+    package struct Value {
+        /// The kind.
+        package var kind: Kind
+        /// The bytes of the value.
+        package var range: Range<Int>
+        /// Whether the value is a string that contains escapes.
+        package var hasEscapes = false
+
+        /// Appends the value as text: a string without its escapes, anything else as it stands in the document.
+        package func appendText(of bytes: Span<UInt8>, to output: inout [UInt8]) {
+            let written = bytes.extracting(self.range)
+            if self.hasEscapes { return JSONString.unescape(written, into: &output) }
+            output.reserveCapacity(output.count + written.count)
+            for index in written.indices { output.append(written[index]) }
+        }
     }
 
-    // MARK: A piece at a time
+    /// Creates a scanner at the beginning of a document.
+    package init() {}
 
-    /// Goes to the document's object; it is an error where there is anything else.
-    mutating func begin(_ bytes: Span<UInt8>) throws(JSONProblem) {
+    // MARK: One piece at a time
+
+    /// Moves to the object of the document.
+    ///
+    /// - Throws: `JSONProblem` if the document is longer than `sizeLimit` or begins with anything but an object.
+    package mutating func begin(_ bytes: Span<UInt8>) throws(JSONProblem) {
+        guard bytes.count <= Self.sizeLimit else {
+            throw JSONProblem(offset: Self.sizeLimit, message: "longer than \(Self.sizeLimit) bytes")
+        }
         if bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF {
-            throw JSONProblem(offset: 0, message: "a byte order mark does not belong there")
+            throw JSONProblem(offset: 0, message: "byte order mark not allowed")
         }
         self.skipSpace(bytes)
         guard self.isAt(UInt8(ascii: "{"), bytes) else { throw self.problem("expected an object", bytes) }
     }
 
-    /// Whether the next byte is this one.
-    func isAt(_ byte: UInt8, _ bytes: Span<UInt8>) -> Bool {
+    /// Whether the next byte equals `byte`.
+    package func isAt(_ byte: UInt8, _ bytes: Span<UInt8>) -> Bool {
         self.index < bytes.count && bytes[self.index] == byte
     }
 
-    /// Goes into the object whose brace comes next.
-    mutating func enterObject(_ bytes: Span<UInt8>) {
+    /// Enters the object whose brace is the next byte.
+    package mutating func enterObject(_ bytes: Span<UInt8>) {
         self.index += 1
         self.skipSpace(bytes)
     }
 
-    /// Goes to the value of the next member and returns the member's name; nil behind the object's last one.
-    mutating func nextMember(_ bytes: Span<UInt8>, isFirst: Bool) throws(JSONProblem) -> Text? {
+    /// Moves to the value of the next member and returns the member's name, or `nil` after the last member.
+    package mutating func nextMember(_ bytes: Span<UInt8>, isFirst: Bool) throws(JSONProblem) -> Text? {
         if isFirst {
             if self.isAt(UInt8(ascii: "}"), bytes) {
                 self.index += 1
@@ -70,14 +93,14 @@ struct JSONScanner {
         return try self.memberName(bytes)
     }
 
-    /// Makes sure that nothing but white space is left.
-    mutating func end(_ bytes: Span<UInt8>) throws(JSONProblem) {
+    /// Checks that only white space follows.
+    package mutating func end(_ bytes: Span<UInt8>) throws(JSONProblem) {
         self.skipSpace(bytes)
-        if self.index < bytes.count { throw self.problem("expected nothing more", bytes) }
+        if self.index < bytes.count { throw self.problem("unexpected data after the object", bytes) }
     }
 
-    /// Reads one value with everything in it; `depth` is the number of objects and lists it stands in.
-    mutating func value(_ bytes: Span<UInt8>, depth: Int) throws(JSONProblem) -> Value {
+    /// Reads one value with everything inside it; `depth` is the number of objects and lists around it.
+    package mutating func value(_ bytes: Span<UInt8>, depth: Int) throws(JSONProblem) -> Value {
         let start = self.index
         if self.isAt(UInt8(ascii: "{"), bytes) {
             try self.skipContainer(bytes, depth)
@@ -115,16 +138,16 @@ struct JSONScanner {
         return name
     }
 
-    /// Skips an object or a list without recursion, so that no text decides how much stack is used.
+    /// Skips an object or a list without recursion, so that no document decides how much stack is used.
     private mutating func skipContainer(_ bytes: Span<UInt8>, _ depth: Int) throws(JSONProblem) {
-        // The lowest bit tells whether the innermost open one is an object.
+        // The lowest bit is set if the innermost open container is an object.
         var objects: UInt64 = 0
         var open = 0
         repeat {
             let isObject = self.isAt(UInt8(ascii: "{"), bytes)
             if isObject || self.isAt(UInt8(ascii: "["), bytes) {
                 guard depth + open < Self.depthLimit else {
-                    throw self.problem("more than \(Self.depthLimit) objects and lists one in the other", bytes)
+                    throw self.problem("nested more than \(Self.depthLimit) levels deep", bytes)
                 }
                 self.index += 1
                 self.skipSpace(bytes)
@@ -141,7 +164,7 @@ struct JSONScanner {
         } while open > 0
     }
 
-    /// Closes all that ends behind a value and goes to the next value, if there is one.
+    /// Closes the containers that end after a value and moves to the next value, if there is one.
     private mutating func close(
         _ bytes: Span<UInt8>, _ objects: inout UInt64, _ open: inout Int
     ) throws(JSONProblem) {
@@ -225,25 +248,31 @@ struct JSONScanner {
                 return Text(range: start..<(self.index - 1), hasEscapes: hasEscapes)
             case UInt8(ascii: "\\"):
                 hasEscapes = true
-                let length = JSONText.escapeLength(bytes, at: self.index)
-                guard length > 0 else { throw self.problem("an escape that means nothing", bytes) }
+                let length = JSONString.escapeLength(bytes, at: self.index)
+                guard length > 0 else { throw self.problem("invalid escape sequence", bytes) }
                 self.index += length
-            case 0..<0x20: throw self.problem("a control character in a text (write \\u and its number)", bytes)
+            case 0..<0x20: throw self.problem("unescaped control character in a string", bytes)
             case 0x20..<0x80: self.index += 1
             default:
-                let length = JSONText.characterLength(bytes, at: self.index)
-                guard length > 0 else { throw self.problem("the text is not UTF-8", bytes) }
+                let length = JSONString.characterLength(bytes, at: self.index)
+                guard length > 0 else { throw self.problem("invalid UTF-8", bytes) }
                 self.index += length
             }
         }
-        throw self.problem("expected the text's closing quote", bytes)
+        throw self.problem("expected a closing quote", bytes)
     }
 }
 
-/// What is wrong with a JSON text.
-struct JSONProblem: Error, Equatable {
-    /// The byte it begins at, the first is 0.
-    var offset: Int
-    /// What is wrong.
-    var message: String
+/// An error in a JSON document.
+package struct JSONProblem: Error, Equatable {
+    /// The offset of the error in bytes from 0.
+    package var offset: Int
+    /// The error.
+    package var message: String
+
+    /// Creates an error.
+    package init(offset: Int, message: String) {
+        self.offset = offset
+        self.message = message
+    }
 }

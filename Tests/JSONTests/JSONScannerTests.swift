@@ -1,6 +1,6 @@
 import Testing
 
-@testable import DecodeStage
+@testable import JSON
 
 @Suite struct JSONScannerTests {
     /// What is wrong with a text whose object is read member by member; nil where nothing is.
@@ -47,7 +47,7 @@ import Testing
             ("", 0, "expected an object, found the end"), ("  ", 2, "expected an object, found the end"),
             ("[]", 0, "expected an object"), ("1", 0, "expected an object"), ("\"a\"", 0, "expected an object"),
             ("null", 0, "expected an object"), ("'{}'", 0, "expected an object"),
-            ("\u{FEFF}{}", 0, "a byte order mark does not belong there"),
+            ("\u{FEFF}{}", 0, "byte order mark not allowed"),
             ("\u{A0}{}", 0, "expected an object"), ("// a\n{}", 0, "expected an object"),
             ("{", 1, "expected a name in quotes, found the end"), ("{]", 1, "expected a name in quotes"),
             ("{a:1}", 1, "expected a name in quotes"), ("{'a':1}", 1, "expected a name in quotes"),
@@ -56,9 +56,9 @@ import Testing
             ("{\"a\":}", 5, "expected a value"), ("{\"a\":", 5, "expected a value, found the end"),
             ("{\"a\":1", 6, "expected , or }, found the end"), ("{\"a\":1]", 6, "expected , or }"),
             ("{\"a\":1,}", 7, "expected a name in quotes"), ("{\"a\":1,,\"b\":2}", 7, "expected a name in quotes"),
-            ("{\"a\":1 \"b\":2}", 7, "expected , or }"), ("{\"a\":1}}", 7, "expected nothing more"),
-            ("{} {}", 3, "expected nothing more"), ("{}x", 2, "expected nothing more"),
-            ("{}\0", 2, "expected nothing more"),
+            ("{\"a\":1 \"b\":2}", 7, "expected , or }"), ("{\"a\":1}}", 7, "unexpected data after the object"),
+            ("{} {}", 3, "unexpected data after the object"), ("{}x", 2, "unexpected data after the object"),
+            ("{}\0", 2, "unexpected data after the object"),
             ("{\"a\":[1,]}", 8, "expected a value"), ("{\"a\":[1 2]}", 8, "expected , or ]"),
             ("{\"a\":[1}", 7, "expected , or ]"), ("{\"a\":[", 6, "expected a value, found the end"),
             ("{\"a\":[1", 7, "expected , or ], found the end"), ("{\"a\":{\"b\":1]}", 11, "expected , or }"),
@@ -73,22 +73,22 @@ import Testing
             ("{\"a\":1.e1}", 7, "expected a digit"), ("{\"a\":1e}", 7, "expected a digit"),
             ("{\"a\":1e+}", 8, "expected a digit"), ("{\"a\":0x10}", 6, "expected , or }"),
             ("{\"a\":1_000}", 6, "expected , or }"), ("{\"a\":1e", 7, "expected a digit, found the end"),
-            ("{\"a\":\"x}", 8, "expected the text's closing quote"),
-            ("{\"a\":\"\n\"}", 6, "a control character in a text (write \\u and its number)"),
-            ("{\"a\":\"\0\"}", 6, "a control character in a text (write \\u and its number)"),
-            ("{\"a\":\"\u{1F}\"}", 6, "a control character in a text (write \\u and its number)"),
-            ("{\"a\":\"\\x41\"}", 6, "an escape that means nothing"),
-            ("{\"a\":\"\\'\"}", 6, "an escape that means nothing"), ("{\"a\":\"\\", 6, "an escape that means nothing"),
-            ("{\"a\":\"\\u12\"}", 6, "an escape that means nothing"),
-            ("{\"a\":\"\\u12G4\"}", 6, "an escape that means nothing"),
-            ("{\"a\":\"\\U0041\"}", 6, "an escape that means nothing"),
-            ("{\"a\":\"x\\uD800\"}", 7, "an escape that means nothing"),
-            ("{\"a\":\"\\uDC00\"}", 6, "an escape that means nothing"),
-            ("{\"a\":\"\\uDC00\\uD800\"}", 6, "an escape that means nothing"),
-            ("{\"a\":\"\\uD800\\u0041\"}", 6, "an escape that means nothing"),
-            ("{\"a\":\"\\uD800\\uD800\"}", 6, "an escape that means nothing"),
-            ("{\"a\":\"\\uD800\\n\"}", 6, "an escape that means nothing"),
-            ("{\"a\":\"\\uD800\\uDC0", 6, "an escape that means nothing"),
+            ("{\"a\":\"x}", 8, "expected a closing quote"),
+            ("{\"a\":\"\n\"}", 6, "unescaped control character in a string"),
+            ("{\"a\":\"\0\"}", 6, "unescaped control character in a string"),
+            ("{\"a\":\"\u{1F}\"}", 6, "unescaped control character in a string"),
+            ("{\"a\":\"\\x41\"}", 6, "invalid escape sequence"),
+            ("{\"a\":\"\\'\"}", 6, "invalid escape sequence"), ("{\"a\":\"\\", 6, "invalid escape sequence"),
+            ("{\"a\":\"\\u12\"}", 6, "invalid escape sequence"),
+            ("{\"a\":\"\\u12G4\"}", 6, "invalid escape sequence"),
+            ("{\"a\":\"\\U0041\"}", 6, "invalid escape sequence"),
+            ("{\"a\":\"x\\uD800\"}", 7, "invalid escape sequence"),
+            ("{\"a\":\"\\uDC00\"}", 6, "invalid escape sequence"),
+            ("{\"a\":\"\\uDC00\\uD800\"}", 6, "invalid escape sequence"),
+            ("{\"a\":\"\\uD800\\u0041\"}", 6, "invalid escape sequence"),
+            ("{\"a\":\"\\uD800\\uD800\"}", 6, "invalid escape sequence"),
+            ("{\"a\":\"\\uD800\\n\"}", 6, "invalid escape sequence"),
+            ("{\"a\":\"\\uD800\\uDC0", 6, "invalid escape sequence"),
         ])
     func bad(text: String, offset: Int, message: String) {
         let ending = message.hasSuffix("closing quote") ? ", found the end" : ""
@@ -103,7 +103,7 @@ import Testing
         ] as [[UInt8]])
     func notUTF8(text: [UInt8]) {
         let before = Array("{\"a\":\"é".utf8)
-        let expected = JSONProblem(offset: before.count, message: "the text is not UTF-8")
+        let expected = JSONProblem(offset: before.count, message: "invalid UTF-8")
         #expect(self.problem(before + text + Array("\"}".utf8)) == expected)
         #expect(self.problem(before + text) == expected)
     }
@@ -117,7 +117,7 @@ import Testing
         func objects(_ count: Int) -> String {
             String(repeating: "{\"a\":", count: count) + "1" + String(repeating: "}", count: count)
         }
-        let message = "more than 64 objects and lists one in the other"
+        let message = "nested more than 64 levels deep"
         #expect(self.problem(lists(63)) == nil)
         #expect(self.problem(lists(64)) == JSONProblem(offset: 5 + 63, message: message))
         #expect(self.problem(objects(64)) == nil)
@@ -166,7 +166,7 @@ import Testing
         ])
     func unescape(text: String, meaning: String) {
         var output: [UInt8] = []
-        JSONText.unescape(Array(text.utf8).span, into: &output)
+        JSONString.unescape(Array(text.utf8).span, into: &output)
         #expect(output == Array(meaning.utf8))
         #expect(output.count <= text.utf8.count)
     }

@@ -1,7 +1,8 @@
-/// The inside of JSON texts: escapes and characters.
-enum JSONText {
-    /// The length of the escape that begins at `index`, a pair of surrogates together; 0 where it is none that JSON knows,
-    /// a surrogate stands alone, or the text ends within it.
+/// The contents of JSON strings: escapes and characters (RFC 8259, section 7).
+package enum JSONString {
+    /// The length of the escape that begins at `index`, or 0 if it is invalid or incomplete.
+    ///
+    /// A pair of surrogates is one escape; an unpaired surrogate is invalid.
     static func escapeLength(_ bytes: Span<UInt8>, at index: Int) -> Int {
         guard index + 1 < bytes.count else { return 0 }
         guard bytes[index + 1] == UInt8(ascii: "u") else { return self.simpleEscape(bytes[index + 1]) == nil ? 0 : 2 }
@@ -15,8 +16,8 @@ enum JSONText {
         }
     }
 
-    /// The length of the character beyond ASCII that begins at `index`; 0 where the bytes are not well-formed UTF-8 (The
-    /// Unicode Standard, table 3-7).
+    /// The length of the character beyond ASCII that begins at `index`, or 0 if the bytes are not well-formed UTF-8
+    /// (The Unicode Standard, table 3-7).
     static func characterLength(_ bytes: Span<UInt8>, at index: Int) -> Int {
         let length: Int
         var second: ClosedRange<UInt8> = 0x80...0xBF
@@ -35,8 +36,8 @@ enum JSONText {
         return length
     }
 
-    /// Adds what a text means to `output`; the text has been scanned, so its escapes are good. It never gets longer.
-    static func unescape(_ bytes: Span<UInt8>, into output: inout [UInt8]) {
+    /// Appends a string that `JSONScanner` has accepted, with its escapes decoded; the result is never longer.
+    package static func unescape(_ bytes: Span<UInt8>, into output: inout [UInt8]) {
         var index = 0
         while index < bytes.count {
             guard bytes[index] == UInt8(ascii: "\\"), index + 1 < bytes.count else {
@@ -71,7 +72,7 @@ enum JSONText {
         }
     }
 
-    /// The number of the `\uXXXX` that begins at `index`; nil where there is none.
+    /// The code unit of the `\uXXXX` that begins at `index`, or `nil` if there is none.
     private static func unit(_ bytes: Span<UInt8>, at index: Int) -> UInt16? {
         guard index + 6 <= bytes.count, bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u")
         else { return nil }

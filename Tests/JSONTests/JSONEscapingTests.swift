@@ -1,0 +1,42 @@
+import Testing
+
+@testable import JSON
+
+@Suite struct JSONEscapingTests {
+    private func written(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        JSONString.append(text, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test(
+        "Text is escaped where JSON demands it and where a terminal would act on it, and nowhere else",
+        arguments: [
+            ("", ""), ("plain é日😀", "plain é日😀"), ("\"\\/", #"\"\\/"#), ("\n\r\t\0", #"\n\r\t\u0000"#),
+            ("\u{1B}\u{1F} \u{7E}\u{7F}\u{80}\u{9B}\u{9F}\u{A0}", "\\u001b\\u001f ~\\u007f\\u0080\\u009b\\u009f\u{A0}"),
+            ("a\u{2028}\u{2029}\u{202E}b\u{2066}\u{2069}\u{61C}", #"a\u2028\u2029\u202eb\u2066\u2069\u061c"#),
+            ("\u{200D}\u{2027}\u{202F}\u{2065}\u{206A}\u{FFFD}\u{10FFFF}", "\u{200D}\u{2027}\u{202F}\u{2065}\u{206A}\u{FFFD}\u{10FFFF}"),
+        ])
+    func escaped(text: String, expected: String) {
+        #expect(self.written(text) == "\"\(expected)\"")
+    }
+
+    @Test("Every character up to U+FFFF is read back as it was written")
+    func roundTrip() throws {
+        for value in UInt32(0)...0xFFFF {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            let text = "a\(scalar)b"
+            let document = Array("{\(self.written(text)):\(self.written(text))}".utf8)
+            var scanner = JSONScanner()
+            try scanner.begin(document.span)
+            scanner.enterObject(document.span)
+            _ = try #require(try scanner.nextMember(document.span, isFirst: true))
+            var output: [UInt8] = []
+            try scanner.value(document.span, depth: 1).appendText(of: document.span, to: &output)
+            let isLast = try scanner.nextMember(document.span, isFirst: false) == nil
+            #expect(isLast)
+            try scanner.end(document.span)
+            #expect(output == Array(text.utf8), "\(value)")
+        }
+    }
+}
