@@ -94,6 +94,8 @@ let package = Package(
         .testTarget(name: "RESPTests", dependencies: ["RESP"]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
         .target(name: "JSON"),
+        .target(name: "LocalFiles"),
+        .testTarget(name: "LocalFilesTests", dependencies: ["LocalFiles"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .plugin(name: "Fingerprint", capability: .buildTool(), path: "Sources/Fingerprint"),
         .target(name: "StageKit", dependencies: ["JSON", logging, coreMetrics], plugins: ["Fingerprint"]),
@@ -105,7 +107,7 @@ let package = Package(
             name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle, tracing]),
         // Nothing but a header: an instruction that Swift has no word for.
         .systemLibrary(name: "CPrefetch"),
-        .target(name: "SnapshotStores", dependencies: ["CPrefetch", "StageKit", logging, coreMetrics]),
+        .target(name: "SnapshotStores", dependencies: ["CPrefetch", "LocalFiles", "StageKit", logging, coreMetrics]),
         .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit", logging, coreMetrics]),
         .target(
             name: "RedisStreams",
@@ -115,8 +117,8 @@ let package = Package(
         .testTarget(
             name: "RedisStreamsTests",
             dependencies: [
-                "RedisStreams", "DecodeStage", "StageKit", "StageTestKit", "RESP", "JSON", logging, coreMetrics, nioCore,
-                nioEmbedded,
+                "RedisStreams", "DecodeStage", "StageKit", "StageTestKit", "RESP", "JSON", logging, coreMetrics,
+                nioCore, nioEmbedded,
             ]),
         .testTarget(
             name: "IntegrationTests",
@@ -129,7 +131,7 @@ let package = Package(
         .target(
             name: "Admin",
             dependencies: [
-                "StageKit", logging, coreMetrics, lifecycle, hummingbird,
+                "StageKit", "LocalFiles", logging, coreMetrics, lifecycle, hummingbird,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"), nioCore, nioHTTPTypes, nioPosix, nioSSL,
             ],
@@ -145,7 +147,7 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "StageKit", "StageTestKit", "PipelineEngine", "PluginLoading", "SnapshotStores", "RedisStreams",
-                "Admin", "YAML", "JSON",
+                "Admin", "YAML", "JSON", "LocalFiles",
                 logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix,
                 unixSignals, nioSSL, "RESP", tracing,
             ] + stageLibraries),

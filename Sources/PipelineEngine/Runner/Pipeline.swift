@@ -145,6 +145,8 @@ public final class Pipeline: Service, Sendable {
     /// Has checkpoints saved beside `body`, and one after it.
     private func withCheckpoints(_ body: () async throws -> Void) async throws {
         guard let checkpoint = self.checkpoint else { return try await body() }
+        try checkpoint.claim()
+        defer { checkpoint.release() }
         let source = self.source
         let tracer = InstrumentationSystem.tracer
         let result = await withTaskGroup(of: Void.self) { group in

@@ -65,7 +65,7 @@ public final class FileCheckpoint: CheckpointKeeper {
     /// Fills the stores with the last checkpoint: see `CheckpointKeeper`.
     public func load() throws -> String? {
         do {
-            return try self.place.read { read in
+            let position = try self.place.read { read in
                 var reader = try CheckpointReader(from: read)
                 let header = try reader.header()
                 if header.definition == Self.discarded {
@@ -79,10 +79,33 @@ public final class FileCheckpoint: CheckpointKeeper {
                 try reader.records(into: self.stores, cursor: header.cursor)
                 return header.position
             }
+            if position == nil, self.place.isPresent {
+                self.logger.warning(
+                    "the checkpoint is an empty file: it counts as none", metadata: ["path": "\(self.place.name)"])
+            }
+            return position
         } catch {
             for store in self.stores { store.removeAll() }
             throw CheckpointFailure("checkpoint \(self.place.name): \(error)")
         }
+    }
+
+    /// Claims the file: see `CheckpointKeeper`.
+    public func claim() throws {
+        do {
+            try self.place.claim()
+        } catch let error as CheckpointInUse {
+            throw error
+        } catch {
+            self.logger.error(
+                "cannot lock the checkpoint: none is written until that is possible",
+                metadata: ["path": "\(self.place.name)", "error": "\(error)"])
+        }
+    }
+
+    /// Ends the claim: see `CheckpointKeeper`.
+    public func release() {
+        self.place.release()
     }
 
     /// Takes the last checkpoint away: see `CheckpointKeeper`.

@@ -1,4 +1,5 @@
 import Foundation
+import LocalFiles
 import SnapshotStores
 
 /// Looks at the place of the checkpoint; writes nothing there.
@@ -7,7 +8,14 @@ enum CheckpointCheck {
     static func step(_ settings: CheckpointSettings) -> CheckStep {
         let name = "checkpoint"
         let files = FileManager.default
-        let url = URL(fileURLWithPath: settings.path)
+        let path: String
+        do throws(SystemFailure) {
+            path = try FileLinks.resolve(settings.path)
+        } catch {
+            return CheckStep(
+                name, .warning, "\(error): no checkpoint is written", advice: "remove it, or change checkpoint.path")
+        }
+        let url = URL(fileURLWithPath: path)
         let folder = url.deletingLastPathComponent().path
         func warning(_ finding: String, _ advice: String) -> CheckStep {
             CheckStep(name, .warning, finding, advice: advice)
@@ -20,14 +28,29 @@ enum CheckpointCheck {
                 "\(folder) is no folder that this user may write in: no checkpoint is written",
                 "give the worker's user the folder, or change checkpoint.path")
         }
-        guard let file = try? files.attributesOfItem(atPath: settings.path) else {
+        if let held = FileLock.holder(of: path) {
+            return warning(
+                "\(settings.path) is in use by \(held.pid.map { "process \($0)" } ?? "another process"): "
+                    + "a second worker with this path is refused",
+                "nothing, if that is this worker; or give each worker its own checkpoint.path")
+        }
+        guard let file = try? files.attributesOfItem(atPath: path) else {
             return CheckStep(name, .good, "\(settings.path): none yet")
         }
-        guard file[.type] as? FileAttributeType == .typeRegular, files.isReadableFile(atPath: settings.path) else {
+        guard file[.type] as? FileAttributeType == .typeRegular, files.isReadableFile(atPath: path) else {
             return warning(
                 "\(settings.path) is no file that this user may read: it is taken for a lost checkpoint, and not replaced",
                 "change checkpoint.path")
         }
-        return CheckStep(name, .good, "\(settings.path): \(file[.size] as? Int ?? 0) bytes")
+        do throws(SystemFailure) {
+            _ = try InputFile(trusted: path)
+        } catch {
+            return warning("\(error): it is taken for a lost checkpoint", "remove it, or change checkpoint.path")
+        }
+        let size = file[.size] as? Int ?? 0
+        if size == 0 {
+            return warning("\(settings.path) is empty: it counts as none", "nothing: the next checkpoint replaces it")
+        }
+        return CheckStep(name, .good, "\(settings.path): \(size) bytes")
     }
 }

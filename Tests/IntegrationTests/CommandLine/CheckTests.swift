@@ -220,7 +220,12 @@ import Testing
                 let good = try await check(folder.appendingPathComponent("c").path)
                 #expect(good["checkpoint"]?["verdict"] == "good")
                 #expect(good["store sessions"]?["finding"] == "in this process's memory, kept in the checkpoint")
-                for path in [folder.appendingPathComponent("nowhere/c").path, folder.path] {
+                let empty = folder.appendingPathComponent("empty").path
+                try Data().write(to: URL(fileURLWithPath: empty))
+                let open = folder.appendingPathComponent("open").path
+                try Data("x".utf8).write(to: URL(fileURLWithPath: open))
+                try #require(chmod(open, 0o666) == 0)
+                for path in [folder.appendingPathComponent("nowhere/c").path, folder.path, empty, open] {
                     #expect(try await check(path)["checkpoint"]?["verdict"] == "warning", "\(path)")
                 }
             }
