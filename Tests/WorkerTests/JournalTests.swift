@@ -95,6 +95,79 @@ import Testing
         #expect(mode.map { $0 & 0o007 } == 0)
     }
 
+    private static let record = OutcomeRecord(
+        outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: nil)
+
+    private func withPath(_ body: (String) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try await body(folder.appendingPathComponent("journal").path)
+    }
+
+    @Test("A line that an earlier run could not finish is ended, so that every line after it is whole")
+    func torn() async throws {
+        try await self.withPath { path in
+            try Data("{\"entry\":\"1-0\"}\n{\"entry\":\"2-".utf8).write(to: URL(fileURLWithPath: path))
+            let journal = try Journal(path: path)
+            self.withEvent(nil) { event, _ in journal.observe(event, Self.record) }
+            try await journal.endBatch()
+            let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+            #expect(lines.count == 3 && lines[1] == "{\"entry\":\"2-")
+            _ = try JSONSerialization.jsonObject(with: Data(lines[2].utf8))
+        }
+    }
+
+    @Test("A journal that log rotation has renamed is opened anew on request, and kept open if that is impossible")
+    func rotation() async throws {
+        try await self.withPath { path in
+            let rotation = FileRotation()
+            let journal = try Journal(path: path, rotation: rotation)
+            func write() async throws {
+                self.withEvent(nil) { event, _ in journal.observe(event, Self.record) }
+                try await journal.endBatch()
+            }
+            func lines(_ path: String) throws -> Int {
+                try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").count
+            }
+            try await write()
+            #expect(rename(path, path + ".1") == 0)
+            try await write()
+            #expect(try lines(path + ".1") == 2 && !FileManager.default.fileExists(atPath: path))
+            rotation.request()
+            try await write()
+            #expect(try lines(path + ".1") == 2 && lines(path) == 1)
+            #expect(rename(path, path + ".2") == 0)
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+            rotation.request()
+            try await write()
+            #expect(try lines(path + ".2") == 2)
+        }
+    }
+
+    @Test("A journal whose reader has stopped does not outlive the cancellation of its task")
+    func stalledReader() async throws {
+        try await self.withPath { path in
+            try #require(mkfifo(path, 0o600) == 0)
+            let nobody = #expect(throws: Journal.JournalError.self) { _ = try Journal(path: path) }
+            #expect(nobody?.description.hasSuffix("nobody reads this FIFO") == true)
+            let reader = open(path, O_RDONLY | O_NONBLOCK)
+            defer { close(reader) }
+            let ended = Task {
+                let journal = try Journal(path: path)
+                while true {
+                    self.withEvent(nil) { event, _ in
+                        for _ in 0..<1000 { journal.observe(event, Self.record) }
+                    }
+                    try await journal.endBatch()
+                }
+            }
+            ended.cancel()
+            let error = await #expect(throws: Journal.JournalError.self) { try await ended.value }
+            #expect(error?.description.hasSuffix("nobody reads it") == true)
+        }
+    }
+
     @Test("A journal that cannot be opened or written ends the run with its path and the reason")
     func failures() async throws {
         let missing = #expect(throws: Journal.JournalError.self) { _ = try Journal(path: "/nonexistent/j") }

@@ -17,6 +17,8 @@ struct AssembledWorker {
     let pipeline: Pipeline
     /// Where everything is counted.
     let registry: MetricsRegistry
+    /// The requests to reopen the journal and the trace file.
+    let rotation = FileRotation()
     private let admin: AdminServer
     private let logger: Logger
 
@@ -44,7 +46,7 @@ struct AssembledWorker {
         var services = PipelineServices(logger: logger, metrics: registry)
         let watch = Watch()
         services.revocationHandler = RevocationFeed(watch.revocations)
-        services.makeObserver = Self.observer(options, watch)
+        services.makeObserver = Self.observer(options, watch, self.rotation, logger)
         let pipeline = try Pipeline(
             contentsOf: options.path, environment: options.environment, overrides: options.overrides,
             catalogue: options.catalogue, services: services)
@@ -96,14 +98,18 @@ struct AssembledWorker {
         try await ServiceGroup(configuration: configuration).run()
     }
 
-    private static func observer(_ options: Options, _ watch: Watch) -> @Sendable () throws -> any OutcomeObserver {
+    private static func observer(
+        _ options: Options, _ watch: Watch, _ rotation: FileRotation, _ logger: Logger
+    ) -> @Sendable () throws -> any OutcomeObserver {
         let journal = options.journal
         let other = options.makeObserver
         return {
             let watching = WatchObserver(recent: watch.recent, taps: watch.taps)
             guard journal != nil || other != nil else { return watching }
             var observers: [any OutcomeObserver] = []
-            if let journal { observers.append(try Journal(path: journal)) }
+            if let journal {
+                observers.append(try Journal(path: journal, rotation: rotation, logger: logger))
+            }
             if let other { observers.append(try other()) }
             return ObserverList(observers + [watching])
         }

@@ -16,23 +16,28 @@ struct ReloadService: Service {
     let path: String
     /// The logger for the results.
     private let logger: Logger
+    /// The journal and the trace file, which are reopened too, or `nil`.
+    private let rotation: FileRotation?
     /// Runs the reload that it is given, with the notices to a service manager around it.
     private let around: @Sendable (() -> Void) -> Void
 
     /// Creates the service.
     init(
-        pipeline: Pipeline, path: String, logger: Logger,
+        pipeline: Pipeline, path: String, logger: Logger, rotation: FileRotation? = nil,
         around: @escaping @Sendable (() -> Void) -> Void = { $0() }
     ) {
         self.pipeline = pipeline
         self.path = path
         self.logger = logger.withoutRateLimit
+        self.rotation = rotation
         self.around = around
     }
 
     /// Waits for signals until a graceful shutdown begins.
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            // First, and whatever comes of the reload: log rotation has renamed the files.
+            self.rotation?.request()
             self.around { self.reload() }
         }
     }

@@ -37,7 +37,7 @@ struct RunCommand: AsyncParsableCommand {
             let worker = try AssembledWorker(options, logger: logger)
             worker.registry.registerCollector(gate.samples)
             guard let path = self.trace else { return try await self.run(worker, manager, logger, gate) }
-            let file = try TraceFile(path: path)
+            let file = try TraceFile(path: path, rotation: worker.rotation, logger: logger)
             worker.registry.registerCollector(file.samples)
             try await withTracer(FileTracer(file: file)) { try await self.run(worker, manager, logger, gate) }
         }
@@ -49,7 +49,7 @@ struct RunCommand: AsyncParsableCommand {
         try await worker.run(
             beside: [
                 ReloadService(
-                    pipeline: worker.pipeline, path: self.file, logger: logger,
+                    pipeline: worker.pipeline, path: self.file, logger: logger, rotation: worker.rotation,
                     around: { reload in if let manager { manager.reloading(reload) } else { reload() } }),
                 HeldBackReports(gate: gate),
             ],

@@ -1,4 +1,6 @@
 import Glibc
+import LocalFiles
+import Logging
 import PipelineEngine
 import StageKit
 
@@ -17,23 +19,44 @@ final class Journal: OutcomeObserver {
     }
 
     private let path: String
-    private let descriptor: Int32
+    private let logger: Logger?
+    private let rotation: FileRotation?
+    /// The requests to reopen the file that were followed.
+    private var generation: UInt64 = 0
+    private var file: AppendedFile
     private var buffer: [UInt8] = []
     private var failure: JournalError?
 
-    /// Opens the journal for appending; `-` is standard output.
-    init(path: String) throws(JournalError) {
+    /// Opens the journal for appending.
+    ///
+    /// - Parameters:
+    ///   - path: The file, or `-` for standard output.
+    ///   - rotation: The requests to reopen the file.
+    ///   - logger: The logger for a line that was cut off and for a file that cannot be reopened.
+    init(path: String, rotation: FileRotation? = nil, logger: Logger? = nil) throws(JournalError) {
         self.path = path
+        self.rotation = rotation
+        self.logger = logger
+        self.generation = rotation?.generation ?? 0
         if path == "-" {
-            self.descriptor = STDOUT_FILENO
+            self.file = AppendedFile(standard: STDOUT_FILENO, name: "standard output")
         } else {
-            self.descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-            if self.descriptor < 0 { throw Self.error(path, "cannot be opened") }
+            self.file = try Self.open(path, logger)
         }
     }
 
-    deinit {
-        if self.descriptor != STDOUT_FILENO { close(self.descriptor) }
+    private static func open(_ path: String, _ logger: Logger?) throws(JournalError) -> AppendedFile {
+        do throws(SystemFailure) {
+            let file = try AppendedFile(path: path)
+            if file.tornBytes > 0 {
+                logger?.warning(
+                    "the journal ended within a line: a line end was added",
+                    metadata: ["path": "\(path)", "bytes": "\(file.tornBytes)"])
+            }
+            return file
+        } catch {
+            throw JournalError(description: "the journal \(path) cannot be opened: \(error.reason)")
+        }
     }
 
     /// Adds the event's line.
@@ -50,23 +73,26 @@ final class Journal: OutcomeObserver {
 
     private func flush() {
         guard self.failure == nil else { return }
-        var start = 0
-        while start < self.buffer.count {
-            let written = unsafe self.buffer.withUnsafeBytes { bytes in
-                unsafe write(self.descriptor, bytes.baseAddress! + start, bytes.count - start)
-            }
-            if written < 0, errno == EINTR { continue }
-            if written < 0 {
-                self.failure = Self.error(self.path, "cannot be written")
-                break
-            }
-            start += written
+        self.followRotation()
+        do throws(SystemFailure) {
+            // A reader of a pipe that has stopped reading holds up the pipeline, and not the end of the process.
+            try self.file.append(self.buffer) { Task.isCancelled }
+        } catch {
+            self.failure = JournalError(description: "the journal \(self.path) cannot be written: \(error.reason)")
         }
         self.buffer.removeAll(keepingCapacity: true)
     }
 
-    private static func error(_ path: String, _ what: String) -> JournalError {
-        let reason = unsafe String(cString: strerror(errno))
-        return JournalError(description: "the journal \(path) \(what): \(reason)")
+    /// Reopens the file if that was asked for; lines go on to the old one if it cannot be.
+    private func followRotation() {
+        guard let rotation = self.rotation, rotation.generation != self.generation else { return }
+        self.generation = rotation.generation
+        guard self.path != "-" else { return }
+        do throws(JournalError) {
+            self.file = try Self.open(self.path, self.logger)
+        } catch {
+            self.logger?.error(
+                "cannot reopen the journal: lines go on to the file that is open", metadata: ["error": "\(error)"])
+        }
     }
 }

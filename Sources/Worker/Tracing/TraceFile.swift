@@ -1,5 +1,6 @@
 import Admin
-import Glibc
+import LocalFiles
+import Logging
 import StageKit
 import Synchronization
 
@@ -22,23 +23,58 @@ final class TraceFile: Sendable {
         var count = 0
     }
 
-    private let descriptor: Int32
+    /// The file that is open.
+    private struct Output: ~Copyable, Sendable {
+        var file: AppendedFile
+        var generation: UInt64
+    }
+
+    private let path: String
+    private let rotation: FileRotation?
+    private let logger: Logger?
     private let budget = OrderedMutex(Budget())
-    private let writing = OrderedMutex(())
+    private let writing: Mutex<Output>
     private let written = Atomic<UInt64>(0)
     private let lost = Atomic<UInt64>(0)
 
     /// Opens the file for appending.
-    init(path: String) throws(Failure) {
-        self.descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-        if self.descriptor < 0 {
-            throw Failure(
-                description: "the trace file \(path) cannot be opened: \(unsafe String(cString: strerror(errno)))")
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - rotation: The requests to reopen the file.
+    ///   - logger: The logger for a line that was cut off and for a file that cannot be reopened.
+    init(path: String, rotation: FileRotation? = nil, logger: Logger? = nil) throws(Failure) {
+        self.path = path
+        self.rotation = rotation
+        self.logger = logger
+        self.writing = Mutex(
+            Output(file: try Self.open(path, logger), generation: rotation?.generation ?? 0))
+    }
+
+    private static func open(_ path: String, _ logger: Logger?) throws(Failure) -> AppendedFile {
+        do throws(SystemFailure) {
+            let file = try AppendedFile(path: path)
+            if file.tornBytes > 0 {
+                logger?.warning(
+                    "the trace file ended within a line: a line end was added",
+                    metadata: ["path": "\(path)", "bytes": "\(file.tornBytes)"])
+            }
+            return file
+        } catch {
+            throw Failure(description: "the trace file \(path) cannot be opened: \(error.reason)")
         }
     }
 
-    deinit {
-        close(self.descriptor)
+    /// Reopens the file if that was asked for; lines go on to the old one if it cannot be.
+    private func followRotation(_ output: inout Output) {
+        guard let rotation = self.rotation, rotation.generation != output.generation else { return }
+        output.generation = rotation.generation
+        do throws(Failure) {
+            output.file = try Self.open(self.path, self.logger)
+        } catch {
+            self.logger?.error(
+                "cannot reopen the trace file: lines go on to the file that is open", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Whether a trace that begins now, in nanoseconds since 1970, is written.
@@ -56,9 +92,10 @@ final class TraceFile: Sendable {
     /// Writes one line, whose end is added here.
     func write(_ line: [UInt8]) {
         let line = line + [UInt8(ascii: "\n")]
-        let isWritten = self.writing.withLock { _ in
-            // Unsafe, as it takes a pointer: it stays within the call, and the count is that of the bytes there.
-            unsafe Glibc.write(self.descriptor, line, line.count) == line.count
+        let isWritten = self.writing.withLock { output in
+            self.followRotation(&output)
+            // A span is not worth a wait for a reader.
+            return (try? output.file.append(line) { true }) != nil
         }
         if isWritten {
             self.written.add(1, ordering: .relaxed)

@@ -1,0 +1,14 @@
+import Synchronization
+
+/// Requests to reopen the files that a worker appends to, after log rotation has renamed them. Callable from any thread.
+final class FileRotation: Sendable {
+    private let count = Atomic<UInt64>(0)
+
+    /// The number of requests so far.
+    var generation: UInt64 { self.count.load(ordering: .acquiring) }
+
+    /// Asks for the files to be reopened before the next line is written.
+    func request() {
+        self.count.add(1, ordering: .releasing)
+    }
+}
