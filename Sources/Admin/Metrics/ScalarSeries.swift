@@ -6,10 +6,11 @@ final class CounterSeries: CounterHandler, FloatingPointCounterHandler {
     private let whole = Atomic<Int64>(0)
     private let fractional = AtomicDouble()
 
-    /// Adds; amounts below 1 are ignored, as a counter only grows.
+    /// Adds, up to the largest number of 64 bits; amounts below 1 are ignored, as a counter only grows.
     func increment(by amount: Int64) {
         guard amount > 0 else { return }
-        self.whole.wrappingAdd(amount, ordering: .relaxed)
+        let sum = self.whole.wrappingAdd(amount, ordering: .relaxed).newValue
+        if sum < 0 { self.whole.store(.max, ordering: .relaxed) }
     }
 
     /// Adds; amounts that are not positive and finite are ignored, as a counter only grows.
@@ -26,7 +27,9 @@ final class CounterSeries: CounterHandler, FloatingPointCounterHandler {
 
     /// What was counted, as text: exact where only whole amounts were added.
     var text: String {
-        let whole = self.whole.load(ordering: .relaxed)
+        let sum = self.whole.load(ordering: .relaxed)
+        // Negative for the moment between an addition beyond the end and its correction.
+        let whole = sum < 0 ? .max : sum
         let fractional = self.fractional.value
         return fractional == 0 ? "\(whole)" : MetricText.number(Double(whole) + fractional)
     }
