@@ -85,27 +85,28 @@ public struct AdminServer: Service, CustomStringConvertible {
         governor.start()
         defer { governor.stop() }
         guard case .unix(let path) = self.address else {
-            return try await self.listen(router, on: group, open) { _ in }
+            return try await self.listen(router, on: group, open, at: self.bindAddress) { _ in true }
         }
-        let file = UnixSocketFile(path: path)
+        let file = try UnixSocketFile(path: path)
+        defer { file.remove() }
         try await file.clear(on: loop)
         let failure = Mutex<(any Error)?>(nil)
-        try await self.listen(router, on: group, open) { channel in
+        try await self.listen(router, on: group, open, at: .unixDomainSocket(path: file.bindPath)) { channel in
             do {
-                try file.protect()
+                try file.publish()
+                return true
             } catch {
                 failure.withLock { $0 = error }
                 channel.close(promise: nil)
+                return false
             }
         }
-        if let error = failure.withLock({ $0 }) {
-            throw AdminError.cannotListen(self.address, reason: "other users cannot be kept out: \(error)")
-        }
+        if let error = failure.withLock({ $0 }) { throw error }
     }
 
     private func listen(
-        _ router: AdminRouter, on group: MultiThreadedEventLoopGroup, _ open: OpenResponses,
-        bound: @escaping @Sendable (any Channel) -> Void
+        _ router: AdminRouter, on group: MultiThreadedEventLoopGroup, _ open: OpenResponses, at address: BindAddress,
+        bound: @escaping @Sendable (any Channel) -> Bool
     ) async throws {
         // The library reports what it breaks off at a shutdown as errors; what goes wrong for good is thrown.
         var logger = self.logger
@@ -114,11 +115,10 @@ public struct AdminServer: Service, CustomStringConvertible {
             responder: router.responder,
             server: try self.access.server(Self.connections(on: group.any())),
             configuration: ApplicationConfiguration(
-                address: self.bindAddress, backlog: AdminLimits.backlog,
+                address: address, backlog: AdminLimits.backlog,
                 availableConnectionsDelegate: .maximum(AdminLimits.connections, logger: logger)),
             onServerRunning: { channel in
-                bound(channel)
-                self.onListening(self.realAddress(of: channel))
+                if bound(channel) { self.onListening(self.realAddress(of: channel)) }
             },
             eventLoopGroupProvider: .shared(group),
             logger: logger)

@@ -1,5 +1,7 @@
+import LocalFiles
 import NIOCore
 import NIOPosix
+import Synchronization
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -12,13 +14,48 @@ import NIOPosix
     import Glibc
 #endif
 
-/// The file of the Unix socket that the server listens on; NIO removes it when it closes the socket.
-struct UnixSocketFile {
+/// The file of the Unix socket that the server listens on.
+///
+/// A socket file gets its permissions only after it exists, so the socket is bound in a new directory that only this user
+/// may enter, and appears at its path with its permissions set.
+final class UnixSocketFile: Sendable {
     /// Only the worker's own user may connect.
-    static let permissions = 0o600
+    static let permissions: mode_t = 0o600
 
-    /// Its absolute path.
+    /// The absolute path.
     let path: String
+    /// The directory that the socket is bound in.
+    private let directory: String
+    /// The published socket, `nil` until then.
+    private let published = Mutex<FileIdentity?>(nil)
+
+    /// The path to bind to.
+    var bindPath: String { "\(self.directory)/s" }
+
+    /// Creates the directory for a socket at an absolute path.
+    ///
+    /// - Throws: `AdminError` if the directory of the path cannot be written, or if its name is too long.
+    init(path: String) throws {
+        self.path = path
+        let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "/"
+        var template = Array("\(parent).XXXXXX".utf8CString)
+        guard template.count + 1 <= AdminAddress.pathLimit else {
+            let limit = AdminAddress.pathLimit - 9
+            throw AdminError.cannotListen(
+                .unix(path: path), reason: "the name of its directory is longer than \(limit) bytes")
+        }
+        let isMade = unsafe template.withUnsafeMutableBufferPointer { unsafe mkdtemp($0.baseAddress!) } != nil
+        guard isMade else {
+            throw AdminError.cannotListen(.unix(path: path), reason: unsafe String(cString: strerror(errno)))
+        }
+        self.directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        // Both are gone if the socket was published.
+        unsafe unlink(self.bindPath)
+        unsafe rmdir(self.directory)
+    }
 
     /// Removes a socket on which nobody listens any more, left over from a worker that was killed.
     ///
@@ -42,8 +79,27 @@ struct UnixSocketFile {
         throw AdminError.addressInUse(.unix(path: self.path))
     }
 
-    /// Keeps other users out.
-    func protect() throws {
-        try FileManager.default.setAttributes([.posixPermissions: UnixSocketFile.permissions], ofItemAtPath: self.path)
+    /// Makes the socket that is bound at `bindPath` reachable at its path, for this user alone.
+    ///
+    /// - Throws: `AdminError` if something has appeared at the path meanwhile.
+    func publish() throws {
+        guard unsafe chmod(self.bindPath, Self.permissions) == 0, let identity = FileIdentity(of: self.bindPath) else {
+            throw AdminError.cannotListen(.unix(path: self.path), reason: unsafe String(cString: strerror(errno)))
+        }
+        // Unlike rename, link does not replace what is there.
+        guard unsafe link(self.bindPath, self.path) == 0 else {
+            if errno == EEXIST { throw AdminError.addressInUse(.unix(path: self.path)) }
+            throw AdminError.cannotListen(.unix(path: self.path), reason: unsafe String(cString: strerror(errno)))
+        }
+        self.published.withLock { $0 = identity }
+        unsafe unlink(self.bindPath)
+        unsafe rmdir(self.directory)
+    }
+
+    /// Removes the published socket, unless something else has taken its place.
+    func remove() {
+        guard let published = self.published.withLock({ $0 }) else { return }
+        guard FileIdentity(of: self.path) == published else { return }
+        unsafe unlink(self.path)
     }
 }
