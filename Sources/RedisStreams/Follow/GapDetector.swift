@@ -16,7 +16,9 @@ package import StageKit
 /// | no stream, one was there before | `deleted` |
 /// | G below a G known before | `wentBack` |
 /// | D below a D known before | `recreated` |
-/// | A < P, or G = X and A > P | `recreated`: the counts are those of another stream |
+/// | A < P | `recreated`: the counts are those of another stream |
+/// | G = X, A > P, no restart, read beyond the last look | `trimmed`, or `entriesDeleted`: reads passed over A - P entries |
+/// | G = X, A > P | `recreated`: the counts are those of another stream |
 /// | nothing behind X, A > P | `trimmed`, or `entriesDeleted` where D > X: A - P entries came and went |
 /// | nothing behind X, A = P, G > X and above all known before | `recreated` |
 /// | A or P not known, G > L and above all known before | `trimmed`: at least entry G came and went |
@@ -69,6 +71,8 @@ package struct GapDetector: Equatable, Sendable {
     private var added: UInt64?
     /// The last entry as of the last look, read or not.
     private var last: EntryID?
+    /// The last-generated-id as of the last look in this run.
+    private var looked: EntryID?
 
     /// Starts reading behind an id with nothing missed yet: what is gone at this moment is not missed.
     init(behind cursor: EntryID, _ facts: StreamFacts?, server: String? = nil) {
@@ -77,6 +81,7 @@ package struct GapDetector: Equatable, Sendable {
             baseline: nil, isSeen: facts != nil, isAnchored: facts != nil && facts?.last == cursor, server: server)
         self.added = facts?.added
         self.last = facts?.last
+        self.looked = facts?.generated
         guard let facts else {
             // A stream that comes to be counts from nothing.
             if cursor == .zero { self.mark.position = 0 }
@@ -191,6 +196,7 @@ package struct GapDetector: Equatable, Sendable {
         if let gap = self.find(facts, anchor, isRestarted: isRestarted) { return gap }
         self.added = facts.added
         self.last = facts.last
+        self.looked = facts.generated
         // A count that is under way is finished first, or a reader that lags would never finish one. Below the cursor,
         // where a cursor of the user's choice may lie, there is nothing to count.
         if self.sample == nil, facts.generated >= self.mark.cursor {
@@ -240,8 +246,15 @@ package struct GapDetector: Equatable, Sendable {
             return nil
         }
         let numbers = "\(added) were added, \(position) up to the cursor \(cursor), and \(facts.length) are there"
-        if added < position || (facts.generated == cursor && added > position) {
-            return Gap(.recreated, numbers)
+        if added < position { return Gap(.recreated, numbers) }
+        if facts.generated == cursor, added > position {
+            // XREAD passes over entries that were trimmed between two reads without a word; before the last look nothing
+            // was missing.
+            guard let looked = self.looked, looked < cursor, !isRestarted else { return Gap(.recreated, numbers) }
+            let wasDeleted = facts.deleted.map { $0 > looked && $0 > self.mark.deleted ?? .zero } ?? false
+            return Gap(
+                wasDeleted ? .entriesDeleted : .trimmed, lost: added - position,
+                "reads passed over entries between \(looked) and \(cursor): \(numbers)")
         }
         let behind = added - position
         if !unread {

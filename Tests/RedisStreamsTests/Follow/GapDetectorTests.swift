@@ -124,6 +124,24 @@ func facts(
         #expect(gap?.kind == .trimmed && gap?.lost == 10)
     }
 
+    @Test("A live trim that reads passed over is reported as trimmed with its number, also if nothing is left to read")
+    func passedOverWithNothingUnread() {
+        for (deleted, kind) in [(UInt64(0), GapKind.trimmed), (125, .entriesDeleted)] {
+            var detector = GapDetector(behind: id(100), facts(1...100, added: 100))
+            #expect(detector.check(facts(1...100, added: 100)) == nil)
+            #expect(detector.read(first: id(101), last: id(120), count: 20, countUpTo: { _ in 0 }) == nil)
+            // 121 to 130 were removed before the next read, which reaches the end of the stream.
+            #expect(detector.read(first: id(131), last: id(160), count: 30, countUpTo: { _ in 0 }) == nil)
+            var restarted = detector
+            let gap = detector.check(facts(131...160, deleted: deleted, added: 160))
+            #expect(gap?.kind == kind && gap?.lost == 10, "\(gap?.detail ?? "nothing")")
+            #expect(gap?.detail.contains("between 100-0 and 160-0") == true)
+            // Counts that rise although nothing was read since the last look are those of another stream.
+            #expect(restarted.check(facts(131...160, added: 150)) == nil)
+            #expect(restarted.check(facts(131...160, added: 160))?.kind == .recreated)
+        }
+    }
+
     @Test("Entries that went before a read found nothing are missed")
     func goneBeforeReading() {
         for (added, lost) in [(UInt64?.some(150), UInt64?.some(50)), (nil, nil)] {
