@@ -1,4 +1,5 @@
 import Glibc
+import LocalFiles
 
 /// Reads a file up to a limit, whatever kind of file it is.
 struct BoundedReader: ~Copyable {
@@ -13,10 +14,16 @@ struct BoundedReader: ~Copyable {
 
     private let descriptor: Int32
 
+    /// Whether the file is a regular one, whose bytes come without a wait for another process.
+    var isRegular: Bool { FileIdentity.isRegular(descriptor: self.descriptor) }
+
     /// Opens the file for reading.
-    init(path: String) throws(SystemError) {
-        self.descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        if self.descriptor < 0 { throw SystemError(number: errno) }
+    ///
+    /// - Parameter waits: Whether opening and reading may wait, as for the writer of a FIFO.
+    init(path: String, waits: Bool = true) throws(SystemError) {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))
+        if descriptor < 0 { throw SystemError(number: errno) }
+        self.descriptor = descriptor
     }
 
     deinit {

@@ -18,17 +18,49 @@ enum PipelineFile {
         var description: String
     }
 
+    /// The name of standard input on the command line.
+    static let standardInput = "-"
+
     /// The file's bytes.
-    static func read(_ path: String) throws(Unreadable) -> [UInt8] {
+    ///
+    /// Only a regular file is read, so that nobody waits for the writer of a FIFO; a command that starts also reads standard
+    /// input and other descriptors that it was given.
+    ///
+    /// - Parameters:
+    ///   - path: The file, or `-` for standard input.
+    ///   - isReload: Whether a worker runs already, so that standard input has been read.
+    static func read(_ path: String, isReload: Bool = false) throws(Unreadable) -> [UInt8] {
+        if Self.isDescriptor(path) {
+            guard !isReload else {
+                throw Unreadable(description: "\(path): standard input cannot be read again; start with a file to reload it")
+            }
+            let file = path == Self.standardInput ? "/dev/stdin" : path
+            guard let reader = try? BoundedReader(path: file), let bytes = try? reader.read(limit: Self.byteLimit) else {
+                throw Unreadable(description: "\(path): cannot be read")
+            }
+            return bytes
+        }
         var isDirectory = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             throw Unreadable(description: "\(path): there is no such file")
         }
         if isDirectory { throw Unreadable(description: "\(path): is a directory; name a pipeline file") }
-        guard let handle = try? BoundedReader(path: path), let bytes = try? handle.read(limit: Self.byteLimit) else {
+        guard let reader = try? BoundedReader(path: path, waits: false) else {
+            throw Unreadable(description: "\(path): cannot be read; check its permissions")
+        }
+        guard reader.isRegular else {
+            throw Unreadable(description: "\(path): is not a regular file; name a file, or - for standard input")
+        }
+        guard let bytes = try? reader.read(limit: Self.byteLimit) else {
             throw Unreadable(description: "\(path): cannot be read; check its permissions")
         }
         return bytes
+    }
+
+    /// Whether a path names a descriptor that the process was started with: `-`, `/dev/stdin`, `/dev/fd/N`.
+    private static func isDescriptor(_ path: String) -> Bool {
+        [Self.standardInput, "/dev/stdin"].contains(path)
+            || ["/dev/fd/", "/proc/self/fd/"].contains { path.hasPrefix($0) }
     }
 }
 
@@ -59,7 +91,7 @@ extension Pipeline {
     public func reload(contentsOf path: String) throws -> PipelineReloads.Result {
         let text: [UInt8]
         do {
-            text = try PipelineFile.read(path)
+            text = try PipelineFile.read(path, isReload: true)
         } catch {
             self.refuseReload("\(error)")
             throw error

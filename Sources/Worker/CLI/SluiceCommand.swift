@@ -42,6 +42,12 @@ public struct SluiceCommand: AsyncParsableCommand {
     ///
     /// - Parameter catalogue: What pipeline files may name; add your own stage types to `Catalogue.standard`.
     public static func main(catalogue: Catalogue) async {
+        do throws(OpenFileLimit.TooLow) {
+            try OpenFileLimit.ensure()
+        } catch {
+            Terminal.report("sluice: \(error)")
+            Self.exit(withError: ExitStatus.failure)
+        }
         await Self.$catalogue.withValue(catalogue) { await Self.main() }
     }
 

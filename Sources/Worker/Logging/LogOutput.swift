@@ -13,8 +13,7 @@ import StageKit
 
 /// Where log lines go: whole lines, one at a time, unbuffered, from any thread.
 ///
-/// All handlers of a worker share one, so that their lines do not mix. Writing waits where the sink does: a reader of
-/// standard error that stops reading stops the worker, as it would any program.
+/// All handlers of a worker share one, so that their lines do not mix.
 package final class LogOutput: Sendable {
     /// Bytes of one text in a line; entries can be megabytes, and a log that fills a disk helps nobody.
     package static let textLimit = 4096
@@ -32,18 +31,10 @@ package final class LogOutput: Sendable {
         self.sink = OrderedMutex(sink)
     }
 
-    /// An output to standard error. A line that cannot be written is lost: there is nowhere to say so.
+    /// An output to standard error. A reader that stops reading costs lines, and holds up the worker only for a moment.
     package static func standardError() -> LogOutput {
-        LogOutput { line in
-            var rest = line[...]
-            while !rest.isEmpty {
-                // Unsafe, as it takes a pointer: it stays within the call, and the count is that of the bytes there.
-                let written = unsafe rest.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
-                if written < 0, errno == EINTR { continue }
-                guard written > 0 else { return }
-                rest = rest.dropFirst(written)
-            }
-        }
+        let writer = OrderedMutex(StalledWriter(descriptor: STDERR_FILENO))
+        return LogOutput { line in writer.withLock { $0.write(line) } }
     }
 
     /// Writes a line, whose end is added here.

@@ -49,11 +49,27 @@ import Testing
         }
     }
 
-    @Test("A file without an end is not read for ever")
-    func endless() async throws {
-        let ending = try await sluice("validate", "/dev/zero")
+    @Test("A device and a FIFO are refused, not read for ever")
+    func notRegular() async throws {
+        try await withFolder { folder in
+            let fifo = folder.appendingPathComponent("fifo").path
+            try #require(mkfifo(fifo, 0o600) == 0)
+            for path in ["/dev/zero", fifo] {
+                let ending = try await sluice("validate", path)
+                #expect(ending.status == 78)
+                #expect(
+                    ending.errors == "\(path): is not a regular file; name a file, or - for standard input\n",
+                    "\(ending.errors)")
+            }
+        }
+    }
+
+    @Test("A pipeline is read from standard input", arguments: ["-", "/dev/stdin"])
+    func standardInput(name: String) async throws {
+        // Standard input is /dev/null here: an empty document, which is refused with its position.
+        let ending = try await sluice("validate", name)
         #expect(ending.status == 78)
-        #expect(ending.errors.hasPrefix("/dev/zero:1:1: the document has"), "\(ending.errors)")
+        #expect(ending.errors.hasPrefix("\(name):1:1: "), "\(ending.errors)")
     }
 
     @Test("All files and all mistakes in them are told, and what is good as well")
