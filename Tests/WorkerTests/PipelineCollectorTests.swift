@@ -67,6 +67,15 @@ import Testing
         #expect(status.lagSeconds(now: 100) == seconds)
     }
 
+    @Test(
+        "A stalled batch counts from when it was taken, and so does the last entry where more was waiting already",
+        arguments: [(true, 7), (false, 90)] as [(Bool, Double)])
+    func stalled(wasCaughtUp: Bool, seconds: Double) {
+        var status = SourceStatus(state: .reading, cursor: EntryID(milliseconds: 10_000, sequence: 0))
+        status.stalled = StalledBatch(entries: 3, duration: .seconds(7), wasCaughtUp: wasCaughtUp)
+        #expect(status.lagSeconds(now: 100) == seconds)
+    }
+
     @Test("The exposition tells every outcome, what each stage did, the source, the stores and the reloads")
     func golden() async throws {
         let registry = MetricsRegistry()

@@ -38,6 +38,27 @@ import Testing
         #expect(Readiness.reasons(status, stores: ["sessions": store]) == [])
     }
 
+    @Test(
+        "A worker with a stalled batch is not ready, and the reason stays the same while it is",
+        arguments: [
+            (SourceStatus.State.reading, true, true, [Self.stall]),
+            (.reading, true, false, ["catching up with the stream", Self.stall]),
+            (.connecting, true, true, ["not connected to the source", Self.stall]),
+            (.stopped, true, true, ["the source has stopped"]),
+            (.reading, false, true, []),
+        ] as [(SourceStatus.State, Bool, Bool, [String])])
+    func stalled(state: SourceStatus.State, isStalled: Bool, wasCaughtUp: Bool, reasons: [String]) {
+        var status = SourceStatus(state: state, isCaughtUp: !isStalled)
+        for seconds in [3, 300] where isStalled {
+            status.stalled = StalledBatch(
+                entries: 64, duration: .seconds(seconds), stage: "webhook", wasCaughtUp: wasCaughtUp)
+            #expect(Readiness.reasons(status) == reasons)
+        }
+        if !isStalled { #expect(Readiness.reasons(status) == reasons) }
+    }
+
+    private static let stall = "64 entries have been in flight for more than 2s (stage \"webhook\")"
+
     @Test("A source is behind while it fills stores or its last entry is seconds old, not while it is away")
     func behind() {
         var status = SourceStatus(state: .reading, cursor: EntryID(milliseconds: 1_000_000, sequence: 0))

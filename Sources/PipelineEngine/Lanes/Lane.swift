@@ -15,14 +15,17 @@ final class Lane {
     let batch = EventBatch()
     private let services: PipelineServices
     private let shared: SharedCounters
+    private let flight: BatchInFlight
     private let observer: (any OutcomeObserver)?
     private let logger: Logger
 
     init(
-        graph: StageGraph, counters: SharedCounters, observer: (any OutcomeObserver)?, services: PipelineServices
+        graph: StageGraph, counters: SharedCounters, flight: BatchInFlight, observer: (any OutcomeObserver)?,
+        services: PipelineServices
     ) {
         self.graph = graph
         self.shared = counters
+        self.flight = flight
         self.services = services
         self.observer = observer
         self.logger = services.logger
@@ -82,7 +85,9 @@ final class Lane {
     func endBatch() async throws {
         // By index, as a node is many references to copy.
         for index in self.graph.nodes.indices where try !self.graph.nodes[index].stage.endBatchAtOnce() {
-            try await self.graph.nodes[index].stage.endBatch()
+            try await self.flight.waiting(for: self.graph.nodes[index].name) {
+                try await self.graph.nodes[index].stage.endBatch()
+            }
         }
     }
 
@@ -106,7 +111,9 @@ final class Lane {
         guard let events = self.walker.waiting[index] else { return }
         while events.count > 0 {
             let start = ContinuousClock.now
-            try await self.graph.nodes[index].stage.complete(events)
+            try await self.flight.waiting(for: self.graph.nodes[index].name) {
+                try await self.graph.nodes[index].stage.complete(events)
+            }
             let stop = self.walker.resume(batch, at: index, took: ContinuousClock.now - start)
             if let stop { try await self.heed(stop) }
         }
@@ -125,7 +132,9 @@ final class Lane {
                     "attempt": "\(attempt)", "wait": "\(SettingUnits.text(wait))",
                 ])
             do {
-                try await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+                try await self.flight.waiting(for: failure.stage ?? "") {
+                    try await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+                }
             } catch {
                 throw RetryGivenUp()
             }

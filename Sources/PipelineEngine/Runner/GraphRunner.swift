@@ -21,7 +21,7 @@ final class GraphRunner {
 
     /// Makes a runner of graphs of one file: one, or as many as the plan has lanes.
     init(
-        graphs: [StageGraph], plan: LanePlan?, generation: Int, counters: SharedCounters,
+        graphs: [StageGraph], plan: LanePlan?, generation: Int, counters: SharedCounters, flight: BatchInFlight,
         observer: (any OutcomeObserver)?, services: PipelineServices
     ) {
         precondition(graphs.count == plan?.count ?? 1, "a graph for each lane")
@@ -29,7 +29,7 @@ final class GraphRunner {
         self.plan = plan
         self.counters = counters
         self.observer = observer
-        self.lanes = graphs.map { Lane(graph: $0, counters: counters, observer: observer, services: services) }
+        self.lanes = graphs.map { Lane(graph: $0, counters: counters, flight: flight, observer: observer, services: services) }
         counters.replace(self.lanes[0].walker.counters, graph: self.lanes[0].graph)
     }
 

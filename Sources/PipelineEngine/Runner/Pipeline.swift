@@ -22,6 +22,7 @@ public final class Pipeline: Service, Sendable {
     let checkpoint: (any CheckpointKeeper)?
     private let sections: [String: SettingNode]
     private let counters: SharedCounters
+    private let flight = BatchInFlight()
     /// What sends the messages of each lane but the first, so that none waits for another's.
     private let lanePublishers: [any MessagePublisher]
     private let hasGivenPublisher: Bool
@@ -96,6 +97,17 @@ public final class Pipeline: Service, Sendable {
 
     /// What the pipeline has done so far; callable from any thread, as of the last whole batch.
     public var statistics: PipelineStatistics { self.counters.statistics() }
+
+    /// How the pipeline is doing: the source's status, and whether its batch is stalled. Callable from any thread.
+    ///
+    /// Readiness, lag and everything else that is shown to others come from here. `source.status` alone is as of the last
+    /// whole batch, so it still says caught up while a batch waits in a stage and thousands of entries wait behind it.
+    public var status: SourceStatus { self.status(at: .now) }
+
+    /// How the pipeline is doing as of an instant, for tests that do not wait.
+    package func status(at now: ContinuousClock.Instant) -> SourceStatus {
+        self.flight.status(of: self.source.status, now: now)
+    }
 
     /// How often the run has moved, its source included: one that stands still hangs. Callable from any thread.
     public var pulses: UInt64 { self.source.status.pulses &+ self.counters.pulses }
@@ -176,6 +188,7 @@ public final class Pipeline: Service, Sendable {
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await self.source.run { batch in
+                    self.flight.begin(batch.count)
                     if !hasPlace, self.source.position != nil {
                         await self.checkpoint?.save { self.source.position }
                         hasPlace = true
@@ -186,6 +199,7 @@ public final class Pipeline: Service, Sendable {
                     } else {
                         try await runner.process(batch)
                     }
+                    self.flight.end()
                 }
             } onGracefulShutdown: {
                 self.source.stop()
@@ -200,7 +214,8 @@ public final class Pipeline: Service, Sendable {
         let (graphs, generation) = try self.makeGraphs()
         return GraphRunner(
             graphs: graphs, plan: self.definition.lanes.map { LanePlan($0.settings) }, generation: generation,
-            counters: self.counters, observer: try self.services.makeObserver?(), services: self.services)
+            counters: self.counters, flight: self.flight, observer: try self.services.makeObserver?(),
+            services: self.services)
     }
 
     /// Has the runner go on with the version of the file that counts now.

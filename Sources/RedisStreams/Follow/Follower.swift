@@ -105,10 +105,15 @@ package final class Follower {
         return self.machine.read(first: first, last: last, count: batch.count, countUpTo: batch.count(upTo:))
     }
 
-    /// What was read last has been delivered; `proof` is nil where the reply was full, so that there may be more.
-    package func delivered(_ last: EntryID, provenUpTo proof: ContinuousClock.Instant?) {
+    /// The batch read last has its outcomes.
+    ///
+    /// - Parameters:
+    ///   - last: The id of its last entry.
+    ///   - proof: The instant up to which the stores hold everything, or `nil` if the reply was full, so that there may be more.
+    ///   - isOutdated: Whether the read was sent before a stalled batch had its outcomes.
+    package func delivered(_ last: EntryID, provenUpTo proof: ContinuousClock.Instant?, isOutdated: Bool = false) {
         self.machine.delivered()
-        let isAtEnd = proof != nil
+        let isAtEnd = proof != nil && !isOutdated
         self.show { board in
             board.status.cursor = last
             board.status.isCaughtUp = isAtEnd
@@ -117,10 +122,18 @@ package final class Follower {
         self.prove(proof)
     }
 
-    /// A read found nothing: everything up to that moment has been handled; nil where that is all.
-    package func readNothing(provenUpTo proof: ContinuousClock.Instant) -> FollowMachine.Course? {
+    /// A read found nothing: everything up to that moment has been handled.
+    ///
+    /// - Parameters:
+    ///   - proof: The instant up to which the stores hold everything.
+    ///   - isOutdated: Whether the read was sent before a stalled batch had its outcomes: entries may have come since.
+    /// - Returns: What to do instead of reading on, or `nil`.
+    package func readNothing(
+        provenUpTo proof: ContinuousClock.Instant, isOutdated: Bool = false
+    ) -> FollowMachine.Course? {
         if let course = self.machine.readNothing() { return course }
         self.show { board in
+            guard !isOutdated else { return }
             board.status.isCaughtUp = true
             board.status.lagEntries = 0
         }

@@ -23,11 +23,16 @@ package struct ReadTimes: Sendable {
     /// The instant up to which a read proves that everything was in its reply; nil where the reply is full.
     package func proof(isFull: Bool) -> ContinuousClock.Instant? { isFull ? nil : self.sent }
 
-    /// Whether to look at once for more behind a reply: it was full, or it ended a wait that was long against the limit of
-    /// staleness and proves nothing of that time.
+    /// Whether the read was sent before a stalled batch had its outcomes: its reply says nothing about the entries that were
+    /// added while the batch was in flight.
+    package func isOutdated(by stallEnd: ContinuousClock.Instant?) -> Bool { stallEnd.map { self.sent < $0 } ?? false }
+
+    /// Whether the next read must not wait: the reply was full, the read is outdated by a stalled batch, or the reply ended a
+    /// wait that was long compared with the limit of staleness and proves nothing of that time.
     package func asksAtOnce(
-        isFull: Bool, answered now: ContinuousClock.Instant, maxStaleness: Duration?
+        isFull: Bool, answered now: ContinuousClock.Instant, maxStaleness: Duration?,
+        stallEnd: ContinuousClock.Instant? = nil
     ) -> Bool {
-        isFull || maxStaleness.map { now - self.sent > $0 / Self.promptPart } ?? false
+        isFull || self.isOutdated(by: stallEnd) || maxStaleness.map { now - self.sent > $0 / Self.promptPart } ?? false
     }
 }

@@ -14,12 +14,14 @@ extension GroupReader {
         _ lines: Lines, _ keeper: GroupKeeper, _ deliver: (EventBatch) async throws -> Void
     ) async throws(End) {
         let asked = self.asked.take() ?? self.ask(lines.reading)
+        let times = ReadTimes(sent: self.askedAt, block: .zero)
         keeper.setReading(true)
         let outline = await asked.outline()
         keeper.setReading(false)
         if let outline, !self.stop.isStopped {
             self.machine.read(upTo: outline.last)
-            self.isPrompt = outline.entries == self.streamSettings.readCount
+            self.isPrompt =
+                outline.entries == self.streamSettings.readCount || times.isOutdated(by: self.stallEnd)
             if self.machine.next(at: .now) == .read { self.asked = self.ask(lines.reading) }
         }
         lines.reading.readReplies()
@@ -31,9 +33,10 @@ extension GroupReader {
                 throw .server(error)
             }
             self.machine.readNothing()
-            self.isPrompt = false
+            self.isPrompt = times.isOutdated(by: self.stallEnd)
             self.plan.succeeded(isAtEnd: true)
             self.show { board in
+                guard !self.isPrompt else { return }
                 board.status.isCaughtUp = true
                 board.status.lagEntries = 0
             }
@@ -41,6 +44,7 @@ extension GroupReader {
             self.machine.read(upTo: last)
             self.isPrompt = count == self.streamSettings.readCount
             try await self.hand(deliver, lines.control)
+            if times.isOutdated(by: self.stallEnd) { self.isPrompt = true }
             self.plan.succeeded(isAtEnd: !self.isPrompt)
             self.show { board in
                 board.status.cursor = max(board.status.cursor ?? .zero, last)
@@ -52,6 +56,7 @@ extension GroupReader {
 
     private func ask(_ reading: RedisConnection) -> PendingReply {
         let isPrompt = self.isPrompt || self.machine.hurries
+        self.askedAt = .now
         return reading.submit(
             encoded: isPrompt ? self.promptCommand : self.readCommand,
             timeout: self.streamSettings.readBlock + self.streamSettings.readMargin,
@@ -179,10 +184,17 @@ extension GroupReader {
 
     /// Delivers the batch; once every event has its outcome, the server is told.
     private func hand(_ deliver: (EventBatch) async throws -> Void, _ control: RedisConnection) async throws(End) {
+        let begun = ContinuousClock.now
         do {
             try await deliver(self.batch)
         } catch {
             throw .deliver(error)
+        }
+        let ended = ContinuousClock.now
+        if ended - begun > StalledBatch.grace {
+            self.stallEnd = ended
+            // Before the acknowledgements, which wait for the server.
+            self.show { $0.status.isCaughtUp = false }
         }
         self.ledger.owe(self.batch.ids)
         do throws(RedisError) {

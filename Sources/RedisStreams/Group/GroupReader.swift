@@ -26,6 +26,10 @@ final class GroupReader {
     var acks: [PendingReply] = []
     /// A read that was sent ahead.
     var asked: PendingReply?
+    /// When the read that was sent last was sent.
+    var askedAt = ContinuousClock.now
+    /// When the last stalled batch had its outcomes, or `nil` if none was stalled.
+    var stallEnd: ContinuousClock.Instant?
     /// Whether the next read is not to wait.
     var isPrompt = true
     /// How the group is doing.

@@ -16,6 +16,9 @@ final class BatchHandoff: Sendable {
 
     private struct State {
         var offers: [Offer] = []
+        /// The batches that have no outcome yet, the oldest first: offered ones, and the one that is worked on.
+        var undelivered: [(number: UInt64, count: Int, since: ContinuousClock.Instant)] = []
+        var offered: UInt64 = 0
         var taker: OneShot<Offer?>?
         var readers: Int
     }
@@ -30,13 +33,26 @@ final class BatchHandoff: Sendable {
     /// Offers a batch and waits until it is worked on; throws what went wrong with it.
     func offer(_ batch: EventBatch) async throws {
         let offer = Offer(batch: batch, done: OneShot())
-        let taker = self.state.withLock { state in
+        let (count, now) = (batch.count, ContinuousClock.now)
+        let (taker, number) = self.state.withLock { state in
+            state.offered += 1
+            state.undelivered.append((state.offered, count, now))
             let taker = state.taker.take()
             if taker == nil { state.offers.append(offer) }
-            return taker
+            return (taker, state.offered)
         }
+        defer { self.state.withLock { state in state.undelivered.removeAll { $0.number == number } } }
         taker?.set(offer)
         if let error = await offer.done.value() { throw error }
+    }
+
+    /// The entries of all readers that have no outcome yet, or `nil` if there are none. Callable from any thread.
+    var undelivered: UndeliveredEntries? {
+        self.state.withLock { state in
+            state.undelivered.first.map { first in
+                UndeliveredEntries(count: state.undelivered.reduce(0) { $0 + $1.count }, since: first.since)
+            }
+        }
     }
 
     /// Notes that a reader offers no more.

@@ -24,6 +24,8 @@ public final class RedisStreamSource: EventSource {
     private let stores: FedStores
     private let checkpoint: (any CheckpointKeeper)?
     private let boards: OrderedMutex<[SourceBoard]>
+    /// Passes the batches of several streams on, or `nil` for one stream.
+    private let handoff: BatchHandoff?
 
     /// Makes a source that has not started; it opens nothing.
     ///
@@ -44,6 +46,7 @@ public final class RedisStreamSource: EventSource {
         self.streamSettings = streamSettings
         self.stores = FedStores(stores, streams: streamSettings.keys.count, handler: handler)
         self.boards = OrderedMutex(Array(repeating: SourceBoard(), count: streamSettings.keys.count))
+        self.handoff = streamSettings.keys.count > 1 ? BatchHandoff(readers: streamSettings.keys.count) : nil
         self.checkpoint = checkpoint
         self.logger = logger
         for store in stores {
@@ -59,7 +62,11 @@ public final class RedisStreamSource: EventSource {
     public var group: GroupSettings? { self.streamSettings.group }
 
     /// How the source is doing.
-    public var status: SourceStatus { self.boards.withLock { $0.status } }
+    public var status: SourceStatus {
+        var status = self.boards.withLock { $0.status }
+        status.undelivered = self.handoff?.undelivered
+        return status
+    }
 
     /// Where the source is, while the stores hold all of its streams up to there; nil while they are filled.
     public var position: SourcePosition? {
@@ -150,11 +157,10 @@ public final class RedisStreamSource: EventSource {
         _ directory: ServerDirectory, _ loop: RedisEventLoop, _ deliver: (EventBatch) async throws -> Void
     ) async throws {
         let keeper = self.checkpoint
-        guard self.streams.count > 1 else {
+        guard let handoff = self.handoff else {
             let reader = self.reader(0, directory, loop) { try keeper?.load() }
             return try await reader.run(deliver)
         }
-        let handoff = BatchHandoff(readers: self.streams.count)
         let checkpoint = keeper.map { SharedCheckpoint($0, streams: self.streams.count) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in self.streams.indices {

@@ -44,8 +44,11 @@ extension StreamReader {
             switch try await self.take(asked, outline, connection, behind: cursor) {
             case .nothing:
                 let proof = asked.times.proofOfNothing(answered: now)
-                asked = self.ask(connection, behind: cursor, isPrompt: false, at: now)
-                if let course = self.follower.readNothing(provenUpTo: proof) { throw .of(course) }
+                let isOutdated = asked.times.isOutdated(by: self.stallEnd)
+                asked = self.ask(connection, behind: cursor, isPrompt: isOutdated, at: now)
+                if let course = self.follower.readNothing(provenUpTo: proof, isOutdated: isOutdated) {
+                    throw .of(course)
+                }
                 self.succeeded(isAtEnd: true)
             case .entries(let count, let last):
                 if let course = self.follower.read(self.batch, last: last) { throw .of(course) }
@@ -55,11 +58,14 @@ extension StreamReader {
                 } catch {
                     throw .deliver(error)
                 }
+                let ended = ContinuousClock.now
+                if ended - now > StalledBatch.grace { self.stallEnd = ended }
                 let proof = asked.times.proof(isFull: count == asked.count)
+                let isOutdated = asked.times.isOutdated(by: self.stallEnd)
                 let isPrompt = self.isPrompt(count, asked, now)
-                asked = following ?? self.ask(connection, behind: last, isPrompt: isPrompt, at: .now)
+                asked = following ?? self.ask(connection, behind: last, isPrompt: isPrompt, at: ended)
                 cursor = last
-                self.follower.delivered(last, provenUpTo: proof)
+                self.follower.delivered(last, provenUpTo: proof, isOutdated: isOutdated)
                 self.succeeded(isAtEnd: proof != nil)
             }
         }
@@ -81,7 +87,8 @@ extension StreamReader {
     /// Whether to look at once for more behind a reply.
     private func isPrompt(_ count: Int, _ asked: Asked, _ now: ContinuousClock.Instant) -> Bool {
         asked.times.asksAtOnce(
-            isFull: count == asked.count, answered: now, maxStaleness: self.streamSettings.maxStaleness)
+            isFull: count == asked.count, answered: now, maxStaleness: self.streamSettings.maxStaleness,
+            stallEnd: self.stallEnd)
     }
 
     /// Takes the entries of a reply into the batch; an outline, which was acted on, must be what it seemed.

@@ -27,6 +27,8 @@ final class StreamReader {
     private var halvings = 0 {
         didSet { (self.promptCommand, self.command) = Self.commands(self.streamSettings, halvings: self.halvings) }
     }
+    /// When the last stalled batch had its outcomes, or `nil` if none was stalled.
+    var stallEnd: ContinuousClock.Instant?
     /// Whether the connection at hand has come to reading the stream.
     private var isReading = false
     let batch = EventBatch()

@@ -52,12 +52,20 @@ public struct SourceStatus: Sendable, Equatable {
     public var reconnects: Int
     /// What went wrong last, nil where nothing has.
     public var lastError: String?
-    /// Whether everything that was in the stream when last looked at has been delivered.
+    /// Whether the events of everything that was in the stream when last looked at have their outcomes.
+    ///
+    /// A look is a read that was sent after the last batch had its outcomes if that batch took longer than
+    /// `StalledBatch.grace`: an older reply says nothing about the entries that were added meanwhile.
     public var isCaughtUp: Bool
     /// Whether the stores are being filled, so that what they hold may be older than what the stream says.
     public var isFilling = false
-    /// How many entries were waiting behind the cursor when last looked at; nil where that cannot be told.
+    /// How many entries were waiting behind the cursor when last looked at, or `nil` if that is not known; while a batch is
+    /// stalled, at least the entries that are known to be pending.
     public var lagEntries: UInt64?
+    /// The entries that the source has read and cannot deliver because another batch is in flight, or `nil` if there are none.
+    public var undelivered: UndeliveredEntries?
+    /// The batch in flight if it is stalled. Set by `Pipeline.status`; a source leaves it `nil`.
+    public var stalled: StalledBatch?
     /// How often entries were lost, or may have been, by the kind of the gap.
     public var gaps: [String: Int] = [:]
     /// How often the source has moved: had an answer, delivered a batch, begun an attempt. One that stands still for longer

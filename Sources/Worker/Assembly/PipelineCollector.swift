@@ -64,7 +64,7 @@ struct PipelineCollector: Sendable {
     }
 
     private func source() -> [MetricSample] {
-        let status = self.pipeline.source.status
+        let status = self.pipeline.status
         return [
             MetricSample(
                 "sluice_source_connected", .gauge, help: "1 while the source reads.",
@@ -74,14 +74,15 @@ struct PipelineCollector: Sendable {
                 value: Double(status.reconnects)),
             MetricSample(
                 "sluice_source_lag_seconds", .gauge,
-                help: "Age of the last entry handled while more are waiting, by its id; 0 when caught up.",
+                help: "Age of the last entry handled while more are waiting, by its id; at least the time that a stalled "
+                    + "batch has been in flight; 0 when caught up.",
                 value: status.lagSeconds(now: Date().timeIntervalSince1970)),
         ] + self.gaps(status) + self.group(status)
             + (status.lagEntries.map { lag in
                 [
                     MetricSample(
                         "sluice_source_lag_entries", .gauge,
-                        help: "Entries waiting behind the cursor when last looked at.",
+                        help: "Entries waiting behind the cursor when last looked at, a stalled batch included.",
                         value: Double(lag))
                 ]
             } ?? [])
@@ -147,9 +148,17 @@ struct PipelineCollector: Sendable {
 }
 
 extension SourceStatus {
-    /// Age of the last entry handled while more are waiting, by its id; 0 when caught up, and before the first entry.
-    /// `now` is in seconds since the epoch.
+    /// How far the worker is behind, in seconds: the larger of the age of the last entry handled, by its id, while more are
+    /// waiting, and of the time that a stalled batch has been in flight. 0 when caught up, and before the first entry.
+    ///
+    /// - Parameter now: Seconds since the epoch.
     func lagSeconds(now: Double) -> Double {
+        guard let stalled = self.stalled else { return self.lagByID(now: now) }
+        // If nothing but the batch is known to wait, the age of the entry before it says nothing: the stream was quiet.
+        return max(stalled.duration.seconds, stalled.wasCaughtUp ? 0 : self.lagByID(now: now))
+    }
+
+    private func lagByID(now: Double) -> Double {
         guard !self.isCaughtUp, let cursor = self.cursor, cursor > .zero else { return 0 }
         // Away from the server nobody knows what has come since; what was waiting before still is.
         if self.state != .reading, self.lagEntries == 0 { return 0 }

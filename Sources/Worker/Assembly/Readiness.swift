@@ -1,10 +1,10 @@
 import StageKit
 
-/// When a worker is ready: connected, its stores filled, caught up with the stream and with news that is new enough.
+/// When a worker is ready: connected, its stores filled, caught up with the stream, no batch stalled, and the stores fresh.
 enum Readiness {
     /// Why it is not ready, empty where it is.
     static func reasons(_ status: SourceStatus, stores: [String: any SnapshotStore] = [:]) -> [String] {
-        self.reasons(status)
+        self.reasons(status) + self.stall(status)
             + stores.sorted { $0.key < $1.key }.compactMap { name, _ in
                 self.staleness(of: name, in: stores).map { "store \(name): \($0)" }
             }
@@ -27,7 +27,17 @@ enum Readiness {
         case .stopped: return ["the source has stopped"]
         case .reading:
             if status.isFilling { return ["filling the stores"] }
-            return status.isCaughtUp ? [] : ["catching up with the stream"]
+            let isBehind = status.stalled.map { !$0.wasCaughtUp } ?? !status.isCaughtUp
+            return isBehind ? ["catching up with the stream"] : []
         }
+    }
+
+    /// That a batch is stalled. The text stays the same while it is, as followers of `/v1/revocations` are sent each change.
+    private static func stall(_ status: SourceStatus) -> [String] {
+        guard let stalled = status.stalled, status.state != .stopped else { return [] }
+        let stage = stalled.stage.map { " (stage \"\($0)\")" } ?? ""
+        return [
+            "\(stalled.entries) entries have been in flight for more than \(SettingUnits.text(StalledBatch.grace))\(stage)"
+        ]
     }
 }

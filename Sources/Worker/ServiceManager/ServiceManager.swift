@@ -45,7 +45,7 @@ final class ServiceManager: Sendable {
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             let look = ServiceNotices.Look(
                 isServing: self.serving.load(ordering: .acquiring),
-                reasons: Readiness.reasons(pipeline.source.status, stores: pipeline.stores), pulses: pipeline.pulses)
+                reasons: Readiness.reasons(pipeline.status, stores: pipeline.stores), pulses: pipeline.pulses)
             self.send(notices.next(look))
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.interval) }
         }

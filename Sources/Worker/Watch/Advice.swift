@@ -87,6 +87,15 @@ struct Advice: Equatable {
                     text: "What the stores hold may be older than the stream, so look-ups are refused until they are"
                         + " full. Wait: readiness comes back by itself.")
             }
+            if let stalled = status.stalled {
+                let stage = stalled.stage.map { "The stage \"\($0)\" has not returned" } ?? "It has not returned"
+                return Advice(
+                    level: .bad,
+                    title: "A batch has been in flight for \(stalled.duration.components.seconds) s",
+                    text: "\(stage), and every entry behind it waits: a revocation may be among them. \(lookups)"
+                        + (isRefusing ? "." : ", until the stores are older than max_staleness.")
+                        + " Check the server that the stage sends to.")
+            }
             if status.isCaughtUp || (!isRefusing && status.lagSeconds(now: now) < Self.passingLag) { return nil }
             let lag = status.lagEntries.map { ": \($0) entries wait" } ?? ""
             return Advice(

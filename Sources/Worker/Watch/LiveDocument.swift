@@ -29,7 +29,7 @@ final class LiveDocument: Sendable {
 
     /// The document as of now.
     var json: JSONValue {
-        let status = self.pipeline.source.status
+        let status = self.pipeline.status
         let now = Date().timeIntervalSince1970
         let reasons = Readiness.reasons(status, stores: self.pipeline.stores)
         return PipelineState(self.pipeline).json.adding(

@@ -23,7 +23,7 @@ struct Watch: Sendable {
         let losses = OrderedMutex(0)
         var context = AdminContext(
             stores: pipeline.stores, metrics: registry,
-            readiness: { Readiness.reasons(pipeline.source.status, stores: pipeline.stores) },
+            readiness: { Readiness.reasons(pipeline.status, stores: pipeline.stores) },
             liveness: liveness,
             staleness: { Readiness.staleness(of: $0, in: pipeline.stores) },
             pipeline: { PipelineState(pipeline).json.compact })

@@ -22,14 +22,14 @@ final class HookServer: Sendable {
 
     /// Lends a server and its URL; `answer` gives the status for a body that comes for the so-and-so-many-th time.
     static func with<R>(
-        _ answer: @escaping @Sendable (String, Int) -> Int, _ body: (HookServer, String) async throws -> R
+        _ answer: @escaping @Sendable (String, Int) async -> Int, _ body: (HookServer, String) async throws -> R
     ) async throws -> R {
         let server = HookServer()
         let router = Router()
         router.post("hook") { request, _ -> HTTPResponse.Status in
             let text = String(buffer: try await request.body.collect(upTo: 1 << 20))
             let key = request.headers.first { $0.name.canonicalName == "idempotency-key" }?.value ?? ""
-            return HTTPResponse.Status(code: answer(text, server.take(text, key)))
+            return HTTPResponse.Status(code: await answer(text, server.take(text, key)))
         }
         let (ports, continuation) = AsyncStream<Int>.makeStream()
         let application = Application(

@@ -55,7 +55,7 @@ struct PipelineState {
     /// The document at `/v1/pipeline`: `graph`, `read`, `outcomes`, `stages`, `stores`, `source` and `reloads`.
     var json: JSONValue {
         let statistics = self.pipeline.statistics
-        let status = self.pipeline.source.status
+        let status = self.pipeline.status
         return .members([
             "graph": GraphJSON.members(self.pipeline.graph),
             "read": .integer(Int(clamping: statistics.read)),
@@ -86,6 +86,12 @@ struct PipelineState {
                 "state": .string(status.state.rawValue), "cursor": status.cursor.map { .string("\($0)") },
                 "reconnects": .integer(status.reconnects), "caught_up": .boolean(status.isCaughtUp),
                 "last_error": status.lastError.map { .string($0) },
+                "stalled": status.stalled.map { stalled in
+                    .members([
+                        "entries": .integer(stalled.entries), "seconds": .integer(Int(stalled.duration.components.seconds)),
+                        "stage": stalled.stage.map { .string($0) },
+                    ])
+                },
             ]),
             "reloads": self.reloads,
         ])

@@ -1,0 +1,149 @@
+import Foundation
+import NIOCore
+import RESP
+import RedisStreams
+import StageKit
+import Synchronization
+import Testing
+
+@testable import Worker
+
+/// Answers nothing until the test opens it.
+private final class Gate: Sendable {
+    private let state = Mutex((isOpen: true, waiting: [CheckedContinuation<Void, Never>]()))
+
+    /// How many requests wait.
+    var waiting: Int { self.state.withLock { $0.waiting.count } }
+
+    func pass() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = self.state.withLock { state in
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+
+    func close() { self.state.withLock { $0.isOpen = false } }
+
+    func open() {
+        let waiting = self.state.withLock { state in
+            state.isOpen = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+}
+
+/// A worker whose webhook does not answer for a while.
+@Suite(.serialized) struct WaitingFaultTests {
+    /// How the worker reads.
+    enum Reading: String, CaseIterable, Sendable {
+        case follower, group, lanes, streams
+
+        var source: String {
+            switch self {
+            case .follower: "stream: events, max_staleness: 3s, read_block: 200ms, read_count: 8"
+            case .group: "stream: events, read_block: 200ms, read_count: 8, group: { name: g }"
+            case .lanes: "stream: events, max_staleness: 3s, read_block: 200ms, read_count: 8"
+            case .streams: "streams: [events, others], max_staleness: 3s, read_block: 200ms, read_count: 8"
+            }
+        }
+
+        /// A worker of a group does not know how fresh its stores are.
+        var isFresh: Bool { self != .group }
+    }
+
+    private static func file(_ reading: Reading, redis: String, folder: URL, hook: String) -> String {
+        """
+        pipeline: waiting
+        redis: { address: "\(redis)" }
+        admin: { listen: "unix:\(folder.path)/admin" }
+        source: { redis_stream: { \(reading.source) } }
+        \(reading == .lanes ? "lanes: { count: 2, key: id }\n" : "")stores: { sessions: { memory: { key: id } } }
+        stages:
+          - decode: { fields: { id: { required: true }, status: { required: true } } }
+          - upsert: { store: sessions }
+          - webhook: { url: "\(hook)", fields: [id, status], timeout: 4m, max_in_flight: 8 }
+        """
+    }
+
+    private static func get(_ folder: URL, _ path: String) async throws -> (status: UInt, body: String) {
+        var body = ByteBuffer()
+        let client = AdminClient(address: "unix:\(folder.path)/admin")
+        let status = try await client.get(path) { _, piece in body.writeImmutableBuffer(piece) }
+        return (status, AdminClient.line(body))
+    }
+
+    private static func add(_ connection: RedisConnection, _ stream: String, _ id: String, _ status: String) async throws {
+        let fields = ["id", id, "status", status].map { Array($0.utf8) }
+        _ = try await connection.command(
+            RESPCommand("XADD", arguments: [Array(stream.utf8), Array("*".utf8)] + fields))
+    }
+
+    @Test("While a batch waits the worker is alive and not ready, and lookups get stale", arguments: Reading.allCases)
+    func waiting(reading: Reading) async throws {
+        let gate = Gate()
+        let hook: @Sendable (String, Int) async -> Int = { _, _ in
+            await gate.pass()
+            return 200
+        }
+        try await withRedisServer(RedisServer.Options(usesTCP: true)) { server in
+            try await HookServer.with(hook) { target, url in
+                // A server that is shut down waits for its requests.
+                defer { gate.open() }
+                try await withFolder { folder in
+                    let text = Self.file(reading, redis: "\(server.address)", folder: folder, hook: url)
+                    try Data(text.utf8).write(to: folder.appendingPathComponent("p.yaml"))
+                    let worker = try SluiceProcess(["run", "p.yaml"], in: folder)
+                    defer { worker.kill() }
+                    try await eventually("ready") {
+                        (try? await Self.get(folder, "/readyz").status) == 200
+                    }
+                    try await withConnection(server.settings) { connection in
+                        try await Self.add(connection, "events", "a", "active")
+                        try await eventually("applied") { target.bodies.count == 1 }
+                        try await self.stall(connection, folder, reading, gate)
+                        try await eventually("ready again") { try await Self.get(folder, "/readyz").status == 200 }
+                        let found = try await Self.get(folder, "/v1/stores/sessions/a")
+                        #expect(found.body.contains("revoked"), "ready, and an entry of before is missing: \(found)")
+                        let metrics = try await Self.get(folder, "/metrics").body
+                        #expect(metrics.contains("sluice_source_lag_seconds 0"))
+                    }
+                    try await worker.signal(SIGTERM)
+                    #expect(try await worker.end().status == 0)
+                }
+            }
+        }
+    }
+
+    /// Has a batch wait with a revocation behind it, looks at what the worker says, and lets it go on.
+    private func stall(
+        _ connection: RedisConnection, _ folder: URL, _ reading: Reading, _ gate: Gate
+    ) async throws {
+        gate.close()
+        try await Self.add(connection, "events", "b", "active")
+        try await eventually("a batch waits") { gate.waiting > 0 }
+        let other = reading == .streams ? "others" : "events"
+        try await Self.add(connection, other, "a", "revoked")
+        for index in 0..<100 { try await Self.add(connection, other, "c\(index)", "active") }
+        try await eventually("not ready") { try await Self.get(folder, "/readyz").status == 503 }
+        let reasons = try await Self.get(folder, "/readyz").body
+        #expect(reasons.contains("in flight for more than 2s (stage \\\"webhook\\\")"), "\(reasons)")
+        #expect(try await Self.get(folder, "/livez").status == 200)
+        let metrics = try await Self.get(folder, "/metrics").body
+        let lag = metrics.split(separator: "\n").first { $0.hasPrefix("sluice_source_lag_seconds ") }
+        #expect(lag.flatMap { Double($0.split(separator: " ")[1]) } ?? 0 >= 2, "\(metrics)")
+        let pipeline = try await Self.get(folder, "/v1/pipeline").body
+        #expect(pipeline.contains(#""caught_up":false"#) && pipeline.contains(#""stage":"webhook""#), "\(pipeline)")
+        if reading.isFresh {
+            try await eventually("lookups are stale") {
+                try await Self.get(folder, "/v1/stores/sessions/a").status == 503
+            }
+        }
+        #expect(try await Self.get(folder, "/livez").status == 200)
+        gate.open()
+    }
+}
