@@ -16,6 +16,8 @@ public struct PipelineServices: Sendable {
     public var isRehearsal = false
     /// What stages take for the time of day.
     public var clock: WallClock
+    /// Where the pipeline's parts report their steps; each pipeline has one of its own.
+    package var progress = ProgressReporter()
     /// Makes one observer for each run, told of every event's outcome; nil for nobody.
     public var makeObserver: (@Sendable () throws -> any OutcomeObserver)?
 

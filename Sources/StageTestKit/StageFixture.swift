@@ -16,6 +16,8 @@ public struct StageFixture: Sendable {
     public var publisher: RecordingPublisher?
     /// What the stage takes for the time of day: 2023-11-14 22:13:20 UTC, unless a test wants another.
     public var clock = WallClock { 1_700_000_000_000 }
+    /// Where the stage reports its steps.
+    public let progress = ProgressReporter()
     /// Holds what was counted.
     public let metrics = RecordingMetrics()
     /// Holds what was logged.
@@ -67,6 +69,6 @@ public struct StageFixture: Sendable {
             scope: FieldScope(fields: self.fields),
             stores: Dictionary(uniqueKeysWithValues: self.stores.map { ($0.name, $0) }),
             branches: Dictionary(uniqueKeysWithValues: branches), exits: exits,
-            clock: self.clock)
+            clock: self.clock, progress: self.progress)
     }
 }

@@ -13,7 +13,7 @@ public final class StageHarness<S: Stage> {
     /// The names of the graph that has this stage only.
     let names: GraphNames
     private let batch = EventBatch()
-    private let waiting = WaitingEvents()
+    private let waiting: WaitingEvents
     private var lastID: UInt64 = 0
 
     /// Makes the stage the way the engine does, from the settings as they stand in the file.
@@ -28,6 +28,7 @@ public final class StageHarness<S: Stage> {
         guard let stage = made as? S, setup.issues.all.isEmpty else { throw StageRefused(issues: setup.issues.all) }
         self.stage = stage
         self.fixture = fixture
+        self.waiting = WaitingEvents(progress: fixture.progress)
         self.names = names
     }
 

@@ -33,6 +33,8 @@ struct WebhookSender: Sendable {
     let maxInFlight: Int
     /// Is told of repetitions.
     let logger: Logger
+    /// Where each attempt and each answer is reported.
+    let progress: ProgressReporter
 
     /// Sends all of them and returns a result for each, in their order: nil where the server has it.
     ///
@@ -61,7 +63,10 @@ struct WebhookSender: Sendable {
     private func send(_ request: WebhookRequest) async throws -> StageFailure? {
         var number = 1
         while true {
-            let attempt = try await self.attempt(request)
+            // The attempt's own clock ends it; a client that hangs beyond that shows.
+            let attempt = try await self.progress.waiting(atMost: self.timeout * 1.5) {
+                try await self.attempt(request)
+            }
             try Task.checkCancellation()
             let step = self.rule.step(
                 after: attempt, number: number, jitter: Double.random(in: 0..<1), now: WallClock.system.milliseconds)
@@ -78,7 +83,8 @@ struct WebhookSender: Sendable {
                         "key": "\(request.idempotencyKey)", "attempt": "\(number)", "result": "\(attempt)",
                         "delay": "\(delay.microseconds / 1000)ms",
                     ])
-                try await Task.sleep(for: delay)
+                // A timer may be late on a busy machine; half as long again is still a bound.
+                try await self.progress.waiting(atMost: delay * 1.5) { try await Task.sleep(for: delay) }
                 number += 1
             }
         }

@@ -21,6 +21,7 @@ public final class WebhookStage: Stage {
     private let effect: EffectID
     private let logger: Logger
     private let isRehearsal: Bool
+    private let progress: ProgressReporter
     /// Made with the first request.
     private var client: HTTPClient?
 
@@ -31,6 +32,7 @@ public final class WebhookStage: Stage {
         self.effect = setup.effect("webhook")
         self.logger = setup.logger
         self.isRehearsal = setup.isRehearsal
+        self.progress = setup.progress
     }
 
     /// Has the event wait to be sent.
@@ -65,7 +67,7 @@ public final class WebhookStage: Stage {
             method: HTTPMethod(rawValue: self.settings.method), headers: try self.headers(),
             timeout: self.settings.timeout,
             rule: RetryRule(retries: self.settings.retries, firstWait: self.settings.backoff),
-            maxInFlight: self.settings.maxInFlight, logger: self.logger)
+            maxInFlight: self.settings.maxInFlight, logger: self.logger, progress: self.progress)
         return try await sender.send(requests)
     }
 

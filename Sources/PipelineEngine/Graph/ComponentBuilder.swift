@@ -95,9 +95,7 @@ struct ComponentBuilder {
     func checkpoint(
         _ stores: [String: any SnapshotStore], definition: String, _ issues: inout SettingIssues
     ) -> (any CheckpointKeeper)? {
-        let setup = ComponentSetup(
-            name: "checkpoint", mark: SourceMark(line: 1, column: 1), logger: self.services.logger,
-            metrics: self.services.metrics, sections: self.definition.sections)
+        let setup = self.setup("checkpoint")
         setup.stores = stores
         setup.definition = definition
         let checkpoint = self.catalogue.makeCheckpoint?(setup)
@@ -126,14 +124,18 @@ struct ComponentBuilder {
 
     /// The setup of a part that has no place of its own in the file.
     private func setup(_ name: String) -> ComponentSetup {
-        ComponentSetup(
-            name: name, mark: SourceMark(line: 1, column: 1), logger: self.services.logger,
-            metrics: self.services.metrics, sections: self.definition.sections)
+        self.setup(name, at: SourceMark(line: 1, column: 1))
     }
 
     private func setup(_ name: String, _ component: PipelineDefinition.Component) -> ComponentSetup {
-        ComponentSetup(
-            name: name, mark: component.type.mark, logger: self.services.logger, metrics: self.services.metrics,
+        self.setup(name, at: component.type.mark)
+    }
+
+    private func setup(_ name: String, at mark: SourceMark) -> ComponentSetup {
+        let setup = ComponentSetup(
+            name: name, mark: mark, logger: self.services.logger, metrics: self.services.metrics,
             sections: self.definition.sections)
+        setup.progress = self.services.progress
+        return setup
     }
 }

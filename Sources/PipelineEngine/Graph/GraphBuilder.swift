@@ -85,7 +85,8 @@ struct GraphBuilder {
             logger: self.services.logger, metrics: self.services.metrics,
             revocationHandler: self.services.revocationHandler, publisher: self.services.publisher, names: names,
             scope: scope, stores: self.stores, brokenStores: self.brokenStores, branches: place.branches,
-            exits: stage.exits ?? StageExits(), clock: self.services.clock, isRehearsal: self.services.isRehearsal)
+            exits: stage.exits ?? StageExits(), clock: self.services.clock, isRehearsal: self.services.isRehearsal,
+            progress: self.services.progress)
         setup.issues.context = "\(type.name): when"
         let condition = stage.entry.condition?.resolve(setup)
         setup.issues.context = ""

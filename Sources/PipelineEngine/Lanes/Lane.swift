@@ -14,17 +14,15 @@ final class Lane {
     /// The lane's share of a batch.
     let batch = EventBatch()
     private let services: PipelineServices
-    private let shared: SharedCounters
     private let flight: BatchInFlight
     private let observer: (any OutcomeObserver)?
     private let logger: Logger
 
     init(
-        graph: StageGraph, counters: SharedCounters, flight: BatchInFlight, observer: (any OutcomeObserver)?,
+        graph: StageGraph, flight: BatchInFlight, observer: (any OutcomeObserver)?,
         services: PipelineServices
     ) {
         self.graph = graph
-        self.shared = counters
         self.flight = flight
         self.services = services
         self.observer = observer
@@ -88,6 +86,7 @@ final class Lane {
             try await self.flight.waiting(for: self.graph.nodes[index].name) {
                 try await self.graph.nodes[index].stage.endBatch()
             }
+            self.services.progress.pulse()
         }
     }
 
@@ -114,6 +113,7 @@ final class Lane {
             try await self.flight.waiting(for: self.graph.nodes[index].name) {
                 try await self.graph.nodes[index].stage.complete(events)
             }
+            self.services.progress.pulse()
             let stop = self.walker.resume(batch, at: index, took: ContinuousClock.now - start)
             if let stop { try await self.heed(stop) }
         }
@@ -121,7 +121,6 @@ final class Lane {
 
     /// Waits until a stage is to be tried again, or ends the run.
     private func heed(_ stop: GraphWalker.Stop) async throws {
-        self.shared.pulse()
         switch stop {
         case .halt(let halt): throw halt
         case .retry(let entry, let failure, let attempt, let wait):
@@ -133,7 +132,10 @@ final class Lane {
                 ])
             do {
                 try await self.flight.waiting(for: failure.stage ?? "") {
-                    try await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+                    // A timer may be late on a busy machine; half as long again is still a bound.
+                    try await self.services.progress.waiting(atMost: wait * 1.5) {
+                        try await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+                    }
                 }
             } catch {
                 throw RetryGivenUp()

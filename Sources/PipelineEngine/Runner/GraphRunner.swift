@@ -29,7 +29,7 @@ final class GraphRunner {
         self.plan = plan
         self.counters = counters
         self.observer = observer
-        self.lanes = graphs.map { Lane(graph: $0, counters: counters, flight: flight, observer: observer, services: services) }
+        self.lanes = graphs.map { Lane(graph: $0, flight: flight, observer: observer, services: services) }
         counters.replace(self.lanes[0].walker.counters, graph: self.lanes[0].graph)
     }
 

@@ -48,7 +48,7 @@ struct GraphWalker {
     init(graph: StageGraph, observer: (any OutcomeObserver)?, services: PipelineServices) {
         self.nodes = NodeTable(graph.nodes)
         self.passes = graph.passes
-        self.waiting = graph.nodes.map { $0.waits ? WaitingEvents() : nil }
+        self.waiting = graph.nodes.map { $0.waits ? WaitingEvents(progress: services.progress) : nil }
         self.pureCount = graph.pureCount
         self.names = graph.names
         self.keyField = graph.keyField

@@ -1,5 +1,4 @@
 public import StageKit
-import Synchronization
 
 /// Counts of what became of events and of what each stage did: plain numbers on the runner's thread, copied out at the
 /// end of each batch for whoever wants to read them.
@@ -146,10 +145,6 @@ public struct PipelineStatistics: Sendable, Equatable {
 /// The last copy of a runner's counters.
 final class SharedCounters: Sendable {
     private let state: OrderedMutex<(counters: RunnerCounters, reasons: [String], names: [String])>
-    private let moves = Atomic<UInt64>(0)
-
-    /// How often the run has moved.
-    var pulses: UInt64 { self.moves.load(ordering: .relaxed) }
 
     init(graph: StageGraph) {
         let names = graph.nodes.map(\.name)
@@ -162,14 +157,8 @@ final class SharedCounters: Sendable {
         self.state.withLock { $0 = (counters, reasons, names) }
     }
 
-    /// Notes that the run has moved within a batch.
-    func pulse() {
-        self.moves.add(1, ordering: .relaxed)
-    }
-
     /// Takes a copy over; called at the end of each batch.
     func publish(_ counters: RunnerCounters, reasons: [String]) {
-        self.pulse()
         self.state.withLock { state in
             state.counters.copy(from: counters)
             if state.reasons.count != reasons.count { state.reasons = reasons }

@@ -58,8 +58,9 @@ public final class Pipeline: Service, Sendable {
             catalogue.sections.first { $0.name == name }?.check(node, &issues)
         }
         self.hasGivenPublisher = services.publisher != nil
-        var components = ComponentBuilder(definition: definition, catalogue: catalogue, services: services)
         var services = services
+        services.progress = ProgressReporter()
+        var components = ComponentBuilder(definition: definition, catalogue: catalogue, services: services)
         services.revocationHandler = components.revocationHandler(&issues)
         components.services.revocationHandler = services.revocationHandler
         let lanes = definition.lanes?.settings.count ?? 1
@@ -109,8 +110,18 @@ public final class Pipeline: Service, Sendable {
         self.flight.status(of: self.source.status, now: now)
     }
 
-    /// How often the run has moved, its source included: one that stands still hangs. Callable from any thread.
-    public var pulses: UInt64 { self.source.status.pulses &+ self.counters.pulses }
+    /// How far the run has come and how long it may be silent. Callable from any thread.
+    public var activity: PipelineActivity {
+        let batch = self.flight.since
+        let source = self.source.status
+        return PipelineActivity(
+            mark: PipelineActivity.Mark(
+                batch: batch, pulses: self.progress.pulses, source: batch == nil ? source.pulses : nil),
+            silentUntil: self.progress.silentUntil, patience: batch == nil ? source.patience : .zero)
+    }
+
+    /// Where what an embedding program gives the pipeline, such as a publisher, reports its steps while it waits.
+    public var progress: ProgressReporter { self.services.progress }
 
     /// A top-level section of a part outside the engine, with its defaults where the file leaves it out.
     ///
@@ -190,7 +201,9 @@ public final class Pipeline: Service, Sendable {
                 try await self.source.run { batch in
                     self.flight.begin(batch.count)
                     if !hasPlace, self.source.position != nil {
+                        // Without a declared bound: a disk that takes longer than the watchdog's time hangs.
                         await self.checkpoint?.save { self.source.position }
+                        self.progress.pulse()
                         hasPlace = true
                     }
                     if runner.generation != self.generation.load(ordering: .acquiring) { await self.renew(runner) }

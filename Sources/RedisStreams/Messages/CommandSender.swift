@@ -31,11 +31,23 @@ final class CommandSender: Sendable {
     private let rules: Rules
     private let what: String
     private let logger: Logger
+    private let progress: ProgressReporter
+    /// The longest time that an attempt is silent: opening a connection, then one answer.
+    private let attemptLimit: Duration
     private let stopSignal: StopSignal
     private let pool: NodePool
 
-    /// Makes a sender; it opens nothing. `what` is what is sent, for logs: `revocations`.
-    init(_ settings: RedisSettings, _ rules: Rules, what: String, logger: Logger) {
+    /// Creates a sender; it opens nothing.
+    ///
+    /// - Parameters:
+    ///   - settings: The server.
+    ///   - rules: What to do if a command fails.
+    ///   - what: What is sent, for logs: `revocations`.
+    ///   - progress: Where answers, attempts and delays are reported.
+    ///   - logger: Where the sender logs.
+    init(_ settings: RedisSettings, _ rules: Rules, what: String, progress: ProgressReporter, logger: Logger) {
+        self.progress = progress
+        self.attemptLimit = (settings.connectTimeout + settings.timeout * 2) * 2
         self.rules = rules
         self.what = what
         self.logger = logger
@@ -72,6 +84,7 @@ final class CommandSender: Sendable {
         while true {
             if self.stopSignal.isStopped { throw self.stopped(1) }
             do throws(RedisError) {
+                self.progress.pulse()
                 return try await body(self.pool.primaries())
             } catch {
                 self.pool.startOver()
@@ -104,7 +117,9 @@ final class CommandSender: Sendable {
             if self.stopSignal.isStopped { throw self.stopped(commands.count - answers.count) }
             let before = answers.count
             do throws(RedisError) {
-                try await self.askSome(Self.chunk(of: commands, from: before), &answers, &sent)
+                try await self.progress.waiting(atMost: self.attemptLimit) { () async throws(RedisError) in
+                    try await self.askSome(Self.chunk(of: commands, from: before), &answers, &sent)
+                }
                 attempts.succeeded()
             } catch {
                 self.pool.startOver()
@@ -137,6 +152,7 @@ final class CommandSender: Sendable {
         for (command, reply) in zip(commands, replies) {
             let mayBeRepeated = answers.count < known
             var value = try await reply.reply().value()
+            self.progress.pulse()
             if case .error(let text) = value, Redirection(text) != nil {
                 value = try await self.pool.follow(.answer(text, to: command.name), command)
             }
@@ -184,7 +200,10 @@ final class CommandSender: Sendable {
             metadata: [
                 "error": "\(error)", "code": "\(error.code.rawValue)", "delay": "\(delay.microseconds / 1000)ms",
             ])
-        await self.pool.loop.sleep(delay, until: self.stopSignal)
+        // A timer may be late on a busy machine; half as long again is still a bound.
+        await self.progress.waiting(atMost: delay * 1.5) {
+            await self.pool.loop.sleep(delay, until: self.stopSignal)
+        }
     }
 }
 

@@ -13,12 +13,20 @@ public final class RedisMessagePublisher: MessagePublisher {
 
     private let sender: CommandSender
 
-    /// Makes a publisher; it opens nothing.
+    /// Creates a publisher; it opens nothing.
     ///
-    /// - Parameter patience: How long to try without any message being confirmed.
-    public init(_ settings: RedisSettings, patience: Duration = RedisMessagePublisher.defaultPatience, logger: Logger) {
+    /// - Parameters:
+    ///   - settings: The server.
+    ///   - patience: How long to try without any message being acknowledged.
+    ///   - progress: Where answers, attempts and delays are reported: the pipeline's, or the watchdog takes a wait for a hang.
+    ///   - logger: Where the publisher logs.
+    public init(
+        _ settings: RedisSettings, patience: Duration = RedisMessagePublisher.defaultPatience,
+        progress: ProgressReporter = ProgressReporter(), logger: Logger
+    ) {
         self.sender = CommandSender(
-            settings, CommandSender.Rules(patience: patience, endsAtRefusal: false), what: "messages", logger: logger)
+            settings, CommandSender.Rules(patience: patience, endsAtRefusal: false), what: "messages",
+            progress: progress, logger: logger)
     }
 
     /// Sends all of them; throws `RedisError` where no connection can ever be had, and where the task is cancelled.

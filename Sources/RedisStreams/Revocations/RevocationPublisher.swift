@@ -12,11 +12,21 @@ public final class RevocationPublisher: RevocationHandler {
     private let sender: CommandSender
     private let collected = Mutex<[Revocation]>([])
 
-    /// Makes a publisher; it opens nothing.
-    public init(_ settings: RedisSettings, _ revocations: RevocationSettings, logger: Logger) {
+    /// Creates a publisher; it opens nothing.
+    ///
+    /// - Parameters:
+    ///   - settings: The server.
+    ///   - revocations: Where revocations are published.
+    ///   - progress: Where answers, attempts and delays are reported: the pipeline's, or the watchdog takes a wait for a hang.
+    ///   - logger: Where the publisher logs.
+    public init(
+        _ settings: RedisSettings, _ revocations: RevocationSettings, progress: ProgressReporter = ProgressReporter(),
+        logger: Logger
+    ) {
         self.target = revocations.target
         self.sender = CommandSender(
-            settings, CommandSender.Rules(patience: nil, endsAtRefusal: true), what: "revocations", logger: logger)
+            settings, CommandSender.Rules(patience: nil, endsAtRefusal: true), what: "revocations",
+            progress: progress, logger: logger)
     }
 
     /// Keeps the key for the batch's end; a batch bounds how many there are.

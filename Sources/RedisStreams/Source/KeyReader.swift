@@ -14,8 +14,14 @@ struct KeyReader {
     private let connection: RedisConnection
     private let batch: EventBatch
     private let stop: StopSignal
+    private let onPage: () -> Void
 
-    init(_ keys: KeyBootstrap, _ connection: RedisConnection, _ batch: EventBatch, _ stop: StopSignal) {
+    /// Creates a reader; `onPage` is called for each page of keys: with a pattern that few keys match, pages come without any.
+    init(
+        _ keys: KeyBootstrap, _ connection: RedisConnection, _ batch: EventBatch, _ stop: StopSignal,
+        onPage: @escaping () -> Void
+    ) {
+        self.onPage = onPage
         self.keys = keys
         self.connection = connection
         self.batch = batch
@@ -30,6 +36,7 @@ struct KeyReader {
         var cursor: [UInt8] = Array("0".utf8)
         repeat {
             let page = try await self.page(cursor)
+            self.onPage()
             cursor = page.next
             var rest = page.keys[...]
             while !rest.isEmpty, !self.stop.isStopped {

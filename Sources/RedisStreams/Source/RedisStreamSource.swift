@@ -65,7 +65,16 @@ public final class RedisStreamSource: EventSource {
     public var status: SourceStatus {
         var status = self.boards.withLock { $0.status }
         status.undelivered = self.handoff?.undelivered
+        status.patience = self.patience
         return status
+    }
+
+    /// The longest time between two steps: a blocked read, the longest delay, and then a connection that is opened, each
+    /// question with the time that it has.
+    private var patience: Duration {
+        let connecting = self.settings.connectTimeout + self.settings.timeout * 2
+        let reading = self.streamSettings.readBlock + self.streamSettings.readMargin
+        return reading + self.streamSettings.reconnect.maximumDelay + connecting * 2
     }
 
     /// Where the source is, while the stores hold all of its streams up to there; nil while they are filled.

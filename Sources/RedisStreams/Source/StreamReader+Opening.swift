@@ -22,7 +22,7 @@ extension StreamReader {
                 try await self.finishRemovals()
                 guard case .keys(let keys) = self.streamSettings.bootstrap else { return point }
                 self.logger.notice("filling the stores from keys", metadata: ["match": "\(keys.match)"])
-                let reader = KeyReader(keys, connection, self.batch, self.stop)
+                let reader = KeyReader(keys, connection, self.batch, self.stop) { self.update { _ in } }
                 let (count, unusable) = try await reader.read(as: point, deliver)
                 if self.stop.isStopped { return point }
                 let facts = try await self.facts(of: connection.submit(StreamFacts.command(self.streamSettings.stream)))

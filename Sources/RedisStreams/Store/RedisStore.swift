@@ -28,6 +28,7 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
     private let prefix: [UInt8]
     private let sender: CommandSender
     private let reader: SnapshotReader
+    private let progress: ProgressReporter
     private let logger: Logger
     private let history = Mutex(BatchHistory())
     private let removal = Mutex(Removal())
@@ -49,14 +50,19 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
     }
 
     /// Makes a store; it opens nothing.
-    init(name: String, _ settings: RedisStoreSettings, server: RedisSettings, logger: Logger) {
+    init(
+        name: String, _ settings: RedisStoreSettings, server: RedisSettings,
+        progress: ProgressReporter = ProgressReporter(), logger: Logger
+    ) {
+        self.progress = progress
         self.name = name
         self.keyField = settings.key
         self.settings = settings
         self.server = server
         self.prefix = Array((settings.prefix ?? "\(name):").utf8)
         let rules = CommandSender.Rules(patience: settings.patience, endsAtRefusal: false)
-        self.sender = CommandSender(server, rules, what: "changes of the store \(name)", logger: logger)
+        self.sender = CommandSender(
+            server, rules, what: "changes of the store \(name)", progress: progress, logger: logger)
         self.reader = SnapshotReader(server, logger: logger)
         self.logger = logger
     }
@@ -117,7 +123,7 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
         let pattern = Self.pattern(self.prefix)
         try await self.sender.withPrimaries { (connections) throws(RedisError) in
             var removed = 0
-            for connection in connections { removed += try await Self.empty(connection, pattern) }
+            for connection in connections { removed += try await self.empty(connection, pattern) }
             self.logger.notice("the store is emptied", metadata: ["store": "\(self.name)", "keys": "\(removed)"])
         }
         isDone = true
@@ -224,12 +230,13 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
     }
 
     /// Takes out all keys of one server that match; returns how many went.
-    private static func empty(_ connection: RedisConnection, _ pattern: [UInt8]) async throws(RedisError) -> Int {
+    private func empty(_ connection: RedisConnection, _ pattern: [UInt8]) async throws(RedisError) -> Int {
         var cursor = "0".respBytes
         var removed = 0
         repeat {
             let scan: [any RESPArgument] = [cursor, "MATCH", pattern, "COUNT", Self.removalStep]
             let answer = try await connection.command(RESPCommand("SCAN", arguments: scan.map(\.respBytes)))
+            self.progress.pulse()
             guard let parts = answer.array, parts.count == 2, let next = parts[0].bytes, let keys = parts[1].array
             else { throw .unexpectedAnswer(to: "SCAN", "an answer of another shape") }
             cursor = next
@@ -270,6 +277,8 @@ extension RedisStore {
         settings: RedisStoreSettings.type
     ) { settings, setup in
         let server = settings.server ?? setup.section("redis", RedisSettings.type)
-        return server.map { RedisStore(name: setup.name, settings, server: $0, logger: setup.logger) }
+        return server.map { RedisStore(
+                name: setup.name, settings, server: $0, progress: setup.progress, logger: setup.logger)
+        }
     }
 }

@@ -97,6 +97,8 @@ public final class ComponentSetup {
     public var checkpoint: (any CheckpointKeeper)?
     /// The handler that a source notifies after it has emptied a store, or `nil` if there is none.
     public var revocationHandler: (any RevocationHandler)?
+    /// Where a component that waits within a batch reports its steps and the bounds of its waits.
+    public var progress = ProgressReporter()
     /// Where the file says what follows for events that fail at the component itself; nil where it does not.
     public var failureMark: SourceMark?
     /// Collects what is wrong.

@@ -68,9 +68,11 @@ public struct SourceStatus: Sendable, Equatable {
     public var stalled: StalledBatch?
     /// How often entries were lost, or may have been, by the kind of the gap.
     public var gaps: [String: Int] = [:]
-    /// How often the source has moved: had an answer, delivered a batch, begun an attempt. One that stands still for longer
-    /// than any of these may take hangs.
+    /// The steps of the source: answers, delivered batches, begun attempts.
     public var pulses: UInt64 = 0
+    /// The longest time between two of these if nothing hangs, by the source's settings: a blocked read, the delay before the
+    /// next attempt. Not counted while a batch is in flight.
+    public var patience: Duration = .zero
     /// How the group is doing that the source shares its entries with; nil where it shares them with nobody.
     public var group: GroupStatus?
 

@@ -11,7 +11,9 @@
 ///   megabytes. None of it may crash a stage, for that ends the worker.
 /// - **Waiting.** A stage that needs the network declares `waits`: `process` says `.wait` of the events it has work for, and
 ///   `complete` then does that work for all of them at once. No event of the batch is further on than the stage until
-///   it returns, so every stage behind it sees the events in stream order as well.
+///   it returns, so every stage behind it sees the events in stream order as well. Each wait has a bound, and a stage that
+///   works on several events at once reports its steps to `setup.progress`: what reports nothing for longer than the
+///   watchdog's time is taken for hung, and the worker is restarted.
 /// - **Errors.** A thrown error is this event's failure, never the stage's: the graph's `on_failure` decides what follows
 ///   and the next event comes as usual. Throw `StageFailure` to choose the words and the reason, which is counted, so it is
 ///   one of a few names in lower_snake_case and never text of the event. A failing call records no effect, settles

@@ -23,6 +23,8 @@ public final class StageSetup {
     public let isRehearsal: Bool
     /// The time of day.
     public let clock: WallClock
+    /// Where a stage that waits reports its steps and the bounds of its waits.
+    public let progress: ProgressReporter
     /// Collects what is wrong.
     public var issues: SettingIssues
 
@@ -48,7 +50,7 @@ public final class StageSetup {
         revocationHandler: (any RevocationHandler)?, publisher: (any MessagePublisher)? = nil, names: GraphNames,
         scope: FieldScope, stores: [String: any SnapshotStore], brokenStores: Set<String> = [],
         branches: [String: BranchID] = [:], exits: StageExits = StageExits(), clock: WallClock = .system,
-        isRehearsal: Bool = false
+        isRehearsal: Bool = false, progress: ProgressReporter = ProgressReporter()
     ) {
         self.pipeline = pipeline
         self.stage = stage
@@ -65,6 +67,7 @@ public final class StageSetup {
         self.exits = exits
         self.clock = clock
         self.isRehearsal = isRehearsal
+        self.progress = progress
         self.issues = SettingIssues()
     }
 

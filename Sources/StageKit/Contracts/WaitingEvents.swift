@@ -3,6 +3,10 @@
 /// Each goes on to the next stage when `complete` returns, unless it was failed or finished; of two words on one event the
 /// last counts. Positions run from 0 to `count - 1`. It belongs to the thread that runs the graph and is empty outside of
 /// `complete`, so a stage must not keep it.
+///
+/// Each event that the stage touches or decides is a step of the run (`ProgressReporter`): a stage that awaits one event
+/// after another is alive as long as each takes less than the watchdog's time. If it sends all of them at once, it reports
+/// each answer itself.
 public final class WaitingEvents {
     /// What becomes of an event.
     package enum Decision: Sendable {
@@ -17,9 +21,12 @@ public final class WaitingEvents {
     private var batch: EventBatch?
     private var waiting: [(index: Int, decision: Decision)] = []
     private var isLending = false
+    private let progress: ProgressReporter
 
     /// Holds no event.
-    package init() {}
+    package init(progress: ProgressReporter = ProgressReporter()) {
+        self.progress = progress
+    }
 
     /// How many wait.
     public var count: Int { self.waiting.count }
@@ -29,6 +36,7 @@ public final class WaitingEvents {
     public func withEvent<R, E: Error>(at position: Int, _ body: (inout Event) throws(E) -> R) throws(E) -> R {
         guard let batch = self.batch else { preconditionFailure("no event waits") }
         precondition(!self.isLending, "one event is lent at a time")
+        self.progress.pulse()
         self.isLending = true
         defer { self.isLending = false }
         return try batch.withEvent(at: self.waiting[position].index, body)
@@ -36,11 +44,13 @@ public final class WaitingEvents {
 
     /// Fails the event at a position: the graph's `on_failure` decides what follows, as where `process` throws.
     public func fail(at position: Int, _ failure: StageFailure) {
+        self.progress.pulse()
         self.waiting[position].decision = .fail(failure)
     }
 
     /// Ends the way of the event at a position with an outcome, as where `process` says `.finish`.
     public func finish(at position: Int, _ outcome: Outcome, _ reason: ReasonID) {
+        self.progress.pulse()
         self.waiting[position].decision = .finish(outcome, reason)
     }
 

@@ -66,14 +66,16 @@ extension Catalogue {
             guard setup.hasSection("revocations"), let settings = setup.section("redis", RedisSettings.type),
                 let revocations = setup.section("revocations", RevocationSettings.type)
             else { return nil }
-            return RevocationPublisher(settings, revocations, logger: setup.logger)
+            return RevocationPublisher(
+                settings, revocations, progress: setup.progress, logger: setup.logger)
         }
         catalogue.makePublisher = { setup in
             guard setup.hasSection("redis") else { return nil }
             // A section that cannot be read is told where it stands, and the pipeline is not run then.
             let settings = setup.section("redis", RedisSettings.type)
             return RedisMessagePublisher(
-                settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)), logger: setup.logger)
+                settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)),
+                progress: setup.progress, logger: setup.logger)
         }
         return catalogue
     }

@@ -42,10 +42,12 @@ final class ServiceManager: Sendable {
     /// Tells how a pipeline is until a graceful shutdown begins, and then that it stops.
     func watch(_ pipeline: Pipeline) async {
         var notices = ServiceNotices()
+        var silence = SilenceWatch()
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             let look = ServiceNotices.Look(
                 isServing: self.serving.load(ordering: .acquiring),
-                reasons: Readiness.reasons(pipeline.status, stores: pipeline.stores), pulses: pipeline.pulses)
+                reasons: Readiness.reasons(pipeline.status, stores: pipeline.stores),
+                silence: silence.silence(pipeline.activity, now: .now))
             self.send(notices.next(look))
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.interval) }
         }

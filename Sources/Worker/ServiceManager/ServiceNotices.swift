@@ -2,8 +2,8 @@
 ///
 /// READY is said once, when the worker answers over HTTP, not when it has caught up: whoever looks a session up gets an
 /// answer from then on, if only that it is too early to say, and a Redis that is away at boot must not have the worker
-/// ended by the manager. Whether it has caught up is in STATUS. WATCHDOG is said only where the read loop has moved since
-/// the look before.
+/// ended by the manager. Whether it has caught up is in STATUS. WATCHDOG is sent if the run has made a step since the last
+/// look, and while it waits within a bound that it has declared.
 struct ServiceNotices {
     /// Bytes of a status: it is one line in `systemctl status`, and reasons may quote a server.
     static let statusLimit = 512
@@ -14,13 +14,12 @@ struct ServiceNotices {
         var isServing: Bool
         /// Why it is not ready, empty where it is.
         var reasons: [String]
-        /// How often the read loop has moved.
-        var pulses: UInt64
+        /// For how long the run has been silent although it should not.
+        var silence: Duration
     }
 
     private var isReady = false
     private var status: String?
-    private var pulses: UInt64?
 
     /// The lines to send now, empty for none.
     mutating func next(_ look: Look) -> [String] {
@@ -34,10 +33,7 @@ struct ServiceNotices {
             self.status = status
             lines.append("STATUS=\(status)")
         }
-        if look.pulses != self.pulses {
-            self.pulses = look.pulses
-            lines.append("WATCHDOG=1")
-        }
+        if look.silence == .zero { lines.append("WATCHDOG=1") }
         return lines
     }
 

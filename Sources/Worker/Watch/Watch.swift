@@ -17,7 +17,7 @@ struct Watch: Sendable {
         let loop = LoopWatch()
         let liveness: @Sendable () -> [String] = {
             if pipeline.source.status.state == .stopped { return ["the source has stopped"] }
-            return loop.reasons(pulses: pipeline.pulses)
+            return loop.reasons(pipeline.activity)
         }
         let live = LiveDocument(pipeline: pipeline, watch: self, liveness: liveness)
         let losses = OrderedMutex(0)

@@ -6,53 +6,13 @@ import Testing
 
 /// A worker under a service manager: what it tells on NOTIFY_SOCKET.
 @Suite struct ServiceManagerTests {
-    /// The socket that a manager listens on.
-    private final class Listener: Sendable {
-        private let descriptor: Int32
-        private let heard = Mutex<[String]>([])
-
-        /// Listens on a path, or on an abstract name that begins with `@`.
-        init(_ name: String) throws {
-            let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            var bytes = Array(name.utf8)
-            if name.hasPrefix("@") { bytes[0] = 0 }
-            try #require(bytes.count < 108)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-            let length = socklen_t(2 + bytes.count)
-            let result = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
-            }
-            try #require(result == 0)
-            self.descriptor = descriptor
-        }
-
-        deinit { close(self.descriptor) }
-
-        /// Everything heard so far, line by line.
-        var lines: [String] {
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            while true {
-                let count = recv(self.descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
-                guard count > 0 else { break }
-                let text = String(decoding: buffer[..<count], as: UTF8.self)
-                self.heard.withLock { $0 += text.split(separator: "\n").map(String.init) }
-            }
-            return self.heard.withLock { $0 }
-        }
-
-        /// How often a line was heard.
-        func count(_ line: String) -> Int { self.lines.count { $0 == line } }
-    }
-
     @Test(
         "It is ready when it answers, tells its state, feeds the watchdog, tells of reloads and of its end",
         arguments: [true, false])
     func course(isAbstract: Bool) async throws {
         try await withRedisServer { server in
             let name = isAbstract ? "@sluice-\(UUID().uuidString)" : server.folder.path + "/notify"
-            let listener = try Listener(name)
+            let listener = try NotifyListener(name)
             server.kill()
             let arguments = ["--set", "source.redis_stream.read_block=100ms"]
             try await withWorker(server, arguments, environment: ["NOTIFY_SOCKET": name]) { process, _ in
@@ -78,7 +38,7 @@ import Testing
     @Test("A read loop that stands still, here before a journal that nobody reads, does not feed the watchdog")
     func stuck() async throws {
         try await withRedisServer { server in
-            let listener = try Listener(server.folder.path + "/notify")
+            let listener = try NotifyListener(server.folder.path + "/notify")
             let pipe = server.folder.path + "/journal"
             try #require(mkfifo(pipe, 0o600) == 0)
             // Held open and never read: a pipe has room for some hundred lines.

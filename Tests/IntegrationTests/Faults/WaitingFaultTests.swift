@@ -77,7 +77,9 @@ private final class Gate: Sendable {
         return (status, AdminClient.line(body))
     }
 
-    private static func add(_ connection: RedisConnection, _ stream: String, _ id: String, _ status: String) async throws {
+    private static func add(
+        _ connection: RedisConnection, _ stream: String, _ id: String, _ status: String
+    ) async throws {
         let fields = ["id", id, "status", status].map { Array($0.utf8) }
         _ = try await connection.command(
             RESPCommand("XADD", arguments: [Array(stream.utf8), Array("*".utf8)] + fields))
@@ -97,7 +99,9 @@ private final class Gate: Sendable {
                 try await withFolder { folder in
                     let text = Self.file(reading, redis: "\(server.address)", folder: folder, hook: url)
                     try Data(text.utf8).write(to: folder.appendingPathComponent("p.yaml"))
-                    let worker = try SluiceProcess(["run", "p.yaml"], in: folder)
+                    let listener = try NotifyListener(folder.path + "/notify")
+                    let worker = try SluiceProcess(
+                        ["run", "p.yaml"], in: folder, environment: ["NOTIFY_SOCKET": folder.path + "/notify"])
                     defer { worker.kill() }
                     try await eventually("ready") {
                         (try? await Self.get(folder, "/readyz").status) == 200
@@ -105,7 +109,7 @@ private final class Gate: Sendable {
                     try await withConnection(server.settings) { connection in
                         try await Self.add(connection, "events", "a", "active")
                         try await eventually("applied") { target.bodies.count == 1 }
-                        try await self.stall(connection, folder, reading, gate)
+                        try await self.stall(connection, folder, reading, gate, listener)
                         try await eventually("ready again") { try await Self.get(folder, "/readyz").status == 200 }
                         let found = try await Self.get(folder, "/v1/stores/sessions/a")
                         #expect(found.body.contains("revoked"), "ready, and an entry of before is missing: \(found)")
@@ -121,7 +125,8 @@ private final class Gate: Sendable {
 
     /// Has a batch wait with a revocation behind it, looks at what the worker says, and lets it go on.
     private func stall(
-        _ connection: RedisConnection, _ folder: URL, _ reading: Reading, _ gate: Gate
+        _ connection: RedisConnection, _ folder: URL, _ reading: Reading, _ gate: Gate,
+        _ listener: NotifyListener
     ) async throws {
         gate.close()
         try await Self.add(connection, "events", "b", "active")
@@ -143,7 +148,12 @@ private final class Gate: Sendable {
                 try await Self.get(folder, "/v1/stores/sessions/a").status == 503
             }
         }
+        // A wait within a request's timeout is no hang, and whoever watches the worker is told why it is not ready.
+        let before = listener.count("WATCHDOG=1")
+        try await eventually("fed while the batch waits") { listener.count("WATCHDOG=1") >= before + 3 }
+        #expect(listener.lines.contains { $0.hasPrefix("STATUS=") && $0.contains("in flight for more than 2s") })
         #expect(try await Self.get(folder, "/livez").status == 200)
+        #expect(gate.waiting > 0)
         gate.open()
     }
 }

@@ -18,7 +18,7 @@ final class PartitionFlow: Sendable {
     init(_ settings: RedisSettings, streams: [String]) {
         self.streams = streams
         let rules = CommandSender.Rules(patience: nil, endsAtRefusal: true)
-        self.sender = CommandSender(settings, rules, what: "entries", logger: quiet)
+        self.sender = CommandSender(settings, rules, what: "entries", progress: ProgressReporter(), logger: quiet)
     }
 
     /// How many were confirmed.

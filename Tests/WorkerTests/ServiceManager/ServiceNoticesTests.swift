@@ -1,37 +1,36 @@
+import PipelineEngine
 import Testing
 
 @testable import Worker
 
 @Suite struct ServiceNoticesTests {
-    private static func look(_ isServing: Bool, _ reasons: [String], _ pulses: UInt64) -> ServiceNotices.Look {
-        ServiceNotices.Look(isServing: isServing, reasons: reasons, pulses: pulses)
+    private static func look(_ isServing: Bool, _ reasons: [String], _ silence: Int = 0) -> ServiceNotices.Look {
+        ServiceNotices.Look(isServing: isServing, reasons: reasons, silence: .seconds(silence))
     }
 
-    @Test(
-        "READY comes once, with the first look at a worker that answers; STATUS with each change; WATCHDOG with each move"
-    )
+    @Test("READY is sent once, when the worker answers; STATUS with each change; WATCHDOG unless the run is silent")
     func course() {
         var notices = ServiceNotices()
-        #expect(notices.next(Self.look(false, ["not connected"], 0)) == ["STATUS=not connected", "WATCHDOG=1"])
-        #expect(notices.next(Self.look(true, ["not connected"], 1)) == ["READY=1", "WATCHDOG=1"])
+        #expect(notices.next(Self.look(false, ["not connected"])) == ["STATUS=not connected", "WATCHDOG=1"])
+        #expect(notices.next(Self.look(true, ["not connected"])) == ["READY=1", "WATCHDOG=1"])
         #expect(notices.next(Self.look(true, ["not connected"], 1)) == [])
-        #expect(notices.next(Self.look(true, [], 2)) == ["STATUS=ready", "WATCHDOG=1"])
-        #expect(notices.next(Self.look(true, [], 9)) == ["WATCHDOG=1"])
+        #expect(notices.next(Self.look(true, [])) == ["STATUS=ready", "WATCHDOG=1"])
+        #expect(notices.next(Self.look(true, [])) == ["WATCHDOG=1"])
         #expect(notices.next(Self.look(true, ["a", "b"], 9)) == ["STATUS=a; b"])
     }
 
-    @Test("A loop that stands still does not feed the watchdog, however often it is looked at")
-    func standingStill() {
+    @Test("A run that is silent although it should not be does not feed the watchdog, however often it is looked at")
+    func silent() {
         var notices = ServiceNotices()
-        _ = notices.next(Self.look(true, [], 5))
-        for _ in 0..<100 { #expect(notices.next(Self.look(true, [], 5)) == []) }
-        #expect(notices.next(Self.look(true, [], 6)) == ["WATCHDOG=1"])
+        _ = notices.next(Self.look(true, []))
+        for second in 1..<100 { #expect(notices.next(Self.look(true, [], second)) == []) }
+        #expect(notices.next(Self.look(true, [])) == ["WATCHDOG=1"])
     }
 
     @Test("A status is one line, and no longer than a line should be")
     func status() {
         var notices = ServiceNotices()
-        let lines = notices.next(Self.look(false, ["a\nREADY=1\r\nb", String(repeating: "é", count: 1000)], 0))
+        let lines = notices.next(Self.look(false, ["a\nREADY=1\r\nb", String(repeating: "é", count: 1000)]))
         #expect(lines.count == 2)
         #expect(lines[0].hasPrefix("STATUS=a READY=1 b; éé"))
         #expect(lines[0].utf8.count <= ServiceNotices.statusLimit + "STATUS=".utf8.count + 3)
@@ -53,16 +52,23 @@ import Testing
 }
 
 @Suite struct LoopWatchTests {
-    @Test("A loop is alive while it moves, and until it has stood still for longer than the limit")
+    private static func activity(_ pulses: UInt64, until: ContinuousClock.Instant? = nil) -> PipelineActivity {
+        PipelineActivity(
+            mark: PipelineActivity.Mark(batch: nil, pulses: pulses, source: 0), silentUntil: until)
+    }
+
+    @Test("A run is alive while it makes progress, and until it has been silent for longer than the limit")
     func course() {
         let watch = LoopWatch()
         let start = ContinuousClock.now
-        #expect(watch.reasons(pulses: 1, now: start) == [])
-        #expect(watch.reasons(pulses: 1, now: start + LoopWatch.limit) == [])
+        #expect(watch.reasons(Self.activity(1), now: start) == [])
+        #expect(watch.reasons(Self.activity(1), now: start + LoopWatch.limit) == [])
         #expect(
-            watch.reasons(pulses: 1, now: start + LoopWatch.limit + .seconds(1))
-                == ["the read loop has not moved for 601 s"])
-        #expect(watch.reasons(pulses: 2, now: start + .seconds(700)) == [])
-        #expect(watch.reasons(pulses: 2, now: start + .seconds(900)) == [])
+            watch.reasons(Self.activity(1), now: start + LoopWatch.limit + .seconds(1))
+                == ["the read loop has made no progress for 601 s"])
+        #expect(watch.reasons(Self.activity(2), now: start + .seconds(700)) == [])
+        #expect(watch.reasons(Self.activity(2), now: start + .seconds(900)) == [])
+        #expect(watch.reasons(Self.activity(2, until: start + .seconds(9000)), now: start + .seconds(9500)) == [])
+        #expect(watch.reasons(Self.activity(2, until: start + .seconds(9000)), now: start + .seconds(9601)) != [])
     }
 }

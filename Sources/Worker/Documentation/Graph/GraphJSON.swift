@@ -88,7 +88,8 @@ struct PipelineState {
                 "last_error": status.lastError.map { .string($0) },
                 "stalled": status.stalled.map { stalled in
                     .members([
-                        "entries": .integer(stalled.entries), "seconds": .integer(Int(stalled.duration.components.seconds)),
+                        "entries": .integer(stalled.entries),
+                        "seconds": .integer(Int(stalled.duration.components.seconds)),
                         "stage": stalled.stage.map { .string($0) },
                     ])
                 },

@@ -1,0 +1,56 @@
+import StageKit
+
+/// How far a run has come and how long it may be silent, for deciding whether it waits or hangs.
+public struct PipelineActivity: Sendable, Equatable {
+    /// Everything that changes with a step of the run.
+    public struct Mark: Sendable, Equatable {
+        /// When the batch in flight was taken, or `nil` if there is none.
+        package var batch: ContinuousClock.Instant?
+        /// The steps that were reported.
+        package var pulses: UInt64
+        /// The steps of the source, or `nil` while a batch is in flight: the readers of other streams go on beside a stage that
+        /// hangs, and must not hide it.
+        package var source: UInt64?
+
+        package init(batch: ContinuousClock.Instant?, pulses: UInt64, source: UInt64?) {
+            self.batch = batch
+            self.pulses = pulses
+            self.source = source
+        }
+    }
+
+    /// Changes with each step.
+    public var mark: Mark
+    /// The end of the longest wait that was declared, or `nil` if there is none.
+    public var silentUntil: ContinuousClock.Instant?
+    /// How long the run may be silent after a step, without a declared wait: the source's own waits while no batch is in
+    /// flight.
+    public var patience: Duration
+
+    package init(mark: Mark, silentUntil: ContinuousClock.Instant? = nil, patience: Duration = .zero) {
+        self.mark = mark
+        self.silentUntil = silentUntil
+        self.patience = patience
+    }
+}
+
+/// Measures for how long a run has been silent although it should not, from one look to the next. Pure.
+public struct SilenceWatch: Sendable {
+    private var last: (mark: PipelineActivity.Mark, since: ContinuousClock.Instant)?
+
+    /// Creates a watch that has seen nothing.
+    public init() {}
+
+    /// Takes a look.
+    ///
+    /// - Returns: The time since the run should have made a step, zero if it has made one since the last look or may still be
+    ///   silent.
+    public mutating func silence(_ activity: PipelineActivity, now: ContinuousClock.Instant) -> Duration {
+        guard let last = self.last, last.mark == activity.mark else {
+            self.last = (activity.mark, now)
+            return .zero
+        }
+        let due = max(last.since + activity.patience, activity.silentUntil ?? last.since)
+        return max(.zero, now - due)
+    }
+}
