@@ -25,8 +25,9 @@ public struct AdminContext: Sendable {
     public var taps = TapHub()
     /// Called once a second, on the server's thread.
     public var beat: @Sendable () -> Void = {}
-    /// Whether the stream is far behind, so that it goes before requests where cores are short.
-    public var isBehind: @Sendable () -> Bool = { false }
+    /// The kernel's number of the thread that reads the stream if the stream is far behind, so that it comes before requests
+    /// if processors are short; else `nil`.
+    public var lateThread: @Sendable () -> Int32? = { nil }
     /// The last revocations, evictions and resets.
     public var revocations = RevocationLog()
 

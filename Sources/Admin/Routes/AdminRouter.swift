@@ -8,9 +8,14 @@ struct AdminRouter {
     typealias Handler = @Sendable (Request, Context) async throws -> Response
 
     private let router = Router(context: Context.self, options: .autoGenerateHeadEndpoints)
+    private let line: TurnLine
 
-    /// Makes the routes; `exporter` and `streams` run what takes longer than a request should.
-    init(context: AdminContext, access: AdminAccess, exporter: SnapshotExporter, streams: EventStreams) {
+    /// Makes the routes; `exporter` and `streams` run what takes longer than a request should, and in `line` wait the requests
+    /// that can.
+    init(
+        context: AdminContext, access: AdminAccess, exporter: SnapshotExporter, streams: EventStreams, line: TurnLine
+    ) {
+        self.line = line
         self.router.add(middleware: ErrorResponses())
         self.router.add(middleware: AccessCheck(access: access))
         DashboardRoute().add(to: self)
@@ -26,9 +31,19 @@ struct AdminRouter {
     /// What answers requests.
     var responder: RouterResponder<Context> { self.router.buildResponder() }
 
-    /// Serves a path to GET and HEAD, and tells other methods that they are not known there.
-    func get(_ path: RouterPath, _ handler: @escaping Handler) {
-        self.router.on(path, method: .get, use: handler)
+    /// Serves a path to GET and HEAD; other methods are answered with 405.
+    ///
+    /// - Parameters:
+    ///   - path: The path.
+    ///   - isUrgent: Whether gateways or probes live on it, so that it never waits for its turn while the stream is short of a
+    ///     processor.
+    ///   - handler: Answers a request.
+    func get(_ path: RouterPath, isUrgent: Bool = false, _ handler: @escaping Handler) {
+        let line = self.line
+        self.router.on(path, method: .get) { request, context in
+            if !isUrgent { try await line.waitForTurn() }
+            return try await handler(request, context)
+        }
         for method in [HTTPRequest.Method.post, .put, .delete, .patch, .options, .trace, .connect] {
             self.router.on(path, method: method) { _, _ -> Response in
                 throw AdminFailure.methodNotAllowed(allowed: "GET, HEAD")

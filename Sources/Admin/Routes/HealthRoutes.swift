@@ -12,8 +12,8 @@ struct HealthRoutes {
 
     /// Adds the routes.
     func add(to router: AdminRouter) {
-        router.get("livez") { request, _ in self.response("alive", self.context.liveness(), request) }
-        router.get("readyz") { request, _ in self.response("ready", self.context.readiness(), request) }
+        router.get("livez", isUrgent: true) { request, _ in self.response("alive", self.context.liveness(), request) }
+        router.get("readyz", isUrgent: true) { request, _ in self.response("ready", self.context.readiness(), request) }
     }
 
     private func response(_ name: String, _ reasons: [String], _ request: Request) -> Response {

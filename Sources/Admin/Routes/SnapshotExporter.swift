@@ -12,8 +12,11 @@ final class SnapshotExporter: Sendable {
     private let running = Atomic<Int>(0)
     private let isStopping = Atomic<Bool>(false)
 
-    /// Starts the threads.
-    init() {
+    private let line: TurnLine
+
+    /// Starts the threads; each piece of an export waits for its turn in `line`.
+    init(line: TurnLine = TurnLine()) {
+        self.line = line
         self.pool.start()
     }
 
@@ -56,6 +59,7 @@ final class SnapshotExporter: Sendable {
         defer { pipe.close() }
         for await chunk in pipe.chunks {
             if let failure = refusal() { throw failure }
+            try await self.line.waitForTurn()
             try await writer.write(chunk)
             pipe.advance()
         }

@@ -23,7 +23,7 @@ struct StoreRoutes {
             }
             return try self.exporter.response(for: store) { self.refusal(name) }
         }
-        router.get("v1/stores/:store/:key") { _, request in
+        router.get("v1/stores/:store/:key", isUrgent: true) { _, request in
             let (name, store) = try self.store(request)
             let key = try Self.bytes(request.parameters.require("key"))
             if let refusal = self.refusal(name) { throw refusal }

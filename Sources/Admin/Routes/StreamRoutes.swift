@@ -116,7 +116,7 @@ struct RevocationRoute {
 
     /// Adds the route.
     func add(to router: AdminRouter) {
-        router.get("v1/revocations") { request, _ in
+        router.get("v1/revocations", isUrgent: true) { request, _ in
             let id = request.headers[values: .init("Last-Event-ID")!].last.map { String($0) }
             let reader = Mutex(try self.reader(id))
             return try self.streams.response(.revocations, wakenBy: self.log.wakes) {

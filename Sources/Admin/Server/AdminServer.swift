@@ -47,7 +47,9 @@ public struct AdminServer: Service, CustomStringConvertible {
             return
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let open = OpenResponses(exporter: SnapshotExporter(), streams: EventStreams())
+        let line = TurnLine()
+        let open = OpenResponses(
+            exporter: SnapshotExporter(line: line), streams: EventStreams(line: line), line: line)
         let result: Result<Void, any Error>
         do {
             try await self.serve(on: group, open)
@@ -64,6 +66,7 @@ public struct AdminServer: Service, CustomStringConvertible {
     private struct OpenResponses {
         let exporter: SnapshotExporter
         let streams: EventStreams
+        let line: TurnLine
 
         func stop() {
             self.exporter.stop()
@@ -73,7 +76,7 @@ public struct AdminServer: Service, CustomStringConvertible {
 
     private func serve(on group: MultiThreadedEventLoopGroup, _ open: OpenResponses) async throws {
         let router = AdminRouter(
-            context: self.context, access: self.access, exporter: open.exporter, streams: open.streams)
+            context: self.context, access: self.access, exporter: open.exporter, streams: open.streams, line: open.line)
         let context = self.context
         let loop = group.any()
         let beat = loop.scheduleRepeatedTask(initialDelay: AdminLimits.beat, delay: AdminLimits.beat) { _ in
@@ -81,7 +84,9 @@ public struct AdminServer: Service, CustomStringConvertible {
             open.streams.beat()
         }
         defer { beat.cancel() }
-        let governor = try await loop.submit { LoopGovernor(loop, isBehind: context.isBehind) }.get()
+        let governor = try await loop.submit {
+            LoopGovernor(loop, line: open.line, lateThread: context.lateThread)
+        }.get()
         governor.start()
         defer { governor.stop() }
         guard case .unix(let path) = self.address else {

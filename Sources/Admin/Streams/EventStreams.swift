@@ -31,6 +31,12 @@ final class EventStreams: Sendable {
     private let beats = Wakes()
     private let isEnded = Atomic<Bool>(false)
     private let open = OrderedMutex<[Kind: Int]>([:])
+    private let line: TurnLine
+
+    /// No stream is open; those that are for people miss a beat if `line` has no turn for them.
+    init(line: TurnLine = TurnLine()) {
+        self.line = line
+    }
 
     /// Whether streams have to end.
     var hasEnded: Bool { self.isEnded.load(ordering: .acquiring) }
@@ -79,6 +85,7 @@ final class EventStreams: Sendable {
         try await writer.write(ByteBuffer(string: EventText.opening))
         for await _ in wakes {
             if self.hasEnded { break }
+            if slot.kind != .revocations, !self.line.mayGoOn { continue }
             // As long as there is more at once, without waiting for the next wake.
             var bytes = next()
             while !bytes.isEmpty, !self.hasEnded {
@@ -98,7 +105,7 @@ final class EventStreams: Sendable {
     /// The right to have a stream open; given back when it goes, also where its response was never sent.
     private final class Slot: Sendable {
         private let streams: EventStreams
-        private let kind: Kind
+        let kind: Kind
 
         init?(_ streams: EventStreams, _ kind: Kind) {
             self.streams = streams

@@ -1,5 +1,6 @@
 public import Logging
 public import StageKit
+import Synchronization
 
 /// The entries of a Redis stream, or of several, read with XREAD, over connections that are made anew when they break.
 ///
@@ -26,6 +27,8 @@ public final class RedisStreamSource: EventSource {
     private let boards: OrderedMutex<[SourceBoard]>
     /// Passes the batches of several streams on, or `nil` for one stream.
     private let handoff: BatchHandoff?
+    /// The kernel's number of the thread that batches are delivered on, 0 before the run.
+    private let thread = Atomic<Int32>(0)
 
     /// Makes a source that has not started; it opens nothing.
     ///
@@ -66,6 +69,8 @@ public final class RedisStreamSource: EventSource {
         var status = self.boards.withLock { $0.status }
         status.undelivered = self.handoff?.undelivered
         status.patience = self.patience
+        let thread = self.thread.load(ordering: .relaxed)
+        status.thread = thread > 0 ? thread : nil
         return status
     }
 
@@ -108,6 +113,7 @@ public final class RedisStreamSource: EventSource {
         do {
             try await withTaskCancellationHandler {
                 try await withTaskExecutorPreference(loop.executor) {
+                    self.thread.store(KernelThread.current ?? 0, ordering: .relaxed)
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         group.addTask { await directory.watchMaster(on: loop, until: isOver, logger: self.logger) }
                         defer { isOver.stop() }

@@ -277,8 +277,8 @@ extension RedisStore {
         settings: RedisStoreSettings.type
     ) { settings, setup in
         let server = settings.server ?? setup.section("redis", RedisSettings.type)
-        return server.map { RedisStore(
-                name: setup.name, settings, server: $0, progress: setup.progress, logger: setup.logger)
+        return server.map {
+            RedisStore(name: setup.name, settings, server: $0, progress: setup.progress, logger: setup.logger)
         }
     }
 }

@@ -73,6 +73,9 @@ public struct SourceStatus: Sendable, Equatable {
     /// The longest time between two of these if nothing hangs, by the source's settings: a blocked read, the delay before the
     /// next attempt. Not counted while a batch is in flight.
     public var patience: Duration = .zero
+    /// The kernel's number of the thread that batches are delivered on, or `nil` if that is not always the same: the worker
+    /// looks whether the thread gets its processor while the source is behind.
+    public var thread: Int32?
     /// How the group is doing that the source shares its entries with; nil where it shares them with nobody.
     public var group: GroupStatus?
 

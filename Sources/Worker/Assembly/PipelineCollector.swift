@@ -74,8 +74,8 @@ struct PipelineCollector: Sendable {
                 value: Double(status.reconnects)),
             MetricSample(
                 "sluice_source_lag_seconds", .gauge,
-                help: "Age of the last entry handled while more are waiting, by its id, or of a stalled batch if that is "
-                    + "older; 0 when caught up.",
+                help: "Age of the last entry handled while more are waiting, by its id, or of a stalled batch if "
+                    + "that is older; 0 when caught up.",
                 value: status.lagSeconds(now: Date().timeIntervalSince1970)),
         ] + self.gaps(status) + self.group(status)
             + (status.lagEntries.map { lag in

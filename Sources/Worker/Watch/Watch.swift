@@ -33,7 +33,10 @@ struct Watch: Sendable {
         }
         context.taps = self.taps
         context.revocations = self.revocations
-        context.isBehind = { Readiness.isBehind(pipeline.source.status, now: Date().timeIntervalSince1970) }
+        context.lateThread = {
+            let status = pipeline.source.status
+            return Readiness.isBehind(status, now: Date().timeIntervalSince1970) ? status.thread : nil
+        }
         context.beat = {
             // Entries lost unread may have been revocations: who follows them has to know.
             let count = pipeline.source.status.gaps.values.reduce(0, +)
