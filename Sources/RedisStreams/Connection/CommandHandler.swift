@@ -24,6 +24,8 @@ final class CommandHandler: ChannelInboundHandler {
     private var timer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
     private var hasAnswered = false
+    /// Where parts of a reply that is still coming are reported.
+    var progress: ProgressReporter?
 
     init(_ settings: RedisSettings, _ executor: EventLoopExecutor) {
         self.executor = executor
@@ -104,6 +106,8 @@ final class CommandHandler: ChannelInboundHandler {
             return self.fail(.unreadable(error))
         }
         if !self.isKeptBack() { self.readReplies() }
+        // A large reply over a slow link may take longer than the watchdog allows a source to be silent.
+        if self.reader.unreadBytes > 0 { self.progress?.pulse() }
     }
 
     /// Whether the reply that is coming is not to be read now: it has not come whole, or it has just been announced. One of

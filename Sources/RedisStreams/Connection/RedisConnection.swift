@@ -1,6 +1,7 @@
 package import Logging
 import NIOCore
 package import RESP
+import StageKit
 
 /// One connection to a server, logged in: commands out, replies in the same order back, as many at a time as wanted.
 ///
@@ -103,6 +104,11 @@ package final class RedisConnection: Sendable {
     }
 
     private static let asking = RESPCommand("ASKING").encoded()
+
+    /// Reports the parts of a reply that is still coming.
+    func reportParts(to progress: ProgressReporter) {
+        self.onLoop { $0.progress = progress }
+    }
 
     /// The same connection, with `ASKING` before each command.
     func asking() -> RedisConnection {

@@ -16,6 +16,8 @@ final class GroupReader {
     let loop: RedisEventLoop
     let stop: StopSignal
     let logger: Logger
+    /// Where parts of large replies are reported.
+    private let arrivals: ProgressReporter
     let update: ((inout SourceBoard) -> Void) -> Void
     let batch = EventBatch()
     /// Decides what is done next.
@@ -46,7 +48,7 @@ final class GroupReader {
 
     init(
         settings: RedisSettings, directory: ServerDirectory, streamSettings: RedisStreamSettings, group: GroupSettings,
-        consumer: String, loop: RedisEventLoop, stop: StopSignal, logger: Logger,
+        consumer: String, loop: RedisEventLoop, stop: StopSignal, logger: Logger, arrivals: ProgressReporter,
         update: @escaping ((inout SourceBoard) -> Void) -> Void
     ) {
         self.settings = settings
@@ -57,6 +59,7 @@ final class GroupReader {
         self.loop = loop
         self.stop = stop
         self.logger = logger
+        self.arrivals = arrivals
         self.update = update
         self.batch.stream = streamSettings.stream
         self.machine = GroupMachine(
@@ -146,6 +149,8 @@ final class GroupReader {
             lines.reading.close()
             lines.control.close()
         }
+        lines.reading.reportParts(to: self.arrivals)
+        lines.control.reportParts(to: self.arrivals)
         let isAgain = self.plan.connected()
         do throws(RedisError) {
             try await self.confirmAll(lines.control)

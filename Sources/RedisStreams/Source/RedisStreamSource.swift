@@ -27,6 +27,8 @@ public final class RedisStreamSource: EventSource {
     private let boards: OrderedMutex<[SourceBoard]>
     /// Passes the batches of several streams on, or `nil` for one stream.
     private let handoff: BatchHandoff?
+    /// Counts the parts of large replies: steps beside those of the boards.
+    private let arrivals = ProgressReporter()
     /// The kernel's number of the thread that batches are delivered on, 0 before the run.
     private let thread = Atomic<Int32>(0)
 
@@ -69,6 +71,7 @@ public final class RedisStreamSource: EventSource {
         var status = self.boards.withLock { $0.status }
         status.undelivered = self.handoff?.undelivered
         status.patience = self.patience
+        status.pulses &+= self.arrivals.pulses
         let thread = self.thread.load(ordering: .relaxed)
         status.thread = thread > 0 ? thread : nil
         return status
@@ -147,7 +150,7 @@ public final class RedisStreamSource: EventSource {
             group, scope: "\(self.settings.database) \(self.stream)", address: self.settings.address)
         let reader = GroupReader(
             settings: self.settings, directory: directory, streamSettings: self.streamSettings, group: group,
-            consumer: lease.consumer, loop: loop, stop: self.stopSignal, logger: self.logger,
+            consumer: lease.consumer, loop: loop, stop: self.stopSignal, logger: self.logger, arrivals: self.arrivals,
             update: { change in self.update(0, change) })
         // The name is this worker's until it has left.
         defer { withExtendedLifetime(lease) {} }
@@ -213,7 +216,7 @@ public final class RedisStreamSource: EventSource {
             StreamReader.Parts(
                 settings: self.settings, directory: directory, streamSettings: streamSettings, index: index,
                 stores: self.stores, checkpoint: self.checkpoint, loadPosition: load, loop: loop, stop: self.stopSignal,
-                logger: self.logger),
+                logger: self.logger, arrivals: self.arrivals),
             update: { change in self.update(index, change) })
     }
 }

@@ -16,6 +16,8 @@ final class StreamReader {
     let logger: Logger
     /// Finds the server that has the stream.
     let directory: ServerDirectory
+    /// Where parts of large replies are reported.
+    private let arrivals: ProgressReporter
     let update: ((inout SourceBoard) -> Void) -> Void
 
     /// Hardly waits, and asks for as much as a reader may that is behind: for the first read of a connection and the one
@@ -77,6 +79,8 @@ final class StreamReader {
         var stop: StopSignal
         /// Where it logs.
         var logger: Logger
+        /// Where parts of large replies are reported.
+        var arrivals: ProgressReporter
     }
 
     init(_ parts: Parts, update: @escaping ((inout SourceBoard) -> Void) -> Void) {
@@ -88,6 +92,7 @@ final class StreamReader {
         self.loop = parts.loop
         self.stop = parts.stop
         self.logger = parts.logger
+        self.arrivals = parts.arrivals
         self.update = update
         (self.promptCommand, self.command) = Self.commands(streamSettings, halvings: 0)
         self.batch.stream = streamSettings.stream
@@ -198,6 +203,7 @@ final class StreamReader {
         } catch {
             throw .server(error)
         }
+        connection.reportParts(to: self.arrivals)
         self.follower.stores.setInterrupt(of: self.index) { connection.close() }
         // While there was no connection, nothing could be interrupted.
         self.follower.takeRefill()
