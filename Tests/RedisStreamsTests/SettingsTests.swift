@@ -174,6 +174,23 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
         #expect(issues.contains { $0.contains(message) }, "\(issues)")
     }
 
+    @Test(
+        "max_staleness has a default that no idle stream trips over, and is switched off with one word",
+        arguments: [
+            ([], .seconds(30)), ([("read_block", "20s")], .seconds(44)),
+            ([("read_block", "1s"), ("read_margin", "30s")], .seconds(62)), ([("max_staleness", "off")], nil),
+            ([("max_staleness", "7s")], .seconds(7)),
+        ] as [([(String, String)], Duration?)])
+    func staleness(entries: [(String, String)], limit: Duration?) {
+        let (value, issues) = decode(
+            RedisStreamSettings.type, mapping([("stream", scalar("s"))] + entries.map { ($0.0, scalar($0.1)) }))
+        #expect(value?.maxStaleness == limit && issues.isEmpty, "\(issues)")
+        let group = [("stream", scalar("s")), ("group", scalar("g"))]
+        #expect(decode(RedisStreamSettings.type, mapping(group)).value?.maxStaleness == nil)
+        let refused = decode(RedisStreamSettings.type, mapping(group + [("max_staleness", scalar("off"))])).issues
+        #expect(refused.contains { $0.contains("cannot stand beside group") }, "\(refused)")
+    }
+
     @Test("The defaults are those of the documentation")
     func defaults() {
         let (value, _) = decode(RedisStreamSettings.type, mapping([("stream", scalar("s"))]))

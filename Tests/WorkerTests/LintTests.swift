@@ -61,6 +61,26 @@ import Testing
         }
     }
 
+    @Test("Stores that answer for ever are a warning; without max_staleness they do not")
+    func staleness() throws {
+        func warnings(_ setting: String) throws -> [String] {
+            let text = """
+                pipeline: p
+                redis: { address: "127.0.0.1:1" }
+                source: { redis_stream: { stream: s\(setting) } }
+                stores: { a: { memory: { key: id } } }
+                stages: [{ decode: { event: e, fields: { id: { required: true } } } }, { upsert: { store: a } }]
+                """
+            return try Pipeline(
+                text: Array(text.utf8), file: "p.yaml", catalogue: .standard, services: Self.silent
+            ).warnings.map(\.message)
+        }
+        #expect(try warnings("") == [])
+        #expect(try warnings(", max_staleness: 1m") == [])
+        let off = try warnings(", max_staleness: off")
+        #expect(off.count == 1 && off[0].contains("\"a\" answers lookups for ever"))
+    }
+
     @Test("What is put into the shipped file by a variable is checked like what stands there")
     func shippedWithBadVariables() throws {
         let path = Self.shippedPath

@@ -61,7 +61,7 @@ extension RedisStreamSettings {
                 "bootstrap", "",
                 "a group delivers each entry to one worker, so none could fill a store with all of them")
         }
-        if self.maxStaleness != nil {
+        if self.stalenessLimit != .standard {
             refuse(
                 "max_staleness", "", "a worker of a group sees a part of the stream and cannot tell how new a store is")
         }

@@ -18,8 +18,8 @@ public struct RedisStreamSettings: Sendable, Equatable {
     public var onGap = GapPolicy.failClosed
     /// How often the stream is looked at for entries that were lost, while it is read.
     public var checkInterval = Duration.seconds(1)
-    /// How old the last news may be before look-ups are refused; nil for any age.
-    public var maxStaleness: Duration?
+    /// How old the last proof that the stores are up to date may be, as the file says it.
+    public var stalenessLimit = StalenessLimit.standard
     /// The most entries in one read.
     public var readCount = 128
     /// The most entries in a read of a reader that is behind; nil for `readCount`, and never less than it.
@@ -43,6 +43,21 @@ public struct RedisStreamSettings: Sendable, Equatable {
     /// Reads a stream from its tail.
     public init(stream: String) {
         self.stream = stream
+    }
+
+    /// How old the last proof that the stores are up to date may be before lookups are refused; nil for any age, which it
+    /// also is for a worker of a group: none can prove anything.
+    public var maxStaleness: Duration? {
+        get {
+            if self.group != nil { return nil }
+            switch self.stalenessLimit {
+            case .standard:
+                return StalenessLimit.standard(readBlock: self.readBlock, readMargin: self.readMargin)
+            case .off: return nil
+            case .after(let limit): return limit
+            }
+        }
+        set { self.stalenessLimit = newValue.map { .after($0) } ?? .off }
     }
 
     /// The most streams of one source: each has a connection.
@@ -98,8 +113,10 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "check_interval", \.checkInterval, .duration(minimum: Self.minimumCheckInterval), default: "1s",
                 "How often the stream is looked at for lost entries while it is read."),
             .optional(
-                "max_staleness", \.maxStaleness, .limit(minimum: .milliseconds(10)),
-                "How old the last proof that the stores are up to date may be before look-ups are refused."),
+                "max_staleness", \.stalenessLimit, .stalenessLimit,
+                default: "30s, or twice read_block + read_margin if that is longer",
+                "How old the last proof that the stores are up to date may be before lookups are refused. An idle stream "
+                    + "proves it at the end of each read_block. off: lookups are answered for ever."),
             .optional(
                 "read_count", \.readCount, .integer(Self.readCounts), default: "128",
                 "The most entries in one read."),

@@ -237,6 +237,7 @@ extension RedisStreamSource {
                 "redis_stream: start is tail, and a store outlives the worker: what is added while no worker runs never "
                     + "gets there; set start to resume with a checkpoint, or bootstrap to stream", at: setup.mark)
         }
+        streamSettings.checkStaleness(setup)
         let redis = setup.section("redis", RedisSettings.type)
         if case .keys = streamSettings.bootstrap, redis?.cluster != nil {
             setup.issues.add(
@@ -252,6 +253,16 @@ extension RedisStreamSource {
 }
 
 extension RedisStreamSettings {
+    /// Warns of stores that answer lookups for ever.
+    fileprivate func checkStaleness(_ setup: ComponentSetup) {
+        guard self.group == nil, self.stalenessLimit == .off else { return }
+        for name in setup.stores.keys.sorted() {
+            setup.warnings.add(
+                "stores: \"\(name)\" answers lookups for ever with max_staleness: off: once the stream's server is lost, a "
+                    + "session that was revoked since is still active", at: setup.mark)
+        }
+    }
+
     /// Tells what else of the file cannot stand beside a group, or does not do what one may think.
     fileprivate func checkGroup(_ setup: ComponentSetup) {
         guard let group = self.group else {
