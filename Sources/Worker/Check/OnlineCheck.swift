@@ -66,6 +66,7 @@ struct OnlineCheck {
         var steps = [
             ServerAnswers.login(identity.value, self.redis),
             ServerAnswers.server(information.value, isShared: self.group != nil),
+            MemoryPolicy.step("memory policy", await self.memory(connection, information.value), of: .stream),
         ]
         let needs = CommandNeed.all(of: self.pipeline, self.revocations)
         steps.append(await self.rights(RightsFindings(user: identity.value?.string), needs, connection))
@@ -129,8 +130,8 @@ struct OnlineCheck {
                 continue
             }
             do {
-                // No snapshot has an empty key: an answer is all that is asked for.
-                _ = try await remote.lookUp([])
+                // No snapshot has a blank key: an answer is all that is asked for. (Under an empty one is the heartbeat.)
+                _ = try await remote.lookUp([UInt8(ascii: " ")])
                 steps.append(CheckStep(name, .good, "\(store.type): its server answers"))
             } catch {
                 steps.append(CheckStep(name, .bad, "\(store.type): \(error)"))
@@ -143,9 +144,20 @@ struct OnlineCheck {
             let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
             let findings = RightsFindings(name: "\(name) rights", user: identity.value?.string)
             steps.append(await self.rights(findings, CommandNeed.all(of: redis), connection))
+            let information = await self.answer(connection, RESPCommand("INFO", "memory"))
+            steps.append(
+                MemoryPolicy.step("\(name) memory", await self.memory(connection, information.value), of: .store))
             connection.close()
         }
         return steps
+    }
+
+    /// What a server evicts, of its answer to INFO, or to CONFIG GET if it does not say there.
+    private func memory(_ connection: RedisConnection, _ information: RESPValue?) async -> MemoryPolicy? {
+        if let policy = MemoryPolicy(information: information) { return policy }
+        let policy = await self.answer(connection, RESPCommand("CONFIG", "GET", "maxmemory-policy"))
+        let limit = await self.answer(connection, RESPCommand("CONFIG", "GET", "maxmemory"))
+        return MemoryPolicy(policy: policy.value, limit: limit.value)
     }
 
     private func answer(

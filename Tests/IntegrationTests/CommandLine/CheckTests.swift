@@ -193,6 +193,29 @@ import Testing
         }
     }
 
+    @Test("A server that evicts is a warning for a store, for a stream only if it evicts keys without an expiry")
+    func evictingServers() async throws {
+        for (policy, stream, store) in [
+            ("noeviction", "good", "good"), ("volatile-lru", "good", "warning"), ("allkeys-lru", "warning", "warning"),
+        ] {
+            let arguments = ["--maxmemory", "100mb", "--maxmemory-policy", policy]
+            try await withRedisServer(.init(arguments: arguments)) { server in
+                let result = try await self.check(
+                    server, ["--set", "stores={ sessions: { redis: { key: device_session_id } } }"])
+                #expect(result.status == 0, "\(result.output)")
+                #expect(result.steps["memory policy"]?["verdict"] == stream, "\(result.output)")
+                #expect(result.steps["store sessions memory"]?["verdict"] == store, "\(result.output)")
+            }
+        }
+        let user = "user reader on >pw ~* &* +@all -info -config"
+        try await withRedisServer(.init(users: ["user default off", user])) { server in
+            let result = try await self.check(
+                server, environment: ["REDIS_USERNAME": "reader", "REDIS_PASSWORD": "pw"])
+            #expect(result.steps["memory policy"]?["verdict"] == "unknown", "\(result.output)")
+            #expect(result.steps["memory policy"]?["advice"]?.contains("noeviction") == true)
+        }
+    }
+
     @Test("Where lost entries are passed over, a user who may not look at the stream is a warning")
     func blind() async throws {
         let user = "user reader on >pw ~* -@all +ping +xread +xrevrange"

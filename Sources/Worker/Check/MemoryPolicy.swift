@@ -1,0 +1,73 @@
+import RESP
+
+/// What a server does when its memory is full. Pure.
+struct MemoryPolicy: Equatable {
+    /// What the server is used for.
+    enum Use {
+        /// The stream is there.
+        case stream
+        /// A store's snapshots are there.
+        case store
+    }
+
+    /// The setting `maxmemory-policy`, such as `noeviction`.
+    var name: String
+    /// The setting `maxmemory` in bytes, 0 for no limit.
+    var limit: Int
+
+    /// A policy.
+    init(name: String, limit: Int) {
+        self.name = name
+        self.limit = limit
+    }
+
+    /// Reads an answer to INFO; nil if it does not say.
+    init?(information: RESPValue?) {
+        var facts: [Substring: Substring] = [:]
+        for line in (information?.string ?? "").split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            if parts.count == 2 { facts[parts[0]] = parts[1] }
+        }
+        guard let name = facts["maxmemory_policy"], let limit = facts["maxmemory"].flatMap({ Int($0) }) else { return nil }
+        self.init(name: String(name), limit: limit)
+    }
+
+    /// Reads two answers to CONFIG GET; nil if they do not say.
+    init?(policy: RESPValue?, limit: RESPValue?) {
+        guard let name = policy?.array?.last?.string, let limit = limit?.array?.last?.string.flatMap({ Int($0) })
+        else { return nil }
+        self.init(name: name, limit: limit)
+    }
+
+    /// The step that reports it; `policy` is nil if the server did not say.
+    static func step(_ name: String, _ policy: MemoryPolicy?, of use: Use) -> CheckStep {
+        guard let policy else {
+            return CheckStep(
+                name, .unknown, "not known: the server refuses INFO memory and CONFIG GET",
+                advice: "ask whoever runs the server: maxmemory-policy has to be noeviction")
+        }
+        if policy.name == "noeviction" { return CheckStep(name, .good, "noeviction: a full server refuses writes") }
+        if policy.limit == 0 {
+            return CheckStep(name, .good, "\(policy.name), but without maxmemory: nothing is evicted")
+        }
+        let head = "\(policy.name) with maxmemory \(policy.limit)"
+        let advice = "CONFIG SET maxmemory-policy noeviction"
+        switch use {
+        case .stream:
+            if policy.name.hasPrefix("volatile-") {
+                return CheckStep(name, .good, "\(head): a stream without an expiry is not evicted")
+            }
+            return CheckStep(
+                name, .warning, "\(head): a full server evicts the whole stream, and what was not read is lost",
+                advice: advice)
+        case .store:
+            let what =
+                policy.name.hasPrefix("volatile-")
+                ? "the memory of evicted sessions, and snapshots with a ttl" : "snapshots and the memory of evicted sessions"
+            return CheckStep(
+                name, .warning,
+                "\(head): a full server forgets \(what); an older entry that is delivered late then makes a revoked "
+                    + "session active again", advice: advice)
+        }
+    }
+}
