@@ -150,7 +150,7 @@ public final class Pipeline: Service, Sendable {
         let runner = try self.makeRunner()
         let result: Result<Void, any Error>
         do {
-            try await self.withCheckpoints { try await self.runSource(runner) }
+            try await self.withCheckpoints { try await self.withBeats { try await self.runSource(runner) } }
             result = .success(())
         } catch is RetryGivenUp {
             self.services.logger.notice("shut down while a stage was being tried again: its batch is not done")
@@ -189,6 +189,33 @@ public final class Pipeline: Service, Sendable {
             }
         }
         await checkpoint.save { source.position }
+        try result.get()
+    }
+
+    /// Has stores elsewhere tell other programs beside `body` that they are up to date.
+    private func withBeats(_ body: () async throws -> Void) async throws {
+        let stores = self.stores.values.compactMap { store -> (store: any RemoteSnapshotStore, interval: Duration)? in
+            guard let store = store as? any RemoteSnapshotStore, let interval = store.beatInterval else { return nil }
+            return (store, interval)
+        }
+        if stores.isEmpty { return try await body() }
+        let source = self.source
+        let result = await withTaskGroup(of: Void.self) { group in
+            for (store, interval) in stores {
+                group.addTask {
+                    while (try? await Task.sleep(for: interval)) != nil {
+                        await store.beat(cursor: source.status.cursor)
+                    }
+                }
+            }
+            defer { group.cancelAll() }
+            do {
+                try await body()
+                return Result<Void, any Error>.success(())
+            } catch {
+                return .failure(error)
+            }
+        }
         try result.get()
     }
 

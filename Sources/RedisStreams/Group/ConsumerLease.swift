@@ -110,6 +110,9 @@ final class ConsumerLease: Sendable {
         #endif
     }
 
+    /// This process among those of all machines: the machine's name and the process id.
+    static var process: String { "\(self.hostName):\(getpid())" }
+
     /// The machine's name, `host` where it has none.
     static var hostName: String {
         var buffer = [CChar](repeating: 0, count: 256)

@@ -25,20 +25,24 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
     package let server: RedisSettings
 
     let settings: RedisStoreSettings
-    private let prefix: [UInt8]
+    let prefix: [UInt8]
     private let sender: CommandSender
-    private let reader: SnapshotReader
+    let reader: SnapshotReader
     private let progress: ProgressReporter
-    private let logger: Logger
+    let logger: Logger
     private let history = Mutex(BatchHistory())
-    private let removal = Mutex(Removal())
+    let removal = Mutex(Removal())
     /// Up to where entries of each stream may have been missed.
     private let historyStarts = Mutex<[Int: EntryID]>([:])
+    /// What is known of the heartbeat, and what went wrong with it last.
+    let heartbeat = Mutex((state: Heartbeat(), problem: String?.none))
 
     /// How far the emptying of the store is: one goes on at a time, or one would take out what is held after the other.
-    private struct Removal {
+    struct Removal {
         var isWanted = false
         var isRunning = false
+        /// Whether a heartbeat is on its way, which must not arrive behind the removal.
+        var isBeating = false
         var waiting: [OneShot<Void>] = []
     }
 
@@ -91,7 +95,7 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
     public func finishRemoval() async throws {
         while true {
             let turn = self.removal.withLock { removal -> RemovalTurn in
-                if removal.isRunning {
+                if removal.isRunning || (removal.isWanted && removal.isBeating) {
                     let shot = OneShot<Void>()
                     removal.waiting.append(shot)
                     return .wait(shot)
@@ -121,11 +125,14 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
             for shot in waiting { shot.set(()) }
         }
         let pattern = Self.pattern(self.prefix)
+        // First, so that nobody relies on what is gone or is being filled.
+        try await self.removeHeartbeat(self.sender)
         try await self.sender.withPrimaries { (connections) throws(RedisError) in
             var removed = 0
             for connection in connections { removed += try await self.empty(connection, pattern) }
             self.logger.notice("the store is emptied", metadata: ["store": "\(self.name)", "keys": "\(removed)"])
         }
+        self.heartbeat.withLock { $0 = (Heartbeat(), nil) }
         isDone = true
     }
 
@@ -138,7 +145,7 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
     /// What its changes and look-ups send, and what emptying does, with arguments that stand for any.
     ///
     /// The script's own commands are among them: the server looks at the user's right to each.
-    package var commands: (always: [RESPCommand], emptying: [RESPCommand]) {
+    package var commands: (always: [RESPCommand], emptying: [RESPCommand], heartbeat: [RESPCommand]) {
         let key = self.prefix + Array("key".utf8)
         let change = SnapshotScript.command(.evict, key: key, entry: .zero, milliseconds: 1)
         func command(_ name: String, _ arguments: any RESPArgument...) -> RESPCommand {
@@ -152,7 +159,14 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
             [
                 RESPCommand("SCAN", arguments: ["0".respBytes, "MATCH".respBytes, Self.pattern(self.prefix)]),
                 command("UNLINK"),
-            ]
+            ],
+            self.beatInterval == nil
+                ? []
+                : [
+                    RESPCommand("TIME", arguments: []), RESPCommand("GET", arguments: [self.prefix]),
+                    RESPCommand("PTTL", arguments: [self.prefix]),
+                    RESPCommand("SET", arguments: [self.prefix, "v".respBytes, "PX".respBytes, 1.respBytes]),
+                ]
         )
     }
 

@@ -19,11 +19,15 @@ final class SnapshotReader: Sendable {
     ///
     /// Throws `RedisError` where the server cannot be asked, or holds something else there.
     func snapshot(under serverKey: [UInt8], key: [UInt8]) async throws(RedisError) -> Snapshot? {
-        let command = RESPCommand("HGETALL", arguments: [serverKey])
+        try Self.snapshot(of: await self.answer(to: RESPCommand("HGETALL", arguments: [serverKey])), key: key)
+    }
+
+    /// The answer to a command that may be sent twice; throws `RedisError` where the server cannot be asked, or refuses.
+    func answer(to command: RESPCommand) async throws(RedisError) -> RESPValue {
         var attempt = 1
         while true {
             do throws(RedisError) {
-                return try Self.snapshot(of: try await self.ask(command), key: key)
+                return try await self.ask(command)
             } catch {
                 guard error.isTransient, attempt < Self.attempts, !self.stop.isStopped else { throw error }
                 self.pool.startOver()

@@ -67,6 +67,12 @@ public final class Freshness: Sendable {
         return .noNews(age: self.age, limit: .nanoseconds(self.limit.load(ordering: .relaxed)))
     }
 
+    /// How old the last proof may be before lookups are refused; nil for any age.
+    public var maximumAge: Duration? {
+        let limit = self.limit.load(ordering: .relaxed)
+        return limit == Self.unlimited ? nil : .nanoseconds(limit)
+    }
+
     /// How long ago the store held everything for certain; nil before it ever did.
     public var age: Duration? {
         let proof = self.proof.load(ordering: .acquiring)

@@ -15,6 +15,15 @@ public protocol RemoteSnapshotStore: SnapshotStore {
     /// - Throws: An error if that is impossible now: the request stays.
     func finishRemoval() async throws
 
+    /// The time between two calls of `beat` while the pipeline runs, or `nil` for no calls. Read once, at the start.
+    var beatInterval: Duration? { get }
+
+    /// Signals to other programs that the store is up to date, if its `freshness` proves it. One call at a time. Errors are
+    /// logged; other programs find no proof then.
+    ///
+    /// - Parameter cursor: The id up to which every event has its outcome; `nil` before it is known.
+    func beat(cursor: EntryID?) async
+
     /// Closes connections; called once, when no batch is in flight. Later changes and lookups are not possible.
     func shutDown() async
 }
@@ -25,6 +34,12 @@ extension RemoteSnapshotStore {
 
     /// Not known: nil; see `lookUp`.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? { nil }
+
+    /// Never.
+    public var beatInterval: Duration? { nil }
+
+    /// Does nothing.
+    public func beat(cursor: EntryID?) async {}
 
     /// Not known: none.
     public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {}

@@ -48,6 +48,9 @@ struct CommandNeed {
             + commands.emptying.map {
                 CommandNeed($0, substitute: "the store cannot be emptied behind a gap, and the run ends there")
             }
+            + commands.heartbeat.map {
+                CommandNeed($0, substitute: "there is no heartbeat that tells gateways that the store is up to date")
+            }
     }
 
     /// The commands that a pipeline sends to the server of its section `redis`; stores are asked separately.

@@ -28,7 +28,8 @@ struct MemoryPolicy: Equatable {
             let parts = line.split(separator: ":", maxSplits: 1)
             if parts.count == 2 { facts[parts[0]] = parts[1] }
         }
-        guard let name = facts["maxmemory_policy"], let limit = facts["maxmemory"].flatMap({ Int($0) }) else { return nil }
+        guard let name = facts["maxmemory_policy"], let limit = facts["maxmemory"].flatMap({ Int($0) })
+        else { return nil }
         self.init(name: String(name), limit: limit)
     }
 
@@ -63,7 +64,8 @@ struct MemoryPolicy: Equatable {
         case .store:
             let what =
                 policy.name.hasPrefix("volatile-")
-                ? "the memory of evicted sessions, and snapshots with a ttl" : "snapshots and the memory of evicted sessions"
+                ? "the memory of evicted sessions, and snapshots with a ttl"
+                : "snapshots and the memory of evicted sessions"
             return CheckStep(
                 name, .warning,
                 "\(head): a full server forgets \(what); an older entry that is delivered late then makes a revoked "
