@@ -8,6 +8,10 @@ public struct SnapshotField: Sendable, Hashable {
 struct FieldNames: Sendable {
     /// Records number names in one byte; graphs have a handful of fields.
     static let limit = 255
+    /// The most fields of a record beside the one of its stream, or the number of fields would be the mark of a trace.
+    static let recordLimit = limit - 2
+    /// The name of the field with the number of the stream that a record came from; no field of a graph has it.
+    static let stream = ""
     /// The number that no name has.
     static let none = UInt8(limit)
 

@@ -5,6 +5,8 @@ import Synchronization
 struct ChangeState: Sendable {
     /// What is remembered of evictions.
     var evictions: EvictionMemory
+    /// The streams that feed the store; nil if there is one.
+    var streams: FeedingStreams?
     /// Up to where entries of each stream may have been missed.
     var historyStarts: [Int: EntryID] = [:]
     /// What records are marked with.
@@ -36,11 +38,16 @@ extension MemoryStore {
                 let held = self.records.record(found.slot.place)
                 let heldID = held.entryID
                 isNew = held.isTrace
+                if let streams = state.streams, streams.isForeign(held, to: event.streamIndex) {
+                    throw streams.refusal(of: event.streamIndex, held, store: self.name)
+                }
                 guard entry > heldID else { return entry == heldID && !isNew ? .repeated : .older }
-            } else if !state.evictions.admits(entry) || (event.isReplayed && !state.hasSeen(event)) {
+            } else if !state.evictions.admits(entry, of: event.streamIndex)
+                || (event.isReplayed && !state.hasSeen(event))
+            {
                 return .older
             }
-            draft.read(event, key: key, state.conditions)
+            draft.read(event, key: key, state.conditions, streamField: state.streams?.field)
             try self.checkLimits(recordSize: draft.size, isNew: isNew)
             let sizeClass = SizeClass(bytes: draft.size)
             if let found, found.isGoodFit(for: sizeClass) {
@@ -61,7 +68,7 @@ extension MemoryStore {
     ///
     /// Where there is no memory for a trace, it takes the place of what was held; where nothing was held, no entry as old
     /// as this one is applied to any key that is not held: rather that than a key that comes back.
-    func evict(_ entry: EntryID, key: Span<UInt8>, _ draft: RecordDraft) -> StoreChange {
+    func evict(_ entry: EntryID, of stream: Int, key: Span<UInt8>, _ draft: RecordDraft) -> StoreChange {
         let hash = self.hasher.hash(key)
         let shard = self.shards.index(of: hash)
         return self.changes.withLock { state in
@@ -71,12 +78,15 @@ extension MemoryStore {
                 let held = self.records.record(found.slot.place)
                 let heldID = held.entryID
                 wasLive = !held.isTrace
-                if entry < heldID { return .older }
-                if entry == heldID && !wasLive { return .repeated }
-            } else if !state.evictions.admits(entry) {
+                // What another stream holds goes whatever the ids: fail closed.
+                if !(state.streams?.isForeign(held, to: stream) ?? false) {
+                    if entry < heldID { return .older }
+                    if entry == heldID && !wasLive { return .repeated }
+                }
+            } else if !state.evictions.admits(entry, of: stream) {
                 return .older
             }
-            draft.readTrace(of: entry, key: key)
+            draft.readTrace(of: entry, stream: stream, key: key)
             // No record has so long a key: there is nothing that could come back.
             if draft.size > self.maxRecordBytes { return .applied }
             let sizeClass = SizeClass(bytes: draft.size)
@@ -88,7 +98,7 @@ extension MemoryStore {
                     draft.store(in: self.records.words(of: found.slot.place))
                 }
             } else {
-                state.evictions.raiseFloor(to: entry)
+                state.evictions.raiseFloor(to: entry, of: stream)
                 return .applied
             }
             if wasLive { self.live.wrappingSubtract(1, ordering: .relaxed) }
@@ -176,8 +186,8 @@ extension MemoryStore {
             return record.isTrace && record.entryID == trace.entryID
         }
         guard let index else { return }
-        state.evictions.raiseFloor(to: trace.entryID)
         let place = table.slot(at: index).place
+        state.evictions.raiseFloor(to: trace.entryID, of: Int(self.records.record(place).marks))
         self.shards.remove(at: index, shard)
         self.records.giveBack(place, to: &state.places)
     }

@@ -7,7 +7,7 @@ import Synchronization
 /// microsecond. Look-ups in place (`check`, `withSnapshot`) allocate nothing, and neither do changes of keys that are
 /// held, as long as the new record fits the old one's memory. Memory for slots and evicted keys is kept for keys to come
 /// and given back by `removeAll`.
-public final class MemoryStore: SweepingStore, ReplayAwareStore {
+public final class MemoryStore: SweepingStore, StreamFedStore {
     /// The limits of a memory store.
     public enum Limits {
         /// Snapshots, by default: some 1.4 GB of sessions.
@@ -116,7 +116,13 @@ public final class MemoryStore: SweepingStore, ReplayAwareStore {
         }
     }
 
-    /// Says that the store may have missed entries of a stream up to this one: see `ReplayAwareStore`.
+    /// Says which streams feed the store: see `StreamFedStore`.
+    public func setStreams(_ names: [String]) {
+        let field = self.names.withLock { $0.number(of: FieldNames.stream) }
+        self.changes.withLock { $0.streams = names.count > 1 ? FeedingStreams(names: names, field: field) : nil }
+    }
+
+    /// Says that the store may have missed entries of a stream up to this one: see `StreamFedStore`.
     public func setHistoryStart(_ entry: EntryID, of stream: Int) {
         self.changes.withLock { $0.historyStarts[stream] = entry }
     }

@@ -22,7 +22,7 @@ final class MemoryStoreWriter: SnapshotWriter {
         self.key = columns.key
         self.draft = RecordDraft(columns, limit: store.maxRecordBytes)
         self.isUsable =
-            columns.fields.count < FieldNames.limit
+            columns.fields.count <= FieldNames.recordLimit
             && columns.fields.allSatisfy { $0.number != FieldNames.none }
         unsafe self.hints = .allocate(capacity: Self.hintLimit)
         unsafe self.hints.initialize(repeating: 0)
@@ -46,7 +46,7 @@ final class MemoryStoreWriter: SnapshotWriter {
     /// Holds the event's snapshot: see `SnapshotWriter`.
     func upsert(_ event: borrowing Event) throws -> StoreChange {
         guard self.isUsable else {
-            throw StageFailure("store \"\(self.store.name)\" keeps at most \(FieldNames.limit) different fields")
+            throw StageFailure("store \"\(self.store.name)\" keeps at most \(FieldNames.recordLimit) different fields")
         }
         if self.hintCount > 0 { self.fetchHints() }
         let range = try self.keyRange(of: event)
@@ -58,7 +58,9 @@ final class MemoryStoreWriter: SnapshotWriter {
     /// Takes out what is held under the event's key: see `SnapshotWriter`.
     func evict(_ event: borrowing Event) throws -> StoreChange {
         let range = try self.keyRange(of: event)
-        return event.withBytes(range) { (key) in self.store.evict(event.orderID, key: key, self.draft) }
+        return event.withBytes(range) { (key) in
+            self.store.evict(event.orderID, of: event.streamIndex, key: key, self.draft)
+        }
     }
 
     private func keyRange(of event: borrowing Event) throws(StageFailure) -> ByteRange {

@@ -91,6 +91,12 @@ public final class StageHarness<S: Stage> {
         }
     }
 
+    /// The number of the stream that the next entries come from, among those that a source reads.
+    package var streamIndex: Int {
+        get { self.batch.streamIndex }
+        set { self.batch.streamIndex = newValue }
+    }
+
     private func fill(_ entries: [SampleEntry]) {
         self.batch.removeAll()
         self.waiting.removeAll()

@@ -117,7 +117,7 @@ import Testing
         harness.store.forEachSnapshot { seen[$0.key] = Model.Live(id: $0.entryID, fields: $0.fields) }
         #expect(seen == model.live)
         #expect(harness.store.count == model.live.count)
-        #expect(harness.store.changes.withLock { $0.evictions.floor } == model.floor)
+        #expect(harness.store.changes.withLock { $0.evictions.floor(of: 0) } == model.floor)
     }
 
     @Test("All of many keys are found again while the store grows and while it is emptied")

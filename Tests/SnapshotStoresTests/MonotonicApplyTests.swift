@@ -102,7 +102,7 @@ import Testing
             #expect(try harness.evict("k", id) == .applied)
             #expect(try harness.upsert("k", id + 1) == .applied)
         }
-        #expect(harness.store.changes.withLock { $0.evictions.floor } == nil)
+        #expect(harness.store.changes.withLock { $0.evictions.floor(of: 0) } == nil)
         #expect(try harness.upsert("other", 1) == .applied)
     }
 }

@@ -28,6 +28,7 @@ public final class DedupeStage: Stage {
     /// Skips an event that came before; one that has none of the fields is like no other and goes on.
     public func process(_ event: inout Event) throws -> Verdict {
         guard let key = event.key(of: self.fields) else { return .next }
-        return self.seen.isRepeated(key, at: event.orderID) ? .finish(.skipped, self.reason) : .next
+        return self.seen.isRepeated(key, at: event.orderID, of: event.streamIndex)
+            ? .finish(.skipped, self.reason) : .next
     }
 }

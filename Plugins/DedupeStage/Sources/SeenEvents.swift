@@ -4,7 +4,14 @@ import StageKit
 struct SeenEvents {
     /// Milliseconds that an event is remembered for; nil for as long as there is room.
     private let age: UInt64?
-    private var keys: RecentKeys<EntryID>
+    private var keys: RecentKeys<First>
+
+    /// The first entry of an event.
+    private struct First: BitwiseCopyable {
+        var id: EntryID
+        /// The number of its stream: ids of two streams cannot be compared.
+        var stream: Int
+    }
 
     /// Has seen nothing yet.
     init(limit: Int, age: UInt64?) {
@@ -15,22 +22,25 @@ struct SeenEvents {
     /// Whether an earlier entry had the same key; if none had, this one is remembered.
     ///
     /// The entry that was first is not its own duplicate when it is read again, and neither is one before it.
-    mutating func isRepeated(_ key: EventKey, at id: EntryID) -> Bool {
-        while let oldest = self.keys.oldest, self.isTooOld(oldest, at: id) { self.keys.removeOldest() }
+    mutating func isRepeated(_ key: EventKey, at id: EntryID, of stream: Int = 0) -> Bool {
+        let entry = First(id: id, stream: stream)
+        while let oldest = self.keys.oldest, self.isTooOld(oldest, at: entry) { self.keys.removeOldest() }
         guard let index = self.keys.index(of: key) else {
-            self.keys.insert(key, id)
+            self.keys.insert(key, entry)
             return false
         }
-        // Behind a younger one where entries were read again, so that the loop has not come to it.
-        if self.isTooOld(self.keys[index], at: id) {
-            self.keys[index] = id
+        // Behind a younger one if entries were read again, or behind one of another stream.
+        if self.isTooOld(self.keys[index], at: entry) {
+            self.keys[index] = entry
             return false
         }
-        return id > self.keys[index]
+        return id > self.keys[index].id
     }
 
-    private func isTooOld(_ first: EntryID, at id: EntryID) -> Bool {
-        guard let age = self.age, id.milliseconds > first.milliseconds else { return false }
-        return id.milliseconds - first.milliseconds > age
+    private func isTooOld(_ first: First, at entry: First) -> Bool {
+        guard let age = self.age, first.stream == entry.stream, entry.id.milliseconds > first.id.milliseconds else {
+            return false
+        }
+        return entry.id.milliseconds - first.id.milliseconds > age
     }
 }

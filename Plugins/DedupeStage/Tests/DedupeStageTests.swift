@@ -42,6 +42,20 @@ import Testing
         #expect(endings == [true, true, true, true, true, true, false, false, true])
     }
 
+    @Test("Events are compared within their stream, and a far id in one forgets nothing of another")
+    func streams() throws {
+        let harness = try StageHarness(DedupeStage.self, ["by": "id", "within": "1s"], in: self.fixture)
+        let passes = [
+            (1, 5000, "x"), (0, 5000, "x"), (0, 9_000_000, "y"), (1, 5001, "x"), (0, 9_000_001, "x"),
+            (0, 9_000_002, "y"),
+        ].map { (stream, milliseconds, value) in
+            harness.streamIndex = stream
+            let id = EntryID(milliseconds: UInt64(milliseconds), sequence: 0)
+            return harness.process([SampleEntry(["id": value], id: id)])[0].ending == .next
+        }
+        #expect(passes == [true, true, true, false, true, false])
+    }
+
     @Test("At the limit the event that came first is forgotten")
     func limit() throws {
         let entries: [(UInt64, String)] = [

@@ -14,12 +14,17 @@ public final class ThrottleStage: Stage {
             """,
         failureReason: "throttle_failure", remembers: true)
 
+    /// The time of a stream, and when its next event without a key is expected.
+    private struct StreamState {
+        var time = StreamTime()
+        var expected: UInt64 = 0
+    }
+
     private let fields: [FieldID]
     private let reason: ReasonID
     private let limiter: RateLimiter
-    private var time = StreamTime()
-    /// The time at which the next event without a key is expected.
-    private var expected: UInt64 = 0
+    /// The state of each stream, by its number: ids of two streams cannot be compared.
+    private var streams: [StreamState] = []
     /// The same by key.
     private var keys: RecentKeys<UInt64>
 
@@ -34,22 +39,25 @@ public final class ThrottleStage: Stage {
 
     /// Skips an event that is beyond the rate.
     public func process(_ event: inout Event) throws -> Verdict {
-        self.time.advance(to: event.id.milliseconds)
+        let stream = event.streamIndex
+        while self.streams.count <= stream { self.streams.append(StreamState()) }
+        self.streams[stream].time.advance(to: event.id.milliseconds)
+        let now = self.streams[stream].time.nanoseconds
         let isAdmitted =
             if let key = event.key(of: self.fields) {
-                self.admits(key)
+                self.admits(key, at: now)
             } else {
-                self.limiter.admits(at: self.time.nanoseconds, &self.expected)
+                self.limiter.admits(at: now, &self.streams[stream].expected)
             }
         return isAdmitted ? .next : .finish(.skipped, self.reason)
     }
 
-    private func admits(_ key: EventKey) -> Bool {
+    private func admits(_ key: EventKey, at now: UInt64) -> Bool {
         if let index = self.keys.index(of: key) {
-            return self.limiter.admits(at: self.time.nanoseconds, &self.keys[index])
+            return self.limiter.admits(at: now, &self.keys[index])
         }
         var expected: UInt64 = 0
-        let isAdmitted = self.limiter.admits(at: self.time.nanoseconds, &expected)
+        let isAdmitted = self.limiter.admits(at: now, &expected)
         self.keys.insert(key, expected)
         return isAdmitted
     }

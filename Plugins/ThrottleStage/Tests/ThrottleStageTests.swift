@@ -34,6 +34,19 @@ import ThrottleStage
                 == [true, true, false, false, true, false, false, true, true, true, false])
     }
 
+    @Test("Each stream has its own time and rate: a far id in one throttles nothing of another", arguments: ["", "k"])
+    func streams(value: String) throws {
+        let harness = try StageHarness(ThrottleStage.self, ["rate": "1/s", "by": "id"], in: self.fixture)
+        let passes = [(0, 9_000_000), (1, 1000), (1, 1999), (1, 2000), (0, 9_000_500), (1, 3000)].map {
+            (stream, time) in
+            harness.streamIndex = stream
+            let fields: KeyValuePairs<String, String> = value.isEmpty ? [:] : ["id": value]
+            let id = EntryID(milliseconds: UInt64(time), sequence: 0)
+            return harness.process([SampleEntry(fields, id: id)])[0].ending == .next
+        }
+        #expect(passes == [true, true, false, true, false, true])
+    }
+
     @Test("A burst of its own lets more or fewer through at once; the rate behind it stays")
     func burst() throws {
         let entries: [(UInt64, String)] = [(1000, ""), (1000, ""), (1000, ""), (1000, ""), (1500, ""), (1500, "")]

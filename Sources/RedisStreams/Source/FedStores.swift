@@ -63,6 +63,8 @@ final class FedStores: Sendable {
                 return parts[other].interrupt
             }
         }
+        // The snapshots of the other streams are gone too: nothing is known of them until they are opened again.
+        for other in 0..<self.parts.withLock(\.count) where other != stream { self.setHistoryStart(.max, of: other) }
         for store in self.stores {
             store.removeAll()
             self.owe(StoreReset(store: store.name, reason: reason), by: stream)
@@ -87,7 +89,7 @@ final class FedStores: Sendable {
 
     /// Says that the stores may have missed entries of a stream up to this one.
     func setHistoryStart(_ entry: EntryID, of stream: Int) {
-        for case let store as any ReplayAwareStore in self.stores { store.setHistoryStart(entry, of: stream) }
+        for case let store as any StreamFedStore in self.stores { store.setHistoryStart(entry, of: stream) }
     }
 
     /// Takes out what came from entries before this one. No batch is under way, so the count says whether anything went.

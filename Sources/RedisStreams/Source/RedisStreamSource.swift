@@ -54,6 +54,9 @@ public final class RedisStreamSource: EventSource {
         self.handoff = streamSettings.keys.count > 1 ? BatchHandoff(readers: streamSettings.keys.count) : nil
         self.checkpoint = checkpoint
         self.logger = logger
+        if streamSettings.keys.count > 1 {
+            for case let store as any StreamFedStore in stores { store.setStreams(streamSettings.keys) }
+        }
         for store in stores {
             store.freshness?.setLimit(streamSettings.maxStaleness)
             // From the tail, an empty store is as it should be; anywhere else it is not filled yet.

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Every change is one run of `SnapshotScript`, which refuses what is older than what is held: workers that race, retry or
 /// replay end in the newest state. Changes are pipelined, those of a batch together. Nothing is opened before the first.
-public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
+public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
     /// Keys asked for and taken out in one step of `finishRemoval`.
     private static let removalStep = 500
 
@@ -32,6 +32,8 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
     let logger: Logger
     private let history = Mutex(BatchHistory())
     let removal = Mutex(Removal())
+    /// The names of the streams that feed the store, if they are several.
+    private let streams = Mutex<[String]>([])
     /// Up to where entries of each stream may have been missed.
     private let historyStarts = Mutex<[Int: EntryID]>([:])
     /// What is known of the heartbeat, and what went wrong with it last.
@@ -78,10 +80,25 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
 
     /// Asks the server for a snapshot: see `RemoteSnapshotStore`.
     public func lookUp(_ key: [UInt8]) async throws -> Snapshot? {
-        try await self.reader.snapshot(under: self.prefix + key, key: key)
+        var snapshot = try await self.reader.snapshot(under: self.prefix + key, key: key)
+        if self.isFedBySeveral { snapshot?.fields.removeAll { $0.name == SnapshotScript.streamField } }
+        return snapshot
     }
 
-    /// Says that the store may have missed entries of a stream up to this one: see `ReplayAwareStore`.
+    /// Says which streams feed the store: see `StreamFedStore`.
+    public func setStreams(_ names: [String]) {
+        self.streams.withLock { $0 = names.count > 1 ? names : [] }
+    }
+
+    private var isFedBySeveral: Bool { self.streams.withLock { !$0.isEmpty } }
+
+    /// The name of the stream that an event came from, if several feed the store; else empty.
+    func streamName(_ event: borrowing Event) -> String {
+        let index = event.streamIndex
+        return self.streams.withLock { index < $0.count ? $0[index] : "" }
+    }
+
+    /// Says that the store may have missed entries of a stream up to this one: see `StreamFedStore`.
     public func setHistoryStart(_ entry: EntryID, of stream: Int) {
         self.historyStarts.withLock { $0[stream] = entry }
     }
@@ -227,6 +244,10 @@ public final class RedisStore: RemoteSnapshotStore, ReplayAwareStore {
         case .success(let value):
             guard let result = SnapshotScript.result(value) else {
                 throw .unexpectedAnswer(to: "EVALSHA", "an answer of another shape")
+            }
+            if let held = result.foreign {
+                let refusal = StreamRefusal(store: self.name, held: held, entry: change.stream)
+                return .failure(StageFailure(refusal.description))
             }
             return .success(
                 self.history.withLock {

@@ -9,6 +9,8 @@ final class RedisStoreWriter: DeferredWriter {
         var request: BatchHistory.Request
         /// What makes it.
         var command: RESPCommand
+        /// The event's stream, if several feed the store; else empty.
+        var stream = ""
     }
 
     private let store: RedisStore
@@ -16,6 +18,8 @@ final class RedisStoreWriter: DeferredWriter {
     private let fields: [(name: [UInt8], field: FieldID)]
     /// Why no snapshot can be held; nil where it can.
     private let refusal: StageFailure?
+    /// Whether a field has the name of the one that says which stream a snapshot came from.
+    private let hasStreamField: Bool
     private var changes: [Change] = []
     /// The keys that this writer has changed since the batch began.
     private var changed: Set<[UInt8]> = []
@@ -25,6 +29,7 @@ final class RedisStoreWriter: DeferredWriter {
         self.store = store
         self.key = key
         self.fields = fields.map { (Array($0.name.utf8), $0.field) }
+        self.hasStreamField = fields.contains { $0.name == SnapshotScript.streamField }
         let own = [SnapshotScript.entryField, SnapshotScript.evictedField]
         if let field = fields.first(where: { own.contains($0.name) }) {
             self.refusal = StageFailure("store \"\(store.name)\" has a field \(field.name) of its own")
@@ -42,6 +47,9 @@ final class RedisStoreWriter: DeferredWriter {
     /// Takes the event's snapshot: see `DeferredWriter`.
     func upsert(_ event: borrowing Event) throws -> StoreChange {
         if let refusal { throw refusal }
+        if self.hasStreamField, !self.store.streamName(event).isEmpty {
+            throw StageFailure("store \"\(self.store.name)\" has a field \(SnapshotScript.streamField) of its own")
+        }
         let key = try self.serverKey(event)
         var values: [[UInt8]] = []
         values.reserveCapacity(self.fields.count * 2)
@@ -94,11 +102,12 @@ final class RedisStoreWriter: DeferredWriter {
         _ change: SnapshotScript.Change, _ key: [UInt8], _ event: borrowing Event, _ milliseconds: Int64,
         _ fields: [[UInt8]]
     ) {
+        let stream = self.store.streamName(event)
         let command = SnapshotScript.command(
-            change, key: key, entry: event.orderID, milliseconds: milliseconds, fields: fields,
+            change, key: key, entry: event.orderID, milliseconds: milliseconds, fields: fields, stream: stream,
             isOfHeldOnly: event.isReplayed && !self.store.hasSeen(event))
         let request = BatchHistory.Request(key: key, entry: event.orderID, change: change, position: event.id)
-        self.changes.append(Change(request: request, command: command))
+        self.changes.append(Change(request: request, command: command, stream: stream))
     }
 
     private func serverKey(_ event: borrowing Event) throws(StageFailure) -> [UInt8] {

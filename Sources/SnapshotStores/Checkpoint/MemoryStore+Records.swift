@@ -62,6 +62,8 @@ extension MemoryStore {
     /// Has entries up to this one change no key that the store does not hold: all of them are in it already, so a key that
     /// is not was evicted, or never was.
     func setFloor(_ entry: EntryID) {
-        self.changes.withLock { $0.evictions.raiseFloor(to: entry) }
+        self.changes.withLock { state in
+            for stream in 0..<(state.streams?.names.count ?? 1) { state.evictions.raiseFloor(to: entry, of: stream) }
+        }
     }
 }

@@ -5,7 +5,7 @@ import StageKit
 /// ```
 /// offset 0   milliseconds of the entry id (8), sequence (8)
 ///       16   number of fields (1), or 255 in the trace of an eviction, which has a key and no fields
-///       17   which of the store's conditions it meets, a bit each (1), 0 in a trace
+///       17   which of the store's conditions it meets, a bit each (1); in a trace the number of the stream that left it
 ///       18   length of the key (a code), the key
 ///        .   for each field, short ones first: number of its name (1), code of length << 2 | kind, then
 ///            kind 0, the key itself:     nothing, or 8 bytes of integer where the length is 1
@@ -61,7 +61,7 @@ struct PackedRecord {
     @inline(__always)
     var isTrace: Bool { self.byte(PackedRecord.countOffset) == PackedRecord.traceMark }
 
-    /// The marks of the conditions that it meets (`MarkedConditions`).
+    /// The marks of the conditions that it meets (`MarkedConditions`); of a trace, the number of its stream.
     var marks: UInt8 { self.byte(PackedRecord.marksOffset) }
 
     /// The range of the key.

@@ -10,6 +10,8 @@ final class RecordDraft {
     /// Up to this many bytes a value is packed before all longer ones: a status and a number are shorter, a public key is
     /// not. So what look-ups ask for comes next to the key, on the record's first cache lines.
     private static let shortLength: UInt32 = 24
+    /// Bytes of the field that has the number of the record's stream, where several feed the store.
+    private static let streamSize = 3
 
     private let columns: RecordColumns
     /// The most bytes of a record beside its key and its texts.
@@ -23,7 +25,8 @@ final class RecordDraft {
     init(_ columns: RecordColumns, limit: Int) {
         self.columns = columns
         self.overhead =
-            unsafe PackedRecord.headerSize + RecordPen.maximumCode + columns.fields.count * RecordPen.fieldOverhead
+            unsafe PackedRecord.headerSize + RecordPen.maximumCode + Self.streamSize + columns.fields.count
+            * RecordPen.fieldOverhead
         self.questions = MarkedConditions().questions(columns)
         // Memory is asked for by a bound, in which the key is counted twice.
         unsafe self.buffer = RecordBuffer(limit: 2 * limit + self.overhead)
@@ -34,28 +37,32 @@ final class RecordDraft {
     }
 
     /// Becomes an event's record, which is marked with the conditions that it meets.
-    func read(_ event: borrowing Event, key: Span<UInt8>, _ conditions: borrowing MarkedConditions) {
+    ///
+    /// `streamField` is the number of the field that says which stream it came from; nil if one stream feeds the store.
+    func read(
+        _ event: borrowing Event, key: Span<UInt8>, _ conditions: borrowing MarkedConditions, streamField: UInt8?
+    ) {
         if conditions.list.count != self.questions.conditions { self.questions = conditions.questions(self.columns) }
-        if self.pack(event, key) { return }
-        self.readLong(event, key)
+        if self.pack(event, key, streamField) { return }
+        self.readLong(event, key, streamField)
     }
 
     /// Becomes a record for which there has not been the room so far.
     @inline(never)
-    private func readLong(_ event: borrowing Event, _ key: Span<UInt8>) {
+    private func readLong(_ event: borrowing Event, _ key: Span<UInt8>, _ streamField: UInt8?) {
         let texts = self.columns.fields.reduce(0) { $0 + Int(event.range(of: $1.field)?.length ?? 0) }
         guard unsafe self.buffer.reserve(self.overhead + key.count + texts) else {
             return self.size = self.longSize(event, keyLength: key.count)
         }
-        let isPacked = self.pack(event, key)
+        let isPacked = self.pack(event, key, streamField)
         precondition(isPacked, "a record has no more bytes than its parts may have at most")
     }
 
-    /// Becomes the trace of an eviction.
-    func readTrace(of entry: EntryID, key: Span<UInt8>) {
+    /// Becomes the trace of an eviction by an entry of a stream.
+    func readTrace(of entry: EntryID, stream: Int, key: Span<UInt8>) {
         guard unsafe self.buffer.reserve(self.overhead + key.count) else { return self.size = key.count }
         var pen = unsafe self.buffer.pen
-        unsafe pen.write(entry.milliseconds, entry.sequence, fields: PackedRecord.traceMark, marks: 0)
+        unsafe pen.write(entry.milliseconds, entry.sequence, fields: PackedRecord.traceMark, marks: UInt8(stream))
         unsafe Self.write(key, &pen)
         self.size = unsafe self.buffer.end(pen)
     }
@@ -68,15 +75,22 @@ final class RecordDraft {
 
     /// Packs an event's record; false where there is not the room.
     @inline(__always)
-    private func pack(_ event: borrowing Event, _ key: Span<UInt8>) -> Bool {
+    private func pack(_ event: borrowing Event, _ key: Span<UInt8>, _ streamField: UInt8?) -> Bool {
         var pen = unsafe self.buffer.pen
-        guard unsafe pen.hasRoom(PackedRecord.headerSize &+ RecordPen.maximumCode &+ key.count) else { return false }
+        let head = unsafe PackedRecord.headerSize &+ RecordPen.maximumCode &+ Self.streamSize &+ key.count
+        guard unsafe pen.hasRoom(head) else { return false }
         let (id, marks) = (event.orderID, self.questions.marks(of: event))
         unsafe pen.write(id.milliseconds, id.sequence, fields: 0, marks: marks)
         unsafe Self.write(key, &pen)
         let columns = self.columns.fields
         // The columns of long values lie between these.
         var (count, firstLong, lastLong) = (UInt8(0), columns.count, -1)
+        if let streamField {
+            unsafe pen.write(byte: streamField)
+            unsafe pen.write(code: 1 &<< 2 | 1)
+            unsafe pen.write(byte: UInt8(event.streamIndex))
+            count = 1
+        }
         for index in columns.indices {
             guard let value = event.value(of: columns[index].field) else { continue }
             count &+= 1

@@ -50,7 +50,10 @@ public struct SnapshotView: ~Copyable {
     func copy(names: [String]) -> Snapshot {
         var packed: [RecordField] = []
         var walk = self.record.fields(keyLength: self.keyLength)
-        while let field = walk.next() { packed.append(field) }
+        // The field with the record's stream is none of the snapshot's.
+        while let field = walk.next() {
+            if names[Int(field.number)] != FieldNames.stream { packed.append(field) }
+        }
         packed.sort { $0.number < $1.number }
         let fields = packed.map { field in
             let bytes = self.withBytes(of: field) { (bytes) in [UInt8](copying: bytes) }

@@ -49,19 +49,6 @@ public protocol SweepingStore: SnapshotStore {
     func removeSnapshots(before entry: EntryID)
 }
 
-/// A store that is told since when it has been fed, so that a replayed entry does not bring back what came before.
-public protocol ReplayAwareStore: SnapshotStore {
-    /// Says that the store may have missed entries of a stream up to this one.
-    ///
-    /// Of a key that the store does not hold nothing is known up to there, so an upsert that is replayed from there is
-    /// refused as older. Entries that are not replayed are not affected.
-    ///
-    /// - Parameters:
-    ///   - entry: The newest entry that may have been missed.
-    ///   - stream: The stream's number among those that feed the store, from 0 on.
-    func setHistoryStart(_ entry: EntryID, of stream: Int)
-}
-
 extension SnapshotStore {
     /// No: a store is its process's own unless it says otherwise.
     public var isShared: Bool { false }

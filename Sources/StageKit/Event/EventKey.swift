@@ -18,12 +18,14 @@ public struct EventKey: Hashable, Sendable, BitwiseCopyable {
 extension Event {
     /// The key of the values of these fields, or `nil` if the event has none of them.
     ///
-    /// Equal for two events if each field has the same bytes in both or is absent from both.
+    /// Equal for two events of one stream if each field has the same bytes in both or is absent from both.
     public func key(of fields: [FieldID]) -> EventKey? {
         var high = Hasher()
         var low = Hasher()
         // One hasher key for both: they differ by their first values.
         low.combine(fields.count)
+        high.combine(self.streamIndex)
+        low.combine(self.streamIndex)
         var isAbsent = true
         for index in fields.indices {
             guard let range = self.range(of: fields[index]) else {

@@ -61,7 +61,7 @@ import Testing
         let harness = Harness(recordMemory: 0)
         #expect(throws: StageFailure.self) { try harness.upsert("a", 1) }
         #expect(try harness.evict("b", 10) == .applied)
-        #expect(harness.store.changes.withLock { $0.evictions.floor } == Harness.entry(10))
+        #expect(harness.store.changes.withLock { $0.evictions.floor(of: 0) } == Harness.entry(10))
         #expect(try harness.evict("b", 10) == .older)
         #expect(try harness.upsert("a", 9) == .older)
         #expect(harness.store.snapshot(for: "b") == nil)
