@@ -31,6 +31,9 @@ public struct Catalogue: Sendable {
     /// Makes a place for the stores and the source's position of what the file's sections say, nil where they say nothing.
     public var makeCheckpoint: (@Sendable (ComponentSetup) -> (any CheckpointKeeper)?)?
 
+    /// Compares the parts of a file, whose settings may each be good and yet exclude one another; `nil` for no such check.
+    public var checkFile: (@Sendable (FileOutline) -> FileOutline.Findings)?
+
     /// An empty catalogue.
     public init() {}
 

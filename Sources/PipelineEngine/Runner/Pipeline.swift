@@ -74,6 +74,8 @@ public final class Pipeline: Service, Sendable {
         let builder = GraphBuilder(definition: definition, catalogue: catalogue, stores: stores, services: services)
         let graph = builder.build(&issues)
         components.tellUnexplained(stores, source, &issues)
+        let findings = catalogue.checkFile?(FileOutline(definition)) ?? FileOutline.Findings()
+        issues.append(findings.issues.all)
         guard issues.all.isEmpty, let source else { throw ConfigurationError(file: file, issues: issues.all) }
         self.name = definition.name
         self.stores = stores
@@ -90,7 +92,7 @@ public final class Pipeline: Service, Sendable {
         let describer = GraphDescriber(definition: definition, graph: graph, stores: stores, stream: source.stream)
         self.version = OrderedMutex(
             PipelineVersion(root: tree.root, definition: definition, graph: describer.describe()))
-        self.warnings = (sourceWarnings + graph.warnings).sorted { $0.mark < $1.mark }
+        self.warnings = (sourceWarnings + graph.warnings + findings.warnings.all).sorted { $0.mark < $1.mark }
     }
 
     /// The checked graph in words, as the version of the file has it that counts; callable from any thread.

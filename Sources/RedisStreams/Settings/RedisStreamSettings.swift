@@ -66,7 +66,7 @@ public struct RedisStreamSettings: Sendable, Equatable {
     static let placeholder = "{n}"
 
     /// The keys of all streams.
-    var keys: [String] {
+    package var keys: [String] {
         if let streams = self.streams { return streams }
         guard let partitions = self.partitions else { return [self.stream] }
         return (0..<partitions).map { self.stream.replacing(Self.placeholder, with: "{\($0)}") }

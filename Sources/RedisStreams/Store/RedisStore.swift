@@ -8,9 +8,6 @@ import Synchronization
 /// Every change is one run of `SnapshotScript`, which refuses what is older than what is held: workers that race, retry or
 /// replay end in the newest state. Changes are pipelined, those of a batch together. Nothing is opened before the first.
 public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
-    /// Keys asked for and taken out in one step of `finishRemoval`.
-    private static let removalStep = 500
-
     /// The store's name in the file.
     public let name: String
     /// The field whose value is a snapshot's key.
@@ -65,7 +62,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         self.keyField = settings.key
         self.settings = settings
         self.server = server
-        self.prefix = Array((settings.prefix ?? "\(name):").utf8)
+        self.prefix = Array(settings.prefix(ofStore: name).utf8)
         let rules = CommandSender.Rules(patience: settings.patience, endsAtRefusal: false)
         self.sender = CommandSender(
             server, rules, what: "changes of the store \(name)", progress: progress, logger: logger)
@@ -108,7 +105,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         RedisStoreWriter(self, key: key, fields: fields)
     }
 
-    /// Takes out all keys with the store's prefix, where that was asked for.
+    /// Removes all keys of the store, if that was requested: hashes under its prefix with the store's mark.
     public func finishRemoval() async throws {
         while true {
             let turn = self.removal.withLock { removal -> RemovalTurn in
@@ -129,7 +126,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         }
     }
 
-    /// Takes out all keys with the prefix; where that fails it is still wanted.
+    /// Removes all keys of the store; if that fails, they are still to be removed.
     private func removeKeys() async throws {
         var isDone = false
         defer {
@@ -145,9 +142,14 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         // First, so that nobody relies on what is gone or is being filled.
         try await self.removeHeartbeat(self.sender)
         try await self.sender.withPrimaries { (connections) throws(RedisError) in
-            var removed = 0
-            for connection in connections { removed += try await self.empty(connection, pattern) }
-            self.logger.notice("the store is emptied", metadata: ["store": "\(self.name)", "keys": "\(removed)"])
+            var sweep = StoreSweep(progress: self.progress)
+            for connection in connections { try await sweep.empty(connection, pattern) }
+            self.logger.notice("the store is emptied", metadata: ["store": "\(self.name)", "keys": "\(sweep.removed)"])
+            if sweep.kept > 0 {
+                self.logger.warning(
+                    "hashes with the store's prefix stay: they are not the store's own",
+                    metadata: ["store": "\(self.name)", "keys": "\(sweep.kept)"])
+            }
         }
         self.heartbeat.withLock { $0 = (Heartbeat(), nil) }
         isDone = true
@@ -175,7 +177,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
             ],
             [
                 RESPCommand("SCAN", arguments: ["0".respBytes, "MATCH".respBytes, Self.pattern(self.prefix)]),
-                command("UNLINK"),
+                StoreSweep.command(removing: key), StoreSweep.command(removing: key, isWhole: true), command("UNLINK"),
             ],
             self.beatInterval == nil
                 ? []
@@ -262,33 +264,6 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
             if isRevocation || error.code == .permission || error.code == .authentication { throw error }
             return .failure(StageFailure("store \"\(self.name)\": \(error.message)"))
         }
-    }
-
-    /// Takes out all keys of one server that match; returns how many went.
-    private func empty(_ connection: RedisConnection, _ pattern: [UInt8]) async throws(RedisError) -> Int {
-        var cursor = "0".respBytes
-        var removed = 0
-        repeat {
-            let scan: [any RESPArgument] = [cursor, "MATCH", pattern, "COUNT", Self.removalStep]
-            let answer = try await connection.command(RESPCommand("SCAN", arguments: scan.map(\.respBytes)))
-            self.progress.pulse()
-            guard let parts = answer.array, parts.count == 2, let next = parts[0].bytes, let keys = parts[1].array
-            else { throw .unexpectedAnswer(to: "SCAN", "an answer of another shape") }
-            cursor = next
-            // One key a command: those of a cluster's server are in different slots.
-            let found = keys.compactMap(\.bytes)
-            for start in stride(from: 0, to: found.count, by: Self.removalStep) {
-                let commands = found[start..<min(start + Self.removalStep, found.count)].map {
-                    RESPCommand("UNLINK", arguments: [$0])
-                }
-                for reply in connection.submit(commands) {
-                    let value = try await reply.reply().value()
-                    if case .error(let text) = value { throw .answer(text, to: "UNLINK") }
-                    removed += Int(value.integer ?? 0)
-                }
-            }
-        } while cursor != "0".respBytes
-        return removed
     }
 
     /// The pattern of all keys with a prefix, for SCAN.

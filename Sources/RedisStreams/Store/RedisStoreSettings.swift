@@ -34,7 +34,8 @@ struct RedisStoreSettings: Sendable {
                 .required("key", \.key, .nonBlankText, "The field whose value a snapshot is held under."),
                 .optional(
                     "prefix", \.prefix, .optional(.nonBlankText), default: "the store's name and a colon",
-                    "What the keys on the server begin with; every key that does belongs to the store."),
+                    "What the keys on the server begin with. Every key that does belongs to the store, so no stream, bootstrap "
+                        + "pattern or other store of the file may have such keys."),
                 .optional(
                     "ttl", \.timeToLive, .limit(minimum: Self.minimumTime), default: "for ever",
                     "How long a snapshot is kept after its last change."),

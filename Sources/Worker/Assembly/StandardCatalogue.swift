@@ -77,6 +77,7 @@ extension Catalogue {
                 settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)),
                 progress: setup.progress, logger: setup.logger)
         }
+        catalogue.checkFile = { FileChecks.findings($0) }
         return catalogue
     }
 }

@@ -54,12 +54,14 @@ private struct StoreBench {
 }
 
 @Suite struct RedisStoreTests {
-    @Test("The script is the one that its digest names")
+    @Test("The scripts are the ones that their digests name")
     func digest() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
                 let answer = try await connection.command(RESPCommand("SCRIPT", "LOAD", SnapshotScript.source))
                 #expect(answer.string == SnapshotScript.digest)
+                let sweep = try await connection.command(RESPCommand("SCRIPT", "LOAD", StoreSweep.source))
+                #expect(sweep.string == StoreSweep.digest)
             }
         }
     }
@@ -145,21 +147,29 @@ private struct StoreBench {
         }
     }
 
-    @Test("Emptied, the store has taken out its own keys and no other")
+    @Test("Emptying removes the store's own hashes, and nothing else that has its prefix")
     func emptied() async throws {
         try await withRedisServer { server in
             try await StoreBench.with(server) { bench in
-                let keys = (0..<2000).map { ["HSET", "sessions:\($0)", "v", "1"].map { Array($0.utf8) } }
-                for chunk in stride(from: 0, to: keys.count, by: 500) {
-                    let commands = keys[chunk..<(chunk + 500)].map {
-                        RESPCommand("HSET", arguments: Array($0.dropFirst()))
+                for start in stride(from: 0, to: 2000, by: 500) {
+                    let commands = (start..<(start + 500)).map { number in
+                        // Snapshots and the memory of evicted ones.
+                        RESPCommand(
+                            "HSET", "sessions:\(number)", number % 3 == 0 ? "_evicted" : "_entry", "1-\(number)")
                     }
                     for reply in bench.connection.submit(commands) { _ = try await reply.reply() }
                 }
-                _ = try await bench.connection.command(RESPCommand("SET", "session:other", "1"))
+                let others = [
+                    RESPCommand("SET", "session:other", "1"), RESPCommand("SET", "sessions:text", "_entry"),
+                    RESPCommand("HSET", "sessions:hash", "v", "1"), RESPCommand("SADD", "sessions:set", "_entry"),
+                    RESPCommand("RPUSH", "sessions:list", "_entry"),
+                    RESPCommand("XADD", "sessions:events", "5-0", "_entry", "1"),
+                ]
+                for command in others { _ = try await bench.connection.command(command) }
                 bench.store.removeAll()
                 #expect(try await bench.make("+a1") == [.applied])
-                #expect(try await bench.connection.command(RESPCommand("DBSIZE")).integer == 2)
+                #expect(try await bench.connection.command(RESPCommand("DBSIZE")).integer == Int64(others.count + 1))
+                #expect(try await bench.connection.command(RESPCommand("XLEN", "sessions:events")).integer == 1)
             }
         }
     }

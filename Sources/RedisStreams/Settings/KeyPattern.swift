@@ -1,0 +1,80 @@
+/// A pattern of keys as SCAN takes it: `*`, `?`, `[...]` and `\` before a character that stands for itself.
+struct KeyPattern: Sendable, Equatable {
+    /// What one place of a pattern matches.
+    private enum Element: Sendable, Equatable {
+        /// Any number of bytes.
+        case any
+        /// One byte of this set.
+        case one(of: Set<UInt8>)
+    }
+
+    private let elements: [Element]
+
+    /// Reads a pattern; every text is one.
+    init(_ text: String) {
+        var rest = Array(text.utf8)[...]
+        var elements: [Element] = []
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "*"): elements.append(.any)
+            case UInt8(ascii: "?"): elements.append(.one(of: Set(0...255)))
+            case UInt8(ascii: "["): elements.append(.one(of: Self.set(&rest)))
+            case UInt8(ascii: "\\"): elements.append(.one(of: [rest.popFirst() ?? byte]))
+            default: elements.append(.one(of: [byte]))
+            }
+        }
+        self.elements = elements
+    }
+
+    /// Whether a key that begins with a prefix can match the pattern.
+    ///
+    /// Follows all places of the pattern that the prefix can lead to: what is left of the pattern can always be matched by
+    /// what follows the prefix, as long as one place is left.
+    func canMatch(keysWithPrefix prefix: String) -> Bool {
+        var places = self.closed([0])
+        for byte in prefix.utf8 {
+            var next: Set<Int> = []
+            for place in places where place < self.elements.count {
+                switch self.elements[place] {
+                case .any: next.insert(place)
+                case .one(let bytes): if bytes.contains(byte) { next.insert(place + 1) }
+                }
+            }
+            places = self.closed(next)
+            if places.isEmpty { return false }
+        }
+        return true
+    }
+
+    /// Adds the places that are reached without a byte.
+    private func closed(_ places: Set<Int>) -> Set<Int> {
+        var closed = places
+        for start in places {
+            var place = start
+            while place < self.elements.count, self.elements[place] == .any {
+                place += 1
+                closed.insert(place)
+            }
+        }
+        return closed
+    }
+
+    /// The bytes of `[...]`, of which the first bracket is read; a set that is not closed goes to the end, as on the server.
+    private static func set(_ rest: inout ArraySlice<UInt8>) -> Set<UInt8> {
+        var bytes: Set<UInt8> = []
+        let isInverted = rest.first == UInt8(ascii: "^")
+        if isInverted { rest.removeFirst() }
+        while let byte = rest.popFirst(), byte != UInt8(ascii: "]") {
+            if byte == UInt8(ascii: "\\"), let literal = rest.popFirst() {
+                bytes.insert(literal)
+            } else if rest.first == UInt8(ascii: "-"), rest.count >= 2 {
+                rest.removeFirst()
+                let end = rest.removeFirst()
+                bytes.formUnion(min(byte, end)...max(byte, end))
+            } else {
+                bytes.insert(byte)
+            }
+        }
+        return isInverted ? Set(0...255).subtracting(bytes) : bytes
+    }
+}

@@ -1,0 +1,52 @@
+package import StageKit
+
+extension Keyspace {
+    /// The keys that a source uses.
+    package static func parts(
+        ofSource settings: RedisStreamSettings, _ node: SettingNode, on server: RedisSettings, at mark: SourceMark
+    ) -> [Part] {
+        let stream = (node["streams"] ?? node["stream"])?.mark ?? mark
+        var parts = settings.keys.map { Part(.source(stream: $0), on: server, at: stream, context: "source") }
+        if case .keys(let keys) = settings.bootstrap {
+            let mark = node["bootstrap"]?["keys"]?["match"]?.mark ?? mark
+            parts.append(Part(.bootstrap(pattern: keys.match), on: server, at: mark, context: "source: bootstrap"))
+        }
+        return parts
+    }
+
+    /// The keys that a redis store uses; none if its settings cannot be read.
+    ///
+    /// - Parameter section: The server of the section `redis`, for a store that does not name its own.
+    package static func parts(
+        ofStore name: String, _ node: SettingNode, section: RedisSettings?, at mark: SourceMark
+    ) -> [Part] {
+        var reportedElsewhere = SettingIssues()
+        guard let settings = RedisStoreSettings.type.decode(node, &reportedElsewhere),
+            let server = settings.server ?? section
+        else { return [] }
+        return [
+            Part(
+                .store(prefix: settings.prefix(ofStore: name)), on: server, at: node["prefix"]?.mark ?? mark,
+                context: "stores: \(name)")
+        ]
+    }
+
+    /// The stream or the channel that revocations go to.
+    package static func part(
+        of revocations: RevocationSettings, _ node: SettingNode, on server: RedisSettings
+    ) -> Part {
+        let publish = node["publish"]
+        let mark = (publish?["stream"] ?? publish?["channel"] ?? publish ?? node).mark
+        let use: Use =
+            switch revocations.target {
+            case .channel(let name): .revocationChannel(name)
+            case .stream(let key, _): .revocations(stream: key)
+            }
+        return Part(use, on: server, at: mark, context: "revocations")
+    }
+}
+
+extension RedisStoreSettings {
+    /// The prefix of a store's keys.
+    func prefix(ofStore name: String) -> String { self.prefix ?? "\(name):" }
+}
