@@ -81,7 +81,7 @@ extension RedisError {
         let told = self.told(text, hiding: secret)
         if let redirection = Redirection(text) {
             return RedisError(
-                redirection, "\(command): the server answered \"\(told)\": is it one of a cluster (redis.cluster)?")
+                redirection, "\(command): the server answered \"\(told)\": the server is part of a cluster")
         }
         let word = text.prefix { $0 != " " }
         let meaning =

@@ -65,6 +65,12 @@ public struct RedisError: Error, Sendable, Equatable {
         self.redirection = redirection
     }
 
+    /// The answer MOVED or ASK of a server where the file names no cluster. Final: the server that it names is not asked,
+    /// because it would be given user and password, and the file does not name it.
+    var outsideCluster: RedisError {
+        RedisError(.moved, "\(self.message): use redis.cluster in place of redis.address", isTransient: false)
+    }
+
     /// The connection was closed by this side.
     static let closedHere = RedisError(.closed, "the connection was closed by this side", isTransient: true)
 

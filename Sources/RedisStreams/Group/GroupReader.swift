@@ -127,7 +127,8 @@ final class GroupReader {
     }
 
     /// Tells what went wrong and waits before the next attempt; throws where another attempt cannot help.
-    private func wait(after error: RedisError) async throws(RedisError) {
+    private func wait(after failure: RedisError) async throws(RedisError) {
+        let error = self.directory.judged(failure)
         self.directory.forget()
         let delay = try self.plan.delay(after: error)
         self.outage.failed(error)

@@ -98,6 +98,14 @@ public struct RedisSettings: Sendable, Equatable {
         return settings
     }
 
+    /// Adds what a person may have overlooked in the section `redis`, or in settings of the same form.
+    package func warn(_ node: SettingNode, _ warnings: inout SettingIssues) {
+        guard let sentinel = self.sentinel, sentinel.isWeaker(than: self) else { return }
+        warnings.add(
+            "sentinel: tls is false although redis.tls is on: who answers in place of a sentinel decides which server "
+                + "gets the password; leave it out to use TLS", at: (node["sentinel"]?["tls"] ?? node).mark)
+    }
+
     /// The section for the catalogue.
     public static let section = SectionType(
         name: "redis", summary: "The Redis server: where it is, how to log in, how long to wait.", settings: Self.type)

@@ -1,5 +1,16 @@
 import StageKit
 
+/// How the connections to sentinels are encrypted.
+public enum SentinelEncryption: Sendable, Equatable {
+    /// As the connections to the server are: what a sentinel says decides which server gets the password.
+    case likeServer
+    /// In a way of their own; `nil` for not at all.
+    case own(TLSSettings?)
+
+    /// What the file says; a mapping, `true` or `false`.
+    static let type = TLSSettings.type.map { SentinelEncryption.own($0) }
+}
+
 /// Which sentinels know where the master is.
 public struct SentinelSettings: Sendable, Equatable {
     /// What the sentinels call the master.
@@ -12,8 +23,8 @@ public struct SentinelSettings: Sendable, Equatable {
     public var password: Secret?
     /// A file with their password, read for each connection; nil for none.
     public var passwordFile: String?
-    /// Encryption of the connections to them; nil for none.
-    public var tls: TLSSettings?
+    /// Encryption of the connections to them.
+    public var tls = SentinelEncryption.likeServer
     /// How often they are asked whether the master is still the same.
     public var checkInterval = Duration.seconds(1)
 
@@ -34,8 +45,8 @@ public struct SentinelSettings: Sendable, Equatable {
             .optional("password", \.password, .givenSecret, "Their password, where they have one."),
             .optional("password_file", \.passwordFile, .given, "A file with it, read when connecting."),
             .optional(
-                "tls", \.tls, TLSSettings.type, default: "false",
-                "Encryption of the connections to them: true, or a mapping as in redis.tls."),
+                "tls", \.tls, SentinelEncryption.type, default: "that of redis.tls",
+                "Encryption of the connections to them: true, false, or a mapping as in redis.tls."),
             .optional(
                 "check_interval", \.checkInterval, .duration(minimum: Self.minimumInterval), default: "1s",
                 "How often they are asked whether the master is still the same, so that a failover is noticed even where "
@@ -59,13 +70,21 @@ public struct SentinelSettings: Sendable, Equatable {
         return settings
     }
 
+    /// Whether they are asked in the clear although the server is not: who answers in their place decides which server gets
+    /// the password.
+    func isWeaker(than server: RedisSettings) -> Bool { self.tls == .own(nil) && server.tls != nil }
+
     /// How to reach one of them, with the times of the server's own settings.
     func settings(for address: RedisAddress, like server: RedisSettings) -> RedisSettings {
         var settings = RedisSettings(address: address)
         settings.username = self.username
         settings.password = self.password
         settings.passwordFile = self.passwordFile
-        settings.tls = self.tls
+        settings.tls =
+            switch self.tls {
+            case .likeServer: server.tls
+            case .own(let tls): tls
+            }
         settings.timeout = server.timeout
         settings.connectTimeout = server.connectTimeout
         return settings

@@ -174,7 +174,8 @@ final class StreamReader {
 
     /// Tells what went wrong and waits before the next attempt, unless the server has only said which one to ask; throws
     /// where another attempt cannot help.
-    private func wait(after error: RedisError) async throws(RedisError) {
+    private func wait(after failure: RedisError) async throws(RedisError) {
+        let error = self.directory.judged(failure)
         if let redirection = error.redirection, self.redirections < Redirection.limit {
             self.redirections += 1
             self.redirection = redirection

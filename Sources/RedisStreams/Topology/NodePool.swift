@@ -60,7 +60,7 @@ final class NodePool: Sendable {
     /// Returns that one's answer, an error answer included; throws where it cannot be asked, and where servers go on
     /// naming others.
     func follow(_ first: RedisError, _ command: RESPCommand) async throws(RedisError) -> RESPValue {
-        var error = first
+        var error = self.directory.judged(first)
         for _ in 0..<Redirection.limit {
             guard let redirection = error.redirection else { throw error }
             let address = redirection.address(toldBy: self.directory.anyAddress)

@@ -35,6 +35,11 @@ final class ServerDirectory: Sendable {
     /// A server that can tell where others are.
     var anyAddress: RedisAddress { self.state.withLock { $0.tellers.first } ?? self.settings.address }
 
+    /// What a failure means with these settings: see `RedisError.outsideCluster`.
+    func judged(_ error: RedisError) -> RedisError {
+        error.redirection != nil && self.settings.cluster == nil ? error.outsideCluster : error
+    }
+
     // MARK: What is known
 
     /// The server of a key, where that is known without asking; nil for a key is any that takes changes.
@@ -164,7 +169,7 @@ final class ServerDirectory: Sendable {
         for key: [UInt8]?, following redirection: Redirection? = nil, on loop: RedisEventLoop, stop: StopSignal,
         logger: Logger
     ) async throws(RedisError) -> RedisConnection {
-        guard let redirection else {
+        guard let redirection, self.settings.cluster != nil else {
             let address = try await self.address(for: key, on: loop, stop: stop, logger: logger)
             return try await self.connect(to: address, on: loop, stop: stop, logger: logger)
         }

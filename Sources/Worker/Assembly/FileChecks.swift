@@ -10,7 +10,20 @@ enum FileChecks {
     static func findings(_ file: FileOutline) -> FileOutline.Findings {
         var findings = FileOutline.Findings()
         Keyspace(self.keys(file)).check(&findings.issues, warnings: &findings.warnings)
+        for (context, node) in self.servers(file) {
+            guard let settings = FileOutline.decode(node, RedisSettings.type) else { continue }
+            findings.warnings.within(context) { settings.warn(node, &$0) }
+        }
         return findings
+    }
+
+    /// The settings of every Redis server that the file names, with their place in words.
+    private static func servers(_ file: FileOutline) -> [(context: String, node: SettingNode)] {
+        let section = file.sections["redis"].map { [("redis", $0)] } ?? []
+        return section
+            + file.stores.filter { $0.type == RedisStore.type.name }.compactMap { store in
+                store.settings["server"].map { ("stores: \(store.name): server", $0) }
+            }
     }
 
     /// The keys and channels that the file uses; settings that cannot be read are left out.

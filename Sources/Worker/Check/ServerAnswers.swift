@@ -31,7 +31,16 @@ enum ServerAnswers {
 
     /// How the connection is encrypted.
     static func encryption(_ settings: RedisSettings) -> CheckStep {
-        if settings.tls != nil { return CheckStep("encryption", .good, "TLS, chain and name verified") }
+        if settings.tls != nil {
+            guard let sentinel = settings.sentinel else {
+                return CheckStep("encryption", .good, "TLS, chain and name verified")
+            }
+            return sentinel.tls == .own(nil)
+                ? CheckStep(
+                    "encryption", .warning, "TLS, chain and name verified; the sentinels are asked without",
+                    advice: "leave redis.sentinel.tls out, so that no other server can be named in their place")
+                : CheckStep("encryption", .good, "TLS, chain and name verified, the sentinels included")
+        }
         guard case .tcp(let host, _) = settings.address, !self.isThisMachine(host) else {
             return CheckStep("encryption", .good, "none, on this machine")
         }

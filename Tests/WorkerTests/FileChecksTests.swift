@@ -1,0 +1,51 @@
+import Logging
+import PipelineEngine
+import StageKit
+import Testing
+
+@testable import Worker
+
+@Suite struct FileChecksTests {
+    private func warnings(_ head: String, publish: String = "") throws -> [String] {
+        let text = """
+            pipeline: p
+            \(head)
+            source: { redis_stream: { stream: s } }
+            stores: { things: { memory: { key: id } } }
+            stages:
+              - decode: { fields: { id: { required: true, blank: reject } } }
+              - upsert: { store: things }
+            \(publish)
+            """
+        let services = PipelineServices(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let pipeline = try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: .standard, services: services)
+        return pipeline.warnings.map { "\($0.mark.line):\($0.mark.column): \($0.message)" }
+    }
+
+    @Test(
+        "A sentinel in the clear beside an encrypted server is a warning",
+        arguments: [
+            ("tls: true", "", 0), ("tls: true", ", tls: true", 0), ("tls: true", ", tls: { ca_file: x }", 0),
+            ("tls: false", ", tls: false", 0), ("tls: false", "", 0), ("tls: true", ", tls: false", 1),
+        ])
+    func sentinels(server: String, sentinel: String, count: Int) throws {
+        let found = try self.warnings(
+            "redis: { \(server), sentinel: { master: m, addresses: [\"a:1\"]\(sentinel) } }"
+        ).filter { $0.contains("sentinel") }
+        #expect(found.count == count)
+        #expect(found.allSatisfy { $0.hasPrefix("2:70: redis: sentinel: tls is false although redis.tls is on") })
+    }
+
+    @Test("Messages to the stream that is read, and to that of revocations, are warnings")
+    func targets() throws {
+        let head = #"redis: { address: "a:1" }"#
+        #expect(try self.warnings(head, publish: "  - publish: { stream: other }").isEmpty)
+        #expect(
+            try self.warnings(head, publish: "  - publish: { stream: s }") == [
+                "8:24: publish: the stream \"s\" is also that of source: messages come back as entries"
+            ])
+        let both = try self.warnings(
+            "revocations: { publish: { channel: c } }\n\(head)", publish: "  - publish: { channel: c }")
+        #expect(both.count == 1 && both[0].contains("channel \"c\" is also that of revocations"), "\(both)")
+    }
+}
