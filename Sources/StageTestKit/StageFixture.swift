@@ -6,6 +6,8 @@ public struct StageFixture: Sendable {
     public var pipeline: String
     /// The fields that earlier stages provide; the harness gives them the entry's values of the same name.
     public var fields: [String]
+    /// The fields among them whose values must not be shown.
+    public var secrets: Set<String> = []
     /// The declared stores.
     public var stores: [RecordingStore]
     /// The branches of the file, by name.
@@ -42,6 +44,7 @@ public struct StageFixture: Sendable {
             pipeline: self.pipeline, fields: self.fields, stores: self.stores.map { $0.copy() },
             revocations: self.revocations.map { _ in RecordingRevocationHandler() },
             publisher: self.publisher.map { _ in RecordingPublisher() })
+        copy.secrets = self.secrets
         copy.branches = self.branches
         copy.clock = self.clock
         return copy
@@ -61,6 +64,7 @@ public struct StageFixture: Sendable {
     /// A setup for a stage of this name in a graph that knows `names` so far.
     func makeSetup(stage: String, names: GraphNames, exits: StageExits) -> StageSetup {
         for field in self.fields { _ = names.provide(field) }
+        for field in self.secrets { names.keepSecret(field) }
         let branches = self.branches.enumerated().map { ($1, BranchID(index: UInt16($0))) }
         return StageSetup(
             pipeline: self.pipeline, stage: stage, mark: SourceMark(line: 1, column: 1),

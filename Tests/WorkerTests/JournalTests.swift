@@ -48,6 +48,19 @@ import Testing
             keyless == #"{"entry":"1700000000000-7","outcome":"applied","effects":["upsert","revoke"]}"# + "\n")
     }
 
+    @Test("A secret key has a mark in its place")
+    func secretKey() {
+        let names = GraphNames()
+        _ = names.provide("id")
+        names.keepSecret("id")
+        let line = self.line(Array("hidden".utf8)) { key in
+            OutcomeRecord(
+                outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: key,
+                fields: FieldTable(names))
+        }
+        #expect(line == #"{"entry":"1700000000000-7","outcome":"applied","key":"[secret]"}"# + "\n")
+    }
+
     @Test("Outcomes have the names of the journal", arguments: Outcome.allCases)
     func outcomes(outcome: Outcome) {
         let names = ["applied", "skipped", "dropped", "evicted", "dead_lettered"]

@@ -58,7 +58,7 @@ extension DecodeStage {
                     "Whether an event fails whose value is empty or nothing but white space."),
                 .optional(
                     "secret", \.isSecret, .boolean, default: "false",
-                    "Whether logs, dashboard and tap show a mark in place of the value."),
+                    "Whether [secret] replaces the value in logs, error messages, the journal and other views."),
                 .optional(
                     "path", \.path, .optional(JSONPath.type),
                     "Where the value is within the JSON object's objects: names joined by dots."),

@@ -202,7 +202,7 @@ public final class DecodeStage: Stage {
         do throws(DecimalInteger.Mistake) {
             return try DecimalInteger.parse(digits)
         } catch {
-            let shown = self.secrets[check.index] ? FieldTable.mark : QuotedText.quote(digits)
+            let shown = FieldTable.shown(QuotedText.quote(digits), isSecret: self.secrets[check.index])
             let text = "\(self.names[check.index]): \(shown)"
             switch error {
             case .notANumber: throw self.failure("\(text) is not a whole number")

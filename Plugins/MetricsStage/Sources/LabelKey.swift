@@ -20,6 +20,8 @@ final class LabelKey {
         case stage
         /// A field's value.
         case field(FieldID)
+        /// The value of a secret field: the mark that stands for all of them.
+        case secret
     }
 
     /// The longest key, in bytes.
@@ -34,7 +36,7 @@ final class LabelKey {
         self.asksFailure = labels.contains { label in
             switch label {
             case .reason, .stage: true
-            case .component, .field: false
+            case .component, .field, .secret: false
             }
         }
         self.capacity = labels.count * (LabelKey.valueLimit + 1)
@@ -64,6 +66,7 @@ final class LabelKey {
             case .component: self.append("")
             case .reason: self.append(failure?.reason ?? "")
             case .stage: self.append(failure?.stage ?? "")
+            case .secret: self.append(FieldTable.mark)
             case .field(let field):
                 if let range = event.range(of: field) {
                     event.withBytes(range) { self.append($0) }

@@ -35,16 +35,32 @@ public final class MetricsStage: Stage {
             case "component": .component
             case "reason": .reason
             case "stage": .stage
-            default: .field(setup.input(name))
+            default: MetricsStage.label(name, setup)
             }
         }
         (self.kind, self.name) = settings.measure
-        self.value = settings.value.map { setup.input($0) }
+        self.value = settings.value.map { MetricsStage.measured($0, setup) }
         self.labels = settings.labels.map(\.text)
         self.pipeline = setup.pipeline
         self.metrics = setup.metrics
         self.key = LabelKey(labels: labels)
         self.sets = LabelSets(keyCapacity: self.key.capacity)
+    }
+
+    /// A label with a field's value, or with the mark that stands for secret values.
+    private static func label(_ name: MarkedName, _ setup: StageSetup) -> LabelKey.Label {
+        let field = setup.input(name)
+        return setup.isSecret(name.text) ? .secret : .field(field)
+    }
+
+    /// The field whose number is measured. A metric shows the number, so a secret cannot be measured.
+    private static func measured(_ name: MarkedName, _ setup: StageSetup) -> FieldID {
+        if setup.isSecret(name.text) {
+            setup.issues.add(
+                "value: the field \"\(name.text)\" is secret, and a metric would show its numbers: measure another field",
+                at: name.mark)
+        }
+        return setup.input(name)
     }
 
     /// Counts or measures the event; an event without the measured number continues unchanged.

@@ -36,6 +36,22 @@ import Testing
             ])
     }
 
+    @Test("A label of a secret field has the same mark for every value, and a secret cannot be measured")
+    func secrets() async throws {
+        var fixture = self.fixture
+        fixture.secrets = ["plan"]
+        let harness = try StageHarness(
+            MetricsStage.self, ["counter": "events_total", "labels": ["status", "plan"]], in: fixture)
+        _ = try await harness.feed(
+            SampleEntry(["status": "a", "plan": "x"]), SampleEntry(["status": "a", "plan": "y"]),
+            SampleEntry(["status": "a"]))
+        #expect(fixture.metrics.counters == ["events_total{status=\"a\",plan=\"[secret]\"}": 3])
+        #expect(
+            StageHarness<MetricsStage>.mistakes(["gauge": "size", "value": "plan"], in: fixture) == [
+                "1:1: metrics: value: the field \"plan\" is secret, and a metric would show its numbers: measure another field"
+            ])
+    }
+
     @Test("A counter without labels counts everything")
     func noLabels() async throws {
         let harness = try self.makeHarness(["counter": "events"])

@@ -64,13 +64,17 @@ final class Check {
     private let field: FieldID
     /// The words of a rule that has some.
     private let words: WordList?
+    private let isSecret: Bool
     private let rule: Rule
     private let next: Check?
 
     /// Makes a check of a rule for the field called `name`, which comes before another.
-    init(name: String, field: FieldID, rule: Rule, before next: Check?) {
+    ///
+    /// - Parameter isSecret: Whether messages must not show the field's value.
+    init(name: String, field: FieldID, isSecret: Bool, rule: Rule, before next: Check?) {
         self.name = name
         self.field = field
+        self.isSecret = isSecret
         self.rule = rule
         self.next = next
         self.words = if case .oneOf(let words) = rule { words } else { nil }
@@ -141,23 +145,27 @@ final class Check {
             if case .requiredIf(_, let text) = self.rule { return "missing (required where \(text))" }
             return "missing"
         }
-        let value = event.withBytes(range) { QuotedText.quote($0) }
+        let value = FieldTable.shown(event.withBytes(range) { QuotedText.quote($0) }, isSecret: self.isSecret)
         switch self.rule {
         case .requiredIf: return "unsupported value \(value)"
         case .oneOf(let words): return "unsupported value \(value) (one of \(words.text))"
         case .pattern(let pattern): return "\(value) does not have the pattern \(pattern)"
         case .length(let rule):
+            let allowed = Limits.describe(rule.min, rule.max)
+            // The length of a secret is a part of it.
+            if self.isSecret { return "\(value) is too short or too long (\(rule.unit.rawValue): \(allowed))" }
             let count = Check.length(event, range, rule.unit)
             let unit = count == 1 ? String(rule.unit.rawValue.dropLast()) : rule.unit.rawValue
-            return "\(value) has \(count) \(unit) (\(Limits.describe(rule.min, rule.max)))"
+            return "\(value) has \(count) \(unit) (\(allowed))"
         case .range(let rule):
             let allowed = Limits.describe(rule.min, rule.max)
             guard let number = self.number(event, range) else { return "\(value) is not a whole number (\(allowed))" }
-            return "\(number) is out of range (\(allowed))"
+            return "\(FieldTable.shown("\(number)", isSecret: self.isSecret)) is out of range (\(allowed))"
         case .notInFuture(_, let text):
             guard let time = self.number(event, range) else {
                 return "\(value) is not a time in milliseconds since 1970"
             }
+            if self.isSecret { return "\(value) is in the future (at most \(text))" }
             return
                 "\(time) is \(time.subtractingReportingOverflow(now).partialValue) ms in the future (at most \(text))"
         }

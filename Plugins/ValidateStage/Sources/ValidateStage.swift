@@ -29,10 +29,11 @@ public final class ValidateStage: Stage {
     public init(_ settings: Settings, _ setup: StageSetup) {
         let rules = settings.fields.flatMap { field in
             let id = setup.input(MarkedName(field.name, at: field.mark))
-            return Rule.rules(field.value, setup).map { (name: field.name, field: id, rule: $0) }
+            let isSecret = setup.isSecret(field.name)
+            return Rule.rules(field.value, setup).map { (name: field.name, field: id, isSecret: isSecret, rule: $0) }
         }
         self.firstCheck = rules.reversed().reduce(nil) { next, rule in
-            Check(name: rule.name, field: rule.field, rule: rule.rule, before: next)
+            Check(name: rule.name, field: rule.field, isSecret: rule.isSecret, rule: rule.rule, before: next)
         }
         self.needsClock = self.firstCheck?.needsClock ?? false
         self.clock = setup.clock

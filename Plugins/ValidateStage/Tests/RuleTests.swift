@@ -130,6 +130,26 @@ import ValidateStage
         #expect(clock.count == 2)
     }
 
+    @Test(
+        "No message shows the value of a secret field",
+        arguments: [
+            (["one_of": ["a"]], "unsupported value [secret] (one of a)"),
+            (["pattern": "[a-z]"], "[secret] does not have the pattern [a-z]"),
+            (["length": ["max": "3"]], "[secret] is too short or too long (characters: at most 3)"),
+            (["range": ["max": "3"]], "[secret] is out of range (at most 3)"),
+            (["not_in_future": "1s"], "[secret] is in the future (at most 1s)"),
+        ] as [(SettingNode, String)])
+    func secrets(rule: SettingNode, problem: String) throws {
+        var fixture = self.fixture
+        fixture.secrets = ["code"]
+        let harness = try StageHarness(ValidateStage.self, ["code": rule], in: fixture)
+        let secret = "1987654321000"
+        #expect(harness.process([SampleEntry(["code": secret])])[0].failureMessage == "validate: code: \(problem)")
+        fixture.secrets = []
+        let shown = try StageHarness(ValidateStage.self, ["code": rule], in: fixture)
+        #expect(shown.process([SampleEntry(["code": secret])])[0].failureMessage?.contains(secret) == true)
+    }
+
     @Test("Of several rules the one is told that stands first in the table of rules")
     func order() throws {
         let settings: SettingNode = [

@@ -13,6 +13,18 @@ public struct FieldTable: Sendable, Equatable {
     /// What stands in place of a secret value.
     public static let mark = "[secret]"
 
+    /// The text that people may see of a value: the text itself, or `mark` if the field is secret.
+    ///
+    /// Logs, journals, taps, messages of failures and labels of metrics all show values through this function.
+    public static func shown(_ text: @autoclosure () -> String, isSecret: Bool) -> String {
+        isSecret ? self.mark : text()
+    }
+
+    /// Whether the values of a field must not be shown.
+    public func isSecret(_ field: FieldID) -> Bool {
+        self.columns.contains { $0.field == field && $0.isSecret }
+    }
+
     /// The fields, in the order they were first provided.
     public let columns: [Column]
 

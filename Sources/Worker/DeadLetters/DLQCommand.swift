@@ -77,9 +77,10 @@ struct DLQShowCommand: AsyncParsableCommand {
                 throw ExitStatus.failure
             }
             let now = try await box.now()
+            let shown = letter.hiding(box.secrets)
             switch self.options.format {
-            case .json: try Terminal.result(letter.json(now: now, withFields: true))
-            case .text: for line in letter.lines(now: now) { try Terminal.result(line) }
+            case .json: try Terminal.result(shown.json(now: now, withFields: true))
+            case .text: for line in shown.lines(now: now) { try Terminal.result(line) }
             }
         }
     }

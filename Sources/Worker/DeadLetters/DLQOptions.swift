@@ -1,5 +1,6 @@
 import ArgumentParser
 import DeadLetterStage
+import DecodeStage
 import Logging
 import PipelineEngine
 import RedisStreams
@@ -30,7 +31,8 @@ struct DLQOptions: ParsableArguments {
             let source = pipeline.source
             try await LetterBox.with(
                 settings, stream: try self.letters(of: pipeline),
-                targets: (source as? RedisStreamSource)?.streams ?? [source.stream], body)
+                targets: (source as? RedisStreamSource)?.streams ?? [source.stream],
+                hiding: DecodeStage.secretRawFields(of: pipeline), body)
         }
     }
 
@@ -57,5 +59,21 @@ struct LetterID: ExpressibleByArgument {
     init?(argument: String) {
         guard let id = EntryID(argument) else { return nil }
         self.id = id
+    }
+}
+
+extension DecodeStage {
+    /// The fields of entries whose values must not be shown: those that the file declares secret, and those with a JSON
+    /// object that has a secret member.
+    static func secretRawFields(of pipeline: Pipeline) -> Set<String> {
+        var names = pipeline.graph.secretFields
+        for node in pipeline.settings(ofStages: self.declaration.name) {
+            var issues = SettingIssues()
+            guard let settings = self.declaration.settings.decode(node, &issues), let json = settings.json else {
+                continue
+            }
+            if settings.fields.contains(where: \.value.isSecret) { names.insert(json) }
+        }
+        return names
     }
 }

@@ -21,12 +21,15 @@ struct LetterBox {
     let stream: String
     /// The streams that originals may be added to: those that the pipeline reads.
     let targets: [String]
+    /// The fields of an original whose values are not shown.
+    let secrets: Set<String>
     private let connection: RedisConnection
     private let timeout: Duration
 
     /// Connects and lends the box to `body`.
     static func with<R>(
-        _ settings: RedisSettings, stream: String, targets: [String], _ body: (LetterBox) async throws -> R
+        _ settings: RedisSettings, stream: String, targets: [String], hiding secrets: Set<String>,
+        _ body: (LetterBox) async throws -> R
     ) async throws -> R {
         let loop = RedisEventLoop()
         let logger = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -35,7 +38,8 @@ struct LetterBox {
             let connection = try await RedisConnection.connect(settings, for: stream, on: loop, logger: logger)
             defer { connection.close() }
             let box = LetterBox(
-                stream: stream, targets: targets, connection: connection, timeout: max(settings.timeout, Self.timeout))
+                stream: stream, targets: targets, secrets: secrets, connection: connection,
+                timeout: max(settings.timeout, Self.timeout))
             result = .success(try await body(box))
         } catch {
             result = .failure(error)

@@ -9,7 +9,7 @@ struct StoredLetter: Sendable, Equatable {
     /// What happened, by its name in the stream: the fixed names of `DeadLetter`.
     let facts: [String: String]
     /// The original's fields.
-    let fields: [SelectedFields.Field]
+    private(set) var fields: [SelectedFields.Field]
 
     /// Reads an entry of `XRANGE`: an id and an array of names and values in turn; nil where it is of another shape.
     init?(_ entry: RESPValue) {
@@ -36,6 +36,16 @@ struct StoredLetter: Sendable, Equatable {
     var original: EntryID? {
         guard self.facts[DeadLetter.id].flatMap({ EntryID($0) }) != nil else { return nil }
         return (self.facts[DeadLetter.original] ?? self.facts[DeadLetter.id]).flatMap { EntryID($0) }
+    }
+
+    /// The entry with the mark for secrets in place of the values of these fields.
+    func hiding(_ secrets: Set<String>) -> StoredLetter {
+        var letter = self
+        for index in letter.fields.indices
+        where secrets.contains(String(decoding: letter.fields[index].name, as: UTF8.self)) {
+            letter.fields[index].value = Array(FieldTable.mark.utf8)
+        }
+        return letter
     }
 
     /// How long ago it was written, by the server's clock.

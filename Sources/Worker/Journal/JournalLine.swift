@@ -21,8 +21,12 @@ enum JournalLine {
         self.member("stage", record.stage, to: &bytes)
         if let keyField = record.keyField, let range = event.range(of: keyField) {
             bytes.append(UInt8(ascii: ","))
-            let key = event.withBytes(range) { key in Array(copying: key, limit: limit) }
-            JSONText.appendMember("key", key, to: &bytes)
+            if record.fields.isSecret(keyField) {
+                JSONText.appendMember("key", FieldTable.mark, to: &bytes)
+            } else {
+                let key = event.withBytes(range) { key in Array(copying: key, limit: limit) }
+                JSONText.appendMember("key", key, to: &bytes)
+            }
         }
         if let error = record.error {
             bytes.append(UInt8(ascii: ","))

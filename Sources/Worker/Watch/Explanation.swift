@@ -1,6 +1,8 @@
 import Admin
+import EvictStage
 import Foundation
 import PipelineEngine
+import RevokeStage
 import StageKit
 
 /// What is known of a key: what the store holds and since when, and what happened to its events.
@@ -27,15 +29,20 @@ struct Explanation {
         let stale = Readiness.staleness(of: self.store, in: self.pipeline.stores)
         let held = store?.snapshot(for: self.key.span)
         let counts = self.watch.recent.counts
+        let isSecret = store.map { self.pipeline.graph.secretFields.contains($0.keyField) } ?? false
+        let key = FieldTable.shown(String(decoding: self.key, as: UTF8.self), isSecret: isSecret)
+        let hidesKeys = self.pipeline.hidesRevokedKeys
         return .members([
-            "key": .string(String(decoding: self.key, as: UTF8.self)), "store": .string(self.store),
+            "key": .string(key), "store": .string(self.store),
             "held": held.map { self.snapshot($0) } ?? .null,
             "evicted_by": held == nil ? store?.evictingEntry(for: self.key.span).map { Self.entry($0) } : nil,
             "stale": stale.map { .string($0) },
             "events": .array(
                 self.watch.recent.events(of: self.key, limit: Self.limit).map { .written($0.json) }),
             "revocations": .array(
-                self.watch.revocations.newest(of: self.key, limit: Self.limit).map { Self.revocation($0) }),
+                self.watch.revocations.newest(of: self.key, limit: Self.limit).map {
+                    Self.revocation($0, isSecret: hidesKeys)
+                }),
             "memory": .members([
                 "events_told": .integer(Int(clamping: counts.kept)),
                 "events_not_kept": .integer(Int(clamping: counts.unkept)),
@@ -48,9 +55,12 @@ struct Explanation {
     private func snapshot(_ snapshot: Snapshot) -> JSONValue {
         let secrets = self.pipeline.graph.secretFields
         let fields = snapshot.fields.map { field -> JSONValue.Member in
-            if secrets.contains(field.name) { return .init(name: field.name, value: .string(FieldTable.mark)) }
-            if let integer = field.integer { return .init(name: field.name, value: .integer(Int(integer))) }
-            return .init(name: field.name, value: .string(String(decoding: field.bytes, as: UTF8.self)))
+            let isSecret = secrets.contains(field.name)
+            if let integer = field.integer, !isSecret {
+                return .init(name: field.name, value: .integer(Int(integer)))
+            }
+            let text = FieldTable.shown(String(decoding: field.bytes, as: UTF8.self), isSecret: isSecret)
+            return .init(name: field.name, value: .string(text))
         }
         return Self.entry(snapshot.entryID).adding(.members(["fields": .object(fields)]))
     }
@@ -60,13 +70,13 @@ struct Explanation {
         .members(["entry": .string(id.description), "added_ms": .integer(Int(clamping: id.milliseconds))])
     }
 
-    /// A revocation; an eviction or a reset has a `kind` and a `reason` too.
-    static func revocation(_ entry: RevocationLog.Entry) -> JSONValue {
+    /// A revocation; an eviction or a reset has a `kind` and a `reason` too. A secret key is replaced by the mark.
+    static func revocation(_ entry: RevocationLog.Entry, isSecret: Bool) -> JSONValue {
         let key = [UInt8](copying: entry.key.span, limit: WatchLine.valueLimit)
         var members: JSONValue = .members([
             "number": .integer(Int(clamping: entry.number)), "entry": .string(entry.entry.description),
             "added_ms": .integer(Int(clamping: entry.entry.milliseconds)),
-            "key": .string(String(decoding: key, as: UTF8.self)),
+            "key": .string(FieldTable.shown(String(decoding: key, as: UTF8.self), isSecret: isSecret && !key.isEmpty)),
         ])
         switch entry.kind {
         case .revocation: break
@@ -77,5 +87,20 @@ struct Explanation {
                 .members(["kind": .string("reset"), "store": .string(store), "reason": .string(reason)]))
         }
         return members
+    }
+}
+
+extension Pipeline {
+    /// Whether people must not see the keys of revocations and evictions, because one of them comes from a secret field.
+    ///
+    /// The log of revocations does not know the field of a key, so one secret field hides all keys.
+    var hidesRevokedKeys: Bool {
+        let secrets = self.graph.secretFields
+        if secrets.isEmpty { return false }
+        let stages = [RevokeStage.declaration.name, EvictStage.declaration.name].flatMap { self.settings(ofStages: $0) }
+        let keys = stages.compactMap { node -> String? in
+            if case .scalar(let name, _)? = node["key"]?.content { name } else { nil }
+        }
+        return !secrets.isDisjoint(with: keys + self.stores.values.map(\.keyField))
     }
 }

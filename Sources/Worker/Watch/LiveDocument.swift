@@ -32,6 +32,7 @@ final class LiveDocument: Sendable {
         let status = self.pipeline.status
         let now = Date().timeIntervalSince1970
         let reasons = Readiness.reasons(status, stores: self.pipeline.stores)
+        let hidesKeys = self.pipeline.hidesRevokedKeys
         return PipelineState(self.pipeline).json.adding(
             .members([
                 "now_ms": .integer(Int(now * 1000)),
@@ -53,7 +54,9 @@ final class LiveDocument: Sendable {
                 "revocations": .members([
                     "total": .integer(Int(clamping: self.watch.revocations.total)),
                     "recent": .array(
-                        self.watch.revocations.newest(Self.revocations).map { Explanation.revocation($0) }),
+                        self.watch.revocations.newest(Self.revocations).map {
+                            Explanation.revocation($0, isSecret: hidesKeys)
+                        }),
                 ]),
                 "pictures": self.currentPictures,
             ]))

@@ -70,4 +70,100 @@ import Testing
             }
         }
     }
+
+    /// The shipped pipeline with its key and status declared secret, a branch that makes new fields of the key, counts by
+    /// it, and puts the event aside.
+    private static func pipeline() throws -> String {
+        var text = try String(contentsOfFile: ReferenceTests.pipelineFile, encoding: .utf8)
+        let changes = [
+            ("device_session_id: { type: string,", "device_session_id: { secret: true, type: string,"),
+            ("status:            { type: string,", "status: { secret: true, type: string,"),
+            ("revoked_at_ms:     { type: int64 }", "revoked_at_ms: { secret: true, type: int64 }"),
+            (
+                "    - evict: { store: sessions, key: device_session_id }",
+                """
+                    - evict: { store: sessions, key: device_session_id }
+                    - set: { whole: "<{device_session_id}>", copy: "{device_session_id}" }
+                    - rename: { copy: moved }
+                    - log: { level: warning, message: made of it, fields: [whole, moved, status] }
+                    - metrics: { counter: made, labels: [whole, moved, device_session_id] }
+                    - validate: { moved: { one_of: [nothing] } }
+                      on_failure: dead_letter
+                """
+            ),
+        ]
+        for (old, new) in changes { text = text.replacingOccurrences(of: old, with: new) }
+        return text
+    }
+
+    @Test("A secret key is in no output for people of the shipped pipeline; lookups and exports have it")
+    func fields() async throws {
+        let text = try Self.pipeline()
+        try await withRedisServer { server in
+            try await withFolder { folder in
+                let file = folder.appendingPathComponent("p.yaml")
+                try Data(text.utf8).write(to: file)
+                let admin = "unix:\(folder.path)/admin"
+                let environment = ["REDIS_ADDRESS": "\(server.address)", "SLUICE_LISTEN": admin]
+                let arguments = ["run", file.path, "--log-level", "trace", "--journal", "-"]
+                let process = try SluiceProcess(arguments, in: folder, environment: environment)
+                defer { process.kill() }
+                try await eventually("ready") {
+                    (try? await AdminClient(address: admin).answer("/readyz").status) == 200
+                }
+                let tapFolder = folder.appendingPathComponent("tap")
+                try FileManager.default.createDirectory(at: tapFolder, withIntermediateDirectories: true)
+                let tap = try SluiceProcess(
+                    ["tap", "--admin", admin, "--format", "json", "--duration", "60s"], in: tapFolder)
+                let client = AdminClient(address: admin)
+                var shown = ""
+                try await withConnection(server.settings) { connection in
+                    // The tap is open when it shows something.
+                    for number in 0..<300 where !tap.output.contains("dead_lettered") {
+                        for status in ["active", "revoked", "\(Self.secret)-status"] {
+                            _ = try await connection.addSession("\(Self.secret)-\(number)", status)
+                        }
+                        try await Task.sleep(for: .milliseconds(50))
+                    }
+                    _ = try await connection.addSession("\(Self.secret)-last", "active")
+                    try await eventually("applied") {
+                        (try? await client.answer("/v1/stores/sessions/\(Self.secret)-last").status) == 200
+                    }
+                    let letters = try await connection.command(
+                        RESPCommand("XRANGE", "gateway:session_events:dead", "-", "+", "COUNT", 1))
+                    let letter = letters.array?.first?.array?.last?.array?.compactMap(\.string) ?? []
+                    let error = letter.firstIndex(of: "error").map { letter[$0 + 1] }
+                    #expect(error == "validate: moved: unsupported value [secret] (one of nothing)")
+                }
+                for path in ["/metrics", "/v1/pipeline", "/v1/explain/sessions/\(Self.secret)-0"] {
+                    shown += String(buffer: try await client.answer(path).body)
+                }
+                #expect(shown.contains("\"key\":\"[secret]\"") && shown.contains("made_total"))
+                // The first event of a stream that does not end.
+                struct Enough: Error {}
+                do {
+                    try await client.events("/v1/live") { event in
+                        shown += event.data
+                        throw Enough()
+                    }
+                } catch is Enough {}
+                #expect(shown.contains("\"drops\":[{") && shown.contains("\"recent\":[{"))
+                let letters = try await sluice("dlq", "list", "--file", file.path, environment: environment)
+                shown += letters.output
+                let id = letters.output.split(separator: "\n").last?.split(separator: " ").first.map(String.init)
+                let letter = try await sluice("dlq", "show", id ?? "", "--file", file.path, environment: environment)
+                #expect(letter.output.contains("device_session_id: [secret]"), "\(letters) \(letter)")
+                shown += letter.output
+                let export = try await sluice("export", "--admin", admin)
+                #expect(export.output.contains("\(Self.secret)-last"))
+                try await process.signal(SIGTERM)
+                let ending = try await process.end()
+                let tapped = try await tap.end()
+                #expect(ending.status == 0 && ending.errors.contains("made of it"))
+                let all = shown + ending.output + ending.errors + tapped.output + tapped.errors
+                let found = all.split(separator: "\n").filter { $0.contains(Self.secret) }
+                #expect(found.isEmpty, "\(found.prefix(5))")
+            }
+        }
+    }
 }
