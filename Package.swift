@@ -24,6 +24,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -51,7 +52,7 @@ let stageDependencies: [String: [Target.Dependency]] = [
     "DecodeStage": ["JSON"],
     "LogStage": [logging],
     "MetricsStage": [coreMetrics],
-    "WebhookStage": [httpClient, nioCore, nioHTTP1, logging],
+    "WebhookStage": [httpClient, nioCore, nioHTTP1, nioSSL, logging],
 ]
 let stageTestDependencies: [String: [Target.Dependency]] = [
     "WebhookStage": [nioCore, nioPosix, nioHTTP1]
@@ -125,7 +126,7 @@ let package = Package(
             dependencies: [
                 "sluice", "Worker", "PipelineEngine", "SnapshotStores", "RedisStreams", "StageKit", "StageTestKit",
                 "RESP",
-                logging, coreMetrics, nioCore, lifecycle, hummingbird,
+                logging, coreMetrics, nioCore, nioPosix, nioSSL, lifecycle, hummingbird,
             ],
             resources: [.copy("Fixtures")]),
         .target(
@@ -133,7 +134,8 @@ let package = Package(
             dependencies: [
                 "StageKit", "LocalFiles", logging, coreMetrics, lifecycle, hummingbird,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"), nioCore, nioHTTPTypes, nioPosix, nioSSL,
+                .product(name: "HummingbirdTLS", package: "hummingbird"), nioCore, nioHTTP1, nioHTTPTypes,
+                nioHTTPTypesHTTP1, nioPosix, nioSSL,
             ],
             // In the binary itself, which needs nothing beside it.
             resources: ["page.html", "page.css", "page.js"].map { .embedInCode("Dashboard/\($0)") }),

@@ -17,7 +17,8 @@ import Testing
     ) async throws -> (status: Int, body: String) {
         let context = AdminFixture.context(notReady: ["behind"])
         return try await AdminFixture.serve(context, access: access) { address in
-            let lines = ["GET \(target) HTTP/1.1"] + headers + ["Connection: close"]
+            let host = headers.contains { $0.hasPrefix("Host:") } ? [] : ["Host: localhost"]
+            let lines = ["GET \(target) HTTP/1.1"] + host + headers + ["Connection: close"]
             let answer = try await RawClient.exchange(address, lines.joined(separator: "\r\n") + "\r\n\r\n")
             let response = try RawResponse(answer)
             return (response.status, response.body)

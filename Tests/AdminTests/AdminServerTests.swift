@@ -171,9 +171,9 @@ import Testing
             ("GET /livez HTTP/1.1\r\n\(String(repeating: "X: y\r\n", count: 1000))\r\n", 400),
             ("GET /livez HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
             ("GET /livez HTTP/1.1\r\nX: a\u{0}b\r\n\r\n", 400),
-            ("PROPFIND /livez HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
+            ("PROPFIND /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404),
             ("GET /livez HTTP/1.1\r\nHos", nil), ("", nil),
-            ("POST /livez HTTP/1.1\r\nContent-Length: 100\r\n\r\nshort", 405),
+            ("POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nshort", 405),
         ] as [(String, Int?)])
     func malformed(request: String, status: Int?) async throws {
         try await AdminFixture.serve(AdminFixture.context()) { address in

@@ -27,7 +27,8 @@ import Testing
         let store = FixedStore("s", count: 2_000, bytes: 50_000)
         try await AdminFixture.serve(AdminFixture.context(stores: [store])) { address in
             for _ in 0..<(AdminLimits.exports * 2) {
-                _ = try await RawClient.exchange(address, "GET /v1/stores/s HTTP/1.1\r\n\r\n", closesAtOnce: true)
+                _ = try await RawClient.exchange(
+                    address, "GET /v1/stores/s HTTP/1.1\r\nHost: x\r\n\r\n", closesAtOnce: true)
             }
             var status = 503
             // The server learns of a closed connection in its own time.

@@ -34,20 +34,32 @@ struct AdminFailure: Error, Equatable {
         AdminFailure(status: .serviceUnavailable, code: code, message: message)
     }
 
-    /// What is sent.
-    var response: Response {
+    /// The body that is sent.
+    var bytes: [UInt8] {
         var bytes = Array("{".utf8)
         JSONText.appendMember("error", self.code, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         JSONText.appendMember("message", self.message, to: &bytes)
-        bytes += Array("}\n".utf8)
-        var response = Response.json(bytes, status: self.status)
+        return bytes + Array("}\n".utf8)
+    }
+
+    /// What is sent.
+    var response: Response {
+        var response = Response.json(self.bytes, status: self.status)
         if let allowed { response.headers[.allow] = allowed }
         return response
     }
 }
 
 extension Response {
+    /// Headers of every response. What is served changes by the millisecond, so nobody on the way may answer in our place;
+    /// and no page of another site gets to see whether something is there.
+    static let fixedFields: HTTPFields = {
+        var fields: HTTPFields = [.cacheControl: "no-store", .xContentTypeOptions: "nosniff"]
+        fields[.init("Cross-Origin-Resource-Policy")!] = "same-origin"
+        return fields
+    }()
+
     /// A response of JSON.
     static func json(_ bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
         Response(

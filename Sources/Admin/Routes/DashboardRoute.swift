@@ -44,7 +44,6 @@ struct DashboardRoute {
         fields[.init("X-Frame-Options")!] = "DENY"
         fields[.init("Referrer-Policy")!] = "no-referrer"
         fields[.init("Cross-Origin-Opener-Policy")!] = "same-origin"
-        fields[.init("Cross-Origin-Resource-Policy")!] = "same-origin"
         return fields
     }()
 }

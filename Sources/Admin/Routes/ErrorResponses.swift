@@ -21,9 +21,9 @@ struct ErrorResponses<Context: RequestContext>: RouterMiddleware {
                     status: error.status, code: "refused", message: error.status.reasonPhrase
                 ).response
         }
-        // Health and look-ups change by the millisecond: nobody on the way may answer for us.
-        response.headers[.cacheControl] = "no-store"
-        response.headers[.xContentTypeOptions] = "nosniff"
+        for field in Response.fixedFields where response.headers[field.name] == nil {
+            response.headers.append(field)
+        }
         return request.method == .head ? response.createHeadResponse() : response
     }
 }

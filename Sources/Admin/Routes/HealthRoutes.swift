@@ -18,7 +18,7 @@ struct HealthRoutes {
 
     private func response(_ name: String, _ reasons: [String], _ request: Request) -> Response {
         var bytes = Array("{\"\(name)\":\(reasons.isEmpty),\"reasons\":".utf8)
-        JSONText.append(self.access.isAuthorized(request) ? reasons : [], to: &bytes)
+        JSONText.append(self.access.isAuthorized(request.head) ? reasons : [], to: &bytes)
         bytes += Array("}\n".utf8)
         return .json(bytes, status: reasons.isEmpty ? .ok : .serviceUnavailable)
     }

@@ -16,14 +16,16 @@ struct StoreRoutes {
     /// Adds the routes.
     func add(to router: AdminRouter) {
         self.addExplanations(to: router)
-        router.get("v1/stores/:store") { _, request in
+        router.get("v1/stores/:store") { http, request in
+            try Self.checkParts(http)
             let (name, store) = try self.store(request)
             if store is any RemoteSnapshotStore {
                 throw AdminFailure.notFound("the store \(name) is on a server: its keys are listed there")
             }
             return try self.exporter.response(for: store) { self.refusal(name) }
         }
-        router.get("v1/stores/:store/:key", isUrgent: true) { _, request in
+        router.get("v1/stores/:store/:key", isUrgent: true) { http, request in
+            try Self.checkParts(http)
             let (name, store) = try self.store(request)
             let key = try Self.bytes(request.parameters.require("key"))
             if let refusal = self.refusal(name) { throw refusal }
@@ -59,10 +61,27 @@ struct StoreRoutes {
 
     /// Adds the route of explanations; kept apart from look-ups, which gateways live on.
     private func addExplanations(to router: AdminRouter) {
-        router.get("v1/explain/:store/:key") { _, request in
+        router.get("v1/explain/:store") { http, _ in
+            try Self.checkParts(http)
+            throw AdminFailure.notFound("name a key: /v1/explain/STORE/KEY")
+        }
+        router.get("v1/explain/:store/:key") { http, request in
+            try Self.checkParts(http)
             let (name, _) = try self.store(request)
             let key = try Self.bytes(request.parameters.require("key"))
             return .json(Array((self.context.explain(name, key) + "\n").utf8))
+        }
+    }
+
+    /// Refuses a path with an empty part: the library leaves it out, and a lookup of an empty key would be an export.
+    private static func checkParts(_ request: Request) throws {
+        let path = (request.head.path ?? "").prefix { $0 != "?" }
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        if parts.last?.isEmpty == true, parts.dropLast().allSatisfy({ !$0.isEmpty }) {
+            throw AdminFailure.badRequest("the key is empty: leave the last / out, or name a key behind it")
+        }
+        if parts.contains(where: \.isEmpty) {
+            throw AdminFailure.badRequest("the path has an empty part: a store and a key have at least one byte")
         }
     }
 

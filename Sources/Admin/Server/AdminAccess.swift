@@ -19,30 +19,56 @@ public struct AdminAccess: Sendable {
     /// Lets everybody in who reaches the server.
     public init() {}
 
-    /// Why a request is refused; nil where it is not.
-    func refusal(_ request: Request) -> AdminFailure? {
-        let host = Self.host(request.head.authority ?? "")
+    /// Why a request is refused; nil if it is not.
+    func refusal(_ request: HTTPRequest) -> AdminFailure? {
+        let host = Self.host(request.authority ?? "")
         if let hosts = self.hosts, !host.isEmpty, !Self.isLocal(host), !hosts.contains(host) {
             // A page from elsewhere has had its name point here: its scripts must not read what only this machine may.
             return AdminFailure(
                 status: .misdirectedRequest, code: "unknown_host",
                 message: "this server is not called \"\(host)\"; admin.hosts lists the names that it may have")
         }
-        if let origin = request.headers[.origin], !Self.isSame(origin, request.head.authority) {
-            return AdminFailure(
-                status: .forbidden, code: "cross_origin", message: "pages of other sites may not ask this server")
+        if let origin = request.headerFields[.origin], !Self.isSame(origin, request.authority) {
+            return Self.crossOrigin
         }
-        if self.isAuthorized(request) || Self.openPaths.contains(request.uri.path) { return nil }
+        if Self.isFromOtherSite(request) { return Self.crossOrigin }
+        if self.isAuthorized(request) || Self.openPaths.contains(Self.path(request)) { return nil }
         return AdminFailure(
             status: .unauthorized, code: "unauthorized",
             message: "a token is needed: send it as \"Authorization: Bearer TOKEN\"")
     }
 
+    /// Whether a request shows that its client may use the server: it is not refused, and asks for something that not
+    /// everybody gets.
+    func isProof(_ request: HTTPRequest) -> Bool {
+        self.refusal(request) == nil && !Self.openPaths.contains(Self.path(request))
+    }
+
+    /// Whether a browser says that a page of another site makes the request. A link to the dashboard may stand anywhere;
+    /// nothing else here is for other pages, whose requests carry the user's client certificate and network position.
+    private static func isFromOtherSite(_ request: HTTPRequest) -> Bool {
+        guard let site = request.headerFields[.init("Sec-Fetch-Site")!], site != "same-origin", site != "none" else {
+            return false
+        }
+        let isNavigation =
+            request.headerFields[.init("Sec-Fetch-Mode")!] == "navigate"
+            && request.headerFields[.init("Sec-Fetch-Dest")!] == "document"
+        return !(isNavigation && self.path(request) == "/")
+    }
+
+    private static let crossOrigin = AdminFailure(
+        status: .forbidden, code: "cross_origin", message: "pages of other sites may not ask this server")
+
+    /// The path without the query.
+    private static func path(_ request: HTTPRequest) -> String {
+        String((request.path ?? "").prefix { $0 != "?" })
+    }
+
     /// Whether a request bears the token, where one is needed; takes the same time whatever token it bears.
-    func isAuthorized(_ request: Request) -> Bool {
+    func isAuthorized(_ request: HTTPRequest) -> Bool {
         guard let token = self.token else { return true }
         let scheme = "bearer "
-        guard let header = request.headers[.authorization], header.utf8.count > scheme.utf8.count,
+        guard let header = request.headerFields[.authorization], header.utf8.count > scheme.utf8.count,
             header.prefix(scheme.count).lowercased() == scheme
         else { return false }
         return Self.equals(Array(header.utf8.dropFirst(scheme.utf8.count)), token)
@@ -101,7 +127,7 @@ struct AccessCheck<Context: RequestContext>: RouterMiddleware {
     @concurrent func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        if let refusal = self.access.refusal(request) { throw refusal }
+        if let refusal = self.access.refusal(request.head) { throw refusal }
         return try await next(request, context)
     }
 }

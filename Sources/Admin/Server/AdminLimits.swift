@@ -2,9 +2,14 @@ import NIOCore
 
 /// The bounds of what clients can make the admin server hold.
 enum AdminLimits {
-    /// Connections at a time; more wait in the system's queue. Scrapers, probes and a few people need far fewer, and
-    /// streams of events have limits of their own that leave them enough.
+    /// Connections at a time: a further one takes the place of one whose client has proven nothing (`ConnectionShares`).
+    /// Scrapers, probes and a few people need far fewer, and streams of events have limits that leave them enough.
     static let connections = 128
+    /// Places among them that no proven connection keeps: a dozen probes and newcomers at the same moment.
+    static let connectionReserve = 16
+    /// How long a client that has proven nothing may take for a request's head, the TLS handshake included, or keep a
+    /// connection without a request.
+    static let unprovenTime = TimeAmount.seconds(5)
     /// Connections that wait to be accepted.
     static let backlog = 64
     /// Bytes of the request line's target, and of any one header with its name: a key of a store may be long.

@@ -2,6 +2,7 @@ import Hummingbird
 import HummingbirdCore
 public import Logging
 import NIOCore
+import NIOHTTPTypesHTTP1
 import NIOPosix
 public import ServiceLifecycle
 import StageKit
@@ -118,10 +119,8 @@ public struct AdminServer: Service, CustomStringConvertible {
         logger.logLevel = .critical
         let application = Application(
             responder: router.responder,
-            server: try self.access.server(Self.connections(on: group.any())),
-            configuration: ApplicationConfiguration(
-                address: address, backlog: AdminLimits.backlog,
-                availableConnectionsDelegate: .maximum(AdminLimits.connections, logger: logger)),
+            server: try self.access.server(self.connections(on: group.any())),
+            configuration: ApplicationConfiguration(address: address, backlog: AdminLimits.backlog),
             onServerRunning: { channel in
                 if bound(channel) { self.onListening(self.realAddress(of: channel)) }
             },
@@ -130,15 +129,22 @@ public struct AdminServer: Service, CustomStringConvertible {
         try await GracefulCancellation(application, logger: logger, onEnd: open.stop).run()
     }
 
-    private static func connections(on loop: any EventLoop) -> HTTPServerBuilder {
-        HTTPServerBuilder { responder in
-            LoopChannel(HTTP1Channel(responder: responder, configuration: self.httpConfiguration), on: loop)
+    private func connections(on loop: any EventLoop) -> HTTPServerBuilder {
+        let table = ConnectionTable(places: AdminLimits.connections, reserve: AdminLimits.connectionReserve)
+        return HTTPServerBuilder { responder in
+            let channel = HTTP1Channel(responder: responder, configuration: self.httpConfiguration(table))
+            return LoopChannel(channel, on: loop) { channel in
+                let codec = try channel.pipeline.syncOperations.handler(type: HTTP1ToHTTPServerCodec.self)
+                try channel.pipeline.syncOperations.addHandler(RequestRules(), position: .before(codec))
+            }
         }
     }
 
-    private static var httpConfiguration: HTTP1Channel.Configuration {
-        HTTP1Channel.Configuration(
+    private func httpConfiguration(_ table: ConnectionTable) -> HTTP1Channel.Configuration {
+        let access = self.access
+        return HTTP1Channel.Configuration(
             additionalChannelHandlers: [
+                ConnectionGuard(table, access),
                 StalledWriteHandler(limit: AdminLimits.stallTime), SlowRequestHandler(limit: AdminLimits.idleTime),
             ],
             idleTimeout: AdminLimits.idleTime,

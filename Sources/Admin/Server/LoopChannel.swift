@@ -10,17 +10,23 @@ import NIOCore
 /// state (swift-async-algorithms, issue 430): a server that was cancelled while it started did not end.
 struct LoopChannel<Base: ServerChildChannel>: ServerChildChannel {
     private let base: Base
+    private let prepare: @Sendable (any Channel) throws -> Void
     private let executor: LoopExecutor
 
-    /// Makes a channel that does what `base` does on `loop`, which is to be the only one there is.
-    init(_ base: Base, on loop: any EventLoop) {
+    /// Makes a channel that does what `base` does on `loop`, which is to be the only one there is. `prepare` is called with
+    /// each connection that `base` has set up, before anything is read from it.
+    init(_ base: Base, on loop: any EventLoop, prepare: @escaping @Sendable (any Channel) throws -> Void) {
         self.base = base
+        self.prepare = prepare
         self.executor = LoopExecutor(loop)
     }
 
     /// Sets a connection up, on its loop.
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
-        self.base.setup(channel: channel, logger: logger)
+        self.base.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            try self.prepare(channel)
+            return value
+        }
     }
 
     /// Answers a connection's requests until it ends.

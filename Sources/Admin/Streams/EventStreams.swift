@@ -68,9 +68,15 @@ final class EventStreams: Sendable {
         let body = ResponseBody { writer in
             try await self.run(slot, others, next, &writer)
         }
-        return Response(
-            status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], body: body)
+        return Response(status: .ok, headers: Self.headers, body: body)
     }
+
+    /// Proxies are told to pass each event on as it comes: neither buffered (nginx) nor compressed.
+    private static let headers: HTTPFields = {
+        var headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store, no-transform"]
+        headers[.init("X-Accel-Buffering")!] = "no"
+        return headers
+    }()
 
     @concurrent private func run(
         _ slot: Slot, _ others: Wakes?, _ next: @Sendable () -> [UInt8], _ writer: inout any ResponseBodyWriter
