@@ -8,64 +8,69 @@ import StageKit
     import Darwin
 #endif
 
-/// What a worker is called in its group, kept from other workers of this machine for as long as it runs.
+/// A worker's consumer name in its group, kept from other workers of this machine for as long as it runs.
 ///
-/// Two workers under one name would each take what the other has in hand for its own backlog. So a name goes with a
+/// Two workers under one name would each take the other's in-flight entries for its own backlog. So a name goes with a
 /// socket of that name, which listens to nobody and ends with the process, however that ends: a worker that is started
 /// again finds its name free and its backlog under it. The socket has no file (Linux's abstract names), so neither users,
-/// folders nor containers on the host's network matter. Machines of one name do not see each other's: they need
+/// directories nor containers on the host's network matter. Machines of one name do not see each other's: they need
 /// `consumer` in the file, as do workers on other systems than Linux.
+///
+/// Every local user can bind such a name, so a taken name proves nothing and never keeps a worker from running: it takes
+/// the next one. Entries pending under the name it did not get are claimed after `claim_after`, as those of any consumer.
 final class ConsumerLease: Sendable {
     /// Names that are tried: more workers of one group on one machine need names of their own.
     static let slotLimit = 256
 
     /// The name.
     let consumer: String
+    /// Whether it is another name than the worker was to have.
+    private let isOther: Bool
     /// The socket, -1 where there is none.
     private let descriptor: Int32
 
-    private init(_ consumer: String, _ descriptor: Int32) {
+    private init(_ consumer: String, _ descriptor: Int32, isOther: Bool = false) {
         self.consumer = consumer
         self.descriptor = descriptor
+        self.isOther = isOther
     }
 
     deinit {
         if self.descriptor >= 0 { close(self.descriptor) }
     }
 
-    /// Takes the name in the settings, or the first of `HOST-1`, `HOST-2` and so on that is free.
+    /// Takes the name in the settings, or `HOST-1`; if another process has it, the first of `NAME-2`, `NAME-3` and so on that
+    /// is free, and a name with a random number if none of them is.
     ///
-    /// `scope` tells streams of a server apart: database and key. Numbers are given out whatever the server, for one can
-    /// have many addresses; a name that is given is refused to a second worker of the same address only. Throws
-    /// `badSettings` where another process has the name.
-    static func take(
-        _ settings: GroupSettings, scope: String, address: RedisAddress
-    ) throws(RedisError) -> ConsumerLease {
-        let scope = "\(scope) \(settings.name)"
-        if let name = settings.consumer {
-            switch self.bind("\(scope) \(name) \(address)") {
-            case .taken:
-                throw RedisError(
-                    .badSettings,
-                    "another worker of this machine reads the group \(settings.name) as \"\(name)\": give each its own "
-                        + "group.consumer, or leave it out", isTransient: false)
-            case .bound(let descriptor): return ConsumerLease(name, descriptor)
-            case .unavailable: return ConsumerLease(name, -1)
-            }
-        }
-        let host = self.hostName
+    /// - Parameters:
+    ///   - scope: Tells streams of a server apart: database and key. Numbers are given out whatever the server, for one can
+    ///     have many addresses; a name in the settings counts as taken by a worker of the same address only.
+    ///   - address: The server's address.
+    static func take(_ settings: GroupSettings, scope: String, address: RedisAddress) -> ConsumerLease {
+        let base = settings.consumer ?? self.hostName
+        let place = settings.consumer == nil ? "" : " \(address)"
         for slot in 1...self.slotLimit {
-            let name = "\(host)-\(slot)"
-            switch self.bind("\(scope) \(name)") {
+            let name = slot == 1 ? settings.consumer ?? "\(base)-1" : "\(base)-\(slot)"
+            switch self.bind("\(scope) \(settings.name) \(name)\(place)") {
             case .taken: continue
-            case .bound(let descriptor): return ConsumerLease(name, descriptor)
+            case .bound(let descriptor): return ConsumerLease(name, descriptor, isOther: slot > 1 && !place.isEmpty)
             case .unavailable: return ConsumerLease(name, -1)
             }
         }
-        throw RedisError(
-            .badSettings,
-            "\(self.slotLimit) workers of this machine read the group \(settings.name) already: give further ones a "
-                + "group.consumer", isTransient: false)
+        let number = String(UInt64.random(in: .min ... .max), radix: 16)
+        return ConsumerLease("\(base)-x\(number)", -1, isOther: true)
+    }
+
+    /// What to log if the name is not the one that was wanted; `nil` if it is.
+    func warning(_ settings: GroupSettings) -> String? {
+        guard self.isOther else { return nil }
+        if let wanted = settings.consumer {
+            return "another process of this machine uses the consumer name \"\(wanted)\": give each worker its own "
+                + "group.consumer"
+        }
+        return
+            "other processes of this machine use all \(Self.slotLimit) consumer names of the group: give each worker its "
+            + "own group.consumer"
     }
 
     private enum Binding {

@@ -149,8 +149,11 @@ public final class RedisStreamSource: EventSource {
         _ group: GroupSettings, _ directory: ServerDirectory, _ loop: RedisEventLoop,
         _ deliver: (EventBatch) async throws -> Void
     ) async throws {
-        let lease = try ConsumerLease.take(
+        let lease = ConsumerLease.take(
             group, scope: "\(self.settings.database) \(self.stream)", address: self.settings.address)
+        if let warning = lease.warning(group) {
+            self.logger.warning("\(warning)", metadata: ["group": "\(group.name)", "consumer": "\(lease.consumer)"])
+        }
         let reader = GroupReader(
             settings: self.settings, directory: directory, streamSettings: self.streamSettings, group: group,
             consumer: lease.consumer, loop: loop, stop: self.stopSignal, logger: self.logger, arrivals: self.arrivals,

@@ -102,22 +102,41 @@ import Testing
         #expect(String(decoding: id.digits, as: UTF8.self) == id.description)
     }
 
-    @Test("A name is one worker's until it ends; the next one gets the next name, and a given name is refused")
-    func lease() throws {
+    @Test("A name is one worker's until it ends; the next worker gets the next name, also of a name that is given")
+    func lease() {
         let scope = "test \(UInt64.random(in: 0 ... .max))"
-        func take(_ settings: GroupSettings) throws -> ConsumerLease {
-            try ConsumerLease.take(settings, scope: scope, address: .unix(path: "/s"))
+        func take(_ settings: GroupSettings) -> ConsumerLease {
+            ConsumerLease.take(settings, scope: scope, address: .unix(path: "/s"))
         }
-        var first: ConsumerLease? = try take(GroupSettings(name: "g"))
-        let second = try take(GroupSettings(name: "g"))
+        let plain = GroupSettings(name: "g")
+        var first: ConsumerLease? = take(plain)
+        let second = take(plain)
         #expect(first?.consumer == "\(ConsumerLease.hostName)-1" && second.consumer == "\(ConsumerLease.hostName)-2")
-        #expect(try take(GroupSettings(name: "other")).consumer.hasSuffix("-1"))
+        #expect(first?.warning(plain) == nil && second.warning(plain) == nil)
+        #expect(take(GroupSettings(name: "other")).consumer.hasSuffix("-1"))
         first = nil
-        #expect(try take(GroupSettings(name: "g")).consumer.hasSuffix("-1"))
-        var named = GroupSettings(name: "g")
+        #expect(take(plain).consumer.hasSuffix("-1"))
+        var named = plain
         named.consumer = "mine"
-        let held = try take(named)
-        let error = #expect(throws: RedisError.self) { try take(named) }
-        #expect(held.consumer == "mine" && error?.code == .badSettings && error?.isTransient == false)
+        let held = take(named)
+        let next = take(named)
+        #expect(held.consumer == "mine" && held.warning(named) == nil)
+        #expect(next.consumer == "mine-2" && next.warning(named)?.contains("\"mine\"") == true)
+    }
+
+    @Test("Where another process has taken all names, a worker gets one of its own", arguments: [nil, "mine"])
+    func squatted(name: String?) {
+        let scope = "test \(UInt64.random(in: 0 ... .max))"
+        var settings = GroupSettings(name: "g")
+        settings.consumer = name
+        let taken = (0..<ConsumerLease.slotLimit).map { _ in
+            ConsumerLease.take(settings, scope: scope, address: .unix(path: "/s"))
+        }
+        let last = (0..<2).map { _ in ConsumerLease.take(settings, scope: scope, address: .unix(path: "/s")) }
+        #expect(Set((taken + last).map(\.consumer)).count == ConsumerLease.slotLimit + 2)
+        for lease in last {
+            #expect(lease.consumer.hasPrefix("\(name ?? ConsumerLease.hostName)-x"))
+            #expect(lease.warning(settings)?.contains("give each worker its own group.consumer") == true)
+        }
     }
 }
