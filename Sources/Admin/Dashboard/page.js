@@ -10,8 +10,10 @@
   const short = (n) => (n < 100000 ? whole(n) : compact.format(n));
   const perSecond = (r) => (r === null ? "–" : r === 0 ? "0" : r < 10 ? r.toFixed(1) : r < 10000 ? whole(Math.round(r)) : compact.format(r));
   const age = (s) => (s < 1 ? "under a second" : s < 120 ? `${Math.round(s)} s` : s < 7200 ? `${Math.round(s / 60)} min` : s < 172800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} days`);
-  const clock = (ms) => (ms > 0 ? new Date(ms).toLocaleTimeString("en-GB") : "");
-  const day = (ms) => new Date(ms).toISOString().replace("T", " ").replace(/\.\d+Z/, " UTC");
+  // An entry's id may name any time; beyond the range of a Date (ECMA-262, 21.4.1.1) there is no text for it.
+  const isTime = (ms) => Math.abs(ms) <= 8.64e15;
+  const clock = (ms) => (ms > 0 && isTime(ms) ? new Date(ms).toLocaleTimeString("en-GB") : "");
+  const day = (ms) => !isTime(ms) ? `${whole(ms)} ms after 1970` : new Date(ms).toISOString().replace("T", " ").replace(/\.\d+Z/, " UTC");
   const make = (name, cls, text) => {
     const node = document.createElement(name);
     if (cls) node.className = cls;
