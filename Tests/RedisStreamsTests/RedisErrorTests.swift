@@ -1,4 +1,5 @@
 import RESP
+import StageKit
 import Testing
 
 @testable import RedisStreams

@@ -21,6 +21,8 @@ extension WebhookStage {
         public var headersFile: String?
         /// A file with the value of the header Authorization.
         public var authorizationFile: String?
+        /// A PEM file of the authorities to trust; nil for those of the system.
+        public var caFile: String?
         /// The time that one attempt has, from connecting to the end of the answer.
         public var timeout = Duration.seconds(5)
         /// How often a failed attempt is repeated.
@@ -55,6 +57,9 @@ extension WebhookStage {
                 .optional(
                     "authorization_file", \.authorizationFile, .optional(.nonBlankText),
                     "A file with the value of the header Authorization, such as Bearer and a token."),
+                .optional(
+                    "ca_file", \.caFile, .optional(.nonBlankText),
+                    "PEM file of the authorities to trust instead of the system's."),
                 .optional(
                     "timeout", \.timeout, Self.timeoutType, default: "5s",
                     "The time one attempt has, from connecting to the end of the answer; at most 5m."),
@@ -105,6 +110,9 @@ extension WebhookStage {
                 issues.add(
                     "url: \(secret) would go over the network for everybody to read: use https://",
                     at: node["url"]?.mark ?? node.mark)
+            }
+            if settings.caFile != nil, !settings.url.isEncrypted {
+                issues.add("ca_file belongs to a URL with https://", at: node["ca_file"]?.mark ?? node.mark)
             }
             return issues.all.count == before ? settings : nil
         }

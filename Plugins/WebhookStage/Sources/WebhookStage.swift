@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Logging
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 public import StageKit
 
 /// Sends every event to an HTTP server as JSON.
@@ -73,7 +74,10 @@ public final class WebhookStage: Stage {
 
     private func openClient() -> HTTPClient {
         if let client = self.client { return client }
-        var configuration = HTTPClient.Configuration()
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if let file = self.settings.caFile { tls.trustRoots = .file(file) }
+        let url = self.settings.url
+        var configuration = SecureHTTP.configuration(tls, host: url.isEncrypted ? url.host : nil)
         // A redirect would send the event, and secrets with it, to a place that nobody has checked.
         configuration.redirectConfiguration = .disallow
         // Attempts are counted and timed here.

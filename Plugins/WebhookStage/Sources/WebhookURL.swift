@@ -10,14 +10,20 @@ import StageKit
 public struct WebhookURL: Sendable, Equatable {
     /// The URL.
     public let text: String
+    /// The host.
+    let host: String
+    /// Whether the scheme is `https`.
+    let isEncrypted: Bool
     /// Whether nobody on the way can read along: encrypted, or within this machine.
     public let isPrivate: Bool
 
     /// Stands in the defaults of settings where the URL has not been read yet.
-    static let unread = WebhookURL(text: "", isPrivate: true)
+    static let unread = WebhookURL(text: "", host: "", isEncrypted: false, isPrivate: true)
 
-    private init(text: String, isPrivate: Bool) {
+    private init(text: String, host: String, isEncrypted: Bool, isPrivate: Bool) {
         self.text = text
+        self.host = host
+        self.isEncrypted = isEncrypted
         self.isPrivate = isPrivate
     }
 
@@ -38,7 +44,8 @@ public struct WebhookURL: Sendable, Equatable {
             throw SettingRefusal("the port must be a number from 1 to 65535")
         }
         let isLocal = ["localhost", "127.0.0.1", "::1", "[::1]"].contains(host.lowercased())
-        self.init(text: text, isPrivate: scheme == "https" || isLocal)
+        let isEncrypted = scheme == "https"
+        self.init(text: text, host: host, isEncrypted: isEncrypted, isPrivate: isEncrypted || isLocal)
     }
 }
 

@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 import StageKit
+import WebhookStage
 
 /// Asks a running worker over HTTP.
 struct AdminClient {
@@ -35,7 +36,7 @@ struct AdminClient {
     ///
     /// - Parameter path: Below the root, each segment percent-encoded.
     func get(_ path: String, _ piece: (UInt, ByteBuffer) throws -> Void) async throws -> UInt {
-        var configuration = HTTPClient.Configuration(tlsConfiguration: self.tls)
+        var configuration = SecureHTTP.configuration(self.tls, host: self.encryptedHost)
         // Nobody there is an answer: trying again until the time is up would keep a person waiting for it.
         configuration.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(configuration: configuration)
@@ -99,6 +100,11 @@ struct AdminClient {
             }
         }
         if status != 200 { throw Failure(description: Self.refusal(refusal)) }
+    }
+
+    /// The host of an address with `https://`; nil for any other address.
+    private var encryptedHost: String? {
+        self.address.hasPrefix("https://") ? URLComponents(string: self.address)?.host ?? "" : nil
     }
 
     /// `http://host:port/path`, or the form that names a Unix socket.

@@ -20,7 +20,8 @@ struct TestCertificates: Sendable {
         return try await body(certificates)
     }
 
-    /// The path of a file: `ca.crt`, `other.crt`, and `server`, `expired`, `misnamed`, `client` with `.crt` and `.key`.
+    /// The path of a file: `ca.crt`, `other.crt`, and `server`, `expired`, `misnamed`,
+    /// `address` (for an IP address alone) and `client` with `.crt` and `.key`.
     func path(_ name: String) -> String {
         self.folder.appendingPathComponent(name).path
     }
@@ -40,6 +41,8 @@ struct TestCertificates: Sendable {
         try self.issue(
             "misnamed", extensions: "subjectAltName=DNS:redis.example\n", from: "20200101000000Z",
             to: "20991231000000Z")
+        try self.issue(
+            "address", extensions: "subjectAltName=IP:127.0.0.1\n", from: "20200101000000Z", to: "20991231000000Z")
         try self.issue(
             "client", extensions: "basicConstraints=CA:FALSE\n", from: "20200101000000Z", to: "20991231000000Z")
     }
