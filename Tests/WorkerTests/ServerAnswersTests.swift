@@ -33,18 +33,20 @@ import Testing
             ("volatile-ttl", 100, "good", "warning"), ("allkeys-lfu", 100, "warning", "warning"),
         ])
     func memory(name: String, limit: Int, stream: String, store: String) throws {
-        let information = RESPValue.bulk("# Memory\r\nmaxmemory:\(limit)\r\nmaxmemory_policy:\(name)\r\n")
+        let information = Self.text("# Memory\r\nmaxmemory:\(limit)\r\nmaxmemory_policy:\(name)\r\n")
         let policy = try #require(MemoryPolicy(information: information))
         #expect(policy == MemoryPolicy(name: name, limit: limit))
-        let settings = RESPValue.array([.bulk("maxmemory-policy"), .bulk(name)])
-        #expect(policy == MemoryPolicy(policy: settings, limit: .array([.bulk("maxmemory"), .bulk("\(limit)")])))
+        let settings = RESPValue.array([Self.text("maxmemory-policy"), Self.text(name)])
+        #expect(policy == MemoryPolicy(policy: settings, limit: .array([Self.text("maxmemory"), Self.text("\(limit)")])))
         for (use, verdict) in [(MemoryPolicy.Use.stream, stream), (.store, store)] {
             let step = MemoryPolicy.step("memory", policy, of: use)
             #expect(step.verdict.rawValue == verdict && (step.advice != nil) == (verdict == "warning"), "\(step)")
         }
-        #expect(MemoryPolicy(information: .bulk("redis_version:7.0.0")) == nil)
+        #expect(MemoryPolicy(information: Self.text("redis_version:7.0.0")) == nil)
         #expect(MemoryPolicy.step("memory", nil, of: .store).verdict == .unknown)
     }
+
+    private static func text(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
 
     @Test("A password that goes over a network in the clear is warned of, one that stays on the machine is not")
     func encryption() throws {
