@@ -5,12 +5,20 @@ import StageKit
 /// Sends commands until a server has answered each, over connections and an event loop of its own, made at first use.
 ///
 /// At least once: commands whose answer was lost with a connection are sent again on the next one, in order. In a cluster
-/// each goes to the server of its key. One call of `send` or `ask` at a time; `stop` comes from any thread.
+/// each goes to the server of its key.
+///
+/// Any number of tasks may call `send`, `ask` and `withPrimaries` at the same time. The commands of a call stay in order;
+/// calls share the connections and a window of commands in flight, in which they take turns: a call that finds the window
+/// full waits. `stop` comes from any thread.
 final class CommandSender: Sendable {
-    /// The most commands on their way at once: far below what a connection takes, enough to hide the round trip.
+    /// The most commands of one call in flight: enough to hide the round trip.
     static let commandsAtOnce = 512
-    /// The most bytes on their way at once, unless one command alone has more: half of what a connection takes.
-    static let bytesAtOnce = CommandQueue<PendingReply>.byteLimit / 2
+    /// The most bytes of one call in flight, unless one command alone has more.
+    static let bytesAtOnce = 8 << 20
+    /// The most commands in flight: those of two calls, so that the server has work while a caller handles its answers.
+    static let windowCommands = 2 * commandsAtOnce
+    /// The most bytes in flight, unless one command alone has more.
+    static let windowBytes = 2 * bytesAtOnce
 
     /// What to do where a command cannot be done.
     struct Rules: Sendable {
@@ -36,6 +44,7 @@ final class CommandSender: Sendable {
     private let attemptLimit: Duration
     private let stopSignal: StopSignal
     private let pool: NodePool
+    private let window = SendWindow()
 
     /// Creates a sender; it opens nothing.
     ///
@@ -78,16 +87,22 @@ final class CommandSender: Sendable {
     }
 
     /// Calls `body` with a connection to every server that takes changes, until it comes to its end; tries again as for
-    /// commands, and throws as `ask` does, and where patience is at its end.
+    /// commands, and throws as `ask` does, and when patience is exhausted.
+    ///
+    /// `body` may have `commandsAtOnce` commands in flight.
     func withPrimaries(_ body: ([RedisConnection]) async throws(RedisError) -> Void) async throws(RedisError) {
         var attempts = Attempts(self.rules.patience)
+        let share = WindowShare(commands: Self.commandsAtOnce, bytes: 0)
         while true {
-            if self.stopSignal.isStopped { throw self.stopped(1) }
+            guard await self.window.enter(share) else { throw self.stopped(1) }
+            attempts.began()
+            let generation = self.pool.generation
             do throws(RedisError) {
+                defer { self.window.leave(share) }
                 self.progress.pulse()
                 return try await body(self.pool.primaries())
             } catch {
-                self.pool.startOver()
+                self.pool.startOver(from: generation, after: error)
                 if self.stopSignal.isStopped { continue }
                 guard error.isTransient else { throw error }
                 guard let delay = attempts.next() else { throw attempts.outOfPatience(error) }
@@ -99,9 +114,10 @@ final class CommandSender: Sendable {
     /// Ends a wait or an attempt under way; nothing more is sent. From any thread, also more than once.
     func stop() {
         self.stopSignal.stop()
+        self.window.close()
     }
 
-    /// Stops, closes the connections and ends the thread. To be called once, when nothing is being sent.
+    /// Stops, closes the connections and ends the thread. To be called once, when nothing is being sent any more.
     func shutDown() async {
         self.stop()
         await self.pool.shutDown()
@@ -116,13 +132,19 @@ final class CommandSender: Sendable {
         while answers.count < commands.count {
             if self.stopSignal.isStopped { throw self.stopped(commands.count - answers.count) }
             let before = answers.count
+            let chunk = Self.chunk(of: commands, from: before)
+            let share = WindowShare(commands: chunk.count, bytes: chunk.reduce(0) { $0 + $1.roughBytes })
+            guard await self.window.enter(share) else { continue }
+            attempts.began()
+            let generation = self.pool.generation
             do throws(RedisError) {
+                defer { self.window.leave(share) }
                 try await self.progress.waiting(atMost: self.attemptLimit) { () async throws(RedisError) in
-                    try await self.askSome(Self.chunk(of: commands, from: before), &answers, &sent)
+                    try await self.askSome(chunk, &answers, &sent)
                 }
                 attempts.succeeded()
             } catch {
-                self.pool.startOver()
+                self.pool.startOver(from: generation, after: error)
                 if self.stopSignal.isStopped { continue }
                 guard error.isTransient else { throw error }
                 if answers.count > before { attempts.progressed() }
@@ -186,8 +208,7 @@ final class CommandSender: Sendable {
     static func chunk(of commands: [RESPCommand], from start: Int) -> ArraySlice<RESPCommand> {
         var (end, bytes) = (start, 0)
         while end < commands.count, end - start < Self.commandsAtOnce {
-            // Each argument has a header beside its bytes.
-            bytes += commands[end].arguments.reduce(0) { $0 + $1.count + 16 }
+            bytes += commands[end].roughBytes
             if end > start, bytes > Self.bytesAtOnce { break }
             end += 1
         }
@@ -207,19 +228,31 @@ final class CommandSender: Sendable {
     }
 }
 
+extension RESPCommand {
+    /// About how many bytes it has when it is sent: each argument has a header beside its bytes.
+    fileprivate var roughBytes: Int { self.arguments.reduce(0) { $0 + $1.count + 16 } }
+}
+
 /// How often, how long apart and for how long something is tried.
 private struct Attempts {
     private let patience: Duration?
     private var backoff = Backoff()
     private var lastProgress = ContinuousClock.now
+    private var hasFailed = false
 
     init(_ patience: Duration?) {
         self.patience = patience
     }
 
+    /// The next attempt begins: the time in which other callers were waited for does not count, unless something has failed.
+    mutating func began() {
+        if !self.hasFailed { self.lastProgress = .now }
+    }
+
     /// All went well: the next failure is a first one.
     mutating func succeeded() {
         self.backoff.reset()
+        self.hasFailed = false
         self.lastProgress = .now
     }
 
@@ -230,6 +263,7 @@ private struct Attempts {
 
     /// How long to wait before the next attempt, nil where there is to be none.
     mutating func next() -> Duration? {
+        self.hasFailed = true
         let next = self.backoff.next()
         guard let patience = self.patience else { return next }
         let left = patience - (ContinuousClock.now - self.lastProgress)

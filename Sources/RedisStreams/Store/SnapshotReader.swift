@@ -9,6 +9,7 @@ final class SnapshotReader: Sendable {
 
     private let pool: NodePool
     private let stop = StopSignal()
+    private let window = SendWindow()
 
     /// Makes a reader; it opens nothing.
     init(_ settings: RedisSettings, logger: Logger) {
@@ -24,13 +25,18 @@ final class SnapshotReader: Sendable {
 
     /// The answer to a command that may be sent twice; throws `RedisError` where the server cannot be asked, or refuses.
     func answer(to command: RESPCommand) async throws(RedisError) -> RESPValue {
+        // Two commands, as a question may be asked again of a server that the first one names, behind ASKING.
+        let share = WindowShare(commands: 2, bytes: command.roughBytes)
+        guard await self.window.enter(share) else { throw .closedHere }
+        defer { self.window.leave(share) }
         var attempt = 1
         while true {
+            let generation = self.pool.generation
             do throws(RedisError) {
                 return try await self.ask(command)
             } catch {
                 guard error.isTransient, attempt < Self.attempts, !self.stop.isStopped else { throw error }
-                self.pool.startOver()
+                self.pool.startOver(from: generation, after: error)
                 attempt += 1
             }
         }
@@ -39,6 +45,7 @@ final class SnapshotReader: Sendable {
     /// Closes the connections and ends the thread.
     func shutDown() async {
         self.stop.stop()
+        self.window.close()
         await self.pool.shutDown()
     }
 

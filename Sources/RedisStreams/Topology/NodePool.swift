@@ -10,6 +10,7 @@ final class NodePool: Sendable {
     private struct State {
         var loop: RedisEventLoop?
         var connections: [RedisAddress: RedisConnection] = [:]
+        var generation = 0
     }
 
     private let directory: ServerDirectory
@@ -80,9 +81,21 @@ final class NodePool: Sendable {
         throw error
     }
 
+    /// How often connections were given up. Note it before asking for one, and pass it to `startOver` on failure.
+    var generation: Int { self.state.withLock { $0.generation } }
+
     /// Closes all connections and forgets which server has what: after a failure nothing of it is relied on.
-    func startOver() {
+    ///
+    /// Nothing happens if another caller has started over since `generation` was noted, as the connections that are there
+    /// now have not failed, nor if it is a limit of this side that has refused a command.
+    func startOver(from generation: Int, after error: RedisError) {
+        guard error.code != .tooManyCommands, generation == self.generation else { return }
+        self.closeAll()
+    }
+
+    private func closeAll() {
         let connections = self.state.withLock { state in
+            state.generation += 1
             defer { state.connections = [:] }
             return Array(state.connections.values)
         }
@@ -102,7 +115,7 @@ final class NodePool: Sendable {
 
     /// Closes the connections and ends the thread.
     func shutDown() async {
-        self.startOver()
+        self.closeAll()
         let loop = self.state.withLock { $0.loop.take() }
         await loop?.shutDown()
     }
