@@ -22,6 +22,20 @@ package struct RESPReader: ~Copyable {
     /// Whether the hiredis in use reads the kinds of RESP3.
     package static var readsRESP3: Bool { sluiceHiredisReadsRESP3() != 0 }
 
+    /// What happens to a byte string that is longer than the limits allow.
+    package enum LongValues: Sendable {
+        /// The stream ends with an error.
+        case refuse
+        /// Its bytes are thrown away as they arrive, and the reply has a value of the kind `tooLong` in its place.
+        case leaveOut
+        /// The same, also for byte strings that the reply as a whole has no room for.
+        case leaveOutToFit
+    }
+
+    /// The longest byte string that is skipped; one that is announced with more ends the stream. Servers accept no more than
+    /// 512 MiB unless they are told to.
+    static let skippedBytes = RESPLimits.maximumBytes
+
     /// The bounds in force.
     package let limits: RESPLimits
     /// The cell that hiredis's callbacks write to; see `ReplyBuilder`.
@@ -40,6 +54,8 @@ package struct RESPReader: ~Copyable {
     private var wholeGoesByPosition = false
     /// The number of replies read, for messages.
     private var replyCount = 0
+    /// How many bytes that come next belong to a byte string that is left out, the line end behind it included.
+    private var skipping = 0
 
     /// Makes a reader; where the system has no memory for it, its first call throws.
     package init(limits: RESPLimits = RESPLimits()) {
@@ -66,11 +82,18 @@ package struct RESPReader: ~Copyable {
         unsafe self.functions.deallocate()
     }
 
+    /// What happens to a byte string that is longer than the limits allow, from the next reply on.
+    package mutating func setLongValues(_ longValues: LongValues) {
+        let builder = unsafe self.builder
+        unsafe builder.pointee.longValues = longValues
+    }
+
     /// Takes in bytes that came from the connection; they are copied.
     ///
     /// Throws `limitExceeded(.pendingBytes)` where more input waits than the limit allows.
-    package mutating func feed(_ bytes: UnsafeRawBufferPointer) throws(RESPError) {
+    package mutating func feed(_ input: UnsafeRawBufferPointer) throws(RESPError) {
         if let failure = self.failure { throw failure }
+        let bytes = unsafe try self.skipping > 0 ? self.skip(input) : input
         guard let reader = unsafe self.reader, let base = bytes.baseAddress, unsafe !bytes.isEmpty else {
             return
         }
@@ -93,18 +116,21 @@ package struct RESPReader: ~Copyable {
         if let failure = self.failure { throw failure }
         guard let reader = unsafe self.reader else { return nil }
         let isWhole = self.takeWhole()
-        var object: UnsafeMutableRawPointer?
-        guard unsafe redisReaderGetReply(reader, &object) == REDIS_OK else { throw unsafe self.readerFailure(reader) }
-        guard unsafe object != nil else {
+        while true {
+            var object: UnsafeMutableRawPointer?
+            guard unsafe redisReaderGetReply(reader, &object) == REDIS_OK else {
+                throw unsafe self.readerFailure(reader)
+            }
+            if unsafe object != nil { break }
             if isWhole { throw self.fail(.protocolViolation, "a reply whose lengths do not fit together") }
-            try unsafe self.checkPending(reader)
-            return nil
+            guard unsafe try self.replacePending(reader) else { return nil }
         }
         // A new object, so that it has no tie to this reader; the memory moves, and a returned reply's takes its place.
-        let reply = RESPReply(namesGoByPosition: isWhole && self.wholeGoesByPosition)
         // By a pointer of its own: changing what `self.builder` points to in place, in a struct that cannot be copied,
         // makes the compiler's thread sanitizer write code that its verifier refuses (Swift 6.3.1). So in `fail`.
         let builder = unsafe self.builder
+        let reply = unsafe RESPReply(
+            namesGoByPosition: isWhole && self.wholeGoesByPosition, hasLongValues: builder.pointee.hasLongValues)
         unsafe reply.exchange(&builder.pointee.tokens, &builder.pointee.arena)
         if let room = self.recycled.popLast() {
             unsafe room.exchange(&builder.pointee.tokens, &builder.pointee.arena)
@@ -181,6 +207,64 @@ extension RESPReader {
     }
 }
 
+// MARK: - Values that are too long
+
+extension RESPReader {
+    /// Has a byte string left out whose beginning has come, if it is too long; returns whether it was. Otherwise refuses
+    /// what has only begun to come, if its announced or present length already breaks a limit.
+    private mutating func replacePending(_ reader: UnsafeMutablePointer<redisReader>) throws(RESPError) -> Bool {
+        let builder = unsafe self.builder
+        guard unsafe builder.pointee.longValues != .refuse && sluiceReaderPendingType(reader) == REDIS_REPLY_STRING,
+            let unread = unsafe self.unread, let (length, header) = unsafe Self.announcedLength(unread),
+            self.isTooLong(length)
+        else {
+            try unsafe self.checkPending(reader)
+            return false
+        }
+        // hiredis has read the type and looks for a length next. What it has of the string is overwritten at its end, where
+        // the string goes on, with the length of a null; the string's other bytes never get there.
+        let null: [4 of UInt8] = [0x2D, 0x31, 0x0D, 0x0A]
+        guard unread.count >= null.count, let buffer = unsafe reader.pointee.buf else { return false }
+        let rest = length + 2 - (unread.count - header)
+        // Never, as hiredis would have read a string that is here.
+        guard rest > 0 else { return false }
+        if rest == 1, unsafe unread[unread.count - 1] != 0x0D {
+            throw self.fail(.protocolViolation, self.text(.unterminated))
+        }
+        self.skipping = rest
+        let position = unsafe reader.pointee.len - null.count
+        for index in null.indices {
+            unsafe buffer[position + index] = CChar(bitPattern: null[index])
+        }
+        unsafe reader.pointee.pos = position
+        unsafe builder.pointee.replaced = length
+        return true
+    }
+
+    /// Whether a byte string of so many bytes is left out.
+    private func isTooLong(_ length: Int) -> Bool {
+        guard length <= Self.skippedBytes else { return false }
+        switch unsafe self.builder.pointee.longValues {
+        case .refuse: return false
+        case .leaveOut: return length > self.limits.bulkBytes
+        case .leaveOutToFit:
+            return unsafe length > self.limits.bulkBytes || self.builder.pointee.exceedsReply(length)
+        }
+    }
+
+    /// Throws away the bytes of a byte string that is left out; returns what stands behind it.
+    private mutating func skip(_ bytes: UnsafeRawBufferPointer) throws(RESPError) -> UnsafeRawBufferPointer {
+        let count = min(self.skipping, bytes.count)
+        // The last two bytes are the line end.
+        let lineEnd: [(index: Int, byte: UInt8)] = [(self.skipping - 2, 0x0D), (self.skipping - 1, 0x0A)]
+        for (index, byte) in lineEnd where (0..<count).contains(index) {
+            guard unsafe bytes[index] == byte else { throw self.fail(.protocolViolation, self.text(.unterminated)) }
+        }
+        self.skipping -= count
+        return unsafe UnsafeRawBufferPointer(rebasing: bytes[count...])
+    }
+}
+
 // MARK: - Errors
 
 extension RESPReader {
@@ -190,7 +274,11 @@ extension RESPReader {
         guard type >= 0, let buffer = unsafe reader.pointee.buf else { return }
         let unread = unsafe UnsafeRawBufferPointer(
             start: buffer + reader.pointee.pos, count: reader.pointee.len - reader.pointee.pos)
-        if type == REDIS_REPLY_STRING || type == REDIS_REPLY_VERB, let length = unsafe Self.announcedLength(unread) {
+        if type == REDIS_REPLY_STRING || type == REDIS_REPLY_VERB,
+            let length = unsafe Self.announcedLength(unread)?.length
+        {
+            // To be left out as soon as there is room for what stands for it.
+            if type == REDIS_REPLY_STRING && self.isTooLong(length) { return }
             if length > self.limits.bulkBytes {
                 throw self.fail(.limitExceeded(.bulkBytes), self.text(.limit(.bulkBytes, found: length)))
             }
@@ -203,12 +291,12 @@ extension RESPReader {
         }
     }
 
-    /// The length in a byte string's header, or nil where the header has not come whole or is not a length.
-    private static func announcedLength(_ unread: UnsafeRawBufferPointer) -> Int? {
+    /// The length in a byte string's header and how many bytes that has; `nil` if it has not come whole or is no length.
+    private static func announcedLength(_ unread: UnsafeRawBufferPointer) -> (length: Int, header: Int)? {
         let line = unsafe unread.prefix(Self.maximumHeaderBytes + 2)
         guard let end = unsafe line.firstIndex(of: 0x0D), unsafe end + 1 < line.endIndex, unsafe line[end + 1] == 0x0A
         else { return nil }
-        return unsafe Int(String(decoding: line[..<end], as: UTF8.self))
+        return unsafe Int(String(decoding: line[..<end], as: UTF8.self)).map { ($0, end + 2) }
     }
 
     /// The error for a hiredis reader that failed: ours, where a callback refused a value, or else its own text.

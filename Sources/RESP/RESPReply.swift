@@ -14,9 +14,13 @@ package final class RESPReply {
     /// entries that have so many.
     package let namesGoByPosition: Bool
 
+    /// Whether a byte string was left out of the reply because it was too long: there are values of the kind `tooLong`.
+    package let hasLongValues: Bool
+
     /// Makes a reply without values; only a reader fills it.
-    init(namesGoByPosition: Bool = false) {
+    init(namesGoByPosition: Bool = false, hasLongValues: Bool = false) {
         self.namesGoByPosition = namesGoByPosition
+        self.hasLongValues = hasLongValues
     }
 
     /// The number of values, all levels together; at least 1.

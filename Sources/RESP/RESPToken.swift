@@ -28,12 +28,15 @@ package enum RESPKind: UInt8, Sendable {
     case verbatim
     /// `(123`: an integer of any size, as text.
     case bigNumber
+    /// A byte string that was too long to be read: its bytes are its length, in decimal. See `RESPReader.LongValues`.
+    case tooLong
 
     /// Whether values of this kind are followed by the values they hold.
     package var isAggregate: Bool {
         switch self {
         case .array, .map, .set, .push: true
-        case .simpleString, .error, .integer, .bulkString, .null, .double, .boolean, .verbatim, .bigNumber: false
+        case .simpleString, .error, .integer, .bulkString, .null, .double, .boolean, .verbatim, .bigNumber, .tooLong:
+            false
         }
     }
 }

@@ -26,6 +26,8 @@ package indirect enum RESPValue: Sendable, Equatable {
     case verbatim([UInt8])
     /// An integer of any size, as text (RESP3).
     case bigNumber([UInt8])
+    /// A byte string of so many bytes that was too long to be read.
+    case tooLong(Int)
 
     /// The text of a simple or byte string, nil for other kinds and where the bytes are not UTF-8.
     package var string: String? {
@@ -36,7 +38,8 @@ package indirect enum RESPValue: Sendable, Equatable {
     package var bytes: [UInt8]? {
         switch self {
         case .simpleString(let bytes), .bulk(let bytes): bytes
-        case .error, .integer, .null, .array, .double, .boolean, .map, .set, .push, .verbatim, .bigNumber: nil
+        case .error, .integer, .null, .array, .double, .boolean, .map, .set, .push, .verbatim, .bigNumber, .tooLong:
+            nil
         }
     }
 
@@ -50,7 +53,7 @@ package indirect enum RESPValue: Sendable, Equatable {
     package var array: [RESPValue]? {
         switch self {
         case .array(let values), .map(let values), .set(let values), .push(let values): values
-        case .simpleString, .error, .integer, .bulk, .null, .double, .boolean, .verbatim, .bigNumber: nil
+        case .simpleString, .error, .integer, .bulk, .null, .double, .boolean, .verbatim, .bigNumber, .tooLong: nil
         }
     }
 }
@@ -86,6 +89,7 @@ extension RESPReply {
         case .push: return .push(self.elements(token, &index))
         case .verbatim: return .verbatim(self.array(of: token))
         case .bigNumber: return .bigNumber(self.array(of: token))
+        case .tooLong: return .tooLong(self.integer(of: token).map { Int(clamping: $0) } ?? 0)
         }
     }
 

@@ -28,6 +28,12 @@ struct ReplyBuilder: ~Copyable {
     var announced = 1
     /// Why the last value was refused, if it was.
     var refusal: Refusal?
+    /// What happens to a byte string that is longer than the limits allow.
+    var longValues = RESPReader.LongValues.refuse
+    /// The length of a byte string that the reader has replaced with a null in its input; `nil` if the next null is one.
+    var replaced: Int?
+    /// Whether a byte string was left out of the reply.
+    private(set) var hasLongValues = false
     /// The bounds.
     let limits: RESPLimits
     /// Where the input of the reply begins, while it is read in place: its bytes lie in the arena already, as they came,
@@ -47,6 +53,7 @@ struct ReplyBuilder: ~Copyable {
     mutating func startReply() {
         self.announced = 1
         self.refusal = nil
+        self.hasLongValues = false
         unsafe self.input = nil
     }
 
@@ -93,7 +100,7 @@ struct ReplyBuilder: ~Copyable {
         }
         unsafe functions.createNil = { task in
             guard let task = unsafe task, let cell = unsafe ReplyBuilder.cell(task) else { return nil }
-            return unsafe cell.pointee.token(.null, length: 0) ? UnsafeMutableRawPointer(cell) : nil
+            return unsafe cell.pointee.null() ? UnsafeMutableRawPointer(cell) : nil
         }
         unsafe sluiceSetRESP3Functions(
             &functions,
@@ -144,7 +151,11 @@ struct ReplyBuilder: ~Copyable {
         guard unsafe text[length] == 0x0D && text[length + 1] == 0x0A else { return self.refuse(.unterminated) }
         if type == REDIS_REPLY_STRING || type == REDIS_REPLY_VERB {
             guard length <= self.limits.bulkBytes else {
+                if type == REDIS_REPLY_STRING, self.longValues != .refuse { return self.leaveOut(length) }
                 return self.refuse(.limit(.bulkBytes, found: length))
+            }
+            if type == REDIS_REPLY_STRING, self.longValues == .leaveOutToFit, self.exceedsReply(length) {
+                return self.leaveOut(length)
             }
             return unsafe self.bytes(type == REDIS_REPLY_STRING ? .bulkString : .verbatim, text, length)
         }
@@ -156,6 +167,23 @@ struct ReplyBuilder: ~Copyable {
         case REDIS_REPLY_BIGNUM: return unsafe self.bytes(.bigNumber, text, length)
         default: return unsafe self.bytes(.simpleString, text, length)
         }
+    }
+
+    /// Whether so many more bytes are more than a reply may have.
+    func exceedsReply(_ length: Int) -> Bool {
+        unsafe self.input == nil && length > self.limits.replyBytes - min(self.arena.count, self.limits.replyBytes)
+    }
+
+    /// Takes a null, or what was replaced with one.
+    private mutating func null() -> Bool {
+        if let length = self.replaced.take() { return self.leaveOut(length) }
+        return self.token(.null, length: 0)
+    }
+
+    /// Notes a byte string of so many bytes without its bytes.
+    private mutating func leaveOut(_ length: Int) -> Bool {
+        self.hasLongValues = true
+        return self.text(.tooLong, String(length))
     }
 
     /// Takes the header of an aggregate of `elements` values, which come next.
@@ -200,7 +228,8 @@ struct ReplyBuilder: ~Copyable {
             }
         }
         let offset = self.arena.count
-        guard offset &+ length <= self.limits.replyBytes else {
+        // What stands for a value that is left out has a few bytes, and as often as there are values at most.
+        guard offset &+ length <= self.limits.replyBytes || kind == .tooLong else {
             return self.refuse(.limit(.replyBytes, found: offset + length))
         }
         guard unsafe self.arena.append(source, length: length),

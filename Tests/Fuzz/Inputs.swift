@@ -29,6 +29,7 @@ struct RESPInput: FuzzedInput {
         "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n",
         "*1\r\n*2\r\n$1\r\ns\r\n*3\r\n"
             + (1...3).map { "*2\r\n$3\r\n\($0)-0\r\n*4\r\n$1\r\nf\r\n$1\r\nv\r\n$2\r\ngh\r\n$0\r\n\r\n" }.joined(),
+        "*2\r\n$4097\r\n" + String(repeating: "x", count: 4097) + "\r\n$5000\r\n",
         "*4\r\n$6\r\nlength\r\n:3\r\n$17\r\nlast-generated-id\r\n$3\r\n9-0\r\n",
     ].map { Array($0.utf8) }
     private static let meaningful = Array("*$+-:\r\n0123456789%_>,#~=(|".utf8)
@@ -55,6 +56,11 @@ struct RESPInput: FuzzedInput {
     mutating func read(_ bytes: [UInt8]) -> Bool {
         var cuts = Mutator(seed: UInt64(bytes.first ?? 0))
         var reader = RESPReader(limits: Self.limits)
+        switch cuts.below(3) {
+        case 0: reader.setLongValues(.leaveOut)
+        case 1: reader.setLongValues(.leaveOutToFit)
+        default: break
+        }
         var start = 1
         do throws(RESPError) {
             while start < bytes.count {
