@@ -81,6 +81,14 @@ import Testing
         #expect(ServerAnswers.stream("s", type: text("hash"), information: nil).verdict == .bad)
         #expect(ServerAnswers.stream("s", type: text("none"), information: nil).verdict == .warning)
         #expect(ServerAnswers.stream("s", type: nil, information: .array([])).verdict == .good)
+        let unknown = ServerAnswers.stream("s", type: text("stream"), information: nil, problem: "no answer in time")
+        #expect(unknown.finding == "s: the contents are not known: no answer in time")
+        let entry = RESPValue.array([text("7-1"), .array([text("a"), text("1"), text("big"), .tooLong(70_000_000)])])
+        let oversized = RESPValue.array([
+            text("length"), .integer(1), text("first-entry"), entry, text("last-entry"), entry,
+        ])
+        let step = ServerAnswers.stream("s", type: text("stream"), information: oversized)
+        #expect(step.verdict == .warning && step.finding.contains("entry 7-1 has a value of 70000000 bytes"))
     }
 
     @Test("Missing rights are told as the command that gives them; what the worker can do without is a warning")

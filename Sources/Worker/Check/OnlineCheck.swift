@@ -82,7 +82,8 @@ struct OnlineCheck {
     private func look(at stream: String, _ connection: RedisConnection) async -> CheckStep {
         let type = await self.answer(connection, RESPCommand("TYPE", stream))
         let contents = await self.answer(connection, RESPCommand("XINFO", "STREAM", stream))
-        return ServerAnswers.stream(stream, type: type.value, information: contents.value)
+        return ServerAnswers.stream(
+            stream, type: type.value, information: contents.value, problem: contents.error?.message)
     }
 
     /// The group that the source shares its entries with; nil where it has them all.

@@ -90,8 +90,12 @@ enum ServerAnswers {
         return CheckStep("server", .good, "Redis \(finding)")
     }
 
-    /// What the stream holds, of the answers to TYPE and XINFO STREAM.
-    static func stream(_ name: String, type: RESPValue?, information: RESPValue?) -> CheckStep {
+    /// The contents of the stream, from the answers to TYPE and XINFO STREAM.
+    ///
+    /// - Parameter problem: Why there is no answer to XINFO STREAM.
+    static func stream(
+        _ name: String, type: RESPValue?, information: RESPValue?, problem: String? = nil
+    ) -> CheckStep {
         switch type?.string {
         case "none":
             return CheckStep(
@@ -104,7 +108,8 @@ enum ServerAnswers {
         default: break
         }
         guard let members = information?.array else {
-            return CheckStep("stream", .unknown, "\(name): what it holds is not known: the user may not ask (XINFO)")
+            return CheckStep(
+                "stream", .unknown, "\(name): the contents are not known: \(problem ?? "no answer to XINFO STREAM")")
         }
         let facts = self.facts(members)
         let length = facts["length"]?.integer ?? 0
@@ -113,7 +118,21 @@ enum ServerAnswers {
             return CheckStep("stream", .good, "\(name) is empty\(last)")
         }
         let ids = ["first-entry", "last-entry"].map { facts[$0]?.array?.first?.string ?? "?" }
-        return CheckStep("stream", .good, "\(name): \(length) entries, \(ids[0]) to \(ids[1])")
+        let finding = "\(name): \(length) entries, \(ids[0]) to \(ids[1])"
+        for (place, id) in zip(["first-entry", "last-entry"], ids) {
+            guard let size = self.largestLeftOut(of: facts[place]) else { continue }
+            return CheckStep(
+                "stream", .warning,
+                "\(finding); entry \(id) has a value of \(size) bytes, which is too large to be read",
+                advice: "the entry fails with the reason value_too_large (on_oversized); keep entries small")
+        }
+        return CheckStep("stream", .good, finding)
+    }
+
+    /// The size of the largest value that was left out of an entry; `nil` if none was.
+    private static func largestLeftOut(of entry: RESPValue?) -> Int? {
+        let fields = entry?.array?.last?.array ?? []
+        return fields.compactMap { if case .tooLong(let bytes) = $0 { bytes } else { nil } }.max()
     }
 
     /// How a group stands, of the answer to XINFO GROUPS.
