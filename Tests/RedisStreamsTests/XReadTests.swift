@@ -68,7 +68,8 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
             try Array(text.utf8).withUnsafeBytes { bytes in try reader.feed(bytes) }
             var scanner = ReplyScanner()
             if isScanned { _ = reader.scan(&scanner) }
-            let reply = try #require(try reader.next())
+            let next = try reader.next()
+            let reply = try #require(next)
             _ = try XReadReply.fill(batch, from: reply, after: .zero, limit: 10)
             for index in 0..<2 {
                 let areAlike = batch.withEvent(at: index) { event in event.namesGoByPosition }
@@ -137,10 +138,49 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         #expect(error?.code == .protocolViolation && error?.isTransient == true)
     }
 
+    @Test("An entry with a value that is too long fails without it, and the other entries and fields are as they were")
+    func tooLong() throws {
+        var reader = RESPReader(limits: RESPLimits(bulkBytes: 10))
+        reader.setLongValues(.leaveOut)
+        let long = String(repeating: "x", count: 11)
+        let text = streamReply([
+            entry("1-0", ["a", "1"]), entry("2-0", ["a", "2", "big", long, long, "v", "b", "3"]),
+            entry("3-0", ["a", "4"]),
+        ])
+        try Array(text.utf8).withUnsafeBytes { bytes in try reader.feed(bytes) }
+        let next = try reader.next()
+        let reply = try #require(next)
+        let batch = EventBatch()
+        batch.stream = "s"
+        let content = try XReadReply.fill(batch, from: reply, after: .zero, limit: 3)
+        #expect(content == .entries(count: 3, last: EntryID(milliseconds: 3, sequence: 0)))
+        batch.prepareSlots(fieldCount: 1)
+        #expect((0..<3).map { self.fields(batch, $0) } == [["a", "1"], ["a", "2", "b", "3"], ["a", "4"]])
+        let failures = (0..<3).map { index in batch.withEvent(at: index) { $0.failure } }
+        #expect(failures.map { $0?.reason } == [nil, "value_too_large", nil])
+        #expect(failures[1]?.message == "field \"big\" of 11 bytes and 1 more left out: a value may have 64MiB")
+    }
+
+    @Test("An entry with a value that is too long ends the run if the settings say so")
+    func tooLongHalts() throws {
+        var reader = RESPReader(limits: RESPLimits(bulkBytes: 10))
+        reader.setLongValues(.leaveOut)
+        let text = streamReply([entry("7-1", ["big", String(repeating: "x", count: 11)])])
+        try Array(text.utf8).withUnsafeBytes { bytes in try reader.feed(bytes) }
+        let next = try reader.next()
+        let reply = try #require(next)
+        let batch = EventBatch()
+        batch.stream = "s"
+        let error = #expect(throws: RedisError.self) {
+            try XReadReply.fill(batch, from: reply, after: .zero, limit: 3, oversized: .halt)
+        }
+        #expect(error?.code == .valueTooLarge && error?.isTransient == false)
+        #expect(error?.message.hasPrefix("entry 7-1 of s: field \"big\" of 11 bytes") == true)
+    }
+
     @Test("The tail is the last entry's id, or zero; never anything the server does not hold")
     func tail() throws {
-        let resolution = StartResolution(stream: "s", start: .tail)
-        #expect(resolution.command == RESPCommand("XREVRANGE", "s", "+", "-", "COUNT", 1))
+        let resolution = StartResolution(start: .tail)
         #expect(try resolution.cursor(.array([])) == .zero)
         let last = RESPValue.array([.array([.bulk(Array("5-6".utf8)), .array([])])])
         #expect(try resolution.cursor(last) == EntryID(milliseconds: 5, sequence: 6))
@@ -151,8 +191,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
 
     @Test("A time back is counted from the server's clock")
     func back() throws {
-        let resolution = StartResolution(stream: "s", start: .back(.seconds(1)))
-        #expect(resolution.command == RESPCommand("TIME"))
+        let resolution = StartResolution(start: .back(.seconds(1)))
         let answer = RESPValue.array([.bulk(Array("100".utf8)), .bulk(Array("999999".utf8))])
         #expect(try resolution.cursor(answer) == EntryID(milliseconds: 99998, sequence: .max))
         for parts: [RESPValue] in [
@@ -165,9 +204,8 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
     @Test("Beginning and an id need no question")
     func noQuestion() throws {
         let id = EntryID(milliseconds: 1, sequence: 2)
-        #expect(StartResolution(stream: "s", start: .beginning).command == nil)
-        #expect(try StartResolution(stream: "s", start: .beginning).cursor(nil) == .zero)
-        #expect(try StartResolution(stream: "s", start: .after(id)).cursor(nil) == id)
+        #expect(try StartResolution(start: .beginning).cursor(nil) == .zero)
+        #expect(try StartResolution(start: .after(id)).cursor(nil) == id)
     }
 }
 

@@ -36,10 +36,12 @@ final class CommandHandler: ChannelInboundHandler {
 
     // MARK: What the connection asks for
 
-    /// Puts a command on its way; what waits is told in any case.
-    func submit(_ encoded: [UInt8], _ waiter: PendingReply, timeout: Duration, flush: Bool) {
-        let deadline = NIODeadline.now() + TimeAmount(timeout)
-        switch self.queue.submit(waiter, bytes: encoded.count, deadline: deadline.uptimeNanoseconds) {
+    /// Sends a command; its waiter is notified in any case.
+    func submit(_ encoded: [UInt8], _ waiter: PendingReply, timeout: ReplyTimeout, flush: Bool) {
+        let submission = self.queue.submit(
+            waiter, bytes: encoded.count, silence: UInt64(clamping: TimeAmount(timeout.duration).nanoseconds),
+            of: timeout.setting, now: NIODeadline.now().uptimeNanoseconds)
+        switch submission {
         case .refuse(let error):
             waiter.fail(error)
             // What went before it in the same call was written and must not wait for a flush that does not come.
@@ -93,6 +95,7 @@ final class CommandHandler: ChannelInboundHandler {
     }
 
     private func take(_ buffer: ByteBuffer) {
+        self.queue.bytesArrived(now: NIODeadline.now().uptimeNanoseconds)
         if self.scanner == nil, self.reader.unreadBytes == 0, self.queue.next?.outlinedFrom != nil {
             self.scanner = ReplyScanner()
         }
@@ -122,6 +125,7 @@ final class CommandHandler: ChannelInboundHandler {
             guard let waiter = self.queue.next, let fewest = waiter.outlinedFrom, entries >= fewest,
                 let last = self.reader.withUnread(place, { EntryID(utf8: $0) }) ?? nil
             else { return false }
+            self.queue.replyIsHere()
             waiter.announce(PendingReply.Outline(entries: entries, last: last))
             return true
         case .other: return false
@@ -132,7 +136,11 @@ final class CommandHandler: ChannelInboundHandler {
     func readReplies() {
         self.scanner = nil
         do throws(RESPError) {
-            while let reply = try self.reader.next() { self.handle(reply) }
+            while true {
+                self.reader.setLongValues(self.queue.next?.leavesOutToFit == true ? .leaveOutToFit : .leaveOut)
+                guard let reply = try self.reader.next() else { break }
+                self.handle(reply)
+            }
         } catch {
             self.fail(.unreadable(error))
         }
@@ -165,7 +173,7 @@ final class CommandHandler: ChannelInboundHandler {
 
     private func handle(_ reply: sending RESPReply) {
         self.hasAnswered = true
-        switch self.queue.replyArrived() {
+        switch self.queue.replyArrived(now: NIODeadline.now().uptimeNanoseconds) {
         case .deliver(let waiter): waiter.succeed(reply)
         case .ignore: break
         case .unexpected:
@@ -181,20 +189,21 @@ final class CommandHandler: ChannelInboundHandler {
     private func setTimer(_ deadline: UInt64) {
         self.timer?.cancel()
         guard let loop = self.context?.eventLoop else { return }
-        self.timer = loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(deadline)) { self.timerFired() }
+        self.timer = loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(deadline)) {
+            self.timerFired(now: .now())
+        }
     }
 
-    private func timerFired() {
+    /// Looks whether the server was silent for too long at a time, which the timer and tests give.
+    func timerFired(now: NIODeadline) {
         self.timer = nil
-        switch self.queue.timerFired(now: NIODeadline.now().uptimeNanoseconds) {
+        switch self.queue.timerFired(now: now.uptimeNanoseconds) {
         case .rest: break
         case .again(let deadline): self.setTimer(deadline)
-        case .timedOut:
+        case .timedOut(let lateness):
             let hint =
                 self.hasAnswered || self.isEncrypted ? "" : "; does this port expect TLS (redis.tls)?"
-            self.fail(
-                RedisError(
-                    .timedOut, "\(self.address): no answer in time (redis.timeout)\(hint)", isTransient: true))
+            self.fail(.late(lateness, self.address, hint: hint))
         }
     }
 

@@ -26,13 +26,18 @@ package final class PendingReply: Sendable {
 
     /// The fewest entries of a reply whose outline is asked for; nil where none is.
     let outlinedFrom: Int?
+    /// Whether values are left out that the reply as a whole has no room for.
+    let leavesOutToFit: Bool
     private let state = OrderedMutex(State())
 
     /// Nothing has come yet.
     ///
-    /// - Parameter outlinedFrom: The fewest entries of which `outline` is to tell; nil where it is not waited for.
-    init(outlinedFrom: Int? = nil) {
+    /// - Parameters:
+    ///   - outlinedFrom: The fewest entries of which `outline` is to tell; nil where it is not waited for.
+    ///   - leavesOutToFit: Whether values are left out that the reply as a whole has no room for.
+    init(outlinedFrom: Int? = nil, leavesOutToFit: Bool = false) {
         self.outlinedFrom = outlinedFrom
+        self.leavesOutToFit = leavesOutToFit
     }
 
     /// Waits until the reply has come; returns what it holds where that is known and the reply not yet read, which

@@ -72,14 +72,26 @@ package final class RedisConnection: Sendable {
 
     /// Puts a command on its way, before this returns where it is called on the event loop.
     package func submit(_ command: RESPCommand, timeout: Duration? = nil) -> PendingReply {
-        self.submit(encoded: command.encoded(), timeout: timeout ?? self.timeout)
+        self.submit(command, timeout: .command(timeout ?? self.timeout))
     }
 
-    /// Puts several commands on their way, in one write; at most `CommandQueue.commandLimit`.
+    /// Sends a command, before this returns if called on the event loop.
+    func submit(_ command: RESPCommand, timeout: ReplyTimeout, leavesOutToFit: Bool = false) -> PendingReply {
+        self.submit(encoded: command.encoded(), timeout: timeout, leavesOutToFit: leavesOutToFit)
+    }
+
+    /// Sends several commands in one write; at most `CommandQueue.commandLimit`.
     package func submit(_ commands: [RESPCommand]) -> [PendingReply] {
-        let waiters = commands.map { _ in PendingReply() }
+        self.submit(commands, timeout: .command(self.timeout))
+    }
+
+    /// Sends several commands in one write, each with a time of its own; at most `CommandQueue.commandLimit`.
+    ///
+    /// - Parameter leavesOutToFit: Whether values are left out that a reply as a whole has no room for: for questions whose
+    ///   answers bring more than is looked at.
+    func submit(_ commands: [RESPCommand], timeout: ReplyTimeout, leavesOutToFit: Bool = false) -> [PendingReply] {
+        let waiters = commands.map { _ in PendingReply(leavesOutToFit: leavesOutToFit) }
         let encoded = commands.map { $0.encoded() }
-        let timeout = self.timeout
         let isAsking = self.isAsking
         self.onLoop { handler in
             for (index, waiter) in waiters.enumerated() {
@@ -92,9 +104,14 @@ package final class RedisConnection: Sendable {
 
     /// Puts a command that is encoded already on its way.
     ///
-    /// - Parameter outlinedFrom: The fewest entries of a reply that is waited for with `PendingReply.outline` first.
-    func submit(encoded: [UInt8], timeout: Duration, outlinedFrom: Int? = nil) -> PendingReply {
-        let waiter = PendingReply(outlinedFrom: outlinedFrom)
+    /// - Parameters:
+    ///   - outlinedFrom: The fewest entries of a reply that is waited for with `PendingReply.outline` first.
+    ///   - leavesOutToFit: Whether values are left out that the reply as a whole has no room for, instead of ending the
+    ///     connection. Values that are too large by themselves are left out in any case.
+    func submit(
+        encoded: [UInt8], timeout: ReplyTimeout, outlinedFrom: Int? = nil, leavesOutToFit: Bool = false
+    ) -> PendingReply {
+        let waiter = PendingReply(outlinedFrom: outlinedFrom, leavesOutToFit: leavesOutToFit)
         let isAsking = self.isAsking
         self.onLoop { handler in
             if isAsking { handler.submit(Self.asking, PendingReply(), timeout: timeout, flush: false) }

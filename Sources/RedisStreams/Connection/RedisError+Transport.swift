@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import NIOSSL
+import StageKit
 
 #if canImport(Glibc)
     import Glibc
@@ -40,6 +41,22 @@ extension RedisError {
     private static func reason(_ error: any Error) -> String {
         guard let error = error as? IOError else { return "\(error)" }
         return unsafe String(cString: strerror(error.errnoCode))
+    }
+
+    /// The failure of a server that was silent for too long, with the setting that says how long it may be.
+    static func late(
+        _ lateness: CommandQueue<PendingReply>.Lateness, _ address: RedisAddress, hint: String
+    ) -> RedisError {
+        let what: String
+        switch lateness {
+        case .noAnswer(let timeout): what = "no answer in time (\(timeout.setting.rawValue))\(hint)"
+        case .brokenOff(let timeout):
+            what = "a reply broke off: no byte for \(SettingUnits.text(timeout.duration)) (\(timeout.setting.rawValue))"
+        case .endless:
+            let limit = Duration.nanoseconds(Int64(CommandQueue<PendingReply>.replyLimit))
+            what = "a reply took longer than \(SettingUnits.text(limit)): lower read_count and catch_up_count"
+        }
+        return RedisError(.timedOut, "\(address): \(what)", isTransient: true)
     }
 
     /// The failure that an error of the socket or of TLS means.

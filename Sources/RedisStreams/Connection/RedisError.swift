@@ -28,6 +28,8 @@ public struct RedisError: Error, Sendable, Equatable {
         case protocolViolation
         /// A reply breaks a limit of this side.
         case replyTooLarge
+        /// An entry has a value that is too large to be read, and the settings say to end.
+        case valueTooLarge
         /// No answer in time.
         case timedOut
         /// The connection has ended.

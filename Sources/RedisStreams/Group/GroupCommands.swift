@@ -72,13 +72,26 @@ struct GroupCommands: Sendable {
         self.claim(ids, for: self.consumer, minimumIdle: idle, ["JUSTID".respBytes])
     }
 
-    /// Lets others take entries of this worker at once; the delivery that came to nothing is not counted.
+    /// Sets how often entries of this worker count as delivered, unless another worker has claimed them since they were
+    /// found idle for so long.
+    func count(_ ids: ArraySlice<EntryID>, deliveries: Int, idle: Duration) -> RESPCommand {
+        self.claim(
+            ids, for: self.consumer, minimumIdle: idle,
+            ["RETRYCOUNT".respBytes, deliveries.respBytes, "JUSTID".respBytes])
+    }
+
+    /// Whether anybody has an entry.
+    func pending(at id: EntryID) -> RESPCommand {
+        RESPCommand("XPENDING", self.stream, self.group, id.description, id.description, 1)
+    }
+
+    /// Lets others claim entries of this worker immediately, as entries that were delivered so often.
     func handBack(_ ids: ArraySlice<EntryID>, deliveries: Int) -> RESPCommand {
         self.claim(
             ids, for: self.consumer, minimumIdle: .zero,
             [
                 "IDLE".respBytes, Int(Self.handedBackIdle.microseconds / 1000).respBytes, "RETRYCOUNT".respBytes,
-                max(0, deliveries - 1).respBytes, "JUSTID".respBytes,
+                deliveries.respBytes, "JUSTID".respBytes,
             ])
     }
 

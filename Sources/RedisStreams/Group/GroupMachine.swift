@@ -59,19 +59,21 @@ struct GroupMachine: Sendable, Equatable {
         case heal(Gap, at: EntryID, restoring: [PendingEntry])
     }
 
-    /// A run of entries to take, each with how often it has been delivered then.
+    /// A run of entries to take, each with the number of the delivery that it is taken for.
     struct Take: Equatable, Sendable {
         /// The first of them.
         var first: EntryID
         /// How often each was delivered, this time included.
         var deliveries: [EntryID: Int]
+        /// Those that the server has counted too often, with the count that they are to have before they are read.
+        var corrections: [PendingEntry] = []
     }
 
-    /// An entry that was delivered so often without an outcome is taken alone: where it is what ends the worker, those that
-    /// were read with it do not come to be counted with it.
-    static let aloneFrom = 2
-
     private let policy: Policy
+    /// Where the group was when this process first saw it; `nil` if it may not look.
+    private var origin: EntryID?
+    /// The entries that were asked for and not handed to the stages yet, with their deliveries before that.
+    private var asked: [EntryID: Int] = [:]
     /// The group's last known place; nil before it was seen.
     private(set) var place: EntryID?
     /// What was pending when last looked.
@@ -95,13 +97,28 @@ struct GroupMachine: Sendable, Equatable {
     /// Whether a gap ends the run.
     var halts: Bool { self.policy.halts }
 
+    /// An entry that was delivered so often without an outcome is taken alone, so that those read with it are not counted
+    /// with it if it is the one that ends the worker.
+    ///
+    /// Every entry is tried alone once before it is refused, so with a low limit that begins earlier.
+    var aloneFrom: Int { min(2, max(1, self.policy.maxDeliveries - 1)) }
+
+    /// How often an entry is delivered: `max_deliveries`, but at least twice.
+    ///
+    /// The server counts what it sends, and a worker reads ahead: of an entry that another process had, the first delivery
+    /// may never have reached a stage. A process can be wrong by one only, as it corrects the counts that it knows better.
+    var deliveryLimit: Int { max(2, self.policy.maxDeliveries) }
+
     // MARK: What happens
 
     /// A connection is there and the group was looked at; the own backlog comes first from here on.
     mutating func opened(_ stream: StreamFacts?, _ group: GroupFacts?) -> Course {
         self.openedBlindly()
+        if self.origin == nil { self.origin = group?.delivered ?? .zero }
         guard group == nil else { return .goOn }
         guard let place = self.place else { return .create }
+        // What this worker had went with the group.
+        self.asked = [:]
         defer { self.pending = [] }
         guard let stream else {
             return self.startOver(Gap(.deleted, "the stream is gone, and the group with it"))
@@ -121,7 +138,7 @@ struct GroupMachine: Sendable, Equatable {
     }
 
     private mutating func startOver(_ gap: Gap) -> Course {
-        self.place = .zero
+        (self.place, self.origin) = (.zero, .zero)
         (self.trimmed, self.deleted) = (0, .zero)
         return .heal(gap, at: .zero, restoring: [])
     }
@@ -137,11 +154,41 @@ struct GroupMachine: Sendable, Equatable {
     mutating func ownPending(_ entries: [PendingEntry]) -> Take? {
         guard let first = entries.first else {
             self.backlog = nil
+            self.asked = [:]
             return nil
         }
-        let run = self.run(entries[...])
+        let known = entries.map { entry in
+            var entry = entry
+            entry.deliveries = self.handOvers(of: entry)
+            return entry
+        }
+        let run = self.run(known[...])
         self.backlog = .some(run.last?.id)
-        return Take(first: first.id, deliveries: self.deliveries(run))
+        var take = Take(first: first.id, deliveries: self.deliveries(run))
+        take.corrections = zip(entries, run).compactMap { $0.deliveries == $1.deliveries ? nil : $1 }
+        return take
+    }
+
+    /// How often an entry that this worker has was handed to stages, as far as is known: the server's count, or less if this
+    /// process knows that a delivery was lost on the way to it or only read ahead.
+    ///
+    /// To be asked after a lost connection or at the end, when all that was handed to the stages is acknowledged.
+    func handOvers(of entry: PendingEntry) -> Int {
+        if let asked = self.asked[entry.id] { return min(asked, entry.deliveries) }
+        // Nobody had it before this process, and what this process has handed over is not pending any more.
+        if let origin = self.origin, entry.id > origin { return 0 }
+        return entry.deliveries
+    }
+
+    /// Entries are about to be asked for.
+    mutating func taking(_ take: Take) {
+        for (id, deliveries) in take.deliveries { self.asked[id] = deliveries - 1 }
+    }
+
+    /// Entries that were asked for are handed to the stages.
+    mutating func handed(_ ids: [EntryID]) {
+        if self.asked.isEmpty { return }
+        for id in ids { self.asked[id] = nil }
     }
 
     /// Entries were delivered up to this id.
@@ -164,6 +211,8 @@ struct GroupMachine: Sendable, Equatable {
         at now: ContinuousClock.Instant
     ) -> Gap? {
         self.nextSurvey = now + self.policy.interval
+        // All that came was handed over; what did not come is another worker's.
+        self.asked = [:]
         self.hasRead = false
         self.hurries = hurries
         guard let group else { return nil }
@@ -190,7 +239,7 @@ struct GroupMachine: Sendable, Equatable {
 
     /// Why an entry is refused that was delivered so often; nil where it is not.
     func refusal(deliveries: Int) -> StageFailure? {
-        guard deliveries > self.policy.maxDeliveries else { return nil }
+        guard deliveries > self.deliveryLimit else { return nil }
         var failure = StageFailure(
             "delivered \(deliveries) times without an outcome (group.max_deliveries is \(self.policy.maxDeliveries))",
             reason: "max_deliveries")
@@ -202,8 +251,8 @@ struct GroupMachine: Sendable, Equatable {
 
     /// The entries from the first on that are read together.
     private func run(_ entries: ArraySlice<PendingEntry>) -> ArraySlice<PendingEntry> {
-        if let first = entries.first, first.deliveries >= Self.aloneFrom { return entries.prefix(1) }
-        return entries.prefix { $0.deliveries < Self.aloneFrom }.prefix(self.policy.readCount)
+        if let first = entries.first, first.deliveries >= self.aloneFrom { return entries.prefix(1) }
+        return entries.prefix { $0.deliveries < self.aloneFrom }.prefix(self.policy.readCount)
     }
 
     private func deliveries(_ run: ArraySlice<PendingEntry>) -> [EntryID: Int] {

@@ -65,10 +65,15 @@ extension GroupReader {
     /// Looks at the stream and the group; nil where the user may not and the settings can do without.
     func look(_ control: RedisConnection) async throws(RedisError) -> Look? {
         guard self.canLook else { return nil }
-        let stream = self.streamSettings.stream
-        let replies = control.submit([StreamFacts.command(stream), GroupFacts.command(stream)])
         var answers: [RESPValue] = []
-        for reply in replies { answers.append(try await reply.reply().value()) }
+        repeat {
+            let commands = [self.questions.facts, GroupFacts.command(self.streamSettings.stream)]
+            answers = []
+            let timeout = self.streamSettings.entriesTimeout(self.settings)
+            for reply in control.submit(commands, timeout: timeout, leavesOutToFit: true) {
+                answers.append(try await reply.reply().value())
+            }
+        } while self.questions.note(answers[0])
         for case .error(let text) in answers where !text.hasPrefix(StreamFacts.missing) {
             let error = RedisError.answer(text, to: "XINFO")
             guard error.code == .permission else { throw error }
@@ -101,7 +106,7 @@ extension GroupReader {
     /// Where a new group begins, as XGROUP takes it. The server takes `$`, the end, at the moment that it makes the group,
     /// and remembers it: nothing is lost between the two, as with XREAD.
     private func place(_ control: RedisConnection) async throws(RedisError) -> String {
-        let resolution = StartResolution(stream: self.streamSettings.stream, start: self.streamSettings.start)
+        let resolution = StartResolution(start: self.streamSettings.start)
         switch self.streamSettings.start {
         case .tail, .resume: return "$"
         case .beginning, .after: return try resolution.cursor(nil).description
@@ -116,9 +121,9 @@ extension GroupReader {
         guard let asked = self.asked.take() else { return true }
         keeper.setReading(true)
         defer { keeper.setReading(false) }
-        _ = await asked.outline()
+        _ = await asked.reply.outline()
         reading.readReplies()
-        return (try? await asked.reply()) != nil
+        return (try? await asked.reply.reply()) != nil
     }
 
     /// Leaves the group in order: everything is confirmed, what the worker has unworked is handed back, and where there is
@@ -170,7 +175,13 @@ extension GroupReader {
             guard let page = PendingEntry.list(answer) else {
                 throw .unexpectedAnswer(to: "XPENDING", "an answer of another shape")
             }
-            for part in PendingEntry.parts(of: page) {
+            // What was only read ahead is handed back as if it had not been delivered.
+            let known = page.map { entry in
+                var entry = entry
+                entry.deliveries = self.machine.handOvers(of: entry)
+                return entry
+            }
+            for part in PendingEntry.parts(of: known) {
                 _ = try await control.command(self.commands.handBack(part.ids[...], deliveries: part.deliveries))
             }
             handedBack += page.count

@@ -5,7 +5,7 @@ import StageKit
 // The reading itself: what is new, what the worker had, what others have left, and the confirmations.
 extension GroupReader {
     /// What a command has that brings entries: more than one that only tells numbers.
-    private var readTimeout: Duration { max(self.settings.timeout, self.streamSettings.readMargin) }
+    private var readTimeout: ReplyTimeout { self.streamSettings.entriesTimeout(self.settings) }
 
     // MARK: New entries
 
@@ -16,12 +16,11 @@ extension GroupReader {
         let asked = self.asked.take() ?? self.ask(lines.reading)
         let times = ReadTimes(sent: self.askedAt, block: .zero)
         keeper.setReading(true)
-        let outline = await asked.outline()
+        let outline = await asked.reply.outline()
         keeper.setReading(false)
         if let outline, !self.stop.isStopped {
             self.machine.read(upTo: outline.last)
-            self.isPrompt =
-                outline.entries == self.streamSettings.readCount || times.isOutdated(by: self.stallEnd)
+            self.isPrompt = outline.entries == asked.count || times.isOutdated(by: self.stallEnd)
             if self.machine.next(at: .now) == .read { self.asked = self.ask(lines.reading) }
         }
         lines.reading.readReplies()
@@ -34,7 +33,7 @@ extension GroupReader {
             }
             self.machine.readNothing()
             self.isPrompt = times.isOutdated(by: self.stallEnd)
-            self.plan.succeeded(isAtEnd: true)
+            self.succeeded(isAtEnd: true)
             self.show { board in
                 guard !self.isPrompt else { return }
                 board.status.isCaughtUp = true
@@ -42,10 +41,10 @@ extension GroupReader {
             }
         case .entries(let count, let last):
             self.machine.read(upTo: last)
-            self.isPrompt = count == self.streamSettings.readCount
+            self.isPrompt = count == asked.count
             try await self.hand(deliver, lines.control)
             if times.isOutdated(by: self.stallEnd) { self.isPrompt = true }
-            self.plan.succeeded(isAtEnd: !self.isPrompt)
+            self.succeeded(isAtEnd: !self.isPrompt)
             self.show { board in
                 board.status.cursor = max(board.status.cursor ?? .zero, last)
                 board.status.isCaughtUp = !self.isPrompt
@@ -54,24 +53,26 @@ extension GroupReader {
         }
     }
 
-    private func ask(_ reading: RedisConnection) -> PendingReply {
+    private func ask(_ reading: RedisConnection) -> Asked {
         let isPrompt = self.isPrompt || self.machine.hurries
         self.askedAt = .now
-        return reading.submit(
+        let reply = reading.submit(
             encoded: isPrompt ? self.promptCommand : self.readCommand,
-            timeout: self.streamSettings.readBlock + self.streamSettings.readMargin,
-            outlinedFrom: StreamReader.outlinedFrom)
+            timeout: self.streamSettings.readTimeout,
+            outlinedFrom: StreamReader.outlinedFrom, leavesOutToFit: self.leavesOutToFit)
+        return Asked(reply: reply, count: self.readCount)
     }
 
     /// Takes the entries of a reply into the batch; an outline, which was acted on, must be what it seemed.
     private func take(
-        _ pending: PendingReply, _ outline: PendingReply.Outline?, _ reading: RedisConnection
+        _ asked: Asked, _ outline: PendingReply.Outline?, _ reading: RedisConnection
     ) async throws(End) -> XReadReply.Content {
         do throws(RedisError) {
             // The batch takes bytes, never the reply, so nothing refers to the reply when it is given back.
-            nonisolated(unsafe) let reply = try await pending.reply()
+            nonisolated(unsafe) let reply = try await asked.reply.reply()
             let content = unsafe try XReadReply.fill(
-                self.batch, from: reply, after: .zero, limit: self.streamSettings.readCount, of: "XREADGROUP")
+                self.batch, from: reply, after: .zero, limit: asked.count, of: "XREADGROUP",
+                oversized: self.streamSettings.onOversized)
             unsafe reading.recycle(reply)
             if let outline, content != .entries(count: outline.entries, last: outline.last) {
                 throw .unexpectedAnswer(to: "XREADGROUP", "entries whose number or last id is not what it seemed")
@@ -89,16 +90,46 @@ extension GroupReader {
         _ control: RedisConnection, after id: EntryID?, _ deliver: (EventBatch) async throws -> Void
     ) async throws(End) {
         do {
-            let page = try await self.list(
-                control, self.commands.own(after: id, count: min(self.streamSettings.readCount, GroupCommands.pageSize))
-            )
+            let page = try await self.list(control, self.commands.own(after: id, count: self.pageCount))
             guard let take = self.machine.ownPending(page) else { return }
-            let command = self.commands.backlog(after: id ?? .zero, count: take.deliveries.count)
-            let answer = try await control.submit(command, timeout: self.readTimeout).reply().value()
-            try await self.deliverAgain(GroupReply(backlog: answer), take, control, deliver)
+            let gone = try await self.correct(take.corrections, control)
+            self.machine.taking(take)
+            var reply = GroupReply()
+            if gone.count < take.deliveries.count {
+                let command = self.commands.backlog(after: id ?? .zero, count: take.deliveries.count - gone.count)
+                reply = try GroupReply(
+                    backlog: try await control.submit(
+                        command, timeout: self.readTimeout, leavesOutToFit: self.leavesOutToFit
+                    ).reply().value())
+            }
+            reply.deleted += gone
+            try await self.deliverAgain(reply, take, control, deliver)
+            if self.size.isReduced { _ = self.size.succeeded() }
         } catch {
             throw .of(error)
         }
+    }
+
+    /// Has the server count the deliveries of entries as this worker knows them; returns those that the stream no longer
+    /// has.
+    ///
+    /// From 7.0 on the server drops those from the pending entries when it is asked this, and its answer lacks them. It also
+    /// lacks what another worker has claimed in the meantime.
+    private func correct(
+        _ entries: [PendingEntry], _ control: RedisConnection
+    ) async throws(RedisError) -> [EntryID] {
+        var missing: [EntryID] = []
+        for part in PendingEntry.parts(of: entries) {
+            let command = self.commands.count(part.ids[...], deliveries: part.deliveries, idle: part.idle)
+            guard let answer = try await control.command(command).array else {
+                throw .unexpectedAnswer(to: "XCLAIM", "an answer of another shape")
+            }
+            let counted = Set(answer.compactMap { $0.string.flatMap { EntryID($0) } })
+            missing += part.ids.filter { !counted.contains($0) }
+        }
+        var gone: [EntryID] = []
+        for id in missing where try await self.list(control, self.commands.pending(at: id)).isEmpty { gone.append(id) }
+        return gone
     }
 
     /// Looks at the stream, the group and what is pending; takes over what others have left.
@@ -108,7 +139,7 @@ extension GroupReader {
             if let look, look.group == nil {
                 throw RedisError(.noGroup, "the group \(self.group.name) is gone", isTransient: true)
             }
-            let count = min(self.streamSettings.readCount, GroupCommands.pageSize)
+            let count = self.pageCount
             let pending = try await self.list(control, self.commands.pending)
             let abandoned = try await self.list(
                 control, self.commands.abandoned(idle: self.group.claimAfter, count: count))
@@ -134,8 +165,11 @@ extension GroupReader {
     ) async throws {
         let command = self.commands.claim(
             from: take.first, count: take.deliveries.count, idle: self.group.claimAfter)
+        self.machine.taking(take)
         var reply = try GroupReply(
-            claim: try await control.submit(command, timeout: self.readTimeout).reply().value())
+            claim: try await control.submit(
+                command, timeout: self.readTimeout, leavesOutToFit: self.leavesOutToFit
+            ).reply().value())
         if reply.nameless > 0 {
             // Redis 6.2 has made them this worker's and does not tell which they are; a look at what it has does.
             let look = self.commands.backlog(after: take.first.predecessor, count: take.deliveries.count)
@@ -167,14 +201,17 @@ extension GroupReader {
         }
         guard !reply.entries.isEmpty else { return try await self.sendAcks(control) }
         self.status.redelivered += reply.entries.count
-        self.status.refused += self.batch.fill(reply.entries, take, self.machine)
+        self.status.refused += try self.batch.fill(
+            reply.entries, take, self.machine, self.streamSettings.onOversized)
         // Shown before the outcomes are confirmed: who sees on the server that nothing is pending sees these counts too.
         self.show { $0.status.isCaughtUp = false }
         try await self.hand(deliver, control)
     }
 
     private func list(_ control: RedisConnection, _ command: RESPCommand) async throws(RedisError) -> [PendingEntry] {
-        guard let entries = PendingEntry.list(try await control.command(command)) else {
+        let answer = try await control.submit(command, timeout: self.readTimeout).reply().value()
+        if case .error(let text) = answer { throw .answer(text, to: "XPENDING") }
+        guard let entries = PendingEntry.list(answer) else {
             throw .unexpectedAnswer(to: "XPENDING", "an answer of another shape")
         }
         return entries
@@ -185,6 +222,8 @@ extension GroupReader {
     /// Delivers the batch; once every event has its outcome, the server is told.
     private func hand(_ deliver: (EventBatch) async throws -> Void, _ control: RedisConnection) async throws(End) {
         let begun = ContinuousClock.now
+        let ids = self.batch.ids
+        self.machine.handed(ids)
         do {
             try await deliver(self.batch)
         } catch {
@@ -196,7 +235,7 @@ extension GroupReader {
             // Before the acknowledgements, which wait for the server.
             self.show { $0.status.isCaughtUp = false }
         }
-        self.ledger.owe(self.batch.ids)
+        self.ledger.owe(ids)
         do throws(RedisError) {
             try await self.sendAcks(control)
         } catch {

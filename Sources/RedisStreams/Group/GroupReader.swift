@@ -27,11 +27,19 @@ final class GroupReader {
     /// The confirmations that are waited for, in the order of the ledger's pieces.
     var acks: [PendingReply] = []
     /// A read that was sent ahead.
-    var asked: PendingReply?
+    var asked: Asked?
     /// When the read that was sent last was sent.
     var askedAt = ContinuousClock.now
     /// When the last stalled batch had its outcomes, or `nil` if none was stalled.
     var stallEnd: ContinuousClock.Instant?
+    /// What part of the allowed number of entries is asked for: less after replies that did not arrive.
+    var size = RequestSize() {
+        didSet { if self.size != oldValue { self.makeReads() } }
+    }
+    /// Whether values are left out that a reply has no room for: set when a single entry is too large.
+    private var fitsReplies = false
+    /// Asks about the stream without fetching what is in its entries.
+    var questions: StreamQuestions
     /// Whether the next read is not to wait.
     var isPrompt = true
     /// How the group is doing.
@@ -43,8 +51,16 @@ final class GroupReader {
     /// The time without a connection, for whoever traces.
     private var outage = OutageSpan()
     /// The reads, encoded: one that waits for a while and one that hardly does.
-    let readCommand: [UInt8]
-    let promptCommand: [UInt8]
+    private(set) var readCommand: [UInt8] = []
+    private(set) var promptCommand: [UInt8] = []
+
+    /// A read in flight.
+    struct Asked {
+        /// Its reply.
+        let reply: PendingReply
+        /// The most entries of the reply.
+        let count: Int
+    }
 
     init(
         settings: RedisSettings, directory: ServerDirectory, streamSettings: RedisStreamSettings, group: GroupSettings,
@@ -68,10 +84,22 @@ final class GroupReader {
                 readCount: streamSettings.readCount, halts: streamSettings.onGap == .halt))
         self.status = GroupStatus(name: group.name, consumer: consumer)
         self.plan = ReconnectPlan(streamSettings.reconnect)
+        self.questions = StreamQuestions(stream: streamSettings.stream)
+        self.makeReads()
+    }
+
+    /// Whether values are left out of the next replies if those have no room for them.
+    var leavesOutToFit: Bool { self.fitsReplies && self.readCount == 1 }
+
+    /// The most entries in one read, and in one page of pending entries.
+    var readCount: Int { self.size.count(self.streamSettings.readCount) }
+    var pageCount: Int { min(self.readCount, GroupCommands.pageSize) }
+
+    private func makeReads() {
         // What others have left is looked for between two reads, so none waits for longer than the time between two looks.
-        let block = min(streamSettings.readBlock, streamSettings.checkInterval)
-        self.readCommand = self.commands.read(count: streamSettings.readCount, block: block)
-        self.promptCommand = self.commands.read(count: streamSettings.readCount, block: .milliseconds(1))
+        let block = min(self.streamSettings.readBlock, self.streamSettings.checkInterval)
+        self.readCommand = self.commands.read(count: self.readCount, block: block)
+        self.promptCommand = self.commands.read(count: self.readCount, block: .milliseconds(1))
     }
 
     /// What ends the time of a pair of connections.
@@ -120,10 +148,43 @@ final class GroupReader {
                     if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
                 case .server(let error):
                     if self.stop.isStopped { return await self.leaveAnew() }
+                    if self.asksForLess(after: error) { continue }
                     try await self.wait(after: error)
                 }
             }
         }
+    }
+
+    /// What was read last was answered: failures before it do not count any more.
+    func succeeded(isAtEnd: Bool) {
+        self.plan.succeeded(isAtEnd: isAtEnd)
+        if isAtEnd {
+            if self.size.isReduced || self.fitsReplies { (self.size, self.fitsReplies) = (RequestSize(), false) }
+        } else if self.size.isReduced {
+            _ = self.size.succeeded()
+        }
+    }
+
+    /// Has less asked for from now on, if the failure may be due to the size of a reply. Returns whether that is certain, so
+    /// that there is nothing to wait for.
+    private func asksForLess(after error: RedisError) -> Bool {
+        guard error.mayBeTooMuch else { return false }
+        let isCertain = error.code == .replyTooLarge
+        if self.readCount > 1 {
+            self.size.failed()
+            guard isCertain else { return false }
+            self.logger.warning(
+                "a reply is too large: reading fewer entries at once",
+                metadata: [
+                    "stream": "\(self.streamSettings.stream)", "group": "\(self.group.name)",
+                    "count": "\(self.readCount)",
+                    "error": "\(error)",
+                ])
+            return true
+        }
+        guard isCertain, !self.fitsReplies else { return false }
+        self.fitsReplies = true
+        return true
     }
 
     /// Tells what went wrong and waits before the next attempt; throws where another attempt cannot help.
@@ -133,9 +194,9 @@ final class GroupReader {
         let delay = try self.plan.delay(after: error)
         self.outage.failed(error)
         self.show { $0.lost(error) }
-        self.logger.warnOfRetry(
-            of: self.streamSettings.stream, after: error, in: delay,
-            ["group": "\(self.group.name)", "unconfirmed": "\(self.ledger.count)"])
+        var more: Logger.Metadata = ["group": "\(self.group.name)", "unconfirmed": "\(self.ledger.count)"]
+        self.size.note(in: &more, self.readCount)
+        self.logger.warnOfRetry(of: self.streamSettings.stream, after: error, in: delay, more)
         await self.loop.sleep(delay, until: self.stop)
     }
 
@@ -152,6 +213,7 @@ final class GroupReader {
         }
         lines.reading.reportParts(to: self.arrivals)
         lines.control.reportParts(to: self.arrivals)
+        self.questions = StreamQuestions(stream: self.streamSettings.stream)
         let isAgain = self.plan.connected()
         do throws(RedisError) {
             try await self.confirmAll(lines.control)

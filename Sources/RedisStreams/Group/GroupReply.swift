@@ -9,6 +9,8 @@ struct GroupReply: Sendable, Equatable {
         var id: EntryID
         /// Its names and values in turn.
         var fields: [[UInt8]]
+        /// The fields that were too large to be read.
+        var leftOut = LeftOutFields()
     }
 
     /// What is there of the entries asked for, in the order of their ids.
@@ -17,6 +19,9 @@ struct GroupReply: Sendable, Equatable {
     var deleted: [EntryID] = []
     /// How many entries the stream does not have any more whose ids are not told: Redis 6.2's answer to XAUTOCLAIM.
     var nameless = 0
+
+    /// Nothing.
+    init() {}
 
     /// Reads the answer to XREADGROUP with an id: an entry that is gone has its id and no fields.
     init(backlog answer: RESPValue) throws(RedisError) {
@@ -56,20 +61,25 @@ struct GroupReply: Sendable, Equatable {
                 self.deleted.append(id)
                 continue
             }
-            let fields = parts[1].array?.compactMap(\.bytes) ?? []
-            guard fields.count % 2 == 0, fields.count == parts[1].array?.count else {
+            let (rest, leftOut) = LeftOutFields.remove(from: parts[1])
+            let fields = rest.array?.compactMap(\.bytes) ?? []
+            guard fields.count % 2 == 0, fields.count == rest.array?.count else {
                 throw .unexpectedAnswer(to: command, "an entry that is not an id with names and values")
             }
-            self.entries.append(Entry(id: id, fields: fields))
+            self.entries.append(Entry(id: id, fields: fields, leftOut: leftOut))
         }
     }
 }
 
 extension EventBatch {
-    /// Holds entries that were delivered before; one that was delivered too often is refused.
+    /// Holds entries that were delivered before; one that was delivered too often, or that is too large, is refused.
     ///
-    /// Returns how many are refused.
-    func fill(_ entries: [GroupReply.Entry], _ take: GroupMachine.Take, _ machine: GroupMachine) -> Int {
+    /// - Returns: How many were delivered too often.
+    /// - Throws: `RedisError` if a value is too large and that is to end the run.
+    func fill(
+        _ entries: [GroupReply.Entry], _ take: GroupMachine.Take, _ machine: GroupMachine,
+        _ oversized: OversizedPolicy = .fail
+    ) throws(RedisError) -> Int {
         self.removeAll()
         var refused = 0
         for entry in entries {
@@ -85,6 +95,8 @@ extension EventBatch {
             if let failure = machine.refusal(deliveries: deliveries) {
                 self.refuse(failure)
                 refused += 1
+            } else {
+                try entry.leftOut.refuse(in: self, oversized)
             }
         }
         self.takeOriginals()

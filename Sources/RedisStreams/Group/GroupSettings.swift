@@ -9,7 +9,9 @@ public struct GroupSettings: Sendable, Equatable {
     public var consumer: String?
     /// How long a worker may give no sign of life of an entry before another takes it over.
     public var claimAfter = Duration.seconds(30)
-    /// How often an entry is delivered before it is refused.
+    /// How often an entry is delivered to the stages before it is refused.
+    ///
+    /// With 1, an entry that another process had is tried once more: it may only have been read ahead.
     public var maxDeliveries = 10
 
     /// The shortest time before an entry is taken over: the heartbeat comes four times in it, and a worker on a busy
@@ -34,7 +36,8 @@ public struct GroupSettings: Sendable, Equatable {
                 "How long a worker may give no sign of life of an entry before another takes it over."),
             .optional(
                 "max_deliveries", \.maxDeliveries, .integer(1...Int.max), default: "10",
-                "How often an entry is delivered, by the server's count, before it goes where source: on_failure says."),
+                "How often an entry is delivered to the stages without an outcome before source: on_failure handles it. With 1, "
+                    + "an entry that another process had is tried once more, alone: it may only have been read ahead."),
         ])
 
     /// A name, or a mapping.

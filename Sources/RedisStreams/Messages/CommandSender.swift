@@ -230,7 +230,7 @@ final class CommandSender: Sendable {
 
 extension RESPCommand {
     /// About how many bytes it has when it is sent: each argument has a header beside its bytes.
-    fileprivate var roughBytes: Int { self.arguments.reduce(0) { $0 + $1.count + 16 } }
+    var roughBytes: Int { self.arguments.reduce(0) { $0 + $1.count + 16 } }
 }
 
 /// How often, how long apart and for how long something is tried.

@@ -18,7 +18,8 @@ public struct RedisSettings: Sendable, Equatable {
     public var database = 0
     /// Encryption; nil for none.
     public var tls: TLSSettings?
-    /// The time each command has, log-in and PING included; a blocking read has its block on top.
+    /// How long the server may be silent while a command waits for its reply, login and PING included. Reads have
+    /// `readBlock` and `readMargin` of the source instead.
     public var timeout = Duration.milliseconds(250)
     /// The time that name look-up, TCP and TLS handshake have together.
     public var connectTimeout = Duration.seconds(2)
@@ -48,7 +49,7 @@ public struct RedisSettings: Sendable, Equatable {
                 "Encryption: true for the system's authorities, or a mapping. Chain and name are always verified."),
             .optional(
                 "timeout", \.timeout, .duration(minimum: .milliseconds(1)), default: "250ms",
-                "The time each command has, log-in included."),
+                "How long the server may be silent while a command waits for its reply, login included."),
             .optional(
                 "connect_timeout", \.connectTimeout, .duration(minimum: .milliseconds(1)), default: "2s",
                 "The time that name look-up, connecting and the TLS handshake have together."),

@@ -26,8 +26,10 @@ public struct RedisStreamSettings: Sendable, Equatable {
     public var catchUpCount: Int?
     /// How long a read waits for entries where there are none; cut to whole milliseconds on the wire.
     public var readBlock = Duration.seconds(5)
-    /// What a read has on top of its block before the connection counts as dead.
+    /// How much longer than `readBlock` the server may be silent before the connection counts as dead.
     public var readMargin = Duration.seconds(2)
+    /// What to do about an entry with a value that is too large to be read.
+    public var onOversized = OversizedPolicy.fail
     /// How a lost connection is taken up again.
     public var reconnect = ReconnectSettings()
 
@@ -74,6 +76,18 @@ public struct RedisStreamSettings: Sendable, Equatable {
 
     /// What the streams are called together.
     var name: String { self.streams?.joined(separator: ",") ?? self.stream }
+
+    /// How long a server may be silent before a read that waits for entries counts as lost.
+    var readTimeout: ReplyTimeout {
+        ReplyTimeout(duration: self.readBlock + self.readMargin, setting: .read)
+    }
+
+    /// How long a server may be silent before a command that returns entries without waiting for them counts as lost: its
+    /// answer may be large, so it has at least the margin of a read.
+    func entriesTimeout(_ redis: RedisSettings) -> ReplyTimeout {
+        self.readMargin > redis.timeout
+            ? ReplyTimeout(duration: self.readMargin, setting: .entries) : .command(redis.timeout)
+    }
 
     /// What a follower goes by.
     var policy: FollowPolicy {
@@ -128,7 +142,12 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "How long a read waits where there are no entries."),
             .optional(
                 "read_margin", \.readMargin, .duration(minimum: Self.minimumMargin), default: "2s",
-                "How much longer than read_block a reply may take before the connection counts as dead."),
+                "How much longer than read_block the server may be silent before the connection counts as dead."),
+            .optional(
+                "on_oversized", \.onOversized, .choice(of: OversizedPolicy.allCases.map { ($0.rawValue, $0) }),
+                default: "fail",
+                "What to do about an entry with a value of more than 64 MiB: let it fail without that value, so that "
+                    + "source: on_failure handles it (fail), or end (halt)."),
             .optional(
                 "reconnect", \.reconnect, ReconnectSettings.type,
                 "How a lost connection is taken up again."),

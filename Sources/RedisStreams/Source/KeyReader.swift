@@ -7,24 +7,37 @@ import StageKit
 /// it, or both in one transaction: then what a key holds is at least as new as every entry up to that id, and every change
 /// after it comes as an entry with a higher id, which wins.
 struct KeyReader {
-    /// Keys read in one go: enough to hide round trips, few enough for the time that each command has.
+    /// The most keys read in one go: enough to hide round trips.
     static let chunk = 128
 
     private let keys: KeyBootstrap
     private let connection: RedisConnection
     private let batch: EventBatch
+    private let size: RequestSize
+    private let timeout: ReplyTimeout
+    private let policy: OversizedPolicy
     private let stop: StopSignal
     private let onPage: () -> Void
 
-    /// Creates a reader; `onPage` is called for each page of keys: with a pattern that few keys match, pages come without any.
+    /// Creates a reader of keys.
+    ///
+    /// - Parameters:
+    ///   - batch: Holds the keys of one chunk at a time.
+    ///   - size: What part of a chunk is read in one go.
+    ///   - timeout: How long the server may be silent.
+    ///   - policy: What to do about a value that is too large.
+    ///   - onPage: Called for each page of keys: with a pattern that few keys match, pages come without any.
     init(
-        _ keys: KeyBootstrap, _ connection: RedisConnection, _ batch: EventBatch, _ stop: StopSignal,
-        onPage: @escaping () -> Void
+        _ keys: KeyBootstrap, _ connection: RedisConnection, _ batch: EventBatch, size: RequestSize,
+        timeout: ReplyTimeout, policy: OversizedPolicy, _ stop: StopSignal, onPage: @escaping () -> Void
     ) {
         self.onPage = onPage
         self.keys = keys
         self.connection = connection
         self.batch = batch
+        self.size = size
+        self.timeout = timeout
+        self.policy = policy
         self.stop = stop
     }
 
@@ -33,6 +46,7 @@ struct KeyReader {
         as point: EntryID, _ deliver: (EventBatch) async throws -> Void
     ) async throws(StreamReader.End) -> (read: Int, unusable: Int) {
         var (read, unusable) = (0, 0)
+        let chunkSize = self.size.count(Self.chunk)
         var cursor: [UInt8] = Array("0".utf8)
         repeat {
             let page = try await self.page(cursor)
@@ -40,8 +54,8 @@ struct KeyReader {
             cursor = page.next
             var rest = page.keys[...]
             while !rest.isEmpty, !self.stop.isStopped {
-                let chunk = Array(rest.prefix(Self.chunk))
-                rest = rest.dropFirst(Self.chunk)
+                let chunk = Array(rest.prefix(chunkSize))
+                rest = rest.dropFirst(chunkSize)
                 unusable += try await self.fill(chunk, point)
                 read += self.batch.count
                 guard !self.batch.isEmpty else { continue }
@@ -59,8 +73,10 @@ struct KeyReader {
     private func page(_ cursor: [UInt8]) async throws(StreamReader.End) -> (next: [UInt8], keys: [[UInt8]]) {
         do throws(RedisError) {
             let type = self.keys.form == .hash ? "hash" : "string"
-            let answer = try await self.connection.command(
-                RESPCommand("SCAN", cursor, "MATCH", self.keys.match, "COUNT", self.keys.count, "TYPE", type))
+            let count = self.size.count(self.keys.count)
+            let command = RESPCommand("SCAN", cursor, "MATCH", self.keys.match, "COUNT", count, "TYPE", type)
+            let answer = try await self.connection.submit(command, timeout: self.timeout).reply().value()
+            if case .error(let text) = answer { throw RedisError.answer(text, to: "SCAN") }
             guard let parts = answer.array, parts.count == 2, let next = parts[0].bytes, let keys = parts[1].array
             else { throw .unexpectedAnswer(to: "SCAN", "an answer of another shape") }
             return (next, keys.compactMap(\.bytes))
@@ -72,7 +88,9 @@ struct KeyReader {
     /// Fills the batch with what keys hold; returns how many hold something else than they should.
     private func fill(_ keys: [[UInt8]], _ point: EntryID) async throws(StreamReader.End) -> Int {
         let name = self.keys.form == .hash ? "HGETALL" : "GET"
-        let replies = self.connection.submit(keys.map { RESPCommand(name, arguments: [$0]) })
+        let replies = self.connection.submit(
+            keys.map { RESPCommand(name, arguments: [$0]) }, timeout: self.timeout,
+            leavesOutToFit: self.size.count(Self.chunk) == 1)
         var unusable = 0
         self.batch.removeAll()
         for (key, reply) in zip(keys, replies) {
@@ -81,11 +99,19 @@ struct KeyReader {
                 if case .error(let text) = value { throw .answer(text, to: name) }
                 // A key that went meanwhile: what took it away is told by an entry that comes.
                 if value == .null || value.array?.isEmpty == true { continue }
-                if let fields = KeyFields.fields(of: value, key: key, self.keys) {
+                let (readable, leftOut) = LeftOutFields.remove(from: value)
+                if let fields = KeyFields.fields(of: readable, key: key, self.keys) {
                     self.batch.append(id: point, fields: fields)
+                } else if leftOut.failure != nil {
+                    // A string that is too large leaves the name of its key.
+                    let rest = Array(key.dropFirst(KeyFields.literalPrefix(self.keys.match).count))
+                    let name = self.keys.keyField.map { [(name: Array($0.utf8), value: rest)] }
+                    self.batch.append(id: point, fields: name ?? [])
                 } else {
                     unusable += 1
+                    continue
                 }
+                try leftOut.refuse(in: self.batch, self.policy)
             } catch {
                 throw .server(error)
             }

@@ -3,21 +3,10 @@ import StageKit
 
 /// Finds the id that the first read begins behind.
 struct StartResolution: Sendable {
-    /// The stream's key.
-    let stream: String
     /// Where to begin.
     let start: StreamStart
 
-    /// The command to ask; nil where there is nothing to ask.
-    var command: RESPCommand? {
-        switch self.start {
-        case .tail, .resume: RESPCommand("XREVRANGE", self.stream, "+", "-", "COUNT", 1)
-        case .back: RESPCommand("TIME")
-        case .beginning, .after: nil
-        }
-    }
-
-    /// The id, of the answer to `command`.
+    /// The id, of the answer to `StreamQuestions.ids` or TIME; `nil` if there is nothing to ask.
     ///
     /// The tail is the id of the last entry and never `$`: what is added between this answer and the first read is read.
     func cursor(_ answer: RESPValue?) throws(RedisError) -> EntryID {

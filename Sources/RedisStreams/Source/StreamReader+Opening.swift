@@ -22,10 +22,16 @@ extension StreamReader {
                 try await self.finishRemovals()
                 guard case .keys(let keys) = self.streamSettings.bootstrap else { return point }
                 self.logger.notice("filling the stores from keys", metadata: ["match": "\(keys.match)"])
-                let reader = KeyReader(keys, connection, self.batch, self.stop) { self.update { _ in } }
+                let reader = KeyReader(
+                    keys, connection, self.batch, size: self.keySize, timeout: self.entriesTimeout,
+                    policy: self.streamSettings.onOversized, self.stop
+                ) { self.update { _ in } }
+                self.isReadingKeys = true
                 let (count, unusable) = try await reader.read(as: point, deliver)
+                self.isReadingKeys = false
+                self.keySize.reachedEnd()
                 if self.stop.isStopped { return point }
-                let facts = try await self.facts(of: connection.submit(StreamFacts.command(self.streamSettings.stream)))
+                let facts = try await self.facts(connection)
                 self.logger.notice("the keys are read", metadata: ["keys": "\(count)", "unusable": "\(unusable)"])
                 if let course = self.follower.scanned(facts?.stream) { throw .of(course) }
                 return point
@@ -52,10 +58,28 @@ extension StreamReader {
         }
     }
 
-    /// The answer to a look at the stream; nil where the user may not look and the settings can do without.
+    /// What a command has that may return entries without waiting for them.
+    var entriesTimeout: ReplyTimeout { self.streamSettings.entriesTimeout(self.settings) }
+
+    /// Sends a look at the stream.
+    func look(_ connection: RedisConnection) -> PendingReply {
+        connection.submit([self.questions.facts], timeout: self.entriesTimeout, leavesOutToFit: true)[0]
+    }
+
+    /// Looks at the stream; `nil` if the user may not and the settings can do without.
+    private func facts(_ connection: RedisConnection) async throws(End) -> Look? {
+        while true {
+            if let look = try await self.facts(of: self.look(connection)) { return look }
+            if !self.canCheck { return nil }
+        }
+    }
+
+    /// The answer to a look at the stream; `nil` if it is to be asked in another way, or if the user may not look and the
+    /// settings can do without.
     func facts(of reply: PendingReply) async throws(End) -> Look? {
         do throws(RedisError) {
             let value = try await reply.reply().value()
+            if self.questions.note(value) { return nil }
             if case .error(let text) = value {
                 if text.hasPrefix(StreamFacts.missing) { return Look(stream: nil) }
                 let error = RedisError.answer(text, to: "XINFO")
@@ -81,29 +105,41 @@ extension StreamReader {
 
     /// Asks all questions at once, the look at the stream last: what is asked before it is no newer.
     private func ask(_ connection: RedisConnection) async throws(End) -> FollowMachine.Opening {
+        while true {
+            if let opening = try await self.askOnce(connection) { return opening }
+        }
+    }
+
+    /// The same in the way that is thought to be possible; `nil` if it is not.
+    private func askOnce(_ connection: RedisConnection) async throws(End) -> FollowMachine.Opening? {
         let questions = self.follower.machine.questions
-        let stream = self.streamSettings.stream
-        let resolution = StartResolution(stream: stream, start: self.streamSettings.start)
+        let resolution = StartResolution(start: self.streamSettings.start)
         var commands: [RESPCommand] = [RESPCommand("INFO", "server")]
         if let anchor = questions.anchor {
-            commands.append(RESPCommand("XREVRANGE", stream, anchor, anchor, "COUNT", 1))
+            commands.append(self.questions.ids(from: anchor.description, downTo: anchor.description))
         }
-        let startCommand = questions.tail || questions.time ? resolution.command : nil
+        let startCommand =
+            questions.tail
+            ? self.questions.ids(from: "+", downTo: "-") : questions.time ? RESPCommand("TIME") : nil
         if let startCommand { commands.append(startCommand) }
-        if self.canCheck { commands.append(StreamFacts.command(stream)) }
-        var replies = connection.submit(commands)[...]
+        if self.canCheck { commands.append(self.questions.facts) }
+        var replies = connection.submit(commands, timeout: self.entriesTimeout, leavesOutToFit: true)[...]
         var opening = FollowMachine.Opening()
         do throws(RedisError) {
             opening.server = ServerIdentity.runID(try await replies.removeFirst().reply().value())
             if questions.anchor != nil {
                 let answer = try await replies.removeFirst().reply().value()
+                if self.questions.note(answer) { return nil }
                 if case .error(let text) = answer { throw .answer(text, to: "XREVRANGE") }
                 opening.anchor = answer.array?.isEmpty == false ? .present : .absent
             }
             var answer: RESPValue?
             if let startCommand {
                 let value = try await replies.removeFirst().reply().value()
-                if case .error(let text) = value { throw .answer(text, to: startCommand.name) }
+                if questions.tail, self.questions.note(value) { return nil }
+                if case .error(let text) = value {
+                    throw .answer(text, to: questions.tail ? "XREVRANGE" : startCommand.name)
+                }
                 answer = value
             }
             if questions.tail || questions.time || self.streamSettings.start.isFixed {
@@ -112,7 +148,12 @@ extension StreamReader {
         } catch {
             throw .server(error)
         }
-        guard let look = replies.popFirst(), let facts = try await self.facts(of: look) else {
+        guard let look = replies.popFirst() else {
+            opening.isBlind = true
+            return opening
+        }
+        guard let facts = try await self.facts(of: look) else {
+            if self.canCheck { return nil }
             opening.isBlind = true
             return opening
         }
@@ -138,12 +179,5 @@ extension StreamStart {
         case .beginning, .after: true
         case .tail, .back, .resume: false
         }
-    }
-}
-
-extension RESPCommand {
-    /// A command with two ids.
-    fileprivate init(_ name: String, _ key: String, _ first: EntryID, _ last: EntryID, _ word: String, _ count: Int) {
-        self.init(name, key, first.description, last.description, word, count)
     }
 }

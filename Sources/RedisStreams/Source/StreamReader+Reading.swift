@@ -32,7 +32,7 @@ extension StreamReader {
             // Asked before the next read, on its connection: what it tells holds for all that was read so far.
             if now - checked >= self.streamSettings.checkInterval, self.canCheck {
                 checked = now
-                look = connection.submit(StreamFacts.command(self.streamSettings.stream))
+                look = self.look(connection)
             }
             var following: Asked?
             // Asked before anything else is done, so that the server works on it meanwhile.
@@ -75,11 +75,11 @@ extension StreamReader {
     private func ask(
         _ connection: RedisConnection, behind id: EntryID, isPrompt: Bool, at now: ContinuousClock.Instant
     ) -> Asked {
-        let timeout = self.streamSettings.readBlock + self.streamSettings.readMargin
         let command = isPrompt ? self.promptCommand : self.command
         return Asked(
             reply: connection.submit(
-                encoded: command.encoded(after: id), timeout: timeout, outlinedFrom: Self.outlinedFrom),
+                encoded: command.encoded(after: id), timeout: self.streamSettings.readTimeout,
+                outlinedFrom: Self.outlinedFrom, leavesOutToFit: self.fitsReplies && command.count == 1),
             times: ReadTimes(sent: now, block: isPrompt ? .milliseconds(1) : self.streamSettings.readBlock),
             count: command.count)
     }
@@ -99,7 +99,8 @@ extension StreamReader {
             // The batch takes bytes, never the reply, so nothing refers to the reply when it is given back.
             nonisolated(unsafe) let reply = try await asked.reply.reply()
             let content = unsafe try XReadReply.fill(
-                self.batch, from: reply, after: cursor, limit: asked.count)
+                self.batch, from: reply, after: cursor, limit: asked.count,
+                oversized: self.streamSettings.onOversized)
             unsafe connection.recycle(reply)
             if let outline, content != .entries(count: outline.entries, last: outline.last) {
                 throw .unexpectedAnswer(

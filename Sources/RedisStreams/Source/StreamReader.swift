@@ -24,15 +24,22 @@ final class StreamReader {
     /// behind a full reply, so that it is known at once whether there is anything to catch up with.
     private(set) var promptCommand: XReadCommand
     private(set) var command: XReadCommand
-    /// How often the counts of both were halved, as replies were larger than the limits of what is read; until the reader
-    /// is at the stream's end.
-    private var halvings = 0 {
-        didSet { (self.promptCommand, self.command) = Self.commands(self.streamSettings, halvings: self.halvings) }
+    /// What part of the counts of both is asked for: less after replies that did not arrive.
+    private var size = RequestSize() {
+        didSet { (self.promptCommand, self.command) = Self.commands(self.streamSettings, self.size) }
     }
     /// When the last stalled batch had its outcomes, or `nil` if none was stalled.
     var stallEnd: ContinuousClock.Instant?
-    /// Whether the connection at hand has come to reading the stream.
+    /// The same as `size` for keys that stores are filled from.
+    var keySize = RequestSize()
+    /// Whether values are left out that a reply has no room for: set when a single entry is too large.
+    private(set) var fitsReplies = false
+    /// Asks about the stream without fetching what is in its entries.
+    var questions: StreamQuestions
+    /// Whether the current connection has come to reading the stream.
     private var isReading = false
+    /// Whether it is reading keys.
+    var isReadingKeys = false
     let batch = EventBatch()
     /// Decides where to read, and what to do where entries were lost.
     let follower: Follower
@@ -46,14 +53,15 @@ final class StreamReader {
     /// The time without a connection, for whoever traces.
     private var outage = OutageSpan()
 
-    /// The read of a reader that is behind, and that of one who waits; of half the entries for each halving, one at least.
+    /// The read of a reader that is behind, and that of one that waits.
     private static func commands(
-        _ settings: RedisStreamSettings, halvings: Int
+        _ settings: RedisStreamSettings, _ size: RequestSize
     ) -> (prompt: XReadCommand, waiting: XReadCommand) {
-        let (waiting, prompt) = (settings.readCount, max(settings.readCount, settings.catchUpCount ?? 0))
+        let prompt = size.count(max(settings.readCount, settings.catchUpCount ?? 0))
         return (
-            XReadCommand(stream: settings.stream, count: max(1, prompt >> halvings), block: .milliseconds(1)),
-            XReadCommand(stream: settings.stream, count: max(1, waiting >> halvings), block: settings.readBlock)
+            XReadCommand(stream: settings.stream, count: prompt, block: .milliseconds(1)),
+            XReadCommand(
+                stream: settings.stream, count: min(prompt, settings.readCount), block: settings.readBlock)
         )
     }
 
@@ -94,7 +102,8 @@ final class StreamReader {
         self.logger = parts.logger
         self.arrivals = parts.arrivals
         self.update = update
-        (self.promptCommand, self.command) = Self.commands(streamSettings, halvings: 0)
+        (self.promptCommand, self.command) = Self.commands(streamSettings, RequestSize())
+        self.questions = StreamQuestions(stream: streamSettings.stream)
         self.batch.stream = streamSettings.stream
         self.batch.streamIndex = parts.index
         self.follower = Follower(
@@ -138,7 +147,7 @@ final class StreamReader {
                     if self.stop.isStopped { return }
                     // Closed to be read again: the server is well.
                     if isToRefill, error.code == .closed { continue }
-                    if self.isReading, error.code == .replyTooLarge, try self.halveCounts(after: error) { continue }
+                    if try self.asksForLess(after: error) { continue }
                     try await self.wait(after: error)
                 }
             }
@@ -149,27 +158,47 @@ final class StreamReader {
     func succeeded(isAtEnd: Bool) {
         self.redirections = 0
         self.plan.succeeded(isAtEnd: isAtEnd)
-        if isAtEnd, self.halvings > 0 { self.halvings = 0 }
+        if isAtEnd {
+            if self.size.isReduced || self.fitsReplies { (self.size, self.fitsReplies) = (RequestSize(), false) }
+        } else if self.size.isReduced {
+            var size = self.size
+            if size.succeeded() { self.logSize(size, "reading more entries at once again") }
+            self.size = size
+        }
     }
 
-    /// Has fewer entries in a reply from now on, after one was too large; throws where it had a single one. False where it
-    /// was the server that had no room.
-    private func halveCounts(after error: RedisError) throws(RedisError) -> Bool {
-        if error.isTransient { return false }
-        guard self.promptCommand.count > 1 else {
+    /// Has less asked for from now on, if the failure may be due to the size of a reply. Returns whether that is certain, so
+    /// that there is nothing to wait for; throws if nothing is left to be made smaller.
+    private func asksForLess(after error: RedisError) throws(RedisError) -> Bool {
+        guard error.mayBeTooMuch, self.isReading || self.isReadingKeys else { return false }
+        let isCertain = error.code == .replyTooLarge
+        if self.isReadingKeys {
+            if isCertain, self.keySize.count(KeyReader.chunk) == 1 { throw error }
+            self.keySize.failed()
+            return isCertain
+        }
+        if self.promptCommand.count > 1 {
+            self.size.failed()
+            if isCertain { self.logSize(self.size, "a reply is too large: reading fewer entries at once", error) }
+            return isCertain
+        }
+        guard isCertain else { return false }
+        guard !self.fitsReplies else {
             let cursor = self.follower.machine.cursor?.description ?? "0-0"
             throw RedisError(
                 .replyTooLarge,
                 "\(error.message): the entry of \(self.streamSettings.stream) behind \(cursor) is too large to be read; "
                     + "delete it (XDEL), and have writers keep entries small", isTransient: false)
         }
-        self.halvings += 1
-        self.logger.warning(
-            "a reply is too large: reading fewer entries at once until the end of the stream",
-            metadata: [
-                "stream": "\(self.streamSettings.stream)", "count": "\(self.promptCommand.count)", "error": "\(error)",
-            ])
+        self.fitsReplies = true
         return true
+    }
+
+    private func logSize(_ size: RequestSize, _ message: Logger.Message, _ error: RedisError? = nil) {
+        let count = size.count(max(self.streamSettings.readCount, self.streamSettings.catchUpCount ?? 0))
+        var metadata: Logger.Metadata = ["stream": "\(self.streamSettings.stream)", "count": "\(count)"]
+        if let error { metadata["error"] = "\(error)" }
+        self.logger.log(level: error == nil ? .info : .warning, message, metadata: metadata)
     }
 
     /// Tells what went wrong and waits before the next attempt, unless the server has only said which one to ask; throws
@@ -188,15 +217,16 @@ final class StreamReader {
         let delay = try self.plan.delay(after: error)
         self.outage.failed(error)
         self.update { $0.lost(error) }
-        self.logger.warnOfRetry(
-            of: self.streamSettings.stream, after: error, in: delay,
-            ["cursor": "\(self.follower.machine.cursor?.description ?? "not known yet")"])
+        var more: Logger.Metadata = ["cursor": "\(self.follower.machine.cursor?.description ?? "not known yet")"]
+        self.size.note(in: &more, self.promptCommand.count)
+        self.logger.warnOfRetry(of: self.streamSettings.stream, after: error, in: delay, more)
         await self.loop.sleep(delay, until: self.stop)
     }
 
     private func readOneConnection(_ deliver: (EventBatch) async throws -> Void) async throws(End) {
         let connection: RedisConnection
-        self.isReading = false
+        (self.isReading, self.isReadingKeys) = (false, false)
+        self.questions = StreamQuestions(stream: self.streamSettings.stream)
         do throws(RedisError) {
             connection = try await self.directory.connect(
                 for: Array(self.streamSettings.stream.utf8), following: self.redirection.take(), on: self.loop,

@@ -18,9 +18,11 @@ enum XReadReply {
     ///
     /// Throws the server's error, or `protocolViolation` where the reply is not one stream with at most `limit` entries
     /// whose ids rise from `cursor` on; what is in the batch then is of no use. Afterwards the reply has no bytes.
+    ///
+    /// - Parameter oversized: What to do about an entry with a value that was too large to be read.
     static func fill(
         _ batch: EventBatch, from reply: RESPReply, after cursor: EntryID, limit: Int,
-        of command: String = XReadReply.name
+        of command: String = XReadReply.name, oversized: OversizedPolicy = .fail
     ) throws(RedisError) -> Content {
         if let text = reply.errorMessage { throw .answer(text, to: command) }
         // Fetched once: each access of the reply is checked to be the only one.
@@ -33,7 +35,8 @@ enum XReadReply {
         let count = unsafe Int(tokens[3].length)
         batch.removeAll()
         let bytes = unsafe self.moveBytes(of: reply, to: batch)
-        let last = unsafe try self.append(tokens, bytes, entries: count, to: batch, after: cursor)
+        let last = unsafe try self.append(
+            tokens, bytes, entries: count, to: batch, after: cursor, oversized: reply.hasLongValues ? oversized : nil)
         if reply.namesGoByPosition { batch.markNamesByPosition() }
         batch.takeOriginals()
         return .entries(count: count, last: last)
@@ -56,9 +59,11 @@ enum XReadReply {
     }
 
     /// Walks over the entries' tokens, each an array of an id and an array of names and values in turn.
+    ///
+    /// - Parameter oversized: What to do about values that were left out; `nil` if there are none.
     private static func append(
         _ tokens: UnsafeBufferPointer<RESPToken>, _ bytes: UnsafeRawBufferPointer, entries: Int,
-        to batch: EventBatch, after cursor: EntryID
+        to batch: EventBatch, after cursor: EntryID, oversized: OversizedPolicy?
     ) throws(RedisError) -> EntryID {
         var last = cursor
         // Of the last id; without bytes where there is none yet.
@@ -77,6 +82,12 @@ enum XReadReply {
             let end = index + Int(fields.length)
             guard end <= tokens.count else { throw self.malformed("it ends within an entry") }
             let names = unsafe UnsafeBufferPointer(rebasing: tokens[index..<end])
+            if let oversized {
+                batch.appendEntry(id)
+                unsafe try self.write(names, bytes, to: batch, oversized)
+                index = end
+                continue
+            }
             let room = unsafe batch.appendEntry(id, fieldCount: names.count / 2)
             guard unsafe self.write(names, to: room) else { throw self.malformed("a field that is not text") }
             index = end
@@ -112,6 +123,27 @@ enum XReadReply {
         return isText
     }
 
+    /// Adds the fields of an entry that may lack some of its names or values.
+    private static func write(
+        _ tokens: UnsafeBufferPointer<RESPToken>, _ bytes: UnsafeRawBufferPointer, to batch: EventBatch,
+        _ oversized: OversizedPolicy
+    ) throws(RedisError) {
+        var leftOut = LeftOutFields()
+        for index in stride(from: 0, to: tokens.count, by: 2) {
+            let (name, value) = unsafe (tokens[index], tokens[index + 1])
+            if let long = [name, value].first(where: { $0.kind == .tooLong }) {
+                let size = unsafe String(decoding: bytes[long.range], as: UTF8.self)
+                leftOut.append(name.kind == .tooLong ? nil : unsafe Array(bytes[name.range]), bytes: size)
+                continue
+            }
+            guard name.isText, value.isText else { throw self.malformed("a field that is not text") }
+            batch.appendField(
+                name: ByteRange(offset: name.offset, length: name.length),
+                value: ByteRange(offset: value.offset, length: value.length))
+        }
+        try leftOut.refuse(in: batch, oversized)
+    }
+
     private static func malformed(_ what: String) -> RedisError {
         .unexpectedAnswer(to: self.name, what)
     }
@@ -138,7 +170,7 @@ extension RESPToken {
     private var isRareText: Bool {
         switch self.kind {
         case .bulkString, .simpleString, .integer, .double, .boolean, .bigNumber: true
-        case .verbatim, .error, .null, .array, .map, .set, .push: false
+        case .verbatim, .error, .null, .array, .map, .set, .push, .tooLong: false
         }
     }
 }

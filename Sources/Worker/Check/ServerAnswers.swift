@@ -13,8 +13,8 @@ enum ServerAnswers {
             return [CheckStep("reach", .bad, error.message, advice: advice)]
         case .tls: return [reached, failure("encryption")]
         case .badSettings where error.message.hasPrefix("redis.tls"): return [failure("encryption")]
-        case .authentication, .permission, .badSettings, .serverError, .wrongType, .gap, .noGroup, .scriptMissing,
-            .moved:
+        case .authentication, .permission, .badSettings, .serverError, .wrongType, .gap, .valueTooLarge, .noGroup,
+            .scriptMissing, .moved:
             return [reached, self.encryption(settings), failure("login")]
         }
     }

@@ -16,6 +16,8 @@ final class FaultProxy: Sendable {
         case blackHole
         /// Connections are refused and those that are there are cut.
         case cut
+        /// What the server sends arrives at so many bytes per second.
+        case throttle(Int)
         /// Each connection is cut after the server has sent so many bytes on it.
         case cutAfter(Int)
     }
@@ -29,6 +31,7 @@ final class FaultProxy: Sendable {
     private struct State {
         var mode = Mode.pass
         var isStopped = false
+        var sent = 0
     }
 
     /// A peer that is gone is an error and no signal (`MSG_NOSIGNAL`, whose Swift type differs between systems).
@@ -56,6 +59,9 @@ final class FaultProxy: Sendable {
 
     /// Does this to bytes from now on.
     func set(_ mode: Mode) { self.state.withLock { $0.mode = mode } }
+
+    /// How many bytes servers have sent through it.
+    var sentBytes: Int { self.state.withLock { $0.sent } }
 
     /// Ends the proxy and all connections through it.
     func stop() { self.state.withLock { $0.isStopped = true } }
@@ -113,13 +119,20 @@ final class FaultProxy: Sendable {
         guard source.revents != 0 else { return true }
         var limit = buffer.count
         if isReply, mode == .drip { limit = 1 }
+        if isReply, case .throttle(let rate) = mode {
+            limit = min(limit, max(1, rate / 100))
+            Thread.sleep(forTimeInterval: 0.01)
+        }
         if isReply, case .cutAfter(let count) = mode { limit = min(limit, max(0, count - pair.sent)) }
         if limit == 0 { return false }
         if case .delay(let milliseconds) = mode { Thread.sleep(forTimeInterval: Double(milliseconds) / 1000) }
         if isReply, mode == .drip { Thread.sleep(forTimeInterval: 0.000_01) }
         let count = recv(source.fd, &buffer, limit, 0)
         guard count > 0 else { return false }
-        if isReply { pair.sent += count }
+        if isReply {
+            pair.sent += count
+            self.state.withLock { $0.sent += count }
+        }
         var start = 0
         while start < count {
             let written = buffer[start..<count].withUnsafeBytes {

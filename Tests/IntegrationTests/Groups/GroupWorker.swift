@@ -24,7 +24,8 @@ final class GroupWorker: Sendable {
 
     init(
         _ server: RedisServer, _ consumer: String, start: StreamStart = .beginning, count: Int = 10,
-        claimAfter: Duration = .seconds(3600), block: Duration? = nil, maxDeliveries: Int = 100,
+        claimAfter: Duration = .seconds(3600), block: Duration? = nil, margin: Duration? = nil,
+        maxDeliveries: Int = 100,
         onGap: GapPolicy = .goOn,
         user: String? = nil, redis other: RedisSettings? = nil, logger: Logger = quiet,
         work: @escaping @Sendable (Delivery) async throws -> Void = { _ in }
@@ -39,6 +40,7 @@ final class GroupWorker: Sendable {
         settings.readCount = count
         settings.checkInterval = block ?? .milliseconds(50)
         settings.readBlock = block ?? settings.readBlock
+        settings.readMargin = margin ?? settings.readMargin
         settings.reconnect.firstDelay = .milliseconds(10)
         settings.onGap = onGap
         var redis = other ?? server.settings

@@ -18,7 +18,7 @@ import Testing
             let settings = RedisSettings(address: try RedisAddress("127.0.0.1:6379"))
             self.handler = CommandHandler(settings, EventLoopExecutor(self.channel.eventLoop))
             try self.channel.pipeline.syncOperations.addHandler(self.handler)
-            self.handler.submit([1], self.pending, timeout: .seconds(60), flush: true)
+            self.handler.submit([1], self.pending, timeout: .command(.seconds(60)), flush: true)
         }
 
         /// Has so many entries come, in pieces of so many bytes.
@@ -48,6 +48,26 @@ import Testing
         try setup.receive(entries: 2, pieces: pieces)
         #expect(await setup.pending.outline() == nil)
         #expect(try await setup.pending.reply()[3].length == 2)
+    }
+
+    @Test(
+        "A reply that was announced has no deadline; one that breaks off in the middle has", arguments: [true, false])
+    func deadline(isWhole: Bool) async throws {
+        let setup = try Setup()
+        let bytes = Array(streamReply((1...3).map { entry("\($0)-0", ["f", "v"]) }).utf8)
+        try setup.channel.writeInbound(ByteBuffer(bytes: isWhole ? bytes[...] : bytes.dropLast(5)))
+        // The clock of deadlines is the real one, so the handler is asked when a time is long over.
+        let later = NIODeadline.now() + .minutes(5)
+        for _ in 0..<3 { setup.handler.timerFired(now: later) }
+        setup.channel.embeddedEventLoop.run()
+        if isWhole {
+            #expect(await setup.pending.outline() != nil)
+            setup.handler.readReplies()
+            #expect(try await setup.pending.reply()[3].length == 3)
+        } else {
+            let error = await #expect(throws: RedisError.self) { try await setup.pending.reply() }
+            #expect(error?.code == .timedOut && error?.message.contains("broke off") == true)
+        }
     }
 
     /// A task that waits for a value.

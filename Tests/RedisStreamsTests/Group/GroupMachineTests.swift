@@ -104,6 +104,71 @@ import Testing
         if let failure { #expect(failure.reason == "max_deliveries" && failure.attempts == deliveries) }
     }
 
+    @Test(
+        "Every entry is tried alone before it is refused, whatever the limit, and an unknown first delivery is doubted",
+        arguments: [1, 2, 3, 4, 10])
+    func triedAlone(limit: Int) {
+        // Each process dies with what it takes; the server counts. With entry 1, entries 2 and 3 are always read.
+        var counts: [EntryID: Int] = Dictionary(uniqueKeysWithValues: (1...3).map { (id($0), 1) })
+        var alone: [EntryID: Int] = [:]
+        for _ in 0..<50 where !counts.isEmpty {
+            var machine = self.machine(maxDeliveries: limit)
+            _ = machine.opened(facts(1...3, added: 3), self.group(at: 3))
+            let page = counts.sorted { $0.key < $1.key }.map {
+                PendingEntry(id: $0.key, consumer: "me", idle: .seconds(1), deliveries: $0.value)
+            }
+            guard let take = machine.ownPending(page) else { return }
+            #expect(take.corrections.isEmpty)
+            for (id, deliveries) in take.deliveries {
+                counts[id] = deliveries
+                guard machine.refusal(deliveries: deliveries) == nil else {
+                    #expect(alone[id, default: 0] >= 1 && deliveries > limit)
+                    counts[id] = nil
+                    continue
+                }
+                if take.deliveries.count == 1 { alone[id, default: 0] += 1 }
+            }
+        }
+        #expect(counts.isEmpty)
+    }
+
+    @Test("What was only read ahead, or lost with a connection, was never delivered, however often the server counted")
+    func readAhead() {
+        var machine = self.machine(maxDeliveries: 1)
+        _ = machine.opened(facts(1...9, added: 9), self.group(at: 9))
+        // What another process had before this one is as the server has counted it.
+        #expect(machine.handOvers(of: self.pending(9...9, "me", deliveries: 3)[0]) == 3)
+        #expect(machine.ownPending([]) == nil)
+        // Read, and lost with the connection, three times.
+        for counted in 1...3 {
+            machine.openedBlindly()
+            let take = machine.ownPending(self.pending(10...12, "me", deliveries: counted))
+            #expect(take?.deliveries == [id(10): 1, id(11): 1, id(12): 1])
+            #expect(take?.corrections.map(\.deliveries) == [0, 0, 0])
+            if let take { machine.taking(take) }
+        }
+        #expect(machine.refusal(deliveries: 1) == nil)
+    }
+
+    @Test("A claim that was lost with its connection does not count either, and one that was handed over does")
+    func claimLost() {
+        var machine = self.machine(maxDeliveries: 3)
+        _ = machine.opened(facts(1...9, added: 9), self.group(at: 9))
+        #expect(machine.ownPending([]) == nil)
+        guard let claim = machine.takeOver(self.pending(4...5), of: "me").first else {
+            Issue.record("nothing taken over")
+            return
+        }
+        #expect(claim.deliveries == [id(4): 2, id(5): 2])
+        machine.taking(claim)
+        machine.handed([id(5)])
+        machine.openedBlindly()
+        // The server has counted the claim, and one more read that was lost.
+        let page = [4, 5].map { PendingEntry(id: id($0), consumer: "me", idle: .zero, deliveries: 3) }
+        #expect(page.map { machine.handOvers(of: $0) } == [1, 3])
+        #expect(machine.ownPending(page)?.corrections.map(\.id) == [id(4)])
+    }
+
     @Test("A group that is gone goes on where it was, with what others had; of another stream, all is new")
     func healed() {
         var machine = self.follower()

@@ -54,7 +54,7 @@ import Testing
         let batch = EventBatch()
         let entries = (1...3).map { GroupReply.Entry(id: id(UInt64($0)), fields: self.fields($0)) }
         let take = GroupMachine.Take(first: id(1), deliveries: [id(1): 2, id(2): 3])
-        #expect(batch.fill(entries, take, machine) == 1)
+        #expect(try batch.fill(entries, take, machine) == 1)
         #expect(batch.ids == [id(1), id(2), id(3)])
         batch.prepareSlots(fieldCount: 1)
         let found = (0..<3).map { index in batch.withEvent(at: index) { ($0.deliveries, $0.failure?.reason) } }

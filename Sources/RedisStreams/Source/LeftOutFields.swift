@@ -1,0 +1,89 @@
+import RESP
+import StageKit
+
+/// What to do about an entry with a value that is too large to be read.
+public enum OversizedPolicy: String, Sendable, CaseIterable {
+    /// The entry fails without that value, and `source: on_failure` handles it.
+    case fail
+    /// The run ends.
+    case halt
+}
+
+/// The fields of one entry that were left out because they are too large to be read.
+struct LeftOutFields: Sendable, Equatable {
+    /// The reason that such an entry is counted with.
+    static let reason = "value_too_large"
+    /// The longest part of a field's name in a message, in characters.
+    private static let nameLimit = 64
+
+    private var count = 0
+    private var first = ""
+
+    /// None.
+    init() {}
+
+    /// Notes a field of which the name or the value is too large.
+    ///
+    /// - Parameters:
+    ///   - name: The field's name; `nil` if that is too large itself.
+    ///   - bytes: The size of what was left out.
+    mutating func append(_ name: [UInt8]?, bytes: String) {
+        self.count += 1
+        guard self.count == 1 else { return }
+        guard let name else { return self.first = "a field name of \(bytes) bytes" }
+        let text = String(decoding: name, as: UTF8.self).prefix(Self.nameLimit).unicodeScalars.map { scalar in
+            scalar.properties.generalCategory == .control ? "?" : Character(scalar)
+        }
+        self.first = "field \"\(String(text))\" of \(bytes) bytes"
+    }
+
+    /// Why the entry fails; `nil` if nothing was left out.
+    var failure: StageFailure? {
+        guard self.count > 0 else { return nil }
+        let others = self.count == 1 ? "" : " and \(self.count - 1) more"
+        return StageFailure(
+            "\(self.first)\(others) left out: a value may have \(SettingUnits.text(bytes: RESPLimits().bulkBytes))",
+            reason: Self.reason)
+    }
+
+    /// Refuses the last entry of a batch if something of it was left out.
+    ///
+    /// - Throws: `RedisError` with the code `valueTooLarge`, if that is to end the run.
+    func refuse(in batch: EventBatch, _ policy: OversizedPolicy) throws(RedisError) {
+        guard let failure = self.failure else { return }
+        switch policy {
+        case .fail: batch.refuse(failure)
+        case .halt:
+            let entry = batch.lastID.map { "entry \($0) of \(batch.stream)" } ?? batch.stream
+            throw RedisError(.valueTooLarge, "\(entry): \(failure.message) (on_oversized: halt)", isTransient: false)
+        }
+    }
+
+    /// Takes what was left out from names and values in turn, or from a single value; returns the rest.
+    static func remove(from value: RESPValue) -> (rest: RESPValue, leftOut: LeftOutFields) {
+        var leftOut = LeftOutFields()
+        if case .tooLong(let bytes) = value {
+            leftOut.append(Array("value".utf8), bytes: String(bytes))
+            return (.null, leftOut)
+        }
+        guard case .array(let list) = value, list.count % 2 == 0, list.contains(where: \.isTooLong) else {
+            return (value, leftOut)
+        }
+        var rest: [RESPValue] = []
+        for index in stride(from: 0, to: list.count, by: 2) {
+            switch (list[index], list[index + 1]) {
+            case (.tooLong(let bytes), _): leftOut.append(nil, bytes: String(bytes))
+            case (let name, .tooLong(let bytes)): leftOut.append(name.bytes ?? [], bytes: String(bytes))
+            case (let name, let value): rest += [name, value]
+            }
+        }
+        return (.array(rest), leftOut)
+    }
+}
+
+extension RESPValue {
+    /// Whether it was left out.
+    fileprivate var isTooLong: Bool {
+        if case .tooLong = self { true } else { false }
+    }
+}

@@ -1,0 +1,234 @@
+import RESP
+import RedisStreams
+import StageKit
+import Testing
+
+/// Replies that are large for the link, for the server, or for this side.
+@Suite struct LargeReplyTests {
+    /// What arrived of one entry.
+    private struct Arrival: Sendable, Equatable {
+        var id: EntryID
+        var names: [String]
+        var reason: String?
+    }
+
+    /// What was delivered.
+    private final class Arrivals: Sendable {
+        private let state = OrderedMutex<[Arrival]>([])
+        var all: [Arrival] { self.state.withLock { $0 } }
+        var ids: [EntryID] { self.all.map(\.id) }
+
+        func take(_ batch: EventBatch) {
+            batch.prepareSlots(fieldCount: 1)
+            for index in 0..<batch.count {
+                let arrival = batch.withEvent(at: index) { event in
+                    let names = (0..<event.rawFieldCount).map { event.text(event.rawField(at: $0).name) }
+                    return Arrival(id: event.id, names: names, reason: event.failure?.reason)
+                }
+                self.state.withLock { $0.append(arrival) }
+            }
+        }
+    }
+
+    private func id(_ milliseconds: Int) -> EntryID { EntryID(milliseconds: UInt64(milliseconds), sequence: 0) }
+
+    /// Adds entries with ids from 1 on, each with a value of so many bytes.
+    private func fill(_ connection: RedisConnection, _ count: Int, bytes: Int) async throws {
+        let script = """
+            for i = 1, tonumber(ARGV[1]) do redis.call('XADD', KEYS[1], i .. '-0', 'a', string.rep('x', ARGV[2])) end
+            """
+        _ = try await connection.command(RESPCommand("EVAL", script, 1, "s", count, bytes), timeout: .seconds(60))
+    }
+
+    /// Settings that read from the beginning, and leave little time.
+    private func settings(group: Bool = false, count: Int) -> RedisStreamSettings {
+        var settings = RedisStreamSettings(stream: "s")
+        settings.start = .beginning
+        settings.onGap = .goOn
+        settings.readCount = count
+        (settings.readBlock, settings.readMargin) = (.milliseconds(100), .milliseconds(400))
+        settings.checkInterval = .milliseconds(50)
+        settings.reconnect.firstDelay = .milliseconds(10)
+        if group {
+            var shared = GroupSettings(name: "g")
+            shared.consumer = "w"
+            shared.maxDeliveries = 1
+            settings.group = shared
+        }
+        return settings
+    }
+
+    @Test("A link on which no reply arrives in the time of a read is slow, and nothing else", arguments: [false, true])
+    func slowLink(group: Bool) async throws {
+        try await withRedisServer { server in
+            let proxy = try FaultProxy(to: server.address)
+            defer { proxy.stop() }
+            try await withConnection(server.settings) { try await self.fill($0, 150, bytes: 1000) }
+            proxy.set(.throttle(100_000))
+            let arrivals = Arrivals()
+            let source = RedisStreamSource(
+                RedisSettings(address: proxy.address), self.settings(group: group, count: 128), logger: quiet)
+            try await withRunning(source, { arrivals.take($0) }) {
+                try await eventually("all delivered") { arrivals.ids.count >= 150 }
+            }
+            #expect(arrivals.ids == (1...150).map { self.id($0) })
+            #expect(source.status.reconnects == 0)
+        }
+    }
+
+    @Test(
+        "Where the server closes connections whose replies are large, smaller ones are read", arguments: [false, true])
+    func outputLimit(group: Bool) async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                try await self.fill(connection, 600, bytes: 4000)
+                _ = try await connection.command(
+                    RESPCommand("CONFIG", "SET", "client-output-buffer-limit", "normal 300kb 0 0"))
+                let arrivals = Arrivals()
+                let source = RedisStreamSource(
+                    server.settings, self.settings(group: group, count: 512), logger: quiet)
+                try await withRunning(source, { arrivals.take($0) }) {
+                    try await eventually("all delivered") { arrivals.ids.count >= 600 }
+                }
+                #expect(arrivals.ids.sorted() == (1...600).map { self.id($0) })
+                #expect(arrivals.all.allSatisfy { $0.reason == nil })
+                #expect(source.status.reconnects > 0)
+            }
+        }
+    }
+
+    @Test(
+        "A large last entry does not travel with each look; where scripts are forbidden, it takes the time it takes",
+        arguments: [true, false])
+    func largeLast(scripts: Bool) async throws {
+        try await withRedisServer { server in
+            let proxy = try FaultProxy(to: server.address)
+            defer { proxy.stop() }
+            try await withConnection(server.settings) { connection in
+                try await self.fill(connection, 1, bytes: 3 << 20)
+                let rules = scripts ? ["+@all"] : ["+@all", "-@scripting"]
+                let acl = ["ACL", "SETUSER", "u", "on", ">p", "~*", "&*"] + rules
+                _ = try await connection.command(
+                    RESPCommand(acl[0], arguments: acl.dropFirst().map { Array($0.utf8) }))
+                proxy.set(.throttle(4 << 20))
+                var redis = RedisSettings(address: proxy.address)
+                (redis.username, redis.password) = ("u", Secret("p"))
+                var settings = self.settings(count: 10)
+                settings.start = .tail
+                // Only the looks at the start, or the bytes would depend on how long the test takes.
+                settings.checkInterval = .seconds(3600)
+                let arrivals = Arrivals()
+                let source = RedisStreamSource(redis, settings, logger: quiet)
+                try await withRunning(source, { arrivals.take($0) }) {
+                    try await eventually("reading") { source.status.state == .reading && source.status.isCaughtUp }
+                    _ = try await connection.add("s", "next")
+                    try await eventually("delivered") { arrivals.ids.count == 1 }
+                }
+                #expect(source.status.reconnects == 0)
+                #expect((proxy.sentBytes < 1 << 20) == scripts)
+            }
+        }
+    }
+
+    /// How a stream is read.
+    enum Way: String, Sendable, CaseIterable {
+        case tail, beginning, bootstrap, group
+    }
+
+    @Test(
+        "An entry of 65 MiB, wherever it is, fails by itself and stops nobody", arguments: [1, 2, 3], Way.allCases)
+    func oversized(place: Int, way: Way) async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                let script = """
+                    for i = 1, 3 do
+                      if i == tonumber(ARGV[1]) then
+                        redis.call('XADD', KEYS[1], i .. '-0', 'a', '1', 'big', string.rep('x', 65 * 1048576), 'b', '2')
+                      else
+                        redis.call('XADD', KEYS[1], i .. '-0', 'a', '1')
+                      end
+                    end
+                    """
+                _ = try await connection.command(RESPCommand("EVAL", script, 1, "s", place), timeout: .seconds(60))
+                var settings = self.settings(group: way == .group, count: 10)
+                (settings.readBlock, settings.readMargin) = (.seconds(1), .seconds(10))
+                if way == .tail || way == .bootstrap { settings.start = .tail }
+                if way == .bootstrap { settings.bootstrap = .stream }
+                let arrivals = Arrivals()
+                let source = RedisStreamSource(server.settings, settings, logger: quiet)
+                let expected = way == .tail ? [4] : [1, 2, 3, 4]
+                try await withRunning(source, { arrivals.take($0) }) {
+                    try await eventually("reading") { source.status.state == .reading && source.status.isCaughtUp }
+                    try await connection.add("s", "next", id: "4-0")
+                    try await eventually("all delivered") { arrivals.ids.count >= expected.count }
+                }
+                #expect(arrivals.ids == expected.map { self.id($0) })
+                #expect(source.status.reconnects == 0)
+                for arrival in arrivals.all {
+                    let isLarge = arrival.id == self.id(place)
+                    #expect(arrival.reason == (isLarge ? "value_too_large" : nil))
+                    if isLarge { #expect(arrival.names == ["a", "b"]) }
+                }
+            }
+        }
+    }
+
+    @Test("An oversized entry ends the run where the file says halt", arguments: [false, true])
+    func halts(group: Bool) async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                let script = "redis.call('XADD', KEYS[1], '7-0', 'big', string.rep('x', 65 * 1048576))"
+                _ = try await connection.command(RESPCommand("EVAL", script, 1, "s"), timeout: .seconds(60))
+                var settings = self.settings(group: group, count: 10)
+                settings.readMargin = .seconds(10)
+                settings.onOversized = .halt
+                let source = RedisStreamSource(server.settings, settings, logger: quiet)
+                let error = await #expect(throws: RedisError.self) { try await source.run { _ in } }
+                #expect(error?.code == .valueTooLarge && error?.message.contains("entry 7-0 of s") == true)
+            }
+        }
+    }
+
+    @Test(
+        "Stores are filled from large keys over a slow link, and where the server closes large replies",
+        arguments: [true, false])
+    func keys(slow: Bool) async throws {
+        try await withRedisServer { server in
+            let proxy = try FaultProxy(to: server.address)
+            defer { proxy.stop() }
+            try await withConnection(server.settings) { connection in
+                let script = """
+                    for i = 1, 300 do redis.call('HSET', 'k:' .. i, 'a', string.rep('x', 40960)) end
+                    """
+                _ = try await connection.command(RESPCommand("EVAL", script, 0), timeout: .seconds(60))
+                if slow {
+                    proxy.set(.throttle(6 << 20))
+                } else {
+                    _ = try await connection.command(
+                        RESPCommand("CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0"))
+                }
+                var settings = self.settings(count: 10)
+                settings.start = .tail
+                var keys = KeyBootstrap(match: "k:*")
+                keys.keyField = "key"
+                settings.bootstrap = .keys(keys)
+                let names = OrderedMutex<Set<[UInt8]>>([])
+                let source = RedisStreamSource(RedisSettings(address: proxy.address), settings, logger: quiet)
+                try await withRunning(
+                    source,
+                    { batch in
+                        for index in 0..<batch.count {
+                            let name = batch.withEvent(at: index) { event in
+                                Array(event.unsafeBytes(event.rawField(at: 0).value))
+                            }
+                            names.withLock { _ = $0.insert(name) }
+                        }
+                    }
+                ) {
+                    try await eventually("filled") { source.status.isCaughtUp && !source.status.isFilling }
+                }
+                #expect(names.withLock { $0.count } == 300)
+            }
+        }
+    }
+}
