@@ -30,6 +30,7 @@ import Testing
             [
                 .crowd(evicts: nil), .crowd(evicts: nil), .crowd(evicts: nil), .crowd(evicts: nil), .asks(1),
                 .crowd(evicts: 2), .crowd(evicts: 3), .answered(1), .crowd(evicts: 4), .crowd(evicts: 5),
+                .crowd(evicts: 6),
                 .crowd(evicts: 1),
             ],
             // Whoever has most gives way, also to itself: the other keeps its one.

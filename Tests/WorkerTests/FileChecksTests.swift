@@ -33,7 +33,7 @@ import Testing
             "redis: { \(server), sentinel: { master: m, addresses: [\"a:1\"]\(sentinel) } }"
         ).filter { $0.contains("sentinel") }
         #expect(found.count == count)
-        #expect(found.allSatisfy { $0.hasPrefix("2:70: redis: sentinel: tls is false although redis.tls is on") })
+        #expect(found.allSatisfy { $0.hasPrefix("2:69: redis: sentinel: tls is false although redis.tls is on") })
     }
 
     @Test("Messages to the stream that is read, and to that of revocations, are warnings")

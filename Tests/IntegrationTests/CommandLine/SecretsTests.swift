@@ -133,7 +133,7 @@ import Testing
                         RESPCommand("XRANGE", "gateway:session_events:dead", "-", "+", "COUNT", 1))
                     let letter = letters.array?.first?.array?.last?.array?.compactMap(\.string) ?? []
                     let error = letter.firstIndex(of: "error").map { letter[$0 + 1] }
-                    #expect(error == "validate: moved: unsupported value [secret] (one of nothing)")
+                    #expect(error == "validate: status: unsupported value [secret] (one of active, revoked)")
                 }
                 for path in ["/metrics", "/v1/pipeline", "/v1/explain/sessions/\(Self.secret)-0"] {
                     shown += String(buffer: try await client.answer(path).body)
