@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// An event as sent by `/v1/tap`, `/v1/live` and `/v1/explain`.
 struct WatchedEvent: Decodable {
@@ -64,18 +65,17 @@ enum ClockText {
 
 /// Text of others on a terminal.
 enum PlainText {
-    /// The text with every control character replaced: content of a stream must not move the cursor, change colours or
-    /// write to a clipboard.
+    /// The text with `\u{9b}` in place of each character that a terminal would act on: what a stream holds must not move the
+    /// cursor, change colours, write to a clipboard or turn the direction of what follows.
     static func of(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.map { scalar in
-                    switch scalar.value {
-                    case 0..<0x20, 0x7F...0x9F: "\u{FFFD}"
-                    // These change the direction of the following text.
-                    case 0x202A...0x202E, 0x2066...0x2069: "\u{FFFD}"
-                    default: scalar
-                    }
-                }))
+        var shown = ""
+        for scalar in text.unicodeScalars {
+            if JSONString.isEscaped(scalar) {
+                shown += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                shown.unicodeScalars.append(scalar)
+            }
+        }
+        return shown
     }
 }
