@@ -28,7 +28,7 @@ import Testing
     private static let entries = [
         MemorySource.Entry(1, ["id": "a", "kind": "loud"]), MemorySource.Entry(2, ["id": "b", "kind": "low"]),
         MemorySource.Entry(3, ["id": "a", "odd": "x"]), MemorySource.Entry(4, ["kind": "low"]),
-        // Older than what is held: skipped.
+        // Older than the held snapshot: the stages behind see it, and its outcome is skipped.
         MemorySource.Entry(1, ["id": "b", "kind": "low"]),
     ]
 
@@ -115,10 +115,10 @@ import Testing
                 sluice_stage_events_total{result="failed",stage="log"} 0
                 sluice_stage_events_total{result="finished",stage="log"} 0
                 sluice_stage_events_total{result="passed",stage="log"} 1
-                sluice_stage_events_total{result="skipped",stage="log"} 1
+                sluice_stage_events_total{result="skipped",stage="log"} 2
                 sluice_stage_events_total{result="failed",stage="metrics"} 0
                 sluice_stage_events_total{result="finished",stage="metrics"} 0
-                sluice_stage_events_total{result="passed",stage="metrics"} 2
+                sluice_stage_events_total{result="passed",stage="metrics"} 3
                 sluice_stage_events_total{result="skipped",stage="metrics"} 0
                 sluice_stage_events_total{result="failed",stage="out/evict"} 0
                 sluice_stage_events_total{result="finished",stage="out/evict"} 0
@@ -129,8 +129,8 @@ import Testing
                 sluice_stage_events_total{result="passed",stage="out/metrics"} 2
                 sluice_stage_events_total{result="skipped",stage="out/metrics"} 0
                 sluice_stage_events_total{result="failed",stage="upsert"} 0
-                sluice_stage_events_total{result="finished",stage="upsert"} 1
-                sluice_stage_events_total{result="passed",stage="upsert"} 2
+                sluice_stage_events_total{result="finished",stage="upsert"} 0
+                sluice_stage_events_total{result="passed",stage="upsert"} 3
                 sluice_stage_events_total{result="skipped",stage="upsert"} 0
                 sluice_stage_retries_total{stage="decode"} 0
                 sluice_stage_retries_total{stage="log"} 0
@@ -141,7 +141,7 @@ import Testing
                 sluice_store_entries{store="things"} 1
                 sluice_store_stale{store="things"} 0
                 things_total{kind="loud"} 1
-                things_total{kind="low"} 1
+                things_total{kind="low"} 2
                 """.split(separator: "\n").map(String.init).sorted())
     }
 

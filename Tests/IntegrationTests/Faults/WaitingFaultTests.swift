@@ -52,6 +52,9 @@ private final class Gate: Sendable {
             }
         }
 
+        /// The stream whose entries wait behind the stalled batch of `events`.
+        var other: String { self == .streams ? "others" : "events" }
+
         /// A worker of a group does not know how fresh its stores are.
         var isFresh: Bool { self != .group }
     }
@@ -107,7 +110,7 @@ private final class Gate: Sendable {
                         (try? await Self.get(folder, "/readyz").status) == 200
                     }
                     try await withConnection(server.settings) { connection in
-                        try await Self.add(connection, "events", "a", "active")
+                        try await Self.add(connection, reading.other, "a", "active")
                         try await eventually("applied") { target.bodies.count == 1 }
                         try await self.stall(connection, folder, reading, gate, listener)
                         try await eventually("ready again") { try await Self.get(folder, "/readyz").status == 200 }
@@ -131,9 +134,8 @@ private final class Gate: Sendable {
         gate.close()
         try await Self.add(connection, "events", "b", "active")
         try await eventually("a batch waits") { gate.waiting > 0 }
-        let other = reading == .streams ? "others" : "events"
-        try await Self.add(connection, other, "a", "revoked")
-        for index in 0..<100 { try await Self.add(connection, other, "c\(index)", "active") }
+        try await Self.add(connection, reading.other, "a", "revoked")
+        for index in 0..<100 { try await Self.add(connection, reading.other, "c\(index)", "active") }
         try await eventually("not ready") { try await Self.get(folder, "/readyz").status == 503 }
         let reasons = try await Self.get(folder, "/readyz").body
         #expect(reasons.contains("in flight for more than 2s (stage \\\"webhook\\\")"), "\(reasons)")
