@@ -43,8 +43,9 @@ final class FaultProxy: Sendable {
     /// Where to connect to.
     let address: RedisAddress
 
-    /// Starts a proxy to a server that listens on a loopback port.
+    /// Starts a proxy to a server that listens on a loopback port; there is none for a Unix socket.
     init(to upstream: RedisAddress) throws {
+        guard case .tcp = upstream else { throw RedisServer.StartFailure(description: "no port behind the proxy") }
         let (descriptor, port) = try RawSocket.silentListener()
         self.listener = descriptor
         self.upstream = upstream

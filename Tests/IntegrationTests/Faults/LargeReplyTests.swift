@@ -60,7 +60,7 @@ import Testing
 
     @Test("A link on which no reply arrives in the time of a read is slow, and nothing else", arguments: [false, true])
     func slowLink(group: Bool) async throws {
-        try await withRedisServer { server in
+        try await withRedisServer(RedisServer.Options(usesTCP: true)) { server in
             let proxy = try FaultProxy(to: server.address)
             defer { proxy.stop() }
             try await withConnection(server.settings) { try await self.fill($0, 150, bytes: 1000) }
@@ -101,7 +101,7 @@ import Testing
         "A large last entry does not travel with each look; where scripts are forbidden, it takes the time it takes",
         arguments: [true, false])
     func largeLast(scripts: Bool) async throws {
-        try await withRedisServer { server in
+        try await withRedisServer(RedisServer.Options(usesTCP: true)) { server in
             let proxy = try FaultProxy(to: server.address)
             defer { proxy.stop() }
             try await withConnection(server.settings) { connection in
@@ -193,7 +193,7 @@ import Testing
         "Stores are filled from large keys over a slow link, and where the server closes large replies",
         arguments: [true, false])
     func keys(slow: Bool) async throws {
-        try await withRedisServer { server in
+        try await withRedisServer(RedisServer.Options(usesTCP: true)) { server in
             let proxy = try FaultProxy(to: server.address)
             defer { proxy.stop() }
             try await withConnection(server.settings) { connection in

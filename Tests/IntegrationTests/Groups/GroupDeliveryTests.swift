@@ -52,7 +52,7 @@ import Testing
 
     @Test("However often the connection is cut, no entry is refused that no stage has seen, and none is doubled")
     func cuts() async throws {
-        try await withRedisServer { server in
+        try await withRedisServer(RedisServer.Options(usesTCP: true)) { server in
             let proxy = try FaultProxy(to: server.address)
             defer { proxy.stop() }
             try await withConnection(server.settings) { connection in

@@ -252,13 +252,20 @@ import Testing
             try await connection.addNumbered(1...20)
             try await connection.makeGroup()
             try await connection.takeAndDie("dead", 5)
-            let worker = GroupWorker(server, "w", claimAfter: .seconds(2))
+            // So long that no time that passes here makes the worker claim: the test makes the entries old itself.
+            let worker = GroupWorker(server, "w", claimAfter: .seconds(3600))
             try await worker.run {
                 try await eventually("delivered") { worker.ids.count == 15 }
                 try await eventually("seen") { worker.status?.pending == 5 }
                 _ = try await connection.command(
                     RESPCommand("XGROUP", "DESTROY", GroupWorker.stream, GroupWorker.group))
                 try await eventually("made again") { worker.source.status.gaps == ["group_lost": 1] }
+                let dead = numbered(1...5).map(\.description)
+                try await eventually("restored") { try await connection.pendingEntries() == dead.map { "\($0) dead" } }
+                let claim = ["XCLAIM", GroupWorker.stream, GroupWorker.group, "dead", "0"] + dead
+                _ = try await connection.command(
+                    RESPCommand(
+                        claim[0], arguments: (claim.dropFirst() + ["IDLE", "7200000", "JUSTID"]).map { Array($0.utf8) }))
                 try await connection.addNumbered(21...30)
                 try await eventually("all delivered") { worker.ids.count == 30 }
                 try await self.settled(connection)
