@@ -265,7 +265,8 @@ import Testing
                 let claim = ["XCLAIM", GroupWorker.stream, GroupWorker.group, "dead", "0"] + dead
                 _ = try await connection.command(
                     RESPCommand(
-                        claim[0], arguments: (claim.dropFirst() + ["IDLE", "7200000", "JUSTID"]).map { Array($0.utf8) }))
+                        claim[0], arguments: (claim.dropFirst() + ["IDLE", "7200000", "JUSTID"]).map { Array($0.utf8) })
+                )
                 try await connection.addNumbered(21...30)
                 try await eventually("all delivered") { worker.ids.count == 30 }
                 try await self.settled(connection)
