@@ -15,7 +15,10 @@ import Testing
             ("", ""), ("plain é日😀", "plain é日😀"), ("\"\\/", #"\"\\/"#), ("\n\r\t\0", #"\n\r\t\u0000"#),
             ("\u{1B}\u{1F} \u{7E}\u{7F}\u{80}\u{9B}\u{9F}\u{A0}", "\\u001b\\u001f ~\\u007f\\u0080\\u009b\\u009f\u{A0}"),
             ("a\u{2028}\u{2029}\u{202E}b\u{2066}\u{2069}\u{61C}", #"a\u2028\u2029\u202eb\u2066\u2069\u061c"#),
-            ("\u{200D}\u{2027}\u{202F}\u{2065}\u{206A}\u{FFFD}\u{10FFFF}", "\u{200D}\u{2027}\u{202F}\u{2065}\u{206A}\u{FFFD}\u{10FFFF}"),
+            (
+                "\u{200D}\u{2027}\u{202F}\u{2065}\u{206A}\u{FFFD}\u{10FFFF}",
+                "\u{200D}\u{2027}\u{202F}\u{2065}\u{206A}\u{FFFD}\u{10FFFF}"
+            ),
         ])
     func escaped(text: String, expected: String) {
         #expect(self.written(text) == "\"\(expected)\"")

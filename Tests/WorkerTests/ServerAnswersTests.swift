@@ -37,7 +37,8 @@ import Testing
         let policy = try #require(MemoryPolicy(information: information))
         #expect(policy == MemoryPolicy(name: name, limit: limit))
         let settings = RESPValue.array([Self.text("maxmemory-policy"), Self.text(name)])
-        #expect(policy == MemoryPolicy(policy: settings, limit: .array([Self.text("maxmemory"), Self.text("\(limit)")])))
+        #expect(
+            policy == MemoryPolicy(policy: settings, limit: .array([Self.text("maxmemory"), Self.text("\(limit)")])))
         for (use, verdict) in [(MemoryPolicy.Use.stream, stream), (.store, store)] {
             let step = MemoryPolicy.step("memory", policy, of: use)
             #expect(step.verdict.rawValue == verdict && (step.advice != nil) == (verdict == "warning"), "\(step)")

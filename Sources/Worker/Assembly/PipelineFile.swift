@@ -32,10 +32,12 @@ enum PipelineFile {
     static func read(_ path: String, isReload: Bool = false) throws(Unreadable) -> [UInt8] {
         if Self.isDescriptor(path) {
             guard !isReload else {
-                throw Unreadable(description: "\(path): standard input cannot be read again; start with a file to reload it")
+                throw Unreadable(
+                    description: "\(path): standard input cannot be read again; start with a file to reload it")
             }
             let file = path == Self.standardInput ? "/dev/stdin" : path
-            guard let reader = try? BoundedReader(path: file), let bytes = try? reader.read(limit: Self.byteLimit) else {
+            guard let reader = try? BoundedReader(path: file), let bytes = try? reader.read(limit: Self.byteLimit)
+            else {
                 throw Unreadable(description: "\(path): cannot be read")
             }
             return bytes

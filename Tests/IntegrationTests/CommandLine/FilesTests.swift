@@ -100,7 +100,8 @@ import Testing
 
     /// Runs a shell script with the command as `$0` and the shipped pipeline as `$1`.
     private func shell(_ script: String, in folder: URL) throws -> Child {
-        try Child(["/bin/sh", "-c", script, SluiceProcess.executable, ReferenceTests.pipelineFile], in: folder, log: "log")
+        try Child(
+            ["/bin/sh", "-c", script, SluiceProcess.executable, ReferenceTests.pipelineFile], in: folder, log: "log")
     }
 
     @Test("SIGTERM ends a worker whose standard error nobody reads")

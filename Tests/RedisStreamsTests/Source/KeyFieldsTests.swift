@@ -98,7 +98,9 @@ import Testing
     func nested() throws {
         let document = Array(#"{"a": {"b" : [1.10, "\u0041"]} ,"c":[],"d":null}"#.utf8)
         let fields = try #require(KeyFields.fields(of: .bulk(document), key: Array("session:k-1".utf8), Self.keys))
-        let texts = fields.map { [String(decoding: $0.name, as: UTF8.self), String(decoding: $0.value, as: UTF8.self)] }
+        let texts = fields.map {
+            [String(decoding: $0.name, as: UTF8.self), String(decoding: $0.value, as: UTF8.self)]
+        }
         #expect(texts == [["key", "k-1"], ["a", #"{"b" : [1.10, "\u0041"]}"#], ["c", "[]"]])
     }
 }

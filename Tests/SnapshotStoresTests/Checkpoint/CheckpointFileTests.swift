@@ -49,7 +49,8 @@ import Testing
             try next.claim()
             #expect(try next.load() == "first")
             next.release()
-            let names = try FileManager.default.contentsOfDirectory(atPath: (path as NSString).deletingLastPathComponent)
+            let names = try FileManager.default.contentsOfDirectory(
+                atPath: (path as NSString).deletingLastPathComponent)
             #expect(names.sorted() == ["c", "c.link"])
         }
     }
