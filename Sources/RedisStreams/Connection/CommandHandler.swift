@@ -4,13 +4,15 @@ import NIOTLS
 import RESP
 import StageKit
 
-/// Writes commands, reads replies and brings the two together, as `CommandQueue` decides. All on the event loop.
+/// Writes commands and reads replies on the event loop. `CommandQueue` decides which reply belongs to which command.
+///
+/// Not thread-safe: use it on the event loop only.
 final class CommandHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = Never
     typealias OutboundOut = ByteBuffer
 
-    /// Set when commands can be sent: nil then, or why they never can.
+    /// Set to `nil` when the connection is ready for commands, or to the error if it never will be.
     let ready = OneShot<RedisError?>()
 
     private let isEncrypted: Bool
@@ -18,13 +20,13 @@ final class CommandHandler: ChannelInboundHandler {
     private let address: RedisAddress
     private let executor: EventLoopExecutor
     private var reader = RESPReader()
-    /// Looks through the reply that is coming, where whoever waits for it wants to know of it before it is read.
+    /// Scans an incomplete reply, if its waiter asked for an outline before the reply is parsed.
     private var scanner: ReplyScanner?
     private var queue = CommandQueue<PendingReply>()
     private var timer: Scheduled<Void>?
     private var context: ChannelHandlerContext?
     private var hasAnswered = false
-    /// Where parts of a reply that is still coming are reported.
+    /// The reporter that is notified when part of a large reply arrives, or `nil`.
     var progress: ProgressReporter?
 
     init(_ settings: RedisSettings, _ executor: EventLoopExecutor) {
@@ -34,9 +36,9 @@ final class CommandHandler: ChannelInboundHandler {
         self.serverName = settings.tls.flatMap { TLSContext.serverName($0, settings.address) }
     }
 
-    // MARK: What the connection asks for
+    // MARK: Requests from the connection
 
-    /// Sends a command; its waiter is notified in any case.
+    /// Sends a command. Always completes `waiter`, with the reply or with an error.
     func submit(_ encoded: [UInt8], _ waiter: PendingReply, timeout: ReplyTimeout, flush: Bool) {
         let submission = self.queue.submit(
             waiter, bytes: encoded.count, silence: UInt64(clamping: TimeAmount(timeout.duration).nanoseconds),
@@ -44,7 +46,7 @@ final class CommandHandler: ChannelInboundHandler {
         switch submission {
         case .refuse(let error):
             waiter.fail(error)
-            // What went before it in the same call was written and must not wait for a flush that does not come.
+            // Flush the commands that the same call has already written; no later flush will follow.
             if flush { self.context?.flush() }
         case .write(let timer):
             if let timer { self.setTimer(timer) }
@@ -54,12 +56,12 @@ final class CommandHandler: ChannelInboundHandler {
         }
     }
 
-    /// Takes a reply back to use its memory again.
+    /// Returns a reply to the parser, which reuses its memory.
     func recycle(_ reply: sending RESPReply) {
         self.reader.recycle(reply)
     }
 
-    /// Ends the connection: tells everybody who waits, then closes.
+    /// Fails every waiting command with `error`, then closes the connection.
     func fail(_ error: RedisError) {
         self.timer?.cancel()
         self.timer = nil
@@ -69,7 +71,7 @@ final class CommandHandler: ChannelInboundHandler {
         for waiter in waiters { waiter.fail(error) }
     }
 
-    // MARK: What the channel tells
+    // MARK: Channel events
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -100,7 +102,7 @@ final class CommandHandler: ChannelInboundHandler {
             self.scanner = ReplyScanner()
         }
         do throws(RESPError) {
-            // The closure cannot have a typed error: ByteBuffer's method only rethrows.
+            // A typed error would be lost here: ByteBuffer's method is declared `rethrows`.
             let fed = unsafe buffer.withUnsafeReadableBytes { bytes in
                 Result { () throws(RESPError) in unsafe try self.reader.feed(bytes) }
             }
@@ -109,12 +111,14 @@ final class CommandHandler: ChannelInboundHandler {
             return self.fail(.unreadable(error))
         }
         if !self.isKeptBack() { self.readReplies() }
-        // A large reply over a slow link may take longer than the watchdog allows a source to be silent.
+        // A large reply over a slow link may take longer than the time without progress that the watchdog allows a
+        // source.
         if self.reader.unreadBytes > 0 { self.progress?.pulse() }
     }
 
-    /// Whether the reply that is coming is not to be read now: it has not come whole, or it has just been announced. One of
-    /// few entries is not worth the second step.
+    /// Returns whether parsing the next reply must wait: it is incomplete, or its outline has just been announced.
+    ///
+    /// A reply with few entries is not announced; the extra step would cost more than it saves.
     private func isKeptBack() -> Bool {
         guard var scanner = self.scanner.take() else { return false }
         switch self.reader.scan(&scanner) {
@@ -132,7 +136,7 @@ final class CommandHandler: ChannelInboundHandler {
         }
     }
 
-    /// Reads all replies that have come.
+    /// Parses and delivers all complete replies.
     func readReplies() {
         self.scanner = nil
         do throws(RESPError) {
@@ -153,7 +157,8 @@ final class CommandHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A reset before any answer is what a TLS port does to plain commands, just like an end.
+        // A TLS port may answer a plaintext command with a reset instead of an orderly close. Report both in the same
+        // way.
         if error is IOError, !self.hasAnswered { return self.fail(self.endOfStream) }
         let certificate = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self).peerCertificate
         self.fail(.transport(error, address: self.address, certificate: certificate.map(CertificateDates.init)))
@@ -161,7 +166,7 @@ final class CommandHandler: ChannelInboundHandler {
 
     // MARK: Details
 
-    /// Nothing is sent before the certificate is known to have the right name.
+    /// Checks the name in the server's certificate. Nothing is sent before this check has succeeded.
     private func handshakeCompleted(_ context: ChannelHandlerContext) {
         guard let name = self.serverName else { return _ = self.ready.set(nil) }
         let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
@@ -177,7 +182,7 @@ final class CommandHandler: ChannelInboundHandler {
         case .deliver(let waiter): waiter.succeed(reply)
         case .ignore: break
         case .unexpected:
-            // A server that is full says so before anything is asked.
+            // A server that has reached its client limit sends an error before the first command.
             if let text = reply.errorMessage {
                 self.fail(.answer(text, to: "connect"))
             } else {
@@ -194,7 +199,9 @@ final class CommandHandler: ChannelInboundHandler {
         }
     }
 
-    /// Looks whether the server was silent for too long at a time, which the timer and tests give.
+    /// Checks whether the server was silent for too long.
+    ///
+    /// - Parameter now: The current time, passed by the timer or by a test.
     func timerFired(now: NIODeadline) {
         self.timer = nil
         switch self.queue.timerFired(now: now.uptimeNanoseconds) {

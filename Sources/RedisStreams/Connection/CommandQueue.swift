@@ -1,60 +1,65 @@
-/// The commands in flight: which reply belongs to which command, when the server has been silent for too long, what ends
-/// with the connection.
+/// The queue of commands in flight: matches replies to commands, detects a silent server, and collects the waiters when
+/// the connection ends.
 ///
-/// A server answers one command after the other, so only the first command without a reply has a deadline. The deadline is
-/// a limit on silence: arriving bytes extend it, and it ends when the reply is here, even if nobody has read it yet.
+/// A server answers commands in order, so only the oldest command without a reply has a deadline. The deadline limits
+/// silence: each arrival of bytes extends it, and it no longer applies once the reply is complete, even if the reply
+/// has not been parsed.
 ///
-/// Pure: it decides, `CommandHandler` acts. `Waiter` is the consumer of a reply; times are nanoseconds of any clock that
-/// does not go back.
+/// This type does no I/O: it makes decisions and `CommandHandler` carries them out. `Waiter` is the consumer of a
+/// reply. Times are nanoseconds of any monotonic clock.
 struct CommandQueue<Waiter> {
-    /// The most commands without a reply. Twice what `CommandSender` sends, which leaves room for what follows redirections.
+    /// The maximum number of commands without a reply. Twice the window of `CommandSender`, to leave room for
+    /// redirected commands.
     static var commandLimit: Int { 2 * CommandSender.windowCommands }
-    /// The most bytes of commands without a reply, which bounds the outbound buffer too; one command may be larger.
+    /// The maximum size in bytes of all commands without a reply, which also bounds the outbound buffer. A single
+    /// command may be larger.
     static var byteLimit: Int { 2 * CommandSender.windowBytes }
-    /// The longest time that one reply may take from its first byte, in nanoseconds: an hour, in which a link of 20 KB/s
-    /// carries the longest value that is accepted (64 MiB). It ends replies that arrive one byte at a time.
+    /// The maximum time from the first byte of a reply to its last, in nanoseconds: one hour. At 20 KB/s this is enough
+    /// for the longest accepted value (64 MiB). The limit ends replies that arrive one byte at a time.
     static var replyLimit: UInt64 { 3_600_000_000_000 }
-    /// How long after a deadline the timer fires once more, in nanoseconds (10 ms). A thread that was busy may not have read
-    /// what has arrived; it does before a timer that lies in the future.
+    /// The delay from an expired deadline to the second check, in nanoseconds (10 ms). A busy thread may have received
+    /// bytes that it has not read yet; it reads them before this timer fires.
     static var secondLook: UInt64 { 10_000_000 }
-    /// How late the second look may be, in nanoseconds (5 ms); one that is later says that the thread was busy again.
+    /// The maximum lateness of the second check, in nanoseconds (5 ms). If the check is later, the thread was busy
+    /// again and the result does not count.
     static var secondLookSlack: UInt64 { 5_000_000 }
 
-    /// What to do with a command.
+    /// The action to take for a command.
     enum Submission: Equatable {
-        /// Write it; if `timer` is given, set the timer to that time.
+        /// Write the command and, if `timer` is not `nil`, set the timer to that time.
         case write(timer: UInt64?)
-        /// Do not write it: this is why.
+        /// Do not write the command; fail it with this error.
         case refuse(RedisError)
     }
 
-    /// What to do with a reply.
+    /// The action to take for a reply.
     enum Arrival {
-        /// It is this waiter's.
+        /// Deliver the reply to this waiter.
         case deliver(Waiter)
-        /// It answers nothing that was asked: close the connection.
+        /// Close the connection: no command is waiting for a reply.
         case unexpected
-        /// The connection has ended already.
+        /// Ignore the reply: the connection has already ended.
         case ignore
     }
 
-    /// How a server was too slow.
+    /// The limit that a slow server exceeded.
     enum Lateness: Equatable {
         /// No byte of the reply arrived in this time.
         case noAnswer(ReplyTimeout)
-        /// The reply began to arrive, and then nothing came for this time.
+        /// Part of the reply arrived, then nothing for this time.
         case brokenOff(ReplyTimeout)
         /// The reply took longer than `replyLimit`.
         case endless
     }
 
-    /// What to do when the timer fires.
+    /// The action to take when the timer fires.
     enum Alarm: Equatable {
-        /// Nobody waits.
+        /// Do nothing: no command is waiting.
         case rest
         /// Set the timer to this time.
         case again(at: UInt64)
-        /// Time is up: later replies could not be told apart, so close the connection.
+        /// Close the connection: the server was silent for too long, and a late reply could be matched to the wrong
+        /// command.
         case timedOut(Lateness)
     }
 
@@ -70,29 +75,32 @@ struct CommandQueue<Waiter> {
     private var pendingBytes = 0
     private var timer: UInt64?
     private var end: RedisError?
-    /// When the last bytes arrived.
+    /// The time of the last arrival of bytes.
     private var lastBytes: UInt64 = 0
-    /// When the first bytes of the first command's reply arrived; `nil` if none has.
+    /// The arrival time of the first byte of the oldest command's reply, or `nil` if none has arrived.
     private var begun: UInt64?
-    /// Whether the first command's reply has arrived whole and is kept back.
+    /// Whether the oldest command's reply is complete but not parsed yet.
     private var isHere = false
-    /// When the timer is to fire for the second time; `nil` unless time seems to be up.
+    /// The time of the second check, or `nil` if no deadline seems to have passed.
     private var suspicion: UInt64?
 
-    /// No commands.
+    /// Creates an empty queue.
     init() {}
 
     /// The number of commands without a reply.
     var count: Int { self.pending.count }
 
-    /// Who waits for the next reply, or `nil`.
+    /// The waiter of the next reply, or `nil` if no command is waiting.
     var next: Waiter? { self.pending.first?.waiter }
 
-    /// Accepts a command of so many bytes, unless the connection has ended or too much is in flight.
+    /// Accepts a command, unless the connection has ended or too much is in flight.
     ///
     /// - Parameters:
+    ///   - waiter: The consumer of the reply.
+    ///   - bytes: The size of the encoded command.
     ///   - silence: How long the server may be silent, in nanoseconds.
-    ///   - now: The time.
+    ///   - setting: The setting that `silence` comes from, for messages.
+    ///   - now: The current time.
     mutating func submit(
         _ waiter: Waiter, bytes: Int, silence: UInt64, of setting: ReplyTimeout.Setting = .command, now: UInt64
     ) -> Submission {
@@ -106,7 +114,7 @@ struct CommandQueue<Waiter> {
         }
         self.pending.append(Pending(waiter: waiter, sent: now, silence: silence, setting: setting, bytes: bytes))
         self.pendingBytes += bytes
-        // The timer is only ever set earlier here: one that fires too early looks again, and costs nothing in between.
+        // A new command only ever moves the timer forward. A timer that fires too early just checks again.
         let deadline = now &+ silence
         guard deadline < self.timer ?? .max else { return .write(timer: nil) }
         self.timer = deadline
@@ -119,28 +127,28 @@ struct CommandQueue<Waiter> {
         if self.begun == nil { self.begun = now }
     }
 
-    /// Notes that the next reply has arrived whole and is kept back: its command has no deadline any more.
+    /// Records that the next reply is complete but not parsed yet. Its command no longer has a deadline.
     mutating func replyIsHere() {
         self.isHere = true
     }
 
-    /// Finds whose reply is read: replies come in the order of the commands.
+    /// Returns the action for the next reply. Replies arrive in the order of the commands.
     ///
-    /// - Parameter now: The time; asked for only after a reply that was kept back.
+    /// - Parameter now: The current time; evaluated only if the reply was complete before it was parsed.
     mutating func replyArrived(now: @autoclosure () -> UInt64) -> Arrival {
         if self.end != nil { return .ignore }
         guard let first = self.pending.popFirst() else { return .unexpected }
         self.pendingBytes -= first.bytes
         self.begun = nil
         if self.isHere {
-            // What was sent behind it could not be answered before.
+            // Replies to later commands could not be read until now, so their silence starts now.
             self.isHere = false
             self.lastBytes = now()
         }
         return .deliver(first.waiter)
     }
 
-    /// Looks whether the server was silent for too long.
+    /// Checks whether the server was silent for too long.
     mutating func timerFired(now: UInt64) -> Alarm {
         self.timer = nil
         let expected = self.suspicion.take()
@@ -157,16 +165,16 @@ struct CommandQueue<Waiter> {
             let timeout = ReplyTimeout(duration: .nanoseconds(Int64(clamping: first.silence)), setting: first.setting)
             return .timedOut(self.begun == nil ? .noAnswer(timeout) : .brokenOff(timeout))
         }
-        // A command behind the first may have less time once it is the first.
+        // A later command may have a shorter limit, which applies once it is the oldest.
         let shortest = self.pending.lowest(by: \.silence) ?? first.silence
         let next = min(silent, endless, now &+ shortest)
         self.timer = next
         return .again(at: next)
     }
 
-    /// Ends: every command from here on is refused with `error`, and the waiters are returned to be notified.
+    /// Ends the queue: returns the waiters to notify and refuses all later commands with `error`.
     ///
-    /// Only the first call counts; later ones return nobody.
+    /// Only the first call has an effect; later calls return an empty array.
     mutating func close(_ error: RedisError) -> [Waiter] {
         guard self.end == nil else { return [] }
         self.end = error

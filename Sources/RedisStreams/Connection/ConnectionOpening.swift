@@ -9,14 +9,14 @@ import NIOSSL
     import Musl
 #endif
 
-/// The way from settings to a channel on which commands can be sent.
+/// Opens a channel to a server and prepares it for commands.
 struct ConnectionOpening {
-    /// Keep-alive after 30 s of silence, each 10 s, dead after 6 without an answer: a cut cable is noticed in 90 s even
-    /// where no read is under way.
+    /// TCP keep-alive: first probe after 30 s of silence, then every 10 s, dead after 6 unanswered probes. A broken
+    /// link is detected within 90 s even if no read is in progress.
     static let keepAlive = (idle: 30, interval: 10, count: 6)
-    /// What one read from the socket takes at most, in bytes.
+    /// The maximum number of bytes of one read from the socket.
     static let receiveBytes = 64 << 10
-    /// Reads from the socket in one turn of the loop: a large reply is taken in few turns.
+    /// The maximum number of socket reads per turn of the event loop, so that a large reply needs only a few turns.
     static let readsATurn: UInt = 16
 
     private let settings: RedisSettings
@@ -33,12 +33,12 @@ struct ConnectionOpening {
 
     /// Connects and waits until commands can be sent.
     ///
-    /// All of it has `connectTimeout` together.
+    /// The name lookup, the TCP connection and the TLS handshake share one `connectTimeout`.
     func open() async throws(RedisError) -> RedisConnection {
         let deadline = NIODeadline.now() + TimeAmount(self.settings.connectTimeout)
         let (channel, handler) = try await self.connect()
         let ready = handler.ready
-        // A handshake that never ends is most likely one with a server that does not speak TLS.
+        // If the handshake never completes, the server most likely does not speak TLS.
         let late = RedisError(self.settings.tls == nil ? .timedOut : .tls, self.lateMessage, isTransient: true)
         let timer = self.loop.eventLoop.scheduleTask(deadline: deadline) {
             if ready.set(late) { channel.close(promise: nil) }
@@ -55,7 +55,7 @@ struct ConnectionOpening {
             address: self.settings.address)
     }
 
-    /// What a handshake that never ends most likely means.
+    /// The message for a handshake that did not complete in time.
     private var lateMessage: String {
         let hint = self.settings.tls == nil ? "" : "; does this port speak TLS (redis.tls)?"
         return "\(self.settings.address): no connection in time (redis.connect_timeout)\(hint)"
@@ -63,18 +63,18 @@ struct ConnectionOpening {
 
     private typealias Opened = (channel: any Channel, handler: BoundHandler)
 
-    /// A handler that only its loop touches, with what others may wait for.
+    /// A handler that may be used only on its event loop, and its readiness signal, which any task can await.
     private struct BoundHandler: Sendable {
         let bound: NIOLoopBound<CommandHandler>
         let ready: OneShot<RedisError?>
     }
 
-    /// Makes the channel; asked to stop, it gives up at once and closes what still comes.
+    /// Opens the channel. If stopped, returns immediately and closes a channel that opens later.
     private func connect() async throws(RedisError) -> Opened {
         let settings = self.settings
         let loop = self.loop
         let outcome = OneShot<Result<Opened, RedisError>>()
-        // The TLS files are read here and not in the initializer, so that what is wrong with them is thrown as it is.
+        // Read the TLS files here too: an error thrown in the channel initializer would lose its type.
         if let tls = settings.tls { _ = try TLSContext.makeHandler(tls, address: settings.address) }
         let token = self.stop.onStop { outcome.set(.failure(.closedHere)) }
         defer { self.stop.forget(token) }

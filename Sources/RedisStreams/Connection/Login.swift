@@ -1,23 +1,24 @@
 import RESP
 
-/// What is sent first on a connection, and what the answers mean. Pure.
+/// The commands that are sent first on a connection, and the interpretation of their answers. Does no I/O.
 struct Login: Sendable {
-    /// A step: its command, the name it goes by in messages, and whether a refusal for want of rights is fine.
+    /// A login command, its name in messages, and its expected answer.
     struct Step: Sendable {
-        /// What is sent.
+        /// The command to send.
         let command: RESPCommand
-        /// The command's name.
+        /// The command's name, for messages.
         let name: String
-        /// What the answer is, where all is well.
+        /// The answer if the command succeeds.
         let answer: String
     }
 
-    /// The password, hidden in messages.
+    /// The password, which is removed from messages.
     let password: Secret?
-    /// The steps, in order: all are sent at once.
+    /// The steps, in order. All of them are sent in one write.
     let steps: [Step]
 
-    /// AUTH where there is a password, SELECT where the database is not 0, and PING, which shows that there is a server.
+    /// Creates the steps: AUTH if there is a password, SELECT if the database is not 0, and PING to check that the
+    /// server answers.
     init(_ settings: RedisSettings, password: Secret?) {
         self.password = password
         var steps: [Step] = []
@@ -34,10 +35,11 @@ struct Login: Sendable {
         self.steps = steps
     }
 
-    /// Why the answer to a step ends the connection; nil where it does not.
+    /// Returns the error that ends the connection because of the answer to a step, or `nil` if the answer is
+    /// acceptable.
     func failure(of step: Step, _ answer: RESPValue) -> RedisError? {
         if case .error(let text) = answer {
-            // A user without the right to PING has been answered all the same, which is all that was asked.
+            // NOPERM for PING is acceptable: the server has answered.
             if step.name == "PING", text.hasPrefix("NOPERM") { return nil }
             return .answer(text, to: step.name, hiding: self.password)
         }

@@ -1,15 +1,17 @@
-/// What has become of a value that is set once and taken once. Pure: who has it decides where it is kept, and locks.
+/// The state of a value that is set once and taken once. The owner provides storage and locking.
 enum OneShotState<Value: Sendable> {
-    /// Nothing set yet, and nobody waits.
+    /// The value is not set and no task waits.
     case empty
-    /// Somebody waits.
+    /// A task waits for the value.
     case awaited(ShotWaiter<Value>)
-    /// Set, and not taken yet.
+    /// The value is set and not taken yet.
     case set(Value)
-    /// Taken.
+    /// The value was taken.
     case taken
 
-    /// Sets the value; only the first call counts. Returns whether it was the first, and who is to be resumed with it.
+    /// Sets the value, unless it is already set.
+    ///
+    /// - Returns: Whether this call set the value, and the waiter to resume with it, if there is one.
     mutating func set(_ value: Value) -> (isFirst: Bool, waiting: ShotWaiter<Value>?) {
         switch self {
         case .empty:
@@ -22,7 +24,9 @@ enum OneShotState<Value: Sendable> {
         }
     }
 
-    /// Takes the value where it is set; it may be taken once.
+    /// Takes the value, which may be done once.
+    ///
+    /// - Returns: The value, or `nil` if it is not set yet.
     mutating func take() -> Value? {
         switch self {
         case .empty: return nil
@@ -33,7 +37,7 @@ enum OneShotState<Value: Sendable> {
         }
     }
 
-    /// Takes the value where it is set by now; otherwise `waiter` gets it when it is.
+    /// Takes the value if it is set; otherwise stores `waiter`, which a later `set` returns.
     mutating func take(or waiter: ShotWaiter<Value>) -> Value? {
         if let value = self.take() { return value }
         self = .awaited(waiter)
@@ -41,21 +45,23 @@ enum OneShotState<Value: Sendable> {
     }
 }
 
-/// A task that waits for a value, to be resumed once.
+/// A task that waits for a value, to be resumed exactly once.
 ///
-/// The continuation is of the kind that does not check that, for `OneShotState` does: only `awaited` has one, and every way
-/// out of it hands the waiter to the one caller that resumes it. A checked one is an object for each wait, and has no
-/// layout that the compiler knows, so that each move of a state goes through the runtime.
+/// Uses an unsafe continuation because `OneShotState` already guarantees a single resumption: only `awaited` holds a
+/// waiter, and each transition out of it hands the waiter to the one caller that resumes it. A checked continuation
+/// would allocate an object per wait, and its layout is unknown to the compiler, so each move of the state would go
+/// through the runtime.
 @safe
 struct ShotWaiter<Value: Sendable>: Sendable {
     private let continuation: UnsafeContinuation<Value, Never>
 
-    /// Waits until the waiter that `body` is called with is resumed; `body` sees to it that it is, once.
+    /// Calls `body` with a waiter and suspends until it is resumed. `body` must make sure that this happens exactly
+    /// once.
     static func wait(_ body: (ShotWaiter) -> Void) async -> Value {
         await unsafe withUnsafeContinuation { body(unsafe ShotWaiter(continuation: $0)) }
     }
 
-    /// Has the task go on with a value.
+    /// Resumes the task with a value.
     func resume(returning value: Value) {
         unsafe self.continuation.resume(returning: value)
     }

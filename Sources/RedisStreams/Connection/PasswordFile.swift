@@ -1,10 +1,12 @@
 import StageKit
 
-/// Reads a password out of a file.
+/// Reads a password from a file.
 enum PasswordFile {
-    /// The file's text without line ends behind it.
+    /// Returns the file's text without trailing line breaks.
     ///
-    /// Waits for the disk; does not wait for a pipe. Throws `badSettings` where there is no password to be had.
+    /// Blocks for the disk, but never for a pipe.
+    ///
+    /// - Throws: `RedisError` with the code `badSettings` if the file cannot be read or holds no password.
     static func read(_ path: String) throws(RedisError) -> Secret {
         do throws(SecretFile.Unreadable) {
             return Secret(try SecretFile.read(path))

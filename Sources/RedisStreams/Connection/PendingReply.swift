@@ -1,21 +1,22 @@
 package import RESP
 import StageKit
 
-/// The reply to a command that is on its way; it can be waited for once, from any task.
+/// The reply to a command in flight. Can be awaited once, from any task.
 ///
-/// Made for every command, so it is one object, and of no generic class: those look their layout up when they end.
+/// One is created for every command, so it is a single object. The class is not generic because generic classes look up
+/// their layout when they are deallocated.
 package final class PendingReply: Sendable {
-    /// A reply on its way from the connection to the one task that waits for it.
+    /// Carries a reply from the connection to the one task that waits for it.
     struct Parcel: Sendable {
-        /// Set by the event loop, which forgets it, and read by the one task that waits: never shared.
+        /// Set by the event loop, which keeps no reference, and read only by the waiting task: never shared.
         nonisolated(unsafe) let reply: RESPReply
     }
 
-    /// What is known of the reply to a read before it is read itself.
+    /// The summary of a read's reply that is known before the reply is parsed.
     struct Outline: Sendable, Equatable {
-        /// How many entries there are.
+        /// The number of entries.
         var entries: Int
-        /// The id of the last.
+        /// The id of the last entry.
         var last: EntryID
     }
 
@@ -24,24 +25,27 @@ package final class PendingReply: Sendable {
         var outline = OneShotState<Outline?>.empty
     }
 
-    /// The fewest entries of a reply whose outline is asked for; nil where none is.
+    /// The minimum number of entries for which an outline is wanted, or `nil` if none is.
     let outlinedFrom: Int?
-    /// Whether values are left out that the reply as a whole has no room for.
+    /// Whether values are omitted if the reply exceeds the size limit.
     let leavesOutToFit: Bool
     private let state = OrderedMutex(State())
 
-    /// Nothing has come yet.
+    /// Creates a pending reply.
     ///
     /// - Parameters:
-    ///   - outlinedFrom: The fewest entries of which `outline` is to tell; nil where it is not waited for.
-    ///   - leavesOutToFit: Whether values are left out that the reply as a whole has no room for.
+    ///   - outlinedFrom: The minimum number of entries for which `outline` returns a value, or `nil` if `outline` is
+    ///     not called.
+    ///   - leavesOutToFit: Whether values are omitted if the reply exceeds the size limit.
     init(outlinedFrom: Int? = nil, leavesOutToFit: Bool = false) {
         self.outlinedFrom = outlinedFrom
         self.leavesOutToFit = leavesOutToFit
     }
 
-    /// Waits until the reply has come; returns what it holds where that is known and the reply not yet read, which
-    /// `RedisConnection.readReplies` does then.
+    /// Waits until the reply is complete.
+    ///
+    /// - Returns: The outline, if it is known and the reply has not been parsed; call `RedisConnection.readReplies` to
+    ///   parse it. Otherwise `nil`.
     func outline() async -> Outline? {
         guard self.outlinedFrom != nil else { return nil }
         if let outline = self.state.withLock({ $0.outline.take() }) { return outline }
@@ -53,12 +57,14 @@ package final class PendingReply: Sendable {
         return outline
     }
 
-    /// Tells that the reply has come but is not read yet.
+    /// Announces a reply that is complete but not parsed yet.
     func announce(_ outline: Outline) {
         self.state.withLock { $0.outline.set(outline) }.waiting?.resume(returning: outline)
     }
 
-    /// Waits for the reply; throws where the connection ends before it comes.
+    /// Waits for the reply.
+    ///
+    /// - Throws: `RedisError` if the connection ends before the reply arrives.
     package func reply() async throws(RedisError) -> sending RESPReply {
         if let result = self.state.withLock({ $0.reply.take() }) { return unsafe try result.get().reply }
         let result = await ShotWaiter.wait { waiter in
@@ -69,20 +75,20 @@ package final class PendingReply: Sendable {
         return unsafe try result.get().reply
     }
 
-    /// Has the thread sanitizer see that what was set came before what is done with it: that a task goes on after it was
-    /// resumed happens in a library that it does not see into.
+    /// Shows the thread sanitizer that the value was set before it is used. The sanitizer cannot see this by itself,
+    /// because the task is resumed in a library that is not instrumented.
     private func showOrder() {
         self.state.withLock { _ in }
     }
 
-    /// Hands a reply over; the caller must not use it any more.
+    /// Delivers the reply; the caller must not use it afterwards.
     func succeed(_ reply: sending RESPReply) {
-        // `sending` leaves nobody else who holds it; the compiler does not follow it into a parcel.
+        // `sending` guarantees that nobody else holds the reply; the compiler does not carry that over to the parcel.
         nonisolated(unsafe) let reply = reply
         self.end(unsafe .success(Parcel(reply: reply)))
     }
 
-    /// Tells that no reply comes.
+    /// Fails the reply: none will arrive.
     func fail(_ error: RedisError) {
         self.end(.failure(error))
     }
@@ -91,7 +97,7 @@ package final class PendingReply: Sendable {
         let (reply, outline) = self.state.withLock { state in
             (state.reply.set(result).waiting, state.outline.set(nil).waiting)
         }
-        // Outside the lock: resuming can run whatever the executor does on enqueueing.
+        // Resume outside the lock: the executor may run arbitrary code when it enqueues the task.
         reply?.resume(returning: result)
         outline?.resume(returning: nil)
     }

@@ -3,21 +3,21 @@ import NIOCore
 package import RESP
 import StageKit
 
-/// One connection to a server, logged in: commands out, replies in the same order back, as many at a time as wanted.
+/// One logged-in connection to a server. Sends any number of commands in parallel and returns the replies in order.
 ///
-/// Usable from any thread; on the connection's own event loop nothing changes threads. Once it has ended, for whatever
-/// reason, every command fails with that reason; make a new one.
+/// Usable from any thread; calls on the connection's own event loop do not switch threads. Once the connection has
+/// ended, every command fails with the reason for the end; create a new connection.
 package final class RedisConnection: Sendable {
-    /// The loop that reads and writes.
+    /// The event loop that reads and writes.
     package let loop: RedisEventLoop
-    /// What each command has, unless it says otherwise.
+    /// The default timeout of a command.
     package let timeout: Duration
-    /// The server it leads to.
+    /// The address of the server.
     package let address: RedisAddress
 
     private let channel: any Channel
     private let handler: NIOLoopBound<CommandHandler>
-    /// Whether `ASKING` goes before each command: the server is about to get the slot of what is asked for.
+    /// Whether `ASKING` is sent before each command, because the server is still importing the key's slot.
     private let isAsking: Bool
 
     init(
@@ -32,13 +32,14 @@ package final class RedisConnection: Sendable {
         self.timeout = timeout
     }
 
-    /// Connects and logs in, where sentinels or a cluster have it to the server that they name.
+    /// Connects and logs in. With sentinels or a cluster, connects to the server that they name.
     ///
     /// - Parameters:
-    ///   - settings: Where and how; files named in them are read now.
-    ///   - key: What is asked for, which decides the server in a cluster.
-    ///   - loop: Reads and writes; it must outlive the connection.
-    ///   - stop: Ends the attempt, and later the connection, when asked to.
+    ///   - settings: The address and the credentials. Files that they name are read now.
+    ///   - key: The key that will be used, which determines the server in a cluster.
+    ///   - loop: The event loop that reads and writes; it must outlive the connection.
+    ///   - stop: The signal that cancels the attempt and later closes the connection.
+    /// - Throws: `RedisError` if the connection or the login fails.
     package static func connect(
         _ settings: RedisSettings, for key: String? = nil, on loop: RedisEventLoop, stop: StopSignal = StopSignal(),
         logger: Logger
@@ -57,38 +58,40 @@ package final class RedisConnection: Sendable {
         return connection
     }
 
-    /// Sends a command and waits for its answer; an error answer is thrown.
+    /// Sends a command and waits for its answer.
+    ///
+    /// - Throws: `RedisError` if the connection ends or the answer is an error.
     package func command(_ command: RESPCommand, timeout: Duration? = nil) async throws(RedisError) -> RESPValue {
         let value = try await self.submit(command, timeout: timeout).reply().value()
         if case .error(let text) = value { throw .answer(text, to: command.name) }
         return value
     }
 
-    /// Asks whether the server answers.
+    /// Sends PING and checks the answer.
     package func ping() async throws(RedisError) {
         let answer = try await self.command(RESPCommand("PING"))
         guard answer.string == "PONG" else { throw .unexpectedAnswer(to: "PING", "expected PONG") }
     }
 
-    /// Puts a command on its way, before this returns where it is called on the event loop.
+    /// Sends a command; if called on the event loop, the command is written before this returns.
     package func submit(_ command: RESPCommand, timeout: Duration? = nil) -> PendingReply {
         self.submit(command, timeout: .command(timeout ?? self.timeout))
     }
 
-    /// Sends a command, before this returns if called on the event loop.
+    /// Sends a command; if called on the event loop, the command is written before this returns.
     func submit(_ command: RESPCommand, timeout: ReplyTimeout, leavesOutToFit: Bool = false) -> PendingReply {
         self.submit(encoded: command.encoded(), timeout: timeout, leavesOutToFit: leavesOutToFit)
     }
 
-    /// Sends several commands in one write; at most `CommandQueue.commandLimit`.
+    /// Sends at most `CommandQueue.commandLimit` commands in one write.
     package func submit(_ commands: [RESPCommand]) -> [PendingReply] {
         self.submit(commands, timeout: .command(self.timeout))
     }
 
-    /// Sends several commands in one write, each with a time of its own; at most `CommandQueue.commandLimit`.
+    /// Sends at most `CommandQueue.commandLimit` commands in one write, each with its own timeout.
     ///
-    /// - Parameter leavesOutToFit: Whether values are left out that a reply as a whole has no room for: for questions whose
-    ///   answers bring more than is looked at.
+    /// - Parameter leavesOutToFit: Whether values are omitted if a reply exceeds the size limit, for commands whose
+    ///   replies contain more than the caller uses.
     func submit(_ commands: [RESPCommand], timeout: ReplyTimeout, leavesOutToFit: Bool = false) -> [PendingReply] {
         let waiters = commands.map { _ in PendingReply(leavesOutToFit: leavesOutToFit) }
         let encoded = commands.map { $0.encoded() }
@@ -102,12 +105,13 @@ package final class RedisConnection: Sendable {
         return waiters
     }
 
-    /// Puts a command that is encoded already on its way.
+    /// Sends an encoded command.
     ///
     /// - Parameters:
-    ///   - outlinedFrom: The fewest entries of a reply that is waited for with `PendingReply.outline` first.
-    ///   - leavesOutToFit: Whether values are left out that the reply as a whole has no room for, instead of ending the
-    ///     connection. Values that are too large by themselves are left out in any case.
+    ///   - outlinedFrom: The minimum number of entries for which `PendingReply.outline` returns a value; `outline` must
+    ///     then be awaited before the reply.
+    ///   - leavesOutToFit: Whether values are omitted if the reply exceeds the size limit, instead of closing the
+    ///     connection. A single value above the limit is always omitted.
     func submit(
         encoded: [UInt8], timeout: ReplyTimeout, outlinedFrom: Int? = nil, leavesOutToFit: Bool = false
     ) -> PendingReply {
@@ -122,39 +126,39 @@ package final class RedisConnection: Sendable {
 
     private static let asking = RESPCommand("ASKING").encoded()
 
-    /// Reports the parts of a reply that is still coming.
+    /// Sets the reporter that is notified when part of a large reply arrives.
     func reportParts(to progress: ProgressReporter) {
         self.onLoop { $0.progress = progress }
     }
 
-    /// The same connection, with `ASKING` before each command.
+    /// Returns a view of this connection that sends `ASKING` before each command.
     func asking() -> RedisConnection {
         RedisConnection(
             loop: self.loop, channel: self.channel, handler: self.handler, timeout: self.timeout,
             address: self.address, isAsking: true)
     }
 
-    /// Reads replies that have come and were announced; only on the event loop.
+    /// Parses replies that are complete and announced. Must be called on the event loop.
     func readReplies() {
         self.handler.value.readReplies()
     }
 
-    /// Takes a reply back to use its memory again; only on the event loop.
+    /// Returns a reply to the parser, which reuses its memory. Must be called on the event loop.
     func recycle(_ reply: sending RESPReply) {
         self.handler.value.recycle(reply)
     }
 
-    /// Ends the connection; whoever waits is told so. From any thread, also more than once.
+    /// Closes the connection and fails all waiting commands. Can be called from any thread and more than once.
     package func close() {
         self.close(with: .closedHere)
     }
 
-    /// Ends the connection for a reason.
+    /// Closes the connection and fails all waiting commands with `reason`.
     func close(with reason: RedisError) {
         self.onLoop { $0.fail(reason) }
     }
 
-    /// Sends AUTH, SELECT and PING at once and looks at their answers in turn.
+    /// Sends the login commands in one write and checks their answers in order.
     private func logIn(_ settings: RedisSettings) async throws(RedisError) {
         let password: Secret?
         if let file = settings.passwordFile {

@@ -1,22 +1,22 @@
 import RESP
 
 extension RedisError {
-    /// What the first word of an error answer means.
+    /// The meaning of an error answer, found by its first word.
     struct Meaning: Sendable {
         /// The first word.
         let word: String
-        /// The kind of failure.
+        /// The error code.
         let code: Code
-        /// Whether it passes by itself.
+        /// Whether a retry can succeed without a change by the operator.
         let isTransient: Bool
-        /// What to do; empty where the server's own text says it.
+        /// The advice for the operator; empty if the server's text is sufficient.
         let advice: String
     }
 
-    /// What to do where a right is missing.
+    /// The advice if a permission is missing.
     private static let grant = "give the user the right with ACL SETUSER, or log in as another"
 
-    /// The words that servers answer with (Redis source, `server.h` shared objects, and the cluster and ACL code).
+    /// The error prefixes of Redis (source: `server.h` shared objects, and the cluster and ACL code).
     static let meanings: [Meaning] = [
         Meaning(word: "LOADING", code: .unavailable, isTransient: true, advice: "the server is loading its data"),
         Meaning(word: "READONLY", code: .unavailable, isTransient: true, advice: "the server is a replica"),
@@ -50,9 +50,9 @@ extension RedisError {
             advice: "the server only serves its own machine without a password"),
     ]
 
-    /// What `ERR` texts mean that are worth telling apart, by how they begin.
+    /// `ERR` answers with a meaning of their own, found by how the text begins.
     static let errMeanings: [Meaning] = [
-        // Redis 7.0, and 7.2 and newer, of a command within a script.
+        // A missing permission inside a script: Redis 7.0, then 7.2 and newer.
         Meaning(
             word: "ERR The user executing the script", code: .permission, isTransient: false,
             advice: Self.grant),
@@ -73,10 +73,10 @@ extension RedisError {
             advice: "the server has fewer databases: lower redis.database"),
     ]
 
-    /// The longest part of a server's text that is told, in characters.
+    /// The maximum length of a server's text in a message, in characters.
     static let toldTextLimit = 300
 
-    /// The failure that an error answer to `command` means; `secret` is cut out of the server's text.
+    /// Returns the error for an error answer to `command`. `secret` is removed from the server's text.
     static func answer(_ text: String, to command: String, hiding secret: Secret? = nil) -> RedisError {
         let told = self.told(text, hiding: secret)
         if let redirection = Redirection(text) {
@@ -95,10 +95,11 @@ extension RedisError {
             isTransient: meaning.isTransient)
     }
 
-    /// A server's text, fit for a log line: bounded, without control characters, without what the command had in it.
+    /// Returns a server's text for a log line: truncated, without control characters, and without the command's
+    /// arguments.
     private static func told(_ text: String, hiding secret: Secret?) -> String {
         var text = text
-        // Redis repeats the arguments of a command that it does not know, and a password can be one of them.
+        // Redis repeats the arguments of an unknown command, and one of them can be a password.
         for marker in [", with args beginning with", " with args beginning with"] {
             if let range = text.firstRange(of: marker) { text = String(text[..<range.lowerBound]) }
         }
@@ -109,7 +110,7 @@ extension RedisError {
         return String(printable)
     }
 
-    /// The failure that bytes mean which cannot be read as replies.
+    /// Returns the error for bytes that are not valid replies.
     static func unreadable(_ error: RESPError) -> RedisError {
         switch error.kind {
         case .limitExceeded:

@@ -11,39 +11,39 @@ import StageKit
     import Darwin
 #endif
 
-/// When a certificate is valid, in seconds since the epoch.
+/// The validity period of a certificate, in seconds since the epoch.
 struct CertificateDates: Sendable, Equatable {
-    /// The first second.
+    /// The first valid second.
     let notBefore: Int
-    /// The last second.
+    /// The last valid second.
     let notAfter: Int
 
-    /// Makes a pair of dates.
+    /// Creates a validity period.
     init(notBefore: Int, notAfter: Int) {
         self.notBefore = notBefore
         self.notAfter = notAfter
     }
 
-    /// The dates of a certificate.
+    /// Reads the validity period of a certificate.
     init(_ certificate: NIOSSLCertificate) {
         self.init(notBefore: Int(certificate.notValidBefore), notAfter: Int(certificate.notValidAfter))
     }
 }
 
 extension RedisError {
-    /// The failure that an error means while a connection is being opened.
+    /// Returns the error for a failed attempt to open a connection.
     static func opening(_ error: any Error, address: RedisAddress) -> RedisError {
         guard let error = error as? IOError else { return self.transport(error, address: address) }
         return RedisError(.connectFailed, "\(address): cannot connect: \(self.reason(error))", isTransient: true)
     }
 
-    /// What the system says of a failed call: `Connection refused`.
+    /// Returns the system's text for a failed call, such as `Connection refused`.
     private static func reason(_ error: any Error) -> String {
         guard let error = error as? IOError else { return "\(error)" }
         return unsafe String(cString: strerror(error.errnoCode))
     }
 
-    /// The failure of a server that was silent for too long, with the setting that says how long it may be.
+    /// Returns the error for a server that was silent for too long. The message names the setting with the limit.
     static func late(
         _ lateness: CommandQueue<PendingReply>.Lateness, _ address: RedisAddress, hint: String
     ) -> RedisError {
@@ -59,9 +59,9 @@ extension RedisError {
         return RedisError(.timedOut, "\(address): \(what)", isTransient: true)
     }
 
-    /// The failure that an error of the socket or of TLS means.
+    /// Returns the error for a failure of the socket or of TLS.
     ///
-    /// - Parameter certificate: The dates of the certificate that the server showed, nil where it showed none.
+    /// - Parameter certificate: The validity period of the server's certificate, or `nil` if the server sent none.
     static func transport(
         _ error: any Error, address: RedisAddress, certificate: CertificateDates? = nil
     ) -> RedisError {
@@ -87,7 +87,7 @@ extension RedisError {
         }
     }
 
-    /// What a failed handshake means, by the text of the library, which has no more to tell.
+    /// Returns the error for a failed handshake, derived from the TLS library's text, which is all it reports.
     static func handshake(
         _ text: String, _ address: RedisAddress, _ certificate: CertificateDates?, now: Int
     ) -> RedisError {
@@ -117,7 +117,7 @@ extension RedisError {
         return self.tls(address, "the TLS handshake failed: \(text)")
     }
 
-    /// A certificate for somebody else.
+    /// Returns the error for a certificate with a different name.
     static func otherName(_ address: RedisAddress, _ detail: String) -> RedisError {
         self.tls(
             address,
@@ -129,7 +129,7 @@ extension RedisError {
         RedisError(.tls, "\(address): \(what)", isTransient: false)
     }
 
-    /// A name that is unknown, or no address of a name that answers.
+    /// Returns the error for an unknown host name, or for a name of which no address answers.
     private static func connect(_ error: NIOConnectionError, _ address: RedisAddress) -> RedisError {
         if error.connectionErrors.isEmpty, let cause = error.dnsAError ?? error.dnsAAAAError {
             return RedisError(

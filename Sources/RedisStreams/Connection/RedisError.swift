@@ -1,57 +1,57 @@
-/// Why a server could not be reached, refused a command or broke off.
+/// A failed connection, a refused command or a broken protocol.
 ///
-/// No text holds a password. `isTransient` says whether trying again can help without anybody changing anything.
+/// No text contains a password. `isTransient` says whether a retry can succeed without a change by the operator.
 public struct RedisError: Error, Sendable, Equatable {
-    /// What kind of failure it is.
+    /// The kind of failure.
     public enum Code: String, Sendable, CaseIterable {
-        /// No connection: name unknown, refused, unreachable.
+        /// The connection failed: unknown name, refused or unreachable.
         case connectFailed
         /// The TLS handshake failed.
         case tls
-        /// The server refuses user and password, or wants some.
+        /// The server rejects the user or the password, or requires one.
         case authentication
-        /// The user lacks a right.
+        /// The user lacks a permission.
         case permission
-        /// The key holds something else than the command needs.
+        /// The key holds a value of a different type.
         case wrongType
-        /// The server cannot serve now: it loads, follows, fails over, or is full.
+        /// The server is temporarily unavailable: it is loading, is a replica, is failing over, or has reached a limit.
         case unavailable
-        /// The stream has no such consumer group.
+        /// The stream does not have the consumer group.
         case noGroup
-        /// The server does not know a script by its digest.
+        /// The server does not know a script's digest.
         case scriptMissing
-        /// Another server of the cluster has the key: see `redirection`.
+        /// Another server of the cluster holds the key; see `redirection`.
         case moved
-        /// Any other error the server answered.
+        /// Any other error answer.
         case serverError
-        /// What came is not what a Redis server sends.
+        /// The bytes received are not valid replies.
         case protocolViolation
-        /// A reply breaks a limit of this side.
+        /// A reply exceeds a limit of the parser.
         case replyTooLarge
-        /// An entry has a value that is too large to be read, and the settings say to end.
+        /// An entry has a value above the size limit, and the settings require the run to end.
         case valueTooLarge
-        /// No answer in time.
+        /// The server did not answer in time.
         case timedOut
-        /// The connection has ended.
+        /// The connection is closed.
         case closed
-        /// More is asked at once than a limit of this side allows.
+        /// More commands are in flight than this side allows.
         case tooManyCommands
-        /// The settings cannot be used: a file is missing or unreadable.
+        /// The settings cannot be used, for example because a file is missing or unreadable.
         case badSettings
-        /// Entries of the stream were lost, and the settings say to end.
+        /// Entries of the stream were lost, and the settings require the run to end.
         case gap
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     public let code: Code
-    /// What happened and what to do, for an operator.
+    /// The failure and its remedy, for the operator.
     public let message: String
-    /// Whether trying again can help.
+    /// Whether a retry can succeed.
     public let isTransient: Bool
-    /// Which server to ask instead, where a server of a cluster says so.
+    /// The server to ask instead, if a cluster server answered MOVED or ASK; otherwise `nil`.
     let redirection: Redirection?
 
-    /// Makes an error.
+    /// Creates an error.
     public init(_ code: Code, _ message: String, isTransient: Bool) {
         self.code = code
         self.message = message
@@ -59,7 +59,7 @@ public struct RedisError: Error, Sendable, Equatable {
         self.redirection = nil
     }
 
-    /// Says which server to ask instead.
+    /// Creates an error for a redirection to another server.
     init(_ redirection: Redirection, _ message: String) {
         self.code = .moved
         self.message = message
@@ -67,8 +67,10 @@ public struct RedisError: Error, Sendable, Equatable {
         self.redirection = redirection
     }
 
-    /// The answer MOVED or ASK of a server where the file names no cluster. Final: the server that it names is not asked,
-    /// because it would be given user and password, and the file does not name it.
+    /// The error for a MOVED or ASK answer if the file does not configure a cluster.
+    ///
+    /// It is not transient and the redirection is not followed: that would send the credentials to a server that the
+    /// file does not name.
     var outsideCluster: RedisError {
         RedisError(.moved, "\(self.message): use redis.cluster in place of redis.address", isTransient: false)
     }
@@ -76,7 +78,7 @@ public struct RedisError: Error, Sendable, Equatable {
     /// The connection was closed by this side.
     static let closedHere = RedisError(.closed, "the connection was closed by this side", isTransient: true)
 
-    /// An answer of another shape than the command has.
+    /// Returns the error for an answer to `command` of an unexpected form.
     static func unexpectedAnswer(to command: String, _ what: String) -> RedisError {
         RedisError(
             .protocolViolation, "\(command): \(what); is the address that of a Redis server?", isTransient: true)

@@ -2,9 +2,9 @@ package import NIOCore
 import NIOPosix
 import Synchronization
 
-/// One event loop thread with an executor on it, so that a task can run where its connection is read.
+/// An event loop with one thread, and an executor that runs tasks on that thread.
 ///
-/// Thread-safe. `shutDown` must be called once, from outside the thread.
+/// Thread-safe. `shutDown` must be called once, from another thread.
 package final class RedisEventLoop: Sendable {
     private struct Attempts {
         var running = 0
@@ -13,9 +13,9 @@ package final class RedisEventLoop: Sendable {
 
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let attempts = Mutex(Attempts())
-    /// The loop.
+    /// The event loop.
     package let eventLoop: any EventLoop
-    /// Runs tasks on the loop's thread.
+    /// The executor that runs tasks on the loop's thread.
     package let executor: EventLoopExecutor
 
     /// Starts the thread.
@@ -24,23 +24,24 @@ package final class RedisEventLoop: Sendable {
         self.executor = EventLoopExecutor(self.eventLoop)
     }
 
-    /// Ends the thread; where an attempt to connect is still running, the thread ends with it and this returns at once.
+    /// Ends the thread. If a connection attempt is still running, returns immediately, and the thread ends when the
+    /// attempt does.
     package func shutDown() async {
         let isRunning = self.attempts.withLock { attempts in
             attempts.isClosing = true
             return attempts.running > 0
         }
-        // A name look-up cannot be called off, and its answer must find the loop alive.
+        // A name lookup cannot be cancelled, and its result needs a running loop.
         if isRunning { return }
         try? await self.group.shutdownGracefully()
     }
 
-    /// Notes that something was begun that will call back on the loop.
+    /// Records the start of an attempt that will call back on the loop.
     func attemptBegan() {
         self.attempts.withLock { $0.running += 1 }
     }
 
-    /// Notes that it has called back; to be called on the loop.
+    /// Records the end of an attempt. Must be called on the loop.
     func attemptEnded() {
         let isLast = self.attempts.withLock { attempts in
             attempts.running -= 1
@@ -49,7 +50,7 @@ package final class RedisEventLoop: Sendable {
         if isLast { self.group.shutdownGracefully { _ in } }
     }
 
-    /// Waits, but no longer than until asked to stop.
+    /// Sleeps for `duration`, or until `stop` is signalled.
     package func sleep(_ duration: Duration, until stop: StopSignal) async {
         let over = OneShot<Void>()
         let timer = self.eventLoop.scheduleTask(in: TimeAmount(duration)) { _ = over.set(()) }
@@ -60,7 +61,7 @@ package final class RedisEventLoop: Sendable {
     }
 }
 
-/// Runs a task's jobs on the thread of an event loop.
+/// Runs the jobs of tasks on an event loop's thread.
 package final class EventLoopExecutor: TaskExecutor {
     private struct Gathering {
         var isUnderWay = false
@@ -75,8 +76,8 @@ package final class EventLoopExecutor: TaskExecutor {
         self.gathering = .makeBoxSendingValue(Gathering(), eventLoop: eventLoop)
     }
 
-    /// Runs the job in the loop's next turn, from the loop's own thread without a system call; what becomes ready within
-    /// `runningJobs` is run by that.
+    /// Runs the job in the next turn of the loop; enqueueing from the loop's own thread needs no system call. During
+    /// `runningJobs`, the job is collected and run by that method.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if self.eventLoop.inEventLoop, self.gathering.value.isUnderWay {
@@ -86,8 +87,10 @@ package final class EventLoopExecutor: TaskExecutor {
         }
     }
 
-    /// Calls `body`, then runs the jobs that it has made ready: a reply is worked on where it was read, without the loop's
-    /// queue between. Only on the loop, and `body` must leave nothing half done.
+    /// Calls `body`, then runs the jobs that it enqueued.
+    ///
+    /// The task that waits for a reply continues in the turn of the loop that read the reply, without passing through
+    /// the loop's queue. Must be called on the loop, and `body` must leave all state consistent.
     func runningJobs(_ body: () -> Void) {
         self.gathering.value.isUnderWay = true
         body()

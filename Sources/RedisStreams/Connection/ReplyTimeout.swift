@@ -1,20 +1,20 @@
-/// How long a server may be silent while a command waits for its reply: any byte that arrives starts the time again.
+/// How long a server may be silent while a command waits for its reply. Each arrival of bytes restarts the time.
 struct ReplyTimeout: Sendable, Equatable {
-    /// The setting that the time comes from, as messages name it.
+    /// The setting that a timeout comes from, as named in messages.
     enum Setting: String, Sendable {
-        /// The time of commands with small answers.
+        /// The timeout of commands with small answers.
         case command = "redis.timeout"
-        /// The time of a read that waits for entries.
+        /// The timeout of a read that waits for entries.
         case read = "read_block + read_margin"
-        /// The time of a command that returns entries without waiting for them.
+        /// The timeout of a command that returns entries without waiting for them.
         case entries = "read_margin"
     }
 
-    /// The time.
+    /// The maximum silence.
     var duration: Duration
-    /// Where it comes from.
+    /// The setting that the timeout comes from.
     var setting: Setting
 
-    /// A time for commands with small answers.
+    /// Returns the timeout for commands with small answers.
     static func command(_ duration: Duration) -> ReplyTimeout { ReplyTimeout(duration: duration, setting: .command) }
 }

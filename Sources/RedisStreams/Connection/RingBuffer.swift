@@ -1,27 +1,27 @@
-/// A first-in-first-out line that uses its room again; it only grows, by doubling.
+/// A first-in, first-out queue that reuses its storage. The storage grows by doubling and never shrinks.
 struct RingBuffer<Element> {
     private var slots: [Element?] = [nil, nil, nil, nil]
     private var head = 0
     /// The number of elements.
     private(set) var count = 0
 
-    /// Makes an empty line.
+    /// Creates an empty queue.
     init() {}
 
-    /// Whether there is no element.
+    /// Whether the queue is empty.
     var isEmpty: Bool { self.count == 0 }
 
-    /// Puts an element at the end.
+    /// Appends an element.
     mutating func append(_ element: Element) {
         if self.count == self.slots.count { self.grow() }
         self.slots[(self.head + self.count) & (self.slots.count - 1)] = element
         self.count += 1
     }
 
-    /// The first element, which stays.
+    /// The first element, or `nil` if the queue is empty.
     var first: Element? { self.count > 0 ? self.slots[self.head] : nil }
 
-    /// Takes the first element out.
+    /// Removes and returns the first element, or returns `nil` if the queue is empty.
     mutating func popFirst() -> Element? {
         guard self.count > 0 else { return nil }
         let element = self.slots[self.head].take()
@@ -30,14 +30,14 @@ struct RingBuffer<Element> {
         return element
     }
 
-    /// Takes all elements out, in order.
+    /// Removes and returns all elements, in order.
     mutating func removeAll() -> [Element] {
         var elements: [Element] = []
         while let element = self.popFirst() { elements.append(element) }
         return elements
     }
 
-    /// The lowest of a value of the elements; nil where there are none.
+    /// Returns the minimum of `value` over all elements, or `nil` if the queue is empty.
     func lowest<Value: Comparable>(by value: (Element) -> Value) -> Value? {
         var lowest: Value?
         for case let element? in self.slots {
@@ -47,7 +47,7 @@ struct RingBuffer<Element> {
         return lowest
     }
 
-    /// Doubles the room, so that its size stays a power of two.
+    /// Doubles the storage. Its size stays a power of two.
     private mutating func grow() {
         let ordered = (0..<self.count).map { self.slots[(self.head + $0) & (self.slots.count - 1)] }
         self.slots = ordered + Array(repeating: nil, count: self.slots.count)

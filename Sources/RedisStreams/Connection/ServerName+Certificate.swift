@@ -2,7 +2,7 @@ import NIOSSL
 import StageKit
 
 extension ServerName {
-    /// Whether a certificate is for a name.
+    /// Returns whether a certificate is valid for a name.
     static func isNamed(_ name: String, by certificate: NIOSSLCertificate) -> Bool {
         let alternatives = certificate._subjectAlternativeNames()
         let dnsNames = alternatives.filter { $0.nameType == .dnsName }.map {

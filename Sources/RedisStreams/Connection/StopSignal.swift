@@ -1,6 +1,6 @@
 import StageKit
 
-/// A wish to stop that ends whatever waits, from any thread, once and for all.
+/// A one-time signal, sent from any thread, that cancels everything that waits for it.
 package final class StopSignal: Sendable {
     private struct State {
         var isStopped = false
@@ -10,13 +10,13 @@ package final class StopSignal: Sendable {
 
     private let state = OrderedMutex(State())
 
-    /// Nobody has asked to stop yet.
+    /// Creates a signal that has not been sent.
     package init() {}
 
-    /// Whether to stop.
+    /// Whether `stop` was called.
     package var isStopped: Bool { self.state.withLock { $0.isStopped } }
 
-    /// Asks to stop: runs what was registered, on this thread. Calling again does nothing.
+    /// Sends the signal: runs the registered actions on the calling thread. Later calls have no effect.
     package func stop() {
         let actions: [@Sendable () -> Void] = self.state.withLock { state in
             state.isStopped = true
@@ -26,9 +26,9 @@ package final class StopSignal: Sendable {
         for action in actions { action() }
     }
 
-    /// Has `action` called when asked to stop, at once where that is so already; it must not wait.
+    /// Registers an action that runs when the signal is sent, or immediately if it was sent already. It must not block.
     ///
-    /// Pass what it returns to `forget` when the action is no longer of use.
+    /// - Returns: A token to pass to `forget` when the action is no longer needed.
     func onStop(_ action: @escaping @Sendable () -> Void) -> Int {
         let token: Int? = self.state.withLock { state in
             guard !state.isStopped else { return nil }
@@ -41,7 +41,7 @@ package final class StopSignal: Sendable {
         return 0
     }
 
-    /// Lets an action go.
+    /// Removes a registered action.
     func forget(_ token: Int) {
         _ = self.state.withLock { $0.actions.removeValue(forKey: token) }
     }

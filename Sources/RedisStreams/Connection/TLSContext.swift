@@ -1,11 +1,11 @@
 import NIOCore
 import NIOSSL
 
-/// Makes NIOSSL's settings of ours.
+/// Converts `TLSSettings` to NIOSSL's configuration.
 enum TLSContext {
-    /// A handler for one connection, its files read now.
+    /// Creates the TLS handler of one connection and reads its files.
     ///
-    /// Throws `badSettings` where a file cannot be used.
+    /// - Throws: `RedisError` with the code `badSettings` if a file cannot be used.
     static func makeHandler(_ settings: TLSSettings, address: RedisAddress) throws(RedisError) -> NIOSSLClientHandler {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
@@ -28,7 +28,8 @@ enum TLSContext {
         }
     }
 
-    /// The name to ask for and to verify; nil for an IP address, which is then held against the certificate's addresses.
+    /// Returns the server name to request and verify, or `nil` for an IP address, which is compared with the
+    /// certificate's addresses instead.
     static func serverName(_ settings: TLSSettings, _ address: RedisAddress) -> String? {
         if let name = settings.serverName { return name }
         guard case .tcp(let host, _) = address else { return nil }
@@ -36,7 +37,7 @@ enum TLSContext {
         return isAddress ? nil : host
     }
 
-    /// Puts the setting's name and the file in front of what a library says.
+    /// Runs `body` and adds the setting's name and the file to an error of the library.
     private static func reading<R>(
         _ setting: String, _ file: String, _ body: () throws -> R
     ) throws(RedisError) -> R {
