@@ -1,28 +1,31 @@
-/// Where the names of a reply's first entries stand: those of one stream mostly have the same names in the same order, some
-/// with more of them than others, so that a scanner goes through later ones from value to value.
+/// The positions of the field names in a reply's first entries.
 ///
-/// It knows places, not bytes: whoever asks shows it the bytes that it was made of, more of them meanwhile.
+/// Entries of one stream mostly have the same names in the same order, some with additional names at the end. A scanner
+/// that knows the names skips later entries from value to value.
+///
+/// The shape stores offsets, not bytes: the caller passes the same buffer each time, which may have grown meanwhile.
 struct EntryShape: Sendable {
-    /// The most names that are known; those behind are gone through one by one.
+    /// The maximum number of names; fields beyond it are scanned one by one.
     static let nameLimit = 16
-    /// How long a name may be, with the header before it and the first byte behind it: compared in two words or four.
+    /// The supported lengths of a name with its header and the first byte after it, which are compared as two or four
+    /// words.
     private static let lengths = 8...32
 
-    /// A name with its header and the first byte of the value's header behind it; no bytes where it is not compared.
+    /// The range of a name with its header and the first byte of the value's header; empty if the name is not compared.
     struct Name: BitwiseCopyable {
         fileprivate var start: UInt32 = 0
         fileprivate var length: UInt32 = 0
     }
 
-    /// The names in their order; those that are not known have no bytes.
+    /// The names by position; unused elements are empty.
     private(set) var names = InlineArray<16, Name>(repeating: Name())
-    /// How many positions there are in `names`.
+    /// The number of positions in use in `names`.
     private(set) var count = 0
 
-    /// Knows no names.
+    /// Creates a shape without names.
     init() {}
 
-    /// Takes in where the next name stands, with the header before it and the first byte behind it.
+    /// Appends the range of the next name, including its header and the first byte after it.
     mutating func append(_ range: Range<Int>) {
         guard self.count < Self.nameLimit else { return }
         let isCompared = Self.lengths.contains(range.count) && range.upperBound <= UInt32.max
@@ -33,7 +36,7 @@ struct EntryShape: Sendable {
 }
 
 extension EntryShape.Name {
-    /// Where the header of the value begins, if this name stands at a position; nil where that is not known.
+    /// The offset of the value's header if this name is at `position`, or `nil` if it is not or is not compared.
     @inline(__always)
     func value(_ bytes: UnsafeRawBufferPointer, _ position: Int) -> Int? {
         let (start, length) = (Int(self.start), Int(self.length))
@@ -47,7 +50,7 @@ extension EntryShape.Name {
         return difference == 0 ? position &+ length &- 1 : nil
     }
 
-    /// What differs between the words at two places.
+    /// The differing bits of the words at two offsets.
     @inline(__always)
     private static func difference(_ bytes: UnsafeRawBufferPointer, _ one: Int, _ other: Int) -> UInt64 {
         unsafe bytes.loadUnaligned(fromByteOffset: one, as: UInt64.self)

@@ -6,33 +6,35 @@
     import Darwin
 #endif
 
-/// The bytes of a reply, in one piece of memory from `malloc` that has exactly one owner.
+/// The bytes of a reply, in one block of memory from `malloc` that has exactly one owner.
 ///
-/// Invariants: `count <= capacity`; `base` is nil only where `capacity` is 0; the first `count` bytes are initialised;
-/// `base` came from malloc, calloc or realloc, belongs to this value alone, and is freed when the value ends, unless
-/// `release()` gave it away. Sendable because it is not copyable: the memory is reached through its one owner alone.
+/// Invariants: `count <= capacity`; `base` is nil only if `capacity` is 0; the first `count` bytes are initialised;
+/// `base` came from malloc, calloc or realloc, belongs to this value alone, and is freed when the value's lifetime
+/// ends, unless `release()` gave it away. Sendable because the type is not copyable: only the owner can access the
+/// memory.
 @safe
 package struct RESPArena: ~Copyable, Sendable {
-    /// The first capacity, in bytes: enough for most answers to commands.
+    /// The initial capacity in bytes: enough for most replies to commands.
     static let firstCapacity = 4096
 
-    /// Where the memory begins; nil where there is none. Isolated by the ownership of the whole (see above).
+    /// The start of the memory, or `nil` if there is none. Isolated by the ownership of the arena (see above).
     private nonisolated(unsafe) var base: UnsafeMutableRawPointer?
     /// The number of bytes in use.
     package private(set) var count: Int
-    /// The number of bytes there is room for.
+    /// The number of bytes that fit in the memory.
     package private(set) var capacity: Int
 
-    /// Makes an arena without memory.
+    /// Creates an arena without memory.
     package init() {
         unsafe self.base = nil
         self.count = 0
         self.capacity = 0
     }
 
-    /// Takes over memory from `malloc`: from here on it is the arena's to move and to free.
+    /// Adopts memory from `malloc`, which the arena then moves and frees.
     ///
-    /// The caller vouches that `base` has `capacity` bytes, the first `count` of them initialised, and forgets it.
+    /// The caller guarantees that `base` has `capacity` bytes, the first `count` of them initialised, and stops using
+    /// it.
     @unsafe
     package init(adopting base: UnsafeMutableRawPointer?, capacity: Int, count: Int) {
         unsafe self.base = base
@@ -44,7 +46,7 @@ package struct RESPArena: ~Copyable, Sendable {
         unsafe free(self.base)
     }
 
-    /// Gives the memory away: the caller must hand it to `free`, or to an arena again.
+    /// Releases the memory to the caller, which must pass it to `free` or to another arena.
     @unsafe
     package consuming func release() -> (base: UnsafeMutableRawPointer?, capacity: Int, count: Int) {
         let parts = unsafe (base: self.base, capacity: self.capacity, count: self.count)
@@ -52,13 +54,13 @@ package struct RESPArena: ~Copyable, Sendable {
         return unsafe parts
     }
 
-    /// The bytes in use; valid until the arena changes or ends.
+    /// The bytes in use; valid until the arena changes or its lifetime ends.
     @unsafe
     package var bytes: UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(start: self.base, count: self.count)
     }
 
-    /// Forgets the bytes and keeps the memory, or gives it back where it is more than `kept` bytes.
+    /// Discards the bytes and keeps the memory, or frees it if its capacity exceeds `kept` bytes.
     mutating func reset(keeping kept: Int) {
         self.count = 0
         if self.capacity > kept {
@@ -66,9 +68,9 @@ package struct RESPArena: ~Copyable, Sendable {
         }
     }
 
-    /// Appends `length` bytes of `source`; false, with nothing changed, where the system has no memory.
+    /// Appends `length` bytes of `source`; returns `false` and changes nothing if the system has no memory.
     ///
-    /// `source` must have them and not lie in the arena. The limit on `count` is the caller's.
+    /// `source` must have `length` bytes outside the arena. The caller enforces the limit on `count`.
     @unsafe
     @inline(__always)
     mutating func append(_ source: UnsafeRawPointer, length: Int) -> Bool {
@@ -81,8 +83,8 @@ package struct RESPArena: ~Copyable, Sendable {
         return true
     }
 
-    /// Copies `length` bytes that do not overlap: names and values are mostly so short that a call of memcpy would cost
-    /// more than the copy. Short ones are taken in two pieces, which overlap where there are fewer bytes.
+    /// Copies `length` bytes that do not overlap. Most names and values are so short that a call of memcpy would cost
+    /// more than the copy; these are copied as two pieces, which overlap if there are fewer bytes.
     @unsafe
     @inline(__always)
     private static func copy(
@@ -96,7 +98,7 @@ package struct RESPArena: ~Copyable, Sendable {
         }
     }
 
-    /// Copies the first and the last piece of `length` bytes, which are at least one piece and at most two.
+    /// Copies the first and the last piece of `length` bytes; `length` must be at least one piece and at most two.
     @unsafe
     @inline(__always)
     private static func copyEnds<Piece: BitwiseCopyable>(
@@ -109,7 +111,7 @@ package struct RESPArena: ~Copyable, Sendable {
         unsafe target.storeBytes(of: last, toByteOffset: second, as: Piece.self)
     }
 
-    /// Makes room for `extra` more bytes, at least doubling, so that n bytes cost O(n) moves.
+    /// Makes room for `extra` more bytes. At least doubles the capacity, so that n bytes cost O(n) moves.
     @inline(never)
     private mutating func grow(by extra: Int) -> Bool {
         let capacity = max(self.capacity * 2, self.count + extra, Self.firstCapacity)
@@ -120,22 +122,22 @@ package struct RESPArena: ~Copyable, Sendable {
     }
 }
 
-/// The tokens of a reply, in one piece of memory from `malloc` that has exactly one owner.
+/// The tokens of a reply, in one block of memory from `malloc` that has exactly one owner.
 ///
-/// Invariants: as for `RESPArena`, counted in tokens. Tokens are trivial, so moving and freeing need no more care.
+/// Invariants: as for `RESPArena`, counted in tokens. Tokens are trivial, so they are moved and freed as plain bytes.
 @safe
 struct TokenBuffer: ~Copyable, Sendable {
-    /// The first capacity, in tokens.
+    /// The initial capacity in tokens.
     static let firstCapacity = 64
 
-    /// Where the memory begins; nil where there is none. Isolated by the ownership of the whole (see above).
+    /// The start of the memory, or `nil` if there is none. Isolated by the ownership of the buffer (see `RESPArena`).
     private nonisolated(unsafe) var base: UnsafeMutablePointer<RESPToken>?
     /// The number of tokens in use.
     private(set) var count: Int
-    /// The number of tokens there is room for.
+    /// The number of tokens that fit in the memory.
     private var capacity: Int
 
-    /// Makes a buffer without memory.
+    /// Creates a buffer without memory.
     init() {
         unsafe self.base = nil
         self.count = 0
@@ -146,16 +148,16 @@ struct TokenBuffer: ~Copyable, Sendable {
         unsafe free(self.base)
     }
 
-    /// The tokens in use; valid until the buffer changes or ends.
+    /// The tokens in use; valid until the buffer changes or its lifetime ends.
     @unsafe
     var tokens: UnsafeBufferPointer<RESPToken> {
         unsafe UnsafeBufferPointer(start: self.base, count: self.count)
     }
 
-    /// The memory held, in bytes.
+    /// The size of the memory in bytes.
     var capacityBytes: Int { self.capacity * MemoryLayout<RESPToken>.stride }
 
-    /// Forgets the tokens and keeps the memory, or gives it back where it is more than `kept` bytes.
+    /// Discards the tokens and keeps the memory, or frees it if its size exceeds `kept` bytes.
     mutating func reset(keeping kept: Int) {
         self.count = 0
         if self.capacityBytes > kept {
@@ -163,7 +165,7 @@ struct TokenBuffer: ~Copyable, Sendable {
         }
     }
 
-    /// Appends a token where there is room for it; false, with nothing changed, where there is none.
+    /// Appends a token if it fits the memory; otherwise returns `false` and changes nothing.
     @inline(__always)
     mutating func appendWithinRoom(_ token: RESPToken) -> Bool {
         guard self.count < self.capacity, let base = unsafe self.base else { return false }
@@ -172,14 +174,14 @@ struct TokenBuffer: ~Copyable, Sendable {
         return true
     }
 
-    /// Appends a token; false, with nothing changed, where the system has no memory.
+    /// Appends a token; returns `false` and changes nothing if the system has no memory.
     @inline(__always)
     mutating func append(_ token: RESPToken) -> Bool {
         if self.appendWithinRoom(token) { return true }
         return self.grow() && self.appendWithinRoom(token)
     }
 
-    /// Doubles the room.
+    /// Doubles the capacity.
     @inline(never)
     private mutating func grow() -> Bool {
         let capacity = max(self.capacity * 2, Self.firstCapacity)

@@ -1,8 +1,8 @@
 import CHiredis
 
-/// What can stand in a command: text, numbers and bytes, each sent as a byte string.
+/// A value that a command can contain: text, numbers and bytes, each sent as a byte string.
 package protocol RESPArgument: Sendable {
-    /// The bytes as they go over the wire.
+    /// The bytes as sent to the server.
     var respBytes: [UInt8] { get }
 }
 
@@ -28,20 +28,20 @@ extension [UInt8]: RESPArgument {
 
 /// A command for a server: its name and its arguments, all of them byte strings.
 ///
-/// Arguments can be passwords or session keys, so no description of a command shows any.
+/// Arguments can be passwords or session keys, so no description of a command contains them.
 package struct RESPCommand: Sendable, Equatable {
-    /// Hard bound of an encoded command: hiredis 0.14 adds up the length in an `int`.
+    /// The maximum size of an encoded command: hiredis 0.14 sums the length in an `int`.
     package static let maximumBytes = 1 << 30
 
-    /// The name, then the arguments; never empty, for Redis does not answer an empty command at all.
+    /// The name, then the arguments; never empty, because Redis does not reply to an empty command.
     package let arguments: [[UInt8]]
 
-    /// A command of text, numbers and bytes: `RESPCommand("XREAD", "COUNT", 128, "STREAMS", key, id)`.
+    /// Creates a command of text, numbers and bytes: `RESPCommand("XREAD", "COUNT", 128, "STREAMS", key, id)`.
     package init(_ name: String, _ arguments: any RESPArgument...) {
         self.init(name, arguments: arguments.map(\.respBytes))
     }
 
-    /// A command with arguments that are bytes already.
+    /// Creates a command from arguments that are already bytes.
     package init(_ name: String, arguments: [[UInt8]]) {
         self.arguments = [name.respBytes] + arguments
     }
@@ -53,9 +53,9 @@ package struct RESPCommand: Sendable, Equatable {
         return bytes
     }
 
-    /// Appends the command as RESP; it must be shorter than `maximumBytes`.
+    /// Appends the command as RESP; the result must be shorter than `maximumBytes`.
     package func encode(into bytes: inout [UInt8]) {
-        // One piece of memory for all arguments; the last byte is there so that it is never empty and has an address.
+        // One block of memory for all arguments; the last byte ensures that it is never empty and has an address.
         let joined = Array(self.arguments.joined()) + [0]
         let lengths = self.arguments.map(\.count)
         // A bulk header and its two line ends have at most 25 bytes.
@@ -71,7 +71,7 @@ package struct RESPCommand: Sendable, Equatable {
             var target: UnsafeMutablePointer<CChar>?
             let count = unsafe Int(redisFormatCommandArgv(&target, Int32(lengths.count), &pointers, lengths))
             defer { unsafe redisFreeCommand(target) }
-            // hiredis answers -1 only where malloc did; Swift's own allocations end the process there too.
+            // hiredis returns -1 only if malloc failed; Swift's own allocations end the process in that case too.
             precondition(count >= 0, "no memory for a command")
             unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(start: target, count: count))
         }
@@ -79,7 +79,7 @@ package struct RESPCommand: Sendable, Equatable {
 }
 
 extension RESPCommand: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The name and the number of arguments, never an argument.
+    /// The name and the number of arguments, without the arguments themselves.
     package var description: String {
         let name = self.arguments.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
         let count = self.arguments.count - 1
@@ -89,6 +89,6 @@ extension RESPCommand: CustomStringConvertible, CustomDebugStringConvertible, Cu
     /// The same as `description`.
     package var debugDescription: String { self.description }
 
-    /// Nothing to look into: `dump` prints the description alone.
+    /// No children, so that `dump` prints only the description.
     package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,30 +1,31 @@
-/// Why a stream of replies cannot be read further.
+/// The reason why a stream of replies cannot be read further.
 ///
-/// There is no way back into step with the server: close the connection and open a new one.
-/// The message holds lengths and at most one byte of what came, never a value.
+/// The reader cannot find the next reply any more: close the connection and open a new one. The message contains
+/// lengths and at most one byte of the input, never a value.
 package struct RESPError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The three ways to fail.
+    /// The kinds of errors.
     package enum Kind: Equatable, Sendable {
-        /// What came is not RESP.
+        /// The input is not RESP.
         case protocolViolation
-        /// What came, or was announced, is more than this limit allows.
+        /// The input, or an announced length, exceeds this limit.
         case limitExceeded(RESPLimits.Name)
-        /// The system has no memory for what came, though the limits allow it.
+        /// The system has no memory for the input, although the limits allow it.
         case outOfMemory
     }
 
-    /// Which of the ways it was.
+    /// The kind of the error.
     package let kind: Kind
-    /// What came, where (reply of this reader and value of that reply, both counted from 1), and the limit it broke.
+    /// The problem, its location (the number of the reply and of the value in it, both counted from 1), and the
+    /// exceeded limit.
     package let message: String
 
-    /// Makes an error.
+    /// Creates an error.
     package init(_ kind: Kind, _ message: String) {
         self.kind = kind
         self.message = message
     }
 
-    /// The message with its kind in front.
+    /// The kind, followed by the message.
     package var description: String {
         switch self.kind {
         case .protocolViolation: "RESP protocol violation: \(self.message)"

@@ -1,70 +1,71 @@
 import CHiredis
 
-/// Reads replies out of the bytes of a connection: bytes in, replies out, no I/O.
+/// Parses the bytes of a connection into replies, without any I/O.
 ///
-/// One reader per connection, used by one thread at a time. After an error the stream has no known boundary any more:
-/// every later call throws that error again, and the connection must be closed.
-/// Hand over input as it comes from the socket, and call `next()` until it answers nil after each piece: hiredis moves
-/// what is left in its buffer after each reply, so a very large piece with many small replies costs quadratic time.
+/// One reader per connection, used by one thread at a time. After an error the boundaries of replies are unknown: every
+/// later call throws that error again, and the connection must be closed.
+///
+/// Feed input as it comes from the socket, and call `next()` until it returns `nil` after each piece: hiredis moves the
+/// rest of its buffer after each reply, so a very large piece with many small replies takes quadratic time.
 @safe
 package struct RESPReader: ~Copyable {
-    /// The most replies kept for reuse: one that is worked on while the next is read, and two of slack.
+    /// The maximum number of replies kept for reuse: one that is processed while the next is read, and two spare ones.
     static let maximumRecycled = 4
-    /// The most bytes each of a reply's two buffers keeps while replies are ordinary (4 MiB: an XREAD COUNT 16384).
+    /// The maximum size that each of a reply's two buffers keeps while replies are small (4 MiB: an XREAD COUNT 16384).
     static let keptBytes = 4 << 20
-    /// The same while replies are big, so that a drain with COUNT 100000 need not ask the system for each of them.
+    /// The same while replies are big, so that a drain with COUNT 100000 does not allocate memory for each reply.
     static let keptBytesWhileBig = 64 << 20
-    /// The most unused input buffer hiredis keeps: that of the longest reply that a scanner keeps back, with the room that
-    /// hiredis adds when it grows; more is left only by an unusually long value.
+    /// The maximum unused input buffer that hiredis keeps: the longest reply that a scanner waits for, with the room
+    /// that hiredis adds when it grows. Only an unusually long value leaves a larger buffer.
     static let keptInputBytes = 2 * ReplyScanner.maximumBytes
-    /// The longest header of a byte string without CR LF: a sign and the digits of a 64-bit integer.
+    /// The maximum length of a byte string's header without CR LF: a sign and the digits of a 64-bit integer.
     static let maximumHeaderBytes = 20
-    /// Whether the hiredis in use reads the kinds of RESP3.
+    /// Whether the installed hiredis supports the value types of RESP3.
     package static var readsRESP3: Bool { sluiceHiredisReadsRESP3() != 0 }
 
-    /// What happens to a byte string that is longer than the limits allow.
+    /// How to handle a byte string that is longer than the limits allow.
     package enum LongValues: Sendable {
-        /// The stream ends with an error.
+        /// Fail with an error, which ends the stream.
         case refuse
-        /// Its bytes are thrown away as they arrive, and the reply has a value of the kind `tooLong` in its place.
+        /// Discard its bytes as they arrive; the reply contains a value of the kind `tooLong` instead.
         case leaveOut
-        /// The same, also for byte strings that the reply as a whole has no room for.
+        /// Like `leaveOut`, also for byte strings that exceed the remaining size of the reply.
         case leaveOutToFit
     }
 
-    /// The longest byte string that is skipped; one that is announced with more ends the stream. Servers accept no more than
-    /// 512 MiB unless they are told to.
+    /// The maximum length of a byte string that is skipped; a longer one ends the stream. Servers accept at most 512
+    /// MiB unless configured otherwise.
     static let skippedBytes = RESPLimits.maximumBytes
 
-    /// The bounds in force.
+    /// The limits in force.
     package let limits: RESPLimits
     /// The cell that hiredis's callbacks write to; see `ReplyBuilder`.
     private let builder: UnsafeMutablePointer<ReplyBuilder>
     /// The callbacks, in a cell of their own: hiredis keeps its address and reads them through it.
     private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
-    /// The hiredis reader, owned; nil only where there was no memory for it, and then `failure` is set.
+    /// The hiredis reader, owned; `nil` only if there was no memory for it, in which case `failure` is set.
     private let reader: UnsafeMutablePointer<redisReader>?
-    /// Replies whose memory is used again.
+    /// Replies whose memory is reused.
     private var recycled: [RESPReply] = []
     /// The error that ended the stream.
     private var failure: RESPError?
-    /// How many bytes the next reply has, where a scanner has found its end; 0 where that is not known.
+    /// The size of the next reply in bytes if a scanner has found its end, otherwise 0.
     private var wholeBytes = 0
-    /// Whether the scanner has seen that the names in that reply go by position.
+    /// Whether the scanner has found that the fields of that reply have the same names by position.
     private var wholeGoesByPosition = false
-    /// The number of replies read, for messages.
+    /// The number of replies read, for error messages.
     private var replyCount = 0
-    /// How many bytes that come next belong to a byte string that is left out, the line end behind it included.
+    /// The number of bytes still to discard of a byte string that is left out, including the CR LF after it.
     private var skipping = 0
 
-    /// Makes a reader; where the system has no memory for it, its first call throws.
+    /// Creates a reader; if the system has no memory for it, its first call throws.
     package init(limits: RESPLimits = RESPLimits()) {
         self.limits = limits
         unsafe self.builder = .allocate(capacity: 1)
         unsafe self.builder.initialize(to: ReplyBuilder(limits: limits))
         unsafe self.functions = .allocate(capacity: 1)
         unsafe self.functions.initialize(to: ReplyBuilder.makeFunctions())
-        // Both cells outlive the hiredis reader, which goes first in `deinit`.
+        // Both cells outlive the hiredis reader, which `deinit` frees first.
         unsafe self.reader = redisReaderCreateWithFunctions(self.functions)
         if let reader = unsafe self.reader {
             unsafe reader.pointee.privdata = UnsafeMutableRawPointer(self.builder)
@@ -82,15 +83,15 @@ package struct RESPReader: ~Copyable {
         unsafe self.functions.deallocate()
     }
 
-    /// What happens to a byte string that is longer than the limits allow, from the next reply on.
+    /// Sets how byte strings that are longer than the limits allow are handled, from the next reply on.
     package mutating func setLongValues(_ longValues: LongValues) {
         let builder = unsafe self.builder
         unsafe builder.pointee.longValues = longValues
     }
 
-    /// Takes in bytes that came from the connection; they are copied.
+    /// Appends bytes received from the connection; they are copied.
     ///
-    /// Throws `limitExceeded(.pendingBytes)` where more input waits than the limit allows.
+    /// - Throws: `limitExceeded(.pendingBytes)` if more unread input accumulates than the limit allows.
     package mutating func feed(_ input: UnsafeRawBufferPointer) throws(RESPError) {
         if let failure = self.failure { throw failure }
         let bytes = unsafe try self.skipping > 0 ? self.skip(input) : input
@@ -108,10 +109,11 @@ package struct RESPReader: ~Copyable {
         }
     }
 
-    /// The next whole reply, or nil where more input is needed.
+    /// Returns the next complete reply, or `nil` if more input is needed.
     ///
-    /// The reply is the caller's alone, on any thread; give it back with `recycle` to have its memory used again.
-    /// Throws where the input is not RESP or breaks a limit.
+    /// The caller owns the reply and may use it on any thread; pass it to `recycle` to have its memory reused.
+    ///
+    /// - Throws: An error if the input is not RESP or exceeds a limit.
     package mutating func next() throws(RESPError) -> sending RESPReply? {
         if let failure = self.failure { throw failure }
         guard let reader = unsafe self.reader else { return nil }
@@ -125,9 +127,10 @@ package struct RESPReader: ~Copyable {
             if isWhole { throw self.fail(.protocolViolation, "a reply whose lengths do not fit together") }
             guard unsafe try self.replacePending(reader) else { return nil }
         }
-        // A new object, so that it has no tie to this reader; the memory moves, and a returned reply's takes its place.
-        // By a pointer of its own: changing what `self.builder` points to in place, in a struct that cannot be copied,
-        // makes the compiler's thread sanitizer write code that its verifier refuses (Swift 6.3.1). So in `fail`.
+        // A new object, so that it is not tied to this reader; the memory moves, and that of a recycled reply takes its
+        // place. Uses a separate pointer: mutating the pointee of `self.builder` in place, in a noncopyable struct,
+        // makes the compiler's thread sanitizer emit code that its verifier refuses (Swift 6.3.1). The same applies in
+        // `fail`.
         let builder = unsafe self.builder
         let reply = unsafe RESPReply(
             namesGoByPosition: isWhole && self.wholeGoesByPosition, hasLongValues: builder.pointee.hasLongValues)
@@ -140,7 +143,8 @@ package struct RESPReader: ~Copyable {
         return reply
     }
 
-    /// Has the builder take the whole of a reply at once, where its end is known; most of what a value costs is its copy.
+    /// Has the builder copy a complete reply in one step if its end is known, because most of the cost of a value is
+    /// its copy.
     private mutating func takeWhole() -> Bool {
         let count = self.wholeBytes
         self.wholeBytes = 0
@@ -149,10 +153,10 @@ package struct RESPReader: ~Copyable {
         return unsafe builder.pointee.readInPlace(UnsafeRawBufferPointer(rebasing: unread[..<count]))
     }
 
-    /// Takes back a reply, of this reader or another, to use its memory again; what was read from it is forgotten.
+    /// Takes back a reply, of this reader or another, to reuse its memory; its values are discarded.
     ///
-    /// At most `maximumRecycled` are kept. A big reply keeps its memory until an ordinary one comes back, and then
-    /// everything kept shrinks to `keptBytes`.
+    /// At most `maximumRecycled` replies are kept. A big reply keeps its memory until a small one is recycled; then the
+    /// memory of all kept replies shrinks to `keptBytes`.
     package mutating func recycle(_ reply: sending RESPReply) {
         guard self.failure == nil, self.recycled.count < Self.maximumRecycled else { return }
         let isBig = reply.usedBytes > Self.keptBytes
@@ -163,7 +167,7 @@ package struct RESPReader: ~Copyable {
         self.recycled.append(reply)
     }
 
-    /// The memory held for input, for the reply being read and for later ones, in bytes; tests look at it.
+    /// The memory held for input, for the reply being read and for later ones, in bytes; used by tests.
     var heldBytes: Int {
         let recycled = self.recycled.reduce(0) { $0 + $1.heldBytes }
         let building = unsafe self.builder.pointee.tokens.capacityBytes + self.builder.pointee.arena.capacity
@@ -174,15 +178,15 @@ package struct RESPReader: ~Copyable {
 // MARK: - Looking ahead
 
 extension RESPReader {
-    /// The number of bytes fed that no reply has taken up.
+    /// The number of bytes fed but not yet consumed by a reply.
     package var unreadBytes: Int {
         guard let reader = unsafe self.reader else { return 0 }
         return unsafe reader.pointee.len - reader.pointee.pos
     }
 
-    /// Shows a scanner the bytes that no reply has taken up; the first of them must be a reply's first.
+    /// Passes a scanner the bytes not yet consumed by a reply; they must begin at the start of a reply.
     ///
-    /// A reply that is found to be whole is read faster by the next call of `next`.
+    /// If the scanner finds that a reply is complete, the following call of `next` reads it faster.
     package mutating func scan(_ scanner: inout ReplyScanner) -> ReplyScanner.Progress {
         guard let unread = unsafe self.unread else { return .other }
         let progress = unsafe scanner.scan(unread)
@@ -193,14 +197,14 @@ extension RESPReader {
         return progress
     }
 
-    /// Lends a range of the bytes that no reply has taken up; nil where there are not so many.
+    /// Passes a range of the unconsumed bytes to `body`; returns `nil` without a call if there are fewer bytes.
     package func withUnread<R>(_ range: Range<Int>, _ body: (Span<UInt8>) -> R) -> R? {
         guard let unread = unsafe self.unread, range.lowerBound >= 0, range.upperBound <= unread.count
         else { return nil }
         return body(unsafe UnsafeRawBufferPointer(rebasing: unread[range]).assumingMemoryBound(to: UInt8.self).span)
     }
 
-    /// The bytes that no reply has taken up; valid until the reader changes.
+    /// The bytes not yet consumed by a reply; valid until the reader changes.
     private var unread: UnsafeRawBufferPointer? {
         guard let reader = unsafe self.reader, let buffer = unsafe reader.pointee.buf else { return nil }
         return unsafe UnsafeRawBufferPointer(start: buffer + reader.pointee.pos, count: self.unreadBytes)
@@ -210,8 +214,8 @@ extension RESPReader {
 // MARK: - Values that are too long
 
 extension RESPReader {
-    /// Has a byte string left out whose beginning has come, if it is too long; returns whether it was. Otherwise refuses
-    /// what has only begun to come, if its announced or present length already breaks a limit.
+    /// Leaves out the byte string that has begun to arrive if it is too long; returns whether it was. Otherwise throws
+    /// if its announced or received length already exceeds a limit.
     private mutating func replacePending(_ reader: UnsafeMutablePointer<redisReader>) throws(RESPError) -> Bool {
         let builder = unsafe self.builder
         guard unsafe builder.pointee.longValues != .refuse && sluiceReaderPendingType(reader) == REDIS_REPLY_STRING,
@@ -221,12 +225,12 @@ extension RESPReader {
             try unsafe self.checkPending(reader)
             return false
         }
-        // hiredis has read the type and looks for a length next. What it has of the string is overwritten at its end, where
-        // the string goes on, with the length of a null; the string's other bytes never get there.
+        // hiredis has read the type and expects a length next. The last received bytes of the string are overwritten
+        // with the length of a null; the rest of the string never reaches hiredis.
         let null: [4 of UInt8] = [0x2D, 0x31, 0x0D, 0x0A]
         guard unread.count >= null.count, let buffer = unsafe reader.pointee.buf else { return false }
         let rest = length + 2 - (unread.count - header)
-        // Never, as hiredis would have read a string that is here.
+        // Cannot happen: hiredis would have read a string that is complete.
         guard rest > 0 else { return false }
         if rest == 1, unsafe unread[unread.count - 1] != 0x0D {
             throw self.fail(.protocolViolation, self.text(.unterminated))
@@ -241,7 +245,7 @@ extension RESPReader {
         return true
     }
 
-    /// Whether a byte string of so many bytes is left out.
+    /// Whether a byte string of `length` bytes is left out.
     private func isTooLong(_ length: Int) -> Bool {
         guard length <= Self.skippedBytes else { return false }
         switch unsafe self.builder.pointee.longValues {
@@ -252,10 +256,10 @@ extension RESPReader {
         }
     }
 
-    /// Throws away the bytes of a byte string that is left out; returns what stands behind it.
+    /// Discards the bytes of a byte string that is left out; returns the bytes that follow it.
     private mutating func skip(_ bytes: UnsafeRawBufferPointer) throws(RESPError) -> UnsafeRawBufferPointer {
         let count = min(self.skipping, bytes.count)
-        // The last two bytes are the line end.
+        // The last two bytes are CR LF.
         let lineEnd: [(index: Int, byte: UInt8)] = [(self.skipping - 2, 0x0D), (self.skipping - 1, 0x0A)]
         for (index, byte) in lineEnd where (0..<count).contains(index) {
             guard unsafe bytes[index] == byte else { throw self.fail(.protocolViolation, self.text(.unterminated)) }
@@ -268,7 +272,7 @@ extension RESPReader {
 // MARK: - Errors
 
 extension RESPReader {
-    /// Refuses what has only begun to come, if its announced or present length already breaks a limit.
+    /// Throws if the announced or received length of an incomplete value already exceeds a limit.
     private mutating func checkPending(_ reader: UnsafeMutablePointer<redisReader>) throws(RESPError) {
         let type = unsafe sluiceReaderPendingType(reader)
         guard type >= 0, let buffer = unsafe reader.pointee.buf else { return }
@@ -277,7 +281,7 @@ extension RESPReader {
         if type == REDIS_REPLY_STRING || type == REDIS_REPLY_VERB,
             let length = unsafe Self.announcedLength(unread)?.length
         {
-            // To be left out as soon as there is room for what stands for it.
+            // It will be left out as soon as there is room for its replacement.
             if type == REDIS_REPLY_STRING && self.isTooLong(length) { return }
             if length > self.limits.bulkBytes {
                 throw self.fail(.limitExceeded(.bulkBytes), self.text(.limit(.bulkBytes, found: length)))
@@ -291,7 +295,8 @@ extension RESPReader {
         }
     }
 
-    /// The length in a byte string's header and how many bytes that has; `nil` if it has not come whole or is no length.
+    /// The length in a byte string's header and the header's size in bytes, or `nil` if it is incomplete or not a
+    /// length.
     private static func announcedLength(_ unread: UnsafeRawBufferPointer) -> (length: Int, header: Int)? {
         let line = unsafe unread.prefix(Self.maximumHeaderBytes + 2)
         guard let end = unsafe line.firstIndex(of: 0x0D), unsafe end + 1 < line.endIndex, unsafe line[end + 1] == 0x0A
@@ -299,14 +304,15 @@ extension RESPReader {
         return unsafe Int(String(decoding: line[..<end], as: UTF8.self)).map { ($0, end + 2) }
     }
 
-    /// The error for a hiredis reader that failed: ours, where a callback refused a value, or else its own text.
+    /// Returns the error of a failed hiredis reader: the callback's refusal if there is one, otherwise hiredis's own
+    /// message.
     private mutating func readerFailure(_ reader: UnsafeMutablePointer<redisReader>) -> RESPError {
         if let refusal = unsafe self.builder.pointee.refusal {
             return self.fail(Self.kind(refusal), self.text(refusal))
         }
         let text = unsafe String(cString: sluiceReaderErrorText(reader))
         if text.contains("nest") {
-            // hiredis's own bound, which is ours plus one level.
+            // hiredis's own bound, which is our bound plus one level.
             let refusal = ReplyBuilder.Refusal.limit(.nesting, found: RESPLimits.maximumNesting + 1)
             return self.fail(Self.kind(refusal), self.text(refusal))
         }
@@ -315,7 +321,7 @@ extension RESPReader {
         return self.fail(.protocolViolation, what.isEmpty ? "unreadable" : what)
     }
 
-    /// The kind of error that a refusal is.
+    /// The kind of error for a refusal.
     private static func kind(_ refusal: ReplyBuilder.Refusal) -> RESPError.Kind {
         switch refusal {
         case .limit(let name, _): .limitExceeded(name)
@@ -324,7 +330,7 @@ extension RESPReader {
         }
     }
 
-    /// What a refusal says.
+    /// The message for a refusal.
     private func text(_ refusal: ReplyBuilder.Refusal) -> String {
         switch refusal {
         case .limit(.bulkBytes, let found): self.over(.bulkBytes, "byte string of \(found) bytes")
@@ -340,12 +346,12 @@ extension RESPReader {
         }
     }
 
-    /// The words for something above a limit.
+    /// The message for a value above a limit.
     private func over(_ name: RESPLimits.Name, _ what: String) -> String {
         "\(what), the limit is \(self.limits[name]) (\(name.rawValue))"
     }
 
-    /// Ends the stream: notes the error and gives the memory of the unfinished reply back.
+    /// Ends the stream: stores the error and frees the memory of the unfinished reply.
     private mutating func fail(_ kind: RESPError.Kind, _ what: String) -> RESPError {
         let builder = unsafe self.builder
         let value = unsafe builder.pointee.tokens.count + 1

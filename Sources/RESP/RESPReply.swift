@@ -1,29 +1,30 @@
-/// One whole reply, flat: its values as tokens in depth-first order, their bytes in one arena.
+/// One complete, flat reply: its values as tokens in depth-first order, their bytes in one arena.
 ///
 /// The first token is the reply itself. A reply never changes between `RESPReader.next()` and `RESPReader.recycle(_:)`,
-/// except that its bytes can be taken. It has one owner at a time and may move between threads with it; pointers into
-/// it are valid until the reply is recycled, its bytes are taken, or it ends.
+/// except that its bytes can be taken. It has one owner at a time and may move between threads with it. Pointers into
+/// it are valid until the reply is recycled, its bytes are taken, or its lifetime ends.
 @safe
 package final class RESPReply {
     /// The values.
     private var tokenBuffer = TokenBuffer()
-    /// Their bytes.
+    /// The bytes of the values.
     private var arena = RESPArena()
 
-    /// Whether the reply is known to be one to a read of one stream where the fields at a position have the same name in all
-    /// entries that have so many.
+    /// Whether the reply is known to answer a read of one stream in which the fields at each position have the same
+    /// name in all entries that have a field there.
     package let namesGoByPosition: Bool
 
-    /// Whether a byte string was left out of the reply because it was too long: there are values of the kind `tooLong`.
+    /// Whether a byte string was left out of the reply because it was too long, so that there are values of the kind
+    /// `tooLong`.
     package let hasLongValues: Bool
 
-    /// Makes a reply without values; only a reader fills it.
+    /// Creates a reply without values; only a reader fills it.
     init(namesGoByPosition: Bool = false, hasLongValues: Bool = false) {
         self.namesGoByPosition = namesGoByPosition
         self.hasLongValues = hasLongValues
     }
 
-    /// The number of values, all levels together; at least 1.
+    /// The number of values on all levels; at least 1.
     package var count: Int { self.tokenBuffer.count }
 
     /// The value at `index`, which must be below `count`.
@@ -32,11 +33,12 @@ package final class RESPReply {
         return unsafe self.tokenBuffer.tokens[index]
     }
 
-    /// All values, for a loop that is hot.
+    /// All values, for hot loops.
     @unsafe
     package var tokens: UnsafeBufferPointer<RESPToken> { unsafe self.tokenBuffer.tokens }
 
-    /// The arena: the bytes of all values in order, one after the other, or with what stood between them in the input.
+    /// The arena: the bytes of all values in order, either adjacent or separated by the bytes between them in the
+    /// input.
     @unsafe
     package var bytes: UnsafeRawBufferPointer { unsafe self.arena.bytes }
 
@@ -47,17 +49,17 @@ package final class RESPReply {
         return unsafe UnsafeRawBufferPointer(rebasing: self.arena.bytes[token.range])
     }
 
-    /// A value's bytes as text; what is not UTF-8 is replaced.
+    /// Returns a value's bytes as text; invalid UTF-8 is replaced.
     package func string(of token: RESPToken) -> String {
         unsafe String(decoding: self.bytes(of: token), as: UTF8.self)
     }
 
-    /// A value's bytes as a decimal number, whatever its kind; nil where they are none.
+    /// Returns a value's bytes as a decimal number, whatever its kind, or `nil` if they are not a number.
     package func integer(of token: RESPToken) -> Int64? {
         token.kind.isAggregate ? nil : Int64(self.string(of: token))
     }
 
-    /// The index behind the value at `index` and all that it holds: its next sibling, or the end.
+    /// Returns the index after the value at `index` and all that it contains: its next sibling, or the end.
     package func index(after index: Int) -> Int {
         var index = index
         var open = 1
@@ -73,19 +75,19 @@ package final class RESPReply {
 // MARK: - Ownership of the memory
 
 extension RESPReply {
-    /// Takes the bytes out: the caller owns them, the reply keeps its tokens but has no bytes any more.
+    /// Transfers the bytes to the caller; the reply keeps its tokens but has no bytes any more.
     ///
-    /// Afterwards only the tokens of the reply may be used; they hold the offsets into the memory taken.
+    /// Afterwards only the tokens of the reply may be used; they contain the offsets into the returned memory.
     package func takeBytes() -> RESPArena {
         self.exchangeBytes(RESPArena())
     }
 
-    /// Takes the bytes out and puts other memory in their place, so that neither side allocates.
+    /// Transfers the bytes to the caller and replaces them with other memory, so that neither side allocates.
     ///
-    /// The caller owns what is returned: keep it as an arena (freed when that ends), or `release()` it into a structure
-    /// of its own that calls `free`. The reply owns `replacement` from here on: its content is forgotten at once, its
-    /// capacity serves a later reply once this one is recycled, and it is freed like the reply's own. To adopt memory
-    /// that some other structure got from `malloc`, wrap it with `RESPArena(adopting:capacity:count:)`.
+    /// The caller owns the result: keep it as an arena, which frees it, or `release()` it into a structure that calls
+    /// `free`. The reply owns `replacement` from then on: its content is discarded immediately, its capacity serves a
+    /// later reply once this one is recycled, and it is freed like the reply's own memory. To adopt memory that some
+    /// other structure got from `malloc`, wrap it with `RESPArena(adopting:capacity:count:)`.
     package func exchangeBytes(_ replacement: consuming RESPArena) -> RESPArena {
         var bytes = replacement
         bytes.reset(keeping: .max)
@@ -93,19 +95,20 @@ extension RESPReply {
         return bytes
     }
 
-    /// Swaps the reply's memory with that of a reader's builder: the reply gets the values, the builder the room.
+    /// Swaps the reply's memory with that of a reader's builder: the reply gets the values, the builder gets the
+    /// capacity.
     func exchange(_ tokens: inout TokenBuffer, _ arena: inout RESPArena) {
         swap(&self.tokenBuffer, &tokens)
         swap(&self.arena, &arena)
     }
 
-    /// Forgets the values and keeps at most `kept` bytes of memory for tokens, and as many for their bytes.
+    /// Discards the values and keeps at most `kept` bytes of memory for tokens, and as many for their bytes.
     func reset(keeping kept: Int) {
         self.arena.reset(keeping: kept)
         self.tokenBuffer.reset(keeping: kept)
     }
 
-    /// The memory that the values take, in bytes; that of bytes taken out does not count.
+    /// The memory that the values use, in bytes, without bytes that were taken.
     var usedBytes: Int {
         self.arena.count + self.tokenBuffer.count * MemoryLayout<RESPToken>.stride
     }

@@ -1,10 +1,10 @@
-/// What a value of a reply is.
+/// The kind of a value in a reply.
 ///
-/// The first six are RESP2. The others come only where RESP3 was asked for, and only from hiredis 1.x.
+/// The first six are RESP2. The others occur only if RESP3 was requested, and only with hiredis 1.x.
 package enum RESPKind: UInt8, Sendable {
-    /// `+OK`: a short text of the server.
+    /// `+OK`: a short text from the server.
     case simpleString
-    /// `-ERR ...`: an error text of the server.
+    /// `-ERR ...`: an error message from the server.
     case error
     /// `:42`: a signed 64-bit integer.
     case integer
@@ -16,22 +16,22 @@ package enum RESPKind: UInt8, Sendable {
     case array
     /// `,1.5`: a floating-point number.
     case double
-    /// `#t`: a truth value.
+    /// `#t`: a Boolean.
     case boolean
-    /// `%1`: keys and values in turn; its length counts both.
+    /// `%1`: alternating keys and values; the length counts both.
     case map
-    /// `~2`: a list without order.
+    /// `~2`: an unordered list.
     case set
-    /// `>2`: a message that answers no command.
+    /// `>2`: a message that is not a reply to a command.
     case push
     /// `=7`: a byte string that begins with its three-letter format and a colon.
     case verbatim
     /// `(123`: an integer of any size, as text.
     case bigNumber
-    /// A byte string that was too long to be read: its bytes are its length, in decimal. See `RESPReader.LongValues`.
+    /// A byte string that was too long to be read: its bytes are its length in decimal. See `RESPReader.LongValues`.
     case tooLong
 
-    /// Whether values of this kind are followed by the values they hold.
+    /// Whether values of this kind are followed by their elements.
     package var isAggregate: Bool {
         switch self {
         case .array, .map, .set, .push: true
@@ -43,18 +43,19 @@ package enum RESPKind: UInt8, Sendable {
 
 /// One value of a flat reply.
 ///
-/// The tokens of a reply stand in depth-first order: an aggregate is followed by its elements, each with all it holds.
+/// The tokens of a reply are in depth-first order: an aggregate is followed by its elements, each with everything
+/// inside it.
 package struct RESPToken: Sendable, Equatable {
-    /// Where the value's bytes begin in the reply's arena; for an aggregate or null, where the next ones would begin.
+    /// The offset of the value's bytes in the reply's arena; for an aggregate or null, the offset of the next bytes.
     package let offset: UInt32
     /// The number of bytes, or for an aggregate the number of elements; 0 for null.
     ///
-    /// Numbers and truth values keep their text (`-42`, `1.5`, `t`), so they read as bytes like any other.
+    /// Numbers and Booleans keep their text (`-42`, `1.5`, `t`), so they can be read as bytes like other values.
     package let length: UInt32
-    /// What the value is.
+    /// The kind of the value.
     package let kind: RESPKind
 
-    /// Describes one value of a reply; the limits keep `offset` and `length` within 32 bits.
+    /// Creates a token; the limits keep `offset` and `length` within 32 bits.
     @inline(__always)
     init(_ kind: RESPKind, offset: Int, length: Int) {
         self.kind = kind
@@ -62,6 +63,6 @@ package struct RESPToken: Sendable, Equatable {
         self.length = UInt32(truncatingIfNeeded: length)
     }
 
-    /// The value's place in the arena; only for kinds that are not aggregates.
+    /// The range of the value's bytes in the arena; only for kinds that are not aggregates.
     package var range: Range<Int> { Int(self.offset)..<(Int(self.offset) + Int(self.length)) }
 }

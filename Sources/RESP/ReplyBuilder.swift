@@ -1,22 +1,22 @@
 import CHiredis
 
-/// Where hiredis's callbacks put the values of the reply that is being read.
+/// Collects the values of the reply that is being read, from hiredis's callbacks.
 ///
 /// Lifetime: `RESPReader` owns one, in a heap cell whose address never changes, because hiredis keeps that address as
-/// the privdata of each task. The cell is made before the hiredis reader and freed
-/// after it. Callbacks run only inside `redisReaderGetReply`, on its caller's thread, never nested, and nothing else
-/// touches the cell meanwhile; so plain access through the pointer is exclusive.
+/// the privdata of each task. The cell is created before the hiredis reader and freed after it. Callbacks run only
+/// inside `redisReaderGetReply`, on its caller's thread, never nested, and nothing else accesses the cell meanwhile, so
+/// plain access through the pointer is exclusive.
 @safe
 struct ReplyBuilder: ~Copyable {
-    /// Why a callback refused a value; hiredis itself only says "Out of memory" then.
+    /// The reason why a callback refused a value; hiredis itself only reports "Out of memory" in that case.
     enum Refusal {
-        /// A length or number was above the limit of this name.
+        /// A length or number exceeded the limit of this name.
         case limit(RESPLimits.Name, found: Int)
-        /// The two bytes behind a value were not CR LF.
+        /// The two bytes after a value were not CR LF.
         case unterminated
-        /// A RESP3 attribute: hiredis hands it over as if it were a value of its own, so nothing after it would fit.
+        /// A RESP3 attribute: hiredis passes it like a value of its own, so all values after it would be misplaced.
         case attribute
-        /// The system gave no memory.
+        /// The system has no memory.
         case memory
     }
 
@@ -24,32 +24,34 @@ struct ReplyBuilder: ~Copyable {
     var tokens = TokenBuffer()
     /// The bytes of the values so far.
     var arena = RESPArena()
-    /// The number of values announced so far: the root, and the elements of each aggregate; never below `tokens.count`.
+    /// The number of values announced so far: the root, and the elements of each aggregate; never less than
+    /// `tokens.count`.
     var announced = 1
-    /// Why the last value was refused, if it was.
+    /// Why the last value was refused, or `nil`.
     var refusal: Refusal?
-    /// What happens to a byte string that is longer than the limits allow.
+    /// How to handle a byte string that is longer than the limits allow.
     var longValues = RESPReader.LongValues.refuse
-    /// The length of a byte string that the reader has replaced with a null in its input; `nil` if the next null is one.
+    /// The length of a byte string that the reader has replaced with a null in its input; `nil` if the next null is a
+    /// real one.
     var replaced: Int?
     /// Whether a byte string was left out of the reply.
     private(set) var hasLongValues = false
-    /// The bounds.
+    /// The limits in force.
     let limits: RESPLimits
-    /// Where the input of the reply begins, while it is read in place: its bytes lie in the arena already, as they came,
-    /// and the callbacks only note where each value is. Nil while values are copied one by one.
+    /// The start of the reply's input while it is read in place: the arena already contains its bytes as received, and
+    /// the callbacks only record the position of each value. `nil` while values are copied one by one.
     private var input: UnsafeRawPointer?
-    /// How many bytes of the arena are the input's.
+    /// The number of the arena's bytes that belong to the input.
     private var inputCount = 0
-    /// The reader that calls, for its depth; set once, right after it is made.
+    /// The calling reader, for its nesting depth; set once, immediately after the reader is created.
     var reader: UnsafeMutablePointer<redisReader>?
 
-    /// Makes an empty builder.
+    /// Creates an empty builder.
     init(limits: RESPLimits) {
         self.limits = limits
     }
 
-    /// Makes ready for the next reply.
+    /// Prepares for the next reply.
     mutating func startReply() {
         self.announced = 1
         self.refusal = nil
@@ -57,11 +59,11 @@ struct ReplyBuilder: ~Copyable {
         unsafe self.input = nil
     }
 
-    /// Takes the whole input of the reply that is about to be read into the arena; false where there is no memory for it,
-    /// or it is longer than a reply may be: then its values are copied one by one, and refused one by one.
+    /// Copies the whole input of the reply that is about to be read into the arena. Returns `false` if there is no
+    /// memory for it or it exceeds the size of a reply; its values are then copied, and refused, one by one.
     ///
-    /// `input` must lie still, unchanged, until `startReply` is called: hiredis moves its buffer when it is fed, and when a
-    /// reply has been read, and at no other time.
+    /// `input` must not move or change until `startReply` is called: hiredis moves its buffer only when it is fed and
+    /// after it has read a reply.
     @unsafe
     mutating func readInPlace(_ input: UnsafeRawBufferPointer) -> Bool {
         guard let base = input.baseAddress, input.count <= self.limits.replyBytes, self.tokens.count == 0,
@@ -74,10 +76,10 @@ struct ReplyBuilder: ~Copyable {
 
     /// The callbacks, for a reader whose privdata is a builder's cell.
     ///
-    /// They are literals, for their parameter types differ between hiredis 0.14 and 1.x.
+    /// They are literals because their parameter types differ between hiredis 0.14 and 1.x.
     ///
-    /// Each answers a pointer that is not null (hiredis only asks whether it is) or null, which makes the reader fail.
-    /// There is no `freeObject`: no value owns anything.
+    /// Each returns a non-null pointer, which hiredis only compares with null, or null, which makes the reader fail.
+    /// There is no `freeObject`, because no value owns anything.
     static func makeFunctions() -> redisReplyObjectFunctions {
         var functions = redisReplyObjectFunctions()
         unsafe functions.createString = { task, text, length in
@@ -117,26 +119,26 @@ struct ReplyBuilder: ~Copyable {
         return functions
     }
 
-    /// The cell that a task belongs to.
+    /// Returns the builder's cell of a task.
     @inline(__always)
     private static func cell(_ task: UnsafePointer<redisReadTask>) -> UnsafeMutablePointer<ReplyBuilder>? {
         unsafe task.pointee.privdata?.assumingMemoryBound(to: ReplyBuilder.self)
     }
 
-    /// Takes a byte string that lies in the arena already, as nearly all of the traffic does; false where anything about it
-    /// is out of the ordinary, and then nothing is changed.
+    /// Records a byte string that is already in the arena, as for nearly all of the traffic. Returns `false` and
+    /// changes nothing if anything about it is unusual.
     @inline(__always)
     private mutating func note(_ text: UnsafeMutablePointer<CChar>, _ length: Int) -> Bool {
         guard let input = unsafe self.input else { return false }
         let offset = unsafe UnsafeRawPointer(text) - input
-        // Before the input's end there is room for CR LF, which must follow.
+        // The guard ensures that CR LF, which must follow, is within the input.
         guard offset >= 0, offset &+ length &+ 2 <= self.inputCount, length <= self.limits.bulkBytes,
             unsafe (input + offset + length).loadUnaligned(as: UInt16.self).littleEndian == 0x0A0D
         else { return false }
         return self.tokens.appendWithinRoom(RESPToken(.bulkString, offset: offset, length: length))
     }
 
-    /// Takes a string of any kind, from wherever it is.
+    /// Handles a string of any kind, inside or outside the arena.
     @inline(never)
     private static func takeString(
         _ task: UnsafePointer<redisReadTask>, _ text: UnsafeMutablePointer<CChar>, _ length: Int,
@@ -145,9 +147,10 @@ struct ReplyBuilder: ~Copyable {
         unsafe cell.pointee.string(task.pointee.type, text, length) ? UnsafeMutableRawPointer(cell) : nil
     }
 
-    /// Takes a byte string or a line; `text` lies in hiredis's buffer, where CR LF must follow it.
+    /// Handles a byte string or a line; `text` is in hiredis's buffer, where CR LF must follow it.
     private mutating func string(_ type: Int32, _ text: UnsafeMutablePointer<CChar>, _ length: Int) -> Bool {
-        // hiredis skips the two bytes behind a byte string unread; if they are not CR LF, we are out of step.
+        // hiredis skips the two bytes after a byte string without reading them; if they are not CR LF, the reader is
+        // out of sync.
         guard unsafe text[length] == 0x0D && text[length + 1] == 0x0A else { return self.refuse(.unterminated) }
         if type == REDIS_REPLY_STRING || type == REDIS_REPLY_VERB {
             guard length <= self.limits.bulkBytes else {
@@ -169,24 +172,24 @@ struct ReplyBuilder: ~Copyable {
         }
     }
 
-    /// Whether so many more bytes are more than a reply may have.
+    /// Whether `length` more bytes exceed the size of a reply.
     func exceedsReply(_ length: Int) -> Bool {
         unsafe self.input == nil && length > self.limits.replyBytes - min(self.arena.count, self.limits.replyBytes)
     }
 
-    /// Takes a null, or what was replaced with one.
+    /// Handles a null, or the byte string that was replaced with one.
     private mutating func null() -> Bool {
         if let length = self.replaced.take() { return self.leaveOut(length) }
         return self.token(.null, length: 0)
     }
 
-    /// Notes a byte string of so many bytes without its bytes.
+    /// Records the length of a byte string without its bytes.
     private mutating func leaveOut(_ length: Int) -> Bool {
         self.hasLongValues = true
         return self.text(.tooLong, String(length))
     }
 
-    /// Takes the header of an aggregate of `elements` values, which come next.
+    /// Handles the header of an aggregate of `elements` values, which follow.
     private mutating func aggregate(_ type: Int32, _ elements: Int) -> Bool {
         let depth = unsafe Int(self.reader?.pointee.ridx ?? 0) + 1
         guard depth <= self.limits.nesting else { return self.refuse(.limit(.nesting, found: depth)) }
@@ -208,7 +211,7 @@ struct ReplyBuilder: ~Copyable {
         return self.token(kind, length: elements)
     }
 
-    /// Takes a short text of our own making.
+    /// Appends a short text that is not from the input.
     private mutating func text(_ kind: RESPKind, _ text: String) -> Bool {
         var text = text
         return text.withUTF8 { utf8 in
@@ -221,14 +224,14 @@ struct ReplyBuilder: ~Copyable {
     private mutating func bytes(_ kind: RESPKind, _ source: UnsafeRawPointer, _ length: Int) -> Bool {
         if let input = unsafe self.input {
             let offset = unsafe source - input
-            // A text of our own making lies elsewhere.
+            // A text that is not from the input is stored elsewhere.
             if offset >= 0, offset &+ length <= self.inputCount {
                 let done = self.tokens.append(RESPToken(kind, offset: offset, length: length))
                 return done || self.refuse(.memory)
             }
         }
         let offset = self.arena.count
-        // What stands for a value that is left out has a few bytes, and as often as there are values at most.
+        // The replacement of a value that is left out has a few bytes, and there are at most as many as values.
         guard offset &+ length <= self.limits.replyBytes || kind == .tooLong else {
             return self.refuse(.limit(.replyBytes, found: offset + length))
         }
@@ -245,7 +248,7 @@ struct ReplyBuilder: ~Copyable {
         return done || self.refuse(.memory)
     }
 
-    /// Notes why a value is refused; always false.
+    /// Records why a value is refused; always returns `false`.
     @inline(never)
     private mutating func refuse(_ refusal: Refusal) -> Bool {
         self.refusal = refusal

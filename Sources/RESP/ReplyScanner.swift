@@ -1,70 +1,71 @@
-/// Finds where the reply to a read of one stream ends, and the id of its last entry, by going from length to length:
-/// before any value is read, so that the next read can be asked for meanwhile.
+/// Finds the end of the reply to a read of one stream, and the id of its last entry, by skipping from length to length
+/// before any value is read, so that the next read can be requested meanwhile.
 ///
-/// Pure: it is shown all bytes from the reply's first on, as often as more have come, and goes on where it was. What it
-/// finds is a guess to act on early, no more: it knows lists and byte strings alone, and whoever acts on it holds it
-/// against the reply once that is read.
+/// Pure: each call gets all bytes from the reply's first on and continues where the last one stopped. The result
+/// is only a guess for acting early: the scanner knows nothing but lists and byte strings, and the caller must compare
+/// its result with the parsed reply.
 package struct ReplyScanner: Sendable {
-    /// The longest reply that is waited for: the input of one that is kept back lies in memory whole (4 MiB: an XREAD
-    /// COUNT 16384).
+    /// The longest reply that is waited for, because the complete input of such a reply is kept in memory (4 MiB: an
+    /// XREAD COUNT 16384).
     static let maximumBytes = 4 << 20
-    /// An entry that had not come whole is gone through from its beginning again when more has come, so that it is held
-    /// against the first as well; a longer one goes on where it was, or one that comes bit by bit would take for ever.
+    /// An incomplete entry of up to this size is scanned again from its beginning when more bytes have arrived, so that
+    /// its names are compared too. In a longer one the scan continues at its last header; otherwise the scan of one that
+    /// arrives in small pieces would take quadratic time.
     private static let repeatedBytes = 64 << 10
-    /// The digits of the longest length: beyond a gigabyte nothing is taken (`RESPLimits.maximumBytes`).
+    /// The maximum number of digits of a length: nothing above a gigabyte is accepted (`RESPLimits.maximumBytes`).
     private static let maximumDigits = 10
 
-    /// What is known so far.
+    /// The result so far.
     package enum Progress: Equatable, Sendable {
-        /// The reply has not ended.
+        /// The reply is incomplete.
         case more
-        /// The reply is here, so many bytes long: so many entries, the last with the id in these bytes.
+        /// The reply is complete: its size in bytes, its number of entries, and the range of the last entry's id.
         case whole(bytes: Int, entries: Int, last: Range<Int>)
-        /// The reply is no list of entries, or longer than is waited for.
+        /// The reply is not a list of entries, or longer than `maximumBytes`.
         case other
     }
 
-    /// CR and LF as a number of 16 bits in memory, and the header of a list of two.
+    /// CR LF as a 16-bit integer as loaded from memory, and the header of a list of two elements.
     private static let lineEnd = UInt16(littleEndian: 0x0A0D)
     private static let listOfTwo = UInt32(littleEndian: 0x0A0D_322A)
-    /// The lists before the first entry: the reply, the stream, its entries. And before the second: each has two.
+    /// The number of lists before the first entry (the reply, the stream, its entries), and before the second: each
+    /// entry has two.
     private static let listsBefore = 3
     private static let listsOfOne = listsBefore + 2
 
-    /// How far the scanner is.
+    /// The progress of the scan.
     private struct Place: Sendable {
-        /// Where the next header begins.
+        /// The offset of the next header.
         var position = 0
-        /// Values still to come.
+        /// The number of values still to come.
         var open = 1
-        /// Lists so far.
+        /// The number of lists so far.
         var lists = 0
-        /// Where the last byte string begins and ends, and the one that stood before the last list: the id of the last
-        /// entry.
+        /// The range of the last byte string, and of the one before the last list, which is the id of the last entry.
         var text = (start: 0, end: 0)
         var id = (start: 0, end: 0)
     }
 
     private var place = Place()
-    /// Where the entry begins that is gone through header by header.
+    /// The progress at the start of the entry that is scanned header by header.
     private var entryPlace: Place?
     private var entries = 0
-    /// Where the first entry begins, and the names at each position once it has ended.
+    /// The offset of the first entry, and the names by position once that entry is complete.
     private var firstEntry = 0
     private var shape: EntryShape?
-    /// How many entries have been seen to have the same names as others at the positions that both have.
+    /// The number of entries known to have the same names as the others at all common positions.
     private var alike = 1
 
-    /// Makes a scanner for one reply.
+    /// Creates a scanner for one reply.
     package init() {}
 
-    /// Whether the fields at a position have the same name in all entries, of a reply that is whole; false where that is not
-    /// known, as of a reply with an entry of over 16 fields, or a name of over 24 bytes.
+    /// Whether the fields at each position have the same name in all entries of a complete reply; `false` if this is
+    /// not known, as for a reply with an entry of more than 16 fields or a name of more than 24 bytes.
     package var namesGoByPosition: Bool { self.alike == self.entries }
 
-    /// Goes on through the reply's bytes, of which all that were shown before must be there again.
+    /// Continues the scan; `bytes` must begin with all bytes that were passed before.
     package mutating func scan(_ bytes: UnsafeRawBufferPointer) -> Progress {
-        // A copy, which the compiler keeps in registers.
+        // A local copy, which the compiler keeps in registers.
         var scanner = self
         let progress = unsafe scanner.go(through: bytes)
         self = scanner
@@ -84,7 +85,7 @@ package struct ReplyScanner: Sendable {
                 self.place.position = next &+ length &+ 2
                 self.place.open &-= 1
             case UInt8(ascii: "*"):
-                // Every other list is an entry.
+                // Every second list is an entry.
                 if self.place.lists >= Self.listsOfOne, self.place.lists & 1 == Self.listsOfOne & 1 {
                     if unsafe self.skipEntries(bytes) { continue }
                     self.entryPlace = self.place
@@ -98,21 +99,21 @@ package struct ReplyScanner: Sendable {
             }
         }
         guard self.place.position <= bytes.count else { return self.wait(bytes.count) }
-        // One stream of its name and its entries, each of which is a list that holds another.
+        // One stream with its name and its entries, each of which is a list that contains another.
         guard self.entries > 0, self.place.lists == Self.listsBefore &+ 2 &* self.entries else { return .other }
         return .whole(
             bytes: self.place.position, entries: self.entries, last: self.place.id.start..<self.place.id.end)
     }
 
-    /// Goes through all entries from here on that have come whole, the faster the more names are known; false where there
-    /// is none.
+    /// Skips all complete entries from the current one on, faster if more names are known; returns `false` if there is
+    /// none.
     @inline(never)
     private mutating func skipEntries(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let start = self.place.position
         var shape = unsafe self.shape ?? Self.learn(EntryShape(), bytes, self.firstEntry)
         while unsafe self.skipEntries(bytes, shape.names.span.extracting(first: shape.count)) {
             let longer = unsafe Self.learn(shape, bytes, self.place.position)
-            // Never, as the names could be read; and it would be for ever.
+            // Cannot happen, because the names were readable; without this check the loop would not end.
             if longer.count == shape.count { break }
             shape = longer
         }
@@ -120,7 +121,8 @@ package struct ReplyScanner: Sendable {
         return self.place.position > start
     }
 
-    /// The same, up to an entry with more names than are known where there is room for more: true then.
+    /// Skips entries with these names; returns `true` if it stops at an entry with more names and there is room for
+    /// them.
     @inline(__always)
     private mutating func skipEntries(_ bytes: UnsafeRawBufferPointer, _ names: Span<EntryShape.Name>) -> Bool {
         while self.place.open > 0, let entry = unsafe Self.entry(bytes, self.place.position, names) {
@@ -135,9 +137,9 @@ package struct ReplyScanner: Sendable {
         return false
     }
 
-    /// Where the id of the entry that begins at an index begins and ends, how many fields it has, whether they have the names
-    /// that are known for their positions, and where the next entry begins; nil where that is no list of a byte string and a
-    /// list of byte strings, or has not come whole.
+    /// Scans the entry at `index`: the range of its id, its number of fields, whether they have the names known for
+    /// their positions, and the offset of the next entry. Returns `nil` if it is incomplete or is not a list of a byte
+    /// string and a list of byte strings.
     @inline(__always)
     private static func entry(
         _ bytes: UnsafeRawBufferPointer, _ index: Int, _ names: Span<EntryShape.Name>
@@ -161,12 +163,13 @@ package struct ReplyScanner: Sendable {
                 isAlike = isAlike && field >= names.count
             }
         }
-        // A last value that has not come whole is one of an entry that has not.
+        // If the last value is incomplete, so is the entry.
         guard next <= bytes.count else { return nil }
         return (id.start, id.end, count / 2, isAlike, next)
     }
 
-    /// Where the byte string that begins at an index has its bytes; nil where none begins there, or not whole.
+    /// Returns the range of the byte string at `index` without its header, or `nil` if there is no complete header of
+    /// one.
     @inline(__always)
     private static func text(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> (start: Int, end: Int)? {
         guard index < bytes.count, unsafe bytes[index] == UInt8(ascii: "$"),
@@ -175,8 +178,8 @@ package struct ReplyScanner: Sendable {
         return (start, start &+ length)
     }
 
-    /// What is known, with the names of an entry that has come whole from the first position on of which none is; as before
-    /// where it is no entry.
+    /// Adds the names of the complete entry at `index` from the first unknown position on; returns `known` if it is no
+    /// entry.
     @inline(never)
     private static func learn(_ known: EntryShape, _ bytes: UnsafeRawBufferPointer, _ index: Int) -> EntryShape {
         var shape = known
@@ -195,11 +198,11 @@ package struct ReplyScanner: Sendable {
         return shape
     }
 
-    /// Waits for more than the bytes there are, so many.
+    /// Stops the scan, which needs more than the `count` bytes passed.
     private mutating func wait(_ count: Int) -> Progress {
         if self.place.position > Self.maximumBytes { return .other }
         guard let start = self.entryPlace else { return .more }
-        // Before the last of an entry's values as many are to come as before it, and then one less.
+        // `open` is the same before the last of an entry's values as before the entry, and one less after it.
         let hasEnded = self.place.open < start.open && self.place.position <= count
         if !hasEnded, self.place.open >= start.open - 1, self.place.position <= start.position + Self.repeatedBytes {
             self.place = start
@@ -207,11 +210,11 @@ package struct ReplyScanner: Sendable {
         return .more
     }
 
-    /// The length in the header that begins at an index and where the header ends; nil where it has not come whole, -1
-    /// where it is none, as that of a value that is not there.
+    /// Returns the length in the header at `start` and the offset after the header. Returns `nil` if the header is
+    /// incomplete, and a length of -1 if the header has no valid length, as that of a null.
     @inline(__always)
     private static func header(_ bytes: UnsafeRawBufferPointer, _ start: Int) -> (length: Int, next: Int)? {
-        // Most lengths have one digit or two.
+        // Most lengths have one or two digits.
         if start &+ 5 <= bytes.count {
             let first = unsafe bytes[start &+ 1] &- UInt8(ascii: "0")
             if unsafe first <= 9 && self.isLineEnd(bytes, start &+ 2) { return (Int(first), start &+ 4) }
@@ -230,7 +233,7 @@ package struct ReplyScanner: Sendable {
         var length = 0
         while index < bytes.count {
             let digit = unsafe bytes[index] &- UInt8(ascii: "0")
-            // No length that hiredis takes has more digits, and this number cannot overflow.
+            // hiredis accepts no length with more digits, and this number cannot overflow.
             guard digit <= 9, index &- start <= self.maximumDigits else { break }
             length = length &* 10 &+ Int(digit)
             index &+= 1
@@ -243,7 +246,7 @@ package struct ReplyScanner: Sendable {
         return (isWhole ? length : -1, index &+ 2)
     }
 
-    /// Whether CR and LF stand at an index, behind which there is one more byte at least.
+    /// Whether CR LF is at `index`; at least one byte must follow the one at `index`.
     @inline(__always)
     private static func isLineEnd(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> Bool {
         unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt16.self) == self.lineEnd
