@@ -1,25 +1,27 @@
-/// The part of a cluster's keys that a key belongs to.
+/// One of the slots that a cluster's keys are divided into.
 ///
-/// Source: Redis cluster specification, "Key distribution model" and "Hash tags"; CRC16 is XMODEM's (polynomial 0x1021).
+/// Source: Redis cluster specification, "Key distribution model" and "Hash tags". CRC16 is the XMODEM variant
+/// (polynomial 0x1021).
 struct HashSlot: Sendable, Hashable {
-    /// How many there are.
+    /// The number of slots in a cluster.
     static let count = 16_384
 
-    /// The number, below `count`.
+    /// The slot's number, below `count`.
     let number: UInt16
 
-    /// A slot by its number; nil where there is none of that number.
+    /// Creates a slot from its number, or returns `nil` if the number is out of range.
     init?(_ number: UInt16) {
         guard number < Self.count else { return nil }
         self.number = number
     }
 
-    /// The slot of a key: by what stands between its first `{` and the next `}`, where that is not empty.
+    /// Creates the slot of a key. Only the text between the key's first `{` and the next `}` is hashed, unless it is
+    /// empty.
     init(of key: [UInt8]) {
         self.number = Self.crc16(Self.tag(of: key)) % UInt16(Self.count)
     }
 
-    /// The part of a key that decides.
+    /// Returns the part of a key that is hashed.
     static func tag(of key: [UInt8]) -> ArraySlice<UInt8> {
         guard let open = key.firstIndex(of: UInt8(ascii: "{")),
             let close = key[(open + 1)...].firstIndex(of: UInt8(ascii: "}")), close > open + 1
@@ -27,7 +29,7 @@ struct HashSlot: Sendable, Hashable {
         return key[(open + 1)..<close]
     }
 
-    /// The checksum of bytes.
+    /// Returns the CRC16 checksum of bytes.
     static func crc16(_ bytes: ArraySlice<UInt8>) -> UInt16 {
         var crc: UInt16 = 0
         for byte in bytes { crc = crc << 8 ^ Self.table[Int(UInt8(truncatingIfNeeded: crc >> 8) ^ byte)] }

@@ -1,25 +1,25 @@
 import RESP
 
-/// Asks one server after the other until one knows, and says what was wrong with all of them where none does. Pure.
+/// Asks servers one after the other until one has the answer, and collects their errors. Does no I/O.
 struct Inquiry: Sendable {
     private var waiting: [RedisAddress] = []
     private var complaints: [(address: RedisAddress, error: RedisError)] = []
 
-    /// Asks these, each once, in this order.
+    /// Creates an inquiry that asks each server once, in this order.
     init(_ candidates: [RedisAddress]) {
         for address in candidates where !self.waiting.contains(address) { self.waiting.append(address) }
         self.waiting.reverse()
     }
 
-    /// Whom to ask next; nil where all were asked.
+    /// Returns the next server to ask, or `nil` if all were asked.
     mutating func next() -> RedisAddress? { self.waiting.popLast() }
 
-    /// Notes that one does not know.
+    /// Records that a server did not have the answer.
     mutating func failed(_ address: RedisAddress, _ error: RedisError) {
         self.complaints.append((address, error))
     }
 
-    /// Why nobody knows; trying again can help where it could help with one of them.
+    /// Returns the error if no server had the answer. It is transient if at least one of the collected errors is.
     func failure(_ what: String) -> RedisError {
         let texts = self.complaints.map { complaint in
             let message = complaint.error.message
@@ -32,18 +32,18 @@ struct Inquiry: Sendable {
     }
 }
 
-/// What sentinels and servers say of who is master.
+/// Reads the answers of sentinels and servers about the current master.
 ///
 /// Source: Redis documentation, "Sentinel client spec", and the commands SENTINEL GET-MASTER-ADDR-BY-NAME and ROLE.
 enum MasterAnswer {
-    /// The question for a sentinel.
+    /// Returns the command that asks a sentinel for the master.
     static func question(_ master: String) -> RESPCommand {
         RESPCommand("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master)
     }
 
-    /// The address in a sentinel's answer.
+    /// Returns the address in a sentinel's answer.
     ///
-    /// Throws where it does not know the master, or its answer is of another shape.
+    /// - Throws: `RedisError` if the sentinel does not know the master, or the answer has an unexpected form.
     static func address(_ answer: RESPValue, of master: String) throws(RedisError) -> RedisAddress {
         switch answer {
         case .error(let text): throw .answer(text, to: "SENTINEL")
@@ -59,7 +59,9 @@ enum MasterAnswer {
         return .tcp(host: host, port: Int(port))
     }
 
-    /// Throws unless a server's answer to ROLE says that it is a master.
+    /// Checks a server's answer to ROLE.
+    ///
+    /// - Throws: `RedisError` if the server does not report that it is a master.
     static func confirm(_ role: RESPValue, by address: RedisAddress) throws(RedisError) {
         if case .error(let text) = role { throw .answer(text, to: "ROLE") }
         guard let word = role.array?.first?.string else {

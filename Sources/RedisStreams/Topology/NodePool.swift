@@ -3,9 +3,9 @@ import RESP
 import StageKit
 import Synchronization
 
-/// Connections to the servers that a user of the section `redis` needs, one each, made at first use on one event loop.
+/// One connection to each server that is needed, opened at first use, all on one event loop.
 ///
-/// Usable from any thread. `shutDown` must be called once, when nothing is asked any more.
+/// Usable from any thread. `shutDown` must be called once, when the pool is no longer used.
 final class NodePool: Sendable {
     private struct State {
         var loop: RedisEventLoop?
@@ -18,27 +18,33 @@ final class NodePool: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
 
-    /// Makes a pool; it opens nothing. `stop` ends attempts to connect and connections.
+    /// Creates a pool without opening a connection.
+    ///
+    /// - Parameters:
+    ///   - settings: The server, the sentinels or the cluster.
+    ///   - stop: The signal that cancels connection attempts and closes connections.
+    ///   - logger: The logger of the connections.
     init(_ settings: RedisSettings, stop: StopSignal, logger: Logger) {
         self.directory = ServerDirectory(settings)
         self.stop = stop
         self.logger = logger
     }
 
-    /// A connection to the server that has a key; nil for a command without one, which any server takes.
+    /// Returns a connection to the server that holds a key. With `nil`, for commands without a key, any primary will
+    /// do.
     func connection(for key: [UInt8]?) async throws(RedisError) -> RedisConnection {
-        // The way of nearly every command: the server is known and connected.
+        // The usual case: the server is known and connected.
         if let address = self.directory.known(for: key), let connection = self.connected(address) { return connection }
         let address = try await self.directory.address(for: key, on: self.loop, stop: self.stop, logger: self.logger)
         return try await self.connection(to: address)
     }
 
-    /// A connection to a server.
+    /// Returns a connection to a server.
     func connection(to address: RedisAddress) async throws(RedisError) -> RedisConnection {
         if let connection = self.connected(address) { return connection }
         let made = try await self.directory.connect(
             to: address, on: self.loop, stop: self.stop, logger: self.logger)
-        // Whoever came first counts.
+        // If two callers connected at the same time, keep the first connection.
         let kept = self.state.withLock { state in
             if let other = state.connections[address] { return other }
             state.connections[address] = made
@@ -48,7 +54,7 @@ final class NodePool: Sendable {
         return kept
     }
 
-    /// A connection to every server that takes changes.
+    /// Returns a connection to each primary.
     func primaries() async throws(RedisError) -> [RedisConnection] {
         var connections: [RedisConnection] = []
         let addresses = try await self.directory.primaries(on: self.loop, stop: self.stop, logger: self.logger)
@@ -56,10 +62,11 @@ final class NodePool: Sendable {
         return connections
     }
 
-    /// Does what a server of the cluster has said instead of answering a command: asks the one it names.
+    /// Follows a redirection: sends the command to the server that the answer MOVED or ASK names.
     ///
-    /// Returns that one's answer, an error answer included; throws where it cannot be asked, and where servers go on
-    /// naming others.
+    /// - Returns: The final answer, which may be an error answer.
+    /// - Throws: `RedisError` if a server cannot be reached, or if there are more than `Redirection.limit`
+    ///   redirections.
     func follow(_ first: RedisError, _ command: RESPCommand) async throws(RedisError) -> RESPValue {
         var error = self.directory.judged(first)
         for _ in 0..<Redirection.limit {
@@ -81,13 +88,14 @@ final class NodePool: Sendable {
         throw error
     }
 
-    /// How often connections were given up. Note it before asking for one, and pass it to `startOver` on failure.
+    /// The number of times that all connections were closed. Read it before asking for a connection, and pass it to
+    /// `startOver` if the connection fails.
     var generation: Int { self.state.withLock { $0.generation } }
 
-    /// Closes all connections and forgets which server has what: after a failure nothing of it is relied on.
+    /// Closes all connections and discards the known topology, because a failure may have made either invalid.
     ///
-    /// Nothing happens if another caller has started over since `generation` was noted, as the connections that are there
-    /// now have not failed, nor if it is a limit of this side that has refused a command.
+    /// Does nothing if another caller has already started over since `generation` was read, because the current
+    /// connections have not failed. Also does nothing if the command was refused by a limit of this side.
     func startOver(from generation: Int, after error: RedisError) {
         guard error.code != .tooManyCommands, generation == self.generation else { return }
         self.closeAll()
@@ -103,7 +111,7 @@ final class NodePool: Sendable {
         self.directory.forget()
     }
 
-    /// The loop that reads and writes, its thread started at first use.
+    /// The event loop, whose thread is started at first use.
     var loop: RedisEventLoop {
         self.state.withLock { state in
             if let loop = state.loop { return loop }
@@ -126,7 +134,7 @@ final class NodePool: Sendable {
 }
 
 extension RESPCommand {
-    /// The key that says which server of a cluster takes the command; nil for those that any takes.
+    /// The key that determines the server in a cluster, or `nil` if any server accepts the command.
     var key: [UInt8]? {
         let index: Int
         switch self.name {

@@ -1,29 +1,30 @@
-/// The answer of a cluster's server that does not have a key: which one to ask.
+/// A cluster server's answer that names the server to ask instead.
 ///
 /// Source: Redis cluster specification, "Redirection and resharding".
 struct Redirection: Sendable, Equatable {
-    /// For how long it holds.
+    /// How long a redirection is valid.
     enum Kind: Sendable, Equatable {
-        /// From now on: the slot belongs to another server.
+        /// Valid from now on: the slot belongs to another server.
         case moved
-        /// For this command, which `ASKING` has to precede: the slot is on its way to another server.
+        /// Valid for this command, which must follow `ASKING`: the slot is being migrated to another server.
         case ask
     }
 
-    /// The most redirections of one command, or of one reader without an answer in between: while a slot moves a command
-    /// needs two, and a cluster whose servers disagree for longer is asked again after a wait.
+    /// The maximum number of redirections of one command, or of one reader without an answer in between. A command
+    /// needs two while a slot migrates. If the cluster's servers disagree for longer, the cluster is asked again after
+    /// a delay.
     static let limit = 5
 
-    /// For how long it holds.
+    /// How long the redirection is valid.
     var kind: Kind
     /// The key's slot.
     var slot: HashSlot
-    /// The server to ask; nil where it is the answering server's own host, whose address is then `port` there.
+    /// The host of the server to ask, or `nil` if it is the host that sent the answer.
     var host: String?
-    /// The port.
+    /// The port of the server to ask.
     var port: Int
 
-    /// Reads `MOVED 3999 127.0.0.1:6381` and `ASK 3999 :6381`; nil for any other text.
+    /// Parses `MOVED 3999 127.0.0.1:6381` or `ASK 3999 :6381`. Returns `nil` for any other text.
     init?(_ text: String) {
         let parts = text.split(separator: " ")
         guard parts.count >= 3, let number = UInt16(parts[1]), let slot = HashSlot(number),
@@ -37,12 +38,12 @@ struct Redirection: Sendable, Equatable {
         }
         self.slot = slot
         self.port = port
-        // IPv6 comes without brackets: the port is behind the last colon.
+        // An IPv6 address has no brackets; the port follows the last colon.
         let host = parts[2][..<colon]
         self.host = host.isEmpty || host == "?" ? nil : String(host)
     }
 
-    /// Where to ask, as told by the server at `address`.
+    /// Returns the address of the server to ask, given the address of the server that answered.
     func address(toldBy address: RedisAddress) -> RedisAddress {
         if let host = self.host { return .tcp(host: host, port: self.port) }
         guard case .tcp(let host, _) = address else { return .tcp(host: "localhost", port: self.port) }

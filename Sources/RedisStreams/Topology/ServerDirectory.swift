@@ -3,46 +3,47 @@ import RESP
 import StageKit
 import Synchronization
 
-/// Knows which server has which key, and connects to it: the one that the settings name, the master that sentinels name,
-/// or the server of a cluster that has the key's slot.
+/// Finds the server that holds a key, and connects to it: the server in the settings, the master named by sentinels, or
+/// the cluster server with the key's slot.
 ///
-/// Usable from any thread. What it knows is taken for true until a server says otherwise, a connection is lost
-/// (`forget`), or it is time to ask the sentinels again.
+/// Usable from any thread. Known addresses are used until a server reports otherwise, a connection is lost (`forget`),
+/// or the sentinels are due to be asked again.
 final class ServerDirectory: Sendable {
     private struct State {
-        /// Who can tell where servers are: those that have told last come first.
+        /// The servers to ask for addresses, beginning with the one that answered last.
         var tellers: [RedisAddress]
-        /// The master that the sentinels have named, and when.
+        /// The master that a sentinel named, and the time of its answer.
         var master: (address: RedisAddress, told: ContinuousClock.Instant)?
-        /// The connections to the master that are to end when it is another.
+        /// The connections to close if the master changes.
         var masterConnections: [(address: RedisAddress, connection: RedisConnection)] = []
         var map: SlotMap?
     }
 
-    /// Connections to a master that are kept in sight: those of a source's streams and those made just before.
+    /// The maximum number of monitored connections to a master: enough for all streams of a source and recently
+    /// replaced connections.
     private static let connectionLimit = 1024
 
     private let settings: RedisSettings
     private let state: OrderedMutex<State>
 
-    /// Knows what the settings say.
+    /// Creates a directory that knows only the addresses in the settings.
     init(_ settings: RedisSettings) {
         self.settings = settings
         let seeds = settings.sentinel?.addresses ?? settings.cluster?.addresses ?? [settings.address]
         self.state = OrderedMutex(State(tellers: seeds))
     }
 
-    /// A server that can tell where others are.
+    /// An address of a server that can be asked for the others.
     var anyAddress: RedisAddress { self.state.withLock { $0.tellers.first } ?? self.settings.address }
 
-    /// What a failure means with these settings: see `RedisError.outsideCluster`.
+    /// Returns the final form of an error; see `RedisError.outsideCluster`.
     func judged(_ error: RedisError) -> RedisError {
         error.redirection != nil && self.settings.cluster == nil ? error.outsideCluster : error
     }
 
-    // MARK: What is known
+    // MARK: Known addresses
 
-    /// The server of a key, where that is known without asking; nil for a key is any that takes changes.
+    /// Returns the server of a key if it is known, otherwise `nil`. Without a key, returns any primary.
     func known(for key: [UInt8]?) -> RedisAddress? {
         if let sentinel = self.settings.sentinel {
             let master = self.state.withLock(\.master)
@@ -52,12 +53,12 @@ final class ServerDirectory: Sendable {
         return self.state.withLock { $0.map?.server(of: key) }
     }
 
-    /// Notes that a server has a slot.
+    /// Records that a server holds a slot.
     func note(_ slot: HashSlot, at address: RedisAddress) {
         self.state.withLock { $0.map?.note(slot, at: address) }
     }
 
-    /// Forgets which server has what: after a failure it is asked anew.
+    /// Discards the known addresses after a failure, so that the next lookup asks again.
     func forget() {
         self.state.withLock { state in
             state.map = nil
@@ -65,9 +66,9 @@ final class ServerDirectory: Sendable {
         }
     }
 
-    // MARK: Asking
+    // MARK: Asking servers
 
-    /// The server of a key; nil for any that takes changes.
+    /// Returns the server of a key, or any primary if the key is `nil`.
     func address(
         for key: [UInt8]?, on loop: RedisEventLoop, stop: StopSignal, logger: Logger
     ) async throws(RedisError) -> RedisAddress {
@@ -77,7 +78,7 @@ final class ServerDirectory: Sendable {
             do throws(RedisError) {
                 return try await self.askSentinels(sentinel, on: loop, stop: stop, logger: logger)
             } catch {
-                // Sentinels that are away say nothing against a master that was named and is connected.
+                // If no sentinel answers, keep using the last known master.
                 guard let last else { throw error }
                 return last.address
             }
@@ -87,7 +88,7 @@ final class ServerDirectory: Sendable {
         throw RedisError(.unavailable, "no server of the cluster has the slot of the key", isTransient: true)
     }
 
-    /// Every server that takes changes.
+    /// Returns every primary.
     func primaries(
         on loop: RedisEventLoop, stop: StopSignal, logger: Logger
     ) async throws(RedisError) -> [RedisAddress] {
@@ -139,7 +140,7 @@ final class ServerDirectory: Sendable {
                 }
                 self.state.withLock { state in
                     state.map = map
-                    // The servers that the file names come last: they are there to begin with.
+                    // The configured servers come last, as a fallback.
                     let seeds = self.settings.cluster?.addresses ?? []
                     state.tellers = map.primaries + map.replicas + seeds
                     state.tellers.moveToFront(teller)
@@ -153,7 +154,7 @@ final class ServerDirectory: Sendable {
         throw inquiry.failure("no server of the cluster tells where its slots are")
     }
 
-    /// Asks a server one question, over a connection for it alone.
+    /// Asks a server one question over a separate connection.
     private static func ask(
         _ question: RESPCommand, _ settings: RedisSettings, on loop: RedisEventLoop, stop: StopSignal, logger: Logger
     ) async throws(RedisError) -> RESPValue {
@@ -164,7 +165,14 @@ final class ServerDirectory: Sendable {
 
     // MARK: Connecting
 
-    /// Connects to the server of a key and logs in; `redirection` is what the server asked before has said of it.
+    /// Connects to the server of a key and logs in.
+    ///
+    /// - Parameters:
+    ///   - key: The key, or `nil` for any primary.
+    ///   - redirection: The redirection that the server asked before has answered, or `nil`.
+    ///   - loop: The event loop of the connection.
+    ///   - stop: The signal that cancels the attempt and later closes the connection.
+    ///   - logger: The logger of the connection.
     func connect(
         for key: [UInt8]?, following redirection: Redirection? = nil, on loop: RedisEventLoop, stop: StopSignal,
         logger: Logger
@@ -179,7 +187,7 @@ final class ServerDirectory: Sendable {
         return redirection.kind == .ask ? connection.asking() : connection
     }
 
-    /// Connects to a server and logs in; where sentinels name it, it must say itself that it is the master.
+    /// Connects to a server and logs in. With sentinels, also checks that the server itself reports to be the master.
     func connect(
         to address: RedisAddress, on loop: RedisEventLoop, stop: StopSignal, logger: Logger
     ) async throws(RedisError) -> RedisConnection {
@@ -200,18 +208,18 @@ final class ServerDirectory: Sendable {
         return connection
     }
 
-    // MARK: Watching
+    // MARK: Monitoring
 
-    /// Asks the sentinels from time to time who the master is, and ends the connections to one that is it no more: the
-    /// old one may go on answering, from the wrong side of a cut.
+    /// Asks the sentinels for the master at every `check_interval`, and closes connections to a server that no longer
+    /// is the master. An old master may still answer on the wrong side of a network partition.
     ///
-    /// Returns when told to stop, at once where there are no sentinels.
+    /// Returns when `stop` is signalled, or immediately if there are no sentinels.
     func watchMaster(on loop: RedisEventLoop, until stop: StopSignal, logger: Logger) async {
         guard let sentinel = self.settings.sentinel else { return }
         while !stop.isStopped {
             await loop.sleep(sentinel.checkInterval, until: stop)
             if stop.isStopped { return }
-            // One that does not answer is asked again; meanwhile the connection stands or falls by itself.
+            // If no sentinel answers, keep the connection and ask again at the next interval.
             guard let master = try? await self.askSentinels(sentinel, on: loop, stop: stop, logger: logger) else {
                 continue
             }
@@ -229,14 +237,14 @@ final class ServerDirectory: Sendable {
 }
 
 extension SlotMap {
-    /// The server of a key; nil for a key is any.
+    /// Returns the server of a key, or any primary if the key is `nil`.
     fileprivate func server(of key: [UInt8]?) -> RedisAddress? {
         key.map { self[HashSlot(of: $0)] } ?? self.primaries.first
     }
 }
 
 extension [RedisAddress] {
-    /// Puts an address first, wherever it was; an address stands once.
+    /// Moves an address to the front and removes duplicates.
     fileprivate mutating func moveToFront(_ address: RedisAddress) {
         var seen: Set<RedisAddress> = [address]
         self = [address] + self.filter { seen.insert($0).inserted }

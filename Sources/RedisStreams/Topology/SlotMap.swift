@@ -1,20 +1,21 @@
 import RESP
 
-/// Which server of a cluster has which slots. Pure.
+/// The assignment of a cluster's slots to servers. Does no I/O.
 ///
 /// Source: Redis documentation, CLUSTER SLOTS.
 struct SlotMap: Sendable, Equatable {
-    /// The most servers in a map: the specification recommends 1,000 primaries at most, and each may have some replicas.
+    /// The maximum number of servers in a map. The specification recommends at most 1,000 primaries, and each may have
+    /// several replicas.
     static let serverLimit = 10_000
 
-    /// Servers that take changes, in no order; some may have lost their last slot.
+    /// The primaries, in no particular order. Some may have lost their last slot.
     private(set) var primaries: [RedisAddress] = []
-    /// Servers that follow them, which tell where others are as well.
+    /// The replicas, which can also be asked for the map.
     private(set) var replicas: [RedisAddress] = []
-    /// The index of its primary for each slot, -1 for none.
+    /// The index of each slot's primary, or -1 if the slot has none.
     private var owners = [Int16](repeating: -1, count: HashSlot.count)
 
-    /// Reads the answer of the server at `address`; nil where it is of another shape.
+    /// Reads the answer of the server at `address`, or returns `nil` if the answer has an unexpected form.
     init?(_ answer: RESPValue, toldBy address: RedisAddress) {
         guard let ranges = answer.array else { return nil }
         for range in ranges {
@@ -30,7 +31,7 @@ struct SlotMap: Sendable, Equatable {
         }
     }
 
-    /// The server of a slot; nil where no server has it.
+    /// The server of a slot, or `nil` if no server holds it.
     subscript(slot: HashSlot) -> RedisAddress? {
         let index = Int(self.owners[Int(slot.number)])
         return index < 0 ? nil : self.primaries[index]
@@ -39,7 +40,7 @@ struct SlotMap: Sendable, Equatable {
     /// Whether every slot has a server.
     var isWhole: Bool { !self.owners.contains(-1) }
 
-    /// Takes over that a server has a slot now.
+    /// Records that a server now holds a slot.
     mutating func note(_ slot: HashSlot, at address: RedisAddress) {
         let index = self.index(of: address)
         if index < Self.serverLimit { self.owners[Int(slot.number)] = Int16(index) }
@@ -51,7 +52,7 @@ struct SlotMap: Sendable, Equatable {
         return self.primaries.count - 1
     }
 
-    /// The address in a server's part of the answer; one without a host has that of whoever answers.
+    /// Returns the address in a server's part of the answer. If it names no host, the answering server's host is used.
     private static func server(_ value: RESPValue, toldBy address: RedisAddress) -> RedisAddress? {
         guard let parts = value.array, parts.count >= 2, let port = parts[1].integer, (1...65535).contains(port)
         else { return nil }
