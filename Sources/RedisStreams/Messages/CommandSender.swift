@@ -2,37 +2,39 @@ import Logging
 import RESP
 import StageKit
 
-/// Sends commands until a server has answered each, over connections and an event loop of its own, made at first use.
+/// Sends commands and waits for all answers. Uses its own connections and event loop, which are created at first use.
 ///
-/// At least once: commands whose answer was lost with a connection are sent again on the next one, in order. In a cluster
-/// each goes to the server of its key.
+/// Delivery is at least once: commands whose answer was lost with a connection are sent again on the next connection,
+/// in order. In a cluster each command goes to the server of its key.
 ///
-/// Any number of tasks may call `send`, `ask` and `withPrimaries` at the same time. The commands of a call stay in order;
-/// calls share the connections and a window of commands in flight, in which they take turns: a call that finds the window
-/// full waits. `stop` comes from any thread.
+/// Any number of tasks may call `send`, `ask` and `withPrimaries` at the same time. The commands of a call stay in
+/// order. Calls share the connections and a window of commands in flight: a call waits if the window is full, and
+/// waiting calls take turns. `stop` can be called from any thread.
 final class CommandSender: Sendable {
-    /// The most commands of one call in flight: enough to hide the round trip.
+    /// The maximum number of commands of one call in flight: enough to hide the round trip.
     static let commandsAtOnce = 512
-    /// The most bytes of one call in flight, unless one command alone has more.
+    /// The maximum number of bytes of one call in flight, unless a single command is larger.
     static let bytesAtOnce = 8 << 20
-    /// The most commands in flight: those of two calls, so that the server has work while a caller handles its answers.
+    /// The maximum number of commands in flight: those of two calls, so that the server has work while one caller
+    /// processes its answers.
     static let windowCommands = 2 * commandsAtOnce
-    /// The most bytes in flight, unless one command alone has more.
+    /// The maximum number of bytes in flight, unless a single command is larger.
     static let windowBytes = 2 * bytesAtOnce
 
-    /// What to do where a command cannot be done.
+    /// The handling of commands that fail.
     struct Rules: Sendable {
-        /// How long to try without a confirmation before all that is left has failed; nil for until told to stop.
+        /// How long to retry without any answer before the remaining commands fail, or `nil` to retry until stopped.
         var patience: Duration?
-        /// Whether a refusal that trying again cannot help ends the sending; otherwise it is that command's result.
+        /// Whether a permanent refusal ends the whole call. Otherwise it is the result of that command alone.
         var endsAtRefusal: Bool
     }
 
-    /// What became of a command.
+    /// The result of a command.
     struct Answer: Sendable {
-        /// The server's answer, or why there is none.
+        /// The server's answer, or the error if there is none.
         var result: Result<RESPValue, RedisError>
-        /// Whether it may have been done once before, its answer lost with a connection.
+        /// Whether the server may have executed the command before, because an earlier answer was lost with a
+        /// connection.
         var mayBeRepeated: Bool
     }
 
@@ -40,20 +42,20 @@ final class CommandSender: Sendable {
     private let what: String
     private let logger: Logger
     private let progress: ProgressReporter
-    /// The longest time that an attempt is silent: opening a connection, then one answer.
+    /// The longest silence of an attempt: opening a connection, then waiting for one answer.
     private let attemptLimit: Duration
     private let stopSignal: StopSignal
     private let pool: NodePool
     private let window = SendWindow()
 
-    /// Creates a sender; it opens nothing.
+    /// Creates a sender without opening a connection.
     ///
     /// - Parameters:
     ///   - settings: The server.
-    ///   - rules: What to do if a command fails.
-    ///   - what: What is sent, for logs: `revocations`.
-    ///   - progress: Where answers, attempts and delays are reported.
-    ///   - logger: Where the sender logs.
+    ///   - rules: The handling of commands that fail.
+    ///   - what: The plural noun for the commands in logs and errors, such as `revocations`.
+    ///   - progress: The reporter of answers, attempts and delays.
+    ///   - logger: The logger.
     init(_ settings: RedisSettings, _ rules: Rules, what: String, progress: ProgressReporter, logger: Logger) {
         self.progress = progress
         self.attemptLimit = (settings.connectTimeout + settings.timeout * 2) * 2
@@ -65,19 +67,22 @@ final class CommandSender: Sendable {
         self.pool = NodePool(settings, stop: stop, logger: logger)
     }
 
-    /// Sends all of them, in order; returns when each is confirmed (nil) or has failed.
+    /// Sends commands, in order, and waits until each is acknowledged or has failed.
     ///
-    /// Throws as `ask` does.
+    /// - Returns: For each command its error, or `nil` if it was acknowledged.
+    /// - Throws: As `ask`.
     func send(_ commands: [RESPCommand]) async throws -> [RedisError?] {
         try await self.ask(commands).map { answer in
             if case .failure(let error) = answer.result { error } else { nil }
         }
     }
 
-    /// Sends all of them, those of one server in order; returns when each has its answer or has failed.
+    /// Sends commands and waits until each has an answer or has failed. Commands to the same server stay in order.
     ///
-    /// Throws `RedisError`: where no connection can be had and trying again cannot help, where a refusal ends the sending,
-    /// and where it was stopped before all was confirmed. Cancelling the task is the same as `stop`.
+    /// Cancelling the task has the same effect as `stop`.
+    ///
+    /// - Throws: `RedisError` if no connection can be opened and a retry cannot help, if a refusal ends the call
+    ///   (`Rules`), or if the sender is stopped before all commands are answered.
     func ask(_ commands: [RESPCommand]) async throws -> [Answer] {
         try await withTaskCancellationHandler {
             try await self.askAll(commands)
@@ -86,10 +91,10 @@ final class CommandSender: Sendable {
         }
     }
 
-    /// Calls `body` with a connection to every server that takes changes, until it comes to its end; tries again as for
-    /// commands, and throws as `ask` does, and when patience is exhausted.
+    /// Calls `body` with a connection to each primary, and retries as for commands until `body` returns. `body` may
+    /// have `commandsAtOnce` commands in flight.
     ///
-    /// `body` may have `commandsAtOnce` commands in flight.
+    /// - Throws: `RedisError` as `ask`, and also if retrying exceeds `Rules.patience`.
     func withPrimaries(_ body: ([RedisConnection]) async throws(RedisError) -> Void) async throws(RedisError) {
         var attempts = Attempts(self.rules.patience)
         let share = WindowShare(commands: Self.commandsAtOnce, bytes: 0)
@@ -111,13 +116,13 @@ final class CommandSender: Sendable {
         }
     }
 
-    /// Ends a wait or an attempt under way; nothing more is sent. From any thread, also more than once.
+    /// Cancels current delays and attempts; later calls fail. Can be called from any thread and more than once.
     func stop() {
         self.stopSignal.stop()
         self.window.close()
     }
 
-    /// Stops, closes the connections and ends the thread. To be called once, when nothing is being sent any more.
+    /// Stops, closes the connections and ends the thread. Must be called once, when no call is in progress.
     func shutDown() async {
         self.stop()
         await self.pool.shutDown()
@@ -127,7 +132,7 @@ final class CommandSender: Sendable {
         var answers: [Answer] = []
         answers.reserveCapacity(commands.count)
         var attempts = Attempts(self.rules.patience)
-        // Up to here each was sent at least once.
+        // The number of commands that were sent at least once.
         var sent = 0
         while answers.count < commands.count {
             if self.stopSignal.isStopped { throw self.stopped(commands.count - answers.count) }
@@ -163,7 +168,7 @@ final class CommandSender: Sendable {
         RedisError(.closed, "stopped before \(left) \(self.what) were sent", isTransient: true)
     }
 
-    /// Sends some and adds their answers; what is thrown is about the first that has none.
+    /// Sends commands and appends their answers. An error refers to the first command without an answer.
     private func askSome(
         _ commands: ArraySlice<RESPCommand>, _ answers: inout [Answer], _ sent: inout Int
     ) async throws(RedisError) {
@@ -188,7 +193,7 @@ final class CommandSender: Sendable {
         }
     }
 
-    /// Puts commands on their way, all those of one server in one write.
+    /// Sends commands; those to the same server go in one write.
     private func submit(_ commands: ArraySlice<RESPCommand>) async throws(RedisError) -> [PendingReply] {
         var groups: [(connection: RedisConnection, commands: [RESPCommand])] = []
         var places: [(group: Int, index: Int)] = []
@@ -204,7 +209,7 @@ final class CommandSender: Sendable {
         return places.map { replies[$0.group][$0.index] }
     }
 
-    /// The commands from `start` on that may be on their way together.
+    /// Returns the commands from `start` that may be in flight together.
     static func chunk(of commands: [RESPCommand], from start: Int) -> ArraySlice<RESPCommand> {
         var (end, bytes) = (start, 0)
         while end < commands.count, end - start < Self.commandsAtOnce {
@@ -221,7 +226,7 @@ final class CommandSender: Sendable {
             metadata: [
                 "error": "\(error)", "code": "\(error.code.rawValue)", "delay": "\(delay.microseconds / 1000)ms",
             ])
-        // A timer may be late on a busy machine; half as long again is still a bound.
+        // A timer can be late on a busy machine, so allow half as much again.
         await self.progress.waiting(atMost: delay * 1.5) {
             await self.pool.loop.sleep(delay, until: self.stopSignal)
         }
@@ -229,11 +234,11 @@ final class CommandSender: Sendable {
 }
 
 extension RESPCommand {
-    /// About how many bytes it has when it is sent: each argument has a header beside its bytes.
+    /// The approximate size of the encoded command in bytes. Each argument has a header.
     var roughBytes: Int { self.arguments.reduce(0) { $0 + $1.count + 16 } }
 }
 
-/// How often, how long apart and for how long something is tried.
+/// The number, spacing and total time of retries.
 private struct Attempts {
     private let patience: Duration?
     private var backoff = Backoff()
@@ -244,24 +249,24 @@ private struct Attempts {
         self.patience = patience
     }
 
-    /// The next attempt begins: the time in which other callers were waited for does not count, unless something has failed.
+    /// Begins an attempt. Until something has failed, the time spent waiting for other callers does not count.
     mutating func began() {
         if !self.hasFailed { self.lastProgress = .now }
     }
 
-    /// All went well: the next failure is a first one.
+    /// Records success; the next failure counts as the first.
     mutating func succeeded() {
         self.backoff.reset()
         self.hasFailed = false
         self.lastProgress = .now
     }
 
-    /// Something went well before the failure.
+    /// Records that part of the attempt succeeded before it failed.
     mutating func progressed() {
         self.lastProgress = .now
     }
 
-    /// How long to wait before the next attempt, nil where there is to be none.
+    /// Returns the delay before the next attempt, or `nil` if there is no time left.
     mutating func next() -> Duration? {
         self.hasFailed = true
         let next = self.backoff.next()
@@ -270,7 +275,7 @@ private struct Attempts {
         return left > .zero ? min(next, left) : nil
     }
 
-    /// What it is called when patience is at its end.
+    /// Returns the error to report when there is no time left.
     func outOfPatience(_ error: RedisError) -> RedisError {
         let patience = self.patience.map { SettingUnits.text($0) } ?? ""
         return RedisError(error.code, "gave up after \(patience): \(error.message)", isTransient: true)

@@ -2,24 +2,25 @@ public import Logging
 import RESP
 public import StageKit
 
-/// Sends messages with XADD and PUBLISH, many at a time, over a connection of its own that is made at first use.
+/// Sends messages with XADD and PUBLISH, many at a time, over its own connection, which is opened at first use.
 ///
-/// At least once, as `MessagePublisher` has it. A command that the server refuses (WRONGTYPE, OOM, NOPERM and so on) is
-/// that message's failure. A server that cannot be logged in to is thrown: no message could ever be sent.
+/// Delivery is at least once, as for every `MessagePublisher`. If the server refuses a command (WRONGTYPE, OOM, NOPERM
+/// and so on), that message fails. If the login fails, the error is thrown, because no message can be sent.
 public final class RedisMessagePublisher: MessagePublisher {
-    /// How long a server that is away is waited for, before the messages fail and the graph decides: long enough for a
-    /// restart or a failover, and with the stream waiting meanwhile.
+    /// How long to wait for an unavailable server before the messages fail and the stage graph handles the failure.
+    /// Long enough for a restart or a failover; the stream waits meanwhile.
     public static let defaultPatience = Duration.seconds(30)
 
     private let sender: CommandSender
 
-    /// Creates a publisher; it opens nothing.
+    /// Creates a publisher without opening a connection.
     ///
     /// - Parameters:
     ///   - settings: The server.
-    ///   - patience: How long to try without any message being acknowledged.
-    ///   - progress: Where answers, attempts and delays are reported: the pipeline's, or the watchdog takes a wait for a hang.
-    ///   - logger: Where the publisher logs.
+    ///   - patience: How long to retry without any message being acknowledged.
+    ///   - progress: The reporter of answers, attempts and delays. Pass the pipeline's reporter; otherwise the watchdog
+    ///     treats a long wait as a hang.
+    ///   - logger: The logger.
     public init(
         _ settings: RedisSettings, patience: Duration = RedisMessagePublisher.defaultPatience,
         progress: ProgressReporter = ProgressReporter(), logger: Logger
@@ -29,21 +30,24 @@ public final class RedisMessagePublisher: MessagePublisher {
             progress: progress, logger: logger)
     }
 
-    /// Sends all of them; throws `RedisError` where no connection can ever be had, and where the task is cancelled.
+    /// Sends messages and waits until each is acknowledged or has failed.
+    ///
+    /// - Returns: For each message its failure, or `nil` if it was acknowledged.
+    /// - Throws: `RedisError` if no connection can be opened and a retry cannot help, or if the task is cancelled.
     public func publish(_ messages: [OutgoingMessage]) async throws -> [PublishFailure?] {
         if messages.isEmpty { return [] }
         let results = try await self.sender.send(messages.map { $0.command() })
         return results.map { error in error.map { PublishFailure($0.message) } }
     }
 
-    /// Ends a wait under way and closes the connection; nothing can be sent any more.
+    /// Cancels a current wait and closes the connection; later calls fail.
     public func shutDown() async {
         await self.sender.shutDown()
     }
 }
 
 extension OutgoingMessage {
-    /// The command that sends it.
+    /// Returns the command that sends the message.
     func command() -> RESPCommand {
         switch self {
         case .text(let channel, let payload): return RESPCommand("PUBLISH", channel, payload)

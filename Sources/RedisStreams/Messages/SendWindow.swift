@@ -1,21 +1,21 @@
 import Synchronization
 
-/// A bounded number of commands in flight that several callers share.
+/// A limit on the commands in flight that several callers share.
 ///
-/// Callers enter with what they are about to send, in the order in which they ask; one that finds no room waits until the
-/// others have left enough. A caller that sends in several steps queues up for each of them, so callers take turns.
-/// Usable from any task.
+/// Callers enter in the order in which they ask. A caller for which there is no room waits until others have left. A
+/// caller that sends in several steps enters for each step, so callers take turns. Usable from any task.
 final class SendWindow: Sendable {
     private let state: Mutex<WindowQueue<OneShot<Bool>>>
 
-    /// An empty window.
+    /// Creates an empty window with these limits.
     init(commands: Int = CommandSender.windowCommands, bytes: Int = CommandSender.windowBytes) {
         self.state = Mutex(WindowQueue(commands: commands, bytes: bytes))
     }
 
-    /// Waits until there is room; returns whether there is, or `false` after `close`.
+    /// Waits until there is room.
     ///
-    /// Pass the same share to `leave` when everything is answered, or given up.
+    /// - Parameter share: The commands to send. Pass the same share to `leave` when they are answered or given up.
+    /// - Returns: `true` when the caller may send, or `false` if the window was closed.
     func enter(_ share: WindowShare) async -> Bool {
         let shot = OneShot<Bool>()
         switch self.state.withLock({ $0.enter(share, shot) }) {
@@ -25,34 +25,35 @@ final class SendWindow: Sendable {
         }
     }
 
-    /// Gives a share back.
+    /// Frees a share.
     func leave(_ share: WindowShare) {
         for shot in self.state.withLock({ $0.leave(share) }) { shot.set(true) }
     }
 
-    /// Lets nobody in any more; those who wait return.
+    /// Closes the window: waiting and later calls of `enter` return `false`.
     func close() {
         for shot in self.state.withLock({ $0.close() }) { shot.set(false) }
     }
 }
 
-/// What a caller is about to send.
+/// The size of the commands that a caller is about to send.
 struct WindowShare: Sendable, Equatable {
-    /// How many commands.
+    /// The number of commands.
     var commands: Int
-    /// How many bytes they have.
+    /// The number of bytes.
     var bytes: Int
 }
 
-/// Who may send and who waits, first come, first served. Pure; `Waiter` is what a caller waits with.
+/// The callers inside a window and those waiting, first come, first served. Does no waiting itself: `Waiter` is the
+/// handle of a waiting caller.
 struct WindowQueue<Waiter> {
-    /// What becomes of a caller.
+    /// The result of entering.
     enum Entrance: Equatable {
-        /// It may send.
+        /// The caller may send.
         case entered
-        /// It waits.
+        /// The caller must wait.
         case waiting
-        /// Nobody sends any more.
+        /// The window is closed.
         case closed
     }
 
@@ -61,12 +62,12 @@ struct WindowQueue<Waiter> {
     private var waiting = RingBuffer<(share: WindowShare, waiter: Waiter)>()
     private var isClosed = false
 
-    /// An empty window of so many commands and bytes.
+    /// Creates an empty window with these limits.
     init(commands: Int, bytes: Int) {
         self.limit = WindowShare(commands: commands, bytes: bytes)
     }
 
-    /// Lets a caller in, or has it wait behind those that wait already.
+    /// Admits a caller if there is room and nobody is waiting; otherwise adds it to the end of the queue.
     mutating func enter(_ share: WindowShare, _ waiter: Waiter) -> Entrance {
         if self.isClosed { return .closed }
         if self.waiting.isEmpty, self.take(share) { return .entered }
@@ -74,7 +75,7 @@ struct WindowQueue<Waiter> {
         return .waiting
     }
 
-    /// Gives a share back; returns the callers that may send now.
+    /// Frees a share and returns the waiting callers that may send now.
     mutating func leave(_ share: WindowShare) -> [Waiter] {
         self.used.commands -= share.commands
         self.used.bytes -= share.bytes
@@ -86,13 +87,13 @@ struct WindowQueue<Waiter> {
         return admitted
     }
 
-    /// Lets nobody in any more; returns those who wait.
+    /// Closes the window and returns the waiting callers.
     mutating func close() -> [Waiter] {
         self.isClosed = true
         return self.waiting.removeAll().map(\.waiter)
     }
 
-    /// Takes a share if there is room; one that is larger than the window has it alone.
+    /// Takes a share if there is room. A share larger than the window is admitted when the window is empty.
     private mutating func take(_ share: WindowShare) -> Bool {
         let commands = self.used.commands + share.commands
         let bytes = self.used.bytes + share.bytes
