@@ -1,40 +1,40 @@
 import RESP
 import StageKit
 
-/// A message to those who follow revocations: a key that was revoked or evicted, or a store that was emptied.
+/// A message to revocation consumers: a key that was revoked or evicted, or a store that was emptied.
 ///
-/// A revocation has a key and an entry and nothing else. An eviction and a reset have a `kind` and a `reason` too, and a
-/// reset the name of its store; its key is empty and its entry `0-0`, so that a consumer that reads nothing but these two
-/// finds no session to cut off.
+/// A revocation has only a key and an entry. An eviction and a reset also have a `kind` and a `reason`, and a reset has
+/// the name of its store. A reset's key is empty and its entry is `0-0`, so a consumer that reads only these two
+/// members finds no session to terminate.
 struct Revocation: Sendable, Equatable {
     /// The key's bytes; empty for a reset.
     var key: [UInt8] = []
     /// The entry's id; zero for a reset.
     var entry = EntryID.zero
-    /// What else the message says, in order.
+    /// The other members, in order.
     var others: [Member] = []
 
-    /// One of the other members of a message.
+    /// An additional member of the message.
     struct Member: Sendable, Equatable {
-        /// Its name.
+        /// The member's name.
         var name: String
-        /// Its value.
+        /// The member's value.
         var value: String
     }
 
-    /// A revocation.
+    /// Creates a revocation.
     static func revoked(_ key: [UInt8], _ entry: EntryID) -> Revocation {
         Revocation(key: key, entry: entry)
     }
 
-    /// An eviction, with its reason.
+    /// Creates an eviction with its reason.
     static func evicted(_ key: [UInt8], _ entry: EntryID, reason: String) -> Revocation {
         Revocation(
             key: key, entry: entry,
             others: [Member(name: "kind", value: "eviction"), Member(name: "reason", value: reason)])
     }
 
-    /// The reset of a store.
+    /// Creates the reset of a store.
     static func reset(_ reset: StoreReset) -> Revocation {
         Revocation(others: [
             Member(name: "kind", value: "reset"), Member(name: "store", value: reset.store),
@@ -42,7 +42,7 @@ struct Revocation: Sendable, Equatable {
         ])
     }
 
-    /// The command that sends it: PUBLISH with a JSON object, or XADD with its members as fields.
+    /// Returns the command that sends the message: PUBLISH with a JSON object, or XADD with the members as fields.
     func command(to target: RevocationSettings.Target) -> RESPCommand {
         switch target {
         case .channel(let channel): return RESPCommand("PUBLISH", channel, self.json)
@@ -55,8 +55,8 @@ struct Revocation: Sendable, Equatable {
         }
     }
 
-    /// `{"key":"ds-1","entry":"1700000000000-0"}` with the other members behind; a key that is not UTF-8 goes as base64
-    /// under `key_b64`.
+    /// The message as JSON: `{"key":"ds-1","entry":"1700000000000-0"}`, followed by the other members. A key that is
+    /// not UTF-8 is written in base64 as `key_b64`.
     var json: [UInt8] {
         var bytes = [UInt8(ascii: "{")]
         JSONText.appendMember("key", self.key, to: &bytes)

@@ -3,22 +3,24 @@ import RESP
 public import StageKit
 import Synchronization
 
-/// Publishes revocations, evictions and resets on a Redis channel or stream, each at least once, before the cursor moves.
+/// Publishes revocations, evictions and resets on a Redis channel or stream, each at least once and before the cursor
+/// moves.
 ///
-/// It has a connection and an event loop of its own, made with the first message. If the server is away it tries again
-/// until it is stopped, so the stream waits: no message is lost.
+/// It has its own connection and event loop, created for the first message. If the server is unavailable, it retries
+/// until it is stopped. The stream waits meanwhile, so no message is lost.
 public final class RevocationPublisher: RevocationHandler {
     private let target: RevocationSettings.Target
     private let sender: CommandSender
     private let collected = Mutex<[Revocation]>([])
 
-    /// Creates a publisher; it opens nothing.
+    /// Creates a publisher without opening a connection.
     ///
     /// - Parameters:
     ///   - settings: The server.
-    ///   - revocations: Where revocations are published.
-    ///   - progress: Where answers, attempts and delays are reported: the pipeline's, or the watchdog takes a wait for a hang.
-    ///   - logger: Where the publisher logs.
+    ///   - revocations: The channel or stream.
+    ///   - progress: The reporter of answers, attempts and delays. Pass the pipeline's reporter; otherwise the watchdog
+    ///     treats a long wait as a hang.
+    ///   - logger: The logger.
     public init(
         _ settings: RedisSettings, _ revocations: RevocationSettings, progress: ProgressReporter = ProgressReporter(),
         logger: Logger
@@ -29,27 +31,31 @@ public final class RevocationPublisher: RevocationHandler {
             progress: progress, logger: logger)
     }
 
-    /// Keeps the key for the batch's end; a batch bounds how many there are.
+    /// Stores the key until the end of the batch. The batch size bounds the number of stored keys.
     public func revoke(_ event: borrowing Event, key: FieldID) {
         let revocation = Revocation.revoked(Self.bytes(of: key, event), event.orderID)
         self.collected.withLock { $0.append(revocation) }
     }
 
-    /// Keeps the key and the reason for the batch's end.
+    /// Stores the key and the reason until the end of the batch.
     public func evicted(_ event: borrowing Event, key: FieldID, reason: String) {
         let eviction = Revocation.evicted(Self.bytes(of: key, event), event.orderID, reason: reason)
         self.collected.withLock { $0.append(eviction) }
     }
 
-    /// Publishes a reset; returns when the server has confirmed it, and throws as `endBatch` does.
+    /// Publishes a reset and waits until the server has acknowledged it.
+    ///
+    /// - Throws: As `endBatch`.
     public func reset(_ reset: StoreReset) async throws {
         _ = try await self.sender.send([Revocation.reset(reset).command(to: self.target)])
     }
 
-    /// Tells what was collected, in order; returns when the server has confirmed all of it.
+    /// Publishes the stored messages in order and waits until the server has acknowledged all of them.
     ///
-    /// Throws `RedisError`: where trying again cannot help, and where it was stopped before all was told. Cancelling the
-    /// task is the same as `stop`.
+    /// Cancelling the task has the same effect as `stop`.
+    ///
+    /// - Throws: `RedisError` if a retry cannot help, or if the publisher is stopped before all messages are
+    ///   acknowledged.
     public func endBatch() async throws {
         let collected = self.collected.withLock { collected in
             defer { collected.removeAll(keepingCapacity: true) }
@@ -69,12 +75,13 @@ public final class RevocationPublisher: RevocationHandler {
         }
     }
 
-    /// Ends a wait or an attempt under way; nothing more is told. From any thread, also more than once.
+    /// Cancels current delays and attempts; nothing more is published. Can be called from any thread and more than
+    /// once.
     public func stop() {
         self.sender.stop()
     }
 
-    /// Stops, closes the connection and ends the thread. To be called once, when no batch is under way.
+    /// Stops, closes the connection and ends the thread. Must be called once, when no batch is in progress.
     public func shutDown() async {
         await self.sender.shutDown()
     }
