@@ -2,17 +2,18 @@ public import StageKit
 
 /// The address that the admin server listens on.
 public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
-    /// An address or name without brackets, and a port; 0 takes any that is free.
+    /// A host name or an IP address without brackets, and a port; port 0 selects a free port.
     case tcp(host: String, port: Int)
     /// The absolute path of a Unix socket.
     case unix(path: String)
-    /// Nowhere.
+    /// The admin server does not listen.
     case off
 
-    /// The longest path of a Unix socket in bytes: Linux gives it 108 with the zero at its end (unix(7)).
+    /// The maximum length of a Unix socket path in bytes. Linux allows 108 bytes, including the terminating zero
+    /// (unix(7)).
     public static let pathLimit = 107
 
-    /// How an address is read.
+    /// The setting type of an address.
     public static let type = SettingType<AdminAddress>(shape: .form(Self.form, pattern: Self.pattern)) { node, issues in
         SettingType<String>.text.map { (text) throws(SettingRefusal) in try AdminAddress(text) }.decode(node, &issues)
     }
@@ -21,7 +22,7 @@ public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
     private static let pattern = #"^(([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|unix:/.*[^/]|off)$"#
     private static let form = "127.0.0.1:PORT, HOST:PORT, [ADDRESS]:PORT, unix:/path or off"
 
-    /// Reads `127.0.0.1:9191`, `[::1]:9191`, `name:9191`, `unix:/path` or `off`; `localhost` means 127.0.0.1.
+    /// Parses `127.0.0.1:9191`, `[::1]:9191`, `name:9191`, `unix:/path` or `off`; `localhost` means 127.0.0.1.
     public init(_ text: String) throws(SettingRefusal) {
         if text == "off" {
             self = .off
@@ -55,7 +56,7 @@ public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Whether only this machine reaches it.
+    /// Whether the address is reachable only from this machine.
     public var isLocal: Bool {
         switch self {
         case .tcp(let host, _): host == "::1" || AdminAddress.isLoopback(host[...])
@@ -63,7 +64,7 @@ public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// As the file writes it.
+    /// The address in the form used in the pipeline file.
     public var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
@@ -83,7 +84,7 @@ public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
         return Int(text).flatMap { $0 <= 65535 ? $0 : nil }
     }
 
-    /// Whether it is one of 127.0.0.0/8 (RFC 1122, 3.2.1.3), written as four decimals.
+    /// Whether the host is in 127.0.0.0/8 (RFC 1122, 3.2.1.3), written as four decimals.
     static func isLoopback(_ host: Substring) -> Bool {
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         let isDotted = parts.count == 4 && parts.allSatisfy { self.port($0).map { $0 <= 255 } ?? false }

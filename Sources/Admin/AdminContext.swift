@@ -1,37 +1,37 @@
 public import StageKit
 
-/// What the admin server shows: the running pipeline seen from outside.
+/// The admin server's view of the running pipeline.
 ///
-/// The closures are called on the server's own thread at each request, and must not wait.
+/// The closures are called on the server's own thread for each request, and must not block.
 public struct AdminContext: Sendable {
     /// The stores by their names in the file.
     public var stores: [String: any SnapshotStore]
-    /// What is written at `/metrics`.
+    /// The metrics served at `/metrics`.
     public var metrics: MetricsRegistry
-    /// Why the worker is not ready, one sentence each; empty where it is.
+    /// Returns the reasons why the worker is not ready, one sentence each; empty if it is ready.
     public var readiness: @Sendable () -> [String]
-    /// Why the worker is not alive, one sentence each; empty where it is.
+    /// Returns the reasons why the worker is not alive, one sentence each; empty if it is alive.
     public var liveness: @Sendable () -> [String]
-    /// Why a store must not answer look-ups now, as it has had no news for too long; nil where it may.
+    /// Returns the reason why a store must refuse lookups because it is stale, or `nil` if it may answer.
     public var staleness: @Sendable (_ store: String) -> String?
-    /// The graph and its counters as one JSON document.
+    /// Returns the graph and its counters as one JSON document.
     public var pipeline: @Sendable () -> String
 
-    /// What the dashboard and `sluice top` show, as one line of JSON.
+    /// Returns the data of the dashboard and `sluice top`, as one line of JSON.
     public var live: @Sendable () -> String = { "{}" }
-    /// What is known of a key in a store, as one line of JSON: what is held, and what happened to it.
+    /// Returns the snapshot and the history of a key in a store, as one line of JSON.
     public var explain: @Sendable (_ store: String, _ key: [UInt8]) -> String = { _, _ in "{}" }
-    /// Where events can be watched.
+    /// The hub for event taps.
     public var taps = TapHub()
     /// Called once a second, on the server's thread.
     public var beat: @Sendable () -> Void = {}
-    /// The kernel's number of the thread that reads the stream if the stream is far behind, so that it comes before requests
-    /// if processors are short; else `nil`.
+    /// Returns the kernel's id of the thread that reads the stream if the stream is far behind, so that it takes
+    /// precedence over requests when processors are short; otherwise `nil`.
     public var lateThread: @Sendable () -> Int32? = { nil }
-    /// The last revocations, evictions and resets.
+    /// The latest revocations, evictions and resets.
     public var revocations = RevocationLog()
 
-    /// Makes a context.
+    /// Creates a context.
     public init(
         stores: [String: any SnapshotStore], metrics: MetricsRegistry,
         readiness: @escaping @Sendable () -> [String], liveness: @escaping @Sendable () -> [String],

@@ -6,13 +6,13 @@ import NIOCore
     import Glibc
 #endif
 
-/// Why the admin server cannot run.
+/// The reason why the admin server cannot run.
 public enum AdminError: Error, Equatable, CustomStringConvertible {
-    /// Somebody listens there already.
+    /// Another process already listens on the address.
     case addressInUse(AdminAddress)
     /// The path exists and is not a socket.
     case notASocket(path: String)
-    /// Listening failed for the system's reason.
+    /// Listening failed; `reason` is the system's message.
     case cannotListen(AdminAddress, reason: String)
 
     /// The problem and its remedy.
@@ -30,7 +30,7 @@ public enum AdminError: Error, Equatable, CustomStringConvertible {
 }
 
 extension AdminError {
-    /// Explains a failure to listen; other errors, and explained ones, are returned unchanged.
+    /// Explains a failure to listen; returns other errors, and errors already explained, unchanged.
     static func explain(_ error: any Error, at address: AdminAddress) -> any Error {
         guard let error = error as? IOError else { return error }
         if error.errnoCode == EADDRINUSE { return AdminError.addressInUse(address) }

@@ -3,18 +3,18 @@ public import StageKit
 
 /// The section `admin` of the file: `admin: { listen: 127.0.0.1:9191 }`.
 public struct AdminSettings: Sendable, Equatable {
-    /// The shortest token: shorter ones can be guessed.
+    /// The minimum length of a token; shorter tokens can be guessed.
     public static let leastTokenLength = 16
 
-    /// Where to listen.
+    /// The address to listen on.
     public var listen: AdminAddress
-    /// What requests have to bear; empty for nothing.
+    /// The token that requests must carry, or empty if none is required.
     public var token = ""
-    /// The file that holds the token.
+    /// The file that contains the token.
     public var tokenFile: MarkedName?
     /// Host names that clients may use for a server on a loopback address, in addition to those of the address itself.
     public var hosts: [String] = []
-    /// How connections are encrypted; nil for not at all.
+    /// TLS settings, or `nil` if connections are not encrypted.
     public var tls: AdminTLS?
 
     /// Creates settings; the defaults apply if the file has no such section.
@@ -22,7 +22,7 @@ public struct AdminSettings: Sendable, Equatable {
         self.listen = listen
     }
 
-    /// How the section is read.
+    /// The setting type of the section.
     public static let type: SettingType<AdminSettings> = {
         let object = SettingType<AdminSettings>.object(
             SettingsSchema(
@@ -82,7 +82,7 @@ public struct AdminSettings: Sendable, Equatable {
         return isPlain ? nil : "must be printable ASCII without spaces, as it stands in a header"
     }
 
-    /// Reads the named files and returns who has access.
+    /// Reads the named files and returns the access rules.
     ///
     /// - Throws: The problem with a file, at its position.
     public func readAccess() throws(SettingIssue) -> AdminAccess {
@@ -109,16 +109,17 @@ public struct AdminSettings: Sendable, Equatable {
     }
 }
 
-/// The section `admin.tls`: a certificate for the server and, for clients with certificates, whose they have to be.
+/// The section `admin.tls`: a certificate for the server and, if clients need certificates, the CA that must have
+/// issued them.
 public struct AdminTLS: Sendable, Equatable {
-    /// The server's certificate, in PEM, with those between it and its root.
+    /// The server's certificate in PEM, with the intermediate certificates.
     public var certificateFile = MarkedName.unread
-    /// The certificate's key, in PEM.
+    /// The certificate's private key in PEM.
     public var keyFile = MarkedName.unread
     /// CA bundle (PEM) for client certificates, or `nil` if clients need none.
     public var clientCAFile: MarkedName?
 
-    /// How it is read.
+    /// The setting type of the section.
     static let type = SettingType<AdminTLS>.object(
         SettingsSchema(
             AdminTLS(),
@@ -144,7 +145,7 @@ public struct AdminTLS: Sendable, Equatable {
         if let file = self.clientCAFile {
             let roots = try Self.read("client_ca_file", file) { try NIOSSLCertificate.fromPEMFile($0) }
             configuration.trustRoots = .certificates(roots)
-            // A client has no name to be verified; its certificate has to come from these roots.
+            // A client has no host name to verify; its certificate must chain to the configured CA bundle.
             configuration.certificateVerification = .noHostnameVerification
         }
         return configuration

@@ -3,18 +3,18 @@ public import StageKit
 /// The JSON form of a snapshot, one line:
 /// `{"key":"ds-1","entry":"1700000000000-0","fields":{"device_session_id":"ds-1","revoked_at_ms":5}}`.
 ///
-/// Fields stand in the snapshot's order. A value that was decoded as a number is a JSON number with all its digits
-/// (readers that hold numbers as doubles lose some beyond 2^53). Bytes that are not UTF-8 stand in base 64 under
-/// `<name>_b64`, a key under `key_b64`.
+/// Fields appear in the snapshot's order. A value that was decoded as a number is a JSON number with all its digits
+/// (readers that parse numbers as doubles lose digits beyond 2^53). Bytes that are not UTF-8 are written in base64
+/// under `<name>_b64`, or `key_b64` for the key.
 public enum SnapshotJSON {
-    /// The line, without its end.
+    /// Returns the line, without a line end.
     public static func text(_ snapshot: Snapshot) -> String {
         var bytes: [UInt8] = []
         self.append(snapshot, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Appends the line, without its end.
+    /// Appends the line, without a line end.
     public static func append(_ snapshot: Snapshot, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "{"))
         JSONText.appendMember("key", snapshot.key, to: &bytes)

@@ -18,9 +18,10 @@ final class HistogramSeries: TimerHandler, RecorderHandler {
         self.bounds = Array(bounds.prefix(HistogramSeries.boundLimit))
     }
 
-    /// Counts a duration, in seconds; a clock that went back counts as zero.
+    /// Counts a duration, given in nanoseconds and recorded in seconds; a negative duration (the clock was set back)
+    /// counts as zero.
     func recordNanoseconds(_ duration: Int64) {
-        // Divided, not multiplied by 1e-9: the quotient of whole numbers is rounded once and equals the bound it should.
+        // Divided, not multiplied by 1e-9: a quotient of integers is rounded once, so it equals the bound exactly.
         self.record(Double(max(0, duration)) / 1_000_000_000)
     }
 
@@ -48,14 +49,14 @@ final class HistogramSeries: TimerHandler, RecorderHandler {
     }
 }
 
-/// The bounds of the histograms' buckets, fixed so that series of several workers can be added up.
+/// The bucket bounds of the histograms, fixed so that the series of several workers can be summed.
 public enum HistogramBounds {
-    /// Seconds, 1 us to 10 s in steps of 1, 2.5 and 5: a stage takes nanoseconds to microseconds an event, a batch
-    /// milliseconds, and what takes longer than 10 s is an outage.
+    /// Seconds, 1 us to 10 s in steps of 1, 2.5 and 5: a stage takes nanoseconds to microseconds per event, a batch
+    /// milliseconds, and anything longer than 10 s is an outage.
     public static let seconds: [Double] = [
         0.000_001, 0.000_002_5, 0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5,
         0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]
-    /// Sizes and counts whose scale is not known, 1 to a million in powers of four.
+    /// Sizes and counts of unknown scale, 1 to a million in powers of four.
     public static let sizes: [Double] = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262_144, 1_048_576]
 }

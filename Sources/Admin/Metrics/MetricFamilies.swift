@@ -1,14 +1,14 @@
-/// The registry's families: their series, names and number of lines.
+/// The registry's metric families: their series, names and number of lines.
 ///
-/// A plain value; the registry guards it with a lock.
+/// A value type; the registry guards it with a lock.
 struct MetricFamilies {
     /// A series of one kind.
     enum Series {
-        /// Counts.
+        /// A counter.
         case counter(CounterSeries)
-        /// Goes up and down.
+        /// A gauge.
         case gauge(GaugeSeries)
-        /// Counts values below bounds.
+        /// A histogram.
         case histogram(HistogramSeries)
     }
 
@@ -20,7 +20,7 @@ struct MetricFamilies {
 
     /// Maximum number of lines.
     let limit: Int
-    /// Number of lines that the series take.
+    /// Number of lines of the existing series.
     private(set) var lines = 0
     /// Number of series that were refused.
     private(set) var refused = 0
@@ -28,7 +28,7 @@ struct MetricFamilies {
     private var help: [String: String] = [:]
     private var taken: [String: String] = [:]
 
-    /// Starts without series.
+    /// Creates an empty set of families.
     init(limit: Int) {
         self.limit = limit
     }
@@ -57,7 +57,7 @@ struct MetricFamilies {
         return made
     }
 
-    /// What everything holds now.
+    /// Returns the current values of all series.
     func read() -> [String: MetricText.Family] {
         var read: [String: MetricText.Family] = [:]
         for (name, family) in self.families {

@@ -2,16 +2,16 @@
 ///
 /// Source: Prometheus, "Data model" (metric names and labels) and "Metric and label naming" (the suffixes).
 enum MetricName {
-    /// The name of a family: characters that are not allowed become `_`, and the suffix of its kind is added where missing.
+    /// Returns a family's name: invalid characters become `_`, and the suffix of its kind is added if missing.
     static func family(_ label: String, kind: MetricKind) -> String {
         let name = self.sanitise(label, allowsColon: true)
         let suffix = kind.suffix
         return name.hasSuffix(suffix) ? name : name + suffix
     }
 
-    /// Labels with allowed names, sorted by name; where two names become the same, the later one wins.
+    /// Returns labels with valid names, sorted by name; if two names become equal, the later label wins.
     ///
-    /// Names that begin with `__` are reserved, and so is `le` in a histogram: both get `exported_` in front.
+    /// Names that begin with `__` are reserved, and so is `le` in a histogram: both get the prefix `exported_`.
     static func labels(_ dimensions: [(String, String)], kind: MetricKind) -> [MetricLabel] {
         var labels: [MetricLabel] = []
         for (name, value) in dimensions {
@@ -45,29 +45,29 @@ public enum MetricKind: String, Sendable {
     /// Counts of values below bounds, and their sum.
     case histogram
 
-    /// The suffix of names of this kind. Timers add `_seconds` themselves: a histogram may hold anything.
+    /// The suffix of names of this kind. Timers add `_seconds` themselves, because a histogram may record any unit.
     var suffix: String {
         self == .counter ? "_total" : ""
     }
 }
 
-/// One label of a series; the name is an allowed one.
+/// One label of a series; its name is valid.
 struct MetricLabel: Hashable, Sendable {
-    /// The name.
+    /// The label's name.
     var name: String
-    /// The original value, cut if it is too long.
+    /// The original value, truncated if it is too long.
     var value: String
 }
 
 /// Limits of the registry.
 public enum MetricLimits {
-    /// Lines of samples in one exposition. 10,000 are about a megabyte, which a scrape every few seconds can bear; a label
-    /// that takes its values from the stream would otherwise grow the process without end.
+    /// Maximum number of sample lines in one exposition. 10,000 lines are about a megabyte, which is acceptable for a
+    /// scrape every few seconds. Without a limit, a label with values from the stream would grow the process forever.
     public static let samples = 10_000
-    /// Bytes of a name or a label's value: a label can come from the stream, where values may be megabytes.
+    /// Maximum bytes of a name or a label value: a label can come from the stream, where values may be megabytes.
     public static let textBytes = 256
 
-    /// The text, cut at a character boundary if it is too long.
+    /// Returns the text, cut at a character boundary if it is too long.
     static func cut(_ text: String) -> String {
         guard text.utf8.count > self.textBytes else { return text }
         var bytes = 0

@@ -4,9 +4,9 @@ public struct MetricSample: Sendable {
     public var name: String
     /// The kind; a histogram cannot be read this way and is omitted.
     public var kind: MetricKind
-    /// One sentence for people.
+    /// The help text, one sentence.
     public var help: String
-    /// Names with values.
+    /// Label names and values.
     public var labels: [(name: String, value: String)]
     /// The value.
     public var value: Double
@@ -24,7 +24,7 @@ public struct MetricSample: Sendable {
 }
 
 extension MetricText.Value {
-    /// The value as samples: itself, or a histogram's `_count` and `_sum`.
+    /// Returns the value as samples: itself, or a histogram's `_count` and `_sum`.
     func samples(
         _ name: String, _ family: MetricText.Family, _ labels: [(name: String, value: String)]
     ) -> [MetricSample] {

@@ -5,17 +5,17 @@ enum MetricText {
     /// The media type.
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    /// One family as it is written.
+    /// One family in the exposition.
     struct Family {
         /// The kind of metric.
         var kind: MetricKind
-        /// One sentence for people.
+        /// The help text, one sentence.
         var help: String
         /// Its series with their labels, in any order.
         var series: [[MetricLabel]: Value]
     }
 
-    /// The value of one series at one moment.
+    /// The current value of one series.
     enum Value {
         /// A number as text.
         case number(String)
@@ -23,7 +23,7 @@ enum MetricText {
         case histogram(bounds: [Double], counts: [Int64], sum: Double)
     }
 
-    /// All families in the order of their names, their series in the order of their labels.
+    /// Writes all families sorted by name, each with its series sorted by labels.
     static func write(_ families: [String: Family]) -> String {
         var text = ""
         for (name, family) in families.sorted(by: { $0.key < $1.key }) {
@@ -39,7 +39,7 @@ enum MetricText {
         return text
     }
 
-    /// A number as the format writes it: whole numbers without a point, `+Inf`, `-Inf`, `NaN`.
+    /// Formats a number: integers without a decimal point, `+Inf`, `-Inf`, `NaN`.
     static func number(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }

@@ -1,14 +1,14 @@
 public import CoreMetrics
 import StageKit
 
-/// Holds counts and measurements, and writes them in the Prometheus text format.
+/// Collects metrics and writes them in the Prometheus text format.
 ///
-/// A backend of swift-metrics that is passed on and not bootstrapped for the process. Creating a handler takes a lock
-/// and finds the series with the same labels, so that the same name and labels always share one; using a handler takes
-/// no lock. A counter's name gets the suffix `_total`, a timer's `_seconds`, unless it already has it. Series exist as
-/// long as the registry: a counter that disappears would look like a restart. Thread-safe.
+/// A backend of swift-metrics that is passed explicitly and not bootstrapped for the process. Creating a handler takes
+/// a lock and finds the series with the same labels, so that the same name and labels always share one series; using a
+/// handler takes no lock. A counter's name gets the suffix `_total` and a timer's `_seconds`, unless it already has it.
+/// Series exist as long as the registry: a counter that disappears would look like a restart. Thread-safe.
 public final class MetricsRegistry: MetricsFactory {
-    /// The name of the counter of recordings that went nowhere because their series was one too many.
+    /// The name of the counter of recordings that were discarded because their series exceeded the limit.
     public static let overflowName = "sluice_metrics_overflow_total"
     /// The name of the counter of series that were refused.
     public static let refusedName = "sluice_metrics_series_refused_total"
@@ -33,12 +33,12 @@ public final class MetricsRegistry: MetricsFactory {
         self.state.withLock { $0.families.describe(name, help: help) }
     }
 
-    /// Adds values that are read at each scrape, on the thread of the scrape; `collect` must not wait.
+    /// Adds values that are read at each scrape, on the scrape's thread; `collect` must not block.
     public func registerCollector(_ collect: @escaping @Sendable () -> [MetricSample]) {
         self.state.withLock { $0.collectors.append(collect) }
     }
 
-    /// The current values under their names in the exposition; a histogram appears as its `_count` and `_sum`.
+    /// Returns the current values under their names in the exposition; a histogram appears as its `_count` and `_sum`.
     package func samples() -> [MetricSample] {
         let (collectors, families) = self.state.withLock { ($0.collectors, $0.families.read()) }
         let read = families.flatMap { name, family in
@@ -54,9 +54,9 @@ public final class MetricsRegistry: MetricsFactory {
         return read + collected
     }
 
-    /// The exposition, in an order that depends on names and labels only.
+    /// Returns the exposition; its order depends only on names and labels.
     ///
-    /// A collected sample is omitted if its name belongs to another kind, if its labels exist already, or if it exceeds
+    /// A collected sample is omitted if its name belongs to another kind, if its labels already exist, or if it exceeds
     /// the limit.
     public func exposition() -> String {
         let (collectors, lines) = self.state.withLock { ($0.collectors, $0.families.lines) }
@@ -88,19 +88,19 @@ public final class MetricsRegistry: MetricsFactory {
 }
 
 extension MetricsRegistry {
-    /// The counter with these labels.
+    /// Returns the counter with these labels.
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         self.counter(label, dimensions) ?? self.overflow
     }
 
-    /// The counter with these labels; it shares its series with the counter of whole numbers.
+    /// Returns the counter with these labels; it shares its series with the integer counter.
     public func makeFloatingPointCounter(
         label: String, dimensions: [(String, String)]
     ) -> any FloatingPointCounterHandler {
         self.counter(label, dimensions) ?? self.overflow
     }
 
-    /// The gauge with these labels.
+    /// Returns the gauge with these labels.
     public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         self.gauge(label, dimensions) ?? self.overflow
     }
@@ -113,21 +113,21 @@ extension MetricsRegistry {
         return self.gauge(label, dimensions) ?? self.overflow
     }
 
-    /// A histogram of seconds.
+    /// Returns a histogram of seconds.
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         let name = label.hasSuffix("_seconds") ? label : "\(label)_seconds"
         return self.histogram(name, dimensions, HistogramBounds.seconds) ?? self.overflow
     }
 
-    /// Does nothing: a series stays.
+    /// Does nothing: series are permanent.
     public func destroyCounter(_ handler: any CounterHandler) {}
-    /// Does nothing: a series stays.
+    /// Does nothing: series are permanent.
     public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
-    /// Does nothing: a series stays.
+    /// Does nothing: series are permanent.
     public func destroyMeter(_ handler: any MeterHandler) {}
-    /// Does nothing: a series stays.
+    /// Does nothing: series are permanent.
     public func destroyRecorder(_ handler: any RecorderHandler) {}
-    /// Does nothing: a series stays.
+    /// Does nothing: series are permanent.
     public func destroyTimer(_ handler: any TimerHandler) {}
 
     private func counter(_ label: String, _ dimensions: [(String, String)]) -> CounterSeries? {
@@ -149,7 +149,7 @@ extension MetricsRegistry {
     private func histogram(
         _ label: String, _ dimensions: [(String, String)], _ bounds: [Double]
     ) -> HistogramSeries? {
-        // A line for each bound, one above all of them, the sum and the count.
+        // One line per bound, one for `+Inf`, the sum and the count.
         let series = self.state.withLock {
             $0.families.series(label, .histogram, dimensions, lines: bounds.count + 3) {
                 .histogram(HistogramSeries(bounds: bounds))

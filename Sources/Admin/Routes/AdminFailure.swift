@@ -5,36 +5,36 @@ import StageKit
 struct AdminFailure: Error, Equatable {
     /// The status of the response.
     var status: HTTPResponse.Status
-    /// A word for programs, which stays when the message changes.
+    /// An error code for programs; it stays the same when the message changes.
     var code: String
-    /// A sentence for people.
+    /// The error message, one sentence.
     var message: String
-    /// The methods that the path knows, where it does not know the request's.
+    /// The allowed methods, if the path does not support the request's method.
     var allowed: String?
 
-    /// Nothing stands at the path.
+    /// No resource exists at the path.
     static func notFound(_ message: String) -> AdminFailure {
         AdminFailure(status: .notFound, code: "not_found", message: message)
     }
 
-    /// The path knows other methods.
+    /// The path supports only other methods.
     static func methodNotAllowed(allowed: String) -> AdminFailure {
         AdminFailure(
             status: .methodNotAllowed, code: "method_not_allowed", message: "this path knows \(allowed)",
             allowed: allowed)
     }
 
-    /// The request does not say what it wants.
+    /// The request is malformed or incomplete.
     static func badRequest(_ message: String) -> AdminFailure {
         AdminFailure(status: .badRequest, code: "bad_request", message: message)
     }
 
-    /// It could be answered at another time.
+    /// The request cannot be answered now, but may succeed later.
     static func unavailable(_ code: String, _ message: String) -> AdminFailure {
         AdminFailure(status: .serviceUnavailable, code: code, message: message)
     }
 
-    /// The body that is sent.
+    /// The response body.
     var bytes: [UInt8] {
         var bytes = Array("{".utf8)
         JSONText.appendMember("error", self.code, to: &bytes)
@@ -43,7 +43,7 @@ struct AdminFailure: Error, Equatable {
         return bytes + Array("}\n".utf8)
     }
 
-    /// What is sent.
+    /// The response.
     var response: Response {
         var response = Response.json(self.bytes, status: self.status)
         if let allowed { response.headers[.allow] = allowed }
@@ -52,15 +52,15 @@ struct AdminFailure: Error, Equatable {
 }
 
 extension Response {
-    /// Headers of every response. What is served changes by the millisecond, so nobody on the way may answer in our place;
-    /// and no page of another site gets to see whether something is there.
+    /// Headers of every response. Responses must not be cached, because the data changes within milliseconds; and pages
+    /// of other sites must not detect whether a resource exists.
     static let fixedFields: HTTPFields = {
         var fields: HTTPFields = [.cacheControl: "no-store", .xContentTypeOptions: "nosniff"]
         fields[.init("Cross-Origin-Resource-Policy")!] = "same-origin"
         return fields
     }()
 
-    /// A response of JSON.
+    /// Returns a JSON response.
     static func json(_ bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
         Response(
             status: status, headers: [.contentType: "application/json"],

@@ -2,7 +2,7 @@ import Hummingbird
 
 /// All paths of the admin server; each group of routes adds its own.
 struct AdminRouter {
-    /// What is known of a request on its way.
+    /// The request context.
     typealias Context = BasicRequestContext
     /// Answers a request.
     typealias Handler = @Sendable (Request, Context) async throws -> Response
@@ -10,8 +10,8 @@ struct AdminRouter {
     private let router = Router(context: Context.self, options: .autoGenerateHeadEndpoints)
     private let line: TurnLine
 
-    /// Makes the routes; `exporter` and `streams` run what takes longer than a request should, and in `line` wait the requests
-    /// that can.
+    /// Creates the routes; `exporter` and `streams` run long responses, and requests that are not urgent wait in
+    /// `line`.
     init(
         context: AdminContext, access: AdminAccess, exporter: SnapshotExporter, streams: EventStreams, line: TurnLine
     ) {
@@ -28,15 +28,15 @@ struct AdminRouter {
         StoreRoutes(context: context, exporter: exporter).add(to: self)
     }
 
-    /// What answers requests.
+    /// The responder for requests.
     var responder: RouterResponder<Context> { self.router.buildResponder() }
 
     /// Serves a path to GET and HEAD; other methods are answered with 405.
     ///
     /// - Parameters:
     ///   - path: The path.
-    ///   - isUrgent: Whether gateways or probes live on it, so that it never waits for its turn while the stream is short of a
-    ///     processor.
+    ///   - isUrgent: Whether gateways or probes depend on it, so that it never waits for its turn while the stream is
+    ///     short of a processor.
     ///   - handler: Answers a request.
     func get(_ path: RouterPath, isUrgent: Bool = false, _ handler: @escaping Handler) {
         let line = self.line

@@ -2,12 +2,12 @@ import Dispatch
 import NIOCore
 import Synchronization
 
-/// Carries pieces of an export from a thread that may wait to a connection that may be slow.
+/// Carries pieces of an export from a thread that may block to a connection that may be slow.
 ///
-/// The writer's thread waits while it is `AdminLimits.exportChunksAhead` pieces ahead; the reader, in a task, waits
-/// while there is none.
+/// The writer's thread blocks while it is `AdminLimits.exportChunksAhead` pieces ahead; the reader, a task, waits while
+/// there are no pieces.
 final class ChunkPipe: Sendable {
-    /// Thrown at the writer when the reader has gone.
+    /// Thrown to the writer when the reader has gone.
     struct Closed: Error {}
 
     /// The pieces in order; ends when the writer finishes or the pipe is closed.
@@ -19,13 +19,14 @@ final class ChunkPipe: Sendable {
 
     /// Creates an empty pipe.
     init() {
-        // Not bounded by its policy, which would drop pieces, but by `room`.
+        // Bounded by `room` and not by the buffering policy, which would drop pieces.
         (self.chunks, self.continuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
-        // Raised here, as a semaphore must not go while it is below its first value.
+        // Signalled here and not created with this value: a semaphore must not be deallocated while it is below its initial
+        // value.
         for _ in 0..<AdminLimits.exportChunksAhead { self.room.signal() }
     }
 
-    /// Passes on a piece as soon as there is room. It blocks, so only threads that may block can call it.
+    /// Passes on a piece as soon as there is room. Blocks, so it must only be called on threads that may block.
     ///
     /// - Throws: `Closed` if the reader has gone.
     func write(_ chunk: ByteBuffer) throws(Closed) {
@@ -34,17 +35,17 @@ final class ChunkPipe: Sendable {
         self.continuation.yield(chunk)
     }
 
-    /// Ends the pieces.
+    /// Ends the sequence of pieces.
     func finish() {
         self.continuation.finish()
     }
 
-    /// Makes room for one more, after the reader has dealt with a piece.
+    /// Makes room for one more piece, after the reader has processed one.
     func advance() {
         self.room.signal()
     }
 
-    /// Closes the pipe from the reader's side: waiting and later writers get an error.
+    /// Closes the pipe from the reader's side: pending and later writes fail.
     func close() {
         self.isClosed.store(true, ordering: .releasing)
         self.room.signal()

@@ -1,16 +1,16 @@
 import Hummingbird
 
-/// `/`: the dashboard, one page that needs nothing else; what it shows comes from `/v1/live` and `/v1/explain`.
+/// `/`: the dashboard, one self-contained page; its data comes from `/v1/live` and `/v1/explain`.
 ///
-/// The page holds nothing of the worker's. Its policy lets no script run but its own, whatever the stream's values hold,
-/// and lets it ask this server alone.
+/// The page itself contains no data of the worker. Its content security policy allows no script but its own, whatever
+/// values the stream contains, and no requests to other servers.
 struct DashboardRoute {
     private let head: String
     private let style: String
     private let body: String
     private let script: String
 
-    /// Puts the page together.
+    /// Reads the parts of the page.
     init() {
         let page = String(decoding: PackageResources.page_html, as: UTF8.self)
         let parts = page.split(separator: "<!--style-->", maxSplits: 1)
@@ -26,7 +26,7 @@ struct DashboardRoute {
     }
 
     private func response() -> Response {
-        // Drawn for each response: what the page loads may run, what somebody else has put into it may not.
+        // A new nonce for each response: the page's own script may run, injected scripts may not.
         let nonce = (0..<2).map { _ in String(UInt64.random(in: .min ... .max), radix: 36) }.joined()
         let page =
             "\(self.head)<style nonce=\"\(nonce)\">\(self.style)</style>\(self.body)"

@@ -1,8 +1,9 @@
 import Hummingbird
 
-/// Turns what the routes and the router refuse into JSON errors, and puts on every response what all of them carry.
+/// Turns failures of the routes and the router into JSON errors, and adds the fixed headers to every response.
 ///
-/// Other errors go on to Hummingbird, which answers 500, or 400 and the end of the connection where it cannot be read.
+/// Other errors are passed to Hummingbird, which answers 500, or 400 and closes the connection if the request cannot be
+/// parsed.
 struct ErrorResponses<Context: RequestContext>: RouterMiddleware {
     /// Answers a request.
     @concurrent func handle(

@@ -3,11 +3,11 @@ import StageKit
 
 /// `/livez` and `/readyz`: 200, or 503 with the reasons, as JSON: `{"ready":false,"reasons":["..."]}`.
 ///
-/// They answer probes that have no token, too, which get the status and no reasons.
+/// Probes without a token are answered too, with the status but without the reasons.
 struct HealthRoutes {
-    /// Knows how the worker is.
+    /// Reports whether the worker is alive and ready.
     let context: AdminContext
-    /// Knows who may see the reasons.
+    /// Decides whether a client may see the reasons.
     let access: AdminAccess
 
     /// Adds the routes.

@@ -1,6 +1,6 @@
 import Hummingbird
 
-/// `/metrics`: everything that is counted and measured, as Prometheus reads it.
+/// `/metrics`: all metrics in the Prometheus text format.
 struct MetricsRoute {
     /// The registry.
     let metrics: MetricsRegistry

@@ -2,7 +2,7 @@ import Hummingbird
 
 /// `/v1/pipeline`: the stage graph with the counters of its parts, as JSON.
 struct PipelineRoute {
-    /// Knows the pipeline.
+    /// The source of the document.
     let context: AdminContext
 
     /// Adds the route.

@@ -3,10 +3,10 @@ import NIOPosix
 import StageKit
 import Synchronization
 
-/// Streams whole stores as lines of JSON, a piece at a time, at the speed of the client.
+/// Streams whole stores as lines of JSON, a piece at a time, at the client's speed.
 ///
-/// A store is walked on a thread of a small pool, as the walk is a plain loop that must wait for a slow client and no
-/// event loop may.
+/// A store is iterated on a thread of a small pool, because the iteration is a plain loop that must wait for a slow
+/// client, which an event loop cannot do.
 final class SnapshotExporter: Sendable {
     private let pool = NIOThreadPool(numberOfThreads: AdminLimits.exports)
     private let running = Atomic<Int>(0)
@@ -20,7 +20,7 @@ final class SnapshotExporter: Sendable {
         self.pool.start()
     }
 
-    /// Makes running exports end early, which their clients see as a broken connection.
+    /// Ends running exports early; their clients see a broken connection.
     func stop() {
         self.isStopping.store(true, ordering: .relaxed)
     }
@@ -30,8 +30,11 @@ final class SnapshotExporter: Sendable {
         try await self.pool.shutdownGracefully()
     }
 
-    /// A response that streams the store; throws where too many are being streamed already, and where `refusal` tells why
-    /// the store must not answer. It is asked again before each piece: an export that it refuses then ends early.
+    /// Returns a response that streams the store.
+    ///
+    /// `refusal` is asked again before each piece; if it returns a failure, the export ends early.
+    ///
+    /// - Throws: `AdminFailure` if too many exports are running, or if `refusal` returns one.
     func response(
         for store: any SnapshotStore, unless refusal: @escaping @Sendable () -> AdminFailure?
     ) throws(AdminFailure) -> Response {
@@ -55,7 +58,7 @@ final class SnapshotExporter: Sendable {
             defer { pipe.finish() }
             try self.walk(store, into: pipe)
         }
-        // However this ends, the walk is told; only then can the task that waits for it end.
+        // However this ends, `walk` must be notified: only then can the child task that runs it end.
         defer { pipe.close() }
         for await chunk in pipe.chunks {
             if let failure = refusal() { throw failure }
@@ -63,9 +66,9 @@ final class SnapshotExporter: Sendable {
             try await writer.write(chunk)
             pipe.advance()
         }
-        // The pieces also end where this task is cancelled, and then the walk may be waiting for room.
+        // The sequence also ends if this task is cancelled, and then `walk` may still be waiting for room.
         try Task.checkCancellation()
-        // Throws where the walk ended early, so that the client does not take a part for the whole.
+        // Throws if the iteration ended early, so that the client does not mistake a part for the whole store.
         try await walk
         try await writer.finish(nil)
         withExtendedLifetime(slot) {}
@@ -85,14 +88,14 @@ final class SnapshotExporter: Sendable {
         if !bytes.isEmpty { try pipe.write(ByteBuffer(bytes: bytes)) }
     }
 
-    /// The right to run one export; given back when it goes, also where its response was never sent.
+    /// The permission to run one export; released with the object, even if its response was never sent.
     private final class Slot: Sendable {
         private let exporter: SnapshotExporter
 
         init?(_ exporter: SnapshotExporter) {
             self.exporter = exporter
             let running = exporter.running.wrappingAdd(1, ordering: .relaxed).newValue
-            // `deinit` gives back what was taken, here too.
+            // `deinit` decrements the counter in this case, too.
             if running > AdminLimits.exports { return nil }
         }
 

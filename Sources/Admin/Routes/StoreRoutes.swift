@@ -1,16 +1,18 @@
 import Hummingbird
 import StageKit
 
-/// `/v1/stores/{store}/{key}`: a snapshot, 404 where there is none, 503 where the store's news is too old; and
-/// `/v1/stores/{store}`: all of them, one line of JSON each, in no order, and broken off where the news grows too old;
-/// `/v1/explain/{store}/{key}`: what happened to a key, for people, without the values of secret fields.
+/// The routes of the stores:
+/// - `/v1/stores/{store}/{key}`: a snapshot; 404 if there is none, 503 if the store is stale.
+/// - `/v1/stores/{store}`: all snapshots, one line of JSON each, in no particular order; ends early if the store
+///   becomes stale.
+/// - `/v1/explain/{store}/{key}`: the history of a key, for people, without the values of secret fields.
 ///
 /// The key is one segment of the path, percent-decoded byte for byte: `%2F` is a slash within it, `+` a plus, and bytes
-/// that are not UTF-8 are written like any others (`%FF`). Everything outside ASCII has to be percent-encoded.
+/// that are not UTF-8 are written like any others (`%FF`). Everything outside ASCII must be percent-encoded.
 struct StoreRoutes {
-    /// Holds the stores.
+    /// Provides the stores.
     let context: AdminContext
-    /// Streams a whole store.
+    /// Exports whole stores.
     let exporter: SnapshotExporter
 
     /// Adds the routes.
@@ -30,7 +32,8 @@ struct StoreRoutes {
             let key = try Self.bytes(request.parameters.require("key"))
             if let refusal = self.refusal(name) { throw refusal }
             let found = try await Self.snapshot(under: key, of: store, name)
-            // Again: what was found while the store's news grew too old, or while it was filled, is not to be told.
+            // Checked again: if the store became stale or was being filled during the lookup, the result must not be
+            // returned.
             if let refusal = self.refusal(name) { throw refusal }
             guard let snapshot = found else {
                 throw AdminFailure.notFound("the store \(name) holds nothing under this key")
@@ -42,12 +45,12 @@ struct StoreRoutes {
         }
     }
 
-    /// Why a store must not answer now; nil where it may.
+    /// Returns the reason why a store must not answer now, or `nil` if it may.
     private func refusal(_ store: String) -> AdminFailure? {
         self.context.staleness(store).map { .unavailable("stale", $0) }
     }
 
-    /// What a store holds under a key; one that is elsewhere is asked.
+    /// Returns the snapshot under a key; queries the server of a remote store.
     private static func snapshot(
         under key: [UInt8], of store: any SnapshotStore, _ name: String
     ) async throws -> Snapshot? {
@@ -59,7 +62,7 @@ struct StoreRoutes {
         }
     }
 
-    /// Adds the route of explanations; kept apart from look-ups, which gateways live on.
+    /// Adds the explain route; it is separate from lookups, because gateways depend on those.
     private func addExplanations(to router: AdminRouter) {
         router.get("v1/explain/:store") { http, _ in
             try Self.checkParts(http)
@@ -73,7 +76,7 @@ struct StoreRoutes {
         }
     }
 
-    /// Refuses a path with an empty part: the library leaves it out, and a lookup of an empty key would be an export.
+    /// Refuses a path with an empty segment: the library drops it, and a lookup of an empty key would become an export.
     private static func checkParts(_ request: Request) throws {
         let path = (request.head.path ?? "").prefix { $0 != "?" }
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
@@ -104,12 +107,12 @@ struct StoreRoutes {
     }
 }
 
-/// Percent-encoding of a path's segments.
+/// Percent-encoding of path segments.
 ///
 /// Source: RFC 3986, section 2.1.
 enum PercentCoding {
-    /// The bytes that a segment stands for; nil where a `%` is not followed by two digits, or a byte is not ASCII: the
-    /// server has repaired those already if they were not UTF-8, so what they were is not known.
+    /// Returns the decoded bytes of a segment, or `nil` if a `%` is not followed by two hexadecimal digits or a byte is
+    /// not ASCII. The server has already replaced raw bytes that were not UTF-8, so the original bytes are unknown.
     static func decode(_ segment: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         var rest = segment.utf8[...]

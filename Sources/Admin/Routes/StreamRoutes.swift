@@ -2,11 +2,11 @@ import Hummingbird
 import StageKit
 import Synchronization
 
-/// `/v1/live`: what the dashboard and `sluice top` show, as server-sent events, one document a second.
+/// `/v1/live`: the data of the dashboard and `sluice top` as server-sent events, one document per second.
 struct LiveRoute {
-    /// Knows the worker.
+    /// Provides the documents.
     let context: AdminContext
-    /// The streams that are open.
+    /// The open streams.
     let streams: EventStreams
 
     /// Adds the route.
@@ -16,7 +16,7 @@ struct LiveRoute {
             return try self.streams.response(.live) {
                 let now = ContinuousClock.now
                 let isDue = last.withLock { last in
-                    // A beat may come a little early.
+                    // A beat may come slightly early.
                     if let time = last, now - time < AdminLimits.liveInterval { return false }
                     last = now
                     return true
@@ -30,13 +30,13 @@ struct LiveRoute {
     }
 }
 
-/// `/v1/tap?stage=NAME&outcome=NAME&key=TEXT`: events as they get their outcomes, the failed ones included.
+/// `/v1/tap?stage=NAME&outcome=NAME&key=TEXT`: events as they get their outcomes, including failed events.
 ///
-/// Events `event` hold a line of JSON, `missed` says how many there were that no room was left for.
+/// An `event` contains one line of JSON; `missed` contains the number of events that did not fit.
 struct TapRoute {
-    /// Where events come from.
+    /// The source of the events.
     let taps: TapHub
-    /// The streams that are open.
+    /// The open streams.
     let streams: EventStreams
 
     /// Adds the route.
@@ -71,7 +71,7 @@ struct TapRoute {
         return filter
     }
 
-    /// Keeps a watcher with the hub for as long as its stream lives.
+    /// Registers a watcher with the hub for the lifetime of its stream.
     private final class Watching: Sendable {
         let watcher: TapWatcher
         private let taps: TapHub
@@ -88,23 +88,24 @@ struct TapRoute {
     }
 }
 
-/// `/v1/revocations`: everything that ends a session, as server-sent events that continue after the `Last-Event-ID` of a
-/// client.
+/// `/v1/revocations`: everything that ends a session, as server-sent events that continue after the client's
+/// `Last-Event-ID`.
 ///
-/// - `hello`, first, with the id to come back with where nothing follows.
+/// - `hello`, first, with the id to resume from if nothing follows.
 /// - `revocation`, `{"key":"ds-1","entry":"1700000000000-0"}`, with its id.
 /// - `eviction`, the same with `"reason":"malformed_event"`: the entry names the key and cannot be relied on.
-/// - `reset`, `{"key":"","entry":"0-0","store":"sessions","reason":"trimmed"}`: the store was emptied. The client has to
+/// - `reset`, `{"key":"","entry":"0-0","store":"sessions","reason":"trimmed"}`: the store was emptied. The client must
 ///   look up every key that it holds open.
-/// - `gap`, `{"reason":"expired"}`: events may be missing before the next one, with the same consequence. Reasons are
-///   those of `RevocationLog.Gap`.
-/// - `status`, `{"ready":false,"reasons":["..."]}`, first and at each change: while it is not ready, no news is no proof.
+/// - `gap`, `{"reason":"expired"}`: events may be missing before the next one, with the same consequence. The reasons
+///   are those of `RevocationLog.Gap`.
+/// - `status`, `{"ready":false,"reasons":["..."]}`, first and at each change: while the worker is not ready, the
+///   absence of revocations proves nothing.
 struct RevocationRoute {
-    /// Knows whether the worker is ready.
+    /// Reports whether the worker is ready.
     let context: AdminContext
-    /// Holds what is sent.
+    /// The events to send.
     let log: RevocationLog
-    /// The streams that are open.
+    /// The open streams.
     let streams: EventStreams
 
     private struct Reader {
@@ -125,7 +126,7 @@ struct RevocationRoute {
         }
     }
 
-    /// Where a client goes on that has this id; at the end where it has none.
+    /// Returns a reader that continues after this id, or at the end if there is no id.
     private func reader(_ id: String?) throws(AdminFailure) -> Reader {
         guard let id, !id.isEmpty else { return Reader(cursor: self.log.end) }
         let parts = id.split(separator: "-", omittingEmptySubsequences: false)
@@ -142,7 +143,7 @@ struct RevocationRoute {
         if reader.isNew {
             reader.isNew = false
             let run = #"{"run":"\#(self.log.run)"}"#
-            // Before what is missed was told, the client must not come back with a newer id.
+            // The gap is sent before any newer id: otherwise a client could reconnect with an id that skips the gap.
             if let gap = reader.gap {
                 self.append(gap, at: reader.cursor, to: &bytes)
             } else {
@@ -171,7 +172,7 @@ struct RevocationRoute {
         return bytes
     }
 
-    /// The event's name and its JSON body.
+    /// Returns the event's name and its JSON body.
     private static func event(of entry: RevocationLog.Entry) -> (name: String, data: String) {
         var data = [UInt8(ascii: "{")]
         func add(_ name: String, _ text: String) {

@@ -4,26 +4,27 @@ import HummingbirdTLS
 import NIOSSL
 import StageKit
 
-/// Who may use the HTTP side: read once, from the settings and the files they name.
+/// The access rules of the HTTP interface, read once from the settings and the files they name.
 public struct AdminAccess: Sendable {
-    /// The token that requests have to bear; nil for none.
+    /// The token that requests must carry, or `nil` if none is required.
     var token: [UInt8]?
-    /// Names by which requests may call the server; nil for any.
+    /// Host names that requests may use, or `nil` for any.
     var hosts: Set<String>?
-    /// The server's certificate and whose clients it takes; nil without encryption.
+    /// The server's certificate and the CA bundle for clients, or `nil` without encryption.
     var tls: TLSConfiguration?
 
-    /// Paths that need no token: the page holds nothing of the worker's, and probes cannot hold secrets.
+    /// Paths that need no token: the page contains no data of the worker, and probes cannot hold secrets.
     static let openPaths: Set<String> = ["/", "/livez", "/readyz"]
 
-    /// Lets everybody in who reaches the server.
+    /// Allows every client that can reach the server.
     public init() {}
 
-    /// Why a request is refused; nil if it is not.
+    /// Returns the reason why a request is refused, or `nil` if it is not.
     func refusal(_ request: HTTPRequest) -> AdminFailure? {
         let host = Self.host(request.authority ?? "")
         if let hosts = self.hosts, !host.isEmpty, !Self.isLocal(host), !hosts.contains(host) {
-            // A page from elsewhere has had its name point here: its scripts must not read what only this machine may.
+            // Protects against DNS rebinding: a page whose host name was pointed here must not read data that is only
+            // for this machine.
             return AdminFailure(
                 status: .misdirectedRequest, code: "unknown_host",
                 message: "this server is not called \"\(host)\"; admin.hosts lists the names that it may have")
@@ -38,14 +39,14 @@ public struct AdminAccess: Sendable {
             message: "a token is needed: send it as \"Authorization: Bearer TOKEN\"")
     }
 
-    /// Whether a request shows that its client may use the server: it is not refused, and asks for something that not
-    /// everybody gets.
+    /// Whether a request proves that its client has access: it is not refused, and its path is not open to everybody.
     func isProof(_ request: HTTPRequest) -> Bool {
         self.refusal(request) == nil && !Self.openPaths.contains(Self.path(request))
     }
 
-    /// Whether a browser says that a page of another site makes the request. A link to the dashboard may stand anywhere;
-    /// nothing else here is for other pages, whose requests carry the user's client certificate and network position.
+    /// Whether the browser reports that a page of another site makes the request. Links to the dashboard are allowed
+    /// everywhere; all other paths are closed to pages of other sites, because their requests carry the user's client
+    /// certificate and network position.
     private static func isFromOtherSite(_ request: HTTPRequest) -> Bool {
         guard let site = request.headerFields[.init("Sec-Fetch-Site")!], site != "same-origin", site != "none" else {
             return false
@@ -59,12 +60,12 @@ public struct AdminAccess: Sendable {
     private static let crossOrigin = AdminFailure(
         status: .forbidden, code: "cross_origin", message: "pages of other sites may not ask this server")
 
-    /// The path without the query.
+    /// Returns the path without the query.
     private static func path(_ request: HTTPRequest) -> String {
         String((request.path ?? "").prefix { $0 != "?" })
     }
 
-    /// Whether a request bears the token, where one is needed; takes the same time whatever token it bears.
+    /// Whether a request carries the token, if one is required; takes the same time for every token.
     func isAuthorized(_ request: HTTPRequest) -> Bool {
         guard let token = self.token else { return true }
         let scheme = "bearer "
@@ -74,20 +75,20 @@ public struct AdminAccess: Sendable {
         return Self.equals(Array(header.utf8.dropFirst(scheme.utf8.count)), token)
     }
 
-    /// Whether two byte strings are the same, in a time that depends on the length of the first alone.
+    /// Whether two byte strings are equal, in a time that depends only on the length of the first.
     static func equals(_ given: [UInt8], _ secret: [UInt8]) -> Bool {
         var difference = given.count ^ secret.count
         for index in given.indices { difference |= Int(given[index] ^ secret[index % secret.count]) }
         return difference == 0
     }
 
-    /// The HTTP server with encryption, where there is any.
+    /// Returns the HTTP server, with TLS if it is configured.
     func server(_ plain: HTTPServerBuilder) throws -> HTTPServerBuilder {
         guard let tls = self.tls else { return plain }
         return try .tls(plain, tlsConfiguration: tls)
     }
 
-    /// The name in `name:port`, in small letters.
+    /// Returns the name in `name:port`, in lower case.
     private static func host(_ authority: String) -> String {
         guard authority.last != "]", let colon = authority.lastIndex(of: ":") else { return authority.lowercased() }
         return authority[..<colon].lowercased()
@@ -105,7 +106,7 @@ public struct AdminAccess: Sendable {
 }
 
 extension AdminAccess: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// What is asked of a request, never the token itself.
+    /// The requirements for a request, without the token itself.
     public var description: String {
         let needs = [self.token == nil ? nil : "token", self.tls == nil ? nil : "TLS"].compactMap(\.self)
         return needs.isEmpty ? "open" : needs.joined(separator: " and ")
@@ -114,13 +115,13 @@ extension AdminAccess: CustomStringConvertible, CustomDebugStringConvertible, Cu
     /// The same as `description`.
     public var debugDescription: String { self.description }
 
-    /// Nothing to look into: whoever logs a service logs what is in it.
+    /// Empty: loggers print a service's properties, and the token must not be logged.
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-/// Refuses what `AdminAccess` refuses, before any route sees it.
+/// Refuses requests that `AdminAccess` does not allow, before any route handles them.
 struct AccessCheck<Context: RequestContext>: RouterMiddleware {
-    /// Who may use the server.
+    /// The access rules.
     let access: AdminAccess
 
     /// Answers a request, or refuses it.

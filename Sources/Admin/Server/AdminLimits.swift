@@ -1,55 +1,57 @@
 import NIOCore
 
-/// The bounds of what clients can make the admin server hold.
+/// Limits on the resources that clients can make the admin server use.
 enum AdminLimits {
-    /// Connections at a time: a further one takes the place of one whose client has proven nothing (`ConnectionShares`).
-    /// Scrapers, probes and a few people need far fewer, and streams of events have limits that leave them enough.
+    /// Maximum number of connections. A further one replaces the connection of an unproven client (`ConnectionShares`).
+    /// Scrapers, probes and a few people need far fewer, and the limits of event streams leave enough for them.
     static let connections = 128
-    /// Places among them that no proven connection keeps: a dozen probes and newcomers at the same moment.
+    /// Connections that proven clients cannot occupy: enough for a dozen probes and new clients at the same moment.
     static let connectionReserve = 16
-    /// How long a client that has proven nothing may take for a request's head, the TLS handshake included, or keep a
-    /// connection without a request.
+    /// Time that an unproven client has for a request's headers, including the TLS handshake, and maximum idle time of
+    /// its connection.
     static let unprovenTime = TimeAmount.seconds(5)
-    /// Connections that wait to be accepted.
+    /// Connections in the accept queue.
     static let backlog = 64
-    /// Bytes of the request line's target, and of any one header with its name: a key of a store may be long.
+    /// Bytes of the request target, and of any one header with its name: store keys may be long.
     static let headerFieldBytes = 16 * 1024
     /// Bytes of all headers of a request.
     static let headerListBytes = 32 * 1024
     /// Headers of a request.
     static let headerCount = 100
-    /// How long a client may take to send a request's headers, and its body, or keep a connection without a request.
+    /// Time that a client has to send a request's headers and its body, and maximum idle time of a connection.
     static let idleTime = TimeAmount.seconds(30)
-    /// How long a client may read nothing of a response that does not fit into the socket's buffers. Also what a shutdown
-    /// waits for at most, as an export to such a client cannot end otherwise.
+    /// Maximum time without progress while a client reads a response that does not fit into the socket's buffers. A
+    /// shutdown waits at most this long for an export to such a client.
     static let stallTime = TimeAmount.seconds(10)
-    /// Dashboards and `sluice top` at a time.
+    /// Concurrent dashboards and `sluice top` commands.
     static let liveStreams = 16
-    /// Taps at a time: each costs the pipeline something while it is open.
+    /// Concurrent taps: each one costs the pipeline time while it is open.
     static let tapStreams = 4
-    /// Gateways at a time that follow revocations.
+    /// Concurrent gateways that follow revocations.
     static let revocationStreams = 64
-    /// The least time between two documents of a live stream: a beat of a second, less what its timer may be early.
+    /// Minimum time between two documents of a live stream: one second, less what a timer may be early.
     static let liveInterval: Duration = .milliseconds(900)
-    /// The beat that streams look for news at, where nobody wakes them.
+    /// Interval at which streams check for new data if nothing wakes them.
     static let beat = TimeAmount.seconds(1)
-    /// How long a stream says nothing before it sends a comment: a client that has gone is noticed then.
+    /// Time without events after which a stream sends a comment, to detect a client that has gone.
     static let keepAlive: Duration = .seconds(5)
-    /// Bytes from which on a piece of a stream is taken to be a part of what there is.
+    /// Size in bytes from which a piece of a stream is assumed to be incomplete, so that more is requested immediately.
     static let streamPieceBytes = 16 * 1024
-    /// Lines that wait for one tap.
+    /// Lines queued for one tap.
     static let tapQueue = 1024
-    /// Lines a second for one tap: nobody reads faster, and each takes a microsecond or two of the pipeline's thread.
+    /// Lines per second for one tap: nobody reads faster, and each one takes a microsecond or two of the pipeline's
+    /// thread.
     static let tapEventsASecond = 1024
-    /// Revocations kept for clients that come back, and bytes of their keys: minutes, unless all are revoked at once.
+    /// Revocations kept for clients that reconnect, limited by count and by bytes of their keys: enough for minutes,
+    /// unless all sessions are revoked together.
     static let revocationsKept = 65_536
     /// See `revocationsKept`.
     static let revocationBytesKept = 8 << 20
     /// Revocations sent in one piece.
     static let revocationPage = 256
-    /// Exports at a time: each has a thread, and more would only slow each other down.
+    /// Concurrent exports: each one has a thread, and more would only slow each other down.
     static let exports = 2
-    /// Bytes after which an export hands a piece to its connection.
+    /// Bytes after which an export passes a piece to its connection.
     static let exportChunkBytes = 64 * 1024
     /// Pieces that an export may be ahead of its connection.
     static let exportChunksAhead = 2

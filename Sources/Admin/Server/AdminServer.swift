@@ -8,12 +8,12 @@ public import ServiceLifecycle
 import StageKit
 import Synchronization
 
-/// Serves health, metrics, look-ups and the dashboard over HTTP/1.1 until it is shut down.
+/// Serves health, metrics, lookups and the dashboard over HTTP/1.1 until it is shut down.
 ///
-/// Has a thread of its own for connections and requests, and starts others only for exports, so nothing that a client
-/// does takes a thread from the stream; `LoopGovernor` sees to it that it takes no core from it either. A connection's
-/// beginning alone passes through the threads that all tasks share, where no stream is read. Paths: `/`,
-/// `/livez`, `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`, `/v1/tap`, `/v1/revocations`, `/v1/stores/{store}`,
+/// It uses one thread of its own for connections and requests, and starts others only for exports, so that clients
+/// never block a thread of the stream; `LoopGovernor` prevents the server from using the stream's processor time. Only
+/// the setup of a connection runs on the threads that all tasks share, where no stream is read. Paths: `/`, `/livez`,
+/// `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`, `/v1/tap`, `/v1/revocations`, `/v1/stores/{store}`,
 /// `/v1/stores/{store}/{key}` and `/v1/explain/{store}/{key}`; errors are JSON.
 public struct AdminServer: Service, CustomStringConvertible {
     private let address: AdminAddress
@@ -22,8 +22,9 @@ public struct AdminServer: Service, CustomStringConvertible {
     private let logger: Logger
     private let onListening: @Sendable (AdminAddress) -> Void
 
-    /// Makes a server that has not started; `onListening` is told the real address once clients can connect, on any
-    /// thread, and not at all where the address is off. `access` is what `settings.readAccess()` gives.
+    /// Creates a server that has not started. `onListening` is called on any thread with the actual address once
+    /// clients can connect; it is not called if the address is `off`. `access` is the result of
+    /// `settings.readAccess()`.
     public init(
         settings: AdminSettings, access: AdminAccess = AdminAccess(), context: AdminContext, logger: Logger,
         onListening: @escaping @Sendable (AdminAddress) -> Void = { _ in }
@@ -35,15 +36,16 @@ public struct AdminServer: Service, CustomStringConvertible {
         self.onListening = onListening
     }
 
-    /// What a log calls it: where it listens, and never who may use it.
+    /// The server's name in logs: its address, and nothing secret.
     public var description: String { "AdminServer at \(self.address)" }
 
-    /// Serves until shut down or cancelled; may be called once. Throws `AdminError` where it cannot listen.
+    /// Serves until shut down or cancelled; may be called once. A shutdown or cancellation finishes requests in flight,
+    /// aborts exports and removes the Unix socket.
     ///
-    /// Either finishes requests in hand, breaks off exports and removes the Unix socket.
+    /// - Throws: `AdminError` if the server cannot listen.
     public func run() async throws {
         if self.address == .off {
-            // Cancelled before a shutdown: there is nothing to end.
+            // Cancelled before the start: nothing to shut down.
             try? await gracefulShutdown()
             return
         }
@@ -63,7 +65,7 @@ public struct AdminServer: Service, CustomStringConvertible {
         try result.get()
     }
 
-    /// Responses that last: a shutdown breaks them off.
+    /// The long-running responses, which a shutdown aborts.
     private struct OpenResponses {
         let exporter: SnapshotExporter
         let streams: EventStreams
@@ -114,7 +116,7 @@ public struct AdminServer: Service, CustomStringConvertible {
         _ router: AdminRouter, on group: MultiThreadedEventLoopGroup, _ open: OpenResponses, at address: BindAddress,
         bound: @escaping @Sendable (any Channel) -> Bool
     ) async throws {
-        // The library reports what it breaks off at a shutdown as errors; what goes wrong for good is thrown.
+        // The library logs responses aborted by a shutdown as errors; real failures are thrown.
         var logger = self.logger
         logger.logLevel = .critical
         let application = Application(
@@ -158,7 +160,7 @@ public struct AdminServer: Service, CustomStringConvertible {
         switch self.address {
         case .tcp(let host, let port): .hostname(host, port: port)
         case .unix(let path): .unixDomainSocket(path: path)
-        // Not reached: `run` returns before it.
+        // Not reached: `run` returns before this.
         case .off: .hostname("127.0.0.1", port: 0)
         }
     }

@@ -1,16 +1,16 @@
 import NIOCore
 
-/// Closes a connection when its time is up, unless it is stopped before. Used on the connection's event loop alone.
+/// Closes a connection when its time is up, unless stopped before. Must be used on the connection's event loop.
 struct CloseTimer {
     private let limit: TimeAmount
     private var deadline: Scheduled<Void>?
 
-    /// Makes a timer that does not run yet and gives this long each time.
+    /// Creates a stopped timer with this time limit.
     init(limit: TimeAmount) {
         self.limit = limit
     }
 
-    /// Gives the whole time, from now on.
+    /// Starts the timer with the full time limit.
     mutating func start(_ context: ChannelHandlerContext) {
         self.stop()
         self.deadline = context.eventLoop.assumeIsolated().scheduleTask(in: self.limit) {
@@ -18,7 +18,7 @@ struct CloseTimer {
         }
     }
 
-    /// Gives all the time there is.
+    /// Stops the timer.
     mutating func stop() {
         self.deadline?.cancel()
         self.deadline = nil

@@ -11,12 +11,12 @@ final class ConnectionTable: Sendable {
 
     private let state: Mutex<State>
 
-    /// An empty table; see `ConnectionShares`.
+    /// Creates an empty table; see `ConnectionShares`.
     init(places: Int, reserve: Int) {
         self.state = Mutex(State(shares: ConnectionShares(places: places, reserve: reserve)))
     }
 
-    /// Adds a connection and closes the one that loses its place.
+    /// Adds a connection and closes the one that has to make room for it, if any.
     func add(_ channel: any Channel) -> ConnectionShares.ID {
         let (id, evicted) = self.state.withLock { state -> (ConnectionShares.ID, (any Channel)?) in
             let (id, evicted) = state.shares.admit(ConnectionPeer(channel.remoteAddress))
@@ -27,7 +27,7 @@ final class ConnectionTable: Sendable {
         return id
     }
 
-    /// Tells the decisions what a connection does; returns what they say.
+    /// Updates the connection state with `body`, and returns its result.
     func update<R: Sendable>(_ body: (inout ConnectionShares) -> R) -> R { self.state.withLock { body(&$0.shares) } }
 
     /// Removes a connection that has ended.
@@ -39,10 +39,11 @@ final class ConnectionTable: Sendable {
     }
 }
 
-/// Holds a connection to its share, and closes it if no request comes in time: soon for a client that has proven nothing.
+/// Registers a connection with the table, and closes it if no request arrives in time; an unproven client has less
+/// time.
 ///
-/// Stands behind the HTTP decoder. The time for a request runs until its head is whole, so a head that drips in byte by
-/// byte gains nothing.
+/// It is placed after the HTTP decoder. The time for a request runs until its headers are complete, so sending them
+/// byte by byte gains nothing.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -53,11 +54,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private let access: AdminAccess
     private var id: ConnectionShares.ID?
     private var isProven = false
-    /// Requests without a whole answer so far: a client may send several in a row.
+    /// Requests whose response is not complete: a client may pipeline several.
     private var unanswered = 0
     private var timer = CloseTimer(limit: AdminLimits.unprovenTime)
 
-    /// Makes a handler for one connection.
+    /// Creates a handler for one connection.
     init(_ table: ConnectionTable, _ access: AdminAccess) {
         self.table = table
         self.access = access
@@ -69,7 +70,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         self.timer.start(context)
     }
 
-    /// Notes requests and whether they may be answered.
+    /// Counts requests and notes whether they are allowed.
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .head(let head) = self.unwrapInboundIn(data), let id = self.id {
             self.timer.stop()
@@ -83,7 +84,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
-    /// Starts the time for the next request once the last response is sent: not while a slow client still reads it.
+    /// Starts the timer for the next request once the last response is sent, but not while a slow client still reads
+    /// it.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard case .end = self.unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
         let sent = promise ?? context.eventLoop.makePromise()
@@ -96,13 +98,13 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(data, promise: sent)
     }
 
-    /// Gives the place back.
+    /// Removes the connection from the table.
     func channelInactive(context: ChannelHandlerContext) {
         self.end()
         context.fireChannelInactive()
     }
 
-    /// Gives the place back.
+    /// Removes the connection from the table.
     func handlerRemoved(context: ChannelHandlerContext) { self.end() }
 
     private func end() {

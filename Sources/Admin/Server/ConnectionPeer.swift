@@ -6,14 +6,15 @@ import NIOCore
     import Musl
 #endif
 
-/// The other side of a connection, as far as connections are shared out by it.
+/// The client that a connection is attributed to when connections are limited.
 enum ConnectionPeer: Hashable, Sendable {
-    /// A program of this machine over a Unix socket.
+    /// A process of this machine over a Unix socket.
     case local
-    /// An IP address: all four bytes of IPv4, and of IPv6 the eight of the network, of which one client has all addresses.
+    /// The network of an IP address: all four bytes of IPv4, and the first eight of IPv6, because one client owns a
+    /// whole /64.
     case network([UInt8])
 
-    /// The peer at an address; `local` if there is none with an IP address.
+    /// Creates the peer of an address; `local` if the address is not an IP address.
     init(_ address: SocketAddress?) {
         guard let text = address?.ipAddress else {
             self = .local
@@ -36,6 +37,6 @@ enum ConnectionPeer: Hashable, Sendable {
         return unsafe inet_pton(family, text, &bytes) == 1 ? bytes : nil
     }
 
-    /// The first bytes of an IPv4 address written as IPv6 (RFC 4291, section 2.5.5.2).
+    /// The prefix of an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2).
     private static let mappedPrefix = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF]
 }

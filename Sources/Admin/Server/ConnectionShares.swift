@@ -1,20 +1,21 @@
-/// Decides which connections a full server keeps, so that clients who prove nothing keep nobody else out. Pure.
+/// Decides which connections a full server keeps, so that unproven clients cannot keep others out. Pure.
 ///
-/// A connection is *proven* once it has asked for something that needs permission and has it: with the token, with a
-/// client certificate, or where neither is asked for. Probes and the dashboard's page prove nothing. While there is room,
-/// every connection is taken. When all places are taken, a new connection gets the place of an unproven one: of the peer
-/// that has the most of them, the one that has been idle for the longest time. Proven connections never lose their place,
-/// and `reserve` places are never theirs, so that probes and newcomers always get in.
+/// A connection is *proven* once it has made an allowed request for something that needs permission: with the token,
+/// with a client certificate, or without either if none is required. Probes and the dashboard's page prove nothing.
+/// Connections are accepted while there is room. When the limit is reached, a new connection replaces an unproven one:
+/// among those of the peer with the most unproven connections, the one that has been idle longest. Proven connections
+/// are never replaced, and they cannot occupy the last `reserve` connections, so that probes and new clients can always
+/// connect.
 struct ConnectionShares: Sendable {
-    /// A connection's number: a later one is greater.
+    /// A connection's number; later connections have greater numbers.
     typealias ID = UInt64
 
     private struct Connection {
         var peer: ConnectionPeer
         var isProven = false
-        /// Requests without an answer so far.
+        /// Requests without a response so far.
         var requests = 0
-        /// When it last changed, counted in changes.
+        /// The time of the last change, as a number of changes.
         var since: UInt64
     }
 
@@ -24,11 +25,11 @@ struct ConnectionShares: Sendable {
     private var changes: UInt64 = 0
     private var lastID: ID = 0
 
-    /// Nobody is connected yet.
+    /// Creates a state without connections.
     ///
     /// - Parameters:
-    ///   - places: The number of connections at a time.
-    ///   - reserve: The places among them that proven connections do not get.
+    ///   - places: The maximum number of connections.
+    ///   - reserve: How many of these are not available to proven connections.
     init(places: Int, reserve: Int) {
         self.places = places
         self.reserve = reserve
@@ -37,9 +38,10 @@ struct ConnectionShares: Sendable {
     /// The number of open connections.
     var count: Int { self.open.count }
 
-    /// Takes a new connection.
+    /// Adds a new connection.
     ///
-    /// - Returns: Its number, and that of the connection to close for it, which may be itself; `nil` if there is room.
+    /// - Returns: Its number, and the number of the connection to close for it, which may be itself; `nil` if there is
+    ///   room.
     mutating func admit(_ peer: ConnectionPeer) -> (id: ID, evicted: ID?) {
         self.lastID += 1
         let id = self.lastID
@@ -49,14 +51,14 @@ struct ConnectionShares: Sendable {
         return (id, evicted)
     }
 
-    /// Notes the head of a request.
+    /// Notes the headers of a request.
     mutating func requestBegan(_ id: ID) { self.change(id) { $0.requests += 1 } }
 
     /// Notes the end of a response.
     mutating func responseEnded(_ id: ID) { self.change(id) { $0.requests = max(0, $0.requests - 1) } }
 
-    /// Notes that a connection has proven itself. Returns whether it keeps its place from now on: not if all places but
-    /// the reserve are taken by such connections.
+    /// Notes that a connection has proven itself. Returns whether it can no longer be replaced; this is false if proven
+    /// connections already occupy everything except the reserve.
     mutating func prove(_ id: ID) -> Bool {
         guard let connection = self.open[id] else { return false }
         if connection.isProven { return true }
@@ -65,10 +67,10 @@ struct ConnectionShares: Sendable {
         return true
     }
 
-    /// Notes that a connection has ended; one that was evicted may be named again.
+    /// Removes a connection that has ended; a connection that was already evicted is ignored.
     mutating func remove(_ id: ID) { self.open[id] = nil }
 
-    /// The connection that loses its place next; `nil` if all are proven.
+    /// The connection to replace next, or `nil` if all are proven.
     private var victim: ID? {
         let unproven = self.open.filter { !$0.value.isProven }
         let shares = unproven.values.reduce(into: [ConnectionPeer: Int]()) { $0[$1.peer, default: 0] += 1 }

@@ -5,8 +5,8 @@ import Synchronization
 /// Runs a service so that a cancellation ends it like a graceful shutdown; a cancellation after a shutdown that took
 /// too long cancels it.
 ///
-/// When its clock ends, as a cancellation causes, the HTTP library shuts down in a task that nobody waits for; that
-/// task found its event loop gone.
+/// Without this, a cancellation ends the HTTP library's clock, and the library then shuts down in a task that nobody
+/// awaits; that task found its event loop gone.
 struct GracefulCancellation: Service {
     private let base: any Service
     private let logger: Logger
@@ -23,7 +23,8 @@ struct GracefulCancellation: Service {
     func run() async throws {
         let group = ServiceGroup(configuration: .init(services: [.init(service: self.base)], logger: self.logger))
         let isEnding = Atomic<Bool>(false)
-        // Unstructured, as a child is cancelled with its parent; it is waited for, so it does not outlive this call.
+        // Unstructured, because a child would be cancelled with its parent; it is awaited, so it does not outlive this
+        // call.
         let running = Task { try await group.run() }
         try await withGracefulShutdownHandler {
             try await withTaskCancellationHandler {

@@ -2,26 +2,26 @@ import HummingbirdCore
 import Logging
 import NIOCore
 
-/// Has connections handled on their event loop, so that requests are answered on the server's own thread and never take
-/// one of those that the stream is read on.
+/// Runs the handling of connections on their event loop, so that requests are answered on the server's own thread and
+/// never occupy a thread that reads the stream.
 ///
-/// Connections alone: what the library does beside them must not run under a preference for an executor. Its clock merges
-/// two sequences, and the merge waits for its task's state under a lock that a cancellation takes while it holds that
-/// state (swift-async-algorithms, issue 430): a server that was cancelled while it started did not end.
+/// Only connections are handled this way: the library's other tasks must not run with an executor preference. Its clock
+/// merges two sequences, and the merge waits for its task's state under a lock that a cancellation takes while it holds
+/// that state (swift-async-algorithms, issue 430): a server that was cancelled during its start did not end.
 struct LoopChannel<Base: ServerChildChannel>: ServerChildChannel {
     private let base: Base
     private let prepare: @Sendable (any Channel) throws -> Void
     private let executor: LoopExecutor
 
-    /// Makes a channel that does what `base` does on `loop`, which is to be the only one there is. `prepare` is called with
-    /// each connection that `base` has set up, before anything is read from it.
+    /// Creates a channel that does what `base` does on `loop`, which must be the only event loop. `prepare` is called
+    /// with each connection that `base` has set up, before anything is read from it.
     init(_ base: Base, on loop: any EventLoop, prepare: @escaping @Sendable (any Channel) throws -> Void) {
         self.base = base
         self.prepare = prepare
         self.executor = LoopExecutor(loop)
     }
 
-    /// Sets a connection up, on its loop.
+    /// Sets up a connection, on its loop.
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
         self.base.setup(channel: channel, logger: logger).flatMapThrowing { value in
             try self.prepare(channel)
@@ -39,7 +39,7 @@ struct LoopChannel<Base: ServerChildChannel>: ServerChildChannel {
 private final class LoopExecutor: TaskExecutor {
     private let loop: any EventLoop
 
-    /// Makes an executor; no task may be left on it when the loop ends.
+    /// Creates an executor; no task may be left on it when the loop ends.
     init(_ loop: any EventLoop) {
         self.loop = loop
     }
@@ -47,7 +47,7 @@ private final class LoopExecutor: TaskExecutor {
     /// Runs a job on the loop's thread.
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        // Unsafe, as a job must be run exactly once: the loop runs what it is given once.
+        // Unsafe, as a job must be run exactly once: the loop runs each submitted closure once.
         self.loop.execute { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }

@@ -7,32 +7,33 @@ import Synchronization
     import Musl
 #endif
 
-/// Keeps requests from holding up a stream that is behind and short of a processor (`StreamContention`): while it is, the
-/// server's thread takes at most half a core, nearly all of it for lookups, and what can wait gets a turn now and then
-/// (`TurnLine`).
+/// Keeps requests from slowing down a stream that is behind and short of a processor (`StreamContention`). While it is,
+/// the server's thread uses at most half a core, nearly all of it for lookups, and requests that can wait are admitted
+/// at intervals (`TurnLine`).
 ///
-/// Priorities do not do this: on two cores Linux puts the stream's thread and a server's on one and leaves the other to
-/// a thread that is nice. A stream that is caught up, or that waits for something else than a processor, loses nothing by
-/// requests, and nothing is held back then.
+/// Thread priorities do not achieve this: on two cores, Linux puts the stream's thread and the server's on one core and
+/// leaves the other to a niced thread. Requests do not slow down a stream that is caught up or that waits for something
+/// other than a processor, so nothing is held back then.
 final class LoopGovernor: Sendable {
-    /// What is decided on, and the account that is kept.
+    /// The processor time used and allowed, from which waits are computed.
     struct Account: Sendable {
-        /// The share of a core: lookups go on, and the stream's thread has the rest of the core if it shares one.
+        /// The allowed share of a core: lookups continue, and the stream's thread has the rest of the core if it shares
+        /// one.
         static let share = 0.5
-        /// The longest wait at a time, which is what a lookup may have to wait for its answer beside a flood.
+        /// The maximum length of one wait, which is also the delay that a flood of requests can add to a lookup.
         static let longestWait = Duration.milliseconds(10)
 
         private var used: Duration
         private var time: Duration
         private var debt = Duration.zero
 
-        /// Begins an account at a processor time and a time of the clock.
+        /// Creates an account that starts at this processor time and this clock time.
         init(used: Duration, time: Duration) {
             self.used = used
             self.time = time
         }
 
-        /// Takes account of what the thread has used, and tells how long it is to wait now.
+        /// Records the processor time used, and returns how long the thread must wait now.
         mutating func wait(used: Duration, time: Duration, isShort: Bool) -> Duration {
             let allowed = (time - self.time) * Self.share
             self.debt = max(.zero, self.debt + (used - self.used) - allowed)
@@ -41,15 +42,15 @@ final class LoopGovernor: Sendable {
                 self.debt = .zero
                 return .zero
             }
-            // What one wait does not make good is forgotten, or a long piece of work would cost many.
+            // Debt beyond one wait is forgotten; otherwise one long request would cause many waits.
             self.debt = min(self.debt, Self.longestWait * Self.share)
             return self.debt / Self.share
         }
     }
 
-    /// Between two looks while the stream is short of a processor.
+    /// The interval between two checks while the stream is short of a processor.
     private static let interval = TimeAmount.milliseconds(2)
-    /// Between two looks while it is not.
+    /// The interval between two checks while it is not.
     private static let restInterval = TimeAmount.milliseconds(60)
 
     private let loop: any EventLoop
@@ -59,12 +60,12 @@ final class LoopGovernor: Sendable {
     private let contention = Mutex(StreamContention())
     private let isOver = Atomic<Bool>(false)
 
-    /// Makes a governor of a loop, on its thread.
+    /// Creates a governor of an event loop, on its thread.
     ///
     /// - Parameters:
     ///   - loop: The loop.
-    ///   - line: What can wait.
-    ///   - lateThread: The stream's thread if the stream is behind, else `nil`.
+    ///   - line: Where requests that can wait are queued.
+    ///   - lateThread: Returns the stream's thread if the stream is behind, or `nil`.
     init(_ loop: any EventLoop, line: TurnLine, lateThread: @escaping @Sendable () -> Int32?) {
         loop.preconditionInEventLoop()
         self.loop = loop
@@ -74,10 +75,10 @@ final class LoopGovernor: Sendable {
             Account(used: Self.time(of: CLOCK_THREAD_CPUTIME_ID), time: Self.time(of: CLOCK_MONOTONIC)))
     }
 
-    /// Looks from now on, until told to stop.
+    /// Starts periodic checks, until `stop` is called.
     func start() { self.look(in: Self.restInterval) }
 
-    /// Ends it.
+    /// Stops the checks.
     func stop() {
         self.isOver.store(true, ordering: .relaxed)
         self.line.setHolding(false)
@@ -97,7 +98,7 @@ final class LoopGovernor: Sendable {
                     used: Self.time(of: CLOCK_THREAD_CPUTIME_ID), time: Self.time(of: CLOCK_MONOTONIC),
                     isShort: isShort)
             }
-            // The one place where a loop's thread waits on purpose: nothing but requests runs on it.
+            // The only deliberate block of an event loop's thread: nothing but requests runs on it.
             if wait > .zero { usleep(UInt32(wait / .microseconds(1))) }
             self.look(in: isShort ? Self.interval : Self.restInterval)
         }

@@ -2,28 +2,29 @@ import Hummingbird
 import NIOCore
 import NIOHTTP1
 
-/// Holds requests to rules of HTTP/1 that the library does not look at: an HTTP/1.1 request names exactly one host, and
-/// the answer to one of HTTP/1.0, or to one that says `close`, is the last of its connection.
+/// Enforces rules of HTTP/1 that the library does not check: an HTTP/1.1 request names exactly one host, and the
+/// response to an HTTP/1.0 request, or to one with `Connection: close`, is the last of its connection.
 ///
-/// Source: RFC 9112, sections 3.2, 7.1 and 9.3. Stands in front of the codec that leaves out versions and repeated names.
+/// Source: RFC 9112, sections 3.2, 7.1 and 9.3. It is placed before the codec that drops versions and repeated header
+/// names.
 final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// What is wrong with a request; its answer comes when those before it have theirs.
+    /// The failure to answer with, once all earlier requests are answered.
     private var refusal: AdminFailure?
-    /// Requests that were passed on and have no whole answer yet.
+    /// Requests that were passed on and whose response is not complete.
     private var unanswered = 0
-    /// Whether no further request of the connection is taken.
+    /// Whether further requests of the connection are ignored.
     private var isLast = false
-    /// Whether the parts that come belong to a request that is not passed on.
+    /// Whether the incoming parts belong to a request that is not passed on.
     private var isDropping = false
-    /// Whether the client speaks HTTP/1.0, which knows no chunks.
+    /// Whether the client uses HTTP/1.0, which does not support chunked encoding.
     private var isOld = false
 
-    /// What is wrong with a request's head; nil if nothing is.
+    /// Returns the problem with a request's headers, or `nil` if there is none.
     static func refusal(_ head: HTTPRequestHead) -> AdminFailure? {
         let hosts = head.headers["host"]
         if hosts.count > 1 { return .badRequest("the request has \(hosts.count) Host headers: send one") }
@@ -36,10 +37,10 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
         return isName ? nil : .badRequest("the Host header is not a host name with an optional port")
     }
 
-    /// Whether the client speaks HTTP/1.0 or older.
+    /// Whether the client uses HTTP/1.0 or older.
     private static func isOld(_ head: HTTPRequestHead) -> Bool { head.version.major == 0 || head.version == .http1_0 }
 
-    /// Passes good requests on.
+    /// Passes valid requests on.
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(var head) = self.unwrapInboundIn(data) else {
             if !self.isDropping { context.fireChannelRead(data) }
@@ -56,14 +57,14 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
         let connection = head.headers[canonicalForm: "connection"].map { $0.lowercased() }
         if Self.isOld(head) || connection.contains("close") {
             (self.isLast, self.isOld) = (true, Self.isOld(head))
-            // The word by which the library ends the connection behind its answer.
+            // The library closes the connection after the response if the request has this header.
             head.headers.replaceOrAdd(name: "connection", value: "close")
         }
         self.unanswered += 1
         context.fireChannelRead(self.wrapInboundOut(.head(head)))
     }
 
-    /// Says of the last answer that it is the last, in the client's version.
+    /// Marks the last response as the last one, in the client's HTTP version.
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch self.unwrapOutboundIn(data) {
         case .head(var head) where self.isLast && self.unanswered == 1 && self.refusal == nil:
@@ -78,7 +79,7 @@ final class RequestRules: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Answers a refused request once all before it are answered.
+    /// Answers a refused request once all earlier requests are answered.
     private func refuseInTurn(_ context: ChannelHandlerContext) {
         guard self.unanswered == 0, let refusal = self.refusal.take() else { return }
         let body = refusal.bytes

@@ -2,9 +2,9 @@ import NIOCore
 import NIOHTTPTypes
 
 /// Closes a connection whose client takes too long to send a request: each piece of a slowly arriving body restarts the
-/// idle clock, so it could hold the connection forever.
+/// idle timer, so the client could hold the connection forever.
 ///
-/// It is placed after the decoder, so its clock starts when the headers are complete; before that, the idle clock
+/// It is placed after the decoder, so its timer starts when the headers are complete; before that, the idle timer
 /// applies.
 final class SlowRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
@@ -12,12 +12,12 @@ final class SlowRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private var timer: CloseTimer
 
-    /// Creates a handler that waits this long for the end of a request after its headers.
+    /// Creates a handler that allows this much time between a request's headers and its end.
     init(limit: TimeAmount) {
         self.timer = CloseTimer(limit: limit)
     }
 
-    /// Starts the clock at a request's headers, stops it at its end.
+    /// Starts the timer at a request's headers, and stops it at the request's end.
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch self.unwrapInboundIn(data) {
         case .head: self.timer.start(context)
@@ -27,13 +27,13 @@ final class SlowRequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
-    /// Stops the clock.
+    /// Stops the timer.
     func channelInactive(context: ChannelHandlerContext) {
         self.timer.stop()
         context.fireChannelInactive()
     }
 
-    /// Stops the clock.
+    /// Stops the timer.
     func handlerRemoved(context: ChannelHandlerContext) {
         self.timer.stop()
     }

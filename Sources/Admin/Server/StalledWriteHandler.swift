@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Closes a connection whose client has stopped reading: it would hold a response, and a shutdown, for ever.
+/// Closes a connection whose client has stopped reading; it would block a response, and a shutdown, forever.
 final class StalledWriteHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
     typealias InboundOut = NIOAny
@@ -12,19 +12,19 @@ final class StalledWriteHandler: ChannelInboundHandler, RemovableChannelHandler 
         self.timer = CloseTimer(limit: limit)
     }
 
-    /// Starts the clock when the buffers are full, and stops it when there is room again.
+    /// Starts the timer when the buffers are full, and stops it when there is room again.
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable { self.timer.stop() } else { self.timer.start(context) }
         context.fireChannelWritabilityChanged()
     }
 
-    /// Stops the clock.
+    /// Stops the timer.
     func channelInactive(context: ChannelHandlerContext) {
         self.timer.stop()
         context.fireChannelInactive()
     }
 
-    /// Stops the clock.
+    /// Stops the timer.
     func handlerRemoved(context: ChannelHandlerContext) {
         self.timer.stop()
     }

@@ -6,28 +6,28 @@
 
 /// Decides whether requests keep the stream's thread from a processor. Pure.
 ///
-/// Being behind is not enough: a stream that waits for a webhook is behind and needs no processor, and one whose ids were
-/// made by hand looks behind for ever. So the kernel is asked how long the thread was ready to run and had to wait for its
-/// turn. A thread that waits for anything else adds nothing to that.
+/// Lag alone is not enough: a stream that waits for a webhook is behind and needs no processor, and a stream with
+/// artificial ids always looks behind. Therefore the kernel is asked how long the thread was runnable but had to wait
+/// for a processor. Waiting for anything else does not count.
 struct StreamContention: Sendable {
-    /// The part of the time that the thread may wait for a processor: less is the usual noise of a machine, and costs the
-    /// stream less than it gains.
+    /// The tolerated fraction of time that the thread waits for a processor: less is normal noise, and no
+    /// reason to hold requests back.
     static let allowedPart = 0.05
-    /// The shortest time that is measured: with less, a single turn of another thread would decide.
+    /// The minimum measuring time; in a shorter one, a single time slice of another thread would decide.
     static let window = Duration.milliseconds(50)
-    /// How long requests are held back after the thread had to wait. Once they are, it waits no more: without this they would
-    /// be let go and held back in turn.
+    /// How long requests are held back after the thread had to wait. While they are held back the thread no longer
+    /// waits, so without this time the decision would alternate.
     static let hold = Duration.seconds(1)
 
     private var last: (thread: Int32, waited: Duration, time: Duration)?
     private var heldUntil: Duration?
 
-    /// Takes a look.
+    /// Updates the measurement.
     ///
     /// - Parameters:
     ///   - thread: The stream's thread if the stream is behind, else `nil`.
-    ///   - waited: How long that thread has waited for a processor so far, or `nil` if the kernel does not say: then requests
-    ///     are held back, as the stream comes first.
+    ///   - waited: How long that thread has waited for a processor so far, or `nil` if the kernel does not report it:
+    ///     then requests are held back, as the stream comes first.
     ///   - time: The time of a clock.
     /// - Returns: Whether to hold requests back.
     mutating func isShort(thread: Int32?, waited: Duration?, time: Duration) -> Bool {
@@ -49,12 +49,12 @@ struct StreamContention: Sendable {
     }
 }
 
-/// What the kernel knows of a thread of this process.
+/// The kernel's statistics of a thread of this process.
 enum ThreadSchedule {
-    /// How long a thread has waited for a processor so far, or `nil` if the kernel does not say.
+    /// Returns how long a thread has waited for a processor so far, or `nil` if the kernel does not report it.
     ///
-    /// Source: Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat": time on a processor, time in a run queue, both
-    /// in nanoseconds, number of turns.
+    /// Source: Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat": time on a processor, time in a run
+    /// queue, both in nanoseconds, number of time slices.
     static func waited(_ thread: Int32) -> Duration? {
         let file = unsafe open("/proc/self/task/\(thread)/schedstat", O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
@@ -64,7 +64,7 @@ enum ThreadSchedule {
         return count > 0 ? self.waited(in: String(decoding: bytes[..<count], as: UTF8.self)) : nil
     }
 
-    /// The second number of the file's line, or `nil` if there is none.
+    /// Returns the second number of the file's line, or `nil` if there is none.
     static func waited(in line: String) -> Duration? {
         let parts = line.split(whereSeparator: \.isWhitespace)
         return parts.count >= 2 ? Int64(parts[1]).map { .nanoseconds($0) } : nil

@@ -1,20 +1,21 @@
 import Synchronization
 
-/// Lets requests that can wait through one at a time while the stream is short of a processor, and at once otherwise.
+/// Admits requests that can wait one at a time while the stream is short of a processor, and immediately otherwise.
 ///
-/// Lookups, probes and the revocation feed never come here: gateways live on them. What comes here are exports, dashboards,
-/// taps, metrics and explanations: each costs a thousand times as much as a lookup.
+/// Lookups, probes and the revocation feed do not use it, because gateways depend on them. Exports, dashboards, taps,
+/// metrics and explanations do: each of them costs a thousand times as much as a lookup.
 final class TurnLine: Sendable {
-    /// Decides when a request has its turn. Pure.
+    /// Decides when a request is admitted. Pure.
     struct Turns: Sendable {
-        /// The time between two turns: at some milliseconds a piece of work, about a hundredth of a core.
+        /// The time between two admissions; at a few milliseconds per request, this is about a hundredth of a core.
         static let interval = Duration.milliseconds(200)
-        /// The longest wait for a turn: what a scraper allows for. Whoever would wait longer is told to come again.
+        /// The maximum wait, which is within the usual timeout of a scraper. A request that would wait longer is
+        /// refused.
         static let longestWait = Duration.seconds(5)
 
         private var next: ContinuousClock.Instant?
 
-        /// Returns how long to wait for the next turn, or `nil` if the line is full; the turn is taken.
+        /// Returns how long to wait, or `nil` if the line is full. Reserves the turn.
         mutating func wait(now: ContinuousClock.Instant) -> Duration? {
             let turn = max(now, self.next ?? now)
             guard turn - now <= Self.longestWait else { return nil }
@@ -31,7 +32,7 @@ final class TurnLine: Sendable {
         self.isHolding.store(isHolding, ordering: .relaxed)
     }
 
-    /// Waits for a turn; throws if too many wait, and if the task is cancelled.
+    /// Waits for a turn; throws if the line is full or if the task is cancelled.
     func waitForTurn() async throws {
         guard self.isHolding.load(ordering: .relaxed) else { return }
         guard let wait = self.turns.withLock({ $0.wait(now: .now) }) else {
@@ -41,7 +42,7 @@ final class TurnLine: Sendable {
         if wait > .zero { try await Task.sleep(for: wait) }
     }
 
-    /// Whether something that comes again by itself, such as a dashboard's next document, may be done now.
+    /// Whether periodic work, such as a dashboard's next document, may run now; takes the turn if so.
     var mayGoOn: Bool {
         guard self.isHolding.load(ordering: .relaxed) else { return true }
         return self.turns.withLock { turns in

@@ -26,7 +26,7 @@ final class UnixSocketFile: Sendable {
     let path: String
     /// The directory that the socket is bound in.
     private let directory: String
-    /// The published socket, `nil` until then.
+    /// The published socket, or `nil` until then.
     private let published = Mutex<FileIdentity?>(nil)
 
     /// The path to bind to.
@@ -57,9 +57,9 @@ final class UnixSocketFile: Sendable {
         unsafe rmdir(self.directory)
     }
 
-    /// Removes a socket on which nobody listens any more, left over from a worker that was killed.
+    /// Removes a socket that nobody listens on, left over from a worker that was killed.
     ///
-    /// Throws where somebody listens, or where the path is taken by anything but a socket.
+    /// - Throws: `AdminError` if another process listens on the socket, or if the path is not a socket.
     func clear(on loop: any EventLoop) async throws {
         guard let attributes = try? FileManager.default.attributesOfItem(atPath: self.path) else { return }
         guard attributes[.type] as? FileAttributeType == .typeSocket else {
@@ -74,19 +74,19 @@ final class UnixSocketFile: Sendable {
         } catch {
             throw AdminError.cannotListen(.unix(path: self.path), reason: "whether it is in use is not known: \(error)")
         }
-        // The answer is known; whether closing the probe succeeds changes nothing.
+        // The result is known already; an error when closing the probe does not matter.
         try? await connection.close()
         throw AdminError.addressInUse(.unix(path: self.path))
     }
 
-    /// Makes the socket that is bound at `bindPath` reachable at its path, for this user alone.
+    /// Publishes the socket bound at `bindPath` at its path, for this user only.
     ///
-    /// - Throws: `AdminError` if something has appeared at the path meanwhile.
+    /// - Throws: `AdminError` if a file has appeared at the path meanwhile.
     func publish() throws {
         guard unsafe chmod(self.bindPath, Self.permissions) == 0, let identity = FileIdentity(of: self.bindPath) else {
             throw AdminError.cannotListen(.unix(path: self.path), reason: unsafe String(cString: strerror(errno)))
         }
-        // Unlike rename, link does not replace what is there.
+        // Unlike rename, link does not replace an existing file.
         guard unsafe link(self.bindPath, self.path) == 0 else {
             if errno == EEXIST { throw AdminError.addressInUse(.unix(path: self.path)) }
             throw AdminError.cannotListen(.unix(path: self.path), reason: unsafe String(cString: strerror(errno)))
@@ -96,7 +96,7 @@ final class UnixSocketFile: Sendable {
         unsafe rmdir(self.directory)
     }
 
-    /// Removes the published socket, unless something else has taken its place.
+    /// Removes the published socket, unless another file has replaced it.
     func remove() {
         guard let published = self.published.withLock({ $0 }) else { return }
         guard FileIdentity(of: self.path) == published else { return }

@@ -3,22 +3,22 @@ import NIOCore
 import StageKit
 import Synchronization
 
-/// The streams of server-sent events that are open: how many there may be, their beat and their end.
+/// The open streams of server-sent events: their limits, their wake-ups and their end.
 ///
-/// Each runs in the task of its request, on the server's own thread, and looks for something new when it is woken: by
-/// who has it, and by a beat once a second. What it does not get rid of, it does not take: a slow client is behind, and
-/// nobody else notices.
+/// Each stream runs in the task of its request, on the server's own thread. It checks for new data when the producer
+/// wakes it, and once a second. It takes new data only after the previous data is written, so a slow client falls
+/// behind without affecting anyone else.
 final class EventStreams: Sendable {
-    /// What a stream carries.
+    /// The content of a stream.
     enum Kind: Int, CaseIterable {
-        /// What the dashboard shows.
+        /// The documents of the dashboard.
         case live
         /// Events as they get their outcomes.
         case tap
         /// Revocations.
         case revocations
 
-        /// How many may be open.
+        /// The maximum number of open streams.
         var limit: Int {
             switch self {
             case .live: AdminLimits.liveStreams
@@ -33,31 +33,33 @@ final class EventStreams: Sendable {
     private let open = OrderedMutex<[Kind: Int]>([:])
     private let line: TurnLine
 
-    /// No stream is open; those that are for people miss a beat if `line` has no turn for them.
+    /// Creates an empty set of streams; streams for people skip a beat if `line` has no turn for them.
     init(line: TurnLine = TurnLine()) {
         self.line = line
     }
 
-    /// Whether streams have to end.
+    /// Whether streams must end.
     var hasEnded: Bool { self.isEnded.load(ordering: .acquiring) }
 
-    /// Wakes every stream; to be called once a second.
+    /// Wakes every stream; must be called once a second.
     func beat() {
         self.beats.wake()
     }
 
-    /// Ends all streams, also those that are asked for later.
+    /// Ends all streams, including those that are requested later.
     func stop() {
         self.isEnded.store(true, ordering: .releasing)
         self.beats.end()
     }
 
-    /// A response that streams events until its client goes; throws where too many are open.
+    /// Returns a response that streams events until its client disconnects.
     ///
     /// - Parameters:
-    ///   - others: What wakes the stream beside the beat.
-    ///   - next: Called at each wake; what it returns is sent, nothing where there is nothing new. Empty text lets the
-    ///     stream send a comment now and then, so that both sides notice a connection that is gone.
+    ///   - kind: The kind of stream.
+    ///   - others: An additional source of wake-ups.
+    ///   - next: Called at each wake-up; returns the bytes to send, or none if there is nothing new. While there is
+    ///     nothing new, the stream sends a comment every few seconds, so that both sides detect a broken connection.
+    /// - Throws: `AdminFailure` if too many streams of this kind are open.
     func response(
         _ kind: Kind, wakenBy others: Wakes? = nil, next: @escaping @Sendable () -> [UInt8]
     ) throws(AdminFailure) -> Response {
@@ -71,7 +73,7 @@ final class EventStreams: Sendable {
         return Response(status: .ok, headers: Self.headers, body: body)
     }
 
-    /// Proxies are told to pass each event on as it comes: neither buffered (nginx) nor compressed.
+    /// Makes proxies pass each event on immediately: no buffering (nginx) and no compression.
     private static let headers: HTTPFields = {
         var headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store, no-transform"]
         headers[.init("X-Accel-Buffering")!] = "no"
@@ -92,7 +94,7 @@ final class EventStreams: Sendable {
         for await _ in wakes {
             if self.hasEnded { break }
             if slot.kind != .revocations, !self.line.mayGoOn { continue }
-            // As long as there is more at once, without waiting for the next wake.
+            // Repeats while more data is available, without waiting for the next wake-up.
             var bytes = next()
             while !bytes.isEmpty, !self.hasEnded {
                 try await writer.write(ByteBuffer(bytes: bytes))
@@ -108,7 +110,7 @@ final class EventStreams: Sendable {
         withExtendedLifetime(slot) {}
     }
 
-    /// The right to have a stream open; given back when it goes, also where its response was never sent.
+    /// The permission to have a stream open; released with the object, even if its response was never sent.
     private final class Slot: Sendable {
         private let streams: EventStreams
         let kind: Kind
@@ -120,7 +122,7 @@ final class EventStreams: Sendable {
                 open[kind, default: 0] += 1
                 return open[kind, default: 0]
             }
-            // `deinit` gives back what was taken, here too.
+            // `deinit` decrements the counter in this case, too.
             if count > kind.limit { return nil }
         }
 

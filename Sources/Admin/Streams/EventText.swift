@@ -4,7 +4,7 @@
 enum EventText {
     /// The first line: the delay before a reconnect, in milliseconds.
     static let opening = "retry: 1000\n\n"
-    /// A line that says nothing, so that a connection that is gone is noticed.
+    /// A comment line, sent to detect a broken connection.
     static let comment = ": still here\n\n"
 
     /// Appends an event; `data` must be one line, which JSON written by `JSONText` always is.

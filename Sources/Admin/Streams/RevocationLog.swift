@@ -1,35 +1,36 @@
 public import StageKit
 
-/// The last revocations, evictions and resets, numbered, for those who cut off what belongs to them: `/v1/revocations`.
+/// The latest revocations, evictions and resets, numbered, for the clients of `/v1/revocations`.
 ///
-/// Numbers begin at 1 with each start of the worker, and each start has a name of its own, so that a client that comes
-/// back knows whether it has missed any. The thread that reads the stream adds to it once a batch; nobody else changes it.
+/// Numbers begin at 1 with each start of the worker, and each start has a name of its own, so that a reconnecting
+/// client knows whether it has missed any. Only the thread that reads the stream adds to the log, once per batch.
 public final class RevocationLog: Sendable {
-    /// What an entry of the log is.
+    /// The kind of an entry of the log.
     public enum Kind: Sendable, Equatable {
         /// A key that its own snapshot revokes.
         case revocation
-        /// A key that was taken out of a store, and why.
+        /// A key that was removed from a store, and the reason.
         case eviction(reason: String)
-        /// A store that was emptied, and why: the entry has no key.
+        /// A store that was emptied, and the reason; the entry has no key.
         case reset(store: String, reason: String)
     }
 
-    /// The entries of a batch, in stream order: keys lie side by side, so that adding a revocation allocates nothing.
+    /// The entries of a batch, in stream order. Keys are stored contiguously, so that adding a revocation allocates
+    /// nothing.
     public struct Batch: Sendable {
         private(set) var entries: [EntryID] = []
         private(set) var ends: [Int] = []
         private(set) var keys: [UInt8] = []
-        /// The kinds of those that are not revocations, by their index.
+        /// The kinds of the entries that are not revocations, by index.
         private(set) var others: [Int: Kind] = [:]
 
-        /// Holds nothing.
+        /// Creates an empty batch.
         public init() {}
 
-        /// Whether there is none.
+        /// Whether the batch is empty.
         public var isEmpty: Bool { self.entries.isEmpty }
 
-        /// Adds one behind the others.
+        /// Appends an entry.
         public mutating func add(_ key: Span<UInt8>, _ entry: EntryID, _ kind: Kind = .revocation) {
             if kind != .revocation { self.others[self.entries.count] = kind }
             self.entries.append(entry)
@@ -37,14 +38,14 @@ public final class RevocationLog: Sendable {
             self.ends.append(self.keys.count)
         }
 
-        /// How many revocations there are.
+        /// The number of revocations.
         var revocations: Int { self.entries.count - self.others.count }
 
         func kind(at index: Int) -> Kind { self.others[index] ?? .revocation }
 
         func key(at index: Int) -> [UInt8] { Array(self.keys[self.range(at: index)]) }
 
-        /// Whether an entry's key is this one; allocates nothing.
+        /// Whether the entry at `index` has this key; allocates nothing.
         func holds(_ key: [UInt8], at index: Int) -> Bool {
             let range = self.range(at: index)
             return !range.isEmpty && range.count == key.count && self.keys[range].elementsEqual(key)
@@ -57,33 +58,33 @@ public final class RevocationLog: Sendable {
 
     /// A revocation, an eviction or a reset.
     public struct Entry: Sendable, Equatable {
-        /// Its number in this run of the worker.
+        /// The entry's number in this run of the worker.
         public var number: UInt64
         /// The key that is revoked or evicted; empty for a reset.
         public var key: [UInt8]
-        /// The stream's entry that did it; zero for a reset.
+        /// The stream entry that caused it; zero for a reset.
         public var entry: EntryID
-        /// What it is.
+        /// The kind of the entry.
         public var kind = Kind.revocation
     }
 
-    /// What a reader that has come so far gets next.
+    /// The next entries for a reader.
     struct Page {
-        /// What is new, in order.
+        /// The new entries, in order.
         var entries: [Entry] = []
-        /// Where the reader is then.
+        /// The reader's cursor after this page.
         var cursor: UInt64
-        /// Set where something before `entries` may be lost: why.
+        /// The reason why entries before `entries` may be lost, or `nil` if none are.
         var gap: Gap?
     }
 
     /// Why a reader may have missed entries.
     enum Gap: String {
-        /// They were told by a worker that has been started again since.
+        /// The reader's cursor belongs to an earlier run of the worker.
         case restarted
-        /// They are no longer kept.
+        /// The entries are no longer kept.
         case expired
-        /// The worker itself lost entries of the stream unread.
+        /// The worker itself lost entries of the stream before reading them.
         case entriesLost = "entries_lost"
     }
 
@@ -96,7 +97,7 @@ public final class RevocationLog: Sendable {
 
     private struct State {
         var chunks: [Chunk] = []
-        /// Where the live chunks begin; those before are taken out when there are many.
+        /// The index of the first live chunk; the chunks before it are removed in groups.
         var start = 0
         var next: UInt64 = 1
         var keyBytes = 0
@@ -104,20 +105,20 @@ public final class RevocationLog: Sendable {
         var total: UInt64 = 0
     }
 
-    /// Names this run of the worker.
+    /// The name of this run of the worker.
     public let run: String
-    /// Woken when there is something new.
+    /// Wakes readers when there are new entries.
     let wakes = Wakes()
     private let countLimit: Int
     private let byteLimit: Int
     private let state = OrderedMutex(State())
 
-    /// Makes an empty log with a name drawn at random.
+    /// Creates an empty log with a random name.
     public convenience init() {
         self.init(run: String(UInt64.random(in: .min ... .max), radix: 36))
     }
 
-    /// Makes an empty log that keeps this many entries, and so many bytes of their keys.
+    /// Creates an empty log that keeps at most `countLimit` entries and `byteLimit` bytes of their keys.
     init(
         run: String, countLimit: Int = AdminLimits.revocationsKept, byteLimit: Int = AdminLimits.revocationBytesKept
     ) {
@@ -126,16 +127,16 @@ public final class RevocationLog: Sendable {
         self.byteLimit = byteLimit
     }
 
-    /// How many revocations there were in this run.
+    /// The number of revocations in this run.
     public var total: UInt64 { self.state.withLock { $0.total } }
 
-    /// Adds those of a batch.
+    /// Appends the entries of a batch.
     public func append(_ batch: Batch) {
         if batch.isEmpty { return }
         self.append(Chunk(first: 0, batch: batch))
     }
 
-    /// Notes that entries of the stream were lost unread, and with them, perhaps, revocations: readers get a gap.
+    /// Notes that entries of the stream, and possibly revocations, were lost before they were read: readers get a gap.
     public func noteLoss() {
         self.append(Chunk(first: 0, batch: Batch(), isLoss: true))
     }
@@ -149,7 +150,7 @@ public final class RevocationLog: Sendable {
             state.total += UInt64(chunk.batch.revocations)
             state.keyBytes += chunk.batch.keys.count
             state.chunks.append(chunk)
-            // The last one stays whatever its size: a batch has a limit of its own.
+            // The newest chunk is always kept, whatever its size: batches have their own limit.
             while state.chunks.count - state.start > 1,
                 state.count > self.countLimit || state.keyBytes > self.byteLimit
                     || state.chunks.count - state.start > self.countLimit
@@ -167,10 +168,10 @@ public final class RevocationLog: Sendable {
         self.wakes.wake()
     }
 
-    /// Where a reader begins that wants only what is to come.
+    /// The cursor of a reader that wants only future entries.
     var end: UInt64 { self.state.withLock { $0.next - 1 } }
 
-    /// The last entries, the newest first.
+    /// Returns the latest entries, newest first.
     public func newest(_ limit: Int) -> [Entry] {
         self.state.withLock { state in
             var found: [Entry] = []
@@ -183,8 +184,8 @@ public final class RevocationLog: Sendable {
         }
     }
 
-    /// The last revocations and evictions of a key that are still kept, the newest first. Looks at all that are kept, in some tenths of
-    /// a millisecond at most, for which the stream's thread may have to wait.
+    /// Returns the latest revocations and evictions of a key that are still kept, newest first. Scans the whole log,
+    /// which takes some tenths of a millisecond at most; the stream's thread may have to wait for that time.
     public func newest(of key: [UInt8], limit: Int) -> [Entry] {
         self.state.withLock { state in
             var found: [Entry] = []
@@ -197,7 +198,7 @@ public final class RevocationLog: Sendable {
         }
     }
 
-    /// What comes behind a number: a page of it, and whether anything before may be lost.
+    /// Returns a page of the entries after a number, and whether entries before the page may be lost.
     func page(after cursor: UInt64, limit: Int = AdminLimits.revocationPage) -> Page {
         self.state.withLock { state in
             var page = Page(cursor: cursor)
@@ -210,7 +211,7 @@ public final class RevocationLog: Sendable {
             while index < state.chunks.count, page.entries.count < limit {
                 let chunk = state.chunks[index]
                 if chunk.isLoss {
-                    // What stands before it is told first.
+                    // Earlier entries are returned first; the next page reports the gap.
                     if !page.entries.isEmpty { break }
                     page.gap = page.gap ?? .entriesLost
                     page.cursor = chunk.first

@@ -1,16 +1,16 @@
 import StageKit
 import Synchronization
 
-/// Where people watch events go by: whoever has events asks it for watchers, once a batch, which is one relaxed load
+/// The hub for event taps: the producer of events asks it for watchers once per batch, which takes one relaxed load
 /// while there are none.
 public final class TapHub: Sendable {
     private let count = Atomic<Int>(0)
     private let all = OrderedMutex<[TapWatcher]>([])
 
-    /// Has no watchers.
+    /// Creates a hub without watchers.
     public init() {}
 
-    /// Who watches now.
+    /// The current watchers.
     public var watchers: [TapWatcher] {
         if self.count.load(ordering: .relaxed) == 0 { return [] }
         return self.all.withLock { $0 }
@@ -27,18 +27,18 @@ public final class TapHub: Sendable {
     }
 }
 
-/// One who watches: what they want to see, and a bounded queue of what they have not seen yet.
+/// A watcher: its filter, and a bounded queue of lines that it has not read yet.
 public final class TapWatcher: Sendable {
-    /// What is wanted; nil for anything.
+    /// The criteria for events; `nil` matches anything.
     public struct Filter: Sendable, Equatable {
-        /// The stage that failed on the event or ended its way.
+        /// The stage that failed on the event or ended its processing.
         public var stage: String?
-        /// The outcome, by its name.
+        /// The name of the outcome.
         public var outcome: String?
         /// The key, byte for byte.
         public var key: [UInt8]?
 
-        /// Makes a filter.
+        /// Creates a filter.
         public init(stage: String? = nil, outcome: String? = nil, key: [UInt8]? = nil) {
             self.stage = stage
             self.outcome = outcome
@@ -52,7 +52,7 @@ public final class TapWatcher: Sendable {
         var bucket = TokenBucket(perSecond: AdminLimits.tapEventsASecond)
     }
 
-    /// What is wanted.
+    /// The watcher's filter.
     public let filter: Filter
     let wakes = Wakes()
     private let now: @Sendable () -> ContinuousClock.Instant
@@ -63,14 +63,14 @@ public final class TapWatcher: Sendable {
         self.now = now
     }
 
-    /// How many lines may be handed over now: what the queue has room for, and what a second has left.
+    /// The number of lines that may be added now: the free space of the queue, limited by the rate per second.
     public var room: Int {
         self.state.withLock { state in
             max(0, min(AdminLimits.tapQueue - state.lines.count, Int(state.bucket.refill(at: self.now()))))
         }
     }
 
-    /// Hands lines over, one JSON object each, and says how many more there were that no room was left for.
+    /// Adds lines, one JSON object each, and the number of further events that did not fit.
     public func take(_ lines: [String], missed: UInt64) {
         if lines.isEmpty, missed == 0 { return }
         self.state.withLock { state in
@@ -82,7 +82,7 @@ public final class TapWatcher: Sendable {
         self.wakes.wake()
     }
 
-    /// What has come since the last call.
+    /// Returns the lines and the number of missed events since the last call.
     func drain() -> (lines: [String], missed: UInt64) {
         self.state.withLock { state in
             defer {

@@ -6,13 +6,13 @@ package struct TokenBucket: Sendable {
     private var tokens: Double
     private var refilled: ContinuousClock.Instant?
 
-    /// A full bucket.
+    /// Creates a full bucket.
     package init(perSecond: Int) {
         self.perSecond = Double(perSecond)
         self.tokens = self.perSecond
     }
 
-    /// What there is at a moment that is not before the last one.
+    /// Refills the bucket and returns its content; `now` must not be before that of the last call.
     package mutating func refill(at now: ContinuousClock.Instant) -> Double {
         let passed = self.refilled.map { now - $0 } ?? .zero
         self.refilled = now
@@ -20,6 +20,6 @@ package struct TokenBucket: Sendable {
         return self.tokens
     }
 
-    /// Takes tokens, possibly more than there are: the debt is paid with time.
+    /// Takes tokens, possibly more than available; the balance may become negative.
     package mutating func take(_ count: Int) { self.tokens -= Double(count) }
 }

@@ -1,12 +1,12 @@
 import StageKit
 import Synchronization
 
-/// Wakes the tasks that wait for something new, from any thread.
+/// Wakes the tasks that wait for new data, from any thread.
 ///
-/// A wake is a flag, not a queue: a wake while another one is pending changes nothing, so waking costs the same for any
-/// number of slow sleepers. Without sleepers it is one relaxed load.
+/// A wake-up is a flag, not a queue: waking a sleeper twice before it runs has the same effect as once, so the cost
+/// does not depend on the speed of the sleepers. Without sleepers it is one relaxed load.
 final class Wakes: Sendable {
-    /// The sleeper's stream: it keeps one pending wake.
+    /// The sleeper's stream; it keeps one pending wake-up.
     typealias Sleeper = AsyncStream<Void>.Continuation
 
     private struct State {
@@ -18,14 +18,14 @@ final class Wakes: Sendable {
     private let state = OrderedMutex(State())
     private let count = Atomic<Int>(0)
 
-    /// Creates a sleeper that is awake at first, with its stream of wakes.
+    /// Creates a sleeper that is initially awake, with its stream of wake-ups.
     static func makeSleeper() -> (sleeper: Sleeper, wakes: AsyncStream<Void>) {
         let (wakes, sleeper) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         sleeper.yield()
         return (sleeper, wakes)
     }
 
-    /// Wakes everybody.
+    /// Wakes all sleepers.
     func wake() {
         if self.count.load(ordering: .relaxed) == 0 { return }
         self.state.withLock { state in
@@ -33,7 +33,7 @@ final class Wakes: Sendable {
         }
     }
 
-    /// Ends everybody's sleep for good, also of those that come later.
+    /// Ends the streams of all sleepers, including those added later.
     func end() {
         self.state.withLock { state in
             state.isEnded = true
@@ -41,7 +41,7 @@ final class Wakes: Sendable {
         }
     }
 
-    /// Adds a sleeper, to be let go by `remove` with the number returned.
+    /// Adds a sleeper, and returns the number to remove it with.
     func add(_ sleeper: Sleeper) -> Int {
         self.count.wrappingAdd(1, ordering: .relaxed)
         return self.state.withLock { state in
@@ -52,7 +52,7 @@ final class Wakes: Sendable {
         }
     }
 
-    /// Lets a sleeper go.
+    /// Removes a sleeper.
     func remove(_ number: Int) {
         self.count.wrappingSubtract(1, ordering: .relaxed)
         self.state.withLock { _ = $0.sleepers.removeValue(forKey: number) }
