@@ -1,7 +1,7 @@
 import StageKit
 
 extension KeyBootstrap {
-    /// Steps that are accepted: SCAN blocks the server for as long as one takes.
+    /// The accepted values of `count`. The limit matters because SCAN blocks the server for the duration of one step.
     static let counts = 1...10_000
 
     private static let schema = SettingsSchema(
@@ -19,12 +19,12 @@ extension KeyBootstrap {
                 "How many keys the server looks at in one step."),
         ])
 
-    /// How they are read.
+    /// The setting type of the mapping.
     static let type = SettingType<KeyBootstrap>.object(Self.schema)
 }
 
 extension SettingType where Value == Bootstrap {
-    /// `none`, `stream`, or a mapping of `keys`.
+    /// The setting type: `none`, `stream`, or a mapping `keys`.
     static var bootstrap: SettingType<Bootstrap> {
         let words = SettingType<Bootstrap>.choice(of: [("none", Bootstrap.none), ("stream", .stream)])
         let keys = SettingDescription(

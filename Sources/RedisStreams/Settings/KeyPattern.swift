@@ -1,16 +1,16 @@
-/// A pattern of keys as SCAN takes it: `*`, `?`, `[...]` and `\` before a character that stands for itself.
+/// A key pattern in the syntax of SCAN: `*`, `?`, `[...]`, and `\` to escape a character.
 struct KeyPattern: Sendable, Equatable {
-    /// What one place of a pattern matches.
+    /// One element of a pattern.
     private enum Element: Sendable, Equatable {
         /// Any number of bytes.
         case any
-        /// One byte of this set.
+        /// One byte from this set.
         case one(of: Set<UInt8>)
     }
 
     private let elements: [Element]
 
-    /// Reads a pattern; every text is one.
+    /// Parses a pattern. Every text is a valid pattern.
     init(_ text: String) {
         var rest = Array(text.utf8)[...]
         var elements: [Element] = []
@@ -26,10 +26,10 @@ struct KeyPattern: Sendable, Equatable {
         self.elements = elements
     }
 
-    /// Whether a key that begins with a prefix can match the pattern.
+    /// Returns whether a key that begins with a prefix can match the pattern.
     ///
-    /// Follows all places of the pattern that the prefix can lead to: what is left of the pattern can always be matched by
-    /// what follows the prefix, as long as one place is left.
+    /// Tracks every pattern index that the prefix can reach. As long as one index remains, some continuation of the
+    /// prefix matches the rest of the pattern.
     func canMatch(keysWithPrefix prefix: String) -> Bool {
         var places = self.closed([0])
         for byte in prefix.utf8 {
@@ -46,7 +46,7 @@ struct KeyPattern: Sendable, Equatable {
         return true
     }
 
-    /// Adds the places that are reached without a byte.
+    /// Adds the indices that can be reached without consuming a byte.
     private func closed(_ places: Set<Int>) -> Set<Int> {
         var closed = places
         for start in places {
@@ -59,7 +59,7 @@ struct KeyPattern: Sendable, Equatable {
         return closed
     }
 
-    /// The bytes of `[...]`, of which the first bracket is read; a set that is not closed goes to the end, as on the server.
+    /// Parses the rest of `[...]` after the opening bracket. An unclosed set extends to the end, as on the server.
     private static func set(_ rest: inout ArraySlice<UInt8>) -> Set<UInt8> {
         var bytes: Set<UInt8> = []
         let isInverted = rest.first == UInt8(ascii: "^")

@@ -1,7 +1,7 @@
 package import StageKit
 
 extension Keyspace {
-    /// The keys that a source uses.
+    /// Returns the keys that a source uses.
     package static func parts(
         ofSource settings: RedisStreamSettings, _ node: SettingNode, on server: RedisSettings, at mark: SourceMark
     ) -> [Part] {
@@ -14,9 +14,9 @@ extension Keyspace {
         return parts
     }
 
-    /// The keys that a redis store uses; none if its settings cannot be read.
+    /// Returns the keys that a redis store uses, or an empty array if its settings are invalid.
     ///
-    /// - Parameter section: The server of the section `redis`, for a store that does not name its own.
+    /// - Parameter section: The server of the section `redis`, for a store without a server of its own.
     package static func parts(
         ofStore name: String, _ node: SettingNode, section: RedisSettings?, at mark: SourceMark
     ) -> [Part] {
@@ -31,7 +31,7 @@ extension Keyspace {
         ]
     }
 
-    /// The stream or the channel that revocations go to.
+    /// Returns the stream or channel on which revocations are published.
     package static func part(
         of revocations: RevocationSettings, _ node: SettingNode, on server: RedisSettings
     ) -> Part {

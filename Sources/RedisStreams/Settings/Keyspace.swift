@@ -1,42 +1,42 @@
 package import StageKit
 
-/// The keys and channels of servers that the parts of a pipeline file use, to find parts that would damage each other.
+/// The keys and channels that the parts of a pipeline file use, to find parts that would damage each other's data.
 ///
-/// A store owns every key that begins with its prefix: it empties them, and other programs take each of them for a
-/// snapshot. So nothing else may use such a key. Pure.
+/// A store owns every key with its prefix: it deletes these keys when it is emptied, and other programs read each of
+/// them as a snapshot. No other part may use such a key. Does no I/O.
 package struct Keyspace: Sendable {
-    /// What a part uses.
+    /// A key or channel, or a set of keys, that a part uses.
     package enum Use: Sendable, Equatable {
-        /// A store's keys, by their prefix.
+        /// The keys of a store, given by their prefix.
         case store(prefix: String)
-        /// The keys that the stores are filled from, by their pattern.
+        /// The keys that the stores are filled from, given by a pattern.
         case bootstrap(pattern: String)
         /// A stream that the source reads.
         case source(stream: String)
-        /// A stream that gets dead-letter entries.
+        /// A stream of dead-letter entries.
         case deadLetters(stream: String)
-        /// A stream that gets revocations.
+        /// A stream of revocations.
         case revocations(stream: String)
-        /// A stream that gets messages.
+        /// A stream of messages.
         case messages(stream: String)
-        /// A channel that gets revocations.
+        /// A channel of revocations.
         case revocationChannel(String)
-        /// A channel that gets messages.
+        /// A channel of messages.
         case messageChannel(String)
     }
 
-    /// A part of the file with the keys that it uses.
+    /// A part of the file and the keys that it uses.
     package struct Part: Sendable {
         /// The keys.
         package var use: Use
-        /// The server that has them.
+        /// The server that holds them.
         package var server: RedisSettings
-        /// Where the file names them.
+        /// The position in the file.
         package var mark: SourceMark
-        /// The part's place in words, for messages: `stores: sessions`.
+        /// The part's path in messages: `stores: sessions`.
         package var context: String
 
-        /// Makes a part.
+        /// Creates a part.
         package init(_ use: Use, on server: RedisSettings, at mark: SourceMark, context: String) {
             self.use = use
             self.server = server
@@ -47,12 +47,12 @@ package struct Keyspace: Sendable {
 
     private let parts: [Part]
 
-    /// Compares these parts.
+    /// Creates a keyspace of these parts.
     package init(_ parts: [Part]) {
         self.parts = parts
     }
 
-    /// Adds what is wrong with pairs of parts.
+    /// Adds an error or a warning for each pair of parts that conflict.
     package func check(_ issues: inout SettingIssues, warnings: inout SettingIssues) {
         for (index, part) in self.parts.enumerated() {
             for other in self.parts[(index + 1)...] where part.server.hasSameKeys(as: other.server) {
@@ -96,14 +96,14 @@ package struct Keyspace: Sendable {
         }
     }
 
-    /// Two parts that write to one stream or channel, or write to the one that is read.
+    /// Checks for two parts that write to the same stream or channel, or for one that writes to a stream that is read.
     private static func compareTargets(
         _ first: Part, _ second: Part, _ issues: inout SettingIssues, _ warnings: inout SettingIssues
     ) {
         if let stream = first.use.stream, stream == second.use.stream, first.use != second.use {
             let text = "the stream \"\(stream)\" is also that of \(first.context)"
             switch (first.use, second.use) {
-            // A message to the stream that is read may be meant: a stage can have a condition that ends the circle.
+            // Writing messages to the stream that is read can be intended: a stage's condition can end the loop.
             case (.source, .messages):
                 warnings.within(second.context) {
                     $0.add("\(text): messages come back as entries", at: second.mark)
@@ -126,7 +126,7 @@ package struct Keyspace: Sendable {
 }
 
 extension Keyspace.Use {
-    /// The stream, or `nil` for anything else.
+    /// The stream, or `nil` for any other use.
     fileprivate var stream: String? {
         switch self {
         case .source(let key), .deadLetters(let key), .revocations(let key), .messages(let key): key
@@ -134,7 +134,7 @@ extension Keyspace.Use {
         }
     }
 
-    /// The channel, or `nil` for anything else.
+    /// The channel, or `nil` for any other use.
     fileprivate var channel: String? {
         switch self {
         case .revocationChannel(let name), .messageChannel(let name): name
@@ -144,7 +144,7 @@ extension Keyspace.Use {
 }
 
 extension RedisSettings {
-    /// Whether a key of these settings is, as far as the file shows, the same key of the others.
+    /// Returns whether both settings lead to the same keys, judged by the file alone.
     func hasSameKeys(as other: RedisSettings) -> Bool {
         if let master = self.sentinel?.master, let otherMaster = other.sentinel?.master, master != otherMaster {
             return false
@@ -152,7 +152,7 @@ extension RedisSettings {
         return self.database == other.database && !self.places.isDisjoint(with: other.places)
     }
 
-    /// The addresses that the file names, names of this machine being the same.
+    /// The addresses in the file, with all loopback names mapped to one.
     private var places: Set<RedisAddress> {
         let named = self.sentinel?.addresses ?? self.cluster?.addresses ?? [self.address]
         return Set(

@@ -1,18 +1,19 @@
 public import StageKit
 
-/// Where a server listens.
+/// The address of a server.
 public enum RedisAddress: Sendable, Hashable {
     /// A host name or IP address, and a port from 1 to 65535.
     case tcp(host: String, port: Int)
     /// The path of a Unix socket.
     case unix(path: String)
 
-    /// The longest path of a Unix socket, in bytes: `sun_path` has 108, the last of them NUL.
+    /// The maximum length of a Unix socket's path, in bytes: `sun_path` has 108 bytes, including the NUL.
     static let pathLimit = 107
 
-    /// Reads `host:port`, `[v6]:port`, `:port` (this machine), `unix:/path` or `/path`.
+    /// Parses `host:port`, `[v6]:port`, `:port` (the local host), `unix:/path` or `/path`. Ignores surrounding white
+    /// space.
     ///
-    /// Spaces around it are not part of it. Throws with what is wrong and what to write.
+    /// - Throws: `SettingRefusal` with the reason and the accepted forms.
     public init(_ text: String) throws(SettingRefusal) {
         let text = RedisAddress.trimmed(text)
         guard !text.isEmpty else { throw SettingRefusal("must not be blank") }
@@ -65,7 +66,7 @@ public enum RedisAddress: Sendable, Hashable {
 }
 
 extension RedisAddress: CustomStringConvertible {
-    /// The form that is read: `127.0.0.1:6379`, `[::1]:6379`, `unix:/run/redis.sock`.
+    /// The address in a form that can be parsed: `127.0.0.1:6379`, `[::1]:6379`, `unix:/run/redis.sock`.
     public var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"

@@ -1,30 +1,30 @@
 public import StageKit
 
-/// How to reach a server and log in: the file's top-level section `redis`.
+/// The address and credentials of a server: the file's top-level section `redis`.
 public struct RedisSettings: Sendable, Equatable {
-    /// Where the server listens; with `sentinel` or `cluster`, the first of those to ask where servers are.
+    /// The server's address. With `sentinel` or `cluster`, the first address in that list.
     public var address: RedisAddress
-    /// The sentinels that know where the master is; nil where the server's address is given.
+    /// The sentinels that know the master, or `nil` if `sentinel` is not set.
     public var sentinel: SentinelSettings?
-    /// The cluster; nil where there is one server.
+    /// The cluster, or `nil` if `cluster` is not set.
     public var cluster: ClusterSettings?
-    /// The ACL user; nil for the default user.
+    /// The ACL user, or `nil` for the default user.
     public var username: String?
-    /// The password; nil for none.
+    /// The password, or `nil` if there is none.
     public var password: Secret?
-    /// A file with the password, read for each connection; nil for none.
+    /// A file with the password, read for each connection, or `nil`.
     public var passwordFile: String?
-    /// The number of the database.
+    /// The database number.
     public var database = 0
-    /// Encryption; nil for none.
+    /// The encryption, or `nil` for plaintext.
     public var tls: TLSSettings?
-    /// How long the server may be silent while a command waits for its reply, login and PING included. Reads have
-    /// `readBlock` and `readMargin` of the source instead.
+    /// How long the server may be silent while a command waits for its reply; also applies to the login. Reads use the
+    /// source's `readBlock` and `readMargin` instead.
     public var timeout = Duration.milliseconds(250)
-    /// The time that name look-up, TCP and TLS handshake have together.
+    /// The total time for the name lookup, the TCP connection and the TLS handshake.
     public var connectTimeout = Duration.seconds(2)
 
-    /// A server without log-in or encryption.
+    /// Creates settings without credentials or encryption.
     public init(address: RedisAddress) {
         self.address = address
     }
@@ -55,7 +55,7 @@ public struct RedisSettings: Sendable, Equatable {
                 "The time that name look-up, connecting and the TLS handshake have together."),
         ])
 
-    /// How the section is read.
+    /// The setting type of the section.
     public static let type = SettingType<RedisSettings>(shape: .object(Self.schema.descriptions)) { node, issues in
         guard var settings = Self.schema.decode(node, &issues) else { return nil }
         let before = issues.all.count
@@ -75,7 +75,7 @@ public struct RedisSettings: Sendable, Equatable {
         return issues.all.count == before ? settings : nil
     }
 
-    /// Says what is wrong with where the server is.
+    /// Adds an error if the file names no server, or names it in more than one way.
     private static func checkPlace(_ settings: inout RedisSettings, _ node: SettingNode, _ issues: inout SettingIssues)
     {
         let given = ["address", "sentinel", "cluster"].compactMap { name in node[name].map { (name, $0.mark) } }
@@ -92,14 +92,14 @@ public struct RedisSettings: Sendable, Equatable {
         if let first { settings.address = first }
     }
 
-    /// The settings of one server of those that these name.
+    /// Returns the settings for one of the servers.
     func settings(for address: RedisAddress) -> RedisSettings {
         var settings = self
         (settings.address, settings.sentinel, settings.cluster) = (address, nil, nil)
         return settings
     }
 
-    /// Adds what a person may have overlooked in the section `redis`, or in settings of the same form.
+    /// Adds warnings about the section `redis`, or about other settings of the same form.
     package func warn(_ node: SettingNode, _ warnings: inout SettingIssues) {
         guard let sentinel = self.sentinel, sentinel.isWeaker(than: self) else { return }
         warnings.add(
@@ -107,16 +107,17 @@ public struct RedisSettings: Sendable, Equatable {
                 + "gets the password; leave it out to use TLS", at: (node["sentinel"]?["tls"] ?? node).mark)
     }
 
-    /// The section for the catalogue.
+    /// The section's entry in the catalogue.
     public static let section = SectionType(
         name: "redis", summary: "The Redis server: where it is, how to log in, how long to wait.", settings: Self.type)
 }
 
 extension SettingType where Value == RedisAddress {
-    /// An address in one of its forms.
+    /// The setting type of an address.
     static var redisAddress: SettingType<RedisAddress> {
         let text = SettingType<String>.text.map { (text) throws(SettingRefusal) in try RedisAddress(text) }
-        // What an expression tells of it: a path, or a host without signs that belong elsewhere and a port.
+        // A regular expression is less exact than the parser: it accepts a path, or a host and a port without
+        // characters that belong elsewhere.
         let pattern = #"^\s*((unix:)?/.*|(\[[^\]\s]*:[^\]\s]*\]|[^\s:/@\[\]]*):[0-9]{1,5})\s*$"#
         return SettingType(
             shape: .form("host:port, [v6]:port, :port, unix:/path or /path", pattern: pattern), decode: text.decode)
@@ -124,7 +125,7 @@ extension SettingType where Value == RedisAddress {
 }
 
 extension SettingType where Value == Secret? {
-    /// A secret, where empty text is the same as none.
+    /// The setting type of a secret, in which empty text means `nil`.
     static var givenSecret: SettingType<Secret?> {
         let text = SettingType<String?>.given.map { (text) throws(SettingRefusal) in text.map { Secret($0) } }
         return SettingType(shape: .secret, decode: text.decode)

@@ -1,54 +1,56 @@
 public import StageKit
 
-/// What a `redis_stream` source reads and how.
+/// The settings of a `redis_stream` source.
 public struct RedisStreamSettings: Sendable, Equatable {
-    /// The stream's key; with `partitions`, the pattern of the keys, in which `{n}` stands for the number.
+    /// The stream's key. With `partitions`, the pattern of the keys, in which `{n}` is the partition number.
     public var stream: String
-    /// The keys of several streams that are read side by side; nil where there is one, or a pattern.
+    /// The keys of several streams that are read in parallel, or `nil` if `stream` is used.
     public var streams: [String]?
-    /// How many streams the pattern stands for; nil where it is no pattern.
+    /// The number of partitions, or `nil` if `stream` is not a pattern.
     public var partitions: Int?
-    /// Where the first read begins.
+    /// The start of the first read.
     public var start = StreamStart.tail
-    /// The group whose workers share the entries; nil where this worker gets them all.
+    /// The consumer group whose workers share the entries, or `nil` if this worker reads all of them.
     public var group: GroupSettings?
-    /// How the stores are filled before the stream is followed.
+    /// How the stores are filled before the stream is read.
     public var bootstrap = Bootstrap.none
-    /// What to do where entries were lost.
+    /// The reaction to a gap.
     public var onGap = GapPolicy.failClosed
-    /// How often the stream is looked at for entries that were lost, while it is read.
+    /// The interval between checks for lost entries while the stream is read.
     public var checkInterval = Duration.seconds(1)
-    /// How old the last proof that the stores are up to date may be, as the file says it.
+    /// The maximum staleness as written in the file; see `maxStaleness`.
     public var stalenessLimit = StalenessLimit.standard
-    /// The most entries in one read.
+    /// The maximum number of entries per read.
     public var readCount = 128
-    /// The most entries in a read of a reader that is behind; nil for `readCount`, and never less than it.
+    /// The maximum number of entries per read while the reader lags behind, at least `readCount`; `nil` for
+    /// `readCount`.
     public var catchUpCount: Int?
-    /// How long a read waits for entries where there are none; cut to whole milliseconds on the wire.
+    /// How long a read waits if there are no entries; sent in whole milliseconds.
     public var readBlock = Duration.seconds(5)
     /// How much longer than `readBlock` the server may be silent before the connection counts as dead.
     public var readMargin = Duration.seconds(2)
-    /// What to do about an entry with a value that is too large to be read.
+    /// The reaction to an entry with a value above the size limit.
     public var onOversized = OversizedPolicy.fail
-    /// How a lost connection is taken up again.
+    /// The retries after a lost connection.
     public var reconnect = ReconnectSettings()
 
-    /// The read counts that are accepted: a reply of the largest still fits the reader's limits.
+    /// The accepted values of `read_count`. A reply with the largest count still fits the parser's limits.
     static let readCounts = 1...100_000
-    /// The shortest block: less would be 0 on the wire, which means "for ever".
+    /// The minimum of `read_block`. Anything shorter would be sent as 0, which means "forever".
     static let minimumBlock = Duration.milliseconds(1)
-    /// The shortest margin: the server ends a block up to 100 ms late (hz 10), and a network needs a while.
+    /// The minimum of `read_margin`: the server ends a block up to 100 ms late (hz 10), and the network needs time too.
     static let minimumMargin = Duration.milliseconds(200)
-    /// The shortest time between two looks at the stream: each is a command more.
+    /// The minimum interval between checks of the stream: each check costs a command.
     static let minimumCheckInterval = Duration.milliseconds(10)
 
-    /// Reads a stream from its tail.
+    /// Creates the settings to read a stream from its tail.
     public init(stream: String) {
         self.stream = stream
     }
 
-    /// How old the last proof that the stores are up to date may be before lookups are refused; nil for any age, which it
-    /// also is for a worker of a group: none can prove anything.
+    /// The maximum time since freshness was last confirmed before lookups are refused, or `nil` for no limit.
+    ///
+    /// Always `nil` for a worker in a consumer group, because such a worker cannot confirm freshness.
     public var maxStaleness: Duration? {
         get {
             if self.group != nil { return nil }
@@ -62,9 +64,10 @@ public struct RedisStreamSettings: Sendable, Equatable {
         set { self.stalenessLimit = newValue.map { .after($0) } ?? .off }
     }
 
-    /// The most streams of one source: each has a connection.
+    /// The maximum number of streams of one source: each uses a connection.
     static let streamLimit = 256
-    /// What stands for the number in a pattern. The braces stay: they make the number what decides the slot in a cluster.
+    /// The placeholder for the partition number in a pattern. The braces remain in the key, so that the number alone
+    /// determines the cluster slot.
     static let placeholder = "{n}"
 
     /// The keys of all streams.
@@ -74,22 +77,22 @@ public struct RedisStreamSettings: Sendable, Equatable {
         return (0..<partitions).map { self.stream.replacing(Self.placeholder, with: "{\($0)}") }
     }
 
-    /// What the streams are called together.
+    /// The name of all streams together.
     var name: String { self.streams?.joined(separator: ",") ?? self.stream }
 
-    /// How long a server may be silent before a read that waits for entries counts as lost.
+    /// How long a server may be silent before a blocking read has failed.
     var readTimeout: ReplyTimeout {
         ReplyTimeout(duration: self.readBlock + self.readMargin, setting: .read)
     }
 
-    /// How long a server may be silent before a command that returns entries without waiting for them counts as lost: its
-    /// answer may be large, so it has at least the margin of a read.
+    /// Returns how long a server may be silent before a non-blocking command that returns entries has failed. The
+    /// answer may be large, so the time is at least `readMargin`.
     func entriesTimeout(_ redis: RedisSettings) -> ReplyTimeout {
         self.readMargin > redis.timeout
             ? ReplyTimeout(duration: self.readMargin, setting: .entries) : .command(redis.timeout)
     }
 
-    /// What a follower goes by.
+    /// The follower's policy.
     var policy: FollowPolicy {
         FollowPolicy(start: self.start, bootstrap: self.bootstrap, onGap: self.onGap)
     }
@@ -153,7 +156,7 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "How a lost connection is taken up again."),
         ])
 
-    /// How the settings are read.
+    /// The setting type of the source.
     public static let type = SettingType<RedisStreamSettings>(shape: .object(Self.schema.descriptions)) {
         node, issues in
         guard var settings = Self.schema.decode(node, &issues) else { return nil }
@@ -176,7 +179,7 @@ public struct RedisStreamSettings: Sendable, Equatable {
 }
 
 extension RedisStreamSettings {
-    /// Says what is wrong with the names of the streams, and with what several of them cannot do.
+    /// Adds errors in the names of the streams, and in settings that several streams do not support.
     private static func checkStreams(
         _ settings: RedisStreamSettings, _ node: SettingNode, _ issues: inout SettingIssues
     ) {
@@ -210,16 +213,16 @@ extension RedisStreamSettings {
     }
 }
 
-/// How a lost connection is taken up again.
+/// The retries after a lost connection.
 public struct ReconnectSettings: Sendable, Equatable {
-    /// How many attempts in a row may fail before the run ends; nil for any number.
+    /// The number of consecutive failed attempts before the run ends, or `nil` for no limit.
     public var attempts: Int?
-    /// The first wait.
+    /// The first delay.
     public var firstDelay = Backoff.first
-    /// The longest wait; it doubles up to there.
+    /// The longest delay. The delay doubles up to this value.
     public var maximumDelay = Backoff.cap
 
-    /// For ever, from 50 ms up to 5 s.
+    /// Creates settings that retry forever, with delays from 50 ms to 5 s.
     public init() {}
 
     private static let schema = SettingsSchema(
@@ -235,19 +238,19 @@ public struct ReconnectSettings: Sendable, Equatable {
                 "The longest wait; waits double up to there, each shortened by chance to a half at most."),
         ])
 
-    /// How they are read.
+    /// The setting type of the mapping.
     static let type = SettingType<ReconnectSettings>.object(Self.schema)
 }
 
 extension SettingType where Value == Int? {
-    /// A whole number in a range, or nothing.
+    /// An optional integer within a range.
     static func givenInteger(_ range: ClosedRange<Int>) -> SettingType<Int?> {
         .optional(SettingType<Int>.integer(range))
     }
 }
 
 extension SettingType where Value == Duration? {
-    /// A time, or nothing.
+    /// An optional duration.
     static func limit(minimum: Duration) -> SettingType<Duration?> {
         .optional(SettingType<Duration>.duration(minimum: minimum))
     }

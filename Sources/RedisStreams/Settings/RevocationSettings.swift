@@ -2,34 +2,34 @@ public import StageKit
 
 /// Where revocations, evictions and resets are published: the file's top-level section `revocations`.
 public struct RevocationSettings: Sendable, Equatable {
-    /// A place to tell them.
+    /// The destination of the messages.
     public enum Target: Sendable, Equatable {
-        /// A channel (PUBLISH): whoever listens at that moment is told.
+        /// A channel (PUBLISH): only current subscribers receive the messages.
         case channel(String)
-        /// A stream (XADD) that keeps about the last `maxLength` of them.
+        /// A stream (XADD) that keeps approximately the last `maxLength` messages.
         case stream(String, maxLength: Int)
     }
 
-    /// Where to.
+    /// The destination of the messages.
     public var target: Target
 
-    /// Tells revocations in this place.
+    /// Creates settings with a destination.
     public init(target: Target) {
         self.target = target
     }
 
-    /// What `publish` may hold, before it is known to be one of the two.
+    /// The decoded mapping `publish`, before it is known to be a channel or a stream.
     struct Publish: Sendable {
         /// The channel's name.
         var channel: String?
         /// The stream's key.
         var stream: String?
-        /// How many entries the stream keeps, about; nil for the default.
+        /// The approximate number of entries that the stream keeps, or `nil` for the default.
         var maxLength: Int?
-        /// The default: some minutes of the greatest revocation storm, in about 10 MiB.
+        /// The default: several minutes of the largest revocation storm, in about 10 MiB.
         static let defaultMaxLength = 100_000
 
-        /// Either a channel, or a stream with its length.
+        /// The shape: a channel, or a stream with its length.
         private static let shape: SettingShape = {
             func object(_ name: String) -> SettingShape {
                 .object(
@@ -67,7 +67,7 @@ public struct RevocationSettings: Sendable, Equatable {
             ])
     }
 
-    /// How the section is read.
+    /// The setting type of the section.
     public static let type = SettingType<RevocationSettings>.object(
         SettingsSchema(
             RevocationSettings(target: .channel("")),
@@ -77,7 +77,7 @@ public struct RevocationSettings: Sendable, Equatable {
                     "Where to publish revocations, evictions and resets: a channel or a stream.")
             ]))
 
-    /// The section for the catalogue.
+    /// The section's entry in the catalogue.
     public static let section = SectionType(
         name: "revocations", summary: "Publishes revocations, evictions and resets on a Redis channel or stream.",
         settings: Self.type)

@@ -1,19 +1,19 @@
-/// Text that no description, dump or log shows.
+/// A text that does not appear in descriptions, dumps or logs.
 public struct Secret: Sendable, Equatable {
-    /// The text itself: only for the wire.
+    /// The text itself. Use it only to send it.
     package let text: String
 
-    /// Hides a text.
+    /// Creates a secret from a text.
     public init(_ text: String) {
         self.text = text
     }
 }
 
 extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The same words for every secret.
+    /// The same placeholder for every secret.
     public var description: String { "(secret)" }
     /// The same as `description`.
     public var debugDescription: String { self.description }
-    /// Nothing to look into.
+    /// A mirror without children.
     public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,30 +1,31 @@
 import StageKit
 
-/// How old the last proof that the stores are up to date may be before lookups are refused.
+/// The maximum time since freshness was last confirmed before lookups are refused.
 public enum StalenessLimit: Sendable, Equatable {
     /// The default: 30 s, or twice `read_block` and `read_margin` together if that is longer.
     case standard
-    /// Any age: once filled, the stores answer for ever.
+    /// No limit: once filled, the stores always answer.
     case off
-    /// This long.
+    /// This duration.
     case after(Duration)
 
     /// The spelling of `off` in the file.
     static let offWord = "off"
-    /// The shortest limit.
+    /// The minimum limit.
     static let minimum = Duration.milliseconds(10)
-    /// The default for short reads: long enough for a reconnect and a failover, short enough for a revoked session.
+    /// The minimum of the default: long enough for a reconnect and a failover, short enough for a revoked session.
     private static let standardMinimum = Duration.seconds(30)
 
-    /// The default for a source with these times. On an idle stream each read proves freshness when its block is over, and
-    /// a dead connection is noticed after block and margin; a second attempt after that still proves it in time.
+    /// Returns the default for a source with these times. On an idle stream, each read confirms freshness at the end of
+    /// its block. A dead connection is detected after block and margin, and a second attempt then still confirms
+    /// freshness in time.
     static func standard(readBlock: Duration, readMargin: Duration) -> Duration {
         max(self.standardMinimum, (readBlock + readMargin) * 2)
     }
 }
 
 extension SettingType where Value == StalenessLimit {
-    /// A duration, or `off`.
+    /// The setting type: a duration, or `off`.
     static var stalenessLimit: SettingType<StalenessLimit> {
         let duration = SettingType<Duration>.duration(minimum: StalenessLimit.minimum)
         return SettingType(shape: .either([.choice([StalenessLimit.offWord]), duration.shape])) { node, issues in

@@ -1,19 +1,21 @@
 public import StageKit
 
-/// Where the first read of a stream begins.
+/// The start of the first read of a stream.
 public enum StreamStart: Sendable, Equatable {
-    /// Behind the entry that is the last when the source starts.
+    /// After the entry that is the last one when the source starts.
     case tail
-    /// At the first entry there is.
+    /// At the first entry of the stream.
     case beginning
-    /// Behind this id.
+    /// After this id.
     case after(EntryID)
-    /// At the first entry of the last while, by the server's clock.
+    /// At the first entry within this duration before the server's current time.
     case back(Duration)
-    /// Where the checkpoint left off; at the tail where there is none yet and nothing to fill the stores from.
+    /// At the checkpoint. If there is none and nothing to fill the stores from, at the tail.
     case resume
 
-    /// Reads `tail`, `beginning`, `resume`, an entry id or a time back such as `-15m`.
+    /// Parses `tail`, `beginning`, `resume`, an entry id, or a time back such as `-15m`.
+    ///
+    /// - Throws: `SettingRefusal` with the accepted forms.
     public init(_ text: String) throws(SettingRefusal) {
         switch text {
         case "tail": self = .tail
@@ -32,7 +34,7 @@ public enum StreamStart: Sendable, Equatable {
         }
     }
 
-    /// The id to read behind so that the first entry at or after `back` before the server's time is included.
+    /// Returns the cursor for a read that begins with the first entry at or after the server's time minus `back`.
     static func cursor(back: Duration, serverMilliseconds: UInt64) -> EntryID {
         let milliseconds = UInt64(clamping: back.microseconds / 1000)
         guard serverMilliseconds > milliseconds else { return .zero }
@@ -41,7 +43,7 @@ public enum StreamStart: Sendable, Equatable {
 }
 
 extension SettingType where Value == StreamStart {
-    /// A start in one of its forms.
+    /// The setting type of a start.
     static var streamStart: SettingType<StreamStart> {
         let text = SettingType<String>.text.map { (text) throws(SettingRefusal) in try StreamStart(text) }
         return SettingType(

@@ -1,19 +1,19 @@
 import StageKit
 
-/// How a connection is encrypted: the server's chain and name are always verified, TLS is 1.2 or newer.
+/// The encryption of a connection. The server's chain and name are always verified, and TLS is 1.2 or newer.
 ///
-/// The files are read anew for each connection, so that renewed certificates are taken up without a restart.
+/// The files are read again for each connection, so renewed certificates are used without a restart.
 public struct TLSSettings: Sendable, Equatable {
-    /// PEM file of the authorities that are trusted; nil for those of the system.
+    /// PEM file of the trusted CA bundle, or `nil` for the system's.
     public var caFile: String?
-    /// PEM file of the certificate chain this side shows, its own certificate first.
+    /// PEM file of the client's certificate chain, its own certificate first, or `nil`.
     public var certificateFile: String?
-    /// PEM file of the private key to that certificate.
+    /// PEM file of the private key for that certificate, or `nil`.
     public var keyFile: String?
-    /// The name the server's certificate must have; nil for the host of the address.
+    /// The required name in the server's certificate, or `nil` for the host of the address.
     public var serverName: String?
 
-    /// The authorities of the system, no certificate of our own.
+    /// Creates settings with the system's CA bundle and no client certificate.
     public init() {}
 
     static let schema = SettingsSchema(
@@ -25,7 +25,7 @@ public struct TLSSettings: Sendable, Equatable {
             .optional("server_name", \.serverName, .given, "The name that the server's certificate must have."),
         ])
 
-    /// `false`, `true`, or a mapping.
+    /// The setting type: `false`, `true`, or a mapping.
     static let type = SettingType<TLSSettings?>(
         shape: .either([.boolean, .object(Self.schema.descriptions)])
     ) { node, issues in
@@ -42,7 +42,7 @@ public struct TLSSettings: Sendable, Equatable {
 }
 
 extension SettingType where Value == String? {
-    /// Text, where empty text is the same as none: what an unset environment variable leaves behind.
+    /// Optional text, in which empty text means `nil`: an unset environment variable expands to empty text.
     static var given: SettingType<String?> {
         SettingType<String?>.optional(SettingType<String>.text).map { (text) throws(SettingRefusal) in
             text?.isEmpty == true ? nil : text

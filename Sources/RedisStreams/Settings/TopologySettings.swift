@@ -1,37 +1,38 @@
 import StageKit
 
-/// How the connections to sentinels are encrypted.
+/// The encryption of the connections to sentinels.
 public enum SentinelEncryption: Sendable, Equatable {
-    /// As the connections to the server are: what a sentinel says decides which server gets the password.
+    /// The same encryption as for the server. Sentinels need it because their answer determines which server receives
+    /// the password.
     case likeServer
-    /// In a way of their own; `nil` for not at all.
+    /// Encryption with these settings, or plaintext if `nil`.
     case own(TLSSettings?)
 
-    /// What the file says; a mapping, `true` or `false`.
+    /// The setting type: a mapping, `true` or `false`.
     static let type = TLSSettings.type.map { SentinelEncryption.own($0) }
 }
 
-/// Which sentinels know where the master is.
+/// The sentinels that know the master.
 public struct SentinelSettings: Sendable, Equatable {
-    /// What the sentinels call the master.
+    /// The master's name in the sentinels' configuration.
     public var master = ""
-    /// Where they listen.
+    /// The sentinels' addresses.
     public var addresses: [RedisAddress] = []
-    /// Their ACL user; nil for the default user.
+    /// The ACL user for the sentinels, or `nil` for the default user.
     public var username: String?
-    /// Their password; nil for none.
+    /// The password for the sentinels, or `nil` if there is none.
     public var password: Secret?
-    /// A file with their password, read for each connection; nil for none.
+    /// A file with the password for the sentinels, read for each connection, or `nil`.
     public var passwordFile: String?
-    /// Encryption of the connections to them.
+    /// The encryption of the connections to the sentinels.
     public var tls = SentinelEncryption.likeServer
-    /// How often they are asked whether the master is still the same.
+    /// The interval at which the sentinels are asked for the current master.
     public var checkInterval = Duration.seconds(1)
 
-    /// The shortest interval: each look is a connection to a sentinel.
+    /// The minimum interval: each check opens a connection to a sentinel.
     static let minimumInterval = Duration.milliseconds(50)
 
-    /// No sentinel yet.
+    /// Creates settings without a sentinel.
     public init() {}
 
     static let schema = SettingsSchema(
@@ -53,7 +54,7 @@ public struct SentinelSettings: Sendable, Equatable {
                     + "the old master still answers."),
         ])
 
-    /// How they are read.
+    /// The setting type of the mapping.
     static let type = SettingType<SentinelSettings>(shape: .object(Self.schema.descriptions)) { node, issues in
         guard let settings = Self.schema.decode(node, &issues) else { return nil }
         if settings.password != nil, settings.passwordFile != nil {
@@ -70,11 +71,11 @@ public struct SentinelSettings: Sendable, Equatable {
         return settings
     }
 
-    /// Whether they are asked in the clear although the server is not: who answers in their place decides which server gets
-    /// the password.
+    /// Returns whether the sentinels use plaintext although the server uses TLS. An attacker who answers in their place
+    /// could then choose the server that receives the password.
     func isWeaker(than server: RedisSettings) -> Bool { self.tls == .own(nil) && server.tls != nil }
 
-    /// How to reach one of them, with the times of the server's own settings.
+    /// Returns the settings for one sentinel, with the timeouts of the server.
     func settings(for address: RedisAddress, like server: RedisSettings) -> RedisSettings {
         var settings = RedisSettings(address: address)
         settings.username = self.username
@@ -91,15 +92,15 @@ public struct SentinelSettings: Sendable, Equatable {
     }
 }
 
-/// Which servers of a cluster tell where the others are.
+/// The settings of a cluster.
 public struct ClusterSettings: Sendable, Equatable {
-    /// Some of its servers, to begin with.
+    /// The addresses of some of its servers, which are asked for all others.
     public var addresses: [RedisAddress] = []
 
-    /// No server yet.
+    /// Creates settings without a server.
     public init() {}
 
-    /// How they are read.
+    /// The setting type of the mapping.
     static let type = SettingType<ClusterSettings>.object(
         SettingsSchema(
             ClusterSettings(),
