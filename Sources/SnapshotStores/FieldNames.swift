@@ -8,17 +8,17 @@ public struct SnapshotField: Sendable, Hashable {
 struct FieldNames: Sendable {
     /// Records number names in one byte; graphs have a handful of fields.
     static let limit = 255
-    /// The most fields of a record beside the one of its stream, or the number of fields would be the mark of a trace.
+    /// The maximum number of fields of a record besides that of its stream; one more would equal the mark of a trace.
     static let recordLimit = limit - 2
-    /// The name of the field with the number of the stream that a record came from; no field of a graph has it.
+    /// The name of the field that contains the number of a record's stream; no field of a graph has this name.
     static let stream = ""
-    /// The number that no name has.
+    /// A number that is not assigned to any name.
     static let none = UInt8(limit)
 
-    /// The names, the first one numbered 0.
+    /// The names; the first has number 0.
     private(set) var names: [String] = []
 
-    /// The number of a name: a new one if it has none yet, `none` beyond the limit.
+    /// Returns the number of a name: a new one if it has none yet, `none` beyond the limit.
     mutating func number(of name: String) -> UInt8 {
         if let index = self.names.firstIndex(of: name) { return UInt8(index) }
         guard self.names.count < FieldNames.limit else { return FieldNames.none }

@@ -2,13 +2,13 @@
 ///
 /// The construction is the folded 64 by 64 bit multiplication of wyhash and foldhash, which Go's runtime also uses for
 /// map keys without AES instructions. It takes a few nanoseconds for a session's id; SipHash-1-3 (`Swift.Hasher`) takes
-/// several times as many. Its strength depends on the secrets staying secret: hashes never leave the store. If keys
-/// collide nevertheless, lookups get slower and stay right.
+/// several times as long. Its strength depends on the secrets staying secret: hashes never leave the store. If keys
+/// collide nevertheless, lookups get slower but stay correct.
 struct KeyHasher: Sendable {
     private let secrets: (UInt64, UInt64, UInt64, UInt64)
     private let mask: UInt64
 
-    /// Draws secrets; bits that are 0 in `mask` are 0 in every hash, which lets tests make keys collide.
+    /// Draws random secrets; bits that are 0 in `mask` are 0 in every hash, which lets tests make keys collide.
     init(mask: UInt64 = .max) {
         var generator = SystemRandomNumberGenerator()
         self.secrets = (generator.next(), generator.next(), generator.next(), generator.next())
@@ -28,7 +28,7 @@ struct KeyHasher: Sendable {
         }
         let (first, last) = KeyHasher.ends(key, from: position)
         state = KeyHasher.fold(first ^ self.secrets.2, last ^ state)
-        // The count comes in last, as in wyhash: mixed with the words it could be cancelled out by a choice of bytes.
+        // The count is added last, as in wyhash: mixed with the words, it could be cancelled out by a choice of bytes.
         return KeyHasher.fold(state ^ self.secrets.1, self.secrets.3 ^ UInt64(truncatingIfNeeded: count)) & self.mask
     }
 

@@ -14,9 +14,9 @@ public enum SnapshotAnswer: Sendable, Equatable {
 }
 
 extension MemoryStore {
-    /// Whether the snapshot under a key meets a condition, unless the store's news is too old to say.
+    /// Whether the snapshot under a key meets a condition, unless the freshness of the store is not confirmed.
     ///
-    /// The age is looked at now, so that the answer is right also after the process was stopped.
+    /// The age is computed at the time of the call, so that the answer is also right after the process was suspended.
     public func ask(_ key: Span<UInt8>, _ condition: SnapshotCondition) -> SnapshotAnswer {
         guard let freshness = self.freshness, !freshness.isBeingFilled else { return .stale }
         let answer = self.check(key, condition)
@@ -29,7 +29,8 @@ extension MemoryStore {
         }
     }
 
-    /// Whether the snapshot under a key given as text meets a condition, unless the store's news is too old to say.
+    /// Whether the snapshot under a key given as text meets a condition, unless the freshness of the store is not
+    /// confirmed.
     public func ask(_ key: String, _ condition: SnapshotCondition) -> SnapshotAnswer {
         self.ask(key.utf8.span, condition)
     }

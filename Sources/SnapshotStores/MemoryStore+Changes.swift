@@ -1,30 +1,30 @@
 import StageKit
 import Synchronization
 
-/// What the changes of a store keep between them.
+/// The state that changes of a store share.
 struct ChangeState: Sendable {
-    /// What is remembered of evictions.
+    /// The evictions that are remembered.
     var evictions: EvictionMemory
-    /// The streams that feed the store; nil if there is one.
+    /// The streams that feed the store, or `nil` if there is only one.
     var streams: FeedingStreams?
-    /// Up to where entries of each stream may have been missed.
+    /// The entry of each stream up to which entries may have been missed.
     var historyStarts: [Int: EntryID] = [:]
-    /// What records are marked with.
+    /// The conditions that records are marked with.
     var conditions = MarkedConditions()
-    /// Which memory has records.
+    /// The memory that records use.
     var places = RecordMemory.Places()
-    /// Used while a table grows.
+    /// Scratch memory for growing a table.
     var scratch: [SlotTable.GrownSlot] = []
 
-    /// Whether everything newer than a replayed event's original has been seen, evictions included.
+    /// Whether everything newer than a replayed event's original has been seen, including evictions.
     func hasSeen(_ event: borrowing Event) -> Bool {
         self.historyStarts[event.streamIndex].map { event.orderID > $0 } ?? true
     }
 }
 
-// Changes: one at a time in a store, under `changes`; look-ups go on meanwhile, as `ShardArray` describes.
+// Changes: one at a time in a store, under `changes`; lookups continue meanwhile, as `ShardArray` describes.
 extension MemoryStore {
-    /// Holds an event's snapshot: see `SnapshotWriter.upsert`.
+    /// Stores an event's snapshot: see `SnapshotWriter.upsert`.
     func upsert(
         _ event: borrowing Event, key: Span<UInt8>, _ draft: RecordDraft
     ) throws(StageFailure) -> StoreChange {
@@ -64,10 +64,11 @@ extension MemoryStore {
         }
     }
 
-    /// Takes out what is held under an event's key: see `SnapshotWriter.evict`.
+    /// Removes the snapshot under an event's key: see `SnapshotWriter.evict`.
     ///
-    /// Where there is no memory for a trace, it takes the place of what was held; where nothing was held, no entry as old
-    /// as this one is applied to any key that is not held: rather that than a key that comes back.
+    /// If there is no memory for a trace, the trace overwrites the previous record. If there is no record either, the
+    /// floor rises: entries up to this one are no longer applied to keys without a record, so that the evicted key
+    /// cannot come back.
     func evict(_ entry: EntryID, of stream: Int, key: Span<UInt8>, _ draft: RecordDraft) -> StoreChange {
         let hash = self.hasher.hash(key)
         let shard = self.shards.index(of: hash)
@@ -78,7 +79,7 @@ extension MemoryStore {
                 let held = self.records.record(found.slot.place)
                 let heldID = held.entryID
                 wasLive = !held.isTrace
-                // What another stream holds goes whatever the ids: fail closed.
+                // A record from another stream is evicted whatever the ids: fail closed.
                 if !(state.streams?.isForeign(held, to: stream) ?? false) {
                     if entry < heldID { return .older }
                     if entry == heldID && !wasLive { return .repeated }
@@ -87,7 +88,7 @@ extension MemoryStore {
                 return .older
             }
             draft.readTrace(of: entry, stream: stream, key: key)
-            // No record has so long a key: there is nothing that could come back.
+            // A record never has such a long key, so there is nothing that could come back.
             if draft.size > self.maxRecordBytes { return .applied }
             let sizeClass = SizeClass(bytes: draft.size)
             if let place = try? self.take(sizeClass, &state, newIn: found == nil ? shard : nil) {
@@ -109,23 +110,23 @@ extension MemoryStore {
         }
     }
 
-    /// Has the table's line of a hash fetched.
+    /// Starts to fetch the table's line of a hash.
     @inline(__always)
     func fetchLine(_ hash: UInt64) {
         self.shards.table(self.shards.index(of: hash)).fetchLine(hash)
     }
 
-    /// Has the record of a hash fetched; its table's line should be there by now.
+    /// Starts to fetch the record of a hash; the table's line should have arrived by now.
     @inline(__always)
     func fetchRecord(_ hash: UInt64) {
-        // The slot as it was looked at: another writer may change the table meanwhile.
+        // Uses the slot that was read: another writer may change the table meanwhile.
         _ = self.shards.table(self.shards.index(of: hash)).find(hash) {
             self.records.fetch($0.place)
             return true
         }
     }
 
-    /// Where a key's record is; for those who hold `changes`.
+    /// Finds the record of a key; the caller must hold `changes`.
     @inline(__always)
     func find(_ hash: UInt64, _ key: Span<UInt8>, _ shard: Int) -> FoundSlot? {
         let table = self.shards.table(shard)
@@ -136,8 +137,9 @@ extension MemoryStore {
         return index.map { FoundSlot(index: $0, slot: table.slot(at: $0)) }
     }
 
-    /// Memory for a record, and where the key is new to a shard, room in its table; throws where there is none, and has
-    /// changed nothing then.
+    /// Allocates memory for a record, and reserves room in the table if the key is new to a shard.
+    ///
+    /// - Throws: An error if there is no memory; nothing has changed then.
     @inline(__always)
     func take(
         _ sizeClass: SizeClass, _ state: inout ChangeState, newIn shard: Int?
@@ -147,7 +149,7 @@ extension MemoryStore {
         return place
     }
 
-    /// Puts a record into the slot of what was found under its key, whose place is given back, or into a new one.
+    /// Puts a record into the slot of the key's previous record, whose memory is freed, or into a new slot.
     @inline(__always)
     func put(
         _ slot: Slot, _ hash: UInt64, _ shard: Int, instead found: FoundSlot?, _ state: inout ChangeState
@@ -177,7 +179,7 @@ extension MemoryStore {
                 + "\(self.records.limit >> 20) MiB that their records may take")
     }
 
-    /// Takes a trace out of its table, unless it is stale; the floor rises first.
+    /// Removes a trace from its table, unless it is obsolete; the floor rises first.
     private func forget(_ trace: EvictionMemory.Trace, _ state: inout ChangeState) {
         let shard = self.shards.index(of: trace.hash)
         let table = self.shards.table(shard)
@@ -193,14 +195,14 @@ extension MemoryStore {
     }
 }
 
-/// A key's slot and where it is.
+/// A key's slot and its index.
 struct FoundSlot {
     /// The index in the table.
     let index: Int
-    /// What stands there.
+    /// The slot's content.
     let slot: Slot
 
-    /// Whether a record of another size class may use the memory: it fits, and at least half of it is needed.
+    /// Whether a record of another size class may use the memory: it fits, and needs at least half of it.
     @inline(__always)
     func isGoodFit(for sizeClass: SizeClass) -> Bool {
         let (held, wanted) = (self.slot.place.sizeClass.units, sizeClass.units)

@@ -3,11 +3,11 @@ import Synchronization
 
 // Conditions for lookups, evaluated when a record is written.
 extension MemoryStore {
-    /// The condition that a field of a snapshot has exactly this value, for `check`.
+    /// Returns the condition that a field of a snapshot has exactly this value, for `check`.
     ///
-    /// Make it once: the store keeps the results of its first eight different conditions beside each key. It evaluates
-    /// a new one for every snapshot, about 100 ms per million snapshots, while lookups and changes continue. Further
-    /// conditions are answered from the field.
+    /// Create it once: the store keeps the results of its first eight different conditions next to each key. It
+    /// evaluates a new one for every snapshot, about 100 ms per million snapshots, while lookups and changes continue.
+    /// Further conditions are answered from the field.
     public func condition(_ field: String, equals value: String) -> SnapshotCondition {
         let (field, expected) = (self.field(field), Array(value.utf8))
         // Held until all records are marked: concurrent requests for the same condition wait for its answers.

@@ -10,7 +10,7 @@ extension MemoryStore {
     /// growing table, and a writer that the system has suspended in the middle, take longer than this.
     private static let attempts = 32
 
-    /// The field of a name, for lookups in place; snapshots that have it may come later.
+    /// Returns the field with a name, for lookups in place; snapshots that have it may be added later.
     public func field(_ name: String) -> SnapshotField {
         SnapshotField(number: self.names.withLock { $0.number(of: name) })
     }
@@ -56,7 +56,7 @@ extension MemoryStore {
         return try clone?.withRecord { (record) throws(E) in try body(SnapshotView(record, keyLength: key.count)) }
     }
 
-    /// The snapshot under a key, a copy that stays as it is.
+    /// A copy of the snapshot under a key, which does not change.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? {
         self.withSnapshot(for: key) { view in view.copy(names: self.names.withLock { $0.names }) }
     }
@@ -138,7 +138,7 @@ extension MemoryStore {
         case uncertain
     }
 
-    /// Reads the head of a key's record in place: at most one or two lines of memory, and so few steps that the
+    /// Reads the head of a key's record in place: at most one or two cache lines, and so few instructions that the
     /// processor starts the next lookup while this one waits for memory.
     @inline(__always)
     private func glance(_ hash: UInt64, _ key: Span<UInt8>, _ mark: UInt8) -> Glance {
@@ -171,7 +171,7 @@ extension MemoryStore {
         }
     }
 
-    /// A key's live record, in place; for the holder of `changes`.
+    /// Returns a key's live record, in place; the caller must hold `changes`.
     private func liveRecord(_ hash: UInt64, _ key: Span<UInt8>) -> PackedRecord? {
         guard let found = self.find(hash, key, self.shards.index(of: hash)) else { return nil }
         let record = self.records.record(found.slot.place)
@@ -179,7 +179,7 @@ extension MemoryStore {
     }
 }
 
-/// A copy of a record that stays as it is.
+/// A copy of a record that does not change.
 struct RecordClone {
     private var words: [UInt64]
 
@@ -193,7 +193,7 @@ struct RecordClone {
     /// Passes the copy to `body`.
     func withRecord<R, E: Error>(_ body: (PackedRecord) throws(E) -> R) throws(E) -> R {
         try unsafe self.words.span.withUnsafeBytes { (bytes) throws(E) in
-            // There is a record, and so there are words.
+            // The record exists, so there are words.
             try body(unsafe PackedRecord(bytes.baseAddress.unsafelyUnwrapped))
         }
     }

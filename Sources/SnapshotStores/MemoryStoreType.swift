@@ -1,15 +1,15 @@
 public import StageKit
 
-/// What the file says of a memory store.
+/// The settings of a memory store in the pipeline file.
 struct MemoryStoreSettings: Sendable {
     /// The field whose value is the key.
     var key = ""
-    /// How many snapshots it may hold.
+    /// The maximum number of snapshots.
     var maxEntries = MemoryStore.Limits.entries
-    /// How many bytes a packed record may have.
+    /// The maximum size of a packed record in bytes.
     var maxRecordBytes = MemoryStore.Limits.recordBytes
 
-    /// How they are read.
+    /// The schema of the settings.
     static let type = SettingType.object(
         SettingsSchema(
             MemoryStoreSettings(),

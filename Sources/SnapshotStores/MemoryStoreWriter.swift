@@ -3,20 +3,20 @@ import StageKit
 /// Changes a memory store; called from one thread at a time.
 @safe
 final class MemoryStoreWriter: SnapshotWriter {
-    /// The most keys that are kept in mind: as many as the engine works on events together. A power of two.
+    /// The maximum number of keys that are prefetched: as many as the engine processes together. A power of two.
     static let hintLimit = 32
 
     private let store: MemoryStore
     private let key: FieldID
     private let isUsable: Bool
     private let draft: RecordDraft
-    /// Hashes of the keys that were noted last; a wrong one costs time and nothing else. Plain memory for `hintLimit` of them
-    /// that is freed with the writer, each at its number's place in turn: an array would be checked for being unique.
+    /// Hashes of the last prepared keys; a wrong one only costs time. A ring in plain memory for `hintLimit` hashes,
+    /// freed with the writer: an array would be checked for unique ownership.
     private let hints: UnsafeMutableBufferPointer<UInt64>
-    /// How many were noted since records were last looked for.
+    /// The number of keys prepared since records were last prefetched.
     private var hintCount = 0
 
-    /// Makes a writer that keeps `columns`.
+    /// Creates a writer that stores `columns`.
     init(_ store: MemoryStore, _ columns: RecordColumns) {
         self.store = store
         self.key = columns.key
@@ -32,10 +32,10 @@ final class MemoryStoreWriter: SnapshotWriter {
         unsafe self.hints.deallocate()
     }
 
-    /// Yes: everything is in the store already.
+    /// `true`: everything is in the store already.
     var endsBatchesAtOnce: Bool { true }
 
-    /// Notes the key: its record is fetched from memory with those of the keys noted beside it, before the first change.
+    /// Records the key, whose record is prefetched together with those of other prepared keys, before the first change.
     func prepare(_ event: borrowing Event) {
         guard let range = event.range(of: self.key) else { return }
         let hash = event.withBytes(range) { self.store.hasher.hash($0) }
@@ -43,7 +43,7 @@ final class MemoryStoreWriter: SnapshotWriter {
         self.hintCount += 1
     }
 
-    /// Holds the event's snapshot: see `SnapshotWriter`.
+    /// Stores the event's snapshot: see `SnapshotWriter`.
     func upsert(_ event: borrowing Event) throws -> StoreChange {
         guard self.isUsable else {
             throw StageFailure("store \"\(self.store.name)\" keeps at most \(FieldNames.recordLimit) different fields")
@@ -55,7 +55,7 @@ final class MemoryStoreWriter: SnapshotWriter {
         }
     }
 
-    /// Takes out what is held under the event's key: see `SnapshotWriter`.
+    /// Removes the snapshot under the event's key: see `SnapshotWriter`.
     func evict(_ event: borrowing Event) throws -> StoreChange {
         let range = try self.keyRange(of: event)
         return event.withBytes(range) { (key) in
@@ -68,10 +68,11 @@ final class MemoryStoreWriter: SnapshotWriter {
         throw StageFailure("store \"\(self.store.name)\": the event has no \(self.store.keyField)")
     }
 
-    /// Has the records fetched whose keys were noted last, in two steps: what tells where a record is comes first.
+    /// Prefetches the records of the last prepared keys in two steps: first the lines with their locations, then the
+    /// records.
     ///
-    /// One right behind the other, so that memory answers several at once: how far apart two steps for one key would have to
-    /// be, among the work on other events, depends on the machine.
+    /// The fetches of a step follow each other directly, so that memory serves several at the same time. The best
+    /// distance between the two steps for one key, among the processing of other events, would depend on the machine.
     @inline(never)
     private func fetchHints() {
         let count = min(self.hintCount, Self.hintLimit)

@@ -1,14 +1,14 @@
 import StageKit
 
-/// The form of a checkpoint file.
+/// The format of a checkpoint file.
 ///
 /// ```
 /// "SLUICECP", version (4 bytes)
 /// frames: kind (4), number of payload bytes (4), payload, XXH64 of kind, number and payload (8), seeded with the
-///         frame's place in the file
+///         frame's offset in the file
 ///   header    once, first: definition, cursor (16), position        (texts as number of bytes (4), bytes)
 ///   store     once for each: name, key field, number of fields (4), names of the fields
-///   records   those of the store named last: for each its number of bytes (4) and the bytes of `PackedRecord`
+///   records   those of the preceding store frame: for each its number of bytes (4) and the bytes of `PackedRecord`
 ///             without its marks, the fields numbered as the store frame lists them
 ///   end       once, last: number of records in the file (8); nothing follows
 /// ```
@@ -41,9 +41,9 @@ enum CheckpointFormat {
 
     /// The content of the header.
     struct Header: Equatable {
-        /// The digest of the part of the pipeline file that decides what the stores hold.
+        /// The digest of the part of the pipeline file that determines the contents of the stores.
         var definition: String
-        /// Everything up to here is in the stores.
+        /// The position up to which all entries are in the stores.
         var cursor: EntryID
         /// The information that the source needs to continue.
         var position: String
@@ -61,13 +61,13 @@ enum CheckpointFormat {
 }
 
 extension [UInt8] {
-    /// Appends a number in the file's form.
+    /// Appends a number in the file's format.
     mutating func append<Number: FixedWidthInteger>(number: Number) {
         var value = number.littleEndian
         unsafe Swift.withUnsafeBytes(of: &value) { unsafe self.append(contentsOf: $0) }
     }
 
-    /// Appends a text in the file's form.
+    /// Appends a text in the file's format.
     mutating func append(text: String) {
         self.append(number: UInt32(text.utf8.count))
         self.append(contentsOf: text.utf8)

@@ -1,32 +1,33 @@
 import LocalFiles
 import StageKit
 
-/// Where the bytes of a checkpoint are kept: as a whole or not at all, whatever happens meanwhile.
+/// Storage for the bytes of a checkpoint, which are replaced atomically, even if the process or the machine stops.
 package protocol CheckpointPlace: Sendable {
-    /// What an operator knows it as.
+    /// The name that is shown to operators.
     var name: String { get }
 
-    /// Lends what is kept to `body`, which asks for up to so many bytes and gets fewer only at the end; returns nil,
-    /// without a call, where nothing is kept.
+    /// Passes `body` a function that reads up to the requested number of bytes, and fewer only at the end; returns
+    /// `nil` without a call if nothing is stored.
     func read<R>(_ body: (_ read: @escaping (Int) throws -> [UInt8]) throws -> R) throws -> R?
 
-    /// Takes the pieces that `body` writes and, where all of them are safe, calls `decide`, which may have them kept in
-    /// place of what was; whatever is thrown, or not kept, leaves what was.
+    /// Stores the pieces that `body` writes. When all of them are on stable storage, calls `decide`, which may put them
+    /// in place of the previous bytes. If an error is thrown, or the pieces are not put in place, the previous bytes
+    /// remain.
     func replace(
         _ body: (_ write: @escaping ([UInt8]) throws -> Void) throws -> Void,
         keeping decide: (_ keep: () throws -> Void) throws -> Void
     ) throws
 
-    /// Keeps these few bytes in place of what was, for good, also while `replace` is under way elsewhere.
+    /// Durably replaces the stored bytes with these few, even while `replace` is running on another thread.
     func put(_ bytes: [UInt8]) throws
 
-    /// Takes away what is kept, for good; nothing there is fine.
+    /// Durably removes the stored bytes, if there are any.
     func remove() throws
 
-    /// Whether something is kept, however little: an empty file is, although `read` finds nothing in it.
+    /// Whether anything is stored, even an empty file, for which `read` returns `nil`.
     var isPresent: Bool { get }
 
-    /// Claims the place until `release`, so that no other worker writes there; see `CheckpointKeeper.claim`.
+    /// Claims the storage until `release`, so that no other worker writes to it; see `CheckpointKeeper.claim`.
     func claim() throws
 
     /// Ends the claim.
@@ -34,10 +35,10 @@ package protocol CheckpointPlace: Sendable {
 }
 
 extension CheckpointPlace {
-    /// False: nothing is kept that `read` does not find.
+    /// `false`: `read` returns everything that is stored.
     package var isPresent: Bool { false }
 
-    /// Does nothing: nobody else can reach the place.
+    /// Does nothing: no other process can reach the memory.
     package func claim() throws {}
 
     /// Does nothing.
@@ -48,9 +49,9 @@ extension CheckpointPlace {
 final class CheckpointFile: CheckpointPlace {
     /// Whether this run may write.
     private enum Claim {
-        /// Nobody asked for a claim.
+        /// No claim was requested.
         case none
-        /// The claim failed, as when the directory is missing: it is tried again before each write.
+        /// The claim failed, for example because the directory is missing; it is retried before each write.
         case wanted
         case held(FileLock)
     }
@@ -59,7 +60,7 @@ final class CheckpointFile: CheckpointPlace {
     let path: String
     private let lock = OrderedMutex(Claim.none)
 
-    /// Names the file; nothing is opened.
+    /// Creates a checkpoint location for a path; nothing is opened.
     init(path: String) {
         self.path = path
     }
@@ -110,7 +111,7 @@ final class CheckpointFile: CheckpointPlace {
         return try body { try input.read($0) }
     }
 
-    /// Writes another file beside it, and puts it in its place.
+    /// Writes a new file in the same directory and renames it over the old one.
     func replace(
         _ body: (_ write: @escaping ([UInt8]) throws -> Void) throws -> Void,
         keeping decide: (_ keep: () throws -> Void) throws -> Void
@@ -123,7 +124,7 @@ final class CheckpointFile: CheckpointPlace {
         try decide { try file.commit() }
     }
 
-    /// Writes the bytes to a file of their own beside it, and puts that in its place.
+    /// Writes the bytes to a new file in the same directory and renames it over the old one.
     func put(_ bytes: [UInt8]) throws {
         try self.ensureClaim()
         var file = try AtomicFile(replacing: self.path, beside: ".mark")

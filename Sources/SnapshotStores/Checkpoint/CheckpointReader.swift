@@ -1,6 +1,6 @@
 import StageKit
 
-/// Reads a checkpoint from a source of bytes into stores; everything that the file says is checked.
+/// Reads a checkpoint from a source of bytes into stores and validates the whole file.
 ///
 /// It holds one frame in memory, and the records that the stores accept within their limits.
 struct CheckpointReader {
@@ -100,7 +100,7 @@ struct CheckpointReader {
 
 /// Reads values from a frame's payload; every read is checked against its end.
 struct PayloadCursor {
-    /// The frame's bytes, which may be changed in place.
+    /// The bytes of the frame, which may be changed in place.
     var storage: [UInt8]
     /// The offset of the next value.
     var offset: Int

@@ -4,12 +4,13 @@ public import StageKit
 
 /// A checkpoint of memory stores in a local file: the file's top-level section `checkpoint`.
 ///
-/// The stores are copied while they change, shard by shard, after the source's position was noted. That is right all the
-/// same: every snapshot in the file is as of some entry at or behind that position, the entries behind it come again, and
-/// a store takes no entry that is not newer than what it holds. Evictions need no traces in the file: up to the position
-/// every key that has no snapshot stays without one (`MemoryStore.setFloor`), and behind it the evicting entry comes again.
+/// The stores are copied while they change, shard by shard, after the source's cursor was recorded. The result is still
+/// correct: every snapshot in the file is as of an entry at or after that cursor, the entries after the cursor are read
+/// again, and a store ignores entries that are not newer than its snapshots. The file needs no traces of evictions: up
+/// to the cursor, keys without a snapshot stay without one (`MemoryStore.setFloor`), and after it the evicting entry is
+/// read again.
 public final class FileCheckpoint: CheckpointKeeper {
-    /// How long to wait between two checkpoints.
+    /// The time between two checkpoints.
     public let interval: Duration
 
     private let place: any CheckpointPlace
@@ -19,25 +20,26 @@ public final class FileCheckpoint: CheckpointKeeper {
     private let logger: Logger
     private let saved: any CounterHandler
     private let failed: any CounterHandler
-    /// The position of the last checkpoint; held while a file takes its place, or is taken away.
+    /// The cursor of the last checkpoint; locked while a file is put in place or removed.
     private let last = OrderedMutex<Kept?>(nil)
 
-    /// What tells one checkpoint from another.
+    /// The identity of a checkpoint.
     private struct Kept: Equatable {
         var position: SourcePosition
         var definition: String
     }
 
-    /// Makes a checkpoint in a file; nothing is read or written.
+    /// Creates a checkpoint in a file; nothing is read or written.
     ///
     /// - Parameters:
-    ///   - settings: Where and how often.
-    ///   - stores: What is kept.
-    ///   - definition: What the stores are built by: a checkpoint under another one is refused.
-    ///   - logger: Where it logs.
-    ///   - metrics: Where it counts.
-    ///   - leavesMark: Whether the position is also that of stores that outlive the process: one that is discarded then
-    ///     leaves a mark, until the next is saved, so that a process that ends before they are emptied is not forgotten.
+    ///   - settings: The file and the interval.
+    ///   - stores: The stores to save.
+    ///   - definition: The digest of the definition of the stores; a checkpoint with another digest is refused.
+    ///   - logger: The logger.
+    ///   - metrics: The metrics factory.
+    ///   - leavesMark: Whether the cursor also applies to stores that outlive the process. A discarded checkpoint then
+    ///     leaves a mark until the next one is saved, so that it is known if the process ended before those stores were
+    ///     emptied.
     public convenience init(
         _ settings: CheckpointSettings, stores: [MemoryStore], definition: String, logger: Logger,
         metrics: any MetricsFactory, leavesMark: Bool = false
@@ -47,7 +49,7 @@ public final class FileCheckpoint: CheckpointKeeper {
             logger: logger, metrics: metrics, leavesMark: leavesMark)
     }
 
-    /// Makes a checkpoint in a place of the caller's choice.
+    /// Creates a checkpoint in a location of the caller's choice.
     package init(
         _ place: any CheckpointPlace, interval: Duration, stores: [MemoryStore], definition: String, logger: Logger,
         metrics: any MetricsFactory, leavesMark: Bool = false
@@ -108,7 +110,7 @@ public final class FileCheckpoint: CheckpointKeeper {
         self.place.release()
     }
 
-    /// Takes the last checkpoint away: see `CheckpointKeeper`.
+    /// Removes the last checkpoint: see `CheckpointKeeper`.
     public func discard() {
         do {
             let mark = self.leavesMark ? try Self.mark() : nil
@@ -121,10 +123,10 @@ public final class FileCheckpoint: CheckpointKeeper {
         }
     }
 
-    /// The definition of what is no checkpoint any more: no digest begins like this.
+    /// The definition of a discarded checkpoint; no digest begins like this.
     private static let discarded = "discarded"
 
-    /// What stands in a discarded checkpoint's place.
+    /// The content that replaces a discarded checkpoint.
     private static func mark() throws -> [UInt8] {
         var mark: [UInt8] = []
         let header = CheckpointFormat.Header(definition: self.discarded, cursor: .zero, position: "")
@@ -135,7 +137,7 @@ public final class FileCheckpoint: CheckpointKeeper {
         return mark
     }
 
-    /// Takes over another digest: see `CheckpointKeeper`.
+    /// Adopts another digest: see `CheckpointKeeper`.
     public func adopt(definition: String) {
         self.definition.withLock { $0 = definition }
     }
@@ -156,7 +158,7 @@ public final class FileCheckpoint: CheckpointKeeper {
                 try writer.finish()
             } keeping: { keep in
                 isKept = try self.last.withLock { last in
-                    // What is in the file and what the stores hold now are of one kind, or the file is of no use.
+                    // The file and the stores must be of the same definition, or the file is useless.
                     guard position()?.epoch == start.epoch else { return false }
                     try keep()
                     last = kept
@@ -180,11 +182,11 @@ public final class FileCheckpoint: CheckpointKeeper {
     }
 }
 
-/// Where a checkpoint is kept and how often it is written.
+/// The file and the interval of a checkpoint.
 public struct CheckpointSettings: Sendable, Equatable {
     /// The file.
     public var path: String
-    /// How long to wait between two checkpoints.
+    /// The time between two checkpoints.
     public var interval = Duration.seconds(10)
 
     /// The shortest interval: each checkpoint writes all that the stores hold.

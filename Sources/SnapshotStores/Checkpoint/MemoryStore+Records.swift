@@ -9,8 +9,8 @@ extension MemoryStore {
     /// The number of shards.
     var shardTotal: Int { self.shards.count }
 
-    /// Appends a shard's current live records, each one after its number of bytes and without its marks, which the
-    /// loading store makes again; returns their number.
+    /// Appends a shard's current live records, each preceded by its number of bytes and without its marks, which the
+    /// loading store computes again; returns the number of records.
     ///
     /// Changes of the store wait meanwhile, lookups do not. Field numbers from `names` on must not occur.
     func appendRecords(ofShard shard: Int, to bytes: inout [UInt8], names: Int) -> Int {
@@ -59,8 +59,8 @@ extension MemoryStore {
         }
     }
 
-    /// Has entries up to this one change no key that the store does not hold: all of them are in it already, so a key that
-    /// is not was evicted, or never was.
+    /// Prevents entries up to this one from changing keys without a record: all of these entries are in the store
+    /// already, so such a key was evicted or never existed.
     func setFloor(_ entry: EntryID) {
         self.changes.withLock { state in
             for stream in 0..<(state.streams?.names.count ?? 1) { state.evictions.raiseFloor(to: entry, of: stream) }

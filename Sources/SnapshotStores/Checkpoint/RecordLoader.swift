@@ -1,11 +1,11 @@
 import StageKit
 import Synchronization
 
-/// Puts the records of a checkpoint into an empty store, each checked from its first byte to its last before anything
-/// relies on its form.
+/// Loads the records of a checkpoint into an empty store; each is validated completely before anything relies on its
+/// layout.
 struct RecordLoader {
     private let store: MemoryStore
-    /// The store's number of each field, by the file's.
+    /// The store's field numbers, indexed by the file's.
     private let numbers: [UInt8]
     private let isRenumbered: Bool
 
@@ -23,7 +23,7 @@ struct RecordLoader {
     /// Loads a payload of records; returns their number.
     func load(_ payload: inout PayloadCursor) throws -> Int {
         var count = 0
-        // Used again for each record.
+        // Reused for each record.
         var record: [UInt8] = []
         while !payload.isAtEnd {
             let size = Int(try payload.number(UInt32.self))
@@ -44,10 +44,10 @@ struct RecordLoader {
         return count
     }
 
-    /// Checks a record against the layout of `PackedRecord` and gives its fields the store's numbers.
+    /// Checks a record against the layout of `PackedRecord` and replaces its field numbers with the store's.
     ///
     /// - Returns: The range of the key.
-    /// - Throws: An error if the record does not have exactly the length that it says, or is not a live one.
+    /// - Throws: An error if the record does not have exactly the announced length, or is not a live one.
     private func check(_ bytes: inout [UInt8]) throws -> Range<Int> {
         let end = bytes.count
         let fields = bytes[PackedRecord.countOffset]
@@ -78,7 +78,7 @@ struct RecordLoader {
         return key
     }
 
-    /// The code at an offset, which moves behind it: at most five bytes, in the shortest form.
+    /// Reads the code at `offset`, at most five bytes in the shortest form, and advances `offset` past it.
     private static func code(_ bytes: [UInt8], _ offset: inout Int, _ end: Int) throws -> Int {
         var (value, shift) = (0, 0)
         while offset < end, shift < 35 {

@@ -11,8 +11,8 @@ struct RecordPlace: Equatable, Sendable {
 /// The memory of a store's records: blocks are allocated from the start on, and returned to the free list of their
 /// class.
 ///
-/// Invariant: a block that was ever allocated lies in committed memory. Whoever has a slot's word, however old, may
-/// therefore load from its location; the shard's version (`ShardArray`) says whether that is still the key's record.
+/// Invariant: a block that was ever allocated is in committed memory. A thread that has a slot's word, however old, may
+/// therefore load from its location; the shard's version (`ShardArray`) shows whether that is still the key's record.
 struct RecordMemory: ~Copyable {
     /// Units have numbers of 32 bits, which comes to 64 GiB: more than half a billion sessions.
     static let maximumBytes = 1 << 36
@@ -20,7 +20,7 @@ struct RecordMemory: ~Copyable {
     /// is used. Large pages are not requested: a new one is cleared immediately, which evicts a writer's data from its
     /// caches. With them, filling a store was a third slower, updates an eighth slower, and lookups a tenth faster.
     private static let step = 2 << 20
-    /// The first unit is nobody's, so that no record's slot is 0.
+    /// The first unit is never allocated, so that no record's slot is 0.
     private static let firstUnit = 1
     /// Words in a cache line.
     private static let lineWords = 8
@@ -37,7 +37,7 @@ struct RecordMemory: ~Copyable {
         self.words = self.memory.words
     }
 
-    /// Bytes that it may come to.
+    /// The capacity in bytes.
     var limit: Int { self.memory.size }
 
     /// The record at a location.
@@ -65,7 +65,7 @@ struct RecordMemory: ~Copyable {
     struct Lines: BitwiseCopyable {
         /// The record's first word.
         let first: Int
-        /// One a line further, or the record's last.
+        /// The word one cache line further, or the record's last.
         let second: Int
     }
 
@@ -84,7 +84,7 @@ struct RecordMemory: ~Copyable {
         self.words.fetch(lines.second)
     }
 
-    /// Has the lines of a record fetched, in any order; a slot's word may be as old as it likes, or that of an empty slot.
+    /// Starts to fetch the lines of a record, in any order; a slot's word may be of any age, or that of an empty slot.
     @inline(__always)
     func fetch(_ place: RecordPlace) {
         let perUnit = SizeClass.unit / SharedWords.stride
@@ -99,17 +99,17 @@ struct RecordMemory: ~Copyable {
         self.words.fetch(first &+ count &- 1)
     }
 
-    /// The allocated blocks; owned by whoever may change the store.
+    /// The allocated blocks; owned by the thread that may change the store.
     struct Places: Sendable {
         /// The first free block of each class by number, 0 if there is none; the first word of a free block is the
         /// number of the next one.
         fileprivate var free = InlineArray<137, UInt32>(repeating: 0)
-        /// The first unit that was never handed out.
+        /// The first unit that was never allocated.
         fileprivate var end = RecordMemory.firstUnit
-        /// Units of records.
+        /// The number of units that records use.
         fileprivate var used = 0
 
-        /// Bytes of records.
+        /// The number of bytes that records use.
         var usedBytes: Int { self.used * SizeClass.unit }
     }
 

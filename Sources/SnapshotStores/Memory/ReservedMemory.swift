@@ -7,11 +7,11 @@
 /// An address range that a store reserves; it may touch the part that it has committed.
 ///
 /// Invariants:
-/// - Committed memory stays readable and writable until the range ends, also after `discard`. Whoever holds an offset
-///   that was valid at some time may load there at any time, and finds the stored data or zeros.
+/// - Committed memory stays readable and writable until the range is freed, also after `discard`. A thread that has an
+///   offset that was valid at some time may load there at any time, and finds the stored data or zeros.
 /// - Memory is zero when it is committed and after `discard`.
 ///
-/// The address and the size never change; the owner decides which threads share them and who may touch what.
+/// The address and the size never change; the owner decides which threads share them and may touch which part.
 @safe
 struct ReservedMemory: ~Copyable, @unchecked Sendable {
     /// If the process has a limit on its addresses, a range takes at most this fraction of it: the rest of the process
@@ -20,7 +20,7 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
 
     /// The range's first byte, the beginning of a page.
     private let base: UnsafeMutableRawPointer
-    /// Bytes in the range: 0 if the system gave none.
+    /// The number of bytes in the range: 0 if the system gave none.
     let size: Int
 
     /// Reserves `size` bytes, a multiple of `step`, or half of it and so on if the system gives no more; `limit` is the
@@ -35,7 +35,7 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
             size = size / 2 / step * step
         }
         self.size = unsafe base == nil ? 0 : size
-        // Nothing is ever read or written in a range of no bytes, so any address does.
+        // Nothing is ever read or written in an empty range, so any address is valid.
         unsafe self.base = base ?? UnsafeMutableRawPointer(bitPattern: step).unsafelyUnwrapped
     }
 
@@ -43,12 +43,12 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
         if self.size > 0 { unsafe munmap(self.base, self.size) }
     }
 
-    /// Makes a part, whole pages, readable and writable; returns false if the system has no memory for it.
+    /// Makes a range of complete pages readable and writable; returns `false` if the system has no memory for it.
     func commit(_ range: Range<Int>) -> Bool {
         unsafe mprotect(self.address(range), range.count, PROT_READ | PROT_WRITE) == 0
     }
 
-    /// Returns the memory of a committed part, whole pages, to the system; it reads as zeros from then on.
+    /// Returns the memory of a committed range of complete pages to the system; it reads as zeros from then on.
     func discard(_ range: Range<Int>) {
         let result = unsafe madvise(self.address(range), range.count, MADV_DONTNEED)
         precondition(range.isEmpty || result == 0, "committed memory can be given back")
@@ -72,7 +72,7 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
     }
 
     private static func reserve(_ size: Int) -> UnsafeMutableRawPointer? {
-        // Without a right of access the pages count nowhere as memory until they are committed.
+        // Pages that cannot be accessed do not count as used memory until they are committed.
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         let mapping = unsafe mmap(nil, size, PROT_NONE, flags, -1, 0)
         return unsafe mapping == MAP_FAILED ? nil : mapping

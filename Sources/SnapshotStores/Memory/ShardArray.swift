@@ -6,17 +6,17 @@ import Synchronization
 /// - Only the holder of the store's `changes` changes tables, and records that a slot refers to, and only in `change`,
 ///   which makes the shard's version odd before and even after, two more than it was.
 /// - The holder of `changes` reads them in the ordinary way.
-/// - Everybody else reads the version, reads words as relaxed atomics, copies what is needed, and trusts the copy if
-///   the version is still the same (`isUnchanged`). Then no change of the shard had begun, and none of its records'
-///   blocks had been written for another record, because a block is removed from its slot before it is used again.
+/// - All other threads read the version, read words as relaxed atomics, copy the data, and trust the copy if the
+///   version is still the same (`isUnchanged`). Then no change of the shard had begun, and none of its records' blocks
+///   had been written for another record, because a block is removed from its slot before it is used again.
 ///
 /// Why this is sufficient (Boehm, "Can seqlocks get along with programming language memory models?", 2012): the fence
 /// in `change` comes after the version became odd and before every store to the table, its records, and their former
-/// blocks; the fence in `isUnchanged` comes after every load. Whoever has loaded the value of such a store therefore
-/// finds the version changed. The last store of a change is a release that `version` acquires: loaded data is no older
-/// than the version says.
+/// blocks; the fence in `isUnchanged` comes after every load. A thread that has loaded the value of such a store
+/// therefore finds the version changed. The last store of a change is a release that `version` acquires: loaded data is
+/// no older than the version.
 ///
-/// The type is shared between threads although it holds a pointer: `heads` is allocated by `init` and freed by
+/// The type is shared between threads although it contains a pointer: `heads` is allocated by `init` and freed by
 /// `deinit`.
 @safe
 struct ShardArray: ~Copyable, @unchecked Sendable {
@@ -27,7 +27,7 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     private static let headAlignment = 64
     /// Initial number of lines of a table.
     private static let firstLines = 4
-    /// The part of its slots that a table is filled to, in fifths: then about one record in ten is not in its home line.
+    /// The maximum load of a table, in fifths of its slots: then about one record in ten is not in its home line.
     private static let fullFifths = 4
     /// A table's memory is committed in steps of this size, whole pages on all machines: few system calls, and
     /// committed memory takes no space before it is used.
@@ -65,11 +65,11 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         unsafe self.memory.deallocate()
     }
 
-    /// The shard of a hash: its lowest bits, as the table goes by the highest.
+    /// The shard of a hash: its lowest bits, because the table uses the highest.
     @inline(__always)
     func index(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (self.count &- 1) }
 
-    /// A shard's table as it is now.
+    /// A shard's current table.
     @inline(__always)
     func table(_ shard: Int) -> SlotTable {
         let words = self.tableWords.each
@@ -80,14 +80,14 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
 
     // MARK: Looking without a lock
 
-    /// The shard's version, nil while it is being changed.
+    /// The shard's version, or `nil` while it is being changed.
     @inline(__always)
     func version(_ shard: Int) -> UInt64? {
         let version = self.heads.loadAcquiring(shard &* Self.headWords)
         return version & 1 == 0 ? version : nil
     }
 
-    /// Whether no change of the shard has begun since its version was asked for.
+    /// Whether no change of the shard has begun since `version` was read.
     @inline(__always)
     func isUnchanged(_ shard: Int, since version: UInt64) -> Bool {
         atomicMemoryFence(ordering: .acquiring)
@@ -96,7 +96,7 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
 
     // MARK: Changes, for those who hold the store's `changes`
 
-    /// Changes a shard: what slots lead to is written in `body` alone, which must be short.
+    /// Changes a shard: words that slots refer to are written only in `body`, which must be short.
     @inline(__always)
     func change(_ shard: Int, _ body: () -> Void) {
         let head = shard &* Self.headWords
@@ -107,7 +107,7 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         self.heads.storeReleasing(version &+ 2, head)
     }
 
-    /// Number of records of a shard; written in `change`.
+    /// The number of records of a shard; written in `change`.
     @inline(__always)
     func used(_ shard: Int) -> Int { Int(truncatingIfNeeded: self.heads[shard &* Self.headWords &+ 1]) }
 
@@ -119,7 +119,7 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         return self.grow(shard, &scratch) || used < capacity
     }
 
-    /// Adds a record whose key has none; there must be room.
+    /// Adds a record whose key has none; the table must have room for it.
     func insert(_ slot: Slot, hash: UInt64, _ shard: Int) {
         self.change(shard) {
             self.table(shard).insert(slot, hash: hash)
@@ -127,13 +127,13 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Puts another record of the same key into its slot.
+    /// Replaces the record of a slot with another one of the same key.
     @inline(__always)
     func replace(at index: Int, with slot: Slot, _ shard: Int) {
         self.change(shard) { self.table(shard).replace(at: index, with: slot) }
     }
 
-    /// Takes the record of a slot out.
+    /// Removes the record of a slot.
     func remove(at index: Int, _ shard: Int) {
         self.change(shard) {
             self.table(shard).remove(at: index)
@@ -141,7 +141,7 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Takes all records of a shard out and gives the table's memory back to the system.
+    /// Removes all records of a shard and returns the table's memory to the system.
     func removeAll(_ shard: Int) {
         self.change(shard) {
             let size = self.committedSize(lines: self.table(shard).lines)
@@ -156,7 +156,7 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         (0..<self.count).reduce(0) { $0 + self.table($1).lines * SlotTable.lineWords * SharedWords.stride }
     }
 
-    /// Grows a table by half, in place: 11 to 18 bytes of slots per record. Returns false if it has its maximum size,
+    /// Grows a table by half, in place: 11 to 18 bytes of slots per record. Returns `false` if it has its maximum size,
     /// or the system has no memory.
     @inline(never)
     private func grow(_ shard: Int, _ scratch: inout [SlotTable.GrownSlot]) -> Bool {
@@ -183,7 +183,7 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         return (size + Self.commitStep - 1) / Self.commitStep * Self.commitStep
     }
 
-    /// Addresses for a table: for as many records as even the fullest of the shards has, where hashes are random.
+    /// The address space for a table, which suffices for the fullest of the shards if hashes are random.
     private static func tableSize(records: Int, shards: Int) -> Int {
         let mean = Double(Swift.min(records, RecordMemory.maximumBytes / SizeClass.unit)) / Double(shards)
         let most = Int(mean + 10 * mean.squareRoot()) + 64

@@ -3,11 +3,11 @@ import Synchronization
 
 /// Words of 64 bits that threads share without a lock.
 ///
-/// Every word is loaded and stored as a whole, as a relaxed atomic, which is an ordinary load or store on all
-/// processors. A load therefore returns a value that was stored, never parts of two. Others decide whether a value is
-/// valid: a lookup does by its shard's version (`ShardArray`).
+/// Each word is loaded and stored as a relaxed atomic, which is an ordinary load or store on all processors. A load
+/// therefore returns a value that was stored, never parts of two. Other types decide whether a value is valid: a lookup
+/// uses its shard's version (`ShardArray`).
 ///
-/// Whoever excludes stores (`MemoryStore.changes`) may also read the bytes in the ordinary way.
+/// A thread that excludes stores (`MemoryStore.changes`) may also read the bytes in the ordinary way.
 @safe
 struct SharedWords: @unchecked Sendable {
     /// Bytes in a word.
@@ -38,14 +38,14 @@ struct SharedWords: @unchecked Sendable {
         }
     }
 
-    /// Loads a word before everything that the thread loads later.
+    /// Loads a word before all later loads of the thread.
     @inline(__always)
     func loadAcquiring(_ index: Int) -> UInt64 {
         self.check(index)
         return unsafe self.base[index].load(ordering: .acquiring)
     }
 
-    /// Stores a word after everything that the thread has stored so far.
+    /// Stores a word after all earlier stores of the thread.
     @inline(__always)
     func storeReleasing(_ word: UInt64, _ index: Int) {
         self.check(index)
@@ -59,8 +59,8 @@ struct SharedWords: @unchecked Sendable {
         return unsafe SharedWords(UnsafeMutableRawPointer(self.base + start), count: count)
     }
 
-    /// Has a word's cache line fetched from memory; nobody waits for it, and nothing is read, so the word need not be in
-    /// memory that may be touched.
+    /// Starts to fetch a word's cache line without waiting for it. Nothing is read, so the word need not be in memory
+    /// that may be touched.
     @inline(__always)
     func fetch(_ index: Int) {
         self.check(index)
@@ -116,7 +116,7 @@ struct SharedWords: @unchecked Sendable {
 
     @inline(__always)
     private func check(_ start: Int, _ count: Int) {
-        // As numbers without a sign, those below zero are above all others.
+        // Negative numbers become greater than all others as unsigned numbers.
         let (start, all) = (UInt(bitPattern: start), UInt(bitPattern: self.count))
         precondition(start <= all && UInt(bitPattern: count) <= all &- start, "no such words")
     }

@@ -1,16 +1,16 @@
-/// How much memory a record has: a multiple of a unit, and of the multiples above 64 one in eight of each doubling, so
-/// that memory which one record leaves fits others. At most an eighth of a large record lies idle.
+/// The amount of memory of a record: a multiple of a unit up to 64 units, above that eight sizes per doubling, so that
+/// the memory of a removed record fits others. At most an eighth of a large record's memory is unused.
 struct SizeClass: Equatable, Sendable {
     /// Bytes in a unit: a record is located by the number of its first unit.
     static let unit = 16
-    /// Up to this many units there is a class for each number of units.
+    /// The number of units up to which each number has a class of its own.
     private static let fineUnits = 64
     private static let fineBits = 6
-    /// Classes above that in each doubling, as a power of two.
+    /// The number of classes per doubling above that, as a power of two.
     private static let stepBits = 3
-    /// The number of classes, that of no size included: `maximum` is the last.
+    /// The number of classes, including one of size zero: `maximum` is the last.
     static let count = 137
-    /// The class of the largest records there are.
+    /// The class of the largest possible records.
     static let maximum = SizeClass(bytes: MemoryStore.Limits.recordBytesRange.upperBound)
 
     /// The class's number, ascending with the size.

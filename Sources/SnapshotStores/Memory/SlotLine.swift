@@ -36,7 +36,7 @@ struct Slot: Equatable, Sendable {
 struct LineTags {
     /// Slots in a line.
     static let slots = 7
-    /// A count that is this high stays: more records may have passed by than it can say.
+    /// A count that has reached this maximum stays: more records may have passed the line than it can represent.
     private static let overflowLimit: UInt64 = 255
     private static let lowBits: UInt64 = 0x01_0101_0101_0101
     private static let highBits: UInt64 = 0x80_8080_8080_8080
@@ -68,22 +68,22 @@ struct LineTags {
     @inline(__always)
     var isPassed: Bool { self.word &>> 56 != 0 }
 
-    /// Notes that a slot has a record of a key with this hash.
+    /// Records that a slot has a record of a key with this hash.
     mutating func set(_ slot: Int, _ hash: UInt64) {
         self.word = self.word & ~(0xFF << UInt64(8 * slot)) | Self.tag(hash) << UInt64(8 * slot)
     }
 
-    /// Notes that a slot is empty.
+    /// Records that a slot is empty.
     mutating func clear(_ slot: Int) {
         self.word &= ~(0xFF << UInt64(8 * slot))
     }
 
-    /// Notes that a record has gone on to a later line.
+    /// Records that a record has moved to a later line.
     mutating func addPassed() {
         if self.word >> 56 < Self.overflowLimit { self.word += 1 << 56 }
     }
 
-    /// Notes that a record which had gone on is gone.
+    /// Records that a record in a later line was removed.
     mutating func removePassed() {
         if self.word >> 56 < Self.overflowLimit { self.word -= 1 << 56 }
     }
@@ -104,13 +104,13 @@ struct LineTags {
         /// The high bit of each slot's byte.
         private var bits: UInt64
 
-        /// The bytes that are zero, of the lowest seven: those whose high bit is neither set nor carried into by the rest.
+        /// Those of the lowest seven bytes that are zero: their high bit is neither set nor reached by a carry.
         @inline(__always)
         init(zeroBytesOf word: UInt64) {
             self.bits = ~((word & LineTags.restBits) &+ LineTags.restBits | word) & LineTags.highBits
         }
 
-        /// The next slot, nil after the last.
+        /// Returns the next slot, or `nil` after the last.
         @inline(__always)
         mutating func next() -> Int? {
             if self.bits == 0 { return nil }

@@ -22,7 +22,7 @@ struct SlotTable {
     /// The number of slots.
     var capacity: Int { self.lines * LineTags.slots }
 
-    /// The slot at an index that `find` gave.
+    /// The slot at an index that `find` returned.
     @inline(__always)
     func slot(at index: Int) -> Slot { Slot(word: self.words[index]) }
 
@@ -65,9 +65,9 @@ struct SlotTable {
         if self.lines > 0 { self.words.fetch(self.home(hash) &* SlotTable.lineWords) }
     }
 
-    // MARK: Changes, for a writer that has told the shard's look-ups
+    // MARK: Changes, for a writer inside `ShardArray.change`
 
-    /// Puts another record of the same key into its slot.
+    /// Replaces the record of a slot with another one of the same key.
     func replace(at index: Int, with slot: Slot) {
         self.words[index] = slot.word
     }
@@ -91,7 +91,7 @@ struct SlotTable {
         preconditionFailure("a table has an empty slot for every record that is added")
     }
 
-    /// Takes out the record of a slot.
+    /// Removes the record of a slot.
     func remove(at index: Int) {
         let (line, word) = index.quotientAndRemainder(dividingBy: SlotTable.lineWords)
         var passed = self.home(self.slot(at: index).word)
@@ -120,7 +120,7 @@ struct SlotTable {
         for entry in scratch { grown.insert(entry.slot, hash: entry.hash) }
     }
 
-    /// A record that moves to its new line.
+    /// A record that is moved to its new line.
     struct GrownSlot: Sendable {
         fileprivate let slot: Slot
         /// The part of the hash that the table uses.

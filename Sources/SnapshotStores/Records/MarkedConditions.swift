@@ -1,6 +1,6 @@
 import StageKit
 
-/// A question to ask of snapshots, resolved once: whether a field has some value.
+/// A condition on snapshots, resolved once: whether a field has a certain value.
 public struct SnapshotCondition: Sendable {
     /// The field.
     let field: SnapshotField
@@ -16,9 +16,9 @@ public struct SnapshotCondition: Sendable {
     }
 }
 
-/// The conditions that a store marks its records with, so that a lookup finds the answer beside the key.
+/// The conditions that a store marks its records with, so that a lookup finds the result next to the key.
 struct MarkedConditions: Sendable {
-    /// A record has a byte of marks; gateways ask one question or two.
+    /// A record has one byte of marks; gateways use one or two conditions.
     static let limit = 8
 
     /// The conditions, each with a mark of its own.
@@ -57,7 +57,7 @@ struct MarkedConditions: Sendable {
     }
 }
 
-/// The marked conditions as questions to ask of a writer's events.
+/// The marked conditions, resolved to the columns of a writer's events.
 struct EventMarks: Sendable {
     /// Whether a column has a value.
     struct Question: Sendable {
@@ -71,14 +71,14 @@ struct EventMarks: Sendable {
 
     /// The conditions to evaluate.
     let questions: [Question]
-    /// Number of conditions when the questions were made: none is ever removed.
+    /// The number of conditions when the questions were created; conditions are never removed.
     let conditions: Int
 
     /// The marks of an event's record.
     @inline(__always)
     func marks(of event: borrowing Event) -> UInt8 {
         var marks: UInt8 = 0
-        // In place: iterating over the array itself would retain each value.
+        // Uses indices: iterating over the array itself would retain each value.
         let questions = self.questions.span
         for index in questions.indices
         where event.value(of: questions[index].field, equals: questions[index].expected) {

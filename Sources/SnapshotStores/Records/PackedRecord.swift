@@ -1,30 +1,31 @@
 import StageKit
 
-/// One key's record, packed into one piece of memory.
+/// One key's record, packed into one block of memory.
 ///
 /// ```
 /// offset 0   milliseconds of the entry id (8), sequence (8)
 ///       16   number of fields (1), or 255 in the trace of an eviction, which has a key and no fields
-///       17   which of the store's conditions it meets, a bit each (1); in a trace the number of the stream that left it
+///       17   a bit for each of the store's conditions that the record meets (1); in a trace the number of its stream
 ///       18   length of the key (a code), the key
 ///        .   for each field, short ones first: number of its name (1), code of length << 2 | kind, then
-///            kind 0, the key itself:     nothing, or 8 bytes of integer where the length is 1
+///            kind 0, the key itself:     nothing, or 8 bytes of integer if the length is 1
 ///            kind 1, text:               the bytes
-///            kind 2, canonical integer:  8 bytes, the text is what the integer prints as (the length is 0)
+///            kind 2, canonical integer:  8 bytes, the text is the integer in decimal (the length is 0)
 ///            kind 3, integer with text:  8 bytes of integer, the bytes
 /// ```
-/// A code is a LEB128 number: seven bits a byte, the lowest first, the high bit set on all but the last. Numbers are
+/// A code is a LEB128 number: seven bits per byte, the lowest first, the high bit set on all but the last. Numbers are
 /// little-endian.
 ///
 /// Invariants:
-/// - A record is packed whole by a `RecordDraft` and stored at once (`SharedWords.store`), before it gets into a slot; after that it is only written as `ShardArray` says.
-/// - A value of this type is over memory that nobody changes while it is used: the store's own under `changes`, or a copy
-///   that was found to be of a piece.
+/// - A record is packed completely by a `RecordDraft` and stored in one go (`SharedWords.store`), before a slot refers
+///   to it; after that it is only written under the access rules of `ShardArray`.
+/// - A value of this type refers to memory that does not change while it is used: the store's own under `changes`, or a
+///   copy that was found to be consistent.
 ///
-/// So whoever reads one finds the layout above, whose lengths stay inside the record, and reading needs no checks.
+/// A reader therefore always finds the layout above, whose lengths stay inside the record, and needs no checks.
 @safe
 struct PackedRecord {
-    /// The number of fields that a trace of an eviction claims to have.
+    /// The number of fields in the head of an eviction's trace.
     static let traceMark: UInt8 = 255
     /// Bytes before the key's length.
     static let headerSize = 18
@@ -49,7 +50,7 @@ struct PackedRecord {
         return walk.end
     }
 
-    /// The entry it came from, or the one that evicted its key.
+    /// The entry of the snapshot, or the one that evicted its key.
     @inline(__always)
     var entryID: EntryID {
         unsafe EntryID(
@@ -170,7 +171,7 @@ struct RecordFields: IteratorProtocol {
     /// Offset of the next field: the record's end after the last one.
     var end: Int { self.offset }
 
-    /// The next field, nil after the last.
+    /// Returns the next field, or `nil` after the last.
     @inline(__always)
     mutating func next() -> RecordField? {
         if self.left == 0 { return nil }

@@ -6,7 +6,7 @@
 struct RecordBuffer {
     /// The first capacity: ten times a session.
     private static let firstCapacity = 1024
-    /// Bytes after a record that are written as well: a copy moves two words at a time.
+    /// Bytes after a record that are written as well, because a copy moves two words at a time.
     private static let slack = 2 * SharedWords.stride
 
     private var base: UnsafeMutableRawPointer
@@ -21,12 +21,12 @@ struct RecordBuffer {
         unsafe self.base = .allocate(byteCount: Self.firstCapacity, alignment: SharedWords.stride)
     }
 
-    /// Gives the memory back.
+    /// Frees the memory.
     func free() {
         unsafe self.base.deallocate()
     }
 
-    /// A pen at the memory's begin, which may write up to its end.
+    /// A pen that writes from the start of the memory up to its end.
     @inline(__always)
     var pen: RecordPen { unsafe RecordPen(self.base, end: self.base + self.capacity - Self.slack) }
 
@@ -41,7 +41,7 @@ struct RecordBuffer {
         return true
     }
 
-    /// Ends the record that a pen has written; returns its number of bytes.
+    /// Ends the record that a pen has written; returns its size in bytes.
     @inline(__always)
     mutating func end(_ pen: RecordPen) -> Int {
         unsafe self.count = pen.next - UnsafeMutableRawPointer(self.base)
@@ -49,7 +49,7 @@ struct RecordBuffer {
         return unsafe self.count
     }
 
-    /// Puts the number of fields right that a record was begun with.
+    /// Corrects the number of fields at the start of the record.
     @inline(__always)
     func setFields(_ count: UInt8) {
         unsafe self.base.storeBytes(of: count, toByteOffset: PackedRecord.countOffset, as: UInt8.self)

@@ -1,34 +1,34 @@
 import StageKit
 
-/// The record of one event, packed before there is memory for it in the store: so its size is known, nothing is worked out
+/// The record of one event, packed before the store has memory for it, so that its size is known, nothing is computed
 /// twice, and the store's memory is written in one go.
 ///
-/// It is used again for the next event, by one thread at a time, and by no call within another: that is why the compiler
-/// need not check each access of the buffer.
+/// It is reused for the next event, by one thread at a time and without nested calls, so the compiler need not check
+/// each access of the buffer.
 @safe
 final class RecordDraft {
-    /// Up to this many bytes a value is packed before all longer ones: a status and a number are shorter, a public key is
-    /// not. So what look-ups ask for comes next to the key, on the record's first cache lines.
+    /// The maximum length of values that are packed before all longer ones: a status and a number are shorter, a public
+    /// key is longer. The fields that lookups need are thus next to the key, on the record's first cache lines.
     private static let shortLength: UInt32 = 24
-    /// Bytes of the field that has the number of the record's stream, where several feed the store.
+    /// The size of the field with the number of the record's stream, if several streams feed the store.
     private static let streamSize = 3
 
     private let columns: RecordColumns
-    /// The most bytes of a record beside its key and its texts.
+    /// The maximum size of a record without its key and its texts.
     private let overhead: Int
     private var questions: EventMarks
     @exclusivity(unchecked) private var buffer: RecordBuffer
-    /// Bytes of the record; above the limit there is none to be written.
+    /// The size of the record in bytes; above the limit no record can be written.
     private(set) var size = 0
 
-    /// Makes a draft for records of these columns, of up to `limit` bytes.
+    /// Creates a draft for records with these columns, of up to `limit` bytes.
     init(_ columns: RecordColumns, limit: Int) {
         self.columns = columns
         self.overhead =
             unsafe PackedRecord.headerSize + RecordPen.maximumCode + Self.streamSize + columns.fields.count
             * RecordPen.fieldOverhead
         self.questions = MarkedConditions().questions(columns)
-        // Memory is asked for by a bound, in which the key is counted twice.
+        // The capacity is reserved by an upper bound, in which the key is counted twice.
         unsafe self.buffer = RecordBuffer(limit: 2 * limit + self.overhead)
     }
 
@@ -36,9 +36,10 @@ final class RecordDraft {
         unsafe self.buffer.free()
     }
 
-    /// Becomes an event's record, which is marked with the conditions that it meets.
+    /// Packs an event's record and marks it with the conditions that it meets.
     ///
-    /// `streamField` is the number of the field that says which stream it came from; nil if one stream feeds the store.
+    /// `streamField` is the number of the field that contains the record's stream, or `nil` if one stream feeds the
+    /// store.
     func read(
         _ event: borrowing Event, key: Span<UInt8>, _ conditions: borrowing MarkedConditions, streamField: UInt8?
     ) {
@@ -47,7 +48,7 @@ final class RecordDraft {
         self.readLong(event, key, streamField)
     }
 
-    /// Becomes a record for which there has not been the room so far.
+    /// Packs a record that did not fit the buffer so far.
     @inline(never)
     private func readLong(_ event: borrowing Event, _ key: Span<UInt8>, _ streamField: UInt8?) {
         let texts = self.columns.fields.reduce(0) { $0 + Int(event.range(of: $1.field)?.length ?? 0) }
@@ -58,7 +59,7 @@ final class RecordDraft {
         precondition(isPacked, "a record has no more bytes than its parts may have at most")
     }
 
-    /// Becomes the trace of an eviction by an entry of a stream.
+    /// Packs the trace of an eviction by an entry of a stream.
     func readTrace(of entry: EntryID, stream: Int, key: Span<UInt8>) {
         guard unsafe self.buffer.reserve(self.overhead + key.count) else { return self.size = key.count }
         var pen = unsafe self.buffer.pen
@@ -67,13 +68,13 @@ final class RecordDraft {
         self.size = unsafe self.buffer.end(pen)
     }
 
-    /// Writes the record, `size` bytes.
+    /// Writes the record of `size` bytes.
     @inline(__always)
     func store(in words: SharedWords) {
         unsafe words.store(self.buffer.padded)
     }
 
-    /// Packs an event's record; false where there is not the room.
+    /// Packs an event's record; returns `false` if the buffer is too small.
     @inline(__always)
     private func pack(_ event: borrowing Event, _ key: Span<UInt8>, _ streamField: UInt8?) -> Bool {
         var pen = unsafe self.buffer.pen
@@ -83,7 +84,7 @@ final class RecordDraft {
         unsafe pen.write(id.milliseconds, id.sequence, fields: 0, marks: marks)
         unsafe Self.write(key, &pen)
         let columns = self.columns.fields
-        // The columns of long values lie between these.
+        // The columns of long values are between these.
         var (count, firstLong, lastLong) = (UInt8(0), columns.count, -1)
         if let streamField {
             unsafe pen.write(byte: streamField)
@@ -111,7 +112,7 @@ final class RecordDraft {
         return true
     }
 
-    /// Bytes of a record that is too long to be packed.
+    /// The size of a record that is too long to be packed.
     private func longSize(_ event: borrowing Event, keyLength: Int) -> Int {
         self.columns.fields.reduce(PackedRecord.headerSize + PackedRecord.size(ofCode: keyLength) + keyLength) {
             guard let range = event.range(of: $1.field) else { return $0 }
@@ -127,7 +128,7 @@ final class RecordDraft {
         unsafe key.withUnsafeBufferPointer { unsafe pen.write($0) }
     }
 
-    /// Writes a field; false where there is not the room.
+    /// Writes a field; returns `false` if the buffer is too small.
     @inline(__always)
     private func write(
         _ event: borrowing Event, _ column: RecordColumns.Column, _ value: (range: ByteRange, integer: Int64?),
@@ -146,7 +147,7 @@ final class RecordDraft {
         return true
     }
 
-    /// Writes a number, with its text where that says more.
+    /// Writes a number, with its text unless the number's decimal form is the same.
     private func write(
         _ integer: Int64, _ text: UnsafeBufferPointer<UInt8>, isKey: Bool, _ pen: inout RecordPen
     ) {

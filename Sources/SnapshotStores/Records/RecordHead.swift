@@ -1,10 +1,11 @@
-/// The bytes before a record's key, and whether that is the requested key: read in place, in few words, while others
-/// may be writing them.
+/// The bytes before a record's key, and whether that is the requested key: read in place, in few words, while other
+/// threads may be writing them.
 ///
-/// The result is valid only if the record's shard has not changed afterwards (`ShardArray`). Whatever the words are,
-/// nothing outside of them is read.
+/// The result is valid only if the record's shard has not changed afterwards (`ShardArray`). Whatever the words
+/// contain, nothing outside of them is read.
 struct RecordHead {
-    /// The keys that are compared so: at least a word, and short enough that their length takes one byte of the record.
+    /// The lengths of keys that are compared this way: at least a word, and short enough that the length takes one byte
+    /// of the record.
     static let keyLengths = 8...127
     /// The word of the number of fields, the marks, the key's length and its first five bytes.
     private static let index = 2
@@ -17,7 +18,7 @@ struct RecordHead {
     @inline(__always)
     init?(of key: Span<UInt8>, in words: SharedWords) {
         let count = key.count
-        // The key ends within the words, or it is another's.
+        // The key ends within the words, or it is another key.
         let size = Self.index &* SharedWords.stride &+ Self.bytesBefore &+ count
         guard size <= words.count &* SharedWords.stride else { return nil }
         self.word = words[Self.index].littleEndian
@@ -47,7 +48,7 @@ struct RecordHead {
     @inline(__always)
     func isMarked(_ mark: UInt8) -> Bool { UInt8(truncatingIfNeeded: self.word &>> 8) & mark != 0 }
 
-    /// Marks a record with the conditions that it meets; for those who may change it.
+    /// Marks a record with the conditions that it meets; the caller must be allowed to change it.
     static func mark(_ words: SharedWords, _ marks: UInt8) {
         let word = words[self.index].littleEndian
         words[self.index] = (word & ~0xFF00 | UInt64(marks) << 8).littleEndian

@@ -5,9 +5,9 @@ import StageKit
 /// Writing is not checked: the caller must check the capacity first (`hasRoom`).
 @unsafe
 struct RecordPen {
-    /// The most bytes that a field's number, its code and its integer take.
+    /// The maximum size of a field's number, its code and its integer.
     static let fieldOverhead = 1 + maximumCode + 8
-    /// The most bytes that a code takes: of a length of 32 bits and two more.
+    /// The maximum size of a code: that of a 32-bit length and two more bits.
     static let maximumCode = 5
 
     /// The address of the next byte.
@@ -15,7 +15,7 @@ struct RecordPen {
 
     private let end: UnsafeMutableRawPointer
 
-    /// Writes from an address on, up to another.
+    /// Creates a pen that writes from an address up to another.
     @inline(__always)
     init(_ start: UnsafeMutableRawPointer, end: UnsafeMutableRawPointer) {
         unsafe self.next = start

@@ -7,15 +7,15 @@ public struct SnapshotView: ~Copyable {
     private let record: PackedRecord
     private let keyLength: Int
 
-    /// Shows a live record that does not change while the view exists; the known key length saves waiting for the
-    /// record's own.
+    /// Creates a view of a live record that does not change while the view exists; the known key length saves waiting
+    /// for the record's own.
     @inline(__always)
     init(_ record: PackedRecord, keyLength: Int) {
         self.record = record
         self.keyLength = keyLength
     }
 
-    /// The entry the snapshot came from.
+    /// The entry of the snapshot.
     public var entryID: EntryID { self.record.entryID }
 
     /// Passes the key to `body`.
@@ -50,7 +50,7 @@ public struct SnapshotView: ~Copyable {
     func copy(names: [String]) -> Snapshot {
         var packed: [RecordField] = []
         var walk = self.record.fields(keyLength: self.keyLength)
-        // The field with the record's stream is none of the snapshot's.
+        // The field with the record's stream is not part of the snapshot.
         while let field = walk.next() {
             if names[Int(field.number)] != FieldNames.stream { packed.append(field) }
         }
