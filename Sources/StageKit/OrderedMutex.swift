@@ -1,14 +1,14 @@
 public import Synchronization
 
-/// A `Mutex` whose ordering the thread sanitizer can see.
+/// A `Mutex` whose ordering is visible to the thread sanitizer.
 ///
-/// The mutex alone orders its critical sections. But if a thread has to wait for it, that happens in a library that the
-/// sanitizer does not instrument, and it reports the guarded values, even a plain counter (Swift 6.3.1). Therefore a
-/// word is read when the lock is taken and written when it is released; on x86 and ARM that costs almost nothing. Use
-/// it for values that threads really contend for.
+/// The mutex itself orders its critical sections. But if a thread has to wait for it, that happens in a library that
+/// the sanitizer does not instrument, and the sanitizer reports the guarded values, even a plain counter (Swift 6.3.1).
+/// A word is therefore read when the lock is acquired and written when it is released, which costs almost nothing on
+/// x86 and ARM. Use it for values that threads really contend for.
 ///
-/// Public, because the compiler specialises a generic type in another module only if its code is public: for a
-/// `package` type each use would look up its layout at run time, which is many times more expensive than the lock.
+/// It is public because the compiler specialises a generic type in another module only if its code is public. Each use
+/// of a `package` type would look up the layout at run time, which is many times more expensive than the lock.
 public struct OrderedMutex<Value>: ~Copyable, Sendable {
     @usableFromInline let mutex: Mutex<Value>
     @usableFromInline let order = Atomic<UInt>(0)
@@ -18,7 +18,7 @@ public struct OrderedMutex<Value>: ~Copyable, Sendable {
         self.mutex = Mutex(value)
     }
 
-    /// Runs `body` with the value while no other thread has it.
+    /// Runs `body` with exclusive access to the value.
     @inlinable
     @inline(__always)
     public borrowing func withLock<Result, Failure: Error>(

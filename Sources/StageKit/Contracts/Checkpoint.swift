@@ -1,54 +1,56 @@
-/// A place where stores and the position of the source that feeds them outlive the process.
+/// Keeps the stores, and the position of the source that feeds them, across restarts of the process.
 ///
-/// The source says where it is (`EventSource.position`) and is asked to load and discard; the pipeline has it saved.
+/// The source provides its position (`EventSource.position`) and requests loading and discarding; the pipeline requests
+/// saving.
 public protocol CheckpointKeeper: Sendable {
-    /// How long to wait between two checkpoints.
+    /// The time between two checkpoints.
     var interval: Duration { get }
 
-    /// Claims the place of the checkpoint for a run, before it is loaded: another worker with the same place is refused until
-    /// `release` or the end of the process.
+    /// Claims the checkpoint for a run, before it is loaded. Another worker that uses the same checkpoint is refused
+    /// until `release` is called or the process exits.
     ///
-    /// - Throws: `CheckpointInUse` if another worker holds the claim. Anything else that goes wrong is logged.
+    /// - Throws: `CheckpointInUse` if another worker holds the claim. Any other error is logged.
     func claim() throws
 
-    /// Ends the claim, after the last `save`.
+    /// Releases the claim, after the last `save`.
     func release()
 
-    /// Fills the stores with the last checkpoint and returns the source's position in it; nil where there is none.
+    /// Loads the last checkpoint into the stores.
     ///
-    /// Throws `CheckpointFailure` where there is one that cannot be used; the stores hold nothing of it then.
+    /// - Returns: The source's position in the checkpoint, or `nil` if there is no checkpoint.
+    /// - Throws: `CheckpointFailure` if the checkpoint cannot be used; the stores are empty then.
     func load() throws -> String?
 
-    /// Takes the last checkpoint away, as the stores are about to hold something else. What goes wrong is logged.
+    /// Deletes the last checkpoint, because the stores are about to be filled with other content. Errors are logged.
     func discard()
 
-    /// Takes over another digest of what builds the stores: the file was reloaded, and what they hold goes on. What is saved
-    /// from then on belongs to it.
+    /// Sets the digest of the configuration that builds the stores, after a reload that keeps their content. Later
+    /// checkpoints are saved with the new digest.
     func adopt(definition: String)
 
-    /// Writes the stores and the position that `position` tells; does nothing where there is none, or where its epoch
-    /// changes meanwhile. What goes wrong is logged, and the last checkpoint stays.
+    /// Writes the stores and the position that `position` returns. Does nothing if it returns `nil` or if its epoch
+    /// changes in the meantime. Errors are logged, and the previous checkpoint is kept.
     func save(_ position: () -> SourcePosition?) async
 }
 
 extension CheckpointKeeper {
-    /// Does nothing: for places that only this worker can reach.
+    /// Does nothing: suitable for storage that no other worker can reach.
     public func claim() throws {}
 
     /// Does nothing.
     public func release() {}
 }
 
-/// Another worker uses the place of the checkpoint.
+/// Another worker uses the same checkpoint.
 public struct CheckpointInUse: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The place of the checkpoint.
+    /// The path of the checkpoint.
     public var path: String
     /// The file that the other worker has locked.
     public var lock: String
     /// The process id of the other worker, if it is known.
     public var pid: Int32?
 
-    /// The error with what to do.
+    /// The message, with the remedy.
     public var description: String {
         let other = self.pid.map { "another worker, process \($0)," } ?? "another worker"
         return "checkpoint \(self.path): \(other) uses it (lock on \(self.lock)): "
@@ -63,16 +65,16 @@ public struct CheckpointInUse: Error, Sendable, Equatable, CustomStringConvertib
     }
 }
 
-/// Where a source is, as of everything that the stores hold at least.
+/// The position of a source. The stores contain at least every entry up to it.
 public struct SourcePosition: Sendable, Equatable {
-    /// Changes whenever the stores are emptied or filled anew: what was noted under another epoch does not belong here.
+    /// Changes whenever the stores are emptied or refilled; a position is only valid in its own epoch.
     public var epoch: Int
-    /// Every entry up to here is in the stores.
+    /// The id up to which every entry is in the stores.
     public var cursor: EntryID
-    /// What the source has to know to go on from there.
+    /// The state that the source needs to continue from this position.
     public var text: String
 
-    /// Makes a position.
+    /// Creates a position.
     public init(epoch: Int, cursor: EntryID, text: String) {
         self.epoch = epoch
         self.cursor = cursor
@@ -80,12 +82,12 @@ public struct SourcePosition: Sendable, Equatable {
     }
 }
 
-/// Why a checkpoint cannot be used.
+/// The reason why a checkpoint cannot be used.
 public struct CheckpointFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What is wrong with it.
+    /// The message.
     public var description: String
 
-    /// Makes a failure.
+    /// Creates a failure.
     public init(_ description: String) {
         self.description = description
     }

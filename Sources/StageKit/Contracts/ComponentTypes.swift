@@ -1,18 +1,18 @@
 public import CoreMetrics
 public import Logging
 
-/// A kind of source that the file can name under `source:`.
+/// A type of source that a pipeline file can use under `source:`.
 public struct SourceType: Sendable {
     /// The name in the file.
     public let name: String
     /// One sentence for the catalogue.
     public let summary: String
-    /// What its settings look like.
+    /// The shape of the settings.
     public let shape: SettingShape
-    /// Decodes the settings and makes a source that has not started; nil where that cannot be done.
+    /// Decodes the settings and creates a source that has not started, or returns `nil` if that is impossible.
     public let make: @Sendable (SettingNode, ComponentSetup) -> (any EventSource)?
 
-    /// Makes a source type; `make` reads nothing but the file's values and opens nothing.
+    /// Creates a source type. `make` uses only the values in the file and opens nothing.
     public init<Settings: Sendable>(
         name: String, summary: String, settings: SettingType<Settings>,
         make: @escaping @Sendable (Settings, ComponentSetup) -> (any EventSource)?
@@ -27,21 +27,21 @@ public struct SourceType: Sendable {
     }
 }
 
-/// A kind of store that the file can name under `stores:`.
+/// A type of store that a pipeline file can use under `stores:`.
 public struct StoreType: Sendable {
     /// The name in the file.
     public let name: String
     /// One sentence for the catalogue.
     public let summary: String
-    /// What its settings look like.
+    /// The shape of the settings.
     public let shape: SettingShape
-    /// Names of settings that bound what a store holds and decide nothing else: a checkpoint outlives their change.
+    /// The names of settings that only limit the content of a store. A checkpoint stays valid if they change.
     public let bounds: Set<String>
-    /// Decodes the settings and makes an empty store; nil where that cannot be done.
+    /// Decodes the settings and creates an empty store, or returns `nil` if that is impossible.
     public let make: @Sendable (SettingNode, ComponentSetup) -> (any SnapshotStore)?
 
-    /// Makes a store type; `make` reads nothing but the file's values and opens nothing. The store's own name in the
-    /// file is `setup.name`.
+    /// Creates a store type. `make` uses only the values in the file and opens nothing. The store's name in the file is
+    /// `setup.name`.
     public init<Settings: Sendable>(
         name: String, summary: String, settings: SettingType<Settings>, bounds: Set<String> = [],
         make: @escaping @Sendable (Settings, ComponentSetup) -> (any SnapshotStore)?
@@ -57,18 +57,18 @@ public struct StoreType: Sendable {
     }
 }
 
-/// A section at the file's top level that parts outside the engine read: `redis`, `admin` and so on.
+/// A top-level section of the file that is read by modules outside the engine, such as `redis` or `admin`.
 public struct SectionType: Sendable {
     /// The name in the file.
     public let name: String
     /// One sentence for the catalogue.
     public let summary: String
-    /// What its settings look like.
+    /// The shape of the settings.
     public let shape: SettingShape
-    /// Reads the section and adds what is wrong to the issues.
+    /// Reads the section and adds its errors to the issues.
     public let check: @Sendable (SettingNode, inout SettingIssues) -> Void
 
-    /// Makes a section type of how its settings are read.
+    /// Creates a section type from the type of its settings.
     public init<Settings: Sendable>(name: String, summary: String, settings: SettingType<Settings>) {
         self.name = name
         self.summary = summary
@@ -79,36 +79,37 @@ public struct SectionType: Sendable {
     }
 }
 
-/// What sources and stores are made with.
+/// The context in which sources and stores are created.
 public final class ComponentSetup {
     /// The component's name in the file.
     public let name: String
-    /// Where it stands in the file.
+    /// The component's position in the file.
     public let mark: SourceMark
-    /// Logs under the pipeline's and the component's name.
+    /// A logger labelled with the pipeline's and the component's name.
     public let logger: Logger
-    /// Makes counters, gauges and timers.
+    /// Creates counters, gauges and timers.
     public let metrics: any MetricsFactory
-    /// The stores that the file declares, by name: none where stores themselves are made.
+    /// The stores that the file declares, by name. Empty while the stores themselves are created.
     public var stores: [String: any SnapshotStore] = [:]
-    /// A digest of what decides how the stores look: the stores, stages and branches of the file.
+    /// A digest of the configuration that determines the content of the stores: the stores, stages and branches of the
+    /// file.
     public var definition = ""
-    /// Where the stores and a source's position are kept, nil for nowhere.
+    /// The checkpoint of the stores and the source's position, or `nil` if there is none.
     public var checkpoint: (any CheckpointKeeper)?
     /// The handler that a source notifies after it has emptied a store, or `nil` if there is none.
     public var revocationHandler: (any RevocationHandler)?
-    /// Where a component that waits within a batch reports its steps and the bounds of its waits.
+    /// The reporter to which a component that waits within a batch reports its steps and the limits of its waits.
     public var progress = ProgressReporter()
-    /// Where the file says what follows for events that fail at the component itself; nil where it does not.
+    /// The position of the component's own `on_failure` in the file, or `nil` if the file has none.
     public var failureMark: SourceMark?
-    /// Collects what is wrong.
+    /// Collects errors.
     public var issues = SettingIssues()
-    /// Collects what a person may have overlooked; the pipeline runs all the same.
+    /// Collects warnings; the pipeline runs regardless of them.
     public var warnings = SettingIssues()
 
     private let sections: [String: SettingNode]
 
-    /// Makes a setup; `sections` are the file's top-level sections by name.
+    /// Creates a setup. `sections` are the file's top-level sections by name.
     public init(
         name: String, mark: SourceMark, logger: Logger, metrics: any MetricsFactory, sections: [String: SettingNode]
     ) {
@@ -119,14 +120,16 @@ public final class ComponentSetup {
         self.sections = sections
     }
 
-    /// Whether the file has a section.
+    /// Returns whether the file has the section.
     public func hasSection(_ name: String) -> Bool {
         self.sections[name] != nil
     }
 
-    /// A section read by its type; nil where it cannot be read, which is reported where the section itself is checked.
+    /// Returns the decoded section, or `nil` if it is invalid. Errors in a section are reported when the section itself
+    /// is checked.
     ///
-    /// A section that the file leaves out reads as one without settings: what is missing in it is an issue here.
+    /// A section that is missing from the file is decoded as one without settings; a missing required setting is then
+    /// reported here.
     public func section<Settings: Sendable>(_ name: String, _ settings: SettingType<Settings>) -> Settings? {
         if let node = self.sections[name] {
             var alreadyReported = SettingIssues()

@@ -1,26 +1,26 @@
-/// A condition on an event's values as the file has it, in `when` and wherever else a stage asks one.
+/// A condition on an event's values as written in the file, in `when` and other settings.
 public struct ConditionSettings: Sendable {
     /// A part of a condition.
     enum Part: Sendable {
         /// The field has one of these values.
         case equals(MarkedName, [String])
-        /// The field is there with all that is asked of it.
+        /// The field exists and passes all tests.
         case field(MarkedName, FieldTests)
-        /// One of these holds.
+        /// At least one of these conditions holds.
         case any([ConditionSettings])
-        /// All of these hold.
+        /// All of these conditions hold.
         case all([ConditionSettings])
-        /// This does not hold.
+        /// This condition does not hold.
         case not(ConditionSettings)
     }
 
-    /// All of these must hold.
+    /// The parts, all of which must hold.
     var parts: [Part]
 
-    /// The value of a required condition in the defaults of settings, before it has been read.
+    /// A placeholder for a required condition in the defaults of settings.
     public static let unread = ConditionSettings(parts: [])
 
-    /// The condition with its field names resolved; a field that no earlier stage provides is a mistake.
+    /// Returns the condition with its field names resolved. Adds an error for a field that no earlier stage provides.
     public func resolve(_ setup: StageSetup) -> Condition {
         var condition = Condition()
         for part in self.parts {
@@ -39,24 +39,24 @@ public struct ConditionSettings: Sendable {
     }
 }
 
-/// A condition on an event's values, ready to be asked.
+/// A condition on an event's values, ready to be evaluated.
 public struct Condition {
-    /// A part that is more than a field with some values.
+    /// A part of a condition other than a list of values.
     @usableFromInline
     enum Clause {
-        /// Whether the event has the field, and the numbers it may be; nil for any value.
+        /// Whether the event must have the field, and the range its number must be in, or `nil` for any value.
         case field(FieldID, exists: Bool, numbers: ClosedRange<Int64>?)
         case any([Condition])
         case all([Condition])
         case not(Condition)
     }
 
-    /// The fields with the byte strings each may have.
+    /// The fields with the byte strings that each may have.
     @usableFromInline var equals: [(field: FieldID, values: [[UInt8]])] = []
     /// The other clauses that must hold.
     @usableFromInline var others: [Clause] = []
 
-    /// Whether the event meets the condition; a field the event does not have has no value and is no number.
+    /// Returns whether the event meets the condition. A field that the event does not have has no value and no number.
     @inlinable
     public func holds(for event: borrowing Event) -> Bool {
         // In place: iterating over the arrays themselves would retain each value.

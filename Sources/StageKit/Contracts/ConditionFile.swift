@@ -14,7 +14,7 @@ extension SettingType where Value == ConditionSettings {
 }
 
 extension ConditionSettings {
-    /// The name that the shape of a condition goes by in references, for it contains itself.
+    /// The name of the condition's shape in references, which it needs because it contains itself.
     package static let shapeName = "condition"
     /// The keys of a condition: field names, `any`, `all` and `not`.
     package static let shape = SettingShape.map(
@@ -45,7 +45,7 @@ extension ConditionSettings {
     private static let values = SettingType<[String]>.list(of: .text, orSingle: true, minimum: 1)
     private static let list = SettingType<[ConditionSettings]>.list(of: .condition, minimum: 1)
 
-    /// Reads a condition; errors go to the issues.
+    /// Decodes a condition; errors go to the issues.
     init?(_ node: SettingNode, _ issues: inout SettingIssues) {
         guard let entries = node.entries, !entries.isEmpty else {
             let found = node.entries == nil ? "found \(node.kindName)" : "found none"
@@ -77,23 +77,23 @@ extension ConditionSettings {
     }
 }
 
-/// Requirements of a field other than a list of values.
+/// Tests of a field other than a list of values.
 struct FieldTests: Sendable {
     /// Whether the event must have the field.
     var exists: Bool?
-    /// The least number.
+    /// The minimum.
     var atLeast: Int?
-    /// The greatest number.
+    /// The maximum.
     var atMost: Int?
-    /// The number must be greater than this.
+    /// The exclusive lower bound.
     var above: Int?
-    /// The number must be less than this.
+    /// The exclusive upper bound.
     var below: Int?
 
-    /// Whether the number is asked about.
+    /// Whether the number is tested.
     var hasBounds: Bool { [self.atLeast, self.atMost, self.above, self.below].contains { $0 != nil } }
 
-    /// The numbers within all bounds; `nil` without bounds, or if no number is.
+    /// The range that meets all bounds, or `nil` if there are no bounds or no number meets them.
     var numbers: ClosedRange<Int64>? {
         guard self.hasBounds, self.above != .max, self.below != .min else { return nil }
         let low = max(self.atLeast ?? .min, self.above.map { $0 + 1 } ?? .min)
@@ -111,7 +111,7 @@ struct FieldTests: Sendable {
             .joined(separator: ", ")
     }
 
-    /// How they are read.
+    /// The decoder.
     static let type = SettingType.object(
         SettingsSchema(
             FieldTests(),

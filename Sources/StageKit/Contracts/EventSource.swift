@@ -1,85 +1,89 @@
-/// Where events come from.
+/// A source of events.
 ///
-/// The engine calls `run` once; the source calls `deliver` with one batch after another, in stream order, and moves its
-/// cursor only when `deliver` has returned. What `deliver` throws ends the run.
+/// The engine calls `run` once. The source calls `deliver` with one batch after another, in stream order, and advances
+/// its cursor only after `deliver` has returned. An error thrown by `deliver` ends the run.
 public protocol EventSource: Sendable {
     /// The stream's name, for logs and journals.
     var stream: String { get }
 
-    /// Delivers batches until the source ends, `stop` is called or nothing more can be done.
+    /// Delivers batches until the source ends, `stop` is called or an error makes it impossible to continue.
     ///
-    /// Returns when told to stop or at the end of a finite source; throws where the source cannot go on. Transient errors
-    /// are the source's own affair. `deliver` runs where it is called, on whatever thread that is: a package of yours without
-    /// the feature `NonisolatedNonsendingByDefault` spells that out as it stands here.
+    /// The source handles transient errors itself. `deliver` runs on the thread that calls it. A package without the
+    /// upcoming feature `NonisolatedNonsendingByDefault` has to write `nonisolated(nonsending)` in its own declaration
+    /// of this function, as below.
+    ///
+    /// - Parameter deliver: Processes one batch; returns when every event of the batch has its outcome.
+    /// - Throws: An error if the source cannot continue.
     func run(_ deliver: nonisolated(nonsending) (EventBatch) async throws -> Void) async throws
 
-    /// Makes `run` return soon, also out of a waiting read; a batch being delivered is finished. Callable from any thread,
-    /// before, during and after `run`, and more than once.
+    /// Makes `run` return soon, even from a blocked read; a batch that is being delivered is finished first. Can be
+    /// called from any thread, before, during and after `run`, and more than once.
     func stop()
 
-    /// How the source is doing, readable from any thread.
+    /// The status of the source. Can be read from any thread.
     var status: SourceStatus { get }
 
-    /// Where the source is, for a checkpoint of the stores; nil while there can be none. Readable from any thread: whoever
-    /// copies the stores after reading it has at least everything up to there.
+    /// The source's position, for a checkpoint of the stores, or `nil` if no checkpoint is possible now. Can be read
+    /// from any thread: stores that are copied after reading it contain at least every entry up to that position.
     var position: SourcePosition? { get }
 }
 
 extension EventSource {
-    /// Nothing: most sources cannot go on where they were.
+    /// `nil`: most sources cannot continue from a saved position.
     public var position: SourcePosition? { nil }
 }
 
-/// How a source is doing.
+/// The status of a source.
 public struct SourceStatus: Sendable, Equatable {
-    /// What it is doing.
+    /// The activity of a source.
     public enum State: String, Sendable {
-        /// Not run yet.
+        /// Not started.
         case idle
-        /// On its way to the server, for the first time or again.
+        /// Connecting to the server, for the first time or again.
         case connecting
-        /// Reading.
+        /// Reading entries.
         case reading
         /// Ended.
         case stopped
     }
 
-    /// What it is doing.
+    /// The current activity.
     public var state: State
-    /// The id up to which every event has its outcome; nil before it is known.
+    /// The id up to which every event has its outcome, or `nil` if it is not known yet.
     public var cursor: EntryID?
-    /// How often a lost connection was taken up again.
+    /// The number of reconnects after a lost connection.
     public var reconnects: Int
-    /// What went wrong last, nil where nothing has.
+    /// The most recent error, or `nil` if there was none.
     public var lastError: String?
-    /// Whether the events of everything that was in the stream when last looked at have their outcomes.
+    /// Whether every entry that the last check found in the stream has its outcome.
     ///
-    /// A look is a read that was sent after the last batch had its outcomes if that batch took longer than
-    /// `StalledBatch.grace`: an older reply says nothing about the entries that were added meanwhile.
+    /// A check is a read that was sent after the last batch had its outcomes if that batch took longer than
+    /// `StalledBatch.grace`: an older reply does not cover the entries that were added in the meantime.
     public var isCaughtUp: Bool
-    /// Whether the stores are being filled, so that what they hold may be older than what the stream says.
+    /// Whether the stores are being filled and may therefore be older than the stream.
     public var isFilling = false
-    /// How many entries were waiting behind the cursor when last looked at, or `nil` if that is not known; while a batch is
-    /// stalled, at least the entries that are known to be pending.
+    /// The number of entries behind the cursor at the last check, or `nil` if it is not known. While a batch is
+    /// stalled, at least the number of entries that are known to be pending.
     public var lagEntries: UInt64?
-    /// The entries that the source has read and cannot deliver because another batch is in flight, or `nil` if there are none.
+    /// The entries that the source has read but cannot deliver because another batch is in flight, or `nil` if there
+    /// are none.
     public var undelivered: UndeliveredEntries?
     /// The batch in flight if it is stalled. Set by `Pipeline.status`; a source leaves it `nil`.
     public var stalled: StalledBatch?
-    /// How often entries were lost, or may have been, by the kind of the gap.
+    /// The number of gaps, certain or possible, by kind.
     public var gaps: [String: Int] = [:]
-    /// The steps of the source: answers, delivered batches, begun attempts.
+    /// The number of steps of the source: replies, delivered batches, started attempts.
     public var pulses: UInt64 = 0
-    /// The longest time between two of these if nothing hangs, by the source's settings: a blocked read, the delay before the
-    /// next attempt. Not counted while a batch is in flight.
+    /// The longest time between two steps if nothing hangs, according to the source's settings: a blocked read, or the
+    /// delay before the next attempt. Not applied while a batch is in flight.
     public var patience: Duration = .zero
-    /// The kernel's number of the thread that batches are delivered on, or `nil` if that is not always the same: the worker
-    /// looks whether the thread gets its processor while the source is behind.
+    /// The kernel's id of the thread that delivers batches, or `nil` if the thread varies. The worker checks whether
+    /// this thread gets CPU time while the source lags.
     public var thread: Int32?
-    /// How the group is doing that the source shares its entries with; nil where it shares them with nobody.
+    /// The status of the consumer group that the source reads in, or `nil` if it reads the stream alone.
     public var group: GroupStatus?
 
-    /// Makes a status.
+    /// Creates a status.
     public init(
         state: State = .idle, cursor: EntryID? = nil, reconnects: Int = 0, lastError: String? = nil,
         isCaughtUp: Bool = false
@@ -92,24 +96,24 @@ public struct SourceStatus: Sendable, Equatable {
     }
 }
 
-/// How a group of workers that share the entries of a stream is doing, as one of them sees it.
+/// The status of a consumer group, as seen by one of its workers.
 public struct GroupStatus: Sendable, Equatable {
     /// The group's name.
     public var name: String
-    /// What this worker is called in it.
+    /// This worker's consumer name.
     public var consumer: String
-    /// Entries that were delivered to any worker of the group and have no outcome yet, when last looked at.
+    /// The number of entries that were delivered to any worker of the group and have no outcome yet, at the last check.
     public var pending = 0
-    /// Entries that this worker has taken over from others.
+    /// The number of entries that this worker has claimed from others.
     public var claimed = 0
-    /// Entries that this worker got after they had been delivered before, those taken over included.
+    /// The number of entries delivered to this worker that had been delivered before, including claimed ones.
     public var redelivered = 0
-    /// Entries that were taken out of the stream before they had an outcome.
+    /// The number of entries that were deleted from the stream before they had an outcome.
     public var deleted = 0
-    /// Entries that had been delivered too often and were refused.
+    /// The number of entries that were refused because they had been delivered too often.
     public var refused = 0
 
-    /// Nothing has happened yet.
+    /// Creates a status with all counts at 0.
     public init(name: String, consumer: String) {
         self.name = name
         self.consumer = consumer

@@ -5,7 +5,7 @@ package struct FieldScope: Sendable {
     /// Whether a stage on the path could not be made, so that its fields are unknown.
     package private(set) var isIncomplete: Bool
 
-    /// The scope of a position that these fields reach.
+    /// Creates the scope of a position in the graph that these fields reach.
     package init(fields: [String] = [], isIncomplete: Bool = false) {
         self.fields = fields
         self.isIncomplete = isIncomplete
@@ -16,7 +16,7 @@ package struct FieldScope: Sendable {
         if !self.fields.contains(name) { self.fields.append(name) }
     }
 
-    /// Notes that more may be provided than is known.
+    /// Records that unknown fields may be provided.
     package mutating func loseTrack() {
         self.isIncomplete = true
     }

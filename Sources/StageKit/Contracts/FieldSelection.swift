@@ -1,4 +1,4 @@
-/// Which fields of an event go out with a message, as the file has it.
+/// The fields of an event that are sent with a message, as written in the file.
 public enum FieldSelection: Sendable {
     /// The entry's own fields, byte for byte and in order, repeated names included.
     case entry
@@ -7,7 +7,7 @@ public enum FieldSelection: Sendable {
     /// The values of these fields, if the event has them.
     case named([MarkedName])
 
-    /// The selection with its names resolved; a field that no earlier stage provides is a mistake.
+    /// Returns the selection with its names resolved. Adds an error for a field that no earlier stage provides.
     public func resolve(_ setup: StageSetup) -> SelectedFields {
         switch self {
         case .entry: return SelectedFields(columns: nil)
@@ -37,7 +37,7 @@ extension SettingType where Value == FieldSelection {
             case "entry": return .entry
             default:
                 let hint = Nearest.hint(for: text, among: ["all", "entry"])
-                // If no name is near, the hint lists the words given here.
+                // If no name is near, the hint lists the words that the message already contains.
                 let near = hint.hasPrefix(" (did") ? hint : ""
                 issues.add("expected all, entry, or a list of fields, found \"\(text)\"\(near)", at: node.mark)
                 return nil
@@ -46,7 +46,7 @@ extension SettingType where Value == FieldSelection {
     }
 }
 
-/// The fields that go out, ready to be taken from events.
+/// The selected fields, ready to be copied from events.
 public struct SelectedFields {
     /// A field's name and value, copied from an event.
     public struct Field: Sendable, Equatable {
@@ -65,7 +65,7 @@ public struct SelectedFields {
         }
     }
 
-    /// The columns with their names; nil for the entry's own fields.
+    /// The columns with their names, or `nil` for the entry's own fields.
     private let columns: [(name: String, field: FieldID)]?
 
     fileprivate init(columns: [(name: String, field: FieldID)]?) {
@@ -84,7 +84,7 @@ public struct SelectedFields {
         return found
     }
 
-    /// Whether the event has at least one of them.
+    /// Returns whether the event has at least one of the fields.
     public func isPresent(in event: borrowing Event) -> Bool {
         guard let columns = self.columns else { return event.rawFieldCount > 0 }
         for (_, field) in columns where event.range(of: field) != nil { return true }
@@ -93,12 +93,12 @@ public struct SelectedFields {
 }
 
 extension Event {
-    /// A copy of a range's bytes.
+    /// Returns a copy of a range's bytes.
     public func bytes(_ range: ByteRange) -> [UInt8] {
         unsafe Array(self.unsafeBytes(range))
     }
 
-    /// A copy of the entry's fields as they came, in order.
+    /// A copy of the entry's fields, unchanged and in order.
     public var rawFields: [SelectedFields.Field] {
         var found: [SelectedFields.Field] = []
         found.reserveCapacity(self.rawFieldCount)
@@ -111,9 +111,9 @@ extension Event {
 }
 
 extension JSONText {
-    /// Appends an object of fields: numbers as numbers, bytes that are not UTF-8 in base64 under `<name>_b64`.
+    /// Appends an object of fields: numbers as numbers, and bytes that are not UTF-8 in base64 under `<name>_b64`.
     ///
-    /// Invalid bytes of a name are replaced; a repeated name appears repeatedly.
+    /// Invalid bytes in a name are replaced; a repeated name is written repeatedly.
     public static func append(_ fields: [SelectedFields.Field], to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "{"))
         for (index, field) in fields.enumerated() {

@@ -1,15 +1,16 @@
 import Synchronization
 
-/// How new a store's news is, written by the source that feeds the store and asked at every look-up.
+/// The freshness of a store: written by the source that feeds the store and checked at every lookup.
 ///
-/// Thread-safe and without locks. Time is that of `ContinuousClock`, which goes on while the process or the machine is
-/// stopped: a look-up right after a long stop finds the news too old, whatever the source has noticed so far.
+/// Thread-safe and lock-free. Times are instants of `ContinuousClock`, which also runs while the process or the machine
+/// is suspended: a lookup right after a long suspension finds the store stale, even if the source has not noticed it
+/// yet.
 public final class Freshness: Sendable {
-    /// Why a store must not answer.
+    /// The reason why a store must not answer.
     public enum Staleness: Sendable, Equatable {
-        /// It is being filled: what it holds may be older than what the stream says.
+        /// The store is being filled and may be older than the stream.
         case filling
-        /// There is no proof that it held everything at any time in the last while.
+        /// The store is not known to have been up to date within the limit.
         case noNews(age: Duration?, limit: Duration)
     }
 
@@ -21,36 +22,36 @@ public final class Freshness: Sendable {
     private let proof = Atomic<Int64>(Freshness.never)
     private let isFilling = Atomic<Bool>(false)
 
-    /// News that never gets too old: how it is until a source says otherwise.
+    /// Creates a freshness without an age limit, which applies until the source sets one.
     public init() {}
 
-    // MARK: What a source says
+    // MARK: For sources
 
-    /// Sets how old the news may get, nil for any age.
+    /// Sets the maximum age, or `nil` for no limit.
     public func setLimit(_ limit: Duration?) {
         self.limit.store(limit.map { Self.nanoseconds($0) } ?? Self.unlimited, ordering: .relaxed)
     }
 
-    /// Says whether the store is being filled.
+    /// Sets whether the store is being filled.
     public func setFilling(_ isFilling: Bool) {
         self.isFilling.store(isFilling, ordering: .releasing)
     }
 
-    /// Notes that at this instant the store held everything that there was; an earlier instant than before changes nothing.
+    /// Records that the store held every entry at this instant. An earlier instant than the recorded one is ignored.
     ///
-    /// Called from one thread at a time.
+    /// Must be called from one thread at a time.
     public func prove(at instant: ContinuousClock.Instant) {
         let nanoseconds = Self.nanoseconds(instant - self.origin)
         if nanoseconds > self.proof.load(ordering: .relaxed) { self.proof.store(nanoseconds, ordering: .releasing) }
     }
 
-    // MARK: What look-ups ask
+    // MARK: For lookups
 
-    /// Whether the store is being filled. To be asked before a look-up, where `isStale` is to be asked after it: what was
-    /// looked up in between was in the store while it was filled, and its news was new enough.
+    /// Whether the store is being filled. Check this before a lookup and `isStale` after it: a result obtained in
+    /// between comes from a filled and fresh store.
     public var isBeingFilled: Bool { self.isFilling.load(ordering: .acquiring) }
 
-    /// Whether a look-up must not be answered now: some 30 ns where there is a limit, less where there is none.
+    /// Whether lookups must not be answered now. Takes about 30 ns with an age limit, less without one.
     public var isStale: Bool {
         if self.isFilling.load(ordering: .acquiring) { return true }
         let limit = self.limit.load(ordering: .relaxed)
@@ -60,26 +61,26 @@ public final class Freshness: Sendable {
         return Self.nanoseconds(ContinuousClock.now - self.origin) - proof > limit
     }
 
-    /// Why a look-up must not be answered now; nil where it may.
+    /// The reason why lookups must not be answered now, or `nil` if they may be.
     public var staleness: Staleness? {
         guard self.isStale else { return nil }
         if self.isFilling.load(ordering: .acquiring) { return .filling }
         return .noNews(age: self.age, limit: .nanoseconds(self.limit.load(ordering: .relaxed)))
     }
 
-    /// How old the last proof may be before lookups are refused; nil for any age.
+    /// The maximum age of the last proof, above which lookups are refused, or `nil` for no limit.
     public var maximumAge: Duration? {
         let limit = self.limit.load(ordering: .relaxed)
         return limit == Self.unlimited ? nil : .nanoseconds(limit)
     }
 
-    /// How long ago the store held everything for certain; nil before it ever did.
+    /// The time since the store was last known to hold every entry, or `nil` if it never was.
     public var age: Duration? {
         let proof = self.proof.load(ordering: .acquiring)
         return proof == Self.never ? nil : (ContinuousClock.now - self.origin) - .nanoseconds(proof)
     }
 
-    /// The instant at which the store held everything for certain; nil before it ever did.
+    /// The instant at which the store was last known to hold every entry, or `nil` if it never was.
     package var proven: ContinuousClock.Instant? {
         let proof = self.proof.load(ordering: .acquiring)
         return proof == Self.never ? nil : self.origin + .nanoseconds(proof)
@@ -87,14 +88,14 @@ public final class Freshness: Sendable {
 
     private static func nanoseconds(_ duration: Duration) -> Int64 {
         let (seconds, attoseconds) = duration.components
-        // Beyond 292 years it stops at the limit.
+        // Saturates beyond 292 years.
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         return overflow ? .max - 1 : product + attoseconds / 1_000_000_000
     }
 }
 
 extension Freshness.Staleness: CustomStringConvertible {
-    /// A sentence for an operator.
+    /// A message for operators.
     public var description: String {
         switch self {
         case .filling: "the store is being filled"

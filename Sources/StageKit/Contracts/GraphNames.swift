@@ -1,8 +1,9 @@
-/// The names of one graph and their numbers: fields, effects and reasons.
+/// The names in a graph (fields, effects and reasons) with their numbers.
 package final class GraphNames {
-    /// Effects are numbered in one byte.
+    /// The maximum number of effects: an effect's number is one byte.
     package static let effectLimit = 255
-    /// Reasons beyond this are counted as `other`, so that text from stages cannot grow the counters without end.
+    /// The maximum number of reasons. Further reasons are counted as `other`, so that texts from stages cannot grow the
+    /// counters without limit.
     package static let reasonLimit = 64
 
     /// Field names by number.
@@ -12,27 +13,28 @@ package final class GraphNames {
     /// Reason names by number; the first is "no reason".
     package private(set) var reasons: [String] = [""]
 
-    /// The fields whose values are shown to nobody.
+    /// The fields whose values must not be shown.
     package private(set) var secrets: Set<String> = []
 
     package init() {}
 
-    /// Keeps a field's values from logs, pictures and other views.
+    /// Hides a field's values in logs, diagrams and other output.
     package func keepSecret(_ name: String) {
         self.secrets.insert(name)
     }
 
-    /// The number of a field that is provided already.
+    /// Returns the number of a field, or `nil` if no stage provides it yet.
     package func field(_ name: String) -> FieldID? {
         self.fields.firstIndex(of: name).map { FieldID(index: $0) }
     }
 
-    /// The number of a field, a new one if it is not known yet.
+    /// Returns the number of a field, and adds the field if it is new.
     package func provide(_ name: String) -> FieldID {
         FieldID(index: GraphNames.index(of: name, in: &self.fields))
     }
 
-    /// The number of an effect; the last one is shared by all effects beyond the limit.
+    /// Returns the number of an effect, and adds the effect if it is new. All effects beyond the limit share the last
+    /// number.
     package func effect(_ name: String) -> EffectID {
         if self.effects.count == GraphNames.effectLimit, !self.effects.contains(name) {
             return EffectID(index: UInt8(GraphNames.effectLimit - 1))
@@ -40,7 +42,7 @@ package final class GraphNames {
         return EffectID(index: UInt8(GraphNames.index(of: name, in: &self.effects)))
     }
 
-    /// The number of a reason; beyond the limit it is that of `other`.
+    /// Returns the number of a reason, and adds the reason if it is new. Beyond the limit it is the number of `other`.
     package func reason(_ name: String) -> ReasonID {
         if self.reasons.count >= GraphNames.reasonLimit, !self.reasons.contains(name) {
             return ReasonID(index: UInt16(GraphNames.index(of: "other", in: &self.reasons)))

@@ -1,19 +1,20 @@
-/// Sends messages of stages to a stream or a channel.
+/// Sends the messages of stages to a stream or a channel.
 ///
-/// One publisher serves all stages of a pipeline, one call at a time. With lanes each one has its own, unless the
-/// embedding program provides one: that publisher serves all lanes, and their calls may overlap.
+/// All stages of a pipeline share one publisher, which is called by one stage at a time. With lanes, each lane has its
+/// own, unless the embedding program provides one: that publisher serves all lanes, and calls may overlap.
 public protocol MessagePublisher: Sendable {
-    /// Sends all messages, in order, and returns one result for each: `nil` if the server has it, and otherwise the
-    /// failure.
+    /// Sends all messages in order.
     ///
-    /// At least once: a message whose confirmation was lost with a connection is sent again, together with the later
-    /// ones. It waits for an unreachable server up to a limit of its own; messages not sent by then have failed.
+    /// Delivery is at least once: a message whose acknowledgement was lost with the connection is sent again, together
+    /// with the later ones. The publisher waits for an unreachable server up to a limit of its own; messages not sent
+    /// by then have failed.
     ///
-    /// - Throws: An error if the server cannot be used at all, for example with a wrong password, or if the task is
-    ///   cancelled: it is then unknown which messages were sent, and the batch must not be finished.
+    /// - Returns: One result per message: `nil` if the server has it, otherwise the failure.
+    /// - Throws: An error if the server cannot be used at all, for example because of a wrong password, or if the task
+    ///   is cancelled. It is then unknown which messages were sent, and the batch must not be finished.
     func publish(_ messages: [OutgoingMessage]) async throws -> [PublishFailure?]
 
-    /// Called once, when the pipeline has ended, to close connections.
+    /// Closes connections. Called once, when the pipeline has ended.
     func shutDown() async
 }
 
@@ -22,9 +23,9 @@ extension MessagePublisher {
     public func shutDown() async {}
 }
 
-/// A message to be sent.
+/// A message to send.
 public enum OutgoingMessage: Sendable, Equatable {
-    /// A name with a value, both as bytes.
+    /// A name and a value, both as bytes.
     public struct Field: Sendable, Equatable {
         /// The name.
         public var name: [UInt8]
@@ -43,16 +44,16 @@ public enum OutgoingMessage: Sendable, Equatable {
         }
     }
 
-    /// An entry for a stream, with at least one field; with `maxLength` the stream keeps about this many of the newest
-    /// entries.
+    /// An entry for a stream, with at least one field. If `maxLength` is set, the stream is trimmed to about this many
+    /// of the newest entries.
     case entry(stream: String, maxLength: Int?, fields: [Field])
-    /// A text for the current subscribers of a channel.
+    /// A payload for the current subscribers of a channel.
     case text(channel: String, payload: [UInt8])
 }
 
-/// Why a message was not sent.
+/// The reason why a message was not sent.
 public struct PublishFailure: Error, Sendable, Equatable {
-    /// The problem and its remedy, for an operator.
+    /// The problem and its remedy, for operators.
     public var message: String
 
     /// Creates a failure.

@@ -1,61 +1,63 @@
-/// A store on a server, where other programs can read it: lookups go over the network.
+/// A store on a server, which other programs can read; lookups go over the network.
 ///
-/// It does not know what other `SnapshotStore`s answer immediately: it counts, finds and lists no snapshots.
-/// `removeAll` is a request that `finishRemoval` carries out.
+/// It cannot answer the synchronous requests of `SnapshotStore`: `count` is 0, and it finds and lists no snapshots.
+/// `removeAll` only records a request, which `finishRemoval` carries out.
 public protocol RemoteSnapshotStore: SnapshotStore {
-    /// Requests the snapshot under a key, or returns `nil` if there is none. Callable from any task, concurrently.
+    /// Requests the snapshot under a key. Can be called from any task, concurrently.
     ///
-    /// Values are as the server keeps them: no field is known to be a number.
+    /// Values are returned as the server stores them; no field is known to be a number.
     ///
+    /// - Returns: The snapshot, or `nil` if there is none.
     /// - Throws: An error if the server does not answer in time.
     func lookUp(_ key: [UInt8]) async throws -> Snapshot?
 
-    /// Removes everything if `removeAll` has requested it; a source calls it before it reads on.
+    /// Removes all snapshots if `removeAll` was called. A source calls it before it continues reading.
     ///
-    /// - Throws: An error if that is impossible now: the request stays.
+    /// - Throws: An error if that is impossible now; the request stays open.
     func finishRemoval() async throws
 
     /// The time between two calls of `beat` while the pipeline runs, or `nil` for no calls. Read once, at the start.
     var beatInterval: Duration? { get }
 
-    /// Signals to other programs that the store is up to date, if its `freshness` proves it. One call at a time. Errors are
-    /// logged; other programs find no proof then.
+    /// Signals to other programs that the store is up to date, if its `freshness` proves it. One call at a time. Errors
+    /// are logged; other programs then see the store as stale.
     ///
-    /// - Parameter cursor: The id up to which every event has its outcome; `nil` before it is known.
+    /// - Parameter cursor: The id up to which every event has its outcome, or `nil` if it is not known yet.
     func beat(cursor: EntryID?) async
 
-    /// Closes connections; called once, when no batch is in flight. Later changes and lookups are not possible.
+    /// Closes connections. Called once, when no batch is in flight; no changes or lookups are possible afterwards.
     func shutDown() async
 }
 
 extension RemoteSnapshotStore {
-    /// Not known: 0.
+    /// 0: not known.
     public var count: Int { 0 }
 
-    /// Not known: nil; see `lookUp`.
+    /// `nil`: use `lookUp` instead.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? { nil }
 
-    /// Never.
+    /// `nil`: `beat` is not called.
     public var beatInterval: Duration? { nil }
 
     /// Does nothing.
     public func beat(cursor: EntryID?) async {}
 
-    /// Not known: none.
+    /// Does nothing: the snapshots are not known.
     public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {}
 }
 
-/// A writer of a store on a server: the result of a change is known when the server has answered.
+/// A writer of a store on a server, where the result of a change is known only when the server has answered.
 ///
-/// `upsert` and `evict` accept a change and return `.applied` provisionally. A stage that waits calls them in its
-/// `complete` and then `settle`, so that the outcome of each event is the real one; a stage that does not wait leaves
-/// it to `endBatch`, and a refusal by the store is lost.
+/// `upsert` and `evict` accept a change and provisionally return `.applied`. A stage that waits calls them in
+/// `complete`, followed by `settle`, so that each event gets the real result. A stage that does not wait leaves the
+/// changes to `endBatch`; if the store refuses one, that is lost.
 public protocol DeferredWriter: SnapshotWriter {
-    /// Makes all changes accepted since the last call; returns the result of each, in order, as if they had been made
-    /// in stream order, including those of the store's other writers in this batch.
+    /// Makes all changes that were accepted since the last call.
     ///
-    /// - Throws: An error if the store cannot be reached within its limits: the changes may have been made or not, and
-    ///   may come again.
+    /// - Returns: The result of each change, in order, as if the changes had been made in stream order, including those
+    ///   of the store's other writers in this batch.
+    /// - Throws: An error if the store cannot be reached within its limits. The changes may or may not have been made,
+    ///   and may be repeated.
     func settle() async throws -> [Result<StoreChange, StageFailure>]
 }
 
@@ -63,9 +65,11 @@ extension WaitingEvents {
     /// Makes a change in a store on a server for every waiting event.
     ///
     /// - Parameters:
-    ///   - writer: The store's writer of this stage.
-    ///   - take: Passes the event to the writer; if it throws `StageFailure`, the event fails with it.
-    ///   - done: Decides what happens to the event, like `Stage.process`, except that it cannot send it to a branch.
+    ///   - writer: This stage's writer of the store.
+    ///   - take: Passes the event to the writer. If it throws `StageFailure`, the event fails with it.
+    ///   - done: Decides what happens to the event, like `Stage.process`, except that it cannot send the event to a
+    ///     branch.
+    /// - Throws: The error that `DeferredWriter.settle` throws.
     public func settle(
         _ writer: any DeferredWriter, _ take: (borrowing Event) throws(StageFailure) -> Void,
         _ done: (inout Event, Result<StoreChange, StageFailure>) throws(StageFailure) -> Verdict

@@ -1,42 +1,50 @@
-/// Is notified of everything that ends a session, so that it can cut off what belongs to it: connections, tokens, caches.
+/// Is notified of every event that ends the validity of a key, so that it can close or invalidate what depends on the
+/// key: connections, tokens, caches.
 ///
-/// There are three kinds. A revocation is a snapshot that says so, and the store holds it. An eviction takes a key out
-/// of a store because an event that names the key cannot be relied on. A reset takes out keys that no event names.
-/// Only `revoke` has to be implemented; a gateway that relies on a store implements all three, because lookups
-/// find nothing after an eviction or a reset either.
+/// There are three kinds of notification. A revocation is a snapshot that marks its key as revoked; the store holds it.
+/// An eviction removes a key from a store because an event that names the key cannot be trusted. A reset removes keys
+/// that no event names. Only `revoke` has to be implemented. A gateway that relies on a store implements all three,
+/// because lookups also find nothing after an eviction or a reset.
 public protocol RevocationHandler: Sendable {
-    /// Called after the store was asked to hold the revoked snapshot, in stream order (with lanes, in stream order for each
-    /// lane), on the thread that reads the stream: it must not wait.
+    /// Called after the store was asked to hold the revoked snapshot, in stream order (with lanes, in stream order
+    /// within each lane), on the thread that reads the stream. It must not wait.
     ///
-    /// Called at least once for each revocation, and again if the entry is read again, even if the store holds something
-    /// newer under the key by then: the first reading may have stopped before the handler was called. A handler that ends
-    /// sessions can therefore end one that has been renewed since; it must not look the key up first and skip the call.
-    /// The key's text is `event.text(of: key)`, its bytes `event.withValue(of: key)`.
+    /// Called at least once for each revocation, and again if the entry is read again, even if the store then holds a
+    /// newer snapshot under the key: the first run may have stopped before the handler was called. A handler that ends
+    /// sessions can therefore end a session that has been renewed since. It must not look the key up first and skip the
+    /// call.
+    ///
+    /// The key's text is `event.text(of: key)`; its bytes are `event.withValue(of: key)`.
+    ///
+    /// - Parameters:
+    ///   - event: The event that revokes the key, borrowed for the call.
+    ///   - key: The field that holds the key.
     func revoke(_ event: borrowing Event, key: FieldID)
 
-    /// Called after an event took its key out of a store, as `revoke` is and in the same order.
+    /// Called after an event removed its key from a store, in the same order and on the same thread as `revoke`.
     ///
-    /// Called at least once for each eviction, also if the store did not hold the key, held something newer or refused
-    /// the change: whoever relies on the key asks the store.
+    /// Called at least once for each eviction, even if the store did not hold the key, held a newer snapshot or refused
+    /// the change. Code that relies on the key looks it up in the store.
     ///
     /// - Parameters:
     ///   - event: The event that names the key, borrowed for the call.
     ///   - key: The field that holds the key.
-    ///   - reason: The reason of the event's failure, such as `malformed_event`; the name of the stage for an event that
+    ///   - reason: The reason of the event's failure, such as `malformed_event`, or the name of the stage if the event
     ///     has not failed.
     func evicted(_ event: borrowing Event, key: FieldID, reason: String)
 
-    /// Called after a source emptied a store, or a part of it, before the source reads on; it may wait.
+    /// Called after a source emptied a store or a part of it, before the source continues reading. It may wait.
     ///
-    /// - Throws: An error if the reset could not be handed on, which ends the run.
+    /// - Throws: An error if the reset could not be passed on, which ends the run.
     func reset(_ reset: StoreReset) async throws
 
-    /// Called after each batch that had a revocation or an eviction, before the cursor moves; it may wait, and throws if
-    /// they could not be handed on, which ends the run.
-    /// Cancelling the task makes it give up.
+    /// Called after each batch that had a revocation or an eviction, before the cursor moves. It may wait, and must
+    /// give up when the task is cancelled.
+    ///
+    /// - Throws: An error if the notifications could not be passed on, which ends the run.
     func endBatch() async throws
 
-    /// Called once, when the pipeline has ended: a place to close connections.
+    /// Closes connections. Called once, when the pipeline has ended.
     func shutDown() async
 }
 
@@ -58,11 +66,11 @@ extension RevocationHandler {
 public struct StoreReset: Sendable, Equatable {
     /// The store's name in the file.
     public var store: String
-    /// The reason: the kind of the gap that emptied the store, such as `trimmed`; `bootstrap` if keys are read again from
-    /// the first; `resync` if snapshots that could not be confirmed were taken out after one.
+    /// The reason: `bootstrap` if all keys are read again, `resync` if snapshots were removed that could not be confirmed
+    /// after a gap, or the kind of the gap that emptied the store, such as `trimmed`.
     public var reason: String
 
-    /// Makes a reset.
+    /// Creates a reset.
     public init(store: String, reason: String) {
         self.store = store
         self.reason = reason
@@ -75,12 +83,12 @@ public struct RevocationCallback: RevocationHandler {
     private let onEviction: @Sendable (String, EntryID, String) -> Void
     private let onReset: @Sendable (StoreReset) -> Void
 
-    /// Makes a handler.
+    /// Creates a handler.
     ///
     /// - Parameters:
     ///   - onRevocation: Called with the revoked key and the entry's id.
     ///   - onEviction: Called with the evicted key, the entry's id and the reason.
-    ///   - onReset: Called for a store that was emptied: ask for every key that is relied on.
+    ///   - onReset: Called for a store that was emptied; look up every key that you rely on.
     public init(
         _ onRevocation: @escaping @Sendable (_ key: String, _ entry: EntryID) -> Void,
         onEviction: @escaping @Sendable (_ key: String, _ entry: EntryID, _ reason: String) -> Void = { _, _, _ in },

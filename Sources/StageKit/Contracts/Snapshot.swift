@@ -1,10 +1,10 @@
-/// The snapshot of a key as of one entry: a copy that can be kept and passed on.
+/// The state of a key as of one entry: a copy that can be kept and passed on.
 public struct Snapshot: Sendable, Equatable {
     /// A field of a snapshot.
     public struct Field: Sendable, Equatable {
         /// The field's name.
         public var name: String
-        /// The value's bytes as they came.
+        /// The bytes of the value, unchanged.
         public var bytes: [UInt8]
         /// The number, if the value was decoded as one.
         public var integer: Int64?
@@ -17,9 +17,9 @@ public struct Snapshot: Sendable, Equatable {
         }
     }
 
-    /// The entry it came from.
+    /// The id of the entry that the snapshot came from.
     public var entryID: EntryID
-    /// The key it is held under.
+    /// The key under which it is held.
     public var key: [UInt8]
     /// The fields that the entry had, in the order of the graph's fields.
     public var fields: [Field]

@@ -1,8 +1,8 @@
-/// Keyed snapshots, each as new as the entry it came from: an older or repeated entry never overwrites a newer one.
+/// A store of snapshots by key. An older or repeated entry never overwrites a newer snapshot; entries are compared by
+/// `Event.orderID`.
 ///
-/// Entries are compared by `Event.orderID`.
-///
-/// Look-ups come from any thread at any time; changes come through writers, one writer for each stage that changes it.
+/// Lookups can come from any thread at any time. Changes are made through writers, one for each stage that changes the
+/// store.
 public protocol SnapshotStore: AnyObject, Sendable {
     /// The store's name in the file.
     var name: String { get }
@@ -10,100 +10,110 @@ public protocol SnapshotStore: AnyObject, Sendable {
     /// The field whose value is a snapshot's key.
     var keyField: String { get }
 
-    /// How many snapshots it holds.
+    /// The number of snapshots.
     var count: Int { get }
 
-    /// The snapshot under a key, a copy that stays as it is; nil where there is none, and in a `RemoteSnapshotStore`.
+    /// Returns the snapshot under a key, as an independent copy, or `nil` if there is none. Always `nil` in a
+    /// `RemoteSnapshotStore`.
     func snapshot(for key: Span<UInt8>) -> Snapshot?
 
-    /// The entry that took a key out of the store; nil where that is not known, or where the store holds the key.
+    /// Returns the id of the entry that removed a key from the store, or `nil` if it is not known or the store holds
+    /// the key.
     func evictingEntry(for key: Span<UInt8>) -> EntryID?
 
-    /// Calls `body` with every snapshot, in no order.
+    /// Calls `body` with every snapshot, in no particular order.
     ///
-    /// Changes made meanwhile may or may not be seen; no lock is held while `body` runs.
+    /// Concurrent changes may or may not be visible. No lock is held while `body` runs.
     func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows
 
-    /// How new its news is: written by the source that feeds the store, to be asked before a look-up is relied on. Nil
-    /// where the store does not say. Without a default, which a file that does not import the store's module would see
-    /// in the place of the store's own.
+    /// The freshness of the store, or `nil` if the store does not track it. Written by the source that feeds the store,
+    /// and checked before the result of a lookup is used.
+    ///
+    /// There is deliberately no default implementation: a file that does not import the store's module would get the
+    /// default instead of the store's own property.
     var freshness: Freshness? { get }
 
-    /// Whether all workers that name the store see the same, so that each may be given a part of the stream.
+    /// Whether all workers that use the store see the same content, so that each worker can process a part of the
+    /// stream.
     var isShared: Bool { get }
 
-    /// Forgets everything.
+    /// Removes all snapshots and everything else the store remembers.
     func removeAll()
 
-    /// A writer for events whose key and fields stand in these columns.
+    /// Creates a writer for events whose key and fields are in the given columns.
     ///
     /// - Parameters:
     ///   - key: The column of the key.
-    ///   - fields: The columns kept in a snapshot, with their names.
+    ///   - fields: The columns that a snapshot keeps, with their names.
+    /// - Returns: The writer.
     func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter
 }
 
-/// A store that can let go of what is older than some entry.
+/// A store that can remove the snapshots that are older than a given entry.
 public protocol SweepingStore: SnapshotStore {
-    /// Takes out every snapshot that came from an entry before this one; it leaves no trace of them.
+    /// Removes every snapshot that came from an entry before `entry`, without remembering the removal.
     func removeSnapshots(before entry: EntryID)
 }
 
 extension SnapshotStore {
-    /// No: a store is its process's own unless it says otherwise.
+    /// `false`: by default each process has its own store.
     public var isShared: Bool { false }
 
-    /// Nothing.
+    /// `nil`: not known.
     public func evictingEntry(for key: Span<UInt8>) -> EntryID? { nil }
 
-    /// The snapshot under a key given as text.
+    /// Returns the snapshot under a key given as text, or `nil` if there is none.
     public func snapshot(for key: String) -> Snapshot? {
         var key = key
         return key.withUTF8 { unsafe self.snapshot(for: $0.span) }
     }
 }
 
-/// Changes a store, event by event. Called from one thread at a time.
+/// Changes a store event by event. Called by one thread at a time.
 public protocol SnapshotWriter: AnyObject {
-    /// A hint that `upsert` will be called with the event soon.
+    /// Hints that `upsert` will be called with the event soon.
     func prepare(_ event: borrowing Event)
 
-    /// Holds the event's snapshot under its key, if the entry is newer than what is held.
+    /// Stores the event's snapshot under its key if the entry is newer than the stored one.
     ///
-    /// The result is about this store only: `.repeated` and `.older` do not mean that the stages behind have seen the event.
+    /// The result is about this store only: `.repeated` and `.older` do not mean that later stages have seen the event.
     ///
-    /// Throws `StageFailure` where the store refuses it: it is full, or the record is too large. Nothing has changed then.
+    /// - Returns: The effect on the store.
+    /// - Throws: `StageFailure` if the store refuses the snapshot because the store is full or the record is too large.
+    ///   The store is unchanged then.
     func upsert(_ event: borrowing Event) throws -> StoreChange
 
-    /// Takes out what is held under the event's key, unless the entry is older than it.
+    /// Removes the snapshot under the event's key, unless the entry is older than the snapshot.
     ///
-    /// The store remembers the entry's id, so that no older entry brings the key back.
+    /// The store remembers the entry's id, so that no older entry can restore the key.
+    ///
+    /// - Returns: The effect on the store.
     func evict(_ event: borrowing Event) throws -> StoreChange
 
-    /// Ends a batch; a store elsewhere has everything when this returns.
+    /// Ends a batch. When this returns, a store outside of this process has received all changes.
     func endBatch() async throws
 
-    /// Whether `endBatch` has nothing to do, so that it need not be called.
+    /// Whether `endBatch` does nothing and does not have to be called.
     var endsBatchesAtOnce: Bool { get }
 }
 
 extension SnapshotWriter {
-    /// Does nothing: a store in this process has everything at once.
+    /// Does nothing: a store in this process is changed immediately.
     public func endBatch() async throws {}
 
-    /// No: who has an `endBatch` is called.
+    /// `false`: `endBatch` is called.
     public var endsBatchesAtOnce: Bool { false }
 }
 
-/// What a store did with an event.
+/// The effect of an event on a store.
 ///
 /// It says nothing about the rest of the graph. A worker that stops in the middle of a batch leaves the changes of the
-/// batch's later entries in the store, and other workers may share it, so an entry can be `repeated` or `older` although no
-/// stage behind the store has seen it. A stage lets such an event go on unless `Event.isKnownFinished`.
+/// batch's later entries in the store, and other workers may share the store, so an entry can be `repeated` or `older`
+/// although no later stage has seen it. A stage passes such an event on unless `Event.isKnownFinished` is set.
 public enum StoreChange: Sendable, Equatable {
-    /// The event is what the store holds now.
+    /// The store has made the event's change.
     case applied
-    /// This entry had been applied before; nothing changed.
+    /// The entry had been applied before; nothing changed.
     case repeated
     /// The store holds something newer; nothing changed.
     case older

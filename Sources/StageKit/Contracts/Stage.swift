@@ -1,77 +1,89 @@
 /// One step in the graph.
 ///
 /// The contract, which `StageTestKit` checks:
-/// - **Making.** `init` is called when a pipeline is checked, again when it is run and when its file is reloaded, while
-///   other instances work, so it opens nothing and starts nothing; it resolves names through the setup and reports
-///   mistakes to it, all of them. Made twice of the same settings, a stage has the same fields and effects. Instances
-///   share nothing: what one counts, no other knows.
-/// - **Calling.** One instance is called by one thread at a time, events in stream order; the thread may be another from
-///   batch to batch. It may keep plain mutable state, bounded by a setting or a named limit. `process` must not wait: it
-///   runs on the thread that reads the stream. Entries hold any bytes: no text, no fields, the same field twice, values of
-///   megabytes. None of it may crash a stage, for that ends the worker.
-/// - **Waiting.** A stage that needs the network declares `waits`: `process` says `.wait` of the events it has work for, and
-///   `complete` then does that work for all of them at once. No event of the batch is further on than the stage until
-///   it returns, so every stage behind it sees the events in stream order as well. Each wait has a bound, and a stage that
-///   works on several events at once reports its steps to `setup.progress`: what reports nothing for longer than the
-///   watchdog's time is taken for hung, and the worker is restarted.
-/// - **Errors.** A thrown error is this event's failure, never the stage's: the graph's `on_failure` decides what follows
-///   and the next event comes as usual. Throw `StageFailure` to choose the words and the reason, which is counted, so it is
-///   one of a few names in lower_snake_case and never text of the event. A failing call records no effect, settles
-///   nothing, changes nothing outside and nothing that later events feel: where the file says `retry`, the same event
-///   comes again, before any behind it. Values it has set on the event stay there, for the failure branch to use.
-/// - **Leading to branches.** A stage that says `.branch` names the branches among its declaration's `exits`, so that the
-///   graph's checks know every way, and resolves them by `setup.branch`.
-/// - **Batches.** How a stream is cut into batches changes nothing that a stage does. `endBatch` is called after the last
-///   event of each batch, before the cursor moves; it may wait. A batch may be without events. What `endBatch` throws ends
-///   the run with the cursor before the batch, so that nothing is lost.
-/// - **Repeats.** After a lost connection or a restart, entries may come again, and the first reading may have stopped
-///   anywhere: behind a change of a store, before the message that follows it. So an entry that is not known to be finished
-///   passes all its stages however often it is read. State that outlives a batch (a store, a checkpoint, another server) may
-///   make a stage do nothing for the event (a store never goes back in time), but must not make it end the event, send it
-///   elsewhere or fail. `Event.isKnownFinished` is the only exception. What a stage does outside must bear repetition.
-/// - **Shutdown.** A batch in hand is finished first, with its `endBatch`, unless a stage is being tried again, where the
-///   cursor stays before the batch; then `shutDown` is called once and the instance is let go.
-/// - **Reload.** A changed file makes every stage anew, between two batches: what an instance remembers goes with it, as at
-///   a shutdown, and what has to last belongs in a store or a counter.
+/// - **Creation.** `init` is called when a pipeline is checked, again when it is run, and when its file is reloaded
+///   while other instances are running. It therefore opens nothing and starts nothing. It resolves names through the
+///   setup and reports all errors to it. Two instances created from the same settings have the same fields and effects.
+///   Instances share no state.
+/// - **Calls.** An instance is called by one thread at a time, with events in stream order; the thread may change
+///   between batches. It may keep plain mutable state, limited by a setting or a named constant. `process` must not
+///   wait: it runs on the thread that reads the stream. Entries contain arbitrary bytes: values that are not text, no
+///   fields, the same field twice, values of several megabytes. None of this may crash a stage, because a crash ends
+///   the worker.
+/// - **Waiting.** A stage that needs the network declares `waits`. `process` returns `.wait` for the events that need
+///   work, and `complete` then does that work for all of them together. No event of the batch passes the stage until
+///   `complete` returns, so later stages also see the events in stream order. Every wait has a limit. A stage that
+///   works on several events concurrently reports its steps to `setup.progress`: a stage that reports nothing for
+///   longer than the watchdog's timeout is considered hung, and the worker is restarted.
+/// - **Errors.** A thrown error fails the event, not the stage: the graph's `on_failure` decides what happens to the
+///   event, and the next event is processed as usual. Throw `StageFailure` to choose the message and the reason. The
+///   reason is counted, so use one of a few names in lower_snake_case, never text of the event. A call that throws must
+///   record no effect, set no outcome and change nothing outside of the event or in the stage's state: with `retry` the
+///   same event is passed again, before any later event. Values that the stage has set on the event remain, for use in
+///   the failure branch.
+/// - **Branches.** A stage that returns `.branch` lists its branches in the declaration's `exits`, so that the graph's
+///   checks know every path, and resolves them with `setup.branch`.
+/// - **Batches.** The division of a stream into batches does not affect the result of a stage. `endBatch` is called
+///   after the last event of each batch, before the cursor moves; it may wait. A batch may have no events. An error
+///   thrown by `endBatch` ends the run with the cursor before the batch, so that nothing is lost.
+/// - **Repeats.** After a lost connection or a restart, entries may be read again, and the first run may have stopped
+///   anywhere, for example after a change in a store and before the message that follows it. An entry that is not known
+///   to be finished therefore passes all its stages each time it is read. Because of state that outlives a batch (a
+///   store, a checkpoint, another server), a stage may do nothing for the event, since a store never goes back in time;
+///   but it must not finish the event, send it to a branch or fail it. `Event.isKnownFinished` is the only exception.
+///   External effects of a stage must tolerate repetition.
+/// - **Shutdown.** The batch in flight is finished first, including its `endBatch`, unless a stage is being retried:
+///   the cursor then stays before the batch. Afterwards `shutDown` is called once and the instance is released.
+/// - **Reload.** A changed file creates every stage again, between two batches. The state of an instance is lost, as on
+///   shutdown; state that has to last belongs in a store or a counter.
 public protocol Stage: AnyObject {
-    /// What the YAML under the stage's name is decoded into.
+    /// The type into which the YAML under the stage's name is decoded.
     associatedtype Settings: Sendable
 
-    /// Name, settings and documentation of the stage type: the one declaration all tools read.
+    /// The name, settings and documentation of the stage type, in the single declaration that all tools read.
     static var declaration: StageDeclaration<Settings> { get }
 
-    /// Makes the stage of its settings; mistakes go to `setup.issues`.
+    /// Creates the stage from its settings. Errors go to `setup.issues`.
     init(_ settings: Settings, _ setup: StageSetup)
 
-    /// Handles one event and says whether it goes on.
+    /// Processes one event.
+    ///
+    /// - Parameter event: The event, which the stage may read and modify.
+    /// - Returns: What happens to the event next.
+    /// - Throws: An error if the stage fails on the event; `StageFailure` to choose the message and the reason.
     func process(_ event: inout Event) throws -> Verdict
 
-    /// A hint that the event will be processed soon, such as a chance to fetch memory; it must change nothing.
+    /// Hints that the event will be processed soon, for example to prefetch memory. It must not change anything.
     ///
-    /// Only called where the declaration says `preparesEvents`.
+    /// Called only if the declaration sets `preparesEvents`.
     func prepare(_ event: borrowing Event)
 
-    /// Does the work on the events of which `process` said `.wait`, and says of each one what becomes of it.
+    /// Does the work for the events for which `process` returned `.wait`, and decides what happens to each.
     ///
-    /// Only called where the declaration says `waits`: once when every event of the batch has come as far as this stage,
-    /// with those that wait, in stream order; not at all where none does. Those that failed come again where the file says
-    /// `retry`. It may wait, on the same thread as `process`.
-    /// What it throws ends the run with the cursor before the batch, so that nothing is lost and everything may come
-    /// again: for an event that cannot be helped, call `events.fail` instead. A shutdown lets the batch in hand come to
-    /// its end; cancelling the task must make this throw or return soon.
+    /// Called only if the declaration sets `waits`: once per batch, when every event of the batch has reached this
+    /// stage, with the waiting events in stream order. Not called if no event waits. With `retry`, the events that
+    /// failed are passed again. It may wait, and runs on the same thread as `process`. On shutdown, the batch in flight
+    /// is finished; when the task is cancelled, this function must throw or return soon.
+    ///
+    /// - Parameter events: The waiting events. Each event continues to the next stage unless it is failed or finished.
+    /// - Throws: An error that ends the run with the cursor before the batch: nothing is lost, and every event of the
+    ///   batch may be processed again. To fail a single event, call `events.fail` instead.
     func complete(_ events: WaitingEvents) async throws
 
-    /// Ends a batch: a place to hand over what was collected.
+    /// Ends a batch, for example by sending what was collected.
     func endBatch() async throws
 
-    /// Ends a batch without waiting where that can be done, and says whether it was; where not, `endBatch` is called next.
+    /// Ends a batch without waiting, if possible.
     ///
-    /// An asynchronous call takes hundreds of instructions: beside a reply of one event, that counts. A stage that never
-    /// waits at a batch's end has only this one; `endBatch` then does the same. What it throws is what `endBatch` would.
+    /// An asynchronous call takes hundreds of instructions, which matters if a batch has only one event. A stage that
+    /// never waits at the end of a batch implements only this function; the default `endBatch` calls it.
+    ///
+    /// - Returns: Whether the batch was ended. If not, `endBatch` is called next.
+    /// - Throws: The same errors as `endBatch`.
     func endBatchAtOnce() throws -> Bool
 
-    /// Called once, after the last batch, when the run ends, however it ends, or a reload has made the stage anew: a place to
-    /// close connections.
+    /// Closes connections. Called once, after the last batch, when the run ends for any reason or when a reload has
+    /// replaced the stage.
     func shutDown() async
 }
 
@@ -79,13 +91,13 @@ extension Stage {
     /// Does nothing.
     public func prepare(_ event: borrowing Event) {}
 
-    /// Does nothing: every event goes on.
+    /// Does nothing: every event continues to the next stage.
     public func complete(_ events: WaitingEvents) async throws {}
 
-    /// Does what can be done at once.
+    /// Calls `endBatchAtOnce`.
     public func endBatch() async throws { _ = try self.endBatchAtOnce() }
 
-    /// Leaves it to `endBatch`.
+    /// Returns `false`, so that `endBatch` is called.
     public func endBatchAtOnce() throws -> Bool { false }
 
     /// Does nothing.

@@ -1,28 +1,28 @@
-/// The declaration of a stage type, made once, for decoding, lint, documentation and JSON Schema.
+/// The declaration of a stage type, from which decoding, lint, documentation and the JSON Schema are derived.
 public struct StageDeclaration<Settings: Sendable>: Sendable {
     /// The name in the file: a verb in lower_snake_case.
     public let name: String
     /// One sentence for the catalogue.
     public let summary: String
-    /// How settings are read.
+    /// The decoder of the settings.
     public let settings: SettingType<Settings>
-    /// A piece of a pipeline file that uses the stage and is valid.
+    /// A valid part of a pipeline file that uses the stage.
     public let example: String
-    /// The reason that is counted if a failure has none.
+    /// The reason that is counted for a failure without a reason of its own.
     public let failureReason: String
-    /// Whether `process` only reads and sets the event's own values and fails.
+    /// Whether `process` does nothing but read and set the event's own values and throw.
     ///
-    /// Such stages at the head of a graph run some events ahead of the later stages.
+    /// Such stages at the head of a graph process some events ahead of the later stages.
     public let isPure: Bool
     /// Whether `prepare` does anything.
     public let preparesEvents: Bool
-    /// Whether `process` may say `.wait`, so that events wait for `complete`; with some settings it may not
-    /// (`StageSetup.neverWaits`).
+    /// Whether `process` may return `.wait`. `StageSetup.neverWaits` overrides this for particular settings.
     public let waits: Bool
-    /// Whether the result for an event depends on earlier events with any key: each lane would remember only its own.
+    /// Whether the result for an event depends on earlier events with any key. With lanes, each lane would remember
+    /// only its own events.
     public let remembers: Bool
-    /// The exits of a stage with these settings, except failure; `nil` if it leads only to the next stage. The graph's
-    /// checks rely on it.
+    /// The exits of a stage with these settings, except failure, or `nil` if the stage leads only to the next stage.
+    /// The graph's checks rely on it.
     public let exits: (@Sendable (Settings) -> StageExits)?
 
     /// Creates a declaration. A stage that waits is never pure.
@@ -46,15 +46,15 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
 
 /// The exits of a stage, except failure.
 public struct StageExits: Sendable {
-    /// The branches to whose start it may send events, as the file names them.
+    /// The branches to which the stage may send events, as named in the file.
     public var branches: [MarkedName]
-    /// The conditions under which events go to each of the branches, for pictures; shorter if there is nothing to say.
+    /// The conditions under which events go to each of the branches, for diagrams. May be shorter than `branches`.
     public var words: [String]
-    /// Whether an event may continue with the next stage; false if the stage finishes every event that it does not fail
-    /// on, or sends it elsewhere.
+    /// Whether an event may continue with the next stage. `false` if the stage finishes every event, sends it to a
+    /// branch or fails it.
     public var goesOn: Bool
 
-    /// Makes exits; as a rule a stage leads to the next one alone.
+    /// Creates exits. By default the stage leads only to the next one.
     public init(branches: [MarkedName] = [], words: [String] = [], goesOn: Bool = true) {
         self.branches = branches
         self.words = words

@@ -1,21 +1,22 @@
 /// Stage types from a shared library.
 public struct StagePlugin: Sendable {
-    /// The library's file, without symbolic links, `.` and `..` in its path.
+    /// The path of the library, without symbolic links, `.` and `..`.
     public let path: String
-    /// The stage types in it.
+    /// The stage types in the library.
     public let stages: [StageType]
 
-    /// Names the types that a file holds.
+    /// Creates a plugin from the stage types found in a file.
     public init(path: String, stages: [StageType]) {
         self.path = path
         self.stages = stages
     }
 }
 
-/// How a shared library hands its stage types to the worker that loads it.
+/// Passes the stage types of a shared library to the worker that loads it.
 ///
-/// The library exports a C function called `sluice_plugin_stages` that takes nothing and returns what `handOver` returns;
-/// `sluice plugin build` writes it. Library and worker share one StageKit, the worker's, so this is the same class in both.
+/// The library exports a C function `sluice_plugin_stages`, which has no parameters and returns the result of
+/// `handOver`; `sluice plugin build` generates it. Library and worker share the worker's StageKit, so this is the same
+/// class in both.
 public final class PluginStages: Sendable {
     /// The stage types.
     public let types: [StageType]
@@ -24,13 +25,15 @@ public final class PluginStages: Sendable {
         self.types = types
     }
 
-    /// Gives the types away: the pointer owns one reference, which `takeOver` takes.
+    /// Returns a pointer that owns one reference to the types, for `takeOver`.
     @unsafe
     public static func handOver(_ types: [StageType]) -> UnsafeMutableRawPointer {
         unsafe Unmanaged.passRetained(PluginStages(types)).toOpaque()
     }
 
-    /// Takes what `handOver` gave; `pointer` must come from it and be taken once.
+    /// Returns the types from a pointer and releases its reference.
+    ///
+    /// - Parameter pointer: The result of `handOver`, which must be passed only once.
     @unsafe
     public static func takeOver(_ pointer: UnsafeMutableRawPointer) -> PluginStages {
         unsafe Unmanaged<PluginStages>.fromOpaque(pointer).takeRetainedValue()

@@ -1,46 +1,47 @@
 public import CoreMetrics
 public import Logging
 
-/// What a stage is made with: the names it uses are resolved here, once.
+/// The context in which a stage is created. It resolves the names that the stage uses, once.
 ///
-/// Made by the engine, one for each stage in the graph, and used during `init` only.
+/// The engine creates one setup for each stage in the graph. It is used during `init` only.
 public final class StageSetup {
-    /// The pipeline's name, which is the `component` of its counters.
+    /// The pipeline's name, which is also the `component` of its counters.
     public let pipeline: String
-    /// The stage's name in the graph: its type, or what the file calls it.
+    /// The stage's name in the graph: its type, or the name that the file gives it.
     public let stage: String
-    /// Where the stage stands in the file.
+    /// The stage's position in the file.
     public let mark: SourceMark
-    /// Logs under the pipeline's and the stage's name.
+    /// A logger labelled with the pipeline's and the stage's name.
     public let logger: Logger
-    /// Makes counters, gauges and timers.
+    /// Creates counters, gauges and timers.
     public let metrics: any MetricsFactory
     /// The handler that is notified of revocations and evictions, or `nil` if there is none.
     public let revocationHandler: (any RevocationHandler)?
-    /// Whether nothing outside of this process is to be touched: what would be sent is then taken as sent.
+    /// Whether nothing outside of this process may be touched. Whatever would be sent is then treated as sent.
     ///
-    /// A publisher and stores for that are given; a stage with connections of its own asks.
+    /// The setup provides a suitable publisher and stores. A stage with connections of its own must check this
+    /// property.
     public let isRehearsal: Bool
-    /// The time of day.
+    /// The clock that provides the time of day.
     public let clock: WallClock
-    /// Where a stage that waits reports its steps and the bounds of its waits.
+    /// The reporter to which a stage that waits reports its steps and the limits of its waits.
     public let progress: ProgressReporter
-    /// Collects what is wrong.
+    /// Collects errors.
     public var issues: SettingIssues
 
-    /// The fields that are provided up to this stage and by it.
+    /// The fields that earlier stages and this stage provide.
     package private(set) var scope: FieldScope
-    /// The names of the stores that were asked for, each once.
+    /// The names of the requested stores, each once.
     package private(set) var usedStores: [String] = []
-    /// The effects that were asked for, each once.
+    /// The names of the requested effects, each once.
     package private(set) var usedEffects: [String] = []
-    /// Whether no event waits at the stage, whatever its declaration says.
+    /// Whether no event waits at the stage, regardless of its declaration.
     package private(set) var isWaitless = false
 
     private let givenPublisher: (any MessagePublisher)?
     private let names: GraphNames
     private let stores: [String: any SnapshotStore]
-    /// The names of stores that the file declares and that could not be made: their mistakes are told where they stand.
+    /// The names of declared stores that could not be created. Their errors are reported at the stores' own positions.
     private let brokenStores: Set<String>
     private let branches: [String: BranchID]
     private let exits: StageExits
@@ -71,15 +72,15 @@ public final class StageSetup {
         self.issues = SettingIssues()
     }
 
-    /// The fields that earlier stages provide, in the order they were first provided.
+    /// The fields that earlier stages provide, in the order in which they were first provided.
     ///
-    /// In a branch these are the fields of every way that leads to it: for a failed event, those of the stages up to the
-    /// one that failed, which may not have come to setting its own.
+    /// In a branch these are the fields of every path that leads to it. For a failed event they include those of all
+    /// stages up to the failed one, which may not have set its own.
     public var fields: [String] { self.scope.fields }
 
-    /// A field this stage reads; it is a mistake where no earlier stage provides it.
+    /// Returns the column of a field that this stage reads. Adds an error if no earlier stage provides the field.
     public func input(_ name: MarkedName) -> FieldID {
-        // Behind a stage that could not be made, a field that is missing is no mistake of this one.
+        // After a stage that could not be created, a missing field is not an error of this stage.
         if !self.scope.isIncomplete, !self.scope.fields.contains(name.text) {
             let hint = Nearest.hint(for: name.text, among: self.scope.fields)
             self.issues.add("no earlier stage provides the field \"\(name.text)\"\(hint)", at: name.mark)
@@ -87,23 +88,24 @@ public final class StageSetup {
         return self.names.provide(name.text)
     }
 
-    /// A field this stage gives a value to, for the stages after it.
+    /// Returns the column of a field that this stage sets, for later stages.
     ///
     /// - Parameters:
-    ///   - name: What the file calls it.
-    ///   - isSecret: Whether its values must not be shown: stages that write logs, and everybody who watches the pipeline,
-    ///     see a mark in their place. A field that is secret once is secret in the whole graph.
+    ///   - name: The field's name in the file.
+    ///   - isSecret: Whether its values must not be shown. Stages that write logs, and all observers of the pipeline,
+    ///     show a fixed text instead. A field that is secret in one stage is secret in the whole graph.
+    /// - Returns: The column.
     public func output(_ name: String, isSecret: Bool = false) -> FieldID {
         self.scope.provide(name)
         if isSecret { self.names.keepSecret(name) }
         return self.names.provide(name)
     }
 
-    /// Whether the values of a field must not be shown.
+    /// Returns whether the values of a field must not be shown.
     public func isSecret(_ name: String) -> Bool { self.names.secrets.contains(name) }
 
-    /// A branch that the stage sends events to; it is a mistake where the file has none of that name, or where the
-    /// declaration's `exits` do not name it.
+    /// Returns a branch that the stage sends events to. Adds an error if the file has no branch of that name or if the
+    /// declaration's `exits` do not list it.
     public func branch(_ name: MarkedName) -> BranchID {
         guard let branch = self.branches[name.text] else {
             let hint = Nearest.hint(for: name.text, among: self.branches.keys.sorted())
@@ -116,7 +118,7 @@ public final class StageSetup {
         return branch
     }
 
-    /// A store that the file declares; it is a mistake where it does not.
+    /// Returns a store that the file declares. Returns `nil` and adds an error if there is no such store.
     public func store(_ name: MarkedName) -> (any SnapshotStore)? {
         if let store = self.stores[name.text] {
             if !self.usedStores.contains(name.text) { self.usedStores.append(name.text) }
@@ -128,50 +130,51 @@ public final class StageSetup {
         return nil
     }
 
-    /// What sends messages to others; it is a mistake where neither the file nor the program gives it.
+    /// Returns the publisher that sends messages. Returns `nil` and adds an error if neither the file nor the embedding
+    /// program provides one.
     public func publisher() -> (any MessagePublisher)? {
         if let publisher = self.givenPublisher { return publisher }
         self.issues.add("there is no server to send to: add the section redis", at: self.mark)
         return nil
     }
 
-    /// The number of an effect, to record on events.
+    /// Returns the number of an effect, to record it on events.
     public func effect(_ name: String) -> EffectID {
         if !self.usedEffects.contains(name) { self.usedEffects.append(name) }
         return self.names.effect(name)
     }
 
-    /// Says that with these settings no event waits, although the declaration says that events may: then each goes on at
-    /// once, and a graph of such stages does not work in passes.
+    /// Declares that with these settings no event waits, although the stage's declaration sets `waits`. Events then
+    /// continue immediately, and a graph of such stages does not need several passes per batch.
     public func neverWaits() {
         self.isWaitless = true
     }
 
-    /// The number of a reason, to finish events with.
+    /// Returns the number of a reason, to finish events with it.
     public func reason(_ name: String) -> ReasonID {
         self.names.reason(name)
     }
 }
 
-/// A name in the file with its place, so that what is wrong with it can be told there.
+/// A name in the file with its position, for error messages.
 public struct MarkedName: Sendable, Hashable {
     /// The name.
     public var text: String
-    /// Where it stands.
+    /// The position in the file.
     public var mark: SourceMark
 
-    /// Makes a name.
+    /// Creates a name.
     public init(_ text: String, at mark: SourceMark) {
         self.text = text
         self.mark = mark
     }
 
-    /// Stands in the defaults of settings where a required name has not been read yet.
+    /// A placeholder for a required name in the defaults of settings.
     public static let unread = MarkedName("", at: SourceMark(line: 1, column: 1))
 }
 
 extension SettingType where Value == MarkedName {
-    /// A name that is not blank, with its place.
+    /// A name that is not blank, with its position.
     public static var name: SettingType<MarkedName> {
         SettingType(shape: .nonBlankText) { node, issues in
             SettingType<String>.nonBlankText.decode(node, &issues).map { MarkedName($0, at: node.mark) }

@@ -1,4 +1,4 @@
-/// A stage type as the engine sees it: its declaration without its Swift type.
+/// A stage type without its Swift type, as used by the engine.
 public struct StageType: Sendable {
     /// The name in the file.
     public let name: String
@@ -6,21 +6,21 @@ public struct StageType: Sendable {
     public let summary: String
     /// The shape of the settings.
     public let shape: SettingShape
-    /// A piece of a pipeline file that uses the stage.
+    /// A valid part of a pipeline file that uses the stage.
     public let example: String
-    /// The reason that is counted if a failure has none.
+    /// The reason that is counted for a failure without a reason of its own.
     public let failureReason: String
-    /// Whether the stage only reads and sets the event's own values.
+    /// Whether the stage does nothing but read and set the event's own values and throw.
     public let isPure: Bool
-    /// Whether the stage wants to see events ahead of time.
+    /// Whether the stage's `prepare` is called with events ahead of time.
     public let preparesEvents: Bool
-    /// Whether events may wait at the stage until it has done its work on all of a batch.
+    /// Whether events may wait at the stage until it has done its work for the whole batch.
     public let waits: Bool
     /// Whether the result for an event depends on earlier events.
     public let remembers: Bool
-    /// The exits of a stage with these settings; `nil` if they cannot be read.
+    /// Returns the exits of a stage with these settings, or `nil` if the settings are invalid.
     public let exits: @Sendable (SettingNode) -> StageExits?
-    /// Decodes the settings and creates an instance; returns `nil` if that is impossible, with the reasons in the
+    /// Decodes the settings and creates an instance, or returns `nil` if that is impossible; the errors are in the
     /// setup's issues.
     public let make: @Sendable (SettingNode, StageSetup) -> (any Stage)?
 
@@ -38,12 +38,12 @@ public struct StageType: Sendable {
         self.remembers = declaration.remembers
         self.exits = { node in
             guard let exits = declaration.exits else { return StageExits() }
-            // Errors in the settings are reported when the stage is made.
+            // Errors in the settings are reported when the stage is created.
             var untold = SettingIssues()
             return declaration.settings.decode(node, &untold).map(exits)
         }
         self.make = { node, setup in
-            // The name also precedes the stage's own reports.
+            // The name also precedes the errors that the stage itself reports.
             setup.issues.context = declaration.name
             defer { setup.issues.context = "" }
             return declaration.settings.decode(node, &setup.issues).map { S($0, setup) }

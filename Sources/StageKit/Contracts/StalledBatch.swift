@@ -1,17 +1,17 @@
-/// A batch that has been in flight for longer than `grace`: its events have no outcome yet, and every entry behind them
-/// waits.
+/// A batch that has been in flight for longer than `grace`. Its events have no outcome yet, and all later entries wait.
 public struct StalledBatch: Sendable, Equatable {
     /// How long a batch may be in flight while the worker still counts as caught up: longer than a healthy batch takes,
-    /// short enough for a probe to notice that what the stores hold may be outdated.
+    /// and short enough for a probe to notice that the stores may be outdated.
     public static let grace = Duration.seconds(2)
 
     /// The number of entries that were read and have no outcome.
     public var entries: Int
     /// How long the oldest of them has been in flight.
     public var duration: Duration
-    /// The stage that has not returned, by its name in the graph, or `nil` if no stage waits.
+    /// The name in the graph of the stage that has not returned, or `nil` if no stage is waiting.
     public var stage: String?
-    /// Whether the source was at the end of its stream when it delivered the batch, so that no other entry is known to wait.
+    /// Whether the source was at the end of its stream when it delivered the batch, so that no further entries are
+    /// known to be pending.
     public var wasCaughtUp: Bool
 
     /// Creates a description of a stalled batch.
@@ -23,14 +23,14 @@ public struct StalledBatch: Sendable, Equatable {
     }
 }
 
-/// Entries that a source has read and could not deliver yet.
+/// Entries that a source has read but could not deliver yet.
 public struct UndeliveredEntries: Sendable, Equatable {
     /// The number of entries.
     public var count: Int
     /// When the first of them was ready to be delivered.
     public var since: ContinuousClock.Instant
 
-    /// Creates a count of entries that wait since an instant.
+    /// Creates a count of undelivered entries.
     public init(count: Int, since: ContinuousClock.Instant) {
         self.count = count
         self.since = since

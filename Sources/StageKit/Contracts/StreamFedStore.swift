@@ -1,34 +1,34 @@
-/// A store that is told which streams feed it, and since when.
+/// A store that needs to know which streams feed it, and from which entry on.
 public protocol StreamFedStore: SnapshotStore {
-    /// Says which streams feed the store, if they are several; called before the first change.
+    /// Sets the streams that feed the store, if there are several. Called before the first change.
     ///
-    /// Ids of two streams cannot be compared. The store therefore remembers the stream of each key, throws for an upsert
-    /// from another stream, and makes an eviction from another stream whatever the ids.
+    /// The ids of two streams cannot be compared. The store therefore remembers the stream of each key, throws on an
+    /// upsert from another stream, and performs an eviction from another stream regardless of the ids.
     ///
-    /// - Parameter names: The streams' names, by the numbers that events have.
+    /// - Parameter names: The streams' names, indexed by the stream numbers of events.
     func setStreams(_ names: [String])
 
-    /// Says that the store may have missed entries of a stream up to this one.
+    /// Sets the newest entry of a stream up to which the store may have missed entries.
     ///
-    /// Of a key that the store does not hold nothing is known up to there, so an upsert that is replayed from there is
-    /// refused as older. Entries that are not replayed are not affected.
+    /// For a key that the store does not hold, nothing is known up to that entry, so a replayed upsert from before it
+    /// is refused as older. Entries that are not replayed are not affected.
     ///
     /// - Parameters:
     ///   - entry: The newest entry that may have been missed.
-    ///   - stream: The stream's number among those that feed the store, from 0 on.
+    ///   - stream: The stream's number among those that feed the store, starting at 0.
     func setHistoryStart(_ entry: EntryID, of stream: Int)
 }
 
-/// The refusal of an upsert for a key that is held from another stream.
+/// The refusal of an upsert for a key that came from another stream.
 package struct StreamRefusal: CustomStringConvertible {
-    /// The message of the failure.
+    /// The failure message.
     package let description: String
 
-    /// Makes a refusal.
+    /// Creates a refusal.
     ///
     /// - Parameters:
     ///   - store: The store's name.
-    ///   - held: The stream that the key is held from.
+    ///   - held: The stream that the stored key came from.
     ///   - entry: The stream of the refused entry.
     package init(store: String, held: String, entry: String) {
         self.description =

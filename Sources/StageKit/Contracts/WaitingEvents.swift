@@ -1,20 +1,20 @@
 /// The events that wait at a stage for its `complete`, in stream order.
 ///
-/// Each goes on to the next stage when `complete` returns, unless it was failed or finished; of two words on one event the
-/// last counts. Positions run from 0 to `count - 1`. It belongs to the thread that runs the graph and is empty outside of
-/// `complete`, so a stage must not keep it.
+/// When `complete` returns, each event continues to the next stage unless it was failed or finished; the last decision
+/// on an event counts. Positions run from 0 to `count - 1`. The object belongs to the thread that runs the graph and is
+/// empty outside of `complete`; a stage must not keep it.
 ///
-/// Each event that the stage touches or decides is a step of the run (`ProgressReporter`): a stage that awaits one event
-/// after another is alive as long as each takes less than the watchdog's time. If it sends all of them at once, it reports
-/// each answer itself.
+/// Each access to an event and each decision counts as a step of the run (`ProgressReporter`). A stage that awaits one
+/// event after another is therefore never considered hung as long as each takes less than the watchdog's timeout. A
+/// stage that sends all of them concurrently reports each reply itself.
 public final class WaitingEvents {
-    /// What becomes of an event.
+    /// The decision on an event.
     package enum Decision: Sendable {
-        /// It goes on to the next stage.
+        /// The event continues to the next stage.
         case next
-        /// The stage failed on it.
+        /// The event failed at the stage.
         case fail(StageFailure)
-        /// Its way ends here.
+        /// The event is finished.
         case finish(Outcome, ReasonID)
     }
 
@@ -23,16 +23,22 @@ public final class WaitingEvents {
     private var isLending = false
     private let progress: ProgressReporter
 
-    /// Holds no event.
+    /// Creates an empty list.
     package init(progress: ProgressReporter = ProgressReporter()) {
         self.progress = progress
     }
 
-    /// How many wait.
+    /// The number of waiting events.
     public var count: Int { self.waiting.count }
 
-    /// Calls `body` with the event at a position, which cannot outlive the call; one event is lent at a time, as what one is
-    /// given may move the values of all.
+    /// Calls `body` with the event at a position. The event cannot outlive the call. Only one event can be accessed at
+    /// a time, because setting a value may move the values of all events.
+    ///
+    /// - Parameters:
+    ///   - position: The position, from 0 to `count - 1`.
+    ///   - body: Reads or modifies the event.
+    /// - Returns: The result of `body`.
+    /// - Throws: The error that `body` throws.
     public func withEvent<R, E: Error>(at position: Int, _ body: (inout Event) throws(E) -> R) throws(E) -> R {
         guard let batch = self.batch else { preconditionFailure("no event waits") }
         precondition(!self.isLending, "one event is lent at a time")
@@ -42,13 +48,13 @@ public final class WaitingEvents {
         return try batch.withEvent(at: self.waiting[position].index, body)
     }
 
-    /// Fails the event at a position: the graph's `on_failure` decides what follows, as where `process` throws.
+    /// Fails the event at a position. The graph's `on_failure` decides what happens next, as when `process` throws.
     public func fail(at position: Int, _ failure: StageFailure) {
         self.progress.pulse()
         self.waiting[position].decision = .fail(failure)
     }
 
-    /// Ends the way of the event at a position with an outcome, as where `process` says `.finish`.
+    /// Finishes the event at a position with an outcome, as when `process` returns `.finish`.
     public func finish(at position: Int, _ outcome: Outcome, _ reason: ReasonID) {
         self.progress.pulse()
         self.waiting[position].decision = .finish(outcome, reason)
@@ -56,25 +62,25 @@ public final class WaitingEvents {
 
     // MARK: For the engine
 
-    /// Adds the event at an index of a batch, behind those before it in the stream.
+    /// Adds the event at an index of a batch. Events must be added in stream order.
     package func add(_ index: Int, of batch: EventBatch) {
         self.batch = batch
         self.waiting.append((index, .next))
     }
 
-    /// The index in its batch of the event at a position.
+    /// Returns the index in its batch of the event at a position.
     package func index(at position: Int) -> Int { self.waiting[position].index }
 
-    /// What was said of the event at a position.
+    /// Returns the decision on the event at a position.
     package func decision(at position: Int) -> Decision { self.waiting[position].decision }
 
-    /// Lets all go but those at some positions, in rising order, which wait again.
+    /// Keeps only the events at the given positions, in ascending order, and lets them wait again.
     package func keep(_ positions: [Int]) {
         self.waiting = positions.map { (self.waiting[$0].index, .next) }
         if self.waiting.isEmpty { self.batch = nil }
     }
 
-    /// Lets all go and keeps the memory.
+    /// Removes all events and keeps the memory.
     package func removeAll() {
         self.batch = nil
         self.waiting.removeAll(keepingCapacity: true)

@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// The time of day for stages; a test provides a clock that stands still.
+/// The clock that provides the time of day to stages. Tests provide a clock that does not advance.
 public struct WallClock: Sendable {
     private let read: @Sendable () -> Int64
 
@@ -15,13 +15,13 @@ public struct WallClock: Sendable {
         self.read = read
     }
 
-    /// Milliseconds since 1970-01-01 00:00 UTC, leap seconds not counted.
+    /// The time in milliseconds since 1970-01-01 00:00 UTC, without leap seconds.
     public var milliseconds: Int64 { self.read() }
 
     /// The machine's clock.
     public static let system = WallClock {
         var time = timespec()
-        // Cannot fail: the clock exists on every system that Swift runs on.
+        // Cannot fail: the clock exists on every system that supports Swift.
         unsafe clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
