@@ -1,8 +1,8 @@
-/// Base64 (RFC 4648, section 4, with padding): how bytes that are not UTF-8 stand in logs and journals.
+/// Base64 (RFC 4648, section 4, with padding), used in logs and journals for bytes that are not UTF-8.
 public enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    /// The bytes in base64.
+    /// Returns the bytes in base64.
     public static func encode(_ bytes: Span<UInt8>) -> String {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4)

@@ -1,11 +1,12 @@
-/// What a batch holds, reached by pointer so that an event is two words and no reference is counted on the hot path.
+/// The contents of a batch, accessed by pointer so that an event is two words and the hot path counts no references.
 ///
-/// Invariants: `slots` has `headers.count * slotCount` values once `prepareSlots` has run, `states` one for each header;
-/// header `i` owns the fields `firstField ..< firstField + fieldCount`; ranges are checked against the arena when read.
+/// Invariants: after `prepareSlots`, `slots` has `headers.count * slotCount` values and `states` has one for each
+/// header. Header `i` owns the fields `firstField ..< firstField + fieldCount`. Ranges are checked against the arena
+/// when they are read.
 @unsafe
 @usableFromInline
 struct BatchStorage {
-    /// Starting sizes: one reply of the default read count with five fields an entry fits without growing.
+    /// Initial sizes: one reply of the default read count with five fields per entry fits without growing.
     private static let events = 128
     private static let fieldsAnEvent = 8
     private static let bytesAnEvent = 256
@@ -22,15 +23,16 @@ struct BatchStorage {
     @usableFromInline var stream = ""
     /// The stream's number among those that the source reads.
     @usableFromInline var streamIndex = 0
-    /// Whether `replays` has anything: all that is looked at as long as nothing is replayed.
+    /// Whether `replays` is not empty. As long as nothing is replayed, this is all that has to be checked.
     @usableFromInline var hasReplays = false
-    /// The own ids of replayed entries, whose headers have those of their originals, in the order of their indices.
+    /// The entries' own ids of replayed entries, in the order of their indices. Their headers have the ids of the
+    /// originals.
     @usableFromInline var replays: [(index: Int, id: EntryID)] = []
     /// The last entry id that the source knows to be finished, or `nil` if it knows of none.
     @usableFromInline var finishedUpTo: EntryID?
-    /// How often each entry was delivered, by its place; empty where all came for the first time.
+    /// How often each entry was delivered, by its index. Empty if all were delivered for the first time.
     @usableFromInline var deliveries: [Int] = []
-    /// What arrived failed already, by its place.
+    /// The events that the source refused, by their index.
     @usableFromInline var refusals: [(index: Int, failure: StageFailure)] = []
 
     @inlinable
@@ -40,7 +42,7 @@ struct BatchStorage {
         unsafe self.headers.append(EntryHeader(orderID: id, firstField: first, fieldCount: 0))
     }
 
-    /// Starts an entry of so many fields; they are the caller's to write.
+    /// Starts an entry with `fieldCount` fields, which the caller has to write.
     @inlinable
     mutating func appendEntry(_ id: EntryID, fieldCount: Int) -> UnsafeMutableBufferPointer<RawField> {
         unsafe self.fields.reserve(fieldCount)
@@ -78,7 +80,7 @@ struct BatchStorage {
         if unsafe !self.refusals.isEmpty { unsafe self.failRefused() }
     }
 
-    /// Marks what arrived failed.
+    /// Marks the refused events as failed.
     @inline(never)
     private mutating func failRefused() {
         for (index, failure) in unsafe self.refusals {
@@ -111,11 +113,11 @@ struct BatchStorage {
     }
 }
 
-/// The id by which an entry is ordered, and where its fields are.
+/// The id by which an entry is ordered, and the location of its fields.
 @frozen
 @usableFromInline
 struct EntryHeader: BitwiseCopyable {
-    /// The entry's id; of a replayed entry, that of its original (`BatchStorage.replays` has its own).
+    /// The entry's id. For a replayed entry, the id of its original; its own id is in `BatchStorage.replays`.
     @usableFromInline var orderID: EntryID
     @usableFromInline var firstField: UInt32
     @usableFromInline var fieldCount: UInt32
@@ -128,18 +130,19 @@ struct EntryHeader: BitwiseCopyable {
     }
 }
 
-/// What has happened to an event so far.
+/// The state of an event.
 @frozen
 @usableFromInline
 struct EventState: BitwiseCopyable {
     /// Effects in order, one byte each, the first in the lowest byte.
     @usableFromInline var effects: UInt64 = 0
     @usableFromInline var effectCount: UInt8 = 0
-    /// The outcome a stage has settled on without ending the event's way; nil where none has.
+    /// The outcome that a stage has set without finishing the event, or `nil` if none has.
     @usableFromInline var outcome: Outcome?
     @usableFromInline var reason = ReasonID.none
-    /// Index into the batch's failures; below zero where the event has not failed: -1, or -2 - n where the stage at n of
-    /// the graph has ended its way. One number for both, as an event has one of them and there are many events.
+    /// The index into the batch's failures, or negative if the event has not failed: -1, or -2 - n if the stage with
+    /// index n in the graph has finished it. One number serves both, because an event has only one of them and there
+    /// are many events.
     @usableFromInline var failure: Int32 = -1
 
     @usableFromInline init() {}

@@ -1,19 +1,19 @@
-/// Blankness as the session events mean it: nothing but Unicode White_Space in valid UTF-8.
+/// Detects and trims blank values. A value is blank if it is valid UTF-8 and consists only of Unicode White_Space.
 public enum Blank {
-    /// Whether there is nothing but white space; bytes that are not UTF-8 are not blank.
+    /// Returns whether the bytes contain only white space. Bytes that are not UTF-8 are not blank.
     @inlinable
     public static func isBlank(_ bytes: Span<UInt8>) -> Bool {
         self.isPlain(bytes) ? false : self.trimmed(bytes).isEmpty
     }
 
-    /// Whether the first byte alone shows that there is more than white space, which is the usual case.
+    /// Returns whether the first byte already shows that the value is not blank, which is the usual case.
     @inlinable
     @inline(__always)
     public static func isPlain(_ bytes: Span<UInt8>) -> Bool {
         !bytes.isEmpty && bytes[0] > 0x20 && bytes[0] < 0x80
     }
 
-    /// The range that is left when white space is taken off both ends.
+    /// Returns the range that remains after white space is removed from both ends.
     public static func trimmed(_ bytes: Span<UInt8>) -> Range<Int> {
         var start = 0
         while start < bytes.count, let length = self.whiteSpaceLength(bytes, at: start) { start += length }

@@ -1,9 +1,9 @@
-/// A run of bytes in a batch's arena.
+/// A range of bytes in a batch's arena.
 @frozen
 public struct ByteRange: Hashable, Sendable {
-    /// Bytes from the arena's start.
+    /// The offset from the start of the arena, in bytes.
     public var offset: UInt32
-    /// Length in bytes.
+    /// The length in bytes.
     public var length: UInt32
 
     /// Creates a range of `length` bytes that starts `offset` bytes into the arena.
@@ -14,7 +14,7 @@ public struct ByteRange: Hashable, Sendable {
     }
 }
 
-/// A field as the stream holds it: its name and its value, both in the batch's arena.
+/// A field of an entry in the stream: its name and its value, both in the batch's arena.
 @frozen
 public struct RawField: Sendable {
     /// The range of the name.
@@ -30,7 +30,7 @@ public struct RawField: Sendable {
     }
 }
 
-/// A field's number in the graph: names are resolved to it once, when the graph is built.
+/// The number of a field in the graph. Names are resolved to numbers once, when the graph is built.
 @frozen
 public struct FieldID: Hashable, Sendable {
     /// The column in the batch's table of decoded values.
@@ -42,18 +42,18 @@ public struct FieldID: Hashable, Sendable {
     }
 }
 
-/// A decoded value's range in the arena and, for numbers, the number itself.
+/// The range of a decoded value in the arena and, for numbers, the number itself.
 @frozen
 @usableFromInline
 struct Slot {
-    /// The largest value of a slot, in bytes: two bits of its length word hold its kind.
+    /// The maximum length of a value, in bytes: two bits of the length word hold the kind.
     @usableFromInline static let lengthLimit: UInt32 = 1 << 30 - 1
     @usableFromInline static let bytesKind: UInt32 = 1 << 30
     @usableFromInline static let integerKind: UInt32 = 2 << 30
 
-    /// Bytes from the arena's start.
+    /// The offset from the start of the arena, in bytes.
     @usableFromInline var offset: UInt32
-    /// Kind in the two high bits (0 is absent), length in bytes in the others.
+    /// The kind in the two highest bits (0 is absent), and the length in bytes in the others.
     @usableFromInline var lengthAndKind: UInt32
     /// The number, if the kind is integer.
     @usableFromInline var integer: Int64

@@ -1,17 +1,18 @@
-/// A whole number of 64 bits in decimal digits.
+/// Parses a 64-bit integer in decimal notation.
 public enum DecimalInteger {
-    /// Why bytes are not such a number.
+    /// The reason why bytes are not such a number.
     @frozen
     public enum Mistake: Error {
         /// There is something other than an optional sign and digits.
         case notANumber
-        /// The digits say a number beyond 64 bits.
+        /// The number does not fit 64 bits.
         case outOfRange
     }
 
-    /// Reads an optional sign and at least one digit, leading zeros included; nothing else may stand around them.
+    /// Parses an optional sign followed by at least one digit; leading zeros are allowed, and nothing else.
     ///
-    /// Digits are read from the left: what goes beyond 64 bits before a character that is no digit is out of range.
+    /// Digits are read from the left: a number that exceeds 64 bits before a character that is not a digit is out of
+    /// range.
     @inlinable
     public static func parse(_ bytes: Span<UInt8>) throws(Mistake) -> Int64 {
         var index = 0

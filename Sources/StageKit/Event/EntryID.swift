@@ -3,22 +3,22 @@
 /// Source: Redis Streams, "Entry IDs" (`<milliseconds>-<sequence>`, both unsigned 64-bit decimals).
 @frozen
 public struct EntryID: Hashable, Comparable, Sendable {
-    /// Milliseconds since the epoch by the server's clock when the id was made by the server.
+    /// The milliseconds since the epoch by the server's clock, if the server generated the id.
     public var milliseconds: UInt64
-    /// Distinguishes entries of the same millisecond.
+    /// The sequence number that distinguishes entries of the same millisecond.
     public var sequence: UInt64
 
-    /// Creates an id of its two parts.
+    /// Creates an id from its two parts.
     @inlinable
     public init(milliseconds: UInt64, sequence: UInt64) {
         self.milliseconds = milliseconds
         self.sequence = sequence
     }
 
-    /// `0-0`: before every entry a stream can hold.
+    /// `0-0`: before every entry that a stream can contain.
     public static let zero = EntryID(milliseconds: 0, sequence: 0)
 
-    /// The greatest id there is.
+    /// The greatest possible id.
     public static let max = EntryID(milliseconds: .max, sequence: .max)
 
     /// Orders by milliseconds, then by sequence.
@@ -30,10 +30,10 @@ public struct EntryID: Hashable, Comparable, Sendable {
 }
 
 extension EntryID: CustomStringConvertible {
-    /// The form Redis writes: `1700000000000-0`.
+    /// The id in the form that Redis uses: `1700000000000-0`.
     public var description: String { "\(self.milliseconds)-\(self.sequence)" }
 
-    /// Reads `ms-seq`, or `ms` alone as `ms-0`; nil for anything else, also for numbers above 64 bits.
+    /// Parses `ms-seq`, or `ms` alone as `ms-0`. Returns `nil` for anything else, including numbers above 64 bits.
     public init?(_ text: String) {
         var text = text
         let parsed = text.withUTF8 { unsafe EntryID(utf8: $0.span) }
@@ -41,7 +41,7 @@ extension EntryID: CustomStringConvertible {
         self = parsed
     }
 
-    /// Reads `ms-seq` or `ms` from bytes; nil for anything else.
+    /// Parses `ms-seq` or `ms` from bytes. Returns `nil` for anything else.
     @inlinable
     public init?(utf8 bytes: Span<UInt8>) {
         var index = 0
@@ -58,8 +58,8 @@ extension EntryID: CustomStringConvertible {
         self.init(milliseconds: milliseconds, sequence: sequence)
     }
 
-    /// Reads `ms-seq` or `ms` from the bytes of an id that mostly follows another in a stream, whose bytes and value are known:
-    /// where both are of one millisecond, its digits are not read again.
+    /// Parses `ms-seq` or `ms` from the bytes of an id that usually follows another id in a stream, whose bytes and
+    /// value are known. If both have the same millisecond, its digits are not parsed again.
     @inlinable
     @inline(__always)
     package init?(utf8 bytes: Span<UInt8>, behind known: EntryID, _ text: Span<UInt8>) {
@@ -77,8 +77,8 @@ extension EntryID: CustomStringConvertible {
         self.init(milliseconds: known.milliseconds, sequence: sequence)
     }
 
-    /// Reads the thirteen digits of milliseconds since the epoch before a dash, and moves `index` behind them; returns
-    /// `nil`, and changes nothing, if there is something else.
+    /// Parses the thirteen digits of the milliseconds before a dash and advances `index` past them. Returns `nil` and
+    /// changes nothing if there is something else.
     @inlinable
     @inline(__always)
     static func thirteenDigits(_ bytes: Span<UInt8>, _ index: inout Int) -> UInt64? {
@@ -87,7 +87,7 @@ extension EntryID: CustomStringConvertible {
             bytes.bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self),
             bytes.bytes.unsafeLoadUnaligned(fromByteOffset: 5, as: UInt64.self)
         )
-        // Of the first eight, the last three are the first of the other eight.
+        // The last three of the first eight digits are the first three of the other eight.
         guard let high = EntryID.eightDigits(UInt64(littleEndian: first)),
             let low = EntryID.eightDigits(UInt64(littleEndian: last))
         else { return nil }
@@ -95,11 +95,11 @@ extension EntryID: CustomStringConvertible {
         return high / 1000 &* 100_000_000 &+ low
     }
 
-    /// Any number with this many digits fits 64 bits, so that adding the digits needs no check.
+    /// Any number with this many digits fits 64 bits, so adding the digits needs no overflow check.
     @usableFromInline static let uncheckedDigits = 18
 
-    /// Reads digits from `index` on, which moves behind them; returns `nil` if there are none, or the number exceeds 64
-    /// bits.
+    /// Parses digits from `index` on and advances `index` past them. Returns `nil` if there are none or the number
+    /// exceeds 64 bits.
     @inlinable
     @inline(__always)
     static func number(_ bytes: Span<UInt8>, _ index: inout Int) -> UInt64? {
@@ -121,16 +121,16 @@ extension EntryID: CustomStringConvertible {
         return index > start ? value : nil
     }
 
-    /// The number of eight digits, the first in the lowest byte, or `nil` if they are not all digits.
+    /// Returns the number of eight digits, the first in the lowest byte, or `nil` if they are not all digits.
     ///
-    /// Source: Lemire and Muła, "Quickly parsing eight digits" (2018, 2022): neighbours are joined to pairs, fours,
-    /// eight.
+    /// Source: Lemire and Muła, "Quickly parsing eight digits" (2018, 2022): adjacent digits are combined into pairs,
+    /// then fours, then eight.
     @inlinable
     @inline(__always)
     static func eightDigits(_ word: UInt64) -> UInt64? {
         let highs: UInt64 = 0xF0F0_F0F0_F0F0_F0F0
         let zeros: UInt64 = 0x3030_3030_3030_3030
-        // A digit's upper half is 3, and still is when 6 is added to it.
+        // The upper half of a digit's byte is 3, and still is after adding 6.
         guard word & highs == zeros, (word &+ 0x0606_0606_0606_0606) & highs == zeros else { return nil }
         let pairs = ((word & 0x0F0F_0F0F_0F0F_0F0F) &* 2561) &>> 8
         let fours = ((pairs & 0x00FF_00FF_00FF_00FF) &* 6_553_601) &>> 16

@@ -1,15 +1,15 @@
-/// The events of one reply: the entries as they came, the decoded values of each, and what became of them.
+/// The events of one reply: the original entries, their decoded values and their results.
 ///
-/// A batch is filled by a source, worked on by the graph and used again for the next reply, all on one thread at a time.
-/// All bytes sit in one arena and all fields in one table, so that a steady stream of batches allocates nothing.
+/// A source fills a batch, the graph processes it, and then it is reused for the next reply, all on one thread at a
+/// time. All bytes are in one arena and all fields in one table, so a steady stream of batches allocates nothing.
 @safe
 public final class EventBatch {
     @usableFromInline let storage: UnsafeMutablePointer<BatchStorage>
 
-    /// The largest arena in bytes: offsets in it are 32-bit.
+    /// The maximum size of the arena in bytes: offsets are 32-bit.
     public static let arenaLimit = Int(UInt32.max)
 
-    /// Makes an empty batch.
+    /// Creates an empty batch.
     public init() {
         unsafe self.storage = .allocate(capacity: 1)
         unsafe self.storage.initialize(to: BatchStorage())
@@ -25,38 +25,39 @@ public final class EventBatch {
     @inlinable
     public var count: Int { unsafe self.storage.pointee.headers.count }
 
-    /// The stream these events came from, as logs and journals name it.
+    /// The stream that these events came from, as named in logs and journals.
     public var stream: String {
         get { unsafe self.storage.pointee.stream }
         set { unsafe self.storage.pointee.stream = newValue }
     }
 
-    /// The number of the stream among those that the source reads, from 0 on.
+    /// The number of the stream among those that the source reads, starting at 0.
     package var streamIndex: Int {
         get { unsafe self.storage.pointee.streamIndex }
         set { unsafe self.storage.pointee.streamIndex = newValue }
     }
 
-    /// The last entry id that the source knows to be finished, or `nil` if it knows of none.
+    /// The id of the last entry that the source knows to be finished, or `nil` if it knows of none.
     ///
-    /// Set by a source that reads entries again on purpose, such as to confirm what the stores hold, after it has filled
-    /// the batch; `removeAll` clears it. An entry is finished when every stage is done with it and its batch has ended
-    /// without an error. What a store holds does not make an entry finished, nor does a position inside a batch that was
-    /// not completed, nor delivery to a worker of a group without its acknowledgement. See `Event.isKnownFinished`.
+    /// Set by a source that rereads entries on purpose, for example to confirm the content of the stores, after it has
+    /// filled the batch; `removeAll` clears it. An entry is finished when every stage has processed it and its batch
+    /// has ended without an error. The content of a store does not prove that an entry is finished, nor does a position
+    /// inside a batch that was not completed, nor delivery to a worker of a group without an acknowledgement. See
+    /// `Event.isKnownFinished`.
     public var finishedUpTo: EntryID? {
         get { unsafe self.storage.pointee.finishedUpTo }
         set { unsafe self.storage.pointee.finishedUpTo = newValue }
     }
 
-    /// The id of the last entry, nil in an empty batch.
+    /// The id of the last entry, or `nil` if the batch is empty.
     public var lastID: EntryID? {
         self.isEmpty ? nil : unsafe self.storage.pointee.id(at: self.count - 1)
     }
 
-    /// Whether there is no event.
+    /// Whether the batch has no events.
     public var isEmpty: Bool { self.count == 0 }
 
-    /// Forgets all events and keeps the memory.
+    /// Removes all events and keeps the memory.
     public func removeAll() {
         unsafe self.storage.pointee.removeAll()
     }
@@ -73,23 +74,23 @@ public final class EventBatch {
 // MARK: - Filling a batch
 
 extension EventBatch {
-    /// Starts an entry; the fields appended next belong to it.
+    /// Starts an entry. The fields appended next belong to it.
     @inlinable
     public func appendEntry(_ id: EntryID) {
         unsafe self.storage.pointee.appendEntry(id)
     }
 
-    /// Starts an entry of so many fields, which the caller must write, each by its ranges in the arena: all of them, before
-    /// anything else is added.
+    /// Starts an entry with `fieldCount` fields. The caller must write all of them, as ranges in the arena, before it
+    /// adds anything else.
     @unsafe
     @inlinable
     package func appendEntry(_ id: EntryID, fieldCount: Int) -> UnsafeMutableBufferPointer<RawField> {
         unsafe self.storage.pointee.appendEntry(id, fieldCount: fieldCount)
     }
 
-    /// Adds a field of the entry started last, by its ranges in the arena.
+    /// Adds a field to the current entry, as ranges in the arena.
     ///
-    /// Both ranges must lie in the arena, which is checked where they are read.
+    /// Both ranges must be within the arena, which is checked when they are read.
     @inlinable
     public func appendField(name: ByteRange, value: ByteRange) {
         unsafe self.storage.pointee.namesGoByPosition = false
@@ -97,7 +98,7 @@ extension EventBatch {
         unsafe self.storage.pointee.headers.base[self.count - 1].fieldCount += 1
     }
 
-    /// Adds an entry whose fields are copied into the arena: for sources and tests that are not on the hot path.
+    /// Adds an entry and copies its fields into the arena. For sources and tests that are not on the hot path.
     public func append(id: EntryID, fields: [(name: [UInt8], value: [UInt8])]) {
         self.appendEntry(id)
         for field in fields {
@@ -107,9 +108,9 @@ extension EventBatch {
         }
     }
 
-    /// Says that the entry started last has been delivered so often, this time included.
+    /// Sets how often the current entry has been delivered, including this time.
     ///
-    /// For sources whose server counts it; entries of which nothing is said came for the first time.
+    /// For sources whose server counts deliveries. By default an entry counts as delivered for the first time.
     public func setDeliveries(_ count: Int) {
         precondition(!self.isEmpty, "an entry is started before its deliveries are told")
         let missing = unsafe self.count - self.storage.pointee.deliveries.count
@@ -117,9 +118,9 @@ extension EventBatch {
         unsafe self.storage.pointee.deliveries[self.count - 1] = count
     }
 
-    /// Says that the entry started last is not for the stages: it goes where the file's `source: on_failure` leads.
+    /// Refuses the current entry: it skips the stages and is handled by `source: on_failure` in the file.
     ///
-    /// The failure's reason is counted; one without counts as `refused`.
+    /// The failure's reason is counted, or `refused` if it has none.
     public func refuse(_ failure: StageFailure) {
         precondition(!self.isEmpty, "an entry is started before it is refused")
         var failure = failure
@@ -127,24 +128,25 @@ extension EventBatch {
         unsafe self.storage.pointee.refusals.append((self.count - 1, failure))
     }
 
-    /// Whether any event arrived failed.
+    /// Whether the source refused any event.
     package var hasRefusals: Bool { unsafe !self.storage.pointee.refusals.isEmpty }
 
-    /// Says that fields at the same position have the same name in all entries that have so many, which stages may make use
-    /// of; to be called when all have been added, by a source that knows it for certain.
+    /// Declares that all entries with a field at a given position have the same field name there, which stages may use
+    /// to save lookups. Called after all entries have been added, by a source that is certain of it.
     public func markNamesByPosition() {
         unsafe self.storage.pointee.namesGoByPosition = true
     }
 
-    /// Copies bytes to the end of the arena.
+    /// Copies bytes to the end of the arena and returns their range.
     public func copyToArena(_ bytes: [UInt8]) -> ByteRange {
         unsafe bytes.withUnsafeBytes { unsafe self.storage.pointee.copyToArena($0) }
     }
 
-    /// Swaps the arena's memory with the caller's: how a reply's bytes become a batch's without a copy.
+    /// Swaps the arena's memory with the caller's, so that the bytes of a reply become a batch's without a copy.
     ///
-    /// All three describe malloc'ed memory (`base` from `malloc`, `capacity` bytes, the first `count` of them written).
-    /// On return the caller owns what was the batch's and the batch owns what was the caller's. Call it on an empty batch.
+    /// All three parameters describe memory from `malloc`: `base` points to `capacity` bytes, of which the first
+    /// `count` are initialised. On return the caller owns the batch's previous memory, and the batch owns the caller's.
+    /// The batch must be empty.
     @unsafe
     public func exchangeArena(base: inout UnsafeMutablePointer<UInt8>, capacity: inout Int, count: inout Int) {
         precondition(self.isEmpty, "the arena is exchanged before events are added")
@@ -153,7 +155,7 @@ extension EventBatch {
         unsafe swap(&self.storage.pointee.arena.count, &count)
     }
 
-    /// Adds an entry of another batch, with a copy of its fields and all that its source said of it.
+    /// Adds an entry of another batch: a copy of its fields and of everything that its source set for it.
     package func appendCopy(of other: EventBatch, at index: Int) {
         other.withEvent(at: index) { event in
             self.appendEntry(event.id)
@@ -174,7 +176,7 @@ extension EventBatch {
         }
     }
 
-    /// Makes the table of decoded values: `fieldCount` columns, all absent, for every event.
+    /// Prepares the table of decoded values for every event: `fieldCount` columns, all absent.
     ///
     /// The engine calls it once for each batch, before the first stage.
     package func prepareSlots(fieldCount: Int) {

@@ -1,8 +1,8 @@
-/// Represents the values of some fields of an event, so that they can be remembered without their text.
+/// A hash of the values of some fields of an event, used to remember them without their text.
 ///
-/// 128 bits of SipHash-1-3 (Aumasson and Bernstein, 2012; the standard library's `Hasher`), with a new key in each
-/// process: nobody can choose values that collide, and two of the maximum number of keys of a `RecentKeys` collide by
-/// chance with a probability below 2^-80. It has no meaning in another process.
+/// 128 bits of SipHash-1-3 (Aumasson and Bernstein, 2012; the standard library's `Hasher`), with a new hash key in each
+/// process. Nobody can choose values that collide, and the probability that any two of the maximum number of keys in a
+/// `RecentKeys` collide by chance is below 2^-80. It has no meaning in another process.
 @frozen
 public struct EventKey: Hashable, Sendable, BitwiseCopyable {
     @usableFromInline let high: UInt64
@@ -16,13 +16,13 @@ public struct EventKey: Hashable, Sendable, BitwiseCopyable {
 }
 
 extension Event {
-    /// The key of the values of these fields, or `nil` if the event has none of them.
+    /// Returns the key of the values of these fields, or `nil` if the event has none of them.
     ///
-    /// Equal for two events of one stream if each field has the same bytes in both or is absent from both.
+    /// The keys of two events of one stream are equal if each field has the same bytes in both or is absent from both.
     public func key(of fields: [FieldID]) -> EventKey? {
         var high = Hasher()
         var low = Hasher()
-        // One hasher key for both: they differ by their first values.
+        // Both hashers have the same key; they differ by their first values.
         low.combine(fields.count)
         high.combine(self.streamIndex)
         low.combine(self.streamIndex)

@@ -23,13 +23,13 @@ struct GrowableBuffer<Element: BitwiseCopyable> {
         unsafe self.capacity = capacity
     }
 
-    /// Makes room for `additional` more values; the base may move.
+    /// Reserves room for `additional` more values; the base may move.
     @inlinable
     mutating func reserve(_ additional: Int) {
         if unsafe self.count + additional > self.capacity { unsafe self.grow(to: self.count + additional) }
     }
 
-    /// Adds one value at the end.
+    /// Appends a value.
     @inlinable
     mutating func append(_ element: Element) {
         unsafe self.reserve(1)
@@ -37,7 +37,7 @@ struct GrowableBuffer<Element: BitwiseCopyable> {
         unsafe self.count += 1
     }
 
-    /// Doubles, so that adding stays cheap however much comes.
+    /// Doubles the capacity, so that appending takes amortised constant time.
     @usableFromInline
     mutating func grow(to needed: Int) {
         let newCapacity = unsafe Swift.max(needed, self.capacity * 2)
@@ -48,12 +48,12 @@ struct GrowableBuffer<Element: BitwiseCopyable> {
         unsafe self.capacity = newCapacity
     }
 
-    /// Gives the memory back; the buffer must not be used again.
+    /// Releases the memory; the buffer must not be used again.
     func free() {
         unsafe releaseMemory(self.base)
     }
 
-    /// Memory from `malloc` itself, not from an allocator that merely uses it: it is exchanged with C code.
+    /// Allocates with `malloc` itself, because the memory is exchanged with C code.
     private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Element> {
         guard let memory = unsafe malloc(Swift.max(1, capacity) * MemoryLayout<Element>.stride) else {
             preconditionFailure("no memory for \(capacity) values")
@@ -62,7 +62,7 @@ struct GrowableBuffer<Element: BitwiseCopyable> {
     }
 }
 
-/// `free(3)`, whose name the buffer's own method hides.
+/// Calls `free(3)`, whose name is hidden by the buffer's own method.
 private func releaseMemory(_ base: UnsafeMutableRawPointer) {
     unsafe free(base)
 }

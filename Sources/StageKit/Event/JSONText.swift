@@ -1,6 +1,6 @@
 import JSON
 
-/// Writes JSON piece by piece into bytes: members in the order written, integers exactly, on one line.
+/// Appends JSON to bytes piece by piece: members in the order written, integers exactly, on one line.
 public enum JSONText {
     /// Appends a string in quotes.
     ///
@@ -10,7 +10,7 @@ public enum JSONText {
         JSONString.append(text, to: &bytes)
     }
 
-    /// Appends `"name":` and the text, or `"name_b64":` and base 64 if the bytes are not UTF-8.
+    /// Appends `"name":` and the text, or `"name_b64":` and base64 if the bytes are not UTF-8.
     public static func appendMember(_ name: String, _ value: [UInt8], to bytes: inout [UInt8]) {
         guard self.isUTF8(value) else {
             self.append("\(name)_b64", to: &bytes)

@@ -1,15 +1,15 @@
-/// The one end each event has.
+/// The single final result of an event.
 @frozen
 public enum Outcome: UInt8, Sendable, CaseIterable {
-    /// Went through the stages.
+    /// The event passed the stages.
     case applied
-    /// Nothing had to be done: older than the held snapshot, repeated, or filtered out.
+    /// Nothing had to be done: the event is older than the stored snapshot, repeated or filtered out.
     case skipped
-    /// Failed, and nothing else was done.
+    /// The event failed, and nothing else was done.
     case dropped
     /// A stage failed on the event, and the snapshot that it names was removed from a store.
     case evicted
-    /// Failed, and was put aside for a person.
+    /// The event failed and was written to a dead-letter stream.
     case deadLettered
 
     /// The name in journals and metrics.
@@ -24,7 +24,8 @@ public enum Outcome: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// A reason's number in the graph: `malformed_event`, `older_entry` and so on, resolved once when the graph is built.
+/// The number of a reason in the graph, such as `malformed_event` or `older_entry`. Resolved once, when the graph is
+/// built.
 @frozen
 public struct ReasonID: Hashable, Sendable {
     /// The index in the graph's list of reasons; 0 is "no reason".
@@ -35,11 +36,11 @@ public struct ReasonID: Hashable, Sendable {
         self.index = index
     }
 
-    /// No reason given.
+    /// No reason.
     @inlinable public static var none: ReasonID { ReasonID(index: 0) }
 }
 
-/// A branch's number in the graph, resolved once when the graph is built.
+/// The number of a branch in the graph. Resolved once, when the graph is built.
 @frozen
 public struct BranchID: Hashable, Sendable {
     /// The index in the file's list of branches.
@@ -50,7 +51,7 @@ public struct BranchID: Hashable, Sendable {
     }
 }
 
-/// An effect's number in the graph: `upsert`, `evict`, `revoke` and so on, resolved once when the graph is built.
+/// The number of an effect in the graph, such as `upsert`, `evict` or `revoke`. Resolved once, when the graph is built.
 @frozen
 public struct EffectID: Hashable, Sendable {
     /// The index in the graph's list of effects.
@@ -65,29 +66,29 @@ public struct EffectID: Hashable, Sendable {
 /// A stage's decision about an event.
 @frozen
 public enum Verdict: Sendable, Equatable {
-    /// Let the event go on to the next stage.
+    /// Passes the event to the next stage.
     case next
-    /// End the event's way here with this outcome.
+    /// Finishes the event with this outcome.
     case finish(Outcome, ReasonID)
-    /// Send the event to the start of a branch, which the stage's declaration must name among its `exits`.
+    /// Sends the event to the start of a branch, which the stage's declaration must list in its `exits`.
     case branch(BranchID)
-    /// Keep the event until `Stage.complete` has been called; only for a stage that declares `waits`.
+    /// Keeps the event until `Stage.complete` has been called. Only for a stage that declares `waits`.
     case wait
 }
 
-/// Why a stage could not process one event; the graph's `on_failure` decides what follows.
+/// The failure of a stage on one event. The graph's `on_failure` decides how it is handled.
 public struct StageFailure: Error, Sendable, Equatable {
-    /// The reason as counted, such as `malformed_event`; nil for the one that the stage type declares.
+    /// The reason that is counted, such as `malformed_event`, or `nil` for the one that the stage type declares.
     public var reason: String?
-    /// The problem, for a person: `decode session event: missing user_id`.
+    /// The message for operators: `decode session event: missing user_id`.
     public var message: String
-    /// The stage that failed, by its name in the graph; the engine fills it in.
+    /// The name in the graph of the failed stage, set by the engine.
     public var stage: String?
-    /// Attempts of the stage on the event, including the first one; the engine sets it, and a stage that retries by
-    /// itself may set a higher number.
+    /// The number of the stage's attempts on the event, including the first one. The engine sets it; a stage that
+    /// retries by itself may set a higher number.
     public var attempts = 1
 
-    /// Creates a failure; a reason given here is counted instead of the stage type's own.
+    /// Creates a failure. If `reason` is given, it is counted instead of the stage type's own.
     public init(_ message: String, reason: String? = nil) {
         self.message = message
         self.reason = reason

@@ -1,12 +1,12 @@
-/// Bytes as a quoted part of a message: readable text is unchanged, everything else is escaped.
+/// Quotes bytes for use in a message: printable text is unchanged, everything else is escaped.
 ///
 /// The form is that of Go's `%q` (strconv.Quote): `\a \b \f \n \r \t \v \\ \"`, `\x1b`, `\u00a0`, `\U0010ffff`, and
 /// `\xff` for each byte that is not UTF-8, so that no name from a stream can break or forge a log line.
 public enum QuotedText {
-    /// Bytes shown of a longer text: messages go to logs and journals, whose lines should stay readable.
+    /// The number of bytes shown of a longer text, so that lines of logs and journals stay readable.
     public static let byteLimit = 1024
 
-    /// The bytes in quotes; a longer text is cut, with `…` after the closing quote.
+    /// Returns the bytes in quotes. A longer text is cut, with `…` after the closing quote.
     public static func quote(_ bytes: Span<UInt8>) -> String {
         var text = "\""
         var index = 0
@@ -22,7 +22,7 @@ public enum QuotedText {
         return text + (index < bytes.count ? "\"…" : "\"")
     }
 
-    /// The text in quotes.
+    /// Returns the text in quotes.
     public static func quote(_ text: String) -> String {
         var text = text
         return text.withUTF8 { unsafe self.quote($0.span) }
@@ -47,7 +47,8 @@ public enum QuotedText {
         }
     }
 
-    /// Letters, marks, numbers, punctuation and symbols; no white space, control, format, private or unassigned ones.
+    /// Returns whether a character is a letter, mark, number, punctuation or symbol; white space, control, format,
+    /// private and unassigned characters are not printable.
     private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned,
@@ -62,8 +63,8 @@ public enum QuotedText {
         return String(repeating: "0", count: Swift.max(0, width - digits.count)) + digits
     }
 
-    /// The character at `index` and its length, or `nil` if the bytes are not UTF-8 (RFC 3629: no surrogates, no
-    /// overlong forms).
+    /// Returns the character at `index` and its length, or `nil` if the bytes are not UTF-8 (RFC 3629: no surrogates,
+    /// no overlong forms).
     private static func scalar(_ bytes: Span<UInt8>, at index: Int) -> (Unicode.Scalar, Int)? {
         let first = UInt32(bytes[index])
         let length: Int

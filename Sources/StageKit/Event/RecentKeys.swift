@@ -1,11 +1,12 @@
-/// Remembers a value for each of the keys that came last, up to a limit: the oldest key makes room for a new one.
+/// A map that remembers a value for each of the most recent keys, up to a limit, at which a new key replaces the
+/// oldest.
 ///
-/// Keys leave in the order they came, whether or not they were looked up since. Memory grows by doubling up to the limit
-/// and then stays: at the limit nothing allocates. One key costs its value and about 32 bytes.
+/// Keys are removed in insertion order, whether or not they were looked up since. Memory doubles up to the limit and is
+/// then constant: at the limit nothing allocates. A key costs its value and about 32 bytes.
 public struct RecentKeys<Value: BitwiseCopyable> {
-    /// The greatest limit: 2^24 keys, some 500 MiB or more.
+    /// The greatest allowed limit: 2^24 keys, about 500 MiB or more.
     public static var greatestLimit: Int { 1 << 24 }
-    /// Keys that the first allocation has room for.
+    /// The number of keys in the first allocation.
     @usableFromInline static var firstCapacity: Int { 64 }
 
     @usableFromInline
@@ -20,9 +21,9 @@ public struct RecentKeys<Value: BitwiseCopyable> {
         }
     }
 
-    /// The most keys remembered.
+    /// The maximum number of keys.
     public let limit: Int
-    /// The keys remembered now.
+    /// The current number of keys.
     public private(set) var count = 0
 
     /// A ring: `count` entries from `head` on, the oldest first.
@@ -31,14 +32,14 @@ public struct RecentKeys<Value: BitwiseCopyable> {
     /// Open addressing with linear probing: indices into `entries`, -1 for none; at most half of it is used.
     @usableFromInline var table: [Int32] = []
 
-    /// Remembers nothing yet; `limit` is 1 to `greatestLimit`.
+    /// Creates an empty map; `limit` is 1 to `greatestLimit`.
     public init(limit: Int) {
         precondition((1...RecentKeys.greatestLimit).contains(limit), "a limit of 1 to \(RecentKeys.greatestLimit)")
         self.limit = limit
     }
 
-    /// The index of a key's value, for the subscript, or `nil` if the key is not remembered. Valid until the next
-    /// change.
+    /// Returns the index of a key's value, for the subscript, or `nil` if the key is not remembered. Valid until the
+    /// next change.
     @inlinable
     public func index(of key: EventKey) -> Int? {
         if self.table.isEmpty { return nil }
@@ -53,11 +54,11 @@ public struct RecentKeys<Value: BitwiseCopyable> {
         set { self.entries[index].value = newValue }
     }
 
-    /// The value of the oldest key, or `nil` if nothing is remembered.
+    /// The value of the oldest key, or `nil` if the map is empty.
     @inlinable
     public var oldest: Value? { self.count == 0 ? nil : self.entries[self.head].value }
 
-    /// Remembers a value for a key that is not remembered yet; at the limit the oldest key is forgotten.
+    /// Adds a value for a key that is not remembered yet. At the limit the oldest key is removed.
     public mutating func insert(_ key: EventKey, _ value: Value) {
         let entry = Entry(key: key, value: value)
         if self.count == self.limit { self.removeOldest() }
@@ -68,14 +69,14 @@ public struct RecentKeys<Value: BitwiseCopyable> {
         self.table[self.slot(of: key)] = Int32(index)
     }
 
-    /// Forgets the key that came first; there must be one.
+    /// Removes the oldest key. The map must not be empty.
     public mutating func removeOldest() {
         precondition(self.count > 0, "nothing is remembered")
         var hole = self.slot(of: self.entries[self.head].key)
         let mask = self.table.count - 1
         var next = (hole + 1) & mask
-        // Entries that probing had moved behind the hole move up, so that no search ends at it (Knuth, TAOCP 3, 6.4,
-        // algorithm R).
+        // Entries that were displaced past the hole by probing move up, so that no search ends at the hole (Knuth,
+        // TAOCP 3, 6.4, algorithm R).
         while self.table[next] >= 0 {
             let home = self.home(of: self.entries[Int(self.table[next])].key)
             if (next - home) & mask >= (next - hole) & mask {
@@ -89,7 +90,7 @@ public struct RecentKeys<Value: BitwiseCopyable> {
         self.count -= 1
     }
 
-    /// The index of a key in the table, or the free index for it.
+    /// Returns the index of a key in the table, or the free index for it.
     @inlinable
     func slot(of key: EventKey) -> Int {
         let mask = self.table.count - 1

@@ -1,26 +1,28 @@
-/// How an entry that is replayed from a dead-letter stream names its original.
+/// The format in which an entry that is replayed from a dead-letter stream names its original.
 ///
 /// The server gives a replayed entry a new id, the newest of its stream. If stores compared by that id, an old snapshot
-/// would replace a newer one. A replayed entry therefore has the id of its original in its first field, whose name no
-/// producer may use. The source takes the field off before any stage sees the entry, and the id in it becomes the event's
-/// `orderID`. The cursor, acknowledgements, gap detection and the journal go by the entry's own id.
+/// would replace a newer one. The first field of a replayed entry therefore contains the id of its original, under a
+/// name that producers must not use. The source removes this field before any stage sees the entry, and uses the id as
+/// the event's `orderID`. The cursor, acknowledgements, gap detection and the journal use the entry's own id.
 ///
-/// The original's id is below the entry's own. Whoever may write to the stream can make entries of their own older by
-/// this field, never newer. If the field does not have such an id, it is left where it is, and `decode` refuses the entry.
+/// The original's id is less than the entry's own. A client that may write to the stream can use this field to make its
+/// own entries older, but never newer. If the field does not contain such an id, it is not removed, and `decode`
+/// refuses the entry.
 public enum ReplayedEntry {
-    /// The name of the field that has the original's id.
+    /// The name of the field that contains the original's id.
     public static let field = "_sluice_original"
 
-    /// Whether a field has the reserved name.
+    /// Returns whether a field has the reserved name.
     package static func isReserved(_ name: Span<UInt8>) -> Bool {
         name.count == self.field.utf8.count && name.hasSameBytes(as: self.field.utf8.span)
     }
 }
 
 extension EventBatch {
-    /// Takes the original's id off every replayed entry and orders it by that id; for sources, once a batch is filled.
+    /// Removes the original's id from every replayed entry and orders the entry by it. Called by sources once a batch
+    /// is filled.
     ///
-    /// If names go by position and the first entry is no replayed one, no other entry is looked at.
+    /// If names go by position and the first entry is not a replayed one, the other entries are not checked.
     package func takeOriginals() {
         if self.isEmpty { return }
         let isFirst = unsafe self.storage.pointee.beginsWithOriginal(0)
@@ -36,14 +38,14 @@ extension EventBatch {
 }
 
 extension BatchStorage {
-    /// The own id of an entry.
+    /// Returns the own id of an entry.
     @inlinable
     @inline(__always)
     func id(at index: Int) -> EntryID {
         unsafe self.hasReplays ? self.replayedID(at: index) : self.headers.base[index].orderID
     }
 
-    /// The own id of an entry of a batch with replayed entries.
+    /// Returns the own id of an entry of a batch with replayed entries.
     @usableFromInline
     func replayedID(at index: Int) -> EntryID {
         var (low, high) = unsafe (0, self.replays.count)
@@ -55,7 +57,7 @@ extension BatchStorage {
         return unsafe isReplayed ? self.replays[low].id : self.headers.base[index].orderID
     }
 
-    /// Orders an entry by another id than its own; entries are given originals in the order of their indices.
+    /// Orders an entry by an id other than its own. Must be called in the order of the entries' indices.
     mutating func setOriginal(_ original: EntryID, at index: Int) {
         unsafe self.replays.append((index, self.headers.base[index].orderID))
         unsafe self.headers.base[index].orderID = original
@@ -70,9 +72,9 @@ extension BatchStorage {
         return unsafe ReplayedEntry.isReserved(self.bytes(name).span)
     }
 
-    /// Takes the field off and orders the entry by the id in it, if that is one below the entry's own.
+    /// Removes the field and orders the entry by the id in it, if that id is less than the entry's own.
     fileprivate mutating func takeOriginal(at index: Int) {
-        // With or without the field, names at one position may now differ.
+        // Since only some entries have the field, names at one position may now differ.
         unsafe self.namesGoByPosition = false
         let header = unsafe self.headers.base[index]
         let value = unsafe self.fields.base[Int(header.firstField)].value

@@ -1,9 +1,10 @@
-// Ids, names and words are mostly so short that a call of memcmp or memcpy would cost more than the work itself.
+// Ids, names and words are usually so short that a call of memcmp or memcpy would cost more than the work itself.
 
 extension Span where Element == UInt8 {
-    /// Whether another span has the same bytes.
+    /// Returns whether another span has the same bytes.
     ///
-    /// They are compared in pieces of which the last overlaps the one before; fewer than four are, one by one.
+    /// The bytes are compared in pieces, the last of which may overlap the one before it. Fewer than four bytes are
+    /// compared one by one.
     @inlinable
     @inline(__always)
     public func hasSameBytes(as other: Span<UInt8>) -> Bool {
@@ -26,12 +27,12 @@ extension Span where Element == UInt8 {
         return true
     }
 
-    /// Whether an array has the same bytes.
+    /// Returns whether an array has the same bytes.
     @inlinable
     @inline(__always)
     public func hasSameBytes(as other: [UInt8]) -> Bool { self.hasSameBytes(as: other.span) }
 
-    // The load checks its bounds; it is unsafe only because any bytes form a number.
+    // The load checks its bounds. It is marked unsafe only because any bytes form a number.
     @inlinable
     @inline(__always)
     func piece<Piece: FixedWidthInteger & BitwiseCopyable>(_ position: Int, _: Piece.Type) -> Piece {

@@ -1,9 +1,9 @@
-/// Finds the name a person most likely meant.
+/// Finds the name that was most likely intended.
 public enum Nearest {
-    /// Longer names are not compared: the work grows with the product of the lengths.
+    /// The maximum length of compared names, because the work grows with the product of the lengths.
     static let lengthLimit = 64
 
-    /// The candidate nearest to `name`, or `nil` if none is near: at most a third of its letters may differ.
+    /// Returns the candidate nearest to `name`, or `nil` if none is near: at most a third of the letters may differ.
     public static func name(to name: String, among candidates: some Sequence<String>) -> String? {
         guard name.count <= self.lengthLimit else { return nil }
         let allowed = Swift.max(1, name.count / 3)
@@ -15,13 +15,14 @@ public enum Nearest {
         return best?.name
     }
 
-    /// ` (did you mean x?)` if a candidate is near, otherwise ` (one of a, b, c)`, or nothing without candidates.
+    /// Returns ` (did you mean x?)` if a candidate is near, otherwise ` (one of a, b, c)`, or an empty text without
+    /// candidates.
     public static func hint(for name: String, among candidates: some Collection<String>) -> String {
         if let near = self.name(to: name, among: candidates) { return " (did you mean \(near)?)" }
         return candidates.isEmpty ? "" : " (one of \(candidates.joined(separator: ", ")))"
     }
 
-    /// Edit distance with transpositions counted as one (optimal string alignment).
+    /// Returns the edit distance, with a transposition counted as one edit (optimal string alignment).
     static func distance(_ left: [Character], _ right: [Character]) -> Int {
         if left.isEmpty || right.isEmpty { return left.count + right.count }
         var before: [Int] = []

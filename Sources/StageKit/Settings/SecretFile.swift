@@ -6,12 +6,12 @@
     import Darwin
 #endif
 
-/// Reads a secret out of a file, such as a password or a token.
+/// Reads a secret, such as a password or a token, from a file.
 public enum SecretFile {
-    /// The longest secret, in bytes: a larger file is certainly another one.
+    /// The maximum length of a secret, in bytes. A larger file is certainly a different file.
     public static let byteLimit = 64 << 10
 
-    /// Why there is no secret to be had.
+    /// The reason why the secret cannot be read.
     public struct Unreadable: Error, Sendable, Equatable, CustomStringConvertible {
         /// The path and the problem, without the file's content.
         public var description: String
@@ -20,9 +20,9 @@ public enum SecretFile {
     /// The system's message for the last failed call.
     private static var reason: String { unsafe String(cString: strerror(errno)) }
 
-    /// The file's text without trailing line ends.
+    /// Returns the file's text without trailing line ends.
     ///
-    /// Waits for the disk; does not wait for a pipe.
+    /// Blocks on the disk, but not on a pipe.
     public static func read(_ path: String) throws(Unreadable) -> String {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { throw Unreadable(description: "\(path): cannot open it (\(self.reason))") }
@@ -43,10 +43,10 @@ public enum SecretFile {
         return try self.text(bytes[..<count], path)
     }
 
-    /// The secret in a file's bytes.
+    /// Returns the secret in a file's bytes.
     ///
-    /// - Throws: `Unreadable` also for white space at either end, which editors leave behind and which no server accepts
-    ///   as a part of the secret: a login that fails would not say why.
+    /// - Throws: `Unreadable`, also for white space at either end. Editors leave it behind, no server accepts it as a
+    ///   part of the secret, and a failed login would not say why.
     package static func text(_ bytes: ArraySlice<UInt8>, _ path: String) throws(Unreadable) -> String {
         var bytes = bytes
         while let last = bytes.last, last == 0x0A || last == 0x0D { bytes.removeLast() }
@@ -70,7 +70,7 @@ public enum SecretFile {
     }
 }
 
-/// `read(2)`, whose name the enum's own method hides.
+/// Calls `read(2)`, whose name is hidden by the enum's own method.
 private func fileRead(_ file: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
     unsafe read(file, buffer, count)
 }

@@ -11,17 +11,17 @@ public struct SourceMark: Hashable, Sendable, Comparable {
         self.column = column
     }
 
-    /// Orders as a reader meets them.
+    /// Orders positions as they appear in the file.
     public static func < (left: SourceMark, right: SourceMark) -> Bool {
         (left.line, left.column) < (right.line, right.column)
     }
 }
 
-/// A value of the configuration file with its position; environment variables have been inserted.
+/// A value of the configuration file with its position. Environment variables have been substituted.
 public struct SettingNode: Sendable, Equatable {
     /// The content of a value.
     public indirect enum Content: Sendable, Equatable {
-        /// Nothing: an empty value or `null`.
+        /// An empty value or `null`.
         case null
         /// Text; `isPlain` if it was written without quotes, so that it can be read as a number or a boolean.
         case scalar(String, isPlain: Bool)
@@ -59,23 +59,23 @@ public struct SettingNode: Sendable, Equatable {
         self.mark = mark
     }
 
-    /// The entries of a mapping, nil for anything else.
+    /// The entries of a mapping, or `nil` for any other content.
     public var entries: [Entry]? {
         if case .mapping(let entries) = self.content { entries } else { nil }
     }
 
-    /// The value under a name of a mapping.
+    /// Returns the value under a name of a mapping, or `nil` if there is none.
     public subscript(key: String) -> SettingNode? {
         self.entries?.first { $0.key == key }?.value
     }
 
-    /// The value for messages: the text in quotes, or the kind of value.
+    /// The value as shown in messages: the text in quotes, or the kind of value.
     var told: String {
         if case .scalar(let text, _) = self.content { return "\"\(text)\"" }
         return self.kindName
     }
 
-    /// What kind of thing it is, for messages: `text`, `a list`.
+    /// The kind of the value, for messages: `text`, `a list`.
     public var kindName: String {
         switch self.content {
         case .null: "nothing"
@@ -107,15 +107,15 @@ public struct SettingIssue: Error, Sendable, Hashable {
 public struct SettingIssues: Sendable {
     /// The issues, in the order found.
     public private(set) var all: [SettingIssue] = []
-    /// Put before every message: the stage or section being read.
+    /// The stage or section being read, which precedes every message.
     public var context: String
 
-    /// Starts with no mistakes.
+    /// Creates an empty collection.
     public init(context: String = "") {
         self.context = context
     }
 
-    /// Adds a mistake, its message preceded by the context.
+    /// Adds an error; the context precedes the message.
     public mutating func add(_ message: String, at mark: SourceMark) {
         let text = self.context.isEmpty ? message : "\(self.context): \(message)"
         self.all.append(SettingIssue(text, at: mark, context: self.context))
@@ -129,7 +129,7 @@ public struct SettingIssues: Sendable {
         return try body(&self)
     }
 
-    /// Adds mistakes that were found elsewhere, as they are.
+    /// Adds errors that were found elsewhere, unchanged.
     public mutating func append(_ issues: [SettingIssue]) {
         self.all += issues
     }

@@ -10,15 +10,16 @@ public indirect enum SettingShape: Sendable, Equatable {
     case integer(ClosedRange<Int>)
     /// `true` or `false`.
     case boolean
-    /// A time with its unit (`250ms`, `5s`, `2m`, `1h`), at least the minimum.
+    /// A duration with its unit (`250ms`, `5s`, `2m`, `1h`), at least the minimum.
     case duration(minimum: Duration = .zero)
     /// A size with its unit (`64KiB`, `1MiB`), in a range of bytes.
     case byteSize(ClosedRange<Int>)
     /// One of these words.
     case choice([String])
-    /// A list of these, at least `minimum`; or one alone where `orSingle`.
+    /// A list with at least `minimum` elements; with `orSingle`, also a single element without brackets.
     case list(SettingShape, orSingle: Bool, minimum: Int = 0)
-    /// Free names, each with one of these, at least `minimum`; names in `beside` have a meaning of their own.
+    /// Free names, at least `minimum`, each with a value of this shape. The names in `beside` have a meaning of their
+    /// own.
     case map(SettingShape, minimum: Int = 0, beside: [SettingDescription] = [])
     /// Known names.
     case object([SettingDescription])
@@ -26,11 +27,11 @@ public indirect enum SettingShape: Sendable, Equatable {
     case oneName([SettingDescription], beside: [SettingDescription] = [])
     /// A shape that is defined elsewhere under this name, so that shapes can contain themselves.
     case reference(String)
-    /// Text with a form of its own, described in words and, if possible, as a regular expression (ECMA-262).
+    /// Text in a particular form, described in words and, if possible, as a regular expression (ECMA-262).
     case form(String, pattern: String? = nil)
-    /// The first of these that fits.
+    /// The first of these shapes that fits.
     case either([SettingShape])
-    /// This, or nothing.
+    /// This shape, or `null`.
     case nullable(SettingShape)
 }
 
@@ -40,7 +41,7 @@ public struct SettingDescription: Sendable, Equatable {
     public var name: String
     /// The allowed content.
     public var shape: SettingShape
-    /// Whether it must be there.
+    /// Whether the setting is required.
     public var isRequired: Bool
     /// The default as written in the file, or `nil` if there is none.
     public var defaultText: String?

@@ -1,17 +1,18 @@
-/// The reader and the shape of one kind of value: the two sides of one declaration.
+/// The decoder and the shape of a kind of value, in one declaration.
 public struct SettingType<Value: Sendable>: Sendable {
     /// The allowed content.
     public let shape: SettingShape
-    /// Reads the value; adds errors to the issues and returns `nil` if it cannot be read.
+    /// Decodes the value. Adds errors to the issues and returns `nil` if the value is invalid.
     public let decode: @Sendable (SettingNode, inout SettingIssues) -> Value?
 
-    /// Creates a type from its shape and its reader.
+    /// Creates a type from its shape and its decoder.
     public init(shape: SettingShape, decode: @escaping @Sendable (SettingNode, inout SettingIssues) -> Value?) {
         self.shape = shape
         self.decode = decode
     }
 
-    /// The same file form as another value; `transform` throws a `SettingIssue`-free message for values it refuses.
+    /// Returns a type with the same form in the file and another Swift value. `transform` throws a `SettingRefusal` for
+    /// values that it refuses.
     public func map<Other: Sendable>(
         _ transform: @escaping @Sendable (Value) throws(SettingRefusal) -> Other
     ) -> SettingType<Other> {
@@ -27,7 +28,7 @@ public struct SettingType<Value: Sendable>: Sendable {
     }
 }
 
-/// Why a well-formed value is refused; the reader adds the position.
+/// The reason why a well-formed value is refused; the decoder adds the position.
 public struct SettingRefusal: Error {
     /// The problem and its remedy.
     public var message: String
@@ -39,7 +40,7 @@ public struct SettingRefusal: Error {
 }
 
 extension SettingType where Value == String {
-    /// Text; numbers and truth values without quotes are taken as they are written.
+    /// Text. Numbers and booleans without quotes are read as they are written.
     public static var text: SettingType<String> {
         SettingType(shape: .text) { node, issues in
             if case .scalar(let text, _) = node.content { return text }
@@ -57,7 +58,7 @@ extension SettingType where Value == String {
         return SettingType(shape: .nonBlankText, decode: type.decode)
     }
 
-    /// A secret: read like text, never shown.
+    /// A secret: decoded like text, never shown.
     public static var secret: SettingType<String> {
         SettingType(shape: .secret, decode: SettingType.text.decode)
     }
@@ -83,7 +84,7 @@ extension SettingType {
         }
     }
 
-    /// The type, or nothing: `null` reads as nil.
+    /// The type, or `nil` for `null`.
     public static func optional<Wrapped>(_ type: SettingType<Wrapped>) -> SettingType<Wrapped?>
     where Value == Wrapped? {
         SettingType<Wrapped?>(shape: .nullable(type.shape)) { node, issues in
@@ -105,7 +106,7 @@ extension SettingType where Value == Int {
                 issues.add("expected a whole number, found \"\(text)\"", at: node.mark)
                 return nil
             }
-            // One with more digits than the machine's numbers is beyond any range.
+            // A number with more digits than the machine's integers is out of any range.
             guard let value = Int(text), range.contains(value) else {
                 issues.add("\(text) is out of range: \(SettingLimits.describe(range))", at: node.mark)
                 return nil
@@ -131,7 +132,7 @@ extension SettingType where Value == Bool {
     }
 }
 
-/// Words for limits in messages.
+/// The wording of limits in messages.
 enum SettingLimits {
     /// `at least 1`, `at most 5`, `1 to 5`.
     static func describe(_ range: ClosedRange<Int>) -> String {

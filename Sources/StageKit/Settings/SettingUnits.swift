@@ -1,5 +1,5 @@
 extension SettingType where Value == Duration {
-    /// A time with its unit (`us`, `ms`, `s`, `m`, `h`, `d`), at least `minimum`.
+    /// A duration with its unit (`us`, `ms`, `s`, `m`, `h`, `d`), at least `minimum`.
     public static func duration(minimum: Duration = .zero) -> SettingType<Duration> {
         SettingType(shape: .duration(minimum: minimum)) { node, issues in
             guard case .scalar(let text, _) = node.content else {
@@ -40,7 +40,7 @@ extension SettingType where Value == Int {
     }
 }
 
-/// Numbers with units, as the file writes them.
+/// Reads and writes numbers with units as they appear in the file.
 public enum SettingUnits {
     private static let durationUnits: [(String, microseconds: Int64)] = [
         ("us", 1), ("ms", 1000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000), ("d", 86_400_000_000),
@@ -49,7 +49,8 @@ public enum SettingUnits {
         ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30),
     ]
 
-    /// Reads `250ms`, `5s`, `-15m`; nil for anything else, also for a number without a unit or too large.
+    /// Parses `250ms`, `5s`, `-15m`. Returns `nil` for anything else, including a number without a unit and one that is
+    /// too large.
     public static func duration(_ text: String) -> Duration? {
         guard let (number, unit) = self.split(text),
             let scale = self.durationUnits.first(where: { $0.0 == unit })
@@ -58,7 +59,7 @@ public enum SettingUnits {
         return overflow ? nil : .microseconds(product)
     }
 
-    /// Reads `64KiB`; nil for anything else.
+    /// Parses `64KiB`. Returns `nil` for anything else.
     public static func byteSize(_ text: String) -> Int? {
         guard let (number, unit) = self.split(text), number >= 0,
             let scale = self.sizeUnits.first(where: { $0.0 == unit })
@@ -67,7 +68,7 @@ public enum SettingUnits {
         return overflow ? nil : product
     }
 
-    /// Writes a duration in the largest unit that keeps it whole: `250ms`, `5s`.
+    /// Returns a duration in the largest unit that makes it a whole number: `250ms`, `5s`.
     public static func text(_ duration: Duration) -> String {
         let microseconds = duration.microseconds
         let unit = self.durationUnits.last { microseconds != 0 && microseconds % $0.microseconds == 0 }
@@ -75,21 +76,21 @@ public enum SettingUnits {
         return "\(microseconds / unit.microseconds)\(unit.0)"
     }
 
-    /// Writes a size in the largest unit that keeps it whole: `64KiB`, `1MiB`.
+    /// Returns a size in the largest unit that makes it a whole number: `64KiB`, `1MiB`.
     public static func text(bytes: Int) -> String {
         let unit = self.sizeUnits.last { bytes != 0 && bytes % $0.bytes == 0 }
         guard let unit else { return "\(bytes)B" }
         return "\(bytes / unit.bytes)\(unit.0)"
     }
 
-    /// Whether a text that is no number of the machine's is one all the same: `-` and digits, or digits alone.
+    /// Returns whether a text is an integer of any size: digits, with an optional `-`.
     static func isWholeNumber(_ text: String) -> Bool {
         if Int(text) != nil { return true }
         let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
         return !digits.isEmpty && digits.allSatisfy { $0.isASCII && $0.isNumber }
     }
 
-    /// Whether an invalid duration has the right form and only too large a number.
+    /// Returns whether an invalid duration has the right form and only too large a number.
     fileprivate static func isBeyondNumbers(_ text: String) -> Bool {
         let (digits, unit) = self.parts(text)
         return self.isWholeNumber(digits) && self.durationUnits.contains { $0.0 == unit }
@@ -107,7 +108,7 @@ public enum SettingUnits {
 }
 
 extension Duration {
-    /// Whole microseconds, towards zero; beyond 64 bits it stops at the limit.
+    /// The whole microseconds, rounded towards zero. Saturates beyond 64 bits.
     public var microseconds: Int64 {
         let (seconds, attoseconds) = self.components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)

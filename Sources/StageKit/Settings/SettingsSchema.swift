@@ -1,10 +1,11 @@
-/// The known names of an object and where each goes in a Swift value.
+/// The known names of an object, each with its property in a Swift value.
 ///
-/// One declaration gives decoding with positions, defaults, the refusal of unknown names, documentation and JSON Schema.
+/// One declaration provides decoding with positions, defaults, the refusal of unknown names, documentation and JSON
+/// Schema.
 public struct SettingsSchema<Value: Sendable>: Sendable {
-    /// The value before anything is read: it holds the defaults.
+    /// The value before anything is decoded: the defaults.
     public let defaults: Value
-    /// The names, in the order that documentation shows them.
+    /// The names, in the order in which documentation shows them.
     public let fields: [SettingField<Value>]
 
     /// Creates a schema.
@@ -16,9 +17,9 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
     /// The descriptions for documentation and JSON Schema.
     public var descriptions: [SettingDescription] { self.fields.map(\.description) }
 
-    /// Reads an object; an empty value is read as an object without names.
+    /// Decodes an object; an empty value is decoded as an object without names.
     ///
-    /// - Returns: The settings, or `nil` if anything is wrong; all errors are then among the issues.
+    /// - Returns: The settings, or `nil` if there are errors, all of which are then in the issues.
     public func decode(_ node: SettingNode, _ issues: inout SettingIssues) -> Value? {
         let entries: [SettingNode.Entry]
         switch node.content {
@@ -55,14 +56,14 @@ public struct SettingField<Root: Sendable>: Sendable {
     public let description: SettingDescription
     let read: @Sendable (SettingNode.Entry, inout Root, inout SettingIssues) -> Bool
 
-    /// A name that must be there.
+    /// Creates a required name.
     public static func required<T>(
         _ name: String, _ path: any WritableKeyPath<Root, T> & Sendable, _ type: SettingType<T>, _ summary: String
     ) -> SettingField {
         SettingField(name, path, type, isRequired: true, defaultText: nil, summary)
     }
 
-    /// An optional name; `default` is the default as written in the file.
+    /// Creates an optional name; `default` is the default as written in the file.
     public static func optional<T>(
         _ name: String, _ path: any WritableKeyPath<Root, T> & Sendable, _ type: SettingType<T>,
         default defaultText: String? = nil, _ summary: String
@@ -115,7 +116,7 @@ extension SettingType {
         }
     }
 
-    /// Free names, each with a value; the order of the file is kept.
+    /// Free names, each with a value, in the order of the file.
     public static func map<Element: Sendable>(
         of element: SettingType<Element>, minimum: Int = 0
     ) -> SettingType<[NamedSetting<Element>]> where Value == [NamedSetting<Element>] {
