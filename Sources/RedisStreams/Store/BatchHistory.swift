@@ -1,23 +1,25 @@
 import StageKit
 
-/// What entries of the batch in hand have done to each key, to tell what each would have found in stream order. Pure.
+/// The changes that entries of the current batch have made to each key, used to derive the result that each change
+/// would have had in stream order. Does no I/O.
 ///
-/// The stages of a graph come to their events of a batch one after the other, so a later entry's snapshot may be held
-/// before an earlier entry's eviction is asked for. The server refuses that one as older, and the state is right; but in
-/// stream order it had been applied, and its outcome says so.
+/// The stages of a graph process a batch one after the other, so a later entry's snapshot may be written before an
+/// earlier entry's eviction is requested. The server then refuses the eviction as older, which leaves the correct
+/// state. In stream order the eviction would have been applied, so that is its outcome.
 struct BatchHistory: Sendable {
-    /// A change that is asked for.
+    /// A requested change.
     struct Request: Sendable {
         /// The key on the server.
         var key: [UInt8]
-        /// The entry that asks for it.
+        /// The entry that requests the change.
         var entry: EntryID
-        /// What it asks for.
+        /// The requested change.
         var change: SnapshotScript.Change
-        /// Where the event stands in the stream: the entry's own id, which is above `entry` if it is a replayed one.
+        /// The event's position in stream order. For a replayed event this is the id of the replay, which is above
+        /// `entry`; otherwise it equals `entry`.
         var position: EntryID
 
-        /// Makes a request; `position` is the entry itself unless it is a replayed one.
+        /// Creates a request. `position` defaults to `entry`; pass it only for a replayed event.
         init(key: [UInt8], entry: EntryID, change: SnapshotScript.Change, position: EntryID? = nil) {
             self.key = key
             self.entry = entry
@@ -26,16 +28,17 @@ struct BatchHistory: Sendable {
         }
     }
 
-    /// What is known of a key.
+    /// The known changes of a key.
     private struct Key {
-        /// The entry that it was last changed by before the batch, and what that made of it; nil where nothing is known.
+        /// The last change before the batch and its entry, or `nil` if unknown.
         var before: (entry: EntryID, change: SnapshotScript.Change)?
-        /// The entries of the batch that have asked for a change.
+        /// The entries of the batch that have requested a change.
         var asking: Set<EntryID> = []
-        /// What those have made of it last that were applied, or would have been in stream order; by their positions.
+        /// The last change of each position, among those that were applied or would have been applied in stream order.
         var changed: [EntryID: (entry: EntryID, change: SnapshotScript.Change)] = [:]
 
-        /// What becomes of a change after those that do not stand behind it: what `SnapshotScript` says.
+        /// Returns the result of a change after all changes at or before its position, by the rules of
+        /// `SnapshotScript`.
         func inOrder(_ request: Request) -> StoreChange {
             if let before = self.before, before.entry > request.entry { return .older }
             var last = self.before
@@ -54,21 +57,25 @@ struct BatchHistory: Sendable {
 
     private var keys: [[UInt8]: Key] = [:]
 
-    /// Nothing was done yet.
+    /// Creates an empty history.
     init() {}
 
-    /// Notes that a change is about to be asked for.
+    /// Records that a change is about to be requested.
     mutating func ask(_ request: Request) {
         self.keys[request.key, default: Key()].asking.insert(request.entry)
     }
 
-    /// Notes what the server did; returns what it would have done in stream order.
+    /// Records the server's result, and returns the result that the change would have had in stream order.
     ///
-    /// To be called in the order in which the server made the changes, as far as that is known: what a later entry of the
-    /// batch has found under the key tells what an earlier one, made behind it, would have found.
+    /// Call this in the order in which the server made the changes, if it is known: the state that a later entry
+    /// of the batch found under the key determines what an earlier entry, applied after it, would have found.
     ///
-    /// - Parameter mayBeRepeated: Whether the change may have been sent before, its answer lost: then what is found done
-    ///   was its own doing.
+    /// - Parameters:
+    ///   - result: The server's result.
+    ///   - request: The requested change.
+    ///   - mayBeRepeated: Whether the change may have been sent before and its answer lost. If so, and the server has
+    ///     already made the change, it was made by this request.
+    /// - Returns: The result in stream order.
     mutating func note(
         _ result: SnapshotScript.Result, of request: Request, mayBeRepeated: Bool = false
     ) -> StoreChange {
@@ -94,7 +101,7 @@ struct BatchHistory: Sendable {
         }
     }
 
-    /// Forgets keys: their batch has ended.
+    /// Discards the keys of a batch that has ended.
     mutating func forget(_ keys: some Sequence<[UInt8]>) {
         for key in keys { self.keys[key] = nil }
     }

@@ -1,33 +1,34 @@
 import RESP
 import StageKit
 
-/// The key by which a redis store's worker tells other programs that the store is up to date.
+/// The key that shows other programs that a redis store is up to date.
 ///
-/// It holds a JSON object and expires when the last proof of freshness is as old as `max_staleness` allows. Its name is
-/// the store's prefix alone: no snapshot has it, because no session has an empty key. What this remembers is pure; the
-/// store sends the commands.
+/// The key holds a JSON object and expires when the last confirmation of freshness reaches the age `max_staleness`. The
+/// key's name is the store's prefix alone. It cannot collide with a snapshot, because no session has an empty key. This
+/// type does no I/O; the store sends the commands.
 struct Heartbeat: Sendable, Equatable {
-    /// What the server did with a heartbeat.
+    /// The server's answer to a heartbeat.
     enum Answer: Equatable {
-        /// The key is there until this time of the server, in milliseconds.
+        /// The key exists until this time of the server, in milliseconds.
         case written(until: Int64)
-        /// The proof had become too old on its way.
+        /// The confirmation expired before the command was executed.
         case late
-        /// The key had been removed before it expired.
+        /// The key was removed before it expired.
         case removed
-        /// The key is somebody else's.
+        /// The key holds something else.
         case foreign
     }
 
-    /// Until when the key has to be there, by the server's clock in milliseconds; 0 if it need not be.
+    /// The time until which the key must exist, by the server's clock in milliseconds, or 0 if it need not exist.
     private(set) var expectedUntil: Int64 = 0
-    /// Whether the key was removed before it expired: another worker is emptying the store, or the server has lost data.
+    /// Whether the key was removed before it expired: another worker is emptying the store, or the server has lost
+    /// data.
     private(set) var wasRemoved = false
 
-    /// By how many milliseconds the key may be gone before its time: the server's clocks of expiry and TIME may differ.
+    /// How many milliseconds early the key may disappear: the server's clock for expiry and its TIME can differ.
     private static let slack: Int64 = 100
 
-    /// Takes an answer.
+    /// Processes an answer.
     mutating func take(_ answer: Answer) {
         switch answer {
         case .written(let until): self.expectedUntil = until - Self.slack
@@ -38,10 +39,10 @@ struct Heartbeat: Sendable, Equatable {
 
     // MARK: Commands
 
-    /// What the key's value begins with: by it a worker knows a heartbeat.
+    /// The beginning of the key's value, by which workers recognize a heartbeat.
     private static let mark = #"{"sluice":"heartbeat","#
 
-    /// The value.
+    /// Returns the key's value.
     static func value(worker: String, cursor: EntryID?, serverTime: Int64, limit: Int64) -> [UInt8] {
         var bytes = Array(self.mark.utf8)
         JSONText.appendMember("worker", worker, to: &bytes)
@@ -51,9 +52,10 @@ struct Heartbeat: Sendable, Equatable {
         return bytes
     }
 
-    /// Without a value, asks the time of the server that has the key. With one, writes it for what is left of the proof's
-    /// life since that time was asked; a process or a command that was held up in between cannot make it live longer.
-    /// It never shortens the life that another worker's proof gives the key, and touches nothing but a heartbeat.
+    /// Without a value, returns the time of the server that holds the key. With a value, writes it for the remaining
+    /// life of the confirmation, counted from that time, so that a delayed process or command cannot extend it. The
+    /// script never shortens the life given by another worker's confirmation, and never overwrites anything but a
+    /// heartbeat.
     private static let source = """
         local time = redis.call('TIME')
         local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -78,12 +80,12 @@ struct Heartbeat: Sendable, Equatable {
         return redis.call('DEL', KEYS[1])
         """
 
-    /// Asks the server's time.
+    /// Returns the command that asks for the server's time.
     static func time(key: [UInt8]) -> RESPCommand {
         RESPCommand("EVAL", arguments: [self.source.respBytes, 1.respBytes, key])
     }
 
-    /// Writes the value for `milliseconds` since the server's time was `asked`.
+    /// Returns the command that writes the value for `milliseconds`, counted from the server's time `asked`.
     func write(_ value: [UInt8], key: [UInt8], milliseconds: Int64, asked: Int64) -> RESPCommand {
         let numbers = [milliseconds, asked, self.expectedUntil].map { "\($0)".respBytes }
         return RESPCommand(
@@ -91,18 +93,18 @@ struct Heartbeat: Sendable, Equatable {
             arguments: [Self.source.respBytes, 1.respBytes, key, value] + numbers + [Self.mark.respBytes])
     }
 
-    /// Removes the key, if it is a heartbeat.
+    /// Returns the command that removes the key if it is a heartbeat.
     static func remove(key: [UInt8]) -> RESPCommand {
         RESPCommand("EVAL", arguments: [self.removal.respBytes, 1.respBytes, key, self.mark.respBytes])
     }
 
-    /// The server's time in an answer, in milliseconds.
+    /// Returns the server's time in an answer, in milliseconds, or `nil` if the answer has an unexpected form.
     static func time(_ answer: RESPValue) -> Int64? {
         guard let parts = answer.array, parts.count == 2, parts[0].string == "time" else { return nil }
         return parts[1].integer
     }
 
-    /// What an answer says; nil if it is of another shape.
+    /// Returns the meaning of an answer, or `nil` if the answer has an unexpected form.
     static func answer(_ answer: RESPValue) -> Answer? {
         guard let parts = answer.array, parts.count == 2, let number = parts[1].integer else { return nil }
         switch parts[0].string {

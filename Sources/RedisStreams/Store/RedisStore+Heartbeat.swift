@@ -4,17 +4,18 @@ public import StageKit
 import Synchronization
 
 extension RedisStore {
-    /// The longest time between two heartbeats.
+    /// The longest interval between two heartbeats.
     private static let longestInterval = Duration.seconds(1)
-    /// The shortest, for limits that are shorter than anybody needs.
+    /// The shortest interval, for limits that are shorter than anybody needs.
     private static let shortestInterval = Duration.milliseconds(10)
 
-    /// A quarter of `max_staleness`, at most a second; nil without a limit: nothing could be proved then.
+    /// A quarter of `max_staleness`, at most one second, or `nil` if there is no limit, because then freshness cannot
+    /// be proved.
     public var beatInterval: Duration? {
         self.freshness?.maximumAge.map { max(Self.shortestInterval, min(Self.longestInterval, $0 / 4)) }
     }
 
-    /// Writes the heartbeat, while the store is fresh and is not being emptied: see `Heartbeat`.
+    /// Writes the heartbeat if the store is fresh and is not being emptied; see `Heartbeat`.
     public func beat(cursor: EntryID?) async {
         let mayBeat = self.removal.withLock { removal in
             if removal.isWanted || removal.isRunning || removal.isBeating { return false }
@@ -37,7 +38,7 @@ extension RedisStore {
         }
     }
 
-    /// Writes it; nil if there is nothing to write.
+    /// Writes the heartbeat, or returns `nil` if there is nothing to write.
     private func writeHeartbeat(_ cursor: EntryID?) async throws(RedisError) -> Heartbeat.Answer? {
         guard let freshness = self.freshness, let limit = freshness.maximumAge, !freshness.isStale else { return nil }
         let state = self.heartbeat.withLock { $0.state }
@@ -45,7 +46,7 @@ extension RedisStore {
         guard let asked = Heartbeat.time(try await self.reader.answer(to: Heartbeat.time(key: self.prefix))) else {
             throw .unexpectedAnswer(to: "EVAL", "an answer of another shape")
         }
-        // Behind the server's time: what is held up from here on counts against the heartbeat's life.
+        // Read the age after the server's time, so that a delay from here on shortens the heartbeat's life.
         guard !freshness.isStale, let age = freshness.age, age < limit else { return nil }
         let milliseconds = (limit - age).microseconds / 1000
         let value = Heartbeat.value(
@@ -73,7 +74,7 @@ extension RedisStore {
         }
     }
 
-    /// Logs a problem, once until another follows or it is over.
+    /// Logs a problem, once until it is resolved or replaced by another.
     private func report(_ message: Logger.Message, _ problem: String) {
         let isNew = self.heartbeat.withLock { heartbeat in
             defer { heartbeat.problem = problem }
@@ -88,7 +89,7 @@ extension RedisStore {
             ])
     }
 
-    /// Removes the heartbeat. A user who may not read or remove it has not written it either.
+    /// Removes the heartbeat. Ignores a missing permission: a user without it cannot have written a heartbeat.
     func removeHeartbeat(_ sender: CommandSender) async throws {
         for answer in try await sender.ask([Heartbeat.remove(key: self.prefix)]) {
             guard case .failure(let error) = answer.result, error.code != .permission else { continue }

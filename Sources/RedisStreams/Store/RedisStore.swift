@@ -3,22 +3,24 @@ package import RESP
 public import StageKit
 import Synchronization
 
-/// Snapshots on a Redis server, one hash each, for other programs to read and several workers to change at once.
+/// A store that keeps each snapshot in a hash on a Redis server, so that other programs can read it and several workers
+/// can change it.
 ///
-/// Every change is one run of `SnapshotScript`, which refuses what is older than what is held: workers that race, retry or
-/// replay end in the newest state. Changes are pipelined, those of a batch together. Nothing is opened before the first.
+/// Each change is one call of `SnapshotScript`, which refuses changes older than the stored state. Workers that race,
+/// retry or replay therefore converge on the latest state. The changes of a batch are pipelined. Connections are
+/// opened at first use.
 public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
     /// The store's name in the file.
     public let name: String
     /// The field whose value is a snapshot's key.
     public let keyField: String
-    /// How new its news is: written by the source that feeds the store.
+    /// The store's freshness, which the source that feeds the store updates.
     public let freshness: Freshness? = Freshness()
 
-    /// Workers that name the same server and prefix change the same snapshots.
+    /// `true`: workers with the same server and prefix change the same snapshots.
     public let isShared = true
 
-    /// Where its server is.
+    /// The store's server.
     package let server: RedisSettings
 
     let settings: RedisStoreSettings
@@ -29,30 +31,31 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
     let logger: Logger
     private let history = Mutex(BatchHistory())
     let removal = Mutex(Removal())
-    /// The names of the streams that feed the store, if they are several.
+    /// The names of the streams that feed the store, or an empty array if there is only one.
     private let streams = Mutex<[String]>([])
-    /// Up to where entries of each stream may have been missed.
+    /// For each stream, the newest entry that may have been missed.
     private let historyStarts = Mutex<[Int: EntryID]>([:])
-    /// What is known of the heartbeat, and what went wrong with it last.
+    /// The state of the heartbeat, and its last problem.
     let heartbeat = Mutex((state: Heartbeat(), problem: String?.none))
 
-    /// How far the emptying of the store is: one goes on at a time, or one would take out what is held after the other.
+    /// The state of emptying the store. Only one removal runs at a time, because a second one would delete snapshots
+    /// that were written after the first.
     struct Removal {
         var isWanted = false
         var isRunning = false
-        /// Whether a heartbeat is on its way, which must not arrive behind the removal.
+        /// Whether a heartbeat is in flight, which must not arrive after the removal.
         var isBeating = false
         var waiting: [OneShot<Void>] = []
     }
 
-    /// What whoever wants the store to be empty does.
+    /// The next step of a caller that needs the store to be empty.
     private enum RemovalTurn {
         case nothing
         case wait(OneShot<Void>)
         case remove
     }
 
-    /// Makes a store; it opens nothing.
+    /// Creates a store without opening a connection.
     init(
         name: String, _ settings: RedisStoreSettings, server: RedisSettings,
         progress: ProgressReporter = ProgressReporter(), logger: Logger
@@ -70,42 +73,43 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         self.logger = logger
     }
 
-    /// Has everything taken out before the next change: see `finishRemoval`.
+    /// Requests that all snapshots are removed before the next change; see `finishRemoval`.
     public func removeAll() {
         self.removal.withLock { $0.isWanted = true }
     }
 
-    /// Asks the server for a snapshot: see `RemoteSnapshotStore`.
+    /// Requests a snapshot from the server; see `RemoteSnapshotStore`.
     public func lookUp(_ key: [UInt8]) async throws -> Snapshot? {
         var snapshot = try await self.reader.snapshot(under: self.prefix + key, key: key)
         if self.isFedBySeveral { snapshot?.fields.removeAll { $0.name == SnapshotScript.streamField } }
         return snapshot
     }
 
-    /// Says which streams feed the store: see `StreamFedStore`.
+    /// Sets the streams that feed the store; see `StreamFedStore`.
     public func setStreams(_ names: [String]) {
         self.streams.withLock { $0 = names.count > 1 ? names : [] }
     }
 
     private var isFedBySeveral: Bool { self.streams.withLock { !$0.isEmpty } }
 
-    /// The name of the stream that an event came from, if several feed the store; else empty.
+    /// Returns the name of the event's stream, or an empty string if only one stream feeds the store.
     func streamName(_ event: borrowing Event) -> String {
         let index = event.streamIndex
         return self.streams.withLock { index < $0.count ? $0[index] : "" }
     }
 
-    /// Says that the store may have missed entries of a stream up to this one: see `StreamFedStore`.
+    /// Sets the newest entry of a stream that the store may have missed; see `StreamFedStore`.
     public func setHistoryStart(_ entry: EntryID, of stream: Int) {
         self.historyStarts.withLock { $0[stream] = entry }
     }
 
-    /// A writer for events whose key and fields stand in these columns.
+    /// Creates a writer for events with the key and the fields in these columns.
     public func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter {
         RedisStoreWriter(self, key: key, fields: fields)
     }
 
-    /// Removes all keys of the store, if that was requested: hashes under its prefix with the store's mark.
+    /// Removes all keys of the store if `removeAll` has requested it: the hashes under its prefix that carry the
+    /// store's mark.
     public func finishRemoval() async throws {
         while true {
             let turn = self.removal.withLock { removal -> RemovalTurn in
@@ -126,7 +130,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         }
     }
 
-    /// Removes all keys of the store; if that fails, they are still to be removed.
+    /// Removes all keys of the store. If this fails, the removal stays requested.
     private func removeKeys() async throws {
         var isDone = false
         defer {
@@ -139,7 +143,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
             for shot in waiting { shot.set(()) }
         }
         let pattern = Self.pattern(self.prefix)
-        // First, so that nobody relies on what is gone or is being filled.
+        // Remove the heartbeat first, so that no consumer relies on a store that is empty or being filled.
         try await self.removeHeartbeat(self.sender)
         try await self.sender.withPrimaries { (connections) throws(RedisError) in
             var sweep = StoreSweep(progress: self.progress)
@@ -161,9 +165,9 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         await self.reader.shutDown()
     }
 
-    /// What its changes and look-ups send, and what emptying does, with arguments that stand for any.
+    /// The commands of changes and lookups, of emptying, and of the heartbeat, with sample arguments.
     ///
-    /// The script's own commands are among them: the server looks at the user's right to each.
+    /// Includes the commands inside the scripts, because the server checks the user's permission for each of them.
     package var commands: (always: [RESPCommand], emptying: [RESPCommand], heartbeat: [RESPCommand]) {
         let key = self.prefix + Array("key".utf8)
         let change = SnapshotScript.command(.evict, key: key, entry: .zero, milliseconds: 1)
@@ -191,7 +195,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
 
     // MARK: For writers
 
-    /// The key on the server.
+    /// Returns the key on the server.
     func serverKey(_ key: Span<UInt8>) -> [UInt8] {
         var bytes = self.prefix
         bytes.reserveCapacity(bytes.count + key.count)
@@ -199,9 +203,9 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         return bytes
     }
 
-    /// Whether everything newer than a replayed event's original has been seen, and would still be known.
+    /// Returns whether the store has seen, and still remembers, all changes after the original of a replayed event.
     ///
-    /// What the server forgets in time (`ttl`, `eviction_memory`) counts as not known from then on.
+    /// Changes that the server has since forgotten (`ttl`, `eviction_memory`) count as unknown.
     func hasSeen(_ event: borrowing Event) -> Bool {
         let (original, stream) = (event.orderID, event.streamIndex)
         if let start = self.historyStarts.withLock({ $0[stream] }), original <= start { return false }
@@ -210,12 +214,12 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         return now - original.milliseconds < UInt64(clamping: memory.microseconds / 1000)
     }
 
-    /// Makes changes and returns what the store did with each, as if they had been made in stream order.
+    /// Makes changes and returns the result of each, as if they had been made in stream order.
     ///
-    /// A server that has restarted, or that took over, does not know the script. If another client loads it while a
-    /// pipeline is on its way, the server refuses the first changes and makes those behind them; the first ones are then
-    /// made last. The script never goes back in time, so the state is right all the same. `history` derives the outcomes
-    /// from the results in the order in which the server ran the script, not in that of the batch.
+    /// A server that has restarted or been promoted does not know the script. If another client loads the script while
+    /// a pipeline is in flight, the server refuses the first changes and makes the later ones; the refused changes are
+    /// then made last. The state is still correct, because the script never applies an older change. `history` derives
+    /// the outcomes from the results in the order in which the server ran the script, not in the order of the batch.
     func make(_ changes: [RedisStoreWriter.Change]) async throws -> [Result<StoreChange, StageFailure>] {
         try await self.finishRemoval()
         self.history.withLock { history in
@@ -238,7 +242,9 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         self.history.withLock { $0.forget(keys) }
     }
 
-    /// What an answer means for the change's event; throws where the batch is not done.
+    /// Returns the result of a change from its answer.
+    ///
+    /// - Throws: `RedisError` if the batch must fail as a whole.
     private func result(
         of change: RedisStoreWriter.Change, _ answer: CommandSender.Answer
     ) throws(RedisError) -> Result<StoreChange, StageFailure> {
@@ -256,24 +262,25 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
                     $0.note(result, of: change.request, mayBeRepeated: answer.mayBeRepeated)
                 })
         case .failure(let error):
-            // Out of patience: the server is away, and what it would say is not known.
+            // Retries are exhausted: the server is unavailable and the result unknown.
             if error.isTransient { throw error }
-            // Where this user may not write, no change gets there; and what is not taken out stays although the stream has
-            // revoked it. A key that holds something else can do neither harm: look-ups find no snapshot there.
+            // If the user lacks the permission to write, no change can succeed. A failed eviction would keep a snapshot
+            // that the stream has revoked. A key of another type causes neither problem, because lookups find no
+            // snapshot there.
             let isRevocation = change.request.change == .evict && error.code != .wrongType
             if isRevocation || error.code == .permission || error.code == .authentication { throw error }
             return .failure(StageFailure("store \"\(self.name)\": \(error.message)"))
         }
     }
 
-    /// The pattern of all keys with a prefix, for SCAN.
+    /// Returns the SCAN pattern of all keys with a prefix.
     static func pattern(_ prefix: [UInt8]) -> [UInt8] {
         prefix.flatMap { "*?[]^-\\".utf8.contains($0) ? [UInt8(ascii: "\\"), $0] : [$0] } + [UInt8(ascii: "*")]
     }
 }
 
 extension CommandSender.Answer {
-    /// Why there is none, nil where there is one.
+    /// The error if the command failed, or `nil` if it was answered.
     fileprivate var error: RedisError? {
         if case .failure(let error) = self.result { error } else { nil }
     }

@@ -1,32 +1,32 @@
 import StageKit
 
-/// What the file says of a store on a Redis server.
+/// The settings of a redis store in the file.
 struct RedisStoreSettings: Sendable {
     /// The field whose value is a snapshot's key.
     var key = ""
-    /// What the keys on the server begin with; nil for the store's name and a colon.
+    /// The prefix of the keys on the server, or `nil` for the store's name and a colon.
     var prefix: String?
-    /// How long a snapshot is kept; nil for ever.
+    /// How long a snapshot is kept, or `nil` for no limit.
     var timeToLive: Duration?
-    /// How long it is remembered that a key was taken out.
+    /// How long the removal of a key is remembered.
     var evictionMemory = Duration.seconds(86_400)
-    /// How many bytes a snapshot may have, names and values.
+    /// The maximum size of a snapshot in bytes, names and values together.
     var maxRecordBytes = Self.defaultRecordBytes
-    /// How long a server that is away is waited for before the run ends.
+    /// How long to wait for an unavailable server before the run ends.
     var patience = Duration.seconds(30)
-    /// The server, where it is another than that of the section `redis`.
+    /// The server, or `nil` for the server of the section `redis`.
     var server: RedisSettings?
 
-    /// The same as a memory store's: a session has a hundred.
+    /// The default is that of a memory store; a typical session has about a hundred bytes.
     static let defaultRecordBytes = 64 << 10
-    /// Beyond this one snapshot would hold up all that is sent with it.
+    /// The accepted values of `max_record_bytes`. A larger snapshot would delay everything that is sent with it.
     static let recordBytes = 64...(8 << 20)
-    /// So many fields one call of the script takes: Lua's stack has 8,000 places, two a field.
+    /// The maximum number of fields in one call of the script: Lua's stack has 8,000 slots, and each field takes two.
     static let fieldLimit = 1000
-    /// The shortest time to keep something: below it, nothing would be there by the time it is asked for.
+    /// The minimum time to keep something; with a shorter time it would be gone before it could be read.
     static let minimumTime = Duration.milliseconds(1)
 
-    /// How they are read.
+    /// The setting type of the store.
     static let type = SettingType.object(
         SettingsSchema(
             RedisStoreSettings(),

@@ -1,30 +1,30 @@
 import RESP
 import StageKit
 
-/// Takes the changes of a batch and has the store make them together; called from one thread at a time.
+/// Collects the changes of a batch, which the store then makes together. Called from one thread at a time.
 final class RedisStoreWriter: DeferredWriter {
-    /// A change of what is under a key.
+    /// A change of a key.
     struct Change: Sendable {
-        /// What is asked for.
+        /// The requested change.
         var request: BatchHistory.Request
-        /// What makes it.
+        /// The command that makes the change.
         var command: RESPCommand
-        /// The event's stream, if several feed the store; else empty.
+        /// The event's stream if several feed the store, otherwise empty.
         var stream = ""
     }
 
     private let store: RedisStore
     private let key: FieldID
     private let fields: [(name: [UInt8], field: FieldID)]
-    /// Why no snapshot can be held; nil where it can.
+    /// The failure of every upsert if the configured fields cannot be stored, otherwise `nil`.
     private let refusal: StageFailure?
-    /// Whether a field has the name of the one that says which stream a snapshot came from.
+    /// Whether a field has the name of the store's own field for the stream.
     private let hasStreamField: Bool
     private var changes: [Change] = []
     /// The keys that this writer has changed since the batch began.
     private var changed: Set<[UInt8]> = []
 
-    /// Makes a writer that keeps these columns.
+    /// Creates a writer that stores these columns.
     init(_ store: RedisStore, key: FieldID, fields: [(name: String, field: FieldID)]) {
         self.store = store
         self.key = key
@@ -41,10 +41,10 @@ final class RedisStoreWriter: DeferredWriter {
         }
     }
 
-    /// Does nothing: nothing can be fetched ahead.
+    /// Does nothing: there is nothing to prefetch.
     func prepare(_ event: borrowing Event) {}
 
-    /// Takes the event's snapshot: see `DeferredWriter`.
+    /// Collects the event's snapshot; see `DeferredWriter`.
     func upsert(_ event: borrowing Event) throws -> StoreChange {
         if let refusal { throw refusal }
         if self.hasStreamField, !self.store.streamName(event).isEmpty {
@@ -54,7 +54,7 @@ final class RedisStoreWriter: DeferredWriter {
         var values: [[UInt8]] = []
         values.reserveCapacity(self.fields.count * 2)
         for (name, field) in self.fields {
-            // A number is written as one, whatever stood around it; all else byte for byte.
+            // Integers are written in canonical form, without surrounding characters; other values byte for byte.
             if let integer = event.integer(of: field), field != self.key {
                 values += [name, integer.respBytes]
                 continue
@@ -75,14 +75,14 @@ final class RedisStoreWriter: DeferredWriter {
         return .applied
     }
 
-    /// Takes an eviction: see `DeferredWriter`.
+    /// Collects an eviction; see `DeferredWriter`.
     func evict(_ event: borrowing Event) throws -> StoreChange {
         let time = max(1, self.store.settings.evictionMemory.microseconds / 1000)
         self.take(.evict, try self.serverKey(event), event, time, [])
         return .applied
     }
 
-    /// Has the store make what was taken: see `DeferredWriter`.
+    /// Makes the collected changes; see `DeferredWriter`.
     func settle() async throws -> [Result<StoreChange, StageFailure>] {
         if self.changes.isEmpty { return [] }
         let changes = self.changes
@@ -91,7 +91,7 @@ final class RedisStoreWriter: DeferredWriter {
         return try await self.store.make(changes)
     }
 
-    /// Makes what is left and forgets the batch.
+    /// Makes the remaining changes and ends the batch.
     func endBatch() async throws {
         _ = try await self.settle()
         self.store.endBatch(self.changed)

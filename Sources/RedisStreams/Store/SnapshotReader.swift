@@ -2,30 +2,34 @@ import Logging
 import RESP
 import StageKit
 
-/// Asks a server for snapshots, over connections of its own that are made at first use. From any task, many at once.
+/// Reads snapshots from a server over its own connections, which are opened at first use. Usable from any task,
+/// concurrently.
 final class SnapshotReader: Sendable {
-    /// A connection may have died unnoticed since the last question; one made for this question has not.
+    /// The number of attempts. The connection may have died unnoticed since the last command; the second attempt uses a
+    /// new one.
     private static let attempts = 2
 
     private let pool: NodePool
     private let stop = StopSignal()
     private let window = SendWindow()
 
-    /// Makes a reader; it opens nothing.
+    /// Creates a reader without opening a connection.
     init(_ settings: RedisSettings, logger: Logger) {
         self.pool = NodePool(settings, stop: self.stop, logger: logger)
     }
 
-    /// The snapshot in a hash; nil where there is none, or nothing but the memory of one.
+    /// Returns the snapshot in a hash, or `nil` if the hash does not exist or only records an eviction.
     ///
-    /// Throws `RedisError` where the server cannot be asked, or holds something else there.
+    /// - Throws: `RedisError` if the server cannot be reached, or the key holds another type.
     func snapshot(under serverKey: [UInt8], key: [UInt8]) async throws(RedisError) -> Snapshot? {
         try Self.snapshot(of: await self.answer(to: RESPCommand("HGETALL", arguments: [serverKey])), key: key)
     }
 
-    /// The answer to a command that may be sent twice; throws `RedisError` where the server cannot be asked, or refuses.
+    /// Returns the answer to a command that is safe to send twice.
+    ///
+    /// - Throws: `RedisError` if the server cannot be reached or answers with an error.
     func answer(to command: RESPCommand) async throws(RedisError) -> RESPValue {
-        // Two commands, as a question may be asked again of a server that the first one names, behind ASKING.
+        // Two commands: a redirected command may be sent again after ASKING.
         let share = WindowShare(commands: 2, bytes: command.roughBytes)
         guard await self.window.enter(share) else { throw .closedHere }
         defer { self.window.leave(share) }
@@ -59,7 +63,7 @@ final class SnapshotReader: Sendable {
         return value
     }
 
-    /// What the fields of a hash say.
+    /// Returns the snapshot in the fields of a hash, or `nil` if they contain none.
     static func snapshot(of value: RESPValue, key: [UInt8]) throws(RedisError) -> Snapshot? {
         guard let list = value.array, list.count % 2 == 0 else {
             throw .unexpectedAnswer(to: "HGETALL", "an answer of another shape")

@@ -1,48 +1,50 @@
 import RESP
 import StageKit
 
-/// The one step in which a server applies a change to a snapshot, unless it holds something newer.
+/// The Lua script that atomically applies a change to a snapshot, unless the server holds a newer state.
 ///
-/// A snapshot is a hash under one key, so that any slot of a cluster can hold it: the fields as they came, and `_entry`,
-/// the id of the entry they came from. What was taken out leaves `_evicted` with the id of the entry that did it, and
-/// nothing else, for a while. If several streams feed the store, both have `_stream`, the stream of that entry. Ids are compared as texts, by length and then digit by digit: Lua's numbers are too short
-/// for them. A server without memory refuses a snapshot before anything has changed, and an eviction never.
+/// A snapshot is a hash under a single key, so that any slot of a cluster can hold it. The hash contains the event's
+/// fields and `_entry`, the id of the entry they came from. An evicted key keeps only `_evicted`, the id of the
+/// evicting entry, for a limited time. If several streams feed the store, both forms also contain `_stream`, the stream
+/// of that entry. Ids are compared as text, first by length and then digit by digit, because Lua's numbers lack the
+/// precision. A server that is out of memory refuses a snapshot before anything has changed, and never refuses an
+/// eviction.
 enum SnapshotScript {
     /// The field with the id of the entry that a snapshot came from.
     static let entryField = "_entry"
-    /// The only field of what was taken out: the id of the entry that did it.
+    /// The field with the id of the evicting entry; an evicted key has no other fields, except `_stream`.
     static let evictedField = "_evicted"
 
-    /// The field with the stream that a key was last changed from, where several feed the store.
+    /// The field with the stream of the last change, if several streams feed the store.
     static let streamField = "_stream"
 
-    /// A change of what is under a key.
+    /// A change of a key.
     enum Change: String, Sendable {
-        /// Hold a snapshot.
+        /// Write a snapshot.
         case upsert
-        /// Take out what is there.
+        /// Remove the snapshot.
         case evict
     }
 
-    /// What the server did.
+    /// The script's result.
     struct Result: Equatable, Sendable {
-        /// What it did with the change.
+        /// The effect of the change.
         var change: StoreChange
-        /// What was known of the key before; nil where nothing was, and of what another stream has left.
+        /// The key's previous state, or `nil` if there was none or it came from another stream.
         var held: Held?
-        /// The stream that holds the key, if the change was refused because it is another's.
+        /// The stream that the key was last changed from, if the change was refused for that reason; otherwise `nil`.
         var foreign: String?
     }
 
-    /// What is known of a key.
+    /// The state of a key.
     struct Held: Equatable, Sendable {
-        /// The entry that it was last changed by.
+        /// The entry of the last change.
         var entry: EntryID
-        /// Whether there is a snapshot, and not the memory of one.
+        /// Whether the key holds a snapshot, rather than the record of an eviction.
         var isLive: Bool
     }
 
-    /// What the server runs.
+    /// The script.
     static let source = """
         local function parts(id)
             local ms, seq = string.match(id, '^(%d+)%-(%d+)$')
@@ -84,17 +86,22 @@ enum SnapshotScript {
         return {same and live and 'repeated' or 'older', held, live and 1 or 0}
         """
 
-    /// The SHA-1 of `source`, by which a server that has run it once knows it.
+    /// The SHA-1 digest of `source`, for EVALSHA.
     static let digest = "0005ab748c9cfa4ff80d4912530a554e4e6a8a3c"
 
-    /// The command that makes a change.
+    /// Returns the command that makes a change.
     ///
     /// - Parameters:
-    ///   - isWhole: Whether the script itself goes along, for a server that does not know it.
-    ///   - milliseconds: How long the key is kept then, 0 for ever.
-    ///   - fields: Names and values in turn, none for an eviction.
-    ///   - stream: The entry's stream where several feed the store; empty where one does.
-    ///   - isOfHeldOnly: Whether a snapshot only takes the place of an older one: a key of which nothing is known stays so.
+    ///   - change: The change.
+    ///   - key: The key on the server.
+    ///   - entry: The entry that requests the change.
+    ///   - milliseconds: How long the key is kept after the change, or 0 for no limit.
+    ///   - fields: Names and values alternately; empty for an eviction.
+    ///   - isWhole: Whether to send the script's source (EVAL) for a server that may not know the script, or its digest
+    ///     (EVALSHA).
+    ///   - stream: The entry's stream if several feed the store, otherwise empty.
+    ///   - isOfHeldOnly: Whether an upsert may only replace an older state. If nothing is known of the key, the upsert
+    ///     is refused as older.
     static func command(
         _ change: Change, key: [UInt8], entry: EntryID, milliseconds: Int64, fields: [[UInt8]] = [],
         isWhole: Bool = false, stream: String = "", isOfHeldOnly: Bool = false
@@ -105,12 +112,12 @@ enum SnapshotScript {
         return RESPCommand(isWhole ? "EVAL" : "EVALSHA", arguments: head.map(\.respBytes) + fields)
     }
 
-    /// The same command with the script itself.
+    /// Returns the same command with the script's source.
     static func whole(_ command: RESPCommand) -> RESPCommand {
         RESPCommand("EVAL", arguments: [self.source.respBytes] + command.arguments.dropFirst(2))
     }
 
-    /// What the script's answer says, nil where it is of another shape.
+    /// Returns the meaning of the script's answer, or `nil` if the answer has an unexpected form.
     static func result(_ answer: RESPValue) -> Result? {
         guard let parts = answer.array, parts.count == 3, let held = parts[1].string, let live = parts[2].integer
         else { return nil }

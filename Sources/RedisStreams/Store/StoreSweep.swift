@@ -1,21 +1,21 @@
 import RESP
 import StageKit
 
-/// Empties a redis store: removes the hashes under its prefix that carry the store's mark, and no other key.
+/// Empties a redis store: removes the hashes under its prefix that carry the store's mark, and no other keys.
 ///
-/// A key is looked at and removed in one step on the server, so that a key that another program puts there in between is
-/// not lost.
+/// The server checks and removes each key atomically, so a key that another program writes in between is not lost.
 struct StoreSweep {
-    /// Keys that SCAN looks at in one step, and scripts in one write: a step blocks the server for well under 1 ms.
+    /// The number of keys that SCAN examines per step, and the number of removals per write. A step blocks the server
+    /// for well under 1 ms.
     private static let step = 500
 
-    /// The number of keys that were removed.
+    /// The number of removed keys.
     private(set) var removed = 0
-    /// The number of hashes that were found without the store's mark, and are still there.
+    /// The number of hashes that were kept because they lack the store's mark.
     private(set) var kept = 0
 
-    /// Removes a key if it is a snapshot or the memory of an evicted one; returns 1, or 0 if it is something else or gone.
-    /// A type error means that the key holds no hash.
+    /// A Lua script that removes a key if it is a snapshot or the record of an eviction. Returns 1, or 0 if the key is
+    /// something else or does not exist. A WRONGTYPE error means that the key holds no hash.
     static let source = """
         local found = redis.pcall('HMGET', KEYS[1], '_entry', '_evicted')
         if found.err then
@@ -26,26 +26,27 @@ struct StoreSweep {
         return redis.call('UNLINK', KEYS[1])
         """
 
-    /// The SHA-1 of `source`.
+    /// The SHA-1 digest of `source`.
     static let digest = "f92a22a25d778d874bede4f1b592a42bf4c14dca"
 
-    /// Reports each step, so that emptying a large store is not taken for a hang.
+    /// The reporter of each step, so that the watchdog does not treat emptying a large store as a hang.
     private let progress: ProgressReporter
 
-    /// Creates a sweep that has removed nothing.
+    /// Creates a sweep.
     init(progress: ProgressReporter) {
         self.progress = progress
     }
 
-    /// The command that removes a key.
+    /// Returns the command that removes a key.
     ///
-    /// - Parameter isWhole: Whether the script itself goes along, for a server that does not know it.
+    /// - Parameter isWhole: Whether to send the script's source (EVAL) for a server that may not know the script, or
+    ///   its digest (EVALSHA).
     static func command(removing key: [UInt8], isWhole: Bool = false) -> RESPCommand {
         let script: [any RESPArgument] = [isWhole ? self.source : self.digest, 1, key]
         return RESPCommand(isWhole ? "EVAL" : "EVALSHA", arguments: script.map(\.respBytes))
     }
 
-    /// Removes the store's keys of one server that match a pattern.
+    /// Removes the store's keys on one server that match a pattern.
     mutating func empty(_ connection: RedisConnection, _ pattern: [UInt8]) async throws(RedisError) {
         let start = "0".respBytes
         var cursor = start
@@ -63,7 +64,7 @@ struct StoreSweep {
         } while cursor != start
     }
 
-    /// Removes keys, each with a command of its own: those of a cluster's server are in different slots.
+    /// Removes keys with one command each, because the keys of a cluster's server are in different slots.
     private mutating func remove(_ keys: ArraySlice<[UInt8]>, _ connection: RedisConnection) async throws(RedisError) {
         var unknown: [[UInt8]] = []
         let replies = connection.submit(keys.map { Self.command(removing: $0) })
