@@ -9,38 +9,38 @@ import UnixSignals
 
 /// A pipeline with everything around it: metrics, journal, revocation publisher and the HTTP side.
 struct AssembledWorker {
-    /// How long a shutdown may take before what still runs is cancelled: a batch in hand takes milliseconds, so what takes
-    /// this long is stuck.
+    /// The maximum time for a shutdown before whatever still runs is cancelled. A batch in flight takes milliseconds,
+    /// so anything that takes this long is stuck.
     static let shutdownLimit: Duration = .seconds(20)
 
     /// The pipeline.
     let pipeline: Pipeline
-    /// Where everything is counted.
+    /// The metrics registry.
     let registry: MetricsRegistry
     /// The requests to reopen the journal and the trace file.
     let rotation = FileRotation()
     private let admin: AdminServer
     private let logger: Logger
 
-    /// What a worker is made of.
+    /// The parameters of a worker.
     struct Options {
         /// The pipeline file's path.
         var path: String
         /// The environment.
         var environment: [String: String]
-        /// Values given beside the file.
+        /// Overrides of values in the file.
         var overrides: [Override] = []
-        /// Where the journal goes: a path, `-` for standard output, nil for nowhere.
+        /// The journal's destination: a path, `-` for standard output, or `nil` for none.
         var journal: String?
         /// The types that the file may name.
         var catalogue: Catalogue
-        /// Told of each outcome beside the journal; for programs that watch.
+        /// Creates an additional observer of outcomes, for programs that monitor the worker.
         var makeObserver: (@Sendable () throws -> any OutcomeObserver)?
-        /// Called with the HTTP side's address when it listens.
+        /// Called with the address of the HTTP interface once it listens.
         var onListening: @Sendable (AdminAddress) -> Void = { _ in }
     }
 
-    /// Reads and checks the file and puts the parts together; nothing is opened.
+    /// Reads and checks the file and assembles the parts; opens nothing.
     init(_ options: Options, logger: Logger) throws {
         let registry = MetricsRegistry()
         var services = PipelineServices(logger: logger, metrics: registry)
@@ -74,13 +74,15 @@ struct AssembledWorker {
 
     /// Runs until a signal or the end of the source.
     ///
-    /// - Parameter signals: Whether SIGTERM and SIGINT begin a graceful shutdown.
-    /// - Parameter others: Services that run beside it and stop after the pipeline.
-    /// - Parameter watch: A service that watches it, and is told first that it stops.
+    /// - Parameters:
+    ///   - signals: Whether SIGTERM and SIGINT begin a graceful shutdown.
+    ///   - others: Services that run with the worker and stop after the pipeline.
+    ///   - watch: A service that monitors the worker, and is the first to be notified of a shutdown.
     func run(signals: Bool = true, beside others: [any Service] = [], watchedBy watch: (any Service)? = nil)
         async throws
     {
-        // What fails ends the others as a signal does, so that requests in hand are answered; cancelled, they would not be.
+        // A failed service shuts the others down like a signal, so that requests in flight are answered; a cancellation
+        // would drop them.
         typealias Part = ServiceGroupConfiguration.ServiceConfiguration
         let ending = Part.TerminationBehavior.gracefullyShutdownGroup
         var services = [Part(service: self.admin, failureTerminationBehavior: ending)]

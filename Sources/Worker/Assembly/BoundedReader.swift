@@ -1,7 +1,7 @@
 import Glibc
 import LocalFiles
 
-/// Reads a file up to a limit, whatever kind of file it is.
+/// Reads a file of any kind up to a limit.
 struct BoundedReader: ~Copyable {
     /// A system call that failed.
     struct SystemError: Error {
@@ -9,17 +9,17 @@ struct BoundedReader: ~Copyable {
         var number: Int32
     }
 
-    /// Bytes read at once.
+    /// Bytes per read.
     private static let chunk = 64 << 10
 
     private let descriptor: Int32
 
-    /// Whether the file is a regular one, whose bytes come without a wait for another process.
+    /// Whether the file is a regular file, which can be read without waiting for another process.
     var isRegular: Bool { FileIdentity.isRegular(descriptor: self.descriptor) }
 
     /// Opens the file for reading.
     ///
-    /// - Parameter waits: Whether opening and reading may wait, as for the writer of a FIFO.
+    /// - Parameter waits: Whether opening and reading may block, for example for the writer of a FIFO.
     init(path: String, waits: Bool = true) throws(SystemError) {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))
         if descriptor < 0 { throw SystemError(number: errno) }
@@ -30,7 +30,7 @@ struct BoundedReader: ~Copyable {
         close(self.descriptor)
     }
 
-    /// Everything up to the file's end, and at most `limit` bytes and a little more: what is beyond is cut off.
+    /// Returns the content up to the file's end; content far beyond `limit` bytes is cut off.
     func read(limit: Int) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: Self.chunk)

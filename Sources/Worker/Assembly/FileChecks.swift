@@ -6,7 +6,7 @@ import StageKit
 
 /// Checks that compare several parts of a pipeline file.
 enum FileChecks {
-    /// Everything that is wrong, or may have been overlooked.
+    /// Returns all errors, and warnings about likely oversights.
     static func findings(_ file: FileOutline) -> FileOutline.Findings {
         var findings = FileOutline.Findings()
         Keyspace(self.keys(file)).check(&findings.issues, warnings: &findings.warnings)
@@ -17,7 +17,7 @@ enum FileChecks {
         return findings
     }
 
-    /// The settings of every Redis server that the file names, with their place in words.
+    /// The settings of every Redis server that the file names, with a description of their position.
     private static func servers(_ file: FileOutline) -> [(context: String, node: SettingNode)] {
         let section = file.sections["redis"].map { [("redis", $0)] } ?? []
         return section
@@ -26,7 +26,7 @@ enum FileChecks {
             }
     }
 
-    /// The keys and channels that the file uses; settings that cannot be read are left out.
+    /// The keys and channels that the file uses; invalid settings are skipped.
     private static func keys(_ file: FileOutline) -> [Keyspace.Part] {
         let server = file.section("redis", RedisSettings.type)
         var parts: [Keyspace.Part] = []

@@ -1,15 +1,15 @@
 import PipelineEngine
 import StageKit
 
-/// Detects that a pipeline's run hangs, from one question to the next.
+/// Detects that a pipeline's run is stuck, by comparing its activity between two calls.
 final class LoopWatch: Sendable {
-    /// How long a run may be silent beyond the waits that it has declared: what a stage type that reports nothing may take for
-    /// one batch. The watchdog of the service manager is for less patience.
+    /// The maximum time without progress beyond declared waits: the time that a stage type without progress reports may
+    /// need for one batch. For a shorter limit, use the service manager's watchdog.
     static let limit: Duration = .seconds(600)
 
     private let watch = OrderedMutex(SilenceWatch())
 
-    /// Returns why the run does not count as alive, an empty list if it does.
+    /// Returns the reasons why the run does not count as alive, or an empty list if it does.
     func reasons(_ activity: PipelineActivity, now: ContinuousClock.Instant = .now) -> [String] {
         let silence = self.watch.withLock { $0.silence(activity, now: now) }
         guard silence > Self.limit else { return [] }

@@ -4,12 +4,12 @@ import PipelineEngine
 import RedisStreams
 import StageKit
 
-/// Reads a pipeline's numbers for `/metrics` when they are asked for.
+/// Reads a pipeline's counters for `/metrics` on demand.
 struct PipelineCollector: Sendable {
     /// The pipeline.
     let pipeline: Pipeline
 
-    /// All samples as of the last whole batch.
+    /// All samples as of the last complete batch.
     func samples() -> [MetricSample] {
         let statistics = self.pipeline.statistics
         return self.events(statistics) + self.stages(statistics) + self.source() + self.stores() + self.reloads()
@@ -88,8 +88,8 @@ struct PipelineCollector: Sendable {
             } ?? [])
     }
 
-    /// Every kind of gap is there from the beginning: a count that came into being with its first gap would not be seen to
-    /// grow.
+    /// Every kind of gap is present from the beginning: if a counter first appeared with its first gap, the increase
+    /// would not be visible.
     private func gaps(_ status: SourceStatus) -> [MetricSample] {
         let none = Dictionary(uniqueKeysWithValues: GapKind.allCases.map { ($0.rawValue, 0) })
         return none.merging(status.gaps) { _, found in found }.sorted { $0.key < $1.key }.map { kind, count in
@@ -126,7 +126,7 @@ struct PipelineCollector: Sendable {
             let entries = MetricSample(
                 "sluice_store_entries", .gauge, help: "Snapshots held.", labels: [("store", name)],
                 value: Double(store.count))
-            // How many a server holds is not known here.
+            // The number of snapshots on a server is unknown here.
             return (store is any RemoteSnapshotStore ? [] : [entries]) + self.freshness(name, store)
         }
     }
@@ -148,19 +148,20 @@ struct PipelineCollector: Sendable {
 }
 
 extension SourceStatus {
-    /// How far the worker is behind, in seconds: the larger of the age of the last entry handled, by its id, while more are
-    /// waiting, and of the time that a stalled batch has been in flight. 0 when caught up, and before the first entry.
+    /// The lag in seconds: the age of the last processed entry, by its id, while more entries are pending, or the time
+    /// that a stalled batch has been in flight, if that is longer. 0 when caught up, and before the first entry.
     ///
     /// - Parameter now: Seconds since the epoch.
     func lagSeconds(now: Double) -> Double {
         guard let stalled = self.stalled else { return self.lagByID(now: now) }
-        // If nothing but the batch is known to wait, the age of the entry before it says nothing: the stream was quiet.
+        // If nothing but the batch is known to be pending, the age of the entry before it is meaningless: the stream
+        // was quiet.
         return max(stalled.duration.seconds, stalled.wasCaughtUp ? 0 : self.lagByID(now: now))
     }
 
     private func lagByID(now: Double) -> Double {
         guard !self.isCaughtUp, let cursor = self.cursor, cursor > .zero else { return 0 }
-        // Away from the server nobody knows what has come since; what was waiting before still is.
+        // While disconnected, new entries are unknown; entries that were already pending still count.
         if self.state != .reading, self.lagEntries == 0 { return 0 }
         return max(0, now - Double(cursor.milliseconds) / 1000)
     }

@@ -8,27 +8,28 @@ public import PipelineEngine
 
 /// Reads pipeline files.
 enum PipelineFile {
-    /// The largest file read, in bytes: the parser refuses larger ones with the place; this keeps a device or a pipe that
-    /// never ends from being read at all.
+    /// The maximum file size in bytes. The parser refuses larger files with a position; this limit stops endless input
+    /// from a device or a pipe.
     static let byteLimit = 2 << 20
 
     /// A file that cannot be read.
     struct Unreadable: Error, CustomStringConvertible {
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         var description: String
     }
 
     /// The name of standard input on the command line.
     static let standardInput = "-"
 
-    /// The file's bytes.
+    /// Reads the file's bytes.
     ///
-    /// Only a regular file is read, so that nobody waits for the writer of a FIFO; a command that starts also reads standard
-    /// input and other descriptors that it was given.
+    /// Only a regular file is read, so that the worker never blocks on the writer of a FIFO; at its start, a command
+    /// also reads standard input and other inherited descriptors.
     ///
     /// - Parameters:
     ///   - path: The file, or `-` for standard input.
-    ///   - isReload: Whether a worker runs already, so that standard input has been read.
+    ///   - isReload: Whether the worker is already running, so that standard input is already consumed.
+    /// - Throws: `Unreadable` if the file cannot be read.
     static func read(_ path: String, isReload: Bool = false) throws(Unreadable) -> [UInt8] {
         if Self.isDescriptor(path) {
             guard !isReload else {
@@ -71,11 +72,11 @@ extension Pipeline {
     ///
     /// - Parameters:
     ///   - path: The file.
-    ///   - environment: What `${NAME}` in the file stands for, such as `ProcessInfo.processInfo.environment`.
-    ///   - overrides: Values given beside the file.
+    ///   - environment: The values for `${NAME}` in the file, such as `ProcessInfo.processInfo.environment`.
+    ///   - overrides: Overrides of values in the file.
     ///   - catalogue: The types that the file may name.
     ///   - services: Logger, metrics, revocation handler and observer.
-    /// - Throws: `ConfigurationError` with everything that is wrong with the file, or an error that it cannot be read.
+    /// - Throws: `ConfigurationError` with all errors in the file, or an error if the file cannot be read.
     public convenience init(
         contentsOf path: String, environment: [String: String], overrides: [Override] = [],
         catalogue: Catalogue = .standard, services: PipelineServices
@@ -85,10 +86,10 @@ extension Pipeline {
             catalogue: catalogue, services: services)
     }
 
-    /// Takes over what a pipeline file says now, while the pipeline runs; see `reload(text:)`.
+    /// Reloads the pipeline file while the pipeline runs; see `reload(text:)`.
     ///
-    /// - Throws: `ConfigurationError` with everything that keeps it from being taken over, or an error that the file
-    ///   cannot be read. The version before runs on.
+    /// - Throws: `ConfigurationError` with all errors that prevent the reload, or an error if the file cannot be read.
+    ///   The previous version stays active.
     @discardableResult
     public func reload(contentsOf path: String) throws -> PipelineReloads.Result {
         let text: [UInt8]

@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Source: Prometheus, "Writing client libraries", process metrics; proc(5) for the fields of `stat`.
 struct ProcessCollector: Sendable {
-    /// Bytes of `stat` that are read: it has a few hundred.
+    /// Bytes read of `stat`, which has a few hundred.
     private static let readLimit = 4096
     /// Indices of fields in `stat`, counted after the command's name in parentheses, which may contain anything.
     private enum Field {
@@ -22,14 +22,15 @@ struct ProcessCollector: Sendable {
 
     /// Creates a collector for this process.
     init() {
-        // The machine's start, by the clocks: `/proc/stat`, which has it too, is not there for every service.
+        // The boot time, computed from the clocks: `/proc/stat`, which contains it too, is not available to every
+        // service.
         let boot = Self.time(CLOCK_REALTIME) - Self.time(CLOCK_BOOTTIME)
         let ticks = self.ticks
         self.startTime = Self.fields(Self.text("/proc/self/stat")).flatMap { Double($0[Field.startTicks]) }
             .map { boot + $0 / ticks }
     }
 
-    /// The values now; those that cannot be read are left out.
+    /// Returns the current values; those that cannot be read are omitted.
     func samples() -> [MetricSample] {
         var samples: [MetricSample] = []
         if let fields = Self.fields(Self.text("/proc/self/stat")) {
@@ -67,7 +68,7 @@ struct ProcessCollector: Sendable {
         ]
     }
 
-    /// The fields after the command's name, or `nil` if the text does not have the form of proc(5).
+    /// Returns the fields after the command's name, or `nil` if the text does not have the form of proc(5).
     static func fields(_ stat: String?) -> [Substring]? {
         guard let stat, let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: end)...].split { $0 == " " || $0 == "\n" }
@@ -87,7 +88,7 @@ struct ProcessCollector: Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    /// Number of entries of a directory, without `.`, `..` and the descriptor used for reading it.
+    /// Returns the number of entries of a directory, without `.`, `..` and the descriptor used for reading it.
     private static func entryCount(_ path: String) -> Int? {
         guard let folder = unsafe opendir(path) else { return nil }
         defer { unsafe closedir(folder) }

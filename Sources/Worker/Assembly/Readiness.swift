@@ -1,8 +1,9 @@
 import StageKit
 
-/// When a worker is ready: connected, its stores filled, caught up with the stream, no batch stalled, and the stores fresh.
+/// When a worker is ready: connected, its stores filled, caught up with the stream, no stalled batch, and all stores
+/// fresh.
 enum Readiness {
-    /// Why it is not ready, empty where it is.
+    /// Returns the reasons why the worker is not ready, or an empty list if it is.
     static func reasons(_ status: SourceStatus, stores: [String: any SnapshotStore] = [:]) -> [String] {
         self.reasons(status) + self.stall(status)
             + stores.sorted { $0.key < $1.key }.compactMap { name, _ in
@@ -10,12 +11,12 @@ enum Readiness {
             }
     }
 
-    /// Why a store must not answer look-ups now; nil where it may.
+    /// Returns the reason why a store must refuse lookups now, or `nil` if it may answer.
     static func staleness(of store: String, in stores: [String: any SnapshotStore]) -> String? {
         stores[store]?.freshness?.staleness?.description
     }
 
-    /// Whether a source has more to catch up with than the moment's entries; `now` is in seconds since the epoch.
+    /// Whether a source is behind by more than the entries of the moment; `now` is in seconds since the epoch.
     static func isBehind(_ status: SourceStatus, now: Double) -> Bool {
         status.state == .reading && (status.isFilling || status.lagSeconds(now: now) >= Advice.passingLag)
     }
@@ -32,7 +33,8 @@ enum Readiness {
         }
     }
 
-    /// That a batch is stalled. The text stays the same while it is, as followers of `/v1/revocations` are sent each change.
+    /// Returns a reason if a batch is stalled. Its text does not change during the stall, because every change is sent
+    /// to the clients of `/v1/revocations`.
     private static func stall(_ status: SourceStatus) -> [String] {
         guard let stalled = status.stalled, status.state != .stopped else { return [] }
         let stage = stalled.stage.map { " (stage \"\($0)\")" } ?? ""

@@ -6,9 +6,9 @@ import UnixSignals
 
 /// Reloads a pipeline's file on each SIGHUP.
 ///
-/// The result is logged: every reason why the file is refused on a line of its own, in the words of `validate`. Each
-/// reload has its answer, however many there are. Signals that arrive during a reload count as one, and the file is read
-/// after the last of them.
+/// The result is logged; if the file is refused, every reason is a line of its own, with the text that `validate`
+/// prints. Each reload is logged, however many there are. Signals that arrive during a reload count as one, and the
+/// file is read after the last of them.
 struct ReloadService: Service {
     /// The pipeline.
     let pipeline: Pipeline
@@ -18,7 +18,7 @@ struct ReloadService: Service {
     private let logger: Logger
     /// The journal and the trace file, which are reopened too, or `nil`.
     private let rotation: FileRotation?
-    /// Runs the reload that it is given, with the notices to a service manager around it.
+    /// Runs the given reload, and notifies the service manager before and after.
     private let around: @Sendable (() -> Void) -> Void
 
     /// Creates the service.
@@ -36,13 +36,13 @@ struct ReloadService: Service {
     /// Waits for signals until a graceful shutdown begins.
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            // First, and whatever comes of the reload: log rotation has renamed the files.
+            // First, and independent of the reload's result: log rotation has renamed the files.
             self.rotation?.request()
             self.around { self.reload() }
         }
     }
 
-    /// Reads the file once; the pipeline runs on whatever comes of it.
+    /// Reads the file once; the pipeline continues whatever the result.
     func reload() {
         do {
             if try self.pipeline.reload(contentsOf: self.path) == .unchanged {

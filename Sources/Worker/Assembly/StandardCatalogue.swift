@@ -24,7 +24,7 @@ import ValidateStage
 import WebhookStage
 
 extension Catalogue {
-    /// Everything that ships with Sluice; a program of your own adds its stage types to it.
+    /// Everything that ships with Sluice; programs add their own stage types to it.
     public static var standard: Catalogue {
         var catalogue = Catalogue()
         catalogue.add(DecodeStage.self)
@@ -71,7 +71,7 @@ extension Catalogue {
         }
         catalogue.makePublisher = { setup in
             guard setup.hasSection("redis") else { return nil }
-            // A section that cannot be read is told where it stands, and the pipeline is not run then.
+            // An invalid section is reported at its position, and the pipeline does not run.
             let settings = setup.section("redis", RedisSettings.type)
             return RedisMessagePublisher(
                 settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)),

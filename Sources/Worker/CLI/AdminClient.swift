@@ -7,14 +7,14 @@ import NIOSSL
 import StageKit
 import WebhookStage
 
-/// Asks a running worker over HTTP.
+/// A client of a running worker's HTTP interface.
 struct AdminClient {
     /// Maximum time until a response begins.
     static let timeout: TimeAmount = .seconds(10)
-    /// The longest error or single answer read, in bytes.
+    /// The maximum size of an error or of a single response, in bytes.
     static let answerLimit = 16 << 20
 
-    /// Why there is no answer.
+    /// A failed request.
     struct Failure: Error, CustomStringConvertible {
         /// The problem and its remedy.
         var description: String
@@ -22,22 +22,24 @@ struct AdminClient {
 
     /// The worker's address in the form of `admin.listen`; with the prefix `https://` if the connection is encrypted.
     let address: String
-    /// What requests bear; nil for nothing.
+    /// The token that requests carry, or `nil` for none.
     var token: String?
-    /// TLS configuration, used if the address says that the connection is encrypted.
+    /// TLS configuration, used if the address begins with `https://`.
     var tls = TLSConfiguration.makeClientConfiguration()
 
-    /// Asks the worker at an address.
+    /// Creates a client for the worker at an address.
     init(address: String) {
         self.address = address
     }
 
-    /// Gets a path's answer piece by piece, each with the answer's status; returns the status.
+    /// Requests a path and passes each piece of the response to `piece` with the status; returns the status.
     ///
-    /// - Parameter path: Below the root, each segment percent-encoded.
+    /// - Parameters:
+    ///   - path: Below the root, each segment percent-encoded.
+    ///   - piece: Called with the status and each piece of the body.
     func get(_ path: String, _ piece: (UInt, ByteBuffer) throws -> Void) async throws -> UInt {
         var configuration = SecureHTTP.configuration(self.tls, host: self.encryptedHost)
-        // Nobody there is an answer: trying again until the time is up would keep a person waiting for it.
+        // A refused connection is final: retrying until the timeout would make the user wait.
         configuration.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(configuration: configuration)
         let result: Result<UInt, any Error>
@@ -54,7 +56,7 @@ struct AdminClient {
         _ path: String, by client: HTTPClient, _ piece: (UInt, ByteBuffer) throws -> Void
     ) async throws -> UInt {
         var request = HTTPClientRequest(url: self.url(path))
-        // On a Unix socket there is no name, and a path makes none.
+        // A Unix socket has no host name, and its path is not a valid one.
         if self.address.hasPrefix("unix:") { request.headers.replaceOrAdd(name: "Host", value: "localhost") }
         if let token = self.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         let response: HTTPClientResponse
@@ -75,7 +77,7 @@ struct AdminClient {
         return response.status.code
     }
 
-    /// Gets a path's whole answer.
+    /// Requests a path and returns the whole response.
     func answer(_ path: String) async throws -> (status: UInt, body: ByteBuffer) {
         var body = ByteBuffer()
         let status = try await self.get(path) { _, piece in
@@ -102,12 +104,12 @@ struct AdminClient {
         if status != 200 { throw Failure(description: Self.refusal(refusal)) }
     }
 
-    /// The host of an address with `https://`; nil for any other address.
+    /// The host of an address with `https://`, or `nil` for any other address.
     private var encryptedHost: String? {
         self.address.hasPrefix("https://") ? URLComponents(string: self.address)?.host ?? "" : nil
     }
 
-    /// `http://host:port/path`, or the form that names a Unix socket.
+    /// Returns `http://host:port/path`, or the form that names a Unix socket.
     private func url(_ path: String) -> String {
         if self.address.hasPrefix("http://") || self.address.hasPrefix("https://") { return "\(self.address)\(path)" }
         guard self.address.hasPrefix("unix:") else { return "http://\(self.address)\(path)" }
@@ -115,34 +117,34 @@ struct AdminClient {
         return "http+unix://\(Self.encoded(String(socket)))\(path)"
     }
 
-    /// The message of an error response, or the whole body if it has another form.
+    /// Returns the message of an error response, or the whole body if it has another form.
     static func refusal(_ answer: ByteBuffer) -> String {
         struct Refusal: Decodable { var message: String }
         let refusal = try? JSONDecoder().decode(Refusal.self, from: Data(answer.readableBytesView))
         return PlainText.of(refusal?.message ?? self.line(answer))
     }
 
-    /// Why there is no connection, in the system's words if the system refused it.
+    /// Returns the reason for a failed connection, in the system's words if the system refused it.
     private static func reason(_ error: any Error) -> String {
         guard let error = error as? IOError else { return "\(error)" }
         return unsafe String(cString: strerror(error.errnoCode))
     }
 
-    /// An answer's text without the end of its line, which comes with it.
+    /// Returns a response's text without its line end.
     static func line(_ answer: ByteBuffer) -> String {
         let text = String(buffer: answer)
         return text.last?.isNewline == true ? String(text.dropLast()) : text
     }
 
-    /// A path segment with everything percent-encoded that is not a letter or a digit.
+    /// Returns a path segment with everything percent-encoded except letters and digits.
     static func encoded(_ text: String) -> String {
         text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
     }
 }
 
-/// Options of the verbs that ask a running worker.
+/// Options of the subcommands that query a running worker.
 struct WorkerOptions: ParsableArguments {
-    /// The variable of the environment that holds the token.
+    /// The environment variable that contains the token.
     static let tokenVariable = "SLUICE_TOKEN"
 
     @Option(help: "Address of the worker: host:port, https://host:port or unix:/path.")
@@ -210,9 +212,9 @@ struct AdminOptions: ParsableArguments {
         var graph: Graph
     }
 
-    /// The store that the option names, or the only store of the worker's pipeline.
+    /// Returns the store that the option names, or the only store of the worker's pipeline.
     ///
-    /// - Throws: `AdminClient.Failure` if the pipeline has no store, or several and the option names none.
+    /// - Throws: `AdminClient.Failure` if the pipeline has no store, or if it has several and the option names none.
     func storeName(_ client: AdminClient) async throws -> String {
         if let store { return store }
         let (status, body) = try await client.answer("/v1/pipeline")

@@ -2,7 +2,7 @@ import ArgumentParser
 import Logging
 import PipelineEngine
 
-/// `sluice check`: checks a pipeline file and everything it needs from outside.
+/// `sluice check`: checks a pipeline file and all external resources that it needs.
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",

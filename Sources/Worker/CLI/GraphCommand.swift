@@ -2,17 +2,17 @@ import ArgumentParser
 import Logging
 import PipelineEngine
 
-/// `sluice graph`: the checked graph of a pipeline file.
+/// `sluice graph`: prints the checked graph of a pipeline file.
 struct GraphCommand: AsyncParsableCommand {
-    /// How the graph is written.
+    /// The output format.
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        /// For a terminal.
+        /// Text for a terminal.
         case text
         /// A Mermaid flowchart.
         case mermaid
-        /// Graphviz.
+        /// Graphviz DOT.
         case dot
-        /// A picture.
+        /// An SVG picture.
         case svg
     }
 

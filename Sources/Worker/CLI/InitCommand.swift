@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// `sluice init`: writes a package with a worker and a stage of the user's own.
+/// `sluice init`: writes a package with a worker and a custom stage.
 struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init", abstract: "Create a Swift package with a worker that has its own stage type.",

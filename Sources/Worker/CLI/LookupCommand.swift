@@ -28,7 +28,7 @@ struct LookupCommand: AsyncParsableCommand {
     }
 }
 
-/// `sluice export`: everything a running worker holds in a store.
+/// `sluice export`: prints all snapshots in a store of a running worker.
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Print all snapshots in a store of a running worker, one JSON line each.")

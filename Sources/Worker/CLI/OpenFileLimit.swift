@@ -1,37 +1,38 @@
 import Glibc
 
-/// The number of files and connections that the process may have open (RLIMIT_NOFILE).
+/// The limit on open files and connections of the process (RLIMIT_NOFILE).
 enum OpenFileLimit {
-    /// The files that a command needs beside those of its threads: the standard streams, pipeline, journal, checkpoint and
-    /// its lock, secrets, connections to the server and its sentinels, and a few clients of the HTTP side.
+    /// The files that a command needs in addition to those of its threads: the standard streams, pipeline, journal,
+    /// checkpoint and its lock, secrets, connections to the server and its sentinels, and a few clients of the HTTP
+    /// interface.
     static let base: UInt64 = 48
-    /// The files that an event loop has open (epoll, eventfd, timerfd); there are at most two loops for each core.
+    /// The files that an event loop opens (epoll, eventfd, timerfd); there are at most two loops per core.
     static let perCore: UInt64 = 6
 
-    /// The limit is lower than what the process needs.
+    /// The limit is lower than the process needs.
     struct TooLow: Error, Equatable, CustomStringConvertible {
-        /// The limit as it is.
+        /// The current limit.
         var limit: UInt64
-        /// The lowest limit that is enough.
+        /// The lowest sufficient limit.
         var needed: UInt64
 
-        /// The error with what to do.
+        /// The problem and its remedy.
         var description: String {
             "the limit of open files is \(self.limit), and at least \(self.needed) are needed: raise it "
                 + "(ulimit -n \(self.needed), LimitNOFILE= in a systemd unit)"
         }
     }
 
-    /// The limit to set, `nil` if the current one is enough.
+    /// Returns the limit to set, or `nil` if the current one is sufficient.
     static func raised(soft: UInt64, hard: UInt64, needed: UInt64) throws(TooLow) -> UInt64? {
         if soft >= needed { return nil }
         guard hard >= needed else { throw TooLow(limit: hard, needed: needed) }
         return needed
     }
 
-    /// Raises the soft limit if it is too low and the hard one allows it.
+    /// Raises the soft limit if it is too low and the hard limit allows it.
     ///
-    /// - Throws: `TooLow` if it cannot be raised: an event loop that cannot open its files would end the process at once.
+    /// - Throws: `TooLow` if it cannot be raised: an event loop that cannot open its files would crash the process.
     static func ensure() throws(TooLow) {
         var limit = rlimit()
         let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

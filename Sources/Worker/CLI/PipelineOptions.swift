@@ -4,17 +4,17 @@ public import Logging
 import PipelineEngine
 import StageKit
 
-/// Options of the verbs that read a pipeline file.
+/// Options of the subcommands that read a pipeline file.
 struct PipelineOptions: ParsableArguments {
     @Option(name: .customLong("set"), help: ArgumentHelp("Override a value of the file.", valueName: "path=value"))
     var settings: [String] = []
 
     @OptionGroup var plugins: PluginOptions
 
-    /// The available types; reports problems with the plugins and throws the exit status.
+    /// Returns the available types; reports problems with the plugins and throws the exit status.
     func catalogue() throws -> Catalogue { try self.plugins.catalogue() }
 
-    /// The overrides; throws a usage error if one has no path.
+    /// Returns the overrides; throws a usage error if one has no path.
     func overrides() throws -> [Override] {
         try self.settings.map { text in
             guard let override = Override(text) else {
@@ -29,14 +29,14 @@ struct PipelineOptions: ParsableArguments {
     var environment: [String: String] { ProcessInfo.processInfo.environment }
 }
 
-/// Options of the verbs that know stage types.
+/// Options of the subcommands that use stage types.
 struct PluginOptions: ParsableArguments {
     @Option(
         name: .customLong("plugin"),
         help: ArgumentHelp("Shared library with stage types.", valueName: "path"))
     var plugins: [String] = []
 
-    /// The available types: this program's and those of the given plugins.
+    /// Returns the available types: those of this program and of the given plugins.
     ///
     /// Reports all problems with the plugins and throws the exit status.
     func catalogue() throws -> Catalogue {
@@ -55,7 +55,7 @@ struct PluginOptions: ParsableArguments {
     }
 }
 
-/// Options of the verbs that log.
+/// Options of the subcommands that log.
 struct LogOptions: ParsableArguments {
     @Option(help: "Log format: text or json.")
     var logFormat: LogFormat = .text
@@ -73,7 +73,8 @@ struct LogOptions: ParsableArguments {
         guard self.logRepeats >= 0 else { throw ValidationError("--log-repeats: must not be negative") }
     }
 
-    /// A logger that writes to standard error in the requested form, and the gate that keeps it from flooding.
+    /// Creates a logger that writes to standard error in the requested format, and its gate, which limits repeated
+    /// lines.
     func logger(label: String) -> (Logger, LogGate) {
         LogGate.logger(
             label: label, self.logFormat, level: self.logLevel, repeats: self.logRepeats == 0 ? .max : self.logRepeats)

@@ -8,7 +8,7 @@ struct PluginCommand: AsyncParsableCommand {
         subcommands: [PluginBuildCommand.self])
 }
 
-/// `sluice plugin build`: compiles a folder of sources to a shared library.
+/// `sluice plugin build`: compiles a directory of sources to a shared library.
 struct PluginBuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "build", abstract: "Build a shared library from the stage types in a directory.",

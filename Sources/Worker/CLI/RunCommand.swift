@@ -57,9 +57,10 @@ struct RunCommand: AsyncParsableCommand {
     }
 }
 
-/// Turns what commands throw into a message and an exit status.
+/// Turns the errors of commands into a message and an exit status.
 enum CommandErrors {
-    /// Runs `body`; a wrong configuration is told line by line and ends with status 78, anything else with status 1.
+    /// Runs `body`. A configuration error is printed line by line and ends with status 78, any other error with status
+    /// 1.
     static func reported(logger: Logger? = nil, _ body: () async throws -> Void) async throws {
         do {
             try await body()

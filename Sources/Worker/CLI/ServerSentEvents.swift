@@ -1,10 +1,10 @@
 import NIOCore
 
-/// An event that a server has sent.
+/// A server-sent event.
 struct ServerSentEvent: Equatable {
-    /// Its name.
+    /// The event's name.
     var name: String
-    /// Its data, one line.
+    /// The event's data, one line.
     var data: String
 }
 
@@ -12,14 +12,14 @@ struct ServerSentEvent: Equatable {
 ///
 /// Source: WHATWG HTML, section 9.2.6.
 struct ServerSentEvents {
-    /// The longest event: the state of a large graph is far shorter.
+    /// The maximum size of an event in bytes; the state of a large graph is far smaller.
     static let byteLimit = 16 << 20
 
     private var rest = ByteBuffer()
     private var name = ""
     private var data = ""
 
-    /// The events that end in the next bytes of the stream. Throws if one is too long.
+    /// Returns the events that are complete after the next bytes of the stream. Throws if one is too long.
     mutating func take(_ bytes: ByteBuffer) throws(AdminClient.Failure) -> [ServerSentEvent] {
         self.rest.writeImmutableBuffer(bytes)
         var events: [ServerSentEvent] = []

@@ -3,9 +3,9 @@ import Glibc
 public import PipelineEngine
 public import StageKit
 
-/// The worker's command line: every verb, for the types of a catalogue.
+/// The worker's command line: every subcommand, for the types of a catalogue.
 public struct SluiceCommand: AsyncParsableCommand {
-    /// The verbs.
+    /// The subcommands.
     public static let configuration = CommandConfiguration(
         commandName: "sluice",
         abstract: "Pass the entries of a Redis stream through stages declared in YAML.",
@@ -35,12 +35,12 @@ public struct SluiceCommand: AsyncParsableCommand {
     /// The types that pipeline files may name in this process's commands.
     @TaskLocal static var catalogue = Catalogue.standard
 
-    /// Makes the command.
+    /// Creates the command.
     public init() {}
 
-    /// Runs the command line of this process and exits: the whole main of a worker.
+    /// Runs the command line of this process and exits: the complete main function of a worker.
     ///
-    /// - Parameter catalogue: What pipeline files may name; add your own stage types to `Catalogue.standard`.
+    /// - Parameter catalogue: The types that pipeline files may name; add your own stage types to `Catalogue.standard`.
     public static func main(catalogue: Catalogue) async {
         do throws(OpenFileLimit.TooLow) {
             try OpenFileLimit.ensure()
@@ -51,9 +51,9 @@ public struct SluiceCommand: AsyncParsableCommand {
         await Self.$catalogue.withValue(catalogue) { await Self.main() }
     }
 
-    /// Runs the command line with everything that ships with Sluice and stage types of your own, and exits.
+    /// Runs the command line with everything that ships with Sluice and your own stage types, and exits.
     ///
-    /// A stage type with the name of one that ships takes its place.
+    /// A stage type with the same name as a standard one replaces it.
     public static func main(adding stage: any Stage.Type, _ others: any Stage.Type...) async {
         var catalogue = Catalogue.standard
         for stage in [stage] + others { catalogue.add(stage) }
@@ -61,29 +61,29 @@ public struct SluiceCommand: AsyncParsableCommand {
     }
 }
 
-/// Exit statuses beside success, after sysexits.h.
+/// Exit statuses other than success, after sysexits.h.
 enum ExitStatus {
-    /// Failed while running.
+    /// The command failed while running.
     static let failure = ExitCode(1)
     /// The configuration is wrong (EX_CONFIG).
     static let configuration = ExitCode(78)
 }
 
-/// Where commands write: results to standard output, everything else to standard error.
+/// The output of commands: results go to standard output, everything else to standard error.
 enum Terminal {
     /// Writes a line to standard error.
     static func report(_ line: String) {
         self.write(Array((line + "\n").utf8), to: STDERR_FILENO)
     }
 
-    /// Writes a line to standard output; throws where it cannot be written, but not where nobody reads it any more.
+    /// Writes a line to standard output; throws if that fails, except if the reader has closed the pipe.
     static func result(_ line: String) throws {
         if self.write(Array((line + "\n").utf8)) || errno == EPIPE { return }
         self.report("sluice: standard output: \(unsafe String(cString: strerror(errno)))")
         throw ExitStatus.failure
     }
 
-    /// Writes bytes, to standard output if nothing else is said; false where nobody reads them any more.
+    /// Writes bytes, by default to standard output; returns false if writing fails.
     @discardableResult
     static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) -> Bool {
         var bytes = bytes[...]

@@ -2,15 +2,15 @@ import ArgumentParser
 import PipelineEngine
 import StageKit
 
-/// Whether a command writes for people or for programs.
+/// The output format of a command.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
-    /// For people.
+    /// Text for people.
     case text
     /// One JSON document.
     case json
 }
 
-/// `sluice stages`: what pipeline files may name.
+/// `sluice stages`: lists the types that pipeline files may name.
 struct StagesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stages", abstract: "List the types that pipeline files can name, or print the settings of one.")
@@ -49,7 +49,7 @@ struct StagesCommand: ParsableCommand {
     }
 }
 
-/// `sluice schema`: the JSON Schema of the pipeline file.
+/// `sluice schema`: prints the JSON Schema of the pipeline file.
 struct SchemaCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schema", abstract: "Print the JSON Schema (2020-12) of the pipeline file, for editors.",

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import PipelineEngine
 
-/// `sluice test`: runs cases in YAML through a pipeline, without connecting to anything.
+/// `sluice test`: runs the cases of YAML files through a pipeline, without connecting to anything.
 struct TestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test",

@@ -52,7 +52,7 @@ struct FileVerdict {
     private let file: String
     private let outcome: Outcome
 
-    /// Reads and checks a file; nothing is opened that it names.
+    /// Reads and checks a file; opens no other file that it names.
     init(_ file: String, environment: [String: String], overrides: [Override], catalogue: Catalogue) {
         self.file = file
         let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -69,7 +69,7 @@ struct FileVerdict {
         }
     }
 
-    /// Whether the file can be run.
+    /// Whether the file is valid.
     var isGood: Bool { self.goodLine != nil }
 
     /// The line for a valid file.
@@ -93,7 +93,7 @@ struct FileVerdict {
         }
     }
 
-    /// All of it for programs.
+    /// The result for programs.
     var json: JSONValue {
         switch self.outcome {
         case .good(let name, let stages, let warnings):

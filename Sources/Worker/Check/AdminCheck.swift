@@ -1,9 +1,9 @@
 import Admin
 import StageKit
 
-/// Looks at the HTTP side: who reaches it, and whether the files that it needs can be used. Listens nowhere.
+/// Checks the HTTP interface: who can reach it, and whether its files are usable. Opens no socket.
 enum AdminCheck {
-    /// The step with the result.
+    /// Returns the step with the result.
     static func step(_ settings: AdminSettings) -> CheckStep {
         let name = "http"
         if settings.listen == .off { return CheckStep(name, .good, "off") }

@@ -1,17 +1,17 @@
-/// One thing that `sluice check` has looked at.
+/// One step of `sluice check`.
 struct CheckStep: Equatable {
     /// The result of a step.
     enum Verdict: String, Equatable {
-        /// As it should be.
+        /// Correct.
         case good
         /// Works, but may not be intended.
         case warning
         /// The worker would not run.
         case bad
-        /// Could not be looked at.
+        /// Could not be checked.
         case unknown
 
-        /// The sign in front of a line.
+        /// The sign at the start of the line.
         var sign: String {
             switch self {
             case .good: "✓"
@@ -40,7 +40,7 @@ struct CheckStep: Equatable {
     }
 }
 
-/// All that `sluice check` has found out about a file.
+/// All results of `sluice check` for a file.
 struct CheckReport: Equatable {
     /// The file.
     var file: String

@@ -2,9 +2,10 @@ import Foundation
 import LocalFiles
 import SnapshotStores
 
-/// Looks at the place of the checkpoint; writes nothing there.
+/// Checks the checkpoint's file and directory; writes nothing there.
 enum CheckpointCheck {
-    /// The step that tells whether a checkpoint can be read and written: without one the worker runs, and cannot resume.
+    /// Returns the step that reports whether a checkpoint can be read and written. Without a checkpoint the worker
+    /// runs, but cannot resume.
     static func step(_ settings: CheckpointSettings) -> CheckStep {
         let name = "checkpoint"
         let files = FileManager.default

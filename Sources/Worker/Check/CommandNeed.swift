@@ -5,20 +5,20 @@ import RESP
 import RedisStreams
 import StageKit
 
-/// A command that a worker sends while it runs, as `sluice check` tries it or asks about it.
+/// A command that a worker sends while it runs; `sluice check` tries it, or asks the server whether it is permitted.
 struct CommandNeed {
     /// The name in messages: the command, and its key if there are several.
     var name: String
-    /// What `ACL SETUSER` calls the right to it: `xread`, `xinfo|stream`.
+    /// The permission's name in `ACL SETUSER`: `xread`, `xinfo|stream`.
     var right: String
     /// The command.
     var command: RESPCommand
-    /// Whether sending it changes nothing.
+    /// Whether sending the command changes nothing.
     var isHarmless: Bool
-    /// What the worker does without it; `nil` if it cannot do without.
+    /// The worker's behaviour without the command, or `nil` if it is required.
     var substitute: String?
 
-    /// A need for a command of one or two words, `XINFO STREAM`; `key` is given if it is one of several.
+    /// Creates a need for a command of one or two words, such as `XINFO STREAM`; `key` is given if there are several.
     init(
         _ words: String, _ arguments: [any RESPArgument], isHarmless: Bool, key: String? = nil,
         substitute: String? = nil
@@ -32,7 +32,7 @@ struct CommandNeed {
         self.substitute = substitute
     }
 
-    /// A need for a command of a store: the server is asked about it, and it is not tried.
+    /// Creates a need for a command of a store: the server is asked about it, and it is not tried.
     private init(_ command: RESPCommand, substitute: String? = nil) {
         self.name = String(decoding: command.arguments[0], as: UTF8.self)
         self.right = self.name.lowercased()
@@ -41,7 +41,7 @@ struct CommandNeed {
         self.substitute = substitute
     }
 
-    /// The commands that a `redis` store sends to its server.
+    /// Returns the commands that a `redis` store sends to its server.
     static func all(of store: RedisStore) -> [CommandNeed] {
         let commands = store.commands
         return commands.always.map { CommandNeed($0) }
@@ -53,7 +53,7 @@ struct CommandNeed {
             }
     }
 
-    /// The commands that a pipeline sends to the server of its section `redis`; stores are asked separately.
+    /// Returns the commands that a pipeline sends to the server of its section `redis`; stores are checked separately.
     static func all(of pipeline: Pipeline, _ revocations: RevocationSettings?) -> [CommandNeed] {
         guard let source = pipeline.source as? RedisStreamSource else { return [] }
         let streams = source.streams
@@ -70,7 +70,7 @@ struct CommandNeed {
         return needs + self.messages(of: pipeline)
     }
 
-    /// What reads a stream: by itself, or as one worker of a group.
+    /// The commands that read a stream, by a single worker or as a worker of a group.
     private static func reading(_ settings: RedisStreamSettings, _ stream: String, key: String?) -> [CommandNeed] {
         if let group = settings.group { return self.sharing(group, stream) }
         let withoutLook = settings.onGap == .goOn ? "lost entries are not noticed" : nil
@@ -81,8 +81,8 @@ struct CommandNeed {
         ]
     }
 
-    /// The commands of a worker in a group: all of them except the checks change something, so the server is asked
-    /// about them, and they are not tried.
+    /// The commands of a worker in a group. All of them except the checks change something, so they are not tried; the
+    /// server is asked about them.
     private static func sharing(_ group: GroupSettings, _ stream: String) -> [CommandNeed] {
         let (name, consumer) = (group.name, group.consumer ?? "worker")
         return [
@@ -101,7 +101,8 @@ struct CommandNeed {
         ]
     }
 
-    /// What fills stores from keys. A rule of the user's matches the pattern itself as it does the keys.
+    /// The commands that fill stores from keys. The pattern itself stands for a key: a key rule in the user's ACL
+    /// matches it like the keys.
     private static func filling(_ keys: KeyBootstrap) -> [CommandNeed] {
         [
             CommandNeed("SCAN", ["0", "MATCH", keys.match, "COUNT", 1], isHarmless: true),
@@ -131,7 +132,7 @@ struct CommandNeed {
 }
 
 extension DeadLetterStage {
-    /// The streams that a pipeline's stages and rules put letters in, in the order of the file.
+    /// Returns the streams that a pipeline's stages and rules write dead-letter entries to, in the order of the file.
     static func streams(of pipeline: Pipeline) -> [String] {
         var streams: [String] = []
         for node in pipeline.settings(ofStages: self.declaration.name) {

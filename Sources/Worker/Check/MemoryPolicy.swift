@@ -1,27 +1,27 @@
 import RESP
 
-/// What a server does when its memory is full. Pure.
+/// The eviction policy of a server. Pure.
 struct MemoryPolicy: Equatable {
-    /// What the server is used for.
+    /// The server's purpose.
     enum Use {
-        /// The stream is there.
+        /// Holds the stream.
         case stream
-        /// A store's snapshots are there.
+        /// Holds a store's snapshots.
         case store
     }
 
     /// The setting `maxmemory-policy`, such as `noeviction`.
     var name: String
-    /// The setting `maxmemory` in bytes, 0 for no limit.
+    /// The setting `maxmemory` in bytes, or 0 for no limit.
     var limit: Int
 
-    /// A policy.
+    /// Creates a policy.
     init(name: String, limit: Int) {
         self.name = name
         self.limit = limit
     }
 
-    /// Reads an answer to INFO; nil if it does not say.
+    /// Parses a reply to INFO; returns `nil` if it does not contain the policy.
     init?(information: RESPValue?) {
         var facts: [Substring: Substring] = [:]
         for line in (information?.string ?? "").split(whereSeparator: \.isNewline) {
@@ -33,14 +33,14 @@ struct MemoryPolicy: Equatable {
         self.init(name: String(name), limit: limit)
     }
 
-    /// Reads two answers to CONFIG GET; nil if they do not say.
+    /// Parses two replies to CONFIG GET; returns `nil` if they do not contain the policy.
     init?(policy: RESPValue?, limit: RESPValue?) {
         guard let name = policy?.array?.last?.string, let limit = limit?.array?.last?.string.flatMap({ Int($0) })
         else { return nil }
         self.init(name: name, limit: limit)
     }
 
-    /// The step that reports it; `policy` is nil if the server did not say.
+    /// Returns the step that reports the policy; `policy` is `nil` if the server did not report it.
     static func step(_ name: String, _ policy: MemoryPolicy?, of use: Use) -> CheckStep {
         guard let policy else {
             return CheckStep(

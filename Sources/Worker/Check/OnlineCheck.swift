@@ -6,20 +6,20 @@ import RedisStreams
 import SnapshotStores
 import StageKit
 
-/// Looks at everything a pipeline needs from outside; changes nothing there.
+/// Checks all external resources that a pipeline needs; changes nothing there.
 struct OnlineCheck {
     /// The checked pipeline.
     let pipeline: Pipeline
-    /// How to reach the server.
+    /// The settings of the connection to the server.
     let redis: RedisSettings
-    /// The HTTP side.
+    /// The settings of the HTTP interface.
     let admin: AdminSettings
-    /// Where revocations are told, nil for nowhere.
+    /// The settings of the revocation publisher, or `nil` for none.
     let revocations: RevocationSettings?
-    /// Where the stores outlive the process, nil for nowhere.
+    /// The settings of the checkpoint, or `nil` for none.
     let checkpoint: CheckpointSettings?
 
-    /// Takes what it needs out of a pipeline.
+    /// Creates a check of a pipeline.
     init(_ pipeline: Pipeline) throws {
         self.pipeline = pipeline
         self.redis = try pipeline.section("redis", RedisSettings.type)
@@ -28,7 +28,7 @@ struct OnlineCheck {
         self.checkpoint = try? pipeline.section("checkpoint", CheckpointSettings.type)
     }
 
-    /// Looks at all of it; never throws: what goes wrong is a step.
+    /// Performs all checks; never throws, because each failure is a step.
     func steps() async -> [CheckStep] {
         let loop = RedisEventLoop()
         let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -39,7 +39,7 @@ struct OnlineCheck {
             steps = [ServerAnswers.reached(connection.address, self.redis), ServerAnswers.encryption(self.redis)]
             steps += await self.inside(connection)
             connection.close()
-            // In a cluster each may be on a server of its own.
+            // In a cluster, each stream may be on a different server.
             for stream in self.streams.dropFirst() {
                 let connection = try await RedisConnection.connect(self.redis, for: stream, on: loop, logger: silent)
                 steps.append(await self.look(at: stream, connection))
@@ -54,12 +54,12 @@ struct OnlineCheck {
             + [self.checkpoint.map(CheckpointCheck.step), AdminCheck.step(self.admin)].compactMap(\.self)
     }
 
-    /// The keys of the streams that are read.
+    /// The keys of the streams that the pipeline reads.
     private var streams: [String] {
         (self.pipeline.source as? RedisStreamSource)?.streams ?? [self.pipeline.source.stream]
     }
 
-    /// What is asked over a connection that is logged in.
+    /// Performs the checks over an authenticated connection.
     private func inside(_ connection: RedisConnection) async -> [CheckStep] {
         let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
         let information = await self.answer(connection, RESPCommand("INFO"))
@@ -78,7 +78,7 @@ struct OnlineCheck {
         return steps
     }
 
-    /// What is in a stream.
+    /// Checks the content of a stream.
     private func look(at stream: String, _ connection: RedisConnection) async -> CheckStep {
         let type = await self.answer(connection, RESPCommand("TYPE", stream))
         let contents = await self.answer(connection, RESPCommand("XINFO", "STREAM", stream))
@@ -86,10 +86,10 @@ struct OnlineCheck {
             stream, type: type.value, information: contents.value, problem: contents.error?.message)
     }
 
-    /// The group that the source shares its entries with; nil where it has them all.
+    /// The consumer group that shares the source's entries, or `nil` if the source reads all entries.
     private var group: GroupSettings? { (self.pipeline.source as? RedisStreamSource)?.group }
 
-    /// Tries the commands that change nothing, and asks about the others.
+    /// Tries the commands that change nothing, and asks the server about the others.
     private func rights(
         _ findings: RightsFindings, _ needs: [CommandNeed], _ connection: RedisConnection
     ) async -> CheckStep {
@@ -111,7 +111,7 @@ struct OnlineCheck {
         return findings.step
     }
 
-    /// What a store in memory holds at the start.
+    /// The initial content of a store in memory.
     private var beginning: String {
         guard self.checkpoint != nil else { return "empty at each start" }
         let start = (self.pipeline.source as? RedisStreamSource)?.streamSettings.start
@@ -131,7 +131,8 @@ struct OnlineCheck {
                 continue
             }
             do {
-                // No snapshot has a blank key: an answer is all that is asked for. (Under an empty one is the heartbeat.)
+                // No snapshot has a blank key, so this only tests that the server answers. (The empty key holds the
+                // heartbeat.)
                 _ = try await remote.lookUp([UInt8(ascii: " ")])
                 steps.append(CheckStep(name, .good, "\(store.type): its server answers"))
             } catch {
@@ -139,7 +140,7 @@ struct OnlineCheck {
             }
             await remote.shutDown()
             guard let redis = remote as? RedisStore,
-                // Where it cannot be reached, the look-up has said so.
+                // An unreachable server was already reported by the lookup.
                 let connection = try? await RedisConnection.connect(redis.server, for: name, on: loop, logger: logger)
             else { continue }
             let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
@@ -153,7 +154,7 @@ struct OnlineCheck {
         return steps
     }
 
-    /// What a server evicts, of its answer to INFO, or to CONFIG GET if it does not say there.
+    /// Returns the server's eviction policy from its reply to INFO, or to CONFIG GET if INFO does not contain it.
     private func memory(_ connection: RedisConnection, _ information: RESPValue?) async -> MemoryPolicy? {
         if let policy = MemoryPolicy(information: information) { return policy }
         let policy = await self.answer(connection, RESPCommand("CONFIG", "GET", "maxmemory-policy"))

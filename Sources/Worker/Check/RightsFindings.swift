@@ -2,21 +2,21 @@
 struct RightsFindings {
     /// The finding about a command.
     enum Finding {
-        /// The user may use it.
+        /// The user has the permission.
         case granted
-        /// The user may not, in these words.
+        /// The user does not have the permission; the text is the server's message.
         case refused(String)
-        /// Unknown without using it.
+        /// Unknown unless the command is tried.
         case unknown
     }
 
     /// The name of the step.
     let name: String
-    /// The user that is logged in, or `nil` if unknown.
+    /// The authenticated user, or `nil` if unknown.
     let user: String?
     private var found: [(need: CommandNeed, finding: Finding)] = []
 
-    /// Knows nothing yet.
+    /// Creates empty findings.
     init(name: String = "rights", user: String?) {
         self.name = name
         self.user = user
@@ -27,7 +27,7 @@ struct RightsFindings {
         self.found.append((need, finding))
     }
 
-    /// The step with the result: bad if a command that the worker cannot do without is refused.
+    /// The step with the result: bad if a required command is refused.
     var step: CheckStep {
         let refused = self.found.compactMap { need, finding in
             if case .refused(let text) = finding { (need: need, text: text) } else { nil }
@@ -48,7 +48,8 @@ struct RightsFindings {
             advice: "ACL DRYRUN tells it, with Redis 7 and a user that may use it")
     }
 
-    /// The server's message for each command, and what the worker does without it; equal consecutive ones once.
+    /// Returns the server's message for each command and the worker's behaviour without it; equal consecutive texts
+    /// appear once.
     private static func text(of refused: [(need: CommandNeed, text: String)]) -> String {
         var parts: [String] = []
         var alike = 0
@@ -63,7 +64,8 @@ struct RightsFindings {
         return parts.joined(separator: "; ")
     }
 
-    /// The command that gives the rights, which a key or channel that is not the user's takes away as well.
+    /// Returns the command that grants the permissions. It mentions keys and channels, because a command is also
+    /// refused if the user may not access its key or channel.
     private func advice(_ needs: [CommandNeed]) -> String {
         var rights: [String] = []
         for need in needs where !rights.contains("+\(need.right)") { rights.append("+\(need.right)") }

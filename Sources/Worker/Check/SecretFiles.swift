@@ -3,9 +3,9 @@ import Foundation
 import RedisStreams
 import StageKit
 
-/// Whether files with secrets are kept from others.
+/// Checks that files with secrets are not readable by others.
 enum SecretFiles {
-    /// A step for each file that others may read; a missing file is reported where it is used.
+    /// Returns a step for each file that others may read; a missing file is reported where it is used.
     static func steps(_ redis: RedisSettings, _ admin: AdminSettings) -> [CheckStep] {
         let files = [
             ("redis.password_file", redis.passwordFile), ("redis.tls.key_file", redis.tls?.keyFile),
@@ -19,7 +19,7 @@ enum SecretFiles {
         }
     }
 
-    /// The consequence of permissions (mode bits, as for chmod) for a secret, or `nil` if nothing is wrong.
+    /// Returns the consequence of permissions (mode bits, as for chmod) for a secret, or `nil` if nothing is wrong.
     static func step(_ setting: String, _ path: String, _ permissions: Int) -> CheckStep? {
         guard permissions & 0o007 != 0 else { return nil }
         return CheckStep(

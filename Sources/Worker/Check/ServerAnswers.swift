@@ -1,9 +1,9 @@
 import RESP
 import RedisStreams
 
-/// What a server's answers mean for `sluice check`. Pure.
+/// Interprets a server's replies for `sluice check`. Pure.
 enum ServerAnswers {
-    /// The steps that a failed connection decides: what worked before it, and what failed.
+    /// Returns the steps that follow from a failed connection: the successful ones before it, and the failure.
     static func refused(_ error: RedisError, _ settings: RedisSettings) -> [CheckStep] {
         let reached = CheckStep("reach", .good, "\(settings.address) takes connections")
         let failure: (String) -> CheckStep = { CheckStep($0, .bad, error.message) }
@@ -19,7 +19,7 @@ enum ServerAnswers {
         }
     }
 
-    /// Which server was reached, and who has named it.
+    /// Returns the step that reports the server's address and its origin.
     static func reached(_ address: RedisAddress, _ settings: RedisSettings) -> CheckStep {
         if let sentinel = settings.sentinel {
             return CheckStep(
@@ -29,7 +29,7 @@ enum ServerAnswers {
         return CheckStep("reach", .good, "\(address)\(place) takes connections")
     }
 
-    /// How the connection is encrypted.
+    /// Returns the step that reports the encryption of the connection.
     static func encryption(_ settings: RedisSettings) -> CheckStep {
         if settings.tls != nil {
             guard let sentinel = settings.sentinel else {
@@ -55,13 +55,14 @@ enum ServerAnswers {
         host == "localhost" || host == "::1" || host.hasPrefix("127.")
     }
 
-    /// Who is logged in, of the answer to ACL WHOAMI.
+    /// Returns the step that reports the user, from the reply to ACL WHOAMI.
     static func login(_ answer: RESPValue?, _ settings: RedisSettings) -> CheckStep {
         let user = answer?.string ?? settings.username ?? "the default user"
         return CheckStep("login", .good, "as \(user), database \(settings.database)")
     }
 
-    /// Which server it is, of the answer to INFO; `isShared` where the workers of a group use it.
+    /// Returns the step that reports the version, mode and role of the server, from the reply to INFO; `isShared` if
+    /// the workers of a group use the server.
     static func server(_ answer: RESPValue?, isShared: Bool = false) -> CheckStep {
         guard let text = answer?.string else {
             return CheckStep("server", .unknown, "version not known: the user may not ask (INFO)")
@@ -90,9 +91,9 @@ enum ServerAnswers {
         return CheckStep("server", .good, "Redis \(finding)")
     }
 
-    /// The contents of the stream, from the answers to TYPE and XINFO STREAM.
+    /// Returns the step that reports the stream's content, from the replies to TYPE and XINFO STREAM.
     ///
-    /// - Parameter problem: Why there is no answer to XINFO STREAM.
+    /// - Parameter problem: The reason why there is no reply to XINFO STREAM.
     static func stream(
         _ name: String, type: RESPValue?, information: RESPValue?, problem: String? = nil
     ) -> CheckStep {
@@ -129,13 +130,13 @@ enum ServerAnswers {
         return CheckStep("stream", .good, finding)
     }
 
-    /// The size of the largest value that was left out of an entry; `nil` if none was.
+    /// Returns the size of the largest value that was omitted from an entry, or `nil` if none was.
     private static func largestLeftOut(of entry: RESPValue?) -> Int? {
         let fields = entry?.array?.last?.array ?? []
         return fields.compactMap { if case .tooLong(let bytes) = $0 { bytes } else { nil } }.max()
     }
 
-    /// How a group stands, of the answer to XINFO GROUPS.
+    /// Returns the step that reports the state of a group, from the reply to XINFO GROUPS.
     static func group(_ name: String, _ answer: RESPValue?) -> CheckStep {
         let found = (answer?.array ?? []).lazy.compactMap(\.array).map(self.facts).first { $0["name"]?.string == name }
         guard let found else {
@@ -150,7 +151,7 @@ enum ServerAnswers {
                 + "known")
     }
 
-    /// A flat list of names and values by name.
+    /// Converts a flat list of names and values to a dictionary.
     private static func facts(_ members: [RESPValue]) -> [String: RESPValue] {
         var facts: [String: RESPValue] = [:]
         for index in stride(from: 0, to: members.count - 1, by: 2) {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import NIOCore
 
-/// `sluice explain`: what happened to a key.
+/// `sluice explain`: prints the history of a key.
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
@@ -27,7 +27,7 @@ struct ExplainCommand: AsyncParsableCommand {
             var entry: String
             var added: Double
             var fields: [String: Value]?
-            /// `eviction`; nil for a revocation.
+            /// `eviction`, or `nil` for a revocation.
             var kind: String?
             var reason: String?
 

@@ -66,12 +66,12 @@ struct LiveView: Decodable {
             var key: String
             var entry: String
             var added: Double
-            /// `eviction` or `reset`; nil for a revocation.
+            /// `eviction` or `reset`, or `nil` for a revocation.
             var kind: String?
             var reason: String?
             var store: String?
 
-            /// The line for a person.
+            /// The line for people.
             var text: String {
                 switch self.kind {
                 case nil: "\(ClockText.time(self.added))  \(self.entry)  \(self.key)"
@@ -109,7 +109,7 @@ struct LiveView: Decodable {
         case isReady = "ready"
     }
 
-    /// Reads a document.
+    /// Parses a document.
     init(_ text: String) throws {
         self = try JSONDecoder().decode(Self.self, from: Data(text.utf8))
     }

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// A terminal that a program draws on: keys come as they are pressed, and the screen is as it was when it ends.
+/// A terminal in raw mode: keys arrive as they are pressed, and the previous screen is restored at the end.
 final class RawTerminal: Sendable {
     private let saved: termios
 
@@ -13,11 +13,11 @@ final class RawTerminal: Sendable {
         self.saved = settings
         settings.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
         guard unsafe tcsetattr(STDIN_FILENO, TCSANOW, &settings) == 0 else { return nil }
-        // A screen of its own, without the cursor.
+        // Switch to the alternate screen and hide the cursor.
         Terminal.write(Array("\u{1B}[?1049h\u{1B}[?25l".utf8))
     }
 
-    /// Gives the terminal back.
+    /// Restores the terminal.
     func restore() {
         Terminal.write(Array("\u{1B}[?25h\u{1B}[?1049l".utf8))
         var settings = self.saved
@@ -27,18 +27,18 @@ final class RawTerminal: Sendable {
     /// Returns when `q`, Ctrl-C or Ctrl-D is pressed, or input ends.
     func untilQuit() async {
         let (quits, continuation) = AsyncStream<Void>.makeStream()
-        // A thread, as reading waits; it ends with the process at the latest.
+        // A thread, because reading blocks; it ends with the process at the latest.
         let thread = Thread {
             var byte: UInt8 = 0
             while unsafe read(STDIN_FILENO, &byte, 1) == 1, ![UInt8(ascii: "q"), 3, 4].contains(byte) {}
             continuation.finish()
         }
         thread.start()
-        // Also ends if the task is cancelled.
+        // Also reached if the task is cancelled.
         for await _ in quits {}
     }
 
-    /// Number of columns and rows.
+    /// The number of columns and rows.
     var size: (columns: Int, rows: Int) {
         var size = winsize()
         guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return (80, 24) }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import StageKit
 
-/// `sluice tap`: events of a running worker as they get their outcomes.
+/// `sluice tap`: prints the events of a running worker as they get their outcomes.
 struct TapCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tap", abstract: "Print events of a running worker as they get their outcomes.",
@@ -11,11 +11,11 @@ struct TapCommand: AsyncParsableCommand {
             waits. Stop with Ctrl-C.
             """)
 
-    /// How lines look.
+    /// The output format.
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        /// For people.
+        /// Text for people.
         case text
-        /// As the worker sends them, with the fields.
+        /// The worker's JSON lines, with the fields.
         case json
     }
 
@@ -47,7 +47,7 @@ struct TapCommand: AsyncParsableCommand {
         }
     }
 
-    /// Ends the stream when all that was asked for is there.
+    /// Thrown to end the stream when the requested number of events is reached.
     private struct Enough: Error {}
 
     func run() async throws {
@@ -56,7 +56,7 @@ struct TapCommand: AsyncParsableCommand {
             do {
                 try await Deadline.run(self.duration) { try await self.watch(client) }
             } catch is Enough {
-                // All that was asked for is there.
+                // The requested number of events is reached.
             }
         }
     }
@@ -99,9 +99,9 @@ struct TapCommand: AsyncParsableCommand {
     }
 }
 
-/// Ends what would go on for ever.
+/// A time limit for endless work.
 enum Deadline {
-    /// Runs `body`, and ends it after a duration, if one is given; errors after that are ignored.
+    /// Runs `body`, and ends it after `duration` if one is given; errors after that are ignored.
     static func run(_ duration: Duration?, _ body: @escaping @Sendable () async throws -> Void) async throws {
         guard let duration else { return try await body() }
         try await withThrowingTaskGroup(of: Void.self) { group in

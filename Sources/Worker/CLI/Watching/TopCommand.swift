@@ -2,13 +2,13 @@ import ArgumentParser
 import StageKit
 import UnixSignals
 
-/// `sluice top`: a running worker on the terminal.
+/// `sluice top`: shows a running worker on the terminal.
 struct TopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top", abstract: "Show a running worker in the terminal, updated once per second; q quits.",
         discussion: "Prints one line per second if standard output is not a terminal.")
 
-    /// Between two tries to reach a worker that is away.
+    /// The interval between two attempts to reach a worker.
     private static let retryInterval: Duration = .seconds(1)
 
     @OptionGroup var worker: WorkerOptions

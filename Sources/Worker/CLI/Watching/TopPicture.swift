@@ -1,16 +1,16 @@
 import Foundation
 
-/// What `sluice top` draws: lines of text, from two documents a second or so apart.
+/// The picture of `sluice top`: lines of text, from two documents about a second apart.
 struct TopPicture {
-    /// Failed events, and revocations with evictions, shown at most.
+    /// The maximum number of failed events shown, and of revocations with evictions.
     private static let listLimit = 8
 
-    /// The document.
+    /// The current document.
     let view: LiveView
-    /// The one before; nil for none.
+    /// The previous document, or `nil` for none.
     let before: LiveView?
 
-    /// One line with what matters most, for output that is no terminal.
+    /// One line with the most important values, for output that is not a terminal.
     var line: String {
         let words = self.view.freshness.map { "\($0.store) \(Self.whole($0.entries))" }
         let parts = [
@@ -22,7 +22,7 @@ struct TopPicture {
         return PlainText.of((parts + words).joined(separator: "  ") + advice)
     }
 
-    /// The picture for a terminal of this size; the rows of lists are cut to what there is room for.
+    /// Returns the picture for a terminal of this size; lists are cut to the available rows.
     func lines(columns: Int, rows: Int) -> [String] {
         var lines = self.head(columns)
         lines += self.advice(columns)
@@ -121,14 +121,14 @@ struct TopPicture {
         return max(0, now - old) * 1000 / (self.view.now - before.now)
     }
 
-    /// A rate: one decimal below ten.
+    /// Formats a rate, with one decimal below ten.
     static func rate(_ value: Double?) -> String {
         guard let value else { return "-" }
         if value == 0 || value >= 10 { return self.whole(value.rounded()) }
         return String(format: "%.1f", value)
     }
 
-    /// A whole number with a comma before each group of three.
+    /// Formats a whole number with a comma before each group of three digits.
     static func whole(_ value: Double) -> String {
         var digits = "\(Int64(value))"
         var place = digits.count - 3
@@ -143,7 +143,7 @@ struct TopPicture {
         String(repeating: " ", count: max(0, width - text.count)) + text
     }
 
-    /// Words in lines of a width.
+    /// Wraps text to lines of a width.
     static func wrapped(_ text: String, _ width: Int) -> [String] {
         var lines = [""]
         for word in text.split(separator: " ") {
@@ -157,7 +157,7 @@ struct TopPicture {
         return lines
     }
 
-    /// A line cut to a width; what sets colours takes none.
+    /// Cuts a line to a width; colour sequences take no width.
     static func cut(_ line: String, _ width: Int) -> String {
         var left = width
         var isEscape = false

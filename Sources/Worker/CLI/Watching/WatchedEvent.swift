@@ -5,23 +5,23 @@ import JSON
 struct WatchedEvent: Decodable {
     /// The entry's id.
     var entry: String
-    /// What became of it.
+    /// The outcome.
     var outcome: String
-    /// Why.
+    /// The reason for the outcome.
     var reason: String?
-    /// The stage that failed on it.
+    /// The stage that failed on the event.
     var stage: String?
-    /// The stage that finished it.
+    /// The stage that ended its processing.
     var endedBy: String?
-    /// Its key.
+    /// The event's key.
     var key: String?
-    /// Its key in base64, if it is not UTF-8.
+    /// The key in base64, if it is not UTF-8.
     var keyBase64: String?
     /// The error.
     var error: String?
-    /// Its effects.
+    /// The event's effects.
     var effects: [String]?
-    /// When it got its outcome, in milliseconds since the epoch.
+    /// The time of the outcome, in milliseconds since the epoch.
     var time: Double
 
     private enum CodingKeys: String, CodingKey {
@@ -31,7 +31,7 @@ struct WatchedEvent: Decodable {
         case time = "at_ms"
     }
 
-    /// One line for a person; nothing in it can move a terminal's cursor.
+    /// One line for people, without control characters.
     var line: String {
         let key = self.key ?? self.keyBase64.map { "base64 \($0)" } ?? "-"
         var words = [ClockText.time(self.time), self.entry, self.outcome, key]
@@ -45,14 +45,14 @@ struct WatchedEvent: Decodable {
 
 /// Times for people, in the terminal's time zone.
 enum ClockText {
-    /// The time of day of a number of milliseconds since the epoch.
+    /// Returns the time of day for a number of milliseconds since the epoch.
     static func time(_ milliseconds: Double) -> String { self.text(milliseconds, "%H:%M:%S") }
 
-    /// The day and the time.
+    /// Returns the date and the time.
     static func dayAndTime(_ milliseconds: Double) -> String { self.text(milliseconds, "%Y-%m-%d %H:%M:%S") }
 
     private static func text(_ milliseconds: Double, _ format: String) -> String {
-        // An id may contain any number of 64 bits; one beyond the calendar is not a time.
+        // An id may contain any 64-bit number; one beyond the calendar is not a time.
         guard milliseconds >= 0, milliseconds < 253_402_300_800_000 else { return "--:--:--" }
         var seconds = time_t(milliseconds / 1000)
         var parts = unsafe tm()
@@ -63,10 +63,11 @@ enum ClockText {
     }
 }
 
-/// Text of others on a terminal.
+/// Escapes untrusted text for a terminal.
 enum PlainText {
-    /// The text with `\u{9b}` in place of each character that a terminal would act on: what a stream holds must not move the
-    /// cursor, change colours, write to a clipboard or turn the direction of what follows.
+    /// Returns the text with characters that a terminal would interpret replaced by escapes such as `\u{9b}`: text from
+    /// a stream must not move the cursor, change colours, write to the clipboard or change the direction of the text
+    /// after it.
     static func of(_ text: String) -> String {
         var shown = ""
         for scalar in text.unicodeScalars {
