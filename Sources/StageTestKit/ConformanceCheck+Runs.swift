@@ -1,19 +1,19 @@
 import StageKit
 
-/// What holds between runs of the same entries.
+/// Checks that compare several runs with the same entries.
 extension ConformanceCheck {
-    /// What is seen of a run.
+    /// The observable results of a run.
     private struct Run: Equatable {
-        /// What the stage made of each event.
+        /// The stage's result for each event.
         var reports: [EventReport]
-        /// What was seen from outside, but for the ends of batches.
+        /// The external effects, without the ends of batches.
         var traces: [String]
     }
 
-    /// An id that no failing entry of these checks has.
+    /// An id that is greater than that of any failing entry in these checks.
     private static var firstGoodID: UInt64 { 1_000_000 }
 
-    /// Runs batches through a fresh instance in fresh surroundings.
+    /// Runs batches through a new instance in a fresh copy of the fixture.
     private func run(_ batches: [[SampleEntry]], preparing: Bool = true) async throws -> Run {
         let fixture = self.fixture.copy()
         let reports = try await self.withHarness(in: fixture) { harness in
@@ -27,8 +27,8 @@ extension ConformanceCheck {
         return Run(reports: reports, traces: Self.withoutBatches(fixture.traces))
     }
 
-    /// The same entries give the same, whichever instance sees them, however they are cut into batches, whether announced
-    /// or not, and whatever has failed before them.
+    /// Checks that the same entries give the same results, regardless of the instance, of the division into batches, of
+    /// calls of `prepare`, and of failed entries before them.
     func repeatability(_ entries: [SampleEntry]) async throws -> [String] {
         var found: [String] = []
         let numbered = Self.number(entries, from: Self.firstGoodID)
@@ -48,26 +48,27 @@ extension ConformanceCheck {
         return found
     }
 
-    /// Whether entries that fail leave something in the stage that shows on the entries after them.
+    /// Returns whether failed entries change the results of the entries after them.
     private func isChangedByFailures(_ entries: [SampleEntry], _ expected: [EventReport]) async throws -> Bool {
         var failing: [SampleEntry] = []
-        // Not the longest: it would run many times here.
+        // Without the longest entry, which would be processed many times here.
         for entry in self.hostile.dropLast() + entries {
             let alone = try await self.run([Self.number([entry], from: 1)])
             if alone.reports.contains(where: { $0.failure != nil }) { failing.append(entry) }
         }
         let bad = Self.number(failing, from: 1)
         let reports = try await self.run([bad, entries]).reports
-        // One that fails alone and not behind others keeps state on purpose, as a limit of events does.
+        // An entry that fails alone but not after others belongs to a stage that keeps state on purpose, such as a rate
+        // limit.
         guard reports.prefix(bad.count).allSatisfy({ $0.failure != nil }) else { return false }
         return Array(reports.dropFirst(bad.count)) != expected
     }
 
-    /// An entry that is read again, and is not known to be finished, goes as far as at its first reading and has the same
-    /// effects outside, whatever its first reading and later entries have left behind.
+    /// Checks that an entry that is read again, and is not known to be finished, gets as far as the first time and has
+    /// the same external effects, regardless of the state that its first run and later entries have left.
     ///
-    /// As after a worker that was killed in the middle of a batch: the entries and the same ones under later ids are worked
-    /// on, and then a fresh instance in the same surroundings reads the former again.
+    /// This simulates a worker that was killed in the middle of a batch: the entries are processed, then the same
+    /// entries under later ids, and then a new instance with the same fixture processes the first ones again.
     func rereading(_ entries: [SampleEntry]) async throws -> [String] {
         let fixture = self.fixture.copy()
         let first = Self.number(entries, from: Self.firstGoodID)
@@ -100,14 +101,14 @@ extension ConformanceCheck {
         return found
     }
 
-    /// The effects that leave the worker: revocations and messages, in order.
+    /// Returns the effects that leave the worker: revocations and messages, in order.
     private static func sent(
         _ fixture: StageFixture
     ) -> (revocations: [RecordingRevocationHandler.Call], messages: [OutgoingMessage]) {
         (fixture.revocations?.calls.filter { $0 != .endBatch } ?? [], fixture.publisher?.messages ?? [])
     }
 
-    /// The entries with ids that rise one by one.
+    /// Returns the entries with consecutive ids.
     static func number(_ entries: [SampleEntry], from first: UInt64) -> [SampleEntry] {
         var numbered = entries
         for index in numbered.indices {
@@ -118,7 +119,7 @@ extension ConformanceCheck {
 }
 
 extension EventReport {
-    /// Whether the stage lets the event go on, to the next stage or to a branch.
+    /// Whether the event continues, with the next stage or with a branch.
     fileprivate var goesOn: Bool {
         switch self.ending {
         case .next, .sent: true

@@ -1,12 +1,12 @@
 import StageKit
 
-/// `complete` threw, which ends a run.
+/// `complete` threw an error, which ends a run.
 struct CompleteFailed: Error {
     /// The thrown error.
     var error: any Error
 }
 
-/// What holds for every instance.
+/// Checks that apply to every instance of a stage.
 struct ConformanceCheck<S: Stage> {
     /// Valid settings.
     var settings: SettingNode
@@ -28,7 +28,8 @@ struct ConformanceCheck<S: Stage> {
         return try result.get()
     }
 
-    /// Making a stage twice works and has no visible effect; an unknown setting is refused with its position.
+    /// Checks that a stage can be created twice without visible effects, and that an unknown setting is refused with
+    /// its position.
     func making() throws -> [String] {
         var found: [String] = []
         let before = self.fixture.traces
@@ -52,9 +53,9 @@ struct ConformanceCheck<S: Stage> {
         return found
     }
 
-    /// Passes a batch through the stage up to its end, including the work on waiting events.
+    /// Passes a batch through the stage, including the work on waiting events.
     ///
-    /// If the stage does not declare that it waits, waiting events stay where they are, as in the engine.
+    /// If the stage does not declare `waits`, waiting events stay where they are, as in the engine.
     static func work(
         _ harness: StageHarness<S>, _ entries: [SampleEntry], preparing: Bool = true
     ) async throws -> [EventReport] {
@@ -67,7 +68,7 @@ struct ConformanceCheck<S: Stage> {
         }
     }
 
-    /// The samples are worked on, and one that fails leaves no effect.
+    /// Checks that the samples are processed and that a failing one leaves no effect.
     func processing(_ entries: [SampleEntry]) async throws -> [String] {
         try await self.withHarness(in: self.fixture) { harness in try await self.processing(entries, harness) }
     }
@@ -87,7 +88,7 @@ struct ConformanceCheck<S: Stage> {
         return found
     }
 
-    /// A batch without events ends well and does nothing: a source may deliver one.
+    /// Checks that a batch without events, which a source may deliver, succeeds and does nothing.
     func emptyBatch() async throws -> [String] {
         let fixture = self.fixture.copy()
         let harness = try StageHarness(S.self, self.settings, in: fixture)
@@ -100,7 +101,7 @@ struct ConformanceCheck<S: Stage> {
         return Self.withoutBatches(fixture.traces).isEmpty ? [] : ["endBatch of an empty batch is seen from outside"]
     }
 
-    /// Entries that no one sends on purpose are worked on or fail, and no such failure leaves an effect.
+    /// Checks that malformed entries are processed or fail, and that no such failure leaves an effect.
     func hostileEntries() async throws -> [String] {
         try await self.withHarness(in: self.fixture) { harness in try await self.hostileEntries(harness) }
     }
@@ -115,7 +116,7 @@ struct ConformanceCheck<S: Stage> {
         return found
     }
 
-    /// Names and values of every kind that a stream can hold and nobody means.
+    /// Entries with unusual names and values of every kind that a stream can contain.
     var hostile: [SampleEntry] {
         let notText: [UInt8] = [0xFF, 0xC0, 0x80, 0xED, 0xA0, 0x80, 0x00]
         let names = self.fixture.fields.map { Array($0.utf8) }
@@ -131,7 +132,7 @@ struct ConformanceCheck<S: Stage> {
         ]
     }
 
-    /// A pure stage records nothing, settles nothing, and does the same again on the same batch.
+    /// Checks that a pure stage records no effect, sets no outcome, and repeats its results on the same batch.
     func purity(_ entries: [SampleEntry]) async throws -> [String] {
         let harness = try self.makeHarness()
         var found: [String] = []
@@ -149,7 +150,7 @@ struct ConformanceCheck<S: Stage> {
         return found
     }
 
-    /// What can be seen from outside but for the ends of batches, which a stage passes on.
+    /// Returns the external effects without the ends of batches, which a stage passes on.
     static func withoutBatches(_ traces: [String]) -> [String] {
         traces.filter { !$0.hasSuffix(": endBatch") }
     }

@@ -1,8 +1,8 @@
 import StageKit
 
-/// What holds for every declaration.
+/// Checks that apply to every declaration.
 enum DeclarationCheck {
-    /// The declaration's violations of the contract, one sentence each.
+    /// Returns the declaration's violations of the contract, one sentence each.
     static func violations(of type: StageType) -> [String] {
         var found: [String] = []
         if !self.isSnakeCase(type.name) { found.append("the name \"\(type.name)\" is not in lower_snake_case") }
@@ -14,7 +14,7 @@ enum DeclarationCheck {
         return found
     }
 
-    /// Whether it is words of a to z and digits, joined by `_`, a letter first.
+    /// Returns whether a name consists of words of a to z and digits, joined by `_`, and starts with a letter.
     static func isSnakeCase(_ name: String) -> Bool {
         let words = name.split(separator: "_", omittingEmptySubsequences: false)
         return words.allSatisfy { word in
@@ -22,7 +22,7 @@ enum DeclarationCheck {
         } && name.first?.isLetter == true
     }
 
-    /// Whether it begins with a capital letter, ends with a full stop and has none before.
+    /// Returns whether a text starts with a capital letter, ends with a full stop and contains no other.
     static func isSentence(_ text: String) -> Bool {
         text.first?.isUppercase == true && text.hasSuffix(".") && text.count > 1
             && !text.contains("\n") && !text.contains(". ")

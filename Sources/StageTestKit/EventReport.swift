@@ -6,24 +6,24 @@ public struct EventReport: Sendable, Equatable {
     public enum Ending: Sendable, Equatable {
         /// The event continues.
         case next
-        /// The event is finished here; the reason is empty if none was given.
+        /// The event is finished; the reason is empty if none was given.
         case finished(Outcome, reason: String)
         /// The event goes to the start of a branch.
         case sent(to: String)
-        /// The event waits for `complete`, which has not been called.
+        /// The event waits for `complete`, which has not been called yet.
         case waiting
-        /// The stage threw; reason and stage are filled in as the engine does it.
+        /// The stage threw. The reason and the stage are set as by the engine.
         case failed(StageFailure)
     }
 
-    /// An outcome the stage settled on without ending the event's way.
+    /// An outcome that the stage set without finishing the event.
     public struct Settled: Sendable, Equatable {
         /// The outcome.
         public var outcome: Outcome
-        /// Its reason, empty if none was given.
+        /// The reason; empty if none was given.
         public var reason: String
 
-        /// Makes one, to compare with.
+        /// Creates an outcome to compare with.
         public init(_ outcome: Outcome, reason: String = "") {
             self.outcome = outcome
             self.reason = reason
@@ -32,9 +32,9 @@ public struct EventReport: Sendable, Equatable {
 
     /// A field's value.
     public struct Value: Sendable, Equatable {
-        /// The bytes as they came.
+        /// The bytes of the value, unchanged.
         public var bytes: [UInt8]
-        /// The number, if the value is one.
+        /// The number, if the value was decoded as one.
         public var integer: Int64?
     }
 
@@ -44,9 +44,9 @@ public struct EventReport: Sendable, Equatable {
     public var ending: Ending
     /// The effects, by name and in order.
     public var effects: [String]
-    /// The outcome that the stage settled, or `nil` if it did not.
+    /// The outcome that the stage set without finishing the event, or `nil` if there is none.
     public var settled: Settled?
-    /// The values the event has now, by field.
+    /// The values that the event has now, by field.
     public var values: [String: Value]
 
     /// The failure's message, or `nil` if there was none.
@@ -57,7 +57,7 @@ public struct EventReport: Sendable, Equatable {
         if case .failed(let failure) = self.ending { failure } else { nil }
     }
 
-    /// A field's value as text, or `nil` if it has none.
+    /// Returns a field's value as text, or `nil` if it has none.
     public func text(_ field: String) -> String? {
         self.values[field].map { String(decoding: $0.bytes, as: UTF8.self) }
     }

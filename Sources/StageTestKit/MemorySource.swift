@@ -1,21 +1,21 @@
 public import StageKit
 
-/// A source that delivers what it was given and ends: for tests and replays.
+/// A source for tests and replays that delivers the given entries and ends.
 public final class MemorySource: EventSource {
     /// An entry to deliver.
     public struct Entry: Sendable {
-        /// Its id.
+        /// The id.
         public var id: EntryID
-        /// Its fields, in order.
+        /// The fields, in order.
         public var fields: [(name: [UInt8], value: [UInt8])]
 
-        /// Makes an entry.
+        /// Creates an entry.
         public init(id: EntryID, fields: [(name: [UInt8], value: [UInt8])]) {
             self.id = id
             self.fields = fields
         }
 
-        /// Makes an entry of text.
+        /// Creates an entry from text.
         public init(_ milliseconds: UInt64, _ fields: KeyValuePairs<String, String>) {
             self.id = EntryID(milliseconds: milliseconds, sequence: 0)
             self.fields = fields.map { (Array($0.key.utf8), Array($0.value.utf8)) }
@@ -28,7 +28,7 @@ public final class MemorySource: EventSource {
     private let batchSize: Int
     private let state = OrderedMutex((status: SourceStatus(), isStopped: false))
 
-    /// Makes a source that delivers `entries` in batches of `batchSize`.
+    /// Creates a source that delivers `entries` in batches of `batchSize`.
     public init(stream: String = "memory", entries: [Entry], batchSize: Int = 128) {
         precondition(batchSize > 0, "a batch holds at least one entry")
         self.stream = stream
@@ -36,7 +36,7 @@ public final class MemorySource: EventSource {
         self.batchSize = batchSize
     }
 
-    /// Delivers everything, or what there is until `stop`.
+    /// Delivers all entries, or those up to a call of `stop`.
     public func run(_ deliver: (EventBatch) async throws -> Void) async throws {
         self.state.withLock { $0.status.state = .reading }
         defer { self.state.withLock { $0.status.state = .stopped } }
@@ -58,11 +58,11 @@ public final class MemorySource: EventSource {
         self.state.withLock { $0.status.isCaughtUp = isAtEnd }
     }
 
-    /// Ends the run after the batch in hand.
+    /// Ends the run after the batch in flight.
     public func stop() {
         self.state.withLock { $0.isStopped = true }
     }
 
-    /// How far it is.
+    /// The source's status.
     public var status: SourceStatus { self.state.withLock { $0.status } }
 }

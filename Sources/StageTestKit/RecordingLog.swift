@@ -1,15 +1,15 @@
 public import Logging
 import StageKit
 
-/// Keeps the lines that its loggers write.
+/// Records the lines that its loggers write.
 public final class RecordingLog: Sendable {
     /// A line of the log.
     public struct Line: Sendable, Equatable {
-        /// The level by name: `warning`.
+        /// The name of the level: `warning`.
         public var level: String
-        /// The words.
+        /// The message.
         public var message: String
-        /// Names with values as text, the logger's own included.
+        /// The metadata as text, including the logger's own.
         public var metadata: [String: String]
 
         /// Creates a line to compare with.
@@ -28,7 +28,7 @@ public final class RecordingLog: Sendable {
     /// The lines so far, in order.
     public var lines: [Line] { self.state.withLock(\.self) }
 
-    /// A logger that writes here, from `level` up.
+    /// Returns a logger that writes to this log, from `level` up.
     public func logger(label: String, level: Logger.Level = .trace) -> Logger {
         Logger(label: label) { _ in RecordingLogHandler(log: self, logLevel: level) }
     }
@@ -42,7 +42,7 @@ public final class RecordingLog: Sendable {
 public struct RecordingLogHandler: LogHandler {
     /// The log that receives the lines.
     public let log: RecordingLog
-    /// Lines below this are left out.
+    /// The minimum level; lines below it are discarded.
     public var logLevel: Logger.Level
     /// Metadata of every line.
     public var metadata: Logger.Metadata = [:]
@@ -53,13 +53,13 @@ public struct RecordingLogHandler: LogHandler {
         self.logLevel = logLevel
     }
 
-    /// One value of the metadata of every line.
+    /// Accesses a value of the metadata of every line.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { self.metadata[key] }
         set { self.metadata[key] = newValue }
     }
 
-    /// Keeps a line.
+    /// Records a line.
     public func log(event: LogEvent) {
         let all = self.metadata.merging(event.metadata ?? [:]) { _, own in own }
         let line = RecordingLog.Line(

@@ -1,7 +1,7 @@
 public import CoreMetrics
 import StageKit
 
-/// A metrics factory that keeps all counts and measurements by name and labels.
+/// A metrics factory that records all counts and measurements by name and labels.
 public final class RecordingMetrics: MetricsFactory {
     private struct State {
         var counters: [String: Int64] = [:]
@@ -14,28 +14,28 @@ public final class RecordingMetrics: MetricsFactory {
     /// Creates an empty factory.
     public init() {}
 
-    /// Totals by counter: `events{status="active"}`, labels in the order they were given.
+    /// The totals by counter: `events{status="active"}`, with labels in the order in which they were given.
     public var counters: [String: Int64] { self.state.withLock(\.counters) }
 
-    /// Number of increments of all counters.
+    /// The number of increments of all counters.
     public var increments: Int { self.state.withLock(\.increments) }
 
-    /// Values of recorders, gauges and timers (in nanoseconds), in order.
+    /// The values of recorders, gauges and timers (in nanoseconds), in order.
     public var values: [String: [Double]] { self.state.withLock(\.values) }
 
-    /// A counter that starts at 0, or continues an existing one.
+    /// Returns a counter that starts at 0 or continues an existing one.
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         Handler(self, label, dimensions)
     }
 
-    /// A recorder.
+    /// Returns a recorder.
     public func makeRecorder(
         label: String, dimensions: [(String, String)], aggregate: Bool
     ) -> any RecorderHandler {
         Handler(self, label, dimensions)
     }
 
-    /// A timer.
+    /// Returns a timer.
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         Handler(self, label, dimensions)
     }

@@ -1,6 +1,6 @@
 public import StageKit
 
-/// A publisher that keeps the messages it is given.
+/// A publisher that records the messages it is given.
 public final class RecordingPublisher: MessagePublisher {
     private struct State {
         var messages: [OutgoingMessage] = []
@@ -18,20 +18,20 @@ public final class RecordingPublisher: MessagePublisher {
     /// The sent messages in order, without refused ones.
     public var messages: [OutgoingMessage] { self.state.withLock(\.messages) }
 
-    /// Number of calls.
+    /// The number of calls.
     public var calls: Int { self.state.withLock(\.calls) }
 
-    /// Refuses the message that comes as number `number`, counted from 0 over all calls.
+    /// Makes the publisher refuse the message with index `number`, counted from 0 over all calls.
     public func refuse(_ number: Int, with failure: PublishFailure) {
         self.state.withLock { $0.refusals[number] = failure }
     }
 
-    /// Makes every call from now on throw this, or none.
+    /// Makes every later call throw `error`, or succeed if it is `nil`.
     public func fail(with error: (any Error)?) {
         self.state.withLock { $0.error = error }
     }
 
-    /// Keeps the messages that it is not set to refuse.
+    /// Records the messages, except those that it was set to refuse.
     public func publish(_ messages: [OutgoingMessage]) async throws -> [PublishFailure?] {
         try self.state.withLock { state in
             if let error = state.error { throw error }

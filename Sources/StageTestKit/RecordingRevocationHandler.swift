@@ -16,18 +16,18 @@ public final class RecordingRevocationHandler: RevocationHandler {
 
     private let state = OrderedMutex((calls: [Call](), error: (any Error)?.none))
 
-    /// Makes a handler that has not been called.
+    /// Creates a handler without calls.
     public init() {}
 
     /// The calls so far, in order.
     public var calls: [Call] { self.state.withLock(\.calls) }
 
-    /// Makes the end of a batch fail with this from now on, or not.
+    /// Makes later ends of batches throw `error`, or succeed if it is `nil`.
     public func failBatches(with error: (any Error)?) {
         self.state.withLock { $0.error = error }
     }
 
-    /// Remembers the key and the entry.
+    /// Records the key and the entry.
     public func revoke(_ event: borrowing Event, key: FieldID) {
         let call = Call.revoke(event.text(of: key) ?? "", event.orderID)
         self.state.withLock { $0.calls.append(call) }
@@ -44,7 +44,7 @@ public final class RecordingRevocationHandler: RevocationHandler {
         self.state.withLock { $0.calls.append(.reset(reset)) }
     }
 
-    /// Remembers the call, or fails where told to.
+    /// Records the call, or throws the error that was set.
     public func endBatch() async throws {
         try self.state.withLock { state in
             if let error = state.error { throw error }

@@ -1,18 +1,18 @@
 public import StageKit
 
-/// A store in memory that remembers every change in order.
+/// An in-memory store that records every change in order.
 public final class RecordingStore: SnapshotStore {
-    /// A change that took place.
+    /// A change that was made.
     public enum Change: Sendable, Equatable {
-        /// A snapshot was held: its key and entry.
+        /// A snapshot was stored: its key and its entry.
         case upsert(String, EntryID)
-        /// A key was taken out by an entry.
+        /// A key was removed: the key and the entry that removed it.
         case evict(String, EntryID)
         /// A writer's batch ended.
         case endBatch
     }
 
-    /// What is held under a key: a snapshot, or the memory of having taken it out.
+    /// The content under a key: a snapshot, or the record that it was removed.
     private struct Record {
         var entryID: EntryID
         var snapshot: Snapshot?
@@ -30,17 +30,17 @@ public final class RecordingStore: SnapshotStore {
     public let name: String
     /// The field whose value is a snapshot's key.
     public let keyField: String
-    /// How new its news is.
+    /// The store's freshness, without an age limit.
     public let freshness: Freshness? = Freshness()
     private let state = OrderedMutex(State())
 
-    /// Makes an empty store.
+    /// Creates an empty store.
     public init(name: String = "sessions", key: String = "id") {
         self.name = name
         self.keyField = key
     }
 
-    /// A store that holds the same and has no changes yet.
+    /// Returns a store with the same content and no recorded changes.
     func copy() -> RecordingStore {
         let copy = RecordingStore(name: self.name, key: self.keyField)
         let held = self.state.withLock(\.self)
@@ -55,40 +55,40 @@ public final class RecordingStore: SnapshotStore {
     /// The changes so far, in order.
     public var changes: [Change] { self.state.withLock(\.changes) }
 
-    /// The entries that were announced by `prepare`.
+    /// The entries that were passed to `prepare`.
     public var prepared: [EntryID] { self.state.withLock(\.prepared) }
 
-    /// Makes every change from now on fail with this, or none.
+    /// Makes every later change fail with `failure`, or succeed if it is `nil`.
     public func refuse(with failure: StageFailure?) {
         self.state.withLock { $0.refusal = failure }
     }
 
-    /// Makes the end of a batch fail with this from now on, or not.
+    /// Makes later ends of batches throw `error`, or succeed if it is `nil`.
     public func failBatches(with error: (any Error)?) {
         self.state.withLock { $0.batchError = error }
     }
 
-    /// How many snapshots it holds.
+    /// The number of snapshots.
     public var count: Int { self.state.withLock { $0.records.values.count { $0.snapshot != nil } } }
 
-    /// The snapshot under a key.
+    /// Returns the snapshot under a key, or `nil` if there is none.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? {
         let key = key.indices.map { key[$0] }
         return self.state.withLock { $0.records[key]?.snapshot }
     }
 
-    /// Calls `body` with every snapshot, in no order.
+    /// Calls `body` with every snapshot, in no particular order.
     public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
         let snapshots = self.state.withLock { $0.records.values.compactMap(\.snapshot) }
         try snapshots.forEach(body)
     }
 
-    /// Forgets everything but the list of changes.
+    /// Removes everything but the list of changes.
     public func removeAll() {
         self.state.withLock { $0.records = [:] }
     }
 
-    /// A writer whose changes are remembered.
+    /// Creates a writer whose changes are recorded.
     public func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter {
         Writer(store: self, key: key, fields: fields)
     }
@@ -104,13 +104,14 @@ public final class RecordingStore: SnapshotStore {
         }
     }
 
-    /// Puts a record in the place of an older one.
+    /// Replaces a record by a newer one.
     fileprivate func change(key: [UInt8], id: EntryID, to snapshot: Snapshot?) throws(StageFailure) -> StoreChange {
         try self.state.withLock { (state) throws(StageFailure) in
             if let refusal = state.refusal { throw refusal }
             if let held = state.records[key] {
                 if id < held.entryID { return .older }
-                // Taking out what the same entry brought is a change; all else that the same entry does is a repeat.
+                // Removing a snapshot of the same entry is a change; any other change by the same entry is a
+                // repetition.
                 let takesOut = snapshot == nil && held.snapshot != nil
                 if id == held.entryID, !takesOut { return .repeated }
             }

@@ -1,20 +1,20 @@
 public import StageKit
 
-/// An entry to feed to a stage.
+/// An entry to pass to a stage.
 public struct SampleEntry: Sendable {
-    /// The entry's id; nil for the next free one: `1-0`, `2-0` and so on.
+    /// The entry's id, or `nil` for the next free one: `1-0`, `2-0` and so on.
     public var id: EntryID?
-    /// Its fields as the stream would hold them.
+    /// The fields as in the stream.
     public var fields: [(name: [UInt8], value: [UInt8])]
-    /// Makes it an event of a failure branch: one that has failed for this reason.
+    /// The failure that makes it an event of a failure branch, or `nil` for an event that has not failed.
     public var failure: StageFailure?
 
-    /// Makes an entry of text.
+    /// Creates an entry from text.
     public init(_ fields: KeyValuePairs<String, String>, id: EntryID? = nil, failure: StageFailure? = nil) {
         self.init(bytes: fields.map { (Array($0.key.utf8), Array($0.value.utf8)) }, id: id, failure: failure)
     }
 
-    /// Makes an entry of bytes.
+    /// Creates an entry from bytes.
     public init(bytes: [(name: [UInt8], value: [UInt8])], id: EntryID? = nil, failure: StageFailure? = nil) {
         self.id = id
         self.fields = bytes

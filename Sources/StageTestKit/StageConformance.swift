@@ -1,13 +1,14 @@
 public import StageKit
 
-/// The contract that holds for every stage, as written at `Stage`.
+/// Checks the contract of all stages, which is documented at `Stage`.
 public enum StageConformance {
-    /// What a stage does against the contract, one sentence each; empty for a stage that keeps it.
+    /// Checks a stage against the contract.
     ///
     /// - Parameters:
     ///   - settings: Valid settings.
-    ///   - entries: What the stage works on; it must accept at least one of them.
+    ///   - entries: Entries for the stage to process; it must accept at least one of them.
     ///   - fixture: The fields and stores that the settings name.
+    /// - Returns: The violations, one sentence each; empty if there are none.
     public static func check<S: Stage>(
         _ type: S.Type, _ settings: SettingNode, entries: [SampleEntry], in fixture: StageFixture = StageFixture()
     ) async -> [String] {

@@ -1,10 +1,10 @@
 public import StageKit
 
-/// What surrounds a stage in a test: everything in memory, everything recorded.
+/// The environment of a stage in a test: everything is in memory, and everything is recorded.
 public struct StageFixture: Sendable {
     /// The pipeline's name.
     public var pipeline: String
-    /// The fields that earlier stages provide; the harness gives them the entry's values of the same name.
+    /// The fields that earlier stages provide. The harness sets them to the entry's values of the same name.
     public var fields: [String]
     /// The fields among them whose values must not be shown.
     public var secrets: Set<String> = []
@@ -12,20 +12,20 @@ public struct StageFixture: Sendable {
     public var stores: [RecordingStore]
     /// The branches of the file, by name.
     public var branches: [String] = []
-    /// Is told of revocations; nil for a pipeline where nobody wants to know.
+    /// The revocation handler, or `nil` for a pipeline without one.
     public var revocations: RecordingRevocationHandler?
-    /// Sends what the stage publishes; nil for a pipeline that names no server.
+    /// The publisher, or `nil` for a pipeline without a server.
     public var publisher: RecordingPublisher?
-    /// What the stage takes for the time of day: 2023-11-14 22:13:20 UTC, unless a test wants another.
+    /// The clock, which always shows 2023-11-14 22:13:20 UTC unless a test sets another.
     public var clock = WallClock { 1_700_000_000_000 }
-    /// Where the stage reports its steps.
+    /// The reporter for the stage's steps.
     public let progress = ProgressReporter()
-    /// Holds what was counted.
+    /// Records metrics.
     public let metrics = RecordingMetrics()
-    /// Holds what was logged.
+    /// Records log lines.
     public let log = RecordingLog()
 
-    /// Makes a fixture.
+    /// Creates a fixture.
     public init(
         pipeline: String = "test", fields: [String] = [], stores: [RecordingStore] = [],
         revocations: RecordingRevocationHandler? = RecordingRevocationHandler(),
@@ -38,7 +38,7 @@ public struct StageFixture: Sendable {
         self.publisher = publisher
     }
 
-    /// The same surroundings, with nothing recorded yet; stores hold what they hold here.
+    /// Returns the same environment with nothing recorded yet; stores keep their content.
     func copy() -> StageFixture {
         var copy = StageFixture(
             pipeline: self.pipeline, fields: self.fields, stores: self.stores.map { $0.copy() },
@@ -50,18 +50,18 @@ public struct StageFixture: Sendable {
         return copy
     }
 
-    /// Everything that can be seen from outside a stage, as lines: equal before and after a call that did nothing.
+    /// All external effects of a stage, as lines. They are equal before and after a call that did nothing.
     public var traces: [String] {
         var lines = self.stores.flatMap { store in store.changes.map { "\(store.name): \($0)" } }
         lines += self.revocations?.calls.map { "revoke: \($0)" } ?? []
-        // Counted, not shown: a message can be long, and none is ever taken back.
+        // Only counted: a message can be long, and sent messages are never removed.
         if let count = self.publisher?.messages.count, count > 0 { lines.append("published: \(count)") }
         lines += self.metrics.counters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         lines += self.log.lines.map { "log: \($0.message)" }
         return lines
     }
 
-    /// A setup for a stage of this name in a graph that knows `names` so far.
+    /// Creates a setup for a stage of this name in a graph with the given names.
     func makeSetup(stage: String, names: GraphNames, exits: StageExits) -> StageSetup {
         for field in self.fields { _ = names.provide(field) }
         for field in self.secrets { names.keepSecret(field) }

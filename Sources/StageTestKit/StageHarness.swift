@@ -1,22 +1,22 @@
 public import StageKit
 
-/// A stage outside of any pipeline: made of settings, fed with entries, asked what it did.
+/// Runs a stage outside of a pipeline: creates it from settings, passes entries to it and reports its results.
 public final class StageHarness<S: Stage> {
     /// The stage.
     public let stage: S
-    /// What surrounds it.
+    /// The environment of the stage.
     public let fixture: StageFixture
 
-    /// The last entry id that the batches' source knows to be finished: see `EventBatch.finishedUpTo`.
+    /// The id of the last entry that the batches' source knows to be finished: see `EventBatch.finishedUpTo`.
     public var finishedUpTo: EntryID?
 
-    /// The names of the graph that has this stage only.
+    /// The names of the graph, which has only this stage.
     let names: GraphNames
     private let batch = EventBatch()
     private let waiting: WaitingEvents
     private var lastID: UInt64 = 0
 
-    /// Makes the stage the way the engine does, from the settings as they stand in the file.
+    /// Creates the stage as the engine does, from settings as in the file.
     public init(
         _ type: S.Type = S.self, _ settings: SettingNode, in fixture: StageFixture = StageFixture()
     ) throws(StageRefused) {
@@ -32,7 +32,7 @@ public final class StageHarness<S: Stage> {
         self.names = names
     }
 
-    /// What is wrong with settings, as lines (`3:5: decode: missing setting "fields"`); empty where nothing is.
+    /// Returns the errors in settings, as lines (`3:5: decode: missing setting "fields"`).
     public static func mistakes(_ settings: SettingNode, in fixture: StageFixture = StageFixture()) -> [String] {
         do throws(StageRefused) {
             _ = try StageHarness(S.self, settings, in: fixture)
@@ -42,7 +42,9 @@ public final class StageHarness<S: Stage> {
         }
     }
 
-    /// Passes the entries through the stage as one batch, with its end; throws what `complete` and `endBatch` throw.
+    /// Passes the entries through the stage as one batch and ends the batch.
+    ///
+    /// - Throws: The errors that `complete` and `endBatch` throw.
     public func feed(_ entries: SampleEntry...) async throws -> [EventReport] {
         let reports = try await self.complete(self.process(entries))
         try await self.endBatch()
@@ -54,7 +56,7 @@ public final class StageHarness<S: Stage> {
         if try !self.stage.endBatchAtOnce() { try await self.stage.endBatch() }
     }
 
-    /// Has the stage do its work on the events of the batch that wait; returns what became of all of them.
+    /// Lets the stage complete the waiting events of the batch and returns the results of all events.
     public func complete(_ reports: [EventReport]) async throws -> [EventReport] {
         guard self.waiting.count > 0 else { return reports }
         defer { self.waiting.removeAll() }
@@ -73,12 +75,12 @@ public final class StageHarness<S: Stage> {
         return reports
     }
 
-    /// Passes the entries through the stage as one batch that has not ended yet; those that wait do so until `complete`.
+    /// Passes the entries through the stage as one batch without ending it. Events that wait do so until `complete`.
     public func process(_ entries: [SampleEntry]) -> [EventReport] {
         self.process(entries, preparing: true)
     }
 
-    /// The same, with or without telling the stage of the events ahead of time.
+    /// Passes the entries through the stage, with or without calling `prepare` first.
     func process(_ entries: [SampleEntry], preparing: Bool) -> [EventReport] {
         self.fill(entries)
         if preparing, S.declaration.preparesEvents {
@@ -91,7 +93,7 @@ public final class StageHarness<S: Stage> {
         }
     }
 
-    /// The number of the stream that the next entries come from, among those that a source reads.
+    /// The number of the stream that the next entries come from, among those that the source reads.
     package var streamIndex: Int {
         get { self.batch.streamIndex }
         set { self.batch.streamIndex = newValue }
@@ -107,7 +109,7 @@ public final class StageHarness<S: Stage> {
             self.batch.append(id: id, fields: entry.fields)
         }
         self.batch.finishedUpTo = self.finishedUpTo
-        // As a source does: so a stage that makes use of it is tested with it and without.
+        // As a source does, so that a stage that uses names by position is tested with it and without.
         let names = entries.map { $0.fields.map(\.name) }
         let longest = names.max { $0.count < $1.count } ?? []
         if names.allSatisfy({ longest.starts(with: $0) }) { self.batch.markNamesByPosition() }
@@ -121,7 +123,8 @@ public final class StageHarness<S: Stage> {
         }
     }
 
-    /// Does what earlier stages would have done: gives the fixture's fields the entry's values, the last one of a name.
+    /// Sets the fixture's fields to the entry's values, as earlier stages would; the last value of a repeated name
+    /// counts.
     private func setInputs(of event: inout Event) {
         for position in 0..<event.rawFieldCount {
             let raw = event.rawField(at: position)
@@ -148,7 +151,7 @@ public final class StageHarness<S: Stage> {
         return self.report(event, ending)
     }
 
-    /// The failure with what the engine fills in.
+    /// Returns the failure with the properties that the engine sets.
     private func completed(_ failure: StageFailure) -> StageFailure {
         var failure = failure
         failure.reason = failure.reason ?? S.declaration.failureReason
@@ -173,14 +176,14 @@ public final class StageHarness<S: Stage> {
     }
 }
 
-/// Settings a stage was not made of, with everything that is wrong with them.
+/// The stage could not be created from the settings.
 public struct StageRefused: Error {
-    /// What is wrong, in the order found.
+    /// The errors, in the order in which they were found.
     public var issues: [SettingIssue]
 }
 
 extension Event {
-    /// The bytes of a range, to keep.
+    /// Returns a copy of a range's bytes.
     func copy(_ range: ByteRange) -> [UInt8] {
         self.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
     }

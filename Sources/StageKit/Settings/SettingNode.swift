@@ -1,8 +1,8 @@
 /// A position in a configuration file, counted from 1.
 public struct SourceMark: Hashable, Sendable, Comparable {
-    /// Line, the first is 1.
+    /// The line, starting at 1.
     public var line: Int
-    /// Column in characters, the first is 1.
+    /// The column in characters, starting at 1.
     public var column: Int
 
     /// Creates a mark.
