@@ -1,43 +1,45 @@
 import StageKit
 
-/// The form of a dead letter: an entry of the dead-letter stream, of which the original can be made again.
+/// The format of a dead-letter entry, from which the original entry can be restored.
 ///
-/// First what happened, under fixed names, then the original's fields in order, byte for byte and repeated names
-/// included, each under its name with `field:` before it. No fixed name has a colon, so nothing can be taken for
-/// something else, also by readers that hold an entry as a dictionary.
+/// It starts with the circumstances, under fixed names. The original's fields follow in order, byte for byte, including
+/// repeated names, each with the prefix `field:`. No fixed name contains a colon, so the two kinds cannot be confused,
+/// even by readers that represent an entry as a dictionary.
 public enum DeadLetter {
-    /// The pipeline that put it aside.
+    /// The pipeline that wrote the dead-letter entry.
     public static let pipeline = "pipeline"
-    /// The stream that the original stood in.
+    /// The stream of the original.
     public static let stream = "stream"
     /// The original's id.
     public static let id = "id"
     /// The id that the original is ordered by, if it was a replayed entry itself.
     public static let original = "original"
-    /// The stage that failed on it; not there where none did.
+    /// The failed stage; missing if no stage failed.
     public static let stage = "stage"
-    /// The reason of the failure; not there where none did.
+    /// The reason of the failure; missing if the event has not failed.
     public static let reason = "reason"
-    /// What was wrong; not there where nothing was.
+    /// The message of the failure; missing if the event has not failed.
     public static let error = "error"
-    /// How often the stage tried.
+    /// The number of the stage's attempts.
     public static let attempts = "attempts"
-    /// How often the server had delivered the original, where a consumer group had it more than once.
+    /// The number of times that the server had delivered the original; present if a consumer group received it more
+    /// than once.
     public static let deliveries = "deliveries"
-    /// When it was put aside: milliseconds since the epoch by the worker's clock.
+    /// When the dead-letter entry was written, in milliseconds since the epoch by the worker's clock.
     public static let time = "time_ms"
-    /// Stands before the names of the original's fields.
+    /// The prefix of the names of the original's fields.
     public static let fieldPrefix = "field:"
 
-    /// Letters kept where the file says nothing: a day of one failure a second, in some tens of MiB.
+    /// The default number of dead-letter entries that the stream keeps: a day at one failure per second, in some tens
+    /// of MiB.
     public static let defaultMaxLength = 100_000
-    /// Bytes of an error's text that are kept: what stages write is far shorter.
+    /// The maximum length of the failure message, in bytes; messages of stages are far shorter.
     static let errorLimit = 4096
 
-    /// Where letters of a stream go unless the file names another place.
+    /// Returns the default dead-letter stream of a stream.
     public static func defaultStream(of stream: String) -> String { "\(stream):dead" }
 
-    /// The letter's fields.
+    /// Returns the fields of the dead-letter entry.
     static func fields(
         of event: borrowing Event, pipeline: String, milliseconds: Int64
     ) -> [OutgoingMessage.Field] {

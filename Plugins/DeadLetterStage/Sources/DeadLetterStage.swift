@@ -1,15 +1,15 @@
 public import StageKit
 
-/// Puts events aside on a stream for a person, with everything that is needed to play them again.
+/// Writes events to a dead-letter stream for manual inspection, with everything that is needed to replay them.
 public final class DeadLetterStage: Stage {
-    /// What the YAML under `dead_letter` says.
+    /// The settings under `dead_letter`.
     public struct Settings: Sendable {
-        /// The stream; nil for the source's with `:dead` behind it.
+        /// The dead-letter stream, or `nil` for the source's stream with `:dead` appended.
         public var stream: String?
-        /// About how many letters it keeps.
+        /// The approximate number of entries that the stream keeps.
         public var maxLength = DeadLetter.defaultMaxLength
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [
@@ -39,7 +39,7 @@ public final class DeadLetterStage: Stage {
     private let effect: EffectID
     private let reason: ReasonID
 
-    /// Makes the stage; it reads no field.
+    /// Creates the stage; it reads no field.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.settings = settings
         self.pipeline = setup.pipeline
@@ -49,10 +49,11 @@ public final class DeadLetterStage: Stage {
         self.reason = setup.reason("put_aside")
     }
 
-    /// Has the event wait for its letter.
+    /// Lets the event wait for its dead-letter entry.
     public func process(_ event: inout Event) throws -> Verdict { .wait }
 
-    /// Writes all letters at once; an event whose letter stands ends here, one whose letter is refused fails.
+    /// Writes all dead-letter entries together. An event whose entry was written is finished; if the entry is refused,
+    /// the event fails.
     public func complete(_ events: WaitingEvents) async throws {
         guard let publisher = self.publisher else { return }
         let milliseconds = self.clock.milliseconds

@@ -1,18 +1,18 @@
 public import StageKit
 
 extension DecodeStage {
-    /// What the YAML under `decode` says.
+    /// The settings under `decode`.
     public struct Settings: Sendable {
-        /// The words that messages call an event by.
+        /// The name of an event in messages.
         public var event = "event"
-        /// The entry's field that holds a JSON object with the fields; nil where they are the entry's own.
+        /// The entry's field that contains a JSON object with the fields, or `nil` if they are the entry's own fields.
         public var json: String?
-        /// The fields to decode, in the order they are checked.
+        /// The fields to decode, in the order in which they are checked.
         public var fields: [NamedSetting<FieldRule>] = []
-        /// What becomes of an event with other fields.
+        /// The handling of fields that are not declared.
         public var unknownFields = UnknownFields.reject
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [
@@ -31,20 +31,20 @@ extension DecodeStage {
             ])
     }
 
-    /// How one field is decoded.
+    /// The rule for one field.
     public struct FieldRule: Sendable {
-        /// What the value is.
+        /// The type of the value.
         public var type = FieldType.string
         /// Whether an event without the field fails.
         public var isRequired = false
-        /// What becomes of an event whose value is empty or white space.
+        /// The handling of a blank value.
         public var blank = BlankRule.allow
-        /// Whether the value must not be shown in logs and to those who watch.
+        /// Whether the value must not be shown in logs and to observers.
         public var isSecret = false
-        /// Where the value is within the JSON object's objects; nil for the member of the field's name.
+        /// The path of the value within the JSON object, or `nil` for the member with the field's name.
         public var path: JSONPath?
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             FieldRule(),
             [
@@ -65,27 +65,27 @@ extension DecodeStage {
             ])
     }
 
-    /// What a field's value is.
+    /// The type of a field's value.
     public enum FieldType: String, Sendable, CaseIterable {
-        /// Bytes, kept as they came.
+        /// Bytes, unchanged.
         case string
-        /// A whole number of 64 bits, in decimal digits.
+        /// A 64-bit integer in decimal notation.
         case int64
     }
 
-    /// What becomes of a value that is empty or nothing but white space.
+    /// The handling of a value that is empty or only white space.
     public enum BlankRule: String, Sendable, CaseIterable {
         /// The event fails.
         case reject
-        /// It is a value like any other.
+        /// The value is accepted like any other.
         case allow
     }
 
-    /// What becomes of fields that are not declared.
+    /// The handling of fields that are not declared.
     public enum UnknownFields: String, Sendable, CaseIterable {
         /// The event fails.
         case reject
-        /// They are left alone.
+        /// The fields are ignored.
         case ignore
     }
 }

@@ -1,12 +1,12 @@
 import JSON
 public import StageKit
 
-/// Turns an entry's fields into the event's values and refuses entries that do not follow the declaration.
+/// Decodes an entry's fields into the event's values and refuses entries that do not match the declaration.
 ///
-/// The fields are the entry's own, or those of a JSON object that one of its fields holds. The order of checks is fixed, so
-/// that an entry with several mistakes always gives the same message: a field that is
-/// not declared, then the text fields in declared order, then the numbers in declared order. Whatever fails, the declared
-/// fields that are there keep their values, for a failure branch that goes by a key.
+/// The fields are the entry's own, or the members of a JSON object in one of its fields. The order of checks is fixed,
+/// so an entry with several errors always gives the same message: first an undeclared field, then the text fields in
+/// declared order, then the numbers in declared order. Even if a check fails, the declared fields that are present have
+/// their values, so that a failure branch can use a key.
 public final class DecodeStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
@@ -23,9 +23,9 @@ public final class DecodeStage: Stage {
         failureReason: "malformed_event",
         isPure: true)
 
-    /// What is asked of one field; plain values, so that reading one counts no references.
+    /// The checks of one field. Plain values, so that reading one counts no references.
     private struct Check: BitwiseCopyable {
-        /// The field's place among the declared ones.
+        /// The index of the field among the declared ones.
         var index: Int
         var id: FieldID
         var isRequired: Bool
@@ -37,23 +37,23 @@ public final class DecodeStage: Stage {
     private let rejectsUnknown: Bool
     private let names: [String]
     private let secrets: [Bool]
-    /// What is asked of each field, as they are declared.
+    /// The checks in declared order.
     private let declared: [Check]
-    /// The same in the order they are made: text fields, then numbers.
+    /// The checks in the order in which they are made: text fields, then numbers.
     private let checks: [Check]
     private let matcher: NameMatcher
-    /// Where the fields are in one that holds JSON; nil where they are the entry's own.
+    /// The reader of fields from JSON, or `nil` if the fields are the entry's own.
     private let json: JSONFields?
-    /// The name of the field that holds JSON.
+    /// The name of the field that contains JSON.
     private let jsonName: String
-    /// At how many positions the names were found to be declared, in entries of the batch that is at hand.
+    /// The number of leading positions at which the names in entries of the current batch are known to be declared.
     ///
-    /// Unchecked, as is the next: looked at for every event, by the one thread that the stage is used by.
+    /// Unchecked, as is the next property, because it is read for every event, by the only thread that uses the stage.
     @exclusivity(unchecked) private var matchedCount = 0
-    /// With how many fields an entry of the batch lacks none that is required: a bit for each number.
+    /// Bit *n* is set if entries of the current batch with *n* fields are known to contain every required field.
     @exclusivity(unchecked) private var completeCounts: UInt64 = 0
 
-    /// Makes the stage; it provides the declared fields.
+    /// Creates the stage; it provides the declared fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
         let ids = settings.fields.map { setup.output($0.name, isSecret: $0.value.isSecret) }
         let checks = settings.fields.enumerated().map { index, field in
@@ -90,7 +90,7 @@ public final class DecodeStage: Stage {
     public func process(_ event: inout Event) throws -> Verdict {
         for field in self.declared { event.remove(field.id) }
         if let json = self.json { return try self.process(&event, json) }
-        // Neither the entry's fields nor the arena are touched by setting values.
+        // Setting values changes neither the entry's fields nor the arena.
         let fields = unsafe event.unsafeRawFields
         if unsafe fields.count <= self.matchedCount, event.namesGoByPosition {
             if unsafe self.takeByPosition(fields, of: &event) { return .next }
@@ -102,7 +102,7 @@ public final class DecodeStage: Stage {
         return .next
     }
 
-    /// Sets the declared fields by their positions; whether nothing is left to be checked, as of nearly all entries.
+    /// Sets the declared fields by their positions. Returns whether no checks remain, as for nearly all entries.
     @inline(__always)
     private func takeByPosition(_ fields: UnsafeBufferPointer<RawField>, of event: inout Event) -> Bool {
         var isChecked = unsafe self.completeCounts &>> UInt64(fields.count) & 1 == 1
@@ -115,13 +115,13 @@ public final class DecodeStage: Stage {
         return isChecked
     }
 
-    /// Forgets the names: those of the next batch may be others.
+    /// Forgets the names, which may differ in the next batch.
     public func endBatchAtOnce() -> Bool {
         unsafe (self.matchedCount, self.completeCounts) = (0, 0)
         return true
     }
 
-    /// Sets the declared fields by their names, and notes where each was found.
+    /// Sets the declared fields by their names and remembers the position of each.
     @inline(never)
     private func match(_ fields: UnsafeBufferPointer<RawField>, of event: inout Event) throws {
         var unknown: ByteRange?
@@ -139,14 +139,15 @@ public final class DecodeStage: Stage {
         unsafe self.matchedCount = max(self.matchedCount, fields.count)
     }
 
-    /// Sets the fields that a JSON object holds, then checks them; kept apart so that plain fields pay nothing for it.
+    /// Sets the fields that a JSON object contains, then checks them. Not inlined, so that it does not slow down plain
+    /// fields.
     @inline(never)
     private func process(_ event: inout Event, _ json: JSONFields) throws -> Verdict {
         var unknown: ByteRange?
         var text: ByteRange?
         for position in 0..<event.rawFieldCount {
             let raw = event.rawField(at: position)
-            // Used within this turn of the loop, before any value is set.
+            // Used only within this iteration, before any value is set.
             let name = unsafe event.unsafeBytes(raw.name).span
             if self.matcher.match(name, at: position) != nil {
                 text = raw.value
@@ -155,7 +156,7 @@ public final class DecodeStage: Stage {
             }
         }
         json.reset()
-        // Read before anything is refused, so that a failure branch finds its key.
+        // Read before the entry is refused, so that a failure branch can use its key.
         let result: Result<Void, JSONProblem>
         do throws(JSONProblem) {
             if let text { try json.read(text, of: &event) }
@@ -186,7 +187,7 @@ public final class DecodeStage: Stage {
             if check.isRequired { throw self.failure("missing \(self.names[check.index])") }
             return
         }
-        // The bytes stay where they are: setting a number's slot does not touch the arena.
+        // The bytes do not move: setting a number's slot does not change the arena.
         let value = unsafe event.unsafeBytes(range).span
         if check.rejectsBlank, Blank.isBlank(value) {
             throw self.failure("\(self.names[check.index]) must not be empty")
@@ -211,10 +212,10 @@ public final class DecodeStage: Stage {
         }
     }
 
-    /// Refuses an entry for a field that is not declared, unless such fields are left alone.
+    /// Refuses an entry because of an undeclared field, unless such fields are ignored.
     ///
-    /// The reserved field of a replayed entry is refused in any case: a source leaves it only if it is malformed, and the
-    /// entry would then count as the newest.
+    /// The reserved field of a replayed entry is always refused: a source leaves it in place only if it is malformed,
+    /// and the entry would then count as the newest.
     @inline(never)
     private func refuse(_ name: ByteRange, of event: borrowing Event) throws(StageFailure) {
         if event.withBytes(name, { ReplayedEntry.isReserved($0) }) {

@@ -1,22 +1,24 @@
-/// Finds declared names among an entry's: entries of one stream mostly have the same fields in the same order, so it
-/// first tries the name that stood at the same position in the entry before.
+/// Finds the declared names among an entry's field names. Entries of one stream usually have the same fields in the
+/// same order, so the matcher first tries the name that the previous entry had at the same position.
 ///
-/// Its tables are plain memory: it runs for every field of every entry, where arrays would cost more in reference counts
-/// and uniqueness checks than the comparison itself. They are made once, never grow and are freed with the matcher. No
-/// index leaves them: positions are held against the table's length, and what it remembers comes from the search.
+/// The tables are plain memory because the matcher runs for every field of every entry: with arrays, reference counts
+/// and uniqueness checks would cost more than the comparison itself. The tables are created once, never grow and are
+/// freed with the matcher. All accesses are in bounds: positions are compared with the table's length, and the
+/// remembered indices come from the search.
 @safe
 final class NameMatcher {
-    /// Positions remembered; the fields of longer entries are searched for from there on, which is only slower.
+    /// The number of remembered positions. Names at later positions are always searched for, which is only slower.
     static let positionLimit = 64
 
-    /// A name as it is compared: its length, its ends, and where it is for what lies between.
+    /// A name as it is compared: its length, its ends, and the offset of its bytes for the part between the ends.
     private struct Name: BitwiseCopyable {
         var start: Int
         var count: Int
         var ends: Ends
     }
 
-    /// The first and the last eight bytes, or fewer, of a text; up to 16 bytes they and the length say all of it.
+    /// The first and the last eight bytes of a text, or fewer. Together with the length they identify any text of up to
+    /// 16 bytes.
     private struct Ends: BitwiseCopyable, Equatable {
         var first: UInt64
         var last: UInt64
@@ -39,13 +41,13 @@ final class NameMatcher {
         }
     }
 
-    /// The names' bytes, one behind the other.
+    /// The bytes of all names, concatenated.
     private let bytes: UnsafeMutableBufferPointer<UInt8>
     private let names: UnsafeMutableBufferPointer<Name>
-    /// The index of the name that stood at each position last.
+    /// The index of the most recent name at each position.
     private let remembered: UnsafeMutableBufferPointer<Int>
 
-    /// Makes a matcher; an entry's field is told by its index among them.
+    /// Creates a matcher, whose results are indices into `names`.
     init(names: [String]) {
         var bytes: [UInt8] = []
         let table = names.map { name in
@@ -55,7 +57,7 @@ final class NameMatcher {
         }
         unsafe self.bytes = NameMatcher.copy(bytes)
         unsafe self.names = NameMatcher.copy(table)
-        // The first guess is the first name, so without names nothing is remembered.
+        // The first guess is index 0, so without names no positions are remembered.
         let positions = names.isEmpty ? 0 : NameMatcher.positionLimit
         unsafe self.remembered = NameMatcher.copy(Array(repeating: 0, count: positions))
     }
@@ -66,15 +68,15 @@ final class NameMatcher {
         unsafe self.remembered.deallocate()
     }
 
-    /// The index of the name that stood at `position` of the entry whose names were matched last, all of them declared, no
-    /// more than are remembered, and this one among them.
+    /// Returns the index of the name at `position` of the entry that was matched last. All names of that entry must be
+    /// declared, it must not have more fields than positions are remembered, and `position` must be within it.
     @inline(__always)
     func matched(at position: Int) -> Int {
         precondition(unsafe position < self.remembered.count, "a position that is not remembered")
         return unsafe self.remembered[position]
     }
 
-    /// The index of the name that stands at `position` of the entry; nil where it is not declared.
+    /// Returns the index of the name at `position` of the entry, or `nil` if it is not declared.
     @inline(__always)
     func match(_ name: Span<UInt8>, at position: Int) -> Int? {
         if unsafe position < self.remembered.count {
@@ -103,7 +105,7 @@ final class NameMatcher {
         }
     }
 
-    /// Compares what lies between the ends, eight bytes at a time; the last of them may be of an end.
+    /// Compares the part between the ends, eight bytes at a time; the last comparison may overlap the end.
     @inline(__always)
     private func isMiddle(of name: Name, _ text: UnsafeRawBufferPointer) -> Bool {
         let known = unsafe UnsafeRawBufferPointer(

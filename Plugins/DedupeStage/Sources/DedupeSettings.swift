@@ -1,19 +1,19 @@
 public import StageKit
 
 extension DedupeStage {
-    /// What the YAML under `dedupe` says.
+    /// The settings under `dedupe`.
     public struct Settings: Sendable {
-        /// The fields whose values make events the same.
+        /// The fields whose values identify duplicates.
         public var by: [MarkedName] = []
-        /// How many different events are remembered.
+        /// The maximum number of distinct events that are remembered.
         public var remember = 100_000
-        /// How long an event is remembered, by the entries' ids; nil for as long as there is room.
+        /// How long an event is remembered, according to the entries' ids, or `nil` for as long as there is room.
         public var within: Duration?
 
-        /// The most that can be remembered: about 1 GiB of memory.
+        /// The upper limit of `remember`: about 1 GiB of memory.
         static let rememberLimit = 10_000_000
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [

@@ -1,6 +1,6 @@
 public import StageKit
 
-/// Ends the way of events that came before, by the values of some fields.
+/// Skips events that are duplicates of earlier ones, according to the values of some fields.
 public final class DedupeStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
@@ -16,7 +16,7 @@ public final class DedupeStage: Stage {
     private let reason: ReasonID
     private var seen: SeenEvents
 
-    /// Makes the stage; it reads the fields that make events the same.
+    /// Creates the stage; it reads the fields that identify duplicates.
     public init(_ settings: Settings, _ setup: StageSetup) {
         setup.issues.context += ": by"
         self.fields = settings.by.map { setup.input($0) }
@@ -25,7 +25,7 @@ public final class DedupeStage: Stage {
             limit: settings.remember, age: settings.within.map { UInt64(max(0, $0.microseconds / 1000)) })
     }
 
-    /// Skips an event that came before; one that has none of the fields is like no other and goes on.
+    /// Skips a duplicate. An event that has none of the fields is not a duplicate and continues.
     public func process(_ event: inout Event) throws -> Verdict {
         guard let key = event.key(of: self.fields) else { return .next }
         return self.seen.isRepeated(key, at: event.orderID, of: event.streamIndex)

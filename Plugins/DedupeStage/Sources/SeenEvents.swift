@@ -1,8 +1,8 @@
 import StageKit
 
-/// Which events were seen, and by which entry first.
+/// The events that were seen, with the first entry of each.
 struct SeenEvents {
-    /// Milliseconds that an event is remembered for; nil for as long as there is room.
+    /// How long an event is remembered, in milliseconds, or `nil` for as long as there is room.
     private let age: UInt64?
     private var keys: RecentKeys<First>
 
@@ -13,15 +13,15 @@ struct SeenEvents {
         var stream: Int
     }
 
-    /// Has seen nothing yet.
+    /// Creates an empty set.
     init(limit: Int, age: UInt64?) {
         self.keys = RecentKeys(limit: limit)
         self.age = age
     }
 
-    /// Whether an earlier entry had the same key; if none had, this one is remembered.
+    /// Returns whether an earlier entry had the same key. If not, this entry is remembered.
     ///
-    /// The entry that was first is not its own duplicate when it is read again, and neither is one before it.
+    /// When the first entry is read again, it is not a duplicate of itself, and neither is an entry before it.
     mutating func isRepeated(_ key: EventKey, at id: EntryID, of stream: Int = 0) -> Bool {
         let entry = First(id: id, stream: stream)
         while let oldest = self.keys.oldest, self.isTooOld(oldest, at: entry) { self.keys.removeOldest() }
@@ -29,7 +29,7 @@ struct SeenEvents {
             self.keys.insert(key, entry)
             return false
         }
-        // Behind a younger one if entries were read again, or behind one of another stream.
+        // The key may be behind a younger one if entries were read again, or behind one of another stream.
         if self.isTooOld(self.keys[index], at: entry) {
             self.keys[index] = entry
             return false

@@ -1,16 +1,16 @@
 public import StageKit
 
-/// Takes what an event names out of a store, unless the store holds something newer: what a failure branch does so that
-/// nothing doubtful is answered from the store.
+/// Removes the key that an event names from a store, unless the store holds a newer snapshot. Used in failure branches,
+/// so that the store does not answer with doubtful data.
 public final class EvictStage: Stage {
-    /// What the YAML under `evict` says.
+    /// The settings under `evict`.
     public struct Settings: Sendable {
         /// The store to change.
         public var store = MarkedName.unread
         /// The field that holds the key.
         public var key = MarkedName.unread
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [
@@ -31,15 +31,15 @@ public final class EvictStage: Stage {
 
     private let key: FieldID
     private let writer: (any SnapshotWriter)?
-    /// The same, where the store is elsewhere: then events wait for its answer.
+    /// The writer, if the store is on a server: events then wait for the answer.
     private let deferred: (any DeferredWriter)?
     private let effect: EffectID
     private let handler: (any RevocationHandler)?
-    /// The reason that is announced for an event that has not failed: the stage's name.
+    /// The reason in notifications for an event that has not failed: the stage's name.
     private let ownReason: String
     private var hasAnnounced = false
 
-    /// Makes the stage; it reads the key.
+    /// Creates the stage; it reads the key.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.key = setup.input(settings.key)
         self.writer = setup.store(settings.store)?.makeWriter(key: self.key, fields: [])
@@ -50,9 +50,9 @@ public final class EvictStage: Stage {
         self.ownReason = setup.stage
     }
 
-    /// Takes the key out; an event without one, or with a blank one, names nothing and goes on as it is.
+    /// Removes the key. An event without a key, or with a blank one, continues unchanged.
     ///
-    /// The outcome is settled as evicted without a reason of its own: that of the failure stands.
+    /// The outcome is set to evicted without a reason of its own; the reason of the failure remains.
     public func process(_ event: inout Event) throws -> Verdict {
         guard let writer = self.writer, let range = event.range(of: self.key) else { return .next }
         if event.withBytes(range, { Blank.isBlank($0) }) { return .next }
@@ -62,7 +62,7 @@ public final class EvictStage: Stage {
         return self.verdict(try self.evict(event, from: writer), &event)
     }
 
-    /// Has a store elsewhere take out what all the events name at once.
+    /// Lets a store on a server remove the keys of all events together.
     public func complete(_ events: WaitingEvents) async throws {
         guard let writer = self.deferred else { return }
         try await events.settle(writer) { (event) throws(StageFailure) in
@@ -73,22 +73,22 @@ public final class EvictStage: Stage {
         }
     }
 
-    /// Notifies the handler, whatever the store did: it may not have held a key that others rely on, and on a second
-    /// reading it is not known whether the first one got as far as this.
+    /// Notifies the handler, whatever the result of the store. The store may not have held a key that others rely on,
+    /// and when an entry is read again it is not known whether the first run got this far.
     private func announce(_ event: borrowing Event) {
         guard let handler = self.handler else { return }
         handler.evicted(event, key: self.key, reason: event.failure?.reason ?? self.ownReason)
         self.hasAnnounced = true
     }
 
-    /// Records what the store did with an event, which goes on in any case.
+    /// Records the result of the store; the event continues in any case.
     private func verdict(_ change: StoreChange, _ event: inout Event) -> Verdict {
         switch change {
         case .applied:
             event.record(self.effect)
             event.settle(.evicted, .none)
         case .repeated:
-            // Read again: it was this very entry that took the key out, so its outcome is what it was.
+            // Read again: this entry itself removed the key, so its outcome is the same as before.
             event.settle(.evicted, .none)
         case .older:
             break
@@ -96,23 +96,23 @@ public final class EvictStage: Stage {
         return .next
     }
 
-    /// Hands the batch to a store that is elsewhere, then ends the handler's batch if this one had an eviction.
+    /// Ends the batch of a store on a server, then the handler's batch if this one had an eviction.
     public func endBatch() async throws {
         try await self.writer?.endBatch()
         guard self.hasAnnounced else { return }
-        // Cleared only on success: a batch that is tried again must be ended again.
+        // Cleared only on success: a batch that is retried must be ended again.
         try await self.handler?.endBatch()
         self.hasAnnounced = false
     }
 
-    /// Returns whether there is nothing to hand over: the store is in this process, and nothing was announced.
+    /// Returns whether there is nothing to do: the store is in this process, and the handler was not notified.
     public func endBatchAtOnce() -> Bool { !self.hasAnnounced && self.writer?.endsBatchesAtOnce ?? true }
 
     private func evict(_ event: borrowing Event, from writer: any SnapshotWriter) throws(StageFailure) -> StoreChange {
         try Self.told { try writer.evict(event) }
     }
 
-    /// Puts the stage's name before what a store says.
+    /// Adds the stage's name to errors of the store.
     private static func told(_ change: () throws -> StoreChange) throws(StageFailure) -> StoreChange {
         do {
             return try change()

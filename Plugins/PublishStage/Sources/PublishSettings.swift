@@ -1,31 +1,32 @@
 public import StageKit
 
 extension PublishStage {
-    /// Where messages go.
+    /// The destination of messages.
     public enum Target: Sendable, Equatable {
-        /// Whoever listens to the channel at that moment gets a JSON object.
+        /// A channel, whose current subscribers receive a JSON object.
         case channel(String)
-        /// The stream gets an entry with the fields; it keeps about `maxLength` of them, nil for all.
+        /// A stream, which receives an entry with the fields and keeps about `maxLength` entries, or all if it is
+        /// `nil`.
         case stream(String, maxLength: Int?)
     }
 
-    /// What the YAML under `publish` says.
+    /// The settings under `publish`.
     public struct Settings: Sendable {
-        /// Where to.
+        /// The destination.
         public var target: Target
-        /// What goes out.
+        /// The fields to send.
         public var fields: FieldSelection
     }
 
-    /// The settings as they stand in the file, before it is known that there is one target.
+    /// The settings as in the file, before it is checked that there is exactly one destination.
     struct Read: Sendable {
         /// The channel's name.
         var channel: MarkedName?
         /// The stream's key.
         var stream: MarkedName?
-        /// About how many entries the stream keeps.
+        /// The approximate number of entries that the stream keeps.
         var maxLength: Int?
-        /// What goes out.
+        /// The fields to send.
         var fields = FieldSelection.all
 
         static let schema = SettingsSchema(
@@ -41,7 +42,7 @@ extension PublishStage {
                     "About how many entries the stream keeps, the newest; all of them where left out."),
             ])
 
-        /// How the settings are read.
+        /// The decoder of the settings.
         static let type = SettingType<Settings>(shape: .object(Self.schema.descriptions)) { node, issues in
             guard let read = Self.schema.decode(node, &issues) else { return nil }
             switch (read.channel, read.stream) {

@@ -1,6 +1,6 @@
 public import StageKit
 
-/// Sends every event to a Redis stream or channel, a batch at a time and in stream order.
+/// Publishes every event to a Redis stream or channel, batch by batch and in stream order.
 public final class PublishStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
@@ -17,7 +17,7 @@ public final class PublishStage: Stage {
     private let publisher: (any MessagePublisher)?
     private let effect: EffectID
 
-    /// Makes the stage; it reads the fields that go out.
+    /// Creates the stage; it reads the fields to send.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.target = settings.target
         self.fields = settings.fields.resolve(setup)
@@ -25,7 +25,8 @@ public final class PublishStage: Stage {
         self.effect = setup.effect("publish")
     }
 
-    /// Has the event wait to be sent; one without any of the fields fails, for there is no message without a field.
+    /// Lets the event wait to be sent. An event without any of the fields fails, because a message needs at least one
+    /// field.
     public func process(_ event: inout Event) throws -> Verdict {
         guard self.fields.isPresent(in: event) else {
             throw StageFailure("publish: the event has none of the fields")
@@ -33,7 +34,7 @@ public final class PublishStage: Stage {
         return .wait
     }
 
-    /// Sends all of them at once; what the server refuses fails that event.
+    /// Sends all waiting events together. An event whose message the server refuses fails.
     public func complete(_ events: WaitingEvents) async throws {
         guard let publisher = self.publisher else { return }
         let messages = (0..<events.count).map { position in

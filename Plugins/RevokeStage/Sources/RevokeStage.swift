@@ -1,13 +1,13 @@
 public import StageKit
 
-/// Tells the revocation handler of every event that gets here.
+/// Notifies the revocation handler of every event that reaches the stage.
 public final class RevokeStage: Stage {
-    /// What the YAML under `revoke` says.
+    /// The settings under `revoke`.
     public struct Settings: Sendable {
         /// The field that holds the key.
         public var key = MarkedName.unread
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(), [.required("key", \.key, .name, "The field that holds the key that is revoked.")])
     }
@@ -28,7 +28,7 @@ public final class RevokeStage: Stage {
     private let effect: EffectID
     private var hasRevoked = false
 
-    /// Makes the stage; it reads the key.
+    /// Creates the stage; it reads the key.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.key = setup.input(settings.key)
         self.keyName = settings.key.text
@@ -36,7 +36,7 @@ public final class RevokeStage: Stage {
         self.effect = setup.effect("revoke")
     }
 
-    /// Tells the handler, where there is one; an event without the key fails.
+    /// Notifies the handler, if there is one. An event without the key fails.
     public func process(_ event: inout Event) throws -> Verdict {
         guard event.range(of: self.key) != nil else { throw StageFailure("revoke: missing \(self.keyName)") }
         if let handler = self.handler {
@@ -47,14 +47,14 @@ public final class RevokeStage: Stage {
         return .next
     }
 
-    /// Ends the handler's batch, where this batch had a revocation.
+    /// Ends the handler's batch if this batch had a revocation.
     public func endBatch() async throws {
         guard self.hasRevoked else { return }
-        // Cleared only when it went well: a batch that is tried again must be ended again.
+        // Cleared only on success: a batch that is retried must be ended again.
         try await self.handler?.endBatch()
         self.hasRevoked = false
     }
 
-    /// Has nothing to end where nothing was revoked.
+    /// Returns whether there was no revocation, so that there is nothing to do.
     public func endBatchAtOnce() -> Bool { !self.hasRevoked }
 }

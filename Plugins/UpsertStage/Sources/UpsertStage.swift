@@ -1,15 +1,15 @@
 public import StageKit
 
-/// Holds an event's values in a store under its key, unless the store holds something newer.
+/// Stores an event's values under its key, unless the store holds a newer snapshot.
 public final class UpsertStage: Stage {
-    /// What the YAML under `upsert` says.
+    /// The settings under `upsert`.
     public struct Settings: Sendable {
         /// The store to change.
         public var store = MarkedName.unread
-        /// The fields to keep; nil for all that earlier stages provide.
+        /// The fields to keep, or `nil` for all fields that earlier stages provide.
         public var fields: [MarkedName]?
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [
@@ -31,9 +31,9 @@ public final class UpsertStage: Stage {
         failureReason: "store_failure",
         preparesEvents: true, waits: true)
 
-    /// What is written to, by which key; nil only where the settings are wrong, which keeps the stage from being run.
+    /// The store's writer; `nil` only if the settings are invalid, in which case the stage never runs.
     private let writer: (any SnapshotWriter)?
-    /// The same, where the store is elsewhere: then events wait for its answer.
+    /// The writer, if the store is on a server: events then wait for the answer.
     private let deferred: (any DeferredWriter)?
     private let key: FieldID?
     private let keyName: String
@@ -41,7 +41,7 @@ public final class UpsertStage: Stage {
     private let older: ReasonID
     private let repeated: ReasonID
 
-    /// Makes the stage; it reads the store's key and the fields to keep.
+    /// Creates the stage; it reads the store's key and the fields to keep.
     public init(_ settings: Settings, _ setup: StageSetup) {
         let mark = settings.store.mark
         let names = settings.fields ?? setup.fields.map { MarkedName($0, at: mark) }
@@ -58,13 +58,13 @@ public final class UpsertStage: Stage {
         self.repeated = setup.reason("repeated_entry")
     }
 
-    /// Announces the event to the store.
+    /// Passes the event to the store's `prepare`.
     public func prepare(_ event: borrowing Event) {
         self.writer?.prepare(event)
     }
 
-    /// Holds the event's snapshot. The event goes on even if the store holds the entry already or something newer, so that
-    /// the stages behind see it at least once: see `verdict`.
+    /// Stores the event's snapshot. The event continues even if the store already holds the entry or a newer one, so
+    /// that later stages see it at least once: see `verdict`.
     public func process(_ event: inout Event) throws -> Verdict {
         guard let key = self.key, let range = event.range(of: key), !event.withBytes(range, { Blank.isBlank($0) })
         else {
@@ -74,7 +74,7 @@ public final class UpsertStage: Stage {
         return self.verdict(try self.upsert(event), &event)
     }
 
-    /// Has a store elsewhere hold the snapshots of all events at once.
+    /// Lets a store on a server store the snapshots of all events together.
     public func complete(_ events: WaitingEvents) async throws {
         guard let writer = self.deferred else { return }
         try await events.settle(writer) { (event) throws(StageFailure) in
@@ -84,10 +84,10 @@ public final class UpsertStage: Stage {
         }
     }
 
-    /// Records what the store did with an event and lets the event go on.
+    /// Records the result of the store and passes the event on.
     ///
-    /// That the store holds the entry, or something newer, does not mean that the stages behind have seen the event. Only an
-    /// event that its source knows to be finished ends here, so that a resync does not repeat old effects.
+    /// If the store holds the entry or a newer one, that does not mean that later stages have seen the event. Only an
+    /// event that its source knows to be finished is finished here, so that a resync does not repeat old effects.
     private func verdict(_ change: StoreChange, _ event: inout Event) -> Verdict {
         let reason: ReasonID
         switch change {
@@ -102,19 +102,19 @@ public final class UpsertStage: Stage {
         return .next
     }
 
-    /// Hands the batch to a store that is elsewhere.
+    /// Ends the batch of a store on a server.
     public func endBatch() async throws {
         try await self.writer?.endBatch()
     }
 
-    /// Has nothing to hand over where the store is in this process.
+    /// Returns whether the store is in this process, so that there is nothing to do.
     public func endBatchAtOnce() -> Bool { self.writer?.endsBatchesAtOnce ?? true }
 
     private func upsert(_ event: borrowing Event) throws(StageFailure) -> StoreChange {
         try Self.told { try self.writer?.upsert(event) ?? .older }
     }
 
-    /// Puts the stage's name before what a store says.
+    /// Adds the stage's name to errors of the store.
     private static func told(_ change: () throws -> StoreChange) throws(StageFailure) -> StoreChange {
         do {
             return try change()

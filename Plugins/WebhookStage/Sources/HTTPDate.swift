@@ -1,18 +1,18 @@
-/// Reads the dates of HTTP headers.
+/// Parses the dates of HTTP headers.
 ///
-/// Source: RFC 9110, section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`, and the obsolete forms `Sunday, 06-Nov-94 08:49:37 GMT`
-/// and `Sun Nov  6 08:49:37 1994`, which a recipient must accept.
+/// Source: RFC 9110, section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`, and the obsolete forms `Sunday, 06-Nov-94 08:49:37
+/// GMT` and `Sun Nov  6 08:49:37 1994`, which a recipient must accept.
 enum HTTPDate {
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
-    /// The date in milliseconds since the epoch, or `nil` if the text is no HTTP date.
+    /// Returns the date in milliseconds since the epoch, or `nil` if the text is not an HTTP date.
     ///
     /// - Parameters:
     ///   - text: The header's value.
-    ///   - now: The current time in milliseconds since the epoch. A year of two digits that would be more than 50 years in
-    ///     the future is in the past.
+    ///   - now: The current time in milliseconds since the epoch. A year of two digits that would be more than 50 years
+    ///     in the future is in the past.
     static func milliseconds(_ text: String, now: Int64) -> Int64? {
         let words = text.split(whereSeparator: { $0 == " " || $0 == "-" || $0 == "," }).map(String.init)
         switch words.count {
@@ -47,7 +47,8 @@ enum HTTPDate {
         return Int64(text)
     }
 
-    /// Days since 1970-01-01 in the Gregorian calendar (H. Hinnant, "chrono-compatible low-level date algorithms").
+    /// Returns the days since 1970-01-01 in the Gregorian calendar (H. Hinnant, "chrono-compatible low-level date
+    /// algorithms").
     private static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
         let year = month <= 2 ? year - 1 : year
         let era = (year >= 0 ? year : year - 399) / 400

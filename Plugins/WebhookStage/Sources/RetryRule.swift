@@ -1,44 +1,44 @@
 import StageKit
 
-/// What follows an attempt. Pure: it decides, `WebhookSender` acts.
+/// Decides what to do after an attempt. It has no side effects; `WebhookSender` carries the decision out.
 struct RetryRule: Sendable {
-    /// The longest wait between attempts that the stage chooses.
+    /// The longest delay between attempts that the stage chooses.
     static let backoffCap = Duration.seconds(30)
-    /// The longest wait that a server may ask for with Retry-After: beyond it the stream would stand still at its word.
+    /// The longest delay that a server may request with Retry-After. Without this limit a server could stop the stream.
     static let retryAfterCap = Duration.seconds(60)
 
-    /// How an attempt ended.
+    /// The result of an attempt.
     enum Attempt: Sendable, Equatable {
-        /// With an answer: its status, and its header Retry-After.
+        /// The server answered, with a status and possibly the header Retry-After.
         case answered(status: Int, retryAfter: String?)
-        /// Without one, or in the middle of it: what happened.
+        /// There was no answer or only a part of one; the text describes the error.
         case broken(String)
     }
 
-    /// What to do.
+    /// The next step.
     enum Step: Sendable, Equatable {
-        /// The server has it.
+        /// Done: the server has accepted the event.
         case done
-        /// Try again after a wait.
+        /// Retry after a delay.
         case again(after: Duration)
-        /// Give up: what is wrong.
+        /// Give up, with an error message.
         case fail(String)
     }
 
-    /// How often a failed attempt is repeated.
+    /// The maximum number of retries.
     let retries: Int
-    /// The first wait.
+    /// The first delay.
     let firstWait: Duration
 
-    /// The step after an attempt.
+    /// Returns the step after an attempt.
     ///
-    /// Attempts without an answer and the statuses 429 and 5xx are repeated: they pass by themselves. Redirects are not
-    /// followed, because only the URL in the file was checked.
+    /// Attempts without an answer and the statuses 429 and 5xx are retried, because such errors are transient.
+    /// Redirects are not followed, because only the URL in the file was checked.
     ///
     /// - Parameters:
-    ///   - attempt: How the attempt ended.
-    ///   - number: The number of the attempt, from 1.
-    ///   - jitter: From 0 up to 1.
+    ///   - attempt: The result of the attempt.
+    ///   - number: The number of the attempt, starting at 1.
+    ///   - jitter: A random number from 0 up to 1.
     ///   - now: The current time in milliseconds since the epoch, for a Retry-After with a date.
     func step(after attempt: Attempt, number: Int, jitter: Double, now: Int64) -> Step {
         let problem: String
@@ -59,15 +59,16 @@ struct RetryRule: Sendable {
         return .again(after: asked ?? self.wait(number: number, jitter: jitter))
     }
 
-    /// Between half of the step and the whole of it, so that many workers do not come at once; the step doubles.
+    /// Returns a delay between half of the step and the whole step, so that many workers do not retry at the same time.
+    /// The step doubles with each attempt.
     private func wait(number: Int, jitter: Double) -> Duration {
         var step = min(self.firstWait, Self.backoffCap)
         for _ in 1..<max(1, number) where step < Self.backoffCap { step = min(step * 2, Self.backoffCap) }
         return step / 2 + (step / 2) * jitter
     }
 
-    /// The delay that a Retry-After asks for: a number of seconds, or an HTTP date, which may have passed. `nil` for any
-    /// other text, after which the stage's own delay applies.
+    /// Returns the delay that a Retry-After requests: a number of seconds, or an HTTP date, which may have passed.
+    /// Returns `nil` for any other text; the stage's own delay then applies.
     private static func delay(_ text: String, now: Int64) -> Duration? {
         if let seconds = UInt32(text) { return .seconds(Int64(seconds)) }
         return HTTPDate.milliseconds(text, now: now).map { .milliseconds(max(0, $0 - now)) }

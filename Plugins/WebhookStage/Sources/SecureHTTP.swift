@@ -3,31 +3,32 @@ import NIOCore
 package import NIOSSL
 import StageKit
 
-/// HTTPS as every connection of Sluice has it: TLS 1.2 or newer, the server's chain and name verified.
+/// The HTTPS configuration of every connection of Sluice: TLS 1.2 or newer, with the server's certificate chain and
+/// name verified.
 package enum SecureHTTP {
-    /// The server has shown a certificate for somebody else.
+    /// The server's certificate is for another name.
     package struct OtherName: Error, CustomStringConvertible {
-        /// The name that was asked for.
+        /// The requested name.
         package let name: String
-        /// What is wrong and what to do.
+        /// The message, with the remedy.
         package var description: String {
             "the server's certificate is for another name: expected \(self.name); use a name that it has"
         }
     }
 
-    /// The configuration of a client for one server.
+    /// Returns the configuration of a client for one server.
     ///
     /// - Parameters:
-    ///   - tls: Authorities to trust, and a certificate to show.
-    ///   - host: The server's host as the URL has it, for `https://`; `nil` for a connection without TLS.
+    ///   - tls: The trusted authorities, and the client's own certificate.
+    ///   - host: The server's host as in the URL, for `https://`; `nil` for a connection without TLS.
     package static func configuration(_ tls: TLSConfiguration, host: String?) -> HTTPClient.Configuration {
         var tls = tls
         tls.minimumTLSVersion = .tlsv12
         tls.certificateVerification = .fullVerification
         var configuration = HTTPClient.Configuration(tlsConfiguration: tls)
-        // An IP address is compared with the certificate's addresses by NIOSSL.
+        // NIOSSL compares an IP address with the certificate's addresses.
         if let host, !self.isAddress(host) {
-            // Called with each connection whose handshake is done, before a request is sent.
+            // Called for each connection after the handshake, before a request is sent.
             configuration.http1_1ConnectionDebugInitializer = { self.check($0, host) }
             configuration.http2ConnectionDebugInitializer = { self.check($0, host) }
         }

@@ -1,6 +1,6 @@
 import StageKit
 
-/// A header of a request; its value may be a secret, so no message shows it.
+/// A header of a request. Its value may be a secret, so no message shows it.
 ///
 /// Source: RFC 9110, sections 5.1 (names are tokens) and 5.5 (values without control characters).
 struct WebhookHeader: Sendable, Equatable {
@@ -9,12 +9,12 @@ struct WebhookHeader: Sendable, Equatable {
     /// The value.
     let value: String
 
-    /// Names that the stage or the connection sets.
+    /// The names that the stage or the connection sets.
     static let reserved: Set = ["connection", "content-length", "host", "idempotency-key", "transfer-encoding"]
 
     private static let tokenMarks = Set("!#$%&'*+-.^_`|~".utf8)
 
-    /// What is wrong with it, nil where nothing is.
+    /// The problem with the header, or `nil` if it is valid.
     var mistake: String? {
         let isToken =
             !self.name.isEmpty
@@ -24,18 +24,18 @@ struct WebhookHeader: Sendable, Equatable {
             }
         guard isToken else { return "\(QuotedText.quote(self.name)) is not a header's name" }
         if Self.reserved.contains(self.name.lowercased()) { return "\(self.name): is set by the stage itself" }
-        // Anything below a space but a tab could end the header and begin another.
+        // Any control character other than a tab could end the header and begin another.
         let isGood = self.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
         return isGood ? nil : "\(self.name): the value has a line end or another control character"
     }
 
-    /// Why a file's headers cannot be used.
+    /// The reason why the headers in a file cannot be used.
     struct FileMistake: Error, CustomStringConvertible {
-        /// The file and what is wrong; nothing of a value.
+        /// The file and the problem, without any value.
         var description: String
     }
 
-    /// Reads `Name: value` line by line; empty lines are skipped.
+    /// Parses lines of the form `Name: value`; empty lines are skipped.
     static func parse(_ text: String, path: String) throws(FileMistake) -> [WebhookHeader] {
         var headers: [WebhookHeader] = []
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {

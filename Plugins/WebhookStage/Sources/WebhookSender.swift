@@ -4,41 +4,43 @@ import NIOCore
 import NIOHTTP1
 import StageKit
 
-/// A request that is the same in every attempt.
+/// A request, which is the same in every attempt.
 struct WebhookRequest: Sendable {
     /// The body.
     let body: [UInt8]
-    /// Names the event, so that a server can tell a repetition.
+    /// Identifies the event, so that a server can detect repetitions.
     let idempotencyKey: String
 }
 
-/// Sends requests, a bounded number at once, and repeats what can be repeated.
+/// Sends requests, with limited concurrency, and retries them.
 struct WebhookSender: Sendable {
-    /// Bytes of an answer's body that are read, so that the connection can be used again; what is longer ends it.
+    /// The number of bytes of an answer's body that are read so that the connection can be reused. A longer body closes
+    /// it.
     static let answerLimit = 64 << 10
 
-    /// Has the connections.
+    /// The HTTP client, which owns the connections.
     let client: HTTPClient
-    /// Where to.
+    /// The destination.
     let url: String
     /// The method.
     let method: HTTPMethod
-    /// Headers of every request.
+    /// The headers of every request.
     let headers: [WebhookHeader]
-    /// The time an attempt has.
+    /// The time limit of an attempt.
     let timeout: Duration
-    /// What follows an attempt.
+    /// Decides what to do after an attempt.
     let rule: RetryRule
-    /// The most requests at once.
+    /// The maximum number of concurrent requests.
     let maxInFlight: Int
-    /// Is told of repetitions.
+    /// Logs retries.
     let logger: Logger
-    /// Where each attempt and each answer is reported.
+    /// The reporter for attempts and answers.
     let progress: ProgressReporter
 
-    /// Sends all of them and returns a result for each, in their order: nil where the server has it.
+    /// Sends all requests.
     ///
-    /// Throws only where the task is cancelled.
+    /// - Returns: One result per request, in order: `nil` if the server has accepted it, otherwise the failure.
+    /// - Throws: An error only if the task is cancelled.
     func send(_ requests: [WebhookRequest]) async throws -> [StageFailure?] {
         try await withThrowingTaskGroup(of: (Int, StageFailure?).self) { group in
             var results = [StageFailure?](repeating: nil, count: requests.count)
@@ -59,11 +61,11 @@ struct WebhookSender: Sendable {
         }
     }
 
-    /// Sends one, as often as the rule has it.
+    /// Sends one request, with retries according to the rule.
     private func send(_ request: WebhookRequest) async throws -> StageFailure? {
         var number = 1
         while true {
-            // The attempt's own clock ends it; a client that hangs beyond that shows.
+            // The attempt's own timeout ends it; a client that hangs beyond that is detected.
             let attempt = try await self.progress.waiting(atMost: self.timeout * 1.5) {
                 try await self.attempt(request)
             }
@@ -83,14 +85,14 @@ struct WebhookSender: Sendable {
                         "key": "\(request.idempotencyKey)", "attempt": "\(number)", "result": "\(attempt)",
                         "delay": "\(delay.microseconds / 1000)ms",
                     ])
-                // A timer may be late on a busy machine; half as long again is still a bound.
+                // A timer may be late on a busy machine; 1.5 times the delay is still a limit.
                 try await self.progress.waiting(atMost: delay * 1.5) { try await Task.sleep(for: delay) }
                 number += 1
             }
         }
     }
 
-    /// Makes one attempt; the time it has runs until the answer's body is read.
+    /// Makes one attempt. Its time limit includes reading the answer's body.
     private func attempt(_ request: WebhookRequest) async throws -> RetryRule.Attempt {
         try await withThrowingTaskGroup(of: RetryRule.Attempt.self) { group in
             group.addTask { await self.exchange(request) }
@@ -99,7 +101,7 @@ struct WebhookSender: Sendable {
                 return .broken("no whole answer within \(SettingUnits.text(self.timeout)) (timeout)")
             }
             defer { group.cancelAll() }
-            // There are two tasks, so there is a first.
+            // There are two tasks, so there is a first result.
             return try await group.next() ?? .broken("no answer")
         }
     }
@@ -113,7 +115,8 @@ struct WebhookSender: Sendable {
         message.headers.add(name: "idempotency-key", value: request.idempotencyKey)
         message.body = .bytes(request.body)
         do {
-            // The attempt's own clock ends it; the client's is behind it, so that what is told does not hang on which is first.
+            // The client's timeout is later than the attempt's own, so that the message does not depend on which is
+            // first.
             let response = try await self.client.execute(message, timeout: TimeAmount(self.timeout) + .seconds(1))
             var read = 0
             for try await piece in response.body {

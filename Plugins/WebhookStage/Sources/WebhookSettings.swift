@@ -1,7 +1,7 @@
 public import StageKit
 
 extension WebhookStage {
-    /// What the body of a request is.
+    /// The content of a request's body.
     public enum Body: Sendable {
         /// An object of the fields.
         case fields
@@ -9,41 +9,41 @@ extension WebhookStage {
         case entry
     }
 
-    /// What the YAML under `webhook` says.
+    /// The settings under `webhook`.
     public struct Settings: Sendable {
-        /// Where to.
+        /// The destination.
         public var url = WebhookURL.unread
         /// The request's method.
         public var method = "POST"
-        /// Headers of every request.
+        /// The headers of every request.
         public var headers: [NamedSetting<String>] = []
-        /// A file with further headers, one `Name: value` a line.
+        /// A file with further headers, one `Name: value` per line.
         public var headersFile: String?
         /// A file with the value of the header Authorization.
         public var authorizationFile: String?
-        /// A PEM file of the authorities to trust; nil for those of the system.
+        /// A PEM file with the trusted authorities, or `nil` for those of the system.
         public var caFile: String?
-        /// The time that one attempt has, from connecting to the end of the answer.
+        /// The time limit of one attempt, from connecting to the end of the answer.
         public var timeout = Duration.seconds(5)
-        /// How often a failed attempt is repeated.
+        /// The maximum number of retries.
         public var retries = 3
-        /// The first wait before a repetition; it doubles each time.
+        /// The delay before the first retry; it doubles with each retry.
         public var backoff = Duration.milliseconds(200)
-        /// The most requests on their way at once.
+        /// The maximum number of requests in flight.
         public var maxInFlight = 1
-        /// What goes out.
+        /// The fields to send.
         public var fields = FieldSelection.all
-        /// How it goes out.
+        /// The content of the body.
         public var body = Body.fields
 
-        /// The longest timeout: an attempt that takes longer holds the stream up for no good.
+        /// The upper limit of `timeout`: a longer attempt would only block the stream.
         static let longestTimeout = Duration.seconds(300)
-        /// The most repetitions: with the waits between them about five minutes.
+        /// The upper limit of `retries`: including the delays, about five minutes.
         static let mostRetries = 10
-        /// The most requests at once: each is a connection where the server speaks HTTP/1.1.
+        /// The upper limit of `max_in_flight`: each request needs a connection if the server uses HTTP/1.1.
         static let mostInFlight = 256
 
-        /// How the file spells them.
+        /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [
@@ -80,7 +80,7 @@ extension WebhookStage {
                     "An object of the fields, or one with stream, entry and fields."),
             ])
 
-        /// Names with values that can be sent.
+        /// Headers that can be sent.
         private static let headersType: SettingType<[NamedSetting<String>]> = {
             let headers = SettingType<[NamedSetting<String>]>.map(of: .secret)
             return SettingType(shape: headers.shape) { node, issues in
@@ -100,7 +100,7 @@ extension WebhookStage {
                 return timeout
             }
 
-        /// How the settings are read: each by itself, then what does not go together.
+        /// The decoder of the settings, which also checks combinations.
         static let type = SettingType<Settings>(shape: .object(Self.schema.descriptions)) { node, issues in
             guard let settings = Self.schema.decode(node, &issues) else { return nil }
             let before = issues.all.count

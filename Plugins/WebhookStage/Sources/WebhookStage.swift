@@ -23,10 +23,10 @@ public final class WebhookStage: Stage {
     private let logger: Logger
     private let isRehearsal: Bool
     private let progress: ProgressReporter
-    /// Made with the first request.
+    /// Created for the first request.
     private var client: HTTPClient?
 
-    /// Makes the stage; it reads the fields that go out.
+    /// Creates the stage; it reads the fields to send.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.settings = settings
         self.fields = settings.fields.resolve(setup)
@@ -36,12 +36,12 @@ public final class WebhookStage: Stage {
         self.progress = setup.progress
     }
 
-    /// Has the event wait to be sent.
+    /// Lets the event wait to be sent.
     public func process(_ event: inout Event) throws -> Verdict { .wait }
 
-    /// Sends all of them, a bounded number at once; an event whose request is refused or gets no answer fails.
+    /// Sends all waiting events, with limited concurrency. An event whose request is refused or gets no answer fails.
     ///
-    /// Throws where a file with secrets cannot be read, and where the task is cancelled.
+    /// - Throws: An error if a file with secrets cannot be read or the task is cancelled.
     public func complete(_ events: WaitingEvents) async throws {
         let requests = (0..<events.count).map { position in
             events.withEvent(at: position) { event in self.request(event) }
@@ -57,7 +57,7 @@ public final class WebhookStage: Stage {
 
     /// Closes the connections.
     public func shutDown() async {
-        // Fails only where it was shut down before.
+        // Fails only if it was already shut down.
         try? await self.client.take()?.shutdown()
     }
 
@@ -78,9 +78,9 @@ public final class WebhookStage: Stage {
         if let file = self.settings.caFile { tls.trustRoots = .file(file) }
         let url = self.settings.url
         var configuration = SecureHTTP.configuration(tls, host: url.isEncrypted ? url.host : nil)
-        // A redirect would send the event, and secrets with it, to a place that nobody has checked.
+        // A redirect would send the event, including secrets, to a destination that was not checked.
         configuration.redirectConfiguration = .disallow
-        // Attempts are counted and timed here.
+        // The stage itself counts and times the attempts.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = self.settings.maxInFlight
         configuration.timeout.connect = TimeAmount(self.settings.timeout)
@@ -89,7 +89,8 @@ public final class WebhookStage: Stage {
         return client
     }
 
-    /// The headers of this batch's requests; files are read anew, so that a new secret is taken up without a restart.
+    /// Returns the headers of this batch's requests. Files are read again for each batch, so a new secret takes effect
+    /// without a restart.
     private func headers() throws -> [WebhookHeader] {
         var headers = self.settings.headers.map { WebhookHeader(name: $0.name, value: $0.value) }
         if let path = self.settings.headersFile {
@@ -122,8 +123,8 @@ public final class WebhookStage: Stage {
         return WebhookRequest(body: body, idempotencyKey: Self.key(stream: event.stream, id: event.orderID))
     }
 
-    /// `orders/1700000000000-0`: what names the entry wherever it is read again. What a header cannot hold is
-    /// percent-encoded.
+    /// Returns the key that identifies the entry whenever it is read: `orders/1700000000000-0`. Characters that a
+    /// header must not contain are percent-encoded.
     static func key(stream: String, id: EntryID) -> String {
         var key = ""
         for byte in stream.utf8 {

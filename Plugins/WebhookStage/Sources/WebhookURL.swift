@@ -6,7 +6,7 @@ import StageKit
     import Foundation
 #endif
 
-/// Where requests go: an absolute `http` or `https` URL with a host and without user, password and fragment.
+/// The destination of requests: an absolute `http` or `https` URL with a host and without user, password and fragment.
 public struct WebhookURL: Sendable, Equatable {
     /// The URL.
     public let text: String
@@ -14,10 +14,10 @@ public struct WebhookURL: Sendable, Equatable {
     let host: String
     /// Whether the scheme is `https`.
     let isEncrypted: Bool
-    /// Whether nobody on the way can read along: encrypted, or within this machine.
+    /// Whether nobody on the network can read the requests: they are encrypted, or stay within this machine.
     public let isPrivate: Bool
 
-    /// Stands in the defaults of settings where the URL has not been read yet.
+    /// A placeholder for the required URL in the defaults of settings.
     static let unread = WebhookURL(text: "", host: "", isEncrypted: false, isPrivate: true)
 
     private init(text: String, host: String, isEncrypted: Bool, isPrivate: Bool) {
@@ -27,7 +27,7 @@ public struct WebhookURL: Sendable, Equatable {
         self.isPrivate = isPrivate
     }
 
-    /// Reads a URL; throws with what is wrong and what to write.
+    /// Parses a URL. Throws the problem and its remedy if the URL is not allowed.
     init(_ text: String) throws(SettingRefusal) {
         guard let parts = URLComponents(string: text), text.allSatisfy({ !$0.isWhitespace }) else {
             throw SettingRefusal("not a URL: write http://host/path or https://host/path")
@@ -50,7 +50,7 @@ public struct WebhookURL: Sendable, Equatable {
 }
 
 extension SettingType where Value == WebhookURL {
-    /// A URL that requests can go to.
+    /// A URL that requests can be sent to.
     static var webhookURL: SettingType<WebhookURL> {
         let text = SettingType<String>.nonBlankText.map { (text) throws(SettingRefusal) in try WebhookURL(text) }
         let pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\\s]+([/?][^#\\s]*)?$"

@@ -1,19 +1,19 @@
 import JSON
 import StageKit
 
-/// Gives an event the declared fields that a JSON object has.
+/// Sets the declared fields of an event from a JSON object.
 ///
-/// Values stay where they are in the entry; only a text with escapes is written anew. One object lives with one stage and
-/// keeps its memory from event to event.
+/// Values are ranges within the entry; only texts with escapes are copied. Each stage has one instance, which keeps its
+/// memory from event to event.
 final class JSONFields {
-    /// What the object has for a declared field.
+    /// The content of the object for a declared field.
     private enum Found: UInt8, BitwiseCopyable {
         case nothing, value, escaped, object, list
-        /// On the way to it there is something else than an object.
+        /// The path to the field leads through a value that is not an object.
         case blocked
     }
 
-    /// A member of an object that the tree does not have.
+    /// A member of an object that is not declared.
     struct Unknown {
         var object: Int
         var name: JSONScanner.Text
@@ -28,7 +28,7 @@ final class JSONFields {
     /// The first member that is not declared.
     private(set) var unknown: Unknown?
 
-    /// Makes it for fields in declared order, with their columns.
+    /// Creates a reader for fields in declared order, with their columns.
     init(_ paths: JSONPaths, ids: [FieldID]) {
         self.paths = paths
         self.matchers = paths.objects.map { NameMatcher(names: $0.members.map(\.name)) }
@@ -36,19 +36,19 @@ final class JSONFields {
         self.found = Array(repeating: .nothing, count: ids.count)
     }
 
-    /// Forgets the event before.
+    /// Discards the results of the previous event.
     func reset() {
         self.unknown = nil
         self.hasEscapes = false
         for index in self.found.indices { self.found[index] = .nothing }
     }
 
-    /// Sets the fields that the object has. What stands before a mistake is set all the same, so that a failure branch
-    /// finds its key where it can.
+    /// Sets the fields that the object contains. Fields before a syntax error are set as well, so that a failure branch
+    /// can use a key among them.
     func read(_ text: ByteRange, of event: inout Event) throws(JSONProblem) {
         let result: Result<Void, JSONProblem>
         do throws(JSONProblem) {
-            // Valid to the end of the scan: setting ranges does not touch the arena.
+            // Valid until the end of the scan: setting ranges does not change the arena.
             let bytes = unsafe event.unsafeBytes(text).span
             var scanner = JSONScanner()
             try scanner.begin(bytes)
@@ -62,7 +62,7 @@ final class JSONFields {
         try result.get()
     }
 
-    /// What is wrong with a declared field whose value cannot be one; nil where nothing is.
+    /// Returns the problem with a declared field that is an object, a list or blocked, or `nil` if there is none.
     func problem(of field: Int) -> String? {
         switch self.found[field] {
         case .nothing, .value, .escaped: nil
@@ -72,7 +72,7 @@ final class JSONFields {
         }
     }
 
-    /// The name of the first member that is not declared, with the path to it, as bytes.
+    /// Returns the path of the first undeclared member, as bytes.
     func unknownName(_ text: ByteRange, _ unknown: Unknown, _ event: borrowing Event) -> [UInt8] {
         var name = self.paths.objects[unknown.object].path.flatMap { Array($0.utf8) + [UInt8(ascii: ".")] }
         event.withBytes(text) { bytes in JSONString.unescape(bytes.extracting(unknown.name.range), into: &name) }
@@ -97,7 +97,7 @@ final class JSONFields {
             case .field(let field):
                 self.set(field, to: try scanner.value(bytes, depth: depth + 1), base, &event)
             case .object(let inner):
-                // Of a repeated name the last value wins, with all that is in it.
+                // The last value of a repeated name counts, including everything in it.
                 self.set(below: inner, to: .nothing, &event)
                 if scanner.isAt(UInt8(ascii: "{"), bytes) {
                     try self.readObject(inner, depth: depth + 1, bytes, base, &scanner, &event)
@@ -114,7 +114,7 @@ final class JSONFields {
         }
         self.scratch.removeAll(keepingCapacity: true)
         JSONString.unescape(bytes.extracting(name.range), into: &self.scratch)
-        // Not a copy: another name for the same memory while it is read.
+        // Not a copy: a second reference to the same memory while it is read.
         let decoded = self.scratch
         return self.matchers[object].match(decoded.span, at: position)
     }
@@ -144,7 +144,7 @@ final class JSONFields {
         }
     }
 
-    /// Writes the texts that have escapes anew, when the scan is over: the arena may move.
+    /// Copies the texts with escapes in unescaped form. Only called after the scan, because the arena may move.
     private func writeEscaped(_ event: inout Event) {
         for field in self.found.indices where self.found[field] == .escaped {
             guard let range = event.range(of: self.ids[field]) else { continue }

@@ -1,32 +1,32 @@
 public import StageKit
 
-/// The declared fields as a tree of objects: which member of which object is which field.
+/// The declared fields as a tree of objects, which maps the members of each object to fields.
 struct JSONPaths {
-    /// The most names in a path.
+    /// The maximum number of names in a path.
     static let lengthLimit = 16
 
-    /// What a member of an object is.
+    /// The meaning of a member.
     enum Target: BitwiseCopyable {
-        /// A declared field, by its place among them.
+        /// A declared field, by its index.
         case field(Int)
-        /// An object with declared fields in it, by its place in `objects`.
+        /// An object that contains declared fields, by its index in `objects`.
         case object(Int)
     }
 
-    /// An object with declared fields in it.
+    /// An object that contains declared fields.
     struct Object {
-        /// The path that leads to it, empty for the document's object.
+        /// The path of the object; empty for the top-level object.
         var path: [String]
-        /// Its members, each once.
+        /// The members, each once.
         var members: [(name: String, target: Target)] = []
-        /// The declared fields in it, however deep.
+        /// The declared fields in the object at any depth.
         var fields: [Int] = []
     }
 
-    /// The document's object first.
+    /// The objects; the top-level object is the first.
     private(set) var objects = [Object(path: [])]
 
-    /// Sorts the fields in; a path that another field is in the way of is a mistake.
+    /// Builds the tree. Adds an error for a path that conflicts with another field.
     init(_ fields: [NamedSetting<DecodeStage.FieldRule>], _ issues: inout SettingIssues) {
         for (index, field) in fields.enumerated() {
             let path = field.value.path?.names ?? [field.name]
@@ -59,11 +59,11 @@ struct JSONPaths {
     }
 }
 
-/// The names that lead to a member within objects: `customer.address.city`.
+/// The names that lead to a member of nested objects: `customer.address.city`.
 public struct JSONPath: Sendable {
-    /// The names, the outermost first.
+    /// The names, starting with the outermost.
     public var names: [String]
-    /// Where it stands in the file.
+    /// The position in the file.
     public var mark: SourceMark
 
     static let type = SettingType<JSONPath>(
