@@ -1,7 +1,7 @@
 public import StageKit
 
 extension Catalogue {
-    /// How the file spells its list of shared libraries: paths, relative ones from the file's own folder.
+    /// The top-level list of shared libraries in the file: paths, relative ones from the file's own directory.
     public static let pluginsType = SettingType<[MarkedName]>.list(of: .name, orSingle: true)
     /// The name of that list.
     static let pluginsKey = "plugins"
@@ -30,7 +30,8 @@ extension Catalogue {
         self.append(plugin)
     }
 
-    /// This catalogue with the plugins that a file names; a problem with one is reported at its position in the file.
+    /// Returns this catalogue with the plugins that a file names; a problem with one is reported at its position in the
+    /// file.
     ///
     /// - Parameter file: The file's path: relative paths in it start in its directory.
     func withPlugins(of root: SettingNode, file: String, _ issues: inout SettingIssues) -> Catalogue {

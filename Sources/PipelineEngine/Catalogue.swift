@@ -11,30 +11,32 @@ public struct Catalogue: Sendable {
     /// Sections at the top level.
     public private(set) var sections: [SectionType] = []
 
-    /// Makes a revocation handler of what the file's sections say, nil where they say nothing; it is told of revocations
-    /// beside the one that an embedding program gives.
+    /// Creates a revocation handler from the file's sections, or returns `nil` if they declare none. It is notified in
+    /// addition to the handler of an embedding program.
     public var makeRevocationHandler: (@Sendable (ComponentSetup) -> (any RevocationHandler)?)?
 
-    /// Makes what sends the messages of stages, of what the file's sections say; nil where they name no server. It opens
-    /// nothing until the first message.
+    /// Creates the publisher for the messages of stages from the file's sections, or returns `nil` if they name no
+    /// server. It connects when the first message is sent.
     public var makePublisher: (@Sendable (ComponentSetup) -> (any MessagePublisher)?)?
 
-    /// Loads stage types from a shared library at a path; nil where that is not wanted.
+    /// Loads stage types from a shared library at a path; `nil` if plugins are not supported.
     ///
-    /// What is wrong with the library is thrown, after its path.
+    /// - Throws: The problem with the library, after its path.
     public var loadPlugin: (@Sendable (_ path: String) throws(SettingRefusal) -> StagePlugin)?
     /// The shared libraries whose stage types are among `stages`.
     public private(set) var plugins: [StagePlugin] = []
-    /// Whether a plugin could not be loaded, so that which stage types there are is not known.
+    /// Whether a plugin could not be loaded, so that the set of stage types is incomplete.
     var isIncomplete = false
 
-    /// Makes a place for the stores and the source's position of what the file's sections say, nil where they say nothing.
+    /// Creates the checkpoint of the stores and the source's cursor from the file's sections, or returns `nil` if they
+    /// declare none.
     public var makeCheckpoint: (@Sendable (ComponentSetup) -> (any CheckpointKeeper)?)?
 
-    /// Compares the parts of a file, whose settings may each be good and yet exclude one another; `nil` for no such check.
+    /// Checks the parts of a file against each other: settings that are valid alone may be incompatible. `nil` for no
+    /// check.
     public var checkFile: (@Sendable (FileOutline) -> FileOutline.Findings)?
 
-    /// An empty catalogue.
+    /// Creates an empty catalogue.
     public init() {}
 
     /// Adds a stage type; one of the same name is replaced.

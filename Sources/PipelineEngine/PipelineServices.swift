@@ -2,26 +2,26 @@ public import CoreMetrics
 public import Logging
 public import StageKit
 
-/// What an embedding program gives a pipeline.
+/// The services that an embedding program passes to a pipeline.
 public struct PipelineServices: Sendable {
-    /// Where the pipeline logs.
+    /// The logger of the pipeline.
     public var logger: Logger
-    /// Where it counts.
+    /// The metrics factory of the pipeline.
     public var metrics: any MetricsFactory
     /// The handler that is notified of revocations, evictions and resets, or `nil` if there is none.
     public var revocationHandler: (any RevocationHandler)?
-    /// Sends what stages publish, in place of the one that the file's sections make; nil for that one.
+    /// Sends the messages of stages instead of the publisher that the file declares; `nil` to use the file's.
     public var publisher: (any MessagePublisher)?
-    /// Whether nothing outside of this process is to be touched, so that stages take as sent what they would send.
+    /// Whether nothing outside of this process may be touched; stages then treat messages as sent without sending them.
     public var isRehearsal = false
-    /// What stages take for the time of day.
+    /// The clock from which stages read the time of day.
     public var clock: WallClock
-    /// Where the pipeline's parts report their steps; each pipeline has one of its own.
+    /// Receives the progress of the pipeline's parts; each pipeline has a reporter of its own.
     package var progress = ProgressReporter()
-    /// Makes one observer for each run, told of every event's outcome; nil for nobody.
+    /// Creates one observer for each run, which receives the outcomes of events; `nil` for no observer.
     public var makeObserver: (@Sendable () throws -> any OutcomeObserver)?
 
-    /// Makes services; all but the logger may be left out.
+    /// Creates services; all but the logger may be omitted.
     public init(
         logger: Logger, metrics: any MetricsFactory = NOOPMetricsHandler.instance,
         revocationHandler: (any RevocationHandler)? = nil, publisher: (any MessagePublisher)? = nil,
@@ -37,63 +37,64 @@ public struct PipelineServices: Sendable {
     }
 }
 
-/// Is told of every event's outcome, in stream order, on the thread that runs the graph.
+/// Receives the outcome of every event, in stream order, on the thread that runs the graph.
 public protocol OutcomeObserver: AnyObject {
-    /// Called before each batch of so many events: which of them are to be told. The more, the dearer: see
-    /// `OutcomeInterest`.
+    /// Called before each batch with its number of events; returns which of them to report. Reporting more events costs
+    /// more: see `OutcomeInterest`.
     func beginBatch(of count: Int) -> OutcomeInterest
 
-    /// Whether this event is to be told, asked of each that `beginBatch` has asked for, before its record is made.
+    /// Whether to report this event. Called for each event that `beginBatch` has asked for, before its record is
+    /// created.
     ///
     /// - Parameters:
-    ///   - outcome: What has become of it.
-    ///   - stage: The stage that failed on it or ended its way, nil where none did.
-    ///   - key: The field that names what it is about.
+    ///   - outcome: The outcome of the event.
+    ///   - stage: The stage that failed on the event or finished it, or `nil` if none did.
+    ///   - key: The field that identifies the subject of the event.
     func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool
 
-    /// Called once for each event asked for, when its outcome is settled; the event is lent for the call.
+    /// Called once for each event to report, when its outcome is settled; the event must not be used after the call.
     func observe(_ event: borrowing Event, _ record: OutcomeRecord)
 
-    /// Called after each batch, before the cursor moves; what it throws ends the run.
+    /// Called after each batch, before the cursor moves; an error ends the run.
     func endBatch() async throws
 }
 
 extension OutcomeObserver {
-    /// All of them.
+    /// Reports every event.
     public func beginBatch(of count: Int) -> OutcomeInterest { .all }
 
-    /// Every one.
+    /// Reports every event.
     public func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool { true }
 }
 
-/// Which events of a batch an observer is told of.
+/// The events of a batch that are reported to an observer.
 public enum OutcomeInterest: UInt8, Sendable, Comparable {
     /// None: costs nothing.
     case none
-    /// All but those that went through the stages without anything to tell: costs nothing for these.
+    /// All except those that went through the stages uneventfully, which cost nothing.
     case unusual
-    /// All: some hundred nanoseconds each.
+    /// All: a few hundred nanoseconds each.
     case all
 
-    /// Orders by how many they are.
+    /// Orders by the number of events.
     public static func < (left: OutcomeInterest, right: OutcomeInterest) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// What became of an event.
+/// The result of an event.
 public struct OutcomeRecord: Sendable, Equatable {
     /// The outcome.
     public var outcome: Outcome
-    /// The reason, nil where there is none.
+    /// The reason, or `nil` if there is none.
     public var reason: String?
-    /// The stage that failed on the event, nil where none did.
+    /// The stage that failed on the event, or `nil` if none did.
     public var stage: String?
-    /// The stage that ended the event's way without failing, nil where none did.
+    /// The stage that finished the event without failing, or `nil` if none did.
     public var endedBy: String?
-    /// What was wrong, nil where nothing was.
+    /// The error message, or `nil` if there was no error.
     public var error: String?
-    /// What was done, in order.
+    /// The effects, in order.
     public var effects: [String]
-    /// The column of the field that names what the event is about, nil where the graph has none.
+    /// The column of the field that identifies the subject of the event, or `nil` if the graph has none.
     public var keyField: FieldID?
     /// The fields that the event may have.
     public var fields: FieldTable

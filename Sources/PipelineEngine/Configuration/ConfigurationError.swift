@@ -1,8 +1,8 @@
 public import StageKit
 
-/// Everything that is wrong with a pipeline file, in the order of the file.
+/// All errors in a pipeline file, in the order of the file.
 public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The file's name as the person gave it.
+    /// The file's name as given by the user.
     public var file: String
     /// The issues, at least one.
     public var issues: [SettingIssue]
@@ -15,11 +15,11 @@ public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConver
             .enumerated().sorted { ($0.element.mark, $0.offset) < ($1.element.mark, $1.offset) }.map(\.element)
     }
 
-    /// One line for each mistake: `pipeline.yaml:31:9: decode: unknown type "int46" (did you mean int64?)`.
+    /// One line per error: `pipeline.yaml:31:9: decode: unknown type "int46" (did you mean int64?)`.
     public var lines: [String] {
         self.issues.map { "\(self.file):\($0.mark.line):\($0.mark.column): \($0.message)" }
     }
 
-    /// The lines together.
+    /// The lines joined by line feeds.
     public var description: String { self.lines.joined(separator: "\n") }
 }

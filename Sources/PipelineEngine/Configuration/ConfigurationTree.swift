@@ -7,7 +7,7 @@ struct ConfigurationTree {
     /// The whole document, a mapping.
     let root: SettingNode
 
-    /// Reads a file's text. All errors in values are reported together; a syntax error ends the reading.
+    /// Reads a file's text. All errors in values are reported together; a syntax error stops reading.
     init(text: [UInt8], file: String, environment: [String: String], overrides: [Override]) throws(ConfigurationError) {
         let document: YAMLNode?
         do throws(YAMLError) {

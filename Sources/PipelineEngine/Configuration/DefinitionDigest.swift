@@ -2,7 +2,8 @@ import StageKit
 
 /// A short text that is the same for the same parts of a pipeline file, whatever their layout and comments.
 enum DefinitionDigest {
-    /// The digest of everything that decides what the stores hold, without their limits, which `types` name.
+    /// Returns the digest of everything that determines the contents of the stores, except their limits
+    /// (`StoreType.bounds`).
     static func ofStores(_ root: SettingNode, types: [StoreType]) -> String {
         var root = root
         guard let sections = root.entries else { return self.of(root, sections: []) }
@@ -12,7 +13,7 @@ enum DefinitionDigest {
         return self.of(root, sections: ["stores", "stages", "branches"])
     }
 
-    /// The section of the stores without some settings of theirs, by the names of their types.
+    /// Returns the section of the stores without the settings in `bounds`, whose keys are the types of stores.
     private static func without(_ bounds: [String: Set<String>], _ section: SettingNode.Entry) -> SettingNode.Entry {
         self.mapping(section) { store in
             self.mapping(store) { component in
@@ -62,7 +63,7 @@ enum DefinitionDigest {
         }
     }
 
-    /// Adds a text and its end, so that two texts are not the same as one.
+    /// Adds a text and a terminator, so that two texts have a different digest from their concatenation.
     private static func add(_ text: String, _ hash: inout UInt64) {
         for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         hash = (hash ^ 0x1FF) &* 0x100_0000_01B3

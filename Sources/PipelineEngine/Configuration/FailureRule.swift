@@ -8,22 +8,22 @@ struct FailureRule: Sendable {
         case drop
         /// The run ends, with the cursor before the batch.
         case halt
-        /// To the start of a branch.
+        /// The event continues at the start of a branch.
         case branch(MarkedName)
-        /// A `dead_letter` stage of its own with these settings, at the position of the word.
+        /// A `dead_letter` stage of its own with these settings, at the position of the keyword.
         case deadLetter(settings: SettingNode, SourceMark)
     }
 
-    /// Attempts before the event has failed, or `nil` for one.
+    /// The retry policy, or `nil` for a single attempt.
     var retry: RetryPolicy?
-    /// The event's target then, or `nil` for the default.
+    /// The event's target after the last attempt, or `nil` for the default.
     var target: Target?
 
-    /// The words that are no branch's name.
+    /// The keywords, which are not names of branches.
     static let words = ["drop", "halt", "dead_letter", "retry"]
     private static let forms = "a branch, drop, halt, dead_letter, { dead_letter: ... } or { retry: ... }"
 
-    /// What `on_failure` may hold.
+    /// The possible values of `on_failure`.
     static let shape = SettingShape.either([
         .nonBlankText,
         .oneName([
@@ -52,12 +52,12 @@ struct FailureRule: Sendable {
         }
     }
 
-    /// Reads what `on_failure` and `then` have in common: all but `retry`.
+    /// Reads the targets that `on_failure` and `then` have in common: all but `retry`.
     static let targetType = SettingType<Target>(
         shape: .either([.nonBlankText, .oneName([deadLetter])]),
         decode: { node, issues in Self.target(node, &issues) })
 
-    /// Reads the `on_failure` of a source, where a failed event cannot be retried; returns `nil` if it is wrong.
+    /// Reads the `on_failure` of a source, which does not support retries; returns `nil` if it is invalid.
     static func sourceTarget(_ node: SettingNode, _ issues: inout SettingIssues) -> Target? {
         let isRetry = if case .scalar("retry", _) = node.content { true } else { node["retry"] != nil }
         guard isRetry else { return self.target(node, &issues) }
@@ -96,11 +96,12 @@ struct FailureRule: Sendable {
     }
 }
 
-/// How a stage that failed on an event is tried again.
+/// The retry policy of a stage that failed on an event.
 struct RetryPolicy: Sendable {
-    /// The most attempts: beyond that a stage is down, and a branch, a dead letter or a halt serves better.
+    /// The maximum number of attempts: after this many failures a stage is down, and a branch, dead letters or a halt are
+    /// better.
     static let attemptLimit = 100
-    /// The longest delay between two attempts: later events wait as long.
+    /// The maximum delay between two attempts: later events wait just as long.
     static let backoffLimit = Duration.seconds(60)
 
     /// Attempts, including the first one.
@@ -124,12 +125,12 @@ struct RetrySettings: Sendable {
     var attempts = 3
     /// The wait before the second attempt.
     var backoff = Duration.milliseconds(100)
-    /// The longest wait.
+    /// The maximum wait.
     var maxBackoff = Duration.seconds(5)
     /// The consequence of the last failed attempt, or `nil` for the default.
     var then: FailureRule.Target?
 
-    /// How it is read.
+    /// The schema of the settings.
     static let type = SettingType.object(
         SettingsSchema(
             RetrySettings(),

@@ -29,12 +29,12 @@ public struct FileOutline: Sendable {
     public let source: Part?
     /// The stores, in the order of the file.
     public let stores: [Part]
-    /// The stages, in the order of the file, then the stages that failure rules stand for.
+    /// The stages, in the order of the file, then the stages created for failure rules.
     public let stages: [Part]
     /// The top-level sections by name.
     public let sections: [String: SettingNode]
 
-    /// Takes the parts out of a definition.
+    /// Extracts the parts of a definition.
     init(_ definition: PipelineDefinition) {
         func part(_ component: PipelineDefinition.Component, _ name: MarkedName) -> Part {
             Part(name: name.text, type: component.type.text, settings: component.settings, mark: name.mark)

@@ -2,10 +2,10 @@ public import StageKit
 
 /// The shape of a pipeline file as data, from which the JSON Schema and the documentation are generated.
 public struct FileShape: Sendable {
-    /// The name that the shape of a stage in a list goes by in references.
+    /// The name by which references refer to the shape of a stage in a list.
     public static let stageName = "stage"
 
-    /// The name that the shape of the settings of dead letters goes by in references.
+    /// The name by which references refer to the shape of the dead-letter settings.
     static let deadLetterName = "dead_letter"
 
     private static let lanes = SettingDescription(
@@ -14,7 +14,7 @@ public struct FileShape: Sendable {
 
     /// The whole file.
     public let root: SettingShape
-    /// The shapes that references stand for.
+    /// The shapes that references refer to.
     public let definitions: [(name: String, shape: SettingShape)]
 
     /// The sections with settings of their own: the engine's, then the catalogue's.
@@ -89,7 +89,7 @@ extension PipelineDefinition {
 }
 
 extension SettingShape {
-    /// Whether the settings may be left out altogether.
+    /// Whether the settings may be omitted completely.
     public var acceptsNothing: Bool {
         switch self {
         case .object(let names): !names.contains(where: \.isRequired)

@@ -2,13 +2,13 @@ import StageKit
 
 /// Inserts environment variables into values after parsing, so that a value can never become structure.
 ///
-/// `${NAME}`, `${NAME:-default}` (also if NAME is empty), `${NAME:?message}`; `$${` stands for a literal `${`. A default or a
-/// message may contain further expressions: `${A:-${B:-x}}`. Only the default that is used is expanded.
+/// `${NAME}`, `${NAME:-default}` (also if NAME is empty), `${NAME:?message}`; `$${` yields a literal `${`. A default or
+/// a message may contain further expressions: `${A:-${B:-x}}`. Only the default that is used is expanded.
 struct Interpolation {
-    /// Expressions inside of each other: more than anybody reads, and little stack.
+    /// The maximum nesting of expressions: more than a person can read, and it needs little stack.
     static let depthLimit = 16
 
-    /// The variables there are.
+    /// The environment variables.
     let environment: [String: String]
 
     /// An error in a value.
@@ -17,7 +17,7 @@ struct Interpolation {
         var message: String
     }
 
-    /// The text with every variable inserted.
+    /// Returns the text with every variable inserted.
     ///
     /// - Throws: `Problem` for a variable that is not set and has no default, and for a malformed expression.
     func expand(_ text: String) throws(Problem) -> String {

@@ -1,6 +1,6 @@
 import StageKit
 
-/// A pipeline file taken apart: which types it names, with settings that are not decoded yet.
+/// The parts of a pipeline file: the types that it names, with settings that are not decoded yet.
 struct PipelineDefinition {
     /// A named type with its settings.
     struct Component {
@@ -16,7 +16,7 @@ struct PipelineDefinition {
         var component: Component
         /// The stage's name in the file, or `nil`.
         var name: MarkedName?
-        /// The condition, nil for always.
+        /// The condition, or `nil` if every event passes.
         var condition: ConditionSettings?
         /// The consequence of a failure, or `nil` if the file does not set it.
         var onFailure: FailureRule?
@@ -30,12 +30,13 @@ struct PipelineDefinition {
         var stages: [StageEntry]
     }
 
-    /// Names that a branch cannot have, with the setting in which they mean something else.
+    /// Names that a branch cannot have, with the setting in which they are keywords.
     static let reservedWords = [
         "drop": "on_failure", "halt": "on_failure", "dead_letter": "on_failure", "retry": "on_failure",
         "next": "route",
     ]
-    /// The most stages in a file, branches included: far beyond any sensible graph, so that it is checked in no time.
+    /// The maximum number of stages in a file, including branches: far beyond any sensible graph, so that checks are
+    /// fast.
     static let stageLimit = 1000
 
     private(set) var name = ""
@@ -82,7 +83,7 @@ struct PipelineDefinition {
         }
     }
 
-    /// The name is a label of metrics, so it has the form of one.
+    /// The name is a label of metrics, so it must have the form of one.
     private static func pipelineName(_ node: SettingNode, _ issues: inout SettingIssues) -> String {
         issues.within("pipeline") { issues in
             guard let name = SettingType<String>.nonBlankText.decode(node, &issues) else { return "" }
@@ -92,7 +93,7 @@ struct PipelineDefinition {
         }
     }
 
-    /// All stages that are stated, then those that rules for failures put letters aside with.
+    /// All stages in the file, then those that failure rules create for dead letters.
     var components: [Component] {
         let entries = self.stages + self.branches.flatMap(\.stages)
         let targets = entries.map { $0.onFailure?.target } + [self.sourceFailure]

@@ -3,7 +3,8 @@ import YAML
 
 /// A file that belongs to a pipeline file, such as its tests: YAML with positions and unchanged values.
 package enum SettingDocument {
-    /// The tree of a file's text, empty if the file is. A syntax error ends the reading; `${...}` has no meaning.
+    /// Returns the tree of a file's text, empty if the file is. A syntax error stops reading; `${...}` has no special
+    /// meaning.
     package static func read(_ text: [UInt8], file: String) throws(ConfigurationError) -> SettingNode {
         do throws(YAMLError) {
             guard let document = try YAMLParser.parse(text) else {

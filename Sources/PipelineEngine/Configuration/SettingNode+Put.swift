@@ -5,7 +5,7 @@ extension SettingNode {
     /// or of its parent if it is new.
     ///
     /// - Parameter place: The names that lead to this node, for messages.
-    /// - Throws: The problem with the nearest name if the path leads nowhere; nothing has changed then.
+    /// - Throws: The problem with the nearest name if the path does not exist; nothing has changed then.
     mutating func put(
         _ value: SettingNode, at path: ArraySlice<String>, in place: [String] = []
     ) throws(SettingRefusal) {
@@ -37,7 +37,7 @@ extension SettingNode {
         }
     }
 
-    /// The item of a list that a path's first name means, and the rest of the path within it.
+    /// Returns the item of a list that a path's first name refers to, and the rest of the path within it.
     private static func choose(
         _ path: ArraySlice<String>, of items: inout [SettingNode], in place: [String]
     ) throws(SettingRefusal) -> (index: Int, rest: ArraySlice<String>) {

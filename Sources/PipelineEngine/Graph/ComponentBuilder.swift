@@ -31,16 +31,16 @@ private struct BothHandlers: RevocationHandler {
     }
 }
 
-/// Makes the source and the stores that a definition names; nothing is opened.
+/// Creates the source and the stores that a definition names; nothing is opened.
 struct ComponentBuilder {
-    /// What the file says.
+    /// The file's definition.
     let definition: PipelineDefinition
-    /// The types it may name.
+    /// The available types.
     let catalogue: Catalogue
-    /// What components are made with.
+    /// The services for components.
     var services: PipelineServices
 
-    /// The stores by name; what is wrong with one is an issue, and it is left out.
+    /// Creates the stores by name; a store with an error is added to the issues and omitted.
     func stores(_ issues: inout SettingIssues) -> [String: any SnapshotStore] {
         var made: [String: any SnapshotStore] = [:]
         for (name, component) in self.definition.stores {
@@ -56,8 +56,8 @@ struct ComponentBuilder {
         return made
     }
 
-    /// The source that feeds these stores; nil where it cannot be made, the reasons among the issues. What a person may
-    /// have overlooked goes to the warnings.
+    /// Creates the source that feeds these stores; returns `nil` and adds the reasons to the issues if it cannot be
+    /// created. Possible oversights are added to the warnings.
     func source(
         _ stores: [String: any SnapshotStore], _ checkpoint: (any CheckpointKeeper)?, _ issues: inout SettingIssues,
         warnings: inout [SettingIssue]
@@ -79,7 +79,8 @@ struct ComponentBuilder {
         return source
     }
 
-    /// Tells what was not made although nothing is wrong with the file: its type owes a reason.
+    /// Adds an issue if a component was not created although no error was reported: its type should have given a
+    /// reason.
     func tellUnexplained(
         _ stores: [String: any SnapshotStore], _ source: (any EventSource)?, _ issues: inout SettingIssues
     ) {
@@ -91,7 +92,7 @@ struct ComponentBuilder {
         }
     }
 
-    /// Where the stores and the source's position are kept; nil for nowhere.
+    /// Creates the checkpoint of the stores and the source's cursor, or returns `nil` if the file declares none.
     func checkpoint(
         _ stores: [String: any SnapshotStore], definition: String, _ issues: inout SettingIssues
     ) -> (any CheckpointKeeper)? {
@@ -103,7 +104,7 @@ struct ComponentBuilder {
         return checkpoint
     }
 
-    /// Who is told of revocations: the embedding program's handler, the file's, both or nobody.
+    /// Returns the revocation handler: the embedding program's, the file's, both or `nil`.
     func revocationHandler(_ issues: inout SettingIssues) -> (any RevocationHandler)? {
         let setup = self.setup("revocations")
         let made = self.catalogue.makeRevocationHandler?(setup)
@@ -113,7 +114,8 @@ struct ComponentBuilder {
         return BothHandlers(first: given, second: made)
     }
 
-    /// What sends the messages of stages: the embedding program's own, else the file's, else nothing.
+    /// Returns the publisher for the messages of stages: the embedding program's, otherwise the file's, otherwise
+    /// `nil`.
     func publisher(_ issues: inout SettingIssues) -> (any MessagePublisher)? {
         if let given = self.services.publisher { return given }
         let setup = self.setup("publisher")
@@ -122,7 +124,7 @@ struct ComponentBuilder {
         return made
     }
 
-    /// The setup of a part that has no place of its own in the file.
+    /// The setup of a part that has no position of its own in the file.
     private func setup(_ name: String) -> ComponentSetup {
         self.setup(name, at: SourceMark(line: 1, column: 1))
     }

@@ -2,18 +2,18 @@ import CoreMetrics
 import Logging
 import StageKit
 
-/// Makes a checked graph of a definition; all that is wrong with it is told at once.
+/// Creates a checked graph from a definition and reports all errors together.
 struct GraphBuilder {
-    /// What the file says.
+    /// The file's definition.
     let definition: PipelineDefinition
-    /// The types it may name.
+    /// The available types.
     let catalogue: Catalogue
-    /// The stores it declares, made already.
+    /// The stores of the file, already created.
     let stores: [String: any SnapshotStore]
-    /// What stages are made with.
+    /// The services for stages.
     let services: PipelineServices
 
-    /// Builds the graph. Where issues were added, the graph must not be run.
+    /// Builds the graph. If issues were added, the graph must not be run.
     func build(_ issues: inout SettingIssues) -> StageGraph {
         let names = GraphNames()
         let layout = GraphLayout(self.definition, catalogue: self.catalogue, &issues)
@@ -23,7 +23,7 @@ struct GraphBuilder {
         let stageNames = StageNames(layout, &issues).names
         var nodes: [Int: StageGraph.Node] = [:]
         var usedStores: Set<String> = []
-        // What fields each list's first stage can rely on: those of every way that leads to it.
+        // The fields that each list's first stage can rely on: those of every path that leads to it.
         var scopes: [FieldScope?] = layout.lists.map { _ in nil }
         scopes[0] = FieldScope()
         if case .list(let list) = layout.sourceFailure { scopes[list] = FieldScope() }
@@ -53,7 +53,7 @@ struct GraphBuilder {
             warnings: self.warnings(usedStores, nodes.values, isWhole: issues.all.isEmpty))
     }
 
-    /// What a stage is made with beside its settings.
+    /// The environment that a stage is created with, in addition to its settings.
     private struct Place {
         let name: String
         let branch: String?
@@ -61,19 +61,19 @@ struct GraphBuilder {
         let branches: [String: BranchID]
     }
 
-    /// Stores that the file declares and that could not be made.
+    /// The stores that the file declares but that could not be created.
     private var brokenStores: Set<String> {
         Set(self.definition.stores.map(\.name.text)).subtracting(self.stores.keys)
     }
 
-    /// Makes a stage; nil where it cannot be made, the reasons among the issues.
+    /// Creates a stage; returns `nil` and adds the reasons to the issues if it cannot be created.
     private func node(
         _ stage: GraphLayout.Stage, _ place: Place, _ names: GraphNames, _ scope: FieldScope,
         _ issues: inout SettingIssues
     ) -> (StageGraph.Node?, StageSetup?) {
         let typeName = stage.entry.component.type
         guard let type = stage.type else {
-            // A type that a plugin may have which could not be loaded is no mistake of its own.
+            // An unknown type is not an error if a plugin that may define it could not be loaded.
             if !self.catalogue.isIncomplete {
                 let hint = Nearest.hint(for: typeName.text, among: self.catalogue.stages.map(\.name))
                 issues.add("unknown stage type \"\(typeName.text)\"\(hint)", at: typeName.mark)
@@ -103,8 +103,8 @@ struct GraphBuilder {
         return (node, setup)
     }
 
-    /// What a person may have forgotten: a store that no stage uses is no mistake, for the graph does what it says without
-    /// it and a program may fill it, but it stays empty.
+    /// Adds warnings for possible oversights. A store that no stage uses stays empty, but is not an error: the graph
+    /// works without it, and an embedding program may fill it.
     private func warnings(
         _ usedStores: Set<String>, _ nodes: some Collection<StageGraph.Node>, isWhole: Bool
     ) -> [SettingIssue] {

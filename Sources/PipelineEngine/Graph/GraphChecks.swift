@@ -1,18 +1,18 @@
 import StageKit
 
-/// What can be wrong with the ways through a graph, whatever its stages do.
+/// Checks the paths through a graph, independent of what its stages do.
 struct GraphChecks {
     /// The lists and their arrows.
     let layout: GraphLayout
 
-    /// Adds everything that is wrong to the issues.
+    /// Adds all problems to the issues.
     func check(_ issues: inout SettingIssues) {
         self.checkRetries(&issues)
         self.checkStages(&issues)
         self.checkBranches(&issues)
     }
 
-    /// Each lane would remember only a part of what such a stage has to remember.
+    /// With lanes, each instance of such a stage would remember only a part of the events.
     func checkLanes(_ issues: inout SettingIssues) {
         for stage in self.layout.lists.flatMap(\.stages) where stage.type?.remembers == true {
             issues.add(
@@ -21,7 +21,7 @@ struct GraphChecks {
         }
     }
 
-    /// Trying a stage again that depends on nothing but the event gives the same.
+    /// Retrying a stage that depends on nothing but the event gives the same result.
     private func checkRetries(_ issues: inout SettingIssues) {
         for stage in self.layout.lists.flatMap(\.stages) {
             guard let retry = stage.entry.onFailure?.retry, stage.type?.isPure == true else { continue }
@@ -31,13 +31,13 @@ struct GraphChecks {
         }
     }
 
-    /// A stage after one that lets no event continue is never reached; the first one of each list is reported.
+    /// A stage after one that never passes an event on is unreachable; the first such stage of each list is reported.
     private func checkStages(_ issues: inout SettingIssues) {
         let routed = Set(self.layout.lists.flatMap(\.stages).flatMap { $0.exits?.branches ?? [] }.map(\.text))
         for (index, list) in self.layout.lists.enumerated() {
             let last = list.stages.firstIndex { stage in
                 guard stage.exits?.goesOn == false, stage.entry.condition == nil else { return false }
-                // A failed event also continues after a stage that fails, unless the file says otherwise.
+                // An event that has failed before continues after a stage that fails, unless the file says otherwise.
                 let isRescue = index > 0 && !routed.contains(list.name.text)
                 return !isRescue || stage.failure != .byDefault
             }
@@ -49,7 +49,7 @@ struct GraphChecks {
         }
     }
 
-    /// A branch that nothing leads to, or that leads back to itself, is no part of a graph.
+    /// A branch that is unreachable, or that leads back to itself, is not part of a valid graph.
     private func checkBranches(_ issues: inout SettingIssues) {
         let lists = self.layout.lists
         let isWhole = !lists[0].stages.isEmpty && lists.flatMap(\.stages).allSatisfy { $0.exits != nil }
@@ -70,7 +70,7 @@ struct GraphChecks {
         }
     }
 
-    /// The lists that can be reached from a list.
+    /// Returns the lists that can be reached from a list.
     private static func reach(of list: Int, _ targets: [Set<Int>]) -> Set<Int> {
         var reached: Set<Int> = []
         var waiting = Array(targets[list])

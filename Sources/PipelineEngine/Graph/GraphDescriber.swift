@@ -11,7 +11,7 @@ struct GraphDescriber {
     /// The stream's name.
     let stream: String
 
-    /// The graph in words.
+    /// Returns the description of the graph.
     func describe() -> GraphDescription {
         var arrows: [GraphDescription.Arrow] = []
         if !self.graph.nodes.isEmpty { arrows.append(.init(.source, .stage(0), .next)) }
@@ -56,7 +56,7 @@ struct GraphDescriber {
         let target: GraphDescription.Place
         switch node.arrows.onFailure {
         case nil:
-            // In a branch the next stage has its turn all the same: that is no arrow of its own.
+            // In a branch the event continues with the next stage in any case, so this is not an arrow of its own.
             if node.uses.branch != nil { return [] }
             target = .end("drop")
         case .some(let arrow): target = Self.place(arrow)
@@ -67,17 +67,17 @@ struct GraphDescriber {
 }
 
 extension StageGraph {
-    /// The things that a stage used when it was made, for descriptions only.
+    /// The components that a stage used when it was created, for descriptions only.
     struct Uses: Sendable {
         /// The branch of the stage, or `nil` on the main path.
         var branch: String?
-        /// Its condition as the file has it.
+        /// Its condition as in the file.
         var condition: String?
         /// The stores it changes or reads.
         var stores: [String]
         /// The effects it may have.
         var effects: [String]
-        /// What sends events to each of the branches it leads to.
+        /// The labels of the cases that send events to each of its branches.
         var exitWords: [String]
         /// Whether it only reads and sets the event's own values.
         var isPure: Bool

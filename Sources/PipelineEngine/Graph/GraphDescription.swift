@@ -2,7 +2,7 @@
 ///
 /// Pictures, the dashboard and tests are made from it. It contains no values of settings except names and conditions.
 public struct GraphDescription: Sendable, Equatable {
-    /// Where events come from.
+    /// The source of events.
     public struct Source: Sendable, Equatable {
         /// The source's type.
         public var type: String
@@ -35,7 +35,7 @@ public struct GraphDescription: Sendable, Equatable {
 
     /// A stage in the graph.
     public struct Stage: Sendable, Equatable {
-        /// The stage's name in the graph, unlike all others.
+        /// The unique name of the stage in the graph.
         public var name: String
         /// The stage's type.
         public var type: String
@@ -47,7 +47,7 @@ public struct GraphDescription: Sendable, Equatable {
         public var effects: [String]
         /// Whether it only reads and sets the event's own values.
         public var isPure: Bool
-        /// Whether events may wait at it for the network.
+        /// Whether events may wait in it for the network.
         public var waits: Bool
 
         /// Creates a stage.
@@ -73,17 +73,17 @@ public struct GraphDescription: Sendable, Equatable {
         case stage(Int)
         /// A store, by its name.
         case store(String)
-        /// The end of an event's way, with a word for it: `drop`.
+        /// The end of an event's path, with a label: `drop`.
         case end(String)
     }
 
     /// An arrow from one part to another.
     public struct Arrow: Sendable, Hashable {
-        /// What takes it.
+        /// The kind of an arrow.
         public enum Kind: String, Sendable, Hashable, CaseIterable {
-            /// Events that go on.
+            /// Events that continue.
             case next
-            /// Events that the stage failed on.
+            /// Events on which the stage failed.
             case failure
             /// Events of one case of a route.
             case route
@@ -95,9 +95,9 @@ public struct GraphDescription: Sendable, Equatable {
         public var from: Place
         /// The end of the arrow.
         public var to: Place
-        /// What takes it.
+        /// The kind of the arrow.
         public var kind: Kind
-        /// A label, or `nil` if the kind says everything.
+        /// A label, or `nil` if the kind is sufficient.
         public var label: String?
 
         /// Creates an arrow.
@@ -111,13 +111,13 @@ public struct GraphDescription: Sendable, Equatable {
 
     /// The pipeline's name.
     public var pipeline: String
-    /// Where events come from.
+    /// The source of events.
     public var source: Source
     /// The stores, in the order of the file.
     public var stores: [Store]
     /// The main stages in order, then those of each branch.
     public var stages: [Stage]
-    /// All arrows, in the order of the stages that they begin at.
+    /// All arrows, in the order of the stages at which they begin.
     public var arrows: [Arrow]
     /// The fields whose values must not be shown.
     public var secretFields: Set<String>
@@ -141,12 +141,12 @@ public struct GraphDescription: Sendable, Equatable {
         return self.stages.compactMap(\.branch).filter { seen.insert($0).inserted }
     }
 
-    /// The indices of the stages of a branch, or of the main ones for nil.
+    /// Returns the indices of the stages of a branch, or of the main path for `nil`.
     public func stages(in branch: String?) -> [Int] {
         self.stages.indices.filter { self.stages[$0].branch == branch }
     }
 
-    /// The arrows of a kind that begin at a stage.
+    /// Returns the arrows of a kind that begin at a stage.
     public func arrows(from stage: Int, _ kind: Arrow.Kind) -> [Arrow] {
         self.arrows.filter { $0.from == .stage(stage) && $0.kind == kind }
     }

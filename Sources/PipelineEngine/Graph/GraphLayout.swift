@@ -1,10 +1,10 @@
 import StageKit
 
-/// The lists of stages of a graph and the targets of each stage, before any stage is made.
+/// The lists of stages of a graph and the targets of each stage, before any stage is created.
 struct GraphLayout {
-    /// The main way, a branch of the file, or the one stage of an `on_failure: dead_letter`.
+    /// The main path, a branch of the file, or the one stage of an `on_failure: dead_letter`.
     struct List {
-        /// The branch's name; for the main way `stages`.
+        /// The branch's name; `stages` for the main path.
         let name: MarkedName
         /// The branch's name in pictures, or `nil` for the main path.
         let branch: String?
@@ -27,7 +27,7 @@ struct GraphLayout {
         /// The consequence of its last attempt.
         var failure = Failure.byDefault
 
-        /// How the stage is called in messages.
+        /// The name of the stage in messages.
         var typeName: String { self.entry.component.type.text }
     }
 
@@ -35,7 +35,7 @@ struct GraphLayout {
     enum Failure: Equatable {
         /// The default, if the file does not set it.
         case byDefault
-        /// The event's way ends.
+        /// Processing of the event stops.
         case drop
         /// The run ends.
         case halt
@@ -43,17 +43,17 @@ struct GraphLayout {
         case list(Int)
     }
 
-    /// The type of the stage that `on_failure: dead_letter` stands for.
+    /// The type of the stage that is created for `on_failure: dead_letter`.
     static let deadLetterType = "dead_letter"
 
-    /// All lists, the main way first, then the file's branches in its order.
+    /// All lists, the main path first, then the file's branches in its order.
     private(set) var lists: [List] = []
     /// The file's branches by name; a number is an index into `lists`.
     let branches: [String: BranchID]
     /// The consequence for events that fail at the source.
     private(set) var sourceFailure = Failure.byDefault
 
-    /// Lays out a definition; an `on_failure` that leads nowhere is an issue.
+    /// Creates the layout of a definition; an `on_failure` with an unknown target is an issue.
     init(_ definition: PipelineDefinition, catalogue: Catalogue, _ issues: inout SettingIssues) {
         let numbered = definition.branches.enumerated().map { index, branch in
             (branch.name.text, BranchID(index: UInt16(truncatingIfNeeded: index + 1)))
@@ -91,7 +91,7 @@ struct GraphLayout {
         self.lists.append(List(name: name, branch: branch, prefix: prefix, start: start, stages: stages))
     }
 
-    /// Where failed events of a stage, or of the source, go; a list of its own is added for `dead_letter`.
+    /// Returns the target of failed events of a stage, or of the source; `dead_letter` adds a list of its own.
     private mutating func failure(
         _ target: FailureRule.Target, of what: String, _ prefix: String, _ catalogue: Catalogue,
         _ issues: inout SettingIssues
@@ -127,7 +127,7 @@ struct GraphLayout {
         return targets
     }
 
-    /// The lists that a list leads to; the main path also stands for the source.
+    /// Returns the lists that a list leads to; the main path includes the targets of the source.
     func targets(of list: Int) -> Set<Int> {
         var targets = Set(self.lists[list].stages.flatMap { self.targets(of: $0) })
         if list == 0, case .list(let target) = self.sourceFailure { targets.insert(target) }

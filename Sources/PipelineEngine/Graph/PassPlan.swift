@@ -9,11 +9,12 @@ struct PassPlan {
     /// The nodes that wait, in the order of the graph, for each pass.
     let waiting: [[Int]]
 
-    /// Plans the passes of nodes whose arrows make no circle.
+    /// Plans the passes of nodes whose arrows form no cycle.
     init(_ nodes: ContiguousArray<StageGraph.Node>) {
         var passes = ContiguousArray(repeating: 0, count: nodes.count)
         var isSettled = false
-        // A path has at most as many nodes as the graph. With a cycle, which makes a graph invalid, this ends too.
+        // A path has at most as many nodes as the graph. The loop also ends if there is a cycle, which makes a graph
+        // invalid.
         for _ in 0...nodes.count where !isSettled {
             isSettled = true
             for (index, node) in nodes.enumerated() {
@@ -30,7 +31,7 @@ struct PassPlan {
         }
     }
 
-    /// Number of passes, at least one.
+    /// The number of passes, at least one.
     var count: Int { self.waiting.count }
 
     /// Whether no event ever waits, so that each one can be finished immediately.

@@ -1,17 +1,17 @@
 import StageKit
 
-/// A checked graph, ready to run: every name resolved, every stage made.
+/// A checked graph, ready to run: every name is resolved, every stage created.
 ///
-/// Nodes lie in one array: the main stages first, then each branch; arrows are indices into it. An instance belongs to
-/// one thread at a time, as its stages do.
+/// Nodes are in one array: the main stages first, then each branch; arrows are indices into it. An instance belongs to
+/// one thread at a time, like its stages.
 final class StageGraph {
-    /// The arrow of an event whose way ends.
+    /// The target of an event whose processing stops.
     static let end = -1
-    /// The position of an event that waits at a stage.
+    /// The position of an event that waits in a stage.
     static let held = -2
     /// The position of an event whose stage is to be retried.
     static let retry = -3
-    /// The arrow of an event that ends the run.
+    /// The target of an event that ends the run.
     static let halt = -4
 
     /// A stage in the graph.
@@ -22,17 +22,17 @@ final class StageGraph {
         let name: String
         /// The stage's type.
         let type: String
-        /// Asked before the stage; nil for always.
+        /// The condition for entering the stage, or `nil` if every event enters it.
         let condition: Condition?
         /// The targets of its events.
         let arrows: Arrows
-        /// The reason of a failure that gives none.
+        /// The reason of a failure that has none of its own.
         let failureReason: String
-        /// Whether it wants to see events ahead of time.
+        /// Whether the stage is shown events ahead of time.
         let preparesEvents: Bool
-        /// Whether events may wait at it.
+        /// Whether events may wait in it.
         let waits: Bool
-        /// The things that the stage used when it was made.
+        /// The components that the stage used when it was created.
         let uses: Uses
 
         init(
@@ -65,30 +65,30 @@ final class StageGraph {
         /// failed before: then it continues with the next stage, because a log line that cannot be written must not
         /// prevent an eviction.
         var onFailure: Int?
-        /// How the stage is tried again before the event has failed, nil for not at all.
+        /// The retry policy of the stage, or `nil` for a single attempt.
         var retry: RetryPolicy?
         /// The starts of the branches that the stage may send events to.
         var branches: [Int]
-        /// Whether the stage may let an event go on.
+        /// Whether the stage may pass an event on.
         var goesOn: Bool
 
-        /// The nodes they lead to.
+        /// The nodes to which the arrows lead.
         var targets: [Int] { ([self.next, self.onFailure ?? StageGraph.end] + self.branches).filter { $0 >= 0 } }
     }
 
     /// All stages: the main ones in order, then those of each branch.
     let nodes: ContiguousArray<Node>
-    /// The index of the first node of the main way, which is 0, and of each branch, by `BranchID`.
+    /// The index of the first node of the main path, which is 0, and of each branch, by `BranchID`.
     let starts: [Int]
-    /// Number of stages of the main path.
+    /// The number of stages of the main path.
     let mainCount: Int
-    /// Number of stages at the head that may run some events ahead of the others.
+    /// The number of stages at the head that may process some events ahead of the others.
     let pureCount: Int
     /// Field, effect and reason names by number.
     let names: GraphNames
-    /// The field that names what an event is about: the key of the first store.
+    /// The field that identifies the subject of an event: the key of the first store.
     let keyField: FieldID?
-    /// In which pass over a batch each node has its turn.
+    /// The pass over a batch in which each node is processed.
     let passes: PassPlan
     /// Whether each event can be finished immediately: no stage waits, is retried or ends the run.
     let isImmediate: Bool

@@ -6,7 +6,7 @@ struct StageNames {
     /// The names, by list and index.
     let names: [[String]]
 
-    /// Names all stages; a name that is given twice is an issue.
+    /// Names all stages; a duplicate name is an issue.
     init(_ layout: GraphLayout, _ issues: inout SettingIssues) {
         var used: Set<String> = []
         for stage in layout.lists.flatMap(\.stages) {

@@ -2,12 +2,12 @@ import Logging
 import ServiceLifecycle
 import StageKit
 
-/// A graph at work: brings the events of a batch to their outcome, by one task at a time.
+/// A running graph, which brings the events of a batch to their outcomes; used by one task at a time.
 ///
-/// A worker without lanes has one of them, which works on the source's own batches. With lanes each has stages of its own
-/// and works on its share of a batch, beside the others.
+/// A worker without lanes has one, which processes the source's own batches. With lanes, each has stages of its own and
+/// processes its share of a batch concurrently with the others.
 final class Lane {
-    /// The graph, whose stages are this lane's alone.
+    /// The graph, whose stages belong only to this lane.
     private(set) var graph: StageGraph
     /// Takes events along the graph's arrows.
     private(set) var walker: GraphWalker
@@ -30,7 +30,7 @@ final class Lane {
         self.walker = GraphWalker(graph: graph, observer: observer, services: services)
     }
 
-    /// Goes on with another graph, between two batches; what was counted so far goes on under the same names.
+    /// Continues with another graph, between two batches; counts are carried over by name.
     func replace(_ graph: StageGraph) async {
         await self.shutDown()
         let counters = self.walker.counters.carried(from: self.graph, to: graph)
@@ -39,12 +39,14 @@ final class Lane {
         self.graph = graph
     }
 
-    /// Says which events of the batch that is about to begin the observer is told of.
+    /// Sets which events of the next batch are reported to the observer.
     func tell(_ interest: OutcomeInterest) {
         self.walker.interest = interest
     }
 
-    /// Brings every event of a batch to its outcome and settles it. Throws where a stage cannot go on.
+    /// Brings every event of a batch to its outcome and settles it.
+    ///
+    /// - Throws: An error if a stage cannot continue.
     func process(_ batch: EventBatch) async throws {
         if self.graph.isImmediate {
             self.walker.process(batch)
@@ -54,7 +56,7 @@ final class Lane {
         }
     }
 
-    /// Brings every event of the lane's share to its end; nothing is settled yet.
+    /// Takes every event of the lane's share to the end of its path; nothing is settled yet.
     func work() async throws {
         try await self.work(on: self.batch)
     }
@@ -64,24 +66,24 @@ final class Lane {
         self.walker.settle(self.batch, at: index)
     }
 
-    /// Counts what `work` has done, behind the settling of all its events.
+    /// Counts the events that `work` has processed, after all of them were settled.
     func finishBatch() {
         self.walker.counters.read += UInt64(self.batch.count)
     }
 
-    /// Counts a batch that several lanes have worked on: one of them does.
+    /// Counts a batch that several lanes have processed; called for one of them.
     func countBatch() {
         self.walker.counters.batches += 1
     }
 
-    /// Adds what was counted apart; to be called before the counters are read.
+    /// Adds the counts of the tally; must be called before the counters are read.
     func addTally() {
         self.walker.addTally()
     }
 
     /// Ends a batch with every stage.
     func endBatch() async throws {
-        // By index, as a node is many references to copy.
+        // By index, because copying a node copies many references.
         for index in self.graph.nodes.indices where try !self.graph.nodes[index].stage.endBatchAtOnce() {
             try await self.flight.waiting(for: self.graph.nodes[index].name) {
                 try await self.graph.nodes[index].stage.endBatch()
@@ -90,14 +92,15 @@ final class Lane {
         }
     }
 
-    /// Lets every stage close what it has open; to be called once, after the graph's last batch.
+    /// Lets every stage close its resources; called once, after the graph's last batch.
     func shutDown() async {
         for node in self.graph.nodes { await node.stage.shutDown() }
     }
 
-    /// Has all events of the batch come as far as the stages that wait, these do their work, and all go on from there.
+    /// In each pass, takes all events of the batch to the stages that wait, lets these do their work, and resumes the
+    /// events.
     ///
-    /// Outcomes are settled when all is done, so that of a batch that is given up nothing is counted.
+    /// Outcomes are settled afterwards, so nothing is counted of a batch that is given up.
     private func work(on batch: EventBatch) async throws {
         self.walker.begin(batch)
         for pass in 0..<self.graph.passes.count {
@@ -119,7 +122,7 @@ final class Lane {
         }
     }
 
-    /// Waits until a stage is to be tried again, or ends the run.
+    /// Waits until a stage is retried, or ends the run.
     private func heed(_ stop: GraphWalker.Stop) async throws {
         switch stop {
         case .halt(let halt): throw halt
@@ -132,7 +135,7 @@ final class Lane {
                 ])
             do {
                 try await self.flight.waiting(for: failure.stage ?? "") {
-                    // A timer may be late on a busy machine; half as long again is still a bound.
+                    // A timer may fire late on a busy machine; one and a half times the wait is still a bound.
                     try await self.services.progress.waiting(atMost: wait * 1.5) {
                         try await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
                     }
@@ -144,12 +147,12 @@ final class Lane {
     }
 }
 
-/// Ends the run where a shutdown begins while a stage is being tried again: the cursor stays before the batch, so nothing
-/// is lost.
+/// Ends the run if a shutdown begins while a stage is being retried: the cursor stays before the batch, so nothing is
+/// lost.
 struct RetryGivenUp: Error {}
 
-/// What the log says of a stage that is tried again.
+/// The log message for a stage that is retried.
 package enum RetryNotice {
-    /// The line's words.
+    /// The text of the line.
     package static let message = "stage failed, trying again"
 }

@@ -1,11 +1,11 @@
 import StageKit
 
-/// Says which lane each event of a batch takes: one key, one lane. Pure.
+/// Assigns each event of a batch to a lane; events with the same key get the same lane. Pure.
 ///
-/// An event's key is the value of a field of its entry, byte for byte; of a repeated name the last counts, as `decode` has
-/// it. Events without the field share the first lane, in order among themselves.
+/// An event's key is the value of a field of its entry, byte for byte; if a name is repeated, the last value counts, as
+/// in `decode`. Events without the field share the first lane and keep their order.
 struct LanePlan {
-    /// Number of lanes.
+    /// The number of lanes.
     let count: Int
     private let key: [UInt8]
 
@@ -15,7 +15,7 @@ struct LanePlan {
         self.key = Array(settings.key.utf8)
     }
 
-    /// The lane of an event.
+    /// Returns the lane of an event.
     func lane(of event: borrowing Event) -> Int {
         for position in (0..<event.rawFieldCount).reversed() {
             let field = event.rawField(at: position)
@@ -27,7 +27,8 @@ struct LanePlan {
         return 0
     }
 
-    /// The lane of a key: FNV-1a, its upper half folded into the lower one, whose bits alone are poorly spread.
+    /// Returns the lane of a key: FNV-1a with its upper half folded into the lower one, whose bits alone are poorly
+    /// distributed.
     static func lane(of key: Span<UInt8>, among count: Int) -> Int {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for index in key.indices { hash = (hash ^ UInt64(key[index])) &* 0x0000_0100_0000_01B3 }

@@ -2,15 +2,15 @@ import StageKit
 
 /// How one worker processes several keys at the same time: the file's top-level section `lanes`.
 struct LaneSettings: Sendable, Equatable {
-    /// The most lanes: each has stages of its own and, where stages send messages, a connection of its own.
+    /// The maximum number of lanes: each has stages of its own and, if stages send messages, a connection of its own.
     static let limit = 64
 
-    /// Number of lanes.
+    /// The number of lanes.
     var count = 1
-    /// The field of the entry whose value says which lane an event takes.
+    /// The field of the entry whose value determines the lane of an event.
     var key = ""
 
-    /// How the section is read.
+    /// The schema of the settings.
     static let type = SettingType.object(
         SettingsSchema(
             LaneSettings(),

@@ -3,19 +3,21 @@ import StageKit
 import Synchronization
 
 extension Pipeline {
-    /// What came of reloads so far; callable from any thread.
+    /// The results of reloads so far; callable from any thread.
     public var reloads: PipelineReloads { self.version.withLock(\.reloads) }
 
-    /// Takes over another version of the pipeline file while the pipeline runs, callable from any thread.
+    /// Applies another version of the pipeline file while the pipeline runs; callable from any thread.
     ///
-    /// The new version is read with the environment and the overrides of the first one and checked whole. Where it is
-    /// good, a batch in hand is finished by the old stages, and every batch delivered after this returns goes through the
-    /// new ones, so no event is lost, doubled or out of order. Source, cursor and stores stay as they are. Counts of
-    /// outcomes go on, and so do those of stages that keep name and type. All stages are made anew: what one has in
-    /// memory beside stores and counters (recent keys, tokens of a rate) begins anew.
+    /// The new version is read with the environment and the overrides of the first one and checked completely. If it is
+    /// valid, the old stages finish the batch in flight, and every batch delivered after this method returns goes
+    /// through the new ones, so no event is lost, duplicated or reordered. Source, cursor and stores do not change.
+    /// Counts of outcomes continue, and so do those of stages that keep name and type. All stages are created again:
+    /// state that a stage keeps outside of stores and counters (recent keys, tokens of a rate limit) is reset.
     ///
-    /// Only `stages` and `branches` can change. Where anything else does, or the file is wrong, all that is wrong is
-    /// thrown with its place and the old version runs on.
+    /// Only `stages` and `branches` can change.
+    ///
+    /// - Throws: All errors with their positions if the file is invalid or anything else has changed; the old version
+    ///   keeps running.
     @discardableResult
     public func reload(text: [UInt8]) throws(ConfigurationError) -> PipelineReloads.Result {
         do throws(ConfigurationError) {
@@ -30,7 +32,7 @@ extension Pipeline {
         }
     }
 
-    /// Notes that a reload came to nothing, for a reason that lies outside of the file's text.
+    /// Records that a reload failed for a reason outside of the file's text.
     package func refuseReload(_ reason: String) {
         self.version.withLock { version in
             version.reloads.refused += 1
@@ -66,7 +68,7 @@ extension Pipeline {
         version.reloads.generation += 1
         let generation = version.reloads.generation
         self.generation.store(generation, ordering: .releasing)
-        // The stores go on, so a checkpoint of them is one of this version: a restart with its file takes it up.
+        // The stores keep their content, so their checkpoint belongs to this version: a restart with its file loads it.
         self.checkpoint?.adopt(definition: DefinitionDigest.ofStores(root, types: self.catalogue.stores))
         self.services.logger.notice(
             "reloaded: the new stages work from the next batch on",

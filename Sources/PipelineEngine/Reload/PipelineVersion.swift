@@ -2,11 +2,11 @@ import StageKit
 
 /// A checked version of a pipeline's file, with the results of reloads so far.
 struct PipelineVersion: Sendable {
-    /// The whole file, variables and overrides put in.
+    /// The complete file, with variables and overrides inserted.
     var root: SettingNode
-    /// The file taken apart.
+    /// The parts of the file.
     var definition: PipelineDefinition
-    /// The checked graph in words.
+    /// The description of the checked graph.
     var graph: GraphDescription
     /// The results of reloads.
     var reloads = PipelineReloads()

@@ -1,32 +1,33 @@
 import StageKit
 import Synchronization
 
-/// The batch that a run works on: written by the run's task, readable from any thread.
+/// The batch that a run is processing: written by the run's task, readable from any thread.
 ///
-/// While a stage waits, nothing else runs on the stream's thread that could say so. So the task only notes when it took the
-/// batch, and whoever asks for the status compares that instant with the clock. A batch costs one look at the clock and three
-/// atomic stores; a stage that waits also costs a lock.
+/// While a stage waits, nothing else runs on the stream's thread that could report it. So the task only records when it
+/// took the batch, and readers of the status compare that instant with the clock. A batch costs one clock reading and
+/// three atomic stores; a stage that waits also costs a lock.
 final class BatchInFlight: Sendable {
     private static let none = Int64.min
 
     private let origin = ContinuousClock.now
     private let start = Atomic<Int64>(BatchInFlight.none)
     private let entries = Atomic<Int>(0)
-    /// The stages that have not returned: one, or with lanes one for each lane.
+    /// The stages that have not returned: one, or up to one per lane.
     private let stages = OrderedMutex<[String]>([])
 
-    /// Notes that a batch was taken.
+    /// Records that a batch was taken.
     func begin(_ count: Int) {
         self.entries.store(count, ordering: .relaxed)
         self.start.store((ContinuousClock.now - self.origin).nanoseconds, ordering: .releasing)
     }
 
-    /// Notes that every event of the batch has its outcome. Not called for a batch that is given up: its entries stay pending.
+    /// Records that every event of the batch has its outcome. Not called for a batch that is given up: its entries stay
+    /// pending.
     func end() {
         self.start.store(Self.none, ordering: .releasing)
     }
 
-    /// Notes that a stage waits while `body` runs.
+    /// Records that a stage waits while `body` runs.
     func waiting(for stage: String, _ body: () async throws -> Void) async rethrows {
         self.stages.withLock { $0.append(stage) }
         defer {

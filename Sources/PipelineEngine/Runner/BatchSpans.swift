@@ -1,16 +1,16 @@
 import StageKit
 import Tracing
 
-/// Spans of a run, two for each batch: the wait for it, and the work on it. Used by the run's thread.
+/// Spans of a run, two for each batch: the wait for it, and its processing. Used by the run's thread.
 ///
-/// Names and attributes after OpenTelemetry's conventions for messaging. There is nothing for a single event: a span costs
-/// more than most events do.
+/// Names and attributes follow OpenTelemetry's conventions for messaging. There are no spans for single events, because
+/// a span costs more than processing most events.
 final class BatchSpans {
     private let tracer: any Tracer
     private let stream: String
     private var waitsSince = DefaultTracerClock.now
 
-    /// Spans for a run that begins now; nil where nobody traces, so that a batch costs nothing.
+    /// Creates the spans of a run that begins now; returns `nil` if tracing is off, so that a batch costs nothing.
     init?(stream: String) {
         let tracer = InstrumentationSystem.tracer
         if tracer is NoOpTracer { return nil }
@@ -18,7 +18,7 @@ final class BatchSpans {
         self.stream = stream
     }
 
-    /// Works on a batch within a span, behind one for the time since the batch before.
+    /// Processes a batch within a span, after a span for the time since the previous batch.
     func around(_ batch: EventBatch, _ process: () async throws -> Void) async throws {
         let wait = self.tracer.startSpan("sluice.read", context: .topLevel, ofKind: .consumer, at: self.waitsSince)
         wait.attributes["messaging.system"] = "redis"

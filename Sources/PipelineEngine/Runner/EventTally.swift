@@ -25,14 +25,14 @@ final class EventTally {
         unsafe self.stages.deallocate()
     }
 
-    /// Counts an event that a stage let on.
+    /// Counts an event that a stage passed on.
     @inline(__always)
     func passed(_ index: Int) {
         precondition(unsafe index >= 0 && index < self.stages.count, "no stage at that index")
         unsafe self.stages[index].passed &+= 1
     }
 
-    /// Counts an event that a stage's condition kept from it.
+    /// Counts an event that did not meet a stage's condition.
     @inline(__always)
     func skipped(_ index: Int) {
         precondition(unsafe index >= 0 && index < self.stages.count, "no stage at that index")
@@ -45,7 +45,7 @@ final class EventTally {
         self.appliedCount &+= 1
     }
 
-    /// Adds everything to counters and starts again at zero.
+    /// Adds all counts to `counters` and resets them to zero.
     func add(to counters: inout RunnerCounters) {
         for index in unsafe self.stages.indices {
             unsafe counters.stages[index].passed += self.stages[index].passed

@@ -1,25 +1,25 @@
 import StageKit
 
-/// Runs batches through a graph: has every event brought to its outcome, then ends the batch with every stage.
+/// Runs batches through a graph: brings every event to its outcome, then ends the batch with every stage.
 ///
-/// Used by one task at a time, the one that reads the stream. With lanes (`LaneSettings`) it deals a batch's events out by
-/// their keys and has all lanes work on their shares at once: what one waits for, the others do not. It joins them at the
-/// batch's end, so the cursor is behind every event when it moves, as without lanes; a window that slides over batches
-/// would keep lanes busy beside one that is slow, but would have to hold, retry and give up entries of many batches out of
-/// order. Outcomes are settled behind the join, in stream order.
+/// Used by one task at a time, the one that reads the stream. With lanes (`LaneSettings`) it distributes a batch's
+/// events by their keys, and all lanes process their shares concurrently, so that none waits for another. It joins them
+/// at the end of the batch, so the cursor is after every event when it moves, as without lanes. A window that slides
+/// over batches would keep the other lanes busy while one is slow, but would have to hold, retry and give up entries of
+/// many batches out of order. Outcomes are settled after the join, in stream order.
 final class GraphRunner {
-    /// Which version of the file the graph is of.
+    /// The version of the file to which the graph belongs.
     var generation: Int
     private let lanes: [Lane]
     private let plan: LanePlan?
     private let counters: SharedCounters
     private let observer: (any OutcomeObserver)?
-    /// The lane of each event of the batch at hand.
+    /// The lane of each event of the current batch.
     private var dealt: [Int] = []
-    /// What broke a batch off, nil where nothing has: the stages have not ended that batch, so they take no other.
+    /// The error that aborted a batch, or `nil`. The stages have not ended that batch, so they accept no other.
     private var failure: (any Error)?
 
-    /// Makes a runner of graphs of one file: one, or as many as the plan has lanes.
+    /// Creates a runner of graphs of one file: one, or as many as the plan has lanes.
     init(
         graphs: [StageGraph], plan: LanePlan?, generation: Int, counters: SharedCounters, flight: BatchInFlight,
         observer: (any OutcomeObserver)?, services: PipelineServices
@@ -33,15 +33,17 @@ final class GraphRunner {
         counters.replace(self.lanes[0].walker.counters, graph: self.lanes[0].graph)
     }
 
-    /// Goes on with other graphs, between two batches; what was counted so far goes on under the same names.
+    /// Continues with other graphs, between two batches; counts are carried over by name.
     func replace(_ graphs: [StageGraph], generation: Int) async {
         for (lane, graph) in zip(self.lanes, graphs) { await lane.replace(graph) }
         self.generation = generation
         self.counters.replace(self.counted, graph: self.lanes[0].graph)
     }
 
-    /// Brings every event of the batch to its outcome. Throws where a stage or the observer cannot end the batch; from then
-    /// on it throws the same for every other, and nothing of them is done.
+    /// Brings every event of the batch to its outcome.
+    ///
+    /// - Throws: An error if a stage or the observer cannot end the batch. Every later call throws the same error and
+    ///   does nothing.
     func process(_ batch: EventBatch) async throws {
         if let failure = self.failure { throw failure }
         do {
@@ -68,7 +70,7 @@ final class GraphRunner {
         try await self.observer?.endBatch()
     }
 
-    /// What was counted in all lanes, by the names of the first one's graph.
+    /// The counts of all lanes together, by the names of the first lane's graph.
     private var counted: RunnerCounters {
         var sum = self.lanes[0].walker.counters
         for lane in self.lanes.dropFirst() {
@@ -77,23 +79,23 @@ final class GraphRunner {
         return sum
     }
 
-    /// Lets every stage close what it has open; to be called once, after the last batch.
+    /// Lets every stage close its resources; called once, after the last batch.
     func shutDown() async {
         for lane in self.lanes { await lane.shutDown() }
     }
 
     // MARK: Lanes
 
-    /// Has every lane work on its share of the batch, then settles all events in stream order.
+    /// Lets every lane process its share of the batch, then settles all events in stream order.
     private func process(_ batch: EventBatch, _ plan: LanePlan) async throws {
         self.deal(batch, plan)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             for lane in self.lanes where !lane.batch.isEmpty {
-                // Sound, as each lane is used by its one task until the group has ended, and by nobody else meanwhile.
+                // Safe because each lane is used only by its one task until the group has ended.
                 nonisolated(unsafe) let lane = lane
                 tasks.addTask { try await unsafe lane.work() }
             }
-            // The first that fails ends the others' waits, and the batch with them: nothing of it is settled.
+            // The first lane that fails ends the waits of the others and the batch: nothing of it is settled.
             try await tasks.waitForAll()
         }
         var next = Array(repeating: 0, count: self.lanes.count)

@@ -1,28 +1,28 @@
 import CoreMetrics
 import StageKit
 
-/// How far a batch is that is worked on in passes.
+/// The progress of a batch that is processed in passes.
 struct PassProgress {
-    /// Where each event of the batch is: the index of a node, or one of the constants of `StageGraph`.
+    /// The position of each event of the batch: the index of a node, or one of the constants of `StageGraph`.
     var positions: [Int] = []
-    /// The first event that is still to be worked on in this pass.
+    /// The first event that is still to be processed in this pass.
     var cursor = 0
     /// The first event that has not been through the pure stages at the head.
     var headEnd = 0
-    /// How often the stage at hand has been tried on what is at hand, this time included.
+    /// The number of attempts of the current stage on the current events, including this one.
     private(set) var attempt = 1
-    /// Why it is to be tried again.
+    /// The failure that caused the retry.
     var failure = StageFailure("")
     private var backoff: Backoff?
 
-    /// Begins a batch of so many events, all before the first stage.
+    /// Begins a batch of `count` events, all before the first stage.
     mutating func begin(_ count: Int) {
         (self.cursor, self.headEnd) = (0, 0)
         self.positions.removeAll(keepingCapacity: true)
         self.positions.append(contentsOf: repeatElement(0, count: count))
     }
 
-    /// Counts the next attempt and returns the wait before it; `first` holds the waits of a first one.
+    /// Counts the next attempt and returns the wait before it; `first` is the initial backoff.
     mutating func nextAttempt(_ first: Backoff) -> Duration {
         var backoff = self.backoff ?? first
         defer { self.backoff = backoff }
@@ -30,33 +30,34 @@ struct PassProgress {
         return backoff.next()
     }
 
-    /// Begins anew: the stage is done with what was at hand.
+    /// Resets the attempts when the stage has finished the current events.
     mutating func endAttempts() {
         self.attempt = 1
         self.backoff = nil
     }
 }
 
-// Batches of a graph that is not immediate are worked on in passes: see `PassPlan`.
+// Batches of a graph that is not immediate are processed in passes: see `PassPlan`.
 extension GraphWalker {
-    /// Why a pass stops before its end.
+    /// The reason why a pass stops before its end.
     enum Stop {
-        /// A stage is to be tried again on an entry that it failed on, after a wait.
+        /// A stage is to be retried on a failed entry, after a wait.
         case retry(EntryID, StageFailure, attempt: Int, after: Duration)
         /// The run ends.
         case halt(PipelineHalt)
     }
 
-    /// Begins a batch: every event stands at the first stage.
+    /// Begins a batch: every event is at the first stage.
     mutating func begin(_ batch: EventBatch) {
         batch.prepareSlots(fieldCount: self.names.fields.count)
         self.progress.begin(batch.count)
         for events in self.waiting { events?.removeAll() }
     }
 
-    /// Takes every event along the nodes of one pass: to its end, to where it waits, or to a node of a later pass.
+    /// Takes every event along the nodes of one pass: to its end, to a stage in which it waits, or to a node of a later
+    /// pass.
     ///
-    /// Stops at an event that ends the run or that a stage is to be tried on again; called again, it goes on from there.
+    /// Stops at an event that ends the run or for which a stage is to be retried; the next call continues there.
     mutating func walk(_ batch: EventBatch, pass: Int) -> Stop? {
         while self.progress.cursor < batch.count {
             if pass == 0, self.progress.cursor == self.progress.headEnd {
@@ -93,9 +94,9 @@ extension GraphWalker {
         }
     }
 
-    /// Sends the events that waited at a node on their way, as its stage has decided; `took` is what its work took.
+    /// Resumes the events that waited at a node as its stage has decided; `took` is the duration of its work.
     ///
-    /// Those that the stage is to be tried on again go on waiting.
+    /// Events for which the stage is to be retried keep waiting.
     mutating func resume(_ batch: EventBatch, at node: Int, took: Duration) -> Stop? {
         guard let events = self.waiting[node] else { return nil }
         self.timers[node].recordNanoseconds(took.nanoseconds)
@@ -113,7 +114,7 @@ extension GraphWalker {
         let last = kept.last.map { position in events.withEvent(at: position) { $0.id } }
         events.keep(kept)
         if let halt { return halt }
-        // What is told of the retry is the failure noted last.
+        // The retry is reported with the last recorded failure.
         if let last { return self.retry(at: node, entry: last) }
         self.progress.endAttempts()
         return nil

@@ -2,47 +2,47 @@ import CoreMetrics
 import Logging
 import StageKit
 
-/// Takes events along the arrows of a graph and sees to it that each one ends in exactly one counted outcome.
+/// Takes events along the arrows of a graph and ensures that each one ends in exactly one counted outcome.
 ///
-/// Events of a batch are worked on in chunks: the pure stages at the head first, for all events of the chunk, then the
+/// Events of a batch are processed in chunks: the pure stages at the head first, for all events of the chunk, then the
 /// stages with effects, event by event in stream order. Pure stages touch nothing but their own event, so the result is
-/// that of one event at a time; what is won is that stores can fetch memory for a chunk of events at once.
+/// the same as for one event at a time; the benefit is that stores can prefetch memory for all events of a chunk.
 ///
-/// A struct, so that its state is reached without a check for each access.
+/// A struct, so that its state can be accessed without exclusivity checks.
 struct GraphWalker {
-    /// Events worked on together: enough to hide the wait for memory, few enough to stay in the nearest cache; as many as
-    /// `resume` has places.
+    /// The number of events processed together: enough to hide memory latency, few enough to stay in the nearest cache;
+    /// equal to the capacity of `resume`.
     static let chunkSize = 32
-    /// One event in so many is timed stage by stage: reading the clock costs more than most stages.
+    /// One event out of this number is timed stage by stage: reading the clock costs more than most stages.
     static let sampleInterval: UInt64 = 1024
 
-    /// What became of the events so far.
+    /// The outcomes of the events so far.
     var counters: RunnerCounters
-    /// The events that wait, at the index of each node whose stage waits.
+    /// The waiting events, by the index of each node whose stage waits.
     let waiting: [WaitingEvents?]
-    /// How far a batch is that is worked on in passes.
+    /// The progress of a batch that is processed in passes.
     var progress = PassProgress()
 
     let nodes: NodeTable
     let passes: PassPlan
     private let starts: [Int]
-    /// Where events begin that arrived failed.
+    /// The first node of events that failed at the source.
     private let refusedStart: Int
     private let pureCount: Int
     let names: GraphNames
     private let keyField: FieldID?
     private let observer: (any OutcomeObserver)?
     private let fields: FieldTable
-    /// Which events of this batch the observer is told of.
+    /// The events of this batch that are reported to the observer.
     var interest = OutcomeInterest.none
     private let logger: Logger
-    /// What each stage took, for the events that are timed, and each time it did its work on those that waited.
+    /// The durations of each stage: for the events that are timed, and for each processing of waiting events.
     let timers: [Timer]
-    /// The main way's stages that want to see events ahead of time, where nothing is waited for before them.
+    /// The main path's stages that are shown events ahead of time, if nothing is waited for before them.
     private let preparing: [Int]
-    /// The counts that nearly every event adds to, since they were last added to `counters`.
+    /// Counts that nearly every event increments, not yet added to `counters`.
     private let tally: EventTally
-    /// Where each event of the chunk goes on after the pure stages.
+    /// The node at which each event of the chunk continues after the pure stages.
     private(set) var resume = InlineArray<32, Int>(repeating: 0)
 
     init(graph: StageGraph, observer: (any OutcomeObserver)?, services: PipelineServices) {
@@ -94,8 +94,8 @@ struct GraphWalker {
         self.counters.read += UInt64(chunk.count)
     }
 
-    /// Takes the events of a chunk through the pure stages at the head and tells the stages that prepare for events; notes
-    /// in `resume` where each goes on.
+    /// Takes the events of a chunk through the pure stages at the head and announces them to the stages that prepare
+    /// for events; stores in `resume` where each one continues.
     @inline(__always)
     mutating func walkHead(_ batch: EventBatch, _ chunk: Range<Int>, _ before: UInt64) {
         let hasRefusals = batch.hasRefusals
@@ -112,7 +112,7 @@ struct GraphWalker {
         }
     }
 
-    /// Adds what was counted apart to `counters`; to be called before they are read.
+    /// Adds the counts of the tally to `counters`; must be called before they are read.
     mutating func addTally() {
         self.tally.add(to: &self.counters)
     }
@@ -121,7 +121,7 @@ struct GraphWalker {
         (before &+ UInt64(offset)) % Self.sampleInterval == 0
     }
 
-    /// Takes the event along the arrows until it leaves the nodes below `limit`; returns where it is then.
+    /// Takes the event along the arrows until it leaves the nodes below `limit`; returns its new position.
     @inline(__always)
     private mutating func walk(_ event: inout Event, from start: Int, below limit: Int, _ isSampled: Bool) -> Int {
         var index = start
@@ -140,7 +140,7 @@ struct GraphWalker {
         return next
     }
 
-    /// Has one stage handle the event; returns where the event goes.
+    /// Lets one stage handle the event; returns the event's next position.
     @inline(__always)
     mutating func step(_ event: inout Event, at index: Int) -> Int {
         do {
@@ -167,7 +167,7 @@ struct GraphWalker {
         }
     }
 
-    /// Does with an event what a stage has decided that it waited for; returns where the event goes.
+    /// Applies a stage's decision about an event that has waited; returns the event's next position.
     mutating func take(_ decision: WaitingEvents.Decision, _ event: inout Event, at index: Int) -> Int {
         switch decision {
         case .next:
@@ -183,7 +183,7 @@ struct GraphWalker {
         }
     }
 
-    /// Lets an event wait, or fails it where its stage has not declared that its events do.
+    /// Lets an event wait, or fails it if its stage has not declared that its events may wait.
     @inline(never)
     private mutating func hold(_ event: inout Event, at index: Int) -> Int {
         guard self.waiting[index] == nil else { return StageGraph.held }
@@ -193,15 +193,15 @@ struct GraphWalker {
             at: index)
     }
 
-    /// Says where an event goes that a stage failed on: back to it while there are attempts left, else where the graph
-    /// leads. The first failure of an event is the one that counts.
+    /// Returns the next position of an event on which a stage failed: the same stage while there are attempts left,
+    /// otherwise the target in the graph. Only the first failure of an event counts.
     @inline(never)
     mutating func fail(_ event: inout Event, _ error: any Error, at index: Int) -> Int {
         let node = self.nodes[index]
         var failure = error as? StageFailure ?? StageFailure("\(node.type): \(error)")
         failure.reason = failure.reason ?? node.failureReason
         failure.stage = node.name
-        // A stage that tries again by itself has counted for itself.
+        // A stage that retries by itself has counted its own attempts.
         failure.attempts = max(failure.attempts, self.progress.attempt)
         if let retry = node.arrows.retry, self.progress.attempt < retry.attempts {
             self.counters.stages[index].retried += 1
@@ -210,7 +210,7 @@ struct GraphWalker {
         }
         self.counters.stages[index].failed += 1
         let target = node.arrows.onFailure
-        // What ends the run is told with its error, whatever the event has behind it.
+        // A failure that ends the run is reported with its own error, even if the event had failed before.
         if event.hasFailed, target != StageGraph.halt {
             self.logger.warning(
                 "stage failed on an event that had failed",
@@ -221,7 +221,7 @@ struct GraphWalker {
         return target ?? StageGraph.end
     }
 
-    /// Counts the event's one outcome and tells the observer.
+    /// Counts the event's one outcome and reports it to the observer.
     @inline(__always)
     mutating func settle(_ event: borrowing Event) {
         let settled = event.settled

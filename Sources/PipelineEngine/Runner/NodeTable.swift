@@ -3,7 +3,7 @@ import StageKit
 /// The nodes of a graph without reference counting, which would cost as much for each stage of each event as all stages
 /// together.
 ///
-/// Invariant, which makes the unsafe access sound: `nodes` holds every node for as long as the table exists and never
+/// Invariant, on which the unsafe access relies: `nodes` holds every node for as long as the table exists and never
 /// changes, so the targets of `references` are alive whenever a method runs.
 @safe
 struct NodeTable {
@@ -18,7 +18,7 @@ struct NodeTable {
         self.arrows = ContiguousArray(nodes.map(\.arrows.next))
     }
 
-    /// Number of nodes.
+    /// The number of nodes.
     var count: Int { self.nodes.count }
 
     /// The node at an index.

@@ -1,32 +1,32 @@
 public import StageKit
 
-/// Counts of what became of events and of what each stage did: plain numbers on the runner's thread, copied out at the
-/// end of each batch for whoever wants to read them.
+/// Counts of the outcomes of events and of the results of each stage: plain numbers on the runner's thread, copied for
+/// readers at the end of each batch.
 struct RunnerCounters {
-    /// What one stage did.
+    /// The counts of one stage.
     struct Stage: BitwiseCopyable {
-        /// Events it let on.
+        /// Events that it passed on.
         var passed: UInt64 = 0
-        /// Events whose way it ended without a failure.
+        /// Events that it finished without a failure.
         var finished: UInt64 = 0
-        /// Events it failed on.
+        /// Events on which it failed.
         var failed: UInt64 = 0
-        /// Events that its condition kept from it.
+        /// Events that did not meet its condition.
         var skipped: UInt64 = 0
-        /// How often it was tried again.
+        /// The number of retries.
         var retried: UInt64 = 0
     }
 
     /// Events read.
     var read: UInt64 = 0
-    /// Batches worked on.
+    /// Batches processed.
     var batches: UInt64 = 0
     /// Events by outcome and reason, at `outcome * reasonLimit + reason`.
     var outcomes: [UInt64]
     /// By stage, in the order of the graph.
     var stages: [Stage]
 
-    /// One row for each outcome; `other` and "no reason" come on top of the limit.
+    /// One row for each outcome; `other` and "no reason" are added to the limit.
     static let reasonColumns = GraphNames.reasonLimit + 2
 
     init(stageCount: Int) {
@@ -34,7 +34,7 @@ struct RunnerCounters {
         self.stages = Array(repeating: Stage(), count: stageCount)
     }
 
-    /// Takes the numbers over in place: nothing is allocated and nothing shared between threads.
+    /// Copies the numbers in place, without allocations or memory shared between threads.
     mutating func copy(from other: RunnerCounters) {
         self.read = other.read
         self.batches = other.batches
@@ -44,7 +44,7 @@ struct RunnerCounters {
         stages.copy(from: other.stages.span)
     }
 
-    /// Adds counts of the same graph, but for batches: those were the same for all.
+    /// Adds counts of the same graph, except batches, which are the same in all lanes.
     mutating func add(_ other: RunnerCounters) {
         self.read += other.read
         for index in self.outcomes.indices { self.outcomes[index] += other.outcomes[index] }
@@ -57,9 +57,9 @@ struct RunnerCounters {
         }
     }
 
-    /// The same counts for another graph: outcomes by the same reasons, stages by the same names where the type is the same.
+    /// Returns the same counts for another graph: outcomes by the same reasons, stages by the same name and type.
     ///
-    /// Reasons that the new graph did not know are known to it then, so that nothing counted is lost.
+    /// Reasons that the new graph did not have are added to it, so that no count is lost.
     func carried(from old: StageGraph, to new: StageGraph) -> RunnerCounters {
         var carried = RunnerCounters(stageCount: new.nodes.count)
         carried.read = self.read
@@ -78,30 +78,30 @@ struct RunnerCounters {
         return carried
     }
 
-    /// Counts the end of one event, or of several.
+    /// Counts the outcome of one event, or of several.
     mutating func count(_ outcome: Outcome, _ reason: ReasonID, times: UInt64 = 1) {
         self.outcomes[Int(outcome.rawValue) * Self.reasonColumns + Int(reason.index)] += times
     }
 }
 
 extension MutableSpan where Element: BitwiseCopyable {
-    /// Takes over as many elements of another span as there are here; a loop over an array would look at each step whether
-    /// the array is shared.
+    /// Copies as many elements of another span as this one has; a loop over an array would check its uniqueness at each
+    /// step.
     fileprivate mutating func copy(from other: Span<Element>) {
         precondition(self.count == other.count, "spans of one length")
         for index in 0..<self.count { self[index] = other[index] }
     }
 }
 
-/// What a pipeline has done so far, readable from any thread.
+/// Counts of a pipeline so far, readable from any thread.
 public struct PipelineStatistics: Sendable, Equatable {
     /// Events with one outcome and reason.
     public struct OutcomeCount: Sendable, Equatable {
         /// The outcome.
         public var outcome: Outcome
-        /// The reason, empty where there is none.
+        /// The reason, or an empty string if there is none.
         public var reason: String
-        /// How many events.
+        /// The number of events.
         public var count: UInt64
 
         package init(outcome: Outcome, reason: String, count: UInt64) {
@@ -111,27 +111,27 @@ public struct PipelineStatistics: Sendable, Equatable {
         }
     }
 
-    /// What one stage did.
+    /// The counts of one stage.
     public struct StageCount: Sendable, Equatable {
         /// The stage's name in the graph.
         public var name: String
-        /// Events it let on.
+        /// Events that it passed on.
         public var passed: UInt64
-        /// Events whose way it ended without a failure.
+        /// Events that it finished without a failure.
         public var finished: UInt64
-        /// Events it failed on.
+        /// Events on which it failed.
         public var failed: UInt64
-        /// Events that its condition kept from it.
+        /// Events that did not meet its condition.
         public var skipped: UInt64
-        /// How often it was tried again on an event that it had failed on.
+        /// The number of retries on events on which it had failed.
         public var retried: UInt64
     }
 
     /// Events read.
     public var read: UInt64 = 0
-    /// Batches worked on.
+    /// Batches processed.
     public var batches: UInt64 = 0
-    /// Events by outcome and reason, those with none left out.
+    /// Events by outcome and reason; zero counts are omitted.
     public var outcomes: [OutcomeCount] = []
     /// By stage, in the order of the graph.
     public var stages: [StageCount] = []
@@ -151,13 +151,13 @@ final class SharedCounters: Sendable {
         self.state = OrderedMutex((RunnerCounters(stageCount: names.count), graph.names.reasons, names))
     }
 
-    /// Takes over what was counted under the names of another graph; called between batches.
+    /// Replaces the counts with those carried over to another graph; called between batches.
     func replace(_ counters: RunnerCounters, graph: StageGraph) {
         let (names, reasons) = (graph.nodes.map(\.name), graph.names.reasons)
         self.state.withLock { $0 = (counters, reasons, names) }
     }
 
-    /// Takes a copy over; called at the end of each batch.
+    /// Stores a copy of the counts; called at the end of each batch.
     func publish(_ counters: RunnerCounters, reasons: [String]) {
         self.state.withLock { state in
             state.counters.copy(from: counters)
@@ -165,7 +165,7 @@ final class SharedCounters: Sendable {
         }
     }
 
-    /// The numbers with their names.
+    /// Returns the numbers with their names.
     func statistics() -> PipelineStatistics {
         let (counters, reasons, names) = self.state.withLock { $0 }
         var result = PipelineStatistics(read: counters.read, batches: counters.batches)

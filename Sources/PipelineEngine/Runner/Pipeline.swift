@@ -4,26 +4,26 @@ public import StageKit
 import Synchronization
 import Tracing
 
-/// A checked pipeline, ready to run: a service that reads its source until it is told to stop.
+/// A checked pipeline, ready to run: a service that reads its source until it is stopped.
 ///
-/// Making one reads and checks the whole file and opens nothing. It is run once; `reload` takes over another version of
-/// the file meanwhile.
+/// Creating one reads and checks the whole file and opens nothing. It can be run once; `reload` applies another version
+/// of the file meanwhile.
 public final class Pipeline: Service, Sendable {
     /// The pipeline's name in the file.
     public let name: String
     /// The stores that the file declares, by name.
     public let stores: [String: any SnapshotStore]
-    /// Where its events come from.
+    /// The source of its events.
     public let source: any EventSource
-    /// What a person may have forgotten in the file that was read first; the pipeline runs all the same.
+    /// Possible oversights in the file that was read first; the pipeline runs nevertheless.
     public let warnings: [SettingIssue]
 
-    /// Where the stores outlive the process, nil for nowhere.
+    /// The checkpoint of the stores, or `nil` if they are not saved.
     let checkpoint: (any CheckpointKeeper)?
     private let sections: [String: SettingNode]
     private let counters: SharedCounters
     private let flight = BatchInFlight()
-    /// What sends the messages of each lane but the first, so that none waits for another's.
+    /// The publishers of each lane but the first, separate so that no lane waits for another.
     private let lanePublishers: [any MessagePublisher]
     private let hasGivenPublisher: Bool
     let file: String
@@ -31,9 +31,9 @@ public final class Pipeline: Service, Sendable {
     let overrides: [Override]
     let catalogue: Catalogue
     let services: PipelineServices
-    /// The version of the file that counts.
+    /// The version of the file in use.
     let version: OrderedMutex<PipelineVersion>
-    /// Its number, which the runner asks at each batch without taking the lock.
+    /// The number of that version, which the runner reads at each batch without a lock.
     let generation = Atomic<Int>(1)
 
     /// Reads and checks a pipeline.
@@ -41,11 +41,11 @@ public final class Pipeline: Service, Sendable {
     /// - Parameters:
     ///   - text: The file's bytes.
     ///   - file: The file's name, for messages.
-    ///   - environment: What `${NAME}` in values stands for.
-    ///   - overrides: Values given beside the file.
+    ///   - environment: The variables for `${NAME}` in values.
+    ///   - overrides: Values that replace those of the file.
     ///   - catalogue: The types that the file may name.
     ///   - services: Logger, metrics, revocation handler and observer.
-    /// - Throws: Everything that is wrong with the file, at once.
+    /// - Throws: All errors in the file.
     public init(
         text: [UInt8], file: String, environment: [String: String] = [:], overrides: [Override] = [],
         catalogue: Catalogue, services: PipelineServices
@@ -95,24 +95,25 @@ public final class Pipeline: Service, Sendable {
         self.warnings = (sourceWarnings + graph.warnings + findings.warnings.all).sorted { $0.mark < $1.mark }
     }
 
-    /// The checked graph in words, as the version of the file has it that counts; callable from any thread.
+    /// The description of the checked graph in the version of the file in use; callable from any thread.
     public var graph: GraphDescription { self.version.withLock(\.graph) }
 
-    /// What the pipeline has done so far; callable from any thread, as of the last whole batch.
+    /// The counts so far, as of the last complete batch; callable from any thread.
     public var statistics: PipelineStatistics { self.counters.statistics() }
 
-    /// How the pipeline is doing: the source's status, and whether its batch is stalled. Callable from any thread.
+    /// The status of the pipeline: the source's, and whether its batch is stalled. Callable from any thread.
     ///
-    /// Readiness, lag and everything else that is shown to others come from here. `source.status` alone is as of the last
-    /// whole batch, so it still says caught up while a batch waits in a stage and thousands of entries wait behind it.
+    /// Readiness, lag and everything else that is shown to users come from here. `source.status` alone is as of the
+    /// last complete batch, so it still says caught up while a batch waits in a stage and thousands of entries are
+    /// pending.
     public var status: SourceStatus { self.status(at: .now) }
 
-    /// How the pipeline is doing as of an instant, for tests that do not wait.
+    /// The status of the pipeline as of an instant, for tests that do not wait.
     package func status(at now: ContinuousClock.Instant) -> SourceStatus {
         self.flight.status(of: self.source.status, now: now)
     }
 
-    /// How far the run has come and how long it may be silent. Callable from any thread.
+    /// The progress of the run and how long it may be silent. Callable from any thread.
     public var activity: PipelineActivity {
         let batch = self.flight.since
         let source = self.source.status
@@ -122,12 +123,13 @@ public final class Pipeline: Service, Sendable {
             silentUntil: self.progress.silentUntil, patience: batch == nil ? source.patience : .zero)
     }
 
-    /// Where what an embedding program gives the pipeline, such as a publisher, reports its steps while it waits.
+    /// Receives the progress of components that an embedding program provides, such as a publisher, while they wait.
     public var progress: ProgressReporter { self.services.progress }
 
-    /// A top-level section of a part outside the engine, with its defaults where the file leaves it out.
+    /// Returns a top-level section of a part outside the engine, with its defaults if the file omits it.
     ///
-    /// Throws what is wrong with it, which a section type of the catalogue has told when the pipeline was made.
+    /// - Throws: The errors in the section, which a section type of the catalogue has reported when the pipeline was
+    ///   created.
     public func section<Settings: Sendable>(
         _ name: String, _ settings: SettingType<Settings>
     ) throws(ConfigurationError) -> Settings {
@@ -139,15 +141,16 @@ public final class Pipeline: Service, Sendable {
         return value
     }
 
-    /// The settings of all stages of a type, as they stand in the file, in the order of the graph; then those of the stages
-    /// that its failure rules stand for.
+    /// Returns the settings of all stages of a type as in the file, in the order of the graph, then those of the stages
+    /// created for its failure rules.
     public func settings(ofStages type: String) -> [SettingNode] {
         self.definition.components.filter { $0.type.text == type }.map(\.settings)
     }
 
-    /// Runs until the source ends, a graceful shutdown begins or the task is cancelled; a batch in hand is finished first.
+    /// Runs until the source ends, a graceful shutdown begins or the task is cancelled; a batch in flight is finished
+    /// first.
     ///
-    /// Throws what the source, a stage or an observer cannot recover from.
+    /// - Throws: An error from which the source, a stage or an observer cannot recover.
     public func run() async throws {
         let runner = try self.makeRunner()
         let result: Result<Void, any Error>
@@ -167,7 +170,7 @@ public final class Pipeline: Service, Sendable {
         try result.get()
     }
 
-    /// Has checkpoints saved beside `body`, and one after it.
+    /// Saves checkpoints while `body` runs, and one after it.
     private func withCheckpoints(_ body: () async throws -> Void) async throws {
         guard let checkpoint = self.checkpoint else { return try await body() }
         try checkpoint.claim()
@@ -194,7 +197,7 @@ public final class Pipeline: Service, Sendable {
         try result.get()
     }
 
-    /// Has stores elsewhere tell other programs beside `body` that they are up to date.
+    /// While `body` runs, lets external stores report to other programs that they are up to date.
     private func withBeats(_ body: () async throws -> Void) async throws {
         let stores = self.stores.values.compactMap { store -> (store: any RemoteSnapshotStore, interval: Duration)? in
             guard let store = store as? any RemoteSnapshotStore, let interval = store.beatInterval else { return nil }
@@ -223,14 +226,16 @@ public final class Pipeline: Service, Sendable {
 
     private func runSource(_ runner: GraphRunner) async throws {
         let spans = BatchSpans(stream: self.source.stream)
-        // A store elsewhere outlives the process with the first event, so from then on there must be a place to go on from.
+        // An external store outlives the process from the first event on, so from then on there must be a cursor to
+        // resume from.
         var hasPlace = !self.stores.values.contains { $0 is any RemoteSnapshotStore }
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await self.source.run { batch in
                     self.flight.begin(batch.count)
                     if !hasPlace, self.source.position != nil {
-                        // Without a declared bound: a disk that takes longer than the watchdog's time hangs.
+                        // Without a declared bound: a disk that takes longer than the watchdog's timeout counts as
+                        // hanging.
                         await self.checkpoint?.save { self.source.position }
                         self.progress.pulse()
                         hasPlace = true
@@ -251,7 +256,7 @@ public final class Pipeline: Service, Sendable {
         }
     }
 
-    /// Stages are made anew for the run: an instance belongs to the thread that runs it.
+    /// Stages are created again for the run: an instance belongs to the thread that runs it.
     private func makeRunner() throws -> GraphRunner {
         let (graphs, generation) = try self.makeGraphs()
         return GraphRunner(
@@ -260,13 +265,14 @@ public final class Pipeline: Service, Sendable {
             services: self.services)
     }
 
-    /// Has the runner go on with the version of the file that counts now.
+    /// Lets the runner continue with the version of the file in use.
     private func renew(_ runner: GraphRunner) async {
         do {
             let (graphs, generation) = try self.makeGraphs()
             await runner.replace(graphs, generation: generation)
         } catch {
-            // Stages that could be made when the file was checked cannot be made now: a stage type keeps to no contract.
+            // Stages that could be created when the file was checked cannot be created now: a stage type violates its
+            // contract.
             runner.generation = self.generation.load(ordering: .acquiring)
             self.refuseReload("\(error)")
             self.services.logger.withoutRateLimit.error(
@@ -274,16 +280,17 @@ public final class Pipeline: Service, Sendable {
         }
     }
 
-    /// The version of the file that counts, taken apart.
+    /// The parts of the version of the file in use.
     var definition: PipelineDefinition { self.version.withLock(\.definition) }
 
-    /// What sends messages, the first lane's first; each of them once, also where the embedding program gives one for all.
+    /// The publishers, the first lane's first; each is listed once, also if the embedding program provides one for all
+    /// lanes.
     private var publishers: [any MessagePublisher] {
         let all = [self.services.publisher].compactMap(\.self) + self.lanePublishers
         return self.hasGivenPublisher ? Array(all.prefix(1)) : all
     }
 
-    /// A graph for each lane.
+    /// Creates a graph for each lane.
     private func makeGraphs() throws(ConfigurationError) -> ([StageGraph], generation: Int) {
         let (definition, generation) = self.version.withLock { ($0.definition, $0.reloads.generation) }
         var issues = SettingIssues()

@@ -1,6 +1,6 @@
 import StageKit
 
-/// How far a run has come and how long it may be silent, for deciding whether it waits or hangs.
+/// The progress of a run and how long it may be silent, for deciding whether it waits or hangs.
 public struct PipelineActivity: Sendable, Equatable {
     /// Everything that changes with a step of the run.
     public struct Mark: Sendable, Equatable {
@@ -8,8 +8,8 @@ public struct PipelineActivity: Sendable, Equatable {
         package var batch: ContinuousClock.Instant?
         /// The steps that were reported.
         package var pulses: UInt64
-        /// The steps of the source, or `nil` while a batch is in flight: the readers of other streams go on beside a stage that
-        /// hangs, and must not hide it.
+        /// The steps of the source, or `nil` while a batch is in flight: readers of other streams continue while a
+        /// stage hangs and must not hide it.
         package var source: UInt64?
 
         package init(batch: ContinuousClock.Instant?, pulses: UInt64, source: UInt64?) {
@@ -23,8 +23,8 @@ public struct PipelineActivity: Sendable, Equatable {
     public var mark: Mark
     /// The end of the longest wait that was declared, or `nil` if there is none.
     public var silentUntil: ContinuousClock.Instant?
-    /// How long the run may be silent after a step, without a declared wait: the source's own waits while no batch is in
-    /// flight.
+    /// How long the run may be silent after a step, without a declared wait: the source's own waits while no batch is
+    /// in flight.
     public var patience: Duration
 
     package init(mark: Mark, silentUntil: ContinuousClock.Instant? = nil, patience: Duration = .zero) {
@@ -34,17 +34,17 @@ public struct PipelineActivity: Sendable, Equatable {
     }
 }
 
-/// Measures for how long a run has been silent although it should not, from one look to the next. Pure.
+/// Measures how long a run has been silent although it should not have been, between calls. Pure.
 public struct SilenceWatch: Sendable {
     private var last: (mark: PipelineActivity.Mark, since: ContinuousClock.Instant)?
 
-    /// Creates a watch that has seen nothing.
+    /// Creates a watch without observations.
     public init() {}
 
-    /// Takes a look.
+    /// Observes the activity.
     ///
-    /// - Returns: The time since the run should have made a step, zero if it has made one since the last look or may still be
-    ///   silent.
+    /// - Returns: The time since the run should have made a step, or zero if it has made one since the last call or may
+    ///   still be silent.
     public mutating func silence(_ activity: PipelineActivity, now: ContinuousClock.Instant) -> Duration {
         guard let last = self.last, last.mark == activity.mark else {
             self.last = (activity.mark, now)

@@ -11,7 +11,7 @@ public struct PipelineHalt: Error, Sendable, Equatable, CustomStringConvertible 
     /// Attempts of the stage on the entry.
     public var attempts: Int
 
-    /// One line for a person.
+    /// A one-line message for the operator.
     public var description: String {
         let tries = self.attempts == 1 ? "" : " after \(self.attempts) attempts"
         return "halted by the stage \"\(self.stage)\" at the entry \(self.entry)\(tries): \(self.message)"
