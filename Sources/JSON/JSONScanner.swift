@@ -1,12 +1,12 @@
 /// A strict JSON reader (RFC 8259) that returns the positions of values and keeps only its own position.
 ///
-/// It is the only reader of JSON documents that come from a server. The document must be valid as a whole: UTF-8 without
-/// a byte order mark, no trailing comma, no NaN, no comment, no unpaired surrogate. All offsets are in bytes from 0. Each
-/// call takes the same bytes.
+/// It is the only reader of JSON documents that come from a server. The complete document must be valid: UTF-8 without
+/// a byte order mark, no trailing comma, no NaN, no comment, no unpaired surrogate. All offsets are in bytes from 0.
+/// Each call must be passed the same bytes.
 package struct JSONScanner {
     /// The maximum nesting of objects and lists; a 64-bit word holds one bit per level.
     package static let depthLimit = 64
-    /// The maximum size of a document in bytes (16 MiB): far above any event, and a batch holds many.
+    /// The maximum size of a document in bytes (16 MiB): far above any event; a batch may contain many.
     package static let sizeLimit = 16 << 20
 
     /// The offset of the next byte to read.
@@ -34,7 +34,7 @@ package struct JSONScanner {
         /// Whether the value is a string that contains escapes.
         package var hasEscapes = false
 
-        /// Appends the value as text: a string without its escapes, anything else as it stands in the document.
+        /// Appends the value as text: a string without its escapes, any other value as in the document.
         package func appendText(of bytes: Span<UInt8>, to output: inout [UInt8]) {
             let written = bytes.extracting(self.range)
             if self.hasEscapes { return JSONString.unescape(written, into: &output) }
@@ -206,7 +206,7 @@ package struct JSONScanner {
     private mutating func word(_ word: StaticString, _ kind: Kind, _ bytes: Span<UInt8>) throws(JSONProblem) -> Value {
         let start = self.index
         for offset in 0..<word.utf8CodeUnitCount {
-            // The literal's own bytes, and no further than it is long.
+            // In bounds: `offset` is less than the literal's length.
             let expected = unsafe word.utf8Start[offset]
             guard start + offset < bytes.count, bytes[start + offset] == expected else {
                 throw self.problem("expected a value", bytes)

@@ -6,8 +6,9 @@ extension JSONString {
 
     /// Appends a string in quotes; the bytes must be valid UTF-8.
     ///
-    /// Escapes what a JSON string cannot contain (`"`, `\`, control characters), and what a terminal or an editor would
-    /// act on instead of showing it; see `isEscaped`. Everything else is written as it is, on one line.
+    /// Escapes everything that a JSON string cannot contain (`"`, `\`, control characters), and characters that a
+    /// terminal or an editor would act on instead of showing them; see `isEscaped`. Everything else is written
+    /// unchanged, on one line.
     package static func append(_ text: Span<UInt8>, to output: inout [UInt8]) {
         output.reserveCapacity(output.count + text.count + 2)
         output.append(UInt8(ascii: "\""))
@@ -38,7 +39,7 @@ extension JSONString {
     }
 
     /// Whether text for people must not contain the character itself: control characters (C0, DEL, C1), line and
-    /// paragraph separators, and those that change the direction of the text around them (Unicode, Bidi_Control).
+    /// paragraph separators, and those that change the direction of the surrounding text (Unicode, Bidi_Control).
     package static func isEscaped(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: true
@@ -47,7 +48,7 @@ extension JSONString {
         }
     }
 
-    /// The character beyond ASCII at `index`, or `nil` if it is none, and how many bytes to go on by.
+    /// The non-ASCII character at `index`, or `nil` if it is invalid, and the number of bytes to advance.
     private static func scalar(_ text: Span<UInt8>, at index: Int) -> (Unicode.Scalar?, Int) {
         let length = self.characterLength(text, at: index)
         // Every character that is escaped has two or three bytes.
@@ -57,7 +58,7 @@ extension JSONString {
         return (Unicode.Scalar(value), length)
     }
 
-    /// Appends `\uXXXX`; no character that is escaped needs a pair of surrogates.
+    /// Appends `\uXXXX`; no escaped character needs a surrogate pair.
     private static func appendUnit(_ value: UInt32, to output: inout [UInt8]) {
         let digits = String(value, radix: 16)
         output += #"\u"#.utf8

@@ -2,7 +2,7 @@
 package enum JSONString {
     /// The length of the escape that begins at `index`, or 0 if it is invalid or incomplete.
     ///
-    /// A pair of surrogates is one escape; an unpaired surrogate is invalid.
+    /// A surrogate pair is one escape; an unpaired surrogate is invalid.
     static func escapeLength(_ bytes: Span<UInt8>, at index: Int) -> Int {
         guard index + 1 < bytes.count else { return 0 }
         guard bytes[index + 1] == UInt8(ascii: "u") else { return self.simpleEscape(bytes[index + 1]) == nil ? 0 : 2 }
@@ -16,8 +16,8 @@ package enum JSONString {
         }
     }
 
-    /// The length of the character beyond ASCII that begins at `index`, or 0 if the bytes are not well-formed UTF-8
-    /// (The Unicode Standard, table 3-7).
+    /// The length of the non-ASCII character that begins at `index`, or 0 if the bytes are not well-formed UTF-8 (The
+    /// Unicode Standard, table 3-7).
     static func characterLength(_ bytes: Span<UInt8>, at index: Int) -> Int {
         let length: Int
         var second: ClosedRange<UInt8> = 0x80...0xBF
