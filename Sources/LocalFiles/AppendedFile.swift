@@ -4,13 +4,14 @@
     import Musl
 #endif
 
-/// A file of lines that is appended to, or a pipe or terminal that lines are written to.
+/// A file to which lines are appended, or a pipe or terminal to which lines are written.
 ///
-/// A regular file is created for its owner and its group; one that exists must be trusted (`FileTrust`). A line that was cut off, by a full disk or a crash, is ended before another is written.
+/// A regular file is created for its owner and its group; an existing one must be trusted (`FileTrust`). A line that
+/// was cut off, by a full disk or a crash, is ended before another is written.
 package struct AppendedFile: ~Copyable, Sendable {
     /// How long one wait for the reader of a pipe may take before `isStopped` is asked again.
     private static let pollMilliseconds: Int32 = 100
-    /// Bytes written to a pipe at once: after poll(2) so many never wait (PIPE_BUF of pipe(7)).
+    /// The number of bytes per write to a pipe: after poll(2), a write of this size never blocks (PIPE_BUF of pipe(7)).
     private static let pipeChunk = 4096
 
     private let path: String
@@ -42,7 +43,7 @@ package struct AppendedFile: ~Copyable, Sendable {
         guard isRegular, status.st_size > 0 else { return }
         self.tornBytes = Self.tornBytes(file, Int(status.st_size))
         self.isTorn = self.tornBytes > 0
-        // What fails now, as on a full disk, is tried again before the next line.
+        // If this fails, as on a full disk, it is retried before the next line.
         try? self.endTornLine()
     }
 
@@ -59,7 +60,7 @@ package struct AppendedFile: ~Copyable, Sendable {
         if self.isOwned { close(self.descriptor) }
     }
 
-    /// Writes lines as a whole, each with its end.
+    /// Writes complete lines, each with its line end.
     ///
     /// Waits for a disk, and for the reader of a pipe until `isStopped` returns true. If writing fails within a line,
     /// the line is ended, now or with the next write.
@@ -110,7 +111,7 @@ package struct AppendedFile: ~Copyable, Sendable {
     }
 
     private static func open(_ file: String) throws(SystemFailure) -> (Int32, isNew: Bool) {
-        // Not blocking, so that a FIFO without a reader is an error instead of a wait.
+        // Non-blocking, so that a FIFO without a reader is an error instead of a wait.
         let isOpenFile = FileLinks.isOpenFile(file)
         let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | (isOpenFile ? 0 : O_NOFOLLOW)
         let created = isOpenFile ? -1 : fileOpen(file, flags | O_CREAT | O_EXCL, 0o640)
@@ -124,7 +125,7 @@ package struct AppendedFile: ~Copyable, Sendable {
         return (existing, false)
     }
 
-    /// The bytes behind the last line end, looked for in the last 64 KiB.
+    /// Returns the number of bytes after the last line end, which is searched for in the last 64 KiB.
     private static func tornBytes(_ file: String, _ size: Int) -> Int {
         let descriptor = fileOpen(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0)
         guard descriptor >= 0 else { return 0 }

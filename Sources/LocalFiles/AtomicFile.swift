@@ -4,10 +4,10 @@
     import Musl
 #endif
 
-/// A file that replaces another as a whole or not at all, whenever the process or the machine stops.
+/// A file that replaces another one atomically, even if the process or the machine stops.
 ///
-/// The bytes go to a new file beside the old one, which is synced and renamed over it; then the directory is synced. A
-/// symbolic link stays, and the file that it leads to is replaced.
+/// The bytes are written to a new file in the same directory, which is synced and renamed over the old one; then the
+/// directory is synced. A symbolic link is kept, and its target is replaced.
 package struct AtomicFile: ~Copyable {
     private let path: String
     private let temporary: String
@@ -16,14 +16,15 @@ package struct AtomicFile: ~Copyable {
 
     /// Starts a new version of a file, under its name with `suffix` added.
     ///
-    /// What an earlier attempt of this user has left there is removed first; the file itself is always a new one.
+    /// A file that an earlier attempt of this user has left there is removed first; the new version is always a new
+    /// file.
     ///
-    /// - Throws: `SystemFailure`, also if something that another user has put there is in the way.
+    /// - Throws: `SystemFailure`, also if a file of another user has that name.
     package init(replacing path: String, beside suffix: String = ".new") throws(SystemFailure) {
         let target = try FileLinks.resolve(path)
         let temporary = target + suffix
         try Self.removeLeftover(temporary)
-        // Readable by its owner only: what stores hold is nobody else's business.
+        // Readable only by its owner, because the contents of stores are private.
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
         let descriptor = unsafe open(temporary, flags, 0o600)
         if descriptor < 0 { throw SystemFailure("open \(temporary)") }
@@ -86,7 +87,7 @@ package struct AtomicFile: ~Copyable {
         try Self.syncDirectory(of: self.path)
     }
 
-    /// Removes a file for good, if it exists; a symbolic link to it stays.
+    /// Removes a file durably, if it exists; a symbolic link to it is kept.
     package static func remove(_ path: String) throws(SystemFailure) {
         let path = try FileLinks.resolve(path)
         if unsafe unlink(path) != 0 {

@@ -4,12 +4,12 @@
     import Musl
 #endif
 
-/// What tells one file from another, whatever its names are.
+/// The identity of a file, independent of its names.
 package struct FileIdentity: Equatable, Sendable {
     private let device: UInt64
     private let inode: UInt64
 
-    /// The identity of the file that has a path, not of what a symbolic link there leads to; `nil` if there is none.
+    /// Creates the identity of the file at a path without following a symbolic link, or returns `nil` if there is none.
     package init?(of path: String) {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else { return nil }
@@ -17,7 +17,7 @@ package struct FileIdentity: Equatable, Sendable {
         self.inode = UInt64(status.st_ino)
     }
 
-    /// Whether an open file is a regular one, whose bytes come without a wait for another process.
+    /// Whether an open file is a regular one, which can be read without waiting for another process.
     package static func isRegular(descriptor: Int32) -> Bool {
         var status = stat()
         return unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG

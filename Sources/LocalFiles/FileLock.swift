@@ -4,10 +4,10 @@
     import Musl
 #endif
 
-/// An exclusive claim on a path, which ends with the process whatever ends it.
+/// An exclusive claim on a path, which ends with the process, however that ends.
 ///
-/// It is a lock on a file beside the path, `PATH.lock`, which holds the process id and is removed when the claim ends. A
-/// lock of the open file, not of the process: two claims in one process exclude each other too.
+/// It is a lock on a separate file, `PATH.lock`, which contains the process id and is removed when the claim ends. The
+/// lock belongs to the open file, not to the process, so two claims in one process exclude each other too.
 package final class FileLock: Sendable {
     /// The claim that another process, or another part of this one, holds.
     package struct Held: Error, Sendable, Equatable {
@@ -17,15 +17,15 @@ package final class FileLock: Sendable {
         package var pid: Int32?
     }
 
-    /// Why there is no lock.
+    /// The reason why the claim failed.
     package enum Failure: Error {
-        /// Another holds it.
+        /// Another claim holds the lock.
         case held(Held)
         /// The lock file cannot be created or locked.
         case system(SystemFailure)
     }
 
-    /// Attempts while the lock file is removed and created again by others that end and start.
+    /// Maximum number of attempts while other claims, which begin and end, remove and create the lock file.
     private static let attempts = 100
     // Linux: include/uapi/asm-generic/fcntl.h; the C library shows them only with _GNU_SOURCE.
     private static let getLock: Int32 = 36
@@ -55,12 +55,12 @@ package final class FileLock: Sendable {
     }
 
     deinit {
-        // Removed first: a process that opens it before sees that it is gone when it has the lock.
+        // Removed before it is unlocked: a process that has opened it before notices after locking that it is gone.
         unsafe unlink(self.file)
         close(self.descriptor)
     }
 
-    /// The claim on a path, or `nil` if nobody holds one. Takes no lock, so it disturbs nobody.
+    /// Returns the claim on a path, or `nil` if there is none. Takes no lock, so it does not interfere with claims.
     package static func holder(of path: String) -> Held? {
         guard let file = try? FileLinks.resolve(path) + ".lock" else { return nil }
         let descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
@@ -76,7 +76,7 @@ package final class FileLock: Sendable {
         let descriptor = unsafe open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         guard descriptor >= 0 else { throw .system(SystemFailure("open \(file)")) }
         var status = stat()
-        // A lock file of another user's making could be another name of a file that must not be changed.
+        // A lock file created by another user could be another name of a file that must not be changed.
         guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
             status.st_uid == geteuid(), status.st_nlink <= 1
         else {
@@ -93,14 +93,15 @@ package final class FileLock: Sendable {
         throw .held(Held(file: file, pid: pid))
     }
 
-    /// Whether the path still names the file that is locked: whoever held the lock before may have removed it.
+    /// Whether the path still names the locked file: the previous holder of the lock may have removed it.
     private static func isCurrent(_ descriptor: Int32, _ file: String) -> Bool {
         var (mine, current) = (stat(), stat())
         guard unsafe fstat(descriptor, &mine) == 0, unsafe lstat(file, &current) == 0 else { return false }
         return mine.st_ino == current.st_ino && mine.st_dev == current.st_dev
     }
 
-    /// For whoever is refused: without it, as on a full disk, the lock holds all the same.
+    /// Writes the process id for processes whose claim is refused. If that fails, as on a full disk, the lock is valid
+    /// nevertheless.
     private static func writeID(_ descriptor: Int32) {
         let text = Array("\(getpid())\n".utf8)
         guard ftruncate(descriptor, 0) == 0 else { return }

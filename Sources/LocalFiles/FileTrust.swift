@@ -4,9 +4,9 @@
     import Musl
 #endif
 
-/// Whether a file that exists already may be read as this worker's own, or appended to.
+/// Decides whether an existing file may be read, or appended to, as this worker's own.
 package enum FileTrust {
-    /// Why the file must not be used, or `nil` if nobody but root and this process's user can write it.
+    /// The reason why the file must not be used, or `nil` if only root and this process's user can write to it.
     static func problem(_ status: stat) -> String? {
         self.problem(owner: status.st_uid, mode: status.st_mode, user: geteuid())
     }
@@ -23,13 +23,13 @@ package enum FileTrust {
 
 /// Symbolic links.
 package enum FileLinks {
-    /// The most links that are followed for one path, as the system does (path_resolution(7)).
+    /// The maximum number of links followed for one path, as in the system (path_resolution(7)).
     private static let limit = 40
 
-    /// The path of the file that `path` leads to, which need not exist: links at its end are followed, those of
+    /// Returns the path of the file that `path` leads to, which need not exist: links at its end are followed, those of
     /// directories are left to the system, as are those to open files such as `/dev/stdout`.
     ///
-    /// - Throws: `SystemFailure` if another user made a link, or if there are too many.
+    /// - Throws: `SystemFailure` if another user created a link, or if there are too many.
     package static func resolve(_ path: String) throws(SystemFailure) -> String {
         var path = path
         for _ in 0..<self.limit {
@@ -49,7 +49,7 @@ package enum FileLinks {
     /// Whether there is a file of any kind.
     package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-    /// Whether the path names a file that this process has open: its text is a description and no path.
+    /// Whether the path refers to an open file of this process; such a link's target is a description, not a path.
     package static func isOpenFile(_ path: String) -> Bool { path.hasPrefix("/proc/") || path.hasPrefix("/dev/fd/") }
 
     private static func target(of path: String) throws(SystemFailure) -> String {

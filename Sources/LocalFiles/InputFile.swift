@@ -16,7 +16,7 @@ package struct InputFile: ~Copyable {
     ///
     /// - Throws: `SystemFailure`, also if the file is not a regular file or if another user could have written it.
     package init?(trusted path: String) throws(SystemFailure) {
-        // Not blocking, so that a FIFO in its place is refused instead of waited for.
+        // Non-blocking, so that a FIFO at this path is refused instead of waited for.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         if descriptor < 0 {
             if errno == ENOENT { return nil }
