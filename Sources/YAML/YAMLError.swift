@@ -1,4 +1,4 @@
-/// Why a document was refused, and where.
+/// The reason why a document was refused, with its position.
 package struct YAMLError: Error, Equatable, Sendable {
     /// The position: always inside the document, or just after its end.
     package var mark: YAMLMark

@@ -1,16 +1,16 @@
-/// One step of libyaml through a document, as a Swift value.
+/// One event of libyaml's parser as a Swift value.
 struct YAMLEvent: Equatable {
     /// The properties before a node: `&anchor` and `!tag`.
     struct Properties: Equatable {
-        /// The name after `&`, if there is one.
+        /// The name after `&`, or `nil`.
         var anchor: String?
-        /// The tag with its shorthand resolved (`tag:yaml.org,2002:str`), if there is one.
+        /// The tag with its shorthand resolved (`tag:yaml.org,2002:str`), or `nil`.
         var tag: String?
     }
 
-    /// What happened.
+    /// The kind of event.
     enum Kind: Equatable {
-        /// A document begins; it may have brought `%TAG` lines.
+        /// A document begins; it may have `%TAG` directives.
         case documentStart(hasTagDirectives: Bool)
         /// A document ends.
         case documentEnd
@@ -26,8 +26,8 @@ struct YAMLEvent: Equatable {
         case collectionEnd
     }
 
-    /// What happened.
+    /// The kind of event.
     var kind: Kind
-    /// Where.
+    /// Its position.
     var mark: YAMLMark
 }

@@ -1,8 +1,8 @@
 import CLibYAML
 
-/// libyaml's parser over bytes that somebody else keeps alive.
+/// libyaml's parser over bytes that the caller keeps alive.
 ///
-/// Owns the C parser and frees it. Not thread safe. After an error it must not be asked again.
+/// Owns the C parser and frees it. Not thread-safe. Must not be used after it has thrown an error.
 @safe struct YAMLEventReader: ~Copyable {
     /// On the heap because libyaml keeps a pointer to the parser inside the parser: it must not move.
     private let parser: UnsafeMutablePointer<yaml_parser_t>
@@ -11,8 +11,8 @@ import CLibYAML
     /// The position just after the last character.
     private let end: YAMLMark
 
-    /// Starts on `input`, UTF-8, which must not be empty and must outlive the reader: libyaml keeps the pointer. `end`
-    /// is the position just after the last character.
+    /// Starts to parse `input`, UTF-8, which must not be empty and must outlive the reader, because libyaml keeps the
+    /// pointer. `end` is the position just after the last character.
     @unsafe init(input: UnsafeBufferPointer<UInt8>, end: YAMLMark) throws(YAMLError) {
         let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
         unsafe parser.initialize(to: yaml_parser_t())
@@ -32,12 +32,12 @@ import CLibYAML
         unsafe self.parser.deallocate()
     }
 
-    /// The next event, or nil at the end of the input.
+    /// Returns the next event, or `nil` at the end of the input.
     mutating func next() throws(YAMLError) -> YAMLEvent? {
         while true {
             var event = unsafe yaml_event_t()
             guard unsafe yaml_parser_parse(self.parser, &event) == 1 else { throw self.error() }
-            // The strings below are copied before the event that owns them goes.
+            // The strings below are copied before the event that owns them is freed.
             defer { unsafe yaml_event_delete(&event) }
             let type = unsafe event.type
             if type == YAML_STREAM_END_EVENT || type == YAML_NO_EVENT { return nil }
@@ -47,7 +47,7 @@ import CLibYAML
         }
     }
 
-    /// The Swift value of an event; nil for the start of the stream, which says nothing.
+    /// Returns the Swift value of an event, or `nil` for the start of the stream, which carries no information.
     private static func kind(of event: yaml_event_t) -> YAMLEvent.Kind? {
         switch unsafe event.type {
         case YAML_DOCUMENT_START_EVENT:
@@ -59,7 +59,7 @@ import CLibYAML
             return unsafe .alias(self.string(event.data.alias.anchor) ?? "")
         case YAML_SCALAR_EVENT:
             let scalar = unsafe event.data.scalar
-            // With a length, not up to a zero: "\0" is a character that a document may write.
+            // Uses the length instead of a terminating zero: "\0" is a character that a document may contain.
             let text = unsafe String(
                 decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
             return unsafe .scalar(
@@ -91,7 +91,7 @@ import CLibYAML
         return unsafe String(cString: pointer)
     }
 
-    /// What libyaml says of the mistake it stopped at, in our words.
+    /// Returns the error that libyaml stopped at, with a message of our own.
     private func error() -> YAMLError {
         guard let problem = unsafe self.parser.pointee.problem else {
             // Only a failed allocation leaves no text.
@@ -109,7 +109,7 @@ import CLibYAML
         ).error
     }
 
-    /// The position of a libyaml mark, which counts from 0.
+    /// Returns the position of a libyaml mark, which counts from 0.
     ///
     /// At the end of a document whose last line has no line feed, libyaml moves on to a line that does not exist.
     private func place(_ mark: yaml_mark_t) -> YAMLMark {

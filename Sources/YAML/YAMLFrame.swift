@@ -7,30 +7,30 @@ struct YAMLSize {
     /// Levels of collections: 0 for a scalar, 1 for a collection of scalars.
     var depth = 0
 
-    /// Adds the size of a sibling or child; the caller tracks the depth. Saturates: with all limits lifted, aliases of
-    /// aliases can stand for more nodes than an `Int` can count.
+    /// Adds the size of a sibling or child; the caller tracks the depth. Saturates, because without limits, aliases of
+    /// aliases can represent more nodes than an `Int` can count.
     mutating func add(_ other: YAMLSize) {
         self.nodes = Self.sum(self.nodes, other.nodes)
         self.textBytes = Self.sum(self.textBytes, other.textBytes)
     }
 
-    /// The sum, or the largest number there is.
+    /// The sum, or the largest `Int` if it overflows.
     private static func sum(_ left: Int, _ right: Int) -> Int {
         let (sum, overflow) = left.addingReportingOverflow(right)
         return overflow ? .max : sum
     }
 }
 
-/// A sequence or mapping whose end has not come yet.
+/// A sequence or mapping that is still open.
 struct YAMLFrame {
-    /// Which of the two it is.
+    /// The kind of collection.
     enum Kind {
         /// A list.
         case sequence
         /// Keys and values.
         case mapping
 
-        /// The tag that says no more than the form does.
+        /// The default tag of the kind.
         var tag: String {
             switch self {
             case .sequence: "tag:yaml.org,2002:seq"
@@ -38,7 +38,7 @@ struct YAMLFrame {
             }
         }
 
-        /// What messages call it.
+        /// The name of the kind in messages.
         var word: String {
             switch self {
             case .sequence: "a list"
@@ -47,24 +47,24 @@ struct YAMLFrame {
         }
     }
 
-    /// Which of the two it is.
+    /// The kind of collection.
     let kind: Kind
     /// Its start.
     let mark: YAMLMark
-    /// Its anchor's name, if it has one.
+    /// The name of its anchor, or `nil`.
     let anchor: String?
-    /// Its own node and all that was added.
+    /// The size of its own node and all that was added.
     private(set) var size: YAMLSize
 
     private var items: [YAMLNode] = []
     private var pairs: [YAMLPair] = []
-    /// The key whose value comes next.
+    /// The key of the next value.
     private var key: YAMLNode?
     /// The position of each key's first occurrence. `String` treats canonically equivalent spellings as one key, as
     /// later lookups do.
     private var seen: [String: YAMLMark] = [:]
 
-    /// Opens an empty collection.
+    /// Creates an empty collection.
     init(kind: Kind, mark: YAMLMark, anchor: String?, size: YAMLSize) {
         self.kind = kind
         self.mark = mark
@@ -101,10 +101,10 @@ struct YAMLFrame {
         }
     }
 
-    /// Refuses a key that is not a scalar, is a merge key, is missing, or was there before.
+    /// Refuses a key that is not a scalar, is a merge key, is missing, or is a duplicate.
     private mutating func check(key: YAMLNode) throws(YAMLError) {
         guard case .scalar(let scalar) = key.content else {
-            // Only an alias gets here: a collection as a key is refused at its start.
+            // This can only be an alias: a collection as a key is refused at its start.
             throw YAMLError(
                 mark: key.mark,
                 message: "a key must be text, found an alias to a list or mapping: write the key out")

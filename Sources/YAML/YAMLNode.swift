@@ -1,4 +1,4 @@
-/// A position in a document, as an editor shows it.
+/// A position in a document, as shown by an editor.
 ///
 /// Lines and columns count from 1; a column counts Unicode scalars. A line ends with LF, CR LF or CR.
 package struct YAMLMark: Hashable, Sendable {
@@ -18,7 +18,7 @@ package struct YAMLMark: Hashable, Sendable {
 package struct YAMLNode: Sendable, Equatable {
     /// The content of a node.
     package indirect enum Content: Sendable, Equatable {
-        /// Text, a number, a boolean or null: all are text until the reader decides.
+        /// Text, a number, a Boolean or null: all are text until the reader interprets them.
         case scalar(YAMLScalar)
         /// A list, in the order of the document.
         case sequence([YAMLNode])

@@ -4,7 +4,7 @@
 /// keys, custom tags, several documents, aliases that contain themselves, invisible characters. Thread-safe; calls
 /// share nothing.
 package enum YAMLParser {
-    /// The tree of the only document in `bytes`, UTF-8, or `nil` if there is none or an empty one.
+    /// Returns the tree of the only document in `bytes`, UTF-8, or `nil` if there is no document or an empty one.
     package static func parse(
         _ bytes: [UInt8], limits: YAMLLimits = .default
     ) throws(YAMLError) -> YAMLNode? {
@@ -14,14 +14,14 @@ package enum YAMLParser {
                 message: "the document has \(bytes.count) bytes, the limit is \(limits.documentBytes)")
         }
         let end = try YAMLText.check(bytes)
-        // libyaml takes a null pointer, which an empty array may have, for a mistake of the caller.
+        // libyaml treats a null pointer, which an empty array may have, as a programming error.
         guard !bytes.isEmpty else { return nil }
 
-        // libyaml keeps the pointer to its input, so the whole document is read inside this scope.
+        // libyaml keeps the pointer to its input, so the complete document is read inside this scope.
         return try unsafe bytes.withUnsafeBufferPointer { input throws(YAMLError) in
             var reader = try unsafe YAMLEventReader(input: input, end: end)
             var builder = YAMLTreeBuilder(limits: limits)
-            // Ends: every event consumes input or closes what an earlier one opened, and the input is bounded.
+            // The loop ends: every event consumes input or closes an open collection, and the input is bounded.
             while let event = try reader.next() {
                 try builder.take(event)
             }
@@ -29,7 +29,7 @@ package enum YAMLParser {
         }
     }
 
-    /// The tree of the only document in `text`, or `nil` if there is none or an empty one.
+    /// Returns the tree of the only document in `text`, or `nil` if there is no document or an empty one.
     package static func parse(
         _ text: String, limits: YAMLLimits = .default
     ) throws(YAMLError) -> YAMLNode? {

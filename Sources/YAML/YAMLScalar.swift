@@ -1,11 +1,12 @@
-/// The text of a scalar, and whether it may mean more than text.
+/// The text of a scalar, and whether it may be interpreted as more than text.
 ///
-/// The helpers follow the core schema (YAML 1.2.2, section 10.3.2). They never read quoted or block text as anything
-/// but text, so `"5"` is no number and `no` is no boolean.
+/// The helpers follow the core schema (YAML 1.2.2, section 10.3.2). They interpret quoted or block text only as text,
+/// so `"5"` is not a number and `no` is not a Boolean.
 package struct YAMLScalar: Hashable, Sendable {
     /// The text with quotes, escapes and folding resolved.
     package var text: String
-    /// Whether it was written without quotes, block indicator or `!!str`, so that it may be null, a boolean or a number.
+    /// Whether it was written without quotes, block indicator or `!!str`, so that it may be null, a Boolean or a
+    /// number.
     package var isPlain: Bool
 
     /// Creates a scalar.
@@ -14,12 +15,12 @@ package struct YAMLScalar: Hashable, Sendable {
         self.isPlain = isPlain
     }
 
-    /// Whether it is a plain null: nothing at all, `~`, `null`, `Null` or `NULL`.
+    /// Whether it is a plain null: empty, `~`, `null`, `Null` or `NULL`.
     package var isNull: Bool {
         self.isPlain && ["", "~", "null", "Null", "NULL"].contains(self.text)
     }
 
-    /// The boolean value: plain `true` or `false`, also capitalized or in capitals; otherwise `nil`.
+    /// The Boolean value: plain `true` or `false`, also capitalized or in capitals; otherwise `nil`.
     package var bool: Bool? {
         guard self.isPlain else { return nil }
         switch self.text {
@@ -37,7 +38,7 @@ package struct YAMLScalar: Hashable, Sendable {
         return Int(self.text, radix: 10)
     }
 
-    /// Digits after a prefix. A sign, which `Int` would take, is not allowed there.
+    /// Parses the digits after a prefix. A sign, which `Int` would accept, is not allowed there.
     private static func digits(_ text: Substring, radix: Int) -> Int? {
         guard let first = text.utf8.first, first != UInt8(ascii: "-"), first != UInt8(ascii: "+") else { return nil }
         return Int(text, radix: radix)

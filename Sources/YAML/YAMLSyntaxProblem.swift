@@ -1,12 +1,12 @@
 /// libyaml's report of a syntax error, and a message that helps the author of the document.
 ///
-/// libyaml names the failed rule of its grammar; the messages here say what was found and what to do.
+/// libyaml names the failed rule of its grammar; the messages here name the problem and the remedy.
 struct YAMLSyntaxProblem {
     /// libyaml's `problem`.
     var problem: String
     /// The position of the error.
     var mark: YAMLMark
-    /// libyaml's `context`: the construct it was reading.
+    /// libyaml's `context`: the construct that it was parsing.
     var context: String?
     /// The start of that construct.
     var contextMark: YAMLMark
@@ -27,7 +27,7 @@ struct YAMLSyntaxProblem {
     /// `12:3`, the position of the construct's start.
     private var start: String { "\(self.contextMark.line):\(self.contextMark.column)" }
 
-    /// Problems that are best reported at the start of the construct: libyaml detects them only lines later.
+    /// Problems that are best reported at the start of the construct, because libyaml detects them only lines later.
     private static let messagesAtStart = [
         "could not find expected ':'":
             "expected \":\" after the key that starts here (it must fit on one line, in 1024 characters)"
@@ -83,7 +83,7 @@ struct YAMLSyntaxProblem {
         }
     }
 
-    /// For a tab in the indentation, in whichever of its words libyaml reports it.
+    /// The message for a tab in the indentation, for which libyaml has several problems.
     private static let tab = "found a tab where indentation was expected: use spaces"
 
     /// Messages that depend on the problem alone.
@@ -124,7 +124,7 @@ struct YAMLSyntaxProblem {
             "nested too deep",
     ]
 
-    /// libyaml's own words, for the rare rest.
+    /// libyaml's own message, for the remaining rare cases.
     private var literal: String {
         guard let context = self.context else { return self.problem }
         return "\(self.problem) \(context)"

@@ -1,13 +1,13 @@
-/// The bytes of a document before YAML is read from them: are they text that everybody sees alike?
+/// Checks the bytes of a document before it is parsed: whether they are text that looks the same in every editor.
 ///
-/// libyaml checks less, and without a line and column. After this check it can find nothing wrong with the encoding,
-/// and its lines are those of an editor.
+/// libyaml checks less, and without a line and column. After this check it cannot find encoding errors, and its lines
+/// are those of an editor.
 enum YAMLText {
-    /// Lines that begin with `%`. A document needs at most one (`%YAML 1.2`); libyaml compares every `%TAG` line with
-    /// all before it, so a file full of them would cost time by the square of its length.
+    /// The maximum number of lines that begin with `%`. A document needs at most one (`%YAML 1.2`); libyaml compares
+    /// every `%TAG` line with all before it, so a file full of them would take quadratic time.
     static let directiveLines = 16
 
-    /// Refuses invalid UTF-8, byte order marks, control characters, unusual line separators and a flood of directives.
+    /// Refuses invalid UTF-8, byte order marks, control characters, unusual line separators and too many directives.
     ///
     /// - Returns: The position just after the last character.
     static func check(_ bytes: [UInt8]) throws(YAMLError) -> YAMLMark {
@@ -43,15 +43,15 @@ enum YAMLText {
         }
     }
 
-    /// The text at a position that libyaml names by the number of scalars before it.
+    /// The text at a position that libyaml reports as a number of scalars.
     struct Spot {
-        /// The scalar there; nil at the end of the document.
+        /// The scalar there, or `nil` at the end of the document.
         var scalar: Unicode.Scalar?
         /// Whether only spaces and tabs precede it on its line.
         var startsLine = true
     }
 
-    /// The spot with `index` scalars before it. `bytes` must have passed `check`.
+    /// Finds the position after `index` scalars. `bytes` must have passed `check`.
     static func spot(at index: Int, in bytes: some Sequence<UInt8>) -> Spot {
         var spot = Spot()
         var decoder = Unicode.UTF8.ForwardParser()
@@ -73,7 +73,7 @@ enum YAMLText {
         return spot
     }
 
-    /// Refuses a scalar that must not occur literally in a document (YAML 1.2.2, production `c-printable`, and more).
+    /// Refuses a scalar that must not occur literally in a document (YAML 1.2.2, production `c-printable`, and others).
     private static func check(_ scalar: Unicode.Scalar, at mark: YAMLMark) throws(YAMLError) {
         switch scalar.value {
         case 0x09, 0x0A, 0x0D, 0x20...0x7E:
@@ -82,7 +82,7 @@ enum YAMLText {
             throw YAMLError(
                 mark: mark, message: "found a byte order mark (U+FEFF): save the document as UTF-8 without one")
         case 0x85, 0x2028, 0x2029:
-            // YAML 1.1, so libyaml, ends a line there; YAML 1.2 and most editors do not.
+            // A line ends there in YAML 1.1, and so in libyaml, but not in YAML 1.2 and most editors.
             throw YAMLError(
                 mark: mark,
                 message: "found the line separator \(self.name(scalar)): end the line with a line feed, "
@@ -97,10 +97,11 @@ enum YAMLText {
         }
     }
 
-    /// Scalars of a document's text that a message repeats; a key may be as long as a scalar may be.
+    /// The maximum number of scalars that a message quotes; a key may be as long as any scalar.
     static let shownScalars = 64
 
-    /// Text of the document for use in a message: on one line, without control characters, not too long.
+    /// Returns text of the document for use in a message: on one line, without control characters, and truncated if it
+    /// is too long.
     static func shown(_ text: String) -> String {
         var shown = ""
         for scalar in text.unicodeScalars.prefix(self.shownScalars) {
@@ -120,13 +121,13 @@ enum YAMLText {
         scalar.value <= 0xFF ? "\\x" + self.hex(scalar, digits: 2) : "\\u" + self.hex(scalar, digits: 4)
     }
 
-    /// The value in upper-case hexadecimal, with zeros in front up to `digits`.
+    /// The value in upper-case hexadecimal, with leading zeros up to `digits`.
     private static func hex(_ scalar: Unicode.Scalar, digits: Int) -> String {
         let text = String(scalar.value, radix: 16, uppercase: true)
         return String(repeating: "0", count: max(0, digits - text.count)) + text
     }
 
-    /// A walk over the lines and columns of a document, counting as libyaml does.
+    /// Counts the lines and columns of a document as libyaml does.
     private struct Position {
         /// The position of the next scalar.
         var mark = YAMLMark(line: 1, column: 1)

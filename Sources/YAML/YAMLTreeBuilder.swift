@@ -1,11 +1,11 @@
-/// Builds the tree from events: a stack of open collections and a table of anchors, no recursion, no I/O.
+/// Builds the tree from events, with a stack of open collections and a table of anchors, without recursion or I/O.
 ///
-/// Holds every limit that is about the tree. After it has thrown it must not be fed again.
+/// Enforces every limit of the tree. Must not be used after it has thrown an error.
 struct YAMLTreeBuilder {
-    /// The tree; nil until its document has been read, and for an empty document.
+    /// The tree, or `nil` until the document has been read and if the document is empty.
     private(set) var root: YAMLNode?
 
-    /// The message for a tag that is not understood.
+    /// The message for an unsupported tag.
     static let unsupportedTag =
         "tags are not supported, except !!str, !!seq and !!map: remove the tag, or quote the value if it is text"
 
@@ -19,20 +19,20 @@ struct YAMLTreeBuilder {
     private var aliases = 0
     private var documents = 0
 
-    /// A node that an alias can name.
+    /// A node that an alias can refer to.
     private enum Anchor {
-        /// Begun at the mark and not complete: an alias to it would contain itself.
+        /// Begun at the position but incomplete: an alias to it would contain itself.
         case open(YAMLMark)
         /// Complete, with the size of its copy.
         case complete(YAMLNode, YAMLSize)
     }
 
-    /// Starts with an empty tree.
+    /// Creates a builder with an empty tree.
     init(limits: YAMLLimits) {
         self.limits = limits
     }
 
-    /// Takes the next event in the order of the document.
+    /// Adds the next event in the order of the document.
     mutating func take(_ event: YAMLEvent) throws(YAMLError) {
         switch event.kind {
         case .documentStart(let hasTagDirectives):
@@ -52,7 +52,7 @@ struct YAMLTreeBuilder {
         }
     }
 
-    /// One document a file: the second would be silently ignored otherwise.
+    /// Only one document per file: a second one would otherwise be silently ignored.
     private mutating func startDocument(hasTagDirectives: Bool, at mark: YAMLMark) throws(YAMLError) {
         self.documents += 1
         if self.documents > 1 {
@@ -110,7 +110,7 @@ struct YAMLTreeBuilder {
     private mutating func end() throws(YAMLError) {
         guard let frame = self.open.popLast() else { return }
         let node = frame.node
-        // An inner node may have taken the name over; the alias then means the one whose `&` came last.
+        // An inner node may have reused the name; an alias then refers to the anchor that came last.
         if let anchor = frame.anchor, case .open(frame.mark)? = self.anchors[anchor] {
             self.anchors[anchor] = .complete(node, frame.size)
         }
@@ -152,7 +152,7 @@ struct YAMLTreeBuilder {
         try self.open[self.open.count - 1].add(node, size)
     }
 
-    /// Counts a node, or the copy that an alias stands for, before it is added.
+    /// Counts a node, or the copy that an alias represents, before it is added.
     private mutating func count(_ size: YAMLSize, at mark: YAMLMark) throws(YAMLError) {
         self.total.add(size)
         if self.total.nodes > self.limits.nodes {
