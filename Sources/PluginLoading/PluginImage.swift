@@ -3,14 +3,14 @@
 /// ELF as in the System V ABI, chapters 4 and 5: <https://gabi.xinuos.com>. Reads only the file's header, the table of
 /// program headers and its notes; every offset and length in the file is checked against the available bytes.
 public struct PluginImage: Sendable, Equatable {
-    /// A kind of machine, as ELF numbers them.
+    /// A machine architecture with its ELF number.
     public enum Machine: UInt16, Sendable {
         /// Intel and AMD, 64 bits.
         case x86_64 = 62
         /// ARM, 64 bits.
         case aarch64 = 183
 
-        /// The one this program was compiled for; nil for one that has no name here.
+        /// The architecture that this program was compiled for, or `nil` if it is not listed here.
         public static var current: Machine? {
             #if arch(x86_64)
                 .x86_64
@@ -22,31 +22,31 @@ public struct PluginImage: Sendable, Equatable {
         }
     }
 
-    /// Why the bytes are no plugin.
+    /// The reason why the bytes are not a plugin.
     public enum Problem: Error, Sendable, Equatable {
-        /// It does not begin as an ELF file does.
+        /// The beginning is not that of an ELF file.
         case notELF
         /// It is an ELF file of another word size or byte order.
         case otherLayout
-        /// It is for another machine, by its number.
+        /// It is for another machine, given by its ELF number.
         case otherMachine(UInt16)
-        /// It is an ELF file, but no shared library.
+        /// It is an ELF file, but not a shared library.
         case notShared
-        /// The header does not fit the bytes.
+        /// The header does not match the bytes.
         case damaged
-        /// It has no stamp, or none that can be read.
+        /// It has no readable stamp.
         case noStamp
     }
 
-    /// Program headers looked at: a shared library has about ten.
+    /// The maximum number of program headers to examine: a shared library has about ten.
     static let headerLimit = 128
-    /// Notes looked at in one segment: a shared library has about three.
+    /// The maximum number of notes to examine in one segment: a shared library has about three.
     static let noteLimit = 64
 
     /// The stamp that `sluice plugin build` wrote.
     public let stamp: PluginStamp
 
-    /// Reads the file's bytes.
+    /// Reads a file's bytes.
     public init(_ bytes: [UInt8], machine: Machine? = .current) throws(Problem) {
         guard bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) else { throw .notELF }
         let file = ELFBytes(bytes)
@@ -79,7 +79,7 @@ public struct PluginImage: Sendable, Equatable {
         throw .noStamp
     }
 
-    /// The stamp in a segment's notes, or `nil` if there is none that can be read.
+    /// Returns the stamp in a segment's notes, or `nil` if there is no readable one.
     private static func stamp(in segment: ELFBytes) -> PluginStamp? {
         var position: UInt64 = 0
         for _ in 0..<Self.noteLimit {
@@ -87,7 +87,7 @@ public struct PluginImage: Sendable, Equatable {
                 let textSize = segment.number(at: position, plus: 4, as: UInt32.self),
                 let type = segment.number(at: position, plus: 8, as: UInt32.self)
             else { return nil }
-            // Names and texts are filled up to four bytes. 32-bit sizes cannot overflow 64 bits here.
+            // Names and texts are padded to multiples of four bytes. 32-bit sizes cannot overflow 64 bits here.
             let name = position + 12
             let text = name + (UInt64(nameSize) + 3) / 4 * 4
             if type == PluginStamp.noteType,
@@ -108,7 +108,7 @@ struct ELFBytes {
     /// The bytes.
     let bytes: ArraySlice<UInt8>
 
-    /// All of a file's bytes.
+    /// Creates a view of all bytes of a file.
     init(_ bytes: [UInt8]) {
         self.bytes = bytes[...]
     }

@@ -1,18 +1,18 @@
 public import StageKit
 import Synchronization
 
-/// Loads stage types from shared libraries, each file once for as long as the process lives.
+/// Loads stage types from shared libraries, each file once in the lifetime of the process.
 ///
-/// Whatever is wrong with a file is found before any of its code runs.
+/// All problems with a file are found before any of its code runs.
 public final class PluginLoader: Sendable {
     /// The properties that a worker and a plugin must share.
     struct Fit: Sendable {
         /// The fingerprint of the worker's StageKit.
         var stageKit: String
-        /// The version of the compiler that made the worker.
+        /// The version of the compiler that built the worker.
         var compiler: String
 
-        /// This process's own.
+        /// The properties of this process.
         static let own = Fit(stageKit: StageKitBuild.fingerprint, compiler: StageKitBuild.compiler)
 
         /// Why a plugin does not fit, with the remedy, or `nil` if it does.
@@ -43,7 +43,7 @@ public final class PluginLoader: Sendable {
     /// Creates a loader that has loaded nothing.
     public init() {}
 
-    /// Loads the stage types of a file, or returns those it has loaded from it before.
+    /// Loads the stage types of a file, or returns those already loaded from it.
     ///
     /// Thread-safe.
     ///
@@ -83,7 +83,7 @@ public final class PluginLoader: Sendable {
         }
     }
 
-    /// Every directory from the root to the file, and the file.
+    /// Checks every directory from the root to the file, and the file.
     private static func checkTrust(of file: String) throws(PluginSystem.Failure) -> FileIdentity {
         var path = ""
         var (last, identity) = try PluginSystem.entry("/")
@@ -106,7 +106,7 @@ public final class PluginLoader: Sendable {
         }
     }
 
-    /// The dynamic loader's message with a remedy.
+    /// Returns the dynamic loader's message with a remedy.
     static func explain(_ message: String) -> String {
         guard let symbol = message.split(separator: "undefined symbol: ", maxSplits: 1).dropFirst().first else {
             return "cannot be loaded: \(message)"

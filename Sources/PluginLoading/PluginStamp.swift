@@ -11,13 +11,13 @@ public struct PluginStamp: Sendable, Equatable {
     /// The longest stamp in bytes: a real one has about 200.
     static let lengthLimit = 4096
 
-    /// The form of the entry function that the plugin has.
+    /// The version of the plugin's entry function.
     public var entryVersion: Int
     /// The name of its Swift module.
     public var module: String
     /// The fingerprint of the StageKit it was compiled against.
     public var stageKit: String
-    /// The version of the compiler that made it, in that compiler's own words.
+    /// The version of the compiler that built it, as the compiler reports it.
     public var compiler: String
 
     /// Creates a stamp.
@@ -45,7 +45,7 @@ public struct PluginStamp: Sendable, Equatable {
             entryVersion: entry, module: String(module), stageKit: String(stageKit), compiler: String(compiler))
     }
 
-    /// The lines as they are in the note.
+    /// The lines of the note.
     public var text: String {
         """
         entry=\(self.entryVersion)

@@ -21,11 +21,11 @@ enum PluginSystem {
         /// The system's message.
         var message: String
 
-        /// The failure that `errno` names.
+        /// The failure for the current `errno`.
         static var last: Failure { Failure(message: unsafe String(cString: strerror(errno))) }
     }
 
-    /// The user that this process acts as.
+    /// The effective user id of this process.
     static var user: UInt32 { geteuid() }
 
     /// The path without symbolic links, `.` and `..`.
@@ -64,9 +64,9 @@ enum PluginSystem {
         throw Failure(message: "is larger than \(Self.byteLimit >> 20) MiB")
     }
 
-    /// Loads the library and asks it for its stage types; see the invariant above.
+    /// Loads the library and calls its entry function for its stage types; see the invariant above.
     ///
-    /// Every symbol that the library needs is resolved before any of its code runs; a missing one makes the load fail.
+    /// Every symbol that the library needs is resolved before any of its code runs; if one is missing, loading fails.
     static func load(_ path: String) throws(Failure) -> [StageType] {
         guard let library = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
             throw Failure(message: unsafe dlerror().map { unsafe String(cString: $0) } ?? "the loader gives no reason")
@@ -82,14 +82,14 @@ enum PluginSystem {
 
 /// Properties that change when a file is replaced or written to.
 struct FileIdentity: Sendable, Equatable {
-    /// The device it is on.
+    /// The device of the file.
     var device: UInt64
-    /// Its number there.
+    /// The inode number of the file.
     var node: UInt64
-    /// Bytes in it.
+    /// The size in bytes.
     var size: Int64
-    /// When it was written, seconds since 1970.
+    /// The modification time in seconds since 1970.
     var seconds: Int64
-    /// And nanoseconds.
+    /// The nanoseconds of the modification time.
     var nanoseconds: Int64
 }

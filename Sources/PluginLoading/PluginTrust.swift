@@ -1,4 +1,4 @@
-/// Whether a file may be run as code: nobody but root and the worker's own user can have written it or put it there.
+/// Decides whether a file may be run as code: only root and the worker's own user can have written it or put it there.
 public enum PluginTrust {
     /// The file system's information about a file or a directory.
     public struct Entry: Sendable, Equatable {
@@ -6,10 +6,10 @@ public enum PluginTrust {
         public var path: String
         /// The owner's user id.
         public var owner: UInt32
-        /// Kind and permissions, as `st_mode` has them.
+        /// File type and permissions, as in `st_mode`.
         public var mode: UInt32
 
-        /// Names an entry.
+        /// Creates an entry.
         public init(path: String, owner: UInt32, mode: UInt32) {
             self.path = path
             self.owner = owner
@@ -20,13 +20,13 @@ public enum PluginTrust {
         var isDirectory: Bool { self.mode & 0o170000 == 0o040000 }
         /// Whether it is a regular file (`S_IFREG`).
         var isFile: Bool { self.mode & 0o170000 == 0o100000 }
-        /// Whether only an entry's owner may move or delete it, as in /tmp (`S_ISVTX`).
+        /// Whether only the owner of an entry may move or delete it, as in /tmp (`S_ISVTX`).
         var isSticky: Bool { self.mode & 0o1000 != 0 }
-        /// Whether the group or everybody may write it.
+        /// Whether the group or other users may write to it.
         var isWritableByOthers: Bool { self.mode & 0o022 != 0 }
     }
 
-    /// Why the file is not trusted, with the remedy, or `nil` if it is.
+    /// The reason why the file is not trusted, with the remedy, or `nil` if it is trusted.
     ///
     /// - Parameters:
     ///   - chain: The root directory, each directory of the path and the file itself, in that order.
@@ -38,7 +38,7 @@ public enum PluginTrust {
             if entry.owner != 0, entry.owner != user {
                 return "\(what) must belong to root or to the worker's user \(user), not to user \(entry.owner)"
             }
-            // In a sticky directory others may add entries, but cannot replace ours.
+            // In a sticky directory other users may add entries, but cannot replace ours.
             if entry.isWritableByOthers, !(entry.isDirectory && entry.isSticky) {
                 return "\(what) must not be writable by its group or by everybody: chmod go-w \(entry.path)"
             }
