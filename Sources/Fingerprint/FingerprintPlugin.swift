@@ -11,7 +11,7 @@ struct FingerprintPlugin: BuildToolPlugin {
     func createBuildCommands(context: PluginContext, target: any Target) throws -> [Command] {
         let compiler = try context.tool(named: "swiftc").url
         let output = context.pluginWorkDirectoryURL.appending(path: "StageKitBuild.swift")
-        // By path below the package, so that the order does not depend on the location of the package.
+        // Sorted by path relative to the package, so that the order does not depend on the location of the package.
         let sources = ([target] + target.recursiveTargetDependencies)
             .compactMap { $0 as? SwiftSourceModuleTarget }.sorted { $0.name < $1.name }
             .flatMap { module in
@@ -26,7 +26,8 @@ struct FingerprintPlugin: BuildToolPlugin {
         ]
     }
 
-    /// Arguments: where to write, the compiler, the sources. Only what every POSIX system and coreutils have.
+    /// Arguments: the output file, the compiler, the sources. Uses only tools that every POSIX system and coreutils
+    /// have.
     private static let script = #"""
         set -e
         output=$1 compiler=$2
