@@ -1,7 +1,7 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-/// Swift 6 mode is the default of this tools version; these go beyond it.
+/// Compiler settings in addition to Swift 6 mode, which is the default of this tools version.
 let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -32,7 +32,7 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// A stage type's library and its tests; both live in `Plugins/<name>`.
+/// The targets of a stage type: its library and its tests, both in `Plugins/<name>`.
 func stage(_ name: String, _ extra: [Target.Dependency] = [], tests: [Target.Dependency] = []) -> [Target] {
     [
         .target(name: name, dependencies: ["StageKit"] + extra, path: "Plugins/\(name)/Sources"),
@@ -88,7 +88,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: stages + [
-        // libhiredis-dev. Without pkgConfig: its .pc file carries a flag that SwiftPM warns of on every build.
+        // libhiredis-dev. Without pkgConfig: its .pc file contains a flag that SwiftPM warns about in every build.
         .systemLibrary(name: "CHiredis"),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "RESP", dependencies: ["CHiredis"]),
@@ -106,7 +106,7 @@ let package = Package(
         .testTarget(name: "StageTestKitTests", dependencies: ["StageKit", "StageTestKit"]),
         .target(
             name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle, tracing]),
-        // Nothing but a header: an instruction that Swift has no word for.
+        // Only a header, for a processor instruction that Swift does not offer.
         .systemLibrary(name: "CPrefetch"),
         .target(name: "SnapshotStores", dependencies: ["CPrefetch", "LocalFiles", "StageKit", logging, coreMetrics]),
         .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit", logging, coreMetrics]),
@@ -137,7 +137,7 @@ let package = Package(
                 .product(name: "HummingbirdTLS", package: "hummingbird"), nioCore, nioHTTP1, nioHTTPTypes,
                 nioHTTPTypesHTTP1, nioPosix, nioSSL,
             ],
-            // In the binary itself, which needs nothing beside it.
+            // Embedded in the binary, which therefore needs no other files.
             resources: ["page.html", "page.css", "page.js"].map { .embedInCode("Dashboard/\($0)") }),
         .testTarget(
             name: "AdminTests",
@@ -182,7 +182,7 @@ let package = Package(
             path: "Tests/Fuzz"),
         .testTarget(
             name: "SluiceSimulatorTests", dependencies: ["SluiceSimulator"], path: "Tests/Simulator/DriverTests"),
-        // Shared libraries with stage types use this executable's StageKit: it has to export what they need.
+        // Shared libraries with stage types use this executable's StageKit, so it must export its symbols.
         .executableTarget(
             name: "sluice", dependencies: ["Worker"],
             linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),

@@ -51,7 +51,7 @@ struct Interpolation {
         index > text.startIndex && text[text.index(before: index)] == "$"
     }
 
-    /// The brace that closes an expression whose content begins here; expressions inside of it have braces of their own.
+    /// The brace that closes an expression whose content begins here; nested expressions have braces of their own.
     private static func end(of text: Substring) -> Substring.Index? {
         var depth = 1
         var rest = text
