@@ -3,9 +3,9 @@ public import StageKit
 extension FilterStage {
     /// The settings under `filter`: which events to keep, or which to drop.
     public struct Settings: Sendable {
-        /// The events to keep; or `nil` if the file names the events to drop.
+        /// The events to keep, or `nil` if the file names the events to drop.
         public var keep: ConditionSettings?
-        /// The events to drop; or `nil` if the file names the events to keep.
+        /// The events to drop, or `nil` if the file names the events to keep.
         public var drop: ConditionSettings?
         /// The reason that is counted for skipped events.
         public var reason = "filtered"

@@ -19,7 +19,7 @@ public final class FilterStage: Stage {
     private let keeps: Bool
     private let reason: ReasonID
 
-    /// Makes the stage; it reads the fields of the condition.
+    /// Creates the stage; it reads the fields of the condition.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.keeps = settings.keep != nil
         setup.issues.context += self.keeps ? ": keep" : ": drop"

@@ -1,18 +1,19 @@
 import StageKit
 
-/// The label values of one event as comparable bytes: one byte of length per label, then the value.
+/// The label values of one event as comparable bytes: for each label one byte of length, then the value.
 ///
 /// The bytes are in plain memory with capacity for the longest key. It is allocated once, reused for each event and
 /// freed with the key: an array would check its capacity and uniqueness for each value of each event. The first `count`
 /// bytes are those of the event that was read last.
 @safe
 final class LabelKey {
-    /// Maximum bytes of a value; a longer one counts as `other`, so that keys stay small and a length fits in one byte.
+    /// The maximum length of a value in bytes. A longer one counts as `other`, so that keys stay small and a length
+    /// fits in one byte.
     static let valueLimit = 128
 
     /// The origin of a label's value.
     enum Label: BitwiseCopyable {
-        /// The pipeline's name: always the same, so it is empty in keys.
+        /// The pipeline's name. It is constant, so it is empty in keys.
         case component
         /// The reason of the event's failure.
         case reason
@@ -20,7 +21,7 @@ final class LabelKey {
         case stage
         /// A field's value.
         case field(FieldID)
-        /// The value of a secret field: the mark that stands for all of them.
+        /// The value of a secret field, represented by the same fixed text for all values.
         case secret
     }
 
@@ -51,13 +52,13 @@ final class LabelKey {
         unsafe self.memory.deallocate()
     }
 
-    /// The key of the event that was read last; valid until the next one is read.
+    /// The key of the event that was read last. Valid until the next one is read.
     @unsafe
     var bytes: UnsafeBufferPointer<UInt8> {
         unsafe UnsafeBufferPointer(start: self.memory.baseAddress, count: self.count)
     }
 
-    /// Becomes the key of this event; missing values are empty.
+    /// Reads the key of an event; missing values are empty.
     func read(_ event: borrowing Event) {
         let failure = self.asksFailure ? event.failure : nil
         self.count = 0
@@ -77,7 +78,7 @@ final class LabelKey {
         }
     }
 
-    /// The values of a key, one for each label.
+    /// Returns the values of a key, one for each label.
     static func values(of key: [UInt8]) -> [String] {
         var values: [String] = []
         var index = 0
@@ -94,7 +95,7 @@ final class LabelKey {
         text.withUTF8 { unsafe self.append($0.span) }
     }
 
-    /// Appends a value; there is room for as many as there are labels.
+    /// Appends a value. There is room for as many values as there are labels.
     @inline(__always)
     private func append(_ value: Span<UInt8>) {
         if value.count > LabelKey.valueLimit { return self.append(LabelSets.other) }

@@ -7,11 +7,11 @@ import StageKit
 /// for each possible set, `recent` has capacity for `recentLimit` keys.
 @safe
 final class LabelSets {
-    /// Maximum number of distinct sets: each one is a time series for as long as the worker runs.
+    /// The maximum number of distinct sets: each one is a time series for as long as the worker runs.
     static let limit = 100
-    /// Stands for values beyond the limits.
+    /// Replaces values beyond the limits.
     static let other = "other"
-    /// Number of keys that are compared before a hash lookup: most events have one of few values.
+    /// The number of keys that are compared before a hash lookup: most events have one of few values.
     private static let recentLimit = 4
 
     private struct Counts {
@@ -65,13 +65,13 @@ final class LabelSets {
         unsafe self.pending[index] = overflow ? .max : sum
     }
 
-    /// The values of a set, by its number.
+    /// Returns the values of a set, by its number.
     subscript(index: Int) -> [String] { self.sets[index].values }
 
-    /// The number of the set of the key that was read last, at most `limit`.
+    /// Returns the number of the set of the key that was read last, at most `limit`.
     @inline(__always)
     func index(of key: LabelKey) -> Int {
-        // Used within this call, while the key stays as it is.
+        // Used within this call, while the key does not change.
         let bytes = unsafe key.bytes
         for index in 0..<LabelSets.recentLimit where unsafe self.recent[index].length == bytes.count {
             let known = unsafe UnsafeBufferPointer(rebasing: self.recentKeys[self.place(index, bytes.count)])
@@ -82,7 +82,7 @@ final class LabelSets {
 
     /// Passes on the counts since the last call.
     ///
-    /// - Parameter makeCounter: Makes the counter of a set, from the values of its key.
+    /// - Parameter makeCounter: Creates the counter of a set from the values of its key.
     func flush(_ makeCounter: (_ values: [String]) -> Counter) {
         for index in self.sets.indices where unsafe self.pending[index] > 0 {
             let counter = self.sets[index].counter ?? makeCounter(self.sets[index].values)
@@ -103,12 +103,12 @@ final class LabelSets {
         return index
     }
 
-    /// The byte range of a recent key.
+    /// Returns the byte range of a recent key.
     private func place(_ index: Int, _ length: Int) -> Range<Int> {
         (index * self.keyCapacity)..<(index * self.keyCapacity + length)
     }
 
-    /// The index of a new set, or of the overflow set beyond the limit.
+    /// Returns the index of a new set, or of the overflow set beyond the limit.
     private func add(_ key: [UInt8]) -> Int {
         let values = LabelKey.values(of: key)
         if self.indexes.count < LabelSets.limit {

@@ -3,11 +3,11 @@ public import StageKit
 extension MetricsStage {
     /// The settings under `metrics`.
     public struct Settings: Sendable {
-        /// A counter's name; or `nil` if another kind is declared.
+        /// The name of the counter, or `nil` if another kind is declared.
         public var counter: String?
-        /// A gauge's name; or `nil` if another kind is declared.
+        /// The name of the gauge, or `nil` if another kind is declared.
         public var gauge: String?
-        /// A histogram's name; or `nil` if another kind is declared.
+        /// The name of the histogram, or `nil` if another kind is declared.
         public var histogram: String?
         /// The field whose number is measured, or `nil` to count events.
         public var value: MarkedName?
@@ -51,7 +51,7 @@ extension MetricsStage {
                     "Labels: field names, or component, reason and stage (of the failure)."),
             ])
 
-        /// Prefixes of the worker's own metrics: another metric of that name would be added to one of them, or
+        /// The prefixes of the worker's own metrics. Another metric of the same name would be added to one of them, or
         /// appear twice in the exposition.
         private static let reservedPrefixes = ["sluice_", "process_"]
 
@@ -68,7 +68,7 @@ extension MetricsStage {
             }
         }
 
-        /// `[a-zA-Z_][a-zA-Z0-9_]*`, without the two underscores that Prometheus keeps for itself.
+        /// `[a-zA-Z_][a-zA-Z0-9_]*`, without the prefix `__`, which Prometheus reserves.
         private static let labelName = SettingType<MarkedName>.name.map { (name) throws(SettingRefusal) in
             if Settings.isName(name.text, also: ""), !name.text.hasPrefix("__") { return name }
             throw SettingRefusal(

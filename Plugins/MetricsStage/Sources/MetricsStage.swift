@@ -47,13 +47,13 @@ public final class MetricsStage: Stage {
         self.sets = LabelSets(keyCapacity: self.key.capacity)
     }
 
-    /// A label with a field's value, or with the mark that stands for secret values.
+    /// Returns the label for a field's value, or for the fixed text that replaces secret values.
     private static func label(_ name: MarkedName, _ setup: StageSetup) -> LabelKey.Label {
         let field = setup.input(name)
         return setup.isSecret(name.text) ? .secret : .field(field)
     }
 
-    /// The field whose number is measured. A metric shows the number, so a secret cannot be measured.
+    /// Returns the field whose number is measured. A metric shows the number, so a secret cannot be measured.
     private static func measured(_ name: MarkedName, _ setup: StageSetup) -> FieldID {
         if setup.isSecret(name.text) {
             setup.issues.add(

@@ -12,15 +12,15 @@ public struct RouteSettings: Sendable {
 
     /// The word for the next stage.
     static let next = "next"
-    /// Maximum number of cases: each one is tested for every event that no earlier case took.
+    /// The maximum number of cases: each one is tested for every event that no earlier case matched.
     static let caseLimit = 100
 
-    /// Tested in order; the first condition that holds decides.
+    /// The cases, tested in order; the first condition that holds decides.
     var cases: [Case] = []
-    /// Target of all other events: a branch, or `next`.
+    /// The target of all other events: a branch, or `next`.
     var otherwise: MarkedName?
 
-    /// The branches it leads to, and whether it leads to the next stage.
+    /// The branches that the stage leads to, and whether it leads to the next stage.
     var exits: StageExits {
         let cases = self.cases.map { (to: $0.to, words: $0.when.text) }
         let targets = cases + (self.otherwise.map { [($0, "default")] } ?? [])

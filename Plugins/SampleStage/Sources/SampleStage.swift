@@ -6,7 +6,8 @@ public final class SampleStage: Stage {
     public struct Settings: Sendable {
         /// N: one in this many events continues.
         public var oneIn = 1
-        /// Fields whose values are sampled as a whole; empty for the entry's id.
+        /// The fields whose values are hashed, so that events with equal values are kept or skipped together. If empty,
+        /// the entry's id is hashed.
         public var by: [MarkedName] = []
 
         /// The largest N.

@@ -26,7 +26,7 @@ struct StableHash {
         for index in bytes.indices { self.combine(bytes[index]) }
     }
 
-    /// The hash of what was taken in.
+    /// The hash of the bytes added so far.
     var value: UInt64 {
         var value = self.state
         value = (value ^ value >> 33) &* 0xFF51_AFD7_ED55_8CCD

@@ -1,13 +1,13 @@
 public import StageKit
 
-/// Gives fields values: text, the values of other fields, or both put together.
+/// Sets fields to text, to the values of other fields, or to a combination of both.
 public final class SetStage: Stage {
-    /// The longest value put together, in bytes: such values take room beside the entries, for each event of a batch.
+    /// The maximum length of a combined value, in bytes: such values need additional memory for each event of a batch.
     public static let valueLimit = 4096
 
     /// The settings under `set`.
     public struct Settings: Sendable {
-        /// The fields with their values, in the order they are set.
+        /// The fields with their values, in the order in which they are set.
         public var fields: [NamedSetting<MarkedTemplate>]
 
         /// The settings' names and types in the file.
@@ -16,11 +16,11 @@ public final class SetStage: Stage {
         }
     }
 
-    /// A template with its place.
+    /// A template with its position.
     public struct MarkedTemplate: Sendable {
         /// The template.
         public var template: Template
-        /// Where it stands.
+        /// The position in the file.
         public var mark: SourceMark
 
         static let type = SettingType<MarkedTemplate>(
@@ -52,7 +52,7 @@ public final class SetStage: Stage {
     }
 
     private enum Value {
-        /// The very value of another field.
+        /// The unchanged value of another field.
         case copy(FieldID)
         case joined([Piece])
     }
@@ -60,10 +60,10 @@ public final class SetStage: Stage {
     private let names: [String]
     private let targets: [FieldID]
     private let values: [Value]
-    /// Where values are put together; kept to use its memory again.
+    /// The buffer in which values are combined, kept to reuse its memory.
     private var buffer: [UInt8] = []
 
-    /// Makes the stage; it reads the fields that stand in braces and provides those it sets.
+    /// Creates the stage; it reads the fields in braces and provides the fields that it sets.
     public init(_ settings: Settings, _ setup: StageSetup) {
         var targets: [FieldID] = []
         var values: [Value] = []
@@ -90,7 +90,7 @@ public final class SetStage: Stage {
         self.buffer.reserveCapacity(SetStage.valueLimit)
     }
 
-    /// Sets the fields in the order of the file; a later one sees what an earlier one has set.
+    /// Sets the fields in the order of the file. A later field can use the value of an earlier one.
     public func process(_ event: inout Event) throws -> Verdict {
         for index in self.targets.indices {
             switch self.values[index] {
@@ -122,7 +122,7 @@ public final class SetStage: Stage {
             case .field(let field):
                 guard let range = event.range(of: field) else { continue }
                 try self.check(Int(range.length), name)
-                // Read within this statement, before anything is set.
+                // Used only within this statement, before any value is set.
                 unsafe self.buffer.append(contentsOf: event.unsafeBytes(range))
             }
         }

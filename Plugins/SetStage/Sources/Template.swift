@@ -1,19 +1,19 @@
 public import StageKit
 
-/// Text with the names of fields in braces, taken apart: `order {order_id}`; a brace that is meant stands twice.
+/// Parsed text with field names in braces, such as `order {order_id}`. A literal brace is written twice.
 public struct Template: Sendable, Equatable {
-    /// A piece of it.
+    /// A part of a template.
     public enum Piece: Sendable, Equatable {
-        /// Text as it stands.
+        /// Literal text.
         case text(String)
         /// The value of the field of this name.
         case field(String)
     }
 
-    /// The pieces in order; no two texts in a row.
+    /// The pieces in order, without adjacent texts.
     public var pieces: [Piece] = []
 
-    /// Takes text apart; throws what is wrong with its braces.
+    /// Parses a template. Throws the problem if the braces are invalid.
     public init(_ text: String) throws(SettingRefusal) {
         var literal = ""
         var rest = text[...]

@@ -1,22 +1,22 @@
 import StageKit
 
-/// So many events in a unit of time: `100/s`, `5/m`, `1/h`.
+/// A number of events per unit of time: `100/s`, `5/m`, `1/h`.
 public struct Rate: Sendable, Equatable {
-    /// The most events in a unit: one a microsecond where the unit is a second.
+    /// The maximum number of events per unit: one per microsecond if the unit is a second.
     public static let countLimit = 1_000_000
 
-    /// Events in a unit.
+    /// The number of events per unit.
     public var count: Int
-    /// Nanoseconds of a unit.
+    /// The unit in nanoseconds.
     public var unit: UInt64
 
-    /// Makes a rate; `count` is 1 to `countLimit`.
+    /// Creates a rate; `count` is 1 to `countLimit`.
     public init(count: Int, unit: UInt64) {
         self.count = count
         self.unit = unit
     }
 
-    /// The time from one event to the next, in nanoseconds.
+    /// The time between two events, in nanoseconds.
     var interval: UInt64 { self.unit / UInt64(self.count) }
 
     private static let units: [String: UInt64] = [

@@ -1,18 +1,18 @@
-/// The generic cell rate algorithm (ITU-T I.371, annex A): a bucket of tokens kept as one number, the time at which the
-/// next event would come if all came evenly.
+/// The generic cell rate algorithm (ITU-T I.371, annex A): a token bucket represented by one number, the time at which
+/// the next event would arrive if all events arrived evenly.
 struct RateLimiter {
-    /// Nanoseconds from one event to the next.
+    /// The time between two events, in nanoseconds.
     let interval: UInt64
-    /// Nanoseconds that events may come ahead of their time: what the burst is worth.
+    /// How early events may arrive, in nanoseconds; this allows the burst.
     let tolerance: UInt64
 
-    /// Makes a limiter that lets `burst` events through at once.
+    /// Creates a limiter that admits `burst` events at the same time.
     init(interval: UInt64, burst: Int) {
         self.interval = interval
         self.tolerance = interval * UInt64(burst - 1)
     }
 
-    /// Whether an event at `now` is within the rate; `expected` moves on then.
+    /// Returns whether an event at `now` is within the rate, and advances `expected` if it is.
     func admits(at now: UInt64, _ expected: inout UInt64) -> Bool {
         if expected > now, expected - now > self.tolerance { return false }
         expected = max(expected, now) + self.interval
@@ -20,15 +20,16 @@ struct RateLimiter {
     }
 }
 
-/// The time of a stream as its entries' ids tell it; it never goes back.
+/// The time of a stream according to its entries' ids; it never goes back.
 struct StreamTime {
-    /// Later ids count as this one (in the year 2262), so that the arithmetic of nanoseconds cannot overflow.
+    /// The maximum time (in the year 2262), to which later ids are reduced so that arithmetic in nanoseconds cannot
+    /// overflow.
     static let millisecondLimit = UInt64(Int64.max) / 1_000_000
 
-    /// Nanoseconds since the epoch.
+    /// The time in nanoseconds since the epoch.
     private(set) var nanoseconds: UInt64 = 0
 
-    /// Goes on to an entry's time.
+    /// Advances to an entry's time.
     mutating func advance(to milliseconds: UInt64) {
         self.nanoseconds = max(self.nanoseconds, min(milliseconds, StreamTime.millisecondLimit) * 1_000_000)
     }

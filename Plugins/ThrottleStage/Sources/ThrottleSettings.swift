@@ -3,16 +3,17 @@ public import StageKit
 extension ThrottleStage {
     /// The settings under `throttle`.
     public struct Settings: Sendable {
-        /// How many events go on.
+        /// The rate of events that continue.
         public var rate = Rate(count: 1, unit: 1)
-        /// How many may come at once; nil for as many as the rate lets through in its unit.
+        /// The number of events that may arrive at the same time, or `nil` for the number of events per unit of the
+        /// rate.
         public var burst: Int?
-        /// The fields whose values have a rate of their own; empty for one rate for all events.
+        /// The fields whose values are limited separately, or empty for one rate for all events.
         public var by: [MarkedName] = []
-        /// How many keys are remembered.
+        /// The maximum number of keys that are remembered.
         public var keys = 10_000
 
-        /// The most keys: some 100 MiB of memory.
+        /// The upper limit of `keys`: about 100 MiB of memory.
         static let keyLimit = 1_000_000
 
         /// The settings' names and types in the file.

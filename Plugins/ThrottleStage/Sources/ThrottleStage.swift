@@ -1,6 +1,6 @@
 public import StageKit
 
-/// Rate-limits events and skips the excess; it never waits.
+/// Rate-limits events and skips the excess. It never waits.
 ///
 /// Time is that of the entries' ids: a backlog is processed at full speed, and a replay keeps the same events.
 public final class ThrottleStage: Stage {
@@ -14,7 +14,7 @@ public final class ThrottleStage: Stage {
             """,
         failureReason: "throttle_failure", remembers: true)
 
-    /// The time of a stream, and when its next event without a key is expected.
+    /// The time of a stream, and the time at which its next event without a key is expected.
     private struct StreamState {
         var time = StreamTime()
         var expected: UInt64 = 0
@@ -25,7 +25,7 @@ public final class ThrottleStage: Stage {
     private let limiter: RateLimiter
     /// The state of each stream, by its number: ids of two streams cannot be compared.
     private var streams: [StreamState] = []
-    /// The same by key.
+    /// The time at which the next event is expected, by key.
     private var keys: RecentKeys<UInt64>
 
     /// Creates the stage; it reads the fields of `by`.
@@ -37,7 +37,7 @@ public final class ThrottleStage: Stage {
         self.keys = RecentKeys(limit: settings.keys)
     }
 
-    /// Skips an event that is beyond the rate.
+    /// Skips an event that exceeds the rate.
     public func process(_ event: inout Event) throws -> Verdict {
         let stream = event.streamIndex
         while self.streams.count <= stream { self.streams.append(StreamState()) }

@@ -2,7 +2,7 @@ import StageKit
 
 /// A rule for a value.
 enum Rule {
-    /// The field must have a value if the condition holds; the text is that of the condition.
+    /// The field must have a value if the condition holds; `text` is the condition's text.
     case requiredIf(Condition, text: String)
     /// The value must be exactly one of these.
     case oneOf(WordList)
@@ -12,10 +12,10 @@ enum Rule {
     case length(ValidateStage.LengthRule)
     /// The value must be a number in this range.
     case range(ValidateStage.RangeRule)
-    /// The value must be a time at most this many milliseconds in the future.
+    /// The value must be a time that is at most this number of milliseconds in the future.
     case notInFuture(Int64, text: String)
 
-    /// The rules that a field has, in the order they are checked.
+    /// Returns the rules of a field, in the order in which they are checked.
     static func rules(_ rules: ValidateStage.Rules, _ setup: StageSetup) -> [Rule] {
         [
             rules.requiredIf.map { .requiredIf($0.resolve(setup), text: $0.text) },
@@ -35,20 +35,20 @@ enum Rule {
     }
 }
 
-/// The values that a field may have; a class, so that reading the rule copies none of them.
+/// The allowed values of a field. A class, so that reading the rule does not copy them.
 final class WordList {
-    /// Their form in a message.
+    /// The values as shown in messages.
     let text: String
-    /// The values as bytes, so that no event needs a conversion.
+    /// The values as bytes, so that no conversion is needed per event.
     private let words: [[UInt8]]
 
-    /// Lists words.
+    /// Creates a list of values.
     init(_ words: [String]) {
         self.words = words.map { Array($0.utf8) }
         self.text = words.joined(separator: ", ")
     }
 
-    /// Whether a value is one of them.
+    /// Returns whether a value is in the list.
     func contain(_ value: Span<UInt8>) -> Bool {
         for index in self.words.indices where value.hasSameBytes(as: self.words[index]) { return true }
         return false
@@ -62,13 +62,13 @@ final class WordList {
 final class Check {
     private let name: String
     private let field: FieldID
-    /// The words of a rule that has some.
+    /// The allowed values, if the rule has a list.
     private let words: WordList?
     private let isSecret: Bool
     private let rule: Rule
     private let next: Check?
 
-    /// Makes a check of a rule for the field called `name`, which comes before another.
+    /// Creates a check of a rule for the field `name`, followed by another check.
     ///
     /// - Parameter isSecret: Whether messages must not show the field's value.
     init(name: String, field: FieldID, isSecret: Bool, rule: Rule, before next: Check?) {
@@ -83,7 +83,7 @@ final class Check {
     /// Whether this rule or a later one reads the clock.
     var needsClock: Bool { self.rule.needsClock || self.next?.needsClock ?? false }
 
-    /// The first rule, from this one on, that the event breaks; `now` is in milliseconds since the epoch.
+    /// Returns the first rule, starting with this one, that the event breaks. `now` is in milliseconds since the epoch.
     func firstFailing(_ event: borrowing Event, now: Int64) -> Check? {
         if !self.passes(event, now: now) { return self }
         return self.next?.firstFailing(event, now: now)
@@ -94,7 +94,7 @@ final class Check {
             if case .requiredIf(let condition, _) = self.rule { return !condition.holds(for: event) }
             return true
         }
-        // Apart, because a rule that is looked at is copied first.
+        // Checked separately, because switching over a rule copies it.
         if let words = self.words { return event.withBytes(range) { words.contain($0) } }
         switch self.rule {
         case .requiredIf: return true
@@ -113,7 +113,7 @@ final class Check {
         }
     }
 
-    /// The value as a number: decoded, or converted from its text.
+    /// Returns the value as a number, decoded or converted from its text.
     private func number(_ event: borrowing Event, _ range: ByteRange) -> Int64? {
         if let integer = event.integer(of: self.field) { return integer }
         return event.withBytes(range) { bytes in
@@ -135,7 +135,7 @@ final class Check {
         }
     }
 
-    /// The failure of an event that breaks the rule: the value found and the values allowed.
+    /// Returns the failure of an event that breaks the rule, with the value found and the values allowed.
     func failure(_ event: borrowing Event, now: Int64) -> StageFailure {
         StageFailure("validate: \(self.name): \(self.problem(event, now))")
     }
@@ -152,7 +152,7 @@ final class Check {
         case .pattern(let pattern): return "\(value) does not have the pattern \(pattern)"
         case .length(let rule):
             let allowed = Limits.describe(rule.min, rule.max)
-            // The length of a secret is a part of it.
+            // The length of a secret reveals something about it.
             if self.isSecret { return "\(value) is too short or too long (\(rule.unit.rawValue): \(allowed))" }
             let count = Check.length(event, range, rule.unit)
             let unit = count == 1 ? String(rule.unit.rawValue.dropLast()) : rule.unit.rawValue

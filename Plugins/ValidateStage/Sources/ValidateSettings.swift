@@ -3,7 +3,7 @@ public import StageKit
 extension ValidateStage {
     /// The settings under `validate`.
     public struct Settings: Sendable {
-        /// The rules by field, in the order they are checked.
+        /// The rules by field, in the order in which they are checked.
         public var fields: [NamedSetting<Rules>]
 
         /// The settings' names and types in the file.
@@ -24,10 +24,10 @@ extension ValidateStage {
         public var length: LengthRule?
         /// Bounds of a number.
         public var range: RangeRule?
-        /// Maximum time ahead of the clock.
+        /// The maximum time ahead of the clock.
         public var notInFuture: Duration?
 
-        /// How the file spells them, in the order they are checked.
+        /// The settings' names and types in the file, in the order in which they are checked.
         private static let schema = SettingsSchema(
             Rules(),
             [
@@ -65,7 +65,7 @@ extension ValidateStage {
     public struct LengthRule: Sendable {
         /// The unit of length.
         public enum Unit: String, Sendable, CaseIterable {
-            /// Unicode scalars; each byte that does not go on with a character counts as one.
+            /// Unicode scalars, counted as the bytes that are not UTF-8 continuation bytes.
             case characters
             /// Bytes.
             case bytes

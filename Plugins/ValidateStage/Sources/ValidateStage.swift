@@ -47,7 +47,7 @@ public final class ValidateStage: Stage {
         return .next
     }
 
-    /// Lets the next batch read the clock again.
+    /// Makes the next batch read the clock again.
     public func endBatchAtOnce() -> Bool {
         self.now = nil
         return true

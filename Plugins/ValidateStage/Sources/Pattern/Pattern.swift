@@ -1,30 +1,30 @@
 import StageKit
 
-/// A pattern for a whole value, matched with one step per byte for every pattern and value.
+/// A pattern for a complete value. Matching takes one step per byte, for every pattern and value.
 ///
-/// A deterministic automaton, made once by the subset construction (Rabin and Scott, 1959): no pattern can make it go
-/// back and try again. The states it may have are limited, so that a pattern that would need too many is refused when
-/// the file is read.
+/// The pattern is a deterministic automaton, built once by the subset construction (Rabin and Scott, 1959), so no
+/// pattern causes backtracking. The number of states is limited: a pattern that would need too many is refused when the
+/// file is read.
 public struct Pattern: Sendable, CustomStringConvertible {
-    /// The most states of the automaton: its table has at most 2 MiB.
+    /// The maximum number of states of the automaton: its table has at most 2 MiB.
     static let stateLimit = 4096
-    /// The most steps to make it: well under a second.
+    /// The maximum number of steps to build the automaton: well under a second.
     static let workLimit = 5_000_000
 
     /// The pattern's text.
     public let description: String
-    /// For each byte, which of the pattern's kinds of bytes it is.
+    /// The kind of each byte. Bytes of the same kind are treated the same by the pattern.
     private let kinds: [UInt8]
     private let kindCount: Int
-    /// For each state and kind the next state; 0 where nothing can match any more.
+    /// The next state for each state and kind; 0 if no match is possible any more.
     private let table: [UInt16]
     private let accepts: [Bool]
 
-    /// The state that nothing leads out of.
+    /// The state that no transition leaves.
     private static let dead = 0
     private static let start = 1
 
-    /// Makes the automaton; throws where the text is no pattern or takes too much.
+    /// Builds the automaton. Throws if the text is not a valid pattern or exceeds the limits.
     init(_ text: String) throws(PatternProblem) {
         let automaton = try PatternAutomaton(try PatternParser.parse(text))
         var construction = SubsetConstruction(automaton)
@@ -36,7 +36,7 @@ public struct Pattern: Sendable, CustomStringConvertible {
         self.accepts = construction.accepts
     }
 
-    /// Whether the whole value matches the pattern.
+    /// Returns whether the complete value matches the pattern.
     func matches(_ value: Span<UInt8>) -> Bool {
         var state = Pattern.start
         for index in value.indices {
@@ -59,7 +59,7 @@ public struct Pattern: Sendable, CustomStringConvertible {
     }
 }
 
-/// Makes one state of each set of states that the automaton can be in at once.
+/// Creates one state for each set of states in which the automaton can be at the same time.
 private struct SubsetConstruction {
     let automaton: PatternAutomaton
     private(set) var kinds: [UInt8] = Array(repeating: 0, count: 256)
@@ -74,7 +74,7 @@ private struct SubsetConstruction {
 
     init(_ automaton: PatternAutomaton) {
         self.automaton = automaton
-        // Bytes between the same bounds of ranges are never told apart.
+        // Bytes between the same bounds of ranges are never distinguished.
         var isBound = Array(repeating: false, count: 257)
         for state in automaton.states {
             for (bytes, _) in state.taking {
@@ -121,7 +121,7 @@ private struct SubsetConstruction {
         return self.sets.count - 1
     }
 
-    /// The states that are reached without a byte, in order.
+    /// Returns the states that can be reached without a byte, in order.
     private mutating func closure(of states: Set<Int>) throws(PatternProblem) -> [Int] {
         var reached = states
         var waiting = Array(states)

@@ -1,26 +1,26 @@
-/// A pattern as states with arrows, some of which take a byte and some none (Thompson, "Regular Expression Search
-/// Algorithm", 1968). Characters beyond ASCII are their bytes in UTF-8.
+/// A pattern as a nondeterministic automaton, whose transitions consume a byte or nothing (Thompson, "Regular
+/// Expression Search Algorithm", 1968). Characters beyond ASCII are represented by their UTF-8 bytes.
 struct PatternAutomaton {
-    /// The most states: `.{1,256}` has about 2300.
+    /// The maximum number of states: `.{1,256}` has about 2300.
     static let stateLimit = 8192
-    /// The most steps to make them; groups of nothing take steps and no states.
+    /// The maximum number of steps to create the states; empty groups take steps but no states.
     static let stepLimit = 65536
 
-    /// A state with the arrows that leave it.
+    /// A state with its outgoing transitions.
     struct State {
-        /// Where it leads without a byte.
+        /// The targets of transitions that consume nothing.
         var free: [Int] = []
-        /// Where it leads with a byte of a range.
+        /// The transitions that consume a byte of a range.
         var taking: [(bytes: ClosedRange<UInt8>, target: Int)] = []
     }
 
-    /// All states; the first is the one to begin with.
+    /// All states; the first is the start.
     private(set) var states = [State()]
-    /// The state to end in.
+    /// The final state.
     private(set) var end = 0
     private var steps = 0
 
-    /// Makes the states of a pattern.
+    /// Creates the states of a pattern.
     init(_ node: PatternNode) throws(PatternProblem) {
         self.end = try self.add(node, from: 0)
     }
@@ -43,7 +43,7 @@ struct PatternAutomaton {
         self.states[source].taking.append((bytes, target))
     }
 
-    /// Adds what a node takes behind a state; returns the new state it ends in.
+    /// Adds the states of a node after a state, and returns the node's final state.
     private mutating func add(_ node: PatternNode, from start: Int) throws(PatternProblem) -> Int {
         self.steps += 1
         guard self.steps <= Self.stepLimit else { throw Self.tooLarge }
@@ -117,7 +117,7 @@ struct PatternAutomaton {
         return end
     }
 
-    /// Every character beyond ASCII in well-formed UTF-8 (The Unicode Standard, table 3-7).
+    /// Adds all characters beyond ASCII in well-formed UTF-8 (The Unicode Standard, table 3-7).
     private mutating func addAllWide(from start: Int, to end: Int) throws(PatternProblem) {
         let last = try self.makeState()
         let lastTwo = try self.makeState()

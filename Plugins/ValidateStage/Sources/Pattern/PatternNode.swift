@@ -2,38 +2,38 @@
 indirect enum PatternNode: Equatable {
     /// One character of a set.
     case character(PatternCharacters)
-    /// These, one behind the other; nothing where there is none.
+    /// The parts one after the other, or nothing if there are none.
     case sequence([PatternNode])
-    /// One of these.
+    /// One of the alternatives.
     case choice([PatternNode])
-    /// As many in a row; without an upper bound where it is nil.
+    /// A number of repetitions, without an upper bound if `maximum` is `nil`.
     case repetition(PatternNode, minimum: Int, maximum: Int?)
 }
 
-/// A set of characters: any of ASCII, and of the others either some or all.
+/// A set of characters: any ASCII characters, and either some or all of the others.
 struct PatternCharacters: Equatable {
     /// The ASCII characters, one bit each.
     private var low: UInt64 = 0
     private var high: UInt64 = 0
-    /// The characters beyond ASCII, where not all of them are meant.
+    /// The characters beyond ASCII, unless the set has all of them.
     var wide: Set<Unicode.Scalar> = []
-    /// Whether every character beyond ASCII is meant.
+    /// Whether the set has every character beyond ASCII.
     var hasAllWide = false
 
     /// The empty set.
     init() {}
 
-    /// These ranges of ASCII.
+    /// Creates a set of ASCII ranges.
     init(_ ranges: ClosedRange<UInt8>...) {
         for range in ranges { for byte in range { self.insert(byte) } }
     }
 
-    /// One character.
+    /// Creates a set of one character.
     init(_ scalar: Unicode.Scalar) {
         self.insert(scalar)
     }
 
-    /// What `.` means: every character but the end of a line.
+    /// The set of `.`: every character except line feed.
     static let any: PatternCharacters = {
         var all = PatternCharacters(UInt8(ascii: "\n")...UInt8(ascii: "\n"))
         all.invert()
@@ -46,7 +46,7 @@ struct PatternCharacters: Equatable {
     /// `\s`
     static let space = PatternCharacters(0x09...0x0D, 0x20...0x20)
 
-    /// Whether an ASCII character is in it.
+    /// Returns whether the set has an ASCII character.
     func contains(_ byte: UInt8) -> Bool {
         byte < 64 ? self.low >> UInt64(byte) & 1 == 1 : byte < 128 && self.high >> UInt64(byte - 64) & 1 == 1
     }
@@ -56,7 +56,7 @@ struct PatternCharacters: Equatable {
         if scalar.isASCII { self.insert(UInt8(scalar.value)) } else { self.wide.insert(scalar) }
     }
 
-    /// Adds those of another set.
+    /// Adds the characters of another set.
     mutating func formUnion(_ other: PatternCharacters) {
         self.low |= other.low
         self.high |= other.high
@@ -64,7 +64,7 @@ struct PatternCharacters: Equatable {
         self.hasAllWide = self.hasAllWide || other.hasAllWide
     }
 
-    /// Becomes all that it was not; only for sets without some of the characters beyond ASCII.
+    /// Inverts the set. Only for sets with none or all of the characters beyond ASCII.
     mutating func invert() {
         self.low = ~self.low
         self.high = ~self.high
@@ -78,8 +78,8 @@ struct PatternCharacters: Equatable {
 
 /// An error in a pattern.
 struct PatternProblem: Error, Equatable {
-    /// The character it begins at, the first is 1; nil where it is the whole.
+    /// The character at which the error begins, starting at 1, or `nil` if it concerns the whole pattern.
     var position: Int?
-    /// What is wrong and what to write.
+    /// The problem and its remedy.
     var message: String
 }

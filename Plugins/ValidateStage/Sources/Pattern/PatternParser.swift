@@ -1,10 +1,10 @@
-/// Takes the text of a pattern apart: recursive descent over its characters.
+/// Parses the text of a pattern by recursive descent.
 struct PatternParser {
-    /// The longest pattern in characters: a person has to read it.
+    /// The maximum length in characters: patterns have to be readable.
     static let lengthLimit = 1024
-    /// The most groups one in the other: each takes room on the stack.
+    /// The maximum nesting depth of groups: each level takes stack space.
     static let depthLimit = 32
-    /// The highest count in `{n,m}`: each repetition takes states of its own.
+    /// The highest count in `{n,m}`: each repetition takes its own states.
     static let repetitionLimit = 256
 
     private let text: [Unicode.Scalar]
@@ -15,13 +15,13 @@ struct PatternParser {
         self.text = Array(text.unicodeScalars)
     }
 
-    /// The tree of a pattern.
+    /// Returns the tree of a pattern.
     static func parse(_ text: String) throws(PatternProblem) -> PatternNode {
         var parser = PatternParser(text)
         guard parser.text.count <= self.lengthLimit else {
             throw PatternProblem(message: "a pattern has at most \(self.lengthLimit) characters")
         }
-        // The whole value is meant anyway, so both say what holds.
+        // The pattern always covers the complete value, so `^` and `$` are redundant.
         parser.skip("^")
         let node = try parser.choice()
         guard parser.index == parser.text.count else { throw parser.problem("a ) without its ( (write \\) for one)") }
@@ -110,7 +110,7 @@ struct PatternParser {
         return result
     }
 
-    /// `{n}`, `{n,}` or `{n,m}`; stops at the closing brace.
+    /// Parses `{n}`, `{n,}` or `{n,m}`; stops at the closing brace.
     private mutating func counted(_ node: PatternNode) throws(PatternProblem) -> PatternNode {
         let start = self.index
         self.index += 1
@@ -165,7 +165,7 @@ extension PatternParser {
         return set
     }
 
-    /// What stands between `[` and `]`.
+    /// Parses the text between `[` and `]`.
     private mutating func characterClass(from start: Int) throws(PatternProblem) -> PatternCharacters {
         var set = PatternCharacters()
         let isInverted = self.skip("^")
@@ -196,7 +196,7 @@ extension PatternParser {
         return set
     }
 
-    /// Whether the `-` that comes next has a character behind it that ends a range.
+    /// Whether the next character, `-`, is followed by a character that ends a range.
     private var isRange: Bool {
         self.index + 1 < self.text.count && self.text[self.index + 1] != "]"
     }
