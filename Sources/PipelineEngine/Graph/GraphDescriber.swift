@@ -6,7 +6,7 @@ struct GraphDescriber {
     let definition: PipelineDefinition
     /// The graph built from it.
     let graph: StageGraph
-    /// The stores that were made.
+    /// The created stores.
     let stores: [String: any SnapshotStore]
     /// The stream's name.
     let stream: String

@@ -226,7 +226,7 @@ public final class Pipeline: Service, Sendable {
 
     private func runSource(_ runner: GraphRunner) async throws {
         let spans = BatchSpans(stream: self.source.stream)
-        // An external store outlives the process from the first event on, so from then on there must be a cursor to
+        // An external store outlives the process from the first event on, so there must be a saved cursor to
         // resume from.
         var hasPlace = !self.stores.values.contains { $0 is any RemoteSnapshotStore }
         try await withTaskCancellationHandler {

@@ -10,7 +10,7 @@ package protocol CheckpointPlace: Sendable {
     /// `nil` without a call if nothing is stored.
     func read<R>(_ body: (_ read: @escaping (Int) throws -> [UInt8]) throws -> R) throws -> R?
 
-    /// Stores the pieces that `body` writes. When all of them are on stable storage, calls `decide`, which may put them
+    /// Stores the pieces that `body` writes. When all of them are stored safely, calls `decide`, which may put them
     /// in place of the previous bytes. If an error is thrown, or the pieces are not put in place, the previous bytes
     /// remain.
     func replace(

@@ -20,7 +20,7 @@ public final class FileCheckpoint: CheckpointKeeper {
     private let logger: Logger
     private let saved: any CounterHandler
     private let failed: any CounterHandler
-    /// The cursor of the last checkpoint; locked while a file is put in place or removed.
+    /// The identity of the last checkpoint; locked while a file is put in place or removed.
     private let last = OrderedMutex<Kept?>(nil)
 
     /// The identity of a checkpoint.
@@ -158,7 +158,7 @@ public final class FileCheckpoint: CheckpointKeeper {
                 try writer.finish()
             } keeping: { keep in
                 isKept = try self.last.withLock { last in
-                    // The file and the stores must be of the same definition, or the file is useless.
+                    // The file is useless if the contents of the stores have been reset since it was begun.
                     guard position()?.epoch == start.epoch else { return false }
                     try keep()
                     last = kept
@@ -197,7 +197,7 @@ public struct CheckpointSettings: Sendable, Equatable {
         self.path = path
     }
 
-    /// How the section is read.
+    /// The schema of the section.
     public static let type = SettingType<CheckpointSettings>.object(
         SettingsSchema(
             CheckpointSettings(path: ""),
