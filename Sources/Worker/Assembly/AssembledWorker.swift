@@ -7,7 +7,7 @@ import ServiceLifecycle
 import StageKit
 import UnixSignals
 
-/// A pipeline with everything around it: metrics, journal, revocation publisher and the HTTP side.
+/// A pipeline with its services: metrics, journal, revocation publisher and the HTTP interface.
 struct AssembledWorker {
     /// The maximum time for a shutdown before whatever still runs is cancelled. A batch in flight takes milliseconds,
     /// so anything that takes this long is stuck.

@@ -2,7 +2,7 @@ import ArgumentParser
 import DeadLetterStage
 import StageKit
 
-/// `sluice dlq replay`: adds originals to their streams again.
+/// `sluice dlq replay`: adds original entries to their streams again.
 struct DLQReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
@@ -54,7 +54,7 @@ struct DLQReplayCommand: AsyncParsableCommand {
         }
     }
 
-    /// Writes what became of a letter; false where that is not what was asked for.
+    /// Prints the result for a dead-letter entry; returns whether its original was replayed, now or before.
     private func report(_ letter: EntryID, _ stream: String, _ result: ReplayScript.Result) throws -> Bool {
         let shown = LetterText.shown(Array(stream.utf8))
         let word: String
@@ -98,7 +98,7 @@ struct DLQReplayCommand: AsyncParsableCommand {
     }
 }
 
-/// `sluice dlq purge`: takes letters away for good.
+/// `sluice dlq purge`: deletes dead-letter entries permanently.
 struct DLQPurgeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "purge", abstract: "Remove dead-letter entries permanently: by id, by age, or all.")

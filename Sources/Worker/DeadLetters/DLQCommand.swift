@@ -1,19 +1,19 @@
 import ArgumentParser
 import StageKit
 
-/// `sluice dlq`: the letters that a `dead_letter` stage has put aside.
+/// `sluice dlq`: manages the entries that a `dead_letter` stage has written.
 struct DLQCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dlq", abstract: "List, show, replay and remove dead-letter entries.",
         subcommands: [DLQListCommand.self, DLQShowCommand.self, DLQReplayCommand.self, DLQPurgeCommand.self])
 }
 
-/// `sluice dlq list`: a page of letters.
+/// `sluice dlq list`: prints a page of dead-letter entries.
 struct DLQListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List dead-letter entries, oldest first.")
 
-    /// The most letters in one list: what is read is held until it is written.
+    /// The allowed number of entries in a list; they are kept in memory until they are printed.
     static let limits = 1...1000
 
     @Option(help: "Maximum number of entries, 1 to 1000.")
@@ -31,7 +31,7 @@ struct DLQListCommand: AsyncParsableCommand {
     func run() async throws {
         try await self.options.withLetters { box in
             let now = try await box.now()
-            // One more than asked for shows whether the list goes on.
+            // One more than requested, to detect whether more entries follow.
             let found = try await self.letters(in: box, count: self.limit + 1)
             let shown = found.prefix(self.limit)
             switch self.options.format {
@@ -59,7 +59,7 @@ struct DLQListCommand: AsyncParsableCommand {
     }
 }
 
-/// `sluice dlq show`: one letter with the original's fields.
+/// `sluice dlq show`: prints a dead-letter entry with the original's fields.
 struct DLQShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Show a dead-letter entry with the fields of the original entry.",

@@ -6,7 +6,7 @@ import PipelineEngine
 import RedisStreams
 import StageKit
 
-/// Options of the verbs that work on dead letters.
+/// Options of the subcommands for dead letters.
 struct DLQOptions: ParsableArguments {
     @Option(help: "Pipeline file with the redis section and the dead_letter stage.")
     var file = "pipeline.yaml"
@@ -19,7 +19,7 @@ struct DLQOptions: ParsableArguments {
 
     @OptionGroup var pipeline: PipelineOptions
 
-    /// Reads the file, connects, and lends the letters to `body`.
+    /// Reads the file, connects, and passes the dead-letter stream to `body`.
     func withLetters(_ body: (LetterBox) async throws -> Void) async throws {
         try await CommandErrors.reported {
             let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -36,7 +36,7 @@ struct DLQOptions: ParsableArguments {
         }
     }
 
-    /// The stream of the letters: what was given, else that of the file's stages and rules that put letters aside.
+    /// Returns the dead-letter stream: the given one, or the one that the file's stages and rules write to.
     private func letters(of pipeline: Pipeline) throws -> String {
         if let stream = self.stream { return stream }
         let streams = DeadLetterStage.streams(of: pipeline)
@@ -51,7 +51,7 @@ struct DLQOptions: ParsableArguments {
     }
 }
 
-/// A letter's id on the command line: `1700000000000-0`.
+/// The id of a dead-letter entry on the command line: `1700000000000-0`.
 struct LetterID: ExpressibleByArgument {
     /// The id.
     let id: EntryID
@@ -63,8 +63,8 @@ struct LetterID: ExpressibleByArgument {
 }
 
 extension DecodeStage {
-    /// The fields of entries whose values must not be shown: those that the file declares secret, and those with a JSON
-    /// object that has a secret member.
+    /// The fields of entries whose values must not be shown: those that the file declares secret, and those that
+    /// contain a JSON object with a secret member.
     static func secretRawFields(of pipeline: Pipeline) -> Set<String> {
         var names = pipeline.graph.secretFields
         for node in pipeline.settings(ofStages: self.declaration.name) {

@@ -4,16 +4,16 @@ import RESP
 import RedisStreams
 import StageKit
 
-/// A dead-letter stream on a server, read in pages so that no answer grows with it.
+/// A dead-letter stream on a server, read in pages so that the size of a reply is limited.
 struct LetterBox {
-    /// Letters in one answer of the server: letters of 1 MiB each still fit what one reply may have.
+    /// Dead-letter entries per reply of the server: entries of 1 MiB each still fit into one reply.
     static let pageSize = 100
-    /// The least time a command has: a page of large letters takes longer than what is set for the source.
+    /// The minimum timeout of a command: a page of large entries takes longer than the timeout set for the source.
     static let timeout = Duration.seconds(10)
 
-    /// What an answer of the server says that nothing can be made of.
+    /// An unexpected reply of the server.
     struct Unexpected: Error, CustomStringConvertible {
-        /// What was asked and what is wrong with the answer.
+        /// The command and the problem with its reply.
         var description: String
     }
 
@@ -26,7 +26,7 @@ struct LetterBox {
     private let connection: RedisConnection
     private let timeout: Duration
 
-    /// Connects and lends the box to `body`.
+    /// Connects and passes the dead-letter stream to `body`.
     static func with<R>(
         _ settings: RedisSettings, stream: String, targets: [String], hiding secrets: Set<String>,
         _ body: (LetterBox) async throws -> R
@@ -48,7 +48,7 @@ struct LetterBox {
         return try result.get()
     }
 
-    /// The server's time in milliseconds since the epoch.
+    /// Returns the server's time in milliseconds since the epoch.
     func now() async throws -> Int64 {
         let answer = try await self.ask(RESPCommand("TIME"))
         guard let seconds = answer.array?.first?.integer, let micros = answer.array?.last?.integer else {
@@ -57,7 +57,7 @@ struct LetterBox {
         return seconds * 1000 + micros / 1000
     }
 
-    /// At most `count` letters (and at most a page) from `first` to `last`, oldest first.
+    /// Returns at most `count` dead-letter entries (and at most a page) from `first` to `last`, oldest first.
     func letters(from first: EntryID, to last: EntryID = .max, count: Int) async throws -> [StoredLetter] {
         let command = RESPCommand(
             "XRANGE", self.stream, first.description, last.description, "COUNT", min(count, Self.pageSize))
@@ -72,7 +72,7 @@ struct LetterBox {
         }
     }
 
-    /// The id of the newest letter, nil where there is none.
+    /// Returns the id of the newest dead-letter entry, or `nil` if there is none.
     func lastID() async throws -> EntryID? { try await self.lastID(of: self.stream) }
 
     private func lastID(of stream: String) async throws -> EntryID? {
@@ -82,8 +82,8 @@ struct LetterBox {
 
     /// Replays one dead-letter entry; `now` is the server's time in milliseconds since the epoch.
     ///
-    /// - Throws: `RedisError` if the server cannot be asked, and if this user may not replay anything. What the server
-    ///   refuses of this entry alone is the result `refused`.
+    /// - Throws: `RedisError` if the server cannot be reached, or if this user may not replay anything. If the server
+    ///   refuses only this entry, the result is `refused`.
     func replay(_ letter: StoredLetter, now: Int64) async throws -> ReplayScript.Result {
         guard let stream = letter.facts[DeadLetter.stream], let original = letter.original else { return .unfit }
         guard self.targets.contains(stream) else { return .foreign }
@@ -100,19 +100,19 @@ struct LetterBox {
         }
     }
 
-    /// Takes letters away and returns how many there were.
+    /// Deletes dead-letter entries and returns how many existed.
     func remove(_ ids: [EntryID]) async throws -> Int {
         if ids.isEmpty { return 0 }
         let arguments = [self.stream.respBytes] + ids.map { $0.description.respBytes }
         return Int(try await self.ask(RESPCommand("XDEL", arguments: arguments)).integer ?? 0)
     }
 
-    /// Takes all letters away and returns how many there were.
+    /// Deletes all dead-letter entries and returns their number.
     func removeAll() async throws -> Int {
         Int(try await self.ask(RESPCommand("XTRIM", self.stream, "MAXLEN", 0)).integer ?? 0)
     }
 
-    /// Calls `body` with page after page up to `last`; what is put aside meanwhile is not among them.
+    /// Calls `body` with each page up to `last`; entries written meanwhile are not included.
     func forEachPage(to last: EntryID, _ body: ([StoredLetter]) async throws -> Void) async throws {
         var first = EntryID.zero
         while true {
@@ -130,7 +130,7 @@ struct LetterBox {
 }
 
 extension EntryID {
-    /// The id behind this one, nil behind the greatest.
+    /// The next id, or `nil` after the greatest id.
     var successor: EntryID? {
         if self.sequence < .max { return EntryID(milliseconds: self.milliseconds, sequence: self.sequence + 1) }
         return self.milliseconds < .max ? EntryID(milliseconds: self.milliseconds + 1, sequence: 0) : nil

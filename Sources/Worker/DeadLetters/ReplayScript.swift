@@ -2,41 +2,43 @@ import DeadLetterStage
 import RESP
 import StageKit
 
-/// Plays a letter again: adds the original's fields to its stream and takes the letter away, in one step of the server.
+/// Replays a dead-letter entry: adds the original's fields to its stream and deletes the entry, in one atomic script.
 ///
 /// The new entry has the original's id in its first field (`ReplayedEntry`), so that stores order it by that id.
 ///
-/// A letter can be played once, for it is gone afterwards. So that a second letter of the same original (letters are
-/// written at least once) does not bring it a second time, what was played is remembered in a sorted set beside the
-/// letters, by stream and id. Where a step fails the script ends before anything is taken away: the server refuses an
-/// XADD without having done anything. The three keys must lie in one slot of a cluster.
+/// An entry can be replayed only once, because it is deleted. Dead-letter entries are written at least once, so there
+/// may be a second one for the same original; replayed originals are therefore remembered by stream and id, in a sorted
+/// set next to the dead-letter stream. If a step fails, the script ends before anything is deleted: an XADD that the
+/// server refuses has no effect. The three keys must be in the same slot of a cluster.
 enum ReplayScript {
-    /// Originals remembered, the newest: more than letters are kept by default.
+    /// The number of originals remembered, newest first; greater than the default limit of a dead-letter stream.
     static let memory = 200_000
-    /// The most fields of an original: all of them are arguments of one XADD, of which Lua's stack takes 8,000.
+    /// The maximum number of fields of an original: all of them are arguments of one XADD, and Lua's stack has room for
+    /// 8,000 values.
     static let fieldLimit = 3_900
 
-    /// What became of a letter.
+    /// The result of a replay.
     enum Result: Equatable {
-        /// The original stands in its stream again, under this id.
+        /// The original was added to its stream again, with this id.
         case added(String)
-        /// Its original was played before, from another letter; the letter was taken away.
+        /// The original was replayed before, from another dead-letter entry; this entry was deleted.
         case playedBefore
-        /// There is no such letter: it was played or purged.
+        /// The dead-letter entry does not exist: it was replayed or purged.
         case gone
-        /// The entry is not a letter that can be played.
+        /// The entry is not a dead-letter entry that can be replayed.
         case unfit
-        /// The original is of a stream that the pipeline does not read.
+        /// The original belongs to a stream that the pipeline does not read.
         case foreign
-        /// The original's id is above the ids that its stream gives now: it was of another stream under the same key.
+        /// The original's id is greater than the ids that its stream assigns now: it belongs to a previous stream under
+        /// the same key.
         case newer
         /// The original has more than `fieldLimit` fields.
         case tooLarge
-        /// The server has refused it, for this reason; nothing has changed.
+        /// The server refused the replay for this reason; nothing has changed.
         case refused(String)
     }
 
-    /// Where the memory of a dead-letter stream is.
+    /// The key of the set that remembers the replayed originals of a dead-letter stream.
     static func memoryKey(of letters: String) -> String { "\(letters):played" }
 
     private static let source = """
@@ -64,7 +66,7 @@ enum ReplayScript {
         return {played and 'before' or 'added', added}
         """
 
-    /// The command that plays a letter; `now` is milliseconds since the epoch.
+    /// Returns the command that replays an entry; `now` is milliseconds since the epoch.
     static func command(letters: String, letter: EntryID, original: String, now: Int64) -> RESPCommand {
         RESPCommand(
             "EVAL", self.source, 3, letters, original, self.memoryKey(of: letters), letter.description,
@@ -72,7 +74,7 @@ enum ReplayScript {
             ReplayedEntry.field)
     }
 
-    /// What the script's answer says, nil where it is of another shape.
+    /// Parses the script's reply; returns `nil` if it is malformed.
     static func result(_ answer: RESPValue) -> Result? {
         guard let parts = answer.array?.map(\.string), parts.count == 2, let word = parts[0], let id = parts[1] else {
             return nil

@@ -2,16 +2,17 @@ import DeadLetterStage
 import RESP
 import StageKit
 
-/// A letter as the dead-letter stream holds it.
+/// An entry of the dead-letter stream.
 struct StoredLetter: Sendable, Equatable {
-    /// The letter's own id.
+    /// The dead-letter entry's own id.
     let id: EntryID
-    /// What happened, by its name in the stream: the fixed names of `DeadLetter`.
+    /// Facts about the failure, by their names in the stream: the fixed names of `DeadLetter`.
     let facts: [String: String]
     /// The original's fields.
     private(set) var fields: [SelectedFields.Field]
 
-    /// Reads an entry of `XRANGE`: an id and an array of names and values in turn; nil where it is of another shape.
+    /// Parses an entry of an `XRANGE` reply: an id and an array of alternating names and values; returns `nil` if it is
+    /// malformed.
     init?(_ entry: RESPValue) {
         guard let parts = entry.array, parts.count == 2, let id = parts[0].string.flatMap({ EntryID($0) }),
             let values = parts[1].array?.map(\.bytes), values.count % 2 == 0
@@ -32,13 +33,13 @@ struct StoredLetter: Sendable, Equatable {
         self.fields = fields
     }
 
-    /// The id that the original is ordered by; nil if the letter has none, or one that cannot be read.
+    /// The id that the original is ordered by, or `nil` if it is missing or malformed.
     var original: EntryID? {
         guard self.facts[DeadLetter.id].flatMap({ EntryID($0) }) != nil else { return nil }
         return (self.facts[DeadLetter.original] ?? self.facts[DeadLetter.id]).flatMap { EntryID($0) }
     }
 
-    /// The entry with the mark for secrets in place of the values of these fields.
+    /// Returns the entry with the values of secret fields replaced by a placeholder.
     func hiding(_ secrets: Set<String>) -> StoredLetter {
         var letter = self
         for index in letter.fields.indices
@@ -48,12 +49,12 @@ struct StoredLetter: Sendable, Equatable {
         return letter
     }
 
-    /// How long ago it was written, by the server's clock.
+    /// Returns the time since the entry was written, by the server's clock.
     func age(now: Int64) -> Duration {
         .milliseconds(max(0, now - Int64(clamping: self.id.milliseconds)))
     }
 
-    /// The letter without the original's fields, or with them, as one JSON object.
+    /// Returns the entry as one JSON object, with or without the original's fields.
     func json(now: Int64, withFields: Bool) -> String {
         var bytes = [UInt8(ascii: "{")]
         JSONText.appendMember("letter", self.id.description, to: &bytes)
@@ -90,7 +91,7 @@ struct StoredLetter: Sendable, Equatable {
         JSONText.appendMember(name, value, to: &bytes)
     }
 
-    /// The cells of a line in a list: letter, original, stage, reason, age, error.
+    /// The cells of a line in a list: dead-letter id, original, stage, reason, age, error.
     func cells(now: Int64) -> [String] {
         let original = "\(self.fact(DeadLetter.stream)) \(self.fact(DeadLetter.id))"
         return [
@@ -99,7 +100,7 @@ struct StoredLetter: Sendable, Equatable {
         ]
     }
 
-    /// The letter for a person, a line for each thing known of it.
+    /// The entry for people, one line per fact.
     func lines(now: Int64) -> [String] {
         var lines = ["letter: \(self.id) (\(LetterText.age(self.age(now: now))) old)"]
         let names = [
@@ -112,22 +113,22 @@ struct StoredLetter: Sendable, Equatable {
             + self.fields.map { "  \(LetterText.shown($0.name)): \(LetterText.shown($0.value))" }
     }
 
-    /// A fact, fit for a terminal; `-` where the letter has none.
+    /// Returns a fact, escaped for a terminal, or `-` if the entry does not have it.
     private func fact(_ name: String) -> String {
         self.facts[name].map { LetterText.shown(Array($0.utf8)) } ?? "-"
     }
 }
 
-/// Letters as a person reads them.
+/// Dead-letter entries as text for people.
 enum LetterText {
-    /// The bytes as they are where a terminal shows them so, else quoted: nothing from a stream may steer a terminal.
+    /// Returns printable bytes unchanged and others quoted: text from a stream must not control a terminal.
     static func shown(_ bytes: [UInt8]) -> String {
         let text = String(decoding: bytes, as: UTF8.self)
         let quoted = QuotedText.quote(bytes.span)
         return quoted == "\"\(text)\"" ? text : quoted
     }
 
-    /// A time in its largest unit: `12s`, `3m`, `5h`, `2d`.
+    /// Formats a duration in its largest unit: `12s`, `3m`, `5h`, `2d`.
     static func age(_ age: Duration) -> String {
         let seconds = age.components.seconds
         return switch seconds {
@@ -138,7 +139,7 @@ enum LetterText {
         }
     }
 
-    /// Rows as lines with their columns in line, two spaces between them; the last column is as long as it is.
+    /// Formats rows with aligned columns, two spaces apart; the last column is not padded.
     static func table(_ rows: [[String]]) -> [String] {
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in rows.map { $0[column].count }.max() ?? 0 }

@@ -5,7 +5,7 @@ import PipelineEngine
 import ServiceLifecycle
 import StageKit
 
-/// `sluice demo`: a private redis-server, the pipeline unchanged, a lifelike flow of events and a live picture.
+/// `sluice demo`: a private redis-server, the unchanged pipeline, realistic events and a live view.
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
@@ -13,7 +13,7 @@ struct DemoCommand: AsyncParsableCommand {
             "Run a demo: start a private redis-server, publish session events, show the worker.",
         discussion: "Stop with Ctrl-C; nothing is left behind. Needs redis-server in PATH.")
 
-    /// The rates that make sense: a terminal shows no difference beyond, and one publisher sends no more.
+    /// The allowed rates: a terminal shows no difference beyond, and one publisher cannot send more.
     static let rates = 1...50_000
 
     @Argument(help: "The pipeline file.")

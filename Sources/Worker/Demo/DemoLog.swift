@@ -1,14 +1,14 @@
 import Logging
 import StageKit
 
-/// Keeps the worker's log from disturbing the screen: warnings are counted, the last lines are kept.
+/// Keeps the worker's log from disturbing the screen: counts warnings and keeps the last lines.
 final class DemoLog: Sendable {
     private let lines = OrderedMutex<(errors: [String], warnings: Int)>(([], 0))
 
-    /// Lines kept: what fits under the picture.
+    /// The number of lines kept: as many as fit under the view.
     private static let keptLimit = 3
 
-    /// Takes a line.
+    /// Records a line.
     func add(_ line: String, level: Logger.Level) {
         self.lines.withLock { lines in
             if level < .error { lines.warnings += 1 }
@@ -16,20 +16,20 @@ final class DemoLog: Sendable {
         }
     }
 
-    /// The last errors, the oldest first.
+    /// The latest errors, oldest first.
     var errors: [String] { self.lines.withLock { $0.errors } }
 
     /// Number of warnings.
     var warnings: Int { self.lines.withLock { $0.warnings } }
 }
 
-/// Hands log lines to a `DemoLog`.
+/// Passes log lines to a `DemoLog`.
 struct DemoLogHandler: LogHandler {
-    /// Where lines go.
+    /// The destination of lines.
     let log: DemoLog
     /// The handler's own metadata.
     var metadata: Logger.Metadata = [:]
-    /// The least level that is taken.
+    /// The minimum log level.
     var logLevel: Logger.Level = .warning
 
     init(log: DemoLog) {
@@ -42,7 +42,7 @@ struct DemoLogHandler: LogHandler {
         set { self.metadata[key] = newValue }
     }
 
-    /// Takes one event.
+    /// Records an event.
     func log(event: LogEvent) {
         let error = event.metadata?["error"].map { ": \($0)" } ?? ""
         self.log.add("\(event.message)\(error)", level: event.level)

@@ -8,16 +8,16 @@ final class DemoMeter: Sendable {
     /// Maximum number of ids that wait for their outcome: beyond it the publisher is far ahead, and further events are
     /// not timed.
     private static let pendingLimit = 200_000
-    /// The longest distinguished time, in microseconds; longer ones count as this.
+    /// The longest measured time, in microseconds; longer ones count as this.
     private static let longestMicroseconds: UInt64 = 60_000_000
 
     /// Times in microseconds.
     struct Latency {
-        /// Half of the events took at most this.
+        /// The median.
         var p50: UInt64
-        /// 99 in 100 took at most this.
+        /// The 99th percentile.
         var p99: UInt64
-        /// The longest.
+        /// The maximum.
         var max: UInt64
     }
 
@@ -30,7 +30,7 @@ final class DemoMeter: Sendable {
 
     private let state = OrderedMutex(State())
 
-    /// Notes that entries are about to be sent.
+    /// Records that entries are about to be sent.
     func sending(_ ids: [EntryID]) {
         let now = ContinuousClock.now
         self.state.withLock { state in
@@ -38,7 +38,7 @@ final class DemoMeter: Sendable {
         }
     }
 
-    /// Notes that an entry has its outcome.
+    /// Records that an entry has its outcome.
     func settled(_ id: EntryID) {
         let now = ContinuousClock.now
         self.state.withLock { state in
@@ -48,7 +48,7 @@ final class DemoMeter: Sendable {
         }
     }
 
-    /// The times so far; nil before the first.
+    /// Returns the times so far, or `nil` before the first.
     func latency() -> Latency? {
         self.state.withLock { state in
             guard state.histogram.totalCount > 0 else { return nil }
@@ -76,7 +76,7 @@ final class DemoObserver: OutcomeObserver {
         self.meter = meter
     }
 
-    /// Notes the event's end.
+    /// Records the event's outcome.
     func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
         self.meter.settled(event.id)
     }

@@ -5,11 +5,11 @@ import RedisStreams
 import ServiceLifecycle
 import StageKit
 
-/// Publishes a lifelike flow of session events at a steady rate until it is shut down.
+/// Publishes realistic session events at a steady rate until it is shut down.
 struct DemoPublisher: Service {
-    /// Time between two groups of events: short enough to look like a flow, long enough to keep the rate.
+    /// Time between two groups of events: short enough for a smooth flow, long enough to keep the rate.
     private static let interval: Duration = .milliseconds(5)
-    /// Entries the stream keeps: the demo's memory does not grow however long it runs.
+    /// Maximum length of the stream, so that the demo's memory does not grow.
     private static let streamLimit = 100_000
     /// Maximum number of events sent together after a pause, so that a demo that was suspended does not flood.
     private static let burstLimit = 1000
@@ -21,16 +21,16 @@ struct DemoPublisher: Service {
     let redis: PrivateRedis
     /// The stream.
     let stream: String
-    /// Events a second.
+    /// Events per second.
     let rate: Int
     /// Receives each id before it is sent.
     let meter: DemoMeter
-    /// Publishing begins when this reads: it starts at the stream's end.
+    /// The pipeline's source; publishing begins when it reads, because it starts at the stream's end.
     let source: any EventSource
-    /// Logs.
+    /// The logger.
     let logger: Logger
 
-    /// Publishes.
+    /// Publishes until shut down.
     func run() async throws {
         let loop = RedisEventLoop()
         let result: Result<Void, any Error>

@@ -3,11 +3,11 @@ import ServiceLifecycle
 import StageKit
 import Synchronization
 
-/// Shows the worker twice a second: redrawn in place on a terminal, line by line otherwise.
+/// Shows the worker twice per second: redrawn on a terminal, line by line otherwise.
 ///
-/// As a service it ends after the demo's duration, which ends the group.
+/// As a service, it ends after the demo's duration, which ends the service group.
 struct DemoScreen: Service {
-    /// Time between two pictures on a terminal.
+    /// Time between two updates on a terminal.
     private static let interval: Duration = .milliseconds(500)
     /// Updates between two lines if the output is not a terminal.
     private static let linesInterval = 4
@@ -18,10 +18,10 @@ struct DemoScreen: Service {
     let meter: DemoMeter
     /// The worker's log.
     let log: DemoLog
-    /// The duration of the demo, or `nil` for until a signal.
+    /// The duration of the demo, or `nil` to run until a signal.
     let duration: Duration?
 
-    /// Shows until a graceful shutdown or the end of the duration.
+    /// Runs until a graceful shutdown or the end of the duration.
     func run() async throws {
         try await cancelWhenGracefulShutdown { try await self.show() }
     }
@@ -34,7 +34,7 @@ struct DemoScreen: Service {
         var last = (read: UInt64(0), time: started)
         while self.duration.map({ clock.now - started < $0 }) ?? true {
             let remaining = self.duration.map { min($0 - (clock.now - started), Self.interval) } ?? Self.interval
-            // A cancelled sleep is how a shutdown ends the show.
+            // A shutdown cancels the sleep and thereby ends the loop.
             guard (try? await Task.sleep(for: max(remaining, .milliseconds(1)))) != nil else { break }
             let statistics = self.worker.pipeline.statistics
             let now = clock.now
@@ -61,7 +61,7 @@ struct DemoScreen: Service {
         }
     }
 
-    /// Draws over the last picture; returns the lines drawn.
+    /// Draws over the previous view; returns the number of lines drawn.
     private func draw(_ statistics: PipelineStatistics, rate: Double, elapsed: Duration, over drawn: Int) -> Int {
         var lines = [
             "Sluice \(self.worker.pipeline.name): \(self.worker.pipeline.source.stream)   \(Int(elapsed.seconds)) s",
@@ -111,7 +111,7 @@ struct DemoScreen: Service {
 }
 
 extension String {
-    /// The text padded with spaces to a width.
+    /// Returns the text padded with spaces to a width.
     fileprivate func padded(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - self.count))
     }

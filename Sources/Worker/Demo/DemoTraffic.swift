@@ -1,6 +1,6 @@
-/// A lifelike flow of session events: logins, key changes, revocations, and now and then one that is malformed.
+/// A realistic sequence of session events: logins, key changes, revocations, and an occasional malformed event.
 ///
-/// A pure value: the same seed gives the same flow.
+/// A value type: the same seed gives the same sequence.
 struct DemoTraffic {
     /// Number of concurrent sessions: enough to look like a real service, few enough that revocations hit existing
     /// ones.
@@ -13,12 +13,12 @@ struct DemoTraffic {
     private var sessions: [Int] = []
     private var created = 0
 
-    /// Starts a flow.
+    /// Creates a sequence.
     init(seed: UInt64) {
         self.random = DemoRandom(state: seed)
     }
 
-    /// The next event; `now` is the time in milliseconds, for the time of a revocation.
+    /// Returns the next event; `now` is the time in milliseconds, for the time of a revocation.
     mutating func next(now: UInt64) -> Fields {
         switch self.random.next(below: 100) {
         case 0..<2: return self.malformed(now: now)
@@ -74,12 +74,12 @@ struct DemoRandom: RandomNumberGenerator {
         return value ^ (value >> 31)
     }
 
-    /// A number from 0 up to and without `bound`.
+    /// Returns a number from 0 up to but not including `bound`.
     mutating func next(below bound: Int) -> Int {
         Int(self.next(upperBound: UInt64(bound)))
     }
 
-    /// Text that looks like a 32-byte key in base64.
+    /// Returns text that looks like a 32-byte key in base64.
     mutating func base64Key() -> String {
         var text = ""
         for _ in 0..<43 { text.append(Self.alphabet[self.next(below: 64)]) }

@@ -1,12 +1,12 @@
 import Foundation
 import Glibc
 
-/// A redis-server of one's own: on a Unix socket in a temporary folder, without persistence, gone when its scope ends.
+/// A private redis-server: on a Unix socket in a temporary directory, without persistence, stopped when its scope ends.
 struct PrivateRedis: Sendable {
-    /// Maximum time until the server listens: it takes milliseconds, so after this it has failed.
+    /// Maximum time until the server listens. It usually takes milliseconds, so after this time the start has failed.
     private static let startLimit: Duration = .seconds(10)
 
-    /// Why there is no server.
+    /// The server could not be started.
     struct Failure: Error, CustomStringConvertible {
         /// The problem and its remedy.
         var description: String
@@ -15,7 +15,7 @@ struct PrivateRedis: Sendable {
     /// The path of its socket.
     let socketPath: String
 
-    /// Runs `body` with a server, and stops the server and removes its folder however `body` ends.
+    /// Runs `body` with a server; stops the server and removes its directory however `body` ends.
     static func withServer(_ body: (PrivateRedis) async throws -> Void) async throws {
         guard let program = Self.find("redis-server") else {
             throw Failure(description: "redis-server is not in the PATH; on Debian: apt-get install redis-server")
@@ -50,7 +50,7 @@ struct PrivateRedis: Sendable {
         }
     }
 
-    /// Kills it: it has nothing to save, and it may have inherited a signal mask that keeps SIGTERM from it.
+    /// Sends SIGKILL: the server has nothing to save, and it may have inherited a signal mask that blocks SIGTERM.
     private static func stop(_ process: Process) {
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()

@@ -14,7 +14,7 @@ struct CataloguePage {
         /// A section at the file's top level.
         case section
 
-        /// Where the file names it.
+        /// The position of the type in a pipeline file.
         var place: String {
             switch self {
             case .stage: "an item of stages, or of a list in branches"
@@ -29,7 +29,7 @@ struct CataloguePage {
     let kind: Kind
     /// Its name in the file.
     let name: String
-    /// One sentence.
+    /// The summary, one sentence.
     let summary: String
     /// The shape of its settings.
     let shape: SettingShape
@@ -54,7 +54,7 @@ struct CataloguePage {
         self.stage = nil
     }
 
-    /// All pages of a catalogue, in the order of `Kind`.
+    /// Returns all pages of a catalogue, in the order of `Kind`.
     static func all(of catalogue: Catalogue) -> [CataloguePage] {
         catalogue.stages.map { CataloguePage($0) }
             + catalogue.sources.map { CataloguePage(.source, name: $0.name, summary: $0.summary, shape: $0.shape) }
@@ -64,7 +64,7 @@ struct CataloguePage {
             }
     }
 
-    /// The page for a terminal; `example` is a whole pipeline file with the stage.
+    /// Returns the page for a terminal; `example` is a complete pipeline file with the stage.
     func text(example: String?) -> String {
         var lines = ["\(self.name): a \(self.kind.rawValue), written \(self.kind.place)", ""]
         lines += TextWrap.lines(self.summary, indent: "  ")
@@ -79,7 +79,7 @@ struct CataloguePage {
             lines += ["", "Example, a whole file"]
             lines += Self.indented(example)
         } else if let stage = self.stage {
-            // It names fields, stores or branches that no file but its author's has.
+            // The example names fields, stores or branches that only its author's file has.
             lines +=
                 ["", "Example, an item of stages"] + Self.indented("- " + stage.example.replacing("\n", with: "\n  "))
         }
@@ -90,7 +90,7 @@ struct CataloguePage {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { $0.isEmpty ? "" : "  \($0)" }
     }
 
-    /// How the engine calls the stage.
+    /// Describes how the engine calls the stage.
     private static func running(_ stage: StageType) -> String {
         if stage.waits {
             return
@@ -103,7 +103,7 @@ struct CataloguePage {
             : "Event by event, in stream order."
     }
 
-    /// The page for programs.
+    /// Returns the page for programs.
     func json(example: String?) -> JSONValue {
         let table = SettingTable(self.shape)
         return .members([
@@ -119,7 +119,7 @@ struct CataloguePage {
         ])
     }
 
-    /// The catalogue as a table for a terminal.
+    /// Returns the catalogue as a table for a terminal.
     static func table(_ pages: [CataloguePage]) -> String {
         let width = pages.map(\.name.count).max() ?? 0
         let sections = Kind.allCases.map { kind -> String in

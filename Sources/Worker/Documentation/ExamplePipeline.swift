@@ -2,7 +2,7 @@ import Logging
 import PipelineEngine
 import StageKit
 
-/// A stage type's example as a whole pipeline file that `sluice validate` takes.
+/// A stage type's example as a complete pipeline file that `sluice validate` accepts.
 enum ExamplePipeline {
     private static let head = """
         pipeline: example
@@ -19,7 +19,7 @@ enum ExamplePipeline {
 
         """
 
-    /// The branches that examples lead to.
+    /// The branches that examples refer to.
     private static let branches = """
         branches:
           closed: [ log ]
@@ -27,9 +27,9 @@ enum ExamplePipeline {
 
         """
 
-    /// The shortest of several files that is valid and contains only what the example needs.
+    /// Returns the shortest valid candidate, which contains only what the example needs.
     ///
-    /// `nil` if none is valid, which is no error of the example for a catalogue without the types used here.
+    /// Returns `nil` if none is valid. That is not an error of the example if the catalogue lacks the types used here.
     static func text(for type: StageType, catalogue: Catalogue) -> String? {
         let silent = PipelineServices(logger: Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() }))
         return self.candidates(type).first { text in
@@ -37,7 +37,7 @@ enum ExamplePipeline {
         }
     }
 
-    /// The files tried, the shortest first.
+    /// Returns the candidates, shortest first.
     static func candidates(_ type: StageType) -> [String] {
         let lines = type.example.split(separator: "\n", omittingEmptySubsequences: false)
         let item = lines.enumerated().map { ($0 == 0 ? "  - " : "    ") + $1 }.joined(separator: "\n")

@@ -8,9 +8,9 @@ enum JSONValue: Equatable, Sendable {
     case integer(Int)
     /// `true` or `false`.
     case boolean(Bool)
-    /// Nothing.
+    /// `null`.
     case null
-    /// A value that is JSON already, on one line.
+    /// Text that is already JSON, on one line.
     case written(String)
     /// A list.
     case array([JSONValue])
@@ -25,17 +25,17 @@ enum JSONValue: Equatable, Sendable {
         var value: JSONValue
     }
 
-    /// A list of texts.
+    /// Returns a list of strings.
     static func strings(_ texts: some Sequence<String>) -> JSONValue {
         .array(texts.map { .string($0) })
     }
 
-    /// An object of names with values; those without a value are left out.
+    /// Returns an object; members without a value are omitted.
     static func members(_ members: KeyValuePairs<String, JSONValue?>) -> JSONValue {
         .object(members.compactMap { name, value in value.map { Member(name: name, value: $0) } })
     }
 
-    /// The same object with further members behind its own; anything else stays as it is.
+    /// Returns the object with further members appended; other values are returned unchanged.
     func adding(_ others: JSONValue) -> JSONValue {
         guard case .object(let mine) = self, case .object(let theirs) = others else { return self }
         return .object(mine + theirs)
@@ -48,7 +48,7 @@ enum JSONValue: Equatable, Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The value for people: two spaces a level, lists of plain values on one line.
+    /// The value for people: indented by two spaces per level, lists of scalars on one line.
     var pretty: String {
         var bytes: [UInt8] = []
         self.append(to: &bytes, indent: 0)

@@ -6,10 +6,10 @@ import StageKit
 /// Source: JSON Schema 2020-12. Every scalar may be replaced by `${NAME}`, so every other form is an alternative to
 /// text that contains `${`.
 enum PipelineSchema {
-    /// What text with a variable in it looks like, as a regular expression.
+    /// A regular expression for text that contains a variable.
     private static let variable = #"\$\{"#
 
-    /// The schema of files that may name the types of a catalogue.
+    /// Returns the schema of files that may name the types of a catalogue.
     static func document(_ catalogue: Catalogue) -> JSONValue {
         let file = FileShape(catalogue)
         let definitions = file.definitions.map { JSONValue.Member(name: $0.name, value: self.schema($0.shape)) }
@@ -20,7 +20,7 @@ enum PipelineSchema {
         ]).adding(self.schema(file.root)).adding(.members(["$defs": .object(definitions)]))
     }
 
-    /// The schema of one shape.
+    /// Returns the schema of a shape.
     static func schema(_ shape: SettingShape) -> JSONValue {
         switch shape {
         case .text: .members(["type": self.scalars])
@@ -58,18 +58,18 @@ enum PipelineSchema {
         }
     }
 
-    /// What YAML may make of a scalar that is read as text.
+    /// The types that YAML may assign to a scalar that is read as text.
     private static let scalars: JSONValue = ["string", "number", "boolean"]
 
-    /// Durations from a minimum on, as far as an expression can check: without a sign, and not zero if that is too
-    /// short.
+    /// Returns a regular expression for durations. It checks the minimum only partly: no sign unless negative values
+    /// are allowed, and no zero if the minimum is positive.
     private static func durations(_ minimum: Duration) -> String {
         let number = minimum < .zero ? "-?[0-9]+" : minimum == .zero ? "[0-9]+" : "0*[1-9][0-9]*"
         return "^\(number)(us|ms|s|m|h|d)$"
     }
 
-    /// Alternatives; if one is a mapping and the other is not, the kind of the value decides, so that an error is
-    /// reported for the intended one.
+    /// Returns alternatives; if one is a mapping and the other is not, the kind of the value decides, so that an error
+    /// is reported for the intended one.
     private static func either(_ shapes: [SettingShape]) -> JSONValue {
         let mappings = shapes.filter(\.isMapping)
         let others = shapes.filter { !$0.isMapping }
@@ -93,7 +93,7 @@ enum PipelineSchema {
     }
 
     private static func choice(_ words: [String]) -> JSONValue {
-        // Words that YAML reads as another type are also allowed in that type.
+        // Keywords that YAML reads as another type are also allowed in that type.
         let others = words.compactMap { word -> JSONValue? in
             switch word {
             case "true": .boolean(true)
@@ -139,7 +139,7 @@ enum PipelineSchema {
         .object(names.map { JSONValue.Member(name: $0.name, value: self.property($0)) })
     }
 
-    /// A name's schema with its description.
+    /// Returns a member's schema with its description.
     private static func property(_ setting: SettingDescription) -> JSONValue {
         let about = JSONValue.members([
             "title": .string(setting.name),
@@ -149,7 +149,7 @@ enum PipelineSchema {
         return about.adding(self.schema(setting.shape))
     }
 
-    /// A default as the value that the file would hold.
+    /// Returns a default in the form that the file would contain.
     private static func value(_ text: String, _ shape: SettingShape) -> JSONValue {
         switch shape {
         case .nullable(let shape): self.value(text, shape)
@@ -164,7 +164,7 @@ enum PipelineSchema {
 }
 
 extension SettingShape {
-    /// Whether it is written as a mapping of known names.
+    /// Whether the shape is written as a mapping of known names.
     fileprivate var isMapping: Bool {
         switch self {
         case .object, .oneName: true

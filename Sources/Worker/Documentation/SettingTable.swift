@@ -1,10 +1,10 @@
 import StageKit
 
-/// A component's settings as one list, nested ones by their path: `fields.NAME.type`.
+/// A component's settings as one list; nested ones are named by their path: `fields.NAME.type`.
 struct SettingTable {
     /// One setting.
     struct Row {
-        /// Its path below the component's name; `NAME` for a free name, `[]` for each item of a list.
+        /// The path below the component's name, with `NAME` for a free name and `[]` for each item of a list.
         var path: String
         /// The declaration.
         var setting: SettingDescription
@@ -12,7 +12,7 @@ struct SettingTable {
 
     /// The settings in the order of the declaration, each one before its nested settings.
     let rows: [Row]
-    /// The allowed value if it is not a mapping of known names, otherwise `nil`.
+    /// The allowed value if the settings are not a mapping of known names; otherwise `nil`.
     let root: String?
 
     /// Lists the settings of a shape.
@@ -81,11 +81,10 @@ struct SettingTable {
 
 /// Breaks text into lines for a terminal.
 enum TextWrap {
-    /// The width that every terminal has.
+    /// The width of a standard terminal.
     static let width = 80
 
-    /// The words of a text in lines of at most `width` columns, each one after the indent; a longer word has its own
-    /// line.
+    /// Wraps text to lines of at most `width` columns, each one with the indent; a longer word gets its own line.
     static func lines(_ text: String, indent: String) -> [String] {
         var lines: [String] = []
         var line = ""

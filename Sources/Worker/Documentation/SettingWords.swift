@@ -2,7 +2,7 @@ import StageKit
 
 /// The allowed values of a setting, in words.
 enum SettingWords {
-    /// What kind of value it is: `a whole number, 1 to 100000`.
+    /// Describes the kind of value: `a whole number, 1 to 100000`.
     static func kind(_ shape: SettingShape) -> String {
         switch shape {
         case .text: "text"
@@ -29,7 +29,7 @@ enum SettingWords {
         }
     }
 
-    /// The word for a kind of value in JSON: `integer`, `list`.
+    /// Returns the name of a kind of value in JSON output: `integer`, `list`.
     static func typeName(_ shape: SettingShape) -> String {
         switch shape {
         case .text, .nonBlankText: "text"
@@ -50,7 +50,7 @@ enum SettingWords {
         }
     }
 
-    /// Sentences about limits that the kind of value alone does not show.
+    /// Returns sentences about limits that are not part of the kind of value.
     static func limits(_ shape: SettingShape) -> [String] {
         switch shape {
         case .nonBlankText: ["Not blank."]

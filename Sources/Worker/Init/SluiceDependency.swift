@@ -2,16 +2,16 @@ import Foundation
 
 /// The origin of Sluice for a user's package.
 enum SluiceDependency: Equatable {
-    /// A folder with Sluice's own package.
+    /// A directory with Sluice's own package.
     case path(String)
-    /// A Git repository, in this version or a later one that is compatible.
+    /// A Git repository, in this version or a later compatible one.
     case url(String, version: String)
 
-    /// Reads `--sluice`; without it, the package that this executable was built in.
+    /// Parses `--sluice`; without it, uses the package that this executable was built in.
     ///
     /// - Parameters:
-    ///   - given: A folder or a URL, nil for the default.
-    ///   - version: This worker's version, the least that a URL has to have.
+    ///   - given: A directory or a URL, or `nil` for the default.
+    ///   - version: This worker's version, the minimum version for a URL.
     ///   - executable: This program's file.
     init(_ given: String?, version: String, executable: URL) throws(InitFailure) {
         if let given, given.contains("://") || given.hasPrefix("git@") {
@@ -57,7 +57,7 @@ enum SluiceDependency: Equatable {
         return last.hasSuffix(".git") ? String(last.dropLast(4)) : last
     }
 
-    /// The dependency as the manifest has it.
+    /// The dependency in the form of a manifest.
     var manifestText: String {
         switch self {
         case .path(let path): ".package(path: \"\(path)\")"

@@ -1,9 +1,9 @@
-/// The name of a user's package, and the names made of it.
+/// The name of a user's package, and the names derived from it.
 struct WorkerName {
     /// Maximum length of a name: it is used in paths and in module names.
     static let lengthLimit = 50
 
-    /// The package's and the executable's name: `my-worker`.
+    /// The name of the package and of the executable: `my-worker`.
     let text: String
 
     /// Checks a name; throws the problem with it.
@@ -23,7 +23,7 @@ struct WorkerName {
         self.text = text
     }
 
-    /// Names that a module of the package's dependencies, of the language or of the build has.
+    /// Module names that the package's dependencies, the language or the build already use.
     private static let taken: Set = [
         "sluice", "worker", "stagekit", "stagetestkit", "pipelineengine", "snapshotstores", "redisstreams", "admin",
         "yaml", "resp", "pluginloading", "fingerprint", "swift", "foundation", "testing", "main", "sources", "tests",
@@ -31,10 +31,10 @@ struct WorkerName {
         "argumentparser", "hummingbird", "asynchttpclient", "niocore", "nioposix", "niossl", "collections",
     ]
 
-    /// How the modules of the stage types end that ship.
+    /// The ending of the module names of the standard stage types.
     private static let takenEnding = "stage"
 
-    /// The library of stage types: `MyWorkerStages`.
+    /// The library target with the stage types: `MyWorkerStages`.
     var module: String {
         self.text.split { $0 == "-" || $0 == "_" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
             + "Stages"
@@ -44,7 +44,7 @@ struct WorkerName {
     var pipeline: String { self.text.map { $0 == "-" ? "_" : String($0).lowercased() }.joined() }
 }
 
-/// Why no package is written.
+/// The package was not written.
 struct InitFailure: Error, CustomStringConvertible {
     /// The problem and its remedy.
     var description: String

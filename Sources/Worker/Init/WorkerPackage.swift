@@ -1,13 +1,13 @@
 import Foundation
 
-/// The files of a user's package: a worker with a stage of its own, which builds and whose tests pass.
+/// The files of a user's package: a worker with a custom stage, which builds and passes its tests.
 struct WorkerPackage {
     /// The package's name.
     let name: WorkerName
-    /// Where Sluice comes from.
+    /// The origin of the Sluice dependency.
     let sluice: SluiceDependency
 
-    /// Writes the package into a new folder; one that is there is left as it is.
+    /// Writes the package to a new directory; an existing one is not changed.
     func write(to folder: URL) throws {
         guard !FileManager.default.fileExists(atPath: folder.path) else {
             throw InitFailure("\(folder.path) is there already: nothing was changed")
@@ -21,7 +21,7 @@ struct WorkerPackage {
         try self.sluice.resolved?.write(to: folder.appendingPathComponent("Package.resolved"))
     }
 
-    /// The files' texts by path below the package's folder.
+    /// The files' contents by path below the package's directory.
     var files: [(path: String, text: String)] {
         let module = self.name.module
         return [

@@ -7,7 +7,7 @@ final class FileRotation: Sendable {
     /// The number of requests so far.
     var generation: UInt64 { self.count.load(ordering: .acquiring) }
 
-    /// Asks for the files to be reopened before the next line is written.
+    /// Requests that the files are reopened before the next line is written.
     func request() {
         self.count.add(1, ordering: .releasing)
     }

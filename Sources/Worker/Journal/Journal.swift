@@ -6,22 +6,24 @@ import StageKit
 
 /// Writes one NDJSON line for each event with its outcome, in stream order.
 ///
-/// Lines are collected and written at the end of each batch, before the cursor moves, so that what the journal does not
-/// have is read again. Used by the thread that runs the graph; a slow disk or reader slows the pipeline, it loses nothing.
+/// Lines are collected and written at the end of each batch, before the cursor moves, so that events missing from the
+/// journal are read again. Used by the thread that runs the graph; a slow disk or reader slows the pipeline down but
+/// loses nothing.
 final class Journal: OutcomeObserver {
-    /// Bytes collected before they are written within a batch, so that a large batch does not grow the buffer without end.
+    /// Maximum bytes collected within a batch before they are written, so that a large batch does not grow the buffer
+    /// forever.
     private static let flushSize = 1 << 20
 
-    /// Why the journal cannot be written.
+    /// The journal cannot be written.
     struct JournalError: Error, CustomStringConvertible {
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         var description: String
     }
 
     private let path: String
     private let logger: Logger?
     private let rotation: FileRotation?
-    /// The requests to reopen the file that were followed.
+    /// The number of handled requests to reopen the file.
     private var generation: UInt64 = 0
     private var file: AppendedFile
     private var buffer: [UInt8] = []
@@ -65,7 +67,9 @@ final class Journal: OutcomeObserver {
         if self.buffer.count >= Self.flushSize { self.flush() }
     }
 
-    /// Writes what was collected; throws where the journal cannot be written.
+    /// Writes the collected lines.
+    ///
+    /// - Throws: An error if the journal cannot be written.
     func endBatch() async throws {
         self.flush()
         if let failure = self.failure { throw failure }
@@ -75,7 +79,7 @@ final class Journal: OutcomeObserver {
         guard self.failure == nil else { return }
         self.followRotation()
         do throws(SystemFailure) {
-            // A reader of a pipe that has stopped reading holds up the pipeline, and not the end of the process.
+            // If the reader of a pipe has stopped reading, the pipeline blocks, but the process can still end.
             try self.file.append(self.buffer) { Task.isCancelled }
         } catch {
             self.failure = JournalError(description: "the journal \(self.path) cannot be written: \(error.reason)")
@@ -83,7 +87,7 @@ final class Journal: OutcomeObserver {
         self.buffer.removeAll(keepingCapacity: true)
     }
 
-    /// Reopens the file if that was asked for; lines go on to the old one if it cannot be.
+    /// Reopens the file if requested; if that fails, lines go to the old file.
     private func followRotation() {
         guard let rotation = self.rotation, rotation.generation != self.generation else { return }
         self.generation = rotation.generation

@@ -1,16 +1,16 @@
 import PipelineEngine
 import StageKit
 
-/// The form of a journal's lines: one JSON object, members that do not apply left out.
+/// The format of journal lines: one JSON object, without members that do not apply.
 enum JournalLine {
-    /// Appends an event's line with its end.
+    /// Appends an event's line with a line end.
     static func append(_ event: borrowing Event, _ record: OutcomeRecord, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "{"))
         self.appendMembers(event, record, limit: .max, to: &bytes)
         bytes += [UInt8(ascii: "}"), UInt8(ascii: "\n")]
     }
 
-    /// Appends an event's members; of a key or a message no more than `limit` bytes.
+    /// Appends an event's members; keys and messages are cut to `limit` bytes.
     static func appendMembers(
         _ event: borrowing Event, _ record: OutcomeRecord, limit: Int, to bytes: inout [UInt8]
     ) {
@@ -49,7 +49,7 @@ enum JournalLine {
 }
 
 extension Array where Element == UInt8 {
-    /// The bytes of a span.
+    /// Copies the bytes of a span.
     init(copying span: Span<UInt8>) {
         self.init()
         self.reserveCapacity(span.count)

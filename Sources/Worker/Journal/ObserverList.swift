@@ -1,16 +1,16 @@
 import PipelineEngine
 import StageKit
 
-/// Passes outcomes to several observers, one after the other, if they want them.
+/// Passes outcomes to several observers, one after the other, if they are interested.
 final class ObserverList: OutcomeObserver {
     private var members: [(observer: any OutcomeObserver, interest: OutcomeInterest, wants: Bool)]
 
-    /// Creates a list.
+    /// Creates a list of observers.
     init(_ observers: [any OutcomeObserver]) {
         self.members = observers.map { ($0, .none, false) }
     }
 
-    /// What any of them wants to know.
+    /// Returns the combined interest of all observers.
     func beginBatch(of count: Int) -> OutcomeInterest {
         var interest = OutcomeInterest.none
         for index in self.members.indices {
@@ -20,7 +20,7 @@ final class ObserverList: OutcomeObserver {
         return interest
     }
 
-    /// Whether any of them wants to know.
+    /// Whether any observer is interested in the event.
     func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool {
         // The same decision as for a single observer.
         let isUnusual = event.failure != nil || event.settled != nil
@@ -35,12 +35,12 @@ final class ObserverList: OutcomeObserver {
         return isWanted
     }
 
-    /// Passes the outcome to each observer that wants it.
+    /// Passes the outcome to each interested observer.
     func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
         for member in self.members where member.wants { member.observer.observe(event, record) }
     }
 
-    /// Ends the batch with each observer.
+    /// Ends the batch for each observer.
     func endBatch() async throws {
         for member in self.members { try await member.observer.endBatch() }
     }

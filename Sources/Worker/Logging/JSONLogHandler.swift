@@ -8,9 +8,9 @@ import StageKit
 package struct JSONLogHandler: LogHandler {
     /// Metadata of every event.
     package var metadata: Logger.Metadata = [:]
-    /// Gives metadata of the moment.
+    /// Provides additional metadata for each event.
     package var metadataProvider: Logger.MetadataProvider?
-    /// The least severe level that is written.
+    /// The minimum log level.
     package var logLevel: Logger.Level
 
     private static let reserved: Set<String> = ["time", "level", "logger", "message"]

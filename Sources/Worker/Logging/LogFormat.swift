@@ -1,13 +1,13 @@
 package import Logging
 
-/// How log lines look.
+/// The format of log lines.
 package enum LogFormat: String, CaseIterable, Sendable {
     /// For people: `2023-11-14T22:13:20.000Z warning sluice: gone key=value`.
     case text
-    /// For machines: one JSON object a line.
+    /// For machines: one JSON object per line.
     case json
 
-    /// A handler that writes lines of this format.
+    /// Creates a handler that writes lines in this format.
     package func handler(label: String, level: Logger.Level, output: LogOutput) -> any LogHandler {
         switch self {
         case .text: TextLogHandler(label: label, level: level, output: output)
@@ -16,10 +16,10 @@ package enum LogFormat: String, CaseIterable, Sendable {
     }
 }
 
-/// The metadata of one line: what both formats share.
+/// The metadata of one line, for both formats.
 enum LogMetadata {
-    /// The metadata of the logger, the provider and the event, later ones winning, sorted by name; an event's error is
-    /// included as `error`, unless the metadata has one.
+    /// Returns the metadata of the logger, the provider and the event, later ones winning, sorted by name; an event's
+    /// error is included as `error`, unless the metadata has this name.
     static func merged(
         _ own: Logger.Metadata, _ provider: Logger.MetadataProvider?, _ event: LogEvent
     ) -> [(name: String, value: Logger.MetadataValue)] {
@@ -31,7 +31,7 @@ enum LogMetadata {
         return all.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
     }
 
-    /// The text, cut to `LogOutput.textLimit` with the number of omitted bytes.
+    /// Returns the text, cut to `LogOutput.textLimit` with the number of omitted bytes.
     static func cut(_ text: String) -> String {
         guard text.utf8.count > LogOutput.textLimit else { return text }
         var bytes = 0

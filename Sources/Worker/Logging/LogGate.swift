@@ -6,17 +6,17 @@ import Synchronization
 
 /// Keeps repeated warnings and errors from flooding the log, and reports how many were held back.
 ///
-/// All loggers of a worker share one gate. Only lines of the levels warning and error are counted: more severe lines are
-/// always written, and less severe ones were asked for with `--log-level` or a `log` stage. Answers to an operator bypass
-/// the gate: see ``Logging/Logger/withoutRateLimit``.
+/// All loggers of a worker share one gate. Only lines of the levels warning and error are counted: more severe lines
+/// are always written, and less severe ones were requested with `--log-level` or a `log` stage. Replies to an operator
+/// bypass the gate: see ``Logging/Logger/withoutRateLimit``.
 package final class LogGate: Sendable {
-    /// The time since some moment; only goes forward.
+    /// The monotonic time since an arbitrary moment.
     private let now: @Sendable () -> Duration
     private let handler: any LogHandler
     private let limiter: OrderedMutex<LogLimiter>
     private let total = Atomic<UInt64>(0)
 
-    /// Makes a gate that lets `repeats` lines of a kind pass in each span, and tells through `handler` what it held back.
+    /// Creates a gate that admits `repeats` lines of a kind per span, and reports held-back lines through `handler`.
     package init(repeats: Int, handler: any LogHandler, now: (@Sendable () -> Duration)? = nil) {
         let start = ContinuousClock.now
         self.now = now ?? { ContinuousClock.now - start }
@@ -24,7 +24,7 @@ package final class LogGate: Sendable {
         self.limiter = OrderedMutex(LogLimiter(repeats: repeats))
     }
 
-    /// A logger that writes to standard error, and the gate that all it writes goes through.
+    /// Creates a logger that writes to standard error, and the gate for all of its lines.
     package static func logger(
         label: String, _ format: LogFormat, level: Logger.Level, repeats: Int = LogLimiter.standardRepeats
     ) -> (Logger, LogGate) {
@@ -36,10 +36,10 @@ package final class LogGate: Sendable {
         return (logger, gate)
     }
 
-    /// How many lines were held back so far.
+    /// The number of lines held back so far.
     package var heldBack: UInt64 { self.total.load(ordering: .relaxed) }
 
-    /// The number of them for `/metrics`.
+    /// The number of held-back lines for `/metrics`.
     func samples() -> [MetricSample] {
         [
             MetricSample(
@@ -49,7 +49,7 @@ package final class LogGate: Sendable {
         ]
     }
 
-    /// Whether an event is to be written; what was held back before is told first.
+    /// Whether an event is written now; lines held back in spans that are over are reported first.
     func admits(_ event: LogEvent) -> Bool {
         guard event.level == .warning || event.level == .error else { return true }
         let reason = event.metadata?["reason"].map { "\($0)" }
@@ -61,13 +61,13 @@ package final class LogGate: Sendable {
         return isAdmitted
     }
 
-    /// Tells what was held back in spans that are over.
+    /// Reports the lines held back in spans that are over.
     package func tell() {
         let now = self.now()
         for heldBack in self.limiter.withLock({ $0.ended(at: now) }) { self.tell(heldBack) }
     }
 
-    /// Tells all that was held back: nothing is logged after this.
+    /// Reports all lines held back; nothing is logged after this.
     package func close() {
         for heldBack in self.limiter.withLock({ $0.endAll() }) { self.tell(heldBack) }
     }
@@ -84,12 +84,12 @@ package final class LogGate: Sendable {
     }
 }
 
-/// Tells what the log held back also where nothing more is logged.
+/// Reports held-back lines even if nothing more is logged.
 struct HeldBackReports: Service {
-    /// What holds lines back.
+    /// The gate to report from.
     let gate: LogGate
 
-    /// Tells at the end of each span, until a graceful shutdown begins.
+    /// Reports at the end of each span, until a graceful shutdown begins.
     func run() async throws {
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: LogLimiter.span) }
@@ -103,28 +103,28 @@ package struct LimitedLogHandler: RateLimitingLogHandler {
     private var inner: any LogHandler
     private let gate: LogGate
 
-    /// Makes a handler.
+    /// Creates a handler.
     package init(_ inner: any LogHandler, gate: LogGate) {
         self.inner = inner
         self.gate = gate
     }
 
-    /// The handler behind the gate.
+    /// The handler that the gate passes lines to.
     package var withoutRateLimit: any LogHandler { self.inner }
 
-    /// What is written with every event.
+    /// Metadata of every event.
     package var metadata: Logger.Metadata {
         get { self.inner.metadata }
         set { self.inner.metadata = newValue }
     }
 
-    /// Gives metadata of the moment.
+    /// Provides additional metadata for each event.
     package var metadataProvider: Logger.MetadataProvider? {
         get { self.inner.metadataProvider }
         set { self.inner.metadataProvider = newValue }
     }
 
-    /// The least severe level that is written.
+    /// The minimum log level.
     package var logLevel: Logger.Level {
         get { self.inner.logLevel }
         set { self.inner.logLevel = newValue }
@@ -136,7 +136,7 @@ package struct LimitedLogHandler: RateLimitingLogHandler {
         set { self.inner[metadataKey: name] = newValue }
     }
 
-    /// Writes an event, unless there were too many like it.
+    /// Writes an event, unless the gate holds it back.
     package func log(event: LogEvent) {
         if self.gate.admits(event) { self.inner.log(event: event) }
     }

@@ -1,17 +1,17 @@
 package import Logging
 
-/// What makes log lines alike, so that many of them say little more than a few and their number.
+/// The properties that similar log lines share; a few such lines and their number replace the rest.
 package struct LogKind: Hashable, Sendable {
-    /// Bytes of a message or a reason that are compared: the table of kinds stays small whatever is logged.
+    /// Maximum bytes of a message or a reason that are compared, so that the table of kinds stays small.
     static let textLimit = 256
-    /// Where lines count whose kind would be one too many.
+    /// Counts lines whose kind would exceed the limit of kinds.
     static let others = LogKind(level: .warning, message: "other messages", reason: nil)
 
-    /// Their level.
+    /// The level of the lines.
     package var level: Logger.Level
-    /// Their words.
+    /// The message of the lines.
     package var message: String
-    /// Their `reason`, if they have one: a flood of one reason must not hide another.
+    /// The `reason` of the lines, if they have one: a flood with one reason must not hide another.
     package var reason: String?
 
     /// Creates a kind.
@@ -32,18 +32,19 @@ package struct LogKind: Hashable, Sendable {
 /// next line begins a new span. Pure: the time is given, and only increases.
 package struct LogLimiter: Sendable {
     /// The length of a span: long enough that a flood is a few lines per second, short enough that an operator who
-    /// reads the log sees the number in time.
+    /// reads the log soon sees the number.
     package static let span: Duration = .seconds(10)
-    /// The default number of lines of one kind per span: enough to see what they have in common.
+    /// The default number of lines of one kind per span: enough to recognise the pattern.
     package static let standardRepeats = 20
-    /// Kinds counted apart: a worker has a few dozen, and a message that holds a value must not grow the table.
+    /// Maximum number of kinds counted separately: a worker has a few dozen, and a message that contains a value must
+    /// not grow the table.
     package static let kindLimit = 64
 
     /// Lines of one kind that were held back in one span.
     package struct HeldBack: Equatable, Sendable {
-        /// Their kind.
+        /// The kind of the lines.
         package var kind: LogKind
-        /// The number.
+        /// The number of lines.
         package var count: Int
     }
 
@@ -55,7 +56,7 @@ package struct LogLimiter: Sendable {
 
     private let repeats: Int
     private var spans: [LogKind: Span] = [:]
-    /// No span is over before: nearly all lines need not look.
+    /// No span ends before this time, so most lines skip the check.
     private var nextEnd: Duration?
 
     /// Creates a limiter that admits `repeats` lines of a kind per span.
@@ -63,7 +64,7 @@ package struct LogLimiter: Sendable {
         self.repeats = repeats
     }
 
-    /// Whether a line of this kind is written now; `ended` has to be asked first.
+    /// Whether a line of this kind is written now; `ended` must be called first.
     package mutating func admits(_ kind: LogKind, at now: Duration) -> Bool {
         let isKnown = self.spans[kind] != nil
         let kind = isKnown || self.spans.count < Self.kindLimit - 1 ? kind : .others
@@ -81,7 +82,7 @@ package struct LogLimiter: Sendable {
         return self.end { $0.start + Self.span <= now }
     }
 
-    /// Ends all spans: nothing is logged after this.
+    /// Ends all spans and returns the held-back lines; nothing is logged after this.
     package mutating func endAll() -> [HeldBack] {
         self.end { _ in true }
     }

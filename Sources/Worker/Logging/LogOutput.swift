@@ -11,11 +11,11 @@ import StageKit
     import Glibc
 #endif
 
-/// Where log lines go: whole lines, one at a time, unbuffered, from any thread.
+/// The destination of log lines: complete lines, one at a time, unbuffered, from any thread.
 ///
-/// All handlers of a worker share one, so that their lines do not mix.
+/// All handlers of a worker share one output, so that their lines do not mix.
 package final class LogOutput: Sendable {
-    /// Bytes of one text in a line; entries can be megabytes, and a log that fills a disk helps nobody.
+    /// Maximum bytes of one text in a line: entries may be megabytes, and the log must not fill the disk.
     package static let textLimit = 4096
 
     /// The time now, in milliseconds since 1970.
@@ -23,7 +23,7 @@ package final class LogOutput: Sendable {
 
     private let sink: OrderedMutex<@Sendable ([UInt8]) -> Void>
 
-    /// Makes an output; `sink` gets one line with its end at a time, never from two threads at once.
+    /// Creates an output; `sink` is called with one complete line at a time, never concurrently.
     package init(
         now: @escaping @Sendable () -> Int64 = LogTime.now, sink: @escaping @Sendable (_ line: [UInt8]) -> Void
     ) {
@@ -31,26 +31,27 @@ package final class LogOutput: Sendable {
         self.sink = OrderedMutex(sink)
     }
 
-    /// An output to standard error. A reader that stops reading costs lines, and holds up the worker only for a moment.
+    /// Creates an output to standard error. A reader that stops reading loses lines, but delays the worker only
+    /// briefly.
     package static func standardError() -> LogOutput {
         let writer = OrderedMutex(StalledWriter(descriptor: STDERR_FILENO))
         return LogOutput { line in writer.withLock { $0.write(line) } }
     }
 
-    /// Writes a line, whose end is added here.
+    /// Writes a line; adds the line end.
     package func emit(line: [UInt8]) {
         self.sink.withLock { $0(line + [UInt8(ascii: "\n")]) }
     }
 }
 
-/// Times in log lines.
+/// Timestamps of log lines.
 package enum LogTime {
-    /// Milliseconds since 1970 by the system's clock.
+    /// Returns the system time in milliseconds since 1970.
     package static func now() -> Int64 {
         Int64((Date().timeIntervalSince1970 * 1000).rounded(.down))
     }
 
-    /// `2023-11-14T22:13:20.000Z` (RFC 3339, UTC, milliseconds).
+    /// Formats a time as `2023-11-14T22:13:20.000Z` (RFC 3339, UTC, milliseconds).
     ///
     /// Source of the calendar: Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
     package static func text(_ milliseconds: Int64) -> String {
@@ -69,7 +70,7 @@ package enum LogTime {
         return "\(date)T\(time).\(self.pad(inDay % 1000, 3))Z"
     }
 
-    /// Quotient and remainder, the remainder never negative.
+    /// Returns quotient and remainder; the remainder is never negative.
     private static func divide(_ value: Int64, by divisor: Int64) -> (Int64, Int64) {
         let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)

@@ -1,33 +1,33 @@
 import Glibc
 
-/// Writes lines to a descriptor whose reader may stop reading, such as standard error that is a pipe.
+/// Writes lines to a descriptor whose reader may stop reading, such as a pipe on standard error.
 ///
-/// A line waits for the reader for at most `patience`. A line that still does not fit is lost, and the lines after it are not
-/// waited for until the reader reads again: so log lines never hold up a shutdown.
+/// A line waits at most `patience` for the reader. A line that still does not fit is lost, and later lines do not wait
+/// until the reader reads again: so log lines never delay a shutdown.
 struct StalledWriter {
-    /// How long a line waits for the reader, in milliseconds: longer than a busy log collector pauses, far shorter than the
-    /// time that a shutdown has.
+    /// The maximum time that a line waits for the reader, in milliseconds: longer than the pauses of a busy log
+    /// collector, far shorter than the time limit of a shutdown.
     static let patience: Int32 = 2000
-    /// Bytes written to a pipe at once: after poll(2) so many never wait (PIPE_BUF of pipe(7)).
+    /// Bytes per write to a pipe: a write of this size never blocks after poll(2) (PIPE_BUF of pipe(7)).
     private static let chunk = 4096
 
-    /// Where lines go.
+    /// The destination of lines.
     let descriptor: Int32
-    /// How long a line waits, in milliseconds.
+    /// The maximum time that a line waits, in milliseconds.
     var patience = Self.patience
-    /// The lines that were lost so far.
+    /// The number of lines lost so far.
     private(set) var lost: UInt64 = 0
     private var isStalled = false
-    /// Whether a line was cut off, so that its end is missing.
+    /// Whether the last line was cut off, so that its end is missing.
     private var isTorn = false
 
-    /// Creates a writer; nothing is written.
+    /// Creates a writer; writes nothing.
     init(descriptor: Int32, patience: Int32 = Self.patience) {
         self.descriptor = descriptor
         self.patience = patience
     }
 
-    /// Writes a line, or loses it. An error is ignored: there is nowhere to report it.
+    /// Writes a line, or loses it. Errors are ignored, because they cannot be reported anywhere.
     mutating func write(_ line: [UInt8]) {
         var rest = (self.isTorn ? [UInt8(ascii: "\n")] + line : line)[...]
         let size = rest.count
@@ -50,7 +50,8 @@ struct StalledWriter {
         self.isTorn = false
     }
 
-    /// Whether the descriptor takes a chunk without a wait; a closed pipe is writable too, and the error comes with the write.
+    /// Whether the descriptor accepts a chunk without blocking; a closed pipe is writable too, and the write then
+    /// fails.
     private func isWritable() -> Bool {
         var wanted = pollfd(fd: self.descriptor, events: Int16(POLLOUT), revents: 0)
         let deadline = ContinuousClock.now + Duration.milliseconds(self.isStalled ? 0 : Int(self.patience))

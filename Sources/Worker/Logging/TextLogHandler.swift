@@ -1,22 +1,22 @@
 import JSON
 package import Logging
 
-/// Writes one line an event for people: time, level, logger, message, then metadata as `name=value`.
+/// Writes one line per event for people: time, level, logger, message, then metadata as `name=value`.
 ///
-/// A value is put in quotes where it is empty or holds a space, `=`, `\` or `"`; control characters are escaped everywhere,
-/// so that no text from the stream can begin a line of its own or change a terminal.
+/// A value is quoted if it is empty or contains a space, `=`, `\` or `"`. Control characters are always escaped, so
+/// that text from the stream cannot start a new line or control a terminal.
 package struct TextLogHandler: LogHandler {
-    /// What is written with every event.
+    /// Metadata of every event.
     package var metadata: Logger.Metadata = [:]
-    /// Gives metadata of the moment.
+    /// Provides additional metadata for each event.
     package var metadataProvider: Logger.MetadataProvider?
-    /// The least severe level that is written.
+    /// The minimum log level.
     package var logLevel: Logger.Level
 
     private let label: String
     private let output: LogOutput
 
-    /// Makes a handler.
+    /// Creates a handler.
     package init(label: String, level: Logger.Level, output: LogOutput) {
         self.label = label
         self.logLevel = level
@@ -54,7 +54,7 @@ package struct TextLogHandler: LogHandler {
         self.escapeControls(LogMetadata.cut(text))
     }
 
-    /// Writes what JSON text escapes (`JSONString.isEscaped`) as `\n`, `\r`, `\t` or `\u{1b}`.
+    /// Escapes the characters that JSON escapes (`JSONString.isEscaped`) as `\n`, `\r`, `\t` or `\u{1b}`.
     private static func escapeControls(_ text: String) -> String {
         var escaped = ""
         for scalar in text.unicodeScalars {

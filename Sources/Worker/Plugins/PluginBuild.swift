@@ -2,32 +2,32 @@ import Foundation
 import PluginLoading
 import StageKit
 
-/// Makes a shared library of stage types out of a folder of Swift sources.
+/// Builds a shared library of stage types from a directory of Swift sources.
 ///
-/// The sources are compiled against the modules of this worker's build, and nothing of StageKit or Swift's runtime goes
-/// into the library: it uses what the worker has, so that types and errors are the same on both sides.
+/// The sources are compiled against the modules of this worker's build. StageKit and Swift's runtime are not linked
+/// into the library: it uses those of the worker, so that types and errors are the same on both sides.
 struct PluginBuild {
-    /// Why there is no library.
+    /// The library was not built.
     struct Failure: Error, CustomStringConvertible {
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         var description: String
     }
 
-    /// The modules that a plugin is compiled against beside those of the toolchain: StageKit and what it imports.
+    /// The modules that a plugin is compiled against, in addition to those of the toolchain: StageKit and its imports.
     static let moduleNames = ["StageKit", "Logging", "CoreMetrics", "JSON"]
 
-    /// The folder with the sources.
+    /// The sources.
     let sources: PluginSources
     /// The name of the Swift module.
     let module: String
-    /// Where the worker's modules are.
+    /// The directory of the worker's modules.
     let modules: URL
-    /// What compiles and links.
+    /// The compiler and the linker.
     let toolchain: PluginToolchain
-    /// Where the library goes.
+    /// The path of the library.
     let output: URL
 
-    /// Compiles and links; the library is put in place when it is whole.
+    /// Compiles and links; the library appears at its path only when it is complete.
     func run() throws {
         let files = FileManager.default
         let work = files.temporaryDirectory.appendingPathComponent("sluice-plugin-\(UUID().uuidString)")
@@ -43,7 +43,7 @@ struct PluginBuild {
             self.sources.files + [entry], module: self.module, modules: self.modules, output: objects[0])
         try self.toolchain.assemble(stamp, output: objects[1])
         try self.toolchain.link(objects, output: library)
-        // A worker refuses a library that its group may write, whatever the umask was.
+        // A worker refuses a group-writable library, so the permissions must not depend on the umask.
         try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: library.path)
         let fresh = self.output.appendingPathExtension("new")
         try? files.removeItem(at: fresh)
@@ -65,7 +65,7 @@ struct PluginBuild {
 
         """
 
-    /// The note that a worker reads before it loads the library, in the assembler's words.
+    /// The note that a worker reads before it loads the library, in assembly language.
     private var stampText: String {
         let stamp = PluginStamp(
             module: self.module, stageKit: StageKitBuild.fingerprint, compiler: StageKitBuild.compiler)
@@ -85,9 +85,9 @@ struct PluginBuild {
             """
     }
 
-    /// The worker's modules: the folder given, or the one beside the executable.
+    /// Returns the directory of the worker's modules: the given one, or the one next to the executable.
     ///
-    /// Throws where there is none, or where it is that of another build.
+    /// - Throws: `Failure` if there is none, or if it belongs to another build.
     static func findModules(_ given: String?, executable: URL) throws -> URL {
         let folder = executable.deletingLastPathComponent()
         let places =
@@ -116,15 +116,15 @@ struct PluginBuild {
 
 /// The sources of a plugin.
 struct PluginSources {
-    /// The most files compiled: far beyond a few stages.
+    /// The maximum number of files, far more than a few stages need.
     static let fileLimit = 1000
 
     /// The files, sorted by path.
     let files: [URL]
-    /// The folder they are in, whose name is the module's where none is given.
+    /// The directory of the files; its name is the default module name.
     let folder: URL
 
-    /// Finds the sources: those of the only target below `Sources`, or those in the folder itself.
+    /// Finds the sources: those of the only target below `Sources`, or those in the directory itself.
     init(in folder: URL) throws {
         let below = folder.appendingPathComponent("Sources")
         let targets = Self.entries(of: below).filter { Self.isDirectory($0) }
@@ -145,7 +145,7 @@ struct PluginSources {
         }
     }
 
-    /// The module's name: the folder's, with `_` for what cannot stand in a name.
+    /// The module's name: the directory's name, with `_` for characters that are not allowed.
     var moduleName: String {
         let name = self.folder.standardizedFileURL.lastPathComponent
         let plain = name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }

@@ -1,7 +1,7 @@
 import Foundation
 import StageKit
 
-/// The Swift toolchain that makes plugins: the same release that made the worker.
+/// The Swift toolchain that builds plugins: the same release that built the worker.
 struct PluginToolchain {
     /// The output of `swiftc -print-target-info`.
     private struct TargetInfo: Decodable {
@@ -72,7 +72,7 @@ struct PluginToolchain {
         process.executableURL = program
         process.arguments = arguments
         process.standardInput = FileHandle.nullDevice
-        // The compiler's output belongs to the error, not to the results.
+        // The compiler's output is diagnostic, so it goes to standard error.
         process.standardOutput = FileHandle.standardError
         try process.run()
         process.waitUntilExit()

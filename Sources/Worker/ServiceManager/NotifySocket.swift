@@ -1,13 +1,13 @@
 import Glibc
 import StageKit
 
-/// The datagram socket on which a service manager listens to its service.
+/// The datagram socket for notifications to a service manager.
 ///
 /// Source: sd_notify(3), "Notes" on the protocol; unix(7) for addresses that begin with a null byte.
 final class NotifySocket: Sendable {
-    /// Why the manager cannot be notified.
+    /// The manager cannot be notified.
     struct Failure: Error, CustomStringConvertible {
-        /// One line for a person.
+        /// The problem, one line.
         var description: String
     }
 
@@ -16,7 +16,7 @@ final class NotifySocket: Sendable {
 
     private let descriptor: Int32
 
-    /// Connects to the socket that NOTIFY_SOCKET names: a path, or `@` and the name of an abstract one.
+    /// Connects to the socket that NOTIFY_SOCKET names: a path, or `@` and the name of an abstract socket.
     init(_ name: String) throws(Failure) {
         guard name.hasPrefix("/") || name.hasPrefix("@") else {
             throw Failure(description: "NOTIFY_SOCKET: \(name.debugDescription) is neither a path nor an abstract name")
@@ -29,9 +29,9 @@ final class NotifySocket: Sendable {
         guard bytes.count < capacity else {
             throw Failure(description: "NOTIFY_SOCKET: longer than \(capacity - 1) bytes")
         }
-        // Unsafe, as it looks at a tuple as bytes: the name is shorter than the tuple.
+        // Unsafe, as it accesses a tuple as bytes: the name is shorter than the tuple.
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
-        // An abstract name is as long as it is said to be; a path ends with a null byte, which is there already.
+        // An abstract name has the given length; a path ends with a null byte, which is already there.
         let end = bytes[0] == 0 ? bytes.count : bytes.count + 1
         let length = socklen_t(MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + end)
         self.descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

@@ -5,9 +5,11 @@ import ServiceLifecycle
 import StageKit
 import Synchronization
 
-/// Tells systemd, or whatever else has set NOTIFY_SOCKET, how the worker is: one for a worker, callable from any thread.
+/// Notifies systemd, or another program that has set NOTIFY_SOCKET, of the worker's state. One per worker, callable
+/// from any thread.
 final class ServiceManager: Sendable {
-    /// How often the worker is looked at: a start is noticed soon, and a watchdog of a few seconds is fed in time.
+    /// The interval between two checks of the worker: short enough to notice the start soon, and to serve a watchdog of
+    /// a few seconds.
     static let interval: Duration = .milliseconds(500)
 
     private let socket: NotifySocket
@@ -15,7 +17,7 @@ final class ServiceManager: Sendable {
     private let serving = Atomic<Bool>(false)
     private let failed = Atomic<Bool>(false)
 
-    /// The manager of this process; nil where it has none, or where it cannot be told, which is logged.
+    /// Creates the manager of this process; `nil` if there is none, or if it cannot be notified, which is logged.
     init?(environment: [String: String], logger: Logger) {
         guard let name = environment["NOTIFY_SOCKET"], !name.isEmpty else { return nil }
         do throws(NotifySocket.Failure) {
@@ -27,19 +29,19 @@ final class ServiceManager: Sendable {
         self.logger = logger
     }
 
-    /// Notes that the worker answers over HTTP.
+    /// Records that the worker answers over HTTP.
     func isServing() {
         self.serving.store(true, ordering: .releasing)
     }
 
-    /// Tells that the file is being read again while `body` runs.
+    /// Notifies the manager of a reload while `body` runs.
     func reloading(_ body: () -> Void) {
         self.send(ServiceNotices.reloading(at: Self.monotonicTime()))
         body()
         self.send(ServiceNotices.reloaded)
     }
 
-    /// Tells how a pipeline is until a graceful shutdown begins, and then that it stops.
+    /// Notifies the manager of a pipeline's state until a graceful shutdown begins, and then of the shutdown.
     func watch(_ pipeline: Pipeline) async {
         var notices = ServiceNotices()
         var silence = SilenceWatch()
@@ -61,7 +63,7 @@ final class ServiceManager: Sendable {
             "the service manager does not accept messages", metadata: ["error": "error \(errno)"])
     }
 
-    /// The clock that systemd compares reloads by.
+    /// Returns the time of the clock that systemd uses to order reloads.
     private static func monotonicTime() -> Duration {
         var time = timespec()
         _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
@@ -69,11 +71,11 @@ final class ServiceManager: Sendable {
     }
 }
 
-/// Watches a pipeline for the service manager as a service, which stops first.
+/// A service that reports a pipeline's state to the service manager, and is the first to stop.
 struct ServiceManagerWatch: Service {
-    /// Who is told.
+    /// The service manager.
     let manager: ServiceManager
-    /// What is watched.
+    /// The monitored pipeline.
     let pipeline: Pipeline
 
     /// Runs until a graceful shutdown begins.

@@ -1,27 +1,27 @@
-/// Decides what a service manager is told from one look at the worker to the next.
+/// Decides which notifications a service manager gets after each check of the worker.
 ///
-/// READY is said once, when the worker answers over HTTP, not when it has caught up: whoever looks a session up gets an
-/// answer from then on, if only that it is too early to say, and a Redis that is away at boot must not have the worker
-/// ended by the manager. Whether it has caught up is in STATUS. WATCHDOG is sent if the run has made a step since the last
-/// look, and while it waits within a bound that it has declared.
+/// READY is sent once, when the worker answers over HTTP, not when it has caught up: from then on every lookup gets a
+/// response, even if it is only that the store is not ready, and if Redis is unreachable at boot, the manager must not
+/// kill the worker. STATUS reports whether the worker has caught up. WATCHDOG is sent if the run has made progress
+/// since the last check, or waits within a limit that it has declared.
 struct ServiceNotices {
-    /// Bytes of a status: it is one line in `systemctl status`, and reasons may quote a server.
+    /// Maximum bytes of a status: it is one line in `systemctl status`, and reasons may quote a server.
     static let statusLimit = 512
 
-    /// What a look at the worker shows.
+    /// The state found by a check.
     struct Look {
-        /// Whether it answers over HTTP.
+        /// Whether the worker answers over HTTP.
         var isServing: Bool
-        /// Why it is not ready, empty where it is.
+        /// The reasons why it is not ready; empty if it is.
         var reasons: [String]
-        /// For how long the run has been silent although it should not.
+        /// The time without expected progress of the run.
         var silence: Duration
     }
 
     private var isReady = false
     private var status: String?
 
-    /// The lines to send now, empty for none.
+    /// Returns the lines to send now, or an empty list for none.
     mutating func next(_ look: Look) -> [String] {
         var lines: [String] = []
         if look.isServing, !self.isReady {
@@ -37,19 +37,19 @@ struct ServiceNotices {
         return lines
     }
 
-    /// What is sent when the file begins to be read again; `now` is CLOCK_MONOTONIC.
+    /// Returns the lines to send when a reload begins; `now` is CLOCK_MONOTONIC.
     static func reloading(at now: Duration) -> [String] {
         let microseconds = now.components.seconds * 1_000_000 + now.components.attoseconds / 1_000_000_000_000
         return ["RELOADING=1", "MONOTONIC_USEC=\(microseconds)"]
     }
 
-    /// What is sent when the file has been read again, whatever came of it: the worker runs on.
+    /// The lines to send after a reload, whatever its result: the worker continues.
     static let reloaded = ["READY=1"]
 
-    /// What is sent when the worker begins to stop.
+    /// The lines to send when a shutdown begins.
     static let stopping = ["STOPPING=1", "STATUS=stopping"]
 
-    /// One line of at most so many bytes.
+    /// Returns the text as one line of at most `statusLimit` bytes.
     private static func line(_ text: String) -> String {
         let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
         return line.utf8.count <= Self.statusLimit

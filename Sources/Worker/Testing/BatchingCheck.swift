@@ -2,17 +2,17 @@ import PipelineEngine
 import StageKit
 import StageTestKit
 
-/// Holds what came of all entries as one batch against what came of them one by one: the engine promises that both are
-/// the same, and a stage that breaks it is found here.
+/// Compares the results of all entries as one batch with the results one by one. The engine guarantees that both are
+/// equal; this check finds stages that violate this.
 struct BatchingCheck {
-    /// All entries as one batch.
+    /// The results of all entries as one batch.
     let whole: CaseObservation
-    /// A batch for each entry.
+    /// The results with one batch per entry.
     let single: CaseObservation
-    /// Where the case stands.
+    /// The position of the case.
     let mark: SourceMark
 
-    /// Everything that differs.
+    /// Returns all differences.
     func failures() -> [CaseFailure] {
         var failures: [CaseFailure] = []
         let count = max(self.whole.outcomes.count, self.single.outcomes.count)
@@ -49,13 +49,13 @@ struct BatchingCheck {
                 found: "as one batch: \(show(whole))"))
     }
 
-    /// The lines in an order of their own, without those that tell of attempts: behind a stage that waits, and between
-    /// lanes, the lines of several entries come in the order of the work, and an attempt is told once for all that failed.
+    /// Returns the lines sorted, without those about retries. After a waiting stage, and between lanes, the order of
+    /// the lines of several entries depends on timing, and a retry is logged once for all failed entries.
     private static func lines(_ observation: CaseObservation) -> [String] {
         observation.log.filter { $0.message != RetryNotice.message }.map(\.text).sorted()
     }
 
-    /// The series that do not measure time, which no two runs share.
+    /// Returns the series that do not measure time, because times differ between runs.
     private static func lasting(_ observation: CaseObservation) -> [String] {
         observation.series.filter { !$0.name.contains("_seconds") }.map {
             "\($0.title) \(ObservedSeries.show($0.value))"

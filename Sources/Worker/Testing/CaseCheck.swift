@@ -1,14 +1,14 @@
 import StageKit
 import StageTestKit
 
-/// Holds what came of a case against what it expects.
+/// Compares the results of a case with its expectations.
 struct CaseCheck {
-    /// What is expected.
+    /// The expectations.
     let expected: TestCase
-    /// What came.
+    /// The results.
     let found: CaseObservation
 
-    /// Everything that is otherwise, in the order of the case's parts.
+    /// Returns all differences, in the order of the case's parts.
     func failures() -> [CaseFailure] {
         self.ending() + self.outcomes() + self.stores() + self.endings() + self.metrics() + self.log()
     }
@@ -93,7 +93,7 @@ struct CaseCheck {
         }
     }
 
-    /// What there is of that name, or the name that may have been meant.
+    /// Returns the series with this name, or a suggestion for the name.
     private func explain(_ selector: MetricSelector) -> String {
         let same = self.found.series.filter { $0.name == selector.name }
         guard same.isEmpty else {
@@ -126,7 +126,7 @@ struct CaseCheck {
 }
 
 extension OutcomeExpectation {
-    /// Whether every member that is given is that of the outcome.
+    /// Whether every given member equals that of the outcome.
     func matches(_ found: ObservedOutcome) -> Bool {
         (self.outcome == nil || self.outcome == found.outcome)
             && (self.reason == nil || self.reason == found.reason ?? "")
@@ -137,13 +137,13 @@ extension OutcomeExpectation {
 }
 
 extension LogExpectation {
-    /// Whether every member that is given is that of the line.
+    /// Whether every given member equals that of the line.
     func matches(_ line: RecordingLog.Line) -> Bool {
         (self.level == nil || self.level == line.level) && (self.message == nil || self.message == line.message)
             && self.values.allSatisfy { line.metadata[$0.name] == $0.value }
     }
 
-    /// The line as a person reads it.
+    /// The line as text for people.
     var text: String {
         RecordingLog.Line(
             level: self.level ?? "any level", message: self.message ?? "anything",

@@ -1,6 +1,6 @@
 import StageKit
 
-/// One thing that came out other than a case expects.
+/// A difference between the result and the expectation of a case.
 struct CaseFailure: Sendable, Equatable {
     /// The position of the expectation.
     var mark: SourceMark
@@ -24,7 +24,7 @@ struct CaseResult: Sendable {
     var duration: Duration
 }
 
-/// Values of an observation for a person.
+/// Formats values of an observation for people.
 enum ObservationText {
     /// `evicted, reason malformed_event, stage decode, effects [evict], error "missing id"`.
     static func outcome(_ observed: ObservedOutcome) -> String {
@@ -32,7 +32,7 @@ enum ObservationText {
             observed.outcome, observed.reason.map { $0 }, observed.stage, observed.effects, observed.error)
     }
 
-    /// The expected members, in the same form.
+    /// Returns the expected members, in the same form.
     static func outcome(_ expected: OutcomeExpectation) -> String {
         self.outcome(expected.outcome, expected.reason, expected.stage?.text, expected.effects, expected.error)
     }
@@ -48,19 +48,19 @@ enum ObservationText {
         return parts.joined(separator: ", ")
     }
 
-    /// `{ status: "active", user_id: "u-1" }`, in the order given.
+    /// Returns `{ status: "active", user_id: "u-1" }`, in the given order.
     static func fields(_ fields: [(name: String, bytes: [UInt8]?)]) -> String {
         guard !fields.isEmpty else { return "{}" }
         let all = fields.map { "\($0.name): \($0.bytes.map(TestBytes.show) ?? "not there")" }
         return "{ \(all.joined(separator: ", ")) }"
     }
 
-    /// A snapshot's fields.
+    /// Returns a snapshot's fields.
     static func fields(_ snapshot: Snapshot) -> String {
         self.fields(snapshot.fields.map { ($0.name, $0.bytes) })
     }
 
-    /// Keys in brackets; of many, the first ones and the number of the others.
+    /// Returns keys in brackets; of many, the first ones and the number of the others.
     static func keys(_ keys: [[UInt8]]) -> String {
         let shown = keys.prefix(self.shownLimit).map(TestBytes.show).joined(separator: ", ")
         let rest = keys.count - self.shownLimit

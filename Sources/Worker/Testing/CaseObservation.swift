@@ -1,37 +1,37 @@
 import StageKit
 import StageTestKit
 
-/// Everything that came of a case's entries.
+/// The results of a case's entries.
 struct CaseObservation: Sendable {
-    /// What became of each entry, in order.
+    /// The outcome of each entry, in order.
     var outcomes: [ObservedOutcome] = []
-    /// What stores hold, by name, in the order of the keys.
+    /// The content of the stores by name, sorted by key.
     var stores: [String: [Snapshot]] = [:]
     /// The keys that were revoked, in order.
     var revocations: [[UInt8]] = []
     /// The keys that were evicted, in order.
     var evictions: [[UInt8]] = []
-    /// What was counted and measured.
+    /// All metrics.
     var series: [ObservedSeries] = []
-    /// What was logged from level info on.
+    /// The log lines of level info and above.
     var log: [RecordingLog.Line] = []
-    /// The error that ended the run, nil where it ended well.
+    /// The error that ended the run, or `nil` if it succeeded.
     var error: String?
 }
 
-/// What became of one entry.
+/// The outcome of one entry.
 struct ObservedOutcome: Sendable, Equatable {
     /// The entry.
     var id: EntryID
     /// The outcome.
     var outcome: Outcome
-    /// The reason, nil where there is none.
+    /// The reason, or `nil` if there is none.
     var reason: String?
-    /// The stage that failed, nil where none did.
+    /// The stage that failed, or `nil` if none did.
     var stage: String?
-    /// What was wrong, nil where nothing was.
+    /// The error, or `nil` if there was none.
     var error: String?
-    /// What was done, in order.
+    /// The effects, in order.
     var effects: [String]
 }
 
@@ -52,14 +52,14 @@ struct ObservedSeries: Sendable, Equatable {
     /// The value.
     var value: Double
 
-    /// The series as `/metrics` shows it: `events_total{status="active"}`.
+    /// The series as shown at `/metrics`: `events_total{status="active"}`.
     var title: String {
         guard !self.labels.isEmpty else { return self.name }
         let labels = self.labels.map { "\($0.name)=\(QuotedText.quote($0.value))" }
         return "\(self.name){\(labels.joined(separator: ","))}"
     }
 
-    /// The value as `/metrics` shows it.
+    /// Returns the value as shown at `/metrics`.
     static func show(_ value: Double) -> String {
         Int64(exactly: value).map { "\($0)" } ?? "\(value)"
     }

@@ -1,7 +1,7 @@
 import PipelineEngine
 import StageKit
 
-/// Collects what becomes of entries while a case runs; callable from any thread.
+/// Records the outcomes of entries while a case runs; callable from any thread.
 final class CaseRecorder: Sendable {
     private struct State {
         var outcomes: [ObservedOutcome] = []
@@ -11,7 +11,7 @@ final class CaseRecorder: Sendable {
 
     private let state = OrderedMutex(State())
 
-    /// What became of the entries so far.
+    /// The outcomes of the entries so far.
     var outcomes: [ObservedOutcome] { self.state.withLock(\.outcomes) }
     /// The keys revoked so far.
     var revocations: [[UInt8]] { self.state.withLock(\.revocations) }
@@ -19,7 +19,7 @@ final class CaseRecorder: Sendable {
     /// The keys evicted so far.
     var evictions: [[UInt8]] { self.state.withLock(\.evictions) }
 
-    /// An observer that writes here.
+    /// Creates an observer that records here.
     func makeObserver() -> any OutcomeObserver { Observer(recorder: self) }
 
     private func add(_ outcome: ObservedOutcome) {

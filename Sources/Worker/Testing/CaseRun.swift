@@ -6,20 +6,20 @@ import StageTestKit
 
 /// Runs a case's entries through its pipeline, offline and in this process.
 struct CaseRun {
-    /// The pipeline, not run yet.
+    /// The pipeline, before it runs.
     let pipeline: Pipeline
     private let timeLimit: Duration
     private let recorder: CaseRecorder
     private let registry: MetricsRegistry
     private let log: RecordingLog
 
-    /// Reads and checks the pipeline of a case; nothing is opened.
+    /// Reads and checks the pipeline of a case; opens nothing.
     ///
     /// - Parameters:
     ///   - text: The pipeline file's bytes.
     ///   - name: The pipeline file's name, for messages.
-    ///   - batchSize: How many entries the source delivers at once.
-    ///   - timeLimit: How long it may take before it is cancelled.
+    ///   - batchSize: The number of entries per batch.
+    ///   - timeLimit: The maximum duration before the run is cancelled.
     init(
         _ one: TestCase, of file: TestFile, pipeline text: [UInt8], named name: String, catalogue: Catalogue,
         batchSize: Int, timeLimit: Duration
@@ -47,7 +47,7 @@ struct CaseRun {
         self.log = log
     }
 
-    /// Runs it to the end of its entries and tells what came of them.
+    /// Runs the pipeline to the end of its entries and returns the results.
     func observe() async -> CaseObservation {
         var observation = CaseObservation()
         observation.error = await self.run()
@@ -64,7 +64,7 @@ struct CaseRun {
         return observation
     }
 
-    /// The error that ended the run, nil where it ended well.
+    /// Runs the pipeline and returns the error that ended the run, or `nil` if it succeeded.
     private func run() async -> String? {
         let (pipeline, timeLimit) = (self.pipeline, self.timeLimit)
         return await withTaskGroup(of: String?.self) { group in
@@ -104,7 +104,7 @@ extension TestCase {
 }
 
 extension SnapshotStore {
-    /// Everything it holds, in the order of the keys.
+    /// Returns all snapshots, sorted by key.
     fileprivate func sortedSnapshots() -> [Snapshot] {
         var all: [Snapshot] = []
         self.forEachSnapshot { all.append($0) }

@@ -4,8 +4,8 @@ import StageKit
 import StageTestKit
 
 extension Catalogue {
-    /// The same types without connections: settings are read and checked as usual, but every source delivers the given
-    /// entries, every store is in memory, and the file's section for revocations notifies nobody.
+    /// Returns the same types without connections: settings are read and checked as usual, but every source delivers
+    /// the given entries, every store is in memory, and the file's section for revocations notifies nobody.
     func offline(entries: [MemorySource.Entry], batchSize: Int) -> Catalogue {
         var offline = self
         for type in self.sources {
@@ -33,7 +33,7 @@ extension Catalogue {
 }
 
 extension SettingType where Value == SettingNode {
-    /// Unread settings, for a type whose settings another one reads.
+    /// Returns unread settings, for a type whose settings another one reads.
     fileprivate static func unread(_ shape: SettingShape) -> SettingType<SettingNode> {
         SettingType<SettingNode>(shape: shape) { node, _ in node }
     }

@@ -1,10 +1,11 @@
 import StageKit
 
-/// A test run in the XML form that CI systems read.
+/// A test run in the JUnit XML format for CI systems.
 ///
-/// Source: the JUnit XML schema as Jenkins and GitLab read it (`testsuites`, `testsuite`, `testcase`, `failure`, `error`).
+/// Source: the JUnit XML schema as Jenkins and GitLab read it (`testsuites`, `testsuite`, `testcase`, `failure`,
+/// `error`).
 enum JUnitReport {
-    /// The document, UTF-8.
+    /// Returns the document in UTF-8.
     static func document(_ report: TestReport) -> String {
         let seconds = report.files.reduce(0) { $0 + $1.seconds }
         var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -43,14 +44,15 @@ enum JUnitReport {
         return text + "    </testcase>\n"
     }
 
-    /// Seconds with six digits after the point, never in the form with an exponent.
+    /// Formats seconds with six decimals, never with an exponent.
     private static func time(_ seconds: Double) -> String {
         let microseconds = Int((seconds * 1_000_000).rounded())
         let fraction = String(microseconds % 1_000_000)
         return "\(microseconds / 1_000_000).\(String(repeating: "0", count: 6 - fraction.count))\(fraction)"
     }
 
-    /// Text for an element or an attribute. What XML 1.0 has no form for (section 2.2, Char) is spelled `\u{1b}`.
+    /// Escapes text for an element or an attribute. Characters that XML 1.0 does not allow (section 2.2, Char) are
+    /// written as `\u{1b}`.
     static func escape(_ text: String) -> String {
         var escaped = ""
         for scalar in text.unicodeScalars {
@@ -59,7 +61,7 @@ enum JUnitReport {
             case 0x3C: escaped += "&lt;"
             case 0x3E: escaped += "&gt;"
             case 0x22: escaped += "&quot;"
-            // Written as references, for a reader makes spaces of them in attributes (section 3.3.3).
+            // Written as references, because a reader replaces them with spaces in attributes (section 3.3.3).
             case 0x09, 0x0A, 0x0D: escaped += "&#\(scalar.value);"
             case 0..<0x20, 0x7F..<0xA0, 0xFFFE, 0xFFFF: escaped += "\\u{\(String(scalar.value, radix: 16))}"
             default: escaped.unicodeScalars.append(scalar)
@@ -70,6 +72,6 @@ enum JUnitReport {
 }
 
 extension TestFileReport {
-    /// How long its cases took, in seconds.
+    /// The duration of its cases, in seconds.
     fileprivate var seconds: Double { self.results.reduce(0) { $0 + $1.duration.seconds } }
 }

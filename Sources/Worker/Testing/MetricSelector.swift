@@ -1,8 +1,8 @@
 import Admin
 
-/// Names series: `events_total` all of that name, `events_total{status=active}` those with that label.
+/// Selects series: `events_total` all with that name, `events_total{status=active}` those with that label.
 struct MetricSelector {
-    /// The family's name, as `/metrics` shows it.
+    /// The family's name as shown at `/metrics`.
     let name: String
     /// The labels that a series must have; it may have others.
     let labels: [(name: String, value: String)]
@@ -31,7 +31,7 @@ struct MetricSelector {
         self.labels = labels
     }
 
-    /// The sum of the selected series; 0 if there is none, because a counter without increments does not exist.
+    /// Returns the sum of the selected series; 0 if there is none, because a counter without increments does not exist.
     func sum(of series: [ObservedSeries]) -> Double {
         series.filter(self.matches).reduce(0) { $0 + $1.value }
     }

@@ -9,7 +9,7 @@ struct StoreCheck {
     /// The content, sorted by key.
     let found: [Snapshot]
 
-    /// Everything that is otherwise.
+    /// Returns all differences.
     func failures() -> [CaseFailure] {
         var failures = self.expected.holds.compactMap { self.held($0, exactly: false) }
         failures += self.expected.absent.compactMap { key in

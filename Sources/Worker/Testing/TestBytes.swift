@@ -4,10 +4,10 @@ import StageKit
 /// Bytes in a test file: text, `{ base64: "/w==" }` for bytes that are not text, `{ text: x, times: 70000 }` for long
 /// values.
 enum TestBytes {
-    /// The longest value, in bytes: beyond what stores hold by default, and little enough for a thousand cases.
+    /// The maximum size of a value in bytes: more than stores hold by default, and small enough for a thousand cases.
     static let byteLimit = 16 << 20
 
-    /// The reader. Text stands for its UTF-8 bytes; a missing value is an error, because `""` means empty.
+    /// The setting type. Text stands for its UTF-8 bytes; a missing value is an error, because `""` means empty.
     static let type = SettingType<[UInt8]>(
         shape: .form("text, { base64: TEXT } or { text: TEXT, times: N }")
     ) { node, issues in
@@ -65,7 +65,7 @@ enum TestBytes {
         return Array(data)
     }
 
-    /// Bytes for a person: text in quotes, with other bytes escaped, and the total length if it is cut.
+    /// Formats bytes for people: text in quotes with other bytes escaped, and the total length if it is cut.
     static func show(_ bytes: [UInt8]) -> String {
         let text = QuotedText.quote(bytes.span)
         return bytes.count > QuotedText.byteLimit ? "\(text) (\(bytes.count) bytes)" : text

@@ -3,7 +3,7 @@ import Logging
 import StageKit
 
 extension TestFile {
-    /// How a test file is read.
+    /// The setting type of a test file.
     static let type = SettingType<TestFile>.object(schema)
 
     private static let schema = SettingsSchema(
@@ -22,7 +22,7 @@ extension TestFile {
 }
 
 extension TestCase {
-    /// How a case is read.
+    /// The setting type of a case.
     static let type = SettingType<TestCase>.object(schema)
 
     private static let schema = SettingsSchema(
@@ -72,7 +72,7 @@ extension TestCase {
 }
 
 extension TestEntry {
-    /// How an entry is read.
+    /// The setting type of an entry.
     static let type = SettingType<TestEntry>.object(schema)
 
     private static let schema = SettingsSchema(
@@ -131,7 +131,7 @@ extension TestEntry {
 }
 
 extension OutcomeExpectation {
-    /// An outcome alone, or with what else is expected.
+    /// An outcome alone, or an outcome with further expectations.
     static let type = SettingType<OutcomeExpectation>(
         shape: .form("an outcome, or { outcome, reason, stage, error, effects }")
     ) { node, issues in
@@ -163,7 +163,7 @@ extension OutcomeExpectation {
 }
 
 extension StoreExpectation {
-    /// How it is read.
+    /// The setting type of a store expectation.
     static let type = SettingType<StoreExpectation>.object(schema)
 
     private static let schema = SettingsSchema(
@@ -179,7 +179,7 @@ extension StoreExpectation {
             .optional("count", \.count, SettingType<Int>.integer(0...Int.max).marked.present, "How many are held."),
         ])
 
-    /// `{ key: { field: value } }`, or a list of `{ key, entry, fields }` where a key is not text or the entry matters.
+    /// `{ key: { field: value } }`, or a list of `{ key, entry, fields }` if a key is not text or the entry matters.
     private static let held = SettingType<[Held]>(shape: .form("keys with fields, or a list of { key, entry, fields }"))
     {
         node, issues in
@@ -207,7 +207,7 @@ extension StoreExpectation {
 }
 
 extension LogExpectation {
-    /// How it is read.
+    /// The setting type of a log expectation.
     static let type = SettingType<LogExpectation>(shape: SettingType<LogExpectation>.object(schema).shape) {
         node, issues in
         guard var read = schema.decode(node, &issues) else { return nil }

@@ -2,51 +2,51 @@ import StageKit
 
 /// A file of cases for one pipeline file.
 struct TestFile: Sendable {
-    /// Cases in a file: more belong into several files, which can be run alone.
+    /// Maximum number of cases in a file; more belong in several files, which can be run separately.
     static let caseLimit = 1000
-    /// Entries in a case: what needs more is a benchmark.
+    /// Maximum number of entries in a case; a test with more is a benchmark.
     static let entryLimit = 10_000
-    /// Bytes of a case's entries together, for they are all held at once.
+    /// Maximum total bytes of a case's entries, because all of them are in memory.
     static let entryBytes = 64 << 20
 
     /// The pipeline file, relative to this one.
     var pipeline = Marked("")
-    /// What `${NAME}` in the pipeline file stands for; nothing else is set.
+    /// The values for `${NAME}` in the pipeline file; no other variables are set.
     var environment: [NamedSetting<String>] = []
-    /// Values put beside the pipeline file, by path.
+    /// Overrides of values in the pipeline file, by path.
     var overrides: [NamedSetting<String>] = []
     /// The cases.
     var cases: [TestCase] = []
 }
 
-/// One case: what goes in, and what has to come of it.
+/// One case: its input and its expected results.
 struct TestCase: Sendable {
-    /// The name, one of its own in the file.
+    /// The name, unique in the file.
     var name = Marked("")
-    /// More of the environment, for this case.
+    /// Additional environment for this case.
     var environment: [NamedSetting<String>] = []
-    /// More values beside the pipeline file, for this case.
+    /// Additional overrides for this case.
     var overrides: [NamedSetting<String>] = []
     /// The time that stages read, in milliseconds since the epoch.
     var clock: Int64 = 1_700_000_000_000
-    /// What the source delivers.
+    /// The entries that the source delivers.
     var entries: [TestEntry] = []
-    /// What becomes of each entry; nil where the case does not say.
+    /// The expected outcome of each entry, or `nil` if the case does not specify it.
     var outcomes: Marked<[OutcomeExpectation]>?
-    /// What stores hold at the end.
+    /// The expected content of stores at the end.
     var stores: [NamedSetting<StoreExpectation>] = []
-    /// The keys that are revoked, in order; nil where the case does not say.
+    /// The revoked keys, in order, or `nil` if the case does not specify them.
     var revocations: Marked<[[UInt8]]>?
-    /// The keys that are evicted, in order; nil if the case does not say.
+    /// The evicted keys, in order, or `nil` if the case does not specify them.
     var evictions: Marked<[[UInt8]]>?
-    /// What is counted and measured.
+    /// The expected metrics.
     var metrics: [NamedSetting<Double>] = []
-    /// What is logged from level info on, in order; nil where the case does not say.
+    /// The log lines of level info and above, in order, or `nil` if the case does not specify them.
     var log: Marked<[LogExpectation]>?
-    /// A part of the error that ends the run; nil where it must not end with one.
+    /// A part of the error that ends the run, or `nil` if the run must succeed.
     var failure: Marked<String>?
 
-    /// Whether the case says anything of what has to come.
+    /// Whether the case has any expectation.
     var expectsSomething: Bool {
         self.outcomes != nil || !self.stores.isEmpty || self.revocations != nil || self.evictions != nil
             || !self.metrics.isEmpty || self.log != nil || self.failure != nil
@@ -55,15 +55,15 @@ struct TestCase: Sendable {
 
 /// An entry that the source delivers.
 struct TestEntry: Sendable {
-    /// Its id; nil for the one after the entry before.
+    /// The entry's id, or `nil` for the one after the previous entry's.
     var id: EntryID?
     /// Its fields in order; names may be repeated.
     var fields: [(name: [UInt8], value: [UInt8])] = []
 }
 
-/// What has to become of one entry; what is nil may be anything.
+/// The expected outcome of one entry; `nil` members match anything.
 struct OutcomeExpectation: Sendable {
-    /// Where it stands.
+    /// The position of the expectation.
     var mark = SourceMark(line: 0, column: 0)
     /// The outcome.
     var outcome: Outcome?
@@ -73,42 +73,42 @@ struct OutcomeExpectation: Sendable {
     var stage: MarkedName?
     /// The error, empty for none.
     var error: String?
-    /// What was done, in order.
+    /// The effects, in order.
     var effects: [String]?
 }
 
-/// What a store has to hold.
+/// The expected content of a store.
 struct StoreExpectation: Sendable {
-    /// A snapshot that is held.
+    /// A snapshot in a store.
     struct Held: Sendable {
         /// Its key.
         var key: [UInt8] = []
-        /// Where the key stands.
+        /// The position of the key.
         var mark = SourceMark(line: 0, column: 0)
-        /// The entry it comes from; nil for any.
+        /// The entry that it comes from, or `nil` for any.
         var entry: EntryID?
-        /// Its fields; nil for a field that it does not have.
+        /// The fields; a `nil` value means that the snapshot does not have the field.
         var fields: [NamedSetting<[UInt8]?>] = []
     }
 
-    /// Snapshots with at least these fields; there may be others.
+    /// Snapshots with at least these fields; the store may hold others.
     var holds: [Held] = []
-    /// These snapshots with these fields, and nothing else; nil where the case does not say.
+    /// The exact content of the store, or `nil` if the case does not specify it.
     var exactly: Marked<[Held]>?
-    /// Keys that are not held.
+    /// Keys that the store must not hold.
     var absent: [Marked<[UInt8]>] = []
-    /// How many snapshots it holds; nil for any.
+    /// The number of snapshots, or `nil` for any.
     var count: Marked<Int>?
 }
 
-/// A line that has to be logged; what is nil may be anything.
+/// An expected log line; `nil` members match anything.
 struct LogExpectation: Sendable {
-    /// Where it stands.
+    /// The position of the expectation.
     var mark = SourceMark(line: 0, column: 0)
     /// The level.
     var level: String?
-    /// The words.
+    /// The message.
     var message: String?
-    /// Some of its values, by name.
+    /// Some of its metadata, by name.
     var values: [NamedSetting<String>] = []
 }

@@ -1,9 +1,11 @@
 import PipelineEngine
 import StageKit
 
-/// Reads a test file, and finds what is wrong with it before anything runs.
+/// Reads a test file and checks it before anything runs.
 enum TestFileCheck {
-    /// The file's cases; throws everything that is wrong with it by itself, at once.
+    /// Returns the parsed file.
+    ///
+    /// - Throws: `ConfigurationError` with all errors that do not depend on the pipeline.
     static func read(_ text: [UInt8], file: String) throws(ConfigurationError) -> TestFile {
         let root = try SettingDocument.read(text, file: file)
         var issues = SettingIssues()
@@ -49,7 +51,7 @@ enum TestFileCheck {
         }
     }
 
-    /// What a case names that its pipeline does not have.
+    /// Returns an error for each name in a case that its pipeline does not have.
     static func issues(of one: TestCase, in pipeline: Pipeline) -> [SettingIssue] {
         var issues = SettingIssues()
         for store in one.stores where pipeline.stores[store.name] == nil {

@@ -2,14 +2,14 @@ import StageKit
 
 /// The results of a test file.
 struct TestFileReport: Sendable {
-    /// The file's name, as it was given.
+    /// The file's name, as given.
     var path: String
-    /// Its cases, those that were run.
+    /// The results of the cases that were run.
     var results: [CaseResult] = []
     /// Errors in the file, empty if it was run.
     var mistakes: [String] = []
 
-    /// The lines for a person: one per case, with the expected and the actual values of each difference.
+    /// The lines for people: one per case, with the expected and the actual values of each difference.
     var lines: [String] {
         guard !self.results.isEmpty else { return [] }
         return [self.path] + self.results.flatMap { self.lines(of: $0) }
@@ -32,7 +32,7 @@ struct TestFileReport: Sendable {
         ]
     }
 
-    /// Text on one line: what would break it is spelled out.
+    /// Returns text on one line, with line breaks escaped.
     static func line(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
         return QuotedText.quote(text)
@@ -41,14 +41,14 @@ struct TestFileReport: Sendable {
 
 /// The results of all files of a run.
 struct TestReport: Sendable {
-    /// The files, in the order given.
+    /// The files, in the given order.
     var files: [TestFileReport]
 
     /// The cases that were run.
     var caseCount: Int { self.files.reduce(0) { $0 + $1.results.count } }
-    /// Those that failed.
+    /// The number of cases that failed.
     var failedCount: Int { self.files.reduce(0) { $0 + $1.failedCount } }
-    /// The files that could not be run.
+    /// The number of files that could not be run.
     var wrongFileCount: Int { self.files.count { !$0.mistakes.isEmpty } }
 
     /// The last line: `12 cases: 11 passed, 1 failed`.
@@ -62,6 +62,6 @@ struct TestReport: Sendable {
 }
 
 extension TestFileReport {
-    /// The cases that failed.
+    /// The number of cases that failed.
     var failedCount: Int { self.results.count { !$0.failures.isEmpty } }
 }

@@ -3,26 +3,26 @@ import StageKit
 
 /// Runs a test file's cases.
 struct TestRun {
-    /// The file's name, as it was given.
+    /// The file's name, as given.
     let path: String
     /// The types that the pipeline file may name.
     let catalogue: Catalogue
-    /// Cases whose name has this in it are run; nil for all.
+    /// Only cases whose names contain this text are run; `nil` runs all.
     let filter: String?
-    /// How long each run of a case may take before it is cancelled: entries in memory take milliseconds, so what takes this
-    /// long waits for something that does not come.
+    /// The maximum duration of each run of a case before it is cancelled: entries in memory take milliseconds, so a run
+    /// that takes this long waits for something that never happens.
     var timeLimit: Duration = .seconds(30)
 
-    /// A case with both of its runs, ready.
+    /// A case with both of its runs, prepared.
     private struct Prepared {
         var one: TestCase
         var whole: CaseRun
         var single: CaseRun
     }
 
-    /// Runs every case that the filter lets through, in the order of the file.
+    /// Runs every case that the filter admits, in the order of the file.
     ///
-    /// Throws `TestMistakes` with everything that is wrong with the test file and with its pipeline; nothing has run then.
+    /// - Throws: `TestMistakes` with all errors in the test file and its pipeline; in this case, nothing has run.
     func run() async throws -> [CaseResult] {
         var results: [CaseResult] = []
         for prepared in try self.prepare() {
@@ -80,24 +80,24 @@ struct TestRun {
         return prepared
     }
 
-    /// A path that is relative to the folder of a file.
+    /// Returns a path relative to the directory of a file.
     private static func path(_ path: String, beside file: String) -> String {
         guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }
         return "\(file[...slash])\(path)"
     }
 }
 
-/// Everything that is wrong with a test file and its pipeline, each line once and with its place.
+/// All errors in a test file and its pipeline, each line once and with its position.
 struct TestMistakes: Error {
     /// The lines.
     private(set) var lines: [String]
 
-    /// Makes mistakes of lines.
+    /// Creates an error from lines.
     init(lines: [String]) {
         self.lines = lines
     }
 
-    /// Adds the lines that are not there yet.
+    /// Adds the lines that are not included yet.
     mutating func add(_ lines: [String]) {
         for line in lines where !self.lines.contains(line) { self.lines.append(line) }
     }

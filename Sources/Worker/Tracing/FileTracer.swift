@@ -2,9 +2,9 @@ import StageKit
 import Synchronization
 import Tracing
 
-/// A tracer whose spans go to a file when they end.
+/// A tracer that writes spans to a file when they end.
 struct FileTracer: Tracer {
-    /// Where spans go.
+    /// The destination of spans.
     let file: TraceFile
 
     /// The trace and span of a context.
@@ -21,7 +21,7 @@ struct FileTracer: Tracer {
         typealias Value = Place
     }
 
-    /// Starts a span below the context's, or a new trace if it has none.
+    /// Starts a child span of the context's span, or a new trace if there is none.
     func startSpan<Instant: TracerInstant>(
         _ operationName: String, context: @autoclosure () -> InstrumentationContext, ofKind kind: SpanKind,
         at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
@@ -39,20 +39,20 @@ struct FileTracer: Tracer {
             context: context, file: self.file)
     }
 
-    /// Nothing waits to be written.
+    /// Does nothing: spans are written when they end.
     func forceFlush() {}
 
-    /// Nothing is taken along: no stage calls another service with a trace of its own.
+    /// Does nothing: no stage propagates its trace to another service.
     func inject<Carrier, Inject: Injector>(
         _ context: InstrumentationContext, into carrier: inout Carrier, using injector: Inject
     ) where Inject.Carrier == Carrier {}
 
-    /// Nothing comes along: entries carry no trace.
+    /// Does nothing: entries carry no trace.
     func extract<Carrier, Extract: Extractor>(
         _ carrier: Carrier, into context: inout InstrumentationContext, using extractor: Extract
     ) where Extract.Carrier == Carrier {}
 
-    /// Sixteen random hexadecimal digits, not all 0.
+    /// Returns sixteen random hexadecimal digits, not all 0.
     private static func digits() -> String {
         let text = String(UInt64.random(in: 1...UInt64.max), radix: 16)
         return String(repeating: "0", count: 16 - text.count) + text
@@ -61,47 +61,47 @@ struct FileTracer: Tracer {
 
 /// A span that is written when it ends.
 final class FileSpan: Span {
-    /// Names the span to those below it.
+    /// The context that identifies the span to its children.
     let context: InstrumentationContext
 
     private let record: Mutex<SpanRecord>
     private let file: TraceFile
 
-    /// Creates a span that has started.
+    /// Creates a started span.
     init(_ record: SpanRecord, context: InstrumentationContext, file: TraceFile) {
         self.record = Mutex(record)
         self.context = context
         self.file = file
     }
 
-    /// Its name.
+    /// The span's name.
     var operationName: String {
         get { self.record.withLock(\.name) }
         set { self.record.withLock { $0.name = newValue } }
     }
 
-    /// Its attributes.
+    /// The span's attributes.
     var attributes: SpanAttributes {
         get { self.record.withLock(\.attributes) }
         set { self.record.withLock { $0.attributes = newValue } }
     }
 
-    /// Whether it is written.
+    /// Whether the span is written.
     var isRecording: Bool { self.record.withLock(\.place.isWritten) }
 
-    /// Says how it went.
+    /// Sets the span's status.
     func setStatus(_ status: SpanStatus) {
         self.record.withLock { $0.status = status }
     }
 
-    /// Adds something that happened meanwhile, up to a limit.
+    /// Adds an event, up to a limit.
     func addEvent(_ event: SpanEvent) {
         self.record.withLock { record in
             if record.events.count < SpanRecord.eventLimit { record.events.append(event) }
         }
     }
 
-    /// Adds an error that happened meanwhile.
+    /// Adds an error.
     func recordError<Instant: TracerInstant>(
         _ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant
     ) {
@@ -110,10 +110,10 @@ final class FileSpan: Span {
         self.addEvent(SpanEvent(name: "exception", at: instant(), attributes: attributes))
     }
 
-    /// Links are left out: the worker makes none.
+    /// Does nothing: the worker creates no links.
     func addLink(_ link: SpanLink) {}
 
-    /// Writes it; a second time is one too many and does nothing.
+    /// Writes the span; further calls do nothing.
     func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
         let end = instant().nanosecondsSinceEpoch
         let ended = self.record.withLock { record -> SpanRecord? in

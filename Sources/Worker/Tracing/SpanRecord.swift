@@ -1,33 +1,33 @@
 import StageKit
 import Tracing
 
-/// All that is known of a span, and its line.
+/// The data of a span, and its line in the file.
 ///
 /// Source: OpenTelemetry protocol, JSON encoding of `TracesData`: identifiers in hexadecimal, 64-bit integers as text.
 struct SpanRecord: Sendable {
-    /// Events of a span: a reconnection has one for each attempt, and may try for days.
+    /// Maximum number of events of a span: a reconnection has one for each attempt, and may try for days.
     static let eventLimit = 32
 
-    /// Its name.
+    /// The span's name.
     var name: String
-    /// Its kind.
+    /// The span's kind.
     var kind: SpanKind
-    /// Its trace and itself.
+    /// The ids of the trace and the span.
     var place: FileTracer.Place
-    /// The span above it.
+    /// The id of the parent span.
     var parent: String?
-    /// When it began, in nanoseconds since 1970.
+    /// The start, in nanoseconds since 1970.
     var start: UInt64
-    /// When it ended.
+    /// The end, in nanoseconds since 1970.
     var end: UInt64?
-    /// Its attributes.
+    /// The span's attributes.
     var attributes: SpanAttributes = [:]
-    /// What happened meanwhile.
+    /// The span's events.
     var events: [SpanEvent] = []
-    /// How it went.
+    /// The span's status.
     var status: SpanStatus?
 
-    /// The span as a document of its own.
+    /// The span as a complete document.
     var line: [UInt8] {
         var text = Array(
             #"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"sluice"}}]},"#
@@ -83,7 +83,7 @@ struct SpanRecord: Sendable {
         }
     }
 
-    /// The kind's number in the protocol.
+    /// Returns the kind's number in the protocol.
     private static func number(_ kind: SpanKind) -> Int {
         switch kind {
         case .internal: 1

@@ -4,18 +4,19 @@ import Logging
 import StageKit
 import Synchronization
 
-/// A file of spans in OpenTelemetry's JSON encoding, one document a line, as the OpenTelemetry Collector's `otlpjsonfile`
-/// receiver reads it.
+/// A file of spans in OpenTelemetry's JSON encoding, one document per line, as the OpenTelemetry Collector's
+/// `otlpjsonfile` receiver reads it.
 ///
-/// Callable from any thread. A file that cannot be written any more loses spans and nothing else: they are counted.
+/// Callable from any thread. If the file can no longer be written, only spans are lost, and they are counted.
 final class TraceFile: Sendable {
-    /// Why the file cannot be opened.
+    /// The file cannot be opened.
     struct Failure: Error, CustomStringConvertible {
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         var description: String
     }
 
-    /// Traces written in a second: a busy worker has thousands of batches, and a few of them show where time goes.
+    /// Maximum number of traces per second: a busy worker has thousands of batches, and a few of them suffice to
+    /// analyse timing.
     static let tracesPerSecond = 50
 
     private struct Budget {
@@ -23,7 +24,7 @@ final class TraceFile: Sendable {
         var count = 0
     }
 
-    /// The file that is open.
+    /// The open file.
     private struct Output: ~Copyable, Sendable {
         var file: AppendedFile
         var generation: UInt64
@@ -65,7 +66,7 @@ final class TraceFile: Sendable {
         }
     }
 
-    /// Reopens the file if that was asked for; lines go on to the old one if it cannot be.
+    /// Reopens the file if requested; if that fails, lines go to the old file.
     private func followRotation(_ output: inout Output) {
         guard let rotation = self.rotation, rotation.generation != output.generation else { return }
         output.generation = rotation.generation
@@ -77,7 +78,7 @@ final class TraceFile: Sendable {
         }
     }
 
-    /// Whether a trace that begins now, in nanoseconds since 1970, is written.
+    /// Whether a trace that begins now is written; `now` is in nanoseconds since 1970.
     func admitsTrace(at now: UInt64) -> Bool {
         let second = Int64(now / 1_000_000_000)
         let isAdmitted = self.budget.withLock { budget in
@@ -89,12 +90,12 @@ final class TraceFile: Sendable {
         return isAdmitted
     }
 
-    /// Writes one line, whose end is added here.
+    /// Writes one line; adds the line end.
     func write(_ line: [UInt8]) {
         let line = line + [UInt8(ascii: "\n")]
         let isWritten = self.writing.withLock { output in
             self.followRotation(&output)
-            // A span is not worth a wait for a reader.
+            // Spans are not worth waiting for a reader.
             return (try? output.file.append(line) { true }) != nil
         }
         if isWritten {

@@ -1,29 +1,30 @@
 import PipelineEngine
 import StageKit
 
-/// How a worker is, in words for whoever is woken up by it: what is the matter, what it means, what to do.
+/// A diagnosis of the worker for an operator on call: the problem, its consequence and the remedy.
 struct Advice: Equatable {
-    /// How bad it is.
+    /// The severity.
     enum Level: String {
-        /// All is well.
+        /// No problem.
         case good
-        /// It will pass, or it harms nobody yet.
+        /// Temporary, or without consequences so far.
         case notice
-        /// Look-ups are refused, or will be soon.
+        /// Lookups are refused, or will be soon.
         case bad
     }
 
-    /// A worker that is behind by less passes for one that is not: between two batches of a busy stream it always is.
+    /// A smaller lag, in seconds, counts as none: between two batches of a busy stream a worker is always slightly
+    /// behind.
     static let passingLag = 2.0
 
-    /// How bad it is.
+    /// The severity.
     var level: Level
-    /// A few words.
+    /// A short title.
     var title: String
-    /// What it means and what to do.
+    /// The consequence and the remedy.
     var text: String
 
-    /// What there is to say of a worker: the gravest thing first.
+    /// Returns the advice for a worker, most severe first.
     static func all(
         _ status: SourceStatus, stores: [String: any SnapshotStore], reloads: PipelineReloads, now: Double
     ) -> [Advice] {
@@ -105,7 +106,7 @@ struct Advice: Equatable {
         }
     }
 
-    /// As JSON.
+    /// The advice as JSON.
     var json: JSONValue {
         .members(["level": .string(self.level.rawValue), "title": .string(self.title), "text": .string(self.text)])
     }

@@ -5,18 +5,18 @@ import PipelineEngine
 import RevokeStage
 import StageKit
 
-/// What is known of a key: what the store holds and since when, and what happened to its events.
+/// The known state and history of a key: its snapshot and the snapshot's age, and the outcomes of its events.
 ///
-/// It comes from three memories: the store (the last event that was applied, and the entry that evicted a key), the
-/// failed and skipped events kept by `RecentOutcomes`, and the log of revocations. Applied events before the last one
-/// are not remembered, and nothing outlives the process but what a checkpoint keeps.
+/// It combines three sources: the store (the last applied event, and the entry that evicted a key), the failed and
+/// skipped events kept by `RecentOutcomes`, and the log of revocations. Applied events before the last one are not
+/// remembered, and only the content of a checkpoint outlives the process.
 struct Explanation {
-    /// Events and revocations told.
+    /// Maximum number of events, and of revocations, in the document.
     private static let limit = 20
 
     /// The pipeline.
     let pipeline: Pipeline
-    /// What is remembered.
+    /// The recorded events and revocations.
     let watch: Watch
     /// The store's name.
     let store: String
@@ -51,7 +51,7 @@ struct Explanation {
         ])
     }
 
-    /// What is held, without the values of secret fields.
+    /// Returns the snapshot without the values of secret fields.
     private func snapshot(_ snapshot: Snapshot) -> JSONValue {
         let secrets = self.pipeline.graph.secretFields
         let fields = snapshot.fields.map { field -> JSONValue.Member in
@@ -65,12 +65,13 @@ struct Explanation {
         return Self.entry(snapshot.entryID).adding(.members(["fields": .object(fields)]))
     }
 
-    /// An entry's id and, as its id has it, when it was added to the stream.
+    /// Returns an entry's id and the time it was added to the stream, taken from the id.
     private static func entry(_ id: EntryID) -> JSONValue {
         .members(["entry": .string(id.description), "added_ms": .integer(Int(clamping: id.milliseconds))])
     }
 
-    /// A revocation; an eviction or a reset has a `kind` and a `reason` too. A secret key is replaced by the mark.
+    /// Returns a revocation; an eviction or a reset also has a `kind` and a `reason`. A secret key is replaced by a
+    /// placeholder.
     static func revocation(_ entry: RevocationLog.Entry, isSecret: Bool) -> JSONValue {
         let key = [UInt8](copying: entry.key.span, limit: WatchLine.valueLimit)
         var members: JSONValue = .members([
@@ -91,7 +92,8 @@ struct Explanation {
 }
 
 extension Pipeline {
-    /// Whether people must not see the keys of revocations and evictions, because one of them comes from a secret field.
+    /// Whether the keys of revocations and evictions must be hidden from people, because one of them comes from a
+    /// secret field.
     ///
     /// The log of revocations does not know the field of a key, so one secret field hides all keys.
     var hidesRevokedKeys: Bool {

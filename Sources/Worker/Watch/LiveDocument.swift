@@ -3,15 +3,15 @@ import Foundation
 import PipelineEngine
 import StageKit
 
-/// What the dashboard and `sluice top` show, once a second: `/v1/pipeline` and what goes with it.
+/// The data of the dashboard and `sluice top`, updated once per second: `/v1/pipeline` and further members.
 ///
-/// Members beside those of `/v1/pipeline`: `now_ms`, `uptime_s`, `ready`, `reasons`, `alive`, `advice`, `lag`
-/// (`entries`, `seconds`), `freshness` (a list: `store`, `entries`, `stale`, `age_s`, `why`), `drops` (the last failed
-/// events), `revocations` (`total`, and `recent` with evictions and resets) and `pictures`.
+/// The further members are `now_ms`, `uptime_s`, `ready`, `reasons`, `alive`, `advice`, `lag` (`entries`, `seconds`),
+/// `freshness` (a list: `store`, `entries`, `stale`, `age_s`, `why`), `drops` (the last failed events), `revocations`
+/// (`total`, and `recent` with evictions and resets) and `pictures`.
 final class LiveDocument: Sendable {
-    /// Failed events shown.
+    /// Maximum number of failed events shown.
     private static let drops = 30
-    /// Revocations, evictions and resets shown.
+    /// Maximum number of revocations, evictions and resets shown.
     private static let revocations = 30
 
     private let pipeline: Pipeline
@@ -20,14 +20,14 @@ final class LiveDocument: Sendable {
     private let started = ContinuousClock.now
     private let pictures = OrderedMutex<(generation: Int, json: JSONValue)?>(nil)
 
-    /// Makes a document of a running pipeline; callable from any thread.
+    /// Creates the document of a running pipeline; callable from any thread.
     init(pipeline: Pipeline, watch: Watch, liveness: @escaping @Sendable () -> [String]) {
         self.pipeline = pipeline
         self.watch = watch
         self.liveness = liveness
     }
 
-    /// The document as of now.
+    /// The current document.
     var json: JSONValue {
         let status = self.pipeline.status
         let now = Date().timeIntervalSince1970
@@ -62,7 +62,7 @@ final class LiveDocument: Sendable {
             ]))
     }
 
-    /// Laid out anew only where the file has changed.
+    /// The pictures; laid out again only if the file has changed.
     private var currentPictures: JSONValue {
         let generation = self.pipeline.reloads.generation
         return self.pictures.withLock { pictures in
@@ -82,7 +82,8 @@ final class LiveDocument: Sendable {
         ])
     }
 
-    /// A number with three decimals: `String(Double)` may write an exponent, which is JSON as well but nothing for people.
+    /// Formats a number with three decimals: `String(Double)` may write an exponent, which is valid JSON but hard to
+    /// read.
     static func decimal(_ value: Double) -> String {
         let thousandths = Int((max(0, value) * 1000).rounded())
         let rest = String(thousandths % 1000)

@@ -1,20 +1,21 @@
 import StageKit
 
-/// The last noteworthy events, for the dashboard and `sluice explain`.
+/// The latest failed and skipped events, for the dashboard and `sluice explain`.
 ///
-/// Failed and skipped events are kept separately, so that a pipeline that skips many events forgets none of its
-/// failures because of them. Applied events are not included: the store holds the last one of each key.
+/// Failed and skipped events are kept separately, so that many skipped events do not displace the failed ones. Applied
+/// events are not included: the store holds the last one of each key.
 final class RecentOutcomes: Sendable {
-    /// Lines of each kind kept: some hundred bytes each.
+    /// Maximum number of lines kept of each kind, of a few hundred bytes each.
     static let limit = 2048
-    /// Failed events of one batch that are kept; of a flood the rest is counted alone, so that it costs next to nothing.
+    /// Maximum number of failed events kept per batch; in a flood the rest is only counted, which costs next to
+    /// nothing.
     static let failuresABatch = 64
-    /// Skipped events of one batch that are kept.
+    /// Maximum number of skipped events kept per batch.
     static let skippedABatch = 16
 
     /// One event.
     struct Line: Sendable, Equatable {
-        /// The hash of its key for finding it, or `nil` if it has none.
+        /// The hash of its key for lookups, or `nil` if it has none.
         var key: Int?
         /// The event as one line of JSON.
         var json: String
@@ -28,10 +29,10 @@ final class RecentOutcomes: Sendable {
         var failures: [(key: Int?, json: String)] = []
         /// Skipped events that are kept.
         var skipped: [(key: Int?, json: String)] = []
-        /// Events that are not kept as there were too many.
+        /// The number of events not kept because there were too many.
         var unkept: UInt64 = 0
 
-        /// Whether there is nothing in it.
+        /// Whether the batch is empty.
         var isEmpty: Bool { self.failures.isEmpty && self.skipped.isEmpty && self.unkept == 0 }
     }
 
@@ -45,7 +46,7 @@ final class RecentOutcomes: Sendable {
             self.next = (self.next + 1) % RecentOutcomes.limit
         }
 
-        /// The newest first.
+        /// The lines, newest first.
         var newest: some Sequence<Line> {
             (0..<self.lines.count).lazy.map { [self] in
                 self.lines[(self.next + self.lines.count - 1 - $0) % self.lines.count]
@@ -62,7 +63,7 @@ final class RecentOutcomes: Sendable {
 
     private let state = OrderedMutex(State())
 
-    /// The hash that a key is found by, in this process alone.
+    /// Returns the hash for lookups of a key, valid only in this process.
     static func hash(_ key: Span<UInt8>) -> Int {
         var hasher = Hasher()
         unsafe key.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
@@ -85,12 +86,12 @@ final class RecentOutcomes: Sendable {
         }
     }
 
-    /// The last failed events, the newest first.
+    /// Returns the latest failed events, newest first.
     func failures(_ limit: Int) -> [Line] {
         self.state.withLock { Array($0.failures.newest.prefix(limit)) }
     }
 
-    /// The known events of a key, newest first.
+    /// Returns the known events of a key, newest first.
     func events(of key: [UInt8], limit: Int) -> [Line] {
         let hash = Self.hash(key.span)
         return self.state.withLock { state in

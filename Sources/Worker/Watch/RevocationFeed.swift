@@ -1,12 +1,12 @@
 import Admin
 import StageKit
 
-/// Adds revocations, evictions and resets to the log that `/v1/revocations` is served from, those of a batch at once.
+/// Adds revocations, evictions and resets to the log of `/v1/revocations`, once per batch.
 final class RevocationFeed: RevocationHandler {
     private let log: RevocationLog
     private let batch = OrderedMutex(RevocationLog.Batch())
 
-    /// Makes a handler.
+    /// Creates a handler that adds to `log`.
     init(_ log: RevocationLog) {
         self.log = log
     }
@@ -21,14 +21,14 @@ final class RevocationFeed: RevocationHandler {
         self.add(event, key, .eviction(reason: reason))
     }
 
-    /// Hands over a reset, on its own: no batch of the stream is under way.
+    /// Adds a reset immediately: no batch of the stream is in progress.
     func reset(_ reset: StoreReset) async throws {
         var batch = RevocationLog.Batch()
         batch.add([UInt8]().span, .zero, .reset(store: reset.store, reason: reset.reason))
         self.log.append(batch)
     }
 
-    /// Hands over those of the batch; waits for nobody.
+    /// Adds the batch to the log; never waits.
     func endBatch() async throws {
         self.log.append(
             self.batch.withLock { batch in

@@ -3,16 +3,16 @@ import Foundation
 import PipelineEngine
 import StageKit
 
-/// What a worker remembers for those who watch it, and how the HTTP side shows it.
+/// The worker's data for taps, the dashboard and `sluice explain`, and its connection to the HTTP interface.
 struct Watch: Sendable {
-    /// The last events that something was to be told of.
+    /// The latest failed and skipped events.
     let recent = RecentOutcomes()
-    /// Where events can be watched.
+    /// The hub for event taps.
     let taps = TapHub()
-    /// The last revocations, evictions and resets.
+    /// The latest revocations, evictions and resets.
     let revocations = RevocationLog()
 
-    /// What the HTTP side shows of a pipeline.
+    /// Returns the context of the HTTP interface for a pipeline.
     func context(of pipeline: Pipeline, _ registry: MetricsRegistry) -> AdminContext {
         let loop = LoopWatch()
         let liveness: @Sendable () -> [String] = {
@@ -38,7 +38,8 @@ struct Watch: Sendable {
             return Readiness.isBehind(status, now: Date().timeIntervalSince1970) ? status.thread : nil
         }
         context.beat = {
-            // Entries lost unread may have been revocations: who follows them has to know.
+            // Entries that were lost before they were read may include revocations, so the clients of the feed must be
+            // notified.
             let count = pipeline.source.status.gaps.values.reduce(0, +)
             let isNew = losses.withLock { seen in
                 defer { seen = count }

@@ -1,13 +1,13 @@
 import PipelineEngine
 import StageKit
 
-/// An event's outcome for watchers: the journal's members, cut if they are long, and for a tap the values that may be
-/// shown.
+/// An event's outcome for taps and the dashboard: the journal's members, cut if they are long, and, for a tap, the
+/// values that may be shown.
 enum WatchLine {
-    /// Bytes shown of a key, a value or a message.
+    /// Maximum bytes shown of a key, a value or a message.
     static let valueLimit = 512
 
-    /// The line; `time` is when the outcome was settled, in milliseconds since the epoch.
+    /// Returns the line; `time` is the time of the outcome, in milliseconds since the epoch.
     static func json(
         _ event: borrowing Event, _ record: OutcomeRecord, time: Int, withFields: Bool = false
     ) -> String {
@@ -42,7 +42,7 @@ enum WatchLine {
 }
 
 extension Array where Element == UInt8 {
-    /// The bytes of a span; if there are more than `limit`, the first of them followed by `…`, without cutting a
+    /// Copies the bytes of a span; if there are more than `limit`, the first of them followed by `…`, without cutting a
     /// character.
     init(copying span: Span<UInt8>, limit: Int) {
         guard span.count > limit else {

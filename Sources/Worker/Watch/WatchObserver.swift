@@ -3,10 +3,10 @@ import Foundation
 import PipelineEngine
 import StageKit
 
-/// Shows events to those who watch, and keeps the last that something was to be told of.
+/// Passes events to taps, and keeps the latest failed and skipped events.
 ///
-/// Events that simply go through cost nothing while nobody watches. Used by the thread that runs the graph; what a batch
-/// leaves is handed over once, at its end.
+/// Successful events cost nothing while there are no taps. Used by the thread that runs the graph; the results of a
+/// batch are passed on once, at its end.
 final class WatchObserver: OutcomeObserver {
     private struct Watch {
         let watcher: TapWatcher
@@ -21,14 +21,14 @@ final class WatchObserver: OutcomeObserver {
     private var batch = RecentOutcomes.Batch()
     private var watches: [Watch] = []
     private var looks = LookBudget()
-    /// The events of the batch that nobody has looked at for the watches.
+    /// The events of the batch that were not examined for the taps.
     private var unseen = 0
-    /// The watches that want the event at hand.
+    /// The indices of the watches that want the current event.
     private var wanting: [Int] = []
     private var isKept = false
     private var time = 0
 
-    /// Creates an observer; `now` is the clock of the limit on looks.
+    /// Creates an observer; `now` is the clock for limiting examined events.
     init(
         recent: RecentOutcomes, taps: TapHub, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
@@ -37,8 +37,8 @@ final class WatchObserver: OutcomeObserver {
         self.now = now
     }
 
-    /// Asks who watches. Of a stream that is faster than they may cost, only what is unusual is looked at for a while, and
-    /// the rest is told as missed.
+    /// Gets the current watchers. If the stream is faster than the budget for examining events, only failed and skipped
+    /// events are examined for a while, and the others are reported as missed.
     func beginBatch(of count: Int) -> OutcomeInterest {
         (self.time, self.unseen) = (0, 0)
         let watchers = self.taps.watchers
@@ -52,7 +52,7 @@ final class WatchObserver: OutcomeObserver {
         return .unusual
     }
 
-    /// Whether a watch has room for it, or it is to be kept.
+    /// Whether a watch wants the event and has room for it, or the event is kept.
     func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool {
         if self.unseen > 0 { self.unseen -= 1 }
         self.isKept = self.keeps(event, outcome)
@@ -91,7 +91,7 @@ final class WatchObserver: OutcomeObserver {
         return key.map { event.value(of: $0, equals: wanted) } ?? false
     }
 
-    /// Writes the event's line for those who want it.
+    /// Formats the event's line and passes it to the watches that want it.
     func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
         if self.time == 0 { self.time = Int(Date().timeIntervalSince1970 * 1000) }
         if self.isKept {
@@ -106,7 +106,7 @@ final class WatchObserver: OutcomeObserver {
         for index in self.wanting { self.watches[index].lines.append(line) }
     }
 
-    /// Hands over what the batch leaves.
+    /// Passes on the results of the batch.
     func endBatch() async throws {
         if !self.batch.isEmpty {
             self.recent.add(self.batch)

@@ -2,9 +2,9 @@ import PipelineEngine
 
 /// A point of a picture, in pixels from its upper left corner.
 struct GraphPoint: Equatable {
-    /// To the right.
+    /// The distance from the left edge.
     var x: Int
-    /// Downwards.
+    /// The distance from the upper edge.
     var y: Int
 }
 
@@ -14,9 +14,9 @@ struct GraphFrame: Equatable {
     var x: Int
     /// The upper edge.
     var y: Int
-    /// How wide it is.
+    /// The width.
     var width: Int
-    /// How high it is.
+    /// The height.
     var height: Int
 
     /// The right edge.
@@ -46,28 +46,28 @@ struct GraphCard: Equatable {
 
     /// A small line below the title.
     struct Line: Equatable {
-        /// Its text.
+        /// The line's text.
         var text: String
         /// The meaning.
         var tone: Tone
     }
 
-    /// How wide a character is taken to be, in tenths of a pixel: more than the average of common fonts without serifs.
+    /// The assumed width of a character, in tenths of a pixel: more than the average of common sans-serif fonts.
     static let titleAdvance = 86
     /// The same for small lines.
     static let lineAdvance = 67
     /// Horizontal space for the text, both sides together.
     static let padding = 28
-    /// Names longer than this are cut, so that no card takes a row for itself.
+    /// Longer names are cut, so that no card fills a row alone.
     static let characterLimit = 34
-    /// The narrowest card.
+    /// The minimum width of a card.
     static let leastWidth = 92
 
     /// The name.
     var title: String
     /// The lines below the title.
     var lines: [Line]
-    /// Everything without cuts, for a pointer that rests on it.
+    /// The complete text, for a tooltip.
     var tooltip: String
 
     /// Creates a card and cuts text that is too long.
@@ -98,7 +98,7 @@ struct GraphCard: Equatable {
         self.init(title: GraphWords.shortName(stage), lines: lines)
     }
 
-    /// How wide the card has to be.
+    /// The required width of the card.
     var width: Int {
         let title = self.title.count * Self.titleAdvance
         let line = (self.lines.map(\.text.count).max() ?? 0) * Self.lineAdvance

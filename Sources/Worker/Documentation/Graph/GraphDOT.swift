@@ -4,7 +4,7 @@ import PipelineEngine
 ///
 /// Source: https://graphviz.org/doc/info/lang.html
 enum GraphDOT {
-    /// The graph; `dot -Tsvg` draws it.
+    /// Returns the graph in DOT; `dot -Tsvg` draws it.
     static func render(_ graph: GraphDescription) -> String {
         var lines = [
             "digraph \(self.quoted([graph.pipeline])) {",
@@ -68,7 +68,8 @@ enum GraphDOT {
         }
     }
 
-    /// Lines of text in quotes: quotes and backslashes escaped, so that no text is taken for an escape of DOT's own.
+    /// Returns lines of text in quotes; quotes and backslashes are escaped, so that no text is mistaken for a DOT
+    /// escape.
     private static func quoted(_ lines: [String]) -> String {
         let escaped = lines.filter { !$0.isEmpty }.map { line in
             line.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")

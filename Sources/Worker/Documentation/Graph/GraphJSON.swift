@@ -1,9 +1,9 @@
 import PipelineEngine
 import StageKit
 
-/// A graph for programs: `/v1/pipeline` and whatever draws it elsewhere.
+/// A graph for programs: `/v1/pipeline`, and other tools that draw it.
 enum GraphJSON {
-    /// The graph; arrows name places as `source`, `stage:NAME`, `store:NAME` and `end:WORD`.
+    /// Returns the graph; arrows identify their ends as `source`, `stage:NAME`, `store:NAME` and `end:WORD`.
     static func members(_ graph: GraphDescription) -> JSONValue {
         .members([
             "pipeline": .string(graph.pipeline),
@@ -32,7 +32,7 @@ enum GraphJSON {
         ])
     }
 
-    /// A place by its name: `source`, `stage:NAME`, `store:NAME` or `end:WORD`.
+    /// Returns the identifier of a node: `source`, `stage:NAME`, `store:NAME` or `end:WORD`.
     static func id(_ place: GraphDescription.Place, _ graph: GraphDescription) -> String {
         switch place {
         case .source: "source"
@@ -43,11 +43,11 @@ enum GraphJSON {
     }
 }
 
-/// A running pipeline's graph and counters, as of the last whole batch.
+/// A running pipeline's graph and counters, as of the last complete batch.
 struct PipelineState {
     private let pipeline: Pipeline
 
-    /// Looks at a pipeline; callable from any thread.
+    /// Creates the state of a pipeline; callable from any thread.
     init(_ pipeline: Pipeline) {
         self.pipeline = pipeline
     }
@@ -98,7 +98,7 @@ struct PipelineState {
         ])
     }
 
-    /// Which version of the file counts, and what came of reloads.
+    /// The active version of the file, and the results of reloads.
     private var reloads: JSONValue {
         let reloads = self.pipeline.reloads
         return .members([

@@ -1,6 +1,6 @@
 import PipelineEngine
 
-/// Where everything of a graph's picture lies. Values in, values out.
+/// The layout of a graph's picture. Pure.
 struct GraphLayout {
     /// A card with its location.
     struct Box {
@@ -18,7 +18,7 @@ struct GraphLayout {
         var frame: GraphFrame
         /// The branch's name.
         var title: String
-        /// What leads to it: failures, or routes alone.
+        /// The kind of arrows that lead to the branch: failures, or routes if there are no failures.
         var kind: GraphDescription.Arrow.Kind
     }
 
@@ -26,38 +26,38 @@ struct GraphLayout {
     struct Line {
         /// Its corners.
         var points: [GraphPoint]
-        /// What takes it.
+        /// The kind of arrow.
         var kind: GraphDescription.Arrow.Kind
-        /// Whether it has a head at its end; one that joins another line has none.
+        /// Whether the line has an arrowhead; a line that joins another one has none.
         var hasHead = true
         /// The start.
         var from: GraphDescription.Place
-        /// The end, unless it joins another line before.
+        /// The end, even if the line joins another one before it.
         var to: GraphDescription.Place
     }
 
-    /// Around everything.
+    /// The margin around the picture.
     static let margin = 24
-    /// The height of the title above everything.
+    /// The height of the picture's title.
     static let titleHeight = 40
-    /// From a card's upper edge to its lower one, without small lines.
+    /// The height of a card without small lines.
     static let cardHeight = 42
     /// Height of each small line.
     static let lineHeight = 17
-    /// Distance from the cards to the edge of their group, and to the first lane beside them.
+    /// The distance from the cards to the edge of their group, and to the nearest vertical lane.
     static let groupPadding = 20
     /// The height of a group's title.
     static let groupTitle = 22
-    /// Between rows, before what lanes add.
+    /// The distance between rows, not including lanes.
     static let rowGap = 22
 
-    /// The picture's size.
+    /// The picture's width.
     private(set) var width = 0
-    /// The picture's size.
+    /// The picture's height.
     private(set) var height = 0
     /// The top of the legend.
     private(set) var legendY = 0
-    /// The cards, stores among them.
+    /// The cards, including stores.
     private(set) var boxes: [Box] = []
     /// The branches.
     private(set) var groups: [Group] = []
@@ -129,7 +129,7 @@ struct GraphLayout {
         }
     }
 
-    /// The kind of arrow that leads to a branch.
+    /// Returns the kind of arrow that leads to a branch.
     private static func kind(
         ofBranchAt place: GraphDescription.Place?, _ graph: GraphDescription
     ) -> GraphDescription.Arrow.Kind {

@@ -1,17 +1,17 @@
 import PipelineEngine
 
-/// Draws the lines of a graph whose cards are placed.
+/// Draws the lines of a graph whose cards have been laid out.
 struct GraphLines {
     /// The locations of the cards.
     let layout: GraphLayout
     /// The cards in rows.
     let rows: GraphRows
-    /// The lanes there are.
+    /// The lanes.
     let tracks: GraphTracks
     /// The position of the first lane below each row.
     let lanesY: [Int]
 
-    /// All lines.
+    /// Returns all lines.
     func lines(_ graph: GraphDescription) -> [GraphLayout.Line] {
         var lines: [GraphLayout.Line] = []
         let goingOn = Set(graph.arrows.filter { $0.kind == .next }.map(\.from))
@@ -29,7 +29,7 @@ struct GraphLines {
         return lines
     }
 
-    /// From the end of a row around to the beginning of the next.
+    /// Returns the line from the end of a row to the beginning of the next.
     private func continuation(_ index: Int) -> [GraphLayout.Line] {
         guard let last = self.rows.rows[index].places.last, let next = self.rows.rows[index + 1].places.first,
             let from = self.layout.frame(of: last), let to = self.layout.frame(of: next)
@@ -45,9 +45,10 @@ struct GraphLines {
         ]
     }
 
-    /// The lines of a bundle: down from each card, along below its row, up or down beside all cards, and in.
+    /// Returns the lines of a bundle: down from each card, along the lane below its row, along the vertical lane, and
+    /// to the target.
     ///
-    /// If two lines share a lane, the one from farther away is drawn completely, and the other ends where they meet.
+    /// If two lines share a lane, the one from farther away is drawn completely, and the other ends at the junction.
     private func lines(of bundle: GraphTracks.Bundle, _ graph: GraphDescription) -> [GraphLayout.Line] {
         guard let to = self.layout.frame(of: bundle.to), let (side, targetY) = self.side(bundle, to) else { return [] }
         var lines: [GraphLayout.Line] = []
@@ -81,7 +82,7 @@ struct GraphLines {
         return lines
     }
 
-    /// The starts of a card's lines of a bundle, each at its own point of the lower edge.
+    /// Returns the starting points of a card's lines of a bundle, one per bundle along the lower edge.
     private func starts(
         of bundle: GraphTracks.Bundle, at place: GraphDescription.Place, _ graph: GraphDescription
     ) -> [GraphPoint] {
@@ -95,7 +96,8 @@ struct GraphLines {
         return [GraphPoint(x: frame.x + frame.width * (position + 1) / (bundles.count + 1), y: frame.bottom)]
     }
 
-    /// The lane beside the cards, and the entry point at the target: each lane's is a little below the other.
+    /// Returns the x position of the bundle's vertical lane, and the y position of its entry at the target. Bundles
+    /// with the same target enter below each other.
     private func side(_ bundle: GraphTracks.Bundle, _ to: GraphFrame) -> (x: Int, y: Int)? {
         let lanes = bundle.kind == .store ? self.tracks.right : self.tracks.left
         guard let index = lanes.firstIndex(of: bundle) else { return nil }

@@ -2,7 +2,7 @@ import PipelineEngine
 
 /// A graph as a Mermaid flowchart.
 enum GraphMermaid {
-    /// The flowchart.
+    /// Returns the flowchart.
     static func render(_ graph: GraphDescription) -> String {
         var lines = ["flowchart LR"]
         lines.append("    source([\(self.text([graph.source.type, graph.source.stream]))])")
@@ -42,7 +42,7 @@ enum GraphMermaid {
         }
     }
 
-    /// Ends other than the drop of failed events, which is where every failure leads that nothing is said of.
+    /// Returns the ends, except the drop of failed events, which is the default for failures.
     private static func ends(_ graph: GraphDescription) -> [String] {
         var words: [String] = []
         for arrow in graph.arrows {
@@ -62,7 +62,8 @@ enum GraphMermaid {
         }
     }
 
-    /// Lines of text in quotes; Mermaid takes characters by their number (its documentation, "Entity codes to escape").
+    /// Returns lines of text in quotes; special characters are written as numeric entities (Mermaid's documentation,
+    /// "Entity codes to escape").
     private static func text(_ lines: [String]) -> String {
         let escaped = lines.filter { !$0.isEmpty }.map { line in
             line.unicodeScalars.map { scalar in

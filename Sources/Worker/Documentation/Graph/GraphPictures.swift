@@ -1,16 +1,16 @@
 import PipelineEngine
 
-/// The layout of a graph's picture, for a page that draws it with rates beside its lines: one for a wide page and one
-/// for a phone.
+/// Two layouts of a graph's picture, for a page that shows rates next to the lines: one for a wide page and one for a
+/// phone.
 enum GraphPictures {
-    /// Between two cards of a row: room for a rate.
+    /// The distance between two cards of a row, with room for a rate.
     private static let gap = 52
-    /// The widest row of a wide page.
+    /// The maximum width of a row on a wide page.
     private static let wide = 950
-    /// The widest row of a phone: as a rule a row is one card.
+    /// The maximum width of a row on a phone, which usually fits one card.
     private static let narrow = 150
 
-    /// Both pictures: `wide` and `narrow`, each with `width`, `height`, `boxes`, `groups` and `lines`.
+    /// Returns both pictures: `wide` and `narrow`, each with `width`, `height`, `boxes`, `groups` and `lines`.
     static func members(_ graph: GraphDescription) -> JSONValue {
         .members([
             "wide": self.picture(graph, GraphLayout(graph, widthLimit: self.wide, gap: self.gap)),

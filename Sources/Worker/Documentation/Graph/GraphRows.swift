@@ -4,7 +4,7 @@ import PipelineEngine
 struct GraphRows {
     /// Cards side by side.
     struct Row {
-        /// The branch it belongs to, nil for the main stages.
+        /// The branch that the row belongs to, or `nil` for the main stages.
         var branch: String?
         /// The cards from left to right.
         var places: [GraphDescription.Place]
@@ -14,12 +14,12 @@ struct GraphRows {
         var isContinued = false
     }
 
-    /// Maximum width of a row in pixels, so that a page need not shrink the text too much.
+    /// Maximum width of a row in pixels, so that a page does not shrink the text too much.
     static let widthLimit = 900
     /// Distance between two cards of a row without text between them.
     static let gap = 34
 
-    /// Between two cards of a row.
+    /// The distance between two cards of a row.
     let gap: Int
 
     /// The rows from top to bottom.
@@ -27,7 +27,7 @@ struct GraphRows {
     /// The cards' texts.
     let cards: [GraphDescription.Place: GraphCard]
 
-    /// Puts a graph's cards into rows, each one no wider than `widthLimit` unless it has a single card.
+    /// Arranges a graph's cards in rows; a row is no wider than `widthLimit` unless it has a single card.
     init(_ graph: GraphDescription, widthLimit: Int = Self.widthLimit, gap: Int = Self.gap) {
         var cards: [GraphDescription.Place: GraphCard] = [
             .source: GraphCard(title: graph.source.type, lines: [.init(text: graph.source.stream, tone: .plain)])

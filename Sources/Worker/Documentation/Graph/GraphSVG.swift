@@ -2,7 +2,7 @@ import PipelineEngine
 
 /// A graph as a self-contained SVG picture: no scripts, no external fonts or files, light and dark.
 enum GraphSVG {
-    /// The picture.
+    /// Returns the picture.
     static func render(_ graph: GraphDescription) -> String {
         let layout = GraphLayout(graph)
         var lines = [
@@ -21,7 +21,7 @@ enum GraphSVG {
         return (lines + ["</svg>"]).joined(separator: "\n")
     }
 
-    /// Colours by meaning; the names of lines, groups and heads end in the arrow's kind.
+    /// Colours by meaning; the class names of lines, groups and arrowheads end in the arrow's kind.
     private static let style = """
 
         text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:#0f172a}
@@ -79,7 +79,7 @@ enum GraphSVG {
         return lines + ["</g>"]
     }
 
-    /// A store's shape, which is that of a drum.
+    /// Returns a store's shape, a cylinder.
     private static func cylinder(_ frame: GraphFrame) -> String {
         let (radius, depth) = (frame.width / 2, 8)
         let body =
@@ -89,7 +89,7 @@ enum GraphSVG {
         return #"<path class="store" style="fill-opacity:1" d="\#(body)"/><path class="l-store" d="\#(rim)"/>"#
     }
 
-    /// A line with round corners.
+    /// Returns a line with rounded corners.
     private static func line(_ line: GraphLayout.Line) -> String {
         let radius = 7
         var path = ""
@@ -109,14 +109,14 @@ enum GraphSVG {
         return #"<path class="l-\#(kind)"\#(head) d="\#(path)"/>"#
     }
 
-    /// A point on the way from one corner to another, at most half of it away.
+    /// Returns a point between two corners, at most half of the distance from the first.
     private static func towards(_ to: GraphPoint, from: GraphPoint, _ radius: Int) -> GraphPoint {
         let (dx, dy) = (to.x - from.x, to.y - from.y)
         return GraphPoint(
             x: from.x + dx.signum() * min(radius, abs(dx) / 2), y: from.y + dy.signum() * min(radius, abs(dy) / 2))
     }
 
-    /// The kinds of lines that are there, with their meaning.
+    /// Returns the legend: the kinds of lines in the picture with their meaning.
     private static func legend(_ layout: GraphLayout) -> [String] {
         let words: KeyValuePairs<GraphDescription.Arrow.Kind, String> = [
             .next: "goes on", .failure: "failed", .route: "routed", .store: "changes a store",
@@ -142,7 +142,7 @@ enum GraphSVG {
         return #"<text class="\#(style)" x="\#(x)" y="\#(y)"\#(middle)>\#(self.escaped(text))</text>"#
     }
 
-    /// Text as XML: markup escaped, what XML 1.0 does not allow replaced.
+    /// Escapes text for XML; replaces characters that XML 1.0 does not allow.
     static func escaped(_ text: String) -> String {
         text.unicodeScalars.map { scalar in
             switch scalar {

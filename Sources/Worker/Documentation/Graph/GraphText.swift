@@ -1,8 +1,8 @@
 import PipelineEngine
 
-/// A graph for a terminal, within 80 columns where names are not very long.
+/// A graph for a terminal, within 80 columns unless names are very long.
 enum GraphText {
-    /// The graph as lines: the main stages from top to bottom, then each branch, then the stores.
+    /// Returns the graph as lines: the main stages from top to bottom, then each branch, then the stores.
     static func render(_ graph: GraphDescription) -> String {
         var lines = [graph.pipeline, "", "● \(graph.source.type) \(graph.source.stream)"]
         lines += self.list(graph, nil)
@@ -19,7 +19,7 @@ enum GraphText {
         return lines.joined(separator: "\n")
     }
 
-    /// The stages of a list, each one followed by its remarks.
+    /// Returns the stages of a list, each one followed by its remarks.
     private static func list(_ graph: GraphDescription, _ branch: String?) -> [String] {
         let indices = graph.stages(in: branch)
         let names = indices.map { GraphWords.shortName(graph.stages[$0]) }
@@ -36,7 +36,7 @@ enum GraphText {
         return lines
     }
 
-    /// The remarks for a stage.
+    /// Returns the remarks for a stage.
     private static func remarks(_ graph: GraphDescription, _ index: Int) -> [String] {
         let stage = graph.stages[index]
         var parts: [String] = []
@@ -56,7 +56,7 @@ enum GraphText {
         return parts
     }
 
-    /// Remarks after a head, on as many lines as they need.
+    /// Wraps remarks after a head.
     private static func wrapped(_ parts: [String], head: String, rest: String) -> [String] {
         var lines: [String] = []
         var line = ""
@@ -85,27 +85,27 @@ enum GraphText {
     }
 }
 
-/// Words that all pictures of a graph share.
+/// Names and texts shared by all pictures of a graph.
 enum GraphWords {
-    /// A stage's name without the branch that it is shown in.
+    /// Returns a stage's name without its branch.
     static func shortName(_ stage: GraphDescription.Stage) -> String {
         guard let branch = stage.branch, stage.name.hasPrefix("\(branch)/") else { return stage.name }
         return String(stage.name.dropFirst(branch.count + 1))
     }
 
-    /// A stage's type if its name differs.
+    /// Returns a stage's type if it differs from the name.
     static func otherType(_ stage: GraphDescription.Stage) -> String? {
         let name = self.shortName(stage)
         let isTold = name == stage.type || name.hasPrefix("\(stage.type)-")
         return isTold ? nil : stage.type
     }
 
-    /// Effects that do not follow from the stage's type.
+    /// Returns the effects that do not follow from the stage's type.
     static func otherEffects(_ stage: GraphDescription.Stage) -> [String] {
         stage.effects.filter { $0 != stage.type }
     }
 
-    /// The name of a part.
+    /// Returns the name of a node.
     static func place(_ place: GraphDescription.Place, _ graph: GraphDescription) -> String {
         switch place {
         case .source: graph.source.type
@@ -117,7 +117,7 @@ enum GraphWords {
 }
 
 extension String {
-    /// The text padded with spaces to a width in characters.
+    /// Returns the text padded with spaces to a width in characters.
     func padding(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - self.count))
     }

@@ -1,11 +1,11 @@
 import PipelineEngine
 
-/// The lanes that lines between cards run in, so that none lies on another or crosses a card.
+/// The lanes for the lines between cards, so that lines do not overlap or cross a card.
 ///
-/// Failures and routes run to the left of all cards, changes of stores to the right, one vertical lane for each target.
-/// Below each row, every target that the row's cards lead to has a horizontal lane, and the row's continuation has one.
+/// Failures and routes run to the left of all cards, store changes to the right, in one vertical lane per target. Below
+/// each row there is a horizontal lane for every target of the row's cards, and one for the row's continuation.
 struct GraphTracks {
-    /// What shares a lane: lines of one kind to one target.
+    /// The lines that share a lane: those of one kind to one target.
     struct Bundle: Hashable {
         /// The kind of the lines.
         var kind: GraphDescription.Arrow.Kind
@@ -13,17 +13,17 @@ struct GraphTracks {
         var to: GraphDescription.Place
     }
 
-    /// Between two lanes side by side.
+    /// The distance between two parallel lanes.
     static let step = 13
 
-    /// Lanes left of the cards, the nearest first.
+    /// Lanes left of the cards, nearest first.
     let left: [Bundle]
-    /// Lanes right of the cards, the nearest first.
+    /// Lanes right of the cards, nearest first.
     let right: [Bundle]
-    /// For each row the lanes below it, the uppermost first; the continuation comes after them.
+    /// The lanes below each row, uppermost first; the continuation comes after them.
     let below: [[Bundle]]
 
-    /// Finds out which lanes a graph needs.
+    /// Determines the lanes of a graph.
     init(_ graph: GraphDescription, _ rows: GraphRows) {
         let drawn = graph.arrows.filter { Self.isDrawn($0) }
         let rowOf = Dictionary(
@@ -49,7 +49,7 @@ struct GraphTracks {
         }
     }
 
-    /// Whether an arrow is drawn as a line; the others are described in words or follow from the order of the cards.
+    /// Whether an arrow is drawn as a line; the others are described in text or follow from the order of the cards.
     static func isDrawn(_ arrow: GraphDescription.Arrow) -> Bool {
         switch (arrow.kind, arrow.to) {
         case (.next, _), (_, .end), (_, .source): false
