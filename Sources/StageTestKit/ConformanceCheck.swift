@@ -55,7 +55,7 @@ struct ConformanceCheck<S: Stage> {
 
     /// Passes a batch through the stage, including the work on waiting events.
     ///
-    /// If the stage does not declare `waits`, waiting events stay where they are, as in the engine.
+    /// If the stage does not declare `waits`, waiting events are not completed, as in the engine.
     static func work(
         _ harness: StageHarness<S>, _ entries: [SampleEntry], preparing: Bool = true
     ) async throws -> [EventReport] {

@@ -10,7 +10,7 @@ public struct RouteSettings: Sendable {
         var to = MarkedName.unread
     }
 
-    /// The word for the next stage.
+    /// The target that means the next stage.
     static let next = "next"
     /// The maximum number of cases: each one is tested for every event that no earlier case matched.
     static let caseLimit = 100

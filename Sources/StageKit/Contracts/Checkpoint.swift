@@ -1,7 +1,7 @@
 /// Keeps the stores, and the position of the source that feeds them, across restarts of the process.
 ///
-/// The source provides its position (`EventSource.position`) and requests loading and discarding; the pipeline requests
-/// saving.
+/// The source provides its position (`EventSource.position`) and calls `load` and `discard`; the pipeline calls the other
+/// functions.
 public protocol CheckpointKeeper: Sendable {
     /// The time between two checkpoints.
     var interval: Duration { get }

@@ -46,11 +46,11 @@ extension RemoteSnapshotStore {
     public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {}
 }
 
-/// A writer of a store on a server, where the result of a change is known only when the server has answered.
+/// A writer of a store on a server: the result of a change is known only when the server has answered.
 ///
 /// `upsert` and `evict` accept a change and provisionally return `.applied`. A stage that waits calls them in
 /// `complete`, followed by `settle`, so that each event gets the real result. A stage that does not wait leaves the
-/// changes to `endBatch`; if the store refuses one, that is lost.
+/// changes to `endBatch`, which does not report refusals by the store.
 public protocol DeferredWriter: SnapshotWriter {
     /// Makes all changes that were accepted since the last call.
     ///

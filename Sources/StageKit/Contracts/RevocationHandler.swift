@@ -1,5 +1,5 @@
-/// Is notified of every event that ends the validity of a key, so that it can close or invalidate what depends on the
-/// key: connections, tokens, caches.
+/// Is notified when a key is no longer valid, so that it can close or invalidate everything that depends on the key, such
+/// as connections, tokens and caches.
 ///
 /// There are three kinds of notification. A revocation is a snapshot that marks its key as revoked; the store holds it.
 /// An eviction removes a key from a store because an event that names the key cannot be trusted. A reset removes keys

@@ -31,7 +31,7 @@ public final class PluginStages: Sendable {
         unsafe Unmanaged.passRetained(PluginStages(types)).toOpaque()
     }
 
-    /// Returns the types from a pointer and releases its reference.
+    /// Returns the types from a pointer and consumes its reference.
     ///
     /// - Parameter pointer: The result of `handOver`, which must be passed only once.
     @unsafe

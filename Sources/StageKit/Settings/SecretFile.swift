@@ -8,7 +8,7 @@
 
 /// Reads a secret, such as a password or a token, from a file.
 public enum SecretFile {
-    /// The maximum length of a secret, in bytes. A larger file is certainly a different file.
+    /// The maximum length of a secret, in bytes. A larger file is certainly not a secret.
     public static let byteLimit = 64 << 10
 
     /// The reason why the secret cannot be read.

@@ -72,7 +72,7 @@ final class JSONFields {
         }
     }
 
-    /// Returns the path of the first undeclared member, as bytes.
+    /// Returns the path of an undeclared member, as bytes.
     func unknownName(_ text: ByteRange, _ unknown: Unknown, _ event: borrowing Event) -> [UInt8] {
         var name = self.paths.objects[unknown.object].path.flatMap { Array($0.utf8) + [UInt8(ascii: ".")] }
         event.withBytes(text) { bytes in JSONString.unescape(bytes.extracting(unknown.name.range), into: &name) }
