@@ -50,6 +50,9 @@ import Testing
             ("/v1/stores/sessions/%zz", 400, "application/json", nil),
             ("/v1/stores/sessions/%f", 400, "application/json", nil),
             ("/v1/stores", 404, "application/json", nil),
+            ("/v1/stores/sessions/", 400, "application/json", nil),
+            ("/v1/export", 404, "application/json", nil),
+            ("/v1/export/other", 404, "application/json", nil),
             (
                 "/nothing", 404, "application/json",
                 #"{"error":"not_found","message":"nothing is served at /nothing"}"#
@@ -74,7 +77,7 @@ import Testing
     @Test(
         "Methods that a path does not know are refused with those it knows",
         arguments: ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"],
-        ["/livez", "/metrics", "/v1/stores/sessions"])
+        ["/livez", "/metrics", "/v1/stores/sessions", "/v1/export/sessions"])
     func methods(method: String, target: String) async throws {
         let context = AdminFixture.context(stores: [Self.store])
         let response = try await AdminFixture.serve(context) {

@@ -8,11 +8,13 @@ import Testing
 @testable import Admin
 
 @Suite(.timeLimit(.minutes(10))) struct ExportTests {
-    @Test("An export has every snapshot on a line of its own", arguments: [0, 1, 10_000])
-    func whole(count: Int) async throws {
+    @Test(
+        "An export has every snapshot on a line of its own", arguments: [0, 1, 10_000],
+        ["/v1/export/s", "/v1/stores/s"])
+    func whole(count: Int, target: String) async throws {
         let store = FixedStore("s", count: count, bytes: 50)
         let response = try await AdminFixture.serve(AdminFixture.context(stores: [store])) {
-            try await RawClient.request($0, "/v1/stores/s")
+            try await RawClient.request($0, target)
         }
         #expect(response.status == 200)
         #expect(response.headers["content-type"] == "application/x-ndjson")

@@ -18,13 +18,15 @@ struct StoreRoutes {
     /// Adds the routes.
     func add(to router: AdminRouter) {
         self.addExplanations(to: router)
-        router.get("v1/stores/:store") { http, request in
-            try Self.checkParts(http)
-            let (name, store) = try self.store(request)
-            if store is any RemoteSnapshotStore {
-                throw AdminFailure.notFound("the store \(name) is on a server: its keys are listed there")
+        for path in ["v1/export/:store", "v1/stores/:store"] {
+            router.get(path) { http, request in
+                try Self.checkParts(http)
+                let (name, store) = try self.store(request)
+                if store is any RemoteSnapshotStore {
+                    throw AdminFailure.notFound("the store \(name) is on a server: its keys are listed there")
+                }
+                return try self.exporter.response(for: store) { self.refusal(name) }
             }
-            return try self.exporter.response(for: store) { self.refusal(name) }
         }
         router.get("v1/stores/:store/:key", isUrgent: true) { http, request in
             try Self.checkParts(http)
