@@ -1,22 +1,22 @@
 import StageKit
 import Synchronization
 
-/// Hands the batches of several readers to the one who works on them, one at a time, in the order they come.
+/// Passes the batches of several readers to a single consumer, one at a time, in the order in which they arrive.
 ///
-/// All of them run on the source's thread. A reader offers one batch at a time and waits until it is worked on, so no more
-/// batches wait than there are readers.
+/// All readers run on the source's thread. A reader offers one batch at a time and waits until it is processed, so at
+/// most one batch per reader is waiting.
 final class BatchHandoff: Sendable {
-    /// A batch that a reader waits for.
+    /// A batch whose reader waits until it is processed.
     struct Offer: Sendable {
-        /// Touched by the taker alone until it is done, on the thread that the reader runs on as well.
+        /// Accessed only by the taker until `done` is set; the taker runs on the reader's thread.
         nonisolated(unsafe) let batch: EventBatch
-        /// Set when the batch is worked on.
+        /// Set when the batch has been processed, to the error or to `nil`.
         let done: OneShot<(any Error)?>
     }
 
     private struct State {
         var offers: [Offer] = []
-        /// The batches that have no outcome yet, the oldest first: offered ones, and the one that is worked on.
+        /// The batches that have no outcome yet, oldest first: those offered and the one being processed.
         var undelivered: [(number: UInt64, count: Int, since: ContinuousClock.Instant)] = []
         var offered: UInt64 = 0
         var taker: OneShot<Offer?>?
@@ -25,12 +25,14 @@ final class BatchHandoff: Sendable {
 
     private let state: Mutex<State>
 
-    /// Takes batches of so many readers.
+    /// Creates a handoff for `readers` readers.
     init(readers: Int) {
         self.state = Mutex(State(readers: readers))
     }
 
-    /// Offers a batch and waits until it is worked on; throws what went wrong with it.
+    /// Offers a batch and waits until it is processed.
+    ///
+    /// - Throws: The error that processing the batch failed with.
     func offer(_ batch: EventBatch) async throws {
         let offer = Offer(batch: batch, done: OneShot())
         let (count, now) = (batch.count, ContinuousClock.now)
@@ -55,7 +57,7 @@ final class BatchHandoff: Sendable {
         }
     }
 
-    /// Notes that a reader offers no more.
+    /// Records that a reader offers no more batches.
     func readerEnded() {
         let taker = self.state.withLock { state -> OneShot<Offer?>? in
             state.readers -= 1
@@ -64,7 +66,7 @@ final class BatchHandoff: Sendable {
         taker?.set(nil)
     }
 
-    /// The next batch; nil when no reader is left. One call at a time.
+    /// Returns the next batch, or `nil` if no reader is left. One call at a time.
     func next() async -> Offer? {
         let shot = OneShot<Offer?>()
         self.state.withLock { state in

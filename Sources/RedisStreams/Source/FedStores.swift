@@ -1,18 +1,20 @@
 import StageKit
 
-/// The stores that a source feeds from one stream or several: as new as the stream that is furthest behind, filled when
-/// all streams are, and filled again from all of them where one has emptied them.
+/// The stores that a source feeds from one or more streams.
+///
+/// They are as recent as the stream that is furthest behind, filled when all streams are, and refilled from all streams
+/// if one of them has emptied them.
 ///
 /// Thread-safe; changes come from the source's thread.
 final class FedStores: Sendable {
-    /// How one of the streams is doing.
+    /// The state of one stream.
     private struct Part {
         var isFilling = true
-        /// Whether another stream's reader has emptied the stores since this one began to fill them.
+        /// Whether another stream's reader has emptied the stores since this stream began to fill them.
         var isToRefill = false
         var proof: ContinuousClock.Instant?
         var interrupt: (@Sendable () -> Void)?
-        /// The resets that this stream's reader has to announce, in the order of the stores.
+        /// The resets that this stream's reader has yet to announce, in the order of the stores.
         var resets: [StoreReset] = []
     }
 
@@ -21,14 +23,14 @@ final class FedStores: Sendable {
     private let handler: (any RevocationHandler)?
     private let parts: OrderedMutex<[Part]>
 
-    /// Stores that are fed from so many streams; `handler` is notified when one was emptied.
+    /// Creates the stores for `streams` streams; `handler` is notified after a store was emptied.
     init(_ stores: [any SnapshotStore], streams: Int, handler: (any RevocationHandler)? = nil) {
         self.stores = stores
         self.handler = handler
         self.parts = OrderedMutex(Array(repeating: Part(), count: streams))
     }
 
-    /// Says whether a stream is being filled in.
+    /// Sets whether the stores are being filled from a stream.
     func setFilling(_ isFilling: Bool, of stream: Int) {
         let isAnyFilling = self.parts.withLock { parts in
             parts[stream].isFilling = isFilling
@@ -37,7 +39,7 @@ final class FedStores: Sendable {
         for store in self.stores { store.freshness?.setFilling(isAnyFilling) }
     }
 
-    /// Notes that at this instant the stores held everything that there was in a stream.
+    /// Records that the stores held every entry of a stream at this instant.
     func prove(at instant: ContinuousClock.Instant, of stream: Int) {
         let all = self.parts.withLock { parts -> ContinuousClock.Instant? in
             parts[stream].proof = max(parts[stream].proof ?? instant, instant)
@@ -52,9 +54,13 @@ final class FedStores: Sendable {
         for store in self.stores { store.freshness?.prove(at: all) }
     }
 
-    /// Empties the stores for a stream; where that is how they are filled, the other streams are to be read again.
+    /// Empties the stores because of one stream.
     ///
-    /// - Parameter reason: What is announced as the reason, by `announceResets`.
+    /// - Parameters:
+    ///   - stream: The index of that stream.
+    ///   - reason: The reason that `announceResets` announces.
+    ///   - refillsOthers: Whether the other streams have to be read again, because the stores are filled from the
+    ///     streams.
     func removeAll(by stream: Int, reason: String = "gap", refillsOthers: Bool) {
         let interrupts = self.parts.withLock { parts -> [@Sendable () -> Void] in
             guard refillsOthers else { return [] }
@@ -63,7 +69,8 @@ final class FedStores: Sendable {
                 return parts[other].interrupt
             }
         }
-        // The snapshots of the other streams are gone too: nothing is known of them until they are opened again.
+        // The snapshots of the other streams are gone too: nothing is known of those streams until they are opened
+        // again.
         for other in 0..<self.parts.withLock(\.count) where other != stream { self.setHistoryStart(.max, of: other) }
         for store in self.stores {
             store.removeAll()
@@ -72,12 +79,12 @@ final class FedStores: Sendable {
         for interrupt in interrupts { interrupt() }
     }
 
-    /// Has `interrupt` called when a stream is to be read again; it must not wait.
+    /// Sets the function that is called when a stream has to be read again; it must not block.
     func setInterrupt(of stream: Int, _ interrupt: (@Sendable () -> Void)?) {
         self.parts.withLock { $0[stream].interrupt = interrupt }
     }
 
-    /// Whether a stream is to be read again: true once for each time.
+    /// Returns whether a stream has to be read again, and clears that request.
     func takeRefill(of stream: Int) -> Bool {
         self.parts.withLock { parts in
             guard parts[stream].isToRefill else { return false }
@@ -87,12 +94,13 @@ final class FedStores: Sendable {
         }
     }
 
-    /// Says that the stores may have missed entries of a stream up to this one.
+    /// Records that the stores may have missed entries of a stream up to this one.
     func setHistoryStart(_ entry: EntryID, of stream: Int) {
         for case let store as any StreamFedStore in self.stores { store.setHistoryStart(entry, of: stream) }
     }
 
-    /// Takes out what came from entries before this one. No batch is under way, so the count says whether anything went.
+    /// Removes the snapshots of entries before this one. No batch is in flight, so the count shows whether any were
+    /// removed.
     func removeSnapshots(before entry: EntryID, by stream: Int) {
         for case let store as any SweepingStore in self.stores {
             let count = store.count
@@ -101,7 +109,7 @@ final class FedStores: Sendable {
         }
     }
 
-    /// Empties the stores that cannot let go of a part.
+    /// Empties the stores that cannot remove only some of their snapshots.
     func removeAllUnswept(by stream: Int, reason: String) {
         for store in self.stores where !(store is any SweepingStore) {
             store.removeAll()
@@ -109,13 +117,13 @@ final class FedStores: Sendable {
         }
     }
 
-    /// The reason of a reset that took out what could not be confirmed.
+    /// The reason of a reset that removed unconfirmed snapshots.
     private static let resync = "resync"
 
     private func owe(_ reset: StoreReset, by stream: Int) {
         guard self.handler != nil else { return }
         self.parts.withLock { parts in
-            // Emptied twice before anybody heard of it: the first reason tells more than the attempts to fill again.
+            // Emptied twice before the handler was notified: the first reason says more than that of a repeated fill.
             if !parts[stream].resets.contains(where: { $0.store == reset.store }) { parts[stream].resets.append(reset) }
         }
     }
@@ -125,8 +133,8 @@ final class FedStores: Sendable {
 
     /// Announces the resets of this stream's reader.
     ///
-    /// - Parameter finished: Whether `finishRemovals` has returned since. If not, resets of stores elsewhere stay owed,
-    ///   as those hold everything still.
+    /// - Parameter finished: Whether `finishRemovals` has returned since the removals. If not, resets of remote stores
+    ///   remain pending, because those stores still hold everything.
     func announceResets(of stream: Int, finished: Bool) async throws {
         guard let handler = self.handler else { return }
         let elsewhere = Set(self.stores.filter { $0 is any RemoteSnapshotStore }.map(\.name))
@@ -136,7 +144,7 @@ final class FedStores: Sendable {
         }
     }
 
-    /// Has stores elsewhere take out what they are to forget, before anything is read that they would hold.
+    /// Makes remote stores complete their removals, before any entry is read that they would store.
     func finishRemovals() async throws {
         for case let store as any RemoteSnapshotStore in self.stores { try await store.finishRemoval() }
     }

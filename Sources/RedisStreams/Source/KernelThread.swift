@@ -4,14 +4,14 @@
     import Musl
 #endif
 
-/// The thread that runs the caller, as the kernel numbers it.
+/// The calling thread, as the kernel numbers it.
 enum KernelThread {
-    /// The number of the current thread, or `nil` if the system does not say.
+    /// The id of the current thread, or `nil` if the system does not report it.
     ///
     /// Source: proc(5), "/proc/thread-self": a link to `PID/task/TID`.
     static var current: Int32? {
         var bytes = [CChar](repeating: 0, count: 64)
-        // Unsafe, as the system writes into the array: no more than it is told that there is room for.
+        // Unsafe because the system writes into the array; it writes at most the given number of bytes.
         let count = unsafe readlink("/proc/thread-self", &bytes, bytes.count)
         guard count > 0 else { return nil }
         let path = String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)

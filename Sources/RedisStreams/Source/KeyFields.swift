@@ -3,7 +3,7 @@ import RESP
 
 /// Turns the value of a key into the fields of an entry. Pure.
 enum KeyFields {
-    /// The fields, the one with the key's name first, or `nil` if the value does not have the form that is set.
+    /// Returns the fields, starting with the key's name, or `nil` if the value does not have the configured form.
     static func fields(
         of value: RESPValue, key: [UInt8], _ keys: KeyBootstrap
     ) -> [(name: [UInt8], value: [UInt8])]? {
@@ -25,13 +25,13 @@ enum KeyFields {
         return fields
     }
 
-    /// The members of a JSON object, as the `decode` stage reads them: a string without its escapes, `null` as if the
-    /// member were missing, any other value as it is written, also a list or an object. The last of equal names wins.
+    /// Returns the members of a JSON object as the `decode` stage reads them: strings without escapes, `null` like a
+    /// missing member, and any other value as written, including lists and objects. Of equal names, the last one wins.
     static func members(of bytes: Span<UInt8>) throws(JSONProblem) -> [(name: [UInt8], value: [UInt8])] {
         var scanner = JSONScanner()
         try scanner.begin(bytes)
         scanner.enterObject(bytes)
-        // In the order of their first mention; nil for null.
+        // In order of first appearance; `nil` for null.
         var members: [(name: [UInt8], value: [UInt8]?)] = []
         var places: [[UInt8]: Int] = [:]
         var isFirst = true
@@ -57,7 +57,7 @@ enum KeyFields {
         return members.compactMap { member in member.value.map { (member.name, $0) } }
     }
 
-    /// The text that every key of a pattern begins with.
+    /// Returns the literal text that every key of a pattern begins with.
     static func literalPrefix(_ pattern: String) -> [UInt8] {
         Array(pattern.utf8.prefix { !"*?[\\".utf8.contains($0) })
     }

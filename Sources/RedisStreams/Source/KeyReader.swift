@@ -3,11 +3,11 @@ import StageKit
 
 /// Reads keys of a server as if each were an entry of the stream, all with the id of one moment.
 ///
-/// A key is read at that moment or later. Whoever writes keys has to change a key before it adds the entry that tells of
-/// it, or both in one transaction: then what a key holds is at least as new as every entry up to that id, and every change
-/// after it comes as an entry with a higher id, which wins.
+/// Keys are read at that moment or later. Producers must update a key before they add the entry that reports the
+/// change, or in the same transaction. The value of a key is then at least as recent as every entry up to that id, and
+/// every later change arrives as an entry with a higher id, which wins.
 struct KeyReader {
-    /// The most keys read in one go: enough to hide round trips.
+    /// Maximum number of keys read together; enough to hide round trips.
     static let chunk = 128
 
     private let keys: KeyBootstrap
@@ -19,14 +19,14 @@ struct KeyReader {
     private let stop: StopSignal
     private let onPage: () -> Void
 
-    /// Creates a reader of keys.
+    /// Creates a key reader.
     ///
     /// - Parameters:
     ///   - batch: Holds the keys of one chunk at a time.
-    ///   - size: What part of a chunk is read in one go.
+    ///   - size: The fraction of a chunk to read at a time.
     ///   - timeout: How long the server may be silent.
-    ///   - policy: What to do about a value that is too large.
-    ///   - onPage: Called for each page of keys: with a pattern that few keys match, pages come without any.
+    ///   - policy: How to handle a value that is too large.
+    ///   - onPage: Called for each page of keys; with a pattern that few keys match, many pages are empty.
     init(
         _ keys: KeyBootstrap, _ connection: RedisConnection, _ batch: EventBatch, size: RequestSize,
         timeout: ReplyTimeout, policy: OversizedPolicy, _ stop: StopSignal, onPage: @escaping () -> Void
@@ -41,7 +41,9 @@ struct KeyReader {
         self.stop = stop
     }
 
-    /// Delivers every key that is there throughout, in batches; returns how many. Keys may come twice, as SCAN has it.
+    /// Delivers, in batches, every key that exists throughout the scan. As with SCAN, a key may be delivered twice.
+    ///
+    /// - Returns: The number of delivered keys, and the number of keys whose value does not have the configured form.
     func read(
         as point: EntryID, _ deliver: (EventBatch) async throws -> Void
     ) async throws(StreamReader.End) -> (read: Int, unusable: Int) {
@@ -69,7 +71,7 @@ struct KeyReader {
         return (read, unusable)
     }
 
-    /// One step of SCAN.
+    /// Sends one SCAN command and returns its page.
     private func page(_ cursor: [UInt8]) async throws(StreamReader.End) -> (next: [UInt8], keys: [[UInt8]]) {
         do throws(RedisError) {
             let type = self.keys.form == .hash ? "hash" : "string"
@@ -85,7 +87,7 @@ struct KeyReader {
         }
     }
 
-    /// Fills the batch with what keys hold; returns how many hold something else than they should.
+    /// Fills the batch with the values of keys; returns the number of values that do not have the configured form.
     private func fill(_ keys: [[UInt8]], _ point: EntryID) async throws(StreamReader.End) -> Int {
         let name = self.keys.form == .hash ? "HGETALL" : "GET"
         let replies = self.connection.submit(
@@ -97,13 +99,13 @@ struct KeyReader {
             do throws(RedisError) {
                 let value = try await reply.reply().value()
                 if case .error(let text) = value { throw .answer(text, to: name) }
-                // A key that went meanwhile: what took it away is told by an entry that comes.
+                // The key is gone by now; the entry that reports its removal is yet to come.
                 if value == .null || value.array?.isEmpty == true { continue }
                 let (readable, leftOut) = LeftOutFields.remove(from: value)
                 if let fields = KeyFields.fields(of: readable, key: key, self.keys) {
                     self.batch.append(id: point, fields: fields)
                 } else if leftOut.failure != nil {
-                    // A string that is too large leaves the name of its key.
+                    // If the string is too large, only the key's name is left.
                     let rest = Array(key.dropFirst(KeyFields.literalPrefix(self.keys.match).count))
                     let name = self.keys.keyField.map { [(name: Array($0.utf8), value: rest)] }
                     self.batch.append(id: point, fields: name ?? [])

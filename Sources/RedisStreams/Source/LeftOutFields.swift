@@ -1,7 +1,7 @@
 import RESP
 import StageKit
 
-/// What to do about an entry with a value that is too large to be read.
+/// How to handle an entry with a value that is too large to be read.
 public enum OversizedPolicy: String, Sendable, CaseIterable {
     /// The entry fails without that value, and `source: on_failure` handles it.
     case fail
@@ -11,22 +11,22 @@ public enum OversizedPolicy: String, Sendable, CaseIterable {
 
 /// The fields of one entry that were left out because they are too large to be read.
 struct LeftOutFields: Sendable, Equatable {
-    /// The reason that such an entry is counted with.
+    /// The reason under which such entries are counted.
     static let reason = "value_too_large"
-    /// The longest part of a field's name in a message, in characters.
+    /// Maximum length of a field name in a message, in characters.
     private static let nameLimit = 64
 
     private var count = 0
     private var first = ""
 
-    /// None.
+    /// Creates an empty list.
     init() {}
 
-    /// Notes a field of which the name or the value is too large.
+    /// Adds a field whose name or value is too large.
     ///
     /// - Parameters:
-    ///   - name: The field's name; `nil` if that is too large itself.
-    ///   - bytes: The size of what was left out.
+    ///   - name: The field's name, or `nil` if the name itself is too large.
+    ///   - bytes: The size of the name or value that was left out.
     mutating func append(_ name: [UInt8]?, bytes: String) {
         self.count += 1
         guard self.count == 1 else { return }
@@ -37,7 +37,7 @@ struct LeftOutFields: Sendable, Equatable {
         self.first = "field \"\(String(text))\" of \(bytes) bytes"
     }
 
-    /// Why the entry fails; `nil` if nothing was left out.
+    /// The failure of the entry, or `nil` if nothing was left out.
     var failure: StageFailure? {
         guard self.count > 0 else { return nil }
         let others = self.count == 1 ? "" : " and \(self.count - 1) more"
@@ -46,9 +46,9 @@ struct LeftOutFields: Sendable, Equatable {
             reason: Self.reason)
     }
 
-    /// Refuses the last entry of a batch if something of it was left out.
+    /// Refuses the last entry of a batch if a part of it was left out.
     ///
-    /// - Throws: `RedisError` with the code `valueTooLarge`, if that is to end the run.
+    /// - Throws: `RedisError` with the code `valueTooLarge` if the policy is `halt`.
     func refuse(in batch: EventBatch, _ policy: OversizedPolicy) throws(RedisError) {
         guard let failure = self.failure else { return }
         switch policy {
@@ -59,7 +59,8 @@ struct LeftOutFields: Sendable, Equatable {
         }
     }
 
-    /// Takes what was left out from names and values in turn, or from a single value; returns the rest.
+    /// Returns a value without the parts that were left out, and a record of those parts. The value is a list of
+    /// alternating names and values, or a single value.
     static func remove(from value: RESPValue) -> (rest: RESPValue, leftOut: LeftOutFields) {
         var leftOut = LeftOutFields()
         if case .tooLong(let bytes) = value {
@@ -82,7 +83,7 @@ struct LeftOutFields: Sendable, Equatable {
 }
 
 extension RESPValue {
-    /// Whether it was left out.
+    /// Whether the value was left out.
     fileprivate var isTooLong: Bool {
         if case .tooLong = self { true } else { false }
     }

@@ -1,10 +1,10 @@
 import Logging
 import StageKit
 
-// What everybody is told when a connection to the stream is lost, or was not to be had, and is tried again.
+// Reports a connection to the stream that was lost or could not be opened, and that is retried.
 
 extension SourceBoard {
-    /// Shows that there is no connection, and why.
+    /// Records that there is no connection, and the error.
     mutating func lost(_ error: RedisError) {
         self.status.state = .connecting
         self.status.lastError = error.message
@@ -13,7 +13,7 @@ extension SourceBoard {
 }
 
 extension Logger {
-    /// Warns that a stream is tried again after a delay, with what else the reader knows.
+    /// Logs a warning that a stream is retried after a delay, with additional metadata of the reader.
     func warnOfRetry(of stream: String, after error: RedisError, in delay: Duration, _ more: Metadata) {
         let metadata: Metadata = [
             "stream": "\(stream)", "error": "\(error)", "code": "\(error.code.rawValue)",

@@ -1,53 +1,57 @@
 import StageKit
 
-/// How long to wait before a lost connection, or a stream with a gap, is taken up again, and when to give up. Pure.
+/// Decides how long to wait before reconnecting, or before reopening a stream with a gap, and when to give up. Pure.
 package struct ReconnectPlan {
     private let settings: ReconnectSettings
     private var backoff: Backoff
     private var failures = 0
-    /// Whether a gap was found since the stream was last followed to its end: the next one is waited for.
+    /// Whether a gap was found since the stream was last read to its end; if so, the next gap is followed by a delay.
     private var isAfterGap = false
     /// Whether there has been a connection.
     package private(set) var wasConnected = false
 
-    /// Nothing has failed yet.
+    /// Creates a plan without failures.
     package init(_ settings: ReconnectSettings) {
         self.settings = settings
         self.backoff = Backoff(first: settings.firstDelay, cap: settings.maximumDelay)
     }
 
-    /// A connection is there; returns whether there was one before.
+    /// Records a new connection; returns whether there was one before.
     package mutating func connected() -> Bool {
         defer { self.wasConnected = true }
         return self.wasConnected
     }
 
-    /// What was read last was answered: failures before it do not count any more.
+    /// Records a successful read; earlier failures no longer count.
     package mutating func succeeded(isAtEnd: Bool) {
         self.failures = 0
         if isAtEnd { self.isAfterGap = false }
         if !self.isAfterGap { self.backoff.reset() }
     }
 
-    /// How long to wait after a gap; nil for not at all.
+    /// Returns the delay after a gap, or `nil` for none.
     mutating func delayAfterGap() -> Duration? {
         defer { self.isAfterGap = true }
         return self.isAfterGap ? self.backoff.next() : nil
     }
 
-    /// How long to wait after a gap, with random numbers of the caller's.
+    /// Returns the delay after a gap, using the caller's random numbers, or `nil` for none.
     package mutating func delayAfterGap(using generator: inout some RandomNumberGenerator) -> Duration? {
         defer { self.isAfterGap = true }
         return self.isAfterGap ? self.backoff.next(using: &generator) : nil
     }
 
-    /// How long to wait after a failure; throws where another attempt cannot help or is one too many.
+    /// Returns the delay after a failure.
+    ///
+    /// - Throws: The error if retrying cannot help or the maximum number of attempts is exceeded.
     mutating func delay(after error: RedisError) throws(RedisError) -> Duration {
         try self.failed(error)
         return self.backoff.next()
     }
 
-    /// How long to wait after a failure, with random numbers of the caller's.
+    /// Returns the delay after a failure, using the caller's random numbers.
+    ///
+    /// - Throws: The error if retrying cannot help or the maximum number of attempts is exceeded.
     package mutating func delay(
         after error: RedisError, using generator: inout some RandomNumberGenerator
     ) throws(RedisError) -> Duration {
@@ -55,9 +59,11 @@ package struct ReconnectPlan {
         return self.backoff.next(using: &generator)
     }
 
-    /// Counts a failure; throws where another attempt cannot help or is one too many.
+    /// Counts a failure.
+    ///
+    /// - Throws: The error if retrying cannot help or the maximum number of attempts is exceeded.
     private mutating func failed(_ error: RedisError) throws(RedisError) {
-        // A handshake that no server has answered yet is a wrong setting; one that worked before will again.
+        // If no handshake has succeeded yet, a setting is wrong; if one has, another will.
         let isWrongSetting = error.code == .tls && !self.wasConnected
         guard error.isTransient, !isWrongSetting else { throw error }
         self.failures += 1

@@ -2,21 +2,22 @@ public import Logging
 public import StageKit
 import Synchronization
 
-/// The entries of a Redis stream, or of several, read with XREAD, over connections that are made anew when they break.
+/// Reads the entries of one or more Redis streams with XREAD, and reconnects when a connection breaks.
 ///
-/// Several streams are read side by side, each on its own connection to the server that has it, and their batches are
-/// delivered one at a time: in order within a stream, in no order between two.
+/// Several streams are read concurrently, each over its own connection to the server that has it. Their batches are
+/// delivered one at a time: in order within a stream, in no particular order between streams.
 ///
-/// `run` reads, and calls `deliver`, on the thread of one event loop of its own: a reply is worked on where it was read.
-/// The next read is under way while a batch is worked on. Transient failures are retried for ever, from where the last
-/// delivered batch ended; permanent ones (`RedisError.isTransient`) end the run.
+/// `run` reads and calls `deliver` on the thread of its own event loop: a reply is processed on the thread that read
+/// it. The next read is in flight while a batch is processed. Transient failures are retried, indefinitely unless
+/// `reconnect.attempts` is set, from the end of the last delivered batch. Permanent failures (`RedisError.isTransient`)
+/// end the run.
 public final class RedisStreamSource: EventSource {
-    /// The stream's key; of several, their keys or the pattern they are made of.
+    /// The stream's key; for several streams, their keys or the pattern that they are made from.
     public let stream: String
     /// The keys of all streams.
     public let streams: [String]
 
-    /// What is read and how.
+    /// The settings of the streams.
     package let streamSettings: RedisStreamSettings
 
     private let settings: RedisSettings
@@ -25,22 +26,23 @@ public final class RedisStreamSource: EventSource {
     private let stores: FedStores
     private let checkpoint: (any CheckpointKeeper)?
     private let boards: OrderedMutex<[SourceBoard]>
-    /// Passes the batches of several streams on, or `nil` for one stream.
+    /// Passes on the batches of several streams, or `nil` for one stream.
     private let handoff: BatchHandoff?
-    /// Counts the parts of large replies: steps beside those of the boards.
+    /// Counts the parts of large replies, in addition to the progress that the boards count.
     private let arrivals = ProgressReporter()
-    /// The kernel's number of the thread that batches are delivered on, 0 before the run.
+    /// The kernel's id of the thread that delivers batches, or 0 before the run.
     private let thread = Atomic<Int32>(0)
 
-    /// Makes a source that has not started; it opens nothing.
+    /// Creates a source that has not started; opens no connection.
     ///
     /// - Parameters:
-    ///   - settings: Where the server is.
-    ///   - streamSettings: What is read and how.
-    ///   - stores: What the events build: emptied where entries were lost, and told how new their news is.
-    ///   - checkpoint: Where the stores outlive the process; nil for nowhere.
+    ///   - settings: The settings of the Redis server.
+    ///   - streamSettings: Which streams to read, and how.
+    ///   - stores: The stores that the events update. They are emptied if entries were lost, and their freshness is
+    ///     updated.
+    ///   - checkpoint: Keeps the stores across restarts, or `nil`.
     ///   - handler: Notified after a store was emptied, or `nil`.
-    ///   - logger: Where the source logs.
+    ///   - logger: The source's logger.
     public init(
         _ settings: RedisSettings, _ streamSettings: RedisStreamSettings, stores: [any SnapshotStore] = [],
         checkpoint: (any CheckpointKeeper)? = nil, handler: (any RevocationHandler)? = nil, logger: Logger
@@ -59,17 +61,17 @@ public final class RedisStreamSource: EventSource {
         }
         for store in stores {
             store.freshness?.setLimit(streamSettings.maxStaleness)
-            // From the tail, an empty store is as it should be; anywhere else it is not filled yet.
+            // With start `tail`, an empty store is complete; with any other start it is not filled yet.
             let isFilled = streamSettings.start == .tail && streamSettings.bootstrap == .none
-            // A group's worker has a part of the stream to work off, and never a store to fill.
+            // A worker of a group processes part of the stream and never fills a store.
             store.freshness?.setFilling(!isFilled && streamSettings.group == nil)
         }
     }
 
-    /// The group whose workers share the entries; nil where this source has them all.
+    /// The group whose workers share the entries, or `nil` if this source reads all of them.
     public var group: GroupSettings? { self.streamSettings.group }
 
-    /// How the source is doing.
+    /// The current status of the source.
     public var status: SourceStatus {
         var status = self.boards.withLock { $0.status }
         status.undelivered = self.handoff?.undelivered
@@ -80,15 +82,15 @@ public final class RedisStreamSource: EventSource {
         return status
     }
 
-    /// The longest time between two steps: a blocked read, the longest delay, and then a connection that is opened, each
-    /// question with the time that it has.
+    /// The longest time without progress: a blocked read, the maximum delay, and then opening a connection, including
+    /// the timeout of each query.
     private var patience: Duration {
         let connecting = self.settings.connectTimeout + self.settings.timeout * 2
         let reading = self.streamSettings.readBlock + self.streamSettings.readMargin
         return reading + self.streamSettings.reconnect.maximumDelay + connecting * 2
     }
 
-    /// Where the source is, while the stores hold all of its streams up to there; nil while they are filled.
+    /// The position up to which the stores hold all streams of the source, or `nil` while they are being filled.
     public var position: SourcePosition? {
         let boards = self.boards.withLock { $0 }
         return SharedCheckpoint.position(
@@ -100,20 +102,20 @@ public final class RedisStreamSource: EventSource {
             })
     }
 
-    /// Ends the run: a waiting read or a wait ends at once, a batch in hand is finished.
+    /// Stops the run: a blocked read or a delay ends immediately, and a batch in flight is finished.
     public func stop() {
         self.stopSignal.stop()
     }
 
-    /// Delivers batches until told to stop; cancelling the task is the same as `stop`.
+    /// Delivers batches until the source is stopped; cancelling the task has the same effect as `stop`.
     ///
-    /// Throws `RedisError` where trying again cannot help, and what `deliver` throws.
+    /// - Throws: `RedisError` if retrying cannot help, and the errors of `deliver`.
     public func run(_ deliver: (EventBatch) async throws -> Void) async throws {
         defer { self.updateAll { $0.status.state = .stopped } }
         if self.stopSignal.isStopped { return }
         let loop = RedisEventLoop()
         let directory = ServerDirectory(self.settings)
-        // Ends the look at the sentinels with the reading.
+        // Stops watching the sentinels when reading ends.
         let isOver = StopSignal()
         var failure: (any Error)?
         do {
@@ -136,7 +138,7 @@ public final class RedisStreamSource: EventSource {
         } catch {
             failure = error
         }
-        // Off the loop's thread again, which could not wait for its own end.
+        // No longer on the loop's thread, which could not wait for its own end.
         await loop.shutDown()
         if let failure {
             if let error = failure as? RedisError { self.updateAll { $0.status.lastError = error.message } }
@@ -144,7 +146,7 @@ public final class RedisStreamSource: EventSource {
         }
     }
 
-    /// Reads a group's entries together with its other workers.
+    /// Reads entries as one worker of a group.
     private func runShared(
         _ group: GroupSettings, _ directory: ServerDirectory, _ loop: RedisEventLoop,
         _ deliver: (EventBatch) async throws -> Void
@@ -158,7 +160,7 @@ public final class RedisStreamSource: EventSource {
             settings: self.settings, directory: directory, streamSettings: self.streamSettings, group: group,
             consumer: lease.consumer, loop: loop, stop: self.stopSignal, logger: self.logger, arrivals: self.arrivals,
             update: { change in self.update(0, change) })
-        // The name is this worker's until it has left.
+        // This worker keeps the name until it has left the group.
         defer { withExtendedLifetime(lease) {} }
         try await reader.run(deliver)
     }
@@ -176,7 +178,7 @@ public final class RedisStreamSource: EventSource {
         }
     }
 
-    /// Reads all streams until told to stop, or until one of them cannot be read.
+    /// Reads all streams until the source is stopped, or until one of them cannot be read.
     private func read(
         _ directory: ServerDirectory, _ loop: RedisEventLoop, _ deliver: (EventBatch) async throws -> Void
     ) async throws {
@@ -194,7 +196,8 @@ public final class RedisStreamSource: EventSource {
                         let reader = self.reader(index, directory, loop) { try checkpoint?.load(index) }
                         try await reader.run { batch in try await handoff.offer(batch) }
                     } catch {
-                        // One that cannot be read ends them all: what it should have told would be missing.
+                        // A stream that cannot be read ends the run for all streams, because its entries would be
+                        // missing.
                         self.stop()
                         throw error
                     }
@@ -212,7 +215,7 @@ public final class RedisStreamSource: EventSource {
         }
     }
 
-    /// The reader of one of the streams, made on the thread that it runs on.
+    /// Creates the reader of one stream, on the thread that it runs on.
     private func reader(
         _ index: Int, _ directory: ServerDirectory, _ loop: RedisEventLoop, _ load: @escaping () throws -> String?
     ) -> StreamReader {
@@ -228,7 +231,7 @@ public final class RedisStreamSource: EventSource {
 }
 
 extension RedisStreamSource {
-    /// The source for the catalogue: `source: { redis_stream: { stream: ... } }`, with the section `redis`.
+    /// The source type for the catalogue: `source: { redis_stream: { stream: ... } }`, with the section `redis`.
     public static let sourceType = SourceType(
         name: "redis_stream", summary: "Reads the entries of a Redis stream.", settings: RedisStreamSettings.type
     ) { streamSettings, setup in
@@ -259,7 +262,7 @@ extension RedisStreamSource {
 }
 
 extension RedisStreamSettings {
-    /// Warns of stores that answer lookups for ever.
+    /// Warns about stores that answer lookups indefinitely.
     fileprivate func checkStaleness(_ setup: ComponentSetup) {
         guard self.group == nil, self.stalenessLimit == .off else { return }
         for name in setup.stores.keys.sorted() {
@@ -269,7 +272,7 @@ extension RedisStreamSettings {
         }
     }
 
-    /// Tells what else of the file cannot stand beside a group, or does not do what one may think.
+    /// Reports other parts of the file that are incompatible with a group, or whose effect may surprise.
     fileprivate func checkGroup(_ setup: ComponentSetup) {
         guard let group = self.group else {
             if let mark = setup.failureMark {

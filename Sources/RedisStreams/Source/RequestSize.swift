@@ -1,42 +1,43 @@
 import Logging
 
-/// What part of the allowed number of entries or keys is asked for at once: half after each failure that a smaller reply may
-/// avoid, and more again after replies that came.
+/// The fraction of the maximum number of entries or keys to request at a time: halved after each failure that a smaller
+/// reply may avoid, and increased again after successful replies.
 ///
-/// A reply that is too large for a limit of either side, or for a connection that is cut before it is complete, would fail
-/// again if it were asked for again. Pure.
+/// A reply that exceeds a limit of either side, or whose connection is cut before it is complete, would fail again if
+/// the same number were requested. Pure.
 struct RequestSize: Sendable, Equatable {
-    /// Replies in a row before a larger one is tried again; doubled each time that one fails, up to the limit.
+    /// Successful replies in a row before a larger request is tried again; doubled each time that it fails, up to
+    /// `repliesLimit`.
     private static let repliesBeforeMore = 4
     private static let repliesLimit = 256
-    /// The most halvings: beyond the largest count that can be set there is nothing to halve.
+    /// Maximum number of halvings; enough to reduce the largest count that can be configured to one.
     private static let limit = 17
 
-    /// Fewer halvings are no sign of replies that are too large: any connection that is lost brings one.
+    /// Fewer halvings do not indicate that replies are too large: every lost connection causes one.
     private static let halvingsBeforeHint = 3
 
-    /// How often the size is halved.
+    /// The number of halvings in effect.
     private(set) var halvings = 0
     private var replies = 0
     private var repliesNeeded = repliesBeforeMore
 
-    /// Everything that is allowed.
+    /// Creates a size that requests the maximum.
     init() {}
 
-    /// Whether less than what is allowed is asked for.
+    /// Whether less than the maximum is requested.
     var isReduced: Bool { self.halvings > 0 }
 
-    /// How many to ask for, of those that are allowed; at least one.
+    /// Returns the number to request, out of the maximum; at least one.
     func count(_ allowed: Int) -> Int { max(1, allowed >> self.halvings) }
 
-    /// A reply did not arrive: half as many from now on.
+    /// Records a reply that did not arrive; half as many are requested from now on.
     mutating func failed() {
         if self.isReduced { self.repliesNeeded = min(2 * self.repliesNeeded, Self.repliesLimit) }
         self.halvings = min(self.halvings + 1, Self.limit)
         self.replies = 0
     }
 
-    /// A reply arrived whole; returns whether more is asked for from now on.
+    /// Records a complete reply; returns whether more is requested from now on.
     mutating func succeeded() -> Bool {
         guard self.isReduced else { return false }
         self.replies += 1
@@ -47,10 +48,10 @@ struct RequestSize: Sendable, Equatable {
         return true
     }
 
-    /// Nothing is left to be read: what comes is asked for in full.
+    /// Records that nothing is left to read; the maximum is requested from now on.
     mutating func reachedEnd() { self = RequestSize() }
 
-    /// Adds to a log line about a failure how many are asked for now, and after several failures what may help.
+    /// Adds the requested number to the log line of a failure, and a hint after several failures.
     func note(in metadata: inout Logger.Metadata, _ count: Int) {
         guard self.isReduced else { return }
         metadata["count"] = "\(count)"
@@ -63,9 +64,9 @@ struct RequestSize: Sendable, Equatable {
 }
 
 extension RedisError {
-    /// Whether a smaller request may succeed where one has failed like this: a reply that breaks a limit of this side, or a
-    /// connection that ended, or fell silent, before the reply was complete. A server closes connections whose replies
-    /// exceed its own limit (client-output-buffer-limit), often before it has sent a byte.
+    /// Whether a smaller request may succeed after this failure: the reply exceeded a limit of this side, or the
+    /// connection ended or fell silent before the reply was complete. A server closes connections whose replies exceed
+    /// its own limit (client-output-buffer-limit), often before it has sent a byte.
     var mayBeTooMuch: Bool {
         switch self.code {
         case .replyTooLarge: !self.isTransient

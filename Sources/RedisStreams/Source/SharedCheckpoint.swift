@@ -1,9 +1,9 @@
 import StageKit
 import Synchronization
 
-/// The checkpoint of a source of several streams: loaded once, its position taken apart for each of them.
+/// The checkpoint of a source of several streams: loaded once, with its position split by stream.
 ///
-/// A position of several streams is those of each, an empty line between two.
+/// The combined position is the positions of all streams, separated by empty lines.
 final class SharedCheckpoint: Sendable {
     private static let separator = "\n\n"
 
@@ -11,15 +11,15 @@ final class SharedCheckpoint: Sendable {
     private let count: Int
     private let loaded = Mutex<Result<[String]?, CheckpointFailure>?>(nil)
 
-    /// A checkpoint for so many streams.
+    /// Creates a checkpoint for `count` streams.
     init(_ keeper: any CheckpointKeeper, streams count: Int) {
         self.keeper = keeper
         self.count = count
     }
 
-    /// Fills the stores, the first time; returns the position of a stream, nil where there is no checkpoint.
+    /// Fills the stores on the first call; returns the position of a stream, or `nil` if there is no checkpoint.
     ///
-    /// Throws `CheckpointFailure` where there is one that cannot be used, for every stream.
+    /// - Throws: `CheckpointFailure`, for every stream, if the checkpoint cannot be used.
     func load(_ stream: Int) throws -> String? {
         let parts = try self.loaded.withLock { loaded -> Result<[String]?, CheckpointFailure> in
             if let loaded { return loaded }
@@ -35,7 +35,7 @@ final class SharedCheckpoint: Sendable {
         return try parts.get()?[stream]
     }
 
-    /// The positions of all streams as one; nil where one has none.
+    /// Combines the positions of all streams; returns `nil` if a stream has none.
     static func position(_ positions: [SourcePosition?]) -> SourcePosition? {
         let all = positions.compactMap(\.self)
         guard all.count == positions.count, let cursor = all.map(\.cursor).min() else { return nil }

@@ -1,20 +1,20 @@
 package import StageKit
 
-/// What a running source shows to other threads.
+/// The state that a running source shows to other threads.
 package struct SourceBoard: Sendable {
-    /// How it is doing.
+    /// The status of the source.
     package var status = SourceStatus()
-    /// What is remembered of the stream, for a checkpoint; nil while there can be none.
+    /// The mark of the stream for a checkpoint, or `nil` while no checkpoint is possible.
     package var mark: StreamMark?
     /// The epoch of the mark.
     package var epoch = 0
 
-    /// Shows nothing yet.
+    /// Creates an empty board.
     package init() {}
 }
 
 extension [SourceBoard] {
-    /// How several streams are doing together: as the one that is furthest behind.
+    /// The combined status of several streams, as that of the stream that is furthest behind.
     var status: SourceStatus {
         guard var all = self.first?.status else { return SourceStatus() }
         for board in self.dropFirst() {
@@ -32,8 +32,8 @@ extension [SourceBoard] {
         return all
     }
 
-    /// Where the stream is that is furthest behind: one that is caught up is behind no other, however old its last entry is.
-    /// Where all are, the newest entry of any; nil where one that is behind has no place yet.
+    /// The cursor of the stream that is furthest behind; a stream that is caught up is not behind, however old its last
+    /// entry is. If all are caught up, the newest cursor of any; `nil` if a stream that is behind has no cursor yet.
     private var cursor: EntryID? {
         let behind = self.filter { !$0.status.isCaughtUp }
         if behind.isEmpty { return self.compactMap(\.status.cursor).max() }

@@ -1,14 +1,15 @@
 import RESP
 import StageKit
 
-/// Finds the id that the first read begins behind.
+/// Determines the id after which the first read begins.
 struct StartResolution: Sendable {
-    /// Where to begin.
+    /// The configured start.
     let start: StreamStart
 
-    /// The id, of the answer to `StreamQuestions.ids` or TIME; `nil` if there is nothing to ask.
+    /// Returns the id, based on the reply to `StreamQuestions.ids` or TIME, or on `nil` if no query is needed.
     ///
-    /// The tail is the id of the last entry and never `$`: what is added between this answer and the first read is read.
+    /// The tail is the id of the last entry and never `$`, so that entries added between this reply and the first read
+    /// are read.
     func cursor(_ answer: RESPValue?) throws(RedisError) -> EntryID {
         switch self.start {
         case .beginning: return .zero

@@ -2,15 +2,15 @@ import Logging
 import RESP
 import StageKit
 
-// What comes before the reading: questions to the server, keys to read.
+// Preparation before reading: queries to the server, and reading keys.
 extension StreamReader {
-    /// The stream as it is now.
+    /// The stream at one moment.
     struct Look {
-        /// Nil where there is none.
+        /// The facts, or `nil` if the stream does not exist.
         var stream: StreamFacts?
     }
 
-    /// Asks what has to be known, fills the stores from keys where that is due, and returns where to read.
+    /// Sends the queries, fills the stores from keys if necessary, and returns the id after which to read.
     func open(_ connection: RedisConnection, _ deliver: (EventBatch) async throws -> Void) async throws(End) -> EntryID
     {
         try await self.finishRemovals()
@@ -39,7 +39,7 @@ extension StreamReader {
         }
     }
 
-    /// Has stores elsewhere take out what they are to forget, and announces it.
+    /// Makes remote stores complete their removals, and announces the resets.
     private func finishRemovals() async throws(End) {
         do {
             try await self.follower.stores.finishRemovals()
@@ -49,7 +49,7 @@ extension StreamReader {
         try await self.announceResets()
     }
 
-    /// Announces resets that are owed; what goes wrong there ends the run, as a batch that cannot be announced does.
+    /// Announces pending resets; a failure ends the run, like a failure to deliver a batch.
     func announceResets() async throws(End) {
         do {
             try await self.follower.announceResets(finished: true)
@@ -58,15 +58,15 @@ extension StreamReader {
         }
     }
 
-    /// What a command has that may return entries without waiting for them.
+    /// The timeout of a command that may return entries but does not block.
     var entriesTimeout: ReplyTimeout { self.streamSettings.entriesTimeout(self.settings) }
 
-    /// Sends a look at the stream.
+    /// Sends the query for the stream's facts.
     func look(_ connection: RedisConnection) -> PendingReply {
         connection.submit([self.questions.facts], timeout: self.entriesTimeout, leavesOutToFit: true)[0]
     }
 
-    /// Looks at the stream; `nil` if the user may not and the settings can do without.
+    /// Queries the stream's facts; returns `nil` if the user lacks the permission and the settings do not require them.
     private func facts(_ connection: RedisConnection) async throws(End) -> Look? {
         while true {
             if let look = try await self.facts(of: self.look(connection)) { return look }
@@ -74,8 +74,8 @@ extension StreamReader {
         }
     }
 
-    /// The answer to a look at the stream; `nil` if it is to be asked in another way, or if the user may not look and the
-    /// settings can do without.
+    /// Returns the facts from a reply, or `nil` if the query has to be repeated in another form, or if the user lacks
+    /// the permission and the settings do not require the facts.
     func facts(of reply: PendingReply) async throws(End) -> Look? {
         do throws(RedisError) {
             let value = try await reply.reply().value()
@@ -103,14 +103,14 @@ extension StreamReader {
         }
     }
 
-    /// Asks all questions at once, the look at the stream last: what is asked before it is no newer.
+    /// Sends all queries together, the one for the facts last, so that the other replies are no newer than the facts.
     private func ask(_ connection: RedisConnection) async throws(End) -> FollowMachine.Opening {
         while true {
             if let opening = try await self.askOnce(connection) { return opening }
         }
     }
 
-    /// The same in the way that is thought to be possible; `nil` if it is not.
+    /// Sends all queries once, in the form that is assumed to work; returns `nil` if it does not.
     private func askOnce(_ connection: RedisConnection) async throws(End) -> FollowMachine.Opening? {
         let questions = self.follower.machine.questions
         let resolution = StartResolution(start: self.streamSettings.start)
@@ -162,9 +162,10 @@ extension StreamReader {
     }
 }
 
-/// Which process a server is.
+/// Identifies the server process.
 enum ServerIdentity {
-    /// The run id in an answer to INFO; nil where the user may not ask, or it is not told.
+    /// Returns the run id in a reply to INFO, or `nil` if the user lacks the permission or the reply does not contain
+    /// it.
     static func runID(_ answer: RESPValue) -> String? {
         let line = answer.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("run_id:") }
         guard let id = line?.dropFirst("run_id:".count), (1...64).contains(id.utf8.count) else { return nil }
@@ -173,7 +174,7 @@ enum ServerIdentity {
 }
 
 extension StreamStart {
-    /// Whether it is known without asking.
+    /// Whether the start is known without a query.
     fileprivate var isFixed: Bool {
         switch self {
         case .beginning, .after: true

@@ -2,21 +2,21 @@ import Logging
 import RESP
 import StageKit
 
-// The reading itself: the hot path.
+// The read loop: the hot path.
 extension StreamReader {
-    /// The next read is sent before a reply of at least so many entries is worked on. Work on fewer takes less time than
-    /// sending does, and a reader who has caught up is in no hurry to ask but in a hurry to apply.
+    /// The next read is sent before a reply with at least this many entries is processed. Processing fewer takes less
+    /// time than sending a read, and a reader that has caught up should apply entries first.
     static let outlinedFrom = 17
 
-    /// A read on its way.
+    /// A read in flight.
     private struct Asked {
         let reply: PendingReply
         let times: ReadTimes
-        /// The most entries of its reply.
+        /// Maximum number of entries in the reply.
         let count: Int
     }
 
-    /// Reads until the connection ends: the next read is sent before a batch is delivered, unless it is of few entries.
+    /// Reads until the connection ends. The next read is sent before a batch is delivered, unless the batch is small.
     func read(
         _ connection: RedisConnection, from start: EntryID, _ deliver: (EventBatch) async throws -> Void
     ) async throws(End) {
@@ -29,13 +29,13 @@ extension StreamReader {
             if let looked = look.take() { try await self.handle(look: looked) }
             let outline = await asked.reply.outline()
             let now = ContinuousClock.now
-            // Asked before the next read, on its connection: what it tells holds for all that was read so far.
+            // Sent before the next read and on its connection, so the reply holds for everything read so far.
             if now - checked >= self.streamSettings.checkInterval, self.canCheck {
                 checked = now
                 look = self.look(connection)
             }
             var following: Asked?
-            // Asked before anything else is done, so that the server works on it meanwhile.
+            // Sent before anything else is done, so that the server processes it in the meantime.
             if let outline {
                 let isPrompt = self.isPrompt(outline.entries, asked, now)
                 following = self.ask(connection, behind: outline.last, isPrompt: isPrompt, at: now)
@@ -84,19 +84,20 @@ extension StreamReader {
             count: command.count)
     }
 
-    /// Whether to look at once for more behind a reply.
+    /// Returns whether to look for more entries immediately after a reply.
     private func isPrompt(_ count: Int, _ asked: Asked, _ now: ContinuousClock.Instant) -> Bool {
         asked.times.asksAtOnce(
             isFull: count == asked.count, answered: now, maxStaleness: self.streamSettings.maxStaleness,
             stallEnd: self.stallEnd)
     }
 
-    /// Takes the entries of a reply into the batch; an outline, which was acted on, must be what it seemed.
+    /// Moves the entries of a reply into the batch. If the next read was sent based on an outline, the reply must match
+    /// it.
     private func take(
         _ asked: Asked, _ outline: PendingReply.Outline?, _ connection: RedisConnection, behind cursor: EntryID
     ) async throws(End) -> XReadReply.Content {
         do throws(RedisError) {
-            // The batch takes bytes, never the reply, so nothing refers to the reply when it is given back.
+            // The batch takes the bytes, not the reply, so nothing refers to the reply when it is recycled.
             nonisolated(unsafe) let reply = try await asked.reply.reply()
             let content = unsafe try XReadReply.fill(
                 self.batch, from: reply, after: cursor, limit: asked.count,
@@ -112,7 +113,7 @@ extension StreamReader {
         }
     }
 
-    /// Takes the answer to a look at the stream.
+    /// Handles the reply to a query for the stream's facts.
     private func handle(look: PendingReply) async throws(End) {
         guard let facts = try await self.facts(of: look) else { return }
         if let course = self.follower.looked(facts.stream) { throw .of(course) }
@@ -120,7 +121,7 @@ extension StreamReader {
 }
 
 extension StreamReader.End {
-    /// What a course that is not simply to read on means for the connection: a gap ends it, as reads are on their way.
+    /// Returns how the connection ends for a course other than reading on; a gap ends it because reads are in flight.
     static func of(_ course: FollowMachine.Course) -> StreamReader.End {
         if case .gap(let gap, let response) = course { return .gap(gap, response) }
         return .server(.closedHere)

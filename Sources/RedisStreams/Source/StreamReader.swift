@@ -2,13 +2,13 @@ import Logging
 import RESP
 import StageKit
 
-/// One run of a source: connects, finds where to begin, and reads until told to stop. `Follower` and `ReconnectPlan`
-/// decide, this talks to the server.
+/// One run of a source: connects, determines where to begin, and reads until it is stopped. `Follower` and
+/// `ReconnectPlan` decide; the reader talks to the server.
 ///
-/// Runs on the loop's thread from its first wait on; nothing else touches it.
+/// Runs on the loop's thread after its first suspension; nothing else accesses it.
 final class StreamReader {
     let settings: RedisSettings
-    /// Which of the source's streams this is.
+    /// The index of this stream in the source.
     let index: Int
     let streamSettings: RedisStreamSettings
     let loop: RedisEventLoop
@@ -16,44 +16,44 @@ final class StreamReader {
     let logger: Logger
     /// Finds the server that has the stream.
     let directory: ServerDirectory
-    /// Where parts of large replies are reported.
+    /// Receives a report for each part of a large reply.
     private let arrivals: ProgressReporter
     let update: ((inout SourceBoard) -> Void) -> Void
 
-    /// Hardly waits, and asks for as much as a reader may that is behind: for the first read of a connection and the one
-    /// behind a full reply, so that it is known at once whether there is anything to catch up with.
+    /// Hardly waits, and requests the maximum for a reader that is behind: used for the first read of a connection and
+    /// after a full reply, to find out immediately whether there is anything to catch up with.
     private(set) var promptCommand: XReadCommand
     private(set) var command: XReadCommand
-    /// What part of the counts of both is asked for: less after replies that did not arrive.
+    /// The fraction of both counts to request; reduced after replies that did not arrive.
     private var size = RequestSize() {
         didSet { (self.promptCommand, self.command) = Self.commands(self.streamSettings, self.size) }
     }
     /// When the last stalled batch had its outcomes, or `nil` if none was stalled.
     var stallEnd: ContinuousClock.Instant?
-    /// The same as `size` for keys that stores are filled from.
+    /// Like `size`, for the keys that stores are filled from.
     var keySize = RequestSize()
-    /// Whether values are left out that a reply has no room for: set when a single entry is too large.
+    /// Whether values that do not fit into a reply are left out; set when a single entry is too large.
     private(set) var fitsReplies = false
-    /// Asks about the stream without fetching what is in its entries.
+    /// Queries the stream without fetching the contents of its entries.
     var questions: StreamQuestions
-    /// Whether the current connection has come to reading the stream.
+    /// Whether the current connection has begun to read the stream.
     private var isReading = false
-    /// Whether it is reading keys.
+    /// Whether the current connection is reading keys.
     var isReadingKeys = false
     let batch = EventBatch()
-    /// Decides where to read, and what to do where entries were lost.
+    /// Decides where to read, and how to respond to lost entries.
     let follower: Follower
-    /// Whether the server lets this user look at the stream.
+    /// Whether the user has permission to query the stream.
     var canCheck = true
-    /// When a lost connection is taken up again.
+    /// Decides when to reconnect.
     var plan: ReconnectPlan
-    /// What the server asked last has said of where the stream is, and how often one has since the last answer.
+    /// The server that the last reply redirected to, and the number of redirections since the last successful read.
     private var redirection: Redirection?
     private var redirections = 0
-    /// The time without a connection, for whoever traces.
+    /// The time without a connection, for tracing.
     private var outage = OutageSpan()
 
-    /// The read of a reader that is behind, and that of one that waits.
+    /// Returns the read of a reader that is behind, and the read of one that waits.
     private static func commands(
         _ settings: RedisStreamSettings, _ size: RequestSize
     ) -> (prompt: XReadCommand, waiting: XReadCommand) {
@@ -65,29 +65,29 @@ final class StreamReader {
         )
     }
 
-    /// What a reader is made with.
+    /// The parameters of a reader.
     struct Parts {
-        /// Where the server is.
+        /// The settings of the Redis server.
         var settings: RedisSettings
-        /// Finds it.
+        /// Finds the server that has the stream.
         var directory: ServerDirectory
-        /// What is read and how.
+        /// Which stream to read, and how.
         var streamSettings: RedisStreamSettings
-        /// Which of the source's streams that is.
+        /// The index of this stream in the source.
         var index: Int
-        /// What the events build.
+        /// The stores that the events update.
         var stores: FedStores
-        /// Where the stores outlive the process; nil for nowhere.
+        /// Keeps the stores across restarts, or `nil`.
         var checkpoint: (any CheckpointKeeper)?
-        /// Loads it and returns this stream's position.
+        /// Loads the checkpoint and returns this stream's position.
         var loadPosition: () throws -> String?
-        /// Where the reader runs.
+        /// The event loop that the reader runs on.
         var loop: RedisEventLoop
-        /// Ends it.
+        /// Stops the reader.
         var stop: StopSignal
-        /// Where it logs.
+        /// The reader's logger.
         var logger: Logger
-        /// Where parts of large replies are reported.
+        /// Receives a report for each part of a large reply.
         var arrivals: ProgressReporter
     }
 
@@ -112,17 +112,17 @@ final class StreamReader {
         self.plan = ReconnectPlan(streamSettings.reconnect)
     }
 
-    /// What ends one connection's time.
+    /// The reason that a connection ended.
     enum End: Error {
-        /// The server or the way to it.
+        /// The server or the connection to it failed.
         case server(RedisError)
-        /// Whoever the batches are delivered to.
+        /// Delivering a batch failed.
         case deliver(any Error)
         /// Entries were lost.
         case gap(Gap, FollowMachine.Response)
     }
 
-    /// Reads until told to stop, connecting again where that can help.
+    /// Reads until the reader is stopped; reconnects if that can help.
     func run(_ deliver: (EventBatch) async throws -> Void) async throws {
         try self.follower.loadCheckpoint()
         while !self.stop.isStopped {
@@ -140,12 +140,12 @@ final class StreamReader {
                 case .deliver(let error): throw error
                 case .gap(let gap, let response):
                     try self.follower.respond(to: gap, response)
-                    // At once, as the next connection may be long in coming.
+                    // Immediately, because the next connection may take long.
                     try await self.follower.announceResets(finished: false)
                     if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
                 case .server(let error):
                     if self.stop.isStopped { return }
-                    // Closed to be read again: the server is well.
+                    // Closed in order to be read again; the server is healthy.
                     if isToRefill, error.code == .closed { continue }
                     if try self.asksForLess(after: error) { continue }
                     try await self.wait(after: error)
@@ -154,7 +154,7 @@ final class StreamReader {
         }
     }
 
-    /// What was read last was answered: failures before it do not count any more.
+    /// Records a successful read; earlier failures no longer count.
     func succeeded(isAtEnd: Bool) {
         self.redirections = 0
         self.plan.succeeded(isAtEnd: isAtEnd)
@@ -167,8 +167,10 @@ final class StreamReader {
         }
     }
 
-    /// Has less asked for from now on, if the failure may be due to the size of a reply. Returns whether that is certain, so
-    /// that there is nothing to wait for; throws if nothing is left to be made smaller.
+    /// Reduces the size of requests if the size of a reply may have caused the failure.
+    ///
+    /// - Returns: Whether the size certainly was the cause, so that no delay is needed.
+    /// - Throws: The error if nothing can be reduced further.
     private func asksForLess(after error: RedisError) throws(RedisError) -> Bool {
         guard error.mayBeTooMuch, self.isReading || self.isReadingKeys else { return false }
         let isCertain = error.code == .replyTooLarge
@@ -201,8 +203,9 @@ final class StreamReader {
         self.logger.log(level: error == nil ? .info : .warning, message, metadata: metadata)
     }
 
-    /// Tells what went wrong and waits before the next attempt, unless the server has only said which one to ask; throws
-    /// where another attempt cannot help.
+    /// Logs the failure and waits before the next attempt, unless the server only redirected to another server.
+    ///
+    /// - Throws: The error if retrying cannot help.
     private func wait(after failure: RedisError) async throws(RedisError) {
         let error = self.directory.judged(failure)
         if let redirection = error.redirection, self.redirections < Redirection.limit {
@@ -236,7 +239,7 @@ final class StreamReader {
         }
         connection.reportParts(to: self.arrivals)
         self.follower.stores.setInterrupt(of: self.index) { connection.close() }
-        // While there was no connection, nothing could be interrupted.
+        // Without a connection, there was nothing to interrupt.
         self.follower.takeRefill()
         defer {
             self.follower.stores.setInterrupt(of: self.index, nil)

@@ -1,13 +1,14 @@
 import RESP
 import StageKit
 
-/// The read of a stream, encoded once but for the id, which is what changes from one read to the next.
+/// The read of a stream, encoded in advance except for the id, which changes with every read.
 struct XReadCommand: Sendable {
-    /// The most entries it reads.
+    /// Maximum number of entries to read.
     let count: Int
     private let head: [UInt8]
 
-    /// Reads at most `count` entries and waits up to `block`, cut to whole milliseconds and at least one.
+    /// Creates a read of at most `count` entries that waits up to `block`, rounded down to whole milliseconds, at least
+    /// one.
     init(stream: String, count: Int, block: Duration) {
         self.count = count
         let blockMilliseconds = max(1, block.microseconds / 1000)
@@ -16,12 +17,12 @@ struct XReadCommand: Sendable {
         self.head = Array(command.encoded().dropLast(6))
     }
 
-    /// The command that reads behind `id`.
+    /// Returns the encoded command that reads after `id`.
     func encoded(after id: EntryID) -> [UInt8] {
         let (milliseconds, sequence) = (Digits(id.milliseconds), Digits(id.sequence))
         let length = Digits(UInt64(milliseconds.count + 1 + sequence.count))
         let lineEnd: [2 of UInt8] = [0x0D, 0x0A]
-        // A dollar sign, a dash and two line ends stand between and behind the numbers.
+        // In addition to the numbers: a dollar sign, a dash and two line ends.
         let capacity = self.head.count + 6 + length.count + milliseconds.count + sequence.count
         return Array(capacity: capacity) { bytes in
             for byte in self.head { bytes.append(byte) }
@@ -35,14 +36,14 @@ struct XReadCommand: Sendable {
         }
     }
 
-    /// A number's decimal digits: a read is sent for every reply, and making a `String` of its id took a tenth of a small
-    /// one's work.
+    /// The decimal digits of a number. A read is sent for every reply, and making a `String` of the id took a tenth of
+    /// the work of a small reply.
     private struct Digits {
-        /// The most digits of 64 bits.
+        /// Maximum number of digits of a 64-bit number.
         private static let limit = 20
 
         private var digits = [20 of UInt8](repeating: 0)
-        /// How many there are; they stand at the end.
+        /// The number of digits; they are at the end of `digits`.
         private(set) var count = 0
 
         init(_ number: UInt64) {

@@ -1,31 +1,31 @@
 import RESP
 import StageKit
 
-/// Turns the reply to a read of one stream into a batch, without an allocation.
+/// Turns the reply to a read of one stream into a batch, without allocating.
 enum XReadReply {
-    /// What came.
+    /// The content of a reply.
     enum Content: Equatable {
-        /// No entry within the block.
+        /// No entry arrived within the block time.
         case nothing
-        /// The batch has so many events, up to this id.
+        /// The batch has `count` events; `last` is the id of the last one.
         case entries(count: Int, last: EntryID)
     }
 
-    /// What an error calls the command.
+    /// The command's name in errors.
     static let name = "XREAD"
 
-    /// Fills a batch with the entries of a reply and gives it the reply's bytes.
+    /// Fills a batch with the entries of a reply and moves the reply's bytes into it. Afterwards the reply has no
+    /// bytes.
     ///
-    /// Throws the server's error, or `protocolViolation` where the reply is not one stream with at most `limit` entries
-    /// whose ids rise from `cursor` on; what is in the batch then is of no use. Afterwards the reply has no bytes.
-    ///
-    /// - Parameter oversized: What to do about an entry with a value that was too large to be read.
+    /// - Parameter oversized: How to handle an entry with a value that was too large to be read.
+    /// - Throws: The server's error, or `protocolViolation` if the reply is not one stream with at most `limit` entries
+    ///   whose ids ascend from `cursor`. The contents of the batch are useless then.
     static func fill(
         _ batch: EventBatch, from reply: RESPReply, after cursor: EntryID, limit: Int,
         of command: String = XReadReply.name, oversized: OversizedPolicy = .fail
     ) throws(RedisError) -> Content {
         if let text = reply.errorMessage { throw .answer(text, to: command) }
-        // Fetched once: each access of the reply is checked to be the only one.
+        // Fetched once, because every access to the reply is checked for exclusivity.
         let tokens = unsafe reply.tokens
         if unsafe tokens.first?.kind == .null { return .nothing }
         guard tokens.count >= 4, unsafe tokens[0].isArray, unsafe tokens[0].length == 1, unsafe tokens[1].isArray,
@@ -42,9 +42,9 @@ enum XReadReply {
         return .entries(count: count, last: last)
     }
 
-    /// Swaps the reply's bytes with the batch's arena, so that both sides keep using the memory they have.
+    /// Swaps the reply's bytes with the batch's arena, so that both reuse their memory.
     ///
-    /// Returns the bytes, which lie in the batch from here on: they stay until something is added to its arena.
+    /// - Returns: The bytes, which are now in the batch; they stay in place until something is added to its arena.
     private static func moveBytes(of reply: RESPReply, to batch: EventBatch) -> UnsafeRawBufferPointer {
         var (memory, capacity, count) = unsafe reply.takeBytes().release()
         guard var base = unsafe memory?.assumingMemoryBound(to: UInt8.self) else {
@@ -52,21 +52,21 @@ enum XReadReply {
         }
         unsafe memory = nil
         let bytes = unsafe UnsafeRawBufferPointer(start: base, count: count)
-        // Both sides have their memory from malloc and give it to free, so whoever holds a piece may free it.
+        // Both sides allocate with malloc and release with free, so either may free the memory.
         unsafe batch.exchangeArena(base: &base, capacity: &capacity, count: &count)
         _ = unsafe reply.exchangeBytes(RESPArena(adopting: base, capacity: capacity, count: 0))
         return unsafe bytes
     }
 
-    /// Walks over the entries' tokens, each an array of an id and an array of names and values in turn.
+    /// Appends the entries, each an array of an id and an array of alternating names and values.
     ///
-    /// - Parameter oversized: What to do about values that were left out; `nil` if there are none.
+    /// - Parameter oversized: How to handle values that were left out, or `nil` if there are none.
     private static func append(
         _ tokens: UnsafeBufferPointer<RESPToken>, _ bytes: UnsafeRawBufferPointer, entries: Int,
         to batch: EventBatch, after cursor: EntryID, oversized: OversizedPolicy?
     ) throws(RedisError) -> EntryID {
         var last = cursor
-        // Of the last id; without bytes where there is none yet.
+        // The bytes of the last id; empty if there is none yet.
         var lastRange = 0..<0
         var index = 4
         for _ in 0..<entries {
@@ -96,7 +96,7 @@ enum XReadReply {
         return last
     }
 
-    /// The id in a range of the bytes, which follows another; nil where there is none.
+    /// Returns the id in a range of the bytes, which follows the id `last`, or `nil` if there is none.
     @inline(__always)
     private static func id(
         in bytes: UnsafeRawBufferPointer, _ range: Range<Int>, behind last: EntryID, _ lastRange: Range<Int>
@@ -105,7 +105,8 @@ enum XReadReply {
         return EntryID(utf8: bytes.extracting(range), behind: last, bytes.extracting(lastRange))
     }
 
-    /// Writes the fields of an entry, names and values in turn; false where one is not text, and then nothing is of use.
+    /// Writes the fields of an entry from alternating names and values. Returns `false` if one of them is not text; the
+    /// fields are useless then.
     @inline(__always)
     private static func write(
         _ tokens: UnsafeBufferPointer<RESPToken>, to fields: UnsafeMutableBufferPointer<RawField>
@@ -123,7 +124,7 @@ enum XReadReply {
         return isText
     }
 
-    /// Adds the fields of an entry that may lack some of its names or values.
+    /// Adds the fields of an entry from which names or values may have been left out.
     private static func write(
         _ tokens: UnsafeBufferPointer<RESPToken>, _ bytes: UnsafeRawBufferPointer, to batch: EventBatch,
         _ oversized: OversizedPolicy
@@ -160,7 +161,7 @@ extension RESPToken {
         if case .bulkString = self.kind { true } else { false }
     }
 
-    /// Whether the value's bytes are its text: numbers read as text, as other clients show them.
+    /// Whether the value's bytes are its text; numbers are read as text, as in other clients.
     @inline(__always)
     var isText: Bool {
         if case .bulkString = self.kind { return true }
