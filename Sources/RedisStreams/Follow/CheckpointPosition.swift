@@ -1,17 +1,17 @@
 import StageKit
 
-/// What a checkpoint remembers of its source: the mark, and which stream it is of.
+/// The position that a checkpoint stores for its source: the mark, and the stream that it belongs to.
 ///
-/// As text: the mark's lines, then `stream <database> <key>`, whose key may be anything.
+/// As text: the lines of the mark, then `stream <database> <key>`; the key may contain anything.
 package struct CheckpointPosition: Equatable, Sendable {
-    /// What is remembered of the stream.
+    /// The mark of the stream.
     package var mark: StreamMark
-    /// The database that the stream is in.
+    /// The number of the stream's database.
     package var database: Int
     /// The stream's key.
     package var stream: String
 
-    /// A position in a stream.
+    /// Creates a position in a stream.
     package init(mark: StreamMark, database: Int, stream: String) {
         self.mark = mark
         self.database = database
@@ -24,7 +24,9 @@ package struct CheckpointPosition: Equatable, Sendable {
     /// The position as text.
     package var text: String { self.mark.text + Self.label + self.place }
 
-    /// Reads the mark in what `text` has written; throws where it is of another stream, or cannot be read.
+    /// Parses the mark from the text of a position.
+    ///
+    /// - Throws: `CheckpointFailure` if the position belongs to another stream or cannot be parsed.
     static func mark(in text: String, database: Int, stream: String) throws(CheckpointFailure) -> StreamMark {
         guard let range = text.firstRange(of: Self.label),
             let mark = StreamMark(text: String(text[..<range.lowerBound]))

@@ -1,9 +1,10 @@
 package import StageKit
 
-/// Decides how a stream is followed: where to begin, what to do about a gap, when the stores are filled. Pure.
+/// Decides how a stream is followed: where to begin, how to respond to a gap, and when the stores are filled. Pure.
 ///
-/// The driver connects, asks what `questions` says, gives the answers to `opened` and does what it returns; from then on
-/// it reports what it reads. It starts over at `opened` after every gap, and with every connection.
+/// The driver connects, sends the queries in `questions`, passes the replies to `opened` and takes the returned course.
+/// From then on it reports the entries that it reads. After every gap, and with every connection, it starts again at
+/// `opened`.
 ///
 /// ```
 /// unplaced --opened--> scanning --scanned--> filling --reached--> following
@@ -12,45 +13,45 @@ package import StageKit
 ///     +------------------------------------------------------------- gap
 /// ```
 package struct FollowMachine: Sendable, Equatable {
-    /// How far it is.
+    /// The progress of the machine.
     package enum Phase: Equatable, Sendable {
-        /// It is not known where to read.
+        /// The id at which to begin is not known yet.
         case unplaced
-        /// Keys are read; the stream is to be followed from behind this id.
+        /// Keys are being read; afterwards the stream is followed, beginning after this id.
         case scanning(EntryID)
-        /// The stream is read up to this id, which was its end when the filling began.
+        /// The stream is being read up to this id, which was its end when filling began.
         case filling(until: EntryID)
-        /// What the stores hold is as new as what was read.
+        /// The stores are as recent as the entries that were read.
         case following
     }
 
-    /// What to ask a server before reading.
+    /// The queries to send to a server before reading.
     package struct Questions: Equatable, Sendable {
-        /// The id of the last entry.
+        /// Whether to query the id of the last entry.
         package var tail = false
-        /// The time.
+        /// Whether to query the server's time.
         package var time = false
-        /// Whether this entry is there.
+        /// The entry whose existence to query, or `nil`.
         package var anchor: EntryID?
     }
 
-    /// What a server answered.
+    /// The server's replies.
     package struct Opening: Equatable, Sendable {
-        /// The stream; nil where there is none.
+        /// The facts of the stream, or `nil` if it does not exist.
         package var facts: StreamFacts?
-        /// Where the start, asked for, lies.
+        /// The id of the configured start, if it was queried.
         package var start: EntryID?
-        /// Whether the entry asked for is there.
+        /// Whether the queried entry exists.
         package var anchor = GapDetector.Anchor.notAsked
-        /// The server's run id; nil where not told.
+        /// The server's run id, or `nil` if not reported.
         package var server: String?
-        /// Whether the user may not look at the stream, so that `facts` says nothing.
+        /// Whether the user lacks permission to query the stream, so that `facts` is meaningless.
         package var isBlind = false
 
-        /// Nothing is answered yet.
+        /// Creates an opening without replies.
         package init() {}
 
-        /// What a server answered to a user who may look at the stream.
+        /// Creates the replies for a user who may query the stream.
         init(facts: StreamFacts?, start: EntryID?, anchor: GapDetector.Anchor = .notAsked, server: String? = nil) {
             self.facts = facts
             self.start = start
@@ -59,72 +60,74 @@ package struct FollowMachine: Sendable, Equatable {
         }
     }
 
-    /// What to do next.
+    /// The next step.
     package enum Course: Equatable, Sendable {
-        /// Read behind this id.
+        /// Read after this id.
         case read(EntryID)
-        /// Read keys, as of this id; then report `scanned`. Empty the stores first where an attempt before came to nothing:
-        /// nothing tells what it has read from what is read now.
+        /// Read keys, as of this id, then report `scanned`. Empty the stores first if an earlier attempt was not
+        /// completed: its snapshots cannot be distinguished from those read now.
         case scan(EntryID, emptying: Bool)
-        /// Something was lost: do this, then open again.
+        /// Entries were lost: carry out the response, then open again.
         case gap(Gap, Response)
     }
 
-    /// What to do with the stores about a gap.
+    /// How to handle the stores after a gap.
     package enum Response: Equatable, Sendable {
-        /// Empty them: nothing in them can be relied on.
+        /// Empty them: their contents are unreliable.
         case empty
-        /// Leave them as they are for now; what is not confirmed goes at the end.
+        /// Keep them for now; unconfirmed snapshots are removed at the end.
         case keep
-        /// Nothing: the gap is accepted.
+        /// Do nothing: the gap is accepted.
         case accept
         /// End the run.
         case halt
     }
 
     private let policy: FollowPolicy
-    /// How far it is.
+    /// The current phase.
     package private(set) var phase = Phase.unplaced
-    /// What is known of the stream; nil before anything is.
+    /// The known state of the stream, or `nil` before anything is known.
     package private(set) var detector: GapDetector?
-    /// Snapshots older than this go when the stores are filled again; nil where none have to.
+    /// Snapshots older than this are removed once the stores are refilled; `nil` if none have to be removed.
     package private(set) var sweep: EntryID?
-    /// Rises with every gap that changes what the stores hold: what was noted before it is not to be mixed with what comes.
+    /// Increases with every gap that changes the contents of the stores; state from before the gap must not be mixed
+    /// with state from after it.
     package private(set) var epoch = 0
-    /// The newest entry that the stores may have missed: what was replayed from up to there is not known to be newer than
-    /// what became of its key.
+    /// The newest entry that the stores may have missed. An event replayed from an entry up to this one is not known to
+    /// be newer than the latest state of its key.
     package private(set) var historyStart: EntryID
-    /// The last entry id that was finished before the stream was read again to confirm stores that are kept over a gap, or
-    /// `nil` if the stream is not read for that.
+    /// The last entry id that was finished before the stream was read again to confirm stores that are kept over a gap,
+    /// or `nil` if the stream is not being read for that.
     ///
-    /// Only the cursor counts: every stage is done with what is up to it. That a store or a checkpoint holds later entries
-    /// proves nothing about their effects. Dropped with the stores' contents, and when ids cannot be compared any more.
+    /// Only the cursor counts: every stage has finished the entries up to it. Later entries in a store or a checkpoint
+    /// prove nothing about their effects. Cleared with the stores' contents, and when ids can no longer be compared.
     package private(set) var finishedUpTo: EntryID?
-    /// Where to begin again after a gap where there are no keys to read; nil before there was one.
+    /// The id after which reading restarts if there was a gap and there are no keys to read, or `nil` before any gap.
     private var restart: EntryID?
     private var keepsStores = false
-    /// Whether the stores were filled from keys whose entries are not all read yet.
+    /// Whether the stores were filled from keys whose entries have not all been read yet.
     private var isUnconfirmed = false
-    /// What was known of the stream that the stores are kept from; nil where they are not.
+    /// The last mark of the stream that the kept stores were built from, or `nil` if no stores are kept.
     private var keptMark: StreamMark?
 
-    /// Begins at the start, or where a checkpoint left off, whose stores are filled already up to the mark.
+    /// Creates a machine that begins at the start, or at the mark of a checkpoint, whose stores are already filled up
+    /// to it.
     package init(_ policy: FollowPolicy, resuming mark: StreamMark? = nil) {
         self.policy = policy
         self.detector = mark.map { GapDetector(resuming: $0) }
         self.historyStart = mark?.cursor ?? .zero
     }
 
-    /// The id read up to; nil before it is known.
+    /// The id up to which entries were read, or `nil` before it is known.
     package var cursor: EntryID? { self.detector?.mark.cursor }
 
-    /// What a checkpoint of the stores as they are at the cursor has to remember; nil while there can be none.
+    /// The mark for a checkpoint of the stores at the cursor, or `nil` while no checkpoint is possible.
     package var mark: StreamMark? { self.phase == .following && self.sweep == nil ? self.detector?.mark : nil }
 
-    /// Whether look-ups are not to be answered, as the stores are not as new as what was read.
+    /// Whether lookups must not be answered, because the stores are not as recent as the entries that were read.
     package var holdsLookUps: Bool { self.phase != .following && !self.keepsStores }
 
-    /// What has to be known before `opened`.
+    /// The queries to send before `opened`.
     package var questions: Questions {
         if let mark = self.detector?.mark ?? self.keptMark {
             return Questions(anchor: mark.isAnchored ? mark.cursor : nil)
@@ -137,9 +140,9 @@ package struct FollowMachine: Sendable, Equatable {
         }
     }
 
-    // MARK: What happens
+    // MARK: Events
 
-    /// A server has answered the questions, on a new connection or after a gap.
+    /// Handles a server's replies to the queries, on a new connection or after a gap.
     package mutating func opened(_ answers: Opening) -> Course {
         guard let before = self.detector else { return self.confirmKept(answers) ?? self.place(answers) }
         if !answers.isBlind,
@@ -151,20 +154,21 @@ package struct FollowMachine: Sendable, Equatable {
         case .scanning: return self.scan(answers)
         case .unplaced: self.fill(answers.facts)
         case .filling where self.isUnconfirmed && (answers.server == nil || answers.server != before.mark.server):
-            // Another server may have lost what the keys told before their entries were read, and shows no gap then.
+            // Another server may have lost changes that the keys showed before their entries were read, without showing
+            // a gap.
             return self.scan(answers)
         case .filling, .following: break
         }
         return .read(self.cursor ?? .zero)
     }
 
-    /// The stream was looked at, before the read that is on its way; nil where all is well.
+    /// Checks facts that were queried before the read in flight; returns `nil` if nothing was lost.
     package mutating func checked(_ facts: StreamFacts?) -> Course? {
         guard let gap = self.detector?.check(facts) else { return nil }
         return self.respond(to: gap, facts, self.detector?.mark.server)
     }
 
-    /// All keys were read, as of the id that `opened` told.
+    /// Records that all keys were read, as of the id that `opened` returned; returns `nil` if nothing was lost.
     package mutating func scanned(_ facts: StreamFacts?) -> Course? {
         if let gap = self.detector?.check(facts) { return self.respond(to: gap, facts, self.detector?.mark.server) }
         self.fill(facts)
@@ -172,7 +176,7 @@ package struct FollowMachine: Sendable, Equatable {
         return nil
     }
 
-    /// Entries were read; where they show a gap they are not to be handled, as they are read again.
+    /// Checks entries that were read. If they show a gap, they must not be processed, because they are read again.
     package mutating func read(first: EntryID, last: EntryID, count: Int, countUpTo: (EntryID) -> Int) -> Course? {
         let before = self.detector
         guard let gap = self.detector?.read(first: first, last: last, count: count, countUpTo: countUpTo) else {
@@ -182,35 +186,36 @@ package struct FollowMachine: Sendable, Equatable {
         return self.respond(to: gap, nil, nil)
     }
 
-    /// What was read last has been handled by the stages.
+    /// Records that the stages have processed the entries read last.
     package mutating func delivered() {
         if case .filling(let end) = self.phase, let cursor = self.cursor, cursor >= end { self.follow() }
     }
 
-    /// A read found nothing behind the cursor.
+    /// Records that a read found nothing after the cursor; returns `nil` if nothing was lost.
     package mutating func readNothing() -> Course? {
         if let gap = self.detector?.readNothing() { return self.respond(to: gap, nil, self.detector?.mark.server) }
         if case .filling = self.phase { self.follow() }
         return nil
     }
 
-    /// What was not confirmed has been taken out of the stores.
+    /// Records that unconfirmed snapshots were removed from the stores.
     package mutating func swept() {
         self.sweep = nil
         self.keepsStores = false
     }
 
-    /// The connection is gone.
+    /// Records that the connection was lost.
     package mutating func disconnected() {
         self.detector?.disconnected()
     }
 
-    /// The checkpoint that was to be resumed from cannot be used.
+    /// Responds to a checkpoint that cannot be resumed from.
     package mutating func lostCheckpoint(_ detail: String) -> Course {
         self.respond(to: Gap(.checkpoint, detail), nil, nil)
     }
 
-    /// The stores were emptied for another stream that feeds them: this one is read again, from its beginning.
+    /// Records that the stores were emptied for another stream that feeds them; this stream is read again from its
+    /// beginning.
     mutating func emptied() {
         self.restart = .zero
         self.keptMark = nil
@@ -221,7 +226,7 @@ package struct FollowMachine: Sendable, Equatable {
 
     // MARK: Decisions
 
-    /// Whether stores that are kept over a gap still belong to the stream; a gap where they do not.
+    /// Checks whether stores that are kept over a gap still belong to the stream; returns a gap if they do not.
     private mutating func confirmKept(_ answers: Opening) -> Course? {
         guard let mark = self.keptMark, !answers.isBlind else { return nil }
         var detector = GapDetector(resuming: mark)
@@ -231,7 +236,7 @@ package struct FollowMachine: Sendable, Equatable {
         return self.startOver(gap, nil, keepsStores: false)
     }
 
-    /// Finds where to begin.
+    /// Determines where to begin.
     private mutating func place(_ answers: Opening) -> Course {
         if self.keepsStores { self.sweep = self.oldestToKeep(answers.facts) }
         self.keptMark = nil
@@ -250,20 +255,20 @@ package struct FollowMachine: Sendable, Equatable {
         return .read(cursor)
     }
 
-    /// Begins to read keys: what they hold is at least as new as the stream's end at this moment.
+    /// Begins to read keys; their values are at least as recent as the end of the stream at this moment.
     private mutating func scan(_ answers: Opening) -> Course {
         let point = answers.facts?.generated ?? .zero
         self.detector = GapDetector(behind: point, answers.facts, server: answers.server)
         self.historyStart = point
         let isAgain = self.phase != .unplaced
         if isAgain { self.forget() }
-        // What was there before a gap goes unless it is seen again.
+        // Snapshots from before a gap are removed unless they are seen again.
         if self.sweep != nil { self.sweep = point }
         self.phase = .scanning(point)
         return .scan(point, emptying: isAgain)
     }
 
-    /// The stores hold nothing that is kept any more.
+    /// Clears the state of kept stores, because they no longer hold anything that is kept.
     private mutating func forget() {
         self.sweep = nil
         self.keepsStores = false
@@ -271,30 +276,30 @@ package struct FollowMachine: Sendable, Equatable {
         self.epoch += 1
     }
 
-    /// Everything that was there when the filling began is read.
+    /// Records that everything that existed when filling began was read.
     private mutating func follow() {
         self.phase = .following
         self.isUnconfirmed = false
     }
 
-    /// Begins to read up to the stream's end, if there is anything to read.
+    /// Begins to read up to the end of the stream, if there is anything to read.
     private mutating func fill(_ facts: StreamFacts?) {
         let end = facts?.last ?? .zero
         let cursor = self.cursor ?? .zero
         self.phase = end > cursor ? .filling(until: end) : .following
     }
 
-    /// The newest entry that the stream may have had and has no more; the greatest id if that cannot be told.
+    /// Returns the newest entry that the stream may have had and no longer has, or the greatest id if that is unknown.
     private func newestMissing(_ answers: Opening) -> EntryID {
         if answers.isBlind {
-            // What a read from the tail begins behind is the end of all that is missing.
+            // A read from the tail begins after all missing entries.
             return self.policy.start == .tail && self.restart == nil ? .zero : .max
         }
         guard let facts = answers.facts else { return .zero }
         return facts.first?.predecessor ?? facts.generated
     }
 
-    /// The oldest snapshot that filling the stores again can confirm.
+    /// Returns the oldest snapshot that refilling the stores can confirm.
     private func oldestToKeep(_ facts: StreamFacts?) -> EntryID {
         if case .keys = self.policy.bootstrap { return facts?.generated ?? .zero }
         guard let facts else { return .max }
@@ -305,23 +310,24 @@ package struct FollowMachine: Sendable, Equatable {
         switch self.policy.onGap {
         case .halt: return .gap(gap, .halt)
         case .goOn where gap.kind != .checkpoint:
-            // Where this look did not bring facts the next one is taken as it is, too: the mark is not known to be right.
+            // Without facts in this reply, the next ones are accepted too, because the mark is not known to be correct.
             self.detector?.accept(facts, server: server)
             self.historyStart = max(self.historyStart, self.cursor ?? .zero)
             return .gap(gap, .accept)
         case .goOn, .failClosed: return self.startOver(gap, facts, keepsStores: false)
         case .resync:
-            // Stores that were not filled yet have nothing that look-ups could go on with.
+            // Stores that were not filled yet hold nothing that lookups could continue with.
             return self.startOver(gap, facts, keepsStores: gap.kind.keepsHistory && !self.holdsLookUps)
         }
     }
 
     private mutating func startOver(_ gap: Gap, _ facts: StreamFacts?, keepsStores: Bool) -> Course {
-        // Without anything to fill the stores from, what is still behind the cursor is all there is; of another stream,
-        // all of it. To confirm what the stores hold, the stream is read from its beginning.
+        // If there is nothing to fill the stores from, only the entries after the cursor are left to read, or all
+        // entries if it is another stream. To confirm the contents of the stores, the stream is read from its
+        // beginning.
         let goesOn = gap.kind.keepsHistory && !keepsStores && self.policy.bootstrap == .none
         if gap.kind != .checkpoint { self.restart = goesOn ? self.cursor : .zero }
-        // A second gap while the stream is read again finds the cursor before what was finished.
+        // At a second gap while the stream is read again, the cursor is before the last finished entry.
         self.finishedUpTo = keepsStores ? max(self.finishedUpTo ?? .zero, self.cursor ?? .zero) : nil
         self.keptMark = keepsStores ? self.detector?.mark : nil
         if let facts { self.keptMark?.generated.raise(to: facts.generated) }
@@ -336,10 +342,10 @@ package struct FollowMachine: Sendable, Equatable {
 }
 
 extension EntryID {
-    /// Takes a greater id's value.
+    /// Raises the id to a greater one.
     fileprivate mutating func raise(to other: EntryID) { self = Swift.max(self, other) }
 
-    /// The id behind this one; the last one stays.
+    /// The id after this one; the greatest id is returned unchanged.
     fileprivate var next: EntryID {
         if self.sequence < .max { return EntryID(milliseconds: self.milliseconds, sequence: self.sequence + 1) }
         return self.milliseconds < .max ? EntryID(milliseconds: self.milliseconds + 1, sequence: 0) : self

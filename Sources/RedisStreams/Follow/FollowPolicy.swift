@@ -1,13 +1,13 @@
 import StageKit
 
-/// What to do about a gap.
+/// How to respond to a gap.
 public enum GapPolicy: String, Sendable, CaseIterable {
-    /// Empty the stores, answer nothing, and fill them again.
+    /// Empty the stores, answer no lookups, and fill the stores again.
     case failClosed = "fail_closed"
-    /// Fill the stores again while look-ups go on, then take out what was not seen again; where ids of before and after
-    /// cannot be compared, empty them first.
+    /// Refill the stores while lookups continue, then remove snapshots that were not seen again. If ids from before and
+    /// after the gap cannot be compared, empty the stores first.
     case resync
-    /// Count it, log it, and go on behind the cursor.
+    /// Count and log the gap, and continue after the cursor.
     case goOn = "continue"
     /// End the run with an error.
     case halt
@@ -15,50 +15,49 @@ public enum GapPolicy: String, Sendable, CaseIterable {
 
 /// How stores are filled before the stream is followed.
 public enum Bootstrap: Sendable, Equatable {
-    /// Not at all: they hold what comes from the start on.
+    /// Not at all: they hold only the results of entries from the start on.
     case none
-    /// With all that the stream holds.
+    /// From all entries of the stream.
     case stream
-    /// With keys of the server, each of which holds what an entry would.
+    /// From keys of the server, each of which holds the fields of an entry.
     case keys(KeyBootstrap)
 }
 
-/// Which keys a store is filled from.
+/// The keys that stores are filled from.
 public struct KeyBootstrap: Sendable, Equatable {
-    /// How a key holds the fields.
+    /// The form in which a key holds the fields.
     public enum Form: String, Sendable, CaseIterable {
-        /// A hash: fields and values as they are.
+        /// A hash: fields and values unchanged.
         case hash
-        /// A string with a flat JSON object: texts as they are, numbers and truth values as they are written, null left
-        /// out.
+        /// A string with a flat JSON object: strings unchanged, numbers and booleans as written, null left out.
         case json
     }
 
-    /// The pattern of the keys, as SCAN takes it.
+    /// The pattern of the keys, in SCAN syntax.
     public var match: String
-    /// How they hold the fields.
+    /// The form in which the keys hold the fields.
     public var form = Form.hash
-    /// The field that gets the part of the key behind the pattern's text before its first wildcard; nil for none.
+    /// The field that receives the rest of the key after the pattern's literal prefix, or `nil` for none.
     public var keyField: String?
-    /// How many keys the server looks at in one step.
+    /// The number of keys that the server examines per step.
     public var count = 500
 
-    /// The keys of a pattern, hashes.
+    /// Creates a bootstrap from the hashes whose keys match a pattern.
     public init(match: String) {
         self.match = match
     }
 }
 
-/// What a follower goes by.
+/// The policy of a follower.
 package struct FollowPolicy: Sendable, Equatable {
-    /// Where the first read begins; nil to resume.
+    /// The start of the first read.
     package var start = StreamStart.tail
     /// How stores are filled.
     package var bootstrap = Bootstrap.none
-    /// What to do about a gap.
+    /// The response to a gap.
     package var onGap = GapPolicy.failClosed
 
-    /// What a follower goes by; nothing that is not set is done.
+    /// Creates a policy.
     package init(start: StreamStart = .tail, bootstrap: Bootstrap = .none, onGap: GapPolicy = .failClosed) {
         self.start = start
         self.bootstrap = bootstrap

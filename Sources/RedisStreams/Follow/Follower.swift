@@ -1,41 +1,41 @@
 package import Logging
 package import StageKit
 
-/// Follows a stream, short of talking to its server: the machine decides, and stores, checkpoint and board follow, each in
-/// the order in which others may look at them.
+/// Follows a stream without talking to its server: the machine decides, and stores, checkpoint and board are updated,
+/// in the order in which others may observe them.
 ///
-/// A driver connects, asks `questions`, and tells what comes of it, from one thread at a time.
+/// A driver connects, sends the machine's `questions`, and reports the results, from one thread at a time.
 package final class Follower {
-    /// Decides where to read, and what to do where entries were lost.
+    /// Decides where to read, and how to respond to lost entries.
     package private(set) var machine: FollowMachine
-    /// What the events build, fed from this stream and perhaps from others.
+    /// The stores that the events update, fed from this stream and possibly others.
     let stores: FedStores
 
-    /// Whether stores were emptied and that is not announced yet.
+    /// Whether stores were emptied and the resets are not announced yet.
     package private(set) var owesResets = false
 
-    /// Which of the source's streams it is.
+    /// The index of this stream in the source.
     private let index: Int
     private let settings: RedisStreamSettings
     private let database: Int
-    /// Where the stores outlive the process; nil for nowhere.
+    /// Keeps the stores across restarts, or `nil`.
     private let checkpoint: (any CheckpointKeeper)?
     /// Loads the checkpoint and returns this stream's position.
     private let loadPosition: () throws -> String?
     private let logger: Logger
     private let update: ((inout SourceBoard) -> Void) -> Void
 
-    /// Follows nothing yet.
+    /// Creates a follower that has not started.
     ///
     /// - Parameters:
-    ///   - settings: Which stream, and how.
-    ///   - database: The number of its database.
-    ///   - stores: What the events build, fed from as many streams as the source has.
-    ///   - index: Which of them this is.
-    ///   - checkpoint: Where the stores outlive the process; nil for nowhere.
-    ///   - loadPosition: Loads it and returns this stream's position, nil where there is none.
-    ///   - logger: Where gaps are told.
-    ///   - update: Changes what other threads see.
+    ///   - settings: Which stream to follow, and how.
+    ///   - database: The number of the stream's database.
+    ///   - stores: The stores that the events update, fed from all streams of the source.
+    ///   - index: The index of this stream in the source.
+    ///   - checkpoint: Keeps the stores across restarts, or `nil`.
+    ///   - loadPosition: Loads the checkpoint and returns this stream's position, or `nil` if there is none.
+    ///   - logger: Logs gaps.
+    ///   - update: Changes the board that other threads see.
     init(
         _ settings: RedisStreamSettings, database: Int, stores: FedStores, index: Int,
         checkpoint: (any CheckpointKeeper)?, loadPosition: @escaping () throws -> String?, logger: Logger,
@@ -52,7 +52,8 @@ package final class Follower {
         self.update = update
     }
 
-    /// Follows the one stream of a source, and nothing yet; `update` changes what other threads see.
+    /// Creates a follower of a source's only stream that has not started; `update` changes the board that other threads
+    /// see.
     package convenience init(
         _ settings: RedisStreamSettings, database: Int, stores: [any SnapshotStore],
         checkpoint: (any CheckpointKeeper)?, logger: Logger, update: @escaping ((inout SourceBoard) -> Void) -> Void
@@ -62,9 +63,11 @@ package final class Follower {
             loadPosition: { try checkpoint?.load() }, logger: logger, update: update)
     }
 
-    // MARK: What happens
+    // MARK: Events
 
-    /// Goes on from the last checkpoint, where there is one that can be used; throws where a lost one is to end the run.
+    /// Resumes from the last checkpoint, if it can be used.
+    ///
+    /// - Throws: An error if a lost checkpoint ends the run.
     package func loadCheckpoint() throws {
         guard self.settings.start == .resume else { return }
         do {
@@ -80,7 +83,7 @@ package final class Follower {
         self.show { _ in }
     }
 
-    /// A server has answered what the machine asks.
+    /// Handles a server's replies to the machine's queries.
     package func opened(_ answers: FollowMachine.Opening) -> FollowMachine.Course {
         let course = self.machine.opened(answers)
         self.stores.setHistoryStart(self.machine.historyStart, of: self.index)
@@ -89,27 +92,28 @@ package final class Follower {
         return course
     }
 
-    /// All keys were read and delivered; nil where all is well.
+    /// Records that all keys were read and delivered; returns `nil` if nothing was lost.
     package func scanned(_ facts: StreamFacts?) -> FollowMachine.Course? {
         if let course = self.machine.scanned(facts) { return course }
         self.show { _ in }
         return nil
     }
 
-    /// The stream was looked at, before the read that is on its way; nil where all is well.
+    /// Checks facts that were queried before the read in flight; returns `nil` if nothing was lost.
     package func looked(_ facts: StreamFacts?) -> FollowMachine.Course? { self.machine.checked(facts) }
 
-    /// Entries were read and are to be delivered; where they show a gap they are not.
+    /// Checks entries that were read and are to be delivered; if they show a gap, they must not be delivered.
     package func read(_ batch: EventBatch, last: EntryID) -> FollowMachine.Course? {
         let first = batch.withEvent(at: 0) { $0.id }
         return self.machine.read(first: first, last: last, count: batch.count, countUpTo: batch.count(upTo:))
     }
 
-    /// The batch read last has its outcomes.
+    /// Records that the batch read last has its outcomes.
     ///
     /// - Parameters:
     ///   - last: The id of its last entry.
-    ///   - proof: The instant up to which the stores hold everything, or `nil` if the reply was full, so that there may be more.
+    ///   - proof: The instant up to which the stores hold everything, or `nil` if the reply was full, so that there may
+    ///     be more.
     ///   - isOutdated: Whether the read was sent before a stalled batch had its outcomes.
     package func delivered(_ last: EntryID, provenUpTo proof: ContinuousClock.Instant?, isOutdated: Bool = false) {
         self.machine.delivered()
@@ -122,12 +126,13 @@ package final class Follower {
         self.prove(proof)
     }
 
-    /// A read found nothing: everything up to that moment has been handled.
+    /// Records that a read found nothing: everything up to that moment has been processed.
     ///
     /// - Parameters:
     ///   - proof: The instant up to which the stores hold everything.
-    ///   - isOutdated: Whether the read was sent before a stalled batch had its outcomes: entries may have come since.
-    /// - Returns: What to do instead of reading on, or `nil`.
+    ///   - isOutdated: Whether the read was sent before a stalled batch had its outcomes: entries may have arrived
+    ///     since.
+    /// - Returns: The course to take instead of reading on, or `nil`.
     package func readNothing(
         provenUpTo proof: ContinuousClock.Instant, isOutdated: Bool = false
     ) -> FollowMachine.Course? {
@@ -141,15 +146,15 @@ package final class Follower {
         return nil
     }
 
-    /// The connection is gone. True where the stores were emptied for another stream meanwhile, so that this one is read
-    /// again from its beginning.
+    /// Records that the connection was lost. Returns `true` if the stores were emptied for another stream in the
+    /// meantime, so that this stream is read again from its beginning.
     @discardableResult
     package func disconnected() -> Bool {
         self.machine.disconnected()
         return self.takeRefill()
     }
 
-    /// Begins anew where the stores were emptied for another stream since this one was read; true where they were.
+    /// Starts over if the stores were emptied for another stream since this one was read; returns whether they were.
     @discardableResult
     package func takeRefill() -> Bool {
         guard self.stores.takeRefill(of: self.index) else { return false }
@@ -158,7 +163,9 @@ package final class Follower {
         return true
     }
 
-    /// Does what was decided about a gap, counts it and tells it; throws where it is to end the run.
+    /// Responds to a gap as decided, counts it and logs it.
+    ///
+    /// - Throws: `RedisError` if the gap ends the run.
     package func respond(to gap: Gap, _ response: FollowMachine.Response) throws(RedisError) {
         self.logger.error(
             "entries of the stream are lost",
@@ -194,9 +201,10 @@ package final class Follower {
         self.owesResets = self.stores.owesResets(of: self.index)
     }
 
-    /// Announces that stores were emptied, before anything else is read; throws what ends the run.
+    /// Announces that stores were emptied, before anything else is read.
     ///
-    /// - Parameter finished: Whether stores elsewhere have taken out what they were to forget: see `FedStores`.
+    /// - Parameter finished: Whether remote stores have completed their removals; see `FedStores`.
+    /// - Throws: An error that ends the run.
     func announceResets(finished: Bool) async throws {
         guard self.owesResets else { return }
         try await self.stores.announceResets(of: self.index, finished: finished)
@@ -204,14 +212,14 @@ package final class Follower {
         self.show { _ in }
     }
 
-    // MARK: What others see
+    // MARK: Visible state
 
     private func prove(_ instant: ContinuousClock.Instant?) {
         guard let instant else { return }
         self.stores.prove(at: instant, of: self.index)
     }
 
-    /// Shows how it is, after a change of the machine's; what was not confirmed goes when the stores are filled.
+    /// Publishes the state after a change of the machine; removes unconfirmed snapshots when the stores are filled.
     private func show(_ change: (inout SourceBoard) -> Void) {
         if self.machine.phase == .following, let entry = self.machine.sweep {
             self.stores.removeSnapshots(before: entry, by: self.index)
@@ -219,11 +227,11 @@ package final class Follower {
             self.machine.swept()
         }
         let isFilling = self.machine.holdsLookUps
-        // Before the board: whoever sees that the stores are filled finds them answering.
+        // Before the board, so that stores that are shown as filled do answer lookups.
         self.stores.setFilling(isFilling, of: self.index)
         self.update { board in
             board.status.isFilling = self.machine.phase != .following
-            // No checkpoint may say that the stores are as they are before others have heard of it.
+            // A checkpoint must not record the new state of the stores before their resets are announced.
             board.mark = self.owesResets ? nil : self.machine.mark
             board.epoch = self.machine.epoch
             change(&board)
@@ -232,7 +240,7 @@ package final class Follower {
 }
 
 extension EventBatch {
-    /// How many events come from entries up to an id.
+    /// Returns the number of events from entries up to an id.
     func count(upTo id: EntryID) -> Int {
         var (low, high) = (0, self.count)
         while low < high {

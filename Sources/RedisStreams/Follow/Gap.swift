@@ -1,31 +1,32 @@
-/// What has happened to a stream so that entries were, or may have been, lost unread.
+/// The ways in which entries of a stream were, or may have been, lost unread.
 public enum GapKind: String, Sendable, CaseIterable {
-    /// Entries behind the cursor were trimmed before they were read.
+    /// Entries after the cursor were trimmed before they were read.
     case trimmed
-    /// Entries behind the cursor were deleted one by one before they were read.
+    /// Entries after the cursor were deleted individually before they were read.
     case entriesDeleted = "entries_deleted"
-    /// The stream is gone.
+    /// The stream no longer exists.
     case deleted
-    /// It is another stream under the same name.
+    /// It is another stream with the same name.
     case recreated
-    /// The stream ends before what was known of it: a failover or a restart has lost writes.
+    /// The stream ends before its last known id: a failover or a restart has lost writes.
     case wentBack = "went_back"
-    /// The consumer group is gone while its stream goes on: what was in the hands of workers that are gone may be lost.
+    /// The consumer group no longer exists although its stream does: entries that were pending for workers that are
+    /// gone may be lost.
     case groupLost = "group_lost"
-    /// The checkpoint cannot be used, so what came since it is not known.
+    /// The checkpoint cannot be used, so later changes are unknown.
     case checkpoint
 
-    /// Whether ids of before and after can be compared: entries are missing, and the rest is as it was.
+    /// Whether ids from before and after the gap can be compared: entries are missing, but the others are unchanged.
     var keepsHistory: Bool { self == .trimmed || self == .entriesDeleted }
 }
 
-/// A gap that was found: what is missing can not be read any more.
+/// A gap that was found; the missing entries can no longer be read.
 public struct Gap: Equatable, Sendable {
-    /// What has happened.
+    /// The kind of gap.
     public var kind: GapKind
-    /// How many entries are known to be lost; nil where that cannot be told.
+    /// The number of entries that are known to be lost, or `nil` if unknown.
     public var lost: UInt64?
-    /// What was compared, for the log.
+    /// The values that were compared, for the log.
     public var detail: String
 
     init(_ kind: GapKind, lost: UInt64? = nil, _ detail: String) {
@@ -36,7 +37,7 @@ public struct Gap: Equatable, Sendable {
 }
 
 extension RedisError {
-    /// What ends a run whose `on_gap` is halt.
+    /// Returns the error that ends a run if `on_gap` is `halt`.
     static func halted(by gap: Gap, in stream: String) -> RedisError {
         RedisError(
             .gap,

@@ -1,80 +1,84 @@
 package import StageKit
 
-/// Tells whether entries were lost between a reader and its stream. Pure: facts and reads go in, gaps come out.
+/// Detects whether entries were lost between a stream and its reader. Pure: facts and reads go in, gaps come out.
 ///
-/// Two things are held against each other. **Facts** (`check`) tell at once what can be seen at one moment. **Counting**
-/// (`read`, `readNothing`) makes it certain: the entries read up to an id are as many as the server has ever added up to
-/// it, or some were taken away unread, also where the reading passed over them without a word, as XREAD does.
+/// Two methods complement each other. **Facts** (`check`) immediately show the losses that are visible at one moment.
+/// **Counting** (`read`, `readNothing`) gives certainty: if the number of entries read up to an id differs from the
+/// number that the server has ever added up to it, some were removed unread, even if reads skipped them silently, as
+/// XREAD does.
 ///
-/// `X` is the cursor, `F` and `L` first and last entry, `G` last-generated-id, `D` max-deleted-entry-id, `A`
-/// entries-added, `n` length, `P` how many entries were added up to `X`. The first row that fits counts:
+/// `X` is the cursor, `F` and `L` are the first and last entry, `G` is last-generated-id, `D` max-deleted-entry-id, `A`
+/// entries-added, `n` the length, and `P` the number of entries added up to `X`. The first matching row applies:
 ///
-/// | what is found | what it means |
+/// | observation | meaning |
 /// | --- | --- |
-/// | no stream, none was there before | nothing lost: it is not there yet |
-/// | no stream was there before, A not known, G > L | `trimmed`: at least entry G came and went |
-/// | no stream, one was there before | `deleted` |
-/// | G below a G known before | `wentBack` |
-/// | D below a D known before | `recreated` |
+/// | no stream, and none known before | nothing lost: it does not exist yet |
+/// | no stream known before, A unknown, G > L | `trimmed`: at least entry G was added and removed |
+/// | no stream, but one known before | `deleted` |
+/// | G below an earlier G | `wentBack` |
+/// | D below an earlier D | `recreated` |
 /// | A < P | `recreated`: the counts are those of another stream |
-/// | G = X, A > P, no restart, read beyond the last look | `trimmed`, or `entriesDeleted`: reads passed over A - P entries |
+/// | G = X, A > P, no restart, read past the last facts | `trimmed` or `entriesDeleted`: reads skipped A - P entries |
 /// | G = X, A > P | `recreated`: the counts are those of another stream |
-/// | nothing behind X, A > P | `trimmed`, or `entriesDeleted` where D > X: A - P entries came and went |
-/// | nothing behind X, A = P, G > X and above all known before | `recreated` |
-/// | A or P not known, G > L and above all known before | `trimmed`: at least entry G came and went |
-/// | A or P not known, the last look's L > X and > L now | `trimmed`: at least entry L went unread |
-/// | F > X, A - P < n | `recreated`: there is more behind X than was added |
-/// | F > X, A - P > n | `trimmed`: A - P - n are missing |
-/// | F > X, A - P = n, server restarted | `recreated`: the numbers may agree by chance, so in doubt |
+/// | nothing after X, A > P | `trimmed`, or `entriesDeleted` if D > X: A - P entries were added and removed |
+/// | nothing after X, A = P, G > X and above every earlier G | `recreated` |
+/// | A or P unknown, G > L and above every earlier G | `trimmed`: at least entry G was added and removed |
+/// | A or P unknown, L of the last facts > X and > L now | `trimmed`: at least that earlier L was removed unread |
+/// | F > X, A - P < n | `recreated`: there are more entries after X than were added |
+/// | F > X, A - P > n | `trimmed`: A - P - n entries are missing |
+/// | F > X, A - P = n, server restarted | `recreated`, in doubt: the numbers may agree by chance |
 /// | F > X, A - P = n | nothing lost: trimmed up to X at most |
-/// | F > X, A or P not known | `trimmed`, in doubt, unless reading began before F |
+/// | F > X, A or P unknown | `trimmed`, in doubt, unless reading began before F |
 /// | F <= X < L, A = P | `recreated` |
-/// | D above X and above every D known before | `entriesDeleted` |
-/// | F <= X, and the entry X was there, is not, and D < X or is not known | `recreated`, or `wentBack` and written on |
-/// | else | nothing lost |
-/// | counting: up to a G of before, fewer were read than added | `trimmed` |
-/// | counting: up to a G of before, more were read than added | `recreated` |
-/// | counting: as many were read as added, and an L of before was not among them | `recreated` |
-/// | counting, A not known: nothing up to an L of before was read | `trimmed` |
+/// | D above X and above every earlier D | `entriesDeleted` |
+/// | F <= X, entry X existed and is missing, and D < X or unknown | `recreated`, or `wentBack` and written to since |
+/// | otherwise | nothing lost |
+/// | counting: up to an earlier G, fewer entries were read than added | `trimmed` |
+/// | counting: up to an earlier G, more entries were read than added | `recreated` |
+/// | counting: as many entries were read as added, but an earlier L was not among them | `recreated` |
+/// | counting, A unknown: nothing up to an earlier L was read | `trimmed` |
 ///
-/// Redis 6.2 tells neither A nor D. There a trim past the cursor is found when the stream is looked at while it reaches
-/// beyond X, but not one that was passed over between two looks, nor a deletion inside the stream.
-/// What no version can tell: a stream recreated by hand with ids going on, all of whose first P entries were trimmed again;
-/// and one whose entry of the very id and place that was read last holds something else, as after a failover that lost
-/// writes to a server whose clock is behind the last id, which gives the lost ids again.
+/// Redis 6.2 reports neither A nor D. With it, a trim past the cursor is detected if the stream is queried while the
+/// trim extends beyond X. A trim that reads skip between two queries is not detected, nor is a deletion inside the
+/// stream.
+///
+/// Two cases cannot be detected with any version. One is a stream recreated by hand with continuing ids, all of whose
+/// first P entries were trimmed again. The other is a stream whose entry at the id and position read last has other
+/// contents, for example after a failover that lost writes to a server whose clock is behind the last id: it assigns
+/// the lost ids again.
 package struct GapDetector: Equatable, Sendable {
-    /// Whether the entry at the cursor was found when asked for.
+    /// The result of querying the entry at the cursor.
     package enum Anchor: Sendable {
-        /// It is there.
+        /// The entry exists.
         case present
-        /// It is not there.
+        /// The entry does not exist.
         case absent
-        /// Nobody asked.
+        /// The entry was not queried.
         case notAsked
     }
 
-    /// A look at the stream that counting has not reached yet.
+    /// Facts of the stream that counting has not reached yet.
     package struct Sample: Equatable, Sendable {
         /// last-generated-id at that moment.
         package var generated: EntryID
         /// The last entry at that moment.
         package var last: EntryID?
-        /// entries-added at that moment; nil where not told.
+        /// entries-added at that moment, or `nil` if not reported.
         package var added: UInt64?
     }
 
-    /// What is known at the cursor.
+    /// The state at the cursor.
     package private(set) var mark: StreamMark
-    /// The look that counting goes towards.
+    /// The facts that counting proceeds towards.
     package private(set) var sample: Sample?
-    /// How many entries were ever added as of the last look.
+    /// The number of entries ever added, as of the last facts.
     private var added: UInt64?
-    /// The last entry as of the last look, read or not.
+    /// The last entry as of the last facts, read or not.
     private var last: EntryID?
-    /// The last-generated-id as of the last look in this run.
+    /// The last-generated-id as of the last facts in this run.
     private var looked: EntryID?
 
-    /// Starts reading behind an id with nothing missed yet: what is gone at this moment is not missed.
+    /// Creates a detector that starts after an id; entries that are gone at this moment are not missed.
     init(behind cursor: EntryID, _ facts: StreamFacts?, server: String? = nil) {
         self.mark = StreamMark(
             cursor: cursor, position: nil, deleted: facts?.deleted, generated: facts?.generated ?? .zero,
@@ -83,7 +87,7 @@ package struct GapDetector: Equatable, Sendable {
         self.last = facts?.last
         self.looked = facts?.generated
         guard let facts else {
-            // A stream that comes to be counts from nothing.
+            // A stream that is created later counts from zero.
             if cursor == .zero { self.mark.position = 0 }
             return
         }
@@ -98,37 +102,37 @@ package struct GapDetector: Equatable, Sendable {
         }
     }
 
-    /// Goes on with what was known before.
+    /// Creates a detector that continues from a mark.
     init(resuming mark: StreamMark) {
         self.mark = mark
     }
 
-    /// How many entries are waiting behind the cursor, as of the last look; nil where not known.
+    /// The number of unread entries after the cursor, as of the last facts, or `nil` if unknown.
     var lag: UInt64? {
         guard let added = self.added, let position = self.mark.position else { return nil }
         return added > position ? added - position : 0
     }
 
-    /// Forgets an unfinished count: its connection is gone.
+    /// Discards an unfinished count, because its connection is lost.
     mutating func disconnected() {
         self.sample = nil
     }
 
-    /// Takes what a server tells now for granted: nothing behind the cursor that is gone by now is missed any more.
+    /// Accepts the server's current facts: entries after the cursor that are gone by now no longer count as missed.
     mutating func accept(_ facts: StreamFacts?, server: String?) {
         self = GapDetector(behind: self.mark.cursor, facts, server: server)
-        // Without facts nothing is known, not even that nothing was ever added: the next look is taken as it is.
+        // Without facts nothing is known, not even that no entry was ever added: the next facts are accepted.
         if facts == nil { self.mark.position = nil }
     }
 
     // MARK: Counting
 
-    /// Takes account of entries read behind the cursor; `countUpTo` tells how many of them are not above an id.
+    /// Counts entries read after the cursor; `countUpTo` returns the number of them up to an id.
     mutating func read(
         first: EntryID, last: EntryID, count: Int, countUpTo: (EntryID) -> Int
     ) -> Gap? {
         if let baseline = self.mark.baseline {
-            // What went between the look and the first read was not there to be missed either.
+            // Entries removed between the query and the first read do not count as missed either.
             if first != baseline { (self.mark.position, self.sample) = (nil, nil) }
             self.mark.baseline = nil
         }
@@ -147,11 +151,11 @@ package struct GapDetector: Equatable, Sendable {
         let counted = self.mark.position.map { $0 + UInt64(within) }
         self.mark.position = sample.added.map { $0 + UInt64(count - within) }
         self.sample = nil
-        // Where none of these was there at the look, all that was had been read before.
+        // If none of these existed when the facts were queried, all that existed then had been read before.
         return self.difference(counted, sample) ?? (within == 0 ? self.unread(counted, sample, behind: before) : nil)
     }
 
-    /// Takes account of a read, sent after the last look, that found nothing behind the cursor.
+    /// Handles a read that was sent after the last facts were queried and found nothing after the cursor.
     mutating func readNothing() -> Gap? {
         guard let sample else { return nil }
         let counted = self.mark.position
@@ -160,8 +164,8 @@ package struct GapDetector: Equatable, Sendable {
         return self.difference(counted, sample) ?? self.unread(counted, sample, behind: self.mark.cursor)
     }
 
-    /// Whether the last entry of a look is missing: on 6.2 there are no numbers to tell it, and where the entries of two
-    /// streams add up none does.
+    /// Checks whether the last entry of earlier facts is missing. Redis 6.2 has no counts to show that, and if the
+    /// entries of two streams add up, counts do not show it either.
     private func unread(_ counted: UInt64?, _ sample: Sample, behind cursor: EntryID) -> Gap? {
         guard let last = sample.last, last > cursor else { return nil }
         if sample.added == nil { return Gap(.trimmed, "entry \(last) was there and is gone unread") }
@@ -178,9 +182,9 @@ package struct GapDetector: Equatable, Sendable {
 
     // MARK: Facts
 
-    /// Holds what a server tells now against what is known; nil where nothing was lost as of now.
+    /// Compares the server's current facts with the known state; returns `nil` if nothing is lost as of now.
     ///
-    /// To be asked on the connection that reads, and before the read that follows, so that the count can go on from here.
+    /// Query the facts on the connection that reads, and before the next read, so that counting can continue from them.
     mutating func check(_ facts: StreamFacts?, anchor: Anchor = .notAsked, server: String? = nil) -> Gap? {
         guard let facts else {
             return self.mark.isSeen ? Gap(.deleted, "the stream is gone") : nil
@@ -197,8 +201,8 @@ package struct GapDetector: Equatable, Sendable {
         self.added = facts.added
         self.last = facts.last
         self.looked = facts.generated
-        // A count that is under way is finished first, or a reader that lags would never finish one. Below the cursor,
-        // where a cursor of the user's choice may lie, there is nothing to count.
+        // Finish a count in progress first, or a reader that lags would never finish one. If the stream ends before the
+        // cursor, which is possible with a cursor that the user chose, there is nothing to count.
         if self.sample == nil, facts.generated >= self.mark.cursor {
             self.sample = Sample(generated: facts.generated, last: facts.last, added: facts.added)
         }
@@ -229,7 +233,7 @@ package struct GapDetector: Equatable, Sendable {
         return nil
     }
 
-    /// The rows of the table that compare the numbers of entries, or do without them.
+    /// Applies the rows of the table that compare counts, or that apply without counts.
     private func findByCount(_ facts: StreamFacts, isRestarted: Bool) -> Gap? {
         let cursor = self.mark.cursor
         let unread = facts.last.map { $0 > cursor } ?? false
@@ -248,8 +252,8 @@ package struct GapDetector: Equatable, Sendable {
         let numbers = "\(added) were added, \(position) up to the cursor \(cursor), and \(facts.length) are there"
         if added < position { return Gap(.recreated, numbers) }
         if facts.generated == cursor, added > position {
-            // XREAD passes over entries that were trimmed between two reads without a word; before the last look nothing
-            // was missing.
+            // XREAD silently skips entries that were trimmed between two reads; nothing was missing up to the last
+            // facts.
             guard let looked = self.looked, looked < cursor, !isRestarted else { return Gap(.recreated, numbers) }
             let wasDeleted = facts.deleted.map { $0 > looked && $0 > self.mark.deleted ?? .zero } ?? false
             return Gap(

@@ -1,25 +1,25 @@
 import RESP
 package import StageKit
 
-/// What a server tells of a stream at one moment.
+/// A server's report on a stream at one moment.
 ///
-/// Source: Redis commands, XINFO STREAM. Redis 6.2 tells neither deletions nor how many entries were ever added; 7.0 and
-/// Valkey do.
+/// Source: Redis commands, XINFO STREAM. Redis 6.2 reports neither deletions nor the number of entries ever added; 7.0
+/// and Valkey do.
 package struct StreamFacts: Equatable, Sendable {
-    /// How many entries it holds.
+    /// The number of entries in the stream.
     package var length: UInt64
-    /// The first entry it holds; nil where it is empty.
+    /// The first entry, or `nil` if the stream is empty.
     package var first: EntryID?
-    /// The last entry it holds; nil where it is empty.
+    /// The last entry, or `nil` if the stream is empty.
     package var last: EntryID?
-    /// The greatest id ever given, also to an entry that is gone.
+    /// The greatest id ever assigned, including ids of entries that are gone.
     package var generated: EntryID
-    /// The greatest id that XDEL took out, `0-0` where none was; trimming does not count. Nil where not told.
+    /// The greatest id that XDEL removed, or `0-0` if none was removed; trimming does not count. `nil` if not reported.
     package var deleted: EntryID?
-    /// How many entries were ever added. Nil where not told.
+    /// The number of entries ever added, or `nil` if not reported.
     package var added: UInt64?
 
-    /// What is told of a stream.
+    /// Creates facts.
     package init(
         length: UInt64, first: EntryID?, last: EntryID?, generated: EntryID, deleted: EntryID?, added: UInt64?
     ) {
@@ -31,15 +31,16 @@ package struct StreamFacts: Equatable, Sendable {
         self.added = added
     }
 
-    /// The command whose answer this is.
+    /// Returns the command whose reply contains these facts.
     static func command(_ stream: String) -> RESPCommand { RESPCommand("XINFO", "STREAM", stream) }
 
-    /// How the answer begins where there is no such stream.
+    /// The beginning of the error reply if the stream does not exist.
     static let missing = "ERR no such key"
 }
 
 extension StreamFacts {
-    /// Reads the answer to XINFO STREAM: names and values in turn, unknown names skipped; nil for another shape.
+    /// Parses the reply to XINFO STREAM: alternating names and values, with unknown names skipped. Returns `nil` for an
+    /// unexpected reply.
     init?(_ value: RESPValue) {
         guard let list = value.array, list.count % 2 == 0 else { return nil }
         var facts = StreamFacts(length: 0, first: nil, last: nil, generated: .zero, deleted: nil, added: nil)

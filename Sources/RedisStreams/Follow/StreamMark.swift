@@ -1,30 +1,30 @@
 package import StageKit
 
-/// What a reader remembers of a stream, to tell later whether it is still the same and nothing is missing.
+/// A reader's record of a stream, to detect later whether it is still the same stream and whether entries are missing.
 package struct StreamMark: Equatable, Sendable {
-    /// The id read up to.
+    /// The id up to which entries were read.
     package var cursor: EntryID
-    /// How many entries were ever added up to the cursor, as `entries-added` counts them; nil where not known.
+    /// The number of entries ever added up to the cursor, as counted by `entries-added`, or `nil` if unknown.
     package var position: UInt64?
-    /// The greatest deleted id that is accounted for; nil where the server does not tell.
+    /// The greatest deleted id that is accounted for, or `nil` if the server does not report it.
     package var deleted: EntryID?
-    /// The greatest id the stream is known to have given.
+    /// The greatest id that the stream is known to have assigned.
     package var generated: EntryID
-    /// The first entry there was when the reading began before it: what was gone by then is not missed.
+    /// The first entry of the stream if reading began before it; entries that were gone by then are not missed.
     package var baseline: EntryID?
-    /// Whether the stream has been there.
+    /// Whether the stream has existed.
     package var isSeen: Bool
-    /// Whether the cursor is the id of an entry that was there.
+    /// Whether the cursor is the id of an entry that existed.
     package var isAnchored: Bool
-    /// The server's run id, which a restart and a failover change; nil where not told.
+    /// The server's run id, which changes with a restart and a failover, or `nil` if not reported.
     package var server: String?
 }
 
 extension StreamMark {
-    /// The longest text that is read.
+    /// Maximum length of a text to parse, in bytes.
     static let textLimit = 1024
 
-    /// The mark as text, for a checkpoint: one `name value` a line.
+    /// The mark as text, for a checkpoint: one `name value` per line.
     package var text: String {
         var lines = ["cursor \(self.cursor)", "generated \(self.generated)"]
         if let position { lines.append("position \(position)") }
@@ -35,7 +35,7 @@ extension StreamMark {
         return lines.joined(separator: "\n")
     }
 
-    /// Reads what `text` writes; nil for anything else.
+    /// Parses the output of `text`; returns `nil` for anything else.
     package init?(text: String) {
         guard text.utf8.count <= Self.textLimit else { return nil }
         var values: [Substring: Substring] = [:]

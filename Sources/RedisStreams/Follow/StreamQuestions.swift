@@ -1,18 +1,19 @@
 import RESP
 import StageKit
 
-/// Asks about a stream without fetching what is in its entries, as far as the server lets this user.
+/// Queries a stream without fetching the contents of its entries, if the server permits this user to do so.
 ///
-/// XINFO STREAM and XREVRANGE return whole entries, which can be large, although their ids are all that is needed. A script
-/// returns the ids alone. Servers before 7.0 do not know scripts that cannot write (EVAL_RO), and a user may not be allowed
-/// to run any: then the plain commands are sent. Pure; `note` is to be asked about every answer.
+/// XINFO STREAM and XREVRANGE return whole entries, which can be large, although only their ids are needed. A script
+/// returns the ids alone. Servers before 7.0 do not support read-only scripts (EVAL_RO), and a user may lack the
+/// permission to run any script: then the plain commands are sent. Pure; pass every reply to `note`.
 struct StreamQuestions: Sendable, Equatable {
-    /// How it asks, the best way first.
+    /// The form of the queries, in order of preference.
     private enum Form: Sendable, Equatable {
         case readOnlyScript, script, plain
     }
 
-    /// The answer to XINFO STREAM with the first and the last entry cut down to their ids. An error answer stays one.
+    /// Returns the reply to XINFO STREAM with the first and the last entry reduced to their ids. An error reply is
+    /// unchanged.
     private static let factsScript = """
         local r = redis.pcall('XINFO', 'STREAM', KEYS[1])
         if r.err then return r end
@@ -23,7 +24,7 @@ struct StreamQuestions: Sendable, Equatable {
         end
         return r
         """
-    /// The answer to XREVRANGE with each entry cut down to its id.
+    /// Returns the reply to XREVRANGE with each entry reduced to its id.
     private static let idsScript = """
         local r = redis.pcall('XREVRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])
         if r.err then return r end
@@ -35,33 +36,33 @@ struct StreamQuestions: Sendable, Equatable {
     let stream: String
     private var form = Form.readOnlyScript
 
-    /// Asks about a stream, with a script at first.
+    /// Creates queries of a stream that use a script at first.
     init(stream: String) {
         self.stream = stream
     }
 
-    /// Whether the answers bring whole entries.
+    /// Whether the replies contain whole entries.
     var fetchesEntries: Bool { self.form == .plain }
 
-    /// Asks what the server knows of the stream, as XINFO STREAM does.
+    /// The query for the facts of the stream, as reported by XINFO STREAM.
     var facts: RESPCommand {
         self.command(Self.factsScript, [], plain: StreamFacts.command(self.stream))
     }
 
-    /// Asks for the ids of up to so many entries between two ids, the last first, as XREVRANGE does.
+    /// Returns the query for the ids of up to `count` entries between two ids, last entry first, as with XREVRANGE.
     func ids(from last: String, downTo first: String, count: Int = 1) -> RESPCommand {
         self.command(
             Self.idsScript, [last, first, "\(count)"],
             plain: RESPCommand("XREVRANGE", self.stream, last, first, "COUNT", count))
     }
 
-    /// Notes an answer to one of these; returns whether it has to be asked again, in another way.
+    /// Records the reply to a query; returns whether the query has to be repeated in another form.
     mutating func note(_ answer: RESPValue) -> Bool {
         guard self.form != .plain, case .error(let text) = answer, !text.hasPrefix(StreamFacts.missing) else {
             return false
         }
         let error = RedisError.answer(text, to: "EVAL")
-        // What the plain command would be answered too.
+        // The plain command would get the same error.
         if error.isTransient || error.code == .wrongType { return false }
         self.form = self.form == .readOnlyScript ? .script : .plain
         return true
