@@ -1,23 +1,26 @@
 import StageKit
 
-/// The entries that have their outcome and that the server has not confirmed yet: none is forgotten before it has. Pure.
+/// The entries that have their outcome and are not yet acknowledged on the server; each is kept until the server has
+/// confirmed it. Pure.
 ///
-/// They leave in pieces, several of which may be on their way; what was on its way when a connection ended is sent again.
+/// They are sent in pieces, several of which may be in flight. Pieces that were in flight when a connection ended are
+/// sent again.
 struct AckLedger: Sendable, Equatable {
-    /// Pieces on their way at once: enough to hide the round trip of each, and what a lost connection leaves open is small.
+    /// Maximum number of pieces in flight: enough to hide their round trips, and few enough that a lost connection
+    /// leaves little unacknowledged.
     static let piecesAtOnce = 8
 
-    /// What is owed, oldest first; the first `sent` pieces are on their way.
+    /// The entries to acknowledge, oldest first; the first `sent` pieces are in flight.
     private var pieces: [[EntryID]] = []
     private var sent = 0
 
-    /// Whether everything is confirmed.
+    /// Whether everything is acknowledged.
     var isEmpty: Bool { self.pieces.isEmpty }
 
-    /// How many entries are not confirmed.
+    /// The number of entries that are not acknowledged.
     var count: Int { self.pieces.reduce(0) { $0 + $1.count } }
 
-    /// Whether all that is owed is on its way.
+    /// Whether all pieces are in flight.
     var isOnTheWay: Bool { self.sent == self.pieces.count }
 
     /// Adds entries that have their outcome.
@@ -29,21 +32,22 @@ struct AckLedger: Sendable, Equatable {
         }
     }
 
-    /// The next piece to send, which is on its way from now on; nil where all are, or enough.
+    /// Returns the next piece to send, which is in flight from now on, or `nil` if all pieces or the maximum number of
+    /// them are in flight.
     mutating func nextToSend() -> ArraySlice<EntryID>? {
         guard self.sent < self.pieces.count, self.sent < Self.piecesAtOnce else { return nil }
         self.sent += 1
         return self.pieces[self.sent - 1][...]
     }
 
-    /// The server has confirmed the oldest piece on its way.
+    /// Records that the server has acknowledged the oldest piece in flight.
     mutating func confirmed() {
         precondition(self.sent > 0, "a confirmation of what was not sent")
         self.pieces.removeFirst()
         self.sent -= 1
     }
 
-    /// What was on its way may not have come.
+    /// Marks all pieces as unsent, because those in flight may not have arrived.
     mutating func disconnected() {
         self.sent = 0
     }

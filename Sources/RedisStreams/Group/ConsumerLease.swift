@@ -8,25 +8,27 @@ import StageKit
     import Darwin
 #endif
 
-/// A worker's consumer name in its group, kept from other workers of this machine for as long as it runs.
+/// A worker's consumer name in its group, reserved among the workers of this machine while it runs.
 ///
-/// Two workers under one name would each take the other's in-flight entries for its own backlog. So a name goes with a
-/// socket of that name, which listens to nobody and ends with the process, however that ends: a worker that is started
-/// again finds its name free and its backlog under it. The socket has no file (Linux's abstract names), so neither users,
-/// directories nor containers on the host's network matter. Machines of one name do not see each other's: they need
-/// `consumer` in the file, as do workers on other systems than Linux.
+/// Two workers with one name would each treat the other's in-flight entries as its own backlog. A name is therefore
+/// reserved by a socket of that name, which accepts no connections and disappears with the process, however the process
+/// ends: a restarted worker finds its name free and its backlog under that name. The socket has no file (Linux's
+/// abstract names), so users, directories and containers on the host's network make no difference. Machines with the
+/// same host name do not see each other's sockets: they need `consumer` in the file, as do workers on systems other
+/// than Linux.
 ///
-/// Every local user can bind such a name, so a taken name proves nothing and never keeps a worker from running: it takes
-/// the next one. Entries pending under the name it did not get are claimed after `claim_after`, as those of any consumer.
+/// Every local user can bind such a name, so a taken name proves nothing and never keeps a worker from running: the
+/// worker takes the next name. Entries pending under the name it did not get are claimed after `claim_after`, like
+/// those of any consumer.
 final class ConsumerLease: Sendable {
-    /// Names that are tried: more workers of one group on one machine need names of their own.
+    /// Maximum number of names to try; if one machine runs more workers of a group, they need names of their own.
     static let slotLimit = 256
 
-    /// The name.
+    /// The consumer name.
     let consumer: String
-    /// Whether it is another name than the worker was to have.
+    /// Whether the name differs from the one that the worker should have had.
     private let isOther: Bool
-    /// The socket, -1 where there is none.
+    /// The socket, or -1 if there is none.
     private let descriptor: Int32
 
     private init(_ consumer: String, _ descriptor: Int32, isOther: Bool = false) {
@@ -39,12 +41,13 @@ final class ConsumerLease: Sendable {
         if self.descriptor >= 0 { close(self.descriptor) }
     }
 
-    /// Takes the name in the settings, or `HOST-1`; if another process has it, the first of `NAME-2`, `NAME-3` and so on that
-    /// is free, and a name with a random number if none of them is.
+    /// Reserves the configured name, or `HOST-1`; if another process has it, the first free name of `NAME-2`, `NAME-3`
+    /// and so on, or a name with a random number if none of them is free.
     ///
     /// - Parameters:
-    ///   - scope: Tells streams of a server apart: database and key. Numbers are given out whatever the server, for one can
-    ///     have many addresses; a name in the settings counts as taken by a worker of the same address only.
+    ///   - scope: Distinguishes the streams of a server: database and key. Numbers are assigned regardless of the
+    ///     server, because one server can have many addresses; a configured name counts as taken only by a worker of
+    ///     the same address.
     ///   - address: The server's address.
     static func take(_ settings: GroupSettings, scope: String, address: RedisAddress) -> ConsumerLease {
         let base = settings.consumer ?? self.hostName
@@ -61,7 +64,7 @@ final class ConsumerLease: Sendable {
         return ConsumerLease("\(base)-x\(number)", -1, isOther: true)
     }
 
-    /// What to log if the name is not the one that was wanted; `nil` if it is.
+    /// Returns the warning to log if the name differs from the intended one, or `nil`.
     func warning(_ settings: GroupSettings) -> String? {
         guard self.isOther else { return nil }
         if let wanted = settings.consumer {
@@ -79,7 +82,7 @@ final class ConsumerLease: Sendable {
         case unavailable
     }
 
-    /// Binds a socket to an abstract name made of a text.
+    /// Binds a socket to an abstract name derived from a text.
     private static func bind(_ text: String) -> Binding {
         #if os(Linux)
             #if canImport(Glibc)
@@ -89,7 +92,7 @@ final class ConsumerLease: Sendable {
             #endif
             let descriptor = socket(AF_UNIX, kind, 0)
             guard descriptor >= 0 else { return .unavailable }
-            // The first byte of an abstract name is 0; the rest is far below the 107 bytes there are.
+            // The first byte of an abstract name is 0; the rest is far below the limit of 107 bytes.
             let name = Array("sluice-group-\(self.digest(text))".utf8)
             var address = sockaddr_un()
             address.sun_family = sa_family_t(AF_UNIX)
@@ -115,10 +118,10 @@ final class ConsumerLease: Sendable {
         #endif
     }
 
-    /// This process among those of all machines: the machine's name and the process id.
+    /// Identifies this process among those of all machines: the host name and the process id.
     static var process: String { "\(self.hostName):\(getpid())" }
 
-    /// The machine's name, `host` where it has none.
+    /// The host name, or `host` if the machine has none.
     static var hostName: String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "host" }
@@ -126,7 +129,7 @@ final class ConsumerLease: Sendable {
         return bytes.isEmpty ? "host" : String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Sixteen hexadecimal digits of a text, the same in each process (FNV-1a).
+    /// Returns a hash of a text as sixteen hexadecimal digits, the same in every process (FNV-1a).
     static func digest(_ text: String) -> String {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }

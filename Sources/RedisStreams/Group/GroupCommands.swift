@@ -3,23 +3,24 @@ import StageKit
 
 /// The commands of one consumer of one group on one stream.
 struct GroupCommands: Sendable {
-    /// Entries asked about at once: an answer of some tens of KiB.
+    /// Maximum number of entries per query; the reply has some tens of KiB.
     static let pageSize = 1000
-    /// Ids in one XACK or XCLAIM: each costs the server about a microsecond, during which it serves nobody else.
+    /// Maximum number of ids in one XACK or XCLAIM; each takes the server about a microsecond, during which it serves
+    /// no other client.
     static let idsAtOnce = 1000
-    /// What makes an entry look abandoned to every worker, whatever its `claim_after`: a day.
+    /// The idle time that makes an entry look abandoned to every worker, whatever its `claim_after`: a day.
     static let handedBackIdle = Duration.seconds(86_400)
 
     /// The stream's key.
     let stream: String
-    /// The group.
+    /// The group's name.
     let group: String
-    /// What this worker is called in it.
+    /// This worker's consumer name.
     let consumer: String
 
     // MARK: Reading
 
-    /// The read of entries that were delivered to nobody, encoded: the same each time.
+    /// Returns the encoded read of entries that were not delivered to any worker; the same each time.
     func read(count: Int, block: Duration) -> [UInt8] {
         RESPCommand(
             "XREADGROUP", "GROUP", self.group, self.consumer, "COUNT", count, "BLOCK",
@@ -27,13 +28,14 @@ struct GroupCommands: Sendable {
         ).encoded()
     }
 
-    /// Entries that this worker has already, behind an id.
+    /// Returns the read of this worker's pending entries after an id.
     func backlog(after id: EntryID, count: Int) -> RESPCommand {
         RESPCommand(
             "XREADGROUP", "GROUP", self.group, self.consumer, "COUNT", count, "STREAMS", self.stream, id.description)
     }
 
-    /// Takes over up to `count` entries from an id on that have been idle for so long.
+    /// Returns the command that claims up to `count` entries, starting at an id, that have been idle for at least
+    /// `idle`.
     func claim(from id: EntryID, count: Int, idle: Duration) -> RESPCommand {
         RESPCommand(
             "XAUTOCLAIM", self.stream, self.group, self.consumer, idle.microseconds / 1000, id.description, "COUNT",
@@ -42,50 +44,52 @@ struct GroupCommands: Sendable {
 
     // MARK: Pending entries
 
-    /// What this worker has, behind an id.
+    /// Returns the query for this worker's pending entries after an id.
     func own(after id: EntryID?, count: Int = GroupCommands.pageSize) -> RESPCommand {
         RESPCommand("XPENDING", self.stream, self.group, id.map { "(\($0)" } ?? "-", "+", count, self.consumer)
     }
 
-    /// What this worker has and has given no sign of life of for so long.
+    /// Returns the query for this worker's pending entries that have been idle for at least `idle`.
     func own(idle: Duration) -> RESPCommand {
         RESPCommand(
             "XPENDING", self.stream, self.group, "IDLE", idle.microseconds / 1000, "-", "+", Self.pageSize,
             self.consumer)
     }
 
-    /// What anybody has.
+    /// The query for the pending entries of all workers.
     var pending: RESPCommand { RESPCommand("XPENDING", self.stream, self.group, "-", "+", Self.pageSize) }
 
-    /// What anybody has that there was no sign of life of for so long.
+    /// Returns the query for the pending entries of all workers that have been idle for at least `idle`.
     func abandoned(idle: Duration, count: Int) -> RESPCommand {
         RESPCommand("XPENDING", self.stream, self.group, "IDLE", idle.microseconds / 1000, "-", "+", count)
     }
 
-    /// Says that the entries have their outcome.
+    /// Returns the command that acknowledges entries.
     func acknowledge(_ ids: ArraySlice<EntryID>) -> RESPCommand {
         RESPCommand("XACK", arguments: [self.stream.respBytes, self.group.respBytes] + ids.map(\.digits))
     }
 
-    /// A sign of life of entries that this worker has; what another has taken over meanwhile stays there.
+    /// Returns the command that resets the idle time of this worker's entries; entries that another worker has claimed
+    /// in the meantime stay with that worker.
     func beat(_ ids: ArraySlice<EntryID>, idle: Duration) -> RESPCommand {
         self.claim(ids, for: self.consumer, minimumIdle: idle, ["JUSTID".respBytes])
     }
 
-    /// Sets how often entries of this worker count as delivered, unless another worker has claimed them since they were
-    /// found idle for so long.
+    /// Returns the command that sets the delivery count of this worker's entries, unless another worker has claimed
+    /// them since they were found idle for `idle`.
     func count(_ ids: ArraySlice<EntryID>, deliveries: Int, idle: Duration) -> RESPCommand {
         self.claim(
             ids, for: self.consumer, minimumIdle: idle,
             ["RETRYCOUNT".respBytes, deliveries.respBytes, "JUSTID".respBytes])
     }
 
-    /// Whether anybody has an entry.
+    /// Returns the query for an entry in the pending entries of all workers.
     func pending(at id: EntryID) -> RESPCommand {
         RESPCommand("XPENDING", self.stream, self.group, id.description, id.description, 1)
     }
 
-    /// Lets others claim entries of this worker immediately, as entries that were delivered so often.
+    /// Returns the command that lets others claim entries of this worker immediately, with the delivery count
+    /// `deliveries`.
     func handBack(_ ids: ArraySlice<EntryID>, deliveries: Int) -> RESPCommand {
         self.claim(
             ids, for: self.consumer, minimumIdle: .zero,
@@ -95,7 +99,7 @@ struct GroupCommands: Sendable {
             ])
     }
 
-    /// Puts entries back that a group had which is gone.
+    /// Returns the command that restores the pending entries of a lost group.
     func restore(_ ids: ArraySlice<EntryID>, of consumer: String, idle: Duration, deliveries: Int) -> RESPCommand {
         self.claim(
             ids, for: consumer, minimumIdle: .zero,
@@ -117,20 +121,21 @@ struct GroupCommands: Sendable {
 
     // MARK: The group
 
-    /// Makes the group, and the stream where there is none; `$` is the stream's end at that moment.
+    /// Returns the command that creates the group, and the stream if it does not exist; `$` is the end of the stream at
+    /// that moment.
     func create(at place: String) -> RESPCommand {
         RESPCommand("XGROUP", "CREATE", self.stream, self.group, place, "MKSTREAM")
     }
 
-    /// Takes this worker out of the group, and with it all it has.
+    /// The command that removes this worker from the group, together with its pending entries.
     var leave: RESPCommand { RESPCommand("XGROUP", "DELCONSUMER", self.stream, self.group, self.consumer) }
 
-    /// Ends the blocked read of a connection.
+    /// Returns the command that ends the blocked read of a connection.
     static func unblock(_ connection: Int64) -> RESPCommand { RESPCommand("CLIENT", "UNBLOCK", connection) }
 }
 
 extension EntryID {
-    /// The id as Redis writes it, as bytes.
+    /// The id in Redis notation, as bytes.
     var digits: [UInt8] {
         var bytes: [UInt8] = []
         // Two numbers of up to twenty digits and the dash.

@@ -1,29 +1,29 @@
 import RESP
 import StageKit
 
-/// What a server tells of a consumer group at one moment.
+/// A server's report on a consumer group at one moment.
 ///
-/// Source: Redis commands, XINFO GROUPS. Redis 6.2 tells neither how many entries were read nor the lag; 7.0 tells null
-/// where it does not know.
+/// Source: Redis commands, XINFO GROUPS. Redis 6.2 reports neither the number of entries read nor the lag; 7.0 reports
+/// null if it does not know them.
 struct GroupFacts: Equatable, Sendable {
     /// The id up to which entries were delivered to the group.
     var delivered: EntryID
-    /// How many entries were delivered and not acknowledged.
+    /// The number of entries that were delivered but not acknowledged.
     var pending: Int
-    /// How many workers it knows.
+    /// The number of workers that the group knows.
     var consumers: Int
-    /// How many entries of the stream were delivered to the group so far, as `entries-added` counts them; nil where not
-    /// told.
+    /// The number of entries of the stream that were delivered to the group so far, as counted by `entries-added`, or
+    /// `nil` if not reported.
     var read: UInt64?
-    /// How many entries are still to be delivered; nil where not told.
+    /// The number of entries still to be delivered, or `nil` if not reported.
     var lag: UInt64?
 
-    /// The command whose answer this is.
+    /// Returns the command whose reply contains these facts.
     static func command(_ stream: String) -> RESPCommand { RESPCommand("XINFO", "GROUPS", stream) }
 
-    /// Finds a group in the answer to XINFO GROUPS.
+    /// Finds a group in the reply to XINFO GROUPS; returns `nil` if it does not exist.
     ///
-    /// Throws `protocolViolation` for an answer of another shape; nil where there is no such group.
+    /// - Throws: `protocolViolation` for an unexpected reply.
     static func find(_ name: String, in answer: RESPValue) throws(RedisError) -> GroupFacts? {
         guard let groups = answer.array else { throw .unexpectedAnswer(to: "XINFO", "an answer of another shape") }
         for group in groups {
@@ -46,10 +46,10 @@ struct GroupFacts: Equatable, Sendable {
         return nil
     }
 
-    /// How many entries of a stream are still to be delivered; nil where that cannot be told.
+    /// Returns the number of entries of a stream that are still to be delivered, or `nil` if unknown.
     ///
-    /// The server's own number is null as soon as it does not know where in the count the group stands (after XDEL, or
-    /// where a group began in the middle); ids tell more: nothing behind the place, or all that there is behind it.
+    /// The server reports null if it does not know how many entries precede the group's last-delivered id (after XDEL,
+    /// or if the group began in the middle). Ids still answer two cases: no entry is after that id, or all entries are.
     func lag(in stream: StreamFacts) -> UInt64? {
         guard let last = stream.last, last > self.delivered else { return 0 }
         if let lag = self.lag { return lag }
@@ -59,18 +59,18 @@ struct GroupFacts: Equatable, Sendable {
     }
 }
 
-/// An entry that was delivered to a worker of a group and is not acknowledged, as XPENDING tells it.
+/// An entry that was delivered to a worker of a group and is not acknowledged, as reported by XPENDING.
 struct PendingEntry: Equatable, Sendable {
     /// The entry's id.
     var id: EntryID
     /// The worker that has it.
     var consumer: String
-    /// How long ago there was the last sign of life of it.
+    /// Time since the entry was delivered or its idle time was last reset.
     var idle: Duration
-    /// How often it was delivered.
+    /// The number of deliveries.
     var deliveries: Int
 
-    /// Reads the answer to an extended XPENDING; nil for another shape.
+    /// Parses the reply to an extended XPENDING; returns `nil` for an unexpected reply.
     static func list(_ answer: RESPValue) -> [PendingEntry]? {
         guard let rows = answer.array else { return nil }
         let entries = rows.compactMap { row -> PendingEntry? in

@@ -2,14 +2,14 @@ import RESP
 import StageKit
 import Synchronization
 
-/// Works beside the reader, for as long as its connections last: gives signs of life of what the worker has, so that
-/// nobody takes over what is being worked on, and ends a blocked read when the worker is to stop.
+/// Runs concurrently with the reader while its connections last: sends heartbeats for the worker's pending entries, so
+/// that nobody claims entries that are being processed, and ends a blocked read when the worker is stopped.
 final class GroupKeeper: Sendable {
-    /// The part of `claim_after` between two signs of life: one that comes late, or is lost, leaves time for another.
+    /// The number of heartbeats per `claim_after`: if one is late or lost, there is time for another.
     static let beatPart = 4
-    /// Pages of entries in one sign of life: more than the largest read brings.
+    /// Maximum number of pages of entries per heartbeat; more than the largest read returns.
     static let pageLimit = 256
-    /// Between two attempts to end a blocked read: the first may come before the read itself.
+    /// Delay between two attempts to end a blocked read; the first may arrive before the read itself.
     static let stopStep = Duration.milliseconds(20)
 
     private let control: RedisConnection
@@ -21,7 +21,8 @@ final class GroupKeeper: Sendable {
     private let over = StopSignal()
     private let isReading = Mutex(false)
 
-    /// Makes a keeper; `readingID` is the server's number of the connection that reads, nil where it does not tell.
+    /// Creates a keeper; `readingID` is the client id of the connection that reads, or `nil` if the server does not
+    /// report it.
     init(
         control: RedisConnection, reading: RedisConnection, readingID: Int64?, commands: GroupCommands,
         claimAfter: Duration, stop: StopSignal
@@ -34,17 +35,17 @@ final class GroupKeeper: Sendable {
         self.stop = stop
     }
 
-    /// Says whether the reader waits for the answer to a read.
+    /// Sets whether the reader is waiting for the reply to a read.
     func setReading(_ isReading: Bool) {
         self.isReading.withLock { $0 = isReading }
     }
 
-    /// Ends `run`: the connections are of no use any more.
+    /// Ends `run`, because the connections can no longer be used.
     func end() {
         self.over.stop()
     }
 
-    /// Works until `end` is called.
+    /// Runs until `end` is called.
     func run() async {
         let wake = StopSignal()
         let tokens = (self.stop.onStop { wake.stop() }, self.over.onStop { wake.stop() })
@@ -59,7 +60,7 @@ final class GroupKeeper: Sendable {
         await self.endReads()
     }
 
-    /// The worker is to stop: ends its reads, and gives signs of life of what it still works on.
+    /// Ends the reads of a worker that is being stopped, and sends heartbeats for entries that it still processes.
     private func endReads() async {
         var lastBeat = ContinuousClock.now
         var waitingSince: ContinuousClock.Instant?
@@ -68,7 +69,7 @@ final class GroupKeeper: Sendable {
             if self.isReading.withLock({ $0 }) {
                 let since = waitingSince ?? now
                 waitingSince = since
-                // A server that does not answer is not waited for.
+                // Do not wait for a server that does not reply.
                 if self.readingID == nil || now - since > self.control.timeout { self.reading.close() }
                 if let id = self.readingID { _ = try? await self.control.command(GroupCommands.unblock(id)) }
             } else {
@@ -82,9 +83,9 @@ final class GroupKeeper: Sendable {
         }
     }
 
-    /// Gives a sign of life of all that the worker has had for a while.
+    /// Sends a heartbeat for the entries that the worker has had for at least one interval.
     ///
-    /// What goes wrong shows in the reader's own commands, on the same connection.
+    /// Failures appear in the reader's own commands, on the same connection.
     private func beat() async {
         for _ in 0..<Self.pageLimit {
             guard let answer = try? await self.control.command(self.commands.own(idle: self.interval)),

@@ -1,10 +1,10 @@
 import StageKit
 
-/// Decides what a worker of a group does next: where the group begins or goes on, what of its own it finishes first, what
-/// it takes over from others, what has been delivered too often, and what was lost. Pure.
+/// Decides the next step of a worker of a group: the id at which the group begins or continues, the worker's own
+/// entries to finish first, the entries to claim from others, and those that were delivered too often or lost. Pure.
 ///
-/// The driver connects, looks at the group and reports to `opened`; then it asks `next` over and over and does what that
-/// says. It starts over at `opened` with every connection.
+/// The driver connects, queries the group and reports to `opened`. Then it repeatedly calls `next` and carries out the
+/// returned step. With every connection it starts again at `opened`.
 ///
 /// ```
 /// unplaced --opened--> backlog --finished--> following <--> survey, every check_interval
@@ -12,84 +12,84 @@ import StageKit
 ///     +--- group gone ----+----------------------+
 /// ```
 ///
-/// What `opened` and `surveyed` make of what they find, `P` being the last place of the group that is known:
+/// Responses of `opened` and `surveyed`, `P` being the last known last-delivered id of the group:
 ///
-/// | stream | group | what it means |
+/// | stream | group | response |
 /// | --- | --- | --- |
-/// | any | there, never seen before | go on where it is |
-/// | any | not there, never seen before | make it at `start` |
-/// | gone | gone | gap `deleted`; make it at 0-0: all that comes is new |
-/// | last id below P | gone | gap `recreated`; make it at 0-0: it is another stream |
-/// | last id P or above | gone | gap `group_lost`; make it at P and put back what others had, as far as it is known |
-/// | entries trimmed behind the group's place | there | gap `trimmed`, with their number where both counts are told |
-/// | an entry deleted behind the group's place | there | gap `entries_deleted` |
-/// | the group's place below P | there | somebody set it back: entries come again, which stores take |
+/// | any | exists, never seen before | continue at its last-delivered id |
+/// | any | missing, never seen before | create it at `start` |
+/// | missing | missing | gap `deleted`; create it at 0-0: all entries to come are new |
+/// | last id below P | missing | gap `recreated`; create it at 0-0: it is another stream |
+/// | last id P or above | missing | gap `group_lost`; create it at P and restore other workers' entries, as known |
+/// | entries trimmed after last-delivered id | exists | gap `trimmed`, with their number if both counts are known |
+/// | entry deleted after last-delivered id | exists | gap `entries_deleted` |
+/// | any | exists, last-delivered id below P | set back by somebody: entries are redelivered, which stores accept |
 ///
-/// A trim that the group's reading passes over between two looks goes unnoticed, and Redis 6.2 tells of none.
+/// A trim that the group's reads skip between two surveys is not detected, and with Redis 6.2 no trim is.
 struct GroupMachine: Sendable, Equatable {
-    /// What it goes by.
+    /// The settings of the machine.
     struct Policy: Sendable, Equatable {
-        /// Between two looks.
+        /// The time between two surveys.
         var interval: Duration
-        /// How often an entry is delivered.
+        /// Maximum number of deliveries of an entry.
         var maxDeliveries: Int
-        /// The most entries in one read.
+        /// Maximum number of entries in one read.
         var readCount: Int
         /// Whether a gap ends the run.
         var halts: Bool
     }
 
-    /// What the driver does next.
+    /// The driver's next step.
     enum Step: Equatable, Sendable {
-        /// Ask what this worker has behind an id, and report to `ownPending`.
+        /// Query this worker's pending entries after an id, and report to `ownPending`.
         case backlog(after: EntryID?)
-        /// Look at the stream, the group and its pending entries, and report to `surveyed`.
+        /// Query the stream, the group and its pending entries, and report to `surveyed`.
         case survey
-        /// Read what nobody has.
+        /// Read entries that were not delivered to any worker.
         case read
     }
 
-    /// What to do about what was found when connecting.
+    /// The response to the state of the group after connecting.
     enum Course: Equatable, Sendable {
-        /// Nothing: read.
+        /// No action is needed: read.
         case goOn
-        /// Make the group where the settings say.
+        /// Create the group at the configured start.
         case create
-        /// Tell the gap, make the group behind an id, and put back what is known to have been pending.
+        /// Report the gap, create the group at an id, and restore the entries that are known to have been pending.
         case heal(Gap, at: EntryID, restoring: [PendingEntry])
     }
 
-    /// A run of entries to take, each with the number of the delivery that it is taken for.
+    /// A run of entries to take, each with its delivery number.
     struct Take: Equatable, Sendable {
-        /// The first of them.
+        /// The id of the first entry.
         var first: EntryID
-        /// How often each was delivered, this time included.
+        /// The number of deliveries of each entry, including this one.
         var deliveries: [EntryID: Int]
-        /// Those that the server has counted too often, with the count that they are to have before they are read.
+        /// The entries whose count on the server is too high, with the counts to set before they are read.
         var corrections: [PendingEntry] = []
     }
 
     private let policy: Policy
-    /// Where the group was when this process first saw it; `nil` if it may not look.
+    /// The group's last-delivered id when this process first saw it, or `nil` if the user may not query it.
     private var origin: EntryID?
-    /// The entries that were asked for and not handed to the stages yet, with their deliveries before that.
+    /// The entries that were requested and not yet passed to the stages, with their earlier deliveries.
     private var asked: [EntryID: Int] = [:]
-    /// The group's last known place; nil before it was seen.
+    /// The group's last known last-delivered id, or `nil` before the group was seen.
     private(set) var place: EntryID?
-    /// What was pending when last looked.
+    /// The pending entries as of the last survey.
     private(set) var pending: [PendingEntry] = []
-    /// How far the worker's own backlog is worked off; nil where it is.
+    /// The progress in the worker's own backlog, or `nil` once it is finished.
     private var backlog: EntryID??
     private var nextSurvey: ContinuousClock.Instant?
-    /// Whether something was read since the last survey: new entries have their turn between two of them.
+    /// Whether something was read since the last survey: new entries get their turn between two surveys.
     private var hasRead = true
-    /// Whether more is waiting to be taken over than one survey takes, so that no read is to wait.
+    /// Whether more entries can be claimed than one survey takes, so that no read should wait.
     private(set) var hurries = false
-    /// What is known to have been lost already: how many entries of the stream were gone, and the greatest deleted id.
+    /// Known losses: the number of entries gone from the stream, and the greatest deleted id.
     private var trimmed: UInt64 = 0
     private var deleted = EntryID.zero
 
-    /// Nothing is known yet.
+    /// Creates a machine that knows nothing yet.
     init(_ policy: Policy) {
         self.policy = policy
     }
@@ -97,27 +97,28 @@ struct GroupMachine: Sendable, Equatable {
     /// Whether a gap ends the run.
     var halts: Bool { self.policy.halts }
 
-    /// An entry that was delivered so often without an outcome is taken alone, so that those read with it are not counted
-    /// with it if it is the one that ends the worker.
+    /// The delivery count from which an entry without an outcome is taken alone, so that the entries read with it are
+    /// not counted too if it is the one that ends the worker.
     ///
-    /// Every entry is tried alone once before it is refused, so with a low limit that begins earlier.
+    /// Every entry is tried alone once before it is refused, so with a low limit this begins earlier.
     var aloneFrom: Int { min(2, max(1, self.policy.maxDeliveries - 1)) }
 
-    /// How often an entry is delivered: `max_deliveries`, but at least twice.
+    /// Maximum number of deliveries of an entry: `max_deliveries`, but at least two.
     ///
-    /// The server counts what it sends, and a worker reads ahead: of an entry that another process had, the first delivery
-    /// may never have reached a stage. A process can be wrong by one only, as it corrects the counts that it knows better.
+    /// The server counts the entries it sends, and a worker reads ahead: the first delivery of an entry that another
+    /// process had may never have reached a stage. A process can be off by only one, because it corrects the counts
+    /// that it knows better.
     var deliveryLimit: Int { max(2, self.policy.maxDeliveries) }
 
-    // MARK: What happens
+    // MARK: Events
 
-    /// A connection is there and the group was looked at; the own backlog comes first from here on.
+    /// Handles a new connection after the group was queried; the worker's own backlog comes first from here on.
     mutating func opened(_ stream: StreamFacts?, _ group: GroupFacts?) -> Course {
         self.openedBlindly()
         if self.origin == nil { self.origin = group?.delivered ?? .zero }
         guard group == nil else { return .goOn }
         guard let place = self.place else { return .create }
-        // What this worker had went with the group.
+        // This worker's pending entries were lost with the group.
         self.asked = [:]
         defer { self.pending = [] }
         guard let stream else {
@@ -130,7 +131,7 @@ struct GroupMachine: Sendable, Equatable {
             Gap(.groupLost, "the group is gone; it goes on behind \(place)"), at: place, restoring: self.pending)
     }
 
-    /// A connection is there, and the user may not look at the group.
+    /// Handles a new connection of a user who may not query the group.
     mutating func openedBlindly() {
         self.backlog = .some(nil)
         self.nextSurvey = nil
@@ -143,14 +144,15 @@ struct GroupMachine: Sendable, Equatable {
         return .heal(gap, at: .zero, restoring: [])
     }
 
-    /// What to do at a moment.
+    /// Returns the next step at a given time.
     func next(at now: ContinuousClock.Instant) -> Step {
         if let backlog = self.backlog { return .backlog(after: backlog) }
         guard let nextSurvey = self.nextSurvey else { return .survey }
         return self.hasRead && (self.hurries || now >= nextSurvey) ? .survey : .read
     }
 
-    /// What of its own the worker takes next, by the answer to what `next` asked; nil where all of it is done.
+    /// Returns the worker's own entries to take next, from the reply to the query that `next` requested, or `nil` if
+    /// all are done.
     mutating func ownPending(_ entries: [PendingEntry]) -> Take? {
         guard let first = entries.first else {
             self.backlog = nil
@@ -169,49 +171,49 @@ struct GroupMachine: Sendable, Equatable {
         return take
     }
 
-    /// How often an entry that this worker has was handed to stages, as far as is known: the server's count, or less if this
-    /// process knows that a delivery was lost on the way to it or only read ahead.
+    /// Returns the known number of times that an entry of this worker was passed to the stages: the server's count, or
+    /// less if this process knows that a delivery did not arrive or was only read ahead.
     ///
-    /// To be asked after a lost connection or at the end, when all that was handed to the stages is acknowledged.
+    /// Call it after a lost connection or at the end, when all entries that were passed to the stages are acknowledged.
     func handOvers(of entry: PendingEntry) -> Int {
         if let asked = self.asked[entry.id] { return min(asked, entry.deliveries) }
-        // Nobody had it before this process, and what this process has handed over is not pending any more.
+        // No worker had it before this process, and entries that this process has passed on are no longer pending.
         if let origin = self.origin, entry.id > origin { return 0 }
         return entry.deliveries
     }
 
-    /// Entries are about to be asked for.
+    /// Records that entries are about to be requested.
     mutating func taking(_ take: Take) {
         for (id, deliveries) in take.deliveries { self.asked[id] = deliveries - 1 }
     }
 
-    /// Entries that were asked for are handed to the stages.
+    /// Records that requested entries are passed to the stages.
     mutating func handed(_ ids: [EntryID]) {
         if self.asked.isEmpty { return }
         for id in ids { self.asked[id] = nil }
     }
 
-    /// Entries were delivered up to this id.
+    /// Records that entries were delivered up to this id.
     mutating func read(upTo id: EntryID) {
         self.place = max(self.place ?? .zero, id)
         self.hasRead = true
     }
 
-    /// A read found nothing.
+    /// Records that a read found nothing.
     mutating func readNothing() {
         self.hasRead = true
     }
 
-    /// The stream, the group and what is pending, at a moment; nil where nothing was lost. Without facts, as the user may
-    /// not ask, nothing can be told.
+    /// Handles the state of the stream, the group and the pending entries at a given time; returns `nil` if nothing was
+    /// lost. Without facts, because the user lacks permission, losses cannot be detected.
     ///
-    /// - Parameter hurries: Whether more is waiting to be taken over than was asked about.
+    /// - Parameter hurries: Whether more entries can be claimed than were queried.
     mutating func surveyed(
         _ stream: StreamFacts?, _ group: GroupFacts?, _ pending: [PendingEntry], hurries: Bool,
         at now: ContinuousClock.Instant
     ) -> Gap? {
         self.nextSurvey = now + self.policy.interval
-        // All that came was handed over; what did not come is another worker's.
+        // All entries that arrived were passed on; those that did not arrive belong to another worker.
         self.asked = [:]
         self.hasRead = false
         self.hurries = hurries
@@ -222,10 +224,10 @@ struct GroupMachine: Sendable, Equatable {
         return stream.flatMap { self.loss($0, group, isFirst: isFirst) }
     }
 
-    /// What to take over of entries that were found abandoned, in the order of their ids.
+    /// Returns the entries to claim out of those that were found abandoned, in the order of their ids.
     func takeOver(_ abandoned: [PendingEntry], of consumer: String) -> [Take] {
         var takes: [Take] = []
-        // What is the worker's own is in its hands, or comes with its backlog.
+        // The worker's own entries are in flight, or come with its backlog.
         for part in abandoned.split(whereSeparator: { $0.consumer == consumer }) {
             var rest = part
             while let first = rest.first {
@@ -237,7 +239,7 @@ struct GroupMachine: Sendable, Equatable {
         return takes
     }
 
-    /// Why an entry is refused that was delivered so often; nil where it is not.
+    /// Returns the reason to refuse an entry with this number of deliveries, or `nil` if it is not refused.
     func refusal(deliveries: Int) -> StageFailure? {
         guard deliveries > self.deliveryLimit else { return nil }
         var failure = StageFailure(
@@ -249,7 +251,7 @@ struct GroupMachine: Sendable, Equatable {
 
     // MARK: Details
 
-    /// The entries from the first on that are read together.
+    /// Returns the entries, starting with the first, that are read together.
     private func run(_ entries: ArraySlice<PendingEntry>) -> ArraySlice<PendingEntry> {
         if let first = entries.first, first.deliveries >= self.aloneFrom { return entries.prefix(1) }
         return entries.prefix { $0.deliveries < self.aloneFrom }.prefix(self.policy.readCount)
@@ -259,14 +261,14 @@ struct GroupMachine: Sendable, Equatable {
         Dictionary(run.map { ($0.id, $0.deliveries + 1) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// What is gone behind the group's place, as far as numbers tell it; each loss is told once.
+    /// Returns the loss after the group's last-delivered id, if counts show one; each loss is reported once.
     private mutating func loss(_ stream: StreamFacts, _ group: GroupFacts, isFirst: Bool) -> Gap? {
         let gone = stream.added.flatMap { $0 >= stream.length ? $0 - stream.length : nil }
         defer {
             self.trimmed = max(self.trimmed, gone ?? 0)
             self.deleted = max(self.deleted, stream.deleted ?? .zero)
         }
-        // What was gone when the worker came is not for it to miss.
+        // Entries that were gone when the worker started are not missed.
         if isFirst { return nil }
         let isTrimmedBehind = stream.first.map { $0 > group.delivered } ?? (stream.generated > group.delivered)
         if isTrimmedBehind, let gone, let read = group.read, gone > max(read, self.trimmed) {

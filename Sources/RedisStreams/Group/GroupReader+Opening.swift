@@ -2,10 +2,10 @@ import Logging
 import RESP
 import StageKit
 
-// The two ends of a connection's time: what comes before the reading, and what is left in order behind it.
+// The start and end of a connection: preparation before reading, and leaving the group.
 extension GroupReader {
-    /// Opens both connections; asked to stop meanwhile, it gives up. Afterwards the stop is the reader's own affair: what
-    /// is in hand is finished and confirmed.
+    /// Opens both connections; gives up if the worker is stopped in the meantime. Afterwards the reader handles the
+    /// stop itself: entries in flight are finished and acknowledged.
     func connect() async throws(RedisError) -> Lines {
         let lifeline = StopSignal()
         let token = self.stop.onStop { lifeline.stop() }
@@ -13,7 +13,7 @@ extension GroupReader {
         let control = try await self.connect(lifeline)
         do throws(RedisError) {
             let reading = try await self.connect(lifeline)
-            // Where the user may not ask, a blocked read ends with its connection.
+            // If the user lacks the permission, a blocked read is ended by closing its connection.
             let answer = try await reading.submit(RESPCommand("CLIENT", "ID")).reply().value()
             return Lines(control: control, reading: reading, readingID: answer.integer)
         } catch {
@@ -27,10 +27,10 @@ extension GroupReader {
             for: Array(self.streamSettings.stream.utf8), on: self.loop, stop: stop, logger: self.logger)
     }
 
-    /// Sees to it that there is the group: makes it, or makes it again where it is gone.
+    /// Ensures that the group exists: creates it, or recreates it if it is lost.
     func open(_ control: RedisConnection) async throws(RedisError) {
         guard let look = try await self.look(control) else {
-            // Nothing can be seen, so what is there is taken as it is.
+            // Nothing can be queried, so the group is accepted as it is.
             self.machine.openedBlindly()
             let start = try await self.place(control)
             _ = try await self.create(control, at: self.machine.place?.description ?? start)
@@ -54,15 +54,16 @@ extension GroupReader {
         }
     }
 
-    /// The stream and the group as they are.
+    /// The stream and the group at one moment.
     struct Look {
-        /// Nil where there is none.
+        /// The facts of the stream, or `nil` if it does not exist.
         var stream: StreamFacts?
-        /// Nil where there is none.
+        /// The facts of the group, or `nil` if it does not exist.
         var group: GroupFacts?
     }
 
-    /// Looks at the stream and the group; nil where the user may not and the settings can do without.
+    /// Queries the stream and the group; returns `nil` if the user lacks the permission and the settings do not
+    /// require the facts.
     func look(_ control: RedisConnection) async throws(RedisError) -> Look? {
         guard self.canLook else { return nil }
         var answers: [RESPValue] = []
@@ -95,7 +96,7 @@ extension GroupReader {
         return Look(stream: facts, group: try GroupFacts.find(self.group.name, in: answers[1]))
     }
 
-    /// Makes the group; false where somebody else has.
+    /// Creates the group; returns `false` if somebody else already has.
     private func create(_ control: RedisConnection, at place: String) async throws(RedisError) -> Bool {
         let answer = try await control.submit(self.commands.create(at: place)).reply().value()
         guard case .error(let text) = answer else { return true }
@@ -103,8 +104,8 @@ extension GroupReader {
         throw .answer(text, to: "XGROUP")
     }
 
-    /// Where a new group begins, as XGROUP takes it. The server takes `$`, the end, at the moment that it makes the group,
-    /// and remembers it: nothing is lost between the two, as with XREAD.
+    /// Returns the start of a new group, in XGROUP syntax. The server resolves `$`, the end, at the moment that it
+    /// creates the group, and stores the id: unlike with XREAD, nothing is lost in between.
     private func place(_ control: RedisConnection) async throws(RedisError) -> String {
         let resolution = StartResolution(start: self.streamSettings.start)
         switch self.streamSettings.start {
@@ -114,9 +115,9 @@ extension GroupReader {
         }
     }
 
-    // MARK: The end
+    // MARK: Leaving
 
-    /// Waits for the answer to a read that was sent ahead; returns whether no read can be under way any more.
+    /// Waits for the reply to a read that was sent ahead; returns whether no read can be in flight any more.
     func endRead(_ reading: RedisConnection, _ keeper: GroupKeeper) async -> Bool {
         guard let asked = self.asked.take() else { return true }
         keeper.setReading(true)
@@ -126,11 +127,11 @@ extension GroupReader {
         return (try? await asked.reply.reply()) != nil
     }
 
-    /// Leaves the group in order: everything is confirmed, what the worker has unworked is handed back, and where there is
-    /// nothing of it the server forgets the worker.
+    /// Leaves the group in order: acknowledges everything, hands back unprocessed entries, and removes the worker from
+    /// the group if it has no entries left.
     ///
-    /// - Parameter isReadOver: Whether no read is under way any more that could still bring entries, which would go with
-    ///   the worker.
+    /// - Parameter isReadOver: Whether no read is in flight that could still return entries, which would be removed
+    ///   with the worker.
     func leave(_ control: RedisConnection, isReadOver: Bool) async {
         do throws(RedisError) {
             try await self.confirmAll(control)
@@ -153,12 +154,12 @@ extension GroupReader {
         }
     }
 
-    /// Tries once more to leave in order, where the worker was stopped while it had no connection.
+    /// Tries once more to leave in order, if the worker was stopped while it had no connection.
     func leaveAnew() async {
         guard self.plan.wasConnected else { return }
         do throws(RedisError) {
             let control = try await self.connect(StopSignal())
-            // The read of before went with its connection, which the server may not have noticed yet.
+            // The earlier read was lost with its connection, which the server may not have noticed yet.
             await self.leave(control, isReadOver: false)
             control.close()
         } catch {
@@ -166,7 +167,7 @@ extension GroupReader {
         }
     }
 
-    /// Makes all that this worker has look abandoned, so that others take it at once; returns how much that was.
+    /// Makes all entries of this worker look abandoned, so that others claim them immediately; returns their number.
     private func handBack(_ control: RedisConnection) async throws(RedisError) -> Int {
         var handedBack = 0
         var last: EntryID?
@@ -175,7 +176,7 @@ extension GroupReader {
             guard let page = PendingEntry.list(answer) else {
                 throw .unexpectedAnswer(to: "XPENDING", "an answer of another shape")
             }
-            // What was only read ahead is handed back as if it had not been delivered.
+            // Entries that were only read ahead are handed back as if they had not been delivered.
             let known = page.map { entry in
                 var entry = entry
                 entry.deliveries = self.machine.handOvers(of: entry)
@@ -192,19 +193,19 @@ extension GroupReader {
 }
 
 extension PendingEntry {
-    /// Entries of one worker that were delivered equally often.
+    /// Entries of one worker with the same number of deliveries.
     struct Part: Equatable, Sendable {
         /// The worker.
         var consumer: String
-        /// How often each was delivered.
+        /// The number of deliveries of each entry.
         var deliveries: Int
-        /// The least time that one of them has been idle.
+        /// The shortest idle time of these entries.
         var idle: Duration
         /// Their ids, in order.
         var ids: [EntryID]
     }
 
-    /// Sorts entries into parts that one command can tell the server of.
+    /// Groups entries into parts that fit into one command each.
     static func parts(of entries: [PendingEntry]) -> [Part] {
         var parts: [Part] = []
         for entry in entries {

@@ -2,14 +2,15 @@ import Logging
 import RESP
 import StageKit
 
-// The reading itself: what is new, what the worker had, what others have left, and the confirmations.
+// The read loop: new entries, the worker's own backlog, entries that others have abandoned, and acknowledgements.
 extension GroupReader {
-    /// What a command has that brings entries: more than one that only tells numbers.
+    /// The timeout of a command that returns entries; longer than that of one that only returns numbers.
     private var readTimeout: ReplyTimeout { self.streamSettings.entriesTimeout(self.settings) }
 
     // MARK: New entries
 
-    /// Reads what nobody has and delivers it; the next read is sent ahead, unless this one brings little.
+    /// Reads entries that were not delivered to any worker and delivers them. The next read is sent ahead, unless this
+    /// one returns few entries.
     func readNew(
         _ lines: Lines, _ keeper: GroupKeeper, _ deliver: (EventBatch) async throws -> Void
     ) async throws(End) {
@@ -63,12 +64,13 @@ extension GroupReader {
         return Asked(reply: reply, count: self.readCount)
     }
 
-    /// Takes the entries of a reply into the batch; an outline, which was acted on, must be what it seemed.
+    /// Moves the entries of a reply into the batch. If the next read was sent based on an outline, the reply must match
+    /// it.
     private func take(
         _ asked: Asked, _ outline: PendingReply.Outline?, _ reading: RedisConnection
     ) async throws(End) -> XReadReply.Content {
         do throws(RedisError) {
-            // The batch takes bytes, never the reply, so nothing refers to the reply when it is given back.
+            // The batch takes the bytes, not the reply, so nothing refers to the reply when it is recycled.
             nonisolated(unsafe) let reply = try await asked.reply.reply()
             let content = unsafe try XReadReply.fill(
                 self.batch, from: reply, after: .zero, limit: asked.count, of: "XREADGROUP",
@@ -83,9 +85,9 @@ extension GroupReader {
         }
     }
 
-    // MARK: Entries that were delivered before
+    // MARK: Redelivered entries
 
-    /// Takes the next of what the worker had when it came, or when its connection was lost.
+    /// Processes the next entries that were pending for the worker when it started or lost its connection.
     func readBacklog(
         _ control: RedisConnection, after id: EntryID?, _ deliver: (EventBatch) async throws -> Void
     ) async throws(End) {
@@ -110,11 +112,11 @@ extension GroupReader {
         }
     }
 
-    /// Has the server count the deliveries of entries as this worker knows them; returns those that the stream no longer
-    /// has.
+    /// Sets the delivery counts on the server to those that this worker knows; returns the entries that the stream no
+    /// longer has.
     ///
-    /// From 7.0 on the server drops those from the pending entries when it is asked this, and its answer lacks them. It also
-    /// lacks what another worker has claimed in the meantime.
+    /// From 7.0 on, the server drops those from the pending entries on this command, and its reply lacks them. The
+    /// reply also lacks entries that another worker has claimed in the meantime.
     private func correct(
         _ entries: [PendingEntry], _ control: RedisConnection
     ) async throws(RedisError) -> [EntryID] {
@@ -132,7 +134,7 @@ extension GroupReader {
         return gone
     }
 
-    /// Looks at the stream, the group and what is pending; takes over what others have left.
+    /// Queries the stream, the group and the pending entries; claims entries that others have abandoned.
     func survey(_ control: RedisConnection, _ deliver: (EventBatch) async throws -> Void) async throws(End) {
         do {
             let look = try await self.look(control)
@@ -159,7 +161,7 @@ extension GroupReader {
         }
     }
 
-    /// Takes over a run of entries, as far as nobody else has meanwhile.
+    /// Claims a run of entries, except those that another worker has claimed in the meantime.
     private func claim(
         _ take: GroupMachine.Take, _ control: RedisConnection, _ deliver: (EventBatch) async throws -> Void
     ) async throws {
@@ -171,7 +173,8 @@ extension GroupReader {
                 command, timeout: self.readTimeout, leavesOutToFit: self.leavesOutToFit
             ).reply().value())
         if reply.nameless > 0 {
-            // Redis 6.2 has made them this worker's and does not tell which they are; a look at what it has does.
+            // Redis 6.2 has assigned them to this worker without returning their ids; reading the worker's backlog
+            // returns them.
             let look = self.commands.backlog(after: take.first.predecessor, count: take.deliveries.count)
             let answer = try await control.submit(look, timeout: self.readTimeout).reply().value()
             reply.deleted += try GroupReply(backlog: answer).deleted
@@ -185,7 +188,8 @@ extension GroupReader {
         try await self.deliverAgain(reply, take, control, deliver)
     }
 
-    /// Delivers entries that were delivered before, and has the server forget those that are not there any more.
+    /// Delivers entries that were delivered before, and acknowledges those that no longer exist, so that the server
+    /// forgets them.
     private func deliverAgain(
         _ reply: GroupReply, _ take: GroupMachine.Take, _ control: RedisConnection,
         _ deliver: (EventBatch) async throws -> Void
@@ -203,7 +207,8 @@ extension GroupReader {
         self.status.redelivered += reply.entries.count
         self.status.refused += try self.batch.fill(
             reply.entries, take, self.machine, self.streamSettings.onOversized)
-        // Shown before the outcomes are confirmed: who sees on the server that nothing is pending sees these counts too.
+        // Shown before the acknowledgements, so that whoever sees no pending entries on the server also sees these
+        // counts.
         self.show { $0.status.isCaughtUp = false }
         try await self.hand(deliver, control)
     }
@@ -217,9 +222,9 @@ extension GroupReader {
         return entries
     }
 
-    // MARK: Outcomes and confirmations
+    // MARK: Outcomes and acknowledgements
 
-    /// Delivers the batch; once every event has its outcome, the server is told.
+    /// Delivers the batch; acknowledges its entries once every event has its outcome.
     private func hand(_ deliver: (EventBatch) async throws -> Void, _ control: RedisConnection) async throws(End) {
         let begun = ContinuousClock.now
         let ids = self.batch.ids
@@ -243,7 +248,7 @@ extension GroupReader {
         }
     }
 
-    /// Puts confirmations on their way; waits for the oldest only where too many are.
+    /// Sends acknowledgements; waits for the oldest only if too many are in flight.
     private func sendAcks(_ control: RedisConnection) async throws(RedisError) {
         while true {
             while let piece = self.ledger.nextToSend() {
@@ -254,7 +259,7 @@ extension GroupReader {
         }
     }
 
-    /// Waits until the server has confirmed everything.
+    /// Waits until the server has acknowledged everything.
     func confirmAll(_ control: RedisConnection) async throws(RedisError) {
         while !self.ledger.isEmpty {
             try await self.sendAcks(control)
@@ -269,7 +274,7 @@ extension GroupReader {
 }
 
 extension EntryID {
-    /// The id before this one; the first stays.
+    /// The id before this one; the first id is returned unchanged.
     var predecessor: EntryID {
         if self.sequence > 0 { return EntryID(milliseconds: self.milliseconds, sequence: self.sequence - 1) }
         return self.milliseconds > 0 ? EntryID(milliseconds: self.milliseconds - 1, sequence: .max) : self

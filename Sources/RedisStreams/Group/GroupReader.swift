@@ -2,11 +2,12 @@ import Logging
 import RESP
 import StageKit
 
-/// One run of a source that is a worker of a group: connects, sees to the group, finishes what it has, takes over what
-/// others have left, and reads what is new, until told to stop. `GroupMachine` decides, this acts.
+/// One run of a source that is a worker of a group: connects, ensures that the group exists, finishes its own backlog,
+/// claims entries that others have abandoned, and reads new entries, until it is stopped. `GroupMachine` decides; the
+/// reader acts.
 ///
-/// Two connections, on one thread: one waits for new entries, the other does all that must not wait behind that. Runs on
-/// the loop's thread from its first wait on; nothing else touches it.
+/// Uses two connections, on one thread: one waits for new entries, the other sends everything that must not wait for
+/// them. Runs on the loop's thread after its first suspension; nothing else accesses it.
 final class GroupReader {
     let settings: RedisSettings
     let directory: ServerDirectory
@@ -16,49 +17,49 @@ final class GroupReader {
     let loop: RedisEventLoop
     let stop: StopSignal
     let logger: Logger
-    /// Where parts of large replies are reported.
+    /// Receives a report for each part of a large reply.
     private let arrivals: ProgressReporter
     let update: ((inout SourceBoard) -> Void) -> Void
     let batch = EventBatch()
-    /// Decides what is done next.
+    /// Decides the next step.
     var machine: GroupMachine
-    /// What has its outcome and is not confirmed.
+    /// The entries that have their outcome and are not acknowledged.
     var ledger = AckLedger()
-    /// The confirmations that are waited for, in the order of the ledger's pieces.
+    /// The replies to acknowledgements in flight, in the order of the ledger's pieces.
     var acks: [PendingReply] = []
     /// A read that was sent ahead.
     var asked: Asked?
-    /// When the read that was sent last was sent.
+    /// The time at which the last read was sent.
     var askedAt = ContinuousClock.now
     /// When the last stalled batch had its outcomes, or `nil` if none was stalled.
     var stallEnd: ContinuousClock.Instant?
-    /// What part of the allowed number of entries is asked for: less after replies that did not arrive.
+    /// The fraction of the maximum number of entries to request; reduced after replies that did not arrive.
     var size = RequestSize() {
         didSet { if self.size != oldValue { self.makeReads() } }
     }
-    /// Whether values are left out that a reply has no room for: set when a single entry is too large.
+    /// Whether values that do not fit into a reply are left out; set when a single entry is too large.
     private var fitsReplies = false
-    /// Asks about the stream without fetching what is in its entries.
+    /// Queries the stream without fetching the contents of its entries.
     var questions: StreamQuestions
-    /// Whether the next read is not to wait.
+    /// Whether the next read should not wait.
     var isPrompt = true
-    /// How the group is doing.
+    /// The status of the group.
     var status: GroupStatus
-    /// Whether the server lets this user look at the stream and its groups.
+    /// Whether the user has permission to query the stream and its groups.
     var canLook = true
-    /// When a lost connection is taken up again.
+    /// Decides when to reconnect.
     var plan: ReconnectPlan
-    /// The time without a connection, for whoever traces.
+    /// The time without a connection, for tracing.
     private var outage = OutageSpan()
-    /// The reads, encoded: one that waits for a while and one that hardly does.
+    /// The encoded reads: one that waits for a while and one that hardly waits.
     private(set) var readCommand: [UInt8] = []
     private(set) var promptCommand: [UInt8] = []
 
     /// A read in flight.
     struct Asked {
-        /// Its reply.
+        /// The reply.
         let reply: PendingReply
-        /// The most entries of the reply.
+        /// Maximum number of entries in the reply.
         let count: Int
     }
 
@@ -88,28 +89,29 @@ final class GroupReader {
         self.makeReads()
     }
 
-    /// Whether values are left out of the next replies if those have no room for them.
+    /// Whether values that do not fit into the next replies are left out.
     var leavesOutToFit: Bool { self.fitsReplies && self.readCount == 1 }
 
-    /// The most entries in one read, and in one page of pending entries.
+    /// Maximum number of entries in one read, and in one page of pending entries.
     var readCount: Int { self.size.count(self.streamSettings.readCount) }
     var pageCount: Int { min(self.readCount, GroupCommands.pageSize) }
 
     private func makeReads() {
-        // What others have left is looked for between two reads, so none waits for longer than the time between two looks.
+        // Abandoned entries are queried between two reads, so no read waits longer than the time between two surveys.
         let block = min(self.streamSettings.readBlock, self.streamSettings.checkInterval)
         self.readCommand = self.commands.read(count: self.readCount, block: block)
         self.promptCommand = self.commands.read(count: self.readCount, block: .milliseconds(1))
     }
 
-    /// What ends the time of a pair of connections.
+    /// The reason that a pair of connections ended.
     enum End: Error {
-        /// The server or the way to it.
+        /// The server or the connection to it failed.
         case server(RedisError)
-        /// Whoever the batches are delivered to.
+        /// Delivering a batch failed.
         case deliver(any Error)
 
-        /// What an error means that came up between server and stages, where what those throw is told apart already.
+        /// Classifies an error. Errors of the stages are already wrapped in `deliver`, so a `RedisError` comes from the
+        /// server.
         static func of(_ error: any Error) -> End {
             switch error {
             case let error as End: error
@@ -121,28 +123,28 @@ final class GroupReader {
 
     /// The two connections.
     struct Lines {
-        /// For everything that is answered at once.
+        /// For commands that are answered immediately.
         let control: RedisConnection
         /// For reads that wait.
         let reading: RedisConnection
-        /// The server's number of the latter, nil where it does not tell.
+        /// The server's id of the connection that reads, or `nil` if not reported.
         let readingID: Int64?
     }
 
-    /// Reads until told to stop, connecting again where that can help; then hands back what it has.
+    /// Reads until the worker is stopped, reconnecting if that can help; then hands back its pending entries.
     func run(_ deliver: (EventBatch) async throws -> Void) async throws {
         self.show { $0.status.state = .connecting }
         while !self.stop.isStopped {
             do throws(End) {
                 try await self.readOneConnection(deliver)
             } catch {
-                // What was on its way may not have come: it is sent again before anything is read.
+                // Acknowledgements in flight may not have arrived; they are sent again before anything is read.
                 self.ledger.disconnected()
                 self.acks = []
                 self.asked = nil
                 switch error {
                 case .deliver(let error): throw error
-                // The halt stands, whether or not somebody has asked for the end meanwhile.
+                // The halt applies even if a stop was requested in the meantime.
                 case .server(let error) where error.code == .gap: throw error
                 case .server(let error) where error.code == .noGroup:
                     if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
@@ -155,7 +157,7 @@ final class GroupReader {
         }
     }
 
-    /// What was read last was answered: failures before it do not count any more.
+    /// Records a successful read; earlier failures no longer count.
     func succeeded(isAtEnd: Bool) {
         self.plan.succeeded(isAtEnd: isAtEnd)
         if isAtEnd {
@@ -165,8 +167,8 @@ final class GroupReader {
         }
     }
 
-    /// Has less asked for from now on, if the failure may be due to the size of a reply. Returns whether that is certain, so
-    /// that there is nothing to wait for.
+    /// Reduces the size of requests if the size of a reply may have caused the failure. Returns whether it certainly
+    /// was the cause, so that no delay is needed.
     private func asksForLess(after error: RedisError) -> Bool {
         guard error.mayBeTooMuch else { return false }
         let isCertain = error.code == .replyTooLarge
@@ -187,7 +189,9 @@ final class GroupReader {
         return true
     }
 
-    /// Tells what went wrong and waits before the next attempt; throws where another attempt cannot help.
+    /// Logs the failure and waits before the next attempt.
+    ///
+    /// - Throws: The error if retrying cannot help.
     private func wait(after failure: RedisError) async throws(RedisError) {
         let error = self.directory.judged(failure)
         self.directory.forget()
@@ -241,22 +245,22 @@ final class GroupReader {
             } catch {
                 failure = error
             }
-            // A server that has failed is not waited for.
+            // Do not wait for a server that has failed.
             if case .server? = failure { return false }
             return self.stop.isStopped ? await self.endRead(lines.reading, keeper) : false
         }
         if case .server(let error)? = failure { throw .server(error) }
-        // The keeper has ended, so that none of its signs of life comes behind the handing back.
+        // The keeper has ended, so none of its heartbeats follows after entries were handed back.
         if self.stop.isStopped {
             await self.leave(lines.control, isReadOver: isReadOver)
         } else {
-            // What has its outcome is confirmed, and what ended the run stays this worker's.
+            // Entries with an outcome are acknowledged; those that ended the run stay pending for this worker.
             try? await self.confirmAll(lines.control)
         }
         if let failure { throw failure }
     }
 
-    /// Does one thing after another, as the machine says, until told to stop.
+    /// Carries out the machine's steps one after another until the worker is stopped.
     private func read(
         _ lines: Lines, _ keeper: GroupKeeper, _ deliver: (EventBatch) async throws -> Void
     ) async throws(End) {
@@ -269,7 +273,7 @@ final class GroupReader {
         }
     }
 
-    /// Shows how it is, after a change.
+    /// Publishes the state after a change.
     func show(_ change: (inout SourceBoard) -> Void) {
         self.update { board in
             change(&board)
@@ -277,7 +281,9 @@ final class GroupReader {
         }
     }
 
-    /// Tells a gap; throws where it is to end the run.
+    /// Reports a gap.
+    ///
+    /// - Throws: `RedisError` if the gap ends the run.
     func tell(_ gap: Gap) throws(RedisError) {
         self.logger.error(
             "entries of the stream are lost",

@@ -1,29 +1,30 @@
 import RESP
 import StageKit
 
-/// Entries that were delivered before, out of a reply: they are few, so they are copied.
+/// Redelivered entries from a reply; they are few, so they are copied.
 struct GroupReply: Sendable, Equatable {
     /// An entry.
     struct Entry: Sendable, Equatable {
-        /// Its id.
+        /// The entry's id.
         var id: EntryID
-        /// Its names and values in turn.
+        /// The entry's alternating names and values.
         var fields: [[UInt8]]
         /// The fields that were too large to be read.
         var leftOut = LeftOutFields()
     }
 
-    /// What is there of the entries asked for, in the order of their ids.
+    /// The requested entries that exist, in the order of their ids.
     var entries: [Entry] = []
-    /// Entries that are pending and that the stream does not have any more.
+    /// Pending entries that the stream no longer has.
     var deleted: [EntryID] = []
-    /// How many entries the stream does not have any more whose ids are not told: Redis 6.2's answer to XAUTOCLAIM.
+    /// The number of entries that the stream no longer has and whose ids are not reported: Redis 6.2's reply to
+    /// XAUTOCLAIM.
     var nameless = 0
 
-    /// Nothing.
+    /// Creates an empty reply.
     init() {}
 
-    /// Reads the answer to XREADGROUP with an id: an entry that is gone has its id and no fields.
+    /// Parses the reply to XREADGROUP with an id; an entry that is gone has its id and no fields.
     init(backlog answer: RESPValue) throws(RedisError) {
         if case .error(let text) = answer { throw .answer(text, to: "XREADGROUP") }
         guard let streams = answer.array, streams.count == 1, let parts = streams[0].array, parts.count == 2,
@@ -32,8 +33,8 @@ struct GroupReply: Sendable, Equatable {
         try self.read(list, of: "XREADGROUP")
     }
 
-    /// Reads the answer to XAUTOCLAIM: where to go on, entries, and from 7.0 on the ids of what is gone, which the server
-    /// has taken out of what is pending. 6.2 has null in the place of an entry that is gone.
+    /// Parses the reply to XAUTOCLAIM: the id to continue at, the entries and, from 7.0 on, the ids of entries that are
+    /// gone, which the server has removed from the pending entries. 6.2 returns null for an entry that is gone.
     init(claim answer: RESPValue) throws(RedisError) {
         if case .error(let text) = answer { throw .answer(text, to: "XAUTOCLAIM") }
         guard let parts = answer.array, (2...3).contains(parts.count), let list = parts[1].array else {
@@ -72,10 +73,11 @@ struct GroupReply: Sendable, Equatable {
 }
 
 extension EventBatch {
-    /// Holds entries that were delivered before; one that was delivered too often, or that is too large, is refused.
+    /// Fills the batch with redelivered entries; an entry that was delivered too often, or that is too large, is
+    /// refused.
     ///
-    /// - Returns: How many were delivered too often.
-    /// - Throws: `RedisError` if a value is too large and that is to end the run.
+    /// - Returns: The number of entries that were delivered too often.
+    /// - Throws: `RedisError` if a value is too large and the policy is `halt`.
     func fill(
         _ entries: [GroupReply.Entry], _ take: GroupMachine.Take, _ machine: GroupMachine,
         _ oversized: OversizedPolicy = .fail
@@ -89,7 +91,7 @@ extension EventBatch {
                 let value = self.copyToArena(entry.fields[index + 1])
                 self.appendField(name: name, value: value)
             }
-            // What became idle only after the server was asked was delivered at least once before.
+            // An entry that became idle only after the query was delivered at least once before.
             let deliveries = take.deliveries[entry.id] ?? 2
             self.setDeliveries(deliveries)
             if let failure = machine.refusal(deliveries: deliveries) {

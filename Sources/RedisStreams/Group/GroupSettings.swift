@@ -1,24 +1,24 @@
 import StageKit
 
-/// How a worker shares the entries of a stream with others: as one consumer of a group that the server keeps.
+/// Settings for sharing the entries of a stream with other workers, as one consumer of a group that the server keeps.
 public struct GroupSettings: Sendable, Equatable {
     /// The group's name.
     public var name: String
-    /// What this worker is called in the group; nil for `HOST-1`, `HOST-2` and so on: the first that no other process of
-    /// this machine has (`ConsumerLease`).
+    /// This worker's consumer name, or `nil` for the first of `HOST-1`, `HOST-2` and so on that no other process of
+    /// this machine uses (`ConsumerLease`).
     public var consumer: String?
-    /// How long a worker may give no sign of life of an entry before another takes it over.
+    /// How long an entry may stay without a heartbeat before another worker claims it.
     public var claimAfter = Duration.seconds(30)
-    /// How often an entry is delivered to the stages before it is refused.
+    /// Maximum number of deliveries of an entry to the stages before it is refused.
     ///
-    /// With 1, an entry that another process had is tried once more: it may only have been read ahead.
+    /// With 1, an entry that another process had is tried once more, because it may only have been read ahead.
     public var maxDeliveries = 10
 
-    /// The shortest time before an entry is taken over: the heartbeat comes four times in it, and a worker on a busy
-    /// machine needs a while for each.
+    /// Minimum of `claimAfter`: a heartbeat is sent four times in it, and a worker on a busy machine needs a while for
+    /// each.
     static let minimumClaimAfter = Duration.milliseconds(500)
 
-    /// A group with names and limits that need no thought.
+    /// Creates settings with default limits.
     public init(name: String) {
         self.name = name
     }
@@ -50,7 +50,8 @@ public struct GroupSettings: Sendable, Equatable {
 }
 
 extension RedisStreamSettings {
-    /// Adds what cannot stand beside a group, each with the reason, and gives `on_gap` the value that it has there.
+    /// Reports settings that cannot be combined with a group, each with the reason, and applies the default of `on_gap`
+    /// for groups.
     mutating func checkGroup(_ node: SettingNode, _ issues: inout SettingIssues) {
         guard self.group != nil else { return }
         func refuse(_ name: String, _ value: String, _ why: String) {
