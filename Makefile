@@ -1,8 +1,8 @@
-# Sluice: the commands of the README. Each works on a fresh Debian machine with Swift.
+# Commands to build, test and package Sluice. Each works on a fresh Debian machine with Swift.
 SWIFT ?= swift
-# Every target names what it imports, or the build fails.
+# The build fails if a target imports a module that it does not declare as a dependency.
 BUILD_FLAGS = --explicit-target-dependency-import-check error
-# Tests at once: each may have servers, workers and stores of its own, and hundreds of them use up a small machine.
+# The number of concurrent tests: each may start its own servers and workers, and hundreds of them overload a small machine.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 # Builds and tests print progress, failures and the summary; their whole output goes to a log in .build.
 BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
@@ -13,73 +13,73 @@ TEST = .ci/quiet .build/$@.log $(SWIFT) test $(BUILD_FLAGS)
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
 
-# A release build of the worker: .build/release/sluice
+# Build the worker in release mode: .build/release/sluice
 build: packages
 	$(SWIFT) build -c release --product sluice $(BUILD_FLAGS)
 
-# A private redis-server, the shipped pipeline and a lifelike flow: make demo, or make demo DURATION=10s
+# Run the shipped pipeline on a private redis-server with generated traffic: make demo, or make demo DURATION=10s
 demo: build
 	@.build/release/sluice demo $(if $(DURATION),--duration $(DURATION)) pipeline.yaml
 
-# Unit tests need no server; integration tests start their own; the shipped pipeline's cases come last. Python holds the
-# JSON Schema against files.
+# Run the unit tests, the integration tests, which start their own servers, and the test cases of the shipped pipeline.
+# Python checks files against the JSON Schema.
 test:
 	@.ci/packages python3-jsonschema python3-yaml
 	$(TEST)
 	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml
 
-# The tests under the thread sanitizer, but for the dashboard's, whose browser is slow enough as it is: some 15 minutes.
+# Run the tests under the thread sanitizer, except those of the dashboard, which are too slow: about 15 minutes.
 tsan: harness
 	TSAN_OPTIONS=suppressions=$(CURDIR)/.ci/tsan-suppressions SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 \
 		$(TEST) --sanitize=thread --scratch-path .build-tsan --skip DashboardTests
 
-# What befalls real servers, workers and the way between them, in full; the table goes to .build/faults.md.
+# Run all fault injections on real servers, workers and connections; writes the table .build/faults.md.
 faults: harness
 	SLUICE_FAULTS=$(CURDIR)/.build/faults.md $(TEST) --filter 'FaultTests|GapTests'
 	@cat .build/faults.md
 
-# The integration tests against Redis 6.2, 7.0, 8.0 and Valkey 8.1, 9; the table goes to .build/compat.md.
+# Run the integration tests against Redis 6.2, 7.0, 8.0 and Valkey 8.1, 9; writes the table .build/compat.md.
 compat: harness
 	@.ci/packages
 	.ci/servers .build/servers
 	$(SWIFT) build --build-tests $(BUILD_FLAGS)
 	.ci/compat .build/servers
 
-# Three workers of one group, killed again and again for some minutes; the table goes to .build/groups.md.
+# Kill three workers of one group repeatedly for some minutes; writes the table .build/groups.md.
 groups: harness
 	SLUICE_GROUPS=$(CURDIR)/.build/groups.md $(TEST) --filter 'GroupKillTests|GroupRereadTests'
 	@cat .build/groups.md
 
-# A million lives of a worker under seeded troubles, in some minutes: make simulate, or make simulate LIVES=10000. What
-# happens in the life of a seed is told by make simulate SEED=4711; make simulate BUG=all plants bugs and finds each.
+# Simulate a million runs of a worker with seeded faults, in some minutes: make simulate, or make simulate LIVES=10000.
+# make simulate SEED=4711 prints the events of one run; make simulate BUG=all plants bugs and checks that each is found.
 simulate: packages
 	$(SWIFT) build -c release --product SluiceSimulator $(BUILD_FLAGS)
 	@.build/release/SluiceSimulator $(if $(SEED),--seed $(SEED)) $(if $(BUG),--bug $(BUG)) \
 		--lives $(or $(LIVES),$(if $(BUG),20000,1000000))
 
-# Failovers behind sentinels and in a cluster, slots moved under load, again and again: some minutes.
+# Test failovers with Sentinel and in a cluster, and slots that move under load, repeatedly: some minutes.
 scaleout: harness
 	SLUICE_SCALEOUT=1 $(TEST) --filter 'SentinelTests|ClusterTests|RedisStoreTests'
 
-# The dashboard in a real browser: its figures against /metrics, and pictures of it in .build/dashboard.
+# Compare the dashboard in a real browser with /metrics, and save screenshots in .build/dashboard.
 dashboard:
 	@.ci/packages python3 chromium fonts-dejavu-core
 	@mkdir -p .build/dashboard
 	SLUICE_PICTURES=$(CURDIR)/.build/dashboard $(TEST) --filter DashboardTests
 
-# A million requests, many of them senseless, and clients that are slow, beside a stream that flows and streams that are
+# Send a million HTTP requests, many of them malformed, and run slow clients, while one stream flows and others are
 # drained: about ten minutes.
 web-flood: build
 	@.ci/packages wrk
 	python3 Tests/Benchmarks/Yardsticks/web_flood.py .build/release/sluice pipeline.yaml
 
-# Millions of mutated RESP replies, pipeline files, checkpoints and HTTP requests: make fuzz, or make fuzz SEED=2.
+# Fuzz with millions of mutated RESP replies, pipeline files, checkpoints and HTTP requests: make fuzz, or make fuzz SEED=2.
 fuzz: packages
 	$(SWIFT) build -c release --product SluiceFuzz $(BUILD_FLAGS)
 	@.build/release/SluiceFuzz $(if $(SEED),--seed $(SEED)) --inputs $(or $(INPUTS),5000000)
 
-# The same with libFuzzer, which keeps the inputs that reach code no other has reached, in .build/fuzz: five million. The
-# longest is a few times the longest seed; what breaks something is left in .build/fuzz too.
+# Fuzz with five million inputs by libFuzzer, which keeps inputs that reach new code in .build/fuzz. The longest input is
+# a few times the longest seed; inputs that cause a failure are also saved in .build/fuzz.
 GUIDED = $(SWIFT) build -c release --product SluiceFuzz --sanitize fuzzer -Xswiftc -DGUIDED --scratch-path .build/guided
 fuzz-guided: packages
 	$(GUIDED) $(BUILD_FLAGS)
@@ -93,34 +93,34 @@ fuzz-guided: packages
 		else tail -n 20 .build/fuzz/$$format.log; exit 1; fi; \
 	done
 
-# A hundred million events through the shipped graph, the memory looked at all the while; then a checkpoint of it all.
+# Process 100 million events with the shipped graph while watching the memory; then save and load a checkpoint.
 soak: packages
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench soak --events $(or $(EVENTS),100000000)
 
-# Everything side by side with the yardsticks, in about a quarter of an hour: make bench, or make bench QUICK=1 for two,
-# make bench ONLY="drain latency" for a part. Table, JSON and charts go to .build/bench.
+# Run all benchmarks next to the comparison programs, in about 15 minutes: make bench; make bench QUICK=1 takes two
+# minutes; make bench ONLY="drain latency" runs a part. Writes a table, JSON and charts to .build/bench.
 bench:
 	@.ci/packages gcc wrk
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench run $(if $(QUICK),--quick) --output .build/bench $(ONLY)
 
-# Where the instructions of a drain go, by valgrind.
+# Profile the instructions of a drain by function, with valgrind.
 profile:
 	@.ci/packages gcc valgrind
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench profile --output .build/bench
 
-# What an event takes in instructions and allocations, held against Tests/Benchmarks/thresholds.json: counts, not times.
+# Check the instructions and allocations per event against Tests/Benchmarks/thresholds.json.
 thresholds: counting
 	@.build/release/SluiceBench thresholds --output .build/bench
 
-# The release build that `thresholds` runs.
+# Build the release binaries for `thresholds`.
 counting:
 	@.ci/packages python3 gcc valgrind binutils
 	$(BUILD) -c release --product SluiceBench
 
-# What look-ups and events take in allocations, by the benchmarks of a package that users never fetch.
+# Check the allocations of lookups and events, with benchmarks in a separate package that users do not fetch.
 micro: harness
 	@MICRO_BUILD=$(MICRO_BUILD) SWIFT="$(SWIFT)" .ci/micro $(if $(UPDATE),update,check)
 
@@ -145,17 +145,17 @@ reference: harness
 	$(BUILD) --product sluice
 	@.ci/reference .build/debug/sluice
 
-# Alert rules, exposition, unit, manual page and completions, held against promtool, systemd-analyze, mandoc and shells.
+# Check alert rules, exposition, unit, manual page and completions with promtool, systemd-analyze, mandoc and shells.
 assets: harness
 	$(BUILD) --product sluice
 	@.ci/assets
 
-# The worker with the Swift runtime in it, and a Debian package with the service: .build/dist
+# Build the worker with the Swift runtime in its binary, and a Debian package with the service: .build/dist
 dist:
 	@.ci/packages dpkg-dev python3
 	@Sources/Packaging/dist
 
-# That package installed in a root of its own, run, reloaded, upgraded and purged; as root, a few minutes the first time.
+# Install, run, reload, upgrade and purge that package in a separate root directory; needs root, a few minutes the first time.
 dist-test:
 	@.ci/packages debootstrap redis-tools python3
 	@.ci/dist-test
@@ -169,7 +169,7 @@ format:
 packages:
 	@.ci/packages
 
-# What tests need besides: the filter of their output is a Python program.
+# Install Python, for the filter of the test output.
 harness:
 	@.ci/packages python3
 
