@@ -131,7 +131,7 @@ docs: harness
 	@.ci/docs-check .build/debug/sluice
 	@.ci/reference .build/debug/sluice --check
 	$(BUILD) --target StageKit
-	rm -rf .build/symbols .build/docs && mkdir -p .build/symbols
+	rm -rf .build/symbols .build/docs && mkdir -p .build/symbols .build/docs
 	$(SWIFT) symbolgraph-extract -module-name StageKit -I .build/debug/Modules -output-dir .build/symbols \
 		-minimum-access-level public -target "$$($(SWIFT) -print-target-info | sed -n 's/.*"triple": "\(.*\)",/\1/p')"
 	docc convert Sources/StageKit/StageKit.docc --additional-symbol-graph-dir .build/symbols --output-path .build/docs/stagekit \

@@ -30,11 +30,11 @@ public struct AdminSettings: Sendable, Equatable {
                 [
                     .optional(
                         "listen", \.listen, AdminAddress.type, default: "127.0.0.1:9191",
-                        "Where health, metrics, look-ups and the dashboard are served. An address that other machines"
+                        "Address of health, metrics, lookups and the dashboard. An address that other machines"
                             + " reach needs a token or tls with client_ca_file."),
                     .optional(
                         "token", \.token, .secret, default: "",
-                        "What requests have to bear (Authorization: Bearer TOKEN); nothing where it is empty."),
+                        "Token that requests must carry (Authorization: Bearer TOKEN); none if empty."),
                     .optional("token_file", \.tokenFile, .optional(.name), "A file that holds the token."),
                     .optional(
                         "hosts", \.hosts, .list(of: .nonBlankText), default: "[]",
@@ -51,7 +51,7 @@ public struct AdminSettings: Sendable, Equatable {
 
     /// The section for the catalogue.
     public static let section = SectionType(
-        name: "admin", summary: "Health, metrics, look-ups and the dashboard over HTTP.", settings: Self.type)
+        name: "admin", summary: "Health, metrics, lookups and the dashboard over HTTP.", settings: Self.type)
 
     /// Checks combinations of settings.
     private func check(_ node: SettingNode, _ issues: inout SettingIssues) {

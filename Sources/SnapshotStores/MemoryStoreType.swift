@@ -29,7 +29,7 @@ extension MemoryStore {
     /// The store type `memory` of the pipeline file.
     public static let type = StoreType(
         name: "memory",
-        summary: "Keeps snapshots in this process's memory, for look-ups in well under a microsecond.",
+        summary: "Keeps snapshots in this process's memory, for lookups in well under a microsecond.",
         settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes"]
     ) { settings, setup in
         MemoryStore(

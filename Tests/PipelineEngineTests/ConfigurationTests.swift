@@ -35,7 +35,7 @@ import Testing
             head + "stages: { take: {} }",
             "p.yaml:3:9: stages: expected a list of stages (- decode: ...), found a mapping"),
         Mistake(head + "stages:\n  - []", "p.yaml:4:5: expected a stage (decode: ...), found a list"),
-        Mistake(head + "stages:\n  - when: { a: b }", "p.yaml:4:5: expected a stage's type beside when"),
+        Mistake(head + "stages:\n  - when: { a: b }", "p.yaml:4:5: expected a stage's type next to when"),
         Mistake(
             head + "stages:\n  - take: {}\n    probe: {}",
             "p.yaml:5:5: a stage has one type: \"take\" is there already, \"probe\" is one too many (start a new - item)"

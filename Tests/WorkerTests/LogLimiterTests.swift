@@ -183,7 +183,7 @@ import Testing
         let lines = fixture.lines.all
         #expect(lines.count { $0.contains(#""message":"reload refused: the version before runs on""#) } == 50)
         #expect(lines.count { $0.contains(#""message":"reload refused","error""#) } >= 50)
-        #expect(lines.count { $0.contains(#""message":"reload: the file says what it said before""#) } == 50)
+        #expect(lines.count { $0.contains(#""message":"reload: the file means the same as before""#) } == 50)
         #expect(fixture.gate.heldBack == 0)
     }
 

@@ -15,7 +15,7 @@ public final class DeadLetterStage: Stage {
             [
                 .optional(
                     "stream", \.stream, .optional(.nonBlankText),
-                    "The stream that gets the letters; where left out, the source's name with :dead behind it."),
+                    "Stream for the dead-letter entries; default: the source's name followed by :dead."),
                 .optional(
                     "max_length", \.maxLength, .integer(1...Int.max), default: "100000",
                     "About how many letters the stream keeps, the newest."),

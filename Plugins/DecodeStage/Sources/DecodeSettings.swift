@@ -61,7 +61,7 @@ extension DecodeStage {
                     "Whether [secret] replaces the value in logs, error messages, the journal and other views."),
                 .optional(
                     "path", \.path, .optional(JSONPath.type),
-                    "Where the value is within the JSON object's objects: names joined by dots."),
+                    "Path of the value within nested JSON objects: names joined by dots."),
             ])
     }
 

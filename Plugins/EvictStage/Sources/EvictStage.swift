@@ -22,7 +22,7 @@ public final class EvictStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "evict",
-        summary: "Takes what the event names out of a store, unless the store holds something newer.",
+        summary: "Removes the snapshot that the event names from a store, unless the store holds a newer one.",
         settings: .object(Settings.schema),
         example: """
             evict: { store: orders, key: order_id }

@@ -5,7 +5,7 @@ public final class PublishStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "publish",
-        summary: "Sends events on, to a Redis stream or channel.",
+        summary: "Sends events to a Redis stream or channel.",
         settings: Read.type,
         example: """
             publish: { stream: "orders:paid", fields: [order_id, amount], max_length: 100000 }

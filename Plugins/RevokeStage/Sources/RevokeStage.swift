@@ -15,7 +15,7 @@ public final class RevokeStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "revoke",
-        summary: "Tells whoever cuts off what belongs to a key that the key is revoked.",
+        summary: "Notifies the revocation handler that a key is revoked.",
         settings: .object(Settings.schema),
         example: """
             revoke: { key: order_id }

@@ -23,7 +23,7 @@ public final class UpsertStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "upsert",
-        summary: "Holds the event's values in a store under its key, unless the store holds something newer.",
+        summary: "Keeps the event's values in a store under its key, unless the store holds a newer snapshot.",
         settings: .object(Settings.schema),
         example: """
             upsert: { store: orders }

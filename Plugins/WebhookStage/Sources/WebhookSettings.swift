@@ -71,7 +71,7 @@ extension WebhookStage {
                     "The first wait before a repetition; it doubles each time, up to 30s."),
                 .optional(
                     "max_in_flight", \.maxInFlight, .integer(1...Self.mostInFlight), default: "1",
-                    "The most requests at once; above 1 they may arrive out of order."),
+                    "Maximum number of concurrent requests; above 1 they may arrive out of order."),
                 .optional(
                     "fields", \.fields, .fieldSelection, default: "all",
                     "What goes out: all fields that earlier stages provide, those of the entry itself, or a list."),

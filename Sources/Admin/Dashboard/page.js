@@ -179,7 +179,7 @@
     const entries = doc.freshness.reduce((a, s) => a + s.entries, 0);
     figure("held", short(entries), doc.freshness.length === 1 ? `sluice_store_entries{store="${store.store}"}` : "", entries);
     const stale = doc.freshness.filter((s) => s.stale);
-    $("held-age").textContent = !store ? "no stores" : stale.length ? "look-ups refused" : store.age_s !== undefined ? `news ${store.age_s < 1.5 ? "of this second" : `${age(store.age_s)} old`}` : "";
+    $("held-age").textContent = !store ? "no stores" : stale.length ? "lookups refused" : store.age_s !== undefined ? store.age_s < 1.5 ? "up to date" : `confirmed ${age(store.age_s)} ago` : "";
     $("held").className = `figure ${stale.length ? "bad" : ""}`;
     const bad = doc.outcomes.filter((o) => ["dropped", "evicted", "dead_lettered"].includes(o.outcome));
     const failing = sum(0, ...bad.map((o) => rate(`${o.outcome} ${o.reason}`)));

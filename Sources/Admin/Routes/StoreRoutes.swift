@@ -83,7 +83,7 @@ struct StoreRoutes {
         let path = (request.head.path ?? "").prefix { $0 != "?" }
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         if parts.last?.isEmpty == true, parts.dropLast().allSatisfy({ !$0.isEmpty }) {
-            throw AdminFailure.badRequest("the key is empty: leave the last / out, or name a key behind it")
+            throw AdminFailure.badRequest("the key is empty: omit the last /, or name a key after it")
         }
         if parts.contains(where: \.isEmpty) {
             throw AdminFailure.badRequest("the path has an empty part: a store and a key have at least one byte")

@@ -145,7 +145,7 @@ struct RetrySettings: Sendable {
                     "max_backoff", \.maxBackoff, wait, default: "5s", "The longest wait between two attempts."),
                 .optional(
                     "then", \.then, then,
-                    "What follows the last attempt, as on_failure has it; without it what follows without on_failure."),
+                    "Consequence of the last failed attempt, as for on_failure; default: that of no on_failure."),
             ])
     ).map { (settings) throws(SettingRefusal) in
         guard settings.backoff <= settings.maxBackoff else {

@@ -10,7 +10,7 @@ public struct FileShape: Sendable {
 
     private static let lanes = SettingDescription(
         name: "lanes", shape: LaneSettings.type.shape,
-        summary: "Works on several keys at once, each key's events in order; without it, on one event after another.")
+        summary: "Processes several keys at the same time, each key's events in order.")
 
     /// The whole file.
     public let root: SettingShape
@@ -51,7 +51,7 @@ public struct FileShape: Sendable {
                 summary: "Where events come from."),
             SettingDescription(
                 name: "stores", shape: .map(.oneName(stores)),
-                summary: "The stores that stages change and look-ups read, by names of your choice."),
+                summary: "The stores that stages change and lookups read, by names of your choice."),
             SettingDescription(
                 name: "stages", shape: list, isRequired: true, summary: "The steps that every event takes, in order."),
             SettingDescription(
@@ -72,19 +72,19 @@ extension PipelineDefinition {
     static let sourceWord = SettingDescription(
         name: "on_failure", shape: FailureRule.targetType.shape, defaultText: "drop",
         summary:
-            "What follows for entries of a group that were delivered too often: a branch, drop, halt or dead_letter.")
+            "Consequence for entries of a group that were delivered too often: a branch, drop, halt or dead_letter.")
 
     /// The keys that are allowed next to a stage's type.
     static let stageWords = [
         SettingDescription(
             name: "name", shape: SettingType<MarkedName>.name.shape,
-            summary: "What the stage is called in metrics and journals, where its type is not enough."),
+            summary: "Name of the stage in metrics and journals; default: its type."),
         SettingDescription(
             name: "when", shape: SettingType<ConditionSettings>.condition.shape,
             summary: "What events must meet to enter the stage: field names with values or bounds, any, all, not."),
         SettingDescription(
             name: "on_failure", shape: FailureRule.shape, defaultText: "drop",
-            summary: "What follows where the stage fails: a branch, drop, halt, dead_letter, or a retry of the stage."),
+            summary: "Consequence of a failure: a branch, drop, halt, dead_letter, or a retry of the stage."),
     ]
 }
 

@@ -186,7 +186,7 @@ struct PipelineDefinition {
         let words = Self.stageWords.map(\.name)
         let types = entries.filter { !words.contains($0.key) }
         guard let type = types.first else {
-            issues.add("expected a stage's type beside \(entries.map(\.key).joined(separator: ", "))", at: node.mark)
+            issues.add("expected a stage's type next to \(entries.map(\.key).joined(separator: ", "))", at: node.mark)
             return nil
         }
         for extra in types.dropFirst() {

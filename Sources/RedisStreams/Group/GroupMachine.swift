@@ -128,7 +128,7 @@ struct GroupMachine: Sendable, Equatable {
             return self.startOver(Gap(.recreated, "the last id is \(stream.generated), and the group was at \(place)"))
         }
         return .heal(
-            Gap(.groupLost, "the group is gone; it goes on behind \(place)"), at: place, restoring: self.pending)
+            Gap(.groupLost, "the group is gone; it continues after \(place)"), at: place, restoring: self.pending)
     }
 
     /// Handles a new connection of a user who may not query the group.

@@ -143,13 +143,13 @@ extension GroupReader {
             let lost = try await control.command(self.commands.leave).integer ?? 0
             if lost > 0 {
                 self.logger.withoutRateLimit.error(
-                    "somebody else reads as this consumer: what it had is not pending any more",
+                    "another process reads as this consumer: its entries are not pending any more",
                     metadata: ["consumer": "\(self.commands.consumer)", "entries": "\(lost)"])
             }
             self.logger.withoutRateLimit.notice("left the group", metadata: ["handed_back": "0"])
         } catch {
             self.logger.withoutRateLimit.warning(
-                "the group was not left in order: others take over what is pending when claim_after is over",
+                "could not leave the group: others claim the pending entries after claim_after",
                 metadata: ["error": "\(error)", "unconfirmed": "\(self.ledger.count)"])
         }
     }

@@ -176,7 +176,7 @@ final class GroupReader {
             self.size.failed()
             guard isCertain else { return false }
             self.logger.warning(
-                "a reply is too large: reading fewer entries at once",
+                "a reply is too large: requesting fewer entries",
                 metadata: [
                     "stream": "\(self.streamSettings.stream)", "group": "\(self.group.name)",
                     "count": "\(self.readCount)",

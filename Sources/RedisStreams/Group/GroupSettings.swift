@@ -29,7 +29,7 @@ public struct GroupSettings: Sendable, Equatable {
             .required("name", \.name, .nonBlankText, "The group's name; made at start where there is none of it."),
             .optional(
                 "consumer", \.consumer, .optional(.nonBlankText),
-                "What this worker is called in the group, the same at each start; where left out, the machine's name "
+                "Name of this worker in the group, the same at each start; default: the host's name "
                     + "with the first number that no other worker on it has."),
             .optional(
                 "claim_after", \.claimAfter, .duration(minimum: Self.minimumClaimAfter), default: "30s",

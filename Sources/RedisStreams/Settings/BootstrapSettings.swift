@@ -13,7 +13,7 @@ extension KeyBootstrap {
                 "How a key holds the fields: hash, or json (a string with a flat object)."),
             .optional(
                 "key_field", \.keyField, .given,
-                "The field that gets what follows the pattern's text before its first wildcard."),
+                "Field for the part of the key after the pattern's text before its first wildcard."),
             .optional(
                 "count", \.count, .integer(Self.counts), default: "500",
                 "How many keys the server looks at in one step."),

@@ -34,11 +34,11 @@ public struct RedisSettings: Sendable, Equatable {
         [
             .optional(
                 "address", \.address, .redisAddress,
-                "Where the server listens: host:port, [v6]:port, :port, unix:/path or /path. One of address, sentinel and "
+                "Address of the server: host:port, [v6]:port, :port, unix:/path or /path. One of address, sentinel and "
                     + "cluster must be there."),
             .optional(
                 "sentinel", \.sentinel, .optional(SentinelSettings.type),
-                "The sentinels that know where the master is."),
+                "The sentinels that know the master."),
             .optional("cluster", \.cluster, .optional(ClusterSettings.type), "The cluster that has the keys."),
             .optional("username", \.username, .given, "The ACL user; the default user where left out."),
             .optional("password", \.password, .givenSecret, "The password."),
@@ -52,7 +52,7 @@ public struct RedisSettings: Sendable, Equatable {
                 "How long the server may be silent while a command waits for its reply, login included."),
             .optional(
                 "connect_timeout", \.connectTimeout, .duration(minimum: .milliseconds(1)), default: "2s",
-                "The time that name look-up, connecting and the TLS handshake have together."),
+                "Time limit for name lookup, connecting and the TLS handshake together."),
         ])
 
     /// The setting type of the section.

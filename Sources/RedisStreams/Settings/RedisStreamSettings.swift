@@ -112,7 +112,7 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "How many streams the pattern in stream stands for: {n} in it is {0}, {1} and so on."),
             .optional(
                 "start", \.start, .streamStart, default: "tail",
-                "Where the first read begins: tail, beginning, resume (at the checkpoint), behind an entry id, or a "
+                "Start of the first read: tail, beginning, resume (at the checkpoint), after an entry id, or a "
                     + "time back (-15m)."),
             .optional(
                 "group", \.group, GroupSettings.type,
@@ -124,8 +124,8 @@ public struct RedisStreamSettings: Sendable, Equatable {
             .optional(
                 "on_gap", \.onGap, .choice(of: GapPolicy.allCases.map { ($0.rawValue, $0) }),
                 default: "fail_closed",
-                "What to do where entries were lost unread: empty the stores and fill them again (fail_closed), fill "
-                    + "them again while look-ups go on (resync), go on (continue), or end (halt)."),
+                "Reaction to entries lost unread: empty the stores and fill them again (fail_closed), fill "
+                    + "them again while lookups continue (resync), read on (continue), or end (halt)."),
             .optional(
                 "check_interval", \.checkInterval, .duration(minimum: Self.minimumCheckInterval), default: "1s",
                 "How often the stream is looked at for lost entries while it is read."),
@@ -142,7 +142,7 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "The most entries in a read of a reader that is behind: large replies cost less for each entry."),
             .optional(
                 "read_block", \.readBlock, .duration(minimum: Self.minimumBlock), default: "5s",
-                "How long a read waits where there are no entries."),
+                "Maximum wait of a read if there are no entries."),
             .optional(
                 "read_margin", \.readMargin, .duration(minimum: Self.minimumMargin), default: "2s",
                 "How much longer than read_block the server may be silent before the connection counts as dead."),
@@ -208,7 +208,7 @@ extension RedisStreamSettings {
         }
         if settings.onGap == .resync {
             issues.add(
-                "resync tells old from new by the ids of one stream: with several, choose another", at: mark("on_gap"))
+                "resync compares ids of one stream: choose another on_gap for several streams", at: mark("on_gap"))
         }
     }
 }

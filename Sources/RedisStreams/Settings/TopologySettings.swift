@@ -41,7 +41,7 @@ public struct SentinelSettings: Sendable, Equatable {
             .required("master", \.master, .nonBlankText, "What the sentinels call the master."),
             .required(
                 "addresses", \.addresses, .list(of: .redisAddress, minimum: 1),
-                "Where the sentinels listen, one or more of them."),
+                "Addresses of one or more sentinels."),
             .optional("username", \.username, .given, "Their ACL user; the default user where left out."),
             .optional("password", \.password, .givenSecret, "Their password, where they have one."),
             .optional("password_file", \.passwordFile, .given, "A file with it, read when connecting."),
@@ -107,6 +107,6 @@ public struct ClusterSettings: Sendable, Equatable {
             [
                 .required(
                     "addresses", \.addresses, .list(of: .redisAddress, minimum: 1),
-                    "Some of its servers; they tell where the others are.")
+                    "Addresses of some of its servers; they report the others.")
             ]))
 }

@@ -289,8 +289,8 @@ extension RedisStreamSettings {
         }
         for (name, store) in setup.stores.sorted(by: { $0.key < $1.key }) where !store.isShared {
             setup.warnings.add(
-                "stores: \"\(name)\" is this process's own: each worker of the group \(group.name) holds what it was "
-                    + "delivered, and no look-up finds the rest", at: setup.mark)
+                "stores: \"\(name)\" is this process's own: each worker of the group \(group.name) holds the entries it was "
+                    + "delivered, and no lookup finds the rest", at: setup.mark)
         }
     }
 }

@@ -162,7 +162,7 @@ final class StreamReader {
             if self.size.isReduced || self.fitsReplies { (self.size, self.fitsReplies) = (RequestSize(), false) }
         } else if self.size.isReduced {
             var size = self.size
-            if size.succeeded() { self.logSize(size, "reading more entries at once again") }
+            if size.succeeded() { self.logSize(size, "requesting more entries again") }
             self.size = size
         }
     }
@@ -181,7 +181,7 @@ final class StreamReader {
         }
         if self.promptCommand.count > 1 {
             self.size.failed()
-            if isCertain { self.logSize(self.size, "a reply is too large: reading fewer entries at once", error) }
+            if isCertain { self.logSize(self.size, "a reply is too large: requesting fewer entries", error) }
             return isCertain
         }
         guard isCertain else { return false }

@@ -34,7 +34,7 @@ struct RedisStoreSettings: Sendable {
                 .required("key", \.key, .nonBlankText, "The field whose value a snapshot is held under."),
                 .optional(
                     "prefix", \.prefix, .optional(.nonBlankText), default: "the store's name and a colon",
-                    "What the keys on the server begin with. Every key that does belongs to the store, so no stream, bootstrap "
+                    "Prefix of the keys on the server. Every key with it belongs to the store, so no stream, bootstrap "
                         + "pattern or other store of the file may have such keys."),
                 .optional(
                     "ttl", \.timeToLive, .limit(minimum: Self.minimumTime), default: "for ever",

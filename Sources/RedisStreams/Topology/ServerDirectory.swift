@@ -122,7 +122,7 @@ final class ServerDirectory: Sendable {
                 inquiry.failed(teller, error)
             }
         }
-        throw inquiry.failure("no sentinel tells where the master \(sentinel.master) is")
+        throw inquiry.failure("no sentinel knows the master \(sentinel.master)")
     }
 
     private func askCluster(
@@ -151,7 +151,7 @@ final class ServerDirectory: Sendable {
                 inquiry.failed(teller, error)
             }
         }
-        throw inquiry.failure("no server of the cluster tells where its slots are")
+        throw inquiry.failure("no server of the cluster returns its slots")
     }
 
     /// Asks a server one question over a separate connection.

@@ -91,7 +91,7 @@ extension WaitingEvents {
                 switch verdict {
                 case .next: break
                 case .finish(let outcome, let reason): self.finish(at: position, outcome, reason)
-                case .branch, .wait: preconditionFailure("an event that has waited goes on, ends or fails")
+                case .branch, .wait: preconditionFailure("an event that has waited continues, is finished or fails")
                 }
             } catch {
                 self.fail(at: position, error)

@@ -41,7 +41,7 @@ public final class WaitingEvents {
     /// - Throws: The error that `body` throws.
     public func withEvent<R, E: Error>(at position: Int, _ body: (inout Event) throws(E) -> R) throws(E) -> R {
         guard let batch = self.batch else { preconditionFailure("no event waits") }
-        precondition(!self.isLending, "one event is lent at a time")
+        precondition(!self.isLending, "one event is borrowed at a time")
         self.progress.pulse()
         self.isLending = true
         defer { self.isLending = false }

@@ -52,7 +52,7 @@ struct AssembledWorker {
             catalogue: options.catalogue, services: services)
         registry.describe(
             "sluice_stage_seconds",
-            help: "Time a stage takes for an event (one in 1024 is timed), or for all that wait at it at once.")
+            help: "Time of a stage per event (one in 1024 is timed), or for all waiting events together.")
         registry.registerCollector(PipelineCollector(pipeline: pipeline).samples)
         registry.registerCollector(ProcessCollector().samples)
         self.pipeline = pipeline

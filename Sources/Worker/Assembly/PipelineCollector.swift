@@ -134,7 +134,8 @@ struct PipelineCollector: Sendable {
     private func freshness(_ name: String, _ store: any SnapshotStore) -> [MetricSample] {
         guard let freshness = store.freshness else { return [] }
         let stale = MetricSample(
-            "sluice_store_stale", .gauge, help: "1 while look-ups are refused: no news for too long, or being filled.",
+            "sluice_store_stale", .gauge,
+            help: "1 while lookups are refused: freshness not confirmed, or being filled.",
             labels: [("store", name)], value: freshness.isStale ? 1 : 0)
         guard let age = freshness.age else { return [stale] }
         return [

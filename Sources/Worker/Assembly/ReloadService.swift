@@ -46,7 +46,7 @@ struct ReloadService: Service {
     func reload() {
         do {
             if try self.pipeline.reload(contentsOf: self.path) == .unchanged {
-                self.logger.notice("reload: the file says what it said before", metadata: ["file": "\(self.path)"])
+                self.logger.notice("reload: the file means the same as before", metadata: ["file": "\(self.path)"])
             }
         } catch {
             let lines = (error as? ConfigurationError)?.lines ?? ["\(error)"]

@@ -49,7 +49,7 @@ struct CommandNeed {
                 CommandNeed($0, substitute: "the store cannot be emptied behind a gap, and the run ends there")
             }
             + commands.heartbeat.map {
-                CommandNeed($0, substitute: "there is no heartbeat that tells gateways that the store is up to date")
+                CommandNeed($0, substitute: "there is no heartbeat that shows gateways that the store is up to date")
             }
     }
 

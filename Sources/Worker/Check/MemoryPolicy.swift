@@ -59,7 +59,7 @@ struct MemoryPolicy: Equatable {
                 return CheckStep(name, .good, "\(head): a stream without an expiry is not evicted")
             }
             return CheckStep(
-                name, .warning, "\(head): a full server evicts the whole stream, and what was not read is lost",
+                name, .warning, "\(head): a full server evicts the whole stream, and unread entries are lost",
                 advice: advice)
         case .store:
             let what =

@@ -45,7 +45,7 @@ struct RightsFindings {
         return CheckStep(
             self.name, .unknown,
             (granted.isEmpty ? "" : "\(granted); ") + "not to be tried without effect: \(unknown)",
-            advice: "ACL DRYRUN tells it, with Redis 7 and a user that may use it")
+            advice: "ACL DRYRUN shows it, with Redis 7 and a user that may use it")
     }
 
     /// Returns the server's message for each command and the worker's behaviour without it; equal consecutive texts

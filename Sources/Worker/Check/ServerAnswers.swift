@@ -48,7 +48,7 @@ enum ServerAnswers {
         return CheckStep(
             "encryption", .warning,
             hasPassword ? "none: the password and all entries go over the network readable" : "none",
-            advice: "set redis.tls where the network is not to be trusted")
+            advice: "set redis.tls if the network is not trusted")
     }
 
     private static func isThisMachine(_ host: String) -> Bool {
@@ -81,12 +81,12 @@ enum ServerAnswers {
         if isShared, parts.count >= 2, (parts[0], parts[1]) < (6, 2) {
             return CheckStep(
                 "server", .bad, "Redis \(finding)",
-                advice: "a group needs Redis 6.2 or newer, which can tell what is abandoned (XAUTOCLAIM)")
+                advice: "a group needs Redis 6.2 or newer, which finds abandoned entries (XAUTOCLAIM)")
         }
         if facts["role"] == "slave" {
             return CheckStep(
                 "server", .warning, "Redis \(finding): a replica",
-                advice: "a replica may be behind its master and takes no changes: name the master where that matters")
+                advice: "a replica may be behind its master and accepts no changes: name the master if that matters")
         }
         return CheckStep("server", .good, "Redis \(finding)")
     }

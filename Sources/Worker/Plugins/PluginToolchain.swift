@@ -35,7 +35,7 @@ struct PluginToolchain {
         let beside = swiftc.resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("clang")
         let isThere = FileManager.default.isExecutableFile(atPath: beside.path)
         guard let clang = isThere ? beside : Self.find("clang", environment) else {
-            throw PluginBuild.Failure(description: "there is no clang beside \(swiftc.path), nor in PATH")
+            throw PluginBuild.Failure(description: "there is no clang next to \(swiftc.path), nor in PATH")
         }
         self.swiftc = swiftc
         self.clang = clang

@@ -36,11 +36,11 @@ extension TestCase {
                 "The time that stages read, ISO 8601 or milliseconds since the epoch; it stands still."),
             .required(
                 "entries", \.entries, TestEntry.type.list(minimum: 1, limit: TestFile.entryLimit, of: "entries"),
-                "What the source delivers, in order."),
+                "Entries that the source delivers, in order."),
             .optional(
                 "outcomes", \.outcomes,
                 SettingType<[OutcomeExpectation]>.list(of: OutcomeExpectation.type).marked.present,
-                "What becomes of each entry."),
+                "Outcome of each entry."),
             .optional("stores", \.stores, .map(of: StoreExpectation.type), "What stores hold at the end."),
             .optional(
                 "revocations", \.revocations, SettingType<[[UInt8]]>.list(of: TestBytes.type).marked.present,
@@ -51,7 +51,7 @@ extension TestCase {
             .optional("metrics", \.metrics, .map(of: number), "What is counted, as /metrics shows it."),
             .optional(
                 "log", \.log, SettingType<[LogExpectation]>.list(of: LogExpectation.type).marked.present,
-                "What is logged from level info on, in order."),
+                "Log lines of level info and above, in order."),
             .optional(
                 "fails", \.failure, SettingType<String>.nonBlankText.marked.present,
                 "A part of the error that ends the run."),

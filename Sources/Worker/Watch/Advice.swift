@@ -31,8 +31,8 @@ struct Advice: Equatable {
         let refusing = stores.filter { $0.value.freshness?.isStale == true }.map(\.key).sorted()
         let lookups =
             refusing.isEmpty
-            ? "Look-ups are still answered from what the stores hold"
-            : "Look-ups in \(refusing.joined(separator: ", ")) are refused (503)"
+            ? "Lookups are still answered from the stores"
+            : "Lookups in \(refusing.joined(separator: ", ")) are refused (503)"
         var found: [Advice] = []
         if let advice = self.source(status, lookups, !refusing.isEmpty, now) { found.append(advice) }
         if status.state == .reading, !status.isFilling, status.isCaughtUp, let store = refusing.first,
@@ -40,9 +40,9 @@ struct Advice: Equatable {
         {
             found.append(
                 Advice(
-                    level: .bad, title: "Look-ups are refused",
+                    level: .bad, title: "Lookups are refused",
                     text:
-                        "\(reason.description.prefix(1).uppercased())\(reason.description.dropFirst()). The worker was stopped, or the server does not answer: the worker's log tells."
+                        "\(reason.description.prefix(1).uppercased())\(reason.description.dropFirst()). The worker was suspended, or the server does not answer: see the worker's log."
                 ))
         }
         if !status.gaps.isEmpty {
@@ -50,7 +50,7 @@ struct Advice: Equatable {
             found.append(
                 Advice(
                     level: .notice, title: "Entries were lost unread",
-                    text: "Since the start: \(gaps). What was done about it is what on_gap says; the log tells when. "
+                    text: "Since the start: \(gaps). The reaction is that of on_gap; the log has the time. "
                         + "Give the stream a larger MAXLEN, or find who deletes from it."))
         }
         if let error = reloads.lastError {
@@ -60,7 +60,7 @@ struct Advice: Equatable {
                     text: "The version before runs on. \(error.split(separator: "\n").first ?? "")"))
         }
         return found.isEmpty
-            ? [Advice(level: .good, title: "All is well", text: "Connected, caught up, look-ups are answered.")]
+            ? [Advice(level: .good, title: "All is well", text: "Connected, caught up, lookups are answered.")]
             : found
     }
 
@@ -74,9 +74,9 @@ struct Advice: Equatable {
         case .connecting:
             return Advice(
                 level: .bad, title: "Not connected",
-                text: "The worker cannot reach its server and goes on trying.\(error) \(lookups)"
+                text: "The worker cannot reach its server and keeps trying.\(error) \(lookups)"
                     + (isRefusing ? "." : ", until the news is older than max_staleness.")
-                    + " See that the server runs; `sluice check` tells which step fails.")
+                    + " Check that the server runs; `sluice check` shows the step that fails.")
         case .stopped:
             return Advice(
                 level: .bad, title: "Stopped",
@@ -85,7 +85,7 @@ struct Advice: Equatable {
             if status.isFilling {
                 return Advice(
                     level: .bad, title: "Filling the stores",
-                    text: "What the stores hold may be older than the stream, so look-ups are refused until they are"
+                    text: "The stores may be older than the stream, so lookups are refused until they are"
                         + " full. Wait: readiness comes back by itself.")
             }
             if let stalled = status.stalled {
@@ -93,7 +93,7 @@ struct Advice: Equatable {
                 return Advice(
                     level: .bad,
                     title: "A batch has been in flight for \(stalled.duration.components.seconds) s",
-                    text: "\(stage), and every entry behind it waits: a revocation may be among them. \(lookups)"
+                    text: "\(stage), and all later entries wait: a revocation may be among them. \(lookups)"
                         + (isRefusing ? "." : ", until the stores are older than max_staleness.")
                         + " Check the server that the stage sends to.")
             }
