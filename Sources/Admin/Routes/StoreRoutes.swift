@@ -18,7 +18,7 @@ struct StoreRoutes {
     /// Adds the routes.
     func add(to router: AdminRouter) {
         self.addExplanations(to: router)
-        for path in ["v1/export/:store", "v1/stores/:store"] {
+        for path: RouterPath in ["v1/export/:store", "v1/stores/:store"] {
             router.get(path) { http, request in
                 try Self.checkParts(http)
                 let (name, store) = try self.store(request)
