@@ -1,0 +1,97 @@
+import Foundation
+import Testing
+
+/// The language of comments and documentation: the words that readers had to translate stay out.
+///
+/// A floor, not a measure of quality: it counts patterns that plain technical English rarely needs.
+@Suite struct WordsTests {
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// A kind of text, with the words in all files of the project.
+    enum Kind: String, CaseIterable, Sendable {
+        case documentation, comments, markdown
+    }
+
+    /// A pattern and how often it may occur in 1,000 words.
+    struct Rule: Sendable, CustomTestStringConvertible {
+        let name: String
+        let pattern: String
+        let limit: Double
+        var testDescription: String { self.name }
+    }
+
+    static let rules = [
+        Rule(name: "tell", pattern: #"\b(tell|tells|told|telling)\b"#, limit: 0.2),
+        Rule(
+            name: "where in place of if", pattern: #"\bwhere (there|it|that|the|a|an|no|none|nothing|one|they|who)\b"#,
+            limit: 1.0),
+        Rule(
+            name: "a clause in place of a noun",
+            pattern:
+                #"\b(what|whoever|who) (is|are|was|it|they|the|a|has|have|came|comes|becomes|happens|this|that|to)\b"#,
+            limit: 0.5),
+        Rule(name: "look-up", pattern: #"\blook-ups?\b"#, limit: 0),
+        Rule(
+            name: "odd words",
+            pattern:
+                #"\b(befalls?|dearer|henceforth|thereof|anew|lends?|lent|in hand|at once|so many|its way)\b"#,
+            limit: 0.3),
+    ]
+
+    /// The text of a kind in all tracked directories.
+    private static func text(of kind: Kind) throws -> String {
+        let folders = kind == .markdown ? ["Sources", "Plugins", ".github"] : ["Sources", "Plugins"]
+        var pieces: [String] = []
+        for folder in folders {
+            let base = self.root.appendingPathComponent(folder)
+            let files = try #require(FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil))
+            for case let file as URL in files where self.isText(file, kind) {
+                pieces.append(self.piece(try String(contentsOf: file, encoding: .utf8), kind))
+            }
+        }
+        if kind == .markdown {
+            for name in ["README.md", "CHANGELOG.md"] {
+                pieces.append(try String(contentsOf: self.root.appendingPathComponent(name), encoding: .utf8))
+            }
+        }
+        return pieces.joined(separator: "\n")
+    }
+
+    private static func isText(_ file: URL, _ kind: Kind) -> Bool {
+        if kind == .markdown { return file.pathExtension == "md" }
+        return file.pathExtension == "swift" && !file.path.contains("/Tests/")
+    }
+
+    /// The part of a file that is of the kind.
+    private static func piece(_ text: String, _ kind: Kind) -> String {
+        guard kind != .markdown else { return text }
+        return text.split(separator: "\n").compactMap { line -> String? in
+            let line = line.drop { $0 == " " }
+            let isDocumentation = line.hasPrefix("///")
+            guard line.hasPrefix("//"), isDocumentation == (kind == .documentation) else { return nil }
+            return String(line.drop { $0 == "/" })
+        }.joined(separator: "\n")
+    }
+
+    @Test("Comments and documentation are in plain technical English", arguments: Kind.allCases, rules)
+    func words(kind: Kind, rule: Rule) throws {
+        let text = try Self.text(of: kind)
+        let words = text.split { $0 == " " || $0 == "\n" }.count
+        try #require(words > 1000)
+        let pattern = try NSRegularExpression(pattern: rule.pattern, options: .caseInsensitive)
+        let matches = pattern.matches(in: text, range: NSRange(text.startIndex..., in: text))
+        let rate = Double(matches.count) * 1000 / Double(words)
+        let samples = matches.prefix(5).compactMap { match -> Substring? in
+            let wide = NSRange(location: max(0, match.range.location - 40), length: match.range.length + 40)
+            return Range(wide, in: text).map { text[$0] }
+        }
+        #expect(rate <= rule.limit, "\(matches.count) in \(words) words, such as \(samples)")
+    }
+
+    @Test("The README can be read in a few minutes")
+    func length() throws {
+        let text = try String(contentsOf: Self.root.appendingPathComponent("README.md"), encoding: .utf8)
+        #expect(text.split { $0 == " " || $0 == "\n" }.count <= 900)
+    }
+}
