@@ -26,7 +26,7 @@ demo: build
 test:
 	@.ci/packages python3-jsonschema python3-yaml
 	$(TEST)
-	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml
+	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml Tests/Examples/*/pipeline.test.yaml
 
 # Run the tests under the thread sanitizer, except those of the dashboard, which are too slow: about 15 minutes.
 tsan: harness
