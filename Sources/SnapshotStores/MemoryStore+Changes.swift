@@ -175,7 +175,7 @@ extension MemoryStore {
 
     private var outOfMemory: StageFailure {
         StageFailure(
-            "store \"\(self.name)\" is full: there is no more memory for it than for \(self.count) snapshots, of at most "
+            "store \"\(self.name)\" is full: it has memory for \(self.count) snapshots, of at most "
                 + "\(self.records.limit >> 20) MiB that their records may take")
     }
 

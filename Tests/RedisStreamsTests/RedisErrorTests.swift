@@ -39,6 +39,47 @@ import Testing
         #expect(error.message.hasPrefix("XREAD: the server answered \"\(text)\""))
     }
 
+    @Test(
+        "The error of a command inside a script counts, also where Redis 6.2 wraps it",
+        arguments: [
+            (
+                "ERR Error running script (call to f_6b1b): @user_script:3: @user_script: 3: -READONLY You can't write",
+                RedisError.Code.unavailable, true
+            ),
+            ("ERR Error running script (call to f_6b1b): @user_script:1: -MISCONF Redis is", .unavailable, true),
+            ("ERR Error running script (call to f_6b1b): @user_script:12: WRONGTYPE Operation", .wrongType, false),
+            (
+                "ERR Error running script (call to f_6b1b): @user_script:1: @user_script: 1: -MASTERDOWN Link",
+                .unavailable, true
+            ),
+            ("ERR Error running script (call to f_6b1b): @user_script:1: NOPERM this user", .permission, false),
+            ("ERR Error running script (call to f_6b1b): @user_script:1: user_script:1: attempt", .serverError, false),
+            ("ERR Error running script (call to f_6b1b): nothing known", .serverError, false),
+            ("ERR Error running script", .serverError, false),
+            ("ERR @user_script:1: -READONLY in a text of somebody", .serverError, false),
+        ])
+    func scripts(text: String, code: RedisError.Code, isTransient: Bool) {
+        let error = RedisError.answer(text, to: "EVALSHA")
+        #expect(error.code == code)
+        #expect(error.isTransient == isTransient)
+        #expect(error.message.contains(text))
+    }
+
+    @Test(
+        "A probe is no stricter than the work: only some refusals of PING end the connection",
+        arguments: [
+            ("NOPERM this user has no permissions", true), ("MISCONF Redis is configured to save", true),
+            ("MASTERDOWN Link with MASTER is down", true), ("ERR unknown command 'PING'", true),
+            ("NOAUTH Authentication required.", false), ("DENIED Redis is running in protected mode", false),
+            ("LOADING Redis is loading", false), ("ERR max number of clients reached", false),
+        ])
+    func ping(text: String, isAcceptable: Bool) throws {
+        let login = Login(RedisSettings(address: .tcp(host: "a", port: 1)), password: nil)
+        let step = try #require(login.steps.last)
+        #expect(step.name == "PING")
+        #expect((login.failure(of: step, .error(text)) == nil) == isAcceptable)
+    }
+
     @Test("A password that the server repeats is not told")
     func secret() {
         let echoed = RedisError.answer(

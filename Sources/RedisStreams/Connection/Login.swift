@@ -12,6 +12,10 @@ struct Login: Sendable {
         let answer: String
     }
 
+    /// Error answers to PING that do not end the connection: the server has answered, and reading may work although
+    /// this command does not.
+    static let pingRefusals = ["NOPERM ", "MISCONF ", "MASTERDOWN ", "READONLY ", "OOM ", "ERR unknown command"]
+
     /// The password, which is removed from messages.
     let password: Secret?
     /// The steps, in order. All of them are sent in one write.
@@ -39,8 +43,7 @@ struct Login: Sendable {
     /// acceptable.
     func failure(of step: Step, _ answer: RESPValue) -> RedisError? {
         if case .error(let text) = answer {
-            // NOPERM for PING is acceptable: the server has answered.
-            if step.name == "PING", text.hasPrefix("NOPERM") { return nil }
+            if step.name == "PING", Self.pingRefusals.contains(where: { text.hasPrefix($0) }) { return nil }
             return .answer(text, to: step.name, hiding: self.password)
         }
         guard answer == .simpleString(Array(step.answer.utf8)) else {

@@ -83,16 +83,34 @@ extension RedisError {
             return RedisError(
                 redirection, "\(command): the server answered \"\(told)\": the server is part of a cluster")
         }
-        let word = text.prefix { $0 != " " }
+        let cause = self.cause(text)
+        let word = cause.prefix { $0 != " " }
         let meaning =
             self.meanings.first { $0.word == word }
-            ?? self.errMeanings.first { text.hasPrefix($0.word) }
+            ?? self.errMeanings.first { cause.hasPrefix($0.word) }
         guard let meaning else {
             return RedisError(.serverError, "\(command): the server answered \"\(told)\"", isTransient: false)
         }
         return RedisError(
             meaning.code, "\(command): the server answered \"\(told)\": \(meaning.advice)",
             isTransient: meaning.isTransient)
+    }
+
+    /// The beginning of an error answer in which Redis 6.2 and older wrap the error of a command inside a script:
+    /// `ERR Error running script (call to f_SHA): @user_script:3: @user_script: 3: -READONLY You can't write ...`.
+    private static let scriptPrefix = "ERR Error running script"
+
+    /// Returns the innermost error of an answer: that of the command inside a script, or the text itself.
+    static func cause(_ text: String) -> Substring {
+        guard text.hasPrefix(self.scriptPrefix) else { return text[...] }
+        let marker = "@user_script:"
+        var rest = text[...]
+        while let range = rest.firstRange(of: marker) {
+            let after = rest[range.upperBound...].drop { $0 == " " || $0.isNumber }
+            guard after.hasPrefix(": ") else { break }
+            rest = after.dropFirst(2)
+        }
+        return rest.hasPrefix("-") ? rest.dropFirst() : rest
     }
 
     /// Returns a server's text for a log line: truncated, without control characters, and without the command's

@@ -103,7 +103,7 @@ struct DashboardTests {
             let page = try await browser.page(picture: "stale", seconds: 8)
             #expect(page.contains(#"<span id="pill" class="pill bad">not ready</span>"#))
             #expect(page.contains("<strong>Not connected</strong>"))
-            #expect(page.contains("Look-ups in sessions are refused"))
+            #expect(page.contains("Lookups in sessions are refused"))
             #expect(page.contains("sluice check"))
         }
     }

@@ -18,7 +18,7 @@ import Testing
             }
         }
         #expect(
-            failure?.message == "store \"sessions\" is full: there is no more memory for it beside \(count) snapshots, "
+            failure?.message == "store \"sessions\" is full: it has memory for \(count) snapshots, "
                 + "of at most 4 MiB that their records may take")
         return (harness, count)
     }
