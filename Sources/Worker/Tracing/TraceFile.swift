@@ -33,10 +33,10 @@ final class TraceFile: Sendable {
     private let path: String
     private let rotation: FileRotation?
     private let logger: Logger?
-    private let budget = OrderedMutex(Budget())
+    private let budget: OrderedMutex<Budget>
     private let writing: Mutex<Output>
-    private let written = Atomic<UInt64>(0)
-    private let lost = Atomic<UInt64>(0)
+    private let written: Atomic<UInt64>
+    private let lost: Atomic<UInt64>
 
     /// Opens the file for appending.
     ///
@@ -45,11 +45,16 @@ final class TraceFile: Sendable {
     ///   - rotation: The requests to reopen the file.
     ///   - logger: The logger for a line that was cut off and for a file that cannot be reopened.
     init(path: String, rotation: FileRotation? = nil, logger: Logger? = nil) throws(Failure) {
+        // Before any property is set: the optimizer of Swift 6.3.1 fails on an initializer that throws after it has made
+        // an atomic.
+        let file = try Self.open(path, logger)
         self.path = path
         self.rotation = rotation
         self.logger = logger
-        self.writing = Mutex(
-            Output(file: try Self.open(path, logger), generation: rotation?.generation ?? 0))
+        self.budget = OrderedMutex(Budget())
+        self.writing = Mutex(Output(file: file, generation: rotation?.generation ?? 0))
+        self.written = Atomic(0)
+        self.lost = Atomic(0)
     }
 
     private static func open(_ path: String, _ logger: Logger?) throws(Failure) -> AppendedFile {
