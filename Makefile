@@ -8,7 +8,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
 TEST = .ci/quiet .build/$@.log $(SWIFT) test $(BUILD_FLAGS)
 
-.PHONY: bootstrap reference compat build harness demo faults simulate groups scaleout test tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap reference compat build harness demo faults simulate groups scaleout test tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes dashboard web-flood fuzz fuzz-guided soak clean
 
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
@@ -159,6 +159,22 @@ dist:
 dist-test:
 	@.ci/packages debootstrap redis-tools python3
 	@.ci/dist-test
+
+# Build two OCI images of the worker: .build/image/sluice-static.tar, from scratch, and sluice-dynamic.tar, for plugins.
+image:
+	@.ci/packages python3 binutils ca-certificates
+	@Sources/Packaging/image static .build/image/sluice-static.tar
+	@Sources/Packaging/image dynamic .build/image/sluice-dynamic.tar
+
+# Run those images against a real Redis, as process 1 with a read-only root directory; needs root.
+image-test:
+	@.ci/packages redis-tools python3
+	@.ci/image-test
+
+# Validate the Kubernetes manifests against the schemas of Kubernetes (pip install kubernetes-validate).
+kubernetes: harness
+	$(BUILD) --product sluice
+	@.ci/kubernetes-check .build/debug/sluice
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Plugins Tests

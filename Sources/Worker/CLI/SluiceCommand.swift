@@ -17,6 +17,7 @@ public struct SluiceCommand: AsyncParsableCommand {
             RunCommand.self,
             ValidateCommand.self,
             CheckCommand.self,
+            HealthCommand.self,
             TestCommand.self,
             GraphCommand.self,
             StagesCommand.self,
