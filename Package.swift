@@ -105,7 +105,8 @@ let package = Package(
         .target(name: "StageTestKit", dependencies: ["StageKit", logging, coreMetrics]),
         .testTarget(name: "StageTestKitTests", dependencies: ["StageKit", "StageTestKit"]),
         .target(
-            name: "PipelineEngine", dependencies: ["StageKit", "YAML", logging, coreMetrics, lifecycle, tracing]),
+            name: "PipelineEngine",
+            dependencies: ["StageKit", "YAML", "LocalFiles", logging, coreMetrics, lifecycle, tracing]),
         // Only a header, for a processor instruction that Swift does not offer.
         .systemLibrary(name: "CPrefetch"),
         .target(name: "SnapshotStores", dependencies: ["CPrefetch", "LocalFiles", "StageKit", logging, coreMetrics]),
@@ -124,8 +125,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "sluice", "Worker", "PipelineEngine", "SnapshotStores", "RedisStreams", "StageKit", "StageTestKit",
-                "RESP",
+                "sluice", "Worker", "Commands", "PipelineEngine", "SnapshotStores",
+                "RedisStreams", "StageKit", "StageTestKit", "RESP",
                 logging, coreMetrics, nioCore, nioPosix, nioSSL, lifecycle, hummingbird,
             ],
             resources: [.copy("Fixtures")]),
@@ -145,26 +146,65 @@ let package = Package(
                 "Admin", "StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore, nioEmbedded, nioHTTPTypes,
                 nioPosix,
             ]),
+        // Settings and graphs of pipelines as text, JSON and pictures.
+        .target(name: "Documentation", dependencies: ["PipelineEngine", "StageKit", logging]),
+        // The parts around a running pipeline: journal, logs, traces, metrics, watching clients, service manager.
+        .target(
+            name: "Operations",
+            dependencies: [
+                "Documentation", "Admin", "PipelineEngine", "RedisStreams", "StageKit", "JSON", "LocalFiles",
+                "EvictStage", "RevokeStage", logging, lifecycle, tracing,
+            ]),
+        // The engine of the subcommand `test`.
+        .target(
+            name: "PipelineTesting",
+            dependencies: [
+                "Operations", "Admin", "PipelineEngine", "SnapshotStores", "StageKit", "StageTestKit", logging,
+            ]),
+        // Options, output and exit statuses that all subcommands share.
+        .target(name: "CommandSupport", dependencies: ["PipelineEngine", "StageKit", logging, arguments]),
+        .target(
+            name: "DeadLetters",
+            dependencies: [
+                "CommandSupport", "PipelineEngine", "RedisStreams", "RESP", "StageKit", "DeadLetterStage",
+                "DecodeStage", logging, arguments,
+            ]),
+        // The checks of `validate` across parts of a file, and those of `check` on a server.
+        .target(
+            name: "PipelineChecks",
+            dependencies: [
+                "DeadLetters", "Documentation", "Admin", "PipelineEngine", "RedisStreams", "RESP", "SnapshotStores",
+                "StageKit", "LocalFiles", "DeadLetterStage", "PublishStage", logging,
+            ]),
+        // The subcommands, except those that run a worker and those for dead letters.
+        .target(
+            name: "Commands",
+            dependencies: [
+                "CommandSupport", "Documentation", "PipelineChecks", "PipelineTesting", "PipelineEngine",
+                "PluginLoading", "StageKit", "JSON", "WebhookStage", logging, arguments, httpClient, nioCore, nioHTTP1,
+                nioSSL, unixSignals,
+            ]),
+        // The composition root.
         .target(
             name: "Worker",
             dependencies: [
-                "StageKit", "StageTestKit", "PipelineEngine", "PluginLoading", "SnapshotStores", "RedisStreams",
-                "Admin", "YAML", "JSON", "LocalFiles",
-                logging, coreMetrics, lifecycle, arguments, histogram, httpClient, nioCore, nioHTTP1, nioPosix,
-                unixSignals, nioSSL, "RESP", tracing,
+                "CommandSupport", "Commands", "DeadLetters", "Operations", "PipelineChecks", "PipelineEngine",
+                "PluginLoading", "SnapshotStores", "RedisStreams", "RESP", "Admin", "StageKit", logging, coreMetrics,
+                lifecycle, arguments, histogram, unixSignals, tracing,
             ] + stageLibraries),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
-                "Worker", "Admin", "PipelineEngine", "RESP", "RedisStreams", "StageKit", "StageTestKit", logging,
-                coreMetrics, nioCore, tracing,
+                "Worker", "CommandSupport", "Commands", "DeadLetters", "Documentation", "Operations", "PipelineChecks",
+                "PipelineTesting", "Admin", "LocalFiles", "PipelineEngine", "RESP", "RedisStreams", "StageKit",
+                "StageTestKit", logging, coreMetrics, nioCore, tracing,
             ],
             resources: [.copy("Fixtures")]),
         .executableTarget(
             name: "SluiceBench",
             dependencies: [
-                "Worker", "Admin", "PipelineEngine", "SnapshotStores", "RedisStreams", "RESP", "StageKit", logging,
-                coreMetrics, arguments, histogram, nioCore, nioPosix,
+                "Worker", "Admin", "Operations", "PipelineEngine", "SnapshotStores", "RedisStreams", "RESP",
+                "StageKit", logging, coreMetrics, arguments, histogram, nioCore, nioPosix,
             ],
             path: "Tests/Benchmarks/Driver"),
         .testTarget(

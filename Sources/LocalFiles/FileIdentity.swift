@@ -22,4 +22,10 @@ package struct FileIdentity: Equatable, Sendable {
         var status = stat()
         return unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
+
+    /// Whether an open file is a directory.
+    package static func isDirectory(descriptor: Int32) -> Bool {
+        var status = stat()
+        return unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
 }

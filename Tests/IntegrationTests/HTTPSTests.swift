@@ -3,7 +3,7 @@ import RESP
 import StageKit
 import Testing
 
-@testable import Worker
+@testable import Commands
 
 /// What HTTPS clients send to servers that are not the ones they ask for: nothing.
 @Suite(.timeLimit(.minutes(5))) struct HTTPSTests {

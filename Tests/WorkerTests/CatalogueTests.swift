@@ -1,8 +1,9 @@
 import PipelineEngine
 import StageKit
 import Testing
+import Worker
 
-@testable import Worker
+@testable import Documentation
 
 @Suite struct CatalogueTests {
     @Test("The table names everything that files may name, within 80 columns")

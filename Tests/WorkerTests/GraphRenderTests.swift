@@ -3,8 +3,9 @@ import Logging
 import PipelineEngine
 import StageKit
 import Testing
+import Worker
 
-@testable import Worker
+@testable import Documentation
 
 @Suite struct GraphRenderTests {
     private static let silent = PipelineServices(

@@ -3,7 +3,7 @@ import PipelineEngine
 import StageKit
 import Testing
 
-@testable import Worker
+@testable import Operations
 
 @Suite struct JournalTests {
     /// Lends a batch of one event whose field `id` has these bytes, or none.

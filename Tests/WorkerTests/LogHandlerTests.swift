@@ -2,7 +2,7 @@ import Logging
 import Synchronization
 import Testing
 
-@testable import Worker
+@testable import Operations
 
 @Suite struct LogHandlerTests {
     /// Keeps what is written.

@@ -5,6 +5,7 @@ import StageKit
 import Synchronization
 import Testing
 
+@testable import Operations
 @testable import Worker
 
 @Suite struct LogLimiterTests {

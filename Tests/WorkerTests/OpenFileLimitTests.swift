@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Worker
+@testable import Commands
 
 @Suite struct OpenFileLimitTests {
     @Test("A limit that is too low is raised, or refused if it cannot be")

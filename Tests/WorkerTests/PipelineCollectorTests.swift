@@ -4,8 +4,9 @@ import PipelineEngine
 import StageKit
 import StageTestKit
 import Testing
+import Worker
 
-@testable import Worker
+@testable import Operations
 
 @Suite struct PipelineCollectorTests {
     private static let text = """

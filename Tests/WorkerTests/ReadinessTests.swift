@@ -2,7 +2,7 @@ import StageKit
 import StageTestKit
 import Testing
 
-@testable import Worker
+@testable import Operations
 
 @Suite struct ReadinessTests {
     @Test(

@@ -3,8 +3,9 @@ import Logging
 import PipelineEngine
 import StageKit
 import Testing
+import Worker
 
-@testable import Worker
+@testable import Documentation
 
 /// Holds the JSON Schema against the linter, by a validator written by others (Python's jsonschema).
 @Suite struct SchemaTests {

@@ -1,9 +1,10 @@
+import Documentation
 import RESP
 import RedisStreams
 import StageKit
 import Testing
 
-@testable import Worker
+@testable import PipelineChecks
 
 @Suite struct ServerAnswersTests {
     private static func settings(_ address: String = "redis.example:6379") throws -> RedisSettings {

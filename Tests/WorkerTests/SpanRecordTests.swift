@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import Tracing
 
-@testable import Worker
+@testable import Operations
 
 @Suite struct SpanRecordTests {
     private func record() -> SpanRecord {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Worker
+@testable import Operations
 
 @Suite struct StalledWriterTests {
     @Test("Lines that nobody reads are lost after one wait, and whole lines follow when the reader goes on")

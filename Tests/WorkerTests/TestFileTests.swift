@@ -2,8 +2,9 @@ import Foundation
 import PipelineEngine
 import StageKit
 import Testing
+import Worker
 
-@testable import Worker
+@testable import PipelineTesting
 
 /// A stage that breaks its contract: what it does depends on how many events came in one batch.
 private final class BatchCountStage: Stage {

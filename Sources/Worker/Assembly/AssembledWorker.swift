@@ -1,6 +1,7 @@
 import Admin
 import CoreMetrics
 import Logging
+import Operations
 import PipelineEngine
 import RedisStreams
 import ServiceLifecycle

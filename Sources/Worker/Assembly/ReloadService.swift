@@ -1,4 +1,5 @@
 import Logging
+import Operations
 import PipelineEngine
 import ServiceLifecycle
 import StageKit

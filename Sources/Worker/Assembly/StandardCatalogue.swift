@@ -6,6 +6,7 @@ import EvictStage
 import FilterStage
 import LogStage
 import MetricsStage
+import PipelineChecks
 public import PipelineEngine
 import PluginLoading
 import PublishStage

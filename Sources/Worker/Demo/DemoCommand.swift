@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import Logging
 import PipelineEngine
@@ -44,7 +45,7 @@ struct DemoCommand: AsyncParsableCommand {
                 let meter = DemoMeter()
                 let worker = try AssembledWorker(
                     AssembledWorker.Options(
-                        path: self.file, environment: environment, catalogue: SluiceCommand.catalogue,
+                        path: self.file, environment: environment, catalogue: AvailableTypes.catalogue,
                         makeObserver: { DemoObserver(meter: meter) },
                         onListening: { meter.setAddress($0) }),
                     logger: logger)

@@ -1,3 +1,4 @@
+import CommandSupport
 import PipelineEngine
 import ServiceLifecycle
 import StageKit

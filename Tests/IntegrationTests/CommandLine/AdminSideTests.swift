@@ -4,7 +4,7 @@ import RESP
 import RedisStreams
 import Testing
 
-@testable import Worker
+@testable import Commands
 
 /// The HTTP side of a worker that runs.
 @Suite struct AdminSideTests {

@@ -4,7 +4,7 @@ import RESP
 import RedisStreams
 import Testing
 
-@testable import Worker
+@testable import Commands
 
 /// The dashboard in a real browser: `make dashboard` installs it and keeps pictures of it.
 @Suite(.timeLimit(.minutes(10)), .enabled(if: Browser.isThere, "Chromium is not installed"))

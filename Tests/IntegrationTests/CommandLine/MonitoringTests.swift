@@ -4,7 +4,7 @@ import RESP
 import RedisStreams
 import Testing
 
-@testable import Worker
+@testable import Commands
 
 /// What dashboards, alert rules and people rely on: names of metrics and keys of log lines of a worker that runs.
 @Suite struct MonitoringTests {

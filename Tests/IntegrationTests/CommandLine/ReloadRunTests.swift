@@ -4,7 +4,7 @@ import RESP
 import RedisStreams
 import Testing
 
-@testable import Worker
+@testable import Commands
 
 /// `sluice run` and SIGHUP, on a real server with a steady flow.
 @Suite struct ReloadRunTests {

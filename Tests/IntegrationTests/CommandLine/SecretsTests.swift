@@ -4,7 +4,7 @@ import RESP
 import RedisStreams
 import Testing
 
-@testable import Worker
+@testable import Commands
 
 /// No output of any verb holds a secret of the file, whatever it came from.
 @Suite struct SecretsTests {

@@ -4,7 +4,7 @@ import RESP
 import RedisStreams
 import Testing
 
-@testable import Worker
+@testable import Commands
 
 /// The verbs and feeds by which people and gateways watch a worker.
 @Suite(.timeLimit(.minutes(10))) struct WatchingTests {

@@ -6,7 +6,7 @@ import StageKit
 import Synchronization
 import Testing
 
-@testable import Worker
+@testable import Commands
 
 /// Answers nothing until the test opens it.
 private final class Gate: Sendable {

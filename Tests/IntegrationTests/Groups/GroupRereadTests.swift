@@ -4,7 +4,6 @@ import RESP
 import RedisStreams
 import StageKit
 import Testing
-import Worker
 
 /// Workers of a group that share a store: each is ahead of the others for some keys.
 @Suite struct GroupRereadTests {

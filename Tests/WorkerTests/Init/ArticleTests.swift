@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Worker
+@testable import Commands
 
 /// What the articles of StageKit show is what is compiled and tested elsewhere.
 @Suite struct ArticleTests {

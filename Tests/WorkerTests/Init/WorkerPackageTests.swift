@@ -1,7 +1,8 @@
 import Foundation
 import Testing
+import Worker
 
-@testable import Worker
+@testable import Commands
 
 @Suite struct WorkerPackageTests {
     @Test(arguments: [

@@ -1,7 +1,7 @@
 import PipelineEngine
 import Testing
 
-@testable import Worker
+@testable import Operations
 
 @Suite struct ServiceNoticesTests {
     private static func look(_ isServing: Bool, _ reasons: [String], _ silence: Int = 0) -> ServiceNotices.Look {

@@ -2,8 +2,8 @@ import StageKit
 import StageTestKit
 import Testing
 
+@testable import Operations
 @testable import PipelineEngine
-@testable import Worker
 
 @Suite struct AdviceTests {
     @Test(

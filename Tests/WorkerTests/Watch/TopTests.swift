@@ -3,7 +3,8 @@ import NIOCore
 import StageKit
 import Testing
 
-@testable import Worker
+@testable import Commands
+@testable import Documentation
 
 @Suite struct TopTests {
     private func view(read: Int, now: Int, key: String = "ds-1", ready: Bool = true) throws -> LiveView {

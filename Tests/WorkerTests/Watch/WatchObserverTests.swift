@@ -4,7 +4,7 @@ import StageKit
 import Testing
 
 @testable import Admin
-@testable import Worker
+@testable import Operations
 
 @Suite struct WatchObserverTests {
     private let recent = RecentOutcomes()

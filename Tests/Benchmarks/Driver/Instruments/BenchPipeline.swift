@@ -1,5 +1,6 @@
 import Admin
 import Logging
+import Operations
 import PipelineEngine
 import StageKit
 import Worker

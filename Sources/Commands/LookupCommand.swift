@@ -1,0 +1,54 @@
+import ArgumentParser
+import CommandSupport
+import NIOCore
+
+/// `sluice lookup`: prints the snapshot of a key in a running worker.
+struct LookupCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lookup", abstract: "Print the snapshot that a running worker holds under a key, as JSON.",
+        discussion: "Exit status 1 if there is no snapshot.")
+
+    @Argument(help: "The key.")
+    var key: String
+
+    @OptionGroup var admin: AdminOptions
+
+    func validate() throws {
+        if self.key.isEmpty { throw ValidationError("the key is empty: no snapshot has such a key") }
+    }
+
+    func run() async throws {
+        try await CommandErrors.reported {
+            let client = try self.admin.worker.client()
+            let store = try await self.admin.storeName(client)
+            let path = "/v1/stores/\(AdminClient.encoded(store))/\(AdminClient.encoded(self.key))"
+            let (status, answer) = try await client.answer(path)
+            guard status == 200 else { throw AdminClient.Failure(description: AdminClient.refusal(answer)) }
+            try Terminal.result(AdminClient.line(answer))
+        }
+    }
+}
+
+/// `sluice export`: prints all snapshots in a store of a running worker.
+struct ExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Print all snapshots in a store of a running worker, one JSON line each.")
+
+    @OptionGroup var admin: AdminOptions
+
+    func run() async throws {
+        try await CommandErrors.reported {
+            let client = try self.admin.worker.client()
+            let store = try await self.admin.storeName(client)
+            var error = ByteBuffer()
+            let status = try await client.get("/v1/stores/\(AdminClient.encoded(store))") { status, piece in
+                if status == 200 {
+                    guard Terminal.write(Array(buffer: piece)) else { throw ExitStatus.failure }
+                } else if error.readableBytes < AdminClient.answerLimit {
+                    error.writeImmutableBuffer(piece)
+                }
+            }
+            if status != 200 { throw AdminClient.Failure(description: AdminClient.refusal(error)) }
+        }
+    }
+}

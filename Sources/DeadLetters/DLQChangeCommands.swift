@@ -1,0 +1,153 @@
+import ArgumentParser
+import CommandSupport
+import DeadLetterStage
+import StageKit
+
+/// `sluice dlq replay`: adds original entries to their streams again.
+struct DLQReplayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Add the original entries of dead-letter entries to their streams again, each one once.",
+        discussion: """
+            The server adds the original entry and removes the dead-letter entry in one step. An original that was \
+            replayed before is not added again. A replayed entry passes all stages, but stores order it by the id of \
+            its original: it never replaces a newer snapshot. Only streams that the pipeline reads are written to. \
+            Exit status 1 if an entry does not exist or cannot be replayed; the others are replayed.
+            """)
+
+    @Argument(help: "Ids of dead-letter entries.")
+    var ids: [LetterID] = []
+
+    @Flag(help: "All current entries; requires --yes.")
+    var all = false
+
+    @Flag(help: "Confirm --all.")
+    var yes = false
+
+    @OptionGroup var options: DLQOptions
+
+    func validate() throws {
+        guard self.all != !self.ids.isEmpty else { throw ValidationError("name letters, or give --all") }
+        if self.all, !self.yes { throw ValidationError("--all plays every letter again: add --yes") }
+    }
+
+    func run() async throws {
+        try await self.options.withLetters { box in
+            var isWhole = true
+            let now = try await box.now()
+            func replay(_ letter: StoredLetter) async throws {
+                let result = try await box.replay(letter, now: now)
+                if !(try self.report(letter.id, letter.facts[DeadLetter.stream] ?? "", result)) { isWhole = false }
+            }
+            if self.all, let last = try await box.lastID() {
+                try await box.forEachPage(to: last) { page in
+                    for letter in page { try await replay(letter) }
+                }
+            }
+            for id in self.ids.map(\.id) {
+                if let letter = try await box.letters(from: id, to: id, count: 1).first {
+                    try await replay(letter)
+                } else if !(try self.report(id, "", .gone)) {
+                    isWhole = false
+                }
+            }
+            if !isWhole { throw ExitStatus.failure }
+        }
+    }
+
+    /// Prints the result for a dead-letter entry; returns whether its original was replayed, now or before.
+    private func report(_ letter: EntryID, _ stream: String, _ result: ReplayScript.Result) throws -> Bool {
+        let shown = LetterText.shown(Array(stream.utf8))
+        let word: String
+        let text: String
+        switch result {
+        case .added(let id): (word, text) = ("added", "added to \(shown) as \(id)")
+        case .playedBefore: (word, text) = ("played_before", "its original was played before; the letter is gone")
+        case .gone: (word, text) = ("gone", "no such letter: it was played or removed")
+        case .unfit: (word, text) = ("unfit", "is not a letter that can be played")
+        case .foreign:
+            (word, text) = ("foreign_stream", "not replayed: this pipeline does not read the stream \(shown)")
+        case .newer:
+            let reason = "its original's id is above the ids of \(shown), which was recreated"
+            (word, text) = ("newer", "not replayed: \(reason)")
+        case .tooLarge:
+            let limit = "more than \(ReplayScript.fieldLimit) fields, which one command of a script cannot add"
+            (word, text) = ("too_large", "not replayed: its original has \(limit)")
+        case .refused(let error): (word, text) = ("refused", "not replayed: \(error)")
+        }
+        switch self.options.format {
+        case .text: try Terminal.result("\(letter): \(text)")
+        case .json:
+            var bytes = [UInt8(ascii: "{")]
+            JSONText.appendMember("letter", letter.description, to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+            JSONText.appendMember("result", word, to: &bytes)
+            if case .added(let id) = result {
+                bytes.append(UInt8(ascii: ","))
+                JSONText.appendMember("stream", stream, to: &bytes)
+                bytes.append(UInt8(ascii: ","))
+                JSONText.appendMember("entry", id, to: &bytes)
+            }
+            if case .refused(let error) = result {
+                bytes.append(UInt8(ascii: ","))
+                JSONText.appendMember("error", error, to: &bytes)
+            }
+            bytes.append(UInt8(ascii: "}"))
+            try Terminal.result(String(decoding: bytes, as: UTF8.self))
+        }
+        return word == "added" || word == "played_before"
+    }
+}
+
+/// `sluice dlq purge`: deletes dead-letter entries permanently.
+struct DLQPurgeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "purge", abstract: "Remove dead-letter entries permanently: by id, by age, or all.")
+
+    @Argument(help: "Ids of dead-letter entries.")
+    var ids: [LetterID] = []
+
+    @Option(help: ArgumentHelp("Entries older than this, such as 7d.", valueName: "duration"))
+    var olderThan: String?
+
+    @Flag(help: "All entries; requires --yes.")
+    var all = false
+
+    @Flag(help: "Confirm --all.")
+    var yes = false
+
+    @OptionGroup var options: DLQOptions
+
+    func validate() throws {
+        let ways = [!self.ids.isEmpty, self.olderThan != nil, self.all].count { $0 }
+        guard ways == 1 else { throw ValidationError("name letters, or give --older-than, or --all") }
+        if self.all, !self.yes { throw ValidationError("--all removes every letter for good: add --yes") }
+        if let text = self.olderThan, SettingUnits.duration(text).map({ $0 <= .zero }) ?? true {
+            throw ValidationError("--older-than \(text): write a duration such as 12h or 7d")
+        }
+    }
+
+    func run() async throws {
+        try await self.options.withLetters { box in
+            var removed = 0
+            if self.all {
+                removed = try await box.removeAll()
+            } else if let age = self.olderThan.flatMap({ SettingUnits.duration($0) }) {
+                let limit = try await box.now() - age.microseconds / 1000
+                guard limit > 0 else { return try self.report(0) }
+                let last = EntryID(milliseconds: UInt64(limit) - 1, sequence: .max)
+                try await box.forEachPage(to: last) { page in removed += try await box.remove(page.map(\.id)) }
+            } else {
+                removed = try await box.remove(self.ids.map(\.id))
+            }
+            try self.report(removed)
+        }
+    }
+
+    private func report(_ removed: Int) throws {
+        switch self.options.format {
+        case .text: try Terminal.result("removed \(removed)")
+        case .json: try Terminal.result("{\"removed\":\(removed)}")
+        }
+    }
+}

@@ -1,0 +1,91 @@
+package import ArgumentParser
+import CommandSupport
+import StageKit
+
+/// `sluice dlq`: manages the entries that a `dead_letter` stage has written.
+package struct DLQCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "dlq", abstract: "List, show, replay and remove dead-letter entries.",
+        subcommands: [DLQListCommand.self, DLQShowCommand.self, DLQReplayCommand.self, DLQPurgeCommand.self])
+
+    /// Creates the command.
+    package init() {}
+}
+
+/// `sluice dlq list`: prints a page of dead-letter entries.
+struct DLQListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List dead-letter entries, oldest first.")
+
+    /// The allowed number of entries in a list; they are kept in memory until they are printed.
+    static let limits = 1...1000
+
+    @Option(help: "Maximum number of entries, 1 to 1000.")
+    var limit = 50
+
+    @Option(help: "Start after this id.")
+    var after: LetterID?
+
+    @OptionGroup var options: DLQOptions
+
+    func validate() throws {
+        guard Self.limits.contains(self.limit) else { throw ValidationError("--limit is 1 to 1000") }
+    }
+
+    func run() async throws {
+        try await self.options.withLetters { box in
+            let now = try await box.now()
+            // One more than requested, to detect whether more entries follow.
+            let found = try await self.letters(in: box, count: self.limit + 1)
+            let shown = found.prefix(self.limit)
+            switch self.options.format {
+            case .json: for letter in shown { try Terminal.result(letter.json(now: now, withFields: false)) }
+            case .text:
+                let head = ["LETTER", "ORIGINAL", "STAGE", "REASON", "AGE", "ERROR"]
+                if shown.isEmpty { return Terminal.report("no letters in \(box.stream)") }
+                for line in LetterText.table([head] + shown.map { $0.cells(now: now) }) { try Terminal.result(line) }
+            }
+            if let last = shown.last, found.count > shown.count {
+                Terminal.report("there are more: --after \(last.id)")
+            }
+        }
+    }
+
+    private func letters(in box: LetterBox, count: Int) async throws -> [StoredLetter] {
+        var found: [StoredLetter] = []
+        var first: EntryID? = self.after.map(\.id.successor) ?? .zero
+        while let start = first, found.count < count {
+            let page = try await box.letters(from: start, count: count - found.count)
+            found += page
+            first = page.last?.id.successor
+        }
+        return found
+    }
+}
+
+/// `sluice dlq show`: prints a dead-letter entry with the original's fields.
+struct DLQShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show a dead-letter entry with the fields of the original entry.",
+        discussion: "Exit status 1 if there is no such entry.")
+
+    @Argument(help: "Id of the dead-letter entry.")
+    var id: LetterID
+
+    @OptionGroup var options: DLQOptions
+
+    func run() async throws {
+        try await self.options.withLetters { box in
+            guard let letter = try await box.letters(from: self.id.id, to: self.id.id, count: 1).first else {
+                Terminal.report("sluice: no letter \(self.id.id) in \(box.stream)")
+                throw ExitStatus.failure
+            }
+            let now = try await box.now()
+            let shown = letter.hiding(box.secrets)
+            switch self.options.format {
+            case .json: try Terminal.result(shown.json(now: now, withFields: true))
+            case .text: for line in shown.lines(now: now) { try Terminal.result(line) }
+            }
+        }
+    }
+}

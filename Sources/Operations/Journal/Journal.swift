@@ -1,0 +1,102 @@
+import Glibc
+import LocalFiles
+package import Logging
+package import PipelineEngine
+package import StageKit
+
+/// Writes one NDJSON line for each event with its outcome, in stream order.
+///
+/// Lines are collected and written at the end of each batch, before the cursor moves, so that events missing from the
+/// journal are read again. Used by the thread that runs the graph; a slow disk or reader slows the pipeline down but
+/// loses nothing.
+package final class Journal: OutcomeObserver {
+    /// Maximum bytes collected within a batch before they are written, so that a large batch does not grow the buffer
+    /// forever.
+    private static let flushSize = 1 << 20
+
+    /// The journal cannot be written.
+    package struct JournalError: Error, CustomStringConvertible {
+        /// The problem and its remedy.
+        package var description: String
+    }
+
+    private let path: String
+    private let logger: Logger?
+    private let rotation: FileRotation?
+    /// The number of handled requests to reopen the file.
+    private var generation: UInt64 = 0
+    private var file: AppendedFile
+    private var buffer: [UInt8] = []
+    private var failure: JournalError?
+
+    /// Opens the journal for appending.
+    ///
+    /// - Parameters:
+    ///   - path: The file, or `-` for standard output.
+    ///   - rotation: The requests to reopen the file.
+    ///   - logger: The logger for a line that was cut off and for a file that cannot be reopened.
+    package init(path: String, rotation: FileRotation? = nil, logger: Logger? = nil) throws(JournalError) {
+        self.path = path
+        self.rotation = rotation
+        self.logger = logger
+        self.generation = rotation?.generation ?? 0
+        if path == "-" {
+            self.file = AppendedFile(standard: STDOUT_FILENO, name: "standard output")
+        } else {
+            self.file = try Self.open(path, logger)
+        }
+    }
+
+    private static func open(_ path: String, _ logger: Logger?) throws(JournalError) -> AppendedFile {
+        do throws(SystemFailure) {
+            let file = try AppendedFile(path: path)
+            if file.tornBytes > 0 {
+                logger?.warning(
+                    "the journal ended within a line: a line end was added",
+                    metadata: ["path": "\(path)", "bytes": "\(file.tornBytes)"])
+            }
+            return file
+        } catch {
+            throw JournalError(description: "the journal \(path) cannot be opened: \(error.reason)")
+        }
+    }
+
+    /// Adds the event's line.
+    package func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+        JournalLine.append(event, record, to: &self.buffer)
+        if self.buffer.count >= Self.flushSize { self.flush() }
+    }
+
+    /// Writes the collected lines.
+    ///
+    /// - Throws: An error if the journal cannot be written.
+    package func endBatch() async throws {
+        self.flush()
+        if let failure = self.failure { throw failure }
+    }
+
+    private func flush() {
+        guard self.failure == nil else { return }
+        self.followRotation()
+        do throws(SystemFailure) {
+            // If the reader of a pipe has stopped reading, the pipeline blocks, but the process can still end.
+            try self.file.append(self.buffer) { Task.isCancelled }
+        } catch {
+            self.failure = JournalError(description: "the journal \(self.path) cannot be written: \(error.reason)")
+        }
+        self.buffer.removeAll(keepingCapacity: true)
+    }
+
+    /// Reopens the file if requested; if that fails, lines go to the old file.
+    private func followRotation() {
+        guard let rotation = self.rotation, rotation.generation != self.generation else { return }
+        self.generation = rotation.generation
+        guard self.path != "-" else { return }
+        do throws(JournalError) {
+            self.file = try Self.open(self.path, self.logger)
+        } catch {
+            self.logger?.error(
+                "cannot reopen the journal: lines go on to the file that is open", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,174 @@
+package import Admin
+import Foundation
+package import PipelineEngine
+import RedisStreams
+import StageKit
+
+/// Reads a pipeline's counters for `/metrics` on demand.
+package struct PipelineCollector: Sendable {
+    /// The pipeline.
+    package let pipeline: Pipeline
+
+    /// Creates a collector.
+    package init(pipeline: Pipeline) {
+        self.pipeline = pipeline
+    }
+
+    /// All samples as of the last complete batch.
+    package func samples() -> [MetricSample] {
+        let statistics = self.pipeline.statistics
+        return self.events(statistics) + self.stages(statistics) + self.source() + self.stores() + self.reloads()
+    }
+
+    private func events(_ statistics: PipelineStatistics) -> [MetricSample] {
+        let read = MetricSample(
+            "sluice_events_read_total", .counter, help: "Entries read from the source.",
+            value: Double(statistics.read))
+        return [read]
+            + statistics.outcomes.map { count in
+                MetricSample(
+                    "sluice_events_total", .counter, help: "Events by their one outcome and its reason.",
+                    labels: [("outcome", count.outcome.name), ("reason", count.reason)], value: Double(count.count))
+            }
+    }
+
+    private func stages(_ statistics: PipelineStatistics) -> [MetricSample] {
+        statistics.stages.flatMap { stage in
+            let results = [
+                ("passed", stage.passed), ("finished", stage.finished), ("failed", stage.failed),
+                ("skipped", stage.skipped),
+            ]
+            let retries = MetricSample(
+                "sluice_stage_retries_total", .counter, help: "How often each stage was tried again.",
+                labels: [("stage", stage.name)], value: Double(stage.retried))
+            return results.map { result, count in
+                MetricSample(
+                    "sluice_stage_events_total", .counter, help: "Events by what each stage did with them.",
+                    labels: [("stage", stage.name), ("result", result)], value: Double(count))
+            } + [retries]
+        }
+    }
+
+    private func reloads() -> [MetricSample] {
+        let reloads = self.pipeline.reloads
+        let results = [
+            ("applied", reloads.applied), ("unchanged", reloads.unchanged), ("refused", reloads.refused),
+        ]
+        return results.map { result, count in
+            MetricSample(
+                "sluice_reloads_total", .counter, help: "Reloads of the pipeline file by what came of them.",
+                labels: [("result", result)], value: Double(count))
+        } + [
+            MetricSample(
+                "sluice_config_generation", .gauge, help: "Which version of the pipeline file counts; 1 is the first.",
+                value: Double(reloads.generation)),
+            MetricSample(
+                "sluice_config_last_reload_error", .gauge, help: "1 where the last reload was refused.",
+                value: reloads.lastError == nil ? 0 : 1),
+        ]
+    }
+
+    private func source() -> [MetricSample] {
+        let status = self.pipeline.status
+        return [
+            MetricSample(
+                "sluice_source_connected", .gauge, help: "1 while the source reads.",
+                value: status.state == .reading ? 1 : 0),
+            MetricSample(
+                "sluice_source_reconnects_total", .counter, help: "How often a lost connection was taken up again.",
+                value: Double(status.reconnects)),
+            MetricSample(
+                "sluice_source_lag_seconds", .gauge,
+                help: "Age of the last entry handled while more are waiting, by its id, or of a stalled batch if "
+                    + "that is older; 0 when caught up.",
+                value: status.lagSeconds(now: Date().timeIntervalSince1970)),
+        ] + self.gaps(status) + self.group(status)
+            + (status.lagEntries.map { lag in
+                [
+                    MetricSample(
+                        "sluice_source_lag_entries", .gauge,
+                        help: "Entries waiting behind the cursor when last looked at, a stalled batch included.",
+                        value: Double(lag))
+                ]
+            } ?? [])
+    }
+
+    /// Every kind of gap is present from the beginning: if a counter first appeared with its first gap, the increase
+    /// would not be visible.
+    private func gaps(_ status: SourceStatus) -> [MetricSample] {
+        let none = Dictionary(uniqueKeysWithValues: GapKind.allCases.map { ($0.rawValue, 0) })
+        return none.merging(status.gaps) { _, found in found }.sorted { $0.key < $1.key }.map { kind, count in
+            MetricSample(
+                "sluice_source_gaps_total", .counter, help: "How often entries were lost unread, by what had happened.",
+                labels: [("kind", kind)], value: Double(count))
+        }
+    }
+
+    private func group(_ status: SourceStatus) -> [MetricSample] {
+        guard let group = status.group else { return [] }
+        let labels = [("group", group.name), ("consumer", group.consumer)]
+        func counter(_ name: String, _ help: String, _ value: Int) -> MetricSample {
+            MetricSample(name, .counter, help: help, labels: labels, value: Double(value))
+        }
+        return [
+            MetricSample(
+                "sluice_group_pending_entries", .gauge,
+                help: "Entries in the hands of any worker of the group when last looked at.", labels: labels,
+                value: Double(group.pending)),
+            counter("sluice_group_claimed_total", "Entries taken over from other workers.", group.claimed),
+            counter(
+                "sluice_group_redelivered_total", "Entries that had been delivered before, those taken over included.",
+                group.redelivered),
+            counter(
+                "sluice_group_deleted_total", "Entries taken out of the stream before they had an outcome.",
+                group.deleted),
+            counter("sluice_group_refused_total", "Entries that had been delivered too often.", group.refused),
+        ]
+    }
+
+    private func stores() -> [MetricSample] {
+        self.pipeline.stores.sorted { $0.key < $1.key }.flatMap { name, store in
+            let entries = MetricSample(
+                "sluice_store_entries", .gauge, help: "Snapshots held.", labels: [("store", name)],
+                value: Double(store.count))
+            // The number of snapshots on a server is unknown here.
+            return (store is any RemoteSnapshotStore ? [] : [entries]) + self.freshness(name, store)
+        }
+    }
+
+    private func freshness(_ name: String, _ store: any SnapshotStore) -> [MetricSample] {
+        guard let freshness = store.freshness else { return [] }
+        let stale = MetricSample(
+            "sluice_store_stale", .gauge,
+            help: "1 while lookups are refused: freshness not confirmed, or being filled.",
+            labels: [("store", name)], value: freshness.isStale ? 1 : 0)
+        guard let age = freshness.age else { return [stale] }
+        return [
+            stale,
+            MetricSample(
+                "sluice_store_age_seconds", .gauge,
+                help: "Time since the store was last known to hold all of the stream.", labels: [("store", name)],
+                value: age.seconds),
+        ]
+    }
+}
+
+extension SourceStatus {
+    /// The lag in seconds: the age of the last processed entry, by its id, while more entries are pending, or the time
+    /// that a stalled batch has been in flight, if that is longer. 0 when caught up, and before the first entry.
+    ///
+    /// - Parameter now: Seconds since the epoch.
+    func lagSeconds(now: Double) -> Double {
+        guard let stalled = self.stalled else { return self.lagByID(now: now) }
+        // If nothing but the batch is known to be pending, the age of the entry before it is meaningless: the stream
+        // was quiet.
+        return max(stalled.duration.seconds, stalled.wasCaughtUp ? 0 : self.lagByID(now: now))
+    }
+
+    private func lagByID(now: Double) -> Double {
+        guard !self.isCaughtUp, let cursor = self.cursor, cursor > .zero else { return 0 }
+        // While disconnected, new entries are unknown; entries that were already pending still count.
+        if self.state != .reading, self.lagEntries == 0 { return 0 }
+        return max(0, now - Double(cursor.milliseconds) / 1000)
+    }
+}

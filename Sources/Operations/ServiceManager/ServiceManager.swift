@@ -1,0 +1,91 @@
+import Glibc
+package import Logging
+package import PipelineEngine
+import ServiceLifecycle
+import StageKit
+import Synchronization
+
+/// Notifies systemd, or another program that has set NOTIFY_SOCKET, of the worker's state. One per worker, callable
+/// from any thread.
+package final class ServiceManager: Sendable {
+    /// The interval between two checks of the worker: short enough to notice the start soon, and to serve a watchdog of
+    /// a few seconds.
+    static let interval: Duration = .milliseconds(500)
+
+    private let socket: NotifySocket
+    private let logger: Logger
+    private let serving = Atomic<Bool>(false)
+    private let failed = Atomic<Bool>(false)
+
+    /// Creates the manager of this process; `nil` if there is none, or if it cannot be notified, which is logged.
+    package init?(environment: [String: String], logger: Logger) {
+        guard let name = environment["NOTIFY_SOCKET"], !name.isEmpty else { return nil }
+        do throws(NotifySocket.Failure) {
+            self.socket = try NotifySocket(name)
+        } catch {
+            logger.withoutRateLimit.warning("cannot notify the service manager", metadata: ["error": "\(error)"])
+            return nil
+        }
+        self.logger = logger
+    }
+
+    /// Records that the worker answers over HTTP.
+    package func isServing() {
+        self.serving.store(true, ordering: .releasing)
+    }
+
+    /// Notifies the manager of a reload while `body` runs.
+    package func reloading(_ body: () -> Void) {
+        self.send(ServiceNotices.reloading(at: Self.monotonicTime()))
+        body()
+        self.send(ServiceNotices.reloaded)
+    }
+
+    /// Notifies the manager of a pipeline's state until a graceful shutdown begins, and then of the shutdown.
+    package func watch(_ pipeline: Pipeline) async {
+        var notices = ServiceNotices()
+        var silence = SilenceWatch()
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            let look = ServiceNotices.Look(
+                isServing: self.serving.load(ordering: .acquiring),
+                reasons: Readiness.reasons(pipeline.status, stores: pipeline.stores),
+                silence: silence.silence(pipeline.activity, now: .now))
+            self.send(notices.next(look))
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.interval) }
+        }
+        self.send(ServiceNotices.stopping)
+    }
+
+    private func send(_ lines: [String]) {
+        guard !lines.isEmpty, !self.socket.send(lines) else { return }
+        guard !self.failed.exchange(true, ordering: .relaxed) else { return }
+        self.logger.withoutRateLimit.warning(
+            "the service manager does not accept messages", metadata: ["error": "error \(errno)"])
+    }
+
+    /// Returns the time of the clock that systemd uses to order reloads.
+    private static func monotonicTime() -> Duration {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+}
+
+/// A service that reports a pipeline's state to the service manager, and is the first to stop.
+package struct ServiceManagerWatch: Service {
+    /// The service manager.
+    package let manager: ServiceManager
+    /// The monitored pipeline.
+    package let pipeline: Pipeline
+
+    /// Creates the service.
+    package init(manager: ServiceManager, pipeline: Pipeline) {
+        self.manager = manager
+        self.pipeline = pipeline
+    }
+
+    /// Runs until a graceful shutdown begins.
+    package func run() async throws {
+        await self.manager.watch(self.pipeline)
+    }
+}

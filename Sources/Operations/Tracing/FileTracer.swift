@@ -1,0 +1,131 @@
+import StageKit
+import Synchronization
+package import Tracing
+
+/// A tracer that writes spans to a file when they end.
+package struct FileTracer: Tracer {
+    /// The destination of spans.
+    let file: TraceFile
+
+    /// Creates a tracer.
+    package init(file: TraceFile) {
+        self.file = file
+    }
+
+    /// The trace and span of a context.
+    struct Place: Sendable {
+        /// The trace, 32 hexadecimal digits.
+        var trace: String
+        /// The span, 16 hexadecimal digits.
+        var span: String
+        /// Whether the trace is written.
+        var isWritten: Bool
+    }
+
+    private enum PlaceKey: InstrumentationContextKey {
+        typealias Value = Place
+    }
+
+    /// Starts a child span of the context's span, or a new trace if there is none.
+    package func startSpan<Instant: TracerInstant>(
+        _ operationName: String, context: @autoclosure () -> InstrumentationContext, ofKind kind: SpanKind,
+        at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
+    ) -> FileSpan {
+        var context = context()
+        let parent = context[PlaceKey.self]
+        let start = instant().nanosecondsSinceEpoch
+        let place = Place(
+            trace: parent?.trace ?? Self.digits() + Self.digits(), span: Self.digits(),
+            isWritten: parent?.isWritten ?? self.file.admitsTrace(at: start))
+        context[PlaceKey.self] = place
+        return FileSpan(
+            SpanRecord(
+                name: operationName, kind: kind, place: place, parent: parent?.span, start: start),
+            context: context, file: self.file)
+    }
+
+    /// Does nothing: spans are written when they end.
+    package func forceFlush() {}
+
+    /// Does nothing: no stage propagates its trace to another service.
+    package func inject<Carrier, Inject: Injector>(
+        _ context: InstrumentationContext, into carrier: inout Carrier, using injector: Inject
+    ) where Inject.Carrier == Carrier {}
+
+    /// Does nothing: entries carry no trace.
+    package func extract<Carrier, Extract: Extractor>(
+        _ carrier: Carrier, into context: inout InstrumentationContext, using extractor: Extract
+    ) where Extract.Carrier == Carrier {}
+
+    /// Returns sixteen random hexadecimal digits, not all 0.
+    private static func digits() -> String {
+        let text = String(UInt64.random(in: 1...UInt64.max), radix: 16)
+        return String(repeating: "0", count: 16 - text.count) + text
+    }
+}
+
+/// A span that is written when it ends.
+package final class FileSpan: Span {
+    /// The context that identifies the span to its children.
+    package let context: InstrumentationContext
+
+    private let record: Mutex<SpanRecord>
+    private let file: TraceFile
+
+    /// Creates a started span.
+    init(_ record: SpanRecord, context: InstrumentationContext, file: TraceFile) {
+        self.record = Mutex(record)
+        self.context = context
+        self.file = file
+    }
+
+    /// The span's name.
+    package var operationName: String {
+        get { self.record.withLock(\.name) }
+        set { self.record.withLock { $0.name = newValue } }
+    }
+
+    /// The span's attributes.
+    package var attributes: SpanAttributes {
+        get { self.record.withLock(\.attributes) }
+        set { self.record.withLock { $0.attributes = newValue } }
+    }
+
+    /// Whether the span is written.
+    package var isRecording: Bool { self.record.withLock(\.place.isWritten) }
+
+    /// Sets the span's status.
+    package func setStatus(_ status: SpanStatus) {
+        self.record.withLock { $0.status = status }
+    }
+
+    /// Adds an event, up to a limit.
+    package func addEvent(_ event: SpanEvent) {
+        self.record.withLock { record in
+            if record.events.count < SpanRecord.eventLimit { record.events.append(event) }
+        }
+    }
+
+    /// Adds an error.
+    package func recordError<Instant: TracerInstant>(
+        _ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant
+    ) {
+        var attributes = attributes
+        attributes["exception.message"] = "\(error)"
+        self.addEvent(SpanEvent(name: "exception", at: instant(), attributes: attributes))
+    }
+
+    /// Does nothing: the worker creates no links.
+    package func addLink(_ link: SpanLink) {}
+
+    /// Writes the span; further calls do nothing.
+    package func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
+        let end = instant().nanosecondsSinceEpoch
+        let ended = self.record.withLock { record -> SpanRecord? in
+            guard record.end == nil else { return nil }
+            record.end = end
+            return record
+        }
+        if let ended, ended.place.isWritten { self.file.write(ended.line) }
+    }
+}

@@ -1,0 +1,64 @@
+import Operations
+import PipelineEngine
+import StageKit
+
+/// Records the outcomes of entries while a case runs; callable from any thread.
+final class CaseRecorder: Sendable {
+    private struct State {
+        var outcomes: [ObservedOutcome] = []
+        var revocations: [[UInt8]] = []
+        var evictions: [[UInt8]] = []
+    }
+
+    private let state = OrderedMutex(State())
+
+    /// The outcomes of the entries so far.
+    var outcomes: [ObservedOutcome] { self.state.withLock(\.outcomes) }
+    /// The keys revoked so far.
+    var revocations: [[UInt8]] { self.state.withLock(\.revocations) }
+
+    /// The keys evicted so far.
+    var evictions: [[UInt8]] { self.state.withLock(\.evictions) }
+
+    /// Creates an observer that records here.
+    func makeObserver() -> any OutcomeObserver { Observer(recorder: self) }
+
+    private func add(_ outcome: ObservedOutcome) {
+        self.state.withLock { $0.outcomes.append(outcome) }
+    }
+
+    private final class Observer: OutcomeObserver {
+        private let recorder: CaseRecorder
+
+        init(recorder: CaseRecorder) {
+            self.recorder = recorder
+        }
+
+        func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+            self.recorder.add(
+                ObservedOutcome(
+                    id: event.id, outcome: record.outcome, reason: record.reason, stage: record.stage,
+                    error: record.error, effects: record.effects))
+        }
+
+        func endBatch() async throws {}
+    }
+}
+
+extension CaseRecorder: RevocationHandler {
+    /// Records the key.
+    func revoke(_ event: borrowing Event, key: FieldID) {
+        self.add(event, key, to: \.revocations)
+    }
+
+    /// Records the key.
+    func evicted(_ event: borrowing Event, key: FieldID, reason: String) {
+        self.add(event, key, to: \.evictions)
+    }
+
+    private func add(_ event: borrowing Event, _ key: FieldID, to list: WritableKeyPath<State, [[UInt8]]>) {
+        guard let range = event.range(of: key) else { return }
+        let bytes = event.withBytes(range) { Array(copying: $0) }
+        self.state.withLock { $0[keyPath: list].append(bytes) }
+    }
+}
