@@ -130,6 +130,7 @@ docs: harness
 	$(BUILD) --product sluice
 	@.ci/docs-check .build/debug/sluice
 	@.ci/reference .build/debug/sluice --check
+	@.ci/modules --check
 	$(BUILD) --target StageKit
 	rm -rf .build/symbols .build/docs && mkdir -p .build/symbols .build/docs
 	$(SWIFT) symbolgraph-extract -module-name StageKit -I .build/debug/Modules -output-dir .build/symbols \
