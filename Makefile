@@ -73,7 +73,8 @@ web-flood: build
 	@.ci/packages wrk
 	python3 Tests/Benchmarks/Yardsticks/web_flood.py .build/release/sluice pipeline.yaml
 
-# Fuzz with millions of mutated RESP replies, pipeline files, checkpoints and HTTP requests: make fuzz, or make fuzz SEED=2.
+# Fuzz with millions of mutated RESP replies, pipeline files, expressions, checkpoints and HTTP requests: make fuzz, or
+# make fuzz SEED=2.
 fuzz: packages
 	$(SWIFT) build -c release --product SluiceFuzz $(BUILD_FLAGS)
 	@.build/release/SluiceFuzz $(if $(SEED),--seed $(SEED)) --inputs $(or $(INPUTS),5000000)
@@ -84,7 +85,7 @@ GUIDED = $(SWIFT) build -c release --product SluiceFuzz --sanitize fuzzer -Xswif
 fuzz-guided: packages
 	$(GUIDED) $(BUILD_FLAGS)
 	@fuzzer=$$($(GUIDED) --show-bin-path)/SluiceFuzz; \
-	for part in resp:2000000 yaml:2000000 checkpoint:900000 http:100000; do \
+	for part in resp:2000000 yaml:1000000 cel:1000000 checkpoint:900000 http:100000; do \
 		format=$${part%:*} && mkdir -p .build/fuzz/$$format && \
 		if SWIFT_BACKTRACE=enable=no $$fuzzer -runs=$${part#*:} -seed=$(or $(SEED),1) \
 			-max_len=1024 -timeout=10 -rss_limit_mb=512 -print_final_stats=1 -artifact_prefix=.build/fuzz/$$format- \

@@ -67,6 +67,7 @@ let package = Package(
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
         .library(name: "Sluice", targets: ["Worker", "PipelineEngine", "SnapshotStores", "StageKit"]),
+        .library(name: "CEL", targets: ["CEL"]),
         .library(name: "StageKit", targets: ["StageKit"]),
         .library(name: "StageTestKit", targets: ["StageTestKit"]),
         .library(name: "PipelineEngine", targets: ["PipelineEngine"]),
@@ -95,6 +96,10 @@ let package = Package(
         .testTarget(name: "RESPTests", dependencies: ["RESP"]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
         .target(name: "JSON"),
+        .target(name: "CEL"),
+        .testTarget(name: "CELTests", dependencies: ["CEL"]),
+        // Runs cases of the public conformance suite, which are not part of the project: its CELTests are its own.
+        .executableTarget(name: "CELConformance", dependencies: ["CEL"], path: "Tests/CELConformance"),
         .target(name: "LocalFiles"),
         .testTarget(name: "LocalFilesTests", dependencies: ["LocalFiles"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
@@ -218,7 +223,9 @@ let package = Package(
             path: "Tests/Simulator/Driver"),
         .executableTarget(
             name: "SluiceFuzz",
-            dependencies: ["Admin", "RESP", "SnapshotStores", "StageKit", "YAML", logging, coreMetrics, arguments],
+            dependencies: [
+                "Admin", "CEL", "RESP", "SnapshotStores", "StageKit", "YAML", logging, coreMetrics, arguments,
+            ],
             path: "Tests/Fuzz"),
         .testTarget(
             name: "SluiceSimulatorTests", dependencies: ["SluiceSimulator"], path: "Tests/Simulator/DriverTests"),

@@ -7,13 +7,14 @@
 
     /// What reads bytes from outside.
     private enum Format: String, CaseIterable {
-        case resp, yaml, checkpoint, http
+        case resp, yaml, cel, checkpoint, http
 
         /// What it is given.
         var input: any FuzzedInput.Type {
             switch self {
             case .resp: RESPInput.self
             case .yaml: YAMLInput.self
+            case .cel: CELInput.self
             case .checkpoint: CheckpointInput.self
             case .http: HTTPInput.self
             }

@@ -7,7 +7,8 @@ import Glibc
     struct SluiceFuzz: ParsableCommand {
         /// How the command line shows it.
         static let configuration = CommandConfiguration(
-            commandName: "SluiceFuzz", abstract: "Gives mutated RESP, YAML, checkpoints and HTTP to what reads them.")
+            commandName: "SluiceFuzz",
+            abstract: "Give mutated RESP, YAML, expressions, checkpoints and HTTP to their readers.")
 
         /// How many inputs.
         @Option(help: "How many inputs in all; one in fifty is HTTP, over a real connection.") var inputs = 5_000_000
@@ -23,7 +24,8 @@ import Glibc
         func run() throws {
             let web = self.inputs / 50
             let share = (self.inputs - web) / 8
-            try self.fuzz(RESPInput.self, self.inputs - web - share * 3)
+            try self.fuzz(RESPInput.self, self.inputs - web - share * 6)
+            try self.fuzz(CELInput.self, share * 3)
             try self.fuzz(YAMLInput.self, share * 2)
             try self.fuzz(CheckpointInput.self, share)
             try self.fuzz(HTTPInput.self, web)

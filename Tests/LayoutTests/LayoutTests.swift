@@ -83,6 +83,7 @@ import Testing
                 return String(words[index + 1])
             }
             if source.path.hasPrefix("Sources/JSON/") { #expect(imports == [], "\(source.path)") }
+            if source.path.hasPrefix("Sources/CEL/") { #expect(Set(imports).isSubset(of: ["Glibc"]), "\(source.path)") }
             if imports.contains("CHiredis") { #expect(source.path.hasPrefix("Sources/RESP/")) }
             if imports.contains("CLibYAML") { #expect(source.path.hasPrefix("Sources/YAML/")) }
             guard source.path.hasPrefix("Plugins/") else { continue }

@@ -1,0 +1,137 @@
+/// The compiled form of an expression: a tree of instructions in an array, each behind those that it uses.
+final class Code: Sendable {
+    /// The instructions.
+    let instructions: [Instruction]
+    /// The instruction of the whole expression.
+    let root: Int32
+    /// The constants.
+    let constants: [Value]
+    /// The operands of instructions with any number of them.
+    let operands: [Int32]
+    /// The names of fields and variables, and messages.
+    let names: [String]
+    /// The comprehensions.
+    let comprehensions: [ComprehensionCode]
+    /// The regular expressions.
+    let patterns: [Pattern]
+    /// The number of local variables that are in use at the same time.
+    let localCount: Int
+    /// Finds the offset of a time zone.
+    let timeZone: ExpressionEnvironment.TimeZoneLookup?
+
+    init(_ builder: CodeBuilder, root: Int32, timeZone: ExpressionEnvironment.TimeZoneLookup?) {
+        self.instructions = builder.instructions
+        self.root = root
+        self.constants = builder.constants
+        self.operands = builder.operands
+        self.names = builder.names
+        self.comprehensions = builder.comprehensions
+        self.patterns = builder.patterns
+        self.localCount = builder.localCount
+        self.timeZone = timeZone
+    }
+}
+
+/// An instruction; what `a`, `b` and `c` mean depends on the operation.
+struct Instruction {
+    /// An operation.
+    enum Operation: UInt8 {
+        /// Constant `a`.
+        case constant
+        /// Variable `a`, named `b`; the local variable `a`.
+        case variable, local
+        /// Whether variable `a` has a value.
+        case hasVariable
+        /// The error with message `a`.
+        case fail
+        /// Field `b` of `a`.
+        case select, optionalSelect, hasField
+        /// Element `b` of `a`.
+        case index, optionalIndex
+        /// `b` operands from `a`.
+        case and, or
+        /// `a ? b : c`.
+        case conditional
+        /// A function of `a`; of `a` and `b`; of `b` operands from `a`.
+        case unary, binary, call
+        /// An arithmetic operator or an order of two ints or two doubles, as the types of `a` and `b` promise.
+        case intArithmetic, doubleArithmetic, intComparison, doubleComparison
+        /// Whether text `a` matches pattern `b`.
+        case matches
+        /// A list of `b` operands from `a`; a map of `b` pairs of operands from `a`. The operand of an optional element
+        /// or the key of an optional entry is complemented.
+        case list, map
+        /// Comprehension `b` over `a`.
+        case comprehension
+        /// `b` with local variable `c` set to `a`; with the value of an optional.
+        case bind, optionalMap, optionalFlatMap
+    }
+
+    /// The operation.
+    var operation: Operation
+    /// The function of a call.
+    var function = Function.dyn
+    /// The first operand.
+    var a: Int32 = 0
+    /// The second operand.
+    var b: Int32 = 0
+    /// The third operand.
+    var c: Int32 = 0
+}
+
+/// A comprehension of the compiled form.
+struct ComprehensionCode {
+    /// The macro.
+    var kind: ComprehensionKind
+    /// The number of variables.
+    var variableCount: Int
+    /// The first of the local variables.
+    var local: Int
+    /// The instruction of the condition, -1 for none.
+    var condition: Int32
+    /// The instruction of the transformation, -1 for none.
+    var transform: Int32
+}
+
+/// Collects the parts of the compiled form.
+struct CodeBuilder {
+    /// The parts as in `Code`.
+    var instructions: [Instruction] = []
+    var constants: [Value] = []
+    var operands: [Int32] = []
+    var names: [String] = []
+    var comprehensions: [ComprehensionCode] = []
+    var patterns: [Pattern] = []
+    var localCount = 0
+
+    /// Adds an instruction and returns its index.
+    mutating func add(_ instruction: Instruction) -> Int32 {
+        self.instructions.append(instruction)
+        return Int32(self.instructions.count - 1)
+    }
+
+    /// Adds a constant.
+    mutating func constant(_ value: Value) -> Int32 {
+        self.constants.append(value)
+        return self.add(Instruction(operation: .constant, a: Int32(self.constants.count - 1)))
+    }
+
+    /// Adds a name and returns its index.
+    mutating func name(_ name: String) -> Int32 {
+        if let known = self.names.firstIndex(of: name) { return Int32(known) }
+        self.names.append(name)
+        return Int32(self.names.count - 1)
+    }
+
+    /// Adds operands and returns the index of the first.
+    mutating func list(_ operands: [Int32]) -> Int32 {
+        self.operands += operands
+        return Int32(self.operands.count - operands.count)
+    }
+
+    /// The value of an instruction that is a constant.
+    func value(_ at: Int32) -> Value? {
+        let instruction = self.instructions[Int(at)]
+        return instruction.operation == .constant ? self.constants[Int(instruction.a)] : nil
+    }
+}

@@ -1,0 +1,179 @@
+/// The changing part of an evaluation.
+struct EvaluationState {
+    /// The work that may still be done.
+    var meter: CostMeter
+    /// The local variables.
+    var locals: [Value]
+
+    init(limit: Int, locals: Int) {
+        self.meter = CostMeter(remaining: limit)
+        self.locals = locals == 0 ? [] : Array(repeating: .null, count: locals)
+    }
+}
+
+extension Code {
+    /// Evaluates an instruction.
+    func evaluate<Source: VariableSource & ~Copyable>(
+        _ at: Int32, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> Value {
+        try state.meter.charge(1)
+        let instruction = self.instructions[Int(at)]
+        switch instruction.operation {
+        case .constant: return self.constants[Int(instruction.a)]
+        case .variable:
+            if let value = try source.value(of: Int(instruction.a)) { return value }
+            throw .missing(self.names[Int(instruction.b)])
+        case .local: return state.locals[Int(instruction.a)]
+        case .hasVariable: return .bool(try source.value(of: Int(instruction.a)) != nil)
+        case .fail: throw EvaluationError(self.names[Int(instruction.a)])
+        case .and, .or: return try self.logic(instruction, &state, source)
+        case .conditional:
+            guard case .bool(let test) = try self.evaluate(instruction.a, &state, source) else { throw .noOverload }
+            return try self.evaluate(test ? instruction.b : instruction.c, &state, source)
+        case .unary:
+            let operand = try self.evaluate(instruction.a, &state, source)
+            return try Functions.apply(instruction.function, operand, &state.meter)
+        case .binary:
+            let left = try self.evaluate(instruction.a, &state, source)
+            let right = try self.evaluate(instruction.b, &state, source)
+            return try Functions.apply(instruction.function, left, right, &state.meter, self.timeZone)
+        case .intArithmetic: return .int(try self.integer(instruction, &state, source))
+        case .doubleArithmetic: return .double(try self.double(instruction, &state, source))
+        case .intComparison, .doubleComparison: return .bool(try self.comparison(instruction, &state, source))
+        case .call:
+            let arguments = try self.values(instruction, &state, source)
+            return try Functions.apply(instruction.function, arguments, &state.meter, self.timeZone)
+        case .matches: return try self.matches(instruction, &state, source)
+        case .select, .optionalSelect, .hasField, .index, .optionalIndex:
+            return try self.access(instruction, &state, source)
+        case .list: return try self.list(instruction, &state, source)
+        case .map: return try self.map(instruction, &state, source)
+        case .comprehension: return try self.comprehension(instruction, &state, source)
+        case .bind:
+            state.locals[Int(instruction.c)] = try self.evaluate(instruction.a, &state, source)
+            return try self.evaluate(instruction.b, &state, source)
+        case .optionalMap, .optionalFlatMap: return try self.optionalMap(instruction, &state, source)
+        }
+    }
+
+    private func values<Source: VariableSource & ~Copyable>(
+        _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> [Value] {
+        var values: [Value] = []
+        values.reserveCapacity(Int(instruction.b))
+        for index in Int(instruction.a)..<Int(instruction.a + instruction.b) {
+            values.append(try self.evaluate(self.operands[index], &state, source))
+        }
+        return values
+    }
+
+    /// `&&` and `||`: one operand that decides the result absorbs the errors of all others.
+    private func logic<Source: VariableSource & ~Copyable>(
+        _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> Value {
+        let deciding = instruction.operation == .or
+        var failure: EvaluationError?
+        for index in Int(instruction.a)..<Int(instruction.a + instruction.b) {
+            do throws(EvaluationError) {
+                guard case .bool(let value) = try self.evaluate(self.operands[index], &state, source) else {
+                    throw .noOverload
+                }
+                if value == deciding { return .bool(deciding) }
+            } catch {
+                if error.isCostLimit { throw error }
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+        return .bool(!deciding)
+    }
+
+    private func matches<Source: VariableSource & ~Copyable>(
+        _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> Value {
+        guard case .string(let text) = try self.evaluate(instruction.a, &state, source) else { throw .noOverload }
+        return .bool(try self.patterns[Int(instruction.b)].matches(text, &state.meter))
+    }
+
+    private func access<Source: VariableSource & ~Copyable>(
+        _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> Value {
+        let container = try self.evaluate(instruction.a, &state, source)
+        switch instruction.operation {
+        case .select: return try Elements.value(container, .string(self.names[Int(instruction.b)]), isIndex: false)
+        case .optionalSelect:
+            let name = Value.string(self.names[Int(instruction.b)])
+            return .optional(try Elements.optional(container, name, isIndex: false))
+        case .hasField: return .bool(try Elements.has(container, self.names[Int(instruction.b)]))
+        case .index:
+            return try Elements.value(container, self.evaluate(instruction.b, &state, source), isIndex: true)
+        default:
+            let key = try self.evaluate(instruction.b, &state, source)
+            return .optional(try Elements.optional(container, key, isIndex: true))
+        }
+    }
+
+    private func list<Source: VariableSource & ~Copyable>(
+        _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> Value {
+        var values: [Value] = []
+        values.reserveCapacity(Int(instruction.b))
+        for index in Int(instruction.a)..<Int(instruction.a + instruction.b) {
+            let operand = self.operands[index]
+            let value = try self.evaluate(operand < 0 ? ~operand : operand, &state, source)
+            if operand >= 0 {
+                values.append(value)
+            } else {
+                guard case .optional(let optional) = value else { throw .noOverload }
+                if let wrapped = optional.wrapped { values.append(wrapped) }
+            }
+        }
+        try state.meter.charge(containing: values)
+        return .list(values)
+    }
+
+    private func map<Source: VariableSource & ~Copyable>(
+        _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> Value {
+        var map = MapValue()
+        for pair in 0..<Int(instruction.b) {
+            let operand = self.operands[Int(instruction.a) + pair * 2]
+            let key = try self.evaluate(operand < 0 ? ~operand : operand, &state, source)
+            var value = try self.evaluate(self.operands[Int(instruction.a) + pair * 2 + 1], &state, source)
+            if operand < 0 {
+                guard case .optional(let optional) = value else { throw .noOverload }
+                guard let wrapped = optional.wrapped else { continue }
+                value = wrapped
+            }
+            try Self.add(key, value, to: &map, &state.meter)
+        }
+        return .map(map)
+    }
+
+    /// Adds an entry to a map that is being made.
+    static func add(
+        _ key: Value, _ value: Value, to map: inout MapValue, _ meter: inout CostMeter
+    ) throws(EvaluationError) {
+        try meter.charge(nested: key)
+        try meter.charge(nested: value)
+        if map.add(key, value) { return }
+        switch key {
+        case .bool, .int, .uint, .string: throw EvaluationError("repeated map key")
+        default: throw EvaluationError("unsupported map key type \(key.typeName.rawValue)")
+        }
+    }
+
+    private func optionalMap<Source: VariableSource & ~Copyable>(
+        _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> Value {
+        guard case .optional(let optional) = try self.evaluate(instruction.a, &state, source) else {
+            throw .noOverload
+        }
+        guard let wrapped = optional.wrapped else { return .optional(.none) }
+        state.locals[Int(instruction.c)] = wrapped
+        let result = try self.evaluate(instruction.b, &state, source)
+        guard instruction.operation == .optionalFlatMap else { return .optional(OptionalValue(result)) }
+        guard case .optional = result else { throw .noOverload }
+        return result
+    }
+}
