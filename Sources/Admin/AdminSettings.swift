@@ -138,7 +138,10 @@ public struct AdminTLS: Sendable, Equatable {
         let chain = try Self.read("certificate_file", self.certificateFile) {
             try NIOSSLCertificate.fromPEMFile($0).map { NIOSSLCertificateSource.certificate($0) }
         }
-        let key = try Self.read("key_file", self.keyFile) { try NIOSSLPrivateKey(file: $0, format: .pem) }
+        let key = try Self.read("key_file", self.keyFile) { file in
+            try PrivateKeyFile.refuseEncrypted(file)
+            return try NIOSSLPrivateKey(file: file, format: .pem)
+        }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = .tlsv12

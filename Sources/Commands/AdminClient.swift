@@ -179,7 +179,10 @@ struct WorkerOptions: ParsableArguments {
                 try NIOSSLCertificate.fromPEMFile($0).map { .certificate($0) }
             }
             client.tls.privateKey = .privateKey(
-                try Self.read("--key-file", key) { try NIOSSLPrivateKey(file: $0, format: .pem) })
+                try Self.read("--key-file", key) { file in
+                    try PrivateKeyFile.refuseEncrypted(file)
+                    return try NIOSSLPrivateKey(file: file, format: .pem)
+                })
         } else if self.certificateFile != nil || self.keyFile != nil {
             throw ValidationError("--certificate-file and --key-file go together")
         }
@@ -192,6 +195,8 @@ struct WorkerOptions: ParsableArguments {
     ) throws -> Value {
         do {
             return try body(path)
+        } catch let error as PrivateKeyFile.Encrypted {
+            throw AdminClient.Failure(description: "\(option): \(path): \(error)")
         } catch {
             throw AdminClient.Failure(description: "\(option): \(path) cannot be read, or holds no PEM of that kind")
         }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import StageKit
 
 /// Converts `TLSSettings` to NIOSSL's configuration.
 enum TLSContext {
@@ -16,7 +17,10 @@ enum TLSContext {
         }
         if let file = settings.certificateFile, let keyFile = settings.keyFile {
             let chain = try self.reading("certificate_file", file) { try NIOSSLCertificate.fromPEMFile(file) }
-            let key = try self.reading("key_file", keyFile) { try NIOSSLPrivateKey(file: keyFile, format: .pem) }
+            let key = try self.reading("key_file", keyFile) {
+                try PrivateKeyFile.refuseEncrypted(keyFile)
+                return try NIOSSLPrivateKey(file: keyFile, format: .pem)
+            }
             configuration.certificateChain = chain.map { .certificate($0) }
             configuration.privateKey = .privateKey(key)
         }

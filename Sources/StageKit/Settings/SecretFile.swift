@@ -24,6 +24,13 @@ public enum SecretFile {
     ///
     /// Blocks on the disk, but not on a pipe.
     public static func read(_ path: String) throws(Unreadable) -> String {
+        try self.text(try self.bytes(path), path)
+    }
+
+    /// Returns the file's bytes.
+    ///
+    /// Blocks on the disk, but not on a pipe.
+    package static func bytes(_ path: String) throws(Unreadable) -> ArraySlice<UInt8> {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { throw Unreadable(description: "\(path): cannot open it (\(self.reason))") }
         defer { close(file) }
@@ -40,7 +47,7 @@ public enum SecretFile {
         guard count <= Self.byteLimit else {
             throw Unreadable(description: "\(path): it is longer than \(Self.byteLimit) bytes")
         }
-        return try self.text(bytes[..<count], path)
+        return bytes[..<count]
     }
 
     /// Returns the secret in a file's bytes.

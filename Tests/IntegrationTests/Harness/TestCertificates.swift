@@ -21,7 +21,8 @@ struct TestCertificates: Sendable {
     }
 
     /// The path of a file: `ca.crt`, `other.crt`, and `server`, `expired`, `misnamed`,
-    /// `address` (for an IP address alone) and `client` with `.crt` and `.key`.
+    /// `address` (for an IP address alone) and `client` with `.crt` and `.key`; `locked.key` is the client's key with a
+    /// passphrase, and `locked-old.key` the same in the older form.
     func path(_ name: String) -> String {
         self.folder.appendingPathComponent(name).path
     }
@@ -45,6 +46,8 @@ struct TestCertificates: Sendable {
             "address", extensions: "subjectAltName=IP:127.0.0.1\n", from: "20200101000000Z", to: "20991231000000Z")
         try self.issue(
             "client", extensions: "basicConstraints=CA:FALSE\n", from: "20200101000000Z", to: "20991231000000Z")
+        try self.openssl(["pkey", "-in", "client.key", "-aes128", "-passout", "pass:xyzzy", "-out", "locked.key"])
+        try self.openssl(["ec", "-in", "client.key", "-aes128", "-passout", "pass:xyzzy", "-out", "locked-old.key"])
     }
 
     /// Makes a key and a certificate signed by the authority, valid between two times.
