@@ -61,7 +61,7 @@ extension DecodeStage {
                     "Whether [secret] replaces the value in logs, error messages, the journal and other views."),
                 .optional(
                     "path", \.path, .optional(JSONPath.type),
-                    "Path of the value within nested JSON objects: names joined by dots."),
+                    "Path of the value within nested JSON objects: names joined by dots; \\. is a dot within a name."),
             ])
     }
 

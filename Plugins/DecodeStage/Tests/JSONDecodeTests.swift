@@ -1,4 +1,5 @@
 import DecodeStage
+import Foundation
 import StageKit
 import StageTestKit
 import Testing
@@ -83,6 +84,37 @@ import Testing
         #expect(report.ending == .next)
         #expect(report.text("customer") == "17")
         #expect(report.text("city") == "Ulm")
+    }
+
+    @Test(
+        "A backslash makes a dot or a backslash part of a name",
+        arguments: [
+            (#"a\.b"#, #"{"a.b":1,"a":{"b":2}}"#), (#"a.b"#, #"{"a.b":2,"a":{"b":1}}"#),
+            (#"x.a\.b.c"#, #"{"x":{"a.b":{"c":1},"a":{"b":{"c":2}}}}"#), (#"a\\b"#, #"{"a\\b":1,"ab":2}"#),
+            (#"a\\.b"#, #"{"a\\":{"b":1},"a\\.b":2}"#), (#"\."#, #"{".":1}"#), (#"a\.b"#, #"{"a\u002eb":1}"#),
+            (#"a\.b\.c"#, #"{"a.b.c":1}"#),
+        ])
+    func dotsInNames(path: String, json: String) throws {
+        let settings: SettingNode = [
+            "json": "payload", "unknown_fields": "ignore", "fields": ["value": ["path": .text(path)]],
+        ]
+        let report = try self.decode(json, settings)
+        #expect(report.ending == .next)
+        #expect(report.text("value") == "1")
+    }
+
+    @Test(
+        "An undeclared member is named in the form of a path",
+        arguments: [
+            (#"{"a.b":1}"#, #"a\.b"#), (#"{"c":{"d.e":1}}"#, #"c.d\.e"#), (#"{"x.y":{"d":1}}"#, #"x\.y.d"#),
+        ])
+    func unknownNames(json: String, name: String) throws {
+        let settings: SettingNode = [
+            "json": "payload", "fields": ["value": ["path": "c.value"], "other": ["path": #"x\.y.value"#]],
+        ]
+        let message = try #require(try self.decode(json, settings).failureMessage)
+        // Quoted text writes a backslash twice.
+        #expect(message.replacingOccurrences(of: #"\\"#, with: #"\"#) == "decode event: unsupported field \"\(name)\"")
     }
 
     @Test(
@@ -194,6 +226,8 @@ import Testing
                 == "decode event: payload: invalid JSON at byte 16777216: longer than 16777216 bytes")
     }
 
+    private static let backslash =
+        #"\ in a path must be followed by a dot or another \, which it makes part of a name"#
     private static let dots = "expected names joined by dots such as customer.id"
 
     @Test(
@@ -219,6 +253,22 @@ import Testing
             (
                 ["json": "p", "fields": ["b": ["path": "a.x"], "c": ["path": .text("a.x").at(4, 9)]]],
                 ["4:9: decode: fields: c: another field stands at \"a.x\" or within it"]
+            ),
+            (
+                ["json": "p", "fields": ["b": ["path": #"x\.y.z"#], "c": ["path": .text(#"x\.y.z"#).at(4, 9)]]],
+                [#"4:9: decode: fields: c: another field stands at "x\.y.z" or within it"#]
+            ),
+            (
+                ["json": "p", "fields": ["x.y": [:], "c": ["path": .text(#"x\.y.z"#).at(4, 9)]]],
+                [#"4:9: decode: fields: c: "x\.y" is a field itself, so that no path leads through it"#]
+            ),
+            (
+                ["json": "p", "fields": ["b": ["path": .text(#"a\b"#).at(4, 9)]]],
+                ["4:9: decode: fields: b: path: \(Self.backslash), found \"a\\b\""]
+            ),
+            (
+                ["json": "p", "fields": ["b": ["path": .text(#"a.b\"#).at(4, 9)]]],
+                ["4:9: decode: fields: b: path: \(Self.backslash), found \"a.b\\\""]
             ),
             (
                 ["json": "p", "fields": ["b": ["path": .text("a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a").at(4, 9)]]],

@@ -72,11 +72,12 @@ final class JSONFields {
         }
     }
 
-    /// Returns the path of an undeclared member, as bytes.
+    /// Returns the path of an undeclared member as bytes, in the form of a `path` setting.
     func unknownName(_ text: ByteRange, _ unknown: Unknown, _ event: borrowing Event) -> [UInt8] {
-        var name = self.paths.objects[unknown.object].path.flatMap { Array($0.utf8) + [UInt8(ascii: ".")] }
+        let path = self.paths.objects[unknown.object].path.flatMap { Array("\(JSONPath.text([$0])).".utf8) }
+        var name: [UInt8] = []
         event.withBytes(text) { bytes in JSONString.unescape(bytes.extracting(unknown.name.range), into: &name) }
-        return name
+        return path + name.flatMap { JSONPath.escaped.contains($0) ? [UInt8(ascii: "\\"), $0] : [$0] }
     }
 
     private func readObject(

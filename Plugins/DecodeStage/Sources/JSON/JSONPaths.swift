@@ -1,4 +1,4 @@
-public import StageKit
+import StageKit
 
 /// The declared fields as a tree of objects, which maps the members of each object to fields.
 struct JSONPaths {
@@ -41,7 +41,7 @@ struct JSONPaths {
         for (depth, name) in path.dropLast().enumerated() {
             switch self.objects[current].members.first(where: { $0.name == name })?.target {
             case .object(let next): current = next
-            case .field: return "\"\(name)\" is a field itself, so that no path leads through it"
+            case .field: return "\"\(JSONPath.text([name]))\" is a field itself, so that no path leads through it"
             case nil:
                 self.objects.append(Object(path: Array(path[...depth])))
                 self.objects[current].members.append((name, .object(self.objects.count - 1)))
@@ -51,34 +51,10 @@ struct JSONPaths {
         }
         guard let last = path.last else { return nil }
         if self.objects[current].members.contains(where: { $0.name == last }) {
-            return "another field stands at \"\(path.joined(separator: "."))\" or within it"
+            return "another field stands at \"\(JSONPath.text(path))\" or within it"
         }
         self.objects[current].members.append((last, .field(field)))
         for object in passed { self.objects[object].fields.append(field) }
         return nil
-    }
-}
-
-/// The names that lead to a member of nested objects: `customer.address.city`.
-public struct JSONPath: Sendable {
-    /// The names, starting with the outermost.
-    public var names: [String]
-    /// The position in the file.
-    public var mark: SourceMark
-
-    static let type = SettingType<JSONPath>(
-        shape: .form("names joined by dots: customer.id", pattern: #"^[^.]+(\.[^.]+)*$"#)
-    ) { node, issues in
-        guard let text = SettingType<String>.nonBlankText.decode(node, &issues) else { return nil }
-        let names = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        if names.contains("") {
-            issues.add("expected names joined by dots such as customer.id, found \"\(text)\"", at: node.mark)
-            return nil
-        }
-        if names.count > JSONPaths.lengthLimit {
-            issues.add("a path has at most \(JSONPaths.lengthLimit) names", at: node.mark)
-            return nil
-        }
-        return JSONPath(names: names, mark: node.mark)
     }
 }
