@@ -52,20 +52,45 @@ import Worker
             .filter { !$0.hasPrefix("#") && !$0.hasPrefix("sluice_stage_seconds") }
     }
 
+    private static let now = 1_800_000_000.0
+
+    private static func id(_ age: Double) -> EntryID {
+        EntryID(milliseconds: UInt64((Self.now - age) * 1000), sequence: 0)
+    }
+
     @Test(
-        "The lag is the age of the last entry while more wait, and nothing where none does or that is not known",
+        "The lag is the age of the last entry while more wait; it is unknown if that id is no time, or before anything is known",
         arguments: [
-            (SourceStatus.State.reading, 10_000, false, nil, 90), (.reading, 10_000, false, 0, 90),
-            (.reading, 10_000, true, 0, 0), (.reading, 0, false, nil, 0), (.reading, nil, false, nil, 0),
-            // Away: what waited before still does, and where nothing did nobody knows of anything.
-            (.connecting, 10_000, false, 7, 90), (.connecting, 10_000, false, 0, 0),
-            (.connecting, 10_000, false, nil, 90),
-        ] as [(SourceStatus.State, UInt64?, Bool, UInt64?, Double)])
-    func lag(state: SourceStatus.State, cursor: UInt64?, isCaughtUp: Bool, waiting: UInt64?, seconds: Double) {
-        var status = SourceStatus(
-            state: state, cursor: cursor.map { EntryID(milliseconds: $0, sequence: 0) }, isCaughtUp: isCaughtUp)
+            (SourceStatus.State.reading, id(90), false, nil, 90), (.reading, id(90), false, 0, 90),
+            (.reading, id(90), true, 0, 0), (.reading, .zero, false, nil, nil), (.reading, nil, false, nil, nil),
+            (.reading, EntryID(milliseconds: 5, sequence: 0), false, 3, nil),
+            (.reading, EntryID(milliseconds: 5, sequence: 0), true, 0, 0), (.reading, .max, false, 3, nil),
+            // Seconds instead of milliseconds.
+            (.reading, EntryID(milliseconds: 1_800_000_000, sequence: 0), false, 3, nil),
+            (.reading, id(9 * 365 * 86_400), false, 3, 9 * 365 * 86_400),
+            (.reading, id(11 * 365 * 86_400), false, 3, nil),
+            // Ahead of the clock, as after a failover, and beyond that.
+            (.reading, id(-200), false, 3, 0), (.reading, id(-400), false, 3, nil),
+            // Disconnected: what was pending before still is, and if nothing was, nobody knows of anything.
+            (.connecting, id(90), false, 7, 90), (.connecting, id(90), false, 0, nil),
+            (.connecting, id(90), false, nil, nil), (.idle, nil, false, nil, nil),
+        ] as [(SourceStatus.State, EntryID?, Bool, UInt64?, Double?)])
+    func lag(state: SourceStatus.State, cursor: EntryID?, isCaughtUp: Bool, waiting: UInt64?, seconds: Double?) {
+        var status = SourceStatus(state: state, cursor: cursor, isCaughtUp: isCaughtUp)
         status.lagEntries = waiting
-        #expect(status.lagSeconds(now: 100) == seconds)
+        #expect(status.lagSeconds(now: Self.now) == seconds)
+    }
+
+    @Test("The age of an entry is relative to the server's clock")
+    func serverClock() {
+        var status = SourceStatus(state: .reading, cursor: Self.id(-3600))
+        #expect(status.lagSeconds(now: Self.now) == nil)
+        status.clockOffset = 3610
+        #expect(status.lagSeconds(now: Self.now) == 10)
+        // A server whose clock starts at 1970.
+        status.cursor = EntryID(milliseconds: 5000, sequence: 0)
+        status.clockOffset = 25 - Self.now
+        #expect(status.lagSeconds(now: Self.now) == 20)
     }
 
     @Test(

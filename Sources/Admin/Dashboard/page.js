@@ -30,7 +30,7 @@
   const figure = (id, text, metric, value) => {
     const node = $(id);
     node.textContent = text;
-    if (metric) { node.dataset.metric = metric; node.dataset.value = value; }
+    if (metric) { node.dataset.metric = metric; node.dataset.value = value; } else { delete node.dataset.metric; delete node.dataset.value; }
   };
   const keyOf = (line) => line.key ?? (line.key_b64 !== undefined ? `base64 ${line.key_b64}` : "no key");
 
@@ -169,11 +169,13 @@
   const showTiles = (doc) => {
     figure("rate", perSecond(rate("read")));
     figure("read", `${whole(doc.read)} read`, "sluice_events_read_total", doc.read);
-    const known = doc.lag.entries !== undefined;
-    const behind = known ? doc.lag.entries : null;
-    figure("lag", behind === null ? (doc.source.caught_up ? "0" : "unknown") : short(behind), known ? "sluice_source_lag_entries" : "", behind);
-    $("lag").className = `figure ${behind > 0 && !doc.source.caught_up ? "notice" : ""}`;
-    figure("lag-seconds", doc.source.caught_up ? "caught up" : `entries · ${age(doc.lag.seconds)}`, "sluice_source_lag_seconds", doc.lag.seconds);
+    // The metrics are absent while they are unknown.
+    const behind = doc.lag.entries ?? null, seconds = doc.lag.seconds ?? null;
+    figure("lag", behind === null ? (doc.source.caught_up ? "0" : "unknown") : short(behind), behind === null ? "" : "sluice_source_lag_entries", behind);
+    $("lag").className = `figure ${doc.source.caught_up || behind === 0 ? "" : "notice"}`;
+    const unit = behind === null ? [] : ["entries"];
+    const detail = doc.source.caught_up ? "caught up" : doc.source.state !== "reading" && seconds === null ? "not connected" : [...unit, seconds === null ? "age unknown" : age(seconds)].join(" · ");
+    figure("lag-seconds", detail, seconds === null ? "" : "sluice_source_lag_seconds", seconds);
     const store = doc.freshness[0];
     $("held-name").textContent = doc.freshness.length === 1 ? `Held in ${store.store}` : "Held in all stores";
     const entries = doc.freshness.reduce((a, s) => a + s.entries, 0);

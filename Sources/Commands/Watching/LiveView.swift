@@ -40,7 +40,7 @@ struct LiveView: Decodable {
 
     struct Lag: Decodable {
         var entries: Double?
-        var seconds: Double
+        var seconds: Double?
     }
 
     struct Store: Decodable {

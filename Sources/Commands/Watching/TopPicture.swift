@@ -60,8 +60,12 @@ struct TopPicture {
 
     private var figures: [String] {
         let source = self.view.source
-        let lag = self.view.lag.entries.map { "\(Self.whole($0)) entries" } ?? "unknown"
-        let behind = source.isCaughtUp ? "caught up" : "\(lag), \(Self.rate(self.view.lag.seconds)) s"
+        let lag = [
+            self.view.lag.entries.map { "\(Self.whole($0)) entries" },
+            self.view.lag.seconds.map { "\(Self.rate($0)) s" },
+        ].compactMap(\.self)
+        let behind =
+            source.isCaughtUp ? "caught up" : lag.isEmpty ? "unknown" : lag.joined(separator: ", ")
         var lines = [
             "events a second   \(Self.padded(Self.rate(self.readRate), 12))   read       \(Self.whole(self.view.read))",
             "failed            \(Self.padded(Self.whole(self.failed(self.view)), 12))   revoked    "

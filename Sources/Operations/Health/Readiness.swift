@@ -16,9 +16,10 @@ enum Readiness {
         stores[store]?.freshness?.staleness?.description
     }
 
-    /// Whether a source is behind by more than the entries of the moment; `now` is in seconds since the epoch.
+    /// Whether a source is behind by more than the entries of the moment, or by an unknown time; `now` is in seconds
+    /// since the epoch.
     static func isBehind(_ status: SourceStatus, now: Double) -> Bool {
-        status.state == .reading && (status.isFilling || status.lagSeconds(now: now) >= Advice.passingLag)
+        status.state == .reading && (status.isFilling || Advice.isNotable(status.lagSeconds(now: now)))
     }
 
     private static func reasons(_ status: SourceStatus) -> [String] {

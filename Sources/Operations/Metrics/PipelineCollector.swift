@@ -77,12 +77,16 @@ package struct PipelineCollector: Sendable {
             MetricSample(
                 "sluice_source_reconnects_total", .counter, help: "How often a lost connection was taken up again.",
                 value: Double(status.reconnects)),
-            MetricSample(
-                "sluice_source_lag_seconds", .gauge,
-                help: "Age of the last entry handled while more are waiting, by its id, or of a stalled batch if "
-                    + "that is older; 0 when caught up.",
-                value: status.lagSeconds(now: Date().timeIntervalSince1970)),
         ] + self.gaps(status) + self.group(status)
+            + (status.lagSeconds(now: Date().timeIntervalSince1970).map { seconds in
+                [
+                    MetricSample(
+                        "sluice_source_lag_seconds", .gauge,
+                        help: "Age of the last entry handled while more are waiting, by its id, or of a stalled "
+                            + "batch if that is older; 0 when caught up; absent if unknown.",
+                        value: seconds)
+                ]
+            } ?? [])
             + (status.lagEntries.map { lag in
                 [
                     MetricSample(
@@ -123,6 +127,9 @@ package struct PipelineCollector: Sendable {
                 "sluice_group_deleted_total", "Entries taken out of the stream before they had an outcome.",
                 group.deleted),
             counter("sluice_group_refused_total", "Entries that had been delivered too often.", group.refused),
+            counter(
+                "sluice_group_consumers_removed_total", "Idle consumers that this worker removed from the group.",
+                group.consumersRemoved),
         ]
     }
 
@@ -150,25 +157,5 @@ package struct PipelineCollector: Sendable {
                 help: "Time since the store was last known to hold all of the stream.", labels: [("store", name)],
                 value: age.seconds),
         ]
-    }
-}
-
-extension SourceStatus {
-    /// The lag in seconds: the age of the last processed entry, by its id, while more entries are pending, or the time
-    /// that a stalled batch has been in flight, if that is longer. 0 when caught up, and before the first entry.
-    ///
-    /// - Parameter now: Seconds since the epoch.
-    func lagSeconds(now: Double) -> Double {
-        guard let stalled = self.stalled else { return self.lagByID(now: now) }
-        // If nothing but the batch is known to be pending, the age of the entry before it is meaningless: the stream
-        // was quiet.
-        return max(stalled.duration.seconds, stalled.wasCaughtUp ? 0 : self.lagByID(now: now))
-    }
-
-    private func lagByID(now: Double) -> Double {
-        guard !self.isCaughtUp, let cursor = self.cursor, cursor > .zero else { return 0 }
-        // While disconnected, new entries are unknown; entries that were already pending still count.
-        if self.state != .reading, self.lagEntries == 0 { return 0 }
-        return max(0, now - Double(cursor.milliseconds) / 1000)
     }
 }

@@ -16,7 +16,10 @@ struct Advice: Equatable {
 
     /// A smaller lag, in seconds, counts as none: between two batches of a busy stream a worker is always slightly
     /// behind.
-    static let passingLag = 2.0
+    private static let passingLag = 2.0
+
+    /// Whether a lag in seconds is more than the entries of the moment; an unknown lag is.
+    static func isNotable(_ lag: Double?) -> Bool { lag.map { $0 >= self.passingLag } ?? true }
 
     /// The severity.
     var level: Level
@@ -98,7 +101,7 @@ struct Advice: Equatable {
                         + (isRefusing ? "." : ", until the stores are older than max_staleness.")
                         + " Check the server that the stage sends to.")
             }
-            if status.isCaughtUp || (!isRefusing && status.lagSeconds(now: now) < Self.passingLag) { return nil }
+            if status.isCaughtUp || (!isRefusing && !Self.isNotable(status.lagSeconds(now: now))) { return nil }
             let lag = status.lagEntries.map { ": \($0) entries wait" } ?? ""
             return Advice(
                 level: isRefusing ? .bad : .notice, title: "Catching up\(lag)",

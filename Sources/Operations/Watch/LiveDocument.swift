@@ -6,7 +6,8 @@ import StageKit
 
 /// The data of the dashboard and `sluice top`, updated once per second: `/v1/pipeline` and further members.
 ///
-/// The further members are `now_ms`, `uptime_s`, `ready`, `reasons`, `alive`, `advice`, `lag` (`entries`, `seconds`),
+/// The further members are `now_ms`, `uptime_s`, `ready`, `reasons`, `alive`, `advice`, `lag` (`entries`, `seconds`, each
+/// only if known),
 /// `freshness` (a list: `store`, `entries`, `stale`, `age_s`, `why`), `drops` (the last failed events), `revocations`
 /// (`total`, and `recent` with evictions and resets) and `pictures`.
 final class LiveDocument: Sendable {
@@ -45,7 +46,7 @@ final class LiveDocument: Sendable {
                         .map(\.json)),
                 "lag": .members([
                     "entries": status.lagEntries.map { .integer(Int(clamping: $0)) },
-                    "seconds": .written(Self.decimal(status.lagSeconds(now: now))),
+                    "seconds": status.lagSeconds(now: now).map { .written(Self.decimal($0)) },
                 ]),
                 "gaps": .object(
                     status.gaps.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .integer($0.value)) }),

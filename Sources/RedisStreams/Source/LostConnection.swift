@@ -4,11 +4,13 @@ import StageKit
 // Reports a connection to the stream that was lost or could not be opened, and that is retried.
 
 extension SourceBoard {
-    /// Records that there is no connection, and the error.
+    /// Records that there is no connection, and the error. Entries that were pending before still are; if none were,
+    /// their number is unknown from now on.
     mutating func lost(_ error: RedisError) {
         self.status.state = .connecting
         self.status.lastError = error.message
         self.status.isCaughtUp = false
+        if self.status.lagEntries == 0 { self.status.lagEntries = nil }
     }
 }
 

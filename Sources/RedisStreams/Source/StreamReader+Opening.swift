@@ -114,7 +114,7 @@ extension StreamReader {
     private func askOnce(_ connection: RedisConnection) async throws(End) -> FollowMachine.Opening? {
         let questions = self.follower.machine.questions
         let resolution = StartResolution(start: self.streamSettings.start)
-        var commands: [RESPCommand] = [RESPCommand("INFO", "server")]
+        var commands: [RESPCommand] = [ServerIdentity.command]
         if let anchor = questions.anchor {
             commands.append(self.questions.ids(from: anchor.description, downTo: anchor.description))
         }
@@ -126,7 +126,9 @@ extension StreamReader {
         var replies = connection.submit(commands, timeout: self.entriesTimeout, leavesOutToFit: true)[...]
         var opening = FollowMachine.Opening()
         do throws(RedisError) {
-            opening.server = ServerIdentity.runID(try await replies.removeFirst().reply().value())
+            let server = try await replies.removeFirst().reply().value()
+            opening.server = ServerIdentity.runID(server)
+            self.update { $0.status.clockOffset = ServerIdentity.clockOffset(server) ?? $0.status.clockOffset }
             if questions.anchor != nil {
                 let answer = try await replies.removeFirst().reply().value()
                 if self.questions.note(answer) { return nil }
@@ -162,14 +164,30 @@ extension StreamReader {
     }
 }
 
-/// Identifies the server process.
+/// The server process and its clock, in a reply to INFO.
 enum ServerIdentity {
+    /// The query for both.
+    static var command: RESPCommand { RESPCommand("INFO", "server") }
+
     /// Returns the run id in a reply to INFO, or `nil` if the user lacks the permission or the reply does not contain
     /// it.
     static func runID(_ answer: RESPValue) -> String? {
-        let line = answer.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("run_id:") }
-        guard let id = line?.dropFirst("run_id:".count), (1...64).contains(id.utf8.count) else { return nil }
+        guard let id = self.line("run_id", in: answer), (1...64).contains(id.utf8.count) else { return nil }
         return String(id)
+    }
+
+    /// Returns the server's clock minus this machine's in seconds, or `nil` as above; servers before 6.2 do not report
+    /// their time.
+    static func clockOffset(
+        _ answer: RESPValue, localMilliseconds: Int64 = WallClock.system.milliseconds
+    ) -> Double? {
+        guard let microseconds = self.line("server_time_usec", in: answer).flatMap({ Int64($0) }) else { return nil }
+        return (Double(microseconds) / 1000 - Double(localMilliseconds)) / 1000
+    }
+
+    private static func line(_ name: String, in answer: RESPValue) -> Substring? {
+        let line = answer.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("\(name):") }
+        return line?.dropFirst(name.count + 1)
     }
 }
 

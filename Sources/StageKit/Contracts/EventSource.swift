@@ -65,6 +65,8 @@ public struct SourceStatus: Sendable, Equatable {
     /// The number of entries behind the cursor at the last check, or `nil` if it is not known. While a batch is
     /// stalled, at least the number of entries that are known to be pending.
     public var lagEntries: UInt64?
+    /// The server's clock minus this machine's, in seconds, or `nil` if the server does not report its time.
+    public var clockOffset: Double?
     /// The entries that the source has read but cannot deliver because another batch is in flight, or `nil` if there
     /// are none.
     public var undelivered: UndeliveredEntries?
@@ -112,6 +114,8 @@ public struct GroupStatus: Sendable, Equatable {
     public var deleted = 0
     /// The number of entries that were refused because they had been delivered too often.
     public var refused = 0
+    /// The number of idle consumers that this worker has removed from the group.
+    public var consumersRemoved = 0
 
     /// Creates a status with all counts at 0.
     public init(name: String, consumer: String) {

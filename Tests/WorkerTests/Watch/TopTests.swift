@@ -7,15 +7,18 @@ import Testing
 @testable import Documentation
 
 @Suite struct TopTests {
-    private func view(read: Int, now: Int, key: String = "ds-1", ready: Bool = true) throws -> LiveView {
+    private func view(
+        read: Int, now: Int, key: String = "ds-1", ready: Bool = true,
+        lag: String = #""lag":{"entries":0,"seconds":0.000}"#
+    ) throws -> LiveView {
         try LiveView(
             """
             {"graph":{"pipeline":"p","source":{"type":"redis_stream","stream":"s"}},"read":\(read),
             "outcomes":[{"outcome":"applied","reason":"","count":\(read)},{"outcome":"dropped","reason":"bad","count":3}],
             "stages":[{"name":"decode","passed":\(read),"finished":0,"failed":3,"skipped":0}],
-            "source":{"state":"reading","reconnects":0,"cursor":"5-0","caught_up":true},"now_ms":\(now),"ready":\(ready),
+            "source":{"state":"reading","reconnects":0,"cursor":"5-0","caught_up":\(ready)},"now_ms":\(now),"ready":\(ready),
             "advice":[{"level":"\(ready ? "good" : "bad")","title":"T","text":"words that are told"}],
-            "lag":{"entries":0,"seconds":0.000},"freshness":[{"store":"sessions","entries":1234567,"age_s":0.100}],
+            \(lag),"freshness":[{"store":"sessions","entries":1234567,"age_s":0.100}],
             "drops":[{"entry":"5-0","outcome":"dropped","reason":"bad","stage":"decode","key":\(JSONValue.string(key).compact),
             "error":"no","at_ms":1000}],"revocations":{"total":7,"recent":[{"key":"k","entry":"5-0","added_ms":5}]}}
             """)
@@ -35,6 +38,18 @@ import Testing
             }
         }
         #expect(picture.lines(columns: 100, rows: 40).contains { $0.contains("decode") && $0.contains("2,000") })
+    }
+
+    @Test(
+        "A lag that is not known is shown as unknown",
+        arguments: [
+            (#""lag":{}"#, "unknown"), (#""lag":{"entries":7}"#, "7 entries"), (#""lag":{"seconds":3}"#, "3.0 s"),
+            (#""lag":{"entries":7,"seconds":12}"#, "7 entries, 12 s"),
+        ])
+    func unknownLag(lag: String, text: String) throws {
+        let view = try self.view(read: 1, now: 1, ready: false, lag: lag)
+        let lines = TopPicture(view: view, before: nil).lines(columns: 100, rows: 40)
+        #expect(lines.contains { $0.hasSuffix("behind     \(text)") }, "\(lines)")
     }
 
     @Test("A worker that is not ready says so in words")
