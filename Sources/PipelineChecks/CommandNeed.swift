@@ -86,7 +86,10 @@ struct CommandNeed {
     /// server is asked about them.
     private static func sharing(_ group: GroupSettings, _ stream: String) -> [CommandNeed] {
         let (name, consumer) = (group.name, group.consumer ?? "worker")
-        return [
+        let removal = CommandNeed(
+            "XINFO CONSUMERS", [stream, name], isHarmless: true,
+            substitute: "consumers of workers that no longer exist are not removed from the group")
+        return (group.removeConsumersAfter == nil ? [] : [removal]) + [
             CommandNeed("XINFO STREAM", [stream], isHarmless: true),
             CommandNeed("XINFO GROUPS", [stream], isHarmless: true),
             CommandNeed("XPENDING", [stream, name], isHarmless: true),

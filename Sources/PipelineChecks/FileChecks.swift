@@ -14,6 +14,11 @@ package enum FileChecks {
             guard let settings = FileOutline.decode(node, RedisSettings.type) else { continue }
             findings.warnings.within(context) { settings.warn(node, &$0) }
         }
+        if let source = file.source, source.type == RedisStreamSource.sourceType.name,
+            let settings = FileOutline.decode(source.settings, RedisStreamSettings.type)
+        {
+            findings.warnings.within("source: redis_stream") { settings.warnGroup(source.settings, &$0) }
+        }
         return findings
     }
 

@@ -6,11 +6,13 @@ import Testing
 @testable import Worker
 
 @Suite struct FileChecksTests {
-    private func warnings(_ head: String, publish: String = "") throws -> [String] {
+    private func warnings(
+        _ head: String, publish: String = "", source: String = "{ stream: s }"
+    ) throws -> [String] {
         let text = """
             pipeline: p
             \(head)
-            source: { redis_stream: { stream: s } }
+            source: { redis_stream: \(source) }
             stores: { things: { memory: { key: id } } }
             stages:
               - decode: { fields: { id: { required: true, blank: reject } } }
@@ -34,6 +36,20 @@ import Testing
         ).filter { $0.contains("sentinel") }
         #expect(found.count == count)
         #expect(found.allSatisfy { $0.hasPrefix("2:69: redis: sentinel: tls is false although redis.tls is on") })
+    }
+
+    @Test(
+        "A number of deliveries that two kills use up is a warning",
+        arguments: [
+            ("g", 0), ("{ name: g }", 0), ("{ name: g, max_deliveries: 3 }", 0),
+            ("{ name: g, max_deliveries: 2 }", 1), ("{ name: g, max_deliveries: 1 }", 1),
+        ])
+    func deliveries(group: String, count: Int) throws {
+        let head = #"redis: { address: "a:1" }"#
+        let found = try self.warnings(head, source: "{ stream: s, group: \(group) }")
+            .filter { $0.contains("max_deliveries") }
+        #expect(found.count == count)
+        #expect(found.allSatisfy { $0.hasPrefix("3:72: source: redis_stream: group: max_deliveries: ") }, "\(found)")
     }
 
     @Test("Messages to the stream that is read, and to that of revocations, are warnings")

@@ -44,9 +44,11 @@ struct GroupCommands: Sendable {
 
     // MARK: Pending entries
 
-    /// Returns the query for this worker's pending entries after an id.
-    func own(after id: EntryID?, count: Int = GroupCommands.pageSize) -> RESPCommand {
-        RESPCommand("XPENDING", self.stream, self.group, id.map { "(\($0)" } ?? "-", "+", count, self.consumer)
+    /// Returns the query for this worker's pending entries after an id, or `nil` after the greatest id, because the
+    /// server refuses an empty range.
+    func own(after id: EntryID?, count: Int = GroupCommands.pageSize) -> RESPCommand? {
+        if id == .max { return nil }
+        return RESPCommand("XPENDING", self.stream, self.group, id.map { "(\($0)" } ?? "-", "+", count, self.consumer)
     }
 
     /// Returns the query for this worker's pending entries that have been idle for at least `idle`.
@@ -128,7 +130,20 @@ struct GroupCommands: Sendable {
     }
 
     /// The command that removes this worker from the group, together with its pending entries.
-    var leave: RESPCommand { RESPCommand("XGROUP", "DELCONSUMER", self.stream, self.group, self.consumer) }
+    var leave: RESPCommand { self.remove(self.consumer) }
+
+    /// The query for the group's consumers.
+    var consumers: RESPCommand { RESPCommand("XINFO", "CONSUMERS", self.stream, self.group) }
+
+    /// Returns the query for one pending entry of a consumer.
+    func pending(of consumer: String) -> RESPCommand {
+        RESPCommand("XPENDING", self.stream, self.group, "-", "+", 1, consumer)
+    }
+
+    /// Returns the command that removes a consumer from the group, together with its pending entries.
+    func remove(_ consumer: String) -> RESPCommand {
+        RESPCommand("XGROUP", "DELCONSUMER", self.stream, self.group, consumer)
+    }
 
     /// Returns the command that ends the blocked read of a connection.
     static func unblock(_ connection: Int64) -> RESPCommand { RESPCommand("CLIENT", "UNBLOCK", connection) }

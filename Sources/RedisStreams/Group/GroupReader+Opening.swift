@@ -29,6 +29,9 @@ extension GroupReader {
 
     /// Ensures that the group exists: creates it, or recreates it if it is lost.
     func open(_ control: RedisConnection) async throws(RedisError) {
+        // Only for the lag in seconds: without the permission, this machine's clock counts.
+        let server = try await control.submit(ServerIdentity.command).reply().value()
+        self.show { $0.status.clockOffset = ServerIdentity.clockOffset(server) ?? $0.status.clockOffset }
         guard let look = try await self.look(control) else {
             // Nothing can be queried, so the group is accepted as it is.
             self.machine.openedBlindly()
@@ -171,8 +174,8 @@ extension GroupReader {
     private func handBack(_ control: RedisConnection) async throws(RedisError) -> Int {
         var handedBack = 0
         var last: EntryID?
-        while true {
-            let answer = try await control.command(self.commands.own(after: last))
+        while let query = self.commands.own(after: last) {
+            let answer = try await control.command(query)
             guard let page = PendingEntry.list(answer) else {
                 throw .unexpectedAnswer(to: "XPENDING", "an answer of another shape")
             }
@@ -186,9 +189,10 @@ extension GroupReader {
                 _ = try await control.command(self.commands.handBack(part.ids[...], deliveries: part.deliveries))
             }
             handedBack += page.count
-            guard let end = page.last?.id else { return handedBack }
+            guard let end = page.last?.id else { break }
             last = end
         }
+        return handedBack
     }
 }
 

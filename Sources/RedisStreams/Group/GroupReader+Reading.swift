@@ -92,7 +92,8 @@ extension GroupReader {
         _ control: RedisConnection, after id: EntryID?, _ deliver: (EventBatch) async throws -> Void
     ) async throws(End) {
         do {
-            let page = try await self.list(control, self.commands.own(after: id, count: self.pageCount))
+            let query = self.commands.own(after: id, count: self.pageCount)
+            let page = if let query { try await self.list(control, query) } else { [PendingEntry]() }
             guard let take = self.machine.ownPending(page) else { return }
             let gone = try await self.correct(take.corrections, control)
             self.machine.taking(take)
@@ -156,6 +157,7 @@ extension GroupReader {
             for take in self.machine.takeOver(abandoned, of: self.commands.consumer) where !self.stop.isStopped {
                 try await self.claim(take, control, deliver)
             }
+            try await self.removeIdleConsumers(control)
         } catch {
             throw .of(error)
         }

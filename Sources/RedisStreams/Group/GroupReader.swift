@@ -45,6 +45,8 @@ final class GroupReader {
     var isPrompt = true
     /// The status of the group.
     var status: GroupStatus
+    /// Decides when to remove the consumers of workers that no longer exist.
+    var idleConsumers: IdleConsumers
     /// Whether the user has permission to query the stream and its groups.
     var canLook = true
     /// Decides when to reconnect.
@@ -86,6 +88,7 @@ final class GroupReader {
         self.status = GroupStatus(name: group.name, consumer: consumer)
         self.plan = ReconnectPlan(streamSettings.reconnect)
         self.questions = StreamQuestions(stream: streamSettings.stream)
+        self.idleConsumers = IdleConsumers(group, surveyInterval: streamSettings.checkInterval)
         self.makeReads()
     }
 
@@ -150,8 +153,9 @@ final class GroupReader {
                     if let delay = self.plan.delayAfterGap() { await self.loop.sleep(delay, until: self.stop) }
                 case .server(let error):
                     if self.stop.isStopped { return await self.leaveAnew() }
-                    if self.asksForLess(after: error) { continue }
-                    try await self.wait(after: error)
+                    let reduction = self.asksForLess(after: error)
+                    if reduction == .certain { continue }
+                    try await self.wait(after: error, reduction)
                 }
             }
         }
@@ -167,14 +171,13 @@ final class GroupReader {
         }
     }
 
-    /// Reduces the size of requests if the size of a reply may have caused the failure. Returns whether it certainly
-    /// was the cause, so that no delay is needed.
-    private func asksForLess(after error: RedisError) -> Bool {
-        guard error.mayBeTooMuch else { return false }
+    /// Reduces the size of requests if the size of a reply may have caused the failure.
+    private func asksForLess(after error: RedisError) -> RequestReduction {
+        guard error.mayBeTooMuch else { return .none }
         let isCertain = error.code == .replyTooLarge
         if self.readCount > 1 {
             self.size.failed()
-            guard isCertain else { return false }
+            guard isCertain else { return .possible }
             self.logger.warning(
                 "a reply is too large: requesting fewer entries",
                 metadata: [
@@ -182,20 +185,20 @@ final class GroupReader {
                     "count": "\(self.readCount)",
                     "error": "\(error)",
                 ])
-            return true
+            return .certain
         }
-        guard isCertain, !self.fitsReplies else { return false }
+        guard isCertain, !self.fitsReplies else { return .none }
         self.fitsReplies = true
-        return true
+        return .certain
     }
 
     /// Logs the failure and waits before the next attempt.
     ///
     /// - Throws: The error if retrying cannot help.
-    private func wait(after failure: RedisError) async throws(RedisError) {
+    private func wait(after failure: RedisError, _ reduction: RequestReduction) async throws(RedisError) {
         let error = self.directory.judged(failure)
         self.directory.forget()
-        let delay = try self.plan.delay(after: error)
+        let delay = try self.plan.delay(after: error, reduction)
         self.outage.failed(error)
         self.show { $0.lost(error) }
         var more: Logger.Metadata = ["group": "\(self.group.name)", "unconfirmed": "\(self.ledger.count)"]

@@ -1,4 +1,4 @@
-import StageKit
+package import StageKit
 
 /// Settings for sharing the entries of a stream with other workers, as one consumer of a group that the server keeps.
 public struct GroupSettings: Sendable, Equatable {
@@ -13,7 +13,19 @@ public struct GroupSettings: Sendable, Equatable {
     ///
     /// With 1, an entry that another process had is tried once more, because it may only have been read ahead.
     public var maxDeliveries = 10
+    /// How long a consumer without pending entries must have sent no command before it is removed from the group, or
+    /// `nil` to remove none.
+    ///
+    /// A day: far longer than a deployment or an outage, and short enough that a group whose workers get new names at
+    /// each start does not grow without bound.
+    public var removeConsumersAfter: Duration? = GroupSettings.consumerIdleLimit
 
+    /// The default of `removeConsumersAfter`.
+    private static let consumerIdleLimit = Duration.seconds(86_400)
+
+    /// The value of `maxDeliveries` from which an entry survives two kills: a delivery counts when it is handed to the
+    /// stages, and the second one after a kill is already the last with less.
+    static let enoughDeliveries = 3
     /// Minimum of `claimAfter`: a heartbeat is sent four times in it, and a worker on a busy machine needs a while for
     /// each.
     static let minimumClaimAfter = Duration.milliseconds(500)
@@ -38,7 +50,20 @@ public struct GroupSettings: Sendable, Equatable {
                 "max_deliveries", \.maxDeliveries, .integer(1...Int.max), default: "10",
                 "How often an entry is delivered to the stages without an outcome before source: on_failure handles it. With 1, "
                     + "an entry that another process had is tried once more, alone: it may only have been read ahead."),
+            .optional(
+                "remove_consumers_after", \.removeConsumersAfter, Self.removalType, default: "1d",
+                "How long a consumer without pending entries must have been idle before it is removed from the group, or "
+                    + "off; at least four times claim_after and check_interval. The own consumer is never removed."),
         ])
+
+    /// A duration, or `off`.
+    private static var removalType: SettingType<Duration?> {
+        let (off, duration) = ("off", SettingType<Duration>.duration())
+        return SettingType(shape: .either([.choice([off]), duration.shape])) { node, issues in
+            if case .scalar(off, _) = node.content { return .some(nil) }
+            return duration.decode(node, &issues).map { .some($0) }
+        }
+    }
 
     /// A name, or a mapping.
     static let type = SettingType<GroupSettings?>(
@@ -50,6 +75,15 @@ public struct GroupSettings: Sendable, Equatable {
 }
 
 extension RedisStreamSettings {
+    /// Reports settings of a group that are valid but probably not intended.
+    package func warnGroup(_ node: SettingNode, _ warnings: inout SettingIssues) {
+        guard let group = self.group, group.maxDeliveries < GroupSettings.enoughDeliveries else { return }
+        warnings.add(
+            "group: max_deliveries: \(group.maxDeliveries): an entry that is in flight when two workers are killed, for "
+                + "whatever reason, is refused; \(GroupSettings.enoughDeliveries) or more leave room for a kill that the "
+                + "entry did not cause", at: (node["group"]?["max_deliveries"] ?? node["group"] ?? node).mark)
+    }
+
     /// Reports settings that cannot be combined with a group, each with the reason, and applies the default of `on_gap`
     /// for groups.
     mutating func checkGroup(_ node: SettingNode, _ issues: inout SettingIssues) {

@@ -43,9 +43,14 @@ package struct ReconnectPlan {
 
     /// Returns the delay after a failure.
     ///
+    /// A failure after which less is requested does not count towards `attempts`: the next attempt is another one.
+    /// There are only as many of them as a request can be halved.
+    ///
     /// - Throws: The error if retrying cannot help or the maximum number of attempts is exceeded.
-    mutating func delay(after error: RedisError) throws(RedisError) -> Duration {
-        try self.failed(error)
+    mutating func delay(
+        after error: RedisError, _ reduction: RequestReduction = .none
+    ) throws(RedisError) -> Duration {
+        if reduction == .none || !error.isTransient { try self.failed(error) }
         return self.backoff.next()
     }
 

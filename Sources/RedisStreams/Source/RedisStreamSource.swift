@@ -268,7 +268,7 @@ extension RedisStreamSettings {
         for name in setup.stores.keys.sorted() {
             setup.warnings.add(
                 "stores: \"\(name)\" answers lookups for ever with max_staleness: off: once the stream's server is lost, a "
-                    + "session that was revoked since is still active", at: setup.mark)
+                    + "key that was revoked since is still returned", at: setup.mark)
         }
     }
 

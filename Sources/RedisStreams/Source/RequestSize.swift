@@ -63,6 +63,16 @@ struct RequestSize: Sendable, Equatable {
     }
 }
 
+/// Whether the next request is smaller than the failed one.
+enum RequestReduction: Sendable, Equatable {
+    /// It is not: the size is not the cause, or cannot be reduced further.
+    case none
+    /// It is, because the size may have been the cause.
+    case possible
+    /// It is, because the size certainly was the cause, so that no delay is needed.
+    case certain
+}
+
 extension RedisError {
     /// Whether a smaller request may succeed after this failure: the reply exceeded a limit of this side, or the
     /// connection ended or fell silent before the reply was complete. A server closes connections whose replies exceed

@@ -147,8 +147,9 @@ final class StreamReader {
                     if self.stop.isStopped { return }
                     // Closed in order to be read again; the server is healthy.
                     if isToRefill, error.code == .closed { continue }
-                    if try self.asksForLess(after: error) { continue }
-                    try await self.wait(after: error)
+                    let reduction = try self.asksForLess(after: error)
+                    if reduction == .certain { continue }
+                    try await self.wait(after: error, reduction)
                 }
             }
         }
@@ -169,22 +170,24 @@ final class StreamReader {
 
     /// Reduces the size of requests if the size of a reply may have caused the failure.
     ///
-    /// - Returns: Whether the size certainly was the cause, so that no delay is needed.
     /// - Throws: The error if nothing can be reduced further.
-    private func asksForLess(after error: RedisError) throws(RedisError) -> Bool {
-        guard error.mayBeTooMuch, self.isReading || self.isReadingKeys else { return false }
+    private func asksForLess(after error: RedisError) throws(RedisError) -> RequestReduction {
+        guard error.mayBeTooMuch, self.isReading || self.isReadingKeys else { return .none }
         let isCertain = error.code == .replyTooLarge
         if self.isReadingKeys {
-            if isCertain, self.keySize.count(KeyReader.chunk) == 1 { throw error }
+            if self.keySize.count(KeyReader.chunk) == 1 {
+                if isCertain { throw error }
+                return .none
+            }
             self.keySize.failed()
-            return isCertain
+            return isCertain ? .certain : .possible
         }
         if self.promptCommand.count > 1 {
             self.size.failed()
             if isCertain { self.logSize(self.size, "a reply is too large: requesting fewer entries", error) }
-            return isCertain
+            return isCertain ? .certain : .possible
         }
-        guard isCertain else { return false }
+        guard isCertain else { return .none }
         guard !self.fitsReplies else {
             let cursor = self.follower.machine.cursor?.description ?? "0-0"
             throw RedisError(
@@ -193,7 +196,7 @@ final class StreamReader {
                     + "delete it (XDEL), and have writers keep entries small", isTransient: false)
         }
         self.fitsReplies = true
-        return true
+        return .certain
     }
 
     private func logSize(_ size: RequestSize, _ message: Logger.Message, _ error: RedisError? = nil) {
@@ -206,7 +209,7 @@ final class StreamReader {
     /// Logs the failure and waits before the next attempt, unless the server only redirected to another server.
     ///
     /// - Throws: The error if retrying cannot help.
-    private func wait(after failure: RedisError) async throws(RedisError) {
+    private func wait(after failure: RedisError, _ reduction: RequestReduction) async throws(RedisError) {
         let error = self.directory.judged(failure)
         if let redirection = error.redirection, self.redirections < Redirection.limit {
             self.redirections += 1
@@ -217,7 +220,7 @@ final class StreamReader {
             return
         }
         self.directory.forget()
-        let delay = try self.plan.delay(after: error)
+        let delay = try self.plan.delay(after: error, reduction)
         self.outage.failed(error)
         self.update { $0.lost(error) }
         var more: Logger.Metadata = ["cursor": "\(self.follower.machine.cursor?.description ?? "not known yet")"]

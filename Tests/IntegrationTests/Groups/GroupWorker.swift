@@ -25,7 +25,7 @@ final class GroupWorker: Sendable {
     init(
         _ server: RedisServer, _ consumer: String, start: StreamStart = .beginning, count: Int = 10,
         claimAfter: Duration = .seconds(3600), block: Duration? = nil, margin: Duration? = nil,
-        maxDeliveries: Int = 100,
+        maxDeliveries: Int = 100, removeAfter: Duration? = .seconds(86_400),
         onGap: GapPolicy = .goOn,
         user: String? = nil, redis other: RedisSettings? = nil, logger: Logger = quiet,
         work: @escaping @Sendable (Delivery) async throws -> Void = { _ in }
@@ -34,6 +34,7 @@ final class GroupWorker: Sendable {
         group.consumer = consumer
         group.claimAfter = claimAfter
         group.maxDeliveries = maxDeliveries
+        group.removeConsumersAfter = removeAfter
         var settings = RedisStreamSettings(stream: Self.stream)
         settings.group = group
         settings.start = start

@@ -1,0 +1,66 @@
+import RESP
+import StageKit
+import Testing
+
+@testable import RedisStreams
+
+@Suite struct ReconnectPlanTests {
+    private static let silence = RedisError(.timedOut, "no answer in time", isTransient: true)
+
+    private func plan(_ attempts: Int) -> ReconnectPlan {
+        var settings = ReconnectSettings()
+        settings.attempts = attempts
+        return ReconnectPlan(settings)
+    }
+
+    /// Whether the run ends after a failure.
+    private static func fails(_ plan: inout ReconnectPlan, _ error: RedisError, _ reduction: RequestReduction) -> Bool {
+        (try? plan.delay(after: error, reduction)) == nil
+    }
+
+    @Test("Failures after which less is requested do not count as attempts")
+    func reductions() throws {
+        var plan = self.plan(2)
+        for _ in 0..<17 { _ = try plan.delay(after: Self.silence, .possible) }
+        _ = try plan.delay(after: Self.silence, .none)
+        _ = try plan.delay(after: Self.silence, .possible)
+        _ = try plan.delay(after: Self.silence, .none)
+        #expect(Self.fails(&plan, Self.silence, .none))
+    }
+
+    @Test("A failure that a retry cannot help ends the run, also after a reduction")
+    func permanent() {
+        var plan = self.plan(2)
+        #expect(Self.fails(&plan, RedisError(.permission, "no", isTransient: false), .possible))
+    }
+
+    @Test(
+        "The server's clock is that of INFO, and unknown without it",
+        arguments: [
+            ("# Server\r\nrun_id:abc\r\nserver_time_usec:1800000001500000\r\n", 1.5),
+            ("# Server\r\nserver_time_usec:1799999999000000\r\n", -1), ("# Server\r\nrun_id:abc\r\n", nil),
+            ("server_time_usec:soon\r\n", nil), ("", nil),
+        ] as [(String, Double?)])
+    func clock(info: String, offset: Double?) {
+        let answer = RESPValue.bulk(Array(info.utf8))
+        #expect(ServerIdentity.clockOffset(answer, localMilliseconds: 1_800_000_000_000) == offset)
+        #expect(ServerIdentity.runID(answer) == (info.contains("run_id") ? "abc" : nil))
+    }
+
+    @Test("A refused INFO says nothing")
+    func refused() {
+        #expect(ServerIdentity.clockOffset(.error("NOPERM"), localMilliseconds: 0) == nil)
+    }
+
+    @Test("Entries that were pending stay known without a connection; that there are none does not")
+    func lost() {
+        var board = SourceBoard()
+        board.status.isCaughtUp = true
+        board.status.lagEntries = 0
+        board.lost(Self.silence)
+        #expect(board.status.lagEntries == nil && !board.status.isCaughtUp && board.status.state == .connecting)
+        board.status.lagEntries = 7
+        board.lost(Self.silence)
+        #expect(board.status.lagEntries == 7)
+    }
+}
