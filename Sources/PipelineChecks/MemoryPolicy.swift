@@ -64,12 +64,12 @@ struct MemoryPolicy: Equatable {
         case .store:
             let what =
                 policy.name.hasPrefix("volatile-")
-                ? "the memory of evicted sessions, and snapshots with a ttl"
-                : "snapshots and the memory of evicted sessions"
+                ? "the memory of evicted keys, and snapshots with a ttl"
+                : "snapshots and the memory of evicted keys"
             return CheckStep(
                 name, .warning,
-                "\(head): a full server forgets \(what); an older entry that is delivered late then makes a revoked "
-                    + "session active again", advice: advice)
+                "\(head): a full server forgets \(what); an older entry that is delivered late then "
+                    + "overwrites a newer one: a revoked key is valid again", advice: advice)
         }
     }
 }

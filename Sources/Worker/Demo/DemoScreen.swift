@@ -68,9 +68,9 @@ struct DemoScreen: Service {
             "Sluice \(self.worker.pipeline.name): \(self.worker.pipeline.source.stream)   \(Int(elapsed.seconds)) s",
             "",
             "  events a second      \(Int(rate.rounded()))",
-            "  sessions held        \(self.sessions)",
-            "  revocations          \(self.revocations(statistics))",
         ]
+        lines += self.held.map { "  \("held in \($0.store)".padded(to: 20)) \($0.count)" }
+        lines.append("  revocations          \(self.revocations(statistics))")
         if let latency = self.meter.latency() { lines.append("  XADD to applied      \(Self.times(latency))") }
         lines += ["", "  outcome"] + self.outcomeLines(statistics) + [""]
         lines += self.log.errors.map { "  ! \($0)" }
@@ -86,7 +86,8 @@ struct DemoScreen: Service {
     private func line(_ statistics: PipelineStatistics, rate: Double, elapsed: Duration) -> String {
         let drops = statistics.outcomes.filter { $0.outcome != .applied }.map { "\($0.reason) \($0.count)" }
         let latency = self.meter.latency().map { ", XADD to applied \(Self.times($0))" } ?? ""
-        return "\(Int(elapsed.seconds)) s: \(Int(rate.rounded())) events/s, \(self.sessions) sessions, "
+        let held = self.held.map { "\($0.count) held in \($0.store)" }.joined(separator: ", ")
+        return "\(Int(elapsed.seconds)) s: \(Int(rate.rounded())) events/s, \(held), "
             + "\(self.revocations(statistics)) revocations, drops: "
             + (drops.isEmpty ? "none" : drops.joined(separator: ", ")) + latency
     }
@@ -98,8 +99,9 @@ struct DemoScreen: Service {
         }
     }
 
-    private var sessions: Int {
-        self.worker.pipeline.stores.values.reduce(0) { $0 + $1.count }
+    /// The number of snapshots in each store.
+    private var held: [(store: String, count: Int)] {
+        self.worker.pipeline.stores.sorted { $0.key < $1.key }.map { ($0.key, $0.value.count) }
     }
 
     private func revocations(_ statistics: PipelineStatistics) -> UInt64 {
