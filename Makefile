@@ -8,7 +8,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
 TEST = .ci/quiet .build/$@.log $(SWIFT) test $(BUILD_FLAGS)
 
-.PHONY: bootstrap reference compat build harness demo faults simulate groups scaleout test tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap reference compat build harness demo faults simulate groups scaleout test tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
 
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
@@ -151,6 +151,11 @@ reference: harness
 assets: harness
 	$(BUILD) --product sluice
 	@.ci/assets
+
+# Measure what the documentation states and write its page Figures.md: make figures, which takes hours, or make figures
+# ONLY="bench thresholds". .ci/figures --list prints the parts.
+figures: harness
+	@.ci/figures $(ONLY)
 
 # Build the worker with the Swift runtime in its binary, and a Debian package with the service: .build/dist
 dist:
