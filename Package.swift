@@ -44,8 +44,8 @@ func stage(_ name: String, _ extra: [Target.Dependency] = [], tests: [Target.Dep
 }
 
 let stageNames = [
-    "DeadLetterStage", "DecodeStage", "DedupeStage", "EvictStage", "FilterStage", "LogStage", "MetricsStage",
-    "PublishStage", "RemoveStage", "RenameStage", "RevokeStage", "RouteStage", "SampleStage", "SetStage",
+    "DeadLetterStage", "DecodeStage", "DedupeStage", "EvictStage", "FilterStage", "LogStage", "LookupStage",
+    "MetricsStage", "PublishStage", "RemoveStage", "RenameStage", "RevokeStage", "RouteStage", "SampleStage", "SetStage",
     "ThrottleStage", "UpsertStage", "ValidateStage", "WebhookStage",
 ]
 let stageDependencies: [String: [Target.Dependency]] = [

@@ -68,6 +68,11 @@ public final class RecordingStore: SnapshotStore {
         self.state.withLock { $0.batchError = error }
     }
 
+    /// Puts a snapshot under its key, without recording a change.
+    public func hold(_ snapshot: Snapshot) {
+        self.state.withLock { $0.records[snapshot.key] = Record(entryID: snapshot.entryID, snapshot: snapshot) }
+    }
+
     /// The number of snapshots.
     public var count: Int { self.state.withLock { $0.records.values.count { $0.snapshot != nil } } }
 
