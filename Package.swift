@@ -158,7 +158,8 @@ let package = Package(
             name: "Operations",
             dependencies: [
                 "Documentation", "Admin", "PipelineEngine", "RedisStreams", "StageKit", "JSON", "LocalFiles",
-                "EvictStage", "RevokeStage", logging, lifecycle, tracing,
+                "EvictStage", "RevokeStage", "WebhookStage", httpClient, logging, lifecycle, nioCore, nioHTTP1, nioSSL,
+                tracing,
             ]),
         // The engine of the subcommand `test`.
         .target(

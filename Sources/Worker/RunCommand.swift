@@ -38,10 +38,16 @@ struct RunCommand: AsyncParsableCommand {
         try await CommandErrors.reported(logger: logger) {
             let worker = try AssembledWorker(options, logger: logger)
             worker.registry.registerCollector(gate.samples)
-            guard let path = self.trace else { return try await self.run(worker, manager, logger, gate) }
-            let file = try TraceFile(path: path, rotation: worker.rotation, logger: logger)
-            worker.registry.registerCollector(file.samples)
-            try await withTracer(FileTracer(file: file)) { try await self.run(worker, manager, logger, gate) }
+            var sinks: [any SpanSink] = []
+            if let path = self.trace {
+                let file = try TraceFile(path: path, rotation: worker.rotation, logger: logger)
+                worker.registry.registerCollector(file.samples)
+                sinks.append(file)
+            }
+            if let sink = worker.exporter?.sink { sinks.append(sink) }
+            guard !sinks.isEmpty else { return try await self.run(worker, manager, logger, gate) }
+            let tracer = SpanTracer(sink: sinks.count == 1 ? sinks[0] : SpanSinks(sinks))
+            try await withTracer(tracer) { try await self.run(worker, manager, logger, gate) }
         }
     }
 

@@ -37,10 +37,11 @@ import Tracing
     func budget() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("trace-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let tracer = FileTracer(file: try TraceFile(path: path))
+        let file = try TraceFile(path: path)
+        let tracer = SpanTracer(sink: file)
         let extra = 30
         let moment = DefaultTracerClock.Timestamp(nanosecondsSinceEpoch: 5_000_000_000)
-        for _ in 0..<TraceFile.tracesPerSecond + extra {
+        for _ in 0..<TraceBudget.tracesPerSecond + extra {
             let root = tracer.startSpan("root", context: .topLevel, at: moment)
             let child = tracer.startSpan("child", context: root.context, at: moment)
             child.end()
@@ -48,8 +49,8 @@ import Tracing
             root.end()
         }
         let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
-        #expect(lines.count == 2 * TraceFile.tracesPerSecond)
-        #expect(tracer.file.samples().map(\.value) == [Double(2 * TraceFile.tracesPerSecond), Double(extra)])
+        #expect(lines.count == 2 * TraceBudget.tracesPerSecond)
+        #expect(file.samples().map(\.value) == [Double(2 * TraceBudget.tracesPerSecond), Double(extra)])
     }
 
     @Test("A file that cannot be opened is told")

@@ -59,6 +59,21 @@ public final class MetricsRegistry: MetricsFactory {
     /// A collected sample is omitted if its name belongs to another kind, if its labels already exist, or if it exceeds
     /// the limit.
     public func exposition() -> String {
+        MetricText.write(self.families())
+    }
+
+    /// Returns the current values of all series, as in the exposition, sorted by name.
+    package func readings() -> [MetricReading] {
+        self.families().sorted { $0.key < $1.key }.compactMap { name, family in
+            let series = family.series.map { labels, value in
+                MetricReading.Series(labels: labels.map { ($0.name, $0.value) }, value: MetricReading.Value(value))
+            }
+            return series.isEmpty
+                ? nil : MetricReading(name: name, kind: family.kind, help: family.help, series: series)
+        }
+    }
+
+    private func families() -> [String: MetricText.Family] {
         let (collectors, lines) = self.state.withLock { ($0.collectors, $0.families.lines) }
         let samples = collectors.flatMap { $0() }
         var (families, refused) = self.state.withLock { ($0.families.read(), $0.families.refused) }
@@ -72,7 +87,7 @@ public final class MetricsRegistry: MetricsFactory {
         families[MetricsRegistry.refusedName] = MetricText.Family(
             kind: .counter, help: "Series that were refused: beyond the limit, or a name that has another type.",
             series: [[]: .number("\(refused)")])
-        return MetricText.write(families)
+        return families
     }
 
     private static func add(_ sample: MetricSample, to families: inout [String: MetricText.Family]) -> Bool {

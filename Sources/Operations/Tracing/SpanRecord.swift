@@ -4,7 +4,7 @@ import Tracing
 /// The data of a span, and its line in the file.
 ///
 /// Source: OpenTelemetry protocol, JSON encoding of `TracesData`: identifiers in hexadecimal, 64-bit integers as text.
-struct SpanRecord: Sendable {
+package struct SpanRecord: Sendable {
     /// Maximum number of events of a span: a reconnection has one for each attempt, and may try for days.
     static let eventLimit = 32
 
@@ -13,7 +13,7 @@ struct SpanRecord: Sendable {
     /// The span's kind.
     var kind: SpanKind
     /// The ids of the trace and the span.
-    var place: FileTracer.Place
+    var place: SpanTracer.Place
     /// The id of the parent span.
     var parent: String?
     /// The start, in nanoseconds since 1970.
@@ -27,12 +27,14 @@ struct SpanRecord: Sendable {
     /// The span's status.
     var status: SpanStatus?
 
-    /// The span as a complete document.
+    /// The span as a complete document with a resource and a scope.
     var line: [UInt8] {
-        var text = Array(
-            #"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"sluice"}}]},"#
-                .utf8)
-        text += Array(#""scopeSpans":[{"scope":{"name":"sluice"},"spans":[{"#.utf8)
+        SpanQueue.request([self.object], resource: OTLPResource(attributes: [("service.name", "sluice")]))
+    }
+
+    /// The span as a JSON object.
+    var object: [UInt8] {
+        var text = [UInt8(ascii: "{")]
         JSONText.appendMember("traceId", self.place.trace, to: &text)
         self.member("spanId", self.place.span, &text)
         if let parent = self.parent { self.member("parentSpanId", parent, &text) }
@@ -56,7 +58,7 @@ struct SpanRecord: Sendable {
             text += Array("\"code\":\(status.code == .ok ? 1 : 2)".utf8)
             if let message = status.message { self.member("message", LogMetadata.cut(message), &text) }
         }
-        return text + Array("}}]}]}]}".utf8)
+        return text + Array("}}".utf8)
     }
 
     private func member(_ name: String, _ value: String, _ text: inout [UInt8]) {

@@ -8,20 +8,11 @@ import Synchronization
 /// `otlpjsonfile` receiver reads it.
 ///
 /// Callable from any thread. If the file can no longer be written, only spans are lost, and they are counted.
-package final class TraceFile: Sendable {
+package final class TraceFile: SpanSink {
     /// The file cannot be opened.
     package struct Failure: Error, CustomStringConvertible {
         /// The problem and its remedy.
         package var description: String
-    }
-
-    /// Maximum number of traces per second: a busy worker has thousands of batches, and a few of them suffice to
-    /// analyse timing.
-    static let tracesPerSecond = 50
-
-    private struct Budget {
-        var second: Int64 = 0
-        var count = 0
     }
 
     /// The open file.
@@ -33,7 +24,7 @@ package final class TraceFile: Sendable {
     private let path: String
     private let rotation: FileRotation?
     private let logger: Logger?
-    private let budget: OrderedMutex<Budget>
+    private let budget: OrderedMutex<TraceBudget>
     private let writing: Mutex<Output>
     private let written: Atomic<UInt64>
     private let lost: Atomic<UInt64>
@@ -51,7 +42,7 @@ package final class TraceFile: Sendable {
         self.path = path
         self.rotation = rotation
         self.logger = logger
-        self.budget = OrderedMutex(Budget())
+        self.budget = OrderedMutex(TraceBudget())
         self.writing = Mutex(Output(file: file, generation: rotation?.generation ?? 0))
         self.written = Atomic(0)
         self.lost = Atomic(0)
@@ -83,20 +74,20 @@ package final class TraceFile: Sendable {
         }
     }
 
-    /// Whether a trace that begins now is written; `now` is in nanoseconds since 1970.
-    func admitsTrace(at now: UInt64) -> Bool {
-        let second = Int64(now / 1_000_000_000)
-        let isAdmitted = self.budget.withLock { budget in
-            if budget.second != second { budget = Budget(second: second) }
-            budget.count += 1
-            return budget.count <= Self.tracesPerSecond
-        }
+    /// Returns whether a trace that begins now is written; `now` is in nanoseconds since 1970.
+    package func admitsTrace(at now: UInt64) -> Bool {
+        let isAdmitted = self.budget.withLock { $0.admits(at: now) }
         if !isAdmitted { self.lost.add(1, ordering: .relaxed) }
         return isAdmitted
     }
 
+    /// Writes a span as one line.
+    package func write(_ span: SpanRecord) {
+        self.write(span.line)
+    }
+
     /// Writes one line; adds the line end.
-    func write(_ line: [UInt8]) {
+    private func write(_ line: [UInt8]) {
         let line = line + [UInt8(ascii: "\n")]
         let isWritten = self.writing.withLock { output in
             self.followRotation(&output)

@@ -1,4 +1,5 @@
 import Admin
+import ArgumentParser
 import CoreMetrics
 import Logging
 import Operations
@@ -20,6 +21,8 @@ struct AssembledWorker {
     let registry: MetricsRegistry
     /// The requests to reopen the journal and the trace file.
     let rotation = FileRotation()
+    /// Sends traces and metrics to a collector, or `nil` if the file names none.
+    let exporter: OTLPExporter?
     private let admin: AdminServer
     private let logger: Logger
 
@@ -59,6 +62,13 @@ struct AssembledWorker {
         self.pipeline = pipeline
         self.registry = registry
         self.logger = logger
+        let telemetry = try pipeline.section("telemetry", TelemetrySettings.type)
+        self.exporter = telemetry.otlp.map {
+            OTLPExporter(
+                $0, registry: registry, pipeline: pipeline.name, version: SluiceCommand.configuration.version,
+                logger: logger)
+        }
+        if let exporter = self.exporter { registry.registerCollector(exporter.samples) }
         let settings = try pipeline.section("admin", AdminSettings.type)
         self.admin = AdminServer(
             settings: settings, access: try Self.access(settings, file: options.path),
@@ -87,6 +97,10 @@ struct AssembledWorker {
         typealias Part = ServiceGroupConfiguration.ServiceConfiguration
         let ending = Part.TerminationBehavior.gracefullyShutdownGroup
         var services = [Part(service: self.admin, failureTerminationBehavior: ending)]
+        // Stops after the pipeline, so that the last export contains its last events.
+        if let exporter = self.exporter {
+            services.append(Part(service: exporter, failureTerminationBehavior: .ignore))
+        }
         services += (others + [self.pipeline]).map { service in
             Part(service: service, successTerminationBehavior: ending, failureTerminationBehavior: ending)
         }

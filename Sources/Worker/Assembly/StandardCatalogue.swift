@@ -5,7 +5,9 @@ import DedupeStage
 import EvictStage
 import FilterStage
 import LogStage
+import LookupStage
 import MetricsStage
+import Operations
 import PipelineChecks
 public import PipelineEngine
 import PluginLoading
@@ -38,6 +40,7 @@ extension Catalogue {
         catalogue.add(SetStage.self)
         catalogue.add(RenameStage.self)
         catalogue.add(RemoveStage.self)
+        catalogue.add(LookupStage.self)
         catalogue.add(UpsertStage.self)
         catalogue.add(RevokeStage.self)
         catalogue.add(MetricsStage.self)
@@ -52,6 +55,7 @@ extension Catalogue {
         catalogue.add(RedisSettings.section)
         catalogue.add(RevocationSettings.section)
         catalogue.add(AdminSettings.section)
+        catalogue.add(TelemetrySettings.section)
         let loader = PluginLoader()
         catalogue.loadPlugin = { (path) throws(SettingRefusal) in try loader.load(path) }
         catalogue.add(CheckpointSettings.section)

@@ -2,14 +2,14 @@ import StageKit
 import Synchronization
 package import Tracing
 
-/// A tracer that writes spans to a file when they end.
-package struct FileTracer: Tracer {
+/// A tracer that passes spans to a destination when they end.
+package struct SpanTracer: Tracer {
     /// The destination of spans.
-    let file: TraceFile
+    let sink: any SpanSink
 
     /// Creates a tracer.
-    package init(file: TraceFile) {
-        self.file = file
+    package init(sink: any SpanSink) {
+        self.sink = sink
     }
 
     /// The trace and span of a context.
@@ -30,18 +30,18 @@ package struct FileTracer: Tracer {
     package func startSpan<Instant: TracerInstant>(
         _ operationName: String, context: @autoclosure () -> InstrumentationContext, ofKind kind: SpanKind,
         at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
-    ) -> FileSpan {
+    ) -> RecordedSpan {
         var context = context()
         let parent = context[PlaceKey.self]
         let start = instant().nanosecondsSinceEpoch
         let place = Place(
             trace: parent?.trace ?? Self.digits() + Self.digits(), span: Self.digits(),
-            isWritten: parent?.isWritten ?? self.file.admitsTrace(at: start))
+            isWritten: parent?.isWritten ?? self.sink.admitsTrace(at: start))
         context[PlaceKey.self] = place
-        return FileSpan(
+        return RecordedSpan(
             SpanRecord(
                 name: operationName, kind: kind, place: place, parent: parent?.span, start: start),
-            context: context, file: self.file)
+            context: context, sink: self.sink)
     }
 
     /// Does nothing: spans are written when they end.
@@ -64,19 +64,19 @@ package struct FileTracer: Tracer {
     }
 }
 
-/// A span that is written when it ends.
-package final class FileSpan: Span {
+/// A span that is passed on when it ends.
+package final class RecordedSpan: Span {
     /// The context that identifies the span to its children.
     package let context: InstrumentationContext
 
     private let record: Mutex<SpanRecord>
-    private let file: TraceFile
+    private let sink: any SpanSink
 
     /// Creates a started span.
-    init(_ record: SpanRecord, context: InstrumentationContext, file: TraceFile) {
+    init(_ record: SpanRecord, context: InstrumentationContext, sink: any SpanSink) {
         self.record = Mutex(record)
         self.context = context
-        self.file = file
+        self.sink = sink
     }
 
     /// The span's name.
@@ -126,6 +126,6 @@ package final class FileSpan: Span {
             record.end = end
             return record
         }
-        if let ended, ended.place.isWritten { self.file.write(ended.line) }
+        if let ended, ended.place.isWritten { self.sink.write(ended) }
     }
 }
