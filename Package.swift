@@ -45,12 +45,13 @@ func stage(_ name: String, _ extra: [Target.Dependency] = [], tests: [Target.Dep
 
 let stageNames = [
     "DeadLetterStage", "DecodeStage", "DedupeStage", "EvictStage", "FilterStage", "LogStage", "LookupStage",
-    "MetricsStage", "PublishStage", "RemoveStage", "RenameStage", "RevokeStage", "RouteStage", "SampleStage", "SetStage",
-    "ThrottleStage", "UpsertStage", "ValidateStage", "WebhookStage",
+    "MetricsStage", "PublishStage", "RemoveStage", "RenameStage", "RevokeStage", "RouteStage", "SampleStage",
+    "SetStage", "ThrottleStage", "UpsertStage", "ValidateStage", "WebhookStage", "WriteStage",
 ]
 let stageDependencies: [String: [Target.Dependency]] = [
     "DecodeStage": ["JSON"],
     "LogStage": [logging],
+    "WriteStage": ["LocalFiles"],
     "MetricsStage": [coreMetrics],
     "WebhookStage": [httpClient, nioCore, nioHTTP1, nioSSL, logging],
 ]

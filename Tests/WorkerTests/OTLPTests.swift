@@ -1,6 +1,7 @@
 import Admin
 import StageKit
 import Testing
+import Tracing
 
 @testable import Operations
 

@@ -25,6 +25,7 @@ import ThrottleStage
 import UpsertStage
 import ValidateStage
 import WebhookStage
+import WriteStage
 
 extension Catalogue {
     /// Everything that ships with Sluice; programs add their own stage types to it.
@@ -48,6 +49,7 @@ extension Catalogue {
         catalogue.add(EvictStage.self)
         catalogue.add(PublishStage.self)
         catalogue.add(WebhookStage.self)
+        catalogue.add(WriteStage.self)
         catalogue.add(DeadLetterStage.self)
         catalogue.add(RedisStreamSource.sourceType)
         catalogue.add(MemoryStore.type)
