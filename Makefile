@@ -38,10 +38,12 @@ faults: harness
 	SLUICE_FAULTS=$(CURDIR)/.build/faults.md $(TEST) --filter 'FaultTests|GapTests'
 	@cat .build/faults.md
 
-# Run the integration tests against Redis 6.2, 7.0, 8.0 and Valkey 8.1, 9; writes the table .build/compat.md.
+# Run the integration tests against Redis 6.2, 7.0, 8.0 and Valkey 8.1, 9, and the tests of the RESP module with
+# hiredis 1.2; writes the table .build/compat.md.
 compat: harness
 	@.ci/packages
 	.ci/servers .build/servers
+	.ci/hiredis .build/servers/.hiredis-1.2
 	$(SWIFT) build --build-tests $(BUILD_FLAGS)
 	.ci/compat .build/servers
 

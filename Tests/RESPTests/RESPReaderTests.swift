@@ -56,8 +56,10 @@ import Testing
                     .verbatim(text("txt:abc")), .bigNumber(text("12345678901234567890")),
                 ]), .push([.simpleString(text("m"))]), .double(.infinity),
             ])
-        #expect(
-            readError(text("|1\r\n+a\r\n+b\r\n+OK\r\n"))?.message == "reply 1, value 1: attributes are not supported")
+        // hiredis up to 1.2 does not know the type byte of attributes.
+        let refusals = ["attributes are not supported", "got \"|\" as reply type byte"]
+        let message = readError(text("|1\r\n+a\r\n+b\r\n+OK\r\n"))?.message
+        #expect(refusals.contains { message == "reply 1, value 1: \($0)" }, "\(message ?? "")")
     }
 
     @Test("RESP3 kinds are refused where the library cannot", .enabled(if: !RESPReader.readsRESP3))
