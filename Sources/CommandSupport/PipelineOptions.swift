@@ -74,9 +74,3 @@ package enum AvailableTypes {
     /// The types; the program's main function sets them.
     @TaskLocal package static var catalogue = Catalogue()
 }
-
-/// The version of the program.
-package enum ProgramVersion {
-    /// The version as a semantic version.
-    package static let text = "0.1.0"
-}

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Foundation
+import StageKit
 
 /// `sluice init`: writes a package with a worker and a custom stage.
 struct InitCommand: AsyncParsableCommand {

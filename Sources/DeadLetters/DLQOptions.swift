@@ -23,7 +23,8 @@ struct DLQOptions: ParsableArguments {
     func withLetters(_ body: (LetterBox) async throws -> Void) async throws {
         try await CommandErrors.reported {
             let pipeline = try self.pipeline.pipeline(self.file)
-            let settings = try pipeline.section("redis", RedisSettings.type)
+            var settings = try pipeline.section("redis", RedisSettings.type).used(for: "dlq")
+            settings.clientName.pipeline = pipeline.name
             let source = pipeline.source
             try await LetterBox.with(
                 settings, stream: try self.letters(of: pipeline),

@@ -28,6 +28,7 @@ import Testing
             ("NOPERM this user has no permissions", .permission, false),
             ("DENIED Redis is running in protected mode", .permission, false),
             ("ERR DB index is out of range", .badSettings, false),
+            ("ERR SELECT is not allowed in cluster mode", .badSettings, false),
             ("ERR syntax error", .serverError, false),
             ("LOADINGX not that word", .serverError, false),
             ("", .serverError, false),
@@ -161,6 +162,19 @@ import Testing
         #expect(login.failure(of: ping, .error("LOADING wait"))?.isTransient == true)
         #expect(login.failure(of: ping, .integer(1))?.code == .protocolViolation)
         #expect(login.failure(of: auth, .null)?.code == .protocolViolation)
+    }
+
+    @Test("The connection is named after its pipeline and purpose, in characters that the server accepts")
+    func names() {
+        #expect(Login(self.settings(), password: nil).naming.first == RESPCommand("CLIENT", "SETNAME", "sluice"))
+        let settings = self.settings { $0.clientName.pipeline = "sessions" }.used(for: "store", "a b:\u{E9}\n")
+        #expect(settings.clientName.text == "sluice:sessions:store:a_b___")
+        let naming = Login(settings, password: nil).naming
+        #expect(naming.first == RESPCommand("CLIENT", "SETNAME", "sluice:sessions:store:a_b___"))
+        #expect(naming[1] == RESPCommand("CLIENT", "SETINFO", "LIB-NAME", "sluice"))
+        #expect(naming[2].arguments.dropLast() == RESPCommand("CLIENT", "SETINFO", "LIB-VER").arguments[...])
+        let long = self.settings { $0.clientName.pipeline = String(repeating: "x", count: 1000) }.clientName.text
+        #expect(long.count == "sluice:".count + ClientName.partLimit)
     }
 
     @Test("A password file that cannot be read is a wrong setting")

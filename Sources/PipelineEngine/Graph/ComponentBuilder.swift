@@ -137,6 +137,7 @@ struct ComponentBuilder {
         let setup = ComponentSetup(
             name: name, mark: mark, logger: self.services.logger, metrics: self.services.metrics,
             sections: self.definition.sections)
+        setup.pipeline = self.definition.name
         setup.progress = self.services.progress
         return setup
     }

@@ -20,6 +20,10 @@ struct Login: Sendable {
     let password: Secret?
     /// The steps, in order. All of them are sent in one write.
     let steps: [Step]
+    /// The commands that name the connection, which follow the steps in the same write.
+    ///
+    /// Their answers are ignored: older servers do not know the commands, and the user may lack the permission.
+    let naming: [RESPCommand]
 
     /// Creates the steps: AUTH if there is a password, SELECT if the database is not 0, and PING to check that the
     /// server answers.
@@ -37,6 +41,7 @@ struct Login: Sendable {
         }
         steps.append(Step(command: RESPCommand("PING"), name: "PING", answer: "PONG"))
         self.steps = steps
+        self.naming = settings.clientName.commands
     }
 
     /// Returns the error that ends the connection because of the answer to a step, or `nil` if the answer is

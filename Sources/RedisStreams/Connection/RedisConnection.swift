@@ -167,7 +167,7 @@ package final class RedisConnection: Sendable {
             password = settings.password
         }
         let login = Login(settings, password: password)
-        let waiters = self.submit(login.steps.map(\.command))
+        let waiters = self.submit(login.steps.map(\.command) + login.naming)
         for (step, waiter) in zip(login.steps, waiters) {
             let answer = try await waiter.reply().value()
             if let failure = login.failure(of: step, answer) { throw failure }

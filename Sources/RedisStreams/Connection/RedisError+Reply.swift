@@ -71,6 +71,10 @@ extension RedisError {
         Meaning(
             word: "ERR DB index is out of range", code: .badSettings, isTransient: false,
             advice: "the server has fewer databases: lower redis.database"),
+        Meaning(
+            word: "ERR SELECT is not allowed in cluster mode", code: .badSettings, isTransient: false,
+            advice: "this cluster has database 0 only: remove redis.database (Valkey 9 has more with cluster-databases)"
+        ),
     ]
 
     /// The maximum length of a server's text in a message, in characters.

@@ -26,8 +26,8 @@ public final class RedisMessagePublisher: MessagePublisher {
         progress: ProgressReporter = ProgressReporter(), logger: Logger
     ) {
         self.sender = CommandSender(
-            settings, CommandSender.Rules(patience: patience, endsAtRefusal: false), what: "messages",
-            progress: progress, logger: logger)
+            settings.used(for: "messages"), CommandSender.Rules(patience: patience, endsAtRefusal: false),
+            what: "messages", progress: progress, logger: logger)
     }
 
     /// Sends messages and waits until each is acknowledged or has failed.

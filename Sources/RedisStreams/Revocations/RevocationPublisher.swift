@@ -27,8 +27,8 @@ public final class RevocationPublisher: RevocationHandler {
     ) {
         self.target = revocations.target
         self.sender = CommandSender(
-            settings, CommandSender.Rules(patience: nil, endsAtRefusal: true), what: "revocations",
-            progress: progress, logger: logger)
+            settings.used(for: "revocations"), CommandSender.Rules(patience: nil, endsAtRefusal: true),
+            what: "revocations", progress: progress, logger: logger)
     }
 
     /// Stores the key until the end of the batch. The batch size bounds the number of stored keys.

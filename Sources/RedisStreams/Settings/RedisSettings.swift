@@ -24,6 +24,9 @@ public struct RedisSettings: Sendable, Equatable {
     /// The total time for the name lookup, the TCP connection and the TLS handshake.
     public var connectTimeout = Duration.seconds(2)
 
+    /// The name of the connections on the server.
+    public var clientName = ClientName()
+
     /// Creates settings without credentials or encryption.
     public init(address: RedisAddress) {
         self.address = address
@@ -43,7 +46,9 @@ public struct RedisSettings: Sendable, Equatable {
             .optional("username", \.username, .given, "The ACL user; the default user where left out."),
             .optional("password", \.password, .givenSecret, "The password."),
             .optional("password_file", \.passwordFile, .given, "A file with the password, read when connecting."),
-            .optional("database", \.database, .integer(0...Int(Int32.max)), default: "0", "The database's number."),
+            .optional(
+                "database", \.database, .integer(0...Int(Int32.max)), default: "0",
+                "The database's number. In a cluster, one other than 0 needs Valkey 9 with cluster-databases."),
             .optional(
                 "tls", \.tls, TLSSettings.type, default: "false",
                 "Encryption: true for the system's authorities, or a mapping. Chain and name are always verified."),
@@ -84,9 +89,6 @@ public struct RedisSettings: Sendable, Equatable {
         }
         for (name, mark) in given.dropFirst() {
             issues.add("\(given[0].0) and \(name) are both given: keep one of them", at: mark)
-        }
-        if settings.cluster != nil, settings.database != 0 {
-            issues.add("a cluster has database 0 alone: leave database out", at: node["database"]?.mark ?? node.mark)
         }
         let first = settings.sentinel?.addresses.first ?? settings.cluster?.addresses.first
         if let first { settings.address = first }

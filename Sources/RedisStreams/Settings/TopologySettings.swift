@@ -88,6 +88,7 @@ public struct SentinelSettings: Sendable, Equatable {
             }
         settings.timeout = server.timeout
         settings.connectTimeout = server.connectTimeout
+        settings.clientName.pipeline = server.clientName.pipeline
         return settings
     }
 }

@@ -114,7 +114,7 @@ public final class RedisStreamSource: EventSource {
         defer { self.updateAll { $0.status.state = .stopped } }
         if self.stopSignal.isStopped { return }
         let loop = RedisEventLoop()
-        let directory = ServerDirectory(self.settings)
+        let directory = ServerDirectory(self.settings.used(for: self.group == nil ? "source" : "group"))
         // Stops watching the sentinels when reading ends.
         let isOver = StopSignal()
         var failure: (any Error)?
@@ -247,7 +247,7 @@ extension RedisStreamSource {
                     + "gets there; set start to resume with a checkpoint, or bootstrap to stream", at: setup.mark)
         }
         streamSettings.checkStaleness(setup)
-        let redis = setup.section("redis", RedisSettings.type)
+        let redis = setup.redisSettings()
         if case .keys = streamSettings.bootstrap, redis?.cluster != nil {
             setup.issues.add(
                 "redis_stream: bootstrap: keys are read from one server: in a cluster, choose none or stream",

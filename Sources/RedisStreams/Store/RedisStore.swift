@@ -68,8 +68,9 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         self.prefix = Array(settings.prefix(ofStore: name).utf8)
         let rules = CommandSender.Rules(patience: settings.patience, endsAtRefusal: false)
         self.sender = CommandSender(
-            server, rules, what: "changes of the store \(name)", progress: progress, logger: logger)
-        self.reader = SnapshotReader(server, logger: logger)
+            server.used(for: "store", name), rules, what: "changes of the store \(name)", progress: progress,
+            logger: logger)
+        self.reader = SnapshotReader(server.used(for: "lookup", name), logger: logger)
         self.logger = logger
     }
 
@@ -293,7 +294,7 @@ extension RedisStore {
         summary: "Keeps snapshots in hashes of a Redis server, for several workers to change and others to read.",
         settings: RedisStoreSettings.type
     ) { settings, setup in
-        let server = settings.server ?? setup.section("redis", RedisSettings.type)
+        let server = settings.server.map { setup.named($0) } ?? setup.redisSettings()
         return server.map {
             RedisStore(name: setup.name, settings, server: $0, progress: setup.progress, logger: setup.logger)
         }

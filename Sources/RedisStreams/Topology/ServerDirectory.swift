@@ -108,7 +108,7 @@ final class ServerDirectory: Sendable {
         var inquiry = Inquiry(self.state.withLock(\.tellers))
         while let teller = inquiry.next() {
             do throws(RedisError) {
-                let settings = sentinel.settings(for: teller, like: self.settings)
+                let settings = sentinel.settings(for: teller, like: self.settings).used(for: "sentinel")
                 let answer = try await Self.ask(
                     MasterAnswer.question(sentinel.master), settings, on: loop, stop: stop, logger: logger)
                 let master = try MasterAnswer.address(answer, of: sentinel.master)
@@ -131,9 +131,12 @@ final class ServerDirectory: Sendable {
         var inquiry = Inquiry(self.state.withLock(\.tellers))
         while let teller = inquiry.next() {
             do throws(RedisError) {
+                var settings = self.settings.settings(for: teller).used(for: "topology")
+                // The slots are the same in every database. A server that refuses the database says so when the
+                // connection for the data is opened.
+                settings.database = 0
                 let answer = try await Self.ask(
-                    RESPCommand("CLUSTER", "SLOTS"), self.settings.settings(for: teller), on: loop, stop: stop,
-                    logger: logger)
+                    RESPCommand("CLUSTER", "SLOTS"), settings, on: loop, stop: stop, logger: logger)
                 if case .error(let text) = answer { throw .answer(text, to: "CLUSTER") }
                 guard let map = SlotMap(answer, toldBy: teller) else {
                     throw .unexpectedAnswer(to: "CLUSTER", "an answer of another shape")

@@ -89,6 +89,8 @@ public final class ComponentSetup {
     public let logger: Logger
     /// Creates counters, gauges and timers.
     public let metrics: any MetricsFactory
+    /// The pipeline's name in the file.
+    public var pipeline = ""
     /// The stores that the file declares, by name. Empty while the stores themselves are created.
     public var stores: [String: any SnapshotStore] = [:]
     /// A digest of the configuration that determines the content of the stores: the stores, stages and branches of the

@@ -70,7 +70,7 @@ extension Catalogue {
                 leavesMark: setup.stores.values.contains { $0 is any RemoteSnapshotStore })
         }
         catalogue.makeRevocationHandler = { setup in
-            guard setup.hasSection("revocations"), let settings = setup.section("redis", RedisSettings.type),
+            guard setup.hasSection("revocations"), let settings = setup.redisSettings(),
                 let revocations = setup.section("revocations", RevocationSettings.type)
             else { return nil }
             return RevocationPublisher(
@@ -79,7 +79,7 @@ extension Catalogue {
         catalogue.makePublisher = { setup in
             guard setup.hasSection("redis") else { return nil }
             // An invalid section is reported at its position, and the pipeline does not run.
-            let settings = setup.section("redis", RedisSettings.type)
+            let settings = setup.redisSettings()
             return RedisMessagePublisher(
                 settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)),
                 progress: setup.progress, logger: setup.logger)

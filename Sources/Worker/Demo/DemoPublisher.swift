@@ -47,7 +47,7 @@ struct DemoPublisher: Service {
     }
 
     private func publish(on loop: RedisEventLoop) async throws {
-        var settings = RedisSettings(address: .unix(path: self.redis.socketPath))
+        var settings = RedisSettings(address: .unix(path: self.redis.socketPath)).used(for: "demo")
         settings.timeout = Self.timeout
         let connection = try await RedisConnection.connect(settings, on: loop, logger: self.logger)
         defer { connection.close() }

@@ -15,29 +15,33 @@ final class ClusterServers: Sendable {
     let nodes: [RedisServer]
     private let busPorts: [Int]
 
-    /// Lends a cluster that is whole.
-    static func with<R>(_ body: (ClusterServers) async throws -> R) async throws -> R {
+    /// Passes a complete cluster to `body`. More than one database needs `ServerVersion.hasClusterDatabases`.
+    static func with<R>(databases: Int = 1, _ body: (ClusterServers) async throws -> R) async throws -> R {
         try await withFolder { folder in
-            let cluster = try await ClusterServers(folder)
+            let cluster = try await ClusterServers(folder, databases: databases)
             defer { for node in cluster.nodes { node.kill() } }
             try await cluster.join()
             return try await body(cluster)
         }
     }
 
-    private init(_ folder: URL) async throws {
+    private init(_ folder: URL, databases: Int) async throws {
+        let choosesBusPort = ServerVersion.underTest.isRedis(7, 0)
         var nodes: [RedisServer] = []
         var busPorts: [Int] = []
         for index in 0..<(2 * Self.primaryCount) {
             let own = folder.appendingPathComponent("node\(index)")
             try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
-            let (port, bus) = (try RawSocket.freePort(), try RawSocket.freePort())
-            let options = RedisServer.Options(
-                usesTCP: true,
-                arguments: [
-                    "--cluster-enabled", "yes", "--cluster-port", "\(bus)", "--cluster-node-timeout",
-                    "\(Self.nodeTimeout)", "--repl-diskless-sync-delay", "0",
-                ])
+            let port = try RawSocket.freePort()
+            // Redis 6.2 always uses the port above by 10,000.
+            let bus = choosesBusPort ? try RawSocket.freePort() : port + 10_000
+            var arguments = [
+                "--cluster-enabled", "yes", "--cluster-node-timeout", "\(Self.nodeTimeout)",
+                "--repl-diskless-sync-delay", "0",
+            ]
+            if choosesBusPort { arguments += ["--cluster-port", "\(bus)"] }
+            if databases > 1 { arguments += ["--cluster-databases", "\(databases)"] }
+            let options = RedisServer.Options(usesTCP: true, arguments: arguments)
             nodes.append(
                 try await RedisServer(options, folder: own, address: .tcp(host: "127.0.0.1", port: port)))
             busPorts.append(bus)
@@ -58,9 +62,12 @@ final class ClusterServers: Sendable {
     }
 
     /// The section `redis` of a file.
-    var section: String {
+    var section: String { self.section(database: 0) }
+
+    /// The section `redis` of a file, with a database.
+    func section(database: Int) -> String {
         let list = self.nodes.map(\.address.description).joined(separator: ", ")
-        return "{ cluster: { addresses: [\(list)] }, timeout: 2s, connect_timeout: 2s }"
+        return "{ cluster: { addresses: [\(list)] }, database: \(database), timeout: 2s, connect_timeout: 2s }"
     }
 
     /// Asks one of the servers.
@@ -108,7 +115,12 @@ final class ClusterServers: Sendable {
             guard index < Self.primaryCount else { continue }
             let first = HashSlot.count * index / Self.primaryCount
             let last = HashSlot.count * (index + 1) / Self.primaryCount - 1
-            try await self.ask(node, "CLUSTER", "ADDSLOTSRANGE", "\(first)", "\(last)")
+            try await withConnection(node.settings) { connection in
+                let slots = (first...last).map { "\($0)".respBytes }
+                // ADDSLOTSRANGE exists since Redis 7.0.
+                _ = try await connection.command(
+                    RESPCommand("CLUSTER", arguments: ["ADDSLOTS".respBytes] + slots))
+            }
         }
         for (node, bus) in zip(self.nodes, self.busPorts).dropFirst() {
             try await self.ask(self.nodes[0], "CLUSTER", "MEET", "127.0.0.1", "\(node.port)", "\(bus)")

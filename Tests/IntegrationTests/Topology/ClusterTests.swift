@@ -102,6 +102,71 @@ import Testing
     }
 }
 
+@Suite struct ClusterDatabaseTests {
+    private func runError(_ cluster: ClusterServers, database: Int) async -> RedisError? {
+        var settings = cluster.settings
+        settings.database = database
+        let source = RedisStreamSource(settings, RedisStreamSettings(stream: "s"), logger: quiet)
+        return await #expect(throws: RedisError.self) { try await source.run { _ in } }
+    }
+
+    @Test(
+        "A cluster with several databases is read and written in the given one",
+        .enabled(if: ServerVersion.underTest.hasClusterDatabases, "needs Valkey 9"))
+    func severalDatabases() async throws {
+        try await ClusterServers.with(databases: 4) { cluster in
+            var settings = cluster.settings
+            for database in [0, 3] {
+                settings.database = database
+                for number in 0..<9 {
+                    try await withConnection(settings, for: "events:{\(number % 3)}") { connection in
+                        _ = try await connection.command(
+                            RESPCommand(
+                                "XADD", "events:{\(number % 3)}", "*", "id", "k\(number)", "n", "\(number + database)"))
+                    }
+                }
+            }
+            let text = ClusterTests.pipeline(cluster.section(database: 3), partitions: 3)
+            try await withPipeline(text) { pipeline in
+                try await pipeline.untilDone(9)
+                let held = try #require(pipeline.stores["held"])
+                let shared = try #require(pipeline.stores["shared"] as? RedisStore)
+                #expect(held.count == 9)
+                for number in 0..<9 {
+                    let key = Array("k\(number)".utf8)
+                    #expect(held.snapshot(for: "k\(number)")?["n"] == "\(number + 3)")
+                    #expect(try await shared.lookUp(key)?["n"] == "\(number + 3)")
+                    for (database, exists) in [(0, 0), (3, 1)] {
+                        settings.database = database
+                        try await withConnection(settings, for: "shared:k\(number)") { connection in
+                            let answer = try await connection.command(RESPCommand("EXISTS", "shared:k\(number)"))
+                            #expect(answer.integer == Int64(exists), "database \(database)")
+                        }
+                    }
+                }
+                #expect(pipeline.isConserved)
+            }
+            let missing = await self.runError(cluster, database: 9)
+            #expect(missing?.code == .badSettings && missing?.isTransient == false)
+            #expect(missing?.message.contains("lower redis.database") == true, "\(missing?.message ?? "")")
+        }
+    }
+
+    @Test(
+        "A cluster with one database refuses another, with the server's answer and the remedy",
+        .disabled(
+            if: ServerVersion.underTest.hasClusterDatabases, "a cluster of this server can have several databases"))
+    func oneDatabase() async throws {
+        try await ClusterServers.with { cluster in
+            let error = await self.runError(cluster, database: 3)
+            #expect(error?.code == .badSettings && error?.isTransient == false)
+            let message = error?.message ?? ""
+            #expect(message.contains("SELECT is not allowed in cluster mode"), "\(message)")
+            #expect(message.contains("remove redis.database"), "\(message)")
+        }
+    }
+}
+
 @Suite struct PartitionTests {
     @Test("Several streams of one server are read side by side, stopped and resumed from one checkpoint")
     func oneServer() async throws {

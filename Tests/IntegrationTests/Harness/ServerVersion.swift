@@ -1,0 +1,41 @@
+import Foundation
+
+/// The product and version of the `redis-server` in PATH, which the tests start.
+struct ServerVersion: Sendable {
+    /// The product: `Redis` or `Valkey`.
+    let product: String
+    /// The first two numbers of its version.
+    let numbers: (major: Int, minor: Int)
+
+    /// The server in PATH. Without one, every test that starts a server fails by itself.
+    static let underTest = ServerVersion(output: Self.output() ?? "")
+
+    /// Reads the output of `redis-server --version`: `Redis server v=7.0.15 sha=...`.
+    private init(output: String) {
+        let words = output.split(separator: " ")
+        let version =
+            words.first { $0.hasPrefix("v=") }?.dropFirst(2).split(separator: ".").compactMap { Int($0) } ?? []
+        self.product = words.first.map(String.init) ?? "Redis"
+        self.numbers = (version.first ?? 0, version.count > 1 ? version[1] : 0)
+    }
+
+    private static func output() -> String? {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["redis-server", "--version"]
+        process.standardOutput = pipe
+        guard (try? process.run()) != nil else { return nil }
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    /// Whether the server is at least this version of Redis. Every Valkey has the commands of Redis 7.2.
+    func isRedis(_ major: Int, _ minor: Int) -> Bool {
+        (self.product == "Valkey" ? (7, 2) : self.numbers) >= (major, minor)
+    }
+
+    /// Whether a cluster can have databases other than 0 (`cluster-databases`).
+    var hasClusterDatabases: Bool { self.product == "Valkey" && self.numbers.major >= 9 }
+}
