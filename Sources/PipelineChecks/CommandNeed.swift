@@ -54,6 +54,16 @@ struct CommandNeed {
             }
     }
 
+    /// Returns the commands that name each connection. Sending them again changes nothing.
+    static func naming(_ name: ClientName) -> [CommandNeed] {
+        name.commands.prefix(2).map { command in
+            let words = command.arguments.prefix(2).map { String(decoding: $0, as: UTF8.self) }
+            return CommandNeed(
+                words.joined(separator: " "), command.arguments.dropFirst(2).map { $0 }, isHarmless: true,
+                substitute: "CLIENT LIST does not show which connections are the worker's")
+        }
+    }
+
     /// Returns the commands that a pipeline sends to the server of its section `redis`; stores are checked separately.
     static func all(of pipeline: Pipeline, _ revocations: RevocationSettings?) -> [CommandNeed] {
         guard let source = pipeline.source as? RedisStreamSource else { return [] }

@@ -22,7 +22,9 @@ package struct OnlineCheck {
     /// Creates a check of a pipeline.
     package init(_ pipeline: Pipeline) throws {
         self.pipeline = pipeline
-        self.redis = try pipeline.section("redis", RedisSettings.type)
+        var redis = try pipeline.section("redis", RedisSettings.type).used(for: "check")
+        redis.clientName.pipeline = pipeline.name
+        self.redis = redis
         self.admin = try pipeline.section("admin", AdminSettings.type)
         self.revocations = try? pipeline.section("revocations", RevocationSettings.type)
         self.checkpoint = try? pipeline.section("checkpoint", CheckpointSettings.type)
@@ -63,12 +65,13 @@ package struct OnlineCheck {
     private func inside(_ connection: RedisConnection) async -> [CheckStep] {
         let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
         let information = await self.answer(connection, RESPCommand("INFO"))
+        let hello = await self.answer(connection, RESPCommand("HELLO"))
         var steps = [
             ServerAnswers.login(identity.value, self.redis),
-            ServerAnswers.server(information.value, isShared: self.group != nil),
+            ServerAnswers.server(information.value, hello: hello.value, isShared: self.group != nil),
             MemoryPolicy.step("memory policy", await self.memory(connection, information.value), of: .stream),
         ]
-        let needs = CommandNeed.all(of: self.pipeline, self.revocations)
+        let needs = CommandNeed.all(of: self.pipeline, self.revocations) + CommandNeed.naming(self.redis.clientName)
         steps.append(await self.rights(RightsFindings(user: identity.value?.string), needs, connection))
         steps.append(await self.look(at: self.streams[0], connection))
         if let group = self.group {
@@ -141,7 +144,8 @@ package struct OnlineCheck {
             await remote.shutDown()
             guard let redis = remote as? RedisStore,
                 // An unreachable server was already reported by the lookup.
-                let connection = try? await RedisConnection.connect(redis.server, for: name, on: loop, logger: logger)
+                let connection = try? await RedisConnection.connect(
+                    redis.server.used(for: "check"), for: name, on: loop, logger: logger)
             else { continue }
             let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
             let findings = RightsFindings(name: "\(name) rights", user: identity.value?.string)

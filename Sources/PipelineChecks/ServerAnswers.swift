@@ -61,34 +61,27 @@ enum ServerAnswers {
         return CheckStep("login", .good, "as \(user), database \(settings.database)")
     }
 
-    /// Returns the step that reports the version, mode and role of the server, from the reply to INFO; `isShared` if
-    /// the workers of a group use the server.
-    static func server(_ answer: RESPValue?, isShared: Bool = false) -> CheckStep {
-        guard let text = answer?.string else {
-            return CheckStep("server", .unknown, "version not known: the user may not ask (INFO)")
+    /// Returns the step that reports the product, version, mode and role of the server, from the replies to INFO and
+    /// HELLO; `isShared` if the workers of a group use the server.
+    static func server(_ information: RESPValue?, hello: RESPValue? = nil, isShared: Bool = false) -> CheckStep {
+        guard let product = ServerProduct(information: information, hello: hello) else {
+            return CheckStep("server", .unknown, "version not known: no usable reply to INFO and HELLO")
         }
-        var facts: [String: String] = [:]
-        for line in text.split(whereSeparator: \.isNewline) {
-            let parts = line.split(separator: ":", maxSplits: 1).map(String.init)
-            if parts.count == 2 { facts[parts[0]] = parts[1] }
+        let finding = product.text
+        if let version = product.redisNumbers, version.major < 5 {
+            return CheckStep("server", .bad, finding, advice: "streams need Redis 5.0 or newer")
         }
-        let version = facts["redis_version"] ?? "of unknown version"
-        let finding = [version, facts["redis_mode"], facts["role"]].compactMap(\.self).joined(separator: ", ")
-        if let major = version.split(separator: ".").first.flatMap({ Int($0) }), major < 5 {
-            return CheckStep("server", .bad, "Redis \(finding)", advice: "streams need Redis 5.0 or newer")
-        }
-        let parts = version.split(separator: ".").compactMap { Int($0) }
-        if isShared, parts.count >= 2, (parts[0], parts[1]) < (6, 2) {
+        if isShared, let version = product.redisNumbers, version < (6, 2) {
             return CheckStep(
-                "server", .bad, "Redis \(finding)",
+                "server", .bad, finding,
                 advice: "a group needs Redis 6.2 or newer, which finds abandoned entries (XAUTOCLAIM)")
         }
-        if facts["role"] == "slave" {
+        if product.isReplica {
             return CheckStep(
-                "server", .warning, "Redis \(finding): a replica",
+                "server", .warning, "\(finding): a replica",
                 advice: "a replica may be behind its master and accepts no changes: name the master if that matters")
         }
-        return CheckStep("server", .good, "Redis \(finding)")
+        return CheckStep("server", .good, finding)
     }
 
     /// Returns the step that reports the stream's content, from the replies to TYPE and XINFO STREAM.

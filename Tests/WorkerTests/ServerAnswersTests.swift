@@ -70,6 +70,53 @@ import Testing
         #expect(step("redis_version:4.0.9\r\n").verdict == .bad)
         #expect(step("redis_version:7.2.0\r\nrole:slave\r\n").verdict == .warning)
         #expect(ServerAnswers.server(nil).verdict == .unknown)
+        #expect(step("server_name:valkey\r\n").verdict == .unknown)
+        let old = ServerAnswers.server(Self.text("redis_version:6.0.9\r\n"), isShared: true)
+        #expect(old.verdict == .bad && old.finding == "Redis 6.0.9")
+        let replica = RESPValue.array(["server", "redis", "version", "7.0.1", "role", "replica"].map(Self.text))
+        #expect(ServerAnswers.server(nil, hello: replica).verdict == .warning)
+    }
+
+    @Test(
+        "A server is named as it calls itself, by INFO or, if the user may not ask that, by HELLO",
+        arguments: [
+            (
+                "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.3\r\nserver_mode:cluster\r\nrole:master",
+                ["server", "valkey", "version", "8.1.3"], "Valkey 8.1.3 (redis_version 7.2.4), cluster, master"
+            ),
+            (
+                nil, ["server", "valkey", "version", "9.1.2", "mode", "standalone", "role", "master"],
+                "Valkey 9.1.2, standalone, master"
+            ),
+            (
+                nil, ["server", "redis", "version", "8.0.2", "mode", "sentinel", "role", "master"],
+                "Redis 8.0.2, sentinel, master"
+            ),
+            (
+                "redis_version:6.3.4\nredis_mode:standalone", ["server", "keydb", "version", "6.3.4"],
+                "KeyDB 6.3.4 (redis_version 6.3.4), standalone"
+            ),
+            (
+                "redis_version:7.4.0\ndragonfly_version:df-v1.27.1\nredis_mode:standalone", nil,
+                "Dragonfly df-v1.27.1 (redis_version 7.4.0), standalone"
+            ),
+            (
+                "redis_version:7.4.0\ngcc_version:14.2.0", ["server", "Some Cache", "version", "3"],
+                "Some Cache 3 (redis_version 7.4.0)"
+            ),
+            (
+                "server_name:other\nredis_version:7.2.0\nother_version:1\u{1B}[31m", nil,
+                "other 1?[31m (redis_version 7.2.0)"
+            ),
+            (
+                "server_name:other\nredis_version:7.2.0", ["server", "redis", "version", "7.2.0"],
+                "other (redis_version 7.2.0)"
+            ),
+        ] as [(String?, [String]?, String)])
+    func product(information: String?, hello: [String]?, finding: String) {
+        let step = ServerAnswers.server(
+            information.map(Self.text), hello: hello.map { .array($0.map(Self.text)) }, isShared: true)
+        #expect(step == CheckStep("server", .good, finding))
     }
 
     @Test("What a stream holds is told, or why it is not known")

@@ -37,7 +37,10 @@ import Testing
             #expect(result.status == 0, "\(result.output)")
             #expect(result.steps["stream"]?["finding"] == "\(Self.stream): 2 entries, 5-1 to 7-3")
             #expect(result.steps["login"]?["finding"] == "as default, database 0")
-            #expect(result.steps["server"]?["finding"]?.hasPrefix("Redis ") == true)
+            let version = ServerVersion.underTest
+            let name = "\(version.product) \(version.numbers.major).\(version.numbers.minor)."
+            #expect(result.steps["server"]?["finding"]?.hasPrefix(name) == true, "\(result.output)")
+            #expect(result.steps["server"]?["finding"]?.hasSuffix(", standalone, master") == true, "\(result.output)")
             #expect(result.steps["rights"]?["verdict"] == "good")
             #expect(result.steps["store sessions"]?["verdict"] == "good")
             #expect(result.steps.values.allSatisfy { $0["verdict"] == "good" }, "\(result.output)")
@@ -127,6 +130,32 @@ import Testing
             let back = try await self.check(server, ["--set", "source.redis_stream.start=-15m"], environment: login)
             #expect(back.steps["rights"]?["finding"]?.contains("TIME") == true, "\(back.output)")
             #expect(result.steps["login"]?["finding"] == "as reader, database 0")
+        }
+    }
+
+    @Test("Without a permission for INFO, the server is named by its answer to HELLO")
+    func hello() async throws {
+        let user = "user reader on >pw ~* &* +@all -info"
+        try await withRedisServer(.init(users: ["user default off", user])) { server in
+            let login = ["REDIS_USERNAME": "reader", "REDIS_PASSWORD": "pw"]
+            let result = try await self.check(server, environment: login)
+            let version = ServerVersion.underTest
+            let name = "\(version.product) \(version.numbers.major).\(version.numbers.minor)."
+            #expect(result.steps["server"]?["finding"]?.hasPrefix(name) == true, "\(result.output)")
+            #expect(result.steps["server"]?["verdict"] == "good", "\(result.output)")
+        }
+    }
+
+    @Test("A user who may not name connections is a warning")
+    func naming() async throws {
+        let user = "user reader on >pw ~* &* +@all -client"
+        try await withRedisServer(.init(users: ["user default off", user])) { server in
+            let login = ["REDIS_USERNAME": "reader", "REDIS_PASSWORD": "pw"]
+            let result = try await self.check(server, environment: login)
+            #expect(result.status == 0)
+            #expect(result.steps["rights"]?["verdict"] == "warning", "\(result.output)")
+            #expect(result.steps["rights"]?["finding"]?.contains("CLIENT LIST") == true, "\(result.output)")
+            #expect(result.steps["rights"]?["advice"]?.contains("+client|setname") == true, "\(result.output)")
         }
     }
 
