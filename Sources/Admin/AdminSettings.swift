@@ -30,16 +30,17 @@ public struct AdminSettings: Sendable, Equatable {
                 [
                     .optional(
                         "listen", \.listen, AdminAddress.type, default: "127.0.0.1:9191",
-                        "Address of health, metrics, lookups and the dashboard. An address that other machines"
-                            + " reach needs a token or tls with client_ca_file."),
+                        "Address of health, metrics, lookups and the dashboard. An address that other machines can"
+                            + " reach requires a token, or tls with client_ca_file."),
                     .optional(
                         "token", \.token, .secret, default: "",
                         "Token that requests must carry (Authorization: Bearer TOKEN); none if empty."),
-                    .optional("token_file", \.tokenFile, .optional(.name), "A file that holds the token."),
+                    .optional("token_file", \.tokenFile, .optional(.name), "File with the token."),
                     .optional(
                         "hosts", \.hosts, .list(of: .nonBlankText), default: "[]",
-                        "Names by which clients may call a server on a loopback address, such as that of a proxy."),
-                    .optional("tls", \.tls, .optional(AdminTLS.type), "How connections are encrypted."),
+                        "Host names, such as that of a proxy, that clients may use for a server on a loopback "
+                            + "address."),
+                    .optional("tls", \.tls, .optional(AdminTLS.type), "Encryption of the connections."),
                 ]))
         return SettingType(shape: object.shape) { node, issues in
             guard let settings = object.decode(node, &issues) else { return nil }
@@ -57,7 +58,7 @@ public struct AdminSettings: Sendable, Equatable {
     private func check(_ node: SettingNode, _ issues: inout SettingIssues) {
         if !self.token.isEmpty {
             if let file = self.tokenFile {
-                issues.add("token_file: there is a token already; keep one of the two", at: file.mark)
+                issues.add("token and token_file are both given: keep one of them", at: file.mark)
             }
             if let problem = Self.problem(ofToken: self.token) {
                 issues.add("token: \(problem)", at: node["token"]?.mark ?? node.mark)
@@ -67,7 +68,8 @@ public struct AdminSettings: Sendable, Equatable {
             guard !self.listen.isLocal, self.token.isEmpty, self.tokenFile == nil, self.tls?.clientCAFile == nil
             else { return }
             issues.add(
-                "listen: other machines reach \(self.listen): add token_file (or token: ${NAME}), or tls with client_ca_file,"
+                "listen: other machines reach \(self.listen): add token_file (or token: ${NAME}), or tls with "
+                    + "client_ca_file,"
                     + " or listen on 127.0.0.1",
                 at: node["listen"]?.mark ?? node.mark)
         } else if let tls = self.tls {
@@ -79,7 +81,7 @@ public struct AdminSettings: Sendable, Equatable {
     private static func problem(ofToken token: String) -> String? {
         if token.utf8.count < Self.leastTokenLength { return "must have at least \(Self.leastTokenLength) characters" }
         let isPlain = token.utf8.allSatisfy { (0x21...0x7E).contains($0) }
-        return isPlain ? nil : "must be printable ASCII without spaces, as it stands in a header"
+        return isPlain ? nil : "must be printable ASCII without spaces, because it is sent in a header"
     }
 
     /// Reads the named files and returns the access rules.
@@ -124,11 +126,11 @@ public struct AdminTLS: Sendable, Equatable {
         SettingsSchema(
             AdminTLS(),
             [
-                .required("certificate_file", \.certificateFile, .name, "The server's certificate, in PEM."),
-                .required("key_file", \.keyFile, .name, "The certificate's key, in PEM."),
+                .required("certificate_file", \.certificateFile, .name, "PEM file of the server's certificate."),
+                .required("key_file", \.keyFile, .name, "PEM file of the certificate's private key."),
                 .optional(
                     "client_ca_file", \.clientCAFile, .optional(.name),
-                    "The roots that certificates of clients have to come from, in PEM; without it they need none."),
+                    "PEM file of the CA bundle for client certificates; without it, clients need no certificate."),
             ]))
 
     /// Reads the files.
@@ -160,7 +162,7 @@ public struct AdminTLS: Sendable, Equatable {
         do {
             return try body(file.text)
         } catch {
-            throw SettingIssue("admin: tls: \(name): \(file.text) cannot be read: \(error)", at: file.mark)
+            throw SettingIssue("admin: tls: \(name): cannot read \(file.text): \(error)", at: file.mark)
         }
     }
 }

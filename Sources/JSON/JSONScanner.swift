@@ -125,7 +125,7 @@ package struct JSONScanner {
 
     private func problem(_ message: String, _ bytes: Span<UInt8>) -> JSONProblem {
         let isEnd = self.index >= bytes.count
-        return JSONProblem(offset: self.index, message: isEnd ? "\(message), found the end" : message)
+        return JSONProblem(offset: self.index, message: isEnd ? "\(message), found the end of the text" : message)
     }
 
     private mutating func memberName(_ bytes: Span<UInt8>) throws(JSONProblem) -> Text {

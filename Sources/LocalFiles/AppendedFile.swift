@@ -106,7 +106,7 @@ package struct AppendedFile: ~Copyable, Sendable {
             var wanted = pollfd(fd: self.descriptor, events: Int16(POLLOUT), revents: 0)
             let found = unsafe poll(&wanted, 1, Self.pollMilliseconds)
             if found > 0 || (found < 0 && errno != EINTR) { return }
-            if isStopped() { throw SystemFailure("write \(self.path)", reason: "nobody reads it") }
+            if isStopped() { throw SystemFailure("write \(self.path)", reason: "no process reads it") }
         }
     }
 
@@ -119,7 +119,7 @@ package struct AppendedFile: ~Copyable, Sendable {
         guard isOpenFile || errno == EEXIST else { throw SystemFailure("open \(file)") }
         let existing = fileOpen(file, flags, 0)
         guard existing >= 0 else {
-            if errno == ENXIO { throw SystemFailure("open \(file)", reason: "nobody reads this FIFO") }
+            if errno == ENXIO { throw SystemFailure("open \(file)", reason: "no process reads this FIFO") }
             throw SystemFailure("open \(file)")
         }
         return (existing, false)

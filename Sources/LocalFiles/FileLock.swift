@@ -51,7 +51,7 @@ package final class FileLock: Sendable {
             }
             close(descriptor)
         }
-        throw .system(SystemFailure("lock \(file)", reason: "it is removed and created again all the time"))
+        throw .system(SystemFailure("lock \(file)", reason: "it is repeatedly removed and created by another process"))
     }
 
     deinit {
@@ -81,7 +81,7 @@ package final class FileLock: Sendable {
             status.st_uid == geteuid(), status.st_nlink <= 1
         else {
             close(descriptor)
-            throw .system(SystemFailure("open \(file)", reason: "it is not this user's lock file: remove it"))
+            throw .system(SystemFailure("open \(file)", reason: "it is not a lock file of this user: remove it"))
         }
         var lock = flock()
         lock.l_type = Int16(F_WRLCK)

@@ -16,7 +16,7 @@ package enum FileTrust {
         if owner != 0, owner != user {
             return "it belongs to another user (\(owner)): remove it, or change its owner to \(user)"
         }
-        if mode & 0o002 != 0 { return "everybody may write it: chmod o-w" }
+        if mode & 0o002 != 0 { return "others may write to it: chmod o-w" }
         return nil
     }
 }
@@ -37,7 +37,7 @@ package enum FileLinks {
             var status = stat()
             guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }
             guard status.st_uid == 0 || status.st_uid == geteuid() else {
-                throw SystemFailure("open \(path)", reason: "it is a link that another user (\(status.st_uid)) made")
+                throw SystemFailure("open \(path)", reason: "it is a link created by another user (\(status.st_uid))")
             }
             let target = try self.target(of: path)
             path = target.hasPrefix("/") ? target : self.directory(of: path) + target

@@ -12,21 +12,21 @@ extension Catalogue {
     ///   then.
     public mutating func addPlugin(_ path: String) throws(SettingRefusal) {
         guard let loadPlugin = self.loadPlugin else {
-            throw SettingRefusal("\(path): this worker loads no plugins")
+            throw SettingRefusal("\(path): this program does not load plugins")
         }
         let plugin = try loadPlugin(path)
         guard !self.plugins.contains(where: { $0.path == plugin.path }) else { return }
         var names: Set<String> = []
         for stage in plugin.stages {
             if !names.insert(stage.name).inserted {
-                throw SettingRefusal("\(path): has two stages called \(stage.name)")
+                throw SettingRefusal("\(path): contains two stage types named \(stage.name)")
             }
             guard self.stages.contains(where: { $0.name == stage.name }) else { continue }
             let other = self.plugins.first { $0.stages.contains { $0.name == stage.name } }
-            let owner = other.map { "the plugin \($0.path)" } ?? "this worker itself"
-            throw SettingRefusal("\(path): has a stage called \(stage.name), and so has \(owner)")
+            let owner = other.map { "the plugin \($0.path)" } ?? "this worker"
+            throw SettingRefusal("\(path): the stage type \(stage.name) is already provided by \(owner)")
         }
-        if plugin.stages.isEmpty { throw SettingRefusal("\(path): has no stages") }
+        if plugin.stages.isEmpty { throw SettingRefusal("\(path): contains no stage types") }
         self.append(plugin)
     }
 

@@ -17,7 +17,7 @@ public final class PluginLoader: Sendable {
 
         /// Why a plugin does not fit, with the remedy, or `nil` if it does.
         func problem(_ stamp: PluginStamp) -> String? {
-            let again = "build it again with this worker (plugin build DIR)"
+            let again = "rebuild it with this worker (sluice plugin build DIR)"
             if stamp.entryVersion != PluginStamp.currentEntryVersion {
                 return "was built for another version of Sluice: \(again)"
             }
@@ -62,13 +62,15 @@ public final class PluginLoader: Sendable {
         return try self.loaded.withLock { (loaded) throws(PluginSystem.Failure) in
             if let known = loaded.first(where: { $0.plugin.path == file }) {
                 if known.identity == identity { return known.plugin }
-                throw .init(message: "has changed since it was loaded: start the worker again to use the new one")
+                throw .init(message: "has changed since it was loaded: restart the worker to use the new one")
             }
             let stamp = try Self.stamp(of: file)
             if let problem = Fit.own.problem(stamp) { throw .init(message: problem) }
             if let other = loaded.first(where: { $0.module == stamp.module }) {
                 throw .init(
-                    message: "has the module \(stamp.module), as \(other.plugin.path) has: build it with another --name"
+                    message:
+                        "has the same module name as \(other.plugin.path) (\(stamp.module)): build it with another "
+                        + "--name"
                 )
             }
             let stages: [StageType]
@@ -112,17 +114,18 @@ public final class PluginLoader: Sendable {
             return "cannot be loaded: \(message)"
         }
         if symbol.hasPrefix("$s8StageKit") {
-            return "this worker exports no StageKit: link it with -Xlinker --export-dynamic (\(message))"
+            return "this program does not export StageKit: link it with -Xlinker --export-dynamic (\(message))"
         }
         if symbol.hasPrefix("swift_") || symbol.hasPrefix("_swift_") || symbol.hasPrefix("$sS") {
             return """
-                needs Swift's runtime as shared libraries, which this worker does not use: \
+                needs the shared libraries of the Swift runtime, which this worker does not use: \
                 link it without -static-stdlib (\(message))
                 """
         }
         return """
-            uses something that this worker does not have; a plugin can use StageKit, Logging, CoreMetrics and what the \
-            worker itself uses of Swift's libraries (\(message))
+            uses a symbol that this worker does not have; a plugin can use StageKit, Logging, CoreMetrics and the \
+            Swift \
+            libraries that the worker itself uses (\(message))
             """
     }
 }
@@ -131,13 +134,13 @@ extension PluginImage.Problem {
     /// The problem and its remedy.
     var message: String {
         switch self {
-        case .notELF: "is not a shared library (no ELF file)"
-        case .otherLayout: "is a shared library for another kind of machine (not 64 bits, little-endian)"
+        case .notELF: "is not a shared library (not an ELF file)"
+        case .otherLayout: "is a shared library for another architecture (not 64-bit little-endian)"
         case .otherMachine(let number):
-            "is a shared library for another machine (\(Self.name(number)), this one is \(Self.ownName))"
-        case .notShared: "is an ELF file, but no shared library"
-        case .damaged: "is damaged: its ELF header does not fit the file"
-        case .noStamp: "is not a plugin of Sluice: build it with plugin build DIR"
+            "is a shared library for another architecture (\(Self.name(number)); this machine is \(Self.ownName))"
+        case .notShared: "is an ELF file, but not a shared library"
+        case .damaged: "is damaged: its ELF header does not match the file"
+        case .noStamp: "is not a Sluice plugin: build it with sluice plugin build DIR"
         }
     }
 

@@ -69,7 +69,7 @@ enum PluginSystem {
     /// Every symbol that the library needs is resolved before any of its code runs; if one is missing, loading fails.
     static func load(_ path: String) throws(Failure) -> [StageType] {
         guard let library = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
-            throw Failure(message: unsafe dlerror().map { unsafe String(cString: $0) } ?? "the loader gives no reason")
+            throw Failure(message: unsafe dlerror().map { unsafe String(cString: $0) } ?? "the loader gave no reason")
         }
         guard let symbol = unsafe dlsym(library, Self.entryName) else {
             throw Failure(message: "has no function \(Self.entryName)")

@@ -34,13 +34,14 @@ public enum PluginTrust {
     public static func problem(_ chain: [Entry], user: UInt32) -> String? {
         guard let file = chain.last, file.isFile else { return "is not a file" }
         for entry in chain {
-            let what = entry == file ? "is code, so the file" : "is code, so its directory \(entry.path)"
+            let what =
+                entry == file ? "is executable code, so the file" : "is executable code, so its directory \(entry.path)"
             if entry.owner != 0, entry.owner != user {
                 return "\(what) must belong to root or to the worker's user \(user), not to user \(entry.owner)"
             }
             // In a sticky directory other users may add entries, but cannot replace ours.
             if entry.isWritableByOthers, !(entry.isDirectory && entry.isSticky) {
-                return "\(what) must not be writable by its group or by everybody: chmod go-w \(entry.path)"
+                return "\(what) must not be writable by its group or by others: chmod go-w \(entry.path)"
             }
         }
         return nil

@@ -124,7 +124,7 @@ package struct RESPReader: ~Copyable {
                 throw unsafe self.readerFailure(reader)
             }
             if unsafe object != nil { break }
-            if isWhole { throw self.fail(.protocolViolation, "a reply whose lengths do not fit together") }
+            if isWhole { throw self.fail(.protocolViolation, "a reply with inconsistent lengths") }
             guard unsafe try self.replacePending(reader) else { return nil }
         }
         // A new object, so that it is not tied to this reader; the memory moves, and that of a recycled reply takes its

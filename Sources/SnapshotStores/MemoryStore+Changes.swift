@@ -169,14 +169,14 @@ extension MemoryStore {
                     + "\(self.maxRecordBytes)")
         }
         if isNew && self.count >= self.maxEntries {
-            throw StageFailure("store \"\(self.name)\" is full: it holds max_entries \(self.maxEntries) snapshots")
+            throw StageFailure("store \"\(self.name)\" is full: max_entries is \(self.maxEntries)")
         }
     }
 
     private var outOfMemory: StageFailure {
         StageFailure(
-            "store \"\(self.name)\" is full: it has memory for \(self.count) snapshots, of at most "
-                + "\(self.records.limit >> 20) MiB that their records may take")
+            "store \"\(self.name)\" is full: it holds \(self.count) snapshots and has reached the limit of "
+                + "\(self.records.limit >> 20) MiB for records")
     }
 
     /// Removes a trace from its table, unless it is obsolete; the floor rises first.

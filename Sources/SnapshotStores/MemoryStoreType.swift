@@ -14,14 +14,14 @@ struct MemoryStoreSettings: Sendable {
         SettingsSchema(
             MemoryStoreSettings(),
             [
-                .required("key", \.key, .nonBlankText, "The field whose value a snapshot is held under."),
+                .required("key", \.key, .nonBlankText, "Field whose value is the key of a snapshot."),
                 .optional(
                     "max_entries", \.maxEntries, .integer(1...MemoryStore.Limits.maximumEntries),
                     default: "\(MemoryStore.Limits.entries)",
-                    "How many snapshots it holds at most; new keys beyond that are refused."),
+                    "Maximum number of snapshots; further keys are refused."),
                 .optional(
                     "max_record_bytes", \.maxRecordBytes, .byteSize(MemoryStore.Limits.recordBytesRange),
-                    default: "64KiB", "How large a snapshot may be, packed; larger ones are refused."),
+                    default: "64KiB", "Maximum size of a packed snapshot; larger ones are refused."),
             ]))
 }
 

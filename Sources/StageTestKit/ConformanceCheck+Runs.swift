@@ -34,16 +34,16 @@ extension ConformanceCheck {
         let numbered = Self.number(entries, from: Self.firstGoodID)
         let whole = try await self.run([numbered])
         if try await self.run([numbered]) != whole {
-            found.append("another instance does something else on the same entries")
+            found.append("another instance behaves differently with the same entries")
         }
         if try await self.run(numbered.map { [$0] }) != whole {
-            found.append("the stage does something else where batches are cut another way")
+            found.append("the stage behaves differently if batches are split differently")
         }
         if S.declaration.preparesEvents, try await self.run([numbered], preparing: false) != whole {
-            found.append("prepare changes something")
+            found.append("prepare has effects")
         }
         if try await self.isChangedByFailures(numbered, whole.reports) {
-            found.append("a failed event changes what the stage does with later ones")
+            found.append("a failed event changes how the stage handles later events")
         }
         return found
     }
@@ -89,14 +89,14 @@ extension ConformanceCheck {
         }
         var found: [String] = []
         for (old, new) in zip(before, again) where old.goesOn && old.ending != new.ending {
-            found.append("an event that went on does not when it is read again: \(new.ending)")
+            found.append("an event that continued at first does not continue when it is read again: \(new.ending)")
         }
         let (revocations, messages) = Self.sent(fixture)
         if revocations.dropFirst(earlier.revocations.count) != sent.revocations[...] {
-            found.append("the revocations of an entry that is read again are not the same")
+            found.append("the revocations differ when an entry is read again")
         }
         if messages.dropFirst(earlier.messages.count) != sent.messages[...] {
-            found.append("the messages of an entry that is read again are not the same")
+            found.append("the messages differ when an entry is read again")
         }
         return found
     }

@@ -34,9 +34,9 @@ struct ConformanceCheck<S: Stage> {
         var found: [String] = []
         let before = self.fixture.traces
         let (first, second) = (try self.makeHarness(), try self.makeHarness())
-        if self.fixture.traces != before { found.append("making the stage has effects") }
+        if self.fixture.traces != before { found.append("creating the stage has effects") }
         if first.names.fields != second.names.fields || first.names.effects != second.names.effects {
-            found.append("making the stage again gives it other fields or effects")
+            found.append("creating the stage again gives it other fields or effects")
         }
 
         let mark = SourceMark(line: 7077, column: 77)
@@ -47,7 +47,7 @@ struct ConformanceCheck<S: Stage> {
             found.append("an unknown setting is accepted")
         } catch {
             if !error.issues.contains(where: { $0.mark == mark }) {
-                found.append("an unknown setting is refused without its place: \(error.issues.map(\.message))")
+                found.append("an unknown setting is refused without its name: \(error.issues.map(\.message))")
             }
         }
         return found
@@ -80,11 +80,13 @@ struct ConformanceCheck<S: Stage> {
             let before = self.fixture.traces
             let report = try await Self.work(harness, [entry])[0]
             if report.failure == nil { accepted += 1 }
-            if report.ending == .waiting { found.append("an event waits, and the declaration does not say waits") }
+            if report.ending == .waiting {
+                found.append("an event waits, but the declaration does not say waits: true")
+            }
             found += self.leftovers(of: report, before: before)
             try await harness.endBatch()
         }
-        if accepted == 0 { found.append("no sample entry is accepted: give one, or nothing is checked") }
+        if accepted == 0 { found.append("no sample entry is accepted: provide one, or nothing is checked") }
         return found
     }
 
@@ -98,7 +100,7 @@ struct ConformanceCheck<S: Stage> {
         } catch {
             return ["endBatch fails on an empty batch: \(error)"]
         }
-        return Self.withoutBatches(fixture.traces).isEmpty ? [] : ["endBatch of an empty batch is seen from outside"]
+        return Self.withoutBatches(fixture.traces).isEmpty ? [] : ["endBatch of an empty batch has effects"]
     }
 
     /// Checks that malformed entries are processed or fail, and that no such failure leaves an effect.
@@ -143,10 +145,10 @@ struct ConformanceCheck<S: Stage> {
         try await harness.endBatch()
         let second = harness.process(numbered)
         try await harness.endBatch()
-        if first != second { found.append("a pure stage does something else on the same batch") }
+        if first != second { found.append("a pure stage behaves differently with the same batch") }
         if first.contains(where: { !$0.effects.isEmpty }) { found.append("a pure stage records effects") }
         if first.contains(where: { $0.settled != nil }) { found.append("a pure stage settles outcomes") }
-        if self.fixture.traces != before { found.append("a pure stage is seen from outside") }
+        if self.fixture.traces != before { found.append("a pure stage has external effects") }
         return found
     }
 
@@ -164,7 +166,7 @@ struct ConformanceCheck<S: Stage> {
         }
         if !report.effects.isEmpty { found.append("a failed event has effects: \(report.effects)") }
         if report.settled != nil { found.append("a failed event has a settled outcome") }
-        if self.fixture.traces != before { found.append("a failing call is seen from outside: \(failure.message)") }
+        if self.fixture.traces != before { found.append("a failing call has external effects: \(failure.message)") }
         return found
     }
 }

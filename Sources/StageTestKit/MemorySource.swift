@@ -30,7 +30,7 @@ public final class MemorySource: EventSource {
 
     /// Creates a source that delivers `entries` in batches of `batchSize`.
     public init(stream: String = "memory", entries: [Entry], batchSize: Int = 128) {
-        precondition(batchSize > 0, "a batch holds at least one entry")
+        precondition(batchSize > 0, "a batch contains at least one entry")
         self.stream = stream
         self.entries = entries
         self.batchSize = batchSize

@@ -163,7 +163,7 @@ public final class RecordingStore: SnapshotStore {
 
         private func bytes(of field: FieldID, in event: borrowing Event) throws(StageFailure) -> [UInt8] {
             guard let range = event.range(of: field) else {
-                throw StageFailure("a writer was given an event without a key")
+                throw StageFailure("a writer received an event without a key")
             }
             return event.copy(range)
         }

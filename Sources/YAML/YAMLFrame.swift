@@ -107,12 +107,12 @@ struct YAMLFrame {
             // This can only be an alias: a collection as a key is refused at its start.
             throw YAMLError(
                 mark: key.mark,
-                message: "a key must be text, found an alias to a list or mapping: write the key out")
+                message: "a key must be text, found an alias to a list or mapping: write the key itself")
         }
         if scalar.isPlain && scalar.text == "<<" {
             throw YAMLError(
                 mark: key.mark,
-                message: "merge keys (\"<<\") are not supported: write the keys out, "
+                message: "merge keys (\"<<\") are not supported: write the keys themselves, "
                     + "or use an alias for a whole value (key: *name)")
         }
         if scalar.isPlain && scalar.text.isEmpty {
@@ -130,7 +130,7 @@ struct YAMLFrame {
     static func keyError(_ found: String, at mark: YAMLMark) -> YAMLError {
         YAMLError(
             mark: mark,
-            message: "a key must be text, found \(found): put it in quotes if the brackets or braces belong to the text"
+            message: "a key must be text, found \(found): quote it if the brackets or braces are part of the text"
         )
     }
 }

@@ -91,7 +91,7 @@ struct YAMLSyntaxProblem {
         "found a tab character where an indentation space is expected": tab,
         "found a tab character that violates indentation": tab,
         "mapping values are not allowed in this context":
-            "found \":\" where no key can be: check the indentation, or put text that holds \": \" in quotes",
+            "found \":\" where no key is allowed: check the indentation, or quote text that contains \": \"",
         "block sequence entries are not allowed in this context":
             "a list entry (\"- \") cannot start here: put it on a line of its own and check the indentation",
         "mapping keys are not allowed in this context":
@@ -99,13 +99,13 @@ struct YAMLSyntaxProblem {
         "did not find expected node content":
             "expected a value here",
         "did not find expected <document start>":
-            "the document's value has already ended: check the indentation, and that \"---\" follows directives",
+            "the document's value has already ended: check the indentation and that \"---\" follows directives",
         "found unknown escape character":
             "unknown escape in double quotes: write \"\\\\\" for a backslash, or use single quotes",
         "did not find expected hexdecimal number":
             "expected hexadecimal digits: 2 after \"\\x\", 4 after \"\\u\", 8 after \"\\U\"",
         "found invalid Unicode character escape code":
-            "this escape names no Unicode character",
+            "this escape is not a Unicode character",
         "found unexpected ':'":
             "found \":\" inside unquoted text between brackets: put a space after it, or the text in quotes",
         "did not find expected comment or line break":

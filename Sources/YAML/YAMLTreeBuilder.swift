@@ -124,17 +124,19 @@ struct YAMLTreeBuilder {
             throw YAMLError(
                 mark: mark,
                 message:
-                    "no anchor \"&\(YAMLText.shown(name))\" before this alias: define it first, or quote the value if it is text"
+                    "no anchor \"&\(YAMLText.shown(name))\" before this alias: define it first, or quote the value "
+                    + "if it is text"
             )
         case .open(let start):
             throw YAMLError(
                 mark: mark,
                 message: "the alias \"*\(YAMLText.shown(name))\" is inside the value it stands for "
-                    + "(from \(start.line):\(start.column)): write the value out")
+                    + "(from \(start.line):\(start.column)): write the value itself")
         case .complete(var node, let size):
             self.aliases += 1
             guard self.aliases <= self.limits.aliases else {
-                throw YAMLError(mark: mark, message: "more than \(self.limits.aliases) aliases: write the values out")
+                throw YAMLError(
+                    mark: mark, message: "more than \(self.limits.aliases) aliases: write the values themselves")
             }
             guard self.open.count + size.depth <= self.limits.depth else { throw self.depthError(at: mark) }
             try self.count(size, at: mark)
@@ -156,11 +158,12 @@ struct YAMLTreeBuilder {
     private mutating func count(_ size: YAMLSize, at mark: YAMLMark) throws(YAMLError) {
         self.total.add(size)
         if self.total.nodes > self.limits.nodes {
-            throw YAMLError(mark: mark, message: "more than \(self.limits.nodes) values, those behind aliases included")
+            throw YAMLError(
+                mark: mark, message: "more than \(self.limits.nodes) values, including those behind aliases")
         }
         if self.total.textBytes > self.limits.textBytes {
             throw YAMLError(
-                mark: mark, message: "more than \(self.limits.textBytes) bytes of text, that behind aliases included")
+                mark: mark, message: "more than \(self.limits.textBytes) bytes of text, including that behind aliases")
         }
     }
 

@@ -155,7 +155,7 @@ import Testing
         #expect(self.settings([("token", "with spaces in it, sixteen")]).issues.count == 1)
         #expect(
             self.settings([("token", Self.token), ("token_file", "/x")]).issues
-                == ["3: admin: token_file: there is a token already; keep one of the two"])
+                == ["3: admin: token and token_file are both given: keep one of them"])
     }
 
     @Test("A token file is read, and one that cannot be is told at its place")

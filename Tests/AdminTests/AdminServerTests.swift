@@ -40,7 +40,7 @@ import Testing
             ),
             (
                 "/v1/stores/sessions/ds-2", 404, "application/json",
-                #"{"error":"not_found","message":"the store sessions holds nothing under this key"}"#
+                #"{"error":"not_found","message":"the store sessions has no snapshot under this key"}"#
             ),
             (
                 "/v1/stores/other/ds-1", 404, "application/json",
@@ -85,7 +85,7 @@ import Testing
         }
         #expect(response.status == 405)
         #expect(response.headers["allow"] == "GET, HEAD")
-        #expect(response.body == "{\"error\":\"method_not_allowed\",\"message\":\"this path knows GET, HEAD\"}\n")
+        #expect(response.body == "{\"error\":\"method_not_allowed\",\"message\":\"this path supports GET, HEAD\"}\n")
     }
 
     @Test(

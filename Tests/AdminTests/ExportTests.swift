@@ -44,7 +44,7 @@ import Testing
         let exporter = SnapshotExporter()
         let store = FixedStore("s", count: 1, bytes: 1)
         var responses = try (0..<AdminLimits.exports).map { _ in try exporter.response(for: store) { nil } }
-        #expect(throws: AdminFailure.unavailable("busy", "2 exports are running; try again when one is done")) {
+        #expect(throws: AdminFailure.unavailable("busy", "2 exports are running; try again when one has finished")) {
             try exporter.response(for: store) { nil }
         }
         responses.removeLast()

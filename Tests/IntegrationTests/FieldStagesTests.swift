@@ -97,13 +97,13 @@ private final class Outcomes: OutcomeObserver, Sendable {
             #"dropped | invalid_event | validate: status: unsupported value "gone" (one of open, paid)"#),
         Order(
             8, #"{"order_id":"o-x","status":"open"}"#,
-            #"dropped | invalid_event | validate: order_id: "o-x" does not have the pattern [a-z]-[0-9]+"#),
+            #"dropped | invalid_event | validate: order_id: "o-x" does not match the pattern [a-z]-[0-9]+"#),
         Order(
             9, #"{"order_id":"o-12345","status":"open"}"#,
             #"dropped | invalid_event | validate: order_id: "o-12345" has 7 characters (at most 6)"#),
         Order(
             10, #"{"order_id":"o-3","status":"paid","amount":null}"#,
-            "dropped | invalid_event | validate: amount: missing (required where status: paid)"),
+            "dropped | invalid_event | validate: amount: missing (required if status: paid)"),
         Order(
             11, #"{"order_id":"o-3","status":"paid","amount":2000}"#,
             "dropped | invalid_event | validate: amount: 2000 is out of range (0 to 1000)"),
@@ -112,11 +112,13 @@ private final class Outcomes: OutcomeObserver, Sendable {
             "dropped | invalid_event | validate: paid_at: \(now + 5001) is 5001 ms in the future (at most 5s)"),
         Order(
             13, #"{"order_id":"#,
-            "dropped | malformed_event | decode order: payload: invalid JSON at byte 12: expected a value, found the end"
+            "dropped | malformed_event | decode order: payload: invalid JSON at byte 12: expected a value, found "
+                + "the end of the text"
         ),
         Order(
             14, #"{"order_id":["o-1"],"status":"open"}"#,
-            "dropped | malformed_event | decode order: order_id: expected a text, a number, true or false, found a list"
+            "dropped | malformed_event | decode order: order_id: expected a string, a number, true or false, found "
+                + "a list"
         ),
         Order(
             15, #"{"order_id":"o-3","status":"open","customer":{"id":"c3","name":"x"}}"#,

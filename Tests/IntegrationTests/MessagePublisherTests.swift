@@ -91,9 +91,9 @@ import Testing
                 .text(channel: "c", payload: []), self.entry("s", "5"),
             ])
             #expect(results.map { $0 == nil } == [true, false, false, true, false, true])
-            #expect(results[1]?.message.hasPrefix("XADD: the server answered \"WRONGTYPE") == true)
+            #expect(results[1]?.message.hasPrefix("XADD: the server replied \"WRONGTYPE") == true)
             #expect(results[2]?.message.contains("NOPERM") == true)
-            #expect(results[4]?.message.hasPrefix("PUBLISH: the server answered \"NOPERM") == true)
+            #expect(results[4]?.message.hasPrefix("PUBLISH: the server replied \"NOPERM") == true)
             #expect(try await self.values("s", server) == ["1", "4", "5"])
             await publisher.shutDown()
         }
@@ -124,7 +124,7 @@ import Testing
             server.kill()
             try await withThrowingTaskGroup(of: [PublishFailure?].self) { group in
                 group.addTask { try await publisher.publish((1...700).map { self.entry("s", "\($0)") }) }
-                try await eventually("tried in vain") { log.lines.contains { $0.message.contains("trying again") } }
+                try await eventually("tried in vain") { log.lines.contains { $0.message.contains("retrying") } }
                 try await server.start()
                 for try await results in group { #expect(results.allSatisfy { $0 == nil }) }
             }
@@ -148,7 +148,7 @@ import Testing
                     let error = await #expect(throws: RedisError.self) {
                         try await patient.publish([self.entry("s", "1")])
                     }
-                    #expect(error?.message == "stopped before 1 messages were sent")
+                    #expect(error?.message == "stopped before 1 of the messages were sent")
                 }
                 group.cancelAll()
             }

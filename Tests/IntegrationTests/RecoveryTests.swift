@@ -170,7 +170,7 @@ import Testing
         settings.timeout = .milliseconds(50)
         let source = RedisStreamSource(settings, RedisStreamSettings(stream: "s"), logger: quiet)
         try await withRunning(source, { _ in }) {
-            try await eventually("told") { source.status.lastError?.contains("no answer in time") == true }
+            try await eventually("told") { source.status.lastError?.contains("no reply within") == true }
         }
     }
 

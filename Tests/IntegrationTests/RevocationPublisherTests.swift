@@ -106,7 +106,7 @@ import Testing
             server.kill()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await self.tell(publisher, ["second"]) }
-                try await eventually("tried in vain") { log.lines.contains { $0.message.contains("trying again") } }
+                try await eventually("tried in vain") { log.lines.contains { $0.message.contains("retrying") } }
                 try await server.start()
                 try await group.waitForAll()
             }

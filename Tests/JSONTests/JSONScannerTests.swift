@@ -44,24 +44,27 @@ import Testing
     @Test(
         "What it does not allow is refused with its byte",
         arguments: [
-            ("", 0, "expected an object, found the end"), ("  ", 2, "expected an object, found the end"),
+            ("", 0, "expected an object, found the end of the text"),
+            ("  ", 2, "expected an object, found the end of the text"),
             ("[]", 0, "expected an object"), ("1", 0, "expected an object"), ("\"a\"", 0, "expected an object"),
             ("null", 0, "expected an object"), ("'{}'", 0, "expected an object"),
             ("\u{FEFF}{}", 0, "byte order mark not allowed"),
             ("\u{A0}{}", 0, "expected an object"), ("// a\n{}", 0, "expected an object"),
-            ("{", 1, "expected a name in quotes, found the end"), ("{]", 1, "expected a name in quotes"),
+            ("{", 1, "expected a name in quotes, found the end of the text"), ("{]", 1, "expected a name in quotes"),
             ("{a:1}", 1, "expected a name in quotes"), ("{'a':1}", 1, "expected a name in quotes"),
             ("{1:1}", 1, "expected a name in quotes"), ("{,}", 1, "expected a name in quotes"),
-            ("{\"a\"}", 4, "expected :"), ("{\"a\" 1}", 5, "expected :"), ("{\"a\"", 4, "expected :, found the end"),
-            ("{\"a\":}", 5, "expected a value"), ("{\"a\":", 5, "expected a value, found the end"),
-            ("{\"a\":1", 6, "expected , or }, found the end"), ("{\"a\":1]", 6, "expected , or }"),
+            ("{\"a\"}", 4, "expected :"), ("{\"a\" 1}", 5, "expected :"),
+            ("{\"a\"", 4, "expected :, found the end of the text"),
+            ("{\"a\":}", 5, "expected a value"), ("{\"a\":", 5, "expected a value, found the end of the text"),
+            ("{\"a\":1", 6, "expected , or }, found the end of the text"), ("{\"a\":1]", 6, "expected , or }"),
             ("{\"a\":1,}", 7, "expected a name in quotes"), ("{\"a\":1,,\"b\":2}", 7, "expected a name in quotes"),
             ("{\"a\":1 \"b\":2}", 7, "expected , or }"), ("{\"a\":1}}", 7, "unexpected data after the object"),
             ("{} {}", 3, "unexpected data after the object"), ("{}x", 2, "unexpected data after the object"),
             ("{}\0", 2, "unexpected data after the object"),
             ("{\"a\":[1,]}", 8, "expected a value"), ("{\"a\":[1 2]}", 8, "expected , or ]"),
-            ("{\"a\":[1}", 7, "expected , or ]"), ("{\"a\":[", 6, "expected a value, found the end"),
-            ("{\"a\":[1", 7, "expected , or ], found the end"), ("{\"a\":{\"b\":1]}", 11, "expected , or }"),
+            ("{\"a\":[1}", 7, "expected , or ]"), ("{\"a\":[", 6, "expected a value, found the end of the text"),
+            ("{\"a\":[1", 7, "expected , or ], found the end of the text"),
+            ("{\"a\":{\"b\":1]}", 11, "expected , or }"),
             ("{\"a\":{\"b\":1,}}", 12, "expected a name in quotes"),
             ("{\"a\":NaN}", 5, "expected a value"), ("{\"a\":Infinity}", 5, "expected a value"),
             ("{\"a\":-Infinity}", 6, "expected a digit"), ("{\"a\":undefined}", 5, "expected a value"),
@@ -72,7 +75,7 @@ import Testing
             ("{\"a\":.5}", 5, "expected a value"), ("{\"a\":1.}", 7, "expected a digit"),
             ("{\"a\":1.e1}", 7, "expected a digit"), ("{\"a\":1e}", 7, "expected a digit"),
             ("{\"a\":1e+}", 8, "expected a digit"), ("{\"a\":0x10}", 6, "expected , or }"),
-            ("{\"a\":1_000}", 6, "expected , or }"), ("{\"a\":1e", 7, "expected a digit, found the end"),
+            ("{\"a\":1_000}", 6, "expected , or }"), ("{\"a\":1e", 7, "expected a digit, found the end of the text"),
             ("{\"a\":\"x}", 8, "expected a closing quote"),
             ("{\"a\":\"\n\"}", 6, "unescaped control character in a string"),
             ("{\"a\":\"\0\"}", 6, "unescaped control character in a string"),
@@ -91,7 +94,7 @@ import Testing
             ("{\"a\":\"\\uD800\\uDC0", 6, "invalid escape sequence"),
         ])
     func bad(text: String, offset: Int, message: String) {
-        let ending = message.hasSuffix("closing quote") ? ", found the end" : ""
+        let ending = message.hasSuffix("closing quote") ? ", found the end of the text" : ""
         #expect(self.problem(text) == JSONProblem(offset: offset, message: message + ending))
     }
 

@@ -35,14 +35,14 @@ import Testing
             head + "stages: { take: {} }",
             "p.yaml:3:9: stages: expected a list of stages (- decode: ...), found a mapping"),
         Mistake(head + "stages:\n  - []", "p.yaml:4:5: expected a stage (decode: ...), found a list"),
-        Mistake(head + "stages:\n  - when: { a: b }", "p.yaml:4:5: expected a stage's type next to when"),
+        Mistake(head + "stages:\n  - when: { a: b }", "p.yaml:4:5: expected a stage type beside when"),
         Mistake(
             head + "stages:\n  - take: {}\n    probe: {}",
-            "p.yaml:5:5: a stage has one type: \"take\" is there already, \"probe\" is one too many (start a new - item)"
+            "p.yaml:5:5: a stage has one type, found \"take\" and \"probe\" (start a new - item)"
         ),
         Mistake(
             head + "stages:\n  - take: {}\n    on_failur: x",
-            "p.yaml:5:5: a stage has one type: \"take\" is there already, \"on_failur\" is one too many"
+            "p.yaml:5:5: a stage has one type, found \"take\" and \"on_failur\""
                 + " (did you mean on_failure?)"),
         Mistake(
             head + "stages:\n  - take: { field: [a] }",
@@ -56,7 +56,7 @@ import Testing
             "p.yaml:4:13: branches: no stage leads to \"b\" (by on_failure or route)"),
         Mistake(
             head + "stages:\n  - take: {}\n    on_failure: b\nbranches:\n  b:\n    - probe: {}\n      on_failure: b",
-            "p.yaml:7:3: branches: \"b\" leads back to itself"),
+            "p.yaml:7:3: branches: \"b\" forms a cycle"),
         Mistake(
             head + "stages:\n  - take: { fields: [alpha] }\n  - probe: { field: alhpa }",
             "p.yaml:5:21: probe: no earlier stage provides the field \"alhpa\" (did you mean alpha?)"),
@@ -65,10 +65,10 @@ import Testing
             "p.yaml:5:13: probe: when: no earlier stage provides the field \"a\""),
         Mistake(
             head + "stages:\n  - probe: {}\n    name: x\n  - probe: {}\n    name: x",
-            "p.yaml:7:11: the stage name \"x\" is used already"),
+            "p.yaml:7:11: the stage name \"x\" is already used"),
         Mistake(
             "pipeline: a b\nsource: { memory: {} }\nstages: [ take ]",
-            "p.yaml:1:11: pipeline: a name has letters, digits, _ and - only"),
+            "p.yaml:1:11: pipeline: a name may only contain letters, digits, _ and -"),
         Mistake(
             "pipeline: a\nsource: memory\nstages: [ take ]",
             "p.yaml:2:1: source: expected one type with its settings, found text"),
@@ -85,7 +85,7 @@ import Testing
             head + "stages: [ take ]\nextra:\n  a: ${NONE:?needed for a}\n  b: ${9}\n  c: ${X\n  d: ${X-y}",
             "p.yaml:5:6: the environment variable NONE is not set: needed for a",
             "p.yaml:6:6: \"${9}\" does not name an environment variable",
-            "p.yaml:7:6: \"${\" without \"}\" (write $${ for the characters themselves)",
+            "p.yaml:7:6: \"${\" without \"}\" (write $${ for a literal ${)",
             "p.yaml:8:6: \"${X-y}\": write ${NAME}, ${NAME:-default} or ${NAME:?message}"),
     ]
 
@@ -102,7 +102,7 @@ import Testing
                     logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
                 _ = try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)
             }
-            #expect(error?.lines == ["p.yaml:\(place): it could not be made, and the type does not say why"])
+            #expect(error?.lines == ["p.yaml:\(place): cannot be created; the type gives no reason"])
         }
     }
 
@@ -146,8 +146,8 @@ import Testing
         }
         #expect(
             wrong?.lines == [
-                "p.yaml:1:1: --set stages.3.take: stages has no 3: its items are 0 to 0",
-                "p.yaml:1:1: --set pipeline.x: pipeline is text, so nothing in it is called \"x\": set the whole of it",
+                "p.yaml:1:1: --set stages.3.take: stages has no item 3: the items are 0 to 0",
+                "p.yaml:1:1: --set pipeline.x: pipeline is text and has no \"x\": set pipeline itself",
             ])
     }
 
@@ -183,10 +183,10 @@ import Testing
         #expect(
             wrong?.lines == [
                 "p.yaml:1:1: --set stages.frist.effect: stages has no \"frist\" (did you mean first?)",
-                "p.yaml:1:1: --set stages.probe.effect: stages has 3 of \"probe\": write one of stages.1, stages.2, "
+                "p.yaml:1:1: --set stages.probe.effect: stages has 3 stages \"probe\": use one of stages.1, stages.2, "
                     + "stages.3",
-                "p.yaml:1:1: --set stages.take.fields.x: stages.take.take.fields is a list: write the number of an item "
-                    + "(0 to 0)",
+                "p.yaml:1:1: --set stages.take.fields.x: stages.take.take.fields is a list: use the number of an "
+                    + "item (0 to 0)",
             ])
         #expect(Override("novalue") == nil)
         #expect(Override("a..b=1") == nil)

@@ -30,7 +30,7 @@ import Testing
         #expect(records.all.allSatisfy { $0.record.outcome == .applied && $0.record.effects == ["flaky", "probe"] })
         let calls = log.lines.filter { $0.level == "info" }.map(\.message)
         #expect(calls == [1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9, 10].map { "process \($0)-0" })
-        let warnings = log.lines.filter { $0.message == "stage failed, trying again" }
+        let warnings = log.lines.filter { $0.message == "stage failed: retrying" }
         #expect(warnings.map { $0.metadata["attempt"] } == ["1", "2"])
         #expect(warnings.allSatisfy { $0.metadata["entry"] == "3-0" && $0.metadata["stage"] == "flaky" })
         let counts = try #require(pipeline.statistics.stages.first)
@@ -78,7 +78,8 @@ import Testing
         let records = Records()
         let branches = ending.then.contains("rescue") ? "branches: { rescue: [ probe: { effect: rescued } ] }\n" : ""
         let pipeline = try self.pipeline(
-            "  - \(type): { on: 3-0, times: 9 }\n    on_failure: { retry: { attempts: 2, backoff: 1us\(ending.then) } }\n"
+            "  - \(type): { on: 3-0, times: 9 }\n    on_failure: { retry: { attempts: 2, backoff: 1us\(ending.then) "
+                + "} }\n"
                 + branches, records: records)
         try await pipeline.run()
         #expect(records.all.count == 10)
@@ -128,7 +129,7 @@ import Testing
             "pipeline: test\nsource: { memory: {} }\nstages:\n  - take:\n    on_failure: halt\n  - flaky\n",
             entries: entries, batchSize: 6, log: log)
         let halt = await #expect(throws: PipelineHalt.self) { try await pipeline.run() }
-        #expect(halt?.description == "halted by the stage \"take\" at the entry 4-0: take: bad field")
+        #expect(halt?.description == "halted by the stage \"take\" at entry 4-0: take: bad field")
         #expect(log.lines.map(\.message) == ["process 1-0", "process 2-0", "process 3-0"])
     }
 
@@ -147,7 +148,7 @@ import Testing
                 logger: RecordingLog().logger(label: "group")))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { if gracefully { try await group.run() } else { try await pipeline.run() } }
-            while !log.lines.contains(where: { $0.message == "stage failed, trying again" }) {
+            while !log.lines.contains(where: { $0.message == "stage failed: retrying" }) {
                 try await Task.sleep(for: .milliseconds(1))
             }
             if gracefully { await group.triggerGracefulShutdown() } else { tasks.cancelAll() }

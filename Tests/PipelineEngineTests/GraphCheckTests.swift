@@ -19,7 +19,7 @@ import Testing
         ),
         (
             "{ retry: { backoff: 61s, max_backoff: 60s } }",
-            "p.yaml:5:37: probe: on_failure: retry: backoff: 61s is too long: it must be at most 1m"
+            "p.yaml:5:37: probe: on_failure: retry: backoff: 61s is too long: the maximum is 1m"
         ),
         (
             "{ retry: { backoff: 6s } }",
@@ -58,9 +58,9 @@ import Testing
         ("{ a: { above: 5, below: 6 } }", "p.yaml:6:16: probe: when: a: no number is within these bounds"),
         (
             "{ a: { exists: false, above: 1 } }",
-            "p.yaml:6:16: probe: when: a: a field that must not exist is no number"
+            "p.yaml:6:16: probe: when: a: exists: false cannot be combined with bounds of a number"
         ),
-        ("{ any: [] }", "p.yaml:6:18: probe: when: any: expected a list of at least 1"),
+        ("{ any: [] }", "p.yaml:6:18: probe: when: any: expected a list with at least 1 item"),
         ("{ all: a }", "p.yaml:6:18: probe: when: all: expected a list, found text"),
         ("{ not: [a] }", "p.yaml:6:18: probe: when: not: expected names with values, found a list"),
         (
@@ -81,10 +81,10 @@ import Testing
     static let graphs: [ConfigurationTests.Mistake] = [
         .init(
             "  - take: {}\n    on_failure: { retry: {} }",
-            "p.yaml:5:19: take: on_failure: trying again gives the same: take depends on the event alone"),
+            "p.yaml:5:19: take: on_failure: a retry gives the same result, because take depends only on the event"),
         .init(
             "  - take: {}\n    on_failure: retry",
-            "p.yaml:5:17: take: on_failure: trying again gives the same: take depends on the event alone"),
+            "p.yaml:5:17: take: on_failure: a retry gives the same result, because take depends only on the event"),
         .init(
             """
               - take: { fields: [key] }
@@ -92,10 +92,10 @@ import Testing
               - probe: {}
             branches: { b: [ probe ], c: [ probe ] }
             """,
-            "p.yaml:6:5: probe: no event comes here: \"split\" before it lets none go on"),
+            "p.yaml:6:5: probe: unreachable: \"split\" before it passes no event on"),
         .init(
             "  - dead_letter\n  - probe\n  - probe",
-            "p.yaml:5:5: probe: no event comes here: \"dead_letter\" before it lets none go on"),
+            "p.yaml:5:5: probe: unreachable: \"dead_letter\" before it passes no event on"),
         .init(
             """
               - take: { fields: [key] }
@@ -107,12 +107,12 @@ import Testing
                 - probe: {}
                   on_failure: b
             """,
-            "p.yaml:7:3: branches: \"b\" leads back to itself", "p.yaml:9:3: branches: \"c\" leads back to itself"),
+            "p.yaml:7:3: branches: \"b\" forms a cycle", "p.yaml:9:3: branches: \"c\" forms a cycle"),
         .init(
             "  - take: { fields: [key] }\n  - split: { keys: [a], to: x }", "p.yaml:5:29: split: no branch \"x\""),
         .init(
             "  - take\nbranches: { next: [ probe ] }",
-            "p.yaml:5:13: branches: \"next\" has a meaning of its own in route"),
+            "p.yaml:5:13: branches: \"next\" is reserved in route"),
         .init(
             """
               - take: { fields: [a] }

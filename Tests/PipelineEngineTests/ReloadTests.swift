@@ -166,7 +166,8 @@ private final class FirstStage: Stage {
                     "p.yaml:7:14: probe: unknown setting \"efect\" (did you mean effect?)",
                     "p.yaml:8:17: probe: on_failure: no branch \"nowhere\" (one of drop, halt, dead_letter, retry)",
                     "p.yaml:9:1: unknown section \"branchs\" (did you mean branches?)",
-                    "p.yaml:9:1: branchs: cannot be added while the pipeline runs: restart it (stages and branches can)",
+                    "p.yaml:9:1: branchs: cannot be added while the pipeline runs: restart the worker (only stages "
+                        + "and branches can be reloaded)",
                 ])
             #expect(pipeline.reloads.lastError == error?.description)
             if index == 3 { try pipeline.reload(text: Self.file("stages: [{ probe: { effect: two } }]")) }
@@ -184,14 +185,14 @@ private final class FirstStage: Stage {
 
     @Test("What cannot change is named with its place, and values that may be secrets are not shown")
     func fixed() async throws {
-        let why = "while the pipeline runs: restart it (stages and branches can)"
+        let why = "while the pipeline runs: restart the worker (only stages and branches can be reloaded)"
         let store = "stores: { things: { recording: { key: a } } }"
         let cases: [(String, String, [String])] = [
             ("pipeline: test", "pipeline: other", ["1:11: pipeline: cannot change \(why)"]),
             (
                 "source: { stepped: {} }", "source: { memory: {} }",
                 [
-                    "2:9: source: stepped: cannot be taken out \(why)", "2:11: source: memory: cannot be added \(why)",
+                    "2:9: source: stepped: cannot be removed \(why)", "2:11: source: memory: cannot be added \(why)",
                 ]
             ),
             (
@@ -202,7 +203,7 @@ private final class FirstStage: Stage {
                 store, "stores: { things: { recording: { key: a } }, others: { recording: { key: a } } }",
                 ["3:46: stores: others: cannot be added \(why)"]
             ),
-            (store, "", ["1:1: stores: cannot be taken out \(why)"]),
+            (store, "", ["1:1: stores: cannot be removed \(why)"]),
             ("extra: { word: \"${WORD}\" }", "extra: { word: y }", ["4:16: extra: word: cannot change \(why)"]),
             ("extra: { word: \"${WORD}\" }", "extra: { word: x }", []),
             ("extra: { word: \"${WORD}\" }", "extra: { word: [x] }", ["4:16: extra: word: cannot change \(why)"]),

@@ -140,7 +140,7 @@ import Testing
             #expect(record.outcome == .dropped)
             #expect(record.stage == "sneak")
             #expect(
-                record.error == "sneak: lets an event wait, which its declaration does not say (waits: true)")
+                record.error == "sneak: an event waits, but the stage's declaration does not say waits: true")
         }
     }
 

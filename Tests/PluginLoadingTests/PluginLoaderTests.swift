@@ -14,14 +14,14 @@ import Testing
         #expect(
             self.fit.problem(other)
                 == """
-                was built against another StageKit (def, this worker has abc): build it again with this worker \
+                was built against another StageKit (def, this worker has abc): rebuild it with this worker \
                 (plugin build DIR)
                 """)
         other.compiler = "Swift version 6.2"
         #expect(
             self.fit.problem(other)
                 == """
-                was built by Swift version 6.2, this worker by Swift version 6.3.1: build it again with this worker \
+                was built by Swift version 6.2, this worker by Swift version 6.3.1: rebuild it with this worker \
                 (plugin build DIR)
                 """)
         other.entryVersion = 2
@@ -35,10 +35,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/a.so: undefined symbol: $s8StageKit9StageTypeVMn", "this worker exports no StageKit: link it with "),
-        ("/a.so: undefined symbol: swift_retain", "needs Swift's runtime as shared libraries"),
-        ("/a.so: undefined symbol: $sSSN", "needs Swift's runtime as shared libraries"),
-        ("/a.so: undefined symbol: frob", "uses something that this worker does not have"),
+        ("/a.so: undefined symbol: $s8StageKit9StageTypeVMn", "this program does not export StageKit: link it with "),
+        ("/a.so: undefined symbol: swift_retain", "needs the shared libraries of the Swift runtime"),
+        ("/a.so: undefined symbol: $sSSN", "needs the shared libraries of the Swift runtime"),
+        ("/a.so: undefined symbol: frob", "uses a symbol that this worker does not have"),
         ("/a.so: invalid ELF header", "cannot be loaded: /a.so: invalid ELF header"),
     ])
     func `What the dynamic loader misses is explained`(message: String, explanation: String) {
@@ -70,7 +70,7 @@ import Testing
         #expect(self.refusal(folder.path) == "\(folder.path): is not a file")
         #expect(self.refusal("/dev/zero") == "/dev/zero: is not a file")
         let text = try file("text.so", Array("hello".utf8))
-        #expect(self.refusal(text) == "\(text): is not a shared library (no ELF file)")
+        #expect(self.refusal(text) == "\(text): is not a shared library (not an ELF file)")
         let open = try file("open.so", SampleImage().bytes, mode: 0o666)
         #expect(self.refusal(open)?.contains("chmod go-w") == true)
         let link = folder.appendingPathComponent("link.so")
@@ -82,6 +82,6 @@ import Testing
         #expect(self.refusal(other)?.hasPrefix("\(other): was built by Swift version 6.3.1, this worker by") == true)
         image.machine = 40
         let arm = try file("arm.so", image.bytes)
-        #expect(self.refusal(arm)?.contains("is a shared library for another machine (ELF machine 40") == true)
+        #expect(self.refusal(arm)?.contains("is a shared library for another architecture (ELF machine 40") == true)
     }
 }

@@ -31,17 +31,23 @@ import Testing
     @Test func `What others can write, or own, is refused with what to do`() {
         #expect(
             self.problem(file: (1000, 0o100775))
-                == "is code, so the file must not be writable by its group or by everybody: chmod go-w /opt/a.so")
+                == "is executable code, so the file must not be writable by its group or by others: chmod go-w "
+                + "/opt/a.so"
+        )
         #expect(self.problem(file: (1000, 0o100757))?.hasSuffix("chmod go-w /opt/a.so") == true)
         #expect(
             self.problem(folder: (0, 0o040777))
-                == "is code, so its directory /opt must not be writable by its group or by everybody: chmod go-w /opt")
+                == "is executable code, so its directory /opt must not be writable by its group or by others: chmod "
+                + "go-w /opt"
+        )
         #expect(
             self.problem(file: (1001, 0o100755))
-                == "is code, so the file must belong to root or to the worker's user 1000, not to user 1001")
+                == "is executable code, so the file must belong to root or to the worker's user 1000, not to user 1001")
         #expect(
             self.problem(folder: (1001, 0o041777))
-                == "is code, so its directory /opt must belong to root or to the worker's user 1000, not to user 1001")
+                == "is executable code, so its directory /opt must belong to root or to the worker's user 1000, not "
+                + "to user 1001"
+        )
         // The sticky bit means nothing on a file.
         #expect(self.problem(file: (1000, 0o101777)) != nil)
     }

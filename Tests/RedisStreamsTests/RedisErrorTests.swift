@@ -37,7 +37,7 @@ import Testing
         let error = RedisError.answer(text, to: "XREAD")
         #expect(error.code == code)
         #expect(error.isTransient == isTransient)
-        #expect(error.message.hasPrefix("XREAD: the server answered \"\(text)\""))
+        #expect(error.message.hasPrefix("XREAD: the server replied \"\(text)\""))
     }
 
     @Test(
@@ -110,9 +110,12 @@ import Testing
         arguments: [
             ("CERTIFICATE_VERIFY_FAILED", CertificateDates(notBefore: 0, notAfter: 99), "has expired"),
             ("CERTIFICATE_VERIFY_FAILED", CertificateDates(notBefore: 101, notAfter: 200), "not valid yet"),
-            ("CERTIFICATE_VERIFY_FAILED", CertificateDates(notBefore: 0, notAfter: 200), "not signed by an authority"),
-            ("CERTIFICATE_VERIFY_FAILED", nil, "not signed by an authority"),
-            ("WRONG_VERSION_NUMBER", nil, "does not speak TLS"),
+            (
+                "CERTIFICATE_VERIFY_FAILED", CertificateDates(notBefore: 0, notAfter: 200),
+                "not signed by a trusted authority"
+            ),
+            ("CERTIFICATE_VERIFY_FAILED", nil, "not signed by a trusted authority"),
+            ("WRONG_VERSION_NUMBER", nil, "does not use TLS"),
             ("TLSV1_ALERT_CERTIFICATE_REQUIRED", nil, "wants a client certificate"),
             ("TLSV1_ALERT_UNKNOWN_CA", nil, "refuses the certificate"),
             ("SOMETHING_ELSE", nil, "handshake failed: SOMETHING_ELSE"),

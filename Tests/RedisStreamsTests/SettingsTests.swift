@@ -116,9 +116,9 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
     func tls() {
         let half = mapping([("certificate_file", scalar("/c.pem"))])
         let (_, issues) = decode(RedisSettings.type, mapping([("address", scalar("a:1")), ("tls", half.content)]))
-        #expect(issues == ["3: tls: certificate_file and key_file belong together: give both or neither"])
+        #expect(issues == ["3: tls: certificate_file and key_file must be given together"])
         let (_, unix) = decode(RedisSettings.type, mapping([("address", scalar("/s")), ("tls", scalar("true"))]))
-        #expect(unix == ["3: a Unix socket has no TLS: set tls to false"])
+        #expect(unix == ["3: a Unix socket does not support TLS: set tls to false"])
     }
 
     @Test("No description or dump of the settings shows the password")
@@ -166,7 +166,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
             ([("stream", " ")], "must not be blank"), ([], "missing setting \"stream\""),
             ([("stream", "s"), ("read_count", "0")], "0 is out of range"),
             ([("stream", "s"), ("read_count", "100001")], "100001 is out of range"),
-            ([("stream", "s"), ("read_block", "999us")], "too short: it must be at least 1ms"),
+            ([("stream", "s"), ("read_block", "999us")], "too short: the minimum is 1ms"),
         ])
     func outOfRange(entries: [(String, String)], message: String) {
         let (value, issues) = decode(RedisStreamSettings.type, mapping(entries.map { ($0.0, scalar($0.1)) }))
@@ -188,7 +188,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
         let group = [("stream", scalar("s")), ("group", scalar("g"))]
         #expect(decode(RedisStreamSettings.type, mapping(group)).value?.maxStaleness == nil)
         let refused = decode(RedisStreamSettings.type, mapping(group + [("max_staleness", scalar("off"))])).issues
-        #expect(refused.contains { $0.contains("cannot stand beside group") }, "\(refused)")
+        #expect(refused.contains { $0.contains("cannot be combined with group") }, "\(refused)")
     }
 
     @Test("The defaults are those of the documentation")

@@ -158,7 +158,8 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         #expect((0..<3).map { self.fields(batch, $0) } == [["a", "1"], ["a", "2", "b", "3"], ["a", "4"]])
         let failures = (0..<3).map { index in batch.withEvent(at: index) { $0.failure } }
         #expect(failures.map { $0?.reason } == [nil, "value_too_large", nil])
-        #expect(failures[1]?.message == "field \"big\" of 11 bytes and 1 more left out: a value may have 64MiB")
+        #expect(
+            failures[1]?.message == "field \"big\" of 11 bytes and 1 more left out: the size limit of a value is 64MiB")
     }
 
     @Test("An entry with a value that is too long ends the run if the settings say so")

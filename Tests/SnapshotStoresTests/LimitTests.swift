@@ -9,7 +9,7 @@ import Testing
         let harness = Harness(maxEntries: 2)
         _ = try harness.upsert("a", 1)
         _ = try harness.upsert("b", 2)
-        #expect(throws: StageFailure("store \"sessions\" is full: it holds max_entries 2 snapshots")) {
+        #expect(throws: StageFailure("store \"sessions\" is full: max_entries is 2")) {
             try harness.upsert("c", 3)
         }
         #expect(harness.store.count == 2)

@@ -33,7 +33,8 @@ import Testing
         for id in [Harness.entry(1), EntryID.max] {
             let failure = #expect(throws: StageFailure.self) { try self.upsert(harness, "k", id, of: 1) }
             #expect(
-                failure?.message == "store \"sessions\": the key is held from stream \"a\" and the entry is of stream "
+                failure?.message
+                    == "store \"sessions\": the key was written from stream \"a\", but the entry is from stream "
                     + "\"b\": ids of two streams cannot be compared")
         }
         #expect(harness.store.snapshot(for: "k")?.entryID == Self.far)

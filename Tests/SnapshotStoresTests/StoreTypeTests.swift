@@ -41,7 +41,7 @@ import Testing
             ([("key", " ")], "memory: key: must not be blank"),
             (
                 [("key", "id"), ("max_entries", "0")],
-                "memory: max_entries: 0 is out of range: it must be 1 to 4294967296"
+                "memory: max_entries: 0 is out of range: it must be from 1 to 4294967296"
             ),
             (
                 [("key", "id"), ("max_record_bytes", "1MiB")],

@@ -18,9 +18,9 @@ import Testing
             (Array("\u{FEFF}secret\n".utf8), "f: it begins with a byte order mark: save it as UTF-8 without one"),
             ([0xFF, 0xFE, 0x73, 0x00], "f: it begins with a byte order mark: save it as UTF-8 without one"),
             (Array("  \t\n".utf8), "f: it is blank"),
-            (Array("secret \n".utf8), "f: it has white space at its beginning or end: remove it"),
-            (Array("\tsecret".utf8), "f: it has white space at its beginning or end: remove it"),
-            (Array("secret\u{A0}".utf8), "f: it has white space at its beginning or end: remove it"),
+            (Array("secret \n".utf8), "f: it begins or ends with white space: remove it"),
+            (Array("\tsecret".utf8), "f: it begins or ends with white space: remove it"),
+            (Array("secret\u{A0}".utf8), "f: it begins or ends with white space: remove it"),
         ])
     func whiteSpace(bytes: [UInt8], message: String) {
         let error = #expect(throws: SecretFile.Unreadable.self) { try SecretFile.text(bytes[...], "f") }
@@ -30,7 +30,7 @@ import Testing
     @Test("A file that is not there, a folder and one that never ends are refused")
     func unreadable() {
         for (path, words) in [
-            ("/nonexistent/secret", "cannot open it"), ("/", "cannot read it"), ("/dev/zero", "it is longer than"),
+            ("/nonexistent/secret", "cannot open it"), ("/", "cannot read it"), ("/dev/zero", "it has more than"),
         ] {
             let error = #expect(throws: SecretFile.Unreadable.self) { try SecretFile.read(path) }
             #expect(error?.description.hasPrefix("\(path): \(words)") == true, "\(error?.description ?? "")")

@@ -75,10 +75,10 @@ import Testing
         #expect(
             issues == [
                 "1:1 x: unknown setting \"nmae\" (did you mean name?)",
-                "2:9 x: wait: 0s is too short: it must be at least 1ms",
+                "2:9 x: wait: 0s is too short: the minimum is 1ms",
                 "3:9 x: is_on: expected true or false, found \"yes\"",
                 "4:9 x: words: unknown value \"gren\" (did you mean green?)",
-                "5:9 x: inner: size: 10 is out of range: it must be 1 to 9",
+                "5:9 x: inner: size: 10 is out of range: it must be from 1 to 9",
                 "1:1 x: missing setting \"name\"",
             ])
     }

@@ -17,26 +17,26 @@ import Testing
     @Test(
         "Each misdeed is found",
         arguments: [
-            (.revokesWhenMade, "making the stage has effects"),
+            (.revokesWhenMade, "creating the stage has effects"),
             (.effectOnFailure, "a failed event has effects: [\"rogue\"]"),
             (.settlesOnFailure, "a failed event has a settled outcome"),
-            (.revokesOnFailure, "a failing call is seen from outside: nothing there"),
+            (.revokesOnFailure, "a failing call has external effects: nothing there"),
             (.silentFailure, "a failure has no message"),
             (.recordsThoughPure, "a pure stage records effects"),
             (.settlesThoughPure, "a pure stage settles outcomes"),
-            (.revokesThoughPure, "a pure stage is seen from outside"),
-            (.changesItsMind, "a pure stage does something else on the same batch"),
+            (.revokesThoughPure, "a pure stage has external effects"),
+            (.changesItsMind, "a pure stage behaves differently with the same batch"),
             (.failsAtTheEnd, "endBatch fails: "),
             (.failsWithoutEvents, "endBatch fails on an empty batch: "),
-            (.revokesWithoutEvents, "endBatch of an empty batch is seen from outside"),
-            (.remembersFailures, "a failed event changes what the stage does with later ones"),
-            (.sharesWhatItCounts, "another instance does something else on the same entries"),
-            (.countsWithinABatch, "the stage does something else where batches are cut another way"),
-            (.changesWhenPrepared, "prepare changes something"),
-            (.namesAtRandom, "making the stage again gives it other fields or effects"),
-            (.waitsUndeclared, "an event waits, and the declaration does not say waits"),
+            (.revokesWithoutEvents, "endBatch of an empty batch has effects"),
+            (.remembersFailures, "a failed event changes how the stage handles later events"),
+            (.sharesWhatItCounts, "another instance behaves differently with the same entries"),
+            (.countsWithinABatch, "the stage behaves differently if batches are split differently"),
+            (.changesWhenPrepared, "prepare has effects"),
+            (.namesAtRandom, "creating the stage again gives it other fields or effects"),
+            (.waitsUndeclared, "an event waits, but the declaration does not say waits: true"),
             (.reasonFromTheEvent, "a failure's reason is not in lower_snake_case: "),
-            (.refusesEverything, "no sample entry is accepted: give one, or nothing is checked"),
+            (.refusesEverything, "no sample entry is accepted: provide one, or nothing is checked"),
         ] as [(Misdeed, String)])
     func found(misdeed: Misdeed, violation: String) async {
         let violations = await self.violations(misdeed)
@@ -47,8 +47,8 @@ import Testing
         "A stage that waits keeps the contract, or is found out",
         arguments: [
             (.none, nil), (.throwsForOne, "complete fails: "), (.failsWithoutWords, "a failure has no message"),
-            (.revokesForTheFailed, "a failing call is seen from outside: no fields"),
-            (.forgetsTheEarlier, "the stage does something else where batches are cut another way"),
+            (.revokesForTheFailed, "a failing call has external effects: no fields"),
+            (.forgetsTheEarlier, "the stage behaves differently if batches are split differently"),
         ] as [(WaitingMisdeed, String?)])
     func waiting(misdeed: WaitingMisdeed, violation: String?) async {
         let found = await StageConformance.check(
@@ -65,9 +65,13 @@ import Testing
         "A stage that a store keeps from doing the rest for an entry that is read again is found out",
         arguments: [
             (.none, nil),
-            (.ends, "an event that went on does not when it is read again: finished(StageKit.Outcome.skipped"),
-            (.fails, "an event that went on does not when it is read again: failed"),
-            (.revokesOnce, "the revocations of an entry that is read again are not the same"),
+            (
+                .ends,
+                "an event that continued at first does not continue when it is read again: "
+                    + "finished(StageKit.Outcome.skipped"
+            ),
+            (.fails, "an event that continued at first does not continue when it is read again: failed"),
+            (.revokesOnce, "the revocations differ when an entry is read again"),
         ] as [(RereadingMisdeed, String?)])
     func rereading(misdeed: RereadingMisdeed, violation: String?) async {
         let found = await StageConformance.check(

@@ -58,10 +58,10 @@ import Testing
         #expect(try self.warnings(head, publish: "  - publish: { stream: other }").isEmpty)
         #expect(
             try self.warnings(head, publish: "  - publish: { stream: s }") == [
-                "8:24: publish: the stream \"s\" is also that of source: messages come back as entries"
+                "8:24: publish: the stream \"s\" is also used by source: its messages are read again as entries"
             ])
         let both = try self.warnings(
             "revocations: { publish: { channel: c } }\n\(head)", publish: "  - publish: { channel: c }")
-        #expect(both.count == 1 && both[0].contains("channel \"c\" is also that of revocations"), "\(both)")
+        #expect(both.count == 1 && both[0].contains("channel \"c\" is also used by revocations"), "\(both)")
     }
 }

@@ -163,7 +163,7 @@ import Testing
         try await self.withPath { path in
             try #require(mkfifo(path, 0o600) == 0)
             let nobody = #expect(throws: Journal.JournalError.self) { _ = try Journal(path: path) }
-            #expect(nobody?.description.hasSuffix("nobody reads this FIFO") == true)
+            #expect(nobody?.description.hasSuffix("no process reads this FIFO") == true)
             let reader = open(path, O_RDONLY | O_NONBLOCK)
             defer { close(reader) }
             let ended = Task {
@@ -177,7 +177,7 @@ import Testing
             }
             ended.cancel()
             let error = await #expect(throws: Journal.JournalError.self) { try await ended.value }
-            #expect(error?.description.hasSuffix("nobody reads it") == true)
+            #expect(error?.description.hasSuffix("no process reads it") == true)
         }
     }
 

@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test("Stores that answer for ever are a warning; without max_staleness they do not")
+    @Test("A store that never refuses lookups causes a warning; the default max_staleness does not")
     func staleness() throws {
         func warnings(_ setting: String) throws -> [String] {
             let text = """
@@ -78,7 +78,7 @@ import Testing
         #expect(try warnings("") == [])
         #expect(try warnings(", max_staleness: 1m") == [])
         let off = try warnings(", max_staleness: off")
-        #expect(off.count == 1 && off[0].contains("\"a\" answers lookups for ever"))
+        #expect(off.count == 1 && off[0].contains("\"a\" never refuses lookups"))
     }
 
     @Test("What is put into the shipped file by a variable is checked like what stands there")

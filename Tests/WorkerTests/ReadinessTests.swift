@@ -33,7 +33,7 @@ import Testing
         store.freshness?.setLimit(.seconds(3600))
         #expect(
             Readiness.reasons(status, stores: ["sessions": store])
-                == ["store sessions: there has been no news of the stream yet"])
+                == ["store sessions: the store's freshness has not been confirmed yet"])
         store.freshness?.prove(at: .now)
         #expect(Readiness.reasons(status, stores: ["sessions": store]) == [])
     }

@@ -20,7 +20,7 @@ import YAML
         limits.textBytes = .max
         #expect(
             refusal(of: Self.laughs(), limits: limits)?.description
-                == "9:15: more than 64 aliases: write the values out")
+                == "9:15: more than 64 aliases: write the values themselves")
     }
 
     @Test("A billion laughs are refused at the alias that goes beyond the number of values")
@@ -29,7 +29,7 @@ import YAML
         limits.aliases = .max
         #expect(
             refusal(of: Self.laughs(), limits: limits)?.description
-                == "6:10: more than 100000 values, those behind aliases included")
+                == "6:10: more than 100000 values, including those behind aliases")
     }
 
     @Test("Lifting the limits on values does not overflow their count")
@@ -48,7 +48,7 @@ import YAML
         let text = "- &a " + String(repeating: "x", count: 40) + "\n- *a\n- *a\n"
         #expect(
             refusal(of: text, limits: limits)?.description
-                == "3:3: more than 100 bytes of text, that behind aliases included")
+                == "3:3: more than 100 bytes of text, including that behind aliases")
     }
 
     @Test(
@@ -59,11 +59,11 @@ import YAML
             (\.depth, 2, "a:\n- 1", "a:\n- b: 1", "2:3: nested deeper than 2 levels"),
             (\.depth, 0, "a", "[]", "1:1: nested deeper than 0 levels"),
             (\.depth, 2, "[&a [], *a]", "[&a [], [*a]]", "1:10: nested deeper than 2 levels"),
-            (\.nodes, 3, "a: 1", "a: [1]", "1:5: more than 3 values, those behind aliases included"),
-            (\.nodes, 5, "[&a [1], *a]", "[&a [1], *a, 1]", "1:14: more than 5 values, those behind aliases included"),
-            (\.aliases, 1, "[&a 1, *a]", "[&a 1, *a, *a]", "1:12: more than 1 aliases: write the values out"),
+            (\.nodes, 3, "a: 1", "a: [1]", "1:5: more than 3 values, including those behind aliases"),
+            (\.nodes, 5, "[&a [1], *a]", "[&a [1], *a, 1]", "1:14: more than 5 values, including those behind aliases"),
+            (\.aliases, 1, "[&a 1, *a]", "[&a 1, *a, *a]", "1:12: more than 1 aliases: write the values themselves"),
             (\.scalarBytes, 2, "a: é", "a: éé", "1:4: this value has 4 bytes, the limit is 2"),
-            (\.textBytes, 3, "ab: c", "ab: cd", "1:5: more than 3 bytes of text, that behind aliases included"),
+            (\.textBytes, 3, "ab: c", "ab: cd", "1:5: more than 3 bytes of text, including that behind aliases"),
         ] as [(Limit, Int, String, String, String)])
     func edges(
         limit: Limit, value: Int, fits: String, exceeds: String, message: String

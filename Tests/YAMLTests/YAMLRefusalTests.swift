@@ -8,7 +8,7 @@ import YAML
 
     /// The message for a key that is a collection.
     static func key(_ found: String) -> String {
-        "a key must be text, found \(found): put it in quotes if the brackets or braces belong to the text"
+        "a key must be text, found \(found): quote it if the brackets or braces are part of the text"
     }
 
     @Test(
@@ -26,12 +26,12 @@ import YAML
             ("x: {{ y }}\n", "1:5: \(key("a mapping"))"),
             (
                 "b: &x [1]\n*x : 2\n",
-                "2:1: a key must be text, found an alias to a list or mapping: write the key out"
+                "2:1: a key must be text, found an alias to a list or mapping: write the key itself"
             ),
             ("? \n: 1\n", "1:2: a key is missing before \":\": write it, or \"\" for an empty one"),
             (
                 "b: &x {c: 1}\nd:\n  <<: *x\n",
-                "3:3: merge keys (\"<<\") are not supported: write the keys out, "
+                "3:3: merge keys (\"<<\") are not supported: write the keys themselves, "
                     + "or use an alias for a whole value (key: *name)"
             ),
             // Tags.
@@ -57,11 +57,11 @@ import YAML
             ),
             (
                 "a: &x [1, *x]\n",
-                "1:11: the alias \"*x\" is inside the value it stands for (from 1:4): write the value out"
+                "1:11: the alias \"*x\" is inside the value it stands for (from 1:4): write the value itself"
             ),
             (
                 "a: &x 1\nb: &x {c: *x}\n",
-                "2:11: the alias \"*x\" is inside the value it stands for (from 2:4): write the value out"
+                "2:11: the alias \"*x\" is inside the value it stands for (from 2:4): write the value itself"
             ),
         ])
     func refused(text: String, expected: String) {

@@ -6,7 +6,7 @@ import YAML
     static let tab = "found a tab where indentation was expected: use spaces"
     /// A colon that would make a key inside a value.
     static let colon =
-        #"found ":" where no key can be: check the indentation, or put text that holds ": " in quotes"#
+        #"found ":" where no key is allowed: check the indentation, or quote text that contains ": ""#
     /// Something behind a value on its line.
     static let ended = "the value before this has already ended: check its quotes or brackets"
     /// A quote still open at the end.
@@ -87,7 +87,7 @@ import YAML
             ),
             (#"a: "\xZZ""#, "1:7: \(hex)"),
             (#"a: "\u12""#, "1:7: \(hex)"),
-            (#"a: "\ud800""#, "1:7: this escape names no Unicode character"),
+            (#"a: "\ud800""#, "1:7: this escape is not a Unicode character"),
             (
                 "a: [x:]\n",
                 "1:6: found \":\" inside unquoted text between brackets: put a space after it, or the text in quotes"
@@ -115,7 +115,7 @@ import YAML
             ),
             (
                 "%YAML 1.2\na: 1\n",
-                "2:1: the document's value has already ended: check the indentation, "
+                "2:1: the document's value has already ended: check the indentation "
                     + "and that \"---\" follows directives"
             ),
         ])

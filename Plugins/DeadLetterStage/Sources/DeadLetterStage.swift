@@ -15,17 +15,17 @@ public final class DeadLetterStage: Stage {
             [
                 .optional(
                     "stream", \.stream, .optional(.nonBlankText),
-                    "Stream for the dead-letter entries; default: the source's name followed by :dead."),
+                    "Stream for the dead-letter entries; default: the source's stream followed by :dead."),
                 .optional(
                     "max_length", \.maxLength, .integer(1...Int.max), default: "100000",
-                    "About how many letters the stream keeps, the newest."),
+                    "Approximate number of entries that the stream keeps."),
             ])
     }
 
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "dead_letter",
-        summary: "Puts events aside on a Redis stream, from which they can be played again.",
+        summary: "Moves failed events to a Redis stream, from which they can be replayed.",
         settings: .object(Settings.schema),
         example: """
             dead_letter: { stream: "orders:dead", max_length: 100000 }

@@ -96,11 +96,11 @@ import Testing
             StageHarness<DeadLetterStage>.mistakes(
                 ["stream": .text(" ").at(2, 3), "max_length": .text("0").at(4, 5)], in: self.fixture) == [
                     "2:3: dead_letter: stream: must not be blank",
-                    "4:5: dead_letter: max_length: 0 is out of range: it must be at least 1",
+                    "4:5: dead_letter: max_length: 0 is out of range: the minimum is 1",
                 ])
         #expect(
             StageHarness<DeadLetterStage>.mistakes([:], in: StageFixture(publisher: nil)) == [
-                "1:1: dead_letter: there is no server to send to: add the section redis"
+                "1:1: dead_letter: there is no server to send messages to: add the section redis"
             ])
     }
 }

@@ -17,17 +17,19 @@ extension DecodeStage {
             Settings(),
             [
                 .optional(
-                    "event", \.event, .nonBlankText, default: "event", "The words that messages call an event by."),
+                    "event", \.event, .nonBlankText, default: "event", "Name of the event in error messages."),
                 .optional(
                     "json", \.json, .optional(.nonBlankText),
-                    "The entry's field that holds a JSON object with the fields; without it they are the entry's own."),
+                    "Field of the entry that contains the fields as a JSON object; without it, they are fields of "
+                        + "the entry."
+                ),
                 .required(
                     "fields", \.fields, .map(of: .object(FieldRule.schema), minimum: 1),
-                    "The fields to decode, by name; they are checked in this order."),
+                    "Fields to decode, by name; they are checked in this order."),
                 .optional(
                     "unknown_fields", \.unknownFields,
                     .choice(of: UnknownFields.allCases.map { ($0.rawValue, $0) }), default: "reject",
-                    "Whether an event with other fields fails, or they are left alone."),
+                    "Whether an event with undeclared fields fails, or they are ignored."),
             ])
     }
 
@@ -50,12 +52,12 @@ extension DecodeStage {
             [
                 .optional(
                     "type", \.type, .choice(of: FieldType.allCases.map { ($0.rawValue, $0) }), default: "string",
-                    "string keeps the bytes as they are; int64 also reads a whole number of 64 bits."),
+                    "string keeps the bytes as they are; int64 also parses a 64-bit whole number."),
                 .optional(
                     "required", \.isRequired, .boolean, default: "false", "Whether an event without the field fails."),
                 .optional(
                     "blank", \.blank, .choice(of: BlankRule.allCases.map { ($0.rawValue, $0) }), default: "allow",
-                    "Whether an event fails whose value is empty or nothing but white space."),
+                    "Whether an event fails if the value is empty or only white space."),
                 .optional(
                     "secret", \.isSecret, .boolean, default: "false",
                     "Whether [secret] replaces the value in logs, error messages, the journal and other views."),

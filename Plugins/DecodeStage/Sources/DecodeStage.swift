@@ -81,7 +81,7 @@ public final class DecodeStage: Stage {
             self.json = nil
             for field in settings.fields {
                 guard let path = field.value.path else { continue }
-                setup.issues.add("fields: \(field.name): path: there is no JSON without json: FIELD", at: path.mark)
+                setup.issues.add("fields: \(field.name): path requires json: FIELD", at: path.mark)
             }
         }
     }
@@ -207,7 +207,7 @@ public final class DecodeStage: Stage {
             let text = "\(self.names[check.index]): \(shown)"
             switch error {
             case .notANumber: throw self.failure("\(text) is not a whole number")
-            case .outOfRange: throw self.failure("\(text) is out of the range of a 64-bit number")
+            case .outOfRange: throw self.failure("\(text) is out of range for a 64-bit number")
             }
         }
     }
@@ -219,7 +219,7 @@ public final class DecodeStage: Stage {
     @inline(never)
     private func refuse(_ name: ByteRange, of event: borrowing Event) throws(StageFailure) {
         if event.withBytes(name, { ReplayedEntry.isReserved($0) }) {
-            throw self.failure("\(ReplayedEntry.field) must be the first field, with the id of an earlier entry")
+            throw self.failure("\(ReplayedEntry.field) must be the first field and contain the id of an earlier entry")
         }
         guard self.rejectsUnknown else { return }
         throw self.failure("unsupported field \(event.withBytes(name) { QuotedText.quote($0) })")

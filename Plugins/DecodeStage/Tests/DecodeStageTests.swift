@@ -48,7 +48,9 @@ import Testing
                 let malformed = try Sample.decode(["_sluice_original": "soon", value.0: value.1], settings)
                 #expect(
                     malformed.failureMessage
-                        == "decode order: _sluice_original must be the first field, with the id of an earlier entry")
+                        == "decode order: _sluice_original must be the first field and contain the id of an earlier "
+                        + "entry"
+                )
                 // The key is there for a failure branch.
                 #expect(malformed.text("id") == "a-1")
                 let later = try Sample.decode(["x": "1", value.0: value.1, "_sluice_original": "0-1"], settings)

@@ -69,7 +69,7 @@ import Testing
             ("7", nil), ("\"7\"", nil), ("\" 7 \"", nil), ("\"\\u0037\"", nil), ("null", nil),
             ("7.0", "\"7.0\" is not a whole number"), ("7e0", "\"7e0\" is not a whole number"),
             ("true", "\"true\" is not a whole number"), ("\"\"", "\"\" is not a whole number"),
-            ("9223372036854775808", "\"9223372036854775808\" is out of the range of a 64-bit number"),
+            ("9223372036854775808", "\"9223372036854775808\" is out of range for a 64-bit number"),
         ] as [(String, String?)])
     func integers(json: String, problem: String?) throws {
         let report = try self.decode("{\"size\": \(json)}", self.flat)
@@ -140,12 +140,13 @@ import Testing
     }
 
     @Test(
-        "Checks are made in the order of plain fields: what the entry has, the text as a whole, other members, the values",
+        "Checks are made in the order of plain fields: what the entry has, the text as a whole, other members, the "
+            + "values",
         arguments: [
             (["payload": "{", "more": "1"], "unsupported field \"more\""),
             (["more": "1"], "unsupported field \"more\""),
             ([:], "missing payload"),
-            (["payload": ""], "payload: invalid JSON at byte 0: expected an object, found the end"),
+            (["payload": ""], "payload: invalid JSON at byte 0: expected an object, found the end of the text"),
             (["payload": "{\"colour\":1,\"order_id\":}"], "payload: invalid JSON at byte 23: expected a value"),
             (["payload": "{\"colour\":1,\"more\":2}"], "unsupported field \"colour\""),
             (["payload": "{\"customer\":{\"name\":{}},\"x\":1}"], "unsupported field \"customer.name\""),
@@ -156,24 +157,24 @@ import Testing
             (["payload": "{\"order_id\":\"\\u00a0\\n\"}"], "order_id must not be empty"),
             (
                 ["payload": "{\"order_id\":{\"a\":1}}"],
-                "order_id: expected a text, a number, true or false, found an object"
+                "order_id: expected a string, a number, true or false, found an object"
             ),
             (
                 ["payload": "{\"order_id\":1,\"status\":[]}"],
-                "status: expected a text, a number, true or false, found a list"
+                "status: expected a string, a number, true or false, found a list"
             ),
             (
                 ["payload": "{\"order_id\":1,\"customer\":7}"],
-                "customer: there is something else than an object on the way to it"
+                "customer: its path crosses a value that is not an object"
             ),
             (
                 ["payload": "{\"order_id\":1,\"customer\":{\"address\":[]}}"],
-                "city: there is something else than an object on the way to it"
+                "city: its path crosses a value that is not an object"
             ),
             (["payload": "{\"order_id\":1,\"customer\":null}"], "missing city"),
             (
                 ["payload": "{\"order_id\":1,\"amount\":[],\"customer\":{\"address\":{\"city\":1}}}"],
-                "amount: expected a text, a number, true or false, found a list"
+                "amount: expected a string, a number, true or false, found a list"
             ),
         ] as [(KeyValuePairs<String, String>, String)])
     func order(fields: KeyValuePairs<String, String>, message: String) throws {
@@ -235,7 +236,7 @@ import Testing
         arguments: [
             (
                 ["fields": ["a": ["path": .text("b.c").at(2, 9)]]],
-                ["2:9: decode: fields: a: path: there is no JSON without json: FIELD"]
+                ["2:9: decode: fields: a: path requires json: FIELD"]
             ),
             (["json": .text(" ").at(2, 9), "fields": ["a": [:]]], ["2:9: decode: json: must not be blank"]),
             (
@@ -244,15 +245,15 @@ import Testing
             ),
             (
                 ["json": "p", "fields": ["a": [:], "b": ["path": .text("a.x").at(3, 9)]]],
-                ["3:9: decode: fields: b: \"a\" is a field itself, so that no path leads through it"]
+                ["3:9: decode: fields: b: \"a\" is itself a field, so no path can lead through it"]
             ),
             (
                 ["json": "p", "fields": ["b": ["path": "a.x"], "a": .mapping([]).at(4, 3)]],
-                ["4:3: decode: fields: a: another field stands at \"a\" or within it"]
+                ["4:3: decode: fields: a: another field has the path \"a\" or a path within it"]
             ),
             (
                 ["json": "p", "fields": ["b": ["path": "a.x"], "c": ["path": .text("a.x").at(4, 9)]]],
-                ["4:9: decode: fields: c: another field stands at \"a.x\" or within it"]
+                ["4:9: decode: fields: c: another field has the path \"a.x\" or a path within it"]
             ),
             (
                 ["json": "p", "fields": ["b": ["path": #"x\.y.z"#], "c": ["path": .text(#"x\.y.z"#).at(4, 9)]]],

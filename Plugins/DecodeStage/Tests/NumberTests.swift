@@ -44,7 +44,7 @@ import Testing
         let report = try Sample.decode(balance: text)
         #expect(
             report.failureMessage
-                == "decode account event: balance: \"\(text)\" is out of the range of a 64-bit number")
+                == "decode account event: balance: \"\(text)\" is out of range for a 64-bit number")
     }
 
     @Test("A very long text is shown by its beginning only")

@@ -19,13 +19,13 @@ extension DedupeStage {
             [
                 .required(
                     "by", \.by, .list(of: .name, orSingle: true, minimum: 1),
-                    "The fields whose values make two events the same."),
+                    "Fields whose values identify equal events."),
                 .optional(
                     "remember", \.remember, .integer(1...Settings.rememberLimit), default: "100000",
-                    "How many different events are remembered; the oldest is forgotten for a new one."),
+                    "Maximum number of remembered events; the oldest is forgotten first."),
                 .optional(
                     "within", \.within, .optional(.duration(minimum: .milliseconds(1))),
-                    "How far apart, by their entries' ids, two events may be and still be the same."),
+                    "Maximum time between two equal events, by the ids of their entries."),
             ])
     }
 }

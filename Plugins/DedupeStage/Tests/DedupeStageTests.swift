@@ -108,7 +108,7 @@ import Testing
             ),
             (
                 ["by": "id", "remember": .text("0").at(4, 9)],
-                ["4:9: dedupe: remember: 0 is out of range: it must be 1 to 10000000"]
+                ["4:9: dedupe: remember: 0 is out of range: it must be from 1 to 10000000"]
             ),
             (
                 ["by": "id", "within": .text("10").at(4, 9)],
@@ -116,7 +116,7 @@ import Testing
             ),
             (
                 ["by": "id", "within": .text("0s").at(4, 9)],
-                ["4:9: dedupe: within: 0s is too short: it must be at least 1ms"]
+                ["4:9: dedupe: within: 0s is too short: the minimum is 1ms"]
             ),
         ] as [(SettingNode, [String])])
     func mistakes(settings: SettingNode, messages: [String]) {

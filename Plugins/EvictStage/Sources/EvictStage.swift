@@ -14,8 +14,8 @@ public final class EvictStage: Stage {
         static let schema = SettingsSchema(
             Settings(),
             [
-                .required("store", \.store, .name, "The store to change, as declared under stores."),
-                .required("key", \.key, .name, "The field that holds the key to take out."),
+                .required("store", \.store, .name, "Name of the store, as declared under stores."),
+                .required("key", \.key, .name, "Field with the key to remove."),
             ])
     }
 

@@ -29,19 +29,21 @@ extension FilterStage {
                     "Condition for events that are skipped; all others continue."),
                 .optional(
                     "reason", \.reason, Settings.reasonName, default: "filtered",
-                    "The reason that is counted for skipped events."),
+                    "Reason counted for skipped events."),
             ])
 
         /// Reasons are metric labels and journal values, so they all have the same form.
         private static let reasonName = SettingType<String>(
-            shape: .form("a to z, digits and _, a letter first", pattern: "^[a-z][a-z0-9_]*$")
+            shape: .form("a to z, digits and _, beginning with a letter", pattern: "^[a-z][a-z0-9_]*$")
         ) { node, issues in
             guard let text = SettingType<String>.text.decode(node, &issues) else { return nil }
             let isWord = text.utf8.allSatisfy { byte in
                 (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5F
             }
             if isWord, let first = text.utf8.first, (0x61...0x7A).contains(first) { return text }
-            issues.add("\"\(text)\" is no reason's name: a to z, digits and _ only, a letter first", at: node.mark)
+            issues.add(
+                "\"\(text)\" is not a valid reason: use only a to z, digits and _, beginning with a letter",
+                at: node.mark)
             return nil
         }
     }

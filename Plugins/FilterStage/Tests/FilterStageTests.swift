@@ -74,7 +74,8 @@ import Testing
             (
                 ["keep": ["status": "a"], "reason": .text("Not Wanted").at(5, 9)],
                 [
-                    "5:9: filter: reason: \"Not Wanted\" is no reason's name: a to z, digits and _ only, a letter first"
+                    "5:9: filter: reason: \"Not Wanted\" is not a valid reason: use only a to z, digits and _, "
+                        + "beginning with a letter"
                 ]
             ),
         ] as [(SettingNode, [String])])

@@ -18,7 +18,7 @@ extension LogStage {
                 .optional(
                     "level", \.level, .choice(of: Logger.Level.allCases.map { ($0.rawValue, $0) }), default: "info",
                     "The log level."),
-                .optional("message", \.message, .nonBlankText, default: "event", "The message of the line."),
+                .optional("message", \.message, .nonBlankText, default: "event", "Message of the line."),
                 .optional(
                     "fields", \.fields, .list(of: .name), default: "[]",
                     "Fields whose values are logged, if the event has them."),

@@ -26,7 +26,7 @@ extension MetricsStage {
             let names = [settings.counter, settings.gauge, settings.histogram].compactMap(\.self)
             guard names.count == 1 else { throw SettingRefusal("expected one of counter, gauge and histogram") }
             if settings.counter == nil, settings.value == nil {
-                throw SettingRefusal("missing setting \"value\": the field whose number is measured")
+                throw SettingRefusal("missing setting \"value\": the field to measure")
             }
             return settings
         }
@@ -36,16 +36,16 @@ extension MetricsStage {
             [
                 .optional(
                     "counter", \.counter, .optional(Settings.name(of: "counter")),
-                    "The name of a counter (Prometheus syntax): it counts events, or adds up numbers."),
+                    "Name of a counter (Prometheus syntax) that counts events or adds up numbers."),
                 .optional(
                     "gauge", \.gauge, .optional(Settings.name(of: "gauge")),
-                    "The name of a gauge: it holds the last number."),
+                    "Name of a gauge that holds the last number."),
                 .optional(
                     "histogram", \.histogram, .optional(Settings.name(of: "histogram")),
-                    "The name of a histogram: it counts numbers by size."),
+                    "Name of a histogram that counts numbers by size."),
                 .optional(
                     "value", \.value, .optional(.name),
-                    "The field whose whole number is measured; optional for a counter, which counts events without it."),
+                    "Field with the whole number to measure; optional for a counter, which counts events without it."),
                 .optional(
                     "labels", \.labels, .list(of: Settings.labelName), default: "[]",
                     "Labels: field names, or component, reason and stage (of the failure)."),
@@ -60,11 +60,15 @@ extension MetricsStage {
             SettingType<String>.text.map { (text) throws(SettingRefusal) in
                 if let prefix = Self.reservedPrefixes.first(where: text.hasPrefix) {
                     throw SettingRefusal(
-                        "\"\(text)\" cannot be a \(kind)'s name: names that begin with \(prefix) are the worker's own")
+                        "\"\(text)\" cannot be the name of a \(kind): names that begin with \(prefix) are reserved "
+                            + "for the worker"
+                    )
                 }
                 if Settings.isName(text, also: ":") { return text }
                 throw SettingRefusal(
-                    "\"\(text)\" is no \(kind)'s name: letters, digits, _ and : only, and no digit at the beginning")
+                    "\"\(text)\" is not a valid name of a \(kind): use only letters, digits, _ and :, and do not "
+                        + "begin with a digit"
+                )
             }
         }
 
@@ -72,7 +76,9 @@ extension MetricsStage {
         private static let labelName = SettingType<MarkedName>.name.map { (name) throws(SettingRefusal) in
             if Settings.isName(name.text, also: ""), !name.text.hasPrefix("__") { return name }
             throw SettingRefusal(
-                "\"\(name.text)\" cannot be a label: letters, digits and _ only, and no digit or __ at the beginning")
+                "\"\(name.text)\" cannot be a label: use only letters, digits and _, and do not begin with a digit "
+                    + "or __"
+            )
         }
 
         private static func isName(_ text: String, also extra: String) -> Bool {

@@ -29,7 +29,7 @@ public final class MetricsStage: Stage {
         var seen: Set<String> = []
         let labels = settings.labels.map { name -> LabelKey.Label in
             if !seen.insert(name.text).inserted {
-                setup.issues.add("the label \"\(name.text)\" is given twice", at: name.mark)
+                setup.issues.add("the label \"\(name.text)\" is listed twice", at: name.mark)
             }
             return switch name.text {
             case "component": .component
@@ -57,7 +57,8 @@ public final class MetricsStage: Stage {
     private static func measured(_ name: MarkedName, _ setup: StageSetup) -> FieldID {
         if setup.isSecret(name.text) {
             setup.issues.add(
-                "value: the field \"\(name.text)\" is secret, and a metric would show its numbers: measure another field",
+                "value: the field \"\(name.text)\" is secret, but a metric would reveal its numbers: measure "
+                    + "another field",
                 at: name.mark)
         }
         return setup.input(name)

@@ -82,13 +82,13 @@ import Testing
             ),
             (
                 .mapping([("gauge", "b")]).at(2, 3),
-                ["2:3: metrics: missing setting \"value\": the field whose number is measured"]
+                ["2:3: metrics: missing setting \"value\": the field to measure"]
             ),
             (
                 ["histogram": .text("9").at(3, 9), "value": "amount"],
                 [
-                    "3:9: metrics: histogram: \"9\" is no histogram's name: "
-                        + "letters, digits, _ and : only, and no digit at the beginning"
+                    "3:9: metrics: histogram: \"9\" is not a valid name of a histogram: "
+                        + "use only letters, digits, _ and :, and do not begin with a digit"
                 ]
             ),
             (

@@ -48,7 +48,8 @@ import Testing
         #expect(fixture.metrics.counters == ["events_total{status=\"a\",plan=\"[secret]\"}": 3])
         #expect(
             StageHarness<MetricsStage>.mistakes(["gauge": "size", "value": "plan"], in: fixture) == [
-                "1:1: metrics: value: the field \"plan\" is secret, and a metric would show its numbers: measure another field"
+                "1:1: metrics: value: the field \"plan\" is secret, but a metric would reveal its numbers: measure "
+                    + "another field"
             ])
     }
 
@@ -140,16 +141,19 @@ import Testing
         let mistakes = StageHarness<MetricsStage>.mistakes(["counter": .text(name).at(2, 3)], in: self.fixture)
         #expect(mistakes.count == 1)
         let prefix = name.prefix { $0 != "_" }
-        #expect(mistakes.first?.contains("names that begin with \(prefix)_ are the worker's own") == true)
+        #expect(mistakes.first?.contains("names that begin with \(prefix)_ are reserved for the worker") == true)
     }
 
     @Test(
-        "Labels that cannot be are refused where they stand",
+        "Invalid labels are refused with their position",
         arguments: [
-            ("a:b", "\"a:b\" cannot be a label: letters, digits and _ only, and no digit or __ at the beginning"),
+            (
+                "a:b",
+                "\"a:b\" cannot be a label: use only letters, digits and _, and do not begin with a digit or __"
+            ),
             (
                 "__name__",
-                "\"__name__\" cannot be a label: letters, digits and _ only, and no digit or __ at the beginning"
+                "\"__name__\" cannot be a label: use only letters, digits and _, and do not begin with a digit or __"
             ),
             (" ", "must not be blank"),
         ])
@@ -167,7 +171,7 @@ import Testing
         #expect(
             StageHarness<MetricsStage>.mistakes(settings, in: self.fixture) == [
                 "4:5: metrics: no earlier stage provides the field \"statos\" (did you mean status?)",
-                "4:13: metrics: the label \"status\" is given twice",
+                "4:13: metrics: the label \"status\" is listed twice",
             ])
     }
 }

@@ -32,14 +32,16 @@ extension PublishStage {
         static let schema = SettingsSchema(
             Read(),
             [
-                .optional("stream", \.stream, .optional(.name), "The stream that gets an entry for each event."),
-                .optional("channel", \.channel, .optional(.name), "The channel that gets JSON for each event."),
+                .optional("stream", \.stream, .optional(.name), "Stream that receives an entry for each event."),
+                .optional("channel", \.channel, .optional(.name), "Channel that receives JSON for each event."),
                 .optional(
                     "fields", \.fields, .fieldSelection, default: "all",
-                    "What goes out: all fields that earlier stages provide, those of the entry itself, or a list."),
+                    "Fields to send: all fields that earlier stages provide (all), the fields of the entry (entry), "
+                        + "or a list."
+                ),
                 .optional(
                     "max_length", \.maxLength, .optional(.integer(1...Int.max)),
-                    "About how many entries the stream keeps, the newest; all of them where left out."),
+                    "Approximate number of entries that the stream keeps; without it, unlimited."),
             ])
 
         /// The decoder of the settings.
@@ -51,7 +53,7 @@ extension PublishStage {
             case (let channel?, nil):
                 if read.maxLength == nil { return Settings(target: .channel(channel.text), fields: read.fields) }
                 issues.add(
-                    "max_length belongs to a stream, not to a channel", at: node["max_length"]?.mark ?? node.mark)
+                    "max_length requires a stream, not a channel", at: node["max_length"]?.mark ?? node.mark)
             case (nil, nil): issues.add("missing setting \"stream\" or \"channel\"", at: node.mark)
             case (let channel?, _?):
                 issues.add("stream and channel are both given: keep one of them", at: channel.mark)

@@ -63,11 +63,11 @@ import Testing
     @Test("What is refused fails that event alone, and the others go on")
     func refused() async throws {
         let harness = try self.makeHarness(["stream": "out"])
-        self.publisher.refuse(1, with: PublishFailure("XADD: the server answered \"OOM\""))
+        self.publisher.refuse(1, with: PublishFailure("XADD: the server replied \"OOM\""))
         let reports = try await harness.feed(
             SampleEntry(["id": "a"]), SampleEntry(["id": "b"]), SampleEntry(["id": "c"]))
         #expect(reports.map(\.effects) == [["publish"], [], ["publish"]])
-        #expect(reports[1].failureMessage == "publish: XADD: the server answered \"OOM\"")
+        #expect(reports[1].failureMessage == "publish: XADD: the server replied \"OOM\"")
         #expect(reports[1].failure?.reason == "publish_failure")
     }
 
@@ -99,7 +99,7 @@ import Testing
             ])
         #expect(
             mistakes(["channel": "b", "max_length": .text("5").at(3, 4)], self.fixture) == [
-                "3:4: publish: max_length belongs to a stream, not to a channel"
+                "3:4: publish: max_length requires a stream, not a channel"
             ])
         #expect(
             mistakes(["stream": "a", "fields": .text("al").at(2, 9)], self.fixture) == [
@@ -112,8 +112,8 @@ import Testing
         #expect(
             mistakes(["stream": "a"], StageFixture(publisher: nil)) == [
                 "1:1: publish: fields: no earlier stage provides a field"
-                    + " (write fields: entry for those of the entry itself)",
-                "1:1: publish: there is no server to send to: add the section redis",
+                    + " (use fields: entry for the fields of the entry itself)",
+                "1:1: publish: there is no server to send messages to: add the section redis",
             ])
     }
 }

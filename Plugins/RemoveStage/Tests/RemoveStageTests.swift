@@ -37,7 +37,7 @@ import Testing
         "Settings that cannot be meant are refused where they stand",
         arguments: [
             (.mapping([]).at(2, 3), ["2:3: remove: missing setting \"fields\""]),
-            (["fields": .list([]).at(3, 5)], ["3:5: remove: fields: expected a list of at least 1"]),
+            (["fields": .list([]).at(3, 5)], ["3:5: remove: fields: expected a list with at least 1 item"]),
             (
                 ["fields": .list([.text("nota").at(4, 9), "id"])],
                 ["4:9: remove: fields: no earlier stage provides the field \"nota\" (did you mean note?)"]

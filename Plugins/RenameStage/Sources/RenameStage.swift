@@ -42,10 +42,11 @@ public final class RenameStage: Stage {
             let target = name.value
             if old.contains(target.text) {
                 setup.issues.add(
-                    "\(name.name): \"\(target.text)\" is itself renamed here: use another rename stage, or another name",
+                    "\(name.name): \"\(target.text)\" is itself renamed by this stage: use another rename stage, or "
+                        + "another name",
                     at: target.mark)
             } else if !new.insert(target.text).inserted {
-                setup.issues.add("\(name.name): another field is renamed to \"\(target.text)\" too", at: target.mark)
+                setup.issues.add("\(name.name): another field is also renamed to \"\(target.text)\"", at: target.mark)
             }
             return Move(
                 source: setup.input(MarkedName(name.name, at: name.mark)),

@@ -49,18 +49,20 @@ import Testing
             ),
             (
                 ["status": "x", "plan": .text("x").at(4, 9)],
-                ["4:9: rename: plan: another field is renamed to \"x\" too"]
+                ["4:9: rename: plan: another field is also renamed to \"x\" too"]
             ),
             (
                 ["status": "x", "plan": .text("status").at(4, 9)],
                 [
-                    "4:9: rename: plan: \"status\" is itself renamed here: use another rename stage, or another name"
+                    "4:9: rename: plan: \"status\" is itself renamed by this stage: use another rename stage, or "
+                        + "another name"
                 ]
             ),
             (
                 ["status": .text("status").at(4, 9)],
                 [
-                    "4:9: rename: status: \"status\" is itself renamed here: use another rename stage, or another name"
+                    "4:9: rename: status: \"status\" is itself renamed by this stage: use another rename stage, or "
+                        + "another name"
                 ]
             ),
         ] as [(SettingNode, [String])])

@@ -9,7 +9,7 @@ public final class RevokeStage: Stage {
 
         /// The settings' names and types in the file.
         static let schema = SettingsSchema(
-            Settings(), [.required("key", \.key, .name, "The field that holds the key that is revoked.")])
+            Settings(), [.required("key", \.key, .name, "Field with the key to revoke.")])
     }
 
     /// Name, settings and documentation.

@@ -37,7 +37,7 @@ public struct RouteSettings: Sendable {
             [
                 .required(
                     "cases", \.cases, cases,
-                    "Tested in order: the first case whose condition the event meets decides."),
+                    "Cases, tested in order: the first one whose condition the event meets applies."),
                 .optional(
                     "default", \.otherwise, .optional(.name), default: next,
                     "Target of all other events: a branch, or next for the next stage."),
@@ -46,7 +46,7 @@ public struct RouteSettings: Sendable {
     private static let cases = SettingType<[Case]>.list(of: oneCase, minimum: 1).map {
         (cases) throws(SettingRefusal) in
         guard cases.count <= Self.caseLimit else {
-            throw SettingRefusal("\(cases.count) cases are too many: there may be \(Self.caseLimit)")
+            throw SettingRefusal("too many cases: \(cases.count), the maximum is \(Self.caseLimit)")
         }
         return cases
     }
@@ -55,7 +55,7 @@ public struct RouteSettings: Sendable {
         SettingsSchema(
             Case(),
             [
-                .required("when", \.when, .condition, "The condition, in the form of a stage's when."),
-                .required("to", \.to, .name, "The branch that takes the event, or next for the next stage."),
+                .required("when", \.when, .condition, "Condition, as for a stage's when."),
+                .required("to", \.to, .name, "Target of the event: a branch, or next for the next stage."),
             ]))
 }

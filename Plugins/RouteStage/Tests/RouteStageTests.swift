@@ -66,7 +66,7 @@ import Testing
         "What is wrong with its settings is told",
         arguments: [
             (["default": "rest"], "1:1: route: missing setting \"cases\""),
-            (["cases": []], "1:1: route: cases: expected a list of at least 1"),
+            (["cases": []], "1:1: route: cases: expected a list with at least 1 item"),
             (["cases": [["to": "closed"]]], "1:1: route: cases: missing setting \"when\""),
             (["cases": [["when": ["status": "closed"]]]], "1:1: route: cases: missing setting \"to\""),
             (
@@ -88,6 +88,6 @@ import Testing
         let settings: SettingNode = ["cases": .list(Array(repeating: one, count: 101))]
         #expect(
             StageHarness<RouteStage>.mistakes(settings, in: self.fixture)
-                == ["1:1: route: cases: 101 cases are too many: there may be 100"])
+                == ["1:1: route: cases: too many cases: 101, the maximum is 100"])
     }
 }

@@ -29,7 +29,7 @@ public final class SampleStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "sample",
-        summary: "Keeps one event in N, always the same ones, and skips the others.",
+        summary: "Keeps one event in N deterministically and skips the others.",
         settings: .object(Settings.schema),
         example: """
             sample: { one_in: 10, by: order_id }

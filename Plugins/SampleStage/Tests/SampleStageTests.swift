@@ -76,7 +76,7 @@ import Testing
             (.mapping([]).at(2, 3), ["2:3: sample: missing setting \"one_in\""]),
             (
                 ["one_in": .text("0").at(3, 9)],
-                ["3:9: sample: one_in: 0 is out of range: it must be 1 to 1000000000"]
+                ["3:9: sample: one_in: 0 is out of range: it must be from 1 to 1000000000"]
             ),
             (
                 ["one_in": .text("0.1").at(3, 9)],

@@ -130,6 +130,6 @@ public final class SetStage: Stage {
 
     private func check(_ more: Int, _ name: String) throws(StageFailure) {
         guard self.buffer.count + more > SetStage.valueLimit else { return }
-        throw StageFailure("set: \(name): the value is too long: at most \(SetStage.valueLimit) bytes are put together")
+        throw StageFailure("set: \(name): the value is too long: the maximum is \(SetStage.valueLimit) bytes")
     }
 }

@@ -23,14 +23,14 @@ public struct Template: Sendable, Equatable {
                 rest.removeFirst()
                 literal.append(character)
             case "}":
-                throw SettingRefusal("a } without its { (write }} for a brace that is meant)")
+                throw SettingRefusal("a } without { (write }} for a literal brace)")
             case "{":
                 guard let end = rest.firstIndex(where: { $0 == "}" || $0 == "{" }), rest[end] == "}" else {
-                    throw SettingRefusal("a { without its } (write {{ for a brace that is meant)")
+                    throw SettingRefusal("a { without } (write {{ for a literal brace)")
                 }
                 let name = rest[..<end]
                 guard name.contains(where: { !$0.isWhitespace }) else {
-                    throw SettingRefusal("a field's name must stand between { and }")
+                    throw SettingRefusal("expected the name of a field between { and }")
                 }
                 if !literal.isEmpty { self.pieces.append(.text(literal)) }
                 literal = ""

@@ -63,7 +63,7 @@ import Testing
         let fits = String(repeating: "x", count: 4095)
         #expect(try self.report(["a": "{id}!"], ["id": fits]).text("a") == fits + "!")
         let report = try self.report(["copy": "{id}", "a": "{id}!"], ["id": fits + "x"])
-        #expect(report.failureMessage == "set: a: the value is too long: at most 4096 bytes are put together")
+        #expect(report.failureMessage == "set: a: the value is too long: the maximum is 4096 bytes")
         #expect(report.failure?.reason == "set_failure")
         #expect(report.text("copy") == fits + "x")
     }
@@ -75,17 +75,17 @@ import Testing
             (["a": .list([]).at(2, 6)], ["2:6: set: a: expected text, found a list"]),
             (
                 ["a": .text("{id").at(3, 6)],
-                ["3:6: set: a: a { without its } (write {{ for a brace that is meant)"]
+                ["3:6: set: a: a { without } (write {{ for a literal brace)"]
             ),
             (
                 ["a": .text("{i{id}}").at(3, 6)],
-                ["3:6: set: a: a { without its } (write {{ for a brace that is meant)"]
+                ["3:6: set: a: a { without } (write {{ for a literal brace)"]
             ),
             (
                 ["a": .text("id}").at(3, 6)],
-                ["3:6: set: a: a } without its { (write }} for a brace that is meant)"]
+                ["3:6: set: a: a } without { (write }} for a literal brace)"]
             ),
-            (["a": .text("{ }").at(3, 6)], ["3:6: set: a: a field's name must stand between { and }"]),
+            (["a": .text("{ }").at(3, 6)], ["3:6: set: a: expected the name of a field between { and }"]),
             (
                 ["a": .text("{regoin}").at(3, 6)],
                 ["3:6: set: no earlier stage provides the field \"regoin\" (did you mean region?)"]

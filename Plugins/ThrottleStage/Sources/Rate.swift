@@ -37,7 +37,7 @@ public struct Rate: Sendable, Equatable {
             return nil
         }
         guard (1...Rate.countLimit).contains(count) else {
-            issues.add("\(text) is out of range: it must be 1 to \(Rate.countLimit) events", at: node.mark)
+            issues.add("\(text) is out of range: it must be from 1 to \(Rate.countLimit) events", at: node.mark)
             return nil
         }
         return Rate(count: count, unit: unit)

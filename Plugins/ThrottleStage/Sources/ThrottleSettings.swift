@@ -21,16 +21,17 @@ extension ThrottleStage {
             Settings(),
             [
                 .required(
-                    "rate", \.rate, Rate.type, "Events that continue: 100/s, 5/m or 1/h, by the entries' ids."),
+                    "rate", \.rate, Rate.type,
+                    "Rate of events that continue: 100/s, 5/m or 1/h, by the time in the ids of the entries."),
                 .optional(
                     "burst", \.burst, .optional(.integer(1...Rate.countLimit)),
-                    "Events that may continue at the same time; default: the number in the rate."),
+                    "Number of events that may continue at once; default: the number in the rate."),
                 .optional(
                     "by", \.by, .list(of: .name, orSingle: true), default: "[]",
-                    "Fields whose values have a rate each; without it, all events share one rate."),
+                    "Fields whose values are limited separately; without it, all events share one rate."),
                 .optional(
                     "keys", \.keys, .integer(1...Settings.keyLimit), default: "10000",
-                    "Different values that are remembered; the oldest are forgotten for new ones."),
+                    "Maximum number of remembered values; the oldest are forgotten first."),
             ])
     }
 }

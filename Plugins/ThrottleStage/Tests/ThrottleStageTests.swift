@@ -109,13 +109,13 @@ import ThrottleStage
             ),
             (
                 ["rate": .text("0/s").at(3, 9)],
-                ["3:9: throttle: rate: 0/s is out of range: it must be 1 to 1000000 events"]
+                ["3:9: throttle: rate: 0/s is out of range: it must be from 1 to 1000000 events"]
             ),
             (["rate": .list([]).at(3, 9)], ["3:9: throttle: rate: expected a rate such as 100/s, found a list"]),
             (
                 ["rate": "1/s", "burst": .text("0").at(4, 9), "by": .list(["ib"]), "keys": .text("x").at(5, 9)],
                 [
-                    "4:9: throttle: burst: 0 is out of range: it must be 1 to 1000000",
+                    "4:9: throttle: burst: 0 is out of range: it must be from 1 to 1000000",
                     "5:9: throttle: keys: expected a whole number, found \"x\"",
                 ]
             ),

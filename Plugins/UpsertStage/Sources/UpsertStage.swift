@@ -13,7 +13,7 @@ public final class UpsertStage: Stage {
         static let schema = SettingsSchema(
             Settings(),
             [
-                .required("store", \.store, .name, "The store to change, as declared under stores."),
+                .required("store", \.store, .name, "Name of the store, as declared under stores."),
                 .optional(
                     "fields", \.fields, .optional(.list(of: .name, minimum: 1)), default: "all fields",
                     "The fields to keep in the snapshot."),
@@ -23,7 +23,7 @@ public final class UpsertStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "upsert",
-        summary: "Keeps the event's values in a store under its key, unless the store holds a newer snapshot.",
+        summary: "Writes the event's values to a store under its key, unless the store holds a newer snapshot.",
         settings: .object(Settings.schema),
         example: """
             upsert: { store: orders }

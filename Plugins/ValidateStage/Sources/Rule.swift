@@ -142,14 +142,14 @@ final class Check {
 
     private func problem(_ event: borrowing Event, _ now: Int64) -> String {
         guard let range = event.range(of: self.field) else {
-            if case .requiredIf(_, let text) = self.rule { return "missing (required where \(text))" }
+            if case .requiredIf(_, let text) = self.rule { return "missing (required if \(text))" }
             return "missing"
         }
         let value = FieldTable.shown(event.withBytes(range) { QuotedText.quote($0) }, isSecret: self.isSecret)
         switch self.rule {
         case .requiredIf: return "unsupported value \(value)"
         case .oneOf(let words): return "unsupported value \(value) (one of \(words.text))"
-        case .pattern(let pattern): return "\(value) does not have the pattern \(pattern)"
+        case .pattern(let pattern): return "\(value) does not match the pattern \(pattern)"
         case .length(let rule):
             let allowed = Limits.describe(rule.min, rule.max)
             // The length of a secret reveals something about it.

@@ -33,15 +33,15 @@ extension ValidateStage {
             [
                 .optional(
                     "required_if", \.requiredIf, .optional(.condition),
-                    "A condition; an event that meets it must have the field."),
+                    "Condition under which an event must have the field."),
                 .optional(
                     "one_of", \.oneOf, .optional(.list(of: .text, orSingle: true, minimum: 1)),
-                    "The values the field may have, byte for byte."),
+                    "Allowed values, compared byte by byte."),
                 .optional(
                     "pattern", \.pattern, .optional(Pattern.type),
-                    "A pattern for the whole value: letters, sets, groups, | and quantifiers."),
+                    "Pattern that the whole value must match: letters, sets, groups, | and quantifiers."),
                 .optional(
-                    "length", \.length, .optional(LengthRule.type), "Length limits in characters or bytes."),
+                    "length", \.length, .optional(LengthRule.type), "Limits of the length in characters or bytes."),
                 .optional("range", \.range, .optional(RangeRule.type), "Bounds of a whole number."),
                 .optional(
                     "not_in_future", \.notInFuture, .optional(.duration()),

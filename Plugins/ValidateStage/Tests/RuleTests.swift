@@ -31,9 +31,9 @@ import ValidateStage
     @Test(
         "A value must have the pattern",
         arguments: [
-            ("ab", nil), ("", "\"\" does not have the pattern [a-z]{2}"),
-            ("abc", "\"abc\" does not have the pattern [a-z]{2}"),
-            ("a\n", "\"a\\n\" does not have the pattern [a-z]{2}"),
+            ("ab", nil), ("", "\"\" does not match the pattern [a-z]{2}"),
+            ("abc", "\"abc\" does not match the pattern [a-z]{2}"),
+            ("a\n", "\"a\\n\" does not match the pattern [a-z]{2}"),
         ] as [(String, String?)])
     func pattern(value: String, problem: String?) throws {
         #expect(
@@ -96,7 +96,7 @@ import ValidateStage
         #expect(try self.message(settings, ["status": "paid", "code": "x", "amount": ""]) == nil)
         #expect(
             try self.message(settings, ["status": "refunded", "code": "x"])
-                == "validate: amount: missing (required where status: [paid, refunded], code: x)")
+                == "validate: amount: missing (required if status: [paid, refunded], code: x)")
     }
 
     @Test(
@@ -134,7 +134,7 @@ import ValidateStage
         "No message shows the value of a secret field",
         arguments: [
             (["one_of": ["a"]], "unsupported value [secret] (one of a)"),
-            (["pattern": "[a-z]"], "[secret] does not have the pattern [a-z]"),
+            (["pattern": "[a-z]"], "[secret] does not match the pattern [a-z]"),
             (["length": ["max": "3"]], "[secret] is too short or too long (characters: at most 3)"),
             (["range": ["max": "3"]], "[secret] is out of range (at most 3)"),
             (["not_in_future": "1s"], "[secret] is in the future (at most 1s)"),
@@ -166,7 +166,7 @@ import ValidateStage
         arguments: [
             (
                 ["code": ["pattern": .text("a(b").at(2, 9)]],
-                ["2:9: validate: code: pattern: character 2: a ( without its ) (write \\( for one)"]
+                ["2:9: validate: code: pattern: character 2: a ( without ) (write \\( for a literal one)"]
             ),
             (["code": ["length": .mapping([]).at(2, 9)]], ["2:9: validate: code: length: expected min, max or both"]),
             (
@@ -191,7 +191,7 @@ import ValidateStage
             ),
             (
                 ["at": ["not_in_future": .text("-5s").at(3, 9)]],
-                ["3:9: validate: at: not_in_future: -5s is too short: it must be at least 0us"]
+                ["3:9: validate: at: not_in_future: -5s is too short: the minimum is 0us"]
             ),
             (
                 ["amount": ["required_if": .mapping([("statsu", .text("paid").at(4, 9))])]],

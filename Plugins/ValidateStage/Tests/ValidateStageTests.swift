@@ -71,7 +71,7 @@ import ValidateStage
             ),
             (
                 ["status": ["one_of": .list([]).at(3, 5)]],
-                ["3:5: validate: status: one_of: expected a list of at least 1"]
+                ["3:5: validate: status: one_of: expected a list with at least 1 item"]
             ),
             (
                 ["status": ["oneof": .list(["x"]).at(4, 5)]],

@@ -49,12 +49,12 @@ struct RetryRule: Sendable {
             problem = "the server answered \(status)"
             asked = retryAfter.flatMap { Self.delay($0, now: now) }.map { min($0, Self.retryAfterCap) }
         case .answered(let status, _) where (300..<400).contains(status):
-            return .fail("the server answered \(status): redirects are not followed, name the place itself in url")
+            return .fail("the server answered \(status): redirects are not followed; use the target in url")
         case .answered(let status, _): return .fail("the server answered \(status)")
         case .broken(let what): problem = what
         }
         if number > self.retries {
-            return .fail(number == 1 ? problem : "\(problem), the last of \(number) attempts")
+            return .fail(number == 1 ? problem : "\(problem) (attempt \(number) of \(number))")
         }
         return .again(after: asked ?? self.wait(number: number, jitter: jitter))
     }

@@ -22,11 +22,11 @@ struct WebhookHeader: Sendable, Equatable {
                 (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
                     || Self.tokenMarks.contains(byte)
             }
-        guard isToken else { return "\(QuotedText.quote(self.name)) is not a header's name" }
-        if Self.reserved.contains(self.name.lowercased()) { return "\(self.name): is set by the stage itself" }
+        guard isToken else { return "\(QuotedText.quote(self.name)) is not a valid header name" }
+        if Self.reserved.contains(self.name.lowercased()) { return "\(self.name): the stage sets this header itself" }
         // Any control character other than a tab could end the header and begin another.
         let isGood = self.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
-        return isGood ? nil : "\(self.name): the value has a line end or another control character"
+        return isGood ? nil : "\(self.name): the value contains a line end or another control character"
     }
 
     /// The reason why the headers in a file cannot be used.
@@ -41,12 +41,12 @@ struct WebhookHeader: Sendable, Equatable {
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             if line.allSatisfy(\.isWhitespace) { continue }
             guard let colon = line.firstIndex(of: ":") else {
-                throw FileMistake(description: "\(path): line \(index + 1) is not Name: value")
+                throw FileMistake(description: "\(path): line \(index + 1) does not have the form Name: value")
             }
             let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
             let header = WebhookHeader(name: String(line[..<colon]), value: String(value))
             guard header.mistake == nil else {
-                throw FileMistake(description: "\(path): line \(index + 1) is not a header that can be sent")
+                throw FileMistake(description: "\(path): line \(index + 1) is not a valid header")
             }
             headers.append(header)
         }

@@ -80,7 +80,7 @@ struct WebhookSender: Sendable {
                 return failure
             case .again(let delay):
                 self.logger.info(
-                    "webhook: trying again",
+                    "webhook: retrying",
                     metadata: [
                         "key": "\(request.idempotencyKey)", "attempt": "\(number)", "result": "\(attempt)",
                         "delay": "\(delay.microseconds / 1000)ms",
@@ -98,11 +98,11 @@ struct WebhookSender: Sendable {
             group.addTask { await self.exchange(request) }
             group.addTask {
                 try await Task.sleep(for: self.timeout)
-                return .broken("no whole answer within \(SettingUnits.text(self.timeout)) (timeout)")
+                return .broken("no complete response within \(SettingUnits.text(self.timeout)) (timeout)")
             }
             defer { group.cancelAll() }
             // There are two tasks, so there is a first result.
-            return try await group.next() ?? .broken("no answer")
+            return try await group.next() ?? .broken("no response")
         }
     }
 

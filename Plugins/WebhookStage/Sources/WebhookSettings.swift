@@ -47,37 +47,39 @@ extension WebhookStage {
         static let schema = SettingsSchema(
             Settings(),
             [
-                .required("url", \.url, .webhookURL, "Where the request goes: http:// or https://."),
+                .required("url", \.url, .webhookURL, "URL of the requests: http:// or https://."),
                 .optional(
-                    "method", \.method, .choice(["POST", "PUT", "PATCH"]), default: "POST", "The request's method."),
-                .optional("headers", \.headers, Self.headersType, default: "{}", "Headers of every request."),
+                    "method", \.method, .choice(["POST", "PUT", "PATCH"]), default: "POST", "Method of the requests."),
+                .optional("headers", \.headers, Self.headersType, default: "{}", "Headers of each request."),
                 .optional(
                     "headers_file", \.headersFile, .optional(.nonBlankText),
-                    "A file with further headers, one Name: value a line; for secrets."),
+                    "File with further headers, one Name: value per line; for secrets."),
                 .optional(
                     "authorization_file", \.authorizationFile, .optional(.nonBlankText),
-                    "A file with the value of the header Authorization, such as Bearer and a token."),
+                    "File with the value of the header Authorization, such as Bearer and a token."),
                 .optional(
                     "ca_file", \.caFile, .optional(.nonBlankText),
-                    "PEM file of the authorities to trust instead of the system's."),
+                    "PEM file of the trusted CA bundle, instead of the system's."),
                 .optional(
                     "timeout", \.timeout, Self.timeoutType, default: "5s",
-                    "The time one attempt has, from connecting to the end of the answer; at most 5m."),
+                    "Time limit of one attempt, from connecting to the end of the response; at most 5m."),
                 .optional(
                     "retries", \.retries, .integer(0...Self.mostRetries), default: "3",
-                    "How often a failed attempt is repeated."),
+                    "Maximum number of retries."),
                 .optional(
                     "backoff", \.backoff, .duration(minimum: .milliseconds(1)), default: "200ms",
-                    "The first wait before a repetition; it doubles each time, up to 30s."),
+                    "Wait before the first retry; it doubles each time, up to 30s."),
                 .optional(
                     "max_in_flight", \.maxInFlight, .integer(1...Self.mostInFlight), default: "1",
                     "Maximum number of concurrent requests; above 1 they may arrive out of order."),
                 .optional(
                     "fields", \.fields, .fieldSelection, default: "all",
-                    "What goes out: all fields that earlier stages provide, those of the entry itself, or a list."),
+                    "Fields to send: all fields that earlier stages provide (all), the fields of the entry (entry), "
+                        + "or a list."
+                ),
                 .optional(
                     "body", \.body, .choice(of: [("fields", .fields), ("entry", .entry)]), default: "fields",
-                    "An object of the fields, or one with stream, entry and fields."),
+                    "Body: an object of the fields (fields), or one with stream, entry and fields (entry)."),
             ])
 
         /// Headers that can be sent.
@@ -96,7 +98,7 @@ extension WebhookStage {
 
         private static let timeoutType = SettingType<Duration>.duration(minimum: .milliseconds(1))
             .map { (timeout) throws(SettingRefusal) in
-                guard timeout <= Self.longestTimeout else { throw SettingRefusal("it must be at most 5m") }
+                guard timeout <= Self.longestTimeout else { throw SettingRefusal("the maximum is 5m") }
                 return timeout
             }
 
@@ -108,11 +110,11 @@ extension WebhookStage {
             let hasSecret = settings.authorizationFile != nil || settings.headersFile != nil
             if hasSecret, !settings.url.isPrivate {
                 issues.add(
-                    "url: \(secret) would go over the network for everybody to read: use https://",
+                    "url: \(secret) would be sent unencrypted: use https://",
                     at: node["url"]?.mark ?? node.mark)
             }
             if settings.caFile != nil, !settings.url.isEncrypted {
-                issues.add("ca_file belongs to a URL with https://", at: node["ca_file"]?.mark ?? node.mark)
+                issues.add("ca_file requires a URL with https://", at: node["ca_file"]?.mark ?? node.mark)
             }
             return issues.all.count == before ? settings : nil
         }

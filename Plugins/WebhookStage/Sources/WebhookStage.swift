@@ -99,7 +99,7 @@ public final class WebhookStage: Stage {
         if let path = self.settings.authorizationFile {
             let header = WebhookHeader(name: "Authorization", value: try SecretFile.read(path))
             if header.mistake != nil {
-                throw WebhookHeader.FileMistake(description: "\(path): is not a header's value: it has several lines")
+                throw WebhookHeader.FileMistake(description: "\(path): not a valid header value: it has several lines")
             }
             headers.append(header)
         }

@@ -33,13 +33,13 @@ public struct WebhookURL: Sendable, Equatable {
             throw SettingRefusal("not a URL: write http://host/path or https://host/path")
         }
         guard let scheme = parts.scheme?.lowercased(), scheme == "http" || scheme == "https" else {
-            throw SettingRefusal("a webhook's URL begins with http:// or https://")
+            throw SettingRefusal("the URL must begin with http:// or https://")
         }
         guard let host = parts.host, !host.isEmpty else { throw SettingRefusal("the URL has no host") }
         guard parts.user == nil, parts.password == nil else {
-            throw SettingRefusal("no user and password in the URL: use authorization_file")
+            throw SettingRefusal("the URL must not contain a user or password: use authorization_file")
         }
-        guard parts.fragment == nil else { throw SettingRefusal("a fragment (#...) is not sent: leave it out") }
+        guard parts.fragment == nil else { throw SettingRefusal("a fragment (#...) is not sent: remove it") }
         guard parts.port.map({ (1...65535).contains($0) }) ?? true else {
             throw SettingRefusal("the port must be a number from 1 to 65535")
         }

@@ -12,25 +12,25 @@ import Testing
             self.rule.step(after: .answered(status: status, retryAfter: "9"), number: 4, jitter: 0, now: 0) == .done)
     }
 
-    @Test("What passes by itself is repeated", arguments: [429, 500, 502, 503, 504, 599])
+    @Test("Temporary failures are retried", arguments: [429, 500, 502, 503, 504, 599])
     func repeated(status: Int) {
         let attempt = RetryRule.Attempt.answered(status: status, retryAfter: nil)
         #expect(self.rule.step(after: attempt, number: 1, jitter: 0, now: 0) == .again(after: .milliseconds(100)))
         let last = self.rule.step(after: attempt, number: 4, jitter: 0, now: 0)
-        #expect(last == .fail("the server answered \(status), the last of 4 attempts"))
+        #expect(last == .fail("the server answered \(status) (attempt 4 of 4)"))
     }
 
-    @Test("What does not is not", arguments: [400, 401, 403, 404, 410, 422])
+    @Test("Permanent failures are not retried", arguments: [400, 401, 403, 404, 410, 422])
     func refused(status: Int) {
         let step = self.rule.step(after: .answered(status: status, retryAfter: "1"), number: 1, jitter: 0, now: 0)
         #expect(step == .fail("the server answered \(status)"))
     }
 
-    @Test("A redirect is told as what it is", arguments: [301, 302, 303, 307, 308])
+    @Test("A redirect is reported as a failure", arguments: [301, 302, 303, 307, 308])
     func redirect(status: Int) {
         let step = self.rule.step(after: .answered(status: status, retryAfter: nil), number: 1, jitter: 0, now: 0)
         #expect(
-            step == .fail("the server answered \(status): redirects are not followed, name the place itself in url"))
+            step == .fail("the server answered \(status): redirects are not followed; use the target in url"))
     }
 
     @Test("The wait doubles up to its cap, and jitter takes up to half of it")
@@ -81,7 +81,9 @@ import Testing
     func file() throws {
         let headers = try WebhookHeader.parse("X-Token: a:b\r\n\n  \nX-Two:\tc \n", path: "f")
         #expect(headers == [WebhookHeader(name: "X-Token", value: "a:b"), WebhookHeader(name: "X-Two", value: "c ")])
-        for (text, place) in [("secret", "f: line 1 is not Name: value"), ("A: b\nx y: secret", "f: line 2 is not a")] {
+        for (text, place) in [
+            ("secret", "f: line 1 does not have the form Name: value"), ("A: b\nx y: secret", "f: line 2 is not a"),
+        ] {
             let error = #expect(throws: WebhookHeader.FileMistake.self) {
                 try WebhookHeader.parse(text, path: "f")
             }

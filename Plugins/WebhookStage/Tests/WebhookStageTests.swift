@@ -87,8 +87,8 @@ import WebhookStage
     @Test(
         "What is wrong each time fails the event after its attempts",
         arguments: [
-            (HookServer.Answer.status(503), "webhook: the server answered 503, the last of 3 attempts"),
-            (.hang, "webhook: no whole answer within 1s (timeout), the last of 3 attempts"),
+            (HookServer.Answer.status(503), "webhook: the server answered 503 (attempt 3 of 3)"),
+            (.hang, "webhook: no complete response within 1s (timeout) (attempt 3 of 3)"),
             (.close, "webhook: "), (.half, "webhook: "),
         ])
     func failing(answer: HookServer.Answer, message: String) async throws {
@@ -97,7 +97,7 @@ import WebhookStage
             let timeout: SettingNode = if case .hang = answer { "1s" } else { "60s" }
             let reports = try await self.feed(server, [("retries", "2"), ("timeout", timeout)], self.entries(1))
             let failure = try #require(reports[0].failure)
-            #expect(failure.message.hasPrefix(message) && failure.message.hasSuffix(", the last of 3 attempts"))
+            #expect(failure.message.hasPrefix(message) && failure.message.hasSuffix(" (attempt 3 of 3)"))
             #expect(failure.reason == "webhook_failure" && failure.attempts == 3)
             #expect(reports[0].effects == [])
             // On a busy machine a brief attempt may be over before the server has seen it.
@@ -210,11 +210,11 @@ import WebhookStage
             StageHarness<WebhookStage>.mistakes(settings, in: self.fixture)
         }
         for (url, words) in [
-            ("hooks.example/x", "a webhook's URL begins with http:// or https://"),
-            ("ftp://hooks.example", "a webhook's URL begins with http:// or https://"),
+            ("hooks.example/x", "the URL must begin with http:// or https://"),
+            ("ftp://hooks.example", "the URL must begin with http:// or https://"),
             ("https://", "the URL has no host"), ("https:///x", "the URL has no host"),
-            ("https://me:secret@hooks.example", "no user and password in the URL: use authorization_file"),
-            ("https://hooks.example/#x", "a fragment (#...) is not sent: leave it out"),
+            ("https://me:secret@hooks.example", "the URL must not contain a user or password: use authorization_file"),
+            ("https://hooks.example/#x", "a fragment (#...) is not sent: remove it"),
             ("https://hooks.example:99999", "the port must be a number from 1 to 65535"),
             ("https://hooks .example", "not a URL: write http://host/path or https://host/path"),
         ] {
@@ -222,7 +222,7 @@ import WebhookStage
         }
         #expect(
             mistakes(["url": .text("http://hooks.example").at(2, 3), "authorization_file": "t"]) == [
-                "2:3: webhook: url: authorization_file would go over the network for everybody to read: use https://"
+                "2:3: webhook: url: authorization_file would be sent unencrypted: use https://"
             ])
         for url in ["https://hooks.example/a?b=c", "http://127.0.0.1:9/x", "http://[::1]:9", "http://localhost"] {
             #expect(mistakes(["url": .text(url), "headers_file": "t"]) == [], "\(url)")
@@ -232,10 +232,10 @@ import WebhookStage
                 "url": "http://a", "timeout": .text("1h").at(3, 1),
                 "headers": ["Host": .text("x").at(4, 1), "a b": .text("x").at(5, 1), "C": .text("x\r\ny").at(6, 1)],
             ]) == [
-                "3:1: webhook: timeout: it must be at most 5m",
-                "4:1: webhook: headers: Host: is set by the stage itself",
-                "5:1: webhook: headers: \"a b\" is not a header's name",
-                "6:1: webhook: headers: C: the value has a line end or another control character",
+                "3:1: webhook: timeout: the maximum is 5m",
+                "4:1: webhook: headers: Host: the stage sets this header itself",
+                "5:1: webhook: headers: \"a b\" is not a valid header name",
+                "6:1: webhook: headers: C: the value contains a line end or another control character",
             ])
     }
 }

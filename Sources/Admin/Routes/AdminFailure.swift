@@ -20,7 +20,7 @@ struct AdminFailure: Error, Equatable {
     /// The path supports only other methods.
     static func methodNotAllowed(allowed: String) -> AdminFailure {
         AdminFailure(
-            status: .methodNotAllowed, code: "method_not_allowed", message: "this path knows \(allowed)",
+            status: .methodNotAllowed, code: "method_not_allowed", message: "this path supports \(allowed)",
             allowed: allowed)
     }
 

@@ -41,7 +41,7 @@ final class SnapshotExporter: Sendable {
         if let failure = refusal() { throw failure }
         guard let slot = Slot(self) else {
             throw AdminFailure.unavailable(
-                "busy", "\(AdminLimits.exports) exports are running; try again when one is done")
+                "busy", "\(AdminLimits.exports) exports are running; try again when one has finished")
         }
         let body = ResponseBody { writer in
             try await self.stream(store, unless: refusal, in: slot, to: &writer)

@@ -23,7 +23,7 @@ struct StoreRoutes {
                 try Self.checkParts(http)
                 let (name, store) = try self.store(request)
                 if store is any RemoteSnapshotStore {
-                    throw AdminFailure.notFound("the store \(name) is on a server: its keys are listed there")
+                    throw AdminFailure.notFound("the store \(name) is on a Redis server: list its keys there (SCAN)")
                 }
                 return try self.exporter.response(for: store) { self.refusal(name) }
             }
@@ -38,7 +38,7 @@ struct StoreRoutes {
             // returned.
             if let refusal = self.refusal(name) { throw refusal }
             guard let snapshot = found else {
-                throw AdminFailure.notFound("the store \(name) holds nothing under this key")
+                throw AdminFailure.notFound("the store \(name) has no snapshot under this key")
             }
             var line: [UInt8] = []
             SnapshotJSON.append(snapshot, to: &line)
@@ -60,7 +60,7 @@ struct StoreRoutes {
         do {
             return try await store.lookUp(key)
         } catch {
-            throw AdminFailure.unavailable("unreachable", "the store \(name) cannot be asked: \(error)")
+            throw AdminFailure.unavailable("unreachable", "cannot query the store \(name): \(error)")
         }
     }
 
@@ -68,7 +68,7 @@ struct StoreRoutes {
     private func addExplanations(to router: AdminRouter) {
         router.get("v1/explain/:store") { http, _ in
             try Self.checkParts(http)
-            throw AdminFailure.notFound("name a key: /v1/explain/STORE/KEY")
+            throw AdminFailure.notFound("a key is missing: /v1/explain/STORE/KEY")
         }
         router.get("v1/explain/:store/:key") { http, request in
             try Self.checkParts(http)
@@ -83,10 +83,10 @@ struct StoreRoutes {
         let path = (request.head.path ?? "").prefix { $0 != "?" }
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         if parts.last?.isEmpty == true, parts.dropLast().allSatisfy({ !$0.isEmpty }) {
-            throw AdminFailure.badRequest("the key is empty: omit the last /, or name a key after it")
+            throw AdminFailure.badRequest("the key is empty: remove the last /, or add a key after it")
         }
         if parts.contains(where: \.isEmpty) {
-            throw AdminFailure.badRequest("the path has an empty part: a store and a key have at least one byte")
+            throw AdminFailure.badRequest("the path has an empty segment: store and key must not be empty")
         }
     }
 

@@ -61,11 +61,11 @@ struct TapRoute {
             case "outcome":
                 guard Outcome.allCases.contains(where: { $0.name == value }) else {
                     let names = Outcome.allCases.map(\.name).joined(separator: ", ")
-                    throw AdminFailure.badRequest("outcome is one of \(names)")
+                    throw AdminFailure.badRequest("outcome must be one of \(names)")
                 }
                 filter.outcome = String(value)
             case "key": filter.key = Array(value.utf8)
-            default: throw AdminFailure.badRequest("unknown parameter \(name): tap knows stage, outcome and key")
+            default: throw AdminFailure.badRequest("unknown parameter \(name): expected stage, outcome or key")
             }
         }
         return filter
@@ -131,7 +131,7 @@ struct RevocationRoute {
         guard let id, !id.isEmpty else { return Reader(cursor: self.log.end) }
         let parts = id.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, let number = UInt64(parts[1]) else {
-            throw AdminFailure.badRequest("Last-Event-ID: \"\(id)\" is none of this feed's ids")
+            throw AdminFailure.badRequest("Last-Event-ID: \"\(id)\" is not an id of this feed")
         }
         let end = self.log.end
         guard parts[0] == self.log.run, number <= end else { return Reader(cursor: end, gap: .restarted) }

@@ -27,7 +27,7 @@ public struct AdminAccess: Sendable {
             // for this machine.
             return AdminFailure(
                 status: .misdirectedRequest, code: "unknown_host",
-                message: "this server is not called \"\(host)\"; admin.hosts lists the names that it may have")
+                message: "\"\(host)\" is not a name of this server: add it to admin.hosts")
         }
         if let origin = request.headerFields[.origin], !Self.isSame(origin, request.authority) {
             return Self.crossOrigin
@@ -36,7 +36,7 @@ public struct AdminAccess: Sendable {
         if self.isAuthorized(request) || Self.openPaths.contains(Self.path(request)) { return nil }
         return AdminFailure(
             status: .unauthorized, code: "unauthorized",
-            message: "a token is needed: send it as \"Authorization: Bearer TOKEN\"")
+            message: "a token is required: send \"Authorization: Bearer TOKEN\"")
     }
 
     /// Whether a request proves that its client has access: it is not refused, and its path is not open to everybody.
@@ -58,7 +58,7 @@ public struct AdminAccess: Sendable {
     }
 
     private static let crossOrigin = AdminFailure(
-        status: .forbidden, code: "cross_origin", message: "pages of other sites may not ask this server")
+        status: .forbidden, code: "cross_origin", message: "requests from pages of other sites are refused")
 
     /// Returns the path without the query.
     private static func path(_ request: HTTPRequest) -> String {

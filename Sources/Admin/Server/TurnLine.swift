@@ -37,7 +37,7 @@ final class TurnLine: Sendable {
         guard self.isHolding.load(ordering: .relaxed) else { return }
         guard let wait = self.turns.withLock({ $0.wait(now: .now) }) else {
             throw AdminFailure.unavailable(
-                "busy", "the stream is behind and comes first: try again later, or look up single keys")
+                "busy", "the worker is catching up with the stream: try again later, or look up single keys")
         }
         if wait > .zero { try await Task.sleep(for: wait) }
     }

@@ -42,7 +42,7 @@ final class UnixSocketFile: Sendable {
         guard template.count + 1 <= AdminAddress.pathLimit else {
             let limit = AdminAddress.pathLimit - 9
             throw AdminError.cannotListen(
-                .unix(path: path), reason: "the name of its directory is longer than \(limit) bytes")
+                .unix(path: path), reason: "the path of its directory has more than \(limit) bytes")
         }
         let isMade = unsafe template.withUnsafeMutableBufferPointer { unsafe mkdtemp($0.baseAddress!) } != nil
         guard isMade else {
@@ -72,7 +72,8 @@ final class UnixSocketFile: Sendable {
             try FileManager.default.removeItem(atPath: self.path)
             return
         } catch {
-            throw AdminError.cannotListen(.unix(path: self.path), reason: "whether it is in use is not known: \(error)")
+            throw AdminError.cannotListen(
+                .unix(path: self.path), reason: "cannot find out whether it is in use: \(error)")
         }
         // The result is known already; an error when closing the probe does not matter.
         try? await connection.close()

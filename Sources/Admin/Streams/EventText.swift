@@ -5,7 +5,7 @@ enum EventText {
     /// The first line: the delay before a reconnect, in milliseconds.
     static let opening = "retry: 1000\n\n"
     /// A comment line, sent to detect a broken connection.
-    static let comment = ": still here\n\n"
+    static let comment = ": keep-alive\n\n"
 
     /// Appends an event; `data` must be one line, which JSON written by `JSONText` always is.
     static func append(_ name: String, id: String? = nil, data: String, to bytes: inout [UInt8]) {

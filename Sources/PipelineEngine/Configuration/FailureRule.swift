@@ -29,13 +29,13 @@ struct FailureRule: Sendable {
         .oneName([
             SettingDescription(
                 name: "retry", shape: RetrySettings.type.shape,
-                summary: "The stage is tried again on the event; those behind wait."),
+                summary: "The stage is retried with the event; later events wait."),
             deadLetter,
         ]),
     ])
     private static let deadLetter = SettingDescription(
         name: "dead_letter", shape: .nullable(.reference(FileShape.deadLetterName)),
-        summary: "The event is put aside for a person, with the settings of that stage.")
+        summary: "The event becomes a dead-letter entry, with the settings of the stage dead_letter.")
 
     /// Reads `on_failure`; errors go to the issues.
     init?(_ node: SettingNode, _ issues: inout SettingIssues) {
@@ -61,7 +61,7 @@ struct FailureRule: Sendable {
     static func sourceTarget(_ node: SettingNode, _ issues: inout SettingIssues) -> Target? {
         let isRetry = if case .scalar("retry", _) = node.content { true } else { node["retry"] != nil }
         guard isRetry else { return self.target(node, &issues) }
-        issues.add("an entry that has been delivered too often is not tried again: leave retry out", at: node.mark)
+        issues.add("an entry that was delivered too often is not retried: remove retry", at: node.mark)
         return nil
     }
 
@@ -137,15 +137,15 @@ struct RetrySettings: Sendable {
             [
                 .optional(
                     "attempts", \.attempts, .integer(2...RetryPolicy.attemptLimit), default: "3",
-                    "How often the stage is tried on an event, the first time included."),
+                    "Maximum number of attempts per event, including the first."),
                 .optional(
                     "backoff", \.backoff, wait, default: "100ms",
                     "The wait before the second attempt; it doubles with each further one."),
                 .optional(
-                    "max_backoff", \.maxBackoff, wait, default: "5s", "The longest wait between two attempts."),
+                    "max_backoff", \.maxBackoff, wait, default: "5s", "Maximum wait between two attempts."),
                 .optional(
                     "then", \.then, then,
-                    "Consequence of the last failed attempt, as for on_failure; default: that of no on_failure."),
+                    "Consequence of the last failed attempt, as for on_failure; default: as without on_failure."),
             ])
     ).map { (settings) throws(SettingRefusal) in
         guard settings.backoff <= settings.maxBackoff else {
@@ -160,7 +160,7 @@ struct RetrySettings: Sendable {
         (duration) throws(SettingRefusal) in
         guard duration <= RetryPolicy.backoffLimit else {
             throw SettingRefusal(
-                "\(SettingUnits.text(duration)) is too long: it must be at most "
+                "\(SettingUnits.text(duration)) is too long: the maximum is "
                     + SettingUnits.text(RetryPolicy.backoffLimit))
         }
         return duration

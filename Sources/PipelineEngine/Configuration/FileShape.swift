@@ -45,18 +45,19 @@ public struct FileShape: Sendable {
                 isRequired: true, summary: "The pipeline's name, the component of its counters."),
             SettingDescription(
                 name: Catalogue.pluginsKey, shape: Catalogue.pluginsType.shape,
-                summary: "Shared libraries with stage types, by paths from the file's folder."),
+                summary: "Shared libraries with stage types; paths are relative to the directory of this file."),
             SettingDescription(
                 name: "source", shape: .oneName(sources, beside: [PipelineDefinition.sourceWord]), isRequired: true,
-                summary: "Where events come from."),
+                summary: "The source of the events."),
             SettingDescription(
                 name: "stores", shape: .map(.oneName(stores)),
-                summary: "The stores that stages change and lookups read, by names of your choice."),
+                summary: "Stores that stages change and lookups read, each under a name of your choice."),
             SettingDescription(
-                name: "stages", shape: list, isRequired: true, summary: "The steps that every event takes, in order."),
+                name: "stages", shape: list, isRequired: true, summary: "Stages that every event passes, in order."),
             SettingDescription(
                 name: "branches", shape: .map(list),
-                summary: "Further lists of stages, by names of your choice, that on_failure and route lead to."),
+                summary: "Further lists of stages, each under a name of your choice, that on_failure and route lead to."
+            ),
         ]
         self.sections =
             [Self.lanes]
@@ -72,7 +73,7 @@ extension PipelineDefinition {
     static let sourceWord = SettingDescription(
         name: "on_failure", shape: FailureRule.targetType.shape, defaultText: "drop",
         summary:
-            "Consequence for entries of a group that were delivered too often: a branch, drop, halt or dead_letter.")
+            "Consequence for entries that a group delivered too often: a branch, drop, halt or dead_letter.")
 
     /// The keys that are allowed next to a stage's type.
     static let stageWords = [
@@ -81,7 +82,7 @@ extension PipelineDefinition {
             summary: "Name of the stage in metrics and journals; default: its type."),
         SettingDescription(
             name: "when", shape: SettingType<ConditionSettings>.condition.shape,
-            summary: "What events must meet to enter the stage: field names with values or bounds, any, all, not."),
+            summary: "Condition for events to enter the stage: field names with values or bounds, any, all, not."),
         SettingDescription(
             name: "on_failure", shape: FailureRule.shape, defaultText: "drop",
             summary: "Consequence of a failure: a branch, drop, halt, dead_letter, or a retry of the stage."),

@@ -27,7 +27,7 @@ struct Interpolation {
 
     private func expand(_ text: Substring, depth: Int) throws(Problem) -> String {
         guard depth <= Self.depthLimit else {
-            throw Problem(message: "more than \(Self.depthLimit) expressions \"${...}\" inside of each other")
+            throw Problem(message: "expressions \"${...}\" are nested more than \(Self.depthLimit) deep")
         }
         var result = ""
         var rest = text
@@ -39,7 +39,7 @@ struct Interpolation {
             }
             result += rest[..<start.lowerBound]
             guard let end = Self.end(of: rest[start.upperBound...]) else {
-                throw Problem(message: "\"${\" without \"}\" (write $${ for the characters themselves)")
+                throw Problem(message: "\"${\" without \"}\" (write $${ for a literal ${)")
             }
             result += try self.value(of: rest[start.upperBound..<end], depth: depth)
             rest = rest[rest.index(after: end)...]

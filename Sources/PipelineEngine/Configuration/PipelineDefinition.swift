@@ -78,7 +78,7 @@ struct PipelineDefinition {
         }
         let count = self.stages.count + self.branches.reduce(0) { $0 + max(1, $1.stages.count) }
         if count > Self.stageLimit {
-            issues.add("\(count) stages are too many: a pipeline has at most \(Self.stageLimit)", at: root.mark)
+            issues.add("too many stages: \(count), the maximum is \(Self.stageLimit)", at: root.mark)
             (self.stages, self.branches) = ([], [])
         }
     }
@@ -88,7 +88,7 @@ struct PipelineDefinition {
         issues.within("pipeline") { issues in
             guard let name = SettingType<String>.nonBlankText.decode(node, &issues) else { return "" }
             let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
-            if !isPlain { issues.add("a name has letters, digits, _ and - only", at: node.mark) }
+            if !isPlain { issues.add("a name may only contain letters, digits, _ and -", at: node.mark) }
             return name
         }
     }
@@ -134,7 +134,7 @@ struct PipelineDefinition {
         _ node: SettingNode, _ issues: inout SettingIssues
     ) -> [(name: MarkedName, component: Component)] {
         guard let entries = node.entries else {
-            issues.add("stores: expected names with a store each, found \(node.kindName)", at: node.mark)
+            issues.add("stores: expected a mapping of names to stores, found \(node.kindName)", at: node.mark)
             return []
         }
         return entries.compactMap { entry in
@@ -148,12 +148,13 @@ struct PipelineDefinition {
         _ node: SettingNode, _ catalogue: Catalogue, _ issues: inout SettingIssues
     ) -> [Branch] {
         guard let entries = node.entries else {
-            issues.add("branches: expected names with a list of stages each, found \(node.kindName)", at: node.mark)
+            issues.add(
+                "branches: expected a mapping of names to lists of stages, found \(node.kindName)", at: node.mark)
             return []
         }
         return entries.map { entry in
             if let place = Self.reservedWords[entry.key] {
-                issues.add("branches: \"\(entry.key)\" has a meaning of its own in \(place)", at: entry.mark)
+                issues.add("branches: \"\(entry.key)\" is reserved in \(place)", at: entry.mark)
             }
             return Branch(
                 name: MarkedName(entry.key, at: entry.mark),
@@ -186,12 +187,12 @@ struct PipelineDefinition {
         let words = Self.stageWords.map(\.name)
         let types = entries.filter { !words.contains($0.key) }
         guard let type = types.first else {
-            issues.add("expected a stage's type next to \(entries.map(\.key).joined(separator: ", "))", at: node.mark)
+            issues.add("expected a stage type beside \(entries.map(\.key).joined(separator: ", "))", at: node.mark)
             return nil
         }
         for extra in types.dropFirst() {
             let hint = Nearest.hint(for: extra.key, among: words)
-            let message = "a stage has one type: \"\(type.key)\" is there already, \"\(extra.key)\" is one too many"
+            let message = "a stage has one type, found \"\(type.key)\" and \"\(extra.key)\""
             issues.add(message + (hint.hasPrefix(" (did") ? hint : " (start a new - item)"), at: extra.mark)
         }
         var stage = StageEntry(component: Component(type: MarkedName(type.key, at: type.mark), settings: type.value))

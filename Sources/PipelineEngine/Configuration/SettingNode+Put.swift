@@ -33,7 +33,7 @@ extension SettingNode {
             self.content = .mapping([Entry(key: name, mark: self.mark, value: added)])
         case .scalar:
             throw SettingRefusal(
-                "\(Self.words(place)) is text, so nothing in it is called \"\(name)\": set the whole of it")
+                "\(Self.words(place)) is text and has no \"\(name)\": set \(Self.words(place)) itself")
         }
     }
 
@@ -48,13 +48,13 @@ extension SettingNode {
                 throw SettingRefusal(
                     items.isEmpty
                         ? "\(self.words(place)) is an empty list"
-                        : "\(self.words(place)) has no \(index): its items are 0 to \(items.count - 1)")
+                        : "\(self.words(place)) has no item \(index): the items are 0 to \(items.count - 1)")
             }
             return (index, isStages ? items[index].openStage(for: path.dropFirst()) : path.dropFirst())
         }
         guard isStages else {
             let range = items.isEmpty ? "it is empty" : "0 to \(items.count - 1)"
-            throw SettingRefusal("\(self.words(place)) is a list: write the number of an item (\(range))")
+            throw SettingRefusal("\(self.words(place)) is a list: use the number of an item (\(range))")
         }
         let names = items.map(\.stageNames)
         let named = items.indices.filter { names[$0].name == name }
@@ -65,7 +65,7 @@ extension SettingNode {
         }
         guard found.count == 1 else {
             let paths = found.map { (place + ["\($0)"]).joined(separator: ".") }.joined(separator: ", ")
-            throw SettingRefusal("\(self.words(place)) has \(found.count) of \"\(name)\": write one of \(paths)")
+            throw SettingRefusal("\(self.words(place)) has \(found.count) stages \"\(name)\": use one of \(paths)")
         }
         return (index, items[index].openStage(for: path.dropFirst()))
     }

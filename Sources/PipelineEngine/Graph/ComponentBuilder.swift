@@ -88,7 +88,7 @@ struct ComponentBuilder {
         var missing = self.definition.stores.filter { stores[$0.name.text] == nil }.map(\.component.type)
         if source == nil, let component = self.definition.source { missing.append(component.type) }
         for type in missing {
-            issues.add("\(type.text): it could not be made, and the type does not say why", at: type.mark)
+            issues.add("\(type.text): cannot be created; the type gives no reason", at: type.mark)
         }
     }
 

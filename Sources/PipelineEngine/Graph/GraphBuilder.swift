@@ -113,7 +113,8 @@ struct GraphBuilder {
         if let lanes = self.definition.lanes, !nodes.contains(where: { $0.waits || $0.arrows.retry != nil }) {
             warnings.append(
                 SettingIssue(
-                    "lanes: no stage waits, so that lanes only cost: leave them out", at: lanes.mark, context: "lanes"))
+                    "lanes: no stage waits, so lanes have a cost but no benefit: remove them", at: lanes.mark,
+                    context: "lanes"))
         }
         return warnings
             + self.definition.stores.filter { !usedStores.contains($0.name.text) }.map {

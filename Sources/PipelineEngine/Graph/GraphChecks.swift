@@ -16,7 +16,7 @@ struct GraphChecks {
     func checkLanes(_ issues: inout SettingIssues) {
         for stage in self.layout.lists.flatMap(\.stages) where stage.type?.remembers == true {
             issues.add(
-                "\(stage.typeName): it goes by events before, of which each of the lanes sees a part: leave lanes out, or "
+                "\(stage.typeName): remembers earlier events, but each lane sees only a part of them: remove lanes, or "
                     + "the stage", at: stage.entry.component.type.mark)
         }
     }
@@ -26,7 +26,8 @@ struct GraphChecks {
         for stage in self.layout.lists.flatMap(\.stages) {
             guard let retry = stage.entry.onFailure?.retry, stage.type?.isPure == true else { continue }
             issues.add(
-                "\(stage.typeName): on_failure: trying again gives the same: \(stage.typeName) depends on the event alone",
+                "\(stage.typeName): on_failure: a retry gives the same result, because \(stage.typeName) depends "
+                    + "only on the event",
                 at: retry.mark)
         }
     }
@@ -44,7 +45,7 @@ struct GraphChecks {
             guard let last, last + 1 < list.stages.count else { continue }
             let stage = list.stages[last + 1]
             issues.add(
-                "\(stage.typeName): no event comes here: \"\(list.stages[last].typeName)\" before it lets none go on",
+                "\(stage.typeName): unreachable: \"\(list.stages[last].typeName)\" before it passes no event on",
                 at: stage.entry.component.type.mark)
         }
     }
@@ -65,7 +66,7 @@ struct GraphChecks {
                 issues.add("branches: no stage leads to \"\(name.text)\" (by on_failure or route)", at: name.mark)
             }
             if Self.reach(of: index, targets).contains(index) {
-                issues.add("branches: \"\(name.text)\" leads back to itself", at: name.mark)
+                issues.add("branches: \"\(name.text)\" forms a cycle", at: name.mark)
             }
         }
     }

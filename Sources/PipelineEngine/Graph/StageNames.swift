@@ -11,7 +11,7 @@ struct StageNames {
         var used: Set<String> = []
         for stage in layout.lists.flatMap(\.stages) {
             guard let given = stage.entry.name, !used.insert(given.text).inserted else { continue }
-            issues.add("the stage name \"\(given.text)\" is used already", at: given.mark)
+            issues.add("the stage name \"\(given.text)\" is already used", at: given.mark)
         }
         var counts: [String: Int] = [:]
         self.names = layout.lists.map { list in

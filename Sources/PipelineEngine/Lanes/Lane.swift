@@ -154,5 +154,5 @@ struct RetryGivenUp: Error {}
 /// The log message for a stage that is retried.
 package enum RetryNotice {
     /// The text of the line.
-    package static let message = "stage failed, trying again"
+    package static let message = "stage failed: retrying"
 }

@@ -17,10 +17,10 @@ struct LaneSettings: Sendable, Equatable {
             [
                 .required(
                     "count", \.count, .integer(2...Self.limit),
-                    "How many lanes there are, each with stages of its own."),
+                    "Number of lanes, each with its own instances of the stages."),
                 .required(
                     "key", \.key, .nonBlankText,
-                    "The field of the entry whose value keeps events in one lane, and so in order; those without it "
-                        + "share one."),
+                    "Field of the entry whose value selects the lane: events with the same value stay in order; "
+                        + "events without it share a lane."),
             ]))
 }

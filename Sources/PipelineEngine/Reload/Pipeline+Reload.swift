@@ -71,7 +71,7 @@ extension Pipeline {
         // The stores keep their content, so their checkpoint belongs to this version: a restart with its file loads it.
         self.checkpoint?.adopt(definition: DefinitionDigest.ofStores(root, types: self.catalogue.stores))
         self.services.logger.notice(
-            "reloaded: the new stages work from the next batch on",
+            "reloaded: the new stages apply from the next batch on",
             metadata: [
                 "generation": "\(generation)", "stages": "\(graph.nodes.map(\.name).joined(separator: " "))",
             ])

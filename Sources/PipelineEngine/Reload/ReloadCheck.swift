@@ -39,13 +39,15 @@ enum ReloadCheck {
             }
         }
         for entry in before where new[entry.key] == nil {
-            issues.append(self.issue(path + [entry.key], "cannot be taken out", at: new.mark))
+            issues.append(self.issue(path + [entry.key], "cannot be removed", at: new.mark))
         }
     }
 
     private static func issue(_ path: [String], _ what: String, at mark: SourceMark) -> SettingIssue {
         let name = path.joined(separator: ": ")
-        return SettingIssue("\(name): \(what) while the pipeline runs: restart it (stages and branches can)", at: mark)
+        return SettingIssue(
+            "\(name): \(what) while the pipeline runs: restart the worker (only stages and branches can be reloaded)",
+            at: mark)
     }
 }
 

@@ -28,14 +28,14 @@ final class EventTally {
     /// Counts an event that a stage passed on.
     @inline(__always)
     func passed(_ index: Int) {
-        precondition(unsafe index >= 0 && index < self.stages.count, "no stage at that index")
+        precondition(unsafe index >= 0 && index < self.stages.count, "no stage at this index")
         unsafe self.stages[index].passed &+= 1
     }
 
     /// Counts an event that did not meet a stage's condition.
     @inline(__always)
     func skipped(_ index: Int) {
-        precondition(unsafe index >= 0 && index < self.stages.count, "no stage at that index")
+        precondition(unsafe index >= 0 && index < self.stages.count, "no stage at this index")
         unsafe self.stages[index].skipped &+= 1
     }
 

@@ -189,7 +189,7 @@ struct GraphWalker {
         guard self.waiting[index] == nil else { return StageGraph.held }
         let type = self.nodes[index].type
         return self.fail(
-            &event, StageFailure("\(type): lets an event wait, which its declaration does not say (waits: true)"),
+            &event, StageFailure("\(type): an event waits, but the stage's declaration does not say waits: true"),
             at: index)
     }
 
@@ -213,7 +213,7 @@ struct GraphWalker {
         // A failure that ends the run is reported with its own error, even if the event had failed before.
         if event.hasFailed, target != StageGraph.halt {
             self.logger.warning(
-                "stage failed on an event that had failed",
+                "stage failed on an event that had already failed",
                 metadata: ["stage": "\(node.name)", "entry": "\(event.id)", "error": "\(failure.message)"])
             return target ?? node.arrows.next
         }

@@ -158,7 +158,7 @@ public final class Pipeline: Service, Sendable {
             try await self.withCheckpoints { try await self.withBeats { try await self.runSource(runner) } }
             result = .success(())
         } catch is RetryGivenUp {
-            self.services.logger.notice("shut down while a stage was being tried again: its batch is not done")
+            self.services.logger.notice("shut down while a stage was being retried: its batch is unfinished")
             result = .success(())
         } catch {
             result = .failure(error)

@@ -14,6 +14,6 @@ public struct PipelineHalt: Error, Sendable, Equatable, CustomStringConvertible 
     /// A one-line message for the operator.
     public var description: String {
         let tries = self.attempts == 1 ? "" : " after \(self.attempts) attempts"
-        return "halted by the stage \"\(self.stage)\" at the entry \(self.entry)\(tries): \(self.message)"
+        return "halted by the stage \"\(self.stage)\" at entry \(self.entry)\(tries): \(self.message)"
     }
 }

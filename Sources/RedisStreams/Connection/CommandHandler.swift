@@ -186,7 +186,7 @@ final class CommandHandler: ChannelInboundHandler {
             if let text = reply.errorMessage {
                 self.fail(.answer(text, to: "connect"))
             } else {
-                self.fail(.unexpectedAnswer(to: "connection", "an answer to nothing that was asked"))
+                self.fail(.unexpectedAnswer(to: "connection", "a reply without a command"))
             }
         }
     }
@@ -218,9 +218,9 @@ final class CommandHandler: ChannelInboundHandler {
         if self.hasAnswered {
             return RedisError(.closed, "\(self.address): the server closed the connection", isTransient: true)
         }
-        let hint = self.isEncrypted ? "does this port speak TLS?" : "does this port expect TLS (redis.tls)?"
+        let hint = self.isEncrypted ? "does this port use TLS?" : "does this port expect TLS (redis.tls)?"
         return RedisError(
-            .closed, "\(self.address): the server closed the connection before it answered; \(hint)",
+            .closed, "\(self.address): the server closed the connection before its first reply; \(hint)",
             isTransient: true)
     }
 }

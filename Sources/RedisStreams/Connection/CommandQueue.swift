@@ -110,7 +110,7 @@ struct CommandQueue<Waiter> {
         else {
             return .refuse(
                 RedisError(
-                    .tooManyCommands, "more than \(self.pending.count) commands without an answer", isTransient: true))
+                    .tooManyCommands, "more than \(self.pending.count) commands wait for a reply", isTransient: true))
         }
         self.pending.append(Pending(waiter: waiter, sent: now, silence: silence, setting: setting, bytes: bytes))
         self.pendingBytes += bytes

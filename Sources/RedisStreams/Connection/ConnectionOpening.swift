@@ -57,8 +57,8 @@ struct ConnectionOpening {
 
     /// The message for a handshake that did not complete in time.
     private var lateMessage: String {
-        let hint = self.settings.tls == nil ? "" : "; does this port speak TLS (redis.tls)?"
-        return "\(self.settings.address): no connection in time (redis.connect_timeout)\(hint)"
+        let hint = self.settings.tls == nil ? "" : "; does this port use TLS (redis.tls)?"
+        return "\(self.settings.address): no connection within redis.connect_timeout\(hint)"
     }
 
     private typealias Opened = (channel: any Channel, handler: BoundHandler)

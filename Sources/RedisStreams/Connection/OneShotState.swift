@@ -33,7 +33,7 @@ enum OneShotState<Value: Sendable> {
         case .set(let value):
             self = .taken
             return value
-        case .awaited, .taken: preconditionFailure("a value that can be taken once was taken twice")
+        case .awaited, .taken: preconditionFailure("a value that can be taken only once was taken twice")
         }
     }
 

@@ -14,28 +14,31 @@ extension RedisError {
     }
 
     /// The advice if a permission is missing.
-    private static let grant = "give the user the right with ACL SETUSER, or log in as another"
+    private static let grant = "grant the permission with ACL SETUSER, or log in as another user"
 
     /// The error prefixes of Redis (source: `server.h` shared objects, and the cluster and ACL code).
     static let meanings: [Meaning] = [
         Meaning(word: "LOADING", code: .unavailable, isTransient: true, advice: "the server is loading its data"),
         Meaning(word: "READONLY", code: .unavailable, isTransient: true, advice: "the server is a replica"),
         Meaning(word: "MASTERDOWN", code: .unavailable, isTransient: true, advice: "the replica has no master"),
-        Meaning(word: "CLUSTERDOWN", code: .unavailable, isTransient: true, advice: "the cluster is not whole"),
+        Meaning(
+            word: "CLUSTERDOWN", code: .unavailable, isTransient: true, advice: "the cluster does not cover all slots"),
         Meaning(word: "TRYAGAIN", code: .unavailable, isTransient: true, advice: "slots are moving"),
         Meaning(
             word: "BUSY", code: .unavailable, isTransient: true,
-            advice: "a script holds the server up: it answers again when the script ends or is killed"),
+            advice: "a script blocks the server until it ends or is killed (SCRIPT KILL)"),
         Meaning(word: "UNBLOCKED", code: .unavailable, isTransient: true, advice: "the server ended the blocked read"),
-        Meaning(word: "NOSCRIPT", code: .scriptMissing, isTransient: false, advice: "the script has to be sent again"),
         Meaning(
-            word: "WRONGTYPE", code: .wrongType, isTransient: false, advice: "name another key, or delete this one"),
+            word: "NOSCRIPT", code: .scriptMissing, isTransient: false, advice: "the server has not cached the script"),
         Meaning(
-            word: "MISCONF", code: .unavailable, isTransient: true, advice: "the server cannot save and takes no writes"
+            word: "WRONGTYPE", code: .wrongType, isTransient: false, advice: "choose another key, or delete this one"),
+        Meaning(
+            word: "MISCONF", code: .unavailable, isTransient: true,
+            advice: "the server cannot save its data and refuses writes"
         ),
         Meaning(
-            word: "NOREPLICAS", code: .unavailable, isTransient: true, advice: "too few replicas follow the server"),
-        Meaning(word: "NOGROUP", code: .noGroup, isTransient: true, advice: "the consumer group is gone"),
+            word: "NOREPLICAS", code: .unavailable, isTransient: true, advice: "too few replicas are in sync"),
+        Meaning(word: "NOGROUP", code: .noGroup, isTransient: true, advice: "the consumer group does not exist"),
         Meaning(
             word: "NOAUTH", code: .authentication, isTransient: false,
             advice: "set redis.password or redis.password_file"),
@@ -47,7 +50,7 @@ extension RedisError {
             advice: Self.grant),
         Meaning(
             word: "DENIED", code: .permission, isTransient: false,
-            advice: "the server only serves its own machine without a password"),
+            advice: "without a password, the server accepts connections from its own machine only"),
     ]
 
     /// `ERR` answers with a meaning of their own, found by how the text begins.
@@ -61,10 +64,10 @@ extension RedisError {
             advice: Self.grant),
         Meaning(
             word: "ERR max number of clients", code: .unavailable, isTransient: true,
-            advice: "the server has no room for a connection"),
+            advice: "the server has reached its connection limit (maxclients)"),
         Meaning(
             word: "ERR AUTH", code: .authentication, isTransient: false,
-            advice: "the server has no password set: leave redis.password out"),
+            advice: "the server has no password: remove redis.password"),
         Meaning(
             word: "ERR invalid password", code: .authentication, isTransient: false,
             advice: "check redis.username and the password"),
@@ -85,7 +88,7 @@ extension RedisError {
         let told = self.told(text, hiding: secret)
         if let redirection = Redirection(text) {
             return RedisError(
-                redirection, "\(command): the server answered \"\(told)\": the server is part of a cluster")
+                redirection, "\(command): the server replied \"\(told)\": the server is part of a cluster")
         }
         let cause = self.cause(text)
         let word = cause.prefix { $0 != " " }
@@ -93,10 +96,10 @@ extension RedisError {
             self.meanings.first { $0.word == word }
             ?? self.errMeanings.first { cause.hasPrefix($0.word) }
         guard let meaning else {
-            return RedisError(.serverError, "\(command): the server answered \"\(told)\"", isTransient: false)
+            return RedisError(.serverError, "\(command): the server replied \"\(told)\"", isTransient: false)
         }
         return RedisError(
-            meaning.code, "\(command): the server answered \"\(told)\": \(meaning.advice)",
+            meaning.code, "\(command): the server replied \"\(told)\": \(meaning.advice)",
             isTransient: meaning.isTransient)
     }
 
@@ -137,10 +140,10 @@ extension RedisError {
         switch error.kind {
         case .limitExceeded:
             RedisError(
-                .replyTooLarge, "\(error): a reply of several entries needs a smaller read_count", isTransient: false)
+                .replyTooLarge, "\(error): lower read_count", isTransient: false)
         case .protocolViolation:
             RedisError(
-                .protocolViolation, "\(error); is the address that of a Redis server, and does it speak TLS?",
+                .protocolViolation, "\(error); is this a Redis server, and does the port use TLS?",
                 isTransient: true)
         case .outOfMemory: RedisError(.replyTooLarge, "\(error)", isTransient: true)
         }

@@ -49,12 +49,14 @@ extension RedisError {
     ) -> RedisError {
         let what: String
         switch lateness {
-        case .noAnswer(let timeout): what = "no answer in time (\(timeout.setting.rawValue))\(hint)"
+        case .noAnswer(let timeout): what = "no reply within \(timeout.setting.rawValue)\(hint)"
         case .brokenOff(let timeout):
-            what = "a reply broke off: no byte for \(SettingUnits.text(timeout.duration)) (\(timeout.setting.rawValue))"
+            what =
+                "a reply stopped arriving: no byte for \(SettingUnits.text(timeout.duration)) "
+                + "(\(timeout.setting.rawValue))"
         case .endless:
             let limit = Duration.nanoseconds(Int64(CommandQueue<PendingReply>.replyLimit))
-            what = "a reply took longer than \(SettingUnits.text(limit)): lower read_count and catch_up_count"
+            what = "receiving a reply took longer than \(SettingUnits.text(limit)): lower read_count and catch_up_count"
         }
         return RedisError(.timedOut, "\(address): \(what)", isTransient: true)
     }
@@ -80,7 +82,7 @@ extension RedisError {
         case let error as NIOConnectionError: return self.connect(error, address)
         case ChannelError.connectTimeout(_):
             return RedisError(
-                .timedOut, "\(address): no connection in time (redis.connect_timeout)", isTransient: true)
+                .timedOut, "\(address): no connection within redis.connect_timeout", isTransient: true)
         default:
             return RedisError(
                 .closed, "\(address): the connection was lost: \(self.reason(error))", isTransient: true)
@@ -99,15 +101,15 @@ extension RedisError {
                 return self.tls(address, "the server's certificate is not valid yet: compare the clocks")
             }
             return self.tls(
-                address, "the server's certificate is not signed by an authority trusted here: set redis.tls.ca_file")
+                address, "the server's certificate is not signed by a trusted authority: set redis.tls.ca_file")
         }
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
             return self.tls(
-                address, "the server does not speak TLS on this port: set redis.tls to false, or the TLS port")
+                address, "the server does not use TLS on this port: set redis.tls to false, or use the TLS port")
         }
         if text.contains("CERTIFICATE_REQUIRED") || text.contains("TLSV1_ALERT_CERTIFICATE") {
             return self.tls(
-                address, "the server wants a client certificate: set redis.tls.certificate_file and key_file")
+                address, "the server requires a client certificate: set redis.tls.certificate_file and key_file")
         }
         if text.contains("ALERT_UNKNOWN_CA") || text.contains("ALERT_BAD_CERTIFICATE")
             || text.contains("ALERT_CERTIFICATE_") || text.contains("ALERT_DECRYPT_ERROR")
@@ -133,7 +135,7 @@ extension RedisError {
     private static func connect(_ error: NIOConnectionError, _ address: RedisAddress) -> RedisError {
         if error.connectionErrors.isEmpty, let cause = error.dnsAError ?? error.dnsAAAAError {
             return RedisError(
-                .connectFailed, "\(address): the name cannot be looked up: \(cause)", isTransient: true)
+                .connectFailed, "\(address): cannot resolve the name: \(cause)", isTransient: true)
         }
         let causes = Set(error.connectionErrors.map { self.reason($0.error) }).sorted()
         return RedisError(

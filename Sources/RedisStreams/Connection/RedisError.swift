@@ -72,7 +72,7 @@ public struct RedisError: Error, Sendable, Equatable {
     /// It is not transient and the redirection is not followed: that would send the credentials to a server that the
     /// file does not name.
     var outsideCluster: RedisError {
-        RedisError(.moved, "\(self.message): use redis.cluster in place of redis.address", isTransient: false)
+        RedisError(.moved, "\(self.message): use redis.cluster instead of redis.address", isTransient: false)
     }
 
     /// The connection was closed by this side.
@@ -81,7 +81,7 @@ public struct RedisError: Error, Sendable, Equatable {
     /// Returns the error for an answer to `command` of an unexpected form.
     static func unexpectedAnswer(to command: String, _ what: String) -> RedisError {
         RedisError(
-            .protocolViolation, "\(command): \(what); is the address that of a Redis server?", isTransient: true)
+            .protocolViolation, "\(command): unexpected reply: \(what); is this a Redis server?", isTransient: true)
     }
 }
 

@@ -30,10 +30,10 @@ package struct CheckpointPosition: Equatable, Sendable {
     static func mark(in text: String, database: Int, stream: String) throws(CheckpointFailure) -> StreamMark {
         guard let range = text.firstRange(of: Self.label),
             let mark = StreamMark(text: String(text[..<range.lowerBound]))
-        else { throw CheckpointFailure("its position cannot be read") }
+        else { throw CheckpointFailure("its position cannot be parsed") }
         let place = text[range.upperBound...]
         guard place == CheckpointPosition(mark: mark, database: database, stream: stream).place else {
-            throw CheckpointFailure("it is of another stream: \(place) (database and key)")
+            throw CheckpointFailure("it belongs to another stream: \(place) (database and key)")
         }
         return mark
     }

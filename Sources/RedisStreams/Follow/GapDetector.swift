@@ -168,14 +168,15 @@ package struct GapDetector: Equatable, Sendable {
     /// entries of two streams add up, counts do not show it either.
     private func unread(_ counted: UInt64?, _ sample: Sample, behind cursor: EntryID) -> Gap? {
         guard let last = sample.last, last > cursor else { return nil }
-        if sample.added == nil { return Gap(.trimmed, "entry \(last) was there and is gone unread") }
+        if sample.added == nil { return Gap(.trimmed, "entry \(last) was removed before it was read") }
         guard counted != nil else { return nil }
-        return Gap(.recreated, "entry \(last) was there and is gone unread, though no entry is missing by their number")
+        return Gap(
+            .recreated, "entry \(last) was removed before it was read, although the number of entries is correct")
     }
 
     private func difference(_ counted: UInt64?, _ sample: Sample) -> Gap? {
         guard let counted, let added = sample.added, counted != added else { return nil }
-        let detail = "up to \(sample.generated), \(added) were added and \(counted) accounted for"
+        let detail = "up to \(sample.generated), \(added) entries were added and \(counted) accounted for"
         return counted < added
             ? Gap(.trimmed, lost: added - counted, detail) : Gap(.recreated, detail)
     }
@@ -187,11 +188,12 @@ package struct GapDetector: Equatable, Sendable {
     /// Query the facts on the connection that reads, and before the next read, so that counting can continue from them.
     mutating func check(_ facts: StreamFacts?, anchor: Anchor = .notAsked, server: String? = nil) -> Gap? {
         guard let facts else {
-            return self.mark.isSeen ? Gap(.deleted, "the stream is gone") : nil
+            return self.mark.isSeen ? Gap(.deleted, "the stream was deleted") : nil
         }
         if !self.mark.isSeen, self.mark.position == nil || facts.added == nil {
             if self.mark.position == 0, facts.generated > facts.last ?? .zero {
-                return Gap(.trimmed, "there was no stream, and entry \(facts.generated) came and went")
+                return Gap(
+                    .trimmed, "the stream did not exist, and entry \(facts.generated) was added and removed since")
             }
             self = GapDetector(behind: self.mark.cursor, facts, server: server)
             return nil
@@ -216,19 +218,19 @@ package struct GapDetector: Equatable, Sendable {
     private func find(_ facts: StreamFacts, _ anchor: Anchor, isRestarted: Bool) -> Gap? {
         let mark = self.mark
         if facts.generated < mark.generated {
-            return Gap(.wentBack, "the last id is \(facts.generated), and was \(mark.generated)")
+            return Gap(.wentBack, "the last id is \(facts.generated), earlier it was \(mark.generated)")
         }
         if let known = mark.deleted, let deleted = facts.deleted, deleted < known {
-            return Gap(.recreated, "the last deleted id is \(deleted), and was \(known)")
+            return Gap(.recreated, "the last deleted id is \(deleted), earlier it was \(known)")
         }
         if let gap = self.findByCount(facts, isRestarted: isRestarted) { return gap }
         if let deleted = facts.deleted, deleted > mark.cursor, deleted > mark.deleted ?? .zero {
-            return Gap(.entriesDeleted, "entry \(deleted) was deleted behind the cursor \(mark.cursor)")
+            return Gap(.entriesDeleted, "entry \(deleted) after the cursor \(mark.cursor) was deleted")
         }
         let reachesCursor = facts.first.map { $0 <= mark.cursor } ?? false
         let wasDeleted = facts.deleted.map { $0 >= mark.cursor } ?? false
         if anchor == .absent, mark.isAnchored, reachesCursor, !wasDeleted {
-            return Gap(.recreated, "the entry \(mark.cursor) that was read is not in the stream, and was not deleted")
+            return Gap(.recreated, "entry \(mark.cursor), which was read, is not in the stream but was not deleted")
         }
         return nil
     }
@@ -242,14 +244,15 @@ package struct GapDetector: Equatable, Sendable {
             let isNew = facts.generated > self.mark.generated && facts.generated > facts.last ?? .zero
             let wasUnread = self.last.map { $0 > cursor && $0 > facts.last ?? .zero } ?? false
             if facts.generated > cursor, isNew || wasUnread {
-                return Gap(.trimmed, "entry \(facts.generated) came and went behind the cursor \(cursor)")
+                return Gap(.trimmed, "entry \(facts.generated) after the cursor \(cursor) was added and removed")
             }
             if isTrimmedToCursor, facts.first != self.mark.baseline {
-                return Gap(.trimmed, "the first entry is \(Self.text(facts.first)), behind the cursor \(cursor)")
+                return Gap(.trimmed, "the first entry is \(Self.text(facts.first)), after the cursor \(cursor)")
             }
             return nil
         }
-        let numbers = "\(added) were added, \(position) up to the cursor \(cursor), and \(facts.length) are there"
+        let numbers =
+            "\(added) entries were added, \(position) of them up to the cursor \(cursor), and \(facts.length) exist"
         if added < position { return Gap(.recreated, numbers) }
         if facts.generated == cursor, added > position {
             // XREAD silently skips entries that were trimmed between two reads; nothing was missing up to the last
@@ -258,7 +261,7 @@ package struct GapDetector: Equatable, Sendable {
             let wasDeleted = facts.deleted.map { $0 > looked && $0 > self.mark.deleted ?? .zero } ?? false
             return Gap(
                 wasDeleted ? .entriesDeleted : .trimmed, lost: added - position,
-                "reads passed over entries between \(looked) and \(cursor): \(numbers)")
+                "reads skipped entries between \(looked) and \(cursor): \(numbers)")
         }
         let behind = added - position
         if !unread {
@@ -269,7 +272,7 @@ package struct GapDetector: Equatable, Sendable {
         if isTrimmedToCursor {
             if behind < facts.length { return Gap(.recreated, numbers) }
             if behind > facts.length { return Gap(.trimmed, lost: behind - facts.length, numbers) }
-            return isRestarted ? Gap(.recreated, "the server has restarted, and \(numbers)") : nil
+            return isRestarted ? Gap(.recreated, "the server was restarted: \(numbers)") : nil
         }
         return behind == 0 ? Gap(.recreated, numbers) : nil
     }

@@ -42,7 +42,7 @@ struct AckLedger: Sendable, Equatable {
 
     /// Records that the server has acknowledged the oldest piece in flight.
     mutating func confirmed() {
-        precondition(self.sent > 0, "an acknowledgement that was not sent")
+        precondition(self.sent > 0, "an acknowledgement that was never sent")
         self.pieces.removeFirst()
         self.sent -= 1
     }

@@ -68,12 +68,12 @@ final class ConsumerLease: Sendable {
     func warning(_ settings: GroupSettings) -> String? {
         guard self.isOther else { return nil }
         if let wanted = settings.consumer {
-            return "another process of this machine uses the consumer name \"\(wanted)\": give each worker its own "
+            return "another process on this machine uses the consumer name \"\(wanted)\": give each worker its own "
                 + "group.consumer"
         }
         return
-            "other processes of this machine use all \(Self.slotLimit) consumer names of the group: give each worker its "
-            + "own group.consumer"
+            "other processes on this machine use all \(Self.slotLimit) consumer names of the group: give each "
+            + "worker its own group.consumer"
     }
 
     private enum Binding {

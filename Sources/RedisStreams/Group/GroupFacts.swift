@@ -25,10 +25,10 @@ struct GroupFacts: Equatable, Sendable {
     ///
     /// - Throws: `protocolViolation` for an unexpected reply.
     static func find(_ name: String, in answer: RESPValue) throws(RedisError) -> GroupFacts? {
-        guard let groups = answer.array else { throw .unexpectedAnswer(to: "XINFO", "an answer of another shape") }
+        guard let groups = answer.array else { throw .unexpectedAnswer(to: "XINFO", "expected a list of groups") }
         for group in groups {
             guard let list = group.array, list.count % 2 == 0 else {
-                throw .unexpectedAnswer(to: "XINFO", "a group of another shape")
+                throw .unexpectedAnswer(to: "XINFO", "expected the facts of a group")
             }
             var members: [String: RESPValue] = [:]
             for index in stride(from: 0, to: list.count, by: 2) {
@@ -37,7 +37,7 @@ struct GroupFacts: Equatable, Sendable {
             guard members["name"]?.string == name else { continue }
             guard let delivered = members["last-delivered-id"]?.string.flatMap({ EntryID($0) }),
                 let pending = members["pending"]?.integer, let consumers = members["consumers"]?.integer
-            else { throw .unexpectedAnswer(to: "XINFO", "a group of another shape") }
+            else { throw .unexpectedAnswer(to: "XINFO", "expected the facts of a group") }
             return GroupFacts(
                 delivered: delivered, pending: Int(clamping: pending), consumers: Int(clamping: consumers),
                 read: members["entries-read"]?.integer.flatMap { UInt64(exactly: $0) },

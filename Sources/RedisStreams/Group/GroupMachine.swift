@@ -122,13 +122,15 @@ struct GroupMachine: Sendable, Equatable {
         self.asked = [:]
         defer { self.pending = [] }
         guard let stream else {
-            return self.startOver(Gap(.deleted, "the stream is gone, and the group with it"))
+            return self.startOver(Gap(.deleted, "the stream and its group were deleted"))
         }
         guard stream.generated >= place else {
-            return self.startOver(Gap(.recreated, "the last id is \(stream.generated), and the group was at \(place)"))
+            return self.startOver(
+                Gap(.recreated, "the last id is \(stream.generated), but the group had reached \(place)"))
         }
         return .heal(
-            Gap(.groupLost, "the group is gone; it continues after \(place)"), at: place, restoring: self.pending)
+            Gap(.groupLost, "the group was deleted; it is created again after \(place)"), at: place,
+            restoring: self.pending)
     }
 
     /// Handles a new connection of a user who may not query the group.
@@ -274,10 +276,12 @@ struct GroupMachine: Sendable, Equatable {
         if isTrimmedBehind, let gone, let read = group.read, gone > max(read, self.trimmed) {
             let lost = gone - max(read, self.trimmed)
             return Gap(
-                .trimmed, lost: lost, "\(gone) entries are gone, and \(read) were delivered up to \(group.delivered)")
+                .trimmed, lost: lost,
+                "\(gone) entries were removed, but only \(read) were delivered up to \(group.delivered)")
         }
         if let deleted = stream.deleted, deleted > group.delivered, deleted > self.deleted {
-            return Gap(.entriesDeleted, "entry \(deleted) was deleted behind the group's place \(group.delivered)")
+            return Gap(
+                .entriesDeleted, "entry \(deleted) after the group's last delivered id \(group.delivered) was deleted")
         }
         return nil
     }

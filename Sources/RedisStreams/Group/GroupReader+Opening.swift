@@ -43,12 +43,12 @@ extension GroupReader {
         case .goOn: break
         case .create:
             let isMade = try await self.create(control, at: try await self.place(control))
-            if isMade { self.logger.notice("made the group", metadata: ["group": "\(self.group.name)"]) }
+            if isMade { self.logger.notice("created the consumer group", metadata: ["group": "\(self.group.name)"]) }
         case .heal(let gap, let id, let pending):
             try self.tell(gap)
             guard try await self.create(control, at: id.description) else { return }
             self.logger.notice(
-                "made the group again", metadata: ["group": "\(self.group.name)", "behind": "\(id)"])
+                "created the consumer group again", metadata: ["group": "\(self.group.name)", "behind": "\(id)"])
             for part in PendingEntry.parts(of: pending) where part.consumer != self.commands.consumer {
                 _ = try await control.command(
                     self.commands.restore(
@@ -84,16 +84,16 @@ extension GroupReader {
             guard !self.machine.halts else {
                 throw RedisError(
                     .permission,
-                    "\(error.message); it needs +xinfo|stream and +xinfo|groups to notice lost entries, or on_gap: "
-                        + "continue to do without", isTransient: false)
+                    "\(error.message); detecting lost entries needs +xinfo|stream and +xinfo|groups, or set on_gap: "
+                        + "continue to read without detection", isTransient: false)
             }
             self.canLook = false
-            self.logger.error("lost entries cannot be noticed", metadata: ["error": "\(error)"])
+            self.logger.error("cannot detect lost entries", metadata: ["error": "\(error)"])
             return nil
         }
         if case .error = answers[0] { return Look() }
         guard let facts = StreamFacts(answers[0]) else {
-            throw .unexpectedAnswer(to: "XINFO", "an answer of another shape")
+            throw .unexpectedAnswer(to: "XINFO", "expected the facts of a stream")
         }
         if case .error = answers[1] { return Look() }
         return Look(stream: facts, group: try GroupFacts.find(self.group.name, in: answers[1]))
@@ -140,19 +140,20 @@ extension GroupReader {
             try await self.confirmAll(control)
             let handedBack = try await self.handBack(control)
             guard handedBack == 0, isReadOver else {
-                self.logger.withoutRateLimit.notice("left the group", metadata: ["handed_back": "\(handedBack)"])
+                self.logger.withoutRateLimit.notice(
+                    "left the consumer group", metadata: ["handed_back": "\(handedBack)"])
                 return
             }
             let lost = try await control.command(self.commands.leave).integer ?? 0
             if lost > 0 {
                 self.logger.withoutRateLimit.error(
-                    "another process reads as this consumer: its entries are not pending any more",
+                    "another process used the same consumer name: its pending entries were removed",
                     metadata: ["consumer": "\(self.commands.consumer)", "entries": "\(lost)"])
             }
-            self.logger.withoutRateLimit.notice("left the group", metadata: ["handed_back": "0"])
+            self.logger.withoutRateLimit.notice("left the consumer group", metadata: ["handed_back": "0"])
         } catch {
             self.logger.withoutRateLimit.warning(
-                "could not leave the group: others claim the pending entries after claim_after",
+                "cannot leave the consumer group: other workers claim the pending entries after claim_after",
                 metadata: ["error": "\(error)", "unconfirmed": "\(self.ledger.count)"])
         }
     }
@@ -166,7 +167,7 @@ extension GroupReader {
             await self.leave(control, isReadOver: false)
             control.close()
         } catch {
-            self.logger.withoutRateLimit.warning("the group was not left in order", metadata: ["error": "\(error)"])
+            self.logger.withoutRateLimit.warning("cannot leave the consumer group", metadata: ["error": "\(error)"])
         }
     }
 
@@ -177,7 +178,7 @@ extension GroupReader {
         while let query = self.commands.own(after: last) {
             let answer = try await control.command(query)
             guard let page = PendingEntry.list(answer) else {
-                throw .unexpectedAnswer(to: "XPENDING", "an answer of another shape")
+                throw .unexpectedAnswer(to: "XPENDING", "expected a list of pending entries")
             }
             // Entries that were only read ahead are handed back as if they had not been delivered.
             let known = page.map { entry in

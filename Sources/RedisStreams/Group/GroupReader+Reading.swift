@@ -77,7 +77,8 @@ extension GroupReader {
                 oversized: self.streamSettings.onOversized)
             unsafe reading.recycle(reply)
             if let outline, content != .entries(count: outline.entries, last: outline.last) {
-                throw .unexpectedAnswer(to: "XREADGROUP", "entries whose number or last id is not what it seemed")
+                throw .unexpectedAnswer(
+                    to: "XREADGROUP", "the number of entries or their last id differs from the first scan")
             }
             return content
         } catch {
@@ -125,7 +126,7 @@ extension GroupReader {
         for part in PendingEntry.parts(of: entries) {
             let command = self.commands.count(part.ids[...], deliveries: part.deliveries, idle: part.idle)
             guard let answer = try await control.command(command).array else {
-                throw .unexpectedAnswer(to: "XCLAIM", "an answer of another shape")
+                throw .unexpectedAnswer(to: "XCLAIM", "expected a list of ids")
             }
             let counted = Set(answer.compactMap { $0.string.flatMap { EntryID($0) } })
             missing += part.ids.filter { !counted.contains($0) }
@@ -140,7 +141,7 @@ extension GroupReader {
         do {
             let look = try await self.look(control)
             if let look, look.group == nil {
-                throw RedisError(.noGroup, "the group \(self.group.name) is gone", isTransient: true)
+                throw RedisError(.noGroup, "the consumer group \(self.group.name) does not exist", isTransient: true)
             }
             let count = self.pageCount
             let pending = try await self.list(control, self.commands.pending)
@@ -184,7 +185,7 @@ extension GroupReader {
         self.status.claimed += reply.entries.count
         if !reply.entries.isEmpty {
             self.logger.notice(
-                "took entries over",
+                "claimed entries",
                 metadata: ["entries": "\(reply.entries.count)", "from": "\(take.first)", "group": "\(self.group.name)"])
         }
         try await self.deliverAgain(reply, take, control, deliver)
@@ -202,7 +203,7 @@ extension GroupReader {
             try self.tell(
                 Gap(
                     .entriesDeleted, lost: UInt64(reply.deleted.count),
-                    "taken out of the stream before they had an outcome: \(reply.deleted[0])"
+                    "removed from the stream before they had an outcome: \(reply.deleted[0])"
                         + (reply.deleted.count > 1 ? " to \(reply.deleted[reply.deleted.count - 1])" : "")))
         }
         guard !reply.entries.isEmpty else { return try await self.sendAcks(control) }
@@ -219,7 +220,7 @@ extension GroupReader {
         let answer = try await control.submit(command, timeout: self.readTimeout).reply().value()
         if case .error(let text) = answer { throw .answer(text, to: "XPENDING") }
         guard let entries = PendingEntry.list(answer) else {
-            throw .unexpectedAnswer(to: "XPENDING", "an answer of another shape")
+            throw .unexpectedAnswer(to: "XPENDING", "expected a list of pending entries")
         }
         return entries
     }

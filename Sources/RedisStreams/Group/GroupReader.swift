@@ -179,7 +179,7 @@ final class GroupReader {
             self.size.failed()
             guard isCertain else { return .possible }
             self.logger.warning(
-                "a reply is too large: requesting fewer entries",
+                "reply too large: read size reduced",
                 metadata: [
                     "stream": "\(self.streamSettings.stream)", "group": "\(self.group.name)",
                     "count": "\(self.readCount)",

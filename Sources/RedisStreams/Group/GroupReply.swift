@@ -29,7 +29,7 @@ struct GroupReply: Sendable, Equatable {
         if case .error(let text) = answer { throw .answer(text, to: "XREADGROUP") }
         guard let streams = answer.array, streams.count == 1, let parts = streams[0].array, parts.count == 2,
             let list = parts[1].array
-        else { throw .unexpectedAnswer(to: "XREADGROUP", "not the entries of one stream") }
+        else { throw .unexpectedAnswer(to: "XREADGROUP", "expected the entries of one stream") }
         try self.read(list, of: "XREADGROUP")
     }
 
@@ -38,12 +38,12 @@ struct GroupReply: Sendable, Equatable {
     init(claim answer: RESPValue) throws(RedisError) {
         if case .error(let text) = answer { throw .answer(text, to: "XAUTOCLAIM") }
         guard let parts = answer.array, (2...3).contains(parts.count), let list = parts[1].array else {
-            throw .unexpectedAnswer(to: "XAUTOCLAIM", "an answer of another shape")
+            throw .unexpectedAnswer(to: "XAUTOCLAIM", "expected a cursor and entries")
         }
         try self.read(list, of: "XAUTOCLAIM")
         if parts.count == 3 {
             guard let ids = parts[2].array else {
-                throw .unexpectedAnswer(to: "XAUTOCLAIM", "an answer of another shape")
+                throw .unexpectedAnswer(to: "XAUTOCLAIM", "expected a cursor and entries")
             }
             self.deleted += ids.compactMap { $0.string.flatMap { EntryID($0) } }
         }
@@ -56,7 +56,7 @@ struct GroupReply: Sendable, Equatable {
                 continue
             }
             guard let parts = item.array, parts.count == 2, let id = parts[0].string.flatMap({ EntryID($0) }) else {
-                throw .unexpectedAnswer(to: command, "an entry that is not an id with names and values")
+                throw .unexpectedAnswer(to: command, "expected entries with an id, names and values")
             }
             if parts[1] == .null {
                 self.deleted.append(id)
@@ -65,7 +65,7 @@ struct GroupReply: Sendable, Equatable {
             let (rest, leftOut) = LeftOutFields.remove(from: parts[1])
             let fields = rest.array?.compactMap(\.bytes) ?? []
             guard fields.count % 2 == 0, fields.count == rest.array?.count else {
-                throw .unexpectedAnswer(to: command, "an entry that is not an id with names and values")
+                throw .unexpectedAnswer(to: command, "expected entries with an id, names and values")
             }
             self.entries.append(Entry(id: id, fields: fields, leftOut: leftOut))
         }

@@ -38,14 +38,14 @@ public struct GroupSettings: Sendable, Equatable {
     private static let schema = SettingsSchema(
         GroupSettings(name: ""),
         [
-            .required("name", \.name, .nonBlankText, "The group's name; made at start where there is none of it."),
+            .required("name", \.name, .nonBlankText, "Name of the group; created at start if it does not exist."),
             .optional(
                 "consumer", \.consumer, .optional(.nonBlankText),
-                "Name of this worker in the group, the same at each start; default: the host's name "
-                    + "with the first number that no other worker on it has."),
+                "Name of this worker in the group, the same at each start; default: the host name "
+                    + "and the first number that no other worker on the host uses."),
             .optional(
                 "claim_after", \.claimAfter, .duration(minimum: Self.minimumClaimAfter), default: "30s",
-                "How long a worker may give no sign of life of an entry before another takes it over."),
+                "Idle time after which other workers claim an entry; the worker that has it refreshes the time."),
             .optional(
                 "max_deliveries", \.maxDeliveries, .integer(1...Int.max), default: "10",
                 "How often an entry is delivered to the stages without an outcome before source: on_failure handles it. With 1, "
@@ -89,19 +89,20 @@ extension RedisStreamSettings {
     mutating func checkGroup(_ node: SettingNode, _ issues: inout SettingIssues) {
         guard self.group != nil else { return }
         func refuse(_ name: String, _ value: String, _ why: String) {
-            issues.add("\(name)\(value) cannot stand beside group: \(why)", at: (node[name] ?? node).mark)
+            issues.add("\(name)\(value) cannot be combined with group: \(why)", at: (node[name] ?? node).mark)
         }
         if self.start == .resume {
-            refuse("start", ": resume", "the server keeps the group's place; start says where a new group begins")
+            refuse("start", ": resume", "the server keeps the group's position; start only applies to a new group")
         }
         if self.bootstrap != .none {
             refuse(
                 "bootstrap", "",
-                "a group delivers each entry to one worker, so none could fill a store with all of them")
+                "a group delivers each entry to one worker, so no worker could fill a store with all of them")
         }
         if self.stalenessLimit != .standard {
             refuse(
-                "max_staleness", "", "a worker of a group sees a part of the stream and cannot tell how new a store is")
+                "max_staleness", "", "a worker of a group reads part of the stream and cannot know how fresh a store is"
+            )
         }
         switch self.onGap {
         case .goOn, .halt: break
@@ -109,7 +110,7 @@ extension RedisStreamSettings {
             if node["on_gap"] == nil { return self.onGap = .goOn }
             refuse(
                 "on_gap", ": \(self.onGap.rawValue)",
-                "no worker of a group can fill a store again; use continue or halt")
+                "no worker of a group can refill a store; use continue or halt")
         }
     }
 }

@@ -165,7 +165,7 @@ final class CommandSender: Sendable {
     }
 
     private func stopped(_ left: Int) -> RedisError {
-        RedisError(.closed, "stopped before \(left) \(self.what) were sent", isTransient: true)
+        RedisError(.closed, "stopped before \(left) of the \(self.what) were sent", isTransient: true)
     }
 
     /// Sends commands and appends their answers. An error refers to the first command without an answer.
@@ -222,7 +222,7 @@ final class CommandSender: Sendable {
 
     private func wait(_ delay: Duration, after error: RedisError) async {
         self.logger.warning(
-            "\(self.what) could not be sent: trying again",
+            "cannot send \(self.what): retrying",
             metadata: [
                 "error": "\(error)", "code": "\(error.code.rawValue)", "delay": "\(delay.microseconds / 1000)ms",
             ])

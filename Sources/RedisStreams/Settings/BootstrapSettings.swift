@@ -7,16 +7,16 @@ extension KeyBootstrap {
     private static let schema = SettingsSchema(
         KeyBootstrap(match: ""),
         [
-            .required("match", \.match, .nonBlankText, "The pattern of the keys, as SCAN takes it: session:*."),
+            .required("match", \.match, .nonBlankText, "Pattern of the keys, as for SCAN: session:*."),
             .optional(
                 "type", \.form, .choice(of: Form.allCases.map { ($0.rawValue, $0) }), default: "hash",
-                "How a key holds the fields: hash, or json (a string with a flat object)."),
+                "Type of the keys: hash, or json (a string with a flat object)."),
             .optional(
                 "key_field", \.keyField, .given,
-                "Field for the part of the key after the pattern's text before its first wildcard."),
+                "Field that receives the key without the pattern's text before its first wildcard."),
             .optional(
                 "count", \.count, .integer(Self.counts), default: "500",
-                "How many keys the server looks at in one step."),
+                "COUNT of each SCAN."),
         ])
 
     /// The setting type of the mapping.
@@ -28,7 +28,7 @@ extension SettingType where Value == Bootstrap {
     static var bootstrap: SettingType<Bootstrap> {
         let words = SettingType<Bootstrap>.choice(of: [("none", Bootstrap.none), ("stream", .stream)])
         let keys = SettingDescription(
-            name: "keys", shape: KeyBootstrap.type.shape, isRequired: true, summary: "Which keys to read.")
+            name: "keys", shape: KeyBootstrap.type.shape, isRequired: true, summary: "The keys to read.")
         return SettingType(shape: .either([words.shape, .object([keys])])) {
             node, issues in
             guard let entries = node.entries else { return words.decode(node, &issues) }

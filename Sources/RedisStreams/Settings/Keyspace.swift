@@ -69,8 +69,8 @@ package struct Keyspace: Sendable {
             guard prefix.hasPrefix(other) || other.hasPrefix(prefix) else { return }
             issues.within(second.context) {
                 $0.add(
-                    "the prefix \"\(other)\" overlaps \"\(prefix)\" of \(first.context): emptying one store would empty "
-                        + "the other; choose prefixes of which none begins with the other", at: second.mark)
+                    "the prefix \"\(other)\" overlaps \"\(prefix)\" of \(first.context): emptying one store would "
+                        + "empty the other; choose prefixes of which neither begins with the other", at: second.mark)
             }
         case (.store(let prefix), let use): Self.compare(first, prefix, with: second, use, &issues)
         case (let use, .store(let prefix)): Self.compare(second, prefix, with: first, use, &issues)
@@ -85,7 +85,7 @@ package struct Keyspace: Sendable {
         if let stream = use.stream, stream.utf8.starts(with: prefix.utf8) {
             found = "the stream \"\(stream)\" of \(other.context)"
         } else if case .bootstrap(let pattern) = use, KeyPattern(pattern).canMatch(keysWithPrefix: prefix) {
-            found = "keys of the pattern \"\(pattern)\" of \(other.context)"
+            found = "keys that match \"\(pattern)\" of \(other.context)"
         } else {
             return
         }
@@ -101,16 +101,16 @@ package struct Keyspace: Sendable {
         _ first: Part, _ second: Part, _ issues: inout SettingIssues, _ warnings: inout SettingIssues
     ) {
         if let stream = first.use.stream, stream == second.use.stream, first.use != second.use {
-            let text = "the stream \"\(stream)\" is also that of \(first.context)"
+            let text = "the stream \"\(stream)\" is also used by \(first.context)"
             switch (first.use, second.use) {
             // Writing messages to the stream that is read can be intended: a stage's condition can end the loop.
             case (.source, .messages):
                 warnings.within(second.context) {
-                    $0.add("\(text): messages come back as entries", at: second.mark)
+                    $0.add("\(text): its messages are read again as entries", at: second.mark)
                 }
             case (.messages, .revocations), (.revocations, .messages):
                 warnings.within(second.context) {
-                    $0.add("\(text): its readers get entries of two forms", at: second.mark)
+                    $0.add("\(text): its readers receive two kinds of entries", at: second.mark)
                 }
             default: issues.within(second.context) { $0.add("\(text): choose another", at: second.mark) }
             }
@@ -118,8 +118,8 @@ package struct Keyspace: Sendable {
         if let channel = first.use.channel, channel == second.use.channel, first.use != second.use {
             warnings.within(second.context) {
                 $0.add(
-                    "the channel \"\(channel)\" is also that of \(first.context): its subscribers get messages of two "
-                        + "forms", at: second.mark)
+                    "the channel \"\(channel)\" is also used by \(first.context): its subscribers receive two "
+                        + "kinds of messages", at: second.mark)
             }
         }
     }

@@ -22,7 +22,7 @@ public enum RedisAddress: Sendable, Hashable {
             return
         }
         if text.contains("://") {
-            throw SettingRefusal("expected host:port, not a URL; TLS, user and password have settings of their own")
+            throw SettingRefusal("expected host:port, not a URL; TLS, user and password have their own settings")
         }
         self = try RedisAddress.tcp(text)
     }

@@ -38,23 +38,23 @@ public struct RedisSettings: Sendable, Equatable {
             .optional(
                 "address", \.address, .redisAddress,
                 "Address of the server: host:port, [v6]:port, :port, unix:/path or /path. One of address, sentinel and "
-                    + "cluster must be there."),
+                    + "cluster is required."),
             .optional(
                 "sentinel", \.sentinel, .optional(SentinelSettings.type),
-                "The sentinels that know the master."),
-            .optional("cluster", \.cluster, .optional(ClusterSettings.type), "The cluster that has the keys."),
-            .optional("username", \.username, .given, "The ACL user; the default user where left out."),
+                "Sentinels that know the master."),
+            .optional("cluster", \.cluster, .optional(ClusterSettings.type), "Cluster that has the keys."),
+            .optional("username", \.username, .given, "ACL user; without it, the default user."),
             .optional("password", \.password, .givenSecret, "The password."),
-            .optional("password_file", \.passwordFile, .given, "A file with the password, read when connecting."),
+            .optional("password_file", \.passwordFile, .given, "File with the password, read at each connection attempt."),
             .optional(
                 "database", \.database, .integer(0...Int(Int32.max)), default: "0",
-                "The database's number. In a cluster, one other than 0 needs Valkey 9 with cluster-databases."),
+                "Number of the database. In a cluster, one other than 0 needs Valkey 9 with cluster-databases."),
             .optional(
                 "tls", \.tls, TLSSettings.type, default: "false",
-                "Encryption: true for the system's authorities, or a mapping. Chain and name are always verified."),
+                "Encryption: true to trust the system's CA bundle, or a mapping. Chain and name are always verified."),
             .optional(
                 "timeout", \.timeout, .duration(minimum: .milliseconds(1)), default: "250ms",
-                "How long the server may be silent while a command waits for its reply, login included."),
+                "Maximum silence of the server while a command waits for its reply, including the login."),
             .optional(
                 "connect_timeout", \.connectTimeout, .duration(minimum: .milliseconds(1)), default: "2s",
                 "Time limit for name lookup, connecting and the TLS handshake together."),
@@ -72,10 +72,10 @@ public struct RedisSettings: Sendable, Equatable {
         }
         if settings.username != nil, settings.password == nil, settings.passwordFile == nil {
             issues.add(
-                "username without a password: add password or password_file", at: node["username"]?.mark ?? node.mark)
+                "username without password: add password or password_file", at: node["username"]?.mark ?? node.mark)
         }
         if settings.tls != nil, settings.sentinel == nil, case .unix = settings.address {
-            issues.add("a Unix socket has no TLS: set tls to false", at: node["tls"]?.mark ?? node.mark)
+            issues.add("a Unix socket does not support TLS: set tls to false", at: node["tls"]?.mark ?? node.mark)
         }
         return issues.all.count == before ? settings : nil
     }
@@ -105,13 +105,13 @@ public struct RedisSettings: Sendable, Equatable {
     package func warn(_ node: SettingNode, _ warnings: inout SettingIssues) {
         guard let sentinel = self.sentinel, sentinel.isWeaker(than: self) else { return }
         warnings.add(
-            "sentinel: tls is false although redis.tls is on: who answers in place of a sentinel decides which server "
-                + "gets the password; leave it out to use TLS", at: (node["sentinel"]?["tls"] ?? node).mark)
+            "sentinel: tls is false although redis.tls is on: an impostor of a sentinel could choose the server that "
+                + "receives the password; remove tls here to use TLS", at: (node["sentinel"]?["tls"] ?? node).mark)
     }
 
     /// The section's entry in the catalogue.
     public static let section = SectionType(
-        name: "redis", summary: "The Redis server: where it is, how to log in, how long to wait.", settings: Self.type)
+        name: "redis", summary: "The Redis server: address, login and timeouts.", settings: Self.type)
 }
 
 extension SettingType where Value == RedisAddress {

@@ -102,58 +102,61 @@ public struct RedisStreamSettings: Sendable, Equatable {
         [
             .optional(
                 "stream", \.stream, .nonBlankText,
-                "The stream's key, or with partitions the pattern of their keys. One of stream and streams must be there."
+                "Key of the stream, or with partitions the pattern of their keys. One of stream and streams is "
+                    + "required."
             ),
             .optional(
                 "streams", \.streams, .optional(.list(of: .nonBlankText, minimum: 1)),
-                "The keys of several streams, read side by side: in order within each."),
+                "Keys of several streams that are read concurrently, each in order."),
             .optional(
                 "partitions", \.partitions, .givenInteger(1...Self.streamLimit),
-                "How many streams the pattern in stream stands for: {n} in it is {0}, {1} and so on."),
+                "Number of streams that the pattern in stream names: {n} is replaced by {0}, {1} and so on."),
             .optional(
                 "start", \.start, .streamStart, default: "tail",
                 "Start of the first read: tail, beginning, resume (at the checkpoint), after an entry id, or a "
                     + "time back (-15m)."),
             .optional(
                 "group", \.group, GroupSettings.type,
-                "The consumer group whose workers share the entries: its name, or a mapping; without it, this worker gets "
+                "Consumer group whose workers share the entries: its name, or a mapping; without it, this worker reads "
                     + "all of them."),
             .optional(
                 "bootstrap", \.bootstrap, .bootstrap, default: "none",
-                "How the stores are filled first: none, stream (all it holds), or keys."),
+                "How stores are filled at start: none, stream (all entries that it holds), or keys."),
             .optional(
                 "on_gap", \.onGap, .choice(of: GapPolicy.allCases.map { ($0.rawValue, $0) }),
                 default: "fail_closed",
-                "Reaction to entries lost unread: empty the stores and fill them again (fail_closed), fill "
-                    + "them again while lookups continue (resync), read on (continue), or end (halt)."),
+                "Reaction to entries lost before they were read: empty the stores and refill them (fail_closed), "
+                    + "refill them while lookups continue (resync), only report it (continue), or stop the worker "
+                    + "(halt)."),
             .optional(
                 "check_interval", \.checkInterval, .duration(minimum: Self.minimumCheckInterval), default: "1s",
-                "How often the stream is looked at for lost entries while it is read."),
+                "Interval of the checks for lost entries."),
             .optional(
                 "max_staleness", \.stalenessLimit, .stalenessLimit,
                 default: "30s, or twice read_block + read_margin if that is longer",
-                "How old the last proof that the stores are up to date may be before lookups are refused. An idle stream "
-                    + "proves it at the end of each read_block. off: lookups are answered for ever."),
+                "Maximum age of the last confirmation that the stores are up to date; beyond it, lookups are "
+                    + "refused. An idle stream confirms it at the end of each read_block. off: lookups are never "
+                    + "refused."),
             .optional(
                 "read_count", \.readCount, .integer(Self.readCounts), default: "128",
-                "The most entries in one read."),
+                "Maximum number of entries per read."),
             .optional(
                 "catch_up_count", \.catchUpCount, .givenInteger(Self.readCounts), default: "read_count",
-                "The most entries in a read of a reader that is behind: large replies cost less for each entry."),
+                "Maximum number of entries per read while the reader is behind; large replies cost less per entry."),
             .optional(
                 "read_block", \.readBlock, .duration(minimum: Self.minimumBlock), default: "5s",
                 "Maximum wait of a read if there are no entries."),
             .optional(
                 "read_margin", \.readMargin, .duration(minimum: Self.minimumMargin), default: "2s",
-                "How much longer than read_block the server may be silent before the connection counts as dead."),
+                "Silence of the server beyond read_block after which the connection is considered dead."),
             .optional(
                 "on_oversized", \.onOversized, .choice(of: OversizedPolicy.allCases.map { ($0.rawValue, $0) }),
                 default: "fail",
-                "What to do about an entry with a value of more than 64 MiB: let it fail without that value, so that "
-                    + "source: on_failure handles it (fail), or end (halt)."),
+                "Reaction to an entry with a value of more than 64 MiB: fail it without that value, so that "
+                    + "source: on_failure handles it (fail), or stop the worker (halt)."),
             .optional(
                 "reconnect", \.reconnect, ReconnectSettings.type,
-                "How a lost connection is taken up again."),
+                "How a lost connection is reopened."),
         ])
 
     /// The setting type of the source.
@@ -166,12 +169,12 @@ public struct RedisStreamSettings: Sendable, Equatable {
         if let limit = settings.maxStaleness, settings.readBlock >= limit {
             issues.add(
                 "read_block \(SettingUnits.text(settings.readBlock)) must be shorter than max_staleness "
-                    + "\(SettingUnits.text(limit)): the end of a block is what proves that a silent stream is alive",
+                    + "\(SettingUnits.text(limit)): the end of each block confirms that an idle stream is up to date",
                 at: (node["max_staleness"] ?? node).mark)
         }
         if settings.bootstrap != .none, settings.start != .tail, settings.start != .resume {
             issues.add(
-                "start and bootstrap both say where to begin: leave start out, or set it to resume",
+                "start and bootstrap both choose where to begin: remove start, or set it to resume",
                 at: (node["start"] ?? node).mark)
         }
         return issues.all.count == before ? settings : nil
@@ -189,26 +192,26 @@ extension RedisStreamSettings {
         case (nil, nil): issues.add("missing setting \"stream\" (or streams)", at: node.mark)
         case (_?, _?): issues.add("stream and streams are both given: keep one of them", at: mark("streams"))
         case (_, let streams?):
-            if settings.partitions != nil { issues.add("partitions belongs to stream", at: mark("partitions")) }
-            if Set(streams).count < streams.count { issues.add("a stream is named twice", at: mark("streams")) }
+            if settings.partitions != nil { issues.add("partitions requires stream", at: mark("partitions")) }
+            if Set(streams).count < streams.count { issues.add("a stream is listed twice", at: mark("streams")) }
             if streams.count > Self.streamLimit {
                 issues.add("\(streams.count) streams are too many: at most \(Self.streamLimit)", at: mark("streams"))
             }
         default:
             if settings.partitions != nil, !hasPlaceholder {
-                issues.add("stream has no {n} for the number of the partition", at: mark("stream"))
+                issues.add("stream must contain {n} for the number of the partition", at: mark("stream"))
             }
         }
         guard settings.keys.count > 1 else { return }
         if settings.group != nil {
-            issues.add("a group shares one stream: run a worker for each of several", at: mark("group"))
+            issues.add("a group reads one stream: run one worker per stream", at: mark("group"))
         }
         if case .keys = settings.bootstrap {
-            issues.add("keys fill the stores of one stream: several have none, or stream", at: mark("bootstrap"))
+            issues.add("bootstrap: keys supports one stream: choose none or stream", at: mark("bootstrap"))
         }
         if settings.onGap == .resync {
             issues.add(
-                "resync compares ids of one stream: choose another on_gap for several streams", at: mark("on_gap"))
+                "resync supports one stream: choose another on_gap", at: mark("on_gap"))
         }
     }
 }
@@ -230,12 +233,12 @@ public struct ReconnectSettings: Sendable, Equatable {
         [
             .optional(
                 "attempts", \.attempts, .givenInteger(1...Int.max),
-                "How many attempts in a row may fail before the run ends; without it, any number."),
+                "Number of consecutive failed attempts after which the run ends; without it, unlimited."),
             .optional(
                 "first_delay", \.firstDelay, .duration(minimum: .milliseconds(1)), default: "50ms", "The first wait."),
             .optional(
                 "max_delay", \.maximumDelay, .duration(minimum: .milliseconds(1)), default: "5s",
-                "The longest wait; waits double up to there, each shortened by chance to a half at most."),
+                "Maximum wait; waits double up to it, each shortened randomly by up to half."),
         ])
 
     /// The setting type of the mapping.

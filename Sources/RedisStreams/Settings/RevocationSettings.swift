@@ -47,7 +47,7 @@ public struct RevocationSettings: Sendable, Equatable {
             switch (read.channel, read.stream) {
             case (let channel?, nil):
                 if read.maxLength == nil { return .channel(channel) }
-                issues.add("max_length belongs to a stream, not to a channel", at: node.mark)
+                issues.add("max_length requires a stream, not a channel", at: node.mark)
             case (nil, let stream?):
                 return .stream(stream, maxLength: read.maxLength ?? Self.defaultMaxLength)
             case (nil, nil): issues.add("missing setting \"channel\" or \"stream\"", at: node.mark)
@@ -63,7 +63,7 @@ public struct RevocationSettings: Sendable, Equatable {
                 .optional("stream", \.stream, .optional(.nonBlankText), "The stream to add to."),
                 .optional(
                     "max_length", \.maxLength, .optional(.integer(1...Int.max)), default: "\(Self.defaultMaxLength)",
-                    "About how many entries the stream keeps."),
+                    "Approximate number of entries that the stream keeps."),
             ])
     }
 

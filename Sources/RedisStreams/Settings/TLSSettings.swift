@@ -19,10 +19,10 @@ public struct TLSSettings: Sendable, Equatable {
     static let schema = SettingsSchema(
         TLSSettings(),
         [
-            .optional("ca_file", \.caFile, .given, "PEM file of the authorities to trust instead of the system's."),
+            .optional("ca_file", \.caFile, .given, "PEM file of the trusted CA bundle, instead of the system's."),
             .optional("certificate_file", \.certificateFile, .given, "PEM file of the client's certificate chain."),
             .optional("key_file", \.keyFile, .given, "PEM file of the client's private key."),
-            .optional("server_name", \.serverName, .given, "The name that the server's certificate must have."),
+            .optional("server_name", \.serverName, .given, "Name that the server's certificate must have."),
         ])
 
     /// The setting type: `false`, `true`, or a mapping.
@@ -34,7 +34,7 @@ public struct TLSSettings: Sendable, Equatable {
         }
         guard let settings = Self.schema.decode(node, &issues) else { return nil }
         guard (settings.certificateFile == nil) == (settings.keyFile == nil) else {
-            issues.add("certificate_file and key_file belong together: give both or neither", at: node.mark)
+            issues.add("certificate_file and key_file must be given together", at: node.mark)
             return nil
         }
         return .some(settings)

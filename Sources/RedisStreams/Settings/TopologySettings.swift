@@ -38,19 +38,20 @@ public struct SentinelSettings: Sendable, Equatable {
     static let schema = SettingsSchema(
         SentinelSettings(),
         [
-            .required("master", \.master, .nonBlankText, "What the sentinels call the master."),
+            .required("master", \.master, .nonBlankText, "Name of the master, as configured in the sentinels."),
             .required(
                 "addresses", \.addresses, .list(of: .redisAddress, minimum: 1),
                 "Addresses of one or more sentinels."),
-            .optional("username", \.username, .given, "Their ACL user; the default user where left out."),
-            .optional("password", \.password, .givenSecret, "Their password, where they have one."),
-            .optional("password_file", \.passwordFile, .given, "A file with it, read when connecting."),
+            .optional("username", \.username, .given, "ACL user of the sentinels; without it, the default user."),
+            .optional("password", \.password, .givenSecret, "Password of the sentinels, if they require one."),
+            .optional(
+                "password_file", \.passwordFile, .given, "File with this password, read at each connection attempt."),
             .optional(
                 "tls", \.tls, SentinelEncryption.type, default: "that of redis.tls",
-                "Encryption of the connections to them: true, false, or a mapping as in redis.tls."),
+                "Encryption of the connections to the sentinels: true, false, or a mapping as in redis.tls."),
             .optional(
                 "check_interval", \.checkInterval, .duration(minimum: Self.minimumInterval), default: "1s",
-                "How often they are asked whether the master is still the same, so that a failover is noticed even where "
+                "Interval at which a sentinel is asked for the master, so that a failover is detected even if "
                     + "the old master still answers."),
         ])
 
@@ -65,7 +66,7 @@ public struct SentinelSettings: Sendable, Equatable {
         }
         if settings.username != nil, settings.password == nil, settings.passwordFile == nil {
             issues.add(
-                "username without a password: add password or password_file", at: node["username"]?.mark ?? node.mark)
+                "username without password: add password or password_file", at: node["username"]?.mark ?? node.mark)
             return nil
         }
         return settings
@@ -108,6 +109,6 @@ public struct ClusterSettings: Sendable, Equatable {
             [
                 .required(
                     "addresses", \.addresses, .list(of: .redisAddress, minimum: 1),
-                    "Addresses of some of its servers; they report the others.")
+                    "Addresses of some servers of the cluster; they report the others.")
             ]))
 }

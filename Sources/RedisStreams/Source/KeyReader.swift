@@ -80,7 +80,7 @@ struct KeyReader {
             let answer = try await self.connection.submit(command, timeout: self.timeout).reply().value()
             if case .error(let text) = answer { throw RedisError.answer(text, to: "SCAN") }
             guard let parts = answer.array, parts.count == 2, let next = parts[0].bytes, let keys = parts[1].array
-            else { throw .unexpectedAnswer(to: "SCAN", "an answer of another shape") }
+            else { throw .unexpectedAnswer(to: "SCAN", "expected a cursor and keys") }
             return (next, keys.compactMap(\.bytes))
         } catch {
             throw .server(error)

@@ -42,7 +42,8 @@ struct LeftOutFields: Sendable, Equatable {
         guard self.count > 0 else { return nil }
         let others = self.count == 1 ? "" : " and \(self.count - 1) more"
         return StageFailure(
-            "\(self.first)\(others) left out: a value may have \(SettingUnits.text(bytes: RESPLimits().bulkBytes))",
+            "\(self.first)\(others) left out: the size limit of a value is "
+                + "\(SettingUnits.text(bytes: RESPLimits().bulkBytes))",
             reason: Self.reason)
     }
 

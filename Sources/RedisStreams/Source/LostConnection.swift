@@ -21,6 +21,7 @@ extension Logger {
             "stream": "\(stream)", "error": "\(error)", "code": "\(error.code.rawValue)",
             "delay": "\(delay.microseconds / 1000)ms",
         ]
-        self.warning("no connection to the stream: trying again", metadata: metadata.merging(more) { _, new in new })
+        self.warning(
+            "lost the connection to the stream: reconnecting", metadata: metadata.merging(more) { _, new in new })
     }
 }

@@ -74,7 +74,7 @@ package struct ReconnectPlan {
         self.failures += 1
         if let limit = self.settings.attempts, self.failures > limit {
             throw RedisError(
-                error.code, "given up after \(limit) attempts (reconnect.attempts): \(error.message)",
+                error.code, "gave up after \(limit) attempts (reconnect.attempts): \(error.message)",
                 isTransient: false)
         }
     }

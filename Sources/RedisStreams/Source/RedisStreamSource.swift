@@ -243,14 +243,14 @@ extension RedisStreamSource {
         let lasts = setup.stores.contains { $0.value is any RemoteSnapshotStore }
         if lasts, streamSettings.group == nil, streamSettings.start == .tail, streamSettings.bootstrap == .none {
             setup.warnings.add(
-                "redis_stream: start is tail, and a store outlives the worker: what is added while no worker runs never "
-                    + "gets there; set start to resume with a checkpoint, or bootstrap to stream", at: setup.mark)
+                "redis_stream: start is tail, and a store outlives the worker: entries added while no worker runs "
+                    + "never reach it; set start to resume with a checkpoint, or bootstrap to stream", at: setup.mark)
         }
         streamSettings.checkStaleness(setup)
         let redis = setup.redisSettings()
         if case .keys = streamSettings.bootstrap, redis?.cluster != nil {
             setup.issues.add(
-                "redis_stream: bootstrap: keys are read from one server: in a cluster, choose none or stream",
+                "redis_stream: bootstrap: keys reads one server: in a cluster, choose none or stream",
                 at: setup.mark)
         }
         return redis.map {
@@ -267,8 +267,8 @@ extension RedisStreamSettings {
         guard self.group == nil, self.stalenessLimit == .off else { return }
         for name in setup.stores.keys.sorted() {
             setup.warnings.add(
-                "stores: \"\(name)\" answers lookups for ever with max_staleness: off: once the stream's server is lost, a "
-                    + "key that was revoked since is still returned", at: setup.mark)
+                "stores: \"\(name)\" never refuses lookups because of max_staleness: off: if the stream's server is "
+                    + "lost, keys revoked later are still returned", at: setup.mark)
         }
     }
 
@@ -277,20 +277,20 @@ extension RedisStreamSettings {
         guard let group = self.group else {
             if let mark = setup.failureMark {
                 setup.issues.add(
-                    "source: on_failure is for entries that a group's workers were delivered too often: add group to "
-                        + "redis_stream, or leave it out", at: mark)
+                    "source: on_failure handles entries that a group delivered too often: add group to "
+                        + "redis_stream, or remove it", at: mark)
             }
             return
         }
         if setup.checkpoint != nil {
             setup.issues.add(
-                "redis_stream: a group and a section checkpoint cannot stand together: the server keeps the group's "
-                    + "place, and a worker's stores hold a part of the stream", at: setup.mark)
+                "redis_stream: group and the section checkpoint cannot be combined: the server keeps the group's "
+                    + "position, and a worker's stores hold part of the stream", at: setup.mark)
         }
         for (name, store) in setup.stores.sorted(by: { $0.key < $1.key }) where !store.isShared {
             setup.warnings.add(
-                "stores: \"\(name)\" is this process's own: each worker of the group \(group.name) holds the entries it was "
-                    + "delivered, and no lookup finds the rest", at: setup.mark)
+                "stores: \"\(name)\" is local to this process: each worker of the group \(group.name) holds only "
+                    + "the entries delivered to it, and lookups do not find the rest", at: setup.mark)
         }
     }
 }

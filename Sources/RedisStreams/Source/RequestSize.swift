@@ -57,7 +57,7 @@ struct RequestSize: Sendable, Equatable {
         metadata["count"] = "\(count)"
         guard self.halvings >= Self.halvingsBeforeHint else { return }
         metadata["hint"] = """
-            replies may be larger than the server sends (client-output-buffer-limit) or a proxy lets through: \
+            replies may exceed the server's client-output-buffer-limit or the limit of a proxy: \
             lower read_count and catch_up_count
             """
     }

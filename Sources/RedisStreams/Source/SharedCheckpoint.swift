@@ -50,7 +50,7 @@ final class SharedCheckpoint: Sendable {
         guard let text else { return .success(nil) }
         let parts = text.split(separator: self.separator, omittingEmptySubsequences: false).map(String.init)
         guard parts.count == count else {
-            throw CheckpointFailure("it is of \(parts.count) streams, and the source has \(count)")
+            throw CheckpointFailure("it belongs to \(parts.count) streams, but the source has \(count)")
         }
         return .success(parts)
     }

@@ -32,6 +32,6 @@ struct StartResolution: Sendable {
     }
 
     private func malformed(_ command: String) -> RedisError {
-        .unexpectedAnswer(to: command, "an answer of another shape")
+        .unexpectedAnswer(to: command, "expected an id or a time")
     }
 }

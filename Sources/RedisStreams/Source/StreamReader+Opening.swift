@@ -21,7 +21,7 @@ extension StreamReader {
             case .scan(let point, _):
                 try await self.finishRemovals()
                 guard case .keys(let keys) = self.streamSettings.bootstrap else { return point }
-                self.logger.notice("filling the stores from keys", metadata: ["match": "\(keys.match)"])
+                self.logger.notice("bootstrap: reading keys", metadata: ["match": "\(keys.match)"])
                 let reader = KeyReader(
                     keys, connection, self.batch, size: self.keySize, timeout: self.entriesTimeout,
                     policy: self.streamSettings.onOversized, self.stop
@@ -32,7 +32,8 @@ extension StreamReader {
                 self.keySize.reachedEnd()
                 if self.stop.isStopped { return point }
                 let facts = try await self.facts(connection)
-                self.logger.notice("the keys are read", metadata: ["keys": "\(count)", "unusable": "\(unusable)"])
+                self.logger.notice(
+                    "bootstrap: all keys read", metadata: ["keys": "\(count)", "unusable": "\(unusable)"])
                 if let course = self.follower.scanned(facts?.stream) { throw .of(course) }
                 return point
             }
@@ -87,15 +88,15 @@ extension StreamReader {
                 guard self.streamSettings.onGap == .goOn else {
                     throw RedisError(
                         .permission,
-                        "\(error.message); it needs +xinfo|stream to notice lost entries, or on_gap: continue "
-                            + "to do without", isTransient: false)
+                        "\(error.message); detecting lost entries needs +xinfo|stream, or set on_gap: continue "
+                            + "to read without detection", isTransient: false)
                 }
                 self.canCheck = false
-                self.logger.error("lost entries cannot be noticed", metadata: ["error": "\(error)"])
+                self.logger.error("cannot detect lost entries", metadata: ["error": "\(error)"])
                 return nil
             }
             guard let facts = StreamFacts(value) else {
-                throw .unexpectedAnswer(to: "XINFO", "an answer of another shape")
+                throw .unexpectedAnswer(to: "XINFO", "expected the facts of a stream")
             }
             return Look(stream: facts)
         } catch {

@@ -105,7 +105,7 @@ extension StreamReader {
             unsafe connection.recycle(reply)
             if let outline, content != .entries(count: outline.entries, last: outline.last) {
                 throw .unexpectedAnswer(
-                    to: XReadReply.name, "entries whose number or last id is not what it seemed")
+                    to: XReadReply.name, "the number of entries or their last id differs from the first scan")
             }
             return content
         } catch {

@@ -133,7 +133,7 @@ final class StreamReader {
                 let isToRefill = self.follower.disconnected()
                 if isToRefill {
                     self.logger.notice(
-                        "the stores were emptied for another stream: reading again",
+                        "the stores were emptied because of another stream: reading again",
                         metadata: ["stream": "\(self.streamSettings.stream)"])
                 }
                 switch error {
@@ -163,7 +163,7 @@ final class StreamReader {
             if self.size.isReduced || self.fitsReplies { (self.size, self.fitsReplies) = (RequestSize(), false) }
         } else if self.size.isReduced {
             var size = self.size
-            if size.succeeded() { self.logSize(size, "requesting more entries again") }
+            if size.succeeded() { self.logSize(size, "read size increased again") }
             self.size = size
         }
     }
@@ -184,7 +184,7 @@ final class StreamReader {
         }
         if self.promptCommand.count > 1 {
             self.size.failed()
-            if isCertain { self.logSize(self.size, "a reply is too large: requesting fewer entries", error) }
+            if isCertain { self.logSize(self.size, "reply too large: read size reduced", error) }
             return isCertain ? .certain : .possible
         }
         guard isCertain else { return .none }
@@ -192,8 +192,8 @@ final class StreamReader {
             let cursor = self.follower.machine.cursor?.description ?? "0-0"
             throw RedisError(
                 .replyTooLarge,
-                "\(error.message): the entry of \(self.streamSettings.stream) behind \(cursor) is too large to be read; "
-                    + "delete it (XDEL), and have writers keep entries small", isTransient: false)
+                "\(error.message): the entry of \(self.streamSettings.stream) after \(cursor) is too large to read; "
+                    + "delete it (XDEL), and limit the size of entries in the producers", isTransient: false)
         }
         self.fitsReplies = true
         return .certain
@@ -215,7 +215,7 @@ final class StreamReader {
             self.redirections += 1
             self.redirection = redirection
             self.logger.info(
-                "the stream is on another server",
+                "the stream has moved to another server",
                 metadata: ["stream": "\(self.streamSettings.stream)", "answer": "\(error)"])
             return
         }

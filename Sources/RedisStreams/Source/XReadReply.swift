@@ -31,7 +31,7 @@ enum XReadReply {
         guard tokens.count >= 4, unsafe tokens[0].isArray, unsafe tokens[0].length == 1, unsafe tokens[1].isArray,
             unsafe tokens[1].length == 2, unsafe tokens[2].isBulkString, unsafe tokens[3].isArray,
             unsafe 1 <= tokens[3].length && Int(tokens[3].length) <= limit
-        else { throw self.malformed("not the entries of one stream") }
+        else { throw self.malformed("expected the entries of one stream") }
         let count = unsafe Int(tokens[3].length)
         batch.removeAll()
         let bytes = unsafe self.moveBytes(of: reply, to: batch)
@@ -70,17 +70,17 @@ enum XReadReply {
         var lastRange = 0..<0
         var index = 4
         for _ in 0..<entries {
-            guard index + 3 <= tokens.count else { throw self.malformed("it ends within an entry") }
+            guard index + 3 <= tokens.count else { throw self.malformed("the reply ends within an entry") }
             let (entry, idToken, fields) = unsafe (tokens[index], tokens[index + 1], tokens[index + 2])
             guard entry.isArray, entry.length == 2, idToken.isBulkString, fields.isArray, fields.length % 2 == 0
-            else { throw self.malformed("an entry that is not an id with names and values") }
-            precondition(idToken.range.upperBound <= bytes.count, "a value beyond the reply's bytes")
+            else { throw self.malformed("expected entries with an id, names and values") }
+            precondition(idToken.range.upperBound <= bytes.count, "a value outside the reply's bytes")
             let id = unsafe self.id(in: bytes, idToken.range, behind: last, lastRange)
-            guard let id, last < id else { throw self.malformed("an entry id that is none, or not above the last") }
+            guard let id, last < id else { throw self.malformed("expected an entry id above the last one") }
             (last, lastRange) = (id, idToken.range)
             index += 3
             let end = index + Int(fields.length)
-            guard end <= tokens.count else { throw self.malformed("it ends within an entry") }
+            guard end <= tokens.count else { throw self.malformed("the reply ends within an entry") }
             let names = unsafe UnsafeBufferPointer(rebasing: tokens[index..<end])
             if let oversized {
                 batch.appendEntry(id)
@@ -89,10 +89,12 @@ enum XReadReply {
                 continue
             }
             let room = unsafe batch.appendEntry(id, fieldCount: names.count / 2)
-            guard unsafe self.write(names, to: room) else { throw self.malformed("a field that is not text") }
+            guard unsafe self.write(names, to: room) else {
+                throw self.malformed("expected names and values as strings")
+            }
             index = end
         }
-        guard index == tokens.count else { throw self.malformed("more than the entries of one stream") }
+        guard index == tokens.count else { throw self.malformed("expected the entries of one stream only") }
         return last
     }
 
@@ -137,7 +139,7 @@ enum XReadReply {
                 leftOut.append(name.kind == .tooLong ? nil : unsafe Array(bytes[name.range]), bytes: size)
                 continue
             }
-            guard name.isText, value.isText else { throw self.malformed("a field that is not text") }
+            guard name.isText, value.isText else { throw self.malformed("expected names and values as strings") }
             batch.appendField(
                 name: ByteRange(offset: name.offset, length: name.length),
                 value: ByteRange(offset: value.offset, length: value.length))

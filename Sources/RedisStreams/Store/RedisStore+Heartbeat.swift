@@ -34,7 +34,7 @@ extension RedisStore {
         do throws(RedisError) {
             self.note(try await self.writeHeartbeat(cursor))
         } catch {
-            self.report("the heartbeat of a store cannot be written", "\(error)")
+            self.report("cannot write the heartbeat of a store", "\(error)")
         }
     }
 
@@ -44,7 +44,7 @@ extension RedisStore {
         let state = self.heartbeat.withLock { $0.state }
         if state.wasRemoved { return nil }
         guard let asked = Heartbeat.time(try await self.reader.answer(to: Heartbeat.time(key: self.prefix))) else {
-            throw .unexpectedAnswer(to: "EVAL", "an answer of another shape")
+            throw .unexpectedAnswer(to: "EVAL", "expected the result of the heartbeat script")
         }
         // Read the age after the server's time, so that a delay from here on shortens the heartbeat's life.
         guard !freshness.isStale, let age = freshness.age, age < limit else { return nil }
@@ -53,7 +53,7 @@ extension RedisStore {
             worker: ConsumerLease.process, cursor: cursor, serverTime: asked, limit: limit.microseconds / 1000)
         let command = state.write(value, key: self.prefix, milliseconds: milliseconds, asked: asked)
         guard let answer = Heartbeat.answer(try await self.reader.answer(to: command)) else {
-            throw .unexpectedAnswer(to: "EVAL", "an answer of another shape")
+            throw .unexpectedAnswer(to: "EVAL", "expected the result of the heartbeat script")
         }
         return answer
     }
@@ -67,10 +67,10 @@ extension RedisStore {
         case .removed:
             self.report(
                 "the heartbeat of a store was removed before it expired",
-                "another worker empties the store, or its server has lost data: it is not written until this worker has "
-                    + "filled the store again or is restarted")
+                "another worker has emptied the store, or its server has lost data; it is not written until this "
+                    + "worker has refilled the store or is restarted")
         case .foreign:
-            self.report("the heartbeat of a store cannot be written", "its key holds something else")
+            self.report("cannot write the heartbeat of a store", "its key holds a value of another program")
         }
     }
 

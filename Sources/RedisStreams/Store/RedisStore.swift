@@ -149,10 +149,10 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         try await self.sender.withPrimaries { (connections) throws(RedisError) in
             var sweep = StoreSweep(progress: self.progress)
             for connection in connections { try await sweep.empty(connection, pattern) }
-            self.logger.notice("the store is emptied", metadata: ["store": "\(self.name)", "keys": "\(sweep.removed)"])
+            self.logger.notice("emptying the store", metadata: ["store": "\(self.name)", "keys": "\(sweep.removed)"])
             if sweep.kept > 0 {
                 self.logger.warning(
-                    "hashes with the store's prefix stay: they are not the store's own",
+                    "kept hashes with the store's prefix that do not belong to the store",
                     metadata: ["store": "\(self.name)", "keys": "\(sweep.kept)"])
             }
         }
@@ -252,7 +252,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         switch answer.result {
         case .success(let value):
             guard let result = SnapshotScript.result(value) else {
-                throw .unexpectedAnswer(to: "EVALSHA", "an answer of another shape")
+                throw .unexpectedAnswer(to: "EVALSHA", "expected the result of the script")
             }
             if let held = result.foreign {
                 let refusal = StreamRefusal(store: self.name, held: held, entry: change.stream)
@@ -291,7 +291,7 @@ extension RedisStore {
     /// The store type `redis` of the pipeline file.
     public static let type = StoreType(
         name: "redis",
-        summary: "Keeps snapshots in hashes of a Redis server, for several workers to change and others to read.",
+        summary: "Keeps snapshots in hashes of a Redis server, which several workers write and other programs read.",
         settings: RedisStoreSettings.type
     ) { settings, setup in
         let server = settings.server.map { setup.named($0) } ?? setup.redisSettings()

@@ -31,25 +31,25 @@ struct RedisStoreSettings: Sendable {
         SettingsSchema(
             RedisStoreSettings(),
             [
-                .required("key", \.key, .nonBlankText, "The field whose value a snapshot is held under."),
+                .required("key", \.key, .nonBlankText, "Field whose value is the key of a snapshot."),
                 .optional(
                     "prefix", \.prefix, .optional(.nonBlankText), default: "the store's name and a colon",
-                    "Prefix of the keys on the server. Every key with it belongs to the store, so no stream, bootstrap "
-                        + "pattern or other store of the file may have such keys."),
+                    "Prefix of the keys on the server. Every key with this prefix belongs to the store, so no "
+                        + "stream, bootstrap pattern or other store of the file may have such keys."),
                 .optional(
-                    "ttl", \.timeToLive, .limit(minimum: Self.minimumTime), default: "for ever",
-                    "How long a snapshot is kept after its last change."),
+                    "ttl", \.timeToLive, .limit(minimum: Self.minimumTime), default: "unlimited",
+                    "Time to live of a snapshot after its last change."),
                 .optional(
                     "eviction_memory", \.evictionMemory, .duration(minimum: Self.minimumTime), default: "1d",
-                    "How long it is remembered that a key was taken out, so that no older entry brings it back."),
+                    "How long an evicted key is remembered, so that no older entry brings it back."),
                 .optional(
                     "max_record_bytes", \.maxRecordBytes, .byteSize(Self.recordBytes), default: "64KiB",
-                    "How large a snapshot may be, names and values; larger ones are refused."),
+                    "Maximum size of a snapshot's names and values; larger ones are refused."),
                 .optional(
                     "patience", \.patience, .duration(minimum: Self.minimumTime), default: "30s",
-                    "How long a server that is away is waited for, before the run ends with the batch not done."),
+                    "How long to wait for an unavailable server before the run ends with the batch unfinished."),
                 .optional(
-                    "server", \.server, .optional(RedisSettings.type), default: "that of the section redis",
-                    "The server, with the settings of the section redis."),
+                    "server", \.server, .optional(RedisSettings.type), default: "the section redis",
+                    "The server; its settings are those of the section redis."),
             ]))
 }

@@ -32,10 +32,10 @@ final class RedisStoreWriter: DeferredWriter {
         self.hasStreamField = fields.contains { $0.name == SnapshotScript.streamField }
         let own = [SnapshotScript.entryField, SnapshotScript.evictedField]
         if let field = fields.first(where: { own.contains($0.name) }) {
-            self.refusal = StageFailure("store \"\(store.name)\" has a field \(field.name) of its own")
+            self.refusal = StageFailure("store \"\(store.name)\" reserves the field name \(field.name)")
         } else if fields.count > RedisStoreSettings.fieldLimit {
             self.refusal = StageFailure(
-                "store \"\(store.name)\" keeps at most \(RedisStoreSettings.fieldLimit) fields of a snapshot")
+                "store \"\(store.name)\" keeps at most \(RedisStoreSettings.fieldLimit) fields per snapshot")
         } else {
             self.refusal = nil
         }
@@ -48,7 +48,7 @@ final class RedisStoreWriter: DeferredWriter {
     func upsert(_ event: borrowing Event) throws -> StoreChange {
         if let refusal { throw refusal }
         if self.hasStreamField, !self.store.streamName(event).isEmpty {
-            throw StageFailure("store \"\(self.store.name)\" has a field \(SnapshotScript.streamField) of its own")
+            throw StageFailure("store \"\(self.store.name)\" reserves the field name \(SnapshotScript.streamField)")
         }
         let key = try self.serverKey(event)
         var values: [[UInt8]] = []

@@ -66,13 +66,13 @@ final class SnapshotReader: Sendable {
     /// Returns the snapshot in the fields of a hash, or `nil` if they contain none.
     static func snapshot(of value: RESPValue, key: [UInt8]) throws(RedisError) -> Snapshot? {
         guard let list = value.array, list.count % 2 == 0 else {
-            throw .unexpectedAnswer(to: "HGETALL", "an answer of another shape")
+            throw .unexpectedAnswer(to: "HGETALL", "expected pairs of names and values")
         }
         var entry: EntryID?
         var fields: [Snapshot.Field] = []
         for index in stride(from: 0, to: list.count, by: 2) {
             guard let name = list[index].bytes, let bytes = list[index + 1].bytes else {
-                throw .unexpectedAnswer(to: "HGETALL", "an answer of another shape")
+                throw .unexpectedAnswer(to: "HGETALL", "expected pairs of names and values")
             }
             if name == Array(SnapshotScript.entryField.utf8) {
                 entry = EntryID(utf8: bytes.span)

@@ -55,7 +55,7 @@ struct StoreSweep {
             let answer = try await connection.command(RESPCommand("SCAN", arguments: scan.map(\.respBytes)))
             self.progress.pulse()
             guard let parts = answer.array, parts.count == 2, let next = parts[0].bytes, let keys = parts[1].array
-            else { throw .unexpectedAnswer(to: "SCAN", "an answer of another shape") }
+            else { throw .unexpectedAnswer(to: "SCAN", "expected a cursor and keys") }
             cursor = next
             let found = keys.compactMap(\.bytes)
             for start in stride(from: 0, to: found.count, by: Self.step) {
@@ -83,7 +83,9 @@ struct StoreSweep {
 
     private mutating func note(_ answer: RESPValue) throws(RedisError) {
         if case .error(let text) = answer { throw .answer(text, to: "EVALSHA") }
-        guard let count = answer.integer else { throw .unexpectedAnswer(to: "EVALSHA", "an answer of another shape") }
+        guard let count = answer.integer else {
+            throw .unexpectedAnswer(to: "EVALSHA", "expected the result of the script")
+        }
         if count > 0 { self.removed += 1 } else { self.kept += 1 }
     }
 }

@@ -55,7 +55,7 @@ enum MasterAnswer {
         }
         guard let parts = answer.array, parts.count == 2, let host = parts[0].string, !host.isEmpty,
             let port = parts[1].integer, (1...65535).contains(port)
-        else { throw .unexpectedAnswer(to: "SENTINEL", "an answer of another shape") }
+        else { throw .unexpectedAnswer(to: "SENTINEL", "expected a host and a port") }
         return .tcp(host: host, port: Int(port))
     }
 
@@ -65,11 +65,11 @@ enum MasterAnswer {
     static func confirm(_ role: RESPValue, by address: RedisAddress) throws(RedisError) {
         if case .error(let text) = role { throw .answer(text, to: "ROLE") }
         guard let word = role.array?.first?.string else {
-            throw .unexpectedAnswer(to: "ROLE", "an answer of another shape")
+            throw .unexpectedAnswer(to: "ROLE", "expected a role")
         }
         guard word == "master" else {
             throw RedisError(
-                .unavailable, "\(address): the sentinels name it as the master, and it is none (\(word))",
+                .unavailable, "\(address): the sentinels report it as the master, but its role is \(word)",
                 isTransient: true)
         }
     }

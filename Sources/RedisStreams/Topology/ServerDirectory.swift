@@ -85,7 +85,7 @@ final class ServerDirectory: Sendable {
         }
         let map = try await self.askCluster(on: loop, stop: stop, logger: logger)
         if let address = map.server(of: key) { return address }
-        throw RedisError(.unavailable, "no server of the cluster has the slot of the key", isTransient: true)
+        throw RedisError(.unavailable, "no server of the cluster serves the slot of the key", isTransient: true)
     }
 
     /// Returns every primary.
@@ -97,7 +97,7 @@ final class ServerDirectory: Sendable {
         }
         let map = try await self.askCluster(on: loop, stop: stop, logger: logger)
         guard map.isWhole else {
-            throw RedisError(.unavailable, "some slots of the cluster have no server", isTransient: true)
+            throw RedisError(.unavailable, "some slots of the cluster are not served", isTransient: true)
         }
         return map.primaries
     }
@@ -139,7 +139,7 @@ final class ServerDirectory: Sendable {
                     RESPCommand("CLUSTER", "SLOTS"), settings, on: loop, stop: stop, logger: logger)
                 if case .error(let text) = answer { throw .answer(text, to: "CLUSTER") }
                 guard let map = SlotMap(answer, toldBy: teller) else {
-                    throw .unexpectedAnswer(to: "CLUSTER", "an answer of another shape")
+                    throw .unexpectedAnswer(to: "CLUSTER", "expected slot ranges with servers")
                 }
                 self.state.withLock { state in
                     state.map = map
@@ -233,7 +233,8 @@ final class ServerDirectory: Sendable {
             for (address, connection) in old {
                 connection.close(
                     with: RedisError(
-                        .unavailable, "\(address): the sentinels name \(master) as the master now", isTransient: true))
+                        .unavailable, "\(address): the sentinels now report \(master) as the master", isTransient: true)
+                )
             }
         }
     }

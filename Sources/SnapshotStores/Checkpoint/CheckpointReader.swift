@@ -17,7 +17,8 @@ struct CheckpointReader {
         }
         let version: UInt32 = try preamble.number()
         guard version == CheckpointFormat.version else {
-            throw CheckpointFailure("it has version \(version), and this program reads \(CheckpointFormat.version)")
+            throw CheckpointFailure(
+                "it has version \(version), but this program reads version \(CheckpointFormat.version)")
         }
     }
 
@@ -46,7 +47,8 @@ struct CheckpointReader {
             case .store:
                 let frame = try Self.store(&payload)
                 guard let store = missing.removeValue(forKey: frame.name), store.keyField == frame.keyField else {
-                    throw CheckpointFailure("it has a store \(frame.name) that the pipeline has not, or has twice")
+                    throw CheckpointFailure(
+                        "it has a store \(frame.name) that the pipeline does not have, or has it twice")
                 }
                 loader = try RecordLoader(store, frame.fields, floor: cursor)
             case .records:
@@ -56,7 +58,7 @@ struct CheckpointReader {
                 let expected: UInt64 = try payload.number()
                 try payload.end()
                 guard expected == total, try self.read(1).isEmpty else {
-                    throw CheckpointFailure("it does not end where it says")
+                    throw CheckpointFailure("its end does not match its content")
                 }
                 if let store = missing.keys.min() { throw CheckpointFailure("it has no store \(store)") }
                 return
@@ -80,11 +82,11 @@ struct CheckpointReader {
         var head = PayloadCursor(bytes)
         let (number, count): (UInt32, UInt32) = (try head.number(), try head.number())
         guard let kind = CheckpointFormat.Kind(rawValue: number), count <= CheckpointFormat.frameLimit else {
-            throw CheckpointFailure("it is damaged: frame \(self.frames) is of no known kind, or too large")
+            throw CheckpointFailure("it is damaged: frame \(self.frames) is of an unknown kind, or too large")
         }
         let rest = try self.read(Int(count) + CheckpointFormat.frameTrailerSize)
         guard rest.count == Int(count) + CheckpointFormat.frameTrailerSize else {
-            throw CheckpointFailure("it is cut off in frame \(self.frames)")
+            throw CheckpointFailure("it is truncated in frame \(self.frames)")
         }
         bytes += rest
         var trailer = PayloadCursor(bytes, from: bytes.count - CheckpointFormat.frameTrailerSize, to: bytes.count)
@@ -146,13 +148,13 @@ struct PayloadCursor {
         let count: UInt32 = try self.number()
         guard count <= CheckpointFormat.textLimit,
             let text = String(validating: try self.bytes(Int(count)), as: UTF8.self)
-        else { throw CheckpointFailure("it is damaged: a text is too long or not UTF-8") }
+        else { throw CheckpointFailure("it is damaged: a string is too long or not UTF-8") }
         return text
     }
 
     /// Checks that all is read.
     func end() throws {
-        guard self.isAtEnd else { throw CheckpointFailure("it is damaged: a frame has more than it should") }
+        guard self.isAtEnd else { throw CheckpointFailure("it is damaged: a frame has extra bytes") }
     }
 
     private static let cutOff = CheckpointFailure("it is damaged: a frame ends within a value")

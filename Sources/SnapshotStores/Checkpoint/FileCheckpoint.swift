@@ -72,18 +72,18 @@ public final class FileCheckpoint: CheckpointKeeper {
                 let header = try reader.header()
                 if header.definition == Self.discarded {
                     throw CheckpointFailure(
-                        "entries were lost, and the worker ended before its stores were filled again")
+                        "entries were lost, and the worker stopped before its stores were refilled")
                 }
                 guard header.definition == self.definition.withLock({ $0 }) else {
                     throw CheckpointFailure(
-                        "it was written by another pipeline: its stores or stages are not those of this one")
+                        "it was written by another pipeline: its stores or stages differ")
                 }
                 try reader.records(into: self.stores, cursor: header.cursor)
                 return header.position
             }
             if position == nil, self.place.isPresent {
                 self.logger.warning(
-                    "the checkpoint is an empty file: it counts as none", metadata: ["path": "\(self.place.name)"])
+                    "the checkpoint is an empty file: starting without one", metadata: ["path": "\(self.place.name)"])
             }
             return position
         } catch {
@@ -100,7 +100,7 @@ public final class FileCheckpoint: CheckpointKeeper {
             throw error
         } catch {
             self.logger.error(
-                "cannot lock the checkpoint: none is written until that is possible",
+                "cannot lock the checkpoint: none is written until it can be locked",
                 metadata: ["path": "\(self.place.name)", "error": "\(error)"])
         }
     }
@@ -119,7 +119,7 @@ public final class FileCheckpoint: CheckpointKeeper {
                 if let mark { try self.place.put(mark) } else { try self.place.remove() }
             }
         } catch {
-            self.logger.error("a checkpoint that is out of date cannot be removed", metadata: ["error": "\(error)"])
+            self.logger.error("cannot remove an outdated checkpoint", metadata: ["error": "\(error)"])
         }
     }
 
@@ -176,7 +176,7 @@ public final class FileCheckpoint: CheckpointKeeper {
         } catch {
             self.failed.increment(by: 1)
             self.logger.error(
-                "no checkpoint: the last one stays as it is",
+                "cannot write the checkpoint: the previous one is kept",
                 metadata: ["path": "\(self.place.name)", "error": "\(error)"])
         }
     }
@@ -202,10 +202,12 @@ public struct CheckpointSettings: Sendable, Equatable {
         SettingsSchema(
             CheckpointSettings(path: ""),
             [
-                .required("path", \.path, .nonBlankText, "The file; another is written beside it, with .new added."),
+                .required(
+                    "path", \.path, .nonBlankText,
+                    "Path of the checkpoint; a temporary file with the suffix .new is written beside it."),
                 .optional(
                     "interval", \.interval, .duration(minimum: Self.minimumInterval), default: "10s",
-                    "How long to wait between two checkpoints."),
+                    "Interval between two checkpoints."),
             ]))
 
     /// The section for the catalogue.

@@ -37,10 +37,10 @@ extension MemoryStore {
     /// `bytes` must have been checked to be exactly those of a live record.
     func insertRecord(_ bytes: Span<UInt8>, key: Span<UInt8>) throws(CheckpointFailure) -> Bool {
         guard bytes.count <= self.maxRecordBytes else {
-            throw CheckpointFailure("a record has \(bytes.count) bytes, and max_record_bytes is \(self.maxRecordBytes)")
+            throw CheckpointFailure("a record has \(bytes.count) bytes, but max_record_bytes is \(self.maxRecordBytes)")
         }
         guard self.count < self.maxEntries else {
-            throw CheckpointFailure("it has more snapshots than max_entries \(self.maxEntries)")
+            throw CheckpointFailure("it has more snapshots than max_entries (\(self.maxEntries))")
         }
         let hash = self.hasher.hash(key)
         let shard = self.shards.index(of: hash)

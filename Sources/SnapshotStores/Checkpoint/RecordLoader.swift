@@ -94,5 +94,5 @@ struct RecordLoader {
         throw self.damaged
     }
 
-    private static let damaged = CheckpointFailure("it is damaged: a record has not the form of one")
+    private static let damaged = CheckpointFailure("it is damaged: a record is malformed")
 }

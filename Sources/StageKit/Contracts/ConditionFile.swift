@@ -22,7 +22,7 @@ extension ConditionSettings {
         beside: [
             SettingDescription(name: "any", shape: list.shape, summary: "One of these conditions must hold."),
             SettingDescription(name: "all", shape: list.shape, summary: "All of these conditions must hold."),
-            SettingDescription(name: "not", shape: .reference(shapeName), summary: "This must not hold."),
+            SettingDescription(name: "not", shape: .reference(shapeName), summary: "This condition must not hold."),
         ])
 
     /// The condition in one line: `status: revoked, region: [eu, us]`.
@@ -117,17 +117,17 @@ struct FieldTests: Sendable {
             FieldTests(),
             [
                 .optional("exists", \.exists, .optional(.boolean), "Whether the event must have the field."),
-                .optional("at_least", \.atLeast, .optional(.integer()), "The least number."),
-                .optional("at_most", \.atMost, .optional(.integer()), "The greatest number."),
-                .optional("above", \.above, .optional(.integer()), "What the number must be greater than."),
-                .optional("below", \.below, .optional(.integer()), "What the number must be less than."),
+                .optional("at_least", \.atLeast, .optional(.integer()), "Minimum of the number."),
+                .optional("at_most", \.atMost, .optional(.integer()), "Maximum of the number."),
+                .optional("above", \.above, .optional(.integer()), "Exclusive lower bound of the number."),
+                .optional("below", \.below, .optional(.integer()), "Exclusive upper bound of the number."),
             ])
     ).map { (tests) throws(SettingRefusal) in
         guard tests.exists != nil || tests.hasBounds else {
             throw SettingRefusal("expected a test (exists, at_least, at_most, above, below), found none")
         }
         if tests.exists == false, tests.hasBounds {
-            throw SettingRefusal("a field that must not exist is no number")
+            throw SettingRefusal("exists: false cannot be combined with bounds of a number")
         }
         if tests.hasBounds, tests.numbers == nil { throw SettingRefusal("no number is within these bounds") }
         return tests

@@ -16,7 +16,7 @@ public enum FieldSelection: Sendable {
             let names = setup.fields
             if names.isEmpty {
                 setup.issues.add(
-                    "fields: no earlier stage provides a field (write fields: entry for those of the entry itself)",
+                    "fields: no earlier stage provides a field (use fields: entry for the fields of the entry itself)",
                     at: setup.mark)
             }
             return SelectedFields(columns: names.map { ($0, setup.input(MarkedName($0, at: setup.mark))) })

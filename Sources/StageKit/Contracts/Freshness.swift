@@ -99,9 +99,9 @@ extension Freshness.Staleness: CustomStringConvertible {
     public var description: String {
         switch self {
         case .filling: "the store is being filled"
-        case .noNews(nil, _): "there has been no news of the stream yet"
+        case .noNews(nil, _): "the store's freshness has not been confirmed yet"
         case .noNews(.some(let age), let limit):
-            "the last news of the stream is \(age.microseconds / 1000) ms old, more than max_staleness "
+            "the store's freshness was last confirmed \(age.microseconds / 1000) ms ago, more than max_staleness "
                 + SettingUnits.text(limit)
         }
     }

@@ -91,7 +91,7 @@ extension WaitingEvents {
                 switch verdict {
                 case .next: break
                 case .finish(let outcome, let reason): self.finish(at: position, outcome, reason)
-                case .branch, .wait: preconditionFailure("an event that has waited continues, is finished or fails")
+                case .branch, .wait: preconditionFailure("an event that has waited must continue, finish or fail")
                 }
             } catch {
                 self.fail(at: position, error)

@@ -113,7 +113,7 @@ public final class StageSetup {
             return BranchID(index: 0)
         }
         if !self.exits.branches.contains(where: { $0.text == name.text }) {
-            self.issues.add("the stage type's exits do not name the branch \"\(name.text)\"", at: name.mark)
+            self.issues.add("the branch \"\(name.text)\" is not among the stage type's exits", at: name.mark)
         }
         return branch
     }
@@ -134,7 +134,7 @@ public final class StageSetup {
     /// program provides one.
     public func publisher() -> (any MessagePublisher)? {
         if let publisher = self.givenPublisher { return publisher }
-        self.issues.add("there is no server to send to: add the section redis", at: self.mark)
+        self.issues.add("there is no server to send messages to: add the section redis", at: self.mark)
         return nil
     }
 

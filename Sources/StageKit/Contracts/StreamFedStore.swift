@@ -32,7 +32,8 @@ package struct StreamRefusal: CustomStringConvertible {
     ///   - entry: The stream of the refused entry.
     package init(store: String, held: String, entry: String) {
         self.description =
-            "store \"\(store)\": the key is held from stream \"\(held)\" and the entry is of stream \"\(entry)\": "
+            "store \"\(store)\": the key was written from stream \"\(held)\", but the entry is from stream "
+            + "\"\(entry)\": "
             + "ids of two streams cannot be compared"
     }
 }

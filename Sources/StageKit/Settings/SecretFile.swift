@@ -45,7 +45,7 @@ public enum SecretFile {
             count += found
         }
         guard count <= Self.byteLimit else {
-            throw Unreadable(description: "\(path): it is longer than \(Self.byteLimit) bytes")
+            throw Unreadable(description: "\(path): it has more than \(Self.byteLimit) bytes")
         }
         return bytes[..<count]
     }
@@ -70,7 +70,7 @@ public enum SecretFile {
             !first.properties.isWhitespace, !last.properties.isWhitespace
         else {
             let isBlank = text.unicodeScalars.allSatisfy(\.properties.isWhitespace)
-            let problem = isBlank ? "it is blank" : "it has white space at its beginning or end: remove it"
+            let problem = isBlank ? "it is blank" : "it begins or ends with white space: remove it"
             throw Unreadable(description: "\(path): \(problem)")
         }
         return text

@@ -137,9 +137,9 @@ enum SettingLimits {
     /// `at least 1`, `at most 5`, `1 to 5`.
     static func describe(_ range: ClosedRange<Int>) -> String {
         switch (range.lowerBound, range.upperBound) {
-        case (let low, Int.max): "it must be at least \(low)"
-        case (Int.min, let high): "it must be at most \(high)"
-        case (let low, let high): "it must be \(low) to \(high)"
+        case (let low, Int.max): "the minimum is \(low)"
+        case (Int.min, let high): "the maximum is \(high)"
+        case (let low, let high): "it must be from \(low) to \(high)"
         }
     }
 }

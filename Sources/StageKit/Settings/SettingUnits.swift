@@ -8,14 +8,14 @@ extension SettingType where Value == Duration {
             }
             guard let value = SettingUnits.duration(text) else {
                 if SettingUnits.isBeyondNumbers(text) {
-                    issues.add("\(text) is out of range: no duration is as long", at: node.mark)
+                    issues.add("\(text) is out of range: the duration is too long", at: node.mark)
                     return nil
                 }
                 issues.add("expected a duration such as 250ms, 5s or 2m, found \"\(text)\"", at: node.mark)
                 return nil
             }
             guard value >= minimum else {
-                issues.add("\(text) is too short: it must be at least \(SettingUnits.text(minimum))", at: node.mark)
+                issues.add("\(text) is too short: the minimum is \(SettingUnits.text(minimum))", at: node.mark)
                 return nil
             }
             return value

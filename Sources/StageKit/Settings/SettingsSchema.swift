@@ -108,7 +108,7 @@ extension SettingType {
                 return nil
             }
             guard nodes.count >= minimum else {
-                issues.add("expected a list of at least \(minimum)", at: node.mark)
+                issues.add("expected a list with at least \(minimum) \(minimum == 1 ? "item" : "items")", at: node.mark)
                 return nil
             }
             let decoded = nodes.map { element.decode($0, &issues) }

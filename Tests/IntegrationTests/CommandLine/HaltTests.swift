@@ -26,7 +26,7 @@ import Testing
             try await withWorker(server, arguments) { process, folder in
                 let ending = try await process.end()
                 #expect(ending.status == 1)
-                let place = #"halted by the stage "decode" at the entry 150-0: decode session event: unsupported field"#
+                let place = #"halted by the stage "decode" at entry 150-0: decode session event: unsupported field"#
                 #expect(ending.errors.replacing("\\", with: "").contains(place), "\(ending.errors)")
                 let journal = try String(contentsOf: folder.appendingPathComponent("journal"), encoding: .utf8)
                 #expect(journal.split(separator: "\n").count == 100)

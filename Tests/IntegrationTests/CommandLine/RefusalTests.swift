@@ -42,7 +42,7 @@ import Testing
             try await withConnection(server.settings) {
                 _ = try await $0.command(RESPCommand("SET", "gateway:session_events", "x"))
             }
-            try await self.expectFailure(server, ["WRONGTYPE", "name another key, or delete this one"])
+            try await self.expectFailure(server, ["WRONGTYPE", "choose another key, or delete this one"])
         }
     }
 
@@ -51,7 +51,7 @@ import Testing
         try await TestCertificates.with { certificates in
             try await withRedisServer(.init(tls: certificates)) { server in
                 try await self.expectFailure(
-                    server, ["not signed by an authority"],
+                    server, ["not signed by a trusted authority"],
                     ["--set", "redis.tls={ ca_file: \(certificates.path("other.crt")) }"])
                 try await self.expectFailure(
                     server, ["redis.tls.ca_file"], ["--set", "redis.tls={ ca_file: /nonexistent.pem }"])
@@ -80,7 +80,7 @@ import Testing
             server.kill()
             try await withWorker(server) { process, _ in
                 try await eventually("warned twice") {
-                    process.errors.components(separatedBy: "trying again").count > 2
+                    process.errors.components(separatedBy: "reconnecting").count > 2
                 }
                 try await process.signal(SIGTERM)
                 let ending = try await process.end()
@@ -97,7 +97,7 @@ import Testing
             try await withWorker(server, arguments, environment: ["REDIS_TLS": "true"]) { process, _ in
                 let ending = try await process.end()
                 #expect(ending.status == 1, "\(ending.errors)")
-                #expect(ending.errors.contains("does this port speak TLS (redis.tls)?"))
+                #expect(ending.errors.contains("does this port use TLS (redis.tls)?"))
             }
         }
     }

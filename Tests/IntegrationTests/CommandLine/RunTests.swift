@@ -132,7 +132,7 @@ import Testing
                 }
                 try await eventually("warned") { process.errors.contains("unsupported field") }
                 server.kill()
-                try await eventually("warned of the connection") { process.errors.contains("trying again") }
+                try await eventually("warned of the connection") { process.errors.contains("reconnecting") }
                 try await process.signal(SIGTERM)
                 let ending = try await process.end()
                 #expect(ending.status == 0)
@@ -160,7 +160,7 @@ import Testing
                 }
                 try await eventually("applied") { self.journal(folder).count == 100 }
                 server.kill()
-                try await eventually("noticed") { process.errors.contains("trying again") }
+                try await eventually("noticed") { process.errors.contains("reconnecting") }
                 try await server.start()
                 try await withConnection(server.settings) { try await self.add(101..<201, $0) }
                 try await eventually("applied after the crash") { self.journal(folder).count >= 200 }
@@ -187,7 +187,7 @@ import Testing
                 #expect(found.status == 0 && found.output == expected + "\n", "\(found)")
                 let absent = try await sluice("lookup", "ds-301", "--admin", admin)
                 #expect(absent.status == 1 && absent.output == "", "\(absent)")
-                #expect(absent.errors == "sluice: the store sessions holds nothing under this key\n", "\(absent)")
+                #expect(absent.errors == "sluice: the store sessions has no snapshot under this key\n", "\(absent)")
                 let store = try await sluice("lookup", "ds-1", "--admin", admin, "--store", "other")
                 #expect(store.status == 1 && store.errors.contains("there is no store other"), "\(store)")
                 let export = try await sluice("export", "--admin", admin)
@@ -213,7 +213,7 @@ import Testing
             try await withWorker(server, arguments, environment: ["REDIS_PASSWORD": secret]) { process, _ in
                 try await eventually("reading") { process.errors.contains("reading the stream") }
                 server.kill()
-                try await eventually("lost") { process.errors.contains("trying again") }
+                try await eventually("lost") { process.errors.contains("reconnecting") }
                 try await process.signal(SIGTERM)
                 let ending = try await process.end()
                 #expect(ending.status == 0)

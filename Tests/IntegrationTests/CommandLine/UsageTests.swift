@@ -80,10 +80,11 @@ import Testing
         #expect(ending.status == 78)
         #expect(
             ending.errors == """
-                wrong.yaml:1:11: pipeline: a name has letters, digits, _ and - only
+                wrong.yaml:1:11: pipeline: a name may only contain letters, digits, _ and -
                 wrong.yaml:2:25: redis_stream: missing setting "stream" (or streams)
                 wrong.yaml:3:9: stages: expected a list of stages (- decode: ...), found an empty list
-                wrong.yaml:4:1: unknown section "extra" (one of pipeline, plugins, source, stores, stages, branches, lanes, \
+                wrong.yaml:4:1: unknown section "extra" (one of pipeline, plugins, source, stores, stages, \
+                branches, lanes, \
                 redis, revocations, admin, checkpoint)
                 none.yaml: there is no such file
                 wrong2.yaml:1:1: expected a pipeline (names with values, such as stages:), found a list
@@ -110,7 +111,7 @@ import Testing
         #expect(issues.map(\.count) == [4, 1, 0])
         #expect(issues[0].map { $0["line"] as? Int } == [1, 2, 3, 4])
         #expect(issues[0].map { $0["column"] as? Int } == [11, 25, 9, 1])
-        #expect(issues[0][0]["message"] as? String == "pipeline: a name has letters, digits, _ and - only")
+        #expect(issues[0][0]["message"] as? String == "pipeline: a name may only contain letters, digits, _ and -")
         #expect(issues[0][0]["context"] as? String == "pipeline")
         #expect(issues[1][0]["message"] as? String == "there is no such file")
         let good = try await sluice("validate", "--format", "json", ReferenceTests.pipelineFile)

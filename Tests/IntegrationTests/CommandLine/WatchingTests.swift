@@ -171,9 +171,9 @@ import Testing
                     #expect(wrong.errors.contains("asks for a token"))
                     let given = try await sluice(
                         "lookup", "x", "--admin", admin, environment: ["SLUICE_TOKEN": token])
-                    #expect(given.errors.contains("holds nothing under this key"))
+                    #expect(given.errors.contains("has no snapshot under this key"))
                     let read = try await sluice("lookup", "x", "--admin", admin, "--token-file", file.path)
-                    #expect(read.errors.contains("holds nothing under this key"))
+                    #expect(read.errors.contains("has no snapshot under this key"))
                     try await process.signal(SIGTERM)
                     let ending = try await process.end()
                     #expect(!(ending.output + ending.errors).contains(token))
@@ -225,7 +225,7 @@ import Testing
                         try await withFolder { try await SluiceProcess(arguments, in: $0).end() }
                     }
                     try await eventually("let in") {
-                        try await verb(ask + client).errors.contains("holds nothing under this key")
+                        try await verb(ask + client).errors.contains("has no snapshot under this key")
                     }
                     #expect(try await verb(ask).errors.contains("no worker answers"))
                     let wrongRoots = ["lookup", "x", "--admin", admin, "--ca-file", certificates.path("other.crt")]

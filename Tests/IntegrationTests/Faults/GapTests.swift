@@ -43,7 +43,7 @@ import Testing
             ("deleted", .deleted, [RESPCommand("DEL", stream)]),
             ("recreated, ids going on", .recreated, [RESPCommand("DEL", stream), entry("b", "active")]),
             ("recreated, ids from before", .wentBack, [RESPCommand("DEL", stream), entry("b", "active", id: "1-0")]),
-            ("came and went", .trimmed, [entry("a", "revoked"), RESPCommand("XTRIM", stream, "MAXLEN", 0)]),
+            ("added and removed", .trimmed, [entry("a", "revoked"), RESPCommand("XTRIM", stream, "MAXLEN", 0)]),
         ]
     }
 
@@ -222,6 +222,6 @@ import Testing
         let error = await #expect(throws: RedisError.self) {
             try await session.run { try await eventually("ended") { session.status.state == .stopped } }
         }
-        #expect(error?.message.contains("given up after 2 attempts") == true)
+        #expect(error?.message.contains("gave up after 2 attempts") == true)
     }
 }

@@ -38,7 +38,7 @@ import Testing
             repairs: [RESPCommand("ACL", "SETUSER", "default", "+xinfo")]),
         Fault(
             testDescription: "key replaced by a string",
-            commands: [RESPCommand("SET", stream, "text")], message: "name another key, or delete this one",
+            commands: [RESPCommand("SET", stream, "text")], message: "choose another key, or delete this one",
             repairs: [RESPCommand("DEL", stream)], losesStream: true),
     ]
 

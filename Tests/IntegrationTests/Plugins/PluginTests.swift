@@ -20,7 +20,9 @@ import Testing
 
         """
 
-    @Test func `Events run through a plugin's stages, whose errors and stores are the worker's own`() async throws {
+    @Test func `Events run through a plugin's stages, whose errors and stores are reserved for the worker`()
+        async throws
+    {
         try await withPluginFolder { plugins in
             try await plugins.build("mask", PluginFolder.mask)
             try Data(Self.pipeline.utf8).write(to: plugins.folder.appendingPathComponent("p.yaml"))
@@ -105,7 +107,7 @@ import Testing
             let reasons = [
                 "No such file or directory", "was built against another StageKit (\(other), this worker has",
                 "was built by X\(compiler.dropFirst()), this worker by \(compiler)", "is not a plugin of Sluice",
-                "is not a shared library", "is a shared library for another machine", "chmod go-w",
+                "is not a shared library", "is a shared library for another architecture", "chmod go-w",
             ]
             let lines = ending.errors.split(separator: "\n")
             #expect(lines.count == names.count, "\(ending.errors)")
@@ -131,18 +133,21 @@ import Testing
             let first = plugins.folder.appendingPathComponent("first.so").path
             #expect(
                 clash.errors
-                    == "p.yaml:2:21: plugins: second.so: has a stage called greet, and so has the plugin \(first)\n")
+                    == "p.yaml:2:21: plugins: second.so: the stage type greet is already provided by the plugin "
+                    + "\(first)\n"
+            )
             try await plugins.build("builtin", PluginFolder.stage(called: "decode"))
             let builtin = try await plugins.validate("builtin.so")
             #expect(
                 builtin.errors
-                    == "p.yaml:2:10: plugins: builtin.so: has a stage called decode, and so has this worker itself\n")
+                    == "p.yaml:2:10: plugins: builtin.so: the stage type decode is already provided by this worker\n")
             let copy = plugins.folder.appendingPathComponent("copy.so")
             try FileManager.default.copyItem(at: URL(fileURLWithPath: first), to: copy)
             let module = try await plugins.validate("[first.so, copy.so]", stage: "greet: {}")
             #expect(
                 module.errors
-                    == "p.yaml:2:21: plugins: copy.so: has the module first, as \(first) has: build it with another --name\n"
+                    == "p.yaml:2:21: plugins: copy.so: has the same module name as \(first) (first): build it "
+                    + "with another --name\n"
             )
         }
     }

@@ -266,7 +266,8 @@ private struct StoreBench {
                     pipeline: p
                     redis: { address: "\(streams.address)" }
                     source: { redis_stream: { stream: s, start: beginning } }
-                    stores: { a: { redis: { key: id, patience: \(patience), server: { address: "\(server.address)" } } } }
+                    stores: { a: { redis: { key: id, patience: \(patience), server: { address: "\(server.address)" \
+                    } } } }
                     stages:
                       - decode: { event: e, fields: { id: { type: string, required: true } } }
                       - upsert: { store: a }
@@ -286,7 +287,7 @@ private struct StoreBench {
                 let services = PipelineServices(logger: log.logger(label: "test"))
                 try await withPipeline(text("1h"), services: services) { pipeline in
                     try await eventually("reading") { pipeline.source.status.state == .reading }
-                    try await eventually("tried in vain") { log.lines.contains { $0.message.contains("trying again") } }
+                    try await eventually("tried in vain") { log.lines.contains { $0.message.contains("retrying") } }
                     #expect(pipeline.statistics.read == 0)
                     try await server.start()
                     try await pipeline.untilDone(200)

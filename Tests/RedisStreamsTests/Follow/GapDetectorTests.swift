@@ -64,9 +64,9 @@ func facts(
         },
         Row("fewer added than read", facts(200...210, added: 11), anchor: .absent, .recreated),
         Row("more added up to the same last id", facts(nil, generated: 100, added: 120), .recreated),
-        Row("came and went, all of it", facts(nil, generated: 150, added: 150), .trimmed, lost: 50),
+        Row("added and removed, all of it", facts(nil, generated: 150, added: 150), .trimmed, lost: 50),
         Row(
-            "came and went, the last one read still there", facts(1...100, generated: 103, added: 103), .trimmed,
+            "added and removed, the last one read still exists", facts(1...100, generated: 103, added: 103), .trimmed,
             lost: 3),
         Row(
             "came and was deleted", facts(1...100, generated: 101, deleted: 101, added: 101), anchor: .present,
@@ -95,7 +95,7 @@ func facts(
         Row("6.2: gone", nil, .deleted, known: blind),
         Row("6.2: went back", facts(1...90, deleted: nil, added: nil), .wentBack, known: blind),
         Row("6.2: all trimmed, nothing came", facts(nil, generated: 100, deleted: nil, added: nil), nil, known: blind),
-        Row("6.2: came and went", facts(nil, generated: 150, deleted: nil, added: nil), .trimmed, known: blind),
+        Row("6.2: added and removed", facts(nil, generated: 150, deleted: nil, added: nil), .trimmed, known: blind),
         Row(
             "6.2: the last of what came went", facts(1...149, generated: 150, deleted: nil, added: nil), .trimmed,
             known: blind),
@@ -154,7 +154,7 @@ func facts(
     }
 
     @Test(
-        "On Redis 6.2 the last entry of a look is missed where it is gone before it was read, also over a lost connection"
+        "On Redis 6.2, a last entry that was removed before it was read is detected, also across a lost connection"
     )
     func lastGone() {
         for left in [
@@ -187,7 +187,7 @@ func facts(
         #expect(detector.check(facts(nil, generated: 5, deleted: nil, added: nil))?.kind == .trimmed)
     }
 
-    @Test("An entry that was there and is gone unread is missed also where the numbers of two streams add up")
+    @Test("An entry that was removed before it was read is detected even if the counts of two streams add up")
     func addsUp() {
         // Entry 100 was read of a stream that was deleted then; 101 to 104 are of another one, and 104 is gone with it.
         var detector = GapDetector(behind: .zero, nil)

@@ -18,8 +18,8 @@ import Testing
             }
         }
         #expect(
-            failure?.message == "store \"sessions\" is full: it has memory for \(count) snapshots, "
-                + "of at most 4 MiB that their records may take")
+            failure?.message == "store \"sessions\" is full: it holds \(count) snapshots "
+                + "and has reached the limit of 4 MiB for records")
         return (harness, count)
     }
 

@@ -80,7 +80,7 @@ import Testing
 
     @Test("Events are taken out of the stream wherever it is cut")
     func events() throws {
-        let text = "retry: 1000\n\n: still here\n\nevent: a\nid: x-1\ndata: {\"n\":1}\n\nevent: b\ndata: é\n\n"
+        let text = "retry: 1000\n\n: keep-alive\n\nevent: a\nid: x-1\ndata: {\"n\":1}\n\nevent: b\ndata: é\n\n"
         for size in 1...text.utf8.count {
             var parser = ServerSentEvents()
             var events: [ServerSentEvent] = []

@@ -66,9 +66,9 @@ final class JSONFields {
     func problem(of field: Int) -> String? {
         switch self.found[field] {
         case .nothing, .value, .escaped: nil
-        case .object: "expected a text, a number, true or false, found an object"
-        case .list: "expected a text, a number, true or false, found a list"
-        case .blocked: "there is something else than an object on the way to it"
+        case .object: "expected a string, a number, true or false, found an object"
+        case .list: "expected a string, a number, true or false, found a list"
+        case .blocked: "its path crosses a value that is not an object"
         }
     }
 

@@ -41,7 +41,7 @@ struct JSONPaths {
         for (depth, name) in path.dropLast().enumerated() {
             switch self.objects[current].members.first(where: { $0.name == name })?.target {
             case .object(let next): current = next
-            case .field: return "\"\(JSONPath.text([name]))\" is a field itself, so that no path leads through it"
+            case .field: return "\"\(JSONPath.text([name]))\" is itself a field, so no path can lead through it"
             case nil:
                 self.objects.append(Object(path: Array(path[...depth])))
                 self.objects[current].members.append((name, .object(self.objects.count - 1)))
@@ -51,7 +51,7 @@ struct JSONPaths {
         }
         guard let last = path.last else { return nil }
         if self.objects[current].members.contains(where: { $0.name == last }) {
-            return "another field stands at \"\(JSONPath.text(path))\" or within it"
+            return "another field has the path \"\(JSONPath.text(path))\" or a path within it"
         }
         self.objects[current].members.append((last, .field(field)))
         for object in passed { self.objects[object].fields.append(field) }

@@ -32,7 +32,7 @@ struct PatternAutomaton {
     }
 
     static var tooLarge: PatternProblem {
-        PatternProblem(message: "the pattern takes too many states: lower the counts in braces")
+        PatternProblem(message: "the pattern needs too many states: lower the counts in braces")
     }
 
     private mutating func connect(_ source: Int, _ target: Int) {

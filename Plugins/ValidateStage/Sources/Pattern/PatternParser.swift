@@ -24,7 +24,9 @@ struct PatternParser {
         // The pattern always covers the complete value, so `^` and `$` are redundant.
         parser.skip("^")
         let node = try parser.choice()
-        guard parser.index == parser.text.count else { throw parser.problem("a ) without its ( (write \\) for one)") }
+        guard parser.index == parser.text.count else {
+            throw parser.problem("a ) without ( (write \\) for a literal one)")
+        }
         return node
     }
 
@@ -69,28 +71,29 @@ struct PatternParser {
         case ".": return .character(.any)
         case "\\": return .character(try self.escape(from: start))
         case "*", "+", "?":
-            throw self.problem("nothing stands before \(scalar) (write \\\(scalar) for one)", at: start)
+            throw self.problem("nothing to repeat before \(scalar) (write \\\(scalar) for a literal one)", at: start)
         case "{", "}", "]":
-            throw self.problem("a \(scalar) that belongs to nothing (write \\\(scalar) for one)", at: start)
+            throw self.problem("unexpected \(scalar) (write \\\(scalar) for a literal one)", at: start)
         case "^":
-            throw self.problem("^ stands at the beginning only: a pattern is held against the whole value", at: start)
+            throw self.problem(
+                "^ is allowed only at the beginning: a pattern always matches the whole value", at: start)
         case "$":
-            throw self.problem("$ stands at the end only: a pattern is held against the whole value", at: start)
+            throw self.problem("$ is allowed only at the end: a pattern always matches the whole value", at: start)
         default: return .character(PatternCharacters(scalar))
         }
     }
 
     private mutating func group(from start: Int) throws(PatternProblem) -> PatternNode {
         if self.skip("?"), !self.skip(":") {
-            throw self.problem("of the groups that begin with (? only (?: is known", at: start)
+            throw self.problem("unsupported group: only (?: is allowed after (?", at: start)
         }
         guard self.depth < Self.depthLimit else {
-            throw self.problem("more than \(Self.depthLimit) groups one in the other", at: start)
+            throw self.problem("groups are nested more than \(Self.depthLimit) deep", at: start)
         }
         self.depth += 1
         let node = try self.choice()
         self.depth -= 1
-        guard self.skip(")") else { throw self.problem("a ( without its ) (write \\( for one)", at: start) }
+        guard self.skip(")") else { throw self.problem("a ( without ) (write \\( for a literal one)", at: start) }
         return node
     }
 
@@ -105,7 +108,7 @@ struct PatternParser {
         }
         self.index += 1
         if let again = self.next, ["*", "+", "?", "{"].contains(again) {
-            throw self.problem("one quantifier behind another (write a group around the first)")
+            throw self.problem("a quantifier after a quantifier (put the first one in a group)")
         }
         return result
     }
@@ -115,15 +118,15 @@ struct PatternParser {
         let start = self.index
         self.index += 1
         guard let minimum = try self.number(start) else {
-            throw self.problem("expected {n}, {n,} or {n,m} (write \\{ for a brace)", at: start)
+            throw self.problem("expected {n}, {n,} or {n,m} (write \\{ for a literal brace)", at: start)
         }
         var maximum: Int? = minimum
         if self.skip(",") { maximum = try self.number(start) }
         guard self.next == "}" else {
-            throw self.problem("expected {n}, {n,} or {n,m} (write \\{ for a brace)", at: start)
+            throw self.problem("expected {n}, {n,} or {n,m} (write \\{ for a literal brace)", at: start)
         }
         if let maximum, maximum < minimum {
-            throw self.problem("{\(minimum),\(maximum)} has its greater number first", at: start)
+            throw self.problem("{\(minimum),\(maximum)} has the greater number first", at: start)
         }
         return .repetition(node, minimum: minimum, maximum: maximum)
     }
@@ -133,7 +136,7 @@ struct PatternParser {
         while let scalar = self.next, ("0"..."9").contains(scalar) {
             let digits = (value ?? 0) * 10 + Int(scalar.value - 0x30)
             guard digits <= Self.repetitionLimit else {
-                throw self.problem("a count is at most \(Self.repetitionLimit)", at: start)
+                throw self.problem("the maximum of a count is \(Self.repetitionLimit)", at: start)
             }
             value = digits
             self.index += 1
@@ -146,7 +149,9 @@ struct PatternParser {
 
 extension PatternParser {
     private mutating func escape(from start: Int) throws(PatternProblem) -> PatternCharacters {
-        guard let scalar = self.next else { throw self.problem("a \\ at the end (write \\\\ for one)", at: start) }
+        guard let scalar = self.next else {
+            throw self.problem("a \\ at the end (write \\\\ for a literal one)", at: start)
+        }
         self.index += 1
         var set: PatternCharacters
         switch scalar {
@@ -159,7 +164,8 @@ extension PatternParser {
         case _ where scalar.isASCII && !PatternCharacters.word.contains(UInt8(scalar.value)):
             return PatternCharacters(scalar)
         default:
-            throw self.problem("\\\(scalar) means nothing (known are \\d \\w \\s \\D \\W \\S \\n \\r \\t)", at: start)
+            throw self.problem(
+                "unknown escape \\\(scalar) (expected \\d \\w \\s \\D \\W \\S \\n \\r or \\t)", at: start)
         }
         if ["D", "W", "S"].contains(scalar) { set.invert() }
         return set
@@ -170,13 +176,15 @@ extension PatternParser {
         var set = PatternCharacters()
         let isInverted = self.skip("^")
         while !self.skip("]") {
-            guard let first = self.next else { throw self.problem("a [ without its ] (write \\[ for one)", at: start) }
+            guard let first = self.next else {
+                throw self.problem("a [ without ] (write \\[ for a literal one)", at: start)
+            }
             let place = self.index
             self.index += 1
             if first == "\\" {
                 let escaped = try self.escape(from: place)
                 if self.next == "-", self.isRange {
-                    throw self.problem("a range goes from one letter or digit to another", at: place)
+                    throw self.problem("the ends of a range must be letters or digits", at: place)
                 }
                 set.formUnion(escaped)
             } else if self.next == "-", self.isRange {
@@ -186,10 +194,10 @@ extension PatternParser {
                 set.insert(first)
             }
         }
-        if set == PatternCharacters() { throw self.problem("a set without a character", at: start) }
+        if set == PatternCharacters() { throw self.problem("an empty set", at: start) }
         if isInverted {
             guard set.wide.isEmpty else {
-                throw self.problem("a set that begins with ^ has ASCII characters only", at: start)
+                throw self.problem("a set that begins with ^ may contain only ASCII characters", at: start)
             }
             set.invert()
         }
@@ -207,9 +215,9 @@ extension PatternParser {
         guard let last = self.next else { return }
         self.index += 1
         guard first.isASCII, last.isASCII, last != "\\" else {
-            throw self.problem("a range goes from one ASCII character to another", at: place)
+            throw self.problem("the ends of a range must be ASCII characters", at: place)
         }
-        guard first <= last else { throw self.problem("the range \(first)-\(last) goes backwards", at: place) }
+        guard first <= last else { throw self.problem("the range \(first)-\(last) is reversed", at: place) }
         for value in first.value...last.value { set.insert(Unicode.Scalar(UInt8(value))) }
     }
 }
