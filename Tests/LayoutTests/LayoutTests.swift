@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The rules of the house that a compiler does not know.
+/// The project's rules that a compiler does not check.
 @Suite struct LayoutTests {
     /// The package's folder, from this file's place in it.
     private static let root = URL(fileURLWithPath: #filePath)
@@ -37,7 +37,7 @@ import Testing
         try String(contentsOf: self.root.appendingPathComponent(path), encoding: .utf8)
     }
 
-    @Test("The top level is what the people it is for have fixed")
+    @Test("The top level has only the agreed files and directories")
     func topLevel() throws {
         let allowed: Set = [
             "Package.swift", "Sources", "Plugins", "Tests", "pipeline.yaml", "README.md", "Makefile", "LICENSE",
@@ -48,7 +48,7 @@ import Testing
         #expect(found.contains("pipeline.yaml"))
     }
 
-    @Test("Every folder in Plugins is a stage: in the manifest, in the catalogue, with the same file set")
+    @Test("Every directory in Plugins is a stage: in the manifest, in the catalogue, with the same files")
     func plugins() throws {
         let folders = try Self.names(in: "Plugins").filter { $0 != "README.md" }
         let manifest = try Self.text("Package.swift")
@@ -62,7 +62,31 @@ import Testing
         }
     }
 
-    @Test("Every stage's tests hold it against the contract")
+    @Test("The version is declared once; changelog, packages and examples name the same")
+    func version() throws {
+        let declarations = try Self.sources(below: ["Sources"]).flatMap { source in
+            source.lines.filter { $0.contains("static let text = \"") }.map { (source.path, $0) }
+        }
+        let declared = declarations.filter { $0.0.hasSuffix("/ProgramVersion.swift") }
+        #expect(declarations.count == 1 && declared.count == 1, "\(declarations)")
+        let version = try #require(declared.first?.1.split(separator: "\"").dropFirst().first).description
+        let headings = try Self.text("CHANGELOG.md").split(separator: "\n").filter { $0.hasPrefix("## ") }
+        let newest = headings.first { $0.dropFirst(3).first?.isNumber == true }
+        #expect(newest?.dropFirst(3).split(separator: " ").first.map(String.init) == version)
+        for (path, name) in [
+            ("Sources/Packaging/README.md", "sluice_\(version)_amd64.deb"),
+            ("Sources/Packaging/kubernetes/deployment.yaml", "/sluice:\(version)-static"),
+            ("Sources/Packaging/kubernetes/statefulset.yaml", "/sluice:\(version)-static"),
+        ] {
+            #expect(try Self.text(path).contains(name), "\(path) does not name \(name)")
+        }
+        for script in ["dist", "image"] {
+            let text = try Self.text("Sources/Packaging/\(script)")
+            #expect(text.contains("--version") && !text.contains(version), "\(script) has a version of its own")
+        }
+    }
+
+    @Test("The tests of every stage check the contract of stages")
     func conformance() throws {
         for folder in try Self.names(in: "Plugins") where folder != "README.md" {
             let sources = try Self.sources(below: ["Plugins/\(folder)/Tests"])
