@@ -3,7 +3,7 @@ import Testing
 
 @testable import Commands
 
-/// What the articles of StageKit show is what is compiled and tested elsewhere.
+/// The code in the documentation is compiled and tested elsewhere.
 @Suite struct ArticleTests {
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -14,7 +14,7 @@ import Testing
             .map { ($0, try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8)) }
     }
 
-    /// The lines without what they are indented by.
+    /// The lines without their indentation.
     private static func plain(_ text: String) -> String {
         text.components(separatedBy: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: "\n")
     }
@@ -30,23 +30,38 @@ import Testing
         }
     }
 
-    @Test func `Every Swift block stands in a source that is compiled and tested`() throws {
+    /// All Markdown pages below some directories.
+    private static func pages(below folders: [String]) throws -> [(name: String, text: String)] {
+        var found: [(name: String, text: String)] = []
+        for folder in folders {
+            let base = self.root.appendingPathComponent(folder)
+            let files = try #require(FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil))
+            for case let file as URL in files where file.pathExtension == "md" {
+                found.append((file.path, try String(contentsOf: file, encoding: .utf8)))
+            }
+        }
+        return found
+    }
+
+    @Test func `Every Swift block of the documentation is part of a source that is compiled`() throws {
         let sources =
             try Self.files(in: "Tests/StageTestKitTests/Articles", ending: ".swift").map(\.text)
+            + Self.files(in: "Tests/IntegrationTests/Articles", ending: ".swift").map(\.text)
+            + Self.files(in: "Plugins/FilterStage/Tests", ending: ".swift").map(\.text)
             + Self.package().files.map(\.text)
         let corpus = sources.map(Self.plain)
         var count = 0
-        for article in try Self.files(in: "Sources/StageKit/StageKit.docc", ending: ".md") {
-            for block in Self.blocks("swift", of: article.text) {
+        let readme = try String(contentsOf: Self.root.appendingPathComponent("README.md"), encoding: .utf8)
+        for page in try Self.pages(below: ["Sources", "Plugins", ".github"]) + [("README.md", readme)] {
+            for block in Self.blocks("swift", of: page.text) {
                 count += 1
-                let isThere = corpus.contains { $0.contains(Self.plain(block)) }
-                #expect(isThere, "\(article.name):\n\(block)")
+                #expect(corpus.contains { $0.contains(Self.plain(block)) }, "\(page.name):\n\(block)")
             }
         }
-        #expect(count >= 10)
+        #expect(count >= 15)
     }
 
-    @Test func `The first stage's pipeline is the one of a new package`() throws {
+    @Test func `The pipeline of the first-stage article is that of a new package`() throws {
         let package = try Self.package()
         let pipeline = try #require(package.files.first { $0.path == "pipeline.yaml" }).text
         let articles = try Self.files(in: "Sources/StageKit/StageKit.docc", ending: "FirstStage.md")
@@ -55,7 +70,7 @@ import Testing
         for block in blocks { #expect(pipeline.contains(block), "\(block)") }
     }
 
-    @Test func `The stage of a new package is the one that is tested here`() throws {
+    @Test func `The stage of a new package is that of the articles`() throws {
         let stage = try Self.files(in: "Tests/StageTestKitTests/Articles", ending: "GreetStage.swift")
         #expect(WorkerPackage.stage == stage.first?.text)
     }
