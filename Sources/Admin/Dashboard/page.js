@@ -1,16 +1,16 @@
 "use strict";
-// What the stream holds is written by others: it is only ever set as text, never as markup.
+// Values from the stream are untrusted: they are only ever set as text, never as markup.
 (() => {
   const $ = (id) => document.getElementById(id);
   const wholeNumber = new Intl.NumberFormat("en");
   const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
-  // ---- Words and numbers
+  // ---- Formatting
   const whole = (n) => wholeNumber.format(n ?? 0);
   const short = (n) => (n < 100000 ? whole(n) : compact.format(n));
   const perSecond = (r) => (r === null ? "–" : r === 0 ? "0" : r < 10 ? r.toFixed(1) : r < 10000 ? whole(Math.round(r)) : compact.format(r));
   const age = (s) => (s < 1 ? "under a second" : s < 120 ? `${Math.round(s)} s` : s < 7200 ? `${Math.round(s / 60)} min` : s < 172800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} days`);
-  // An entry's id may name any time; beyond the range of a Date (ECMA-262, 21.4.1.1) there is no text for it.
+  // An entry id can contain any time, also one beyond the range of a Date (ECMA-262, 21.4.1.1).
   const isTime = (ms) => Math.abs(ms) <= 8.64e15;
   const clock = (ms) => (ms > 0 && isTime(ms) ? new Date(ms).toLocaleTimeString("en-GB") : "");
   const day = (ms) => !isTime(ms) ? `${whole(ms)} ms after 1970` : new Date(ms).toISOString().replace("T", " ").replace(/\.\d+Z/, " UTC");
@@ -26,7 +26,7 @@
     if (text !== undefined) node.textContent = text;
     return node;
   };
-  // A figure of /metrics, for whoever wants to compare the two.
+  // A value of /metrics; the attributes allow a comparison of the two.
   const figure = (id, text, metric, value) => {
     const node = $(id);
     node.textContent = text;
@@ -34,7 +34,7 @@
   };
   const keyOf = (line) => line.key ?? (line.key_b64 !== undefined ? `base64 ${line.key_b64}` : "no key");
 
-  // ---- Rates: what counters have gained between two documents
+  // ---- Rates: the differences of counters between two documents
   let last = null;
   let rates = new Map();
   const history = [];
@@ -52,7 +52,7 @@
     if (last && doc.uptime_s >= last.uptime) {
       const seconds = Math.max(0.1, (doc.now_ms - last.time) / 1000);
       for (const [name, value] of now) {
-        // The first second in which a reason turns up counts from nothing.
+        // A reason that appears for the first time counts from 0.
         known.set(name, Math.max(0, value - (last.counters.get(name) ?? 0)) / seconds);
       }
       history.push(known.get("read"));
@@ -177,7 +177,7 @@
     const detail = doc.source.caught_up ? "caught up" : doc.source.state !== "reading" && seconds === null ? "not connected" : [...unit, seconds === null ? "age unknown" : age(seconds)].join(" · ");
     figure("lag-seconds", detail, seconds === null ? "" : "sluice_source_lag_seconds", seconds);
     const store = doc.freshness[0];
-    $("held-name").textContent = doc.freshness.length === 1 ? `Held in ${store.store}` : "Held in all stores";
+    $("held-name").textContent = doc.freshness.length === 1 ? `Snapshots in ${store.store}` : "Snapshots in all stores";
     const entries = doc.freshness.reduce((a, s) => a + s.entries, 0);
     figure("held", short(entries), doc.freshness.length === 1 ? `sluice_store_entries{store="${store.store}"}` : "", entries);
     const stale = doc.freshness.filter((s) => s.stale);
@@ -187,9 +187,9 @@
     const failing = sum(0, ...bad.map((o) => rate(`${o.outcome} ${o.reason}`)));
     figure("failed", rates.size ? perSecond(failing) : "–");
     $("failed").className = `figure ${failing > 0 ? "bad" : ""}`;
-    $("failed-total").textContent = `${whole(bad.reduce((a, o) => a + o.count, 0))} in all`;
+    $("failed-total").textContent = `${whole(bad.reduce((a, o) => a + o.count, 0))} in total`;
     figure("revoked", perSecond(rate("revoked")));
-    $("revoked-total").textContent = `${whole(doc.revocations.total)} in all`;
+    $("revoked-total").textContent = `${whole(doc.revocations.total)} in total`;
     const words = { idle: "starting", connecting: "not connected", reading: "reading", stopped: "stopped" };
     const state = doc.source.state === "reading" && !doc.source.caught_up ? "catching up" : words[doc.source.state] ?? doc.source.state;
     figure("source", state, "sluice_source_connected", doc.source.state === "reading" ? 1 : 0);
@@ -206,7 +206,7 @@
       row.append(cell, make("td", "", o.reason || "–"), make("td", "n", perSecond(rate(`${o.outcome} ${o.reason}`))), make("td", "n", whole(o.count)));
       return row;
     });
-    if (!rows.length) { const row = make("tr"); const cell = make("td", "quiet", "No event yet."); cell.colSpan = 4; row.append(cell); rows.push(row); }
+    if (!rows.length) { const row = make("tr"); const cell = make("td", "quiet", "No events yet."); cell.colSpan = 4; row.append(cell); rows.push(row); }
     $("outcomes").replaceChildren(...rows);
   };
   const item = (tagClass, tag, key, time, detail) => {
@@ -218,7 +218,7 @@
     return li;
   };
   const eventItem = (e) => item(e.outcome, (e.reason ?? e.outcome).replace("_", " "), keyOf(e), clock(e.at_ms), `${e.error ?? (e.ended_by ? `ended by ${e.ended_by}` : e.outcome)} · entry ${e.entry}`);
-  // A revocation, an eviction or a reset; only the first has no kind.
+  // A revocation, an eviction or a reset; a revocation has no kind.
   const endItem = (r, key) => r.kind === "reset"
     ? item("dropped", "store emptied", r.store, "", r.reason.replaceAll("_", " "))
     : item("evicted", r.kind === "eviction" ? "evicted" : "revoked", key, clock(r.added_ms), `${r.reason ? `${r.reason.replaceAll("_", " ")} · ` : ""}entry ${r.entry}`);
@@ -245,7 +245,7 @@
     $("stream").textContent = `${doc.graph.source.type} ${doc.graph.source.stream}`;
     $("clock").textContent = clock(doc.now_ms);
     $("uptime").textContent = `up ${age(doc.uptime_s)}`;
-    // Between two batches of a busy stream a worker is always a little behind.
+    // Between two batches of a busy stream, a worker is always slightly behind.
     const passing = !doc.ready && doc.advice.every((a) => a.level === "good");
     pill(doc.ready ? "ready" : passing ? "catching up" : "not ready", doc.ready ? "good" : passing ? "notice" : "bad");
     showBanners(doc.advice);
@@ -267,13 +267,13 @@
   const lost = (why) => {
     document.body.classList.add("stale");
     pill("no connection", "bad");
-    showBanners([{ level: "bad", title: "This page has lost the worker", text: `${why} What is shown is from ${latest ? clock(latest.now_ms) : "nowhere yet"}. The page goes on trying; if the worker does not come back, look at its log.` }]);
+    showBanners([{ level: "bad", title: "Disconnected from the worker", text: `${why} ${latest ? `The data is from ${clock(latest.now_ms)}. ` : ""}The page keeps reconnecting; if that fails, see the log of the worker.` }]);
   };
   const ask = (problem) => {
     $("login").hidden = false;
     $("login-problem").hidden = !problem;
     $("login-problem").textContent = problem;
-    pill("token needed", "notice");
+    pill("token required", "notice");
     $("token").focus();
   };
   const read = async (response, alive) => {
@@ -284,7 +284,7 @@
       if (done) return;
       alive();
       text += value;
-      // Only the newest document counts: a tab that slept shows now, not what it missed.
+      // Only the newest document is shown: a tab that was suspended continues with the current state.
       let end, data = null;
       while ((end = text.indexOf("\n\n")) >= 0) {
         const lines = text.slice(0, end).split("\n");
@@ -298,21 +298,21 @@
   let waiting = 1000;
   const connect = async () => {
     const control = new AbortController();
-    // The worker sends a document a second: ten without one mean that the connection hangs.
+    // The worker sends one document per second: ten seconds without one mean that the connection hangs.
     let timer = 0;
     const alive = () => { clearTimeout(timer); timer = setTimeout(() => control.abort(), 10000); };
     alive();
-    let why = "The connection has ended.";
+    let why = "The connection was closed.";
     try {
       const response = await fetch("/v1/live", { headers: headers(), signal: control.signal, cache: "no-store" });
       if (response.status === 401) {
         clearTimeout(timer);
-        ask(token ? "That is not this worker's token." : "");
+        ask(token ? "Wrong token." : "");
         return;
       }
       if (!response.ok) {
         const body = await response.json().catch(() => ({}));
-        why = body.message ? `The worker says: ${body.message}.` : `It answers with status ${response.status}.`;
+        why = body.message ? `The worker reports: ${body.message}.` : `The worker responds with status ${response.status}.`;
       } else {
         $("login").hidden = true;
         if (token) sessionStorage.setItem("sluice-token", token);
@@ -320,7 +320,7 @@
         await read(response, alive);
       }
     } catch (error) {
-      why = control.signal.aborted ? "It has sent nothing for ten seconds." : "It does not answer.";
+      why = control.signal.aborted ? "The worker has sent nothing for ten seconds." : "The worker does not respond.";
     }
     clearTimeout(timer);
     lost(why);
@@ -329,7 +329,7 @@
   };
   $("login").addEventListener("submit", (event) => { event.preventDefault(); token = $("token").value.trim(); connect(); });
 
-  // ---- Looking up
+  // ---- Lookups
   const terms = (pairs) => {
     const list = make("dl");
     for (const [name, value] of pairs) list.append(make("dt", "", name), make("dd", "mono", value));
@@ -345,22 +345,22 @@
       const found = await response.json();
       if (!response.ok) { answer.replaceChildren(make("p", "problem", found.message)); return; }
       const parts = [];
-      if (found.stale) parts.push(make("p", "problem", `Gateways get no answer now: ${found.stale}.`));
+      if (found.stale) parts.push(make("p", "problem", `Lookups are refused: ${found.stale}.`));
       if (found.held) {
-        parts.push(make("p", "say", `Held since ${day(found.held.added_ms)}, as entry ${found.held.entry} has it.`));
+        parts.push(make("p", "say", `Held since ${day(found.held.added_ms)}, written by entry ${found.held.entry}.`));
         parts.push(terms(Object.entries(found.held.fields).map(([n, v]) => [n, String(v)])));
       } else if (found.evicted_by) {
-        parts.push(make("p", "say", `Not held: taken out by entry ${found.evicted_by.entry}, ${day(found.evicted_by.added_ms)}.`));
+        parts.push(make("p", "say", `Not held: evicted by entry ${found.evicted_by.entry}, ${day(found.evicted_by.added_ms)}.`));
       } else {
-        parts.push(make("p", "say", "Not held, and no eviction of it is remembered."));
+        parts.push(make("p", "say", "Not held; no eviction is on record."));
       }
       const list = make("ol", "list");
       for (const r of found.revocations) list.append(endItem(r, found.key));
       for (const e of found.events) list.append(eventItem(e));
       if (list.childElementCount) parts.push(list);
-      else parts.push(make("p", "quiet", "No failed, skipped or revoking event of it is remembered."));
+      else parts.push(make("p", "quiet", "No failed, skipped or revoking event is on record."));
       answer.replaceChildren(...parts);
-    } catch { answer.replaceChildren(make("p", "problem", "The worker does not answer.")); }
+    } catch { answer.replaceChildren(make("p", "problem", "The worker does not respond.")); }
   });
 
   connect();
