@@ -56,10 +56,10 @@ import Testing
     @Test("A store that must not answer is not exported, and an export ends early where it must not any more")
     func stale() async throws {
         let store = FixedStore("s", count: 2_000, bytes: 5_000)
-        let refused = try await AdminFixture.serve(AdminFixture.context(stores: [store], stale: "no news")) {
+        let refused = try await AdminFixture.serve(AdminFixture.context(stores: [store], stale: "not confirmed")) {
             try await RawClient.request($0, "/v1/stores/s")
         }
-        #expect(refused.status == 503 && refused.body.contains("no news"))
+        #expect(refused.status == 503 && refused.body.contains("not confirmed"))
         let exporter = SnapshotExporter()
         let asked = OrderedMutex(0)
         let response = try exporter.response(for: store) {
@@ -67,7 +67,7 @@ import Testing
                 count += 1
                 return count
             }
-            return count > 2 ? AdminFailure.unavailable("stale", "no news") : nil
+            return count > 2 ? AdminFailure.unavailable("stale", "not confirmed") : nil
         }
         await #expect(throws: AdminFailure.self) { try await response.body.write(Discarding()) }
         #expect(asked.withLock { $0 } == 3)

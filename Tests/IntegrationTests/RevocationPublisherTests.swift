@@ -129,7 +129,7 @@ import Testing
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
                     let stopped = await #expect(throws: RedisError.self) { try await self.tell(publisher, ["b"]) }
-                    #expect(stopped?.message.contains("1 revocations") == true, "\(stopped?.message ?? "")")
+                    #expect(stopped?.message.contains("1 of the revocations") == true, "\(stopped?.message ?? "")")
                 }
                 publisher.stop()
             }

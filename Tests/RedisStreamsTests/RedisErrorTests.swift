@@ -116,7 +116,7 @@ import Testing
             ),
             ("CERTIFICATE_VERIFY_FAILED", nil, "not signed by a trusted authority"),
             ("WRONG_VERSION_NUMBER", nil, "does not use TLS"),
-            ("TLSV1_ALERT_CERTIFICATE_REQUIRED", nil, "wants a client certificate"),
+            ("TLSV1_ALERT_CERTIFICATE_REQUIRED", nil, "requires a client certificate"),
             ("TLSV1_ALERT_UNKNOWN_CA", nil, "refuses the certificate"),
             ("SOMETHING_ELSE", nil, "handshake failed: SOMETHING_ELSE"),
         ])

@@ -217,7 +217,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
         arguments: [
             ([], "missing setting \"channel\" or \"stream\""),
             ([("channel", "c"), ("stream", "s")], "both given"),
-            ([("channel", "c"), ("max_length", "5")], "belongs to a stream"),
+            ([("channel", "c"), ("max_length", "5")], "requires a stream"),
         ])
     func contradictions(entries: [(String, String)], message: String) {
         let (value, issues) = self.decodePublish(entries)

@@ -140,8 +140,7 @@ import Testing
     }
 
     @Test(
-        "Checks are made in the order of plain fields: what the entry has, the text as a whole, other members, the "
-            + "values",
+        "Checks run in the order of plain fields: the entry's fields, the JSON text, undeclared members, the values",
         arguments: [
             (["payload": "{", "more": "1"], "unsupported field \"more\""),
             (["more": "1"], "unsupported field \"more\""),

@@ -45,7 +45,7 @@ import Testing
                 try await eventually("a batch") { self.spans(folder).contains { $0.name == "sluice.batch" } }
                 try await eventually("saved") { self.spans(folder).contains { $0.name == "sluice.checkpoint" } }
                 server.kill()
-                try await eventually("noticed") { process.errors.contains("no connection to the stream") }
+                try await eventually("noticed") { process.errors.contains("lost the connection to the stream") }
                 try await server.start()
                 try await eventually("taken up again") { self.spans(folder).contains { $0.name == "sluice.reconnect" } }
                 try await process.signal(SIGTERM)

@@ -29,7 +29,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
     static let all: [Fault] = [
         Fault(testDescription: "server killed, restarted with its data", kind: .killWithData),
         Fault(
-            testDescription: "server killed, restarted empty, ids going on", kind: .killWithoutData,
+            testDescription: "server killed, restarted empty, ids continue", kind: .killWithoutData,
             gaps: ["deleted", "recreated"]),
         Fault(
             testDescription: "server killed, restarted with an older dump", kind: .olderDump,
@@ -43,7 +43,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
         Fault(
             testDescription: "clients killed every 50 ms",
             kind: .clientKill(milliseconds: FaultTable.isLong ? 30_000 : 2000)),
-        Fault(testDescription: "trimmed past the cursor while away", kind: .trim, gaps: ["trimmed"]),
+        Fault(testDescription: "trimmed past the cursor while disconnected", kind: .trim, gaps: ["trimmed"]),
         // `trimmed` where a look had seen entries that were not read when the stream went: counting misses them first.
         Fault(
             testDescription: "stream deleted and recreated", kind: .deleteAndRecreate,
@@ -74,7 +74,7 @@ enum FaultTable {
     static func write() {
         guard let path = self.path else { return }
         let head =
-            "| fault | entries | told | lost or wrong silently | revoked served as active | crashes | right again after |"
+            "| fault | entries | reported | lost or wrong silently | revoked served as active | crashes | recovered after |"
         let table = ([head, "| --- | --- | --- | --- | --- | --- | --- |"] + self.rows.withLock { $0 }).joined(
             separator: "\n")
         try? Data((table + "\n").utf8).write(to: URL(fileURLWithPath: path))

@@ -7,15 +7,15 @@ import StageKit
 import StageTestKit
 import Testing
 
-/// What no further attempt can put right, and what is the disk's and not the stream's.
+/// Faults that a retry cannot repair: a changed password, missing permissions, a key of a wrong type, a full disk.
 @Suite(.serialized) struct PermanentFaultTests {
-    /// What happens to a running worker, what its run has to end with, and what puts it right.
+    /// A fault of a running worker, the message with which its run must end, and the repair.
     struct Fault: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let commands: [RESPCommand]
         let message: String
         let repairs: [RESPCommand]
-        /// Whether the stream begins anew.
+        /// Whether the repair creates a new stream.
         var losesStream = false
     }
 
@@ -29,11 +29,11 @@ import Testing
                 RESPCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
             ], message: "redis.password", repairs: [RESPCommand("CONFIG", "SET", "requirepass", "")]),
         Fault(
-            testDescription: "right to read taken away",
+            testDescription: "read permission removed",
             commands: [RESPCommand("ACL", "SETUSER", "default", "-xread")], message: "ACL SETUSER",
             repairs: [RESPCommand("ACL", "SETUSER", "default", "+xread")]),
         Fault(
-            testDescription: "right to look at the stream taken away",
+            testDescription: "permission for XINFO STREAM removed",
             commands: [RESPCommand("ACL", "SETUSER", "default", "-xinfo")], message: "+xinfo|stream",
             repairs: [RESPCommand("ACL", "SETUSER", "default", "+xinfo")]),
         Fault(
@@ -54,7 +54,8 @@ import Testing
     }
 
     @Test(
-        "The run ends and says what to do, look-ups are refused, and once it is put right everything is", arguments: all
+        "The run ends with advice, lookups are refused, and a worker that starts after the repair is complete",
+        arguments: all
     )
     func ended(fault: Fault) async throws {
         try await withRedisServer { server in
@@ -92,18 +93,18 @@ import Testing
         FaultTable.write()
     }
 
-    /// Runs a command and returns whether it went well.
+    /// Runs a command and returns whether it succeeded.
     private static func succeeds(_ command: String...) -> Bool {
         let child = try? Child(["/usr/bin/env"] + command, in: URL(fileURLWithPath: "/dev"), log: "null")
         return child?.wait() == 0
     }
 
-    /// Mounts a disk of 64 KiB in a folder; false where this user may not.
+    /// Mounts a disk of 64 KiB in a directory; returns false if this user may not.
     private static func mounts(_ folder: URL) -> Bool {
         self.succeeds("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder.path)
     }
 
-    /// Whether disks can be mounted here, tried out once.
+    /// Whether disks can be mounted here, tested once.
     private static let canMount: Bool = {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-mount-\(UUID().uuidString)")
         guard (try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)) != nil else {
@@ -114,8 +115,8 @@ import Testing
     }()
 
     @Test(
-        "On a full disk the last checkpoint stays, and the worker goes on; from both, nothing is lost",
-        .enabled(if: canMount, "needs the right to mount a tmpfs"))
+        "On a full disk the previous checkpoint is kept and the worker continues; a restart loses nothing",
+        .enabled(if: canMount, "needs the permission to mount a tmpfs"))
     func fullDisk() async throws {
         try await withRedisServer { server in
             try await withFolder { folder in
@@ -139,7 +140,9 @@ import Testing
                         try await eventually("a checkpoint") { bytes() != nil }
                         try? Data(count: 60 << 10).write(to: disk.appendingPathComponent("other"))
                         // One attempt follows another, so once one has failed, none is under way that had room.
-                        func failures() -> Int { log.lines.count { $0.message.hasPrefix("no checkpoint") } }
+                        func failures() -> Int {
+                            log.lines.count { $0.message.hasPrefix("cannot write the checkpoint") }
+                        }
                         try await connection.addSession("a")
                         try await eventually("no room") { failures() > 0 }
                         let held = bytes()
@@ -161,8 +164,9 @@ import Testing
                         #expect(next.status.gaps.isEmpty && next.sessions.count == 302)
                         #expect(next.sessions["a"] == "revoked")
                         FaultTable.add(
-                            "disk full under the checkpoint", entries: 303, told: "error logged, the last one stays",
-                            wrong: 0, revoked: 0, ContinuousClock.now - started)
+                            "disk full under the checkpoint", entries: 303,
+                            told: "error logged, the previous one is kept", wrong: 0, revoked: 0,
+                            ContinuousClock.now - started)
                         try FileManager.default.removeItem(at: disk.appendingPathComponent("other"))
                         try await eventually("a checkpoint again") { bytes() != held }
                     }

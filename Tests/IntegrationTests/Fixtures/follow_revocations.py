@@ -1,7 +1,9 @@
-"""Follows a worker's revocations: python3 follow_revocations.py http://127.0.0.1:9191 (a token in SLUICE_TOKEN).
+"""Prints everything that ends a session, as a worker announces it.
 
-What a gateway does in any language: cut off the session that a revocation or an eviction names; after a gap or a reset,
-look up every session it holds open; while the worker is not ready, do not take silence for proof. Standard library only.
+    python3 follow_revocations.py http://127.0.0.1:9191      (the token, if any, in SLUICE_TOKEN)
+
+A gateway cuts off the session that a revocation or an eviction names, and looks up every open session after a gap or a
+reset. While the worker is not ready, silence proves nothing. Uses only the standard library.
 """
 import json, os, sys, time, urllib.request
 
@@ -12,7 +14,7 @@ while True:
         headers["Authorization"] = "Bearer " + os.environ["SLUICE_TOKEN"]
     try:
         request = urllib.request.Request(sys.argv[1] + "/v1/revocations", headers=headers)
-        # The worker says something every five seconds: what is silent for longer is gone.
+        # The worker sends at least a comment every 5 s: a longer silence means that the connection is lost.
         with urllib.request.urlopen(request, timeout=15) as stream:
             event = {}
             for line in stream:
@@ -24,5 +26,5 @@ while True:
                     print(event["event"], json.loads(event["data"]), flush=True)
                     event = {}
     except OSError as error:
-        print("away", error, flush=True)
+        print("disconnected", error, flush=True)
     time.sleep(1)

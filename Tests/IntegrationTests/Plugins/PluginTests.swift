@@ -116,7 +116,7 @@ import Testing
                 #expect(
                     line.hasPrefix("p.yaml:2:\(column): plugins: \(name).so: \(reason)")
                         || (name == "open"
-                            && line.hasPrefix("p.yaml:2:\(column): plugins: \(name).so: is code")
+                            && line.hasPrefix("p.yaml:2:\(column): plugins: \(name).so: is executable code")
                             && line.contains(reason)),
                     "\(line)")
                 column += name.count + 5

@@ -66,7 +66,7 @@ import Testing
             #expect(try await setup.pending.reply()[3].length == 3)
         } else {
             let error = await #expect(throws: RedisError.self) { try await setup.pending.reply() }
-            #expect(error?.code == .timedOut && error?.message.contains("broke off") == true)
+            #expect(error?.code == .timedOut && error?.message.contains("stopped arriving") == true)
         }
     }
 

@@ -96,7 +96,7 @@ import Testing
             #expect(try self.keeper(path).load() == "here")
             try #require(chmod(path, 0o666) == 0)
             let failure = #expect(throws: CheckpointFailure.self) { try self.keeper(path).load() }
-            #expect(failure?.description.contains("everybody may write it") == true)
+            #expect(failure?.description.contains("others may write to it") == true)
         }
     }
 }
