@@ -22,7 +22,7 @@ package struct PipelineOptions: ParsableArguments {
         try self.settings.map { text in
             guard let override = Override(text) else {
                 throw ValidationError(
-                    "--set \(text.prefix { $0 != "=" }): write a path and a value, such as redis.database=3")
+                    "--set \(text.prefix { $0 != "=" }): expected a path and a value, such as redis.database=3")
             }
             return override
         }

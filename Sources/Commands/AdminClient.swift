@@ -65,12 +65,12 @@ struct AdminClient {
         } catch {
             throw Failure(
                 description:
-                    "no worker answers at \(self.address): is it running, and is this its admin.listen? "
+                    "no worker responds at \(self.address): is it running, and is this its admin.listen? "
                     + "(\(Self.reason(error)))")
         }
         if response.status == .unauthorized {
             throw Failure(
-                description: "the worker at \(self.address) asks for a token, or for another one: set SLUICE_TOKEN, or"
+                description: "the worker at \(self.address) requires a token, or another one: set SLUICE_TOKEN, or"
                     + " give --token-file")
         }
         for try await buffer in response.body { try piece(response.status.code, buffer) }
@@ -82,7 +82,7 @@ struct AdminClient {
         var body = ByteBuffer()
         let status = try await self.get(path) { _, piece in
             guard body.readableBytes < Self.answerLimit else {
-                throw Failure(description: "the answer is longer than \(Self.answerLimit) bytes")
+                throw Failure(description: "the response has more than \(Self.answerLimit) bytes")
             }
             body.writeImmutableBuffer(piece)
         }
@@ -184,7 +184,7 @@ struct WorkerOptions: ParsableArguments {
                     return try NIOSSLPrivateKey(file: file, format: .pem)
                 })
         } else if self.certificateFile != nil || self.keyFile != nil {
-            throw ValidationError("--certificate-file and --key-file go together")
+            throw ValidationError("--certificate-file and --key-file must be given together")
         }
         return client
     }
@@ -198,7 +198,8 @@ struct WorkerOptions: ParsableArguments {
         } catch let error as PrivateKeyFile.Encrypted {
             throw AdminClient.Failure(description: "\(option): \(path): \(error)")
         } catch {
-            throw AdminClient.Failure(description: "\(option): \(path) cannot be read, or holds no PEM of that kind")
+            throw AdminClient.Failure(
+                description: "\(option): cannot read \(path), or it does not contain PEM of that kind")
         }
     }
 }
@@ -229,7 +230,7 @@ struct AdminOptions: ParsableArguments {
             throw AdminClient.Failure(
                 description: names.isEmpty
                     ? "the pipeline has no store"
-                    : "the pipeline has several stores: name one with --store (\(names.joined(separator: ", ")))")
+                    : "the pipeline has several stores: choose one with --store (\(names.joined(separator: ", ")))")
         }
         return name
     }

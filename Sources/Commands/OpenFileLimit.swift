@@ -18,7 +18,7 @@ package enum OpenFileLimit {
 
         /// The problem and its remedy.
         package var description: String {
-            "the limit of open files is \(self.limit), and at least \(self.needed) are needed: raise it "
+            "the limit of open files is \(self.limit), but at least \(self.needed) are needed: raise it "
                 + "(ulimit -n \(self.needed), LimitNOFILE= in a systemd unit)"
         }
     }

@@ -48,7 +48,7 @@ struct SchemaCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schema", abstract: "Print the JSON Schema (2020-12) of the pipeline file, for editors.",
         discussion: """
-            Keep it beside the file, and begin the file with a line for the editor's YAML server:
+            Save it beside the file, and begin the file with a line for the editor's YAML language server:
             # yaml-language-server: $schema=sluice.schema.json
             """)
 

@@ -44,7 +44,7 @@ struct TestCommand: AsyncParsableCommand {
         if report.wrongFileCount > 0 { throw ExitStatus.configuration }
         if report.failedCount > 0 { throw ExitStatus.failure }
         if let filter, report.caseCount == 0 {
-            Terminal.report("sluice: --filter: no case has \"\(filter)\" in its name")
+            Terminal.report("sluice: --filter: no case with \"\(filter)\" in its name")
             throw ExitStatus.failure
         }
     }
@@ -53,7 +53,7 @@ struct TestCommand: AsyncParsableCommand {
         do {
             try Data(text.utf8).write(to: URL(fileURLWithPath: path))
         } catch {
-            Terminal.report("sluice: --junit: \(path) cannot be written: \(error.localizedDescription)")
+            Terminal.report("sluice: --junit: cannot write \(path): \(error.localizedDescription)")
             throw ExitStatus.failure
         }
     }

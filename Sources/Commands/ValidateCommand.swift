@@ -77,7 +77,7 @@ struct FileVerdict {
     /// The line for a valid file.
     var goodLine: String? {
         guard case .good(let name, let stages, _) = self.outcome else { return nil }
-        return "\(self.file): good: \(name), \(stages) stages"
+        return "\(self.file): valid: \(name), \(stages) stages"
     }
 
     /// The warnings for a valid file.

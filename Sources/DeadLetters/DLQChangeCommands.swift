@@ -27,8 +27,10 @@ struct DLQReplayCommand: AsyncParsableCommand {
     @OptionGroup var options: DLQOptions
 
     func validate() throws {
-        guard self.all != !self.ids.isEmpty else { throw ValidationError("name letters, or give --all") }
-        if self.all, !self.yes { throw ValidationError("--all plays every letter again: add --yes") }
+        guard self.all != !self.ids.isEmpty else {
+            throw ValidationError("name ids of dead-letter entries, or give --all")
+        }
+        if self.all, !self.yes { throw ValidationError("--all replays every dead-letter entry: confirm with --yes") }
     }
 
     func run() async throws {
@@ -62,16 +64,19 @@ struct DLQReplayCommand: AsyncParsableCommand {
         let text: String
         switch result {
         case .added(let id): (word, text) = ("added", "added to \(shown) as \(id)")
-        case .playedBefore: (word, text) = ("played_before", "its original was played before; the letter is gone")
-        case .gone: (word, text) = ("gone", "no such letter: it was played or removed")
-        case .unfit: (word, text) = ("unfit", "is not a letter that can be played")
+        case .playedBefore:
+            (word, text) = (
+                "played_before", "not replayed: the original was replayed before; the dead-letter entry is removed"
+            )
+        case .gone: (word, text) = ("gone", "no such dead-letter entry: it was replayed or removed")
+        case .unfit: (word, text) = ("unfit", "not a dead-letter entry that can be replayed")
         case .foreign:
             (word, text) = ("foreign_stream", "not replayed: this pipeline does not read the stream \(shown)")
         case .newer:
             let reason = "its original's id is above the ids of \(shown), which was recreated"
             (word, text) = ("newer", "not replayed: \(reason)")
         case .tooLarge:
-            let limit = "more than \(ReplayScript.fieldLimit) fields, which one command of a script cannot add"
+            let limit = "more than \(ReplayScript.fieldLimit) fields, the limit of one command in a script"
             (word, text) = ("too_large", "not replayed: its original has \(limit)")
         case .refused(let error): (word, text) = ("refused", "not replayed: \(error)")
         }
@@ -120,10 +125,14 @@ struct DLQPurgeCommand: AsyncParsableCommand {
 
     func validate() throws {
         let ways = [!self.ids.isEmpty, self.olderThan != nil, self.all].count { $0 }
-        guard ways == 1 else { throw ValidationError("name letters, or give --older-than, or --all") }
-        if self.all, !self.yes { throw ValidationError("--all removes every letter for good: add --yes") }
+        guard ways == 1 else {
+            throw ValidationError("name ids of dead-letter entries, or give --older-than, or --all")
+        }
+        if self.all, !self.yes {
+            throw ValidationError("--all removes every dead-letter entry permanently: confirm with --yes")
+        }
         if let text = self.olderThan, SettingUnits.duration(text).map({ $0 <= .zero }) ?? true {
-            throw ValidationError("--older-than \(text): write a duration such as 12h or 7d")
+            throw ValidationError("--older-than \(text): expected a duration such as 12h or 7d")
         }
     }
 

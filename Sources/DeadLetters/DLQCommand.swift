@@ -29,7 +29,7 @@ struct DLQListCommand: AsyncParsableCommand {
     @OptionGroup var options: DLQOptions
 
     func validate() throws {
-        guard Self.limits.contains(self.limit) else { throw ValidationError("--limit is 1 to 1000") }
+        guard Self.limits.contains(self.limit) else { throw ValidationError("--limit must be from 1 to 1000") }
     }
 
     func run() async throws {
@@ -41,12 +41,12 @@ struct DLQListCommand: AsyncParsableCommand {
             switch self.options.format {
             case .json: for letter in shown { try Terminal.result(letter.json(now: now, withFields: false)) }
             case .text:
-                let head = ["LETTER", "ORIGINAL", "STAGE", "REASON", "AGE", "ERROR"]
-                if shown.isEmpty { return Terminal.report("no letters in \(box.stream)") }
+                let head = ["ENTRY", "ORIGINAL", "STAGE", "REASON", "AGE", "ERROR"]
+                if shown.isEmpty { return Terminal.report("no dead-letter entries in \(box.stream)") }
                 for line in LetterText.table([head] + shown.map { $0.cells(now: now) }) { try Terminal.result(line) }
             }
             if let last = shown.last, found.count > shown.count {
-                Terminal.report("there are more: --after \(last.id)")
+                Terminal.report("more entries: --after \(last.id)")
             }
         }
     }
@@ -77,7 +77,7 @@ struct DLQShowCommand: AsyncParsableCommand {
     func run() async throws {
         try await self.options.withLetters { box in
             guard let letter = try await box.letters(from: self.id.id, to: self.id.id, count: 1).first else {
-                Terminal.report("sluice: no letter \(self.id.id) in \(box.stream)")
+                Terminal.report("sluice: no dead-letter entry \(self.id.id) in \(box.stream)")
                 throw ExitStatus.failure
             }
             let now = try await box.now()

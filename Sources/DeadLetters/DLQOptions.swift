@@ -38,11 +38,13 @@ struct DLQOptions: ParsableArguments {
         if let stream = self.stream { return stream }
         let streams = DeadLetterStage.streams(of: pipeline)
         guard let first = streams.first else {
-            throw ValidationError("\(self.file) puts no letters aside (dead_letter): name the stream with --stream")
+            throw ValidationError("\(self.file) has no dead_letter stage: name the stream with --stream")
         }
         guard streams.count == 1 else {
             throw ValidationError(
-                "\(self.file) puts letters in \(streams.joined(separator: ", ")): name one with --stream")
+                "\(self.file) has several dead-letter streams (\(streams.joined(separator: ", "))): choose one with "
+                    + "--stream"
+            )
         }
         return first
     }

@@ -52,7 +52,7 @@ struct LetterBox {
     func now() async throws -> Int64 {
         let answer = try await self.ask(RESPCommand("TIME"))
         guard let seconds = answer.array?.first?.integer, let micros = answer.array?.last?.integer else {
-            throw Unexpected(description: "TIME: an answer of another shape")
+            throw Unexpected(description: "TIME: unexpected reply: expected a time")
         }
         return seconds * 1000 + micros / 1000
     }
@@ -62,11 +62,11 @@ struct LetterBox {
         let command = RESPCommand(
             "XRANGE", self.stream, first.description, last.description, "COUNT", min(count, Self.pageSize))
         guard let entries = try await self.ask(command).array else {
-            throw Unexpected(description: "XRANGE: an answer of another shape")
+            throw Unexpected(description: "XRANGE: unexpected reply: expected a list of entries")
         }
         return try entries.map { entry in
             guard let letter = StoredLetter(entry) else {
-                throw Unexpected(description: "XRANGE: an entry of another shape")
+                throw Unexpected(description: "XRANGE: unexpected reply: expected entries with an id, names and values")
             }
             return letter
         }
@@ -92,7 +92,7 @@ struct LetterBox {
         do {
             if original.milliseconds > now, try await self.lastID(of: stream) ?? .zero < original { return .newer }
             guard let result = ReplayScript.result(try await self.ask(command)) else {
-                throw Unexpected(description: "EVAL: an answer of another shape")
+                throw Unexpected(description: "EVAL: unexpected reply: expected the result of the script")
             }
             return result
         } catch let error as RedisError where error.code == .serverError || error.code == .wrongType {

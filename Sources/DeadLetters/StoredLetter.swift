@@ -102,7 +102,7 @@ struct StoredLetter: Sendable, Equatable {
 
     /// The entry for people, one line per fact.
     func lines(now: Int64) -> [String] {
-        var lines = ["letter: \(self.id) (\(LetterText.age(self.age(now: now))) old)"]
+        var lines = ["dead-letter entry: \(self.id) (\(LetterText.age(self.age(now: now))) old)"]
         let names = [
             DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.original, DeadLetter.stage,
             DeadLetter.reason, DeadLetter.error, DeadLetter.attempts, DeadLetter.deliveries, DeadLetter.time,

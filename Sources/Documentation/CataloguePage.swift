@@ -72,11 +72,11 @@ package struct CataloguePage {
             lines += ["", "Runs"]
             lines += TextWrap.lines(Self.running(stage), indent: "  ")
             lines += TextWrap.lines(
-                "A failure without a reason of its own counts as \(stage.failureReason).", indent: "  ")
+                "A failure without its own reason counts as \(stage.failureReason).", indent: "  ")
         }
         lines += ["", "Settings"] + SettingTable(self.shape).text
         if let example {
-            lines += ["", "Example, a whole file"]
+            lines += ["", "Example, a complete file"]
             lines += Self.indented(example)
         } else if let stage = self.stage {
             // The example names fields, stores or branches that only its author's file has.
@@ -94,13 +94,13 @@ package struct CataloguePage {
     private static func running(_ stage: StageType) -> String {
         if stage.waits {
             return
-                "Waits: what it does over the network it does for all events of a batch at once, and the batch waits; the "
-                + "order of events stays."
+                "Waits: the requests for all events of a batch are in flight together while the batch waits; the "
+                + "order of events is kept."
         }
         return stage.isPure
-            ? "Pure: it only reads and sets the event's own values and fails, so at the head of a graph it runs a few "
+            ? "Pure: it only reads and sets fields of the event, or fails, so at the head of a graph it can run some "
                 + "events ahead."
-            : "Event by event, in stream order."
+            : "Processes events one by one, in stream order."
     }
 
     /// Returns the page for programs.

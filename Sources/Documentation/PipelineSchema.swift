@@ -16,7 +16,8 @@ package enum PipelineSchema {
         return JSONValue.members([
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": "Sluice pipeline file",
-            "description": "What `sluice validate` accepts; it also knows what a schema cannot tell.",
+            "description":
+                "A pipeline file as `sluice validate` accepts it, except for rules that a schema cannot express.",
         ]).adding(self.schema(file.root)).adding(.members(["$defs": .object(definitions)]))
     }
 

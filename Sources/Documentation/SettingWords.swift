@@ -19,7 +19,7 @@ enum SettingWords {
         case .list(let element, let orSingle, let minimum):
             (orSingle ? "one, or a list" : "a list") + self.atLeast(minimum) + ", of: \(self.kind(element))"
         case .map(let element, let minimum, _):
-            "names of your choice\(self.atLeast(minimum)), each: \(self.kind(element))"
+            "a mapping of names of your choice\(self.atLeast(minimum)), each: \(self.kind(element))"
         case .object: "settings"
         case .oneName(let names, _): "one of \(names.map(\.name).joined(separator: ", "))"
         case .reference(let name): "a \(name)"

@@ -14,14 +14,14 @@ enum AdminCheck {
         }
         let hasToken = !settings.token.isEmpty || settings.tokenFile != nil
         var finding = "\(settings.listen), "
-        finding += settings.listen.isLocal ? "for this machine" : "for others too"
+        finding += settings.listen.isLocal ? "from this machine only" : "from other machines"
         if hasToken { finding += ", with a token" }
         if let tls = settings.tls {
-            finding += tls.clientCAFile == nil ? ", encrypted" : ", encrypted, with certificates of clients"
+            finding += tls.clientCAFile == nil ? ", encrypted" : ", encrypted, with client certificates"
         }
         guard hasToken, !settings.listen.isLocal, settings.tls == nil else { return CheckStep(name, .good, finding) }
         return CheckStep(
-            name, .warning, finding + ", which is not encrypted: who can listen on the way can use it",
+            name, .warning, finding + ", not encrypted: anyone who can read the traffic can use the token",
             advice: "add admin.tls, or listen on 127.0.0.1 behind a proxy that encrypts")
     }
 }

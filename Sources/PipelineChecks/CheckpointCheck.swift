@@ -22,35 +22,35 @@ enum CheckpointCheck {
             CheckStep(name, .warning, finding, advice: advice)
         }
         guard let type = try? files.attributesOfItem(atPath: folder)[.type] as? FileAttributeType else {
-            return warning("there is no folder \(folder): no checkpoint is written", "mkdir -p \(folder)")
+            return warning("there is no directory \(folder): no checkpoint is written", "mkdir -p \(folder)")
         }
         guard type == .typeDirectory || type == .typeSymbolicLink, files.isWritableFile(atPath: folder) else {
             return warning(
-                "\(folder) is no folder that this user may write in: no checkpoint is written",
-                "give the worker's user the folder, or change checkpoint.path")
+                "this user cannot write to the directory \(folder): no checkpoint is written",
+                "give the worker's user write permission, or change checkpoint.path")
         }
         if let held = FileLock.holder(of: path) {
             return warning(
                 "\(settings.path) is in use by \(held.pid.map { "process \($0)" } ?? "another process"): "
                     + "a second worker with this path is refused",
-                "nothing, if that is this worker; or give each worker its own checkpoint.path")
+                "nothing if that is this worker; otherwise give each worker its own checkpoint.path")
         }
         guard let file = try? files.attributesOfItem(atPath: path) else {
             return CheckStep(name, .good, "\(settings.path): none yet")
         }
         guard file[.type] as? FileAttributeType == .typeRegular, files.isReadableFile(atPath: path) else {
             return warning(
-                "\(settings.path) is no file that this user may read: it is taken for a lost checkpoint, and not replaced",
+                "this user cannot read the file \(settings.path): it is treated as a lost checkpoint and not replaced",
                 "change checkpoint.path")
         }
         do throws(SystemFailure) {
             _ = try InputFile(trusted: path)
         } catch {
-            return warning("\(error): it is taken for a lost checkpoint", "remove it, or change checkpoint.path")
+            return warning("\(error): it is treated as a lost checkpoint", "remove it, or change checkpoint.path")
         }
         let size = file[.size] as? Int ?? 0
         if size == 0 {
-            return warning("\(settings.path) is empty: it counts as none", "nothing: the next checkpoint replaces it")
+            return warning("\(settings.path) is empty: treated as missing", "nothing: the next checkpoint replaces it")
         }
         return CheckStep(name, .good, "\(settings.path): \(size) bytes")
     }

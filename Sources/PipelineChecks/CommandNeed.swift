@@ -47,10 +47,10 @@ struct CommandNeed {
         let commands = store.commands
         return commands.always.map { CommandNeed($0) }
             + commands.emptying.map {
-                CommandNeed($0, substitute: "the store cannot be emptied behind a gap, and the run ends there")
+                CommandNeed($0, substitute: "the store cannot be emptied after a gap, and the run ends")
             }
             + commands.heartbeat.map {
-                CommandNeed($0, substitute: "there is no heartbeat that shows gateways that the store is up to date")
+                CommandNeed($0, substitute: "no heartbeat shows gateways that the store is up to date")
             }
     }
 
@@ -84,7 +84,7 @@ struct CommandNeed {
     /// The commands that read a stream, by a single worker or as a worker of a group.
     private static func reading(_ settings: RedisStreamSettings, _ stream: String, key: String?) -> [CommandNeed] {
         if let group = settings.group { return self.sharing(group, stream) }
-        let withoutLook = settings.onGap == .goOn ? "lost entries are not noticed" : nil
+        let withoutLook = settings.onGap == .goOn ? "lost entries are not detected" : nil
         return [
             CommandNeed("XREAD", ["COUNT", 1, "STREAMS", stream, "0-0"], isHarmless: true, key: key),
             CommandNeed("XINFO STREAM", [stream], isHarmless: true, key: key, substitute: withoutLook),

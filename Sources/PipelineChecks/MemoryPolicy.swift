@@ -44,8 +44,8 @@ struct MemoryPolicy: Equatable {
     static func step(_ name: String, _ policy: MemoryPolicy?, of use: Use) -> CheckStep {
         guard let policy else {
             return CheckStep(
-                name, .unknown, "not known: the server refuses INFO memory and CONFIG GET",
-                advice: "ask whoever runs the server: maxmemory-policy has to be noeviction")
+                name, .unknown, "unknown: the server refuses INFO memory and CONFIG GET",
+                advice: "ask the operator of the server: maxmemory-policy must be noeviction")
         }
         if policy.name == "noeviction" { return CheckStep(name, .good, "noeviction: a full server refuses writes") }
         if policy.limit == 0 {
@@ -64,8 +64,8 @@ struct MemoryPolicy: Equatable {
         case .store:
             let what =
                 policy.name.hasPrefix("volatile-")
-                ? "the memory of evicted keys, and snapshots with a ttl"
-                : "snapshots and the memory of evicted keys"
+                ? "the record of evictions, and snapshots with a ttl"
+                : "snapshots and the record of evictions"
             return CheckStep(
                 name, .warning,
                 "\(head): a full server forgets \(what); an older entry that is delivered late then "

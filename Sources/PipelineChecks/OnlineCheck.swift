@@ -130,14 +130,14 @@ package struct OnlineCheck {
                 steps.append(
                     store.type == "memory"
                         ? CheckStep(name, .good, "in this process's memory, \(self.beginning)")
-                        : CheckStep(name, .unknown, "\(store.type): nothing to look at from here"))
+                        : CheckStep(name, .unknown, "\(store.type): cannot be checked"))
                 continue
             }
             do {
                 // No snapshot has a blank key, so this only tests that the server answers. (The empty key holds the
                 // heartbeat.)
                 _ = try await remote.lookUp([UInt8(ascii: " ")])
-                steps.append(CheckStep(name, .good, "\(store.type): its server answers"))
+                steps.append(CheckStep(name, .good, "\(store.type): the server responds"))
             } catch {
                 steps.append(CheckStep(name, .bad, "\(store.type): \(error)"))
             }
@@ -148,7 +148,7 @@ package struct OnlineCheck {
                     redis.server.used(for: "check"), for: name, on: loop, logger: logger)
             else { continue }
             let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
-            let findings = RightsFindings(name: "\(name) rights", user: identity.value?.string)
+            let findings = RightsFindings(name: "\(name) permissions", user: identity.value?.string)
             steps.append(await self.rights(findings, CommandNeed.all(of: redis), connection))
             let information = await self.answer(connection, RESPCommand("INFO", "memory"))
             steps.append(

@@ -17,7 +17,7 @@ struct RightsFindings {
     private var found: [(need: CommandNeed, finding: Finding)] = []
 
     /// Creates empty findings.
-    init(name: String = "rights", user: String?) {
+    init(name: String = "permissions", user: String?) {
         self.name = name
         self.user = user
     }
@@ -44,8 +44,8 @@ struct RightsFindings {
         if unknown.isEmpty { return CheckStep(self.name, .good, granted) }
         return CheckStep(
             self.name, .unknown,
-            (granted.isEmpty ? "" : "\(granted); ") + "not to be tried without effect: \(unknown)",
-            advice: "ACL DRYRUN shows it, with Redis 7 and a user that may use it")
+            (granted.isEmpty ? "" : "\(granted); ") + "cannot be tested without effect: \(unknown)",
+            advice: "ACL DRYRUN can test it, with Redis 7 and a user with that permission")
     }
 
     /// Returns the server's message for each command and the worker's behaviour without it; equal consecutive texts

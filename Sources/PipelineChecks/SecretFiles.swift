@@ -23,7 +23,7 @@ enum SecretFiles {
     static func step(_ setting: String, _ path: String, _ permissions: Int) -> CheckStep? {
         guard permissions & 0o007 != 0 else { return nil }
         return CheckStep(
-            "secrets", .warning, "\(setting): every user of this machine may read \(path)",
+            "secrets", .warning, "\(setting): every user of this machine can read \(path)",
             advice: "chmod o= \(path)")
     }
 }

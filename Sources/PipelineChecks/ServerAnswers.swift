@@ -5,12 +5,12 @@ import RedisStreams
 enum ServerAnswers {
     /// Returns the steps that follow from a failed connection: the successful ones before it, and the failure.
     static func refused(_ error: RedisError, _ settings: RedisSettings) -> [CheckStep] {
-        let reached = CheckStep("reach", .good, "\(settings.address) takes connections")
+        let reached = CheckStep("network", .good, "\(settings.address) accepts connections")
         let failure: (String) -> CheckStep = { CheckStep($0, .bad, error.message) }
         switch error.code {
         case .connectFailed, .timedOut, .closed, .protocolViolation, .unavailable, .tooManyCommands, .replyTooLarge:
-            let advice = "does a server listen there? compare redis.address with what redis-cli reaches"
-            return [CheckStep("reach", .bad, error.message, advice: advice)]
+            let advice = "check that a server listens there: compare redis.address with the address that redis-cli uses"
+            return [CheckStep("network", .bad, error.message, advice: advice)]
         case .tls: return [reached, failure("encryption")]
         case .badSettings where error.message.hasPrefix("redis.tls"): return [failure("encryption")]
         case .authentication, .permission, .badSettings, .serverError, .wrongType, .gap, .valueTooLarge, .noGroup,
@@ -23,10 +23,10 @@ enum ServerAnswers {
     static func reached(_ address: RedisAddress, _ settings: RedisSettings) -> CheckStep {
         if let sentinel = settings.sentinel {
             return CheckStep(
-                "reach", .good, "the sentinels name \(address) as \(sentinel.master); it takes connections")
+                "network", .good, "the sentinels report \(address) as \(sentinel.master); it accepts connections")
         }
-        let place = settings.cluster == nil ? "" : ", the server of the cluster that has the stream,"
-        return CheckStep("reach", .good, "\(address)\(place) takes connections")
+        let place = settings.cluster == nil ? "" : ", the cluster server of the stream,"
+        return CheckStep("network", .good, "\(address)\(place) accepts connections")
     }
 
     /// Returns the step that reports the encryption of the connection.
@@ -37,17 +37,18 @@ enum ServerAnswers {
             }
             return sentinel.tls == .own(nil)
                 ? CheckStep(
-                    "encryption", .warning, "TLS, chain and name verified; the sentinels are asked without",
-                    advice: "leave redis.sentinel.tls out, so that no other server can be named in their place")
-                : CheckStep("encryption", .good, "TLS, chain and name verified, the sentinels included")
+                    "encryption", .warning,
+                    "TLS, chain and name verified; connections to the sentinels are not encrypted",
+                    advice: "remove redis.sentinel.tls, so that an impostor of a sentinel cannot choose the server")
+                : CheckStep("encryption", .good, "TLS, chain and name verified, including the sentinels")
         }
         guard case .tcp(let host, _) = settings.address, !self.isThisMachine(host) else {
-            return CheckStep("encryption", .good, "none, on this machine")
+            return CheckStep("encryption", .good, "none, connection within this machine")
         }
         let hasPassword = settings.password != nil || settings.passwordFile != nil
         return CheckStep(
             "encryption", .warning,
-            hasPassword ? "none: the password and all entries go over the network readable" : "none",
+            hasPassword ? "none: the password and all entries are sent unencrypted" : "none",
             advice: "set redis.tls if the network is not trusted")
     }
 
@@ -65,7 +66,7 @@ enum ServerAnswers {
     /// HELLO; `isShared` if the workers of a group use the server.
     static func server(_ information: RESPValue?, hello: RESPValue? = nil, isShared: Bool = false) -> CheckStep {
         guard let product = ServerProduct(information: information, hello: hello) else {
-            return CheckStep("server", .unknown, "version not known: no usable reply to INFO and HELLO")
+            return CheckStep("server", .unknown, "unknown version: no usable reply to INFO and HELLO")
         }
         let finding = product.text
         if let version = product.redisNumbers, version.major < 5 {
@@ -74,12 +75,13 @@ enum ServerAnswers {
         if isShared, let version = product.redisNumbers, version < (6, 2) {
             return CheckStep(
                 "server", .bad, finding,
-                advice: "a group needs Redis 6.2 or newer, which finds abandoned entries (XAUTOCLAIM)")
+                advice: "a group needs Redis 6.2 or newer, which can claim abandoned entries (XAUTOCLAIM)")
         }
         if product.isReplica {
             return CheckStep(
                 "server", .warning, "\(finding): a replica",
-                advice: "a replica may be behind its master and accepts no changes: name the master if that matters")
+                advice:
+                    "a replica can lag behind its master and refuses writes: use the master's address if that matters")
         }
         return CheckStep("server", .good, finding)
     }
@@ -93,17 +95,17 @@ enum ServerAnswers {
         switch type?.string {
         case "none":
             return CheckStep(
-                "stream", .warning, "\(name) is not there yet: the worker waits for its first entry",
-                advice: "compare the name, and redis.database, with what the producer uses")
+                "stream", .warning, "\(name) does not exist yet: the worker waits for its first entry",
+                advice: "compare the name and redis.database with those of the producer")
         case let kind? where kind != "stream":
             return CheckStep(
                 "stream", .bad, "\(name) holds a \(kind), not a stream",
-                advice: "name another key in source.redis_stream.stream, or delete this one")
+                advice: "choose another key in source.redis_stream.stream, or delete this one")
         default: break
         }
         guard let members = information?.array else {
             return CheckStep(
-                "stream", .unknown, "\(name): the contents are not known: \(problem ?? "no answer to XINFO STREAM")")
+                "stream", .unknown, "\(name): unknown content: \(problem ?? "no reply to XINFO STREAM")")
         }
         let facts = self.facts(members)
         let length = facts["length"]?.integer ?? 0
@@ -117,8 +119,8 @@ enum ServerAnswers {
             guard let size = self.largestLeftOut(of: facts[place]) else { continue }
             return CheckStep(
                 "stream", .warning,
-                "\(finding); entry \(id) has a value of \(size) bytes, which is too large to be read",
-                advice: "the entry fails with the reason value_too_large (on_oversized); keep entries small")
+                "\(finding); entry \(id) has a value of \(size) bytes, which is too large to read",
+                advice: "the entry fails with the reason value_too_large (on_oversized); limit the size of entries")
         }
         return CheckStep("stream", .good, finding)
     }
@@ -133,14 +135,15 @@ enum ServerAnswers {
     static func group(_ name: String, _ answer: RESPValue?) -> CheckStep {
         let found = (answer?.array ?? []).lazy.compactMap(\.array).map(self.facts).first { $0["name"]?.string == name }
         guard let found else {
-            return CheckStep("group", .good, "\(name) is not there yet: the first worker makes it, where start says")
+            return CheckStep("group", .good, "\(name) does not exist yet: the first worker creates it at start")
         }
         let consumers = found["consumers"]?.integer ?? 0
         let pending = found["pending"]?.integer ?? 0
         let lag = found["lag"]?.integer.map { "\($0) entries to deliver, " } ?? ""
         return CheckStep(
             "group", .good,
-            "\(name) is at \(found["last-delivered-id"]?.string ?? "?"): \(lag)\(pending) pending, \(consumers) workers "
+            "\(name) is at \(found["last-delivered-id"]?.string ?? "?"): \(lag)\(pending) pending, \(consumers) "
+                + "workers "
                 + "known")
     }
 

@@ -80,7 +80,7 @@ struct CaseRun {
             group.addTask {
                 do {
                     try await Task.sleep(for: timeLimit)
-                    return "not done after \(timeLimit): a stage waits for something that does not come"
+                    return "not finished after \(timeLimit): a stage waits for something that does not happen"
                 } catch {
                     return nil
                 }

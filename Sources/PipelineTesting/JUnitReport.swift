@@ -23,7 +23,7 @@ package enum JUnitReport {
         text += " time=\"\(self.time(file.seconds))\">\n"
         for result in file.results { text += self.testCase(result, of: file) }
         if !file.mistakes.isEmpty {
-            text += "    <testcase classname=\"\(self.escape(file.path))\" name=\"the file is right\" time=\"0\">\n"
+            text += "    <testcase classname=\"\(self.escape(file.path))\" name=\"the file is valid\" time=\"0\">\n"
             text += "      <error message=\"\(self.escape(file.mistakes[0]))\" type=\"configuration\">"
             text += "\(self.escape(file.mistakes.joined(separator: "\n")))</error>\n    </testcase>\n"
         }

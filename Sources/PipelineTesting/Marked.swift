@@ -32,7 +32,7 @@ extension SettingType {
         let list = SettingType<[Value]>.list(of: self, minimum: minimum)
         return SettingType<[Value]>(shape: list.shape) { node, issues in
             if case .sequence(let items) = node.content, items.count > limit {
-                issues.add("\(items.count) \(what) are too many: at most \(limit)", at: items[limit].mark)
+                issues.add("too many \(what): \(items.count), the maximum is \(limit)", at: items[limit].mark)
                 return nil
             }
             return list.decode(node, &issues)

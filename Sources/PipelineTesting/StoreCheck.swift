@@ -25,7 +25,7 @@ struct StoreCheck {
             failures += self.found.filter { !keys.contains($0.key) }.map { snapshot in
                 CaseFailure(
                     mark: exactly.mark, what: self.what(snapshot.key),
-                    expected: "not held, as exactly does not name it",
+                    expected: "not held, because exactly does not list it",
                     found: ObservationText.fields(snapshot))
             }
         }
@@ -44,7 +44,7 @@ struct StoreCheck {
         guard let snapshot = self.snapshot(expected.key) else {
             return CaseFailure(
                 mark: expected.mark, what: self.what(expected.key), expected: text + origin,
-                found: "not held; held are \(ObservationText.keys(self.found.map(\.key)))")
+                found: "not held; the held keys are \(ObservationText.keys(self.found.map(\.key)))")
         }
         var isGood = expected.entry == nil || expected.entry == snapshot.entryID
         for field in expected.fields {

@@ -39,7 +39,7 @@ enum TestBytes {
         let piece = spelled.base64 ?? Array((spelled.text ?? "").utf8)
         let times = spelled.times ?? 1
         guard piece.count * times <= TestBytes.byteLimit else {
-            issues.add("\(piece.count * times) bytes are too many: at most \(TestBytes.byteLimit)", at: node.mark)
+            issues.add("too many bytes: \(piece.count * times), the maximum is \(TestBytes.byteLimit)", at: node.mark)
             return nil
         }
         if let byte = piece.first, piece.count == 1 { return Array(repeating: byte, count: times) }
@@ -55,7 +55,7 @@ enum TestBytes {
             .optional("text", \.text, SettingType<String>.text.present, "Text."),
             .optional("base64", \.base64, base64.present, "Bytes in base64, with padding."),
             .optional(
-                "times", \.times, SettingType<Int>.integer(0...byteLimit).present, "How often it stands in a row."),
+                "times", \.times, SettingType<Int>.integer(0...byteLimit).present, "Number of repetitions."),
         ])
 
     private static let base64 = SettingType<String>.text.map { (text) throws(SettingRefusal) -> [UInt8] in

@@ -14,8 +14,8 @@ extension TestFile {
                 "The pipeline file, relative to this file."),
             .optional(
                 "environment", \.environment, .map(of: .text),
-                "What ${NAME} in the pipeline file stands for; no other variable is set."),
-            .optional("set", \.overrides, .map(of: .text), "Values put beside the pipeline file, by path."),
+                "Values of ${NAME} in the pipeline file; no other variable is set."),
+            .optional("set", \.overrides, .map(of: .text), "Values that override the pipeline file, by path."),
             .required(
                 "cases", \.cases, TestCase.type.list(minimum: 1, limit: caseLimit, of: "cases"), "The cases."),
         ])
@@ -28,12 +28,12 @@ extension TestCase {
     private static let schema = SettingsSchema(
         TestCase(),
         [
-            .required("name", \.name, SettingType<String>.nonBlankText.marked, "What has to hold, as a sentence."),
-            .optional("environment", \.environment, .map(of: .text), "More of the environment, for this case."),
-            .optional("set", \.overrides, .map(of: .text), "More values beside the pipeline file, for this case."),
+            .required("name", \.name, SettingType<String>.nonBlankText.marked, "Expected behaviour, as a sentence."),
+            .optional("environment", \.environment, .map(of: .text), "Further variables for this case."),
+            .optional("set", \.overrides, .map(of: .text), "Further overrides for this case."),
             .optional(
                 "clock", \.clock, clock, default: "2023-11-14T22:13:20Z",
-                "The time that stages read, ISO 8601 or milliseconds since the epoch; it stands still."),
+                "The constant time that stages read, ISO 8601 or milliseconds since the epoch."),
             .required(
                 "entries", \.entries, TestEntry.type.list(minimum: 1, limit: TestFile.entryLimit, of: "entries"),
                 "Entries that the source delivers, in order."),
@@ -41,20 +41,20 @@ extension TestCase {
                 "outcomes", \.outcomes,
                 SettingType<[OutcomeExpectation]>.list(of: OutcomeExpectation.type).marked.present,
                 "Outcome of each entry."),
-            .optional("stores", \.stores, .map(of: StoreExpectation.type), "What stores hold at the end."),
+            .optional("stores", \.stores, .map(of: StoreExpectation.type), "Content of stores at the end."),
             .optional(
                 "revocations", \.revocations, SettingType<[[UInt8]]>.list(of: TestBytes.type).marked.present,
-                "The keys that are revoked, in order."),
+                "Revoked keys, in order."),
             .optional(
                 "evictions", \.evictions, SettingType<[[UInt8]]>.list(of: TestBytes.type).marked.present,
-                "The keys that are evicted, in order."),
-            .optional("metrics", \.metrics, .map(of: number), "What is counted, as /metrics shows it."),
+                "Evicted keys, in order."),
+            .optional("metrics", \.metrics, .map(of: number), "Metrics, as in /metrics."),
             .optional(
                 "log", \.log, SettingType<[LogExpectation]>.list(of: LogExpectation.type).marked.present,
                 "Log lines of level info and above, in order."),
             .optional(
                 "fails", \.failure, SettingType<String>.nonBlankText.marked.present,
-                "A part of the error that ends the run."),
+                "Part of the error that ends the run."),
         ])
 
     private static let clock = SettingType<String>.text.map { (text) throws(SettingRefusal) -> Int64 in
@@ -78,8 +78,8 @@ extension TestEntry {
     private static let schema = SettingsSchema(
         TestEntry(),
         [
-            .optional("id", \.id, entryID.present, "Its id; without one, the millisecond after the entry before."),
-            .required("fields", \.fields, fieldList, "Names with values; a list of them where names are repeated."),
+            .optional("id", \.id, entryID.present, "Id; default: the millisecond after the previous entry."),
+            .required("fields", \.fields, fieldList, "Names with values; a list of them if names are repeated."),
         ])
 
     /// An entry's id.
@@ -158,7 +158,7 @@ extension OutcomeExpectation {
             .optional("stage", \.stage, SettingType<MarkedName>.name.present, "The stage that failed."),
             .optional("error", \.error, SettingType<String>.text.present, "The error, \"\" for none."),
             .optional(
-                "effects", \.effects, SettingType<[String]>.list(of: .text).present, "What was done, in order."),
+                "effects", \.effects, SettingType<[String]>.list(of: .text).present, "Effects, in order."),
         ])
 }
 
@@ -175,8 +175,8 @@ extension StoreExpectation {
                 "Snapshots by key, with these fields and no others, and nothing else."),
             .optional(
                 "absent", \.absent, SettingType<[Marked<[UInt8]>]>.list(of: TestBytes.type.marked),
-                "Keys that are not held."),
-            .optional("count", \.count, SettingType<Int>.integer(0...Int.max).marked.present, "How many are held."),
+                "Keys without a snapshot."),
+            .optional("count", \.count, SettingType<Int>.integer(0...Int.max).marked.present, "Number of snapshots."),
         ])
 
     /// `{ key: { field: value } }`, or a list of `{ key, entry, fields }` if a key is not text or the entry matters.
@@ -221,7 +221,7 @@ extension LogExpectation {
         LogExpectation(),
         [
             .optional("level", \.level, SettingType<String>.choice(levels).present, "The level."),
-            .optional("message", \.message, SettingType<String>.text.present, "The words."),
-            .optional("values", \.values, .map(of: .text), "Some of its values, by name."),
+            .optional("message", \.message, SettingType<String>.text.present, "The message."),
+            .optional("values", \.values, .map(of: .text), "Some of its fields, by name."),
         ])
 }

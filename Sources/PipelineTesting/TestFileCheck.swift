@@ -20,25 +20,27 @@ enum TestFileCheck {
         self.checkOverrides(file.overrides, &issues)
         for one in file.cases {
             if !names.insert(one.name.value).inserted {
-                issues.add("the name \"\(one.name.value)\" is used already", at: one.name.mark)
+                issues.add("the name \"\(one.name.value)\" is already used", at: one.name.mark)
             }
             if !one.expectsSomething {
                 issues.add(
-                    "\(one.name.value): expects nothing: say outcomes, stores, revocations, evictions, metrics, log or fails",
+                    "\(one.name.value): expects nothing: add outcomes, stores, revocations, evictions, metrics, log "
+                        + "or fails",
                     at: one.name.mark)
             }
             if let outcomes = one.outcomes, one.failure == nil, outcomes.value.count != one.entries.count {
                 issues.add(
-                    "outcomes: each entry has one: entries \(one.entries.count), outcomes "
+                    "outcomes: expected one for each entry: entries \(one.entries.count), outcomes "
                         + "\(outcomes.value.count)", at: outcomes.mark)
             }
             let bytes = one.entries.reduce(0) { $0 + $1.byteCount }
             if bytes > TestFile.entryBytes {
-                issues.add("\(bytes) bytes of entries are too many: at most \(TestFile.entryBytes)", at: one.name.mark)
+                issues.add(
+                    "entries have too many bytes: \(bytes), the maximum is \(TestFile.entryBytes)", at: one.name.mark)
             }
             for metric in one.metrics where MetricSelector(metric.name) == nil {
                 issues.add(
-                    "metrics: expected a name as /metrics shows it, such as events_total{status=active}, found "
+                    "metrics: expected a name as in /metrics, such as events_total{status=active}, found "
                         + "\"\(metric.name)\"", at: metric.mark)
             }
             self.checkOverrides(one.overrides, &issues)

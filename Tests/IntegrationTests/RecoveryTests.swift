@@ -162,7 +162,7 @@ import Testing
         }
     }
 
-    @Test("A server that takes connections and says nothing is given up in time, and tried again")
+    @Test("A server that accepts connections and says nothing is given up in time, and tried again")
     func silentServer() async throws {
         let (descriptor, port) = try RawSocket.silentListener()
         defer { close(descriptor) }

@@ -15,7 +15,7 @@ import Testing
         ("{ retyr: {} }", "p.yaml:5:19: probe: on_failure: unknown setting \"retyr\" (did you mean retry?)"),
         (
             "{ retry: { attempts: 1 } }",
-            "p.yaml:5:38: probe: on_failure: retry: attempts: 1 is out of range: it must be 2 to 100"
+            "p.yaml:5:38: probe: on_failure: retry: attempts: 1 is out of range: it must be from 2 to 100"
         ),
         (
             "{ retry: { backoff: 61s, max_backoff: 60s } }",

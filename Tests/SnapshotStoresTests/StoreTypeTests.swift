@@ -45,7 +45,7 @@ import Testing
             ),
             (
                 [("key", "id"), ("max_record_bytes", "1MiB")],
-                "memory: max_record_bytes: 1MiB is out of range: it must be 64 to 524288 bytes"
+                "memory: max_record_bytes: 1MiB is out of range: it must be from 64 to 524288 bytes"
             ),
         ] as [([(String, String)], String)])
     func mistakes(settings: [(String, String)], message: String) {

@@ -184,7 +184,7 @@ import Testing
     @Test("A journal that cannot be opened or written ends the run with its path and the reason")
     func failures() async throws {
         let missing = #expect(throws: Journal.JournalError.self) { _ = try Journal(path: "/nonexistent/j") }
-        #expect(missing?.description == "the journal /nonexistent/j cannot be opened: No such file or directory")
+        #expect(missing?.description == "cannot open the journal /nonexistent/j: No such file or directory")
         let full = try Journal(path: "/dev/full")
         self.withEvent(nil) { event, _ in
             full.observe(
@@ -192,7 +192,7 @@ import Testing
                 OutcomeRecord(outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: nil))
         }
         let error = await #expect(throws: Journal.JournalError.self) { try await full.endBatch() }
-        #expect(error?.description == "the journal /dev/full cannot be written: No space left on device")
+        #expect(error?.description == "cannot write the journal /dev/full: No space left on device")
         // It stays failed: lines after a gap would make a journal that looks whole.
         await #expect(throws: Journal.JournalError.self) { try await full.endBatch() }
     }

@@ -104,7 +104,7 @@ import Testing
         #expect(lines[1].contains(#""message":"dropped","entry":"1","reason":"malformed_event""#))
         #expect(
             lines[2].contains(
-                #""level":"warning","logger":"sluice","message":"more lines of this kind were held back","held_back":998,"#
+                #""level":"warning","logger":"sluice","message":"more lines of this kind were suppressed","held_back":998,"#
                     + #""of":"dropped","reason":"malformed_event"}"#))
         #expect(lines[3].contains(#""message":"other""#))
         #expect(fixture.gate.heldBack == 998)
@@ -182,9 +182,9 @@ import Testing
             service.reload()
         }
         let lines = fixture.lines.all
-        #expect(lines.count { $0.contains(#""message":"reload refused: the version before runs on""#) } == 50)
+        #expect(lines.count { $0.contains(#""message":"reload refused: the previous version stays active""#) } == 50)
         #expect(lines.count { $0.contains(#""message":"reload refused","error""#) } >= 50)
-        #expect(lines.count { $0.contains(#""message":"reload: the file means the same as before""#) } == 50)
+        #expect(lines.count { $0.contains(#""message":"reload: no changes""#) } == 50)
         #expect(fixture.gate.heldBack == 0)
     }
 

@@ -14,11 +14,11 @@ import Testing
     @Test(
         "A failed connection is blamed on the step that failed, with what worked before it",
         arguments: [
-            (RedisError.Code.connectFailed, ["reach": "bad"]), (.timedOut, ["reach": "bad"]),
-            (.unavailable, ["reach": "bad"]), (.tls, ["reach": "good", "encryption": "bad"]),
-            (.authentication, ["reach": "good", "encryption": "warning", "login": "bad"]),
-            (.permission, ["reach": "good", "encryption": "warning", "login": "bad"]),
-            (.badSettings, ["reach": "good", "encryption": "warning", "login": "bad"]),
+            (RedisError.Code.connectFailed, ["network": "bad"]), (.timedOut, ["network": "bad"]),
+            (.unavailable, ["network": "bad"]), (.tls, ["network": "good", "encryption": "bad"]),
+            (.authentication, ["network": "good", "encryption": "warning", "login": "bad"]),
+            (.permission, ["network": "good", "encryption": "warning", "login": "bad"]),
+            (.badSettings, ["network": "good", "encryption": "warning", "login": "bad"]),
         ])
     func refused(code: RedisError.Code, verdicts: [String: String]) throws {
         let steps = ServerAnswers.refused(RedisError(code, "words", isTransient: true), try Self.settings())
@@ -131,7 +131,7 @@ import Testing
         #expect(ServerAnswers.stream("s", type: text("none"), information: nil).verdict == .warning)
         #expect(ServerAnswers.stream("s", type: nil, information: .array([])).verdict == .good)
         let unknown = ServerAnswers.stream("s", type: text("stream"), information: nil, problem: "no answer in time")
-        #expect(unknown.finding == "s: the contents are not known: no answer in time")
+        #expect(unknown.finding == "s: unknown content: no answer in time")
         let entry = RESPValue.array([text("7-1"), .array([text("a"), text("1"), text("big"), .tooLong(70_000_000)])])
         let oversized = RESPValue.array([
             text("length"), .integer(1), text("first-entry"), entry, text("last-entry"), entry,
@@ -157,8 +157,8 @@ import Testing
         let two = step([("SCAN", .refused("no")), ("UNLINK", .refused("never"))], "nobody notices")
         #expect(two.finding == "no; never; without them nobody notices")
         #expect(step([("XREAD", .granted), ("XADD", .unknown)]).verdict == .unknown)
-        #expect(step([("XADD", .unknown)]).finding == "not to be tried without effect: XADD")
-        #expect(step([("XREAD", .granted)]) == CheckStep("rights", .good, "XREAD"))
+        #expect(step([("XADD", .unknown)]).finding == "cannot be tested without effect: XADD")
+        #expect(step([("XREAD", .granted)]) == CheckStep("permissions", .good, "XREAD"))
     }
 
     @Test(

@@ -218,7 +218,7 @@ private final class BrokenStage: Stage {
         let cases = try await self.report(stages: "[{ log: {} }]", cases: many, catalogue: .standard)
         #expect(
             cases.mistakes.map { String($0.drop { $0 != ":" }) } == [
-                ":1003:5: cases: 1001 cases are too many: at most 1000"
+                ":1003:5: cases: too many cases: 1001, the maximum is 1000"
             ])
         let entries =
             "  - name: a\n    outcomes: []\n    entries:\n"
@@ -226,7 +226,7 @@ private final class BrokenStage: Stage {
         let long = try await self.report(stages: "[{ log: {} }]", cases: entries, catalogue: .standard)
         #expect(
             long.mistakes.map { String($0.drop { $0 != ":" }) } == [
-                ":10006:7: cases: entries: 10001 entries are too many: at most 10000"
+                ":10006:7: cases: entries: too many entries: 10001, the maximum is 10000"
             ])
         let value = "{ text: x, times: \(TestBytes.byteLimit) }"
         let fields = (0..<5).map { "f\($0): \(value)" }.joined(separator: ", ")
@@ -234,7 +234,7 @@ private final class BrokenStage: Stage {
         let heavy = try await self.report(stages: "[{ log: {} }]", cases: large, catalogue: .standard)
         #expect(
             heavy.mistakes.map { String($0.drop { $0 != ":" }) } == [
-                ":3:13: 83886090 bytes of entries are too many: at most 67108864"
+                ":3:13: entries have too many bytes: 83886090, the maximum is 67108864"
             ])
     }
 
@@ -282,7 +282,7 @@ private final class BrokenStage: Stage {
                 </testcase>
               </testsuite>
               <testsuite name="b.test.yaml" tests="1" failures="0" errors="1" skipped="0" time="0.000000">
-                <testcase classname="b.test.yaml" name="the file is right" time="0">
+                <testcase classname="b.test.yaml" name="the file is valid" time="0">
                   <error message="b.test.yaml:1:1: no" type="configuration">b.test.yaml:1:1: no</error>
                 </testcase>
               </testsuite>

@@ -175,7 +175,7 @@ import ValidateStage
             ),
             (
                 ["code": ["length": ["max": .text("-1").at(3, 9)]]],
-                ["3:9: validate: code: length: max: -1 is out of range: it must be 0 to 1073741823"]
+                ["3:9: validate: code: length: max: -1 is out of range: it must be from 0 to 1073741823"]
             ),
             (
                 ["code": ["length": ["max": "1", "unit": .text("letters").at(3, 9)]]],

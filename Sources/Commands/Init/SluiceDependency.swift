@@ -16,14 +16,14 @@ enum SluiceDependency: Equatable {
     init(_ given: String?, version: String, executable: URL) throws(InitFailure) {
         if let given, given.contains("://") || given.hasPrefix("git@") {
             guard !given.contains(where: { $0 == "\"" || $0 == "\\" || $0.isWhitespace }) else {
-                throw InitFailure("--sluice \(given): is no URL")
+                throw InitFailure("--sluice \(given): not a URL")
             }
             self = .url(given, version: version)
             return
         }
         if let given {
             guard Self.isSluice(URL(fileURLWithPath: given)) else {
-                throw InitFailure("--sluice \(given): there is no Sluice package in that folder")
+                throw InitFailure("--sluice \(given): there is no Sluice package in this directory")
             }
             self = .path(URL(fileURLWithPath: given).standardizedFileURL.path)
             return
@@ -37,7 +37,7 @@ enum SluiceDependency: Equatable {
             }
             folder.deleteLastPathComponent()
         }
-        throw InitFailure("name Sluice's sources with --sluice: a folder, or the URL of a Git repository")
+        throw InitFailure("give the sources of Sluice with --sluice: a directory, or the URL of a Git repository")
     }
 
     private static func isSluice(_ folder: URL) -> Bool {

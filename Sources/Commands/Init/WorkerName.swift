@@ -10,15 +10,18 @@ struct WorkerName {
     init(_ text: String) throws(InitFailure) {
         let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
         guard isPlain, text.first?.isLetter == true, text.last != "-" else {
-            throw InitFailure("\"\(text)\" is no name: letters, digits, - and _, a letter first, such as my-worker")
+            throw InitFailure(
+                "\"\(text)\" is not a valid name: use letters, digits, - and _, beginning with a letter, such as "
+                    + "my-worker"
+            )
         }
         guard text.count <= Self.lengthLimit else {
             throw InitFailure(
-                "the name has \(text.count) letters: at most \(Self.lengthLimit) fit in paths and modules")
+                "the name has \(text.count) characters: the maximum is \(Self.lengthLimit)")
         }
         let isTaken = Self.taken.contains(text.lowercased()) || text.lowercased().hasSuffix(Self.takenEnding)
         guard !isTaken else {
-            throw InitFailure("\"\(text)\" is the name of something else: take another, such as my-\(text)")
+            throw InitFailure("\"\(text)\" is reserved: choose another name, such as my-\(text)")
         }
         self.text = text
     }

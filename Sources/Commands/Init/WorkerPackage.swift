@@ -10,7 +10,7 @@ struct WorkerPackage {
     /// Writes the package to a new directory; an existing one is not changed.
     func write(to folder: URL) throws {
         guard !FileManager.default.fileExists(atPath: folder.path) else {
-            throw InitFailure("\(folder.path) is there already: nothing was changed")
+            throw InitFailure("\(folder.path) already exists: nothing was changed")
         }
         for (path, text) in self.files {
             let file = folder.appendingPathComponent(path)
@@ -87,30 +87,31 @@ struct WorkerPackage {
     static let stage = #"""
         public import StageKit
 
-        /// Gives a field the words "Hello, " and the value of another field.
+        /// Sets a field to "Hello, " and the value of another field.
         public final class GreetStage: Stage {
-            /// What the YAML under `greet` says.
+            /// The settings under `greet` in the pipeline file.
             public struct Settings: Sendable {
                 /// The field with the name.
                 var name = MarkedName.unread
-                /// The field that gets the greeting.
+                /// Field that receives the greeting.
                 var into = "greeting"
-                /// What stands before the name.
+                /// Text before the name.
                 var words = "Hello, "
             }
 
-            /// Name, settings and documentation: what every verb knows of the stage.
+            /// Name, settings and documentation, for all subcommands.
             public static let declaration = StageDeclaration(
                 name: "greet",
-                summary: "Greets whom a field names.",
+                summary: "Adds a greeting with the value of a field.",
                 settings: .object(
                     SettingsSchema(
                         Settings(),
                         [
                             .required("name", \.name, .name, "The field with the name."),
                             .optional(
-                                "into", \.into, .nonBlankText, default: "greeting", "The field that gets the greeting."),
-                            .optional("words", \.words, .text, default: "Hello, ", "What stands before the name."),
+                                "into", \.into, .nonBlankText, default: "greeting", "The field that gets the \
+                                greeting."),
+                            .optional("words", \.words, .text, default: "Hello, ", "Text before the name."),
                         ])),
                 example: "greet: { name: user_id }",
                 failureReason: "nobody_to_greet",
@@ -120,20 +121,20 @@ struct WorkerPackage {
             private let greeting: FieldID
             private let words: [UInt8]
 
-            /// Looks the fields up once; a name that no earlier stage provides is told with its place in the file.
+            /// Resolves the fields once; an unknown field is reported with its position in the file.
             public init(_ settings: Settings, _ setup: StageSetup) {
                 self.name = setup.input(settings.name)
                 self.greeting = setup.output(settings.into)
                 self.words = Array(settings.words.utf8)
             }
 
-            /// Called for every event, in stream order. What it throws is this event's failure and no other's.
+            /// Called for every event, in stream order. An error that it throws fails only this event.
             public func process(_ event: inout Event) throws -> Verdict {
                 let greeting = event.withValue(of: self.name) { name -> [UInt8]? in
                     guard let name else { return nil }
                     return self.words + name.indices.map { name[$0] }
                 }
-                guard let greeting else { throw StageFailure("greet: there is no name") }
+                guard let greeting else { throw StageFailure("greet: the name is missing") }
                 event.set(self.greeting, copying: greeting)
                 return .next
             }
@@ -158,7 +159,7 @@ struct WorkerPackage {
                 #expect(violations == [])
             }
 
-            @Test func `The greeting has the words and the name`() async throws {
+            @Test func `The greeting consists of the words and the name`() async throws {
                 let stage = try StageHarness(
                     GreetStage.self, ["name": "user_id", "words": "Welcome, "], in: self.fixture)
                 let reports = try await stage.feed(SampleEntry(["user_id": "ann"]))
@@ -168,7 +169,7 @@ struct WorkerPackage {
             @Test func `An event without a name fails`() async throws {
                 let stage = try StageHarness(GreetStage.self, ["name": "user_id"], in: self.fixture)
                 let reports = try await stage.feed(SampleEntry([:]))
-                #expect(reports[0].failureMessage == "greet: there is no name")
+                #expect(reports[0].failureMessage == "greet: the name is missing")
             }
         }
 
@@ -177,7 +178,7 @@ struct WorkerPackage {
 
     private var pipeline: String {
         """
-        # Greets the users that a Redis stream tells of, and keeps the greetings in a store.
+        # Greets the users of a Redis stream, and keeps the greetings in a store.
         pipeline: \(self.name.pipeline)
 
         redis:
@@ -209,11 +210,11 @@ struct WorkerPackage {
         """
         # \(self.name.text)
 
-        A worker that runs pipelines of [Sluice](\(self.sluiceLink)) with stage types of its own.
+        A worker that runs pipelines of [Sluice](\(self.sluiceLink)) with its own stage types.
 
         ```sh
-        make build      # .build/release/\(self.name.text): every verb of sluice, and your stages
-        make test       # the contract that every stage has to keep, and what your stages promise
+        make build      # .build/release/\(self.name.text): all subcommands of sluice, with your stages
+        make test       # the contract of stages, and the behaviour of your stages
         make validate   # checks pipeline.yaml without connecting to anything
         make run        # runs it on the Redis at REDIS_ADDRESS (127.0.0.1:6379)
         ```
@@ -221,12 +222,12 @@ struct WorkerPackage {
         Try it: `redis-cli XADD users '*' user_id ann`, then
         `.build/release/\(self.name.text) lookup ann --store greetings`.
 
-        | where | what |
+        | path | content |
         | --- | --- |
         | `Sources/\(self.name.module)` | your stage types; begin with `GreetStage.swift` |
-        | `Sources/\(self.name.text)/Main.swift` | the worker: name new stage types here |
+        | `Sources/\(self.name.text)/Main.swift` | the worker: list new stage types here |
         | `Tests/\(self.name.module)Tests` | a stage's tests begin with `StageConformance` |
-        | `pipeline.yaml` | the pipeline: stages, stores, where events come from |
+        | `pipeline.yaml` | the pipeline: source, stores and stages |
 
         """
     }

@@ -49,7 +49,7 @@ struct PluginBuild {
         try? files.removeItem(at: fresh)
         try files.copyItem(at: library, to: fresh)
         guard unsafe rename(fresh.path, self.output.path) == 0 else {
-            throw Failure(description: "\(self.output.path) cannot be written")
+            throw Failure(description: "cannot write \(self.output.path)")
         }
     }
 
@@ -101,14 +101,14 @@ struct PluginBuild {
         guard let found else {
             throw Failure(
                 description: """
-                    no StageKit to compile against in \(places.map(\.path).joined(separator: ", nor in ")): name the \
-                    folder with --modules
+                    no StageKit module found in \(places.map(\.path).joined(separator: ", nor in ")): give its \
+                    directory with --modules
                     """)
         }
         let type = Data("StageKitBuild_\(StageKitBuild.fingerprint)".utf8)
         guard try Data(contentsOf: file(found, "StageKit")).range(of: type) != nil else {
             throw Failure(
-                description: "\(found.path) is of another build than this worker: name the folder with --modules")
+                description: "\(found.path) is from another build than this worker: give its directory with --modules")
         }
         return found
     }
@@ -131,17 +131,17 @@ struct PluginSources {
         if targets.count > 1 {
             let names = targets.map(\.lastPathComponent).joined(separator: ", ")
             throw PluginBuild.Failure(
-                description: "\(below.path) has several targets (\(names)): name one's folder")
+                description: "\(below.path) has several targets (\(names)): give the directory of one")
         }
         let isPackage = Self.isDirectory(below)
         self.folder = targets.first ?? folder
         self.files = Self.swiftFiles(in: targets.first ?? (isPackage ? below : folder))
         if self.files.isEmpty {
-            throw PluginBuild.Failure(description: "\(folder.path): there is no Swift source")
+            throw PluginBuild.Failure(description: "\(folder.path): no Swift sources found")
         }
         if self.files.count > Self.fileLimit {
             throw PluginBuild.Failure(
-                description: "\(folder.path): more than \(Self.fileLimit) sources are too many for a plugin")
+                description: "\(folder.path): too many sources for a plugin: the maximum is \(Self.fileLimit)")
         }
     }
 

@@ -21,7 +21,7 @@ struct PluginToolchain {
     init(swiftc path: String?, environment: [String: String]) throws {
         guard let swiftc = path.map({ URL(fileURLWithPath: $0) }) ?? Self.find("swiftc", environment) else {
             throw PluginBuild.Failure(
-                description: "there is no swiftc in PATH: install \(StageKitBuild.compiler), or name one with --swiftc")
+                description: "no swiftc in PATH: install \(StageKitBuild.compiler), or give one with --swiftc")
         }
         let version = try Self.output(swiftc, ["--version"]).split(separator: "\n")
             .compactMap { line in line.range(of: "Swift version ").map { String(line[$0.lowerBound...]) } }.first
@@ -29,13 +29,13 @@ struct PluginToolchain {
             throw PluginBuild.Failure(
                 description: """
                     \(swiftc.path) is \(version ?? "no Swift compiler"), this worker was built by \
-                    \(StageKitBuild.compiler): name that one with --swiftc
+                    \(StageKitBuild.compiler): give that one with --swiftc
                     """)
         }
         let beside = swiftc.resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("clang")
         let isThere = FileManager.default.isExecutableFile(atPath: beside.path)
         guard let clang = isThere ? beside : Self.find("clang", environment) else {
-            throw PluginBuild.Failure(description: "there is no clang next to \(swiftc.path), nor in PATH")
+            throw PluginBuild.Failure(description: "no clang next to \(swiftc.path), nor in PATH")
         }
         self.swiftc = swiftc
         self.clang = clang
@@ -54,7 +54,7 @@ struct PluginToolchain {
 
     /// Assembles a file.
     func assemble(_ source: URL, output: String) throws {
-        try self.run(self.clang, ["-c", source.path, "-o", output], what: "the stamp does not assemble")
+        try self.run(self.clang, ["-c", source.path, "-o", output], what: "cannot assemble the stamp")
     }
 
     /// Links objects to a shared library that uses the StageKit and the Swift runtime of the loading process.
@@ -64,7 +64,7 @@ struct PluginToolchain {
         let machine = self.info.target.triple.prefix { $0 != "-" }
         let runtime = "\(self.info.paths.runtimeResourcePath)/linux/\(machine)/swiftrt.o"
         let arguments = ["-shared", "-Wl,-z,now", "-Wl,-z,relro", "-o", output.path] + objects + [runtime]
-        try self.run(self.clang, arguments, what: "the library does not link")
+        try self.run(self.clang, arguments, what: "cannot link the library")
     }
 
     private func run(_ program: URL, _ arguments: [String], what: String) throws {
@@ -90,7 +90,7 @@ struct PluginToolchain {
         do {
             try process.run()
         } catch {
-            throw PluginBuild.Failure(description: "\(program.path) cannot be run")
+            throw PluginBuild.Failure(description: "cannot run \(program.path)")
         }
         let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()

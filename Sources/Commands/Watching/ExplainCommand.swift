@@ -9,7 +9,8 @@ struct ExplainCommand: AsyncParsableCommand {
         commandName: "explain",
         abstract: "Print what a running worker knows about a key: its snapshot and its history.",
         discussion: """
-            The store knows the last event that was applied, or the entry that evicted the key. The worker also remembers \
+            The store knows the last event that was applied, or the entry that evicted the key. The worker also \
+            remembers \
             the last 2,048 failed and 2,048 skipped events (64 and 16 per batch) and the last 65,536 revocations and \
             evictions. It does not remember earlier applied events, nor anything before its start.
             """)
@@ -89,27 +90,29 @@ struct ExplainCommand: AsyncParsableCommand {
     private func lines(_ answer: Answer, of store: String) -> [String] {
         var lines = ["\(self.key) in the store \(store)", ""]
         if let held = answer.held {
-            lines.append("held since \(ClockText.dayAndTime(held.added)), by entry \(held.entry)")
+            lines.append("held since \(ClockText.dayAndTime(held.added)), written by entry \(held.entry)")
             let fields = (held.fields ?? [:]).sorted { $0.key < $1.key }
             let width = fields.map(\.key.count).max() ?? 0
             lines += fields.map { name, value in
                 "  \(name)\(String(repeating: " ", count: width - name.count))  \(value.text)"
             }
         } else if let entry = answer.evictedBy {
-            lines.append("not held: taken out by entry \(entry.entry), \(ClockText.dayAndTime(entry.added))")
+            lines.append("not held: evicted by entry \(entry.entry), \(ClockText.dayAndTime(entry.added))")
         } else {
-            lines.append("not held, and no eviction of it is remembered")
+            lines.append("not held; no eviction on record")
         }
-        if let stale = answer.stale { lines += ["", "lookups are refused now: \(stale)"] }
-        lines += ["", "revocations told" + (answer.revocations.isEmpty ? ": none remembered" : "")]
+        if let stale = answer.stale { lines += ["", "lookups are refused: \(stale)"] }
+        lines += ["", "revocations and evictions" + (answer.revocations.isEmpty ? ": none on record" : "")]
         lines += answer.revocations.map { entry in
             let kind = entry.kind.map { "  \($0) (\(entry.reason ?? ""))" } ?? ""
             return "  \(ClockText.dayAndTime(entry.added))  entry \(entry.entry)\(kind)"
         }
-        lines += ["", "failed and skipped events" + (answer.events.isEmpty ? ": none remembered" : "")]
+        lines += ["", "failed and skipped events" + (answer.events.isEmpty ? ": none on record" : "")]
         lines += answer.events.map { "  \($0.line)" }
         if answer.memory.notKept > 0 {
-            lines += ["", "too many to be remembered, of all keys: \(answer.memory.notKept) failed or skipped events"]
+            lines += [
+                "", "not recorded because of the limit, of all keys: \(answer.memory.notKept) failed or skipped events",
+            ]
         }
         return lines
     }

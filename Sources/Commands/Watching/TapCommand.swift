@@ -8,7 +8,8 @@ struct TapCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tap", abstract: "Print events of a running worker as they get their outcomes.",
         discussion: """
-            Events that are not read fast enough, or exceed 1,024 per second, are counted and omitted: the worker never \
+            Events that are not read fast enough, or exceed 1,024 per second, are counted and omitted: the worker \
+            never \
             waits. Stop with Ctrl-C.
             """)
 
@@ -41,10 +42,10 @@ struct TapCommand: AsyncParsableCommand {
     @OptionGroup var worker: WorkerOptions
 
     func validate() throws {
-        if let limit, limit < 1 { throw ValidationError("--limit: \(limit) is out of range: it must be at least 1") }
+        if let limit, limit < 1 { throw ValidationError("--limit: \(limit) is out of range: the minimum is 1") }
         if let outcome, !Outcome.allCases.contains(where: { $0.name == outcome }) {
             let hint = Nearest.hint(for: outcome, among: Outcome.allCases.map(\.name))
-            throw ValidationError("--outcome: there is no outcome \"\(outcome)\"\(hint)")
+            throw ValidationError("--outcome: unknown outcome \"\(outcome)\"\(hint)")
         }
     }
 
@@ -71,11 +72,11 @@ struct TapCommand: AsyncParsableCommand {
                 left -= 1
                 if left == 0 { throw Enough() }
             case "missed":
-                Terminal.report("sluice: some events are left out: \(PlainText.of(event.data))")
+                Terminal.report("sluice: some events were omitted: \(PlainText.of(event.data))")
             default: break
             }
         }
-        throw AdminClient.Failure(description: "the worker has ended the stream")
+        throw AdminClient.Failure(description: "the worker closed the stream")
     }
 
     private func line(_ data: String) throws -> String {
@@ -94,7 +95,7 @@ struct TapCommand: AsyncParsableCommand {
 
     private static func duration(_ text: String) throws -> Duration {
         guard let duration = SettingUnits.duration(text), duration > .zero else {
-            throw ValidationError("\(text): write a duration such as 10s or 2m")
+            throw ValidationError("\(text): expected a duration such as 10s or 2m")
         }
         return duration
     }

@@ -39,7 +39,7 @@ struct TopCommand: AsyncParsableCommand {
             }
             before = view
         }
-        throw AdminClient.Failure(description: "the worker has ended the stream")
+        throw AdminClient.Failure(description: "the worker closed the stream")
     }
 
     /// Draws until it is cancelled; reports an unreachable worker and waits for it.
@@ -56,13 +56,13 @@ struct TopCommand: AsyncParsableCommand {
                     terminal.draw(lines + ["\u{1B}[2mq quits\u{1B}[0m"])
                     before = view
                 }
-                throw AdminClient.Failure(description: "the worker has ended the stream")
+                throw AdminClient.Failure(description: "the worker closed the stream")
             } catch {
                 if Task.isCancelled { return }
                 let (columns, _) = terminal.size
                 terminal.draw(
                     TopPicture.wrapped(PlainText.of("\(error)"), columns)
-                        + ["", "Trying again every second.", "", "\u{1B}[2mq quits\u{1B}[0m"])
+                        + ["", "Retrying every second.", "", "\u{1B}[2mq quits\u{1B}[0m"])
                 before = nil
                 try? await Task.sleep(for: self.retryInterval)
             }

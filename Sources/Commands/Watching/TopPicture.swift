@@ -31,10 +31,10 @@ struct TopPicture {
         lines += self.outcomes + [""]
         let room = max(0, rows - lines.count - 5)
         let drops = self.view.drops.prefix(min(Self.listLimit, (room + 1) / 2))
-        if !drops.isEmpty { lines += ["\u{1B}[1mfailed, newest first\u{1B}[0m"] + drops.map(\.line) + [""] }
+        if !drops.isEmpty { lines += ["\u{1B}[1mfailed, most recent first\u{1B}[0m"] + drops.map(\.line) + [""] }
         let revocations = self.view.revocations.recent.prefix(min(Self.listLimit, room / 2))
         if !revocations.isEmpty {
-            lines += ["\u{1B}[1mrevoked or evicted, newest first\u{1B}[0m"]
+            lines += ["\u{1B}[1mrevoked or evicted, most recent first\u{1B}[0m"]
             lines += revocations.map { PlainText.of($0.text) }
         }
         return lines.prefix(max(1, rows - 1)).map { Self.cut($0, columns) }
@@ -67,13 +67,13 @@ struct TopPicture {
         let behind =
             source.isCaughtUp ? "caught up" : lag.isEmpty ? "unknown" : lag.joined(separator: ", ")
         var lines = [
-            "events a second   \(Self.padded(Self.rate(self.readRate), 12))   read       \(Self.whole(self.view.read))",
+            "events per second \(Self.padded(Self.rate(self.readRate), 12))   read       \(Self.whole(self.view.read))",
             "failed            \(Self.padded(Self.whole(self.failed(self.view)), 12))   revoked    "
                 + Self.whole(self.view.revocations.total),
             "source            \(Self.padded(source.state, 12))   behind     \(behind)",
         ]
         for store in self.view.freshness {
-            let news = store.why ?? store.age.map { "news \(Self.rate($0)) s old" } ?? ""
+            let news = store.why ?? store.age.map { "confirmed \(Self.rate($0)) s ago" } ?? ""
             let entries = Self.padded(Self.whole(store.entries), 12)
             lines.append(PlainText.of("held              \(entries)   \(store.store)   \(news)"))
         }
@@ -83,7 +83,8 @@ struct TopPicture {
     private var stages: [String] {
         let width = max(5, self.view.stages.map(\.name.count).max() ?? 0)
         let head = "stage".padding(toLength: width, withPad: " ", startingAt: 0)
-        let columns = ["passed/s", "ended/s", "failed/s", "past/s", "passed", "failed"].map { Self.padded($0, 11) }
+        let names = ["passed/s", "finished/s", "failed/s", "skipped/s", "passed", "failed"]
+        let columns = names.map { Self.padded($0, 11) }
         return ["\u{1B}[1m\(head)\(columns.joined())\u{1B}[0m"]
             + self.view.stages.map { stage in
                 let old = self.before?.stages.first { $0.name == stage.name }
@@ -98,7 +99,7 @@ struct TopPicture {
     }
 
     private var outcomes: [String] {
-        let head = "outcome        reason                      a second          total"
+        let head = "outcome        reason                    per second          total"
         return ["\u{1B}[1m\(head)\u{1B}[0m"]
             + self.view.outcomes.map { outcome in
                 let old = self.before?.outcomes.first {

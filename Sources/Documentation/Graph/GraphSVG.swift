@@ -119,7 +119,7 @@ package enum GraphSVG {
     /// Returns the legend: the kinds of lines in the picture with their meaning.
     private static func legend(_ layout: GraphLayout) -> [String] {
         let words: KeyValuePairs<GraphDescription.Arrow.Kind, String> = [
-            .next: "goes on", .failure: "failed", .route: "routed", .store: "changes a store",
+            .next: "next", .failure: "failed", .route: "routed", .store: "writes to a store",
         ]
         var x = GraphLayout.margin
         var lines: [String] = []

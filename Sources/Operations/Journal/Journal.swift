@@ -52,12 +52,12 @@ package final class Journal: OutcomeObserver {
             let file = try AppendedFile(path: path)
             if file.tornBytes > 0 {
                 logger?.warning(
-                    "the journal ended within a line: a line end was added",
+                    "the journal ended with an incomplete line: a line end was added",
                     metadata: ["path": "\(path)", "bytes": "\(file.tornBytes)"])
             }
             return file
         } catch {
-            throw JournalError(description: "the journal \(path) cannot be opened: \(error.reason)")
+            throw JournalError(description: "cannot open the journal \(path): \(error.reason)")
         }
     }
 
@@ -82,7 +82,7 @@ package final class Journal: OutcomeObserver {
             // If the reader of a pipe has stopped reading, the pipeline blocks, but the process can still end.
             try self.file.append(self.buffer) { Task.isCancelled }
         } catch {
-            self.failure = JournalError(description: "the journal \(self.path) cannot be written: \(error.reason)")
+            self.failure = JournalError(description: "cannot write the journal \(self.path): \(error.reason)")
         }
         self.buffer.removeAll(keepingCapacity: true)
     }
@@ -96,7 +96,7 @@ package final class Journal: OutcomeObserver {
             self.file = try Self.open(self.path, self.logger)
         } catch {
             self.logger?.error(
-                "cannot reopen the journal: lines go on to the file that is open", metadata: ["error": "\(error)"])
+                "cannot reopen the journal: writing to the open file continues", metadata: ["error": "\(error)"])
         }
     }
 }

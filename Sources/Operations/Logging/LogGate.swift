@@ -79,7 +79,7 @@ package final class LogGate: Sendable {
         metadata["reason"] = heldBack.kind.reason.map { .string($0) }
         self.handler.log(
             event: LogEvent(
-                level: heldBack.kind.level, message: "more lines of this kind were held back", metadata: metadata,
+                level: heldBack.kind.level, message: "more lines of this kind were suppressed", metadata: metadata,
                 source: nil, file: #fileID, function: #function, line: #line))
     }
 }

@@ -39,11 +39,11 @@ package struct PipelineCollector: Sendable {
                 ("skipped", stage.skipped),
             ]
             let retries = MetricSample(
-                "sluice_stage_retries_total", .counter, help: "How often each stage was tried again.",
+                "sluice_stage_retries_total", .counter, help: "Retries of each stage.",
                 labels: [("stage", stage.name)], value: Double(stage.retried))
             return results.map { result, count in
                 MetricSample(
-                    "sluice_stage_events_total", .counter, help: "Events by what each stage did with them.",
+                    "sluice_stage_events_total", .counter, help: "Events by the result of each stage.",
                     labels: [("stage", stage.name), ("result", result)], value: Double(count))
             } + [retries]
         }
@@ -56,14 +56,14 @@ package struct PipelineCollector: Sendable {
         ]
         return results.map { result, count in
             MetricSample(
-                "sluice_reloads_total", .counter, help: "Reloads of the pipeline file by what came of them.",
+                "sluice_reloads_total", .counter, help: "Reloads of the pipeline file by result.",
                 labels: [("result", result)], value: Double(count))
         } + [
             MetricSample(
-                "sluice_config_generation", .gauge, help: "Which version of the pipeline file counts; 1 is the first.",
+                "sluice_config_generation", .gauge, help: "Version of the pipeline file in use; the first is 1.",
                 value: Double(reloads.generation)),
             MetricSample(
-                "sluice_config_last_reload_error", .gauge, help: "1 where the last reload was refused.",
+                "sluice_config_last_reload_error", .gauge, help: "1 if the last reload was refused.",
                 value: reloads.lastError == nil ? 0 : 1),
         ]
     }
@@ -75,7 +75,7 @@ package struct PipelineCollector: Sendable {
                 "sluice_source_connected", .gauge, help: "1 while the source reads.",
                 value: status.state == .reading ? 1 : 0),
             MetricSample(
-                "sluice_source_reconnects_total", .counter, help: "How often a lost connection was taken up again.",
+                "sluice_source_reconnects_total", .counter, help: "Reconnects after a lost connection.",
                 value: Double(status.reconnects)),
         ] + self.gaps(status) + self.group(status)
             + (status.lagSeconds(now: Date().timeIntervalSince1970).map { seconds in
@@ -91,7 +91,7 @@ package struct PipelineCollector: Sendable {
                 [
                     MetricSample(
                         "sluice_source_lag_entries", .gauge,
-                        help: "Entries waiting behind the cursor when last looked at, a stalled batch included.",
+                        help: "Entries after the cursor at the last check, including a stalled batch.",
                         value: Double(lag))
                 ]
             } ?? [])
@@ -103,7 +103,7 @@ package struct PipelineCollector: Sendable {
         let none = Dictionary(uniqueKeysWithValues: GapKind.allCases.map { ($0.rawValue, 0) })
         return none.merging(status.gaps) { _, found in found }.sorted { $0.key < $1.key }.map { kind, count in
             MetricSample(
-                "sluice_source_gaps_total", .counter, help: "How often entries were lost unread, by what had happened.",
+                "sluice_source_gaps_total", .counter, help: "Gaps: losses of entries before they were read, by kind.",
                 labels: [("kind", kind)], value: Double(count))
         }
     }
@@ -117,16 +117,16 @@ package struct PipelineCollector: Sendable {
         return [
             MetricSample(
                 "sluice_group_pending_entries", .gauge,
-                help: "Entries in the hands of any worker of the group when last looked at.", labels: labels,
+                help: "Pending entries of all workers of the group at the last check.", labels: labels,
                 value: Double(group.pending)),
-            counter("sluice_group_claimed_total", "Entries taken over from other workers.", group.claimed),
+            counter("sluice_group_claimed_total", "Entries claimed from other workers.", group.claimed),
             counter(
-                "sluice_group_redelivered_total", "Entries that had been delivered before, those taken over included.",
+                "sluice_group_redelivered_total", "Entries that had been delivered before, including claimed ones.",
                 group.redelivered),
             counter(
-                "sluice_group_deleted_total", "Entries taken out of the stream before they had an outcome.",
+                "sluice_group_deleted_total", "Entries removed from the stream before they had an outcome.",
                 group.deleted),
-            counter("sluice_group_refused_total", "Entries that had been delivered too often.", group.refused),
+            counter("sluice_group_refused_total", "Entries that were delivered too often.", group.refused),
             counter(
                 "sluice_group_consumers_removed_total", "Idle consumers that this worker removed from the group.",
                 group.consumersRemoved),
@@ -136,7 +136,7 @@ package struct PipelineCollector: Sendable {
     private func stores() -> [MetricSample] {
         self.pipeline.stores.sorted { $0.key < $1.key }.flatMap { name, store in
             let entries = MetricSample(
-                "sluice_store_entries", .gauge, help: "Snapshots held.", labels: [("store", name)],
+                "sluice_store_entries", .gauge, help: "Snapshots in the store.", labels: [("store", name)],
                 value: Double(store.count))
             // The number of snapshots on a server is unknown here.
             return (store is any RemoteSnapshotStore ? [] : [entries]) + self.freshness(name, store)

@@ -38,20 +38,20 @@ package struct ProcessCollector: Sendable {
             let number = { (index: Int) in Double(fields[index]) ?? 0 }
             samples += [
                 MetricSample(
-                    "process_cpu_seconds_total", .counter, help: "Processor time taken, of the program and the system.",
+                    "process_cpu_seconds_total", .counter, help: "User and system CPU time.",
                     value: (number(Field.userTicks) + number(Field.systemTicks)) / self.ticks),
                 MetricSample(
-                    "process_virtual_memory_bytes", .gauge, help: "Address space taken.",
+                    "process_virtual_memory_bytes", .gauge, help: "Virtual memory size.",
                     value: number(Field.virtualBytes)),
                 MetricSample(
-                    "process_resident_memory_bytes", .gauge, help: "Memory taken.",
+                    "process_resident_memory_bytes", .gauge, help: "Resident memory size.",
                     value: number(Field.residentPages) * self.pageSize),
             ]
         }
         if let startTime = self.startTime {
             samples.append(
                 MetricSample(
-                    "process_start_time_seconds", .gauge, help: "When the process began, in seconds since 1970.",
+                    "process_start_time_seconds", .gauge, help: "Start time of the process in seconds since 1970.",
                     value: startTime))
         }
         return samples + self.descriptors()
@@ -61,11 +61,11 @@ package struct ProcessCollector: Sendable {
         var limits = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limits) == 0 else { return [] }
         let maximum = MetricSample(
-            "process_max_fds", .gauge, help: "File descriptors that may be open at most.",
+            "process_max_fds", .gauge, help: "Maximum number of open file descriptors.",
             value: Double(limits.rlim_cur))
         guard let count = Self.entryCount("/proc/self/fd") else { return [maximum] }
         return [
-            maximum, MetricSample("process_open_fds", .gauge, help: "File descriptors open.", value: Double(count)),
+            maximum, MetricSample("process_open_fds", .gauge, help: "Open file descriptors.", value: Double(count)),
         ]
     }
 

@@ -46,7 +46,7 @@ final class NotifySocket: Sendable {
             }
         }
         guard result == 0 else {
-            throw Failure(description: "NOTIFY_SOCKET: \(name) cannot be reached: error \(errno)")
+            throw Failure(description: "NOTIFY_SOCKET: cannot reach \(name): error \(errno)")
         }
     }
 

@@ -53,12 +53,12 @@ package final class TraceFile: SpanSink {
             let file = try AppendedFile(path: path)
             if file.tornBytes > 0 {
                 logger?.warning(
-                    "the trace file ended within a line: a line end was added",
+                    "the trace file ended with an incomplete line: a line end was added",
                     metadata: ["path": "\(path)", "bytes": "\(file.tornBytes)"])
             }
             return file
         } catch {
-            throw Failure(description: "the trace file \(path) cannot be opened: \(error.reason)")
+            throw Failure(description: "cannot open the trace file \(path): \(error.reason)")
         }
     }
 
@@ -70,7 +70,7 @@ package final class TraceFile: SpanSink {
             output.file = try Self.open(self.path, self.logger)
         } catch {
             self.logger?.error(
-                "cannot reopen the trace file: lines go on to the file that is open", metadata: ["error": "\(error)"])
+                "cannot reopen the trace file: writing to the open file continues", metadata: ["error": "\(error)"])
         }
     }
 
@@ -109,7 +109,7 @@ package final class TraceFile: SpanSink {
         return counts.map { result, count in
             MetricSample(
                 "sluice_trace_spans_total", .counter,
-                help: "Spans written to the trace file, and traces or spans left out of it.",
+                help: "Spans written to the trace file, and traces or spans omitted from it.",
                 labels: [("result", result)], value: Double(count))
         }
     }

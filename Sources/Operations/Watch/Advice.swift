@@ -46,14 +46,14 @@ struct Advice: Equatable {
                 Advice(
                     level: .bad, title: "Lookups are refused",
                     text:
-                        "\(reason.description.prefix(1).uppercased())\(reason.description.dropFirst()). The worker was suspended, or the server does not answer: see the worker's log."
-                ))
+                        "\(reason.description.prefix(1).uppercased())\(reason.description.dropFirst()). The worker "
+                        + "was suspended, or the server does not respond: see the worker's log."))
         }
         if !status.gaps.isEmpty {
             let gaps = status.gaps.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
             found.append(
                 Advice(
-                    level: .notice, title: "Entries were lost unread",
+                    level: .notice, title: "Entries were lost before they were read",
                     text: "Since the start: \(gaps). The reaction is that of on_gap; the log has the time. "
                         + "Give the stream a larger MAXLEN, or find who deletes from it."))
         }
@@ -61,10 +61,10 @@ struct Advice: Equatable {
             found.append(
                 Advice(
                     level: .notice, title: "The last reload was refused",
-                    text: "The version before runs on. \(error.split(separator: "\n").first ?? "")"))
+                    text: "The previous version stays active. \(error.split(separator: "\n").first ?? "")"))
         }
         return found.isEmpty
-            ? [Advice(level: .good, title: "All is well", text: "Connected, caught up, lookups are answered.")]
+            ? [Advice(level: .good, title: "No problems", text: "Connected and caught up; lookups are answered.")]
             : found
     }
 
@@ -79,18 +79,18 @@ struct Advice: Equatable {
             return Advice(
                 level: .bad, title: "Not connected",
                 text: "The worker cannot reach its server and keeps trying.\(error) \(lookups)"
-                    + (isRefusing ? "." : ", until the news is older than max_staleness.")
+                    + (isRefusing ? "." : ", until max_staleness has passed since the last confirmation.")
                     + " Check that the server runs; `sluice check` shows the step that fails.")
         case .stopped:
             return Advice(
                 level: .bad, title: "Stopped",
-                text: "The source has ended and reads nothing more.\(error) \(lookups).")
+                text: "The source has stopped.\(error) \(lookups).")
         case .reading:
             if status.isFilling {
                 return Advice(
                     level: .bad, title: "Filling the stores",
                     text: "The stores may be older than the stream, so lookups are refused until they are"
-                        + " full. Wait: readiness comes back by itself.")
+                        + " filled. The worker then becomes ready without further action.")
             }
             if let stalled = status.stalled {
                 let stage = stalled.stage.map { "The stage \"\($0)\" has not returned" } ?? "It has not returned"
@@ -98,15 +98,15 @@ struct Advice: Equatable {
                     level: .bad,
                     title: "A batch has been in flight for \(stalled.duration.components.seconds) s",
                     text: "\(stage), and all later entries wait: a revocation may be among them. \(lookups)"
-                        + (isRefusing ? "." : ", until the stores are older than max_staleness.")
+                        + (isRefusing ? "." : ", until max_staleness has passed since the last confirmation.")
                         + " Check the server that the stage sends to.")
             }
             if status.isCaughtUp || (!isRefusing && !Self.isNotable(status.lagSeconds(now: now))) { return nil }
             let lag = status.lagEntries.map { ": \($0) entries wait" } ?? ""
             return Advice(
                 level: isRefusing ? .bad : .notice, title: "Catching up\(lag)",
-                text: "The worker is behind the stream and not ready. \(lookups). If the lag grows for minutes, more"
-                    + " comes in than it can take: look at the stage that waits.")
+                text: "The worker is behind the stream and not ready. \(lookups). If the lag grows for minutes, entries"
+                    + " arrive faster than it can process them: look for the stage that waits.")
         }
     }
 

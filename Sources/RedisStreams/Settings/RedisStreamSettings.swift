@@ -195,7 +195,8 @@ extension RedisStreamSettings {
             if settings.partitions != nil { issues.add("partitions requires stream", at: mark("partitions")) }
             if Set(streams).count < streams.count { issues.add("a stream is listed twice", at: mark("streams")) }
             if streams.count > Self.streamLimit {
-                issues.add("\(streams.count) streams are too many: at most \(Self.streamLimit)", at: mark("streams"))
+                issues.add(
+                    "too many streams: \(streams.count), the maximum is \(Self.streamLimit)", at: mark("streams"))
             }
         default:
             if settings.partitions != nil, !hasPlaceholder {

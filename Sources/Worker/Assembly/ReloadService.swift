@@ -47,13 +47,13 @@ struct ReloadService: Service {
     func reload() {
         do {
             if try self.pipeline.reload(contentsOf: self.path) == .unchanged {
-                self.logger.notice("reload: the file means the same as before", metadata: ["file": "\(self.path)"])
+                self.logger.notice("reload: no changes", metadata: ["file": "\(self.path)"])
             }
         } catch {
             let lines = (error as? ConfigurationError)?.lines ?? ["\(error)"]
             for line in lines { self.logger.error("reload refused", metadata: ["error": "\(line)"]) }
             self.logger.error(
-                "reload refused: the version before runs on",
+                "reload refused: the previous version stays active",
                 metadata: ["file": "\(self.path)", "generation": "\(self.pipeline.reloads.generation)"])
         }
     }

@@ -28,7 +28,7 @@ struct DemoCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard Self.rates.contains(self.rate) else {
-            throw ValidationError("--rate: \(self.rate) is out of range: it must be 1 to \(Self.rates.upperBound)")
+            throw ValidationError("--rate: \(self.rate) is out of range: it must be from 1 to \(Self.rates.upperBound)")
         }
     }
 
@@ -56,13 +56,13 @@ struct DemoCommand: AsyncParsableCommand {
                 try await worker.run(beside: [publisher, screen])
                 try screen.printSummary()
             }
-            try Terminal.result("Stopped cleanly; the private redis-server and its folder are gone.")
+            try Terminal.result("Stopped; the private redis-server and its directory are removed.")
         }
     }
 
     private static func duration(_ text: String) throws -> Duration {
         guard let duration = SettingUnits.duration(text), duration > .zero else {
-            throw ValidationError("\(text): write a duration such as 10s or 2m")
+            throw ValidationError("\(text): expected a duration such as 10s or 2m")
         }
         return duration
     }

@@ -67,7 +67,7 @@ struct DemoScreen: Service {
         var lines = [
             "Sluice \(self.worker.pipeline.name): \(self.worker.pipeline.source.stream)   \(Int(elapsed.seconds)) s",
             "",
-            "  events a second      \(Int(rate.rounded()))",
+            "  events per second    \(Int(rate.rounded()))",
         ]
         lines += self.held.map { "  \("held in \($0.store)".padded(to: 20)) \($0.count)" }
         lines.append("  revocations          \(self.revocations(statistics))")
@@ -75,7 +75,7 @@ struct DemoScreen: Service {
         lines += ["", "  outcome"] + self.outcomeLines(statistics) + [""]
         lines += self.log.errors.map { "  ! \($0)" }
         if let address = self.meter.address {
-            lines.append("  Look around: http://\(address)/ in a browser, or sluice top --admin \(address)")
+            lines.append("  Dashboard: http://\(address)/ in a browser, or sluice top --admin \(address)")
         }
         lines.append("  Ctrl-C stops it.")
         let up = drawn > 0 ? "\u{1B}[\(drawn)A" : ""

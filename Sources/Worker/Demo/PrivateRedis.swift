@@ -18,7 +18,7 @@ struct PrivateRedis: Sendable {
     /// Runs `body` with a server; stops the server and removes its directory however `body` ends.
     static func withServer(_ body: (PrivateRedis) async throws -> Void) async throws {
         guard let program = Self.find("redis-server") else {
-            throw Failure(description: "redis-server is not in the PATH; on Debian: apt-get install redis-server")
+            throw Failure(description: "redis-server is not in PATH; on Debian: apt-get install redis-server")
         }
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString)")
         try FileManager.default.createDirectory(
@@ -44,7 +44,7 @@ struct PrivateRedis: Sendable {
         let deadline = ContinuousClock.now + Self.startLimit
         while !FileManager.default.fileExists(atPath: self.socketPath) {
             guard process.isRunning, ContinuousClock.now < deadline else {
-                throw Failure(description: "redis-server did not start; try it by hand: redis-server --port 0")
+                throw Failure(description: "redis-server did not start; to see why, run: redis-server --port 0")
             }
             try await Task.sleep(for: .milliseconds(10))
         }

@@ -41,7 +41,7 @@ import Testing
             let name = "\(version.product) \(version.numbers.major).\(version.numbers.minor)."
             #expect(result.steps["server"]?["finding"]?.hasPrefix(name) == true, "\(result.output)")
             #expect(result.steps["server"]?["finding"]?.hasSuffix(", standalone, master") == true, "\(result.output)")
-            #expect(result.steps["rights"]?["verdict"] == "good")
+            #expect(result.steps["permissions"]?["verdict"] == "good")
             #expect(result.steps["store sessions"]?["verdict"] == "good")
             #expect(result.steps.values.allSatisfy { $0["verdict"] == "good" }, "\(result.output)")
             try await withConnection(server.settings) { connection in
@@ -91,12 +91,12 @@ import Testing
     func refused() async throws {
         let away = try await self.check(nil, environment: ["REDIS_ADDRESS": "unix:/nonexistent/s"])
         #expect(away.status == 1)
-        #expect(away.steps["reach"]?["verdict"] == "bad")
+        #expect(away.steps["network"]?["verdict"] == "bad")
         #expect(away.steps["login"] == nil)
         try await withRedisServer(.init(arguments: ["--requirepass", "right-secret"])) { server in
             let none = try await self.check(server)
             #expect(none.status == 1)
-            #expect(none.steps["reach"]?["verdict"] == "good")
+            #expect(none.steps["network"]?["verdict"] == "good")
             #expect(none.steps["login"]?["finding"]?.contains("set redis.password") == true, "\(none.output)")
             let wrong = try await self.check(server, environment: ["REDIS_PASSWORD": "wrong-secret"])
             #expect(wrong.steps["login"]?["verdict"] == "bad")
@@ -121,14 +121,14 @@ import Testing
             let publishing = ["--set", "revocations.publish.channel=revoked"]
             let result = try await self.check(server, publishing, environment: login)
             #expect(result.status == 1)
-            let rights = try #require(result.steps["rights"])
+            let rights = try #require(result.steps["permissions"])
             #expect(rights["verdict"] == "bad")
             #expect(rights["finding"]?.contains("XREVRANGE") == true && rights["finding"]?.contains("TIME") == false)
             #expect(rights["finding"]?.contains("PUBLISH") == true, "\(result.output)")
             #expect(rights["finding"]?.contains("XREAD:") == false)
             #expect(rights["advice"]?.hasPrefix("ACL SETUSER reader +xrevrange +publish,") == true, "\(rights)")
             let back = try await self.check(server, ["--set", "source.redis_stream.start=-15m"], environment: login)
-            #expect(back.steps["rights"]?["finding"]?.contains("TIME") == true, "\(back.output)")
+            #expect(back.steps["permissions"]?["finding"]?.contains("TIME") == true, "\(back.output)")
             #expect(result.steps["login"]?["finding"] == "as reader, database 0")
         }
     }
@@ -170,7 +170,7 @@ import Testing
                 let store = "{ redis: { key: device_session_id, prefix: \"session:\", server: { \(login) } } }"
                 let result = try await self.check(
                     server, ["--set", "stores={ sessions: \(store) }"])
-                return (result.status, try #require(result.steps["store sessions rights"], "\(result.output)"))
+                return (result.status, try #require(result.steps["store sessions permissions"], "\(result.output)"))
             }
             let address = "address: \"\(server.address)\", timeout: 20s"
             let keeper = try await step("\(address), username: keeper, password: pw")
@@ -209,7 +209,7 @@ import Testing
             #expect(ending.status == 1, "\(ending.errors)")
             let document = try JSONSerialization.jsonObject(with: Data(ending.output.utf8)) as? [String: Any]
             let steps = document?["steps"] as? [[String: String]]
-            let rights = try #require(steps?.first { $0["step"] == "rights" })
+            let rights = try #require(steps?.first { $0["step"] == "permissions" })
             let advice = try #require(rights["advice"])
             for right in ["+scan", "+get", "+xadd", "+publish"] {
                 #expect(advice.contains("\(right) ") || advice.contains("\(right),"), "\(right): \(advice)")
@@ -251,11 +251,11 @@ import Testing
         try await withRedisServer(.init(users: ["user default off", user])) { server in
             let login = ["REDIS_USERNAME": "reader", "REDIS_PASSWORD": "pw"]
             let strict = try await self.check(server, environment: login)
-            #expect(strict.status == 1 && strict.steps["rights"]?["verdict"] == "bad", "\(strict.output)")
+            #expect(strict.status == 1 && strict.steps["permissions"]?["verdict"] == "bad", "\(strict.output)")
             let blind = try await self.check(
                 server, ["--set", "source.redis_stream.on_gap=continue"], environment: login)
-            #expect(blind.status == 0 && blind.steps["rights"]?["verdict"] == "warning", "\(blind.output)")
-            #expect(blind.steps["rights"]?["finding"]?.contains("lost entries are not noticed") == true)
+            #expect(blind.status == 0 && blind.steps["permissions"]?["verdict"] == "warning", "\(blind.output)")
+            #expect(blind.steps["permissions"]?["finding"]?.contains("lost entries are not detected") == true)
         }
     }
 
@@ -290,7 +290,7 @@ import Testing
             try await withRedisServer(.init(tls: certificates)) { server in
                 let untrusted = try await self.check(server, environment: ["REDIS_TLS": "true"])
                 #expect(untrusted.status == 1)
-                #expect(untrusted.steps["reach"]?["verdict"] == "good")
+                #expect(untrusted.steps["network"]?["verdict"] == "good")
                 #expect(untrusted.steps["encryption"]?["verdict"] == "bad")
                 let path = certificates.path("ca.crt")
                 let trusted = try await self.check(server, ["--set", "redis.tls={ca_file: \(path)}"])

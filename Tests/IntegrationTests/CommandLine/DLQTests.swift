@@ -83,12 +83,12 @@ import Testing
                 let lines = page.output.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
                 #expect(
                     lines.map { Array($0.prefix(5)) } == [
-                        ["LETTER", "ORIGINAL", "STAGE", "REASON", "AGE"],
+                        ["ENTRY", "ORIGINAL", "STAGE", "REASON", "AGE"],
                         [ids[0], "orders", "1-0", "decode", "malformed_event"],
                         [ids[1], "orders", "2-0", "decode", "malformed_event"],
                     ])
                 #expect(lines.last?.suffix(3).joined(separator: " ") == "event: missing order_id" || lines.count == 3)
-                #expect(page.errors == "there are more: --after \(ids[1])\n")
+                #expect(page.errors == "more entries: --after \(ids[1])\n")
                 // More than one answer of the server, and a list that goes on where another ended.
                 let rest = try await self.dlq(
                     server, ["list", "--limit", "1000", "--after", ids[1], "--format", "json"])
@@ -126,7 +126,7 @@ import Testing
                         #""fields":[{"name":"\u001b[2J","value_b64":"/w=="},{"name":"a","value":"1"},"#
                             + "{\"name\":\"a\",\"value\":\"2\"}]}\n"), "\(json.output)")
                 let none = try await self.dlq(server, ["show", "1-1"])
-                #expect(none.status == 1 && none.errors == "sluice: no letter 1-1 in orders:dead\n")
+                #expect(none.status == 1 && none.errors == "sluice: no dead-letter entry 1-1 in orders:dead\n")
             }
         }
     }
@@ -197,7 +197,9 @@ import Testing
                 _ = try await connection.command(RESPCommand("XADD", "orders:dead", "99999999999999-0", "x", "y"))
                 let unfit = try await self.dlq(server, ["replay", "99999999999999-0", id])
                 #expect(unfit.status == 1)
-                #expect(unfit.output.hasPrefix("99999999999999-0: is not a letter that can be played\n\(id): added to"))
+                #expect(
+                    unfit.output.hasPrefix(
+                        "99999999999999-0: not a dead-letter entry that can be replayed\n\(id): added to"))
             }
         }
     }

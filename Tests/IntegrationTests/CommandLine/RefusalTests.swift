@@ -67,7 +67,7 @@ import Testing
     func surroundings() async throws {
         try await withRedisServer { server in
             try await self.expectFailure(
-                server, ["the journal /nonexistent/j cannot be opened"], ["--journal", "/nonexistent/j"])
+                server, ["cannot open the journal /nonexistent/j"], ["--journal", "/nonexistent/j"])
             try await self.expectFailure(
                 server, ["cannot listen on unix:/nonexistent/a", "admin.listen"],
                 environment: ["SLUICE_LISTEN": "unix:/nonexistent/a"])

@@ -71,15 +71,15 @@ import Testing
         }
     }
 
-    @Test("A filter that no case's name has, and a JUnit file that cannot be written, end with 1")
+    @Test("A filter without a matching case, and a JUnit file that cannot be written, exit with 1")
     func usage() async throws {
         let files = ["p.yaml": Self.pipeline, "p.test.yaml": Self.cases]
         let none = try await sluice("test", "p.test.yaml", "--filter", "colour", files: files)
         #expect(none.status == 1)
-        #expect(none.errors == "sluice: --filter: no case has \"colour\" in its name\n")
+        #expect(none.errors == "sluice: --filter: no case with \"colour\" in its name\n")
         let folder = try await sluice("test", "p.test.yaml", "--junit", "/nowhere/at/all.xml", files: files)
         #expect(folder.status == 1)
-        #expect(folder.errors.hasPrefix("sluice: --junit: /nowhere/at/all.xml cannot be written"))
+        #expect(folder.errors.hasPrefix("sluice: --junit: cannot write /nowhere/at/all.xml"))
         let nothing = try await sluice("test")
         #expect(nothing.status == 64)
     }

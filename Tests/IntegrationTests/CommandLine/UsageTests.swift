@@ -166,7 +166,7 @@ import Testing
                 try await SluiceProcess([verb] + key + ["--admin", address], in: $0).end()
             }
             #expect(ending.status == 1)
-            #expect(ending.errors.contains("no worker answers at \(address)"), "\(ending.errors)")
+            #expect(ending.errors.contains("no worker responds at \(address)"), "\(ending.errors)")
             #expect(ending.output == "")
         }
     }

@@ -87,7 +87,7 @@ import Testing
             #expect(held.output.contains("revocations told\n  20"))
             #expect(!held.output.contains("very-secret-key"))
             let gone = try await sluice("explain", "ds-2", "--admin", admin)
-            #expect(gone.output.contains("not held: taken out by entry "))
+            #expect(gone.output.contains("not held: evicted by entry "))
             #expect(gone.output.contains("missing user_id"))
             let unknown = try await sluice("explain", "ds-3", "--admin", admin, "--format", "json")
             #expect(unknown.output.contains("\"held\":null"))
@@ -190,7 +190,7 @@ import Testing
             (
                 "127.0.0.1:0",
                 ["--set", "admin.tls.certificate_file=/no.crt", "--set", "admin.tls.key_file=/no.key"],
-                "admin: tls: certificate_file: /no.crt cannot be read"
+                "admin: tls: certificate_file: cannot read /no.crt"
             ),
         ])
     func refusal(listen: String, arguments: [String], message: String) async throws {

@@ -24,7 +24,7 @@ enum RawSocket {
         throw Failure(code: EADDRINUSE)
     }
 
-    /// A loopback port that takes connections and never says anything; close the descriptor to end it.
+    /// A loopback port that accepts connections and never says anything; close the descriptor to end it.
     static func silentListener() throws -> (descriptor: Int32, port: Int) {
         try self.listen(backlog: 16)
     }

@@ -162,7 +162,7 @@ import Testing
             let noModules = try await plugins.command("a", source, ["--modules", "/nonexistent"])
             #expect(
                 noModules.errors == """
-                    sluice: no StageKit to compile against in /nonexistent: name the folder with --modules
+                    sluice: no StageKit module found in /nonexistent: give its directory with --modules
 
                     """)
             let modules = URL(fileURLWithPath: SluiceProcess.executable).deletingLastPathComponent()
@@ -176,12 +176,12 @@ import Testing
                     to: stale.appendingPathComponent("\(name).swiftmodule"))
             }
             let other = try await plugins.command("a", source, ["--modules", stale.path])
-            #expect(other.errors.contains("is of another build than this worker: name the folder with --modules"))
+            #expect(other.errors.contains("is from another build than this worker: give its directory with --modules"))
             let compiler = try await plugins.command("a", source, ["--swiftc", "/bin/true"])
             #expect(compiler.errors.contains("/bin/true is no Swift compiler, this worker was built by Swift version"))
             let nothing = try await SluiceProcess(["plugin", "build", stale.path], in: plugins.folder).end()
             #expect(nothing.status == 1)
-            #expect(nothing.errors == "sluice: \(stale.path): there is no Swift source\n")
+            #expect(nothing.errors == "sluice: \(stale.path): no Swift sources found\n")
             let files = try FileManager.default.subpathsOfDirectory(atPath: plugins.folder.path)
             #expect(!files.contains { $0.hasSuffix(".so") })
         }

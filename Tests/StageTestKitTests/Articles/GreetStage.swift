@@ -1,29 +1,29 @@
 public import StageKit
 
-/// Gives a field the words "Hello, " and the value of another field.
+/// Sets a field to "Hello, " and the value of another field.
 public final class GreetStage: Stage {
-    /// What the YAML under `greet` says.
+    /// The settings under `greet` in the pipeline file.
     public struct Settings: Sendable {
         /// The field with the name.
         var name = MarkedName.unread
-        /// The field that gets the greeting.
+        /// Field that receives the greeting.
         var into = "greeting"
-        /// What stands before the name.
+        /// Text before the name.
         var words = "Hello, "
     }
 
-    /// Name, settings and documentation: what every verb knows of the stage.
+    /// Name, settings and documentation, for all subcommands.
     public static let declaration = StageDeclaration(
         name: "greet",
-        summary: "Greets whom a field names.",
+        summary: "Adds a greeting with the value of a field.",
         settings: .object(
             SettingsSchema(
                 Settings(),
                 [
                     .required("name", \.name, .name, "The field with the name."),
                     .optional(
-                        "into", \.into, .nonBlankText, default: "greeting", "The field that gets the greeting."),
-                    .optional("words", \.words, .text, default: "Hello, ", "What stands before the name."),
+                        "into", \.into, .nonBlankText, default: "greeting", "Field that receives the greeting."),
+                    .optional("words", \.words, .text, default: "Hello, ", "Text before the name."),
                 ])),
         example: "greet: { name: user_id }",
         failureReason: "nobody_to_greet",
@@ -33,20 +33,20 @@ public final class GreetStage: Stage {
     private let greeting: FieldID
     private let words: [UInt8]
 
-    /// Looks the fields up once; a name that no earlier stage provides is told with its place in the file.
+    /// Resolves the fields once; an unknown field is reported with its position in the file.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.name = setup.input(settings.name)
         self.greeting = setup.output(settings.into)
         self.words = Array(settings.words.utf8)
     }
 
-    /// Called for every event, in stream order. What it throws is this event's failure and no other's.
+    /// Called for every event, in stream order. An error that it throws fails only this event.
     public func process(_ event: inout Event) throws -> Verdict {
         let greeting = event.withValue(of: self.name) { name -> [UInt8]? in
             guard let name else { return nil }
             return self.words + name.indices.map { name[$0] }
         }
-        guard let greeting else { throw StageFailure("greet: there is no name") }
+        guard let greeting else { throw StageFailure("greet: the name is missing") }
         event.set(self.greeting, copying: greeting)
         return .next
     }

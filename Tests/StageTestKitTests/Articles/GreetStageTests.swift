@@ -13,7 +13,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test func `The greeting has the words and the name`() async throws {
+    @Test func `The greeting consists of the words and the name`() async throws {
         let stage = try StageHarness(
             GreetStage.self, ["name": "user_id", "words": "Welcome, "], in: self.fixture)
         let reports = try await stage.feed(SampleEntry(["user_id": "ann"]))
@@ -23,10 +23,10 @@ import Testing
     @Test func `An event without a name fails`() async throws {
         let stage = try StageHarness(GreetStage.self, ["name": "user_id"], in: self.fixture)
         let reports = try await stage.feed(SampleEntry([:]))
-        #expect(reports[0].failureMessage == "greet: there is no name")
+        #expect(reports[0].failureMessage == "greet: the name is missing")
     }
 
-    @Test func `A field that nobody provides is told`() {
+    @Test func `A field that no stage provides is reported`() {
         let mistakes = StageHarness<GreetStage>.mistakes(["name": "userid"], in: self.fixture)
         #expect(
             mistakes == [
@@ -34,7 +34,7 @@ import Testing
             ])
     }
 
-    @Test func `A plugin's one line names its stage types`() {
+    @Test func `The one line of a plugin lists its stage types`() {
         #expect(plugin.map(\.name) == ["greet"])
     }
 }

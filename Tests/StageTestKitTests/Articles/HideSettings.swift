@@ -17,11 +17,11 @@ let plugin = [StageType(GreetStage.self)]
     static let schema = SettingsSchema(
         Settings(),
         [
-            .required("field", \.field, .name, "The field to hide."),
-            .optional("keep", \.keep, .integer(0...64), default: "4", "Bytes that stay, from the first."),
+            .required("field", \.field, .name, "Field to hide."),
+            .optional("keep", \.keep, .integer(0...64), default: "4", "Number of bytes at the beginning that stay."),
             .optional(
                 "style", \.style, .choice(of: [("stars", .stars), ("dots", .dots)]), default: "stars",
-                "What stands for the others."),
+                "Character that replaces the others."),
         ])
 
     static let even = SettingType<Int>.integer(0...64).map { (number) throws(SettingRefusal) in
@@ -29,7 +29,7 @@ let plugin = [StageType(GreetStage.self)]
         return number
     }
 
-    @Test func `The settings read what the file says, and the defaults`() throws {
+    @Test func `The settings have the values of the file, and the defaults`() throws {
         var issues = SettingIssues()
         let settings = try #require(Self.schema.decode(["field": "mail", "style": "dots"], &issues))
         #expect(settings.field.text == "mail")
@@ -37,7 +37,7 @@ let plugin = [StageType(GreetStage.self)]
         #expect(settings.style == .dots)
     }
 
-    @Test func `A type of one's own refuses values with their place`() {
+    @Test func `A custom type refuses values with their position`() {
         var issues = SettingIssues()
         #expect(Self.even.decode("8", &issues) == 8)
         #expect(issues.all.isEmpty)

@@ -36,7 +36,9 @@ import Testing
         reloads.lastError = "pipeline.yaml:1:1: wrong\nmore"
         let advice = Advice.all(status, stores: [:], reloads: reloads, now: 100)
         #expect(
-            advice.map(\.title) == ["Filling the stores", "Entries were lost unread", "The last reload was refused"])
+            advice.map(\.title) == [
+                "Filling the stores", "Entries were lost before they were read", "The last reload was refused",
+            ])
         #expect(advice[1].text.contains("trimmed 2"))
         #expect(!advice[2].text.contains("more"))
     }
