@@ -14,7 +14,8 @@ struct PluginBuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "build", abstract: "Build a shared library from the stage types in a directory.",
         discussion: """
-            The sources import StageKit and list the stage types of the library: let plugin = [StageType(MyStage.self)]. \
+            The sources import StageKit and list the stage types of the library: \
+            let plugin = [StageType(MyStage.self)]. \
             Name the library under plugins: in a pipeline file, or with --plugin.
             """)
 

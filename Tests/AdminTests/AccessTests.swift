@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(
-        "Where there is a token, requests have to bear it",
+        "If a token is set, requests must carry it",
         arguments: [
             (["Authorization: Bearer correct-horse-battery"], 200),
             (["authorization: bearer correct-horse-battery"], 200),
@@ -44,7 +44,7 @@ import Testing
         if status == 401 { #expect(!answer.body.contains(Self.token)) }
     }
 
-    @Test("Whoever logs or dumps a server, or who may use it, shows no token")
+    @Test("Logs and dumps of a server and its access rules show no token")
     func hidden() {
         var access = AdminAccess()
         access.token = Array(Self.token.utf8)
@@ -62,7 +62,7 @@ import Testing
         #expect("\(access)" == "token" && "\(server)" == "AdminServer at off")
     }
 
-    @Test("Probes need no token and are told no reasons; the page needs none and holds nothing")
+    @Test("Probes need no token and get no reasons; the page needs none and contains no data")
     func open() async throws {
         var access = AdminAccess()
         access.token = Array(Self.token.utf8)
@@ -103,7 +103,7 @@ import Testing
         #expect(try await self.status(AdminAccess(), "/livez", headers).status == status)
     }
 
-    @Test("The page lets no script run but its own, and none of its own is anywhere else")
+    @Test("The page runs only its own script, and that script is only in the page")
     func policy() async throws {
         let answers = try await AdminFixture.serve(AdminFixture.context()) { address in
             [try await RawClient.request(address, "/"), try await RawClient.request(address, "/")]
@@ -158,7 +158,7 @@ import Testing
                 == ["3: admin: token and token_file are both given: keep one of them"])
     }
 
-    @Test("A token file is read, and one that cannot be is told at its place")
+    @Test("A token file is read, and an unreadable one is reported with its position")
     func tokenFile() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent(
             "sluice-token-\(UInt64.random(in: 0 ... .max))"

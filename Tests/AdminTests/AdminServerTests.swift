@@ -135,7 +135,7 @@ import Testing
         #expect(response.body == "{\"ready\":true,\"reasons\":[]}\n")
     }
 
-    @Test("A shutdown answers the request in hand and does not wait for the connection to be closed by its client")
+    @Test("A shutdown answers the request in flight and does not wait for its client to close the connection")
     func shutdown() async throws {
         let (asked, continuation) = AsyncStream.makeStream(of: Void.self)
         var context = AdminFixture.context()
@@ -165,7 +165,7 @@ import Testing
     }
 
     @Test(
-        "Requests that make no sense harm nobody: the next one is answered",
+        "Malformed requests harm nothing: the next one is answered",
         arguments: [
             ("\u{0}\u{1}\u{2}garbage\r\n\r\n", 400), ("FOO /livez HTTP/1.1\r\n\r\n", 400), ("GET\r\n\r\n", 400),
             ("GET /livez HTTP/9.9\r\n\r\n", 400),

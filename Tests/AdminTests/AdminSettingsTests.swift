@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(
-        "Everything else is refused with what to write",
+        "Everything else is refused with the expected form",
         arguments: [
             ("0.0.0.0:9191", "admin: listen: other machines reach 0.0.0.0:9191: add token_file"),
             ("[::]:9191", "other machines reach [::]:9191"),

@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test("Where no place is ever given up, a newcomer is turned away itself")
+    @Test("If no connection can be replaced, a new one is closed")
     func noReserve() {
         var shares = ConnectionShares(places: 1, reserve: 0)
         let first = shares.admit(Self.crowd)

@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(
-        "Idle connections, and those of probes, keep neither a probe nor a lookup with the token out",
+        "Idle connections and those of probes keep out neither probes nor lookups with the token",
         arguments: ["", "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /metrics HTTP/1.1\r\nHo"])
     func crowd(words: String) async throws {
         var access = AdminAccess()
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test("A connection that has shown the token keeps its place in a crowd")
+    @Test("A connection that has shown the token is kept when connections are scarce")
     func proven() async throws {
         var access = AdminAccess()
         access.token = Array(Self.token.utf8)
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test("A stream that was asked for behind another request lasts, with nothing more from the client")
+    @Test("A stream requested after another request stays open without further data from the client")
     func pipelined() async throws {
         try await AdminFixture.serve(AdminFixture.context()) { address in
             let rest = "GET /v1/revocations HTTP/1.1\r\nHost: localhost"

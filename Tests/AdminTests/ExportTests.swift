@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test("No more exports run than the limit; a place is free again once its response has gone")
+    @Test("No more exports run than the limit; an export that has finished makes room for the next")
     func limit() async throws {
         let exporter = SnapshotExporter()
         let store = FixedStore("s", count: 1, bytes: 1)
@@ -53,7 +53,7 @@ import Testing
         try await exporter.shutDown()
     }
 
-    @Test("A store that must not answer is not exported, and an export ends early where it must not any more")
+    @Test("A store that must not answer is not exported, and an export ends early if its store becomes stale")
     func stale() async throws {
         let store = FixedStore("s", count: 2_000, bytes: 5_000)
         let refused = try await AdminFixture.serve(AdminFixture.context(stores: [store], stale: "not confirmed")) {
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test("A request whose body drips in is cut off; one that ends in time is not, nor the connection behind it")
+    @Test("A request with a slow body is cut off; one that ends in time is not, and its connection stays")
     func drippedBody() throws {
         let channel = EmbeddedChannel(handler: SlowRequestHandler(limit: .seconds(30)))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
@@ -117,7 +117,7 @@ import Testing
         consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
     }
 
-    @Test("A writer that is ahead waits for room and is told when the reader goes")
+    @Test("A writer that is ahead waits for room and is notified when the reader disconnects")
     func pipe() async throws {
         let pipe = ChunkPipe()
         for _ in 0..<AdminLimits.exportChunksAhead { try pipe.write(.init()) }

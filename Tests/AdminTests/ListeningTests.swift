@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test("A socket that nobody listens on is replaced")
+    @Test("A socket without a listener is replaced")
     func stale() async throws {
         try await self.withDirectory { directory in
             let path = "\(directory)/admin.sock"
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test("An address in use is an error that names it, and whoever has it keeps it")
+    @Test("An address in use is an error that names it, and its owner keeps it")
     func inUse() async throws {
         try await self.withDirectory { directory in
             for listen in [AdminAddress.tcp(host: "127.0.0.1", port: 0), .unix(path: "\(directory)/admin.sock")] {

@@ -25,7 +25,7 @@ import Testing
         #expect(ran.longest <= LoopGovernor.Account.longestWait)
     }
 
-    @Test("No wait is longer than a lookup can stand, however long a piece of work took")
+    @Test("No wait is longer than a lookup tolerates, however long the work took")
     func long() {
         #expect(self.run(work: 500, isShort: true).longest == LoopGovernor.Account.longestWait)
     }
@@ -35,7 +35,7 @@ import Testing
         #expect(self.run(work: work, isShort: work == 0).longest == .zero)
     }
 
-    @Test("What was used while the stream had its processor is not made up for when it has not")
+    @Test("Time used while the stream had its processor is not repaid later")
     func fresh() {
         var account = LoopGovernor.Account(used: .zero, time: .zero)
         #expect(account.wait(used: .seconds(9), time: .seconds(10), isShort: false) == .zero)
@@ -48,7 +48,7 @@ import Testing
     typealias Look = (time: Int, thread: Int32?, waited: Int?, isShort: Bool)
 
     @Test(
-        "Requests are held back while the thread of a late stream waits for a processor, and for a second behind that",
+        "Requests are held back while the thread of a late stream waits for a processor, and for a second after that",
         arguments: [
             // Behind because a webhook is slow, or by its ids: the thread wants no processor.
             [(0, 7, 0, false), (60, 7, 0, false), (120, 7, 1, false), (5000, 7, 40, false)],
@@ -86,7 +86,7 @@ import Testing
 }
 
 @Suite struct TurnLineTests {
-    @Test("Turns come one after the other, and whoever would wait for too long gets none")
+    @Test("Turns come one after the other, and a request that would wait for too long is refused")
     func turns() {
         var turns = TurnLine.Turns()
         let start = ContinuousClock.now
@@ -98,7 +98,7 @@ import Testing
         #expect(turns.wait(now: start + .seconds(3600)) == .zero)
     }
 
-    @Test("Nothing waits while the stream has its processor; what comes again by itself is left out otherwise")
+    @Test("Nothing waits while the stream has its processor; otherwise periodic work is skipped")
     func line() async throws {
         let line = TurnLine()
         for _ in 0..<100 {

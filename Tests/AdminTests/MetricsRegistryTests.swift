@@ -105,7 +105,7 @@ import Testing
         #expect(self.lines(registry).suffix(1) == [#"c_total{a="1",b="2"} 2.5"#])
     }
 
-    @Test("A name that another kind has taken gets its own kind behind it")
+    @Test("A name that is used with another kind gets its kind as a suffix")
     func conflict() {
         let registry = MetricsRegistry()
         Recorder(label: "x", factory: registry).record(1)
@@ -175,7 +175,7 @@ import Testing
         #expect(series.text == "0")
     }
 
-    @Test("Nothing is lost where many threads count at once")
+    @Test("Nothing is lost when many threads count concurrently")
     func concurrent() async {
         let registry = MetricsRegistry()
         await withTaskGroup { group in

@@ -39,7 +39,8 @@ import Testing
         #expect(answer.split(separator: "HTTP/1.").count == 1)
     }
 
-    @Test("A bad request in a row is answered in its turn, and nothing behind it", arguments: ["close", "Close, x"])
+    @Test(
+        "A bad request in a pipeline is answered in its turn, and nothing after it", arguments: ["close", "Close, x"])
     func inTurn(word: String) async throws {
         let good = "GET /v1/stores/s HTTP/1.1\r\nHost: localhost\r\n"
         let text = try await self.exchange("\(good)\r\n\(good)\r\nGET /livez HTTP/1.1\r\n\r\n\(good)\r\n")

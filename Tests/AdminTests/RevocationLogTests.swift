@@ -16,7 +16,7 @@ import Testing
         page.entries.map { String(decoding: $0.key, as: UTF8.self) }
     }
 
-    @Test("Revocations are numbered from 1, and a reader gets those behind its number, page by page")
+    @Test("Revocations are numbered from 1, and a reader gets those after its number, page by page")
     func pages() {
         let log = RevocationLog(run: "r")
         log.append(self.batch(["a", "b"]))
@@ -36,7 +36,7 @@ import Testing
         #expect(log.newest(of: Array("b".utf8), limit: 9).map(\.number) == [2])
     }
 
-    @Test("What is no longer kept is a gap; what is kept follows it", arguments: [3, 5, 8])
+    @Test("Forgotten events are a gap; kept ones follow it", arguments: [3, 5, 8])
     func expired(limit: Int) {
         let log = RevocationLog(run: "r", countLimit: limit)
         for number in 0..<100 { log.append(self.batch(["k\(number)"])) }
@@ -55,7 +55,7 @@ import Testing
         #expect(log.page(after: 0).entries.count == 2)
     }
 
-    @Test("Evictions and resets are numbered and kept as revocations are, and are told apart")
+    @Test("Evictions and resets are numbered and kept like revocations, and distinguished")
     func kinds() {
         let log = RevocationLog(run: "r", countLimit: 3)
         var batch = self.batch(["a"])
@@ -77,7 +77,7 @@ import Testing
         #expect(log.page(after: 0).gap == .expired)
     }
 
-    @Test("Entries lost unread are a gap at their place")
+    @Test("Entries lost before they were read are a gap at their position")
     func losses() {
         let log = RevocationLog(run: "r")
         log.append(self.batch(["a"]))

@@ -34,7 +34,7 @@ import Testing
         #expect(SnapshotJSON.text(snapshot) == "{\(expected)}")
     }
 
-    @Test("A key that is not UTF-8 stands under key_b64, also where the bytes are a surrogate or cut short")
+    @Test("A key that is not UTF-8 is in key_b64, also if its bytes are a surrogate or truncated")
     func key() {
         for (bytes, base64) in [([0xFF], "/w=="), ([0xED, 0xA0, 0x80], "7aCA"), ([0xC3], "ww==")] as [([UInt8], String)]
         {

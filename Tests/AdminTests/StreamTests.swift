@@ -11,7 +11,7 @@ import Testing
         log.append(batch)
     }
 
-    @Test("The live stream sends a document at once and one each second")
+    @Test("The live stream sends a document immediately and one per second")
     func live() async throws {
         let count = Atomic<Int>(0)
         var context = AdminFixture.context()
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test("A follower gets evictions and resets under their names with their reasons, and resumes behind them")
+    @Test("A follower gets evictions and resets with names and reasons, and resumes after them")
     func kinds() async throws {
         let context = AdminFixture.context()
         let log = context.revocations
@@ -128,7 +128,7 @@ import Testing
     }
 
     @Test(
-        "A follower whose id is of another run, or not one that there was, is told of a gap",
+        "A follower with an id of another run, or an unknown id, gets a gap",
         arguments: ["other-1", "-1", "RUN-99"])
     func restarted(id: String) async throws {
         let context = AdminFixture.context()
@@ -151,7 +151,7 @@ import Testing
         #expect(text.contains("400 Bad Request"))
     }
 
-    @Test("A tap gets what its watcher is handed, and is told what it missed")
+    @Test("A tap gets the events of its watcher and the number of missed ones")
     func tap() async throws {
         let context = AdminFixture.context()
         let isHanded = Atomic(false)
@@ -167,7 +167,7 @@ import Testing
         #expect(text.contains("event: event\ndata: {\"entry\":\"1-1\"}\n\nevent: missed\ndata: {\"events\":3}\n\n"))
     }
 
-    @Test("A watcher that nobody reads holds no more than its queue, and takes no more than its rate")
+    @Test("A watcher without a reader holds at most its queue and takes at most its rate")
     func bounds() {
         let moment = ContinuousClock.now
         let second = Atomic(0)

@@ -143,7 +143,7 @@ final class TallyStage: Stage {
         }
     }
 
-    @Test("A program adds a stage type of its own to those that ship, and names it in its file")
+    @Test("A program adds its own stage type to the shipped ones, and uses it in its file")
     func ownStage() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { _ = try await $0.add("orders", "1", id: "5-1") }
@@ -171,7 +171,7 @@ final class TallyStage: Stage {
         }
     }
 
-    @Test("A pipeline that cannot go on ends the group with its error")
+    @Test("A pipeline that cannot continue ends the service group with its error")
     func failure() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) {

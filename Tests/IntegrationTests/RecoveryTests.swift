@@ -147,7 +147,7 @@ import Testing
         }
     }
 
-    @Test("A batch in hand is finished after a stop, with its waits")
+    @Test("A batch in flight is finished after a stop, with its waits")
     func stopDuringDelivery() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { try await $0.add("s", "1", id: "1") }
@@ -162,7 +162,7 @@ import Testing
         }
     }
 
-    @Test("A server that accepts connections and says nothing is given up in time, and tried again")
+    @Test("A server that accepts connections and says nothing times out and is retried")
     func silentServer() async throws {
         let (descriptor, port) = try RawSocket.silentListener()
         defer { close(descriptor) }
@@ -189,7 +189,7 @@ import Testing
         }
     }
 
-    @Test("Of more commands than a connection takes at once, the first are answered and the rest are refused")
+    @Test("Of too many commands in flight, the first are answered and the rest are refused")
     func tooManyCommands() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in

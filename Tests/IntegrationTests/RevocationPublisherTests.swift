@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test("What cannot help is thrown, and a stop ends the waiting with an error")
+    @Test("Permanent errors are thrown, and a stop ends the wait with an error")
     func failures() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { _ = try await $0.command(RESPCommand("SET", "r", "x")) }

@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test("A wrong password, none, or one that nobody wants ends the run, and no text shows it")
+    @Test("A wrong, missing or unnecessary password ends the run, and no text shows it")
     func passwords() async throws {
         try await withRedisServer(.init(arguments: ["--requirepass", "right"])) { server in
             let wrong = try await self.failure(server) { $0.password = Secret("hunter2") }
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test("TLS works by address and by name, and with a client certificate where the server wants one")
+    @Test("TLS works by address and by name, and with a client certificate if the server requires one")
     func tls() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer(.init(tls: certificates)) { server in
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    @Test("An unknown authority, an expired certificate, another name and a missing file are told apart")
+    @Test("An unknown authority, an expired certificate, another name and a missing file are distinguished")
     func tlsFailures() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer(.init(tls: certificates)) { server in

@@ -94,7 +94,7 @@ import Worker
         }
     }
 
-    @Test("An eviction is published behind the store's change, in the order of the entries, beside revocations")
+    @Test("An eviction is published after the store's change, in the order of the entries, among revocations")
     func published() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -128,7 +128,7 @@ import Worker
     }
 
     @Test(
-        "A gap that empties a store is announced as a reset, and so is what resync takes out in the end",
+        "A gap that empties a store is announced as a reset, and so is the removal at the end of a resync",
         arguments: [
             (Self.stores[0], "fail_closed", "trimmed"), (Self.stores[0], "resync", "resync"),
             (Self.stores[1], "fail_closed", "trimmed"), (Self.stores[1], "resync", "trimmed"),

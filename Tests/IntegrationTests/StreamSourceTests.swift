@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test("Behind an id, the entry with that id is not read again")
+    @Test("After an id, the entry with that id is not read again")
     func afterID() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test("A time back reads what is younger by the server's clock")
+    @Test("A relative time reads entries that are newer by the server's clock")
     func timeBack() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -184,7 +184,7 @@ import Testing
         }
     }
 
-    @Test("What the delivery throws ends the run, with the cursor before the batch")
+    @Test("An error of the delivery ends the run, with the cursor before the batch")
     func deliveryThrows() async throws {
         struct Refused: Error {}
         try await withRedisServer { server in

@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test(
-        "Text is escaped where JSON demands it and where a terminal would act on it, and nowhere else",
+        "Text is escaped if JSON requires it or a terminal would act on it, and not otherwise",
         arguments: [
             ("", ""), ("plain é日😀", "plain é日😀"), ("\"\\/", #"\"\\/"#), ("\n\r\t\0", #"\n\r\t\u0000"#),
             ("\u{1B}\u{1F} \u{7E}\u{7F}\u{80}\u{9B}\u{9F}\u{A0}", "\\u001b\\u001f ~\\u007f\\u0080\\u009b\\u009f\u{A0}"),

@@ -25,7 +25,7 @@ import Testing
     private func problem(_ text: String) -> JSONProblem? { self.problem(Array(text.utf8)) }
 
     @Test(
-        "What RFC 8259 allows is read",
+        "Text that RFC 8259 allows is accepted",
         arguments: [
             "{}", " \t\r\n{ } \n", "{\"a\":1}", "{\"\":0}", "{\"a\":1,\"a\":2}", "{ \"a\" : 1 , \"b\" : 2 }",
             "{\"a\":-0}", "{\"a\":-1.5e+10}", "{\"a\":0.0E-0}", "{\"a\":1E400}",
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(
-        "What it does not allow is refused with its byte",
+        "Other text is refused with the byte",
         arguments: [
             ("", 0, "expected an object, found the end of the text"),
             ("  ", 2, "expected an object, found the end of the text"),
@@ -111,7 +111,7 @@ import Testing
         #expect(self.problem(before + text) == expected)
     }
 
-    @Test("Objects and lists may stand 64 deep, and no deeper, however many open")
+    @Test("Objects and lists can be nested 64 deep, and no deeper")
     func depth() {
         // The document's object is the first.
         func lists(_ count: Int) -> String {

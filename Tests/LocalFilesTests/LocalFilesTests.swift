@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test("A lock excludes another one, is seen without being taken, and leaves nothing behind")
+    @Test("A lock excludes another one, can be tested without being taken, and leaves no file behind")
     func lock() throws {
         try self.withDirectory { directory in
             let path = "\(directory)/file"

@@ -18,7 +18,7 @@ import Testing
         return self.problem(image.bytes)
     }
 
-    @Test func `The stamp is read, also behind other notes`() throws {
+    @Test func `The stamp is read, also after other notes`() throws {
         #expect(try PluginImage(SampleImage().bytes, machine: .x86_64).stamp == SampleImage.stamp)
         var image = SampleImage()
         image.notes.insert(("GNU", 3, "some build id"), at: 0)
@@ -27,7 +27,7 @@ import Testing
         #expect(try PluginImage(image.bytes, machine: .x86_64).stamp == SampleImage.stamp)
     }
 
-    @Test func `What is no plugin is told by its kind`() {
+    @Test func `A file that is not a plugin is reported with its kind`() {
         #expect(self.problem([]) == .notELF)
         #expect(self.problem(Array("#!/bin/sh\nexit 0\n".utf8)) == .notELF)
         #expect(self.problem([0x7F, 0x45, 0x4C, 0x46]) == .otherLayout)
@@ -45,7 +45,7 @@ import Testing
         #expect(self.problem { $0.notes = Array(repeating: ("GNU", 1, ""), count: 64) + $0.notes } == .noStamp)
     }
 
-    @Test func `Offsets and lengths that do not fit the file are told, not followed`() {
+    @Test func `Offsets and lengths beyond the file are reported, not followed`() {
         #expect(self.problem { $0.table = .max } == .damaged)
         #expect(self.problem { $0.table = .max - 55 } == .damaged)
         #expect(self.problem { $0.segmentOffset = .max } == .damaged)

@@ -7,7 +7,7 @@ import Testing
 @Suite struct PluginLoaderTests {
     private let fit = PluginLoader.Fit(stageKit: "abc", compiler: "Swift version 6.3.1")
 
-    @Test func `A plugin of the same build fits, any other is refused with what to do`() {
+    @Test func `A plugin of the same build is accepted, any other is refused with advice`() {
         #expect(self.fit.problem(SampleImage.stamp) == nil)
         var other = SampleImage.stamp
         other.stageKit = "def"

@@ -28,7 +28,7 @@ import Testing
         #expect(self.problem(file: (owner, file), folder: (Self.user, folder)) == nil)
     }
 
-    @Test func `What others can write, or own, is refused with what to do`() {
+    @Test func `A file that others can write to, or own, is refused with advice`() {
         #expect(
             self.problem(file: (1000, 0o100775))
                 == "is executable code, so the file must not be writable by its group or by others: chmod go-w "
@@ -52,7 +52,7 @@ import Testing
         #expect(self.problem(file: (1000, 0o101777)) != nil)
     }
 
-    @Test func `What is no regular file is refused`() {
+    @Test func `A path that is not a regular file is refused`() {
         for mode: UInt32 in [0o040755, 0o010644, 0o020644, 0o140755] {
             #expect(self.problem(file: (0, mode)) == "is not a file")
         }

@@ -55,7 +55,7 @@ import Testing
         #expect(queue.timerFired(now: Self.second + look) == .timedOut(.noAnswer(timeout)))
     }
 
-    @Test("A thread that was busy looks once more, and sees what has arrived")
+    @Test("A thread that was busy checks once more and sees what has arrived")
     func busy() {
         var queue = CommandQueue<String>()
         _ = queue.submit("a", bytes: 1, silence: Self.second, now: 0)
@@ -100,7 +100,7 @@ import Testing
         #expect(now >= CommandQueue<String>.replyLimit && now < CommandQueue<String>.replyLimit + 2 * Self.second)
     }
 
-    @Test("A reply that is here has no deadline, and what was sent behind it has its whole time once it is read")
+    @Test("A reply that has arrived has no deadline, and later commands have their full time once it is read")
     func here() {
         var queue = CommandQueue<String>()
         _ = queue.submit("a", bytes: 1, silence: Self.second, now: 0)
@@ -118,7 +118,7 @@ import Testing
         #expect(self.run(&queue, from: due, upTo: 600 * Self.second) == .timedOut(.noAnswer(timeout)))
     }
 
-    @Test("A command with little time behind one with much waits for that one, and then has its own time")
+    @Test("A command with a short limit after one with a long limit waits for it, and then has its own time")
     func behind() {
         var queue = CommandQueue<String>()
         _ = queue.submit("read", bytes: 1, silence: 10 * Self.second, of: .read, now: 0)
@@ -134,7 +134,7 @@ import Testing
         #expect(self.run(&queue, from: next, upTo: 8 * Self.second) == .timedOut(.noAnswer(timeout)))
     }
 
-    @Test("A timer that fires when nobody waits rests, and the next command sets it again")
+    @Test("A timer that fires when nothing is pending stops, and the next command sets it again")
     func timerRests() {
         var queue = CommandQueue<String>()
         _ = queue.submit("a", bytes: 1, silence: 100, now: 0)
@@ -143,7 +143,7 @@ import Testing
         #expect(queue.submit("b", bytes: 1, silence: 400, now: 100) == .write(timer: 500))
     }
 
-    @Test("Closing returns all who wait once, in order, and refuses what comes later with the same reason")
+    @Test("Closing fails all waiters once, in order, and refuses later commands with the same reason")
     func close() {
         var queue = CommandQueue<String>()
         for waiter in ["a", "b", "c", "d", "e"] { _ = queue.submit(waiter, bytes: 1, silence: 1, now: 0) }
@@ -158,7 +158,7 @@ import Testing
         #expect(queue.timerFired(now: 1000) == .rest)
     }
 
-    @Test("A reply that nobody waits for is unexpected")
+    @Test("A reply without a pending command is unexpected")
     func unexpected() {
         var queue = CommandQueue<String>()
         guard case .unexpected = queue.replyArrived(now: 0) else {

@@ -5,7 +5,7 @@ import Testing
 @testable import RedisStreams
 
 @Suite struct CommandSenderTests {
-    @Test("What is on its way together is bounded in number and bytes, and one command always goes")
+    @Test("Commands in flight are bounded in number and bytes, and one command is always sent")
     func chunks() {
         let small = Array(repeating: RESPCommand("PING"), count: 1200)
         #expect(CommandSender.chunk(of: small, from: 0) == small[0..<512])

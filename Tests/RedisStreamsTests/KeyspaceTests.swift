@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(
-        "Nothing else may use a key with a store's prefix: the error stands at the prefix",
+        "Nothing else may use a key with a store's prefix: the error is at the prefix",
         arguments: [
             (.source(stream: "sessions:events"), true), (.source(stream: "sessions"), false),
             (.source(stream: "sessions:"), true), (.source(stream: "other:sessions:"), false),

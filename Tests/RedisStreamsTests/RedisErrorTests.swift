@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(
-        "The error of a command inside a script counts, also where Redis 6.2 wraps it",
+        "The error of a command inside a script counts, also if Redis 6.2 wraps it",
         arguments: [
             (
                 "ERR Error running script (call to f_6b1b): @user_script:3: @user_script: 3: -READONLY You can't write",
@@ -81,7 +81,7 @@ import Testing
         #expect((login.failure(of: step, .error(text)) == nil) == isAcceptable)
     }
 
-    @Test("A password that the server repeats is not told")
+    @Test("A password that the server repeats is not shown")
     func secret() {
         let echoed = RedisError.answer(
             "ERR unknown command 'AUTH', with args beginning with: 'hunter2' ", to: "AUTH", hiding: Secret("hunter2"))
@@ -90,7 +90,7 @@ import Testing
         #expect(!elsewhere.message.contains("hunter2") && elsewhere.message.contains("(secret)"))
     }
 
-    @Test("A long text is cut and control characters are taken out")
+    @Test("A long text is truncated and control characters are replaced")
     func told() {
         let error = RedisError.answer("ERR \u{1B}[31m\n" + String(repeating: "x", count: 10_000), to: "X")
         #expect(error.message.count < 2 * RedisError.toldTextLimit)
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test(
-        "A failed handshake is told apart by the library's text and the certificate's dates",
+        "The cause of a failed handshake is found by the library's text and the certificate's dates",
         arguments: [
             ("CERTIFICATE_VERIFY_FAILED", CertificateDates(notBefore: 0, notAfter: 99), "has expired"),
             ("CERTIFICATE_VERIFY_FAILED", CertificateDates(notBefore: 101, notAfter: 200), "not valid yet"),
@@ -187,7 +187,7 @@ import Testing
         #expect(error?.message.hasPrefix("redis.password_file: /nonexistent/password: cannot open it") == true)
     }
 
-    @Test("The name to verify is the given one, or the host where that is a name")
+    @Test("The name to verify is the given one, or the host if it is a name")
     func serverName() {
         var tls = TLSSettings()
         #expect(TLSContext.serverName(tls, .tcp(host: "redis.example", port: 1)) == "redis.example")
@@ -198,7 +198,7 @@ import Testing
     }
 
     @Test(
-        "A certificate's name matches but for case, and a star stands for one whole first label",
+        "A certificate's name matches regardless of case, and a star matches one complete first label",
         arguments: [
             ("redis.example", "Redis.Example", true), ("redis.example.", "redis.example", true),
             ("a.redis.example", "*.redis.example", true), ("a.b.redis.example", "*.redis.example", false),

@@ -50,7 +50,7 @@ import Testing
         #expect(queue.leave(self.share(1, 500)) == ["c"])
     }
 
-    @Test("A closed window lets nobody in, and those who wait return")
+    @Test("A closed window admits nothing, and waiters return")
     func closed() async {
         let window = SendWindow(commands: 1, bytes: 1)
         #expect(await window.enter(self.share(1)))

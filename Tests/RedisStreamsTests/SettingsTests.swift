@@ -40,7 +40,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
     }
 
     @Test(
-        "What is not an address is refused with what to write",
+        "An invalid address is refused with the expected form",
         arguments: [
             ("", "must not be blank"), (" \t", "must not be blank"), ("localhost", "has no port"),
             ("a:0", "from 1 to 65535"), ("a:65536", "from 1 to 65535"), ("a:", "from 1 to 65535"),
@@ -94,7 +94,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
     }
 
     @Test(
-        "What contradicts itself is an issue at its place",
+        "Contradictory settings are errors with their position",
         arguments: [
             ([("username", "u")], "2: username without a password"),
             ([("password", "p"), ("password_file", "/p")], "3: password and password_file are both given"),
@@ -112,7 +112,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
         #expect(issues.contains { $0.hasPrefix(message) }, "\(issues)")
     }
 
-    @Test("A client certificate needs its key, and a Unix socket has no TLS")
+    @Test("A client certificate needs its key, and a Unix socket does not support TLS")
     func tls() {
         let half = mapping([("certificate_file", scalar("/c.pem"))])
         let (_, issues) = decode(RedisSettings.type, mapping([("address", scalar("a:1")), ("tls", half.content)]))

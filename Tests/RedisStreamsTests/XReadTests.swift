@@ -56,7 +56,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         #expect(sent == RESPCommand("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", "s", id.description).encoded())
     }
 
-    @Test("Events know that names go by position where the reply does, and the batch's next ones do not")
+    @Test("Events know whether names go by position, also when the batch is used again")
     func alike() throws {
         let batch = EventBatch()
         let names = [["a", "1", "b", "2"], ["a", "3", "b", "4"]]
@@ -111,7 +111,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         #expect(try self.fill(EventBatch(), "$-1\r\n") == .nothing)
     }
 
-    @Test("An error answer is thrown as what it means")
+    @Test("An error reply is thrown with its meaning")
     func error() {
         let error = #expect(throws: RedisError.self) { try self.fill(EventBatch(), "-WRONGTYPE no\r\n") }
         #expect(error?.code == .wrongType)

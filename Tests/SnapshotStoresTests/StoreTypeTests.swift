@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(
-        "Mistakes in the settings are told",
+        "Errors in the settings are reported",
         arguments: [
             ([], "memory: missing setting \"key\""),
             ([("key", " ")], "memory: key: must not be blank"),

@@ -2,7 +2,7 @@ import StageKit
 import Testing
 
 @Suite struct FreshnessTests {
-    @Test("News without a limit never gets too old, and is refused only while a store is filled")
+    @Test("Without a limit, freshness never expires, and lookups are refused only while a store is filled")
     func unlimited() {
         let freshness = Freshness()
         #expect(!freshness.isStale && freshness.staleness == nil && freshness.age == nil)
@@ -12,7 +12,7 @@ import Testing
         #expect(!freshness.isStale && !freshness.isBeingFilled)
     }
 
-    @Test("With a limit there is no answer before the first proof, nor when the last one is too old")
+    @Test("With a limit, lookups are refused before the first confirmation and when the last one is too old")
     func limited() throws {
         let freshness = Freshness()
         freshness.setLimit(.seconds(3600))

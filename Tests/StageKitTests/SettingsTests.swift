@@ -64,7 +64,7 @@ import Testing
         #expect(issues == [])
     }
 
-    @Test("All mistakes are told, each with its place and the names that lead to it")
+    @Test("All errors are reported, each with its position and path")
     func mistakes() {
         let node = Self.mapping([
             ("nmae", Self.scalar("n", 1)), ("wait", Self.scalar("0s", 2)), ("is_on", Self.scalar("yes", 3)),

@@ -3,7 +3,7 @@ import StageKit
 import Testing
 
 @Suite struct WallClockTests {
-    @Test("The machine's clock tells what Foundation tells")
+    @Test("The machine's clock agrees with Foundation")
     func system() {
         let before = Int64(Date().timeIntervalSince1970 * 1000) - 1
         let now = WallClock.system.milliseconds
@@ -11,7 +11,7 @@ import Testing
         #expect((before...after).contains(now))
     }
 
-    @Test("A clock of one's own tells what it is made to tell")
+    @Test("A custom clock returns the given time")
     func own() {
         #expect(WallClock { 42 }.milliseconds == 42)
     }

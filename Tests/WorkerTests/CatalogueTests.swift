@@ -14,7 +14,8 @@ import Worker
         for line in table.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
     }
 
-    @Test("A page tells each setting with its form, default and words, and the example", arguments: ["text", "json"])
+    @Test(
+        "A page has each setting with its form, default and description, and the example", arguments: ["text", "json"])
     func page(format: String) throws {
         let type = try #require(Catalogue.standard.stages.first { $0.name == "decode" })
         let example = ExamplePipeline.text(for: type, catalogue: .standard)
@@ -48,7 +49,7 @@ import Worker
         #expect(ExamplePipeline.text(for: type, catalogue: Catalogue()) == nil)
     }
 
-    @Test("JSON keeps the order of members and escapes what has to be")
+    @Test("JSON keeps the order of members and escapes special characters")
     func json() {
         let value = JSONValue.members(["b": 1, "a": ["x\"y", .null, true], "none": nil, "o": .object([])])
         #expect(value.compact == #"{"b":1,"a":["x\"y",null,true],"o":{}}"#)

@@ -87,7 +87,7 @@ import Worker
         #expect(graph.arrows.filter { $0.kind == .store }.map(\.from) == [.stage(2), .stage(7)])
     }
 
-    @Test("The text stays within 80 columns and tells everything")
+    @Test("The text stays within 80 columns and is complete")
     func text() throws {
         let text = GraphText.render(try self.shipped())
         #expect(
@@ -128,7 +128,7 @@ import Worker
             "run: sluice graph pipeline.yaml --format svg > Tests/pipeline.svg")
     }
 
-    @Test("Cases of a route, retries and a halt are told in words beside their stage")
+    @Test("Cases of a route, retries and a halt are described beside their stage")
     func words() throws {
         let text = """
             pipeline: orders
@@ -161,7 +161,7 @@ import Worker
         #expect(XMLWellFormedness.problem(GraphSVG.render(graph)) == nil)
     }
 
-    @Test("No line leads on from a stage that lets no event go on")
+    @Test("No line leads from a stage that passes no event on")
     func dead() {
         var graph = Self.graph(3, branches: 0, stores: 0, seed: 1)
         #expect(GraphLayout(graph).lines.count == 3)

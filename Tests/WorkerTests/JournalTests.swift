@@ -48,7 +48,7 @@ import Testing
             keyless == #"{"entry":"1700000000000-7","outcome":"applied","effects":["upsert","revoke"]}"# + "\n")
     }
 
-    @Test("A secret key has a mark in its place")
+    @Test("A secret key is replaced by a mark")
     func secretKey() {
         let names = GraphNames()
         _ = names.provide("id")

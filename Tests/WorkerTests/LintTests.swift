@@ -33,7 +33,7 @@ import Testing
         for name in Self.wrongFiles { #expect(try !self.fixture("\(name).txt").isEmpty, "\(name)") }
     }
 
-    @Test("A wrong file is told with all its mistakes, each with its place", arguments: wrongFiles)
+    @Test("An invalid file is reported with all errors, each with its position", arguments: wrongFiles)
     func wrong(name: String) throws {
         let text = try self.fixture("\(name).yaml")
         let expected = String(decoding: try self.fixture("\(name).txt"), as: UTF8.self)
@@ -81,7 +81,7 @@ import Testing
         #expect(off.count == 1 && off[0].contains("\"a\" never refuses lookups"))
     }
 
-    @Test("What is put into the shipped file by a variable is checked like what stands there")
+    @Test("Values of variables in the shipped file are checked like literal ones")
     func shippedWithBadVariables() throws {
         let path = Self.shippedPath
         let environment = ["REDIS_DATABASE": "-1", "REDIS_TLS": "maybe", "SLUICE_LISTEN": "0.0.0.0:1"]

@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(
-        "So many lines of a kind are written in a span, whatever comes",
+        "The number of lines of one kind per interval is limited",
         arguments: [(0, 5, 0), (1, 5, 1), (20, 5, 5), (20, 20, 20), (20, 1000, 20), (Int.max, 1000, 1000)])
     func burst(repeats: Int, lines: Int, written: Int) {
         var limiter = LogLimiter(repeats: repeats)
@@ -27,7 +27,9 @@ import Testing
         #expect(limiter.endAll() == (heldBack > 0 ? [.init(kind: Self.a, count: heldBack)] : []))
     }
 
-    @Test("What was held back is told once, when the span is over, and the next span begins with the next line")
+    @Test(
+        "Suppressed lines are reported once, at the end of the interval; the next one begins with the next line"
+    )
     func span() {
         var limiter = LogLimiter(repeats: 2)
         #expect(self.admitted(&limiter, Self.a, 5, at: 0) == 2)
@@ -91,7 +93,7 @@ import Testing
         func set(second: Int) { self.clock.seconds.store(second, ordering: .relaxed) }
     }
 
-    @Test("A flood becomes its first lines and one with the number of the others, told before the next line")
+    @Test("A flood becomes its first lines and one line with the number of the others, before the next line")
     func flood() throws {
         let fixture = Fixture(repeats: 2)
         for entry in 0..<1000 {
@@ -110,7 +112,7 @@ import Testing
         #expect(fixture.gate.heldBack == 998)
     }
 
-    @Test("What is more or less grave than warnings and errors is never held back")
+    @Test("Levels other than warning and error are never suppressed")
     func levels() {
         let fixture = Fixture(repeats: 1)
         for _ in 0..<5 {
@@ -188,7 +190,7 @@ import Testing
         #expect(fixture.gate.heldBack == 0)
     }
 
-    @Test("Where nothing more is logged, the number is told all the same: when the span is over, or at the end")
+    @Test("Without further lines, the number is still reported: at the end of the interval, or of the process")
     func quiet() {
         let fixture = Fixture(repeats: 1)
         for _ in 0..<3 { fixture.logger.error("gone") }

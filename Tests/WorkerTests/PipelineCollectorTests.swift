@@ -102,7 +102,7 @@ import Worker
         #expect(status.lagSeconds(now: 100) == seconds)
     }
 
-    @Test("The exposition tells every outcome, what each stage did, the source, the stores and the reloads")
+    @Test("The exposition has every outcome, the results of each stage, the source, the stores and the reloads")
     func golden() async throws {
         let registry = MetricsRegistry()
         let pipeline = try self.pipeline(registry)
@@ -188,7 +188,7 @@ import Worker
         }
     }
 
-    @Test("Before the first batch everything stands at 0, and the first version of the file counts")
+    @Test("Before the first batch everything is 0, and the version of the file is 1")
     func beforeRun() throws {
         let registry = MetricsRegistry()
         let pipeline = try self.pipeline(registry)

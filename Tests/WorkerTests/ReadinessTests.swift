@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct ReadinessTests {
     @Test(
-        "A worker is ready when it reads and has caught up, and says why where it is not",
+        "A worker is ready when it reads and has caught up, and otherwise reports the reasons",
         arguments: [
             (SourceStatus(), ["the source has not started"]),
             (SourceStatus(state: .connecting), ["not connected to the source"]),
@@ -22,7 +22,7 @@ import Testing
         #expect(Readiness.reasons(status) == reasons)
     }
 
-    @Test("A worker is not ready while its stores are filled, nor with news that is too old")
+    @Test("A worker is not ready while its stores are filled, nor when freshness is too old")
     func stores() {
         let store = RecordingStore(name: "sessions", key: "id")
         var status = SourceStatus(state: .reading, isCaughtUp: true)

@@ -89,7 +89,7 @@ import Worker
         for file in files { #expect(verdicts[file.lastPathComponent] == "valid", "\(file.lastPathComponent)") }
     }
 
-    @Test("Defaults stand in the schema as the values they are, and every name is told of")
+    @Test("Defaults are in the schema as values, and every name is described")
     func contents() throws {
         let data = Data(PipelineSchema.document(.standard).compact.utf8)
         let schema = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])

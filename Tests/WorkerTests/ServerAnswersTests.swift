@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(
-        "A server that may evict what is needed is a warning with advice, one that does not say is unknown",
+        "A server that may evict needed keys is a warning with advice; an unreported policy is unknown",
         arguments: [
             ("noeviction", 100, "good", "good"), ("allkeys-lru", 0, "good", "good"),
             ("volatile-ttl", 100, "good", "warning"), ("allkeys-lfu", 100, "warning", "warning"),
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test("Version, mode and role are told; a server without streams and a replica are pointed out")
+    @Test("Version, mode and role are reported; a server without streams and a replica are pointed out")
     func server() {
         func step(_ text: String) -> CheckStep { ServerAnswers.server(.bulk(Array(text.utf8))) }
         let good = step("# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n# Replication\r\nrole:master\r\n")
@@ -119,7 +119,7 @@ import Testing
         #expect(step == CheckStep("server", .good, finding))
     }
 
-    @Test("What a stream holds is told, or why it is not known")
+    @Test("The content of a stream is reported, or the reason why it is unknown")
     func stream() {
         func text(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
         let empty = RESPValue.array([text("length"), .integer(0), text("last-generated-id"), text("9-1")])
@@ -140,7 +140,7 @@ import Testing
         #expect(step.verdict == .warning && step.finding.contains("entry 7-1 has a value of 70000000 bytes"))
     }
 
-    @Test("Missing rights are told as the command that gives them; what the worker can do without is a warning")
+    @Test("Missing permissions are reported with the command that grants them; optional ones are a warning")
     func rights() {
         func step(_ found: [(String, RightsFindings.Finding)], _ substitute: String? = nil) -> CheckStep {
             var findings = RightsFindings(user: "reader")

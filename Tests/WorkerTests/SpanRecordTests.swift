@@ -33,7 +33,7 @@ import Tracing
                 + #""status":{"code":2,"message":"gone"}}]}]}]}"#)
     }
 
-    @Test("So many traces a second are written, whole or not at all; a span ends once")
+    @Test("A limited number of traces per second is written, complete or not at all; a span ends once")
     func budget() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("trace-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -53,7 +53,7 @@ import Tracing
         #expect(file.samples().map(\.value) == [Double(2 * TraceBudget.tracesPerSecond), Double(extra)])
     }
 
-    @Test("A file that cannot be opened is told")
+    @Test("A file that cannot be opened is reported")
     func unopened() {
         #expect(throws: TraceFile.Failure.self) { try TraceFile(path: "/nonexistent/trace") }
     }

@@ -4,7 +4,7 @@ import Testing
 @testable import Operations
 
 @Suite struct StalledWriterTests {
-    @Test("Lines that nobody reads are lost after one wait, and whole lines follow when the reader goes on")
+    @Test("Lines without a reader are lost after one wait, and complete lines follow when the reader continues")
     func stalled() throws {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)

@@ -86,7 +86,7 @@ private final class BrokenStage: Stage {
     }
 
     @Test(
-        "A test file tells what it should: its mistakes with their places, or its cases with what differs",
+        "A test file has the expected report: its errors with positions, or its cases with the differences",
         arguments: files)
     func fixture(name: String) async throws {
         let folder = try #require(Self.folder)
@@ -96,7 +96,7 @@ private final class BrokenStage: Stage {
         #expect(lines.replacing("\(folder.path)/", with: "") == expected)
     }
 
-    @Test("The shipped pipeline does what its test file says")
+    @Test("The shipped pipeline passes its test file")
     func shipped() async throws {
         let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         let report = try await self.report(tests.appendingPathComponent("pipeline.test.yaml").path)
@@ -211,7 +211,7 @@ private final class BrokenStage: Stage {
         #expect(report.results.map(\.name) == ["apple", "pineapple"])
     }
 
-    @Test("Cases, entries and bytes have limits, each told where it is passed")
+    @Test("Cases, entries and bytes have limits, each reported with the position where it is exceeded")
     func limits() async throws {
         let one = "  - { name: a, entries: [ { fields: { a: b } } ], outcomes: [applied] }\n"
         let many = String(repeating: one, count: TestFile.caseLimit + 1)
@@ -253,7 +253,7 @@ private final class BrokenStage: Stage {
         #expect(MetricSelector(text)?.sum(of: all) == sum)
     }
 
-    @Test("JUnit XML escapes what XML means by something, and spells out what it has no form for")
+    @Test("JUnit XML escapes special characters, and spells out characters that XML cannot represent")
     func junit() {
         let failure = CaseFailure(
             mark: SourceMark(line: 3, column: 5), what: "a <b> & \"c\"", expected: "tab\t", found: "bell\u{7} \u{FFFE}ü"

@@ -22,14 +22,14 @@ import Testing
         return failure
     }
 
-    @Test("Dead letter keeps the contract of stages")
+    @Test("dead_letter keeps the contract of stages")
     func conformance() async {
         let violations = await StageConformance.check(
             DeadLetterStage.self, [:], entries: [SampleEntry(["id": "a"], failure: Self.failure)], in: self.fixture)
         #expect(violations == [])
     }
 
-    @Test("A letter holds what happened and the original, byte for byte and with repeated names")
+    @Test("A dead-letter entry holds the failure and the original, byte for byte and with repeated names")
     func letter() async throws {
         let harness = try self.makeHarness()
         let entry = SampleEntry(
@@ -70,7 +70,7 @@ import Testing
         #expect(names == ["pipeline", "stream", "id", "attempts", "time_ms", "field:id"])
     }
 
-    @Test("A letter that is refused is this stage's failure, and the event has no outcome of it")
+    @Test("A refused dead-letter entry is a failure of this stage and gives the event no outcome")
     func refused() async throws {
         self.publisher.refuse(0, with: PublishFailure("XADD: no room"))
         let reports = try await self.makeHarness().feed(
@@ -90,7 +90,7 @@ import Testing
         #expect(error.value.count == 4096)
     }
 
-    @Test("Wrong settings are told where they stand")
+    @Test("Invalid settings are reported with their position")
     func mistakes() {
         #expect(
             StageHarness<DeadLetterStage>.mistakes(

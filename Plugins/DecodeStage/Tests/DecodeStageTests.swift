@@ -114,7 +114,7 @@ import Testing
         #expect(try Sample.decode(["name": "n"], settings).failureMessage == "decode event: missing size")
     }
 
-    @Test("A number that is blank is refused as blank where blank is refused, and as no number where it is not")
+    @Test("A blank number is refused as blank if blank values are refused, otherwise as not a number")
     func blankNumber() throws {
         let settings: SettingNode = ["fields": ["size": ["type": "int64", "blank": "reject"]]]
         #expect(try Sample.decode(["size": " "], settings).failureMessage == "decode event: size must not be empty")
@@ -133,7 +133,7 @@ import Testing
         #expect(report.values["owner"] == nil)
     }
 
-    @Test("Fields that are not declared are left alone where the settings say so")
+    @Test("Undeclared fields are ignored if the settings say so")
     func ignoresUnknown() throws {
         let settings: SettingNode = ["fields": ["id": ["required": "true"]], "unknown_fields": "ignore"]
         let report = try Sample.decode(["other": "1", "id": "a", "more": "2"], settings)
@@ -141,7 +141,7 @@ import Testing
         #expect(Array(report.values.keys) == ["id"])
     }
 
-    @Test("Optional fields may be absent, and blank where that is allowed")
+    @Test("Optional fields can be absent, and blank if allowed")
     func optional() throws {
         let settings: SettingNode = ["fields": ["note": [:], "tag": ["blank": "reject"]]]
         #expect(try Sample.decode([:], settings).ending == .next)
@@ -149,7 +149,7 @@ import Testing
         #expect(try Sample.decode(["tag": " "], settings).failureMessage == "decode event: tag must not be empty")
     }
 
-    @Test("Entries of changing shapes are told apart, whatever order their fields have")
+    @Test("Entries of changing shapes are distinguished in any order of fields")
     func changingShapes() throws {
         let harness = try StageHarness(DecodeStage.self, Sample.settings)
         let shapes: [KeyValuePairs<String, String>] = [
@@ -164,7 +164,7 @@ import Testing
         }
     }
 
-    @Test("Fields far behind in an entry and names of every length are matched")
+    @Test("Fields at the end of an entry and names of every length are matched")
     func longEntriesAndNames() throws {
         let names =
             (1...40).map { String(repeating: "n", count: $0) } + ["nnnnnnnnnX", "Xnnnnnnnnn", "nnnnnnnnnnnnnnnX"]
@@ -179,7 +179,7 @@ import Testing
     }
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             ([:], ["1:1: decode: missing setting \"fields\""]),
             (["fields": [:]], ["1:1: decode: fields: expected names with values, found none"]),

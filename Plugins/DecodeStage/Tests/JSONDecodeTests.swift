@@ -77,7 +77,7 @@ import Testing
         if problem == nil { #expect(report.values["size"]?.integer == (json == "null" ? nil : 7)) }
     }
 
-    @Test("Nested values are reached by their path, whatever stands around them")
+    @Test("Nested values are reached by their path, whatever surrounds them")
     func paths() throws {
         let report = try self.decode(
             "{\"customer\":{\"address\":{\"city\":\"Ulm\"},\"id\":17},\"order_id\":\"o\",\"amount\":5}")
@@ -130,7 +130,7 @@ import Testing
         #expect(report.text("id") == value)
     }
 
-    @Test("A repeated object replaces the one before, and what it does not have is missing")
+    @Test("A repeated object replaces the previous one, and its missing members are missing")
     func lastObjectWins() throws {
         let report = try self.decode(
             "{\"order_id\":\"o\",\"customer\":{\"id\":1,\"address\":{\"city\":\"Ulm\"}},\"customer\":{\"id\":2}}")
@@ -182,7 +182,7 @@ import Testing
         #expect(report.failure?.reason == "malformed_event")
     }
 
-    @Test("Other members and other fields of the entry are left alone where the settings say so")
+    @Test("Other members and other fields of the entry are ignored if the settings say so")
     func ignoresUnknown() throws {
         let settings: SettingNode = ["json": "payload", "fields": ["id": [:]], "unknown_fields": "ignore"]
         let entry = SampleEntry(["other": "1", "payload": "{\"x\":{\"id\":[1,{}]},\"id\":\"a\",\"y\":1}"])
@@ -191,7 +191,7 @@ import Testing
         #expect(report.values.mapValues { String(decoding: $0.bytes, as: UTF8.self) } == ["id": "a"])
     }
 
-    @Test("An event that fails keeps the fields that stand before the mistake, so that a failure branch finds its key")
+    @Test("A failed event keeps the fields before the error, so that a failure branch finds its key")
     func failureKeepsValues() throws {
         let broken = try self.decode("{\"id\":\"k\\u002d1\",\"note\":\"n\",\"size\":}", self.flat)
         #expect(broken.failure != nil)
@@ -231,7 +231,7 @@ import Testing
     private static let dots = "expected names joined by dots such as customer.id"
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             (
                 ["fields": ["a": ["path": .text("b.c").at(2, 9)]]],

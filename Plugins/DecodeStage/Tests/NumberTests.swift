@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(
-        "Numbers beyond 64 bits are told apart from what is no number, read from the left",
+        "Numbers beyond 64 bits are distinguished from other text, read from the left",
         arguments: [
             "9223372036854775808", "-9223372036854775809", "+9223372036854775808", "18446744073709551615",
             "18446744073709551616", "-18446744073709551616", "99999999999999999999", "99999999999999999999abc",

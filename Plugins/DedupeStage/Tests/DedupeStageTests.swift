@@ -25,13 +25,13 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("The first of equal events goes on, the others are skipped")
+    @Test("The first of equal events continues, the others are skipped")
     func duplicates() throws {
         let entries: [(UInt64, String)] = [(1, "a"), (2, "b"), (3, "a"), (4, "a"), (5, "c"), (6, "b")]
         #expect(try self.passes(["by": "id"], entries) == [true, true, false, false, true, false])
     }
 
-    @Test("All fields count: values that run together and fields that are missing are told apart")
+    @Test("All fields count: concatenated values and missing fields are distinguished")
     func fields() throws {
         let harness = try StageHarness(DedupeStage.self, ["by": ["id", "status"]], in: self.fixture)
         let entries: [KeyValuePairs<String, String>] = [
@@ -77,7 +77,7 @@ import Testing
                 == [true, false, false, true, false, true, true, true])
     }
 
-    @Test("An entry that is read again is not its own duplicate, and those behind it are skipped as before")
+    @Test("An entry that is read again is not its own duplicate, and later duplicates are skipped as before")
     func readAgain() throws {
         let entries: [(UInt64, String)] = [(1, "a"), (2, "a"), (3, "b"), (1, "a"), (2, "a"), (3, "b"), (4, "b")]
         #expect(try self.passes(["by": "id"], entries) == [true, false, true, true, false, true, false])
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             (.mapping([]).at(2, 3), ["2:3: dedupe: missing setting \"by\""]),
             (

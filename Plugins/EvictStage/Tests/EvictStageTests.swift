@@ -30,7 +30,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("What a failed event names is taken out, its outcome settled as evicted with no reason of its own")
+    @Test("The key of a failed event is evicted, with the outcome evicted and the reason of the failure")
     func applied() throws {
         let failed = SampleEntry(["id": "a"], failure: StageFailure("bad", reason: "malformed_event"))
         let report = try self.makeHarness().process([failed])[0]
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(
-        "An event that names nothing goes on as it is",
+        "An event without a key continues unchanged",
         arguments: [[:], ["id": ""], ["id": "\u{A0} \t"]] as [KeyValuePairs<String, String>])
     func noKey(fields: KeyValuePairs<String, String>) throws {
         let report = try self.makeHarness().process([SampleEntry(fields)])[0]
@@ -51,7 +51,7 @@ import Testing
         #expect(self.store.changes == [])
     }
 
-    @Test("An older event takes nothing out and goes on as it is")
+    @Test("An older event evicts nothing and continues unchanged")
     func older() throws {
         let reports = try self.makeHarness().process([
             SampleEntry(["id": "a"], id: Self.id(5)), SampleEntry(["id": "a"], id: Self.id(4)),
@@ -71,7 +71,7 @@ import Testing
         #expect(reports[1].settled == .init(.evicted))
     }
 
-    @Test("What the store refuses is the event's failure")
+    @Test("A refusal by the store fails the event")
     func refused() throws {
         let harness = try self.makeHarness()
         self.store.refuse(with: StageFailure("the store is away"))
@@ -80,7 +80,7 @@ import Testing
         #expect(report.failure?.reason == "store_failure")
     }
 
-    @Test("Batches are ended in the store; what fails there is thrown")
+    @Test("Batches are ended in the store; an error there is thrown")
     func batches() async throws {
         let harness = try self.makeHarness()
         _ = try await harness.feed(SampleEntry(["id": "a"]))
@@ -126,7 +126,7 @@ import Testing
         #expect(handler.calls == [.evicted("a", Self.id(2), reason: "evict"), .endBatch])
     }
 
-    @Test("A store and a key that nobody provides are refused where they are named")
+    @Test("An unknown store or key is refused with its position")
     func mistakes() {
         let settings: SettingNode = ["store": .text("acounts").at(2, 3), "key": .text("ident").at(3, 3)]
         #expect(

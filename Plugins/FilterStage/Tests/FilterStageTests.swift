@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test(
-        "Keep lets go on what the condition holds for, drop what it does not hold for",
+        "keep passes events that meet the condition, drop passes the others",
         arguments: [
             (["status": "open"], true), (["status": "closed", "plan": "x"], true), (["status": "gone"], false),
             (["status": "Open"], false), (["status": "open "], false), (["plan": "open"], false), ([:], false),
@@ -56,7 +56,7 @@ import Testing
     private static let neither = "expected either keep or drop, with the values that fields must have"
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             (.mapping([]).at(2, 5), ["2:5: filter: \(Self.neither)"]),
             (

@@ -23,7 +23,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("A line tells the stream, the entry and the fields that the event has")
+    @Test("A line has the stream, the entry and the present fields")
     func metadata() throws {
         let line = try self.line(SampleEntry(["id": "a", "other": "x"]))
         #expect(
@@ -32,7 +32,7 @@ import Testing
                     level: "info", message: "event", metadata: ["stream": "test:events", "entry": "1-0", "id": "a"]))
     }
 
-    @Test("A failed event's line also tells the stage, the reason and the error")
+    @Test("The line of a failed event also has the stage, the reason and the error")
     func failure() throws {
         var failure = StageFailure("decode: missing id", reason: "malformed_event")
         failure.stage = "decode"
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(
-        "A value that is not UTF-8 stands in base64 under a name of its own",
+        "A value that is not UTF-8 is logged in base64 under a separate name",
         arguments: [
             ([0xFF], "/w=="), ([0xFF, 0x00], "/wA="), ([0xC0, 0xA0, 0x21], "wKAh"),
             ([0xFB, 0xEF, 0xBE, 0xFF], "++++/w=="),
@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             (
                 ["level": .text("warn").at(2, 3)],

@@ -27,7 +27,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("A counter with a value adds numbers up; what is negative or no number is left out")
+    @Test("A counter with a value adds numbers; negative numbers and other text are ignored")
     func sums() async throws {
         let harness = try self.makeHarness(["counter": "paid", "value": "amount", "labels": ["status"]])
         _ = try await harness.feed(
@@ -39,7 +39,7 @@ import Testing
         #expect(self.fixture.metrics.counters["paid{status=\"gone\"}"] == .max)
     }
 
-    @Test("A gauge holds the last number of a batch, told once a batch")
+    @Test("A gauge is set to the last number of a batch, once per batch")
     func gauge() async throws {
         let harness = try self.makeHarness(["gauge": "level", "value": "amount", "labels": ["status"]])
         _ = try await harness.feed(
@@ -49,7 +49,7 @@ import Testing
         #expect(self.fixture.metrics.values == ["level{status=\"a\"}": [7], "level{status=\"b\"}": [-1, 3]])
     }
 
-    @Test("A histogram is told every number")
+    @Test("A histogram records every number")
     func histogram() async throws {
         let harness = try self.makeHarness(["histogram": "size", "value": "amount"])
         _ = try await harness.feed(self.entry("a", "5"), self.entry("b", "5"), self.entry("a", "-2"), SampleEntry([:]))
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             (.mapping([]).at(2, 3), ["2:3: metrics: expected one of counter, gauge and histogram"]),
             (

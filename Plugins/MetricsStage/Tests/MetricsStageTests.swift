@@ -81,7 +81,7 @@ import Testing
             ])
     }
 
-    @Test("Values whose bytes run together are told apart")
+    @Test("Values with the same concatenated bytes are distinguished")
     func boundaries() async throws {
         let harness = try self.makeHarness(["counter": "events", "labels": ["status", "plan"]])
         _ = try await harness.feed(
@@ -163,7 +163,7 @@ import Testing
             StageHarness<MetricsStage>.mistakes(settings, in: self.fixture) == ["4:5: metrics: labels: \(message)"])
     }
 
-    @Test("A label that nobody provides or that is given twice is refused")
+    @Test("An unknown or repeated label is refused")
     func unknownLabels() {
         let settings: SettingNode = [
             "counter": "c", "labels": ["status", .text("statos").at(4, 5), .text("status").at(4, 13)],

@@ -60,7 +60,7 @@ import Testing
             ])
     }
 
-    @Test("What is refused fails that event alone, and the others go on")
+    @Test("A refused message fails only its event")
     func refused() async throws {
         let harness = try self.makeHarness(["stream": "out"])
         self.publisher.refuse(1, with: PublishFailure("XADD: the server replied \"OOM\""))
@@ -87,7 +87,7 @@ import Testing
         await #expect(throws: Away.self) { try await harness.feed(SampleEntry(["id": "a"])) }
     }
 
-    @Test("Wrong settings are told where they stand")
+    @Test("Invalid settings are reported with their position")
     func mistakes() {
         func mistakes(_ settings: SettingNode, _ fixture: StageFixture) -> [String] {
             StageHarness<PublishStage>.mistakes(settings, in: fixture)

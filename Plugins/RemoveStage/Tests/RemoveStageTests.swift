@@ -26,7 +26,7 @@ import Testing
         #expect(reports[1].text("id") == "2")
     }
 
-    @Test("One field may stand without brackets")
+    @Test("A single field needs no brackets")
     func single() throws {
         let harness = try StageHarness(RemoveStage.self, ["fields": "id"], in: self.fixture)
         let report = harness.process([SampleEntry(["id": "1", "note": "n"])])[0]
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             (.mapping([]).at(2, 3), ["2:3: remove: missing setting \"fields\""]),
             (["fields": .list([]).at(3, 5)], ["3:5: remove: fields: expected a list with at least 1 item"]),

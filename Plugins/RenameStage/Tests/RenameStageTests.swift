@@ -27,7 +27,7 @@ import Testing
         #expect(reports[1].values.keys.sorted() == ["id", "tariff"])
     }
 
-    @Test("What the new field held before is lost, also where the old one has no value")
+    @Test("The previous value of the new field is lost, even if the old field has no value")
     func overwrites() throws {
         let harness = try StageHarness(RenameStage.self, ["status": "plan"], in: self.fixture)
         let reports = harness.process([
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             ([:], ["1:1: rename: expected names with values, found none"]),
             (["status": .text(" ").at(2, 9)], ["2:9: rename: status: must not be blank"]),

@@ -29,7 +29,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("The handler is told of every event, again for the same key, and the batch is ended once")
+    @Test("The handler is called for every event, also for repeated keys, and the batch is ended once")
     func tells() async throws {
         let harness = try self.makeHarness()
         let reports = try await harness.feed(SampleEntry(["id": "a"]), SampleEntry(["id": "a"]))
@@ -48,7 +48,7 @@ import Testing
         #expect(self.handler.calls == [.revoke("a", Self.id(2)), .endBatch])
     }
 
-    @Test("What the handler throws at a batch's end is thrown, and the end is told again until it goes well")
+    @Test("An error of the handler at the end of a batch is thrown, and the end is repeated until it succeeds")
     func failingEnd() async throws {
         let harness = try self.makeHarness()
         self.handler.failBatches(with: Broken())
@@ -58,7 +58,7 @@ import Testing
         #expect(self.handler.calls == [.revoke("a", Self.id(1)), .endBatch])
     }
 
-    @Test("The effect is recorded where nobody wants to know of revocations, too")
+    @Test("The effect is recorded even without a handler")
     func noHandler() async throws {
         let fixture = StageFixture(fields: ["id"], revocations: nil)
         let harness = try StageHarness(RevokeStage.self, self.settings, in: fixture)
@@ -66,7 +66,7 @@ import Testing
         #expect(reports[0].effects == ["revoke"])
     }
 
-    @Test("An event without the key fails and nobody is told")
+    @Test("An event without the key fails without a call of the handler")
     func noKey() throws {
         let report = try self.makeHarness().process([SampleEntry(["other": "x"])])[0]
         #expect(report.failure?.message == "revoke: missing id")

@@ -32,7 +32,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("The first case that holds takes the event, and all others take the default")
+    @Test("The first matching case takes the event, and other events take the default")
     func cases() async throws {
         let entries = [
             SampleEntry(["status": "kept"]), SampleEntry(["status": "closed"]), SampleEntry(["status": "open"]),
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(
-        "Its exits tell the graph's checks where it leads",
+        "Its exits describe its targets to the checks of the graph",
         arguments: [(nil, true, ["closed"]), ("rest", true, ["closed", "rest"]), ("next", true, ["closed"])])
     func exits(otherwise: SettingNode?, goesOn: Bool, branches: [String]) throws {
         let exits = try #require(StageType(RouteStage.self).exits(Self.settings(default: otherwise)))
@@ -56,14 +56,14 @@ import Testing
         #expect(exits.branches.map(\.text) == branches)
     }
 
-    @Test("With a default and no way to the next stage, no event goes on")
+    @Test("With a default and no route to the next stage, no event continues")
     func noNext() throws {
         let settings: SettingNode = ["cases": [["when": ["status": "closed"], "to": "closed"]], "default": "rest"]
         #expect(StageType(RouteStage.self).exits(settings)?.goesOn == false)
     }
 
     @Test(
-        "What is wrong with its settings is told",
+        "Invalid settings are reported",
         arguments: [
             (["default": "rest"], "1:1: route: missing setting \"cases\""),
             (["cases": []], "1:1: route: cases: expected a list with at least 1 item"),

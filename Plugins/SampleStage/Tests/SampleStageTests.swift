@@ -21,7 +21,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("About one of so many goes on, by the entry's id and by a field alike", arguments: [2, 3, 10, 100])
+    @Test("About one in N continues, by the entry's id and by a field", arguments: [2, 3, 10, 100])
     func share(oneIn: Int) throws {
         let entries = (0..<20_000).map { number in
             SampleEntry(
@@ -59,7 +59,7 @@ import Testing
         #expect(kept.indices.filter { kept[$0] } == [3, 6, 8, 11])
     }
 
-    @Test("A missing field is a value of its own, apart from an empty one")
+    @Test("A missing field is a distinct value, different from an empty one")
     func absent() throws {
         var differ = false
         for oneIn in 2...20 {
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             (.mapping([]).at(2, 3), ["2:3: sample: missing setting \"one_in\""]),
             (

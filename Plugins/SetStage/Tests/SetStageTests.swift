@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(
-        "A value is text, with the values of fields where their names stand in braces",
+        "A value is text in which field names in braces are replaced by their values",
         arguments: [
             ("web", "web"), ("", ""), ("{region}/{id}", "eu/7"), ("{id}{id}", "77"), ("<{id}>", "<7>"),
             ("{{id}}", "{id}"), ("{{{id}}}", "{7}"), ("a}}b{{", "a}b{"), ("${id}", "$7"), ("ä {id} 😀", "ä 7 😀"),
@@ -39,7 +39,7 @@ import Testing
         #expect(try self.report(["label": "<{region}>"], [:]).text("label") == "<>")
     }
 
-    @Test("A later value sees what an earlier one has set, and a value can be made of itself")
+    @Test("A later value sees earlier ones, and a value can refer to itself")
     func order() throws {
         let report = try self.report(["a": "{id}!", "id": "{a}{a}"], ["id": "7"])
         #expect(report.text("a") == "7!")
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             ([:], ["1:1: set: expected names with values, found none"]),
             (["a": .list([]).at(2, 6)], ["2:6: set: a: expected text, found a list"]),

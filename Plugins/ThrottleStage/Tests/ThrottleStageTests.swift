@@ -26,7 +26,7 @@ import ThrottleStage
         #expect(violations == [])
     }
 
-    @Test("As many go through at once as the rate says, then one whenever its time has come")
+    @Test("As many events as the rate allows pass at once, then one per interval")
     func overall() throws {
         let times: [UInt64] = [1000, 1000, 1000, 1499, 1500, 1501, 1999, 2000, 60_000, 60_000, 60_001]
         #expect(
@@ -47,7 +47,7 @@ import ThrottleStage
         #expect(passes == [true, true, false, true, false, true])
     }
 
-    @Test("A burst of its own lets more or fewer through at once; the rate behind it stays")
+    @Test("A burst passes more or fewer events at once; the rate stays the same")
     func burst() throws {
         let entries: [(UInt64, String)] = [(1000, ""), (1000, ""), (1000, ""), (1000, ""), (1500, ""), (1500, "")]
         #expect(
@@ -68,7 +68,7 @@ import ThrottleStage
                 == [true, true, false, true, false, false, true, false, true, false])
     }
 
-    @Test("Beyond the number of keys the first one is forgotten and begins anew")
+    @Test("Beyond the number of keys, the oldest is forgotten and starts again")
     func keys() throws {
         let entries: [(UInt64, String)] = [(1, "a"), (2, "b"), (3, "a"), (4, "c"), (5, "c"), (6, "a"), (7, "b")]
         #expect(
@@ -76,7 +76,7 @@ import ThrottleStage
                 == [true, true, false, true, false, true, true])
     }
 
-    @Test("Ids that go back stand still, and ids at the end of time overflow nothing")
+    @Test("Ids that go back do not advance time, and the greatest ids do not overflow")
     func strangeTimes() throws {
         let entries: [(UInt64, String)] = [
             (5000, ""), (1000, ""), (5999, ""), (6000, ""), (.max - 1, ""), (.max, ""), (.max, ""),
@@ -87,7 +87,7 @@ import ThrottleStage
             try self.passes(["rate": "1/h", "burst": "1000000"], entries).allSatisfy { $0 })
     }
 
-    @Test("The number that goes through in a long run is what the rate says")
+    @Test("In a long run, the number of passed events matches the rate")
     func longRun() throws {
         let entries = (0..<10_000).map { (UInt64(1_000_000 + $0), "") }
         // Ten seconds less a millisecond at 7 a second, and the burst of 7 at the beginning.
@@ -96,7 +96,7 @@ import ThrottleStage
     }
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             (.mapping([]).at(2, 3), ["2:3: throttle: missing setting \"rate\""]),
             (

@@ -49,7 +49,7 @@ import UpsertStage
         #expect(self.store.snapshot(for: "a")?.fields.map(\.name) == ["plan"])
     }
 
-    @Test("An event older than the snapshot changes nothing and goes on, settled as skipped")
+    @Test("An event older than the snapshot changes nothing and continues with the outcome skipped")
     func older() throws {
         let reports = try self.makeHarness().process([
             SampleEntry(["id": "a", "plan": "new"], id: Self.id(5)),
@@ -62,7 +62,7 @@ import UpsertStage
         #expect(self.store.changes == [.upsert("a", Self.id(5))])
     }
 
-    @Test("A repeated event goes on, settled as skipped, so that what follows is done at least once")
+    @Test("A repeated event continues with the outcome skipped, so that later stages run at least once")
     func repeated() throws {
         let entry = SampleEntry(["id": "a"], id: Self.id(5))
         let reports = try self.makeHarness().process([entry, entry])
@@ -92,7 +92,7 @@ import UpsertStage
         #expect(harness.process(entries).map(\.ending) == [.next, .next, .next])
     }
 
-    @Test("What the store refuses is the event's failure, with the store's reason where it gives one")
+    @Test("A refusal by the store fails the event, with the store's reason if it has one")
     func refused() throws {
         let harness = try self.makeHarness()
         self.store.refuse(with: StageFailure("the store is full"))
@@ -113,7 +113,7 @@ import UpsertStage
         #expect(self.store.count == 0)
     }
 
-    @Test("Events are announced to the store and batches ended there; what fails at the end is thrown")
+    @Test("Events are announced to the store and batches ended there; an error at the end is thrown")
     func batches() async throws {
         let harness = try self.makeHarness()
         _ = try await harness.feed(SampleEntry(["id": "a"]), SampleEntry(["id": "b"]))
@@ -123,7 +123,7 @@ import UpsertStage
         await #expect(throws: Broken.self) { try await harness.feed(SampleEntry(["id": "c"])) }
     }
 
-    @Test("A store, a key or a field that nobody provides is refused where it is named")
+    @Test("An unknown store, key or field is refused with its position")
     func mistakes() {
         let unknown: SettingNode = ["store": .text("acounts").at(2, 3), "fields": [.text("plna").at(3, 4)]]
         #expect(

@@ -94,7 +94,7 @@ import Testing
     }
 
     @Test(
-        "A mistake is told with the character it begins at",
+        "An error is reported with the position of its first character",
         arguments: [
             ("a(b", 2, "a ( without ) (write \\( for a literal one)"),
             ("ab)", 3, "a ) without ( (write \\) for a literal one)"),
@@ -156,7 +156,7 @@ import Testing
         #expect(try self.matches("(a|aa)+!", value))
     }
 
-    @Test("Every pattern of a few signs finds what a plain search by its definition finds")
+    @Test("Every short pattern matches like a plain search by its definition")
     func model() throws {
         var values: [[UInt8]] = [[]]
         for length in 0..<5 {

@@ -42,7 +42,7 @@ import ValidateStage
     }
 
     @Test(
-        "A length is that of characters, or of bytes where the file says so",
+        "A length is in characters, or in bytes if the file says so",
         arguments: [
             (["min": "2", "max": "3"], "ab", nil), (["min": "2", "max": "3"], "äöü", nil),
             (["min": "2", "max": "3"], "ä", "\"ä\" has 1 character (2 to 3)"),
@@ -57,7 +57,7 @@ import ValidateStage
             try self.message(["code": ["length": rule]], ["code": value]) == problem.map { "validate: code: \($0)" })
     }
 
-    @Test("Bytes that do not go on with a character count as one each")
+    @Test("Bytes that are not part of a character count as one each")
     func lengthOfRawBytes() throws {
         let harness = try StageHarness(ValidateStage.self, ["code": ["length": ["max": "2"]]], in: self.fixture)
         let name = Array("code".utf8)
@@ -150,7 +150,7 @@ import ValidateStage
         #expect(shown.process([SampleEntry(["code": secret])])[0].failureMessage?.contains(secret) == true)
     }
 
-    @Test("Of several rules the one is told that stands first in the table of rules")
+    @Test("Of several broken rules, the first in the table of rules is reported")
     func order() throws {
         let settings: SettingNode = [
             "code": ["length": ["min": "3"], "pattern": "[a-z]*", "one_of": ["ab", "AB", "abc"]]
@@ -162,7 +162,7 @@ import ValidateStage
     }
 
     @Test(
-        "Rules that cannot be meant are refused where they stand",
+        "Invalid rules are refused with their position",
         arguments: [
             (
                 ["code": ["pattern": .text("a(b").at(2, 9)]],

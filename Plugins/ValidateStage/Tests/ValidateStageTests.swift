@@ -42,13 +42,13 @@ import ValidateStage
         #expect(failure?.reason == "invalid_event")
     }
 
-    @Test("The first field of the file that breaks a rule is told")
+    @Test("The first field of the file that breaks a rule is reported")
     func order() throws {
         let report = try self.report(["plan": "paid", "status": "gone"])
         #expect(report.failureMessage?.hasPrefix("validate: status:") == true)
     }
 
-    @Test("A rule of one word may stand without brackets")
+    @Test("A rule with one value needs no brackets")
     func single() throws {
         let harness = try StageHarness(ValidateStage.self, ["status": ["one_of": "active"]], in: self.fixture)
         let reports = harness.process([SampleEntry(["status": "active"]), SampleEntry(["status": "revoked"])])
@@ -58,7 +58,7 @@ import ValidateStage
     }
 
     @Test(
-        "Settings that cannot be meant are refused where they stand",
+        "Invalid settings are refused with their position",
         arguments: [
             ([:], ["1:1: validate: expected names with values, found none"]),
             ("status", ["1:1: validate: expected names with values, found text"]),

@@ -77,7 +77,7 @@ import Testing
 }
 
 @Suite struct WebhookHeaderTests {
-    @Test("A header file is read line by line; what is wrong is told without the value")
+    @Test("A header file is read line by line; errors are reported without the value")
     func file() throws {
         let headers = try WebhookHeader.parse("X-Token: a:b\r\n\n  \nX-Two:\tc \n", path: "f")
         #expect(headers == [WebhookHeader(name: "X-Token", value: "a:b"), WebhookHeader(name: "X-Two", value: "c ")])

@@ -60,7 +60,7 @@ import WebhookStage
         }
     }
 
-    @Test("The body may tell stream and entry as well, and the method be another")
+    @Test("The body can contain stream and entry, and the method can be another one")
     func envelope() async throws {
         try await HookServer.with({ _, _ in .status(200) }) { server in
             _ = try await self.feed(
@@ -72,7 +72,7 @@ import WebhookStage
         }
     }
 
-    @Test("429 and 5xx are repeated with the same key, and what works then is done")
+    @Test("429 and 5xx are retried with the same key, and a later success counts")
     func repeated() async throws {
         try await HookServer.with({ number, _ in
             [.status(500), .status(429, headers: [("Retry-After", "0")]), .status(200)][min(number, 2)]
@@ -85,7 +85,7 @@ import WebhookStage
     }
 
     @Test(
-        "What is wrong each time fails the event after its attempts",
+        "A failure of every attempt fails the event",
         arguments: [
             (HookServer.Answer.status(503), "webhook: the server answered 503 (attempt 3 of 3)"),
             (.hang, "webhook: no complete response within 1s (timeout) (attempt 3 of 3)"),
@@ -105,7 +105,7 @@ import WebhookStage
         }
     }
 
-    @Test("Other answers fail at once, and a redirect is not followed", arguments: [400, 401, 404, 302, 307])
+    @Test("Other responses fail immediately, and a redirect is not followed", arguments: [400, 401, 404, 302, 307])
     func refused(status: Int) async throws {
         try await HookServer.with({ _, request in
             .status(request.path == "/hook" ? status : 200, headers: [("Location", "/elsewhere")])
@@ -117,7 +117,7 @@ import WebhookStage
         }
     }
 
-    @Test("Nobody there is told as that")
+    @Test("A refused connection is reported as such")
     func nobody() async throws {
         let url = try await HookServer.with({ _, _ in .hang }) { $0.url }
         let harness = try StageHarness(
@@ -129,7 +129,7 @@ import WebhookStage
         await harness.stage.shutDown()
     }
 
-    @Test("With several requests at once the results are still those of their events, in stream order")
+    @Test("With several requests in flight, the results belong to their events, in stream order")
     func inFlight() async throws {
         try await HookServer.with({ _, request in
             // The first of four is the last to be through.
@@ -204,7 +204,7 @@ import WebhookStage
         }
     }
 
-    @Test("Wrong settings are told where they stand")
+    @Test("Invalid settings are reported with their position")
     func mistakes() {
         func mistakes(_ settings: SettingNode) -> [String] {
             StageHarness<WebhookStage>.mistakes(settings, in: self.fixture)

@@ -5,7 +5,7 @@ import Testing
 @testable import SluiceBench
 
 @Suite struct InstrumentTests {
-    @Test("A yardstick's line of JSON is read, with what it leaves out")
+    @Test("A yardstick's line of JSON is parsed, with defaults for omitted values")
     func drainFigures() throws {
         let line = """
             {"entries":1000,"batches":8,"wall_s":0.5,"cpu_user_s":0.001,"cpu_sys_s":0.002,"peak_kib":2048}
@@ -86,7 +86,7 @@ import Testing
         #expect(throws: ToolFailure.self) { try WebFigures(output: Data("unable to connect\n".utf8)) }
     }
 
-    @Test("The first line of a program is read while it goes on")
+    @Test("The first line of a program is read while it continues")
     func firstLine() throws {
         let child = try ChildProcess(
             "/bin/sh", ["-c", "echo $WORD; cat"], environment: ["WORD": "here"], keepsInput: true)

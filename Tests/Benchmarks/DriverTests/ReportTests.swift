@@ -65,7 +65,7 @@ import Testing
         #expect(Budgets.verdicts(report).isEmpty)
     }
 
-    @Test("The table lines up, shows the spread and leaves empty what a row does not have")
+    @Test("The table is aligned, shows the spread, and has empty cells for missing values")
     func table() {
         let report = Self.drain([95, 1, 99], [100], cpu: 0.7)
         let lines = ReportText(report: report).table(of: Names.drain).split(separator: "\n").map(String.init)
@@ -116,7 +116,7 @@ import Testing
         #expect(try JSONDecoder().decode(BenchReport.self, from: data) == report)
     }
 
-    @Test("A count above its bound is told with both, one within it is not")
+    @Test("A count above its bound is reported with both numbers, one within it is not")
     func thresholds() {
         let threshold = Threshold(countable: "allocations", readCount: 128, limit: 0.1)
         #expect(threshold.complaint(0.1) == nil)

@@ -19,7 +19,7 @@ import Testing
         #expect(Samples([]) == nil)
     }
 
-    @Test("JSON holds the rounds and what follows from them, and is read back")
+    @Test("JSON contains the rounds and the derived figures, and can be read back")
     func json() throws {
         let samples = try #require(Samples([3, 1, 2]))
         let data = try JSONEncoder().encode(samples)

@@ -153,9 +153,9 @@ import Testing
             let login = ["REDIS_USERNAME": "reader", "REDIS_PASSWORD": "pw"]
             let result = try await self.check(server, environment: login)
             #expect(result.status == 0)
-            #expect(result.steps["rights"]?["verdict"] == "warning", "\(result.output)")
-            #expect(result.steps["rights"]?["finding"]?.contains("CLIENT LIST") == true, "\(result.output)")
-            #expect(result.steps["rights"]?["advice"]?.contains("+client|setname") == true, "\(result.output)")
+            #expect(result.steps["permissions"]?["verdict"] == "warning", "\(result.output)")
+            #expect(result.steps["permissions"]?["finding"]?.contains("CLIENT LIST") == true, "\(result.output)")
+            #expect(result.steps["permissions"]?["advice"]?.contains("+client|setname") == true, "\(result.output)")
         }
     }
 

@@ -47,7 +47,7 @@ import Testing
         ]
     }
 
-    @Test("Each fate of a stream while the source is away is told apart, and a gap leaves nothing of before")
+    @Test("Each change of a stream during a disconnect is distinguished, and a gap leaves nothing from before")
     func fates() async throws {
         for (name, kind, commands) in self.fates {
             try await withRedisServer { server in
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    @Test("With resync, look-ups go on, and what is not confirmed goes in the end")
+    @Test("With resync, lookups continue, and unconfirmed snapshots are removed at the end")
     func resync() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -215,7 +215,7 @@ import Testing
         }
     }
 
-    @Test("With a number of attempts, the run ends when so many in a row have failed")
+    @Test("With a number of attempts, the run ends after that many consecutive failures")
     func attempts() async throws {
         let session = try SessionPipeline(
             .unix(path: "/nonexistent/s"), ["reconnect": "{ attempts: 2, first_delay: 1ms, max_delay: 1ms }"])

@@ -173,7 +173,7 @@ import Testing
         }
     }
 
-    @Test("An oversized entry ends the run where the file says halt", arguments: [false, true])
+    @Test("An oversized entry ends the run with on_oversized: halt", arguments: [false, true])
     func halts(group: Bool) async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in

@@ -28,7 +28,7 @@ import Testing
         return found
     }
 
-    @Test("Killed again and again, a worker with a checkpoint loses nothing and brings nothing back")
+    @Test("Killed repeatedly, a worker with a checkpoint loses nothing and brings nothing back")
     func killed() async throws {
         try await withRedisServer { server in
             try await withFolder { folder in
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test("A worker that was stopped for longer than max_staleness does not answer as if nothing had been")
+    @Test("A worker that was stopped for longer than max_staleness refuses lookups")
     func stopped() async throws {
         try await withRedisServer { server in
             let arguments = [
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test("A checkpoint that is torn, or of another stream, is a gap: told, and filled again")
+    @Test("A torn checkpoint, or one of another stream, is reported as a gap, and the store is refilled")
     func unusable() async throws {
         try await withRedisServer { server in
             try await withFolder { folder in

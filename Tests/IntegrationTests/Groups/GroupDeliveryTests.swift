@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test("What a worker that was killed had only read ahead is tried, also with one delivery allowed")
+    @Test("Entries that a killed worker had only read ahead are tried, also with one allowed delivery")
     func killed() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in

@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test(
-        "Killed again and again, three workers apply every entry, leave nothing pending and take nothing that is in hand",
+        "Killed repeatedly, three workers apply every entry, leave nothing pending and claim nothing in flight",
         arguments: Store.allCases)
     func killed(_ store: Store) async throws {
         try await withRedisServer { server in

@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test("A letter of an entry delivered too often has the server's count, and comes back by dlq replay, once")
+    @Test("The dead-letter entry of an entry delivered too often has the server's count, and is replayed once")
     func letter() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test("check tells how the group stands, and which of its rights are missing")
+    @Test("check reports the state of the group and its missing permissions")
     func checked() async throws {
         var options = RedisServer.Options()
         options.users = [

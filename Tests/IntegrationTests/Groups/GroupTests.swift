@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test("A new group begins where start says, once: a worker that comes later goes on where the group is")
+    @Test("A new group begins at start once; a later worker continues at the position of the group")
     func start() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1...5)
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test("What a worker had when it ended comes first when it is back, with what the server counts")
+    @Test("A worker's pending entries come first after a restart, with the server's count")
     func backlog() async throws {
         struct Crash: Error {}
         try await self.withServer { server, connection in
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test("What a dead worker has left is taken over when it has been idle for long enough")
+    @Test("Entries of a dead worker are claimed when they have been idle for long enough")
     func takenOver() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1...25)
@@ -98,7 +98,7 @@ import Testing
     /// Far longer than a busy machine keeps a worker from giving a sign of life, which is due four times in it.
     private static let claimAfter = Duration.seconds(3)
 
-    @Test("Nobody takes over what is being worked on, however long that takes")
+    @Test("Entries that are being processed are never claimed, however long it takes")
     func inProgress() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1...3)
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test("A worker that is stopped finishes its batch and hands back the rest, which others take at once")
+    @Test("A stopped worker finishes its batch and hands back the rest, which others claim immediately")
     func handedBack() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1...60)
@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    @Test("What a worker gives up because it is to stop is handed back as well, and not counted as delivered")
+    @Test("A batch that a worker gives up at a stop is handed back and not counted as delivered")
     func givenUp() async throws {
         struct GivenUp: Error {}
         try await self.withServer { server, connection in
@@ -180,7 +180,7 @@ import Testing
         }
     }
 
-    @Test("A blocked read ends at once where the worker is stopped, and the server forgets the worker")
+    @Test("A blocked read ends immediately when the worker is stopped, and the server forgets the worker")
     func stopsAtOnce() async throws {
         try await self.withServer { server, connection in
             // The block is longer than any test may take: only the stop can end it.
@@ -197,7 +197,7 @@ import Testing
         }
     }
 
-    @Test("Entries that are deleted while they are pending are told and do not stay")
+    @Test("Entries that are deleted while they are pending are reported and do not stay")
     func deleted() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1...6)
@@ -246,7 +246,7 @@ import Testing
         }
     }
 
-    @Test("A group that is gone goes on where it was, with what dead workers had, and it is told")
+    @Test("A deleted group continues where it was, with the pending entries of dead workers, and this is reported")
     func groupGone() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1...20)
@@ -275,7 +275,7 @@ import Testing
         }
     }
 
-    @Test("A stream that is deleted begins anew, and what comes is read")
+    @Test("A deleted stream starts again, and its entries are read")
     func streamGone() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1000...1009)
@@ -332,7 +332,7 @@ import Testing
         }
     }
 
-    @Test("A user without the right to look, or to end a read, can do without; one without XACK is told")
+    @Test("A user can lack the permission to query, or to end a read; a missing XACK is reported")
     func rights() async throws {
         var options = RedisServer.Options()
         options.users = [

@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    @Test("What others keep under the heartbeat's key stays", arguments: ["XADD", "SET"])
+    @Test("Values of other programs under the heartbeat's key stay", arguments: ["XADD", "SET"])
     func foreign(command: String) async throws {
         try await self.withStore { store, connection in
             let other =

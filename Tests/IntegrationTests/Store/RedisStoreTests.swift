@@ -66,7 +66,7 @@ private struct StoreBench {
         }
     }
 
-    @Test("Outcomes are those of stream order, whoever loads the script, or drops it, while changes are on their way")
+    @Test("Outcomes follow stream order, even if the script is loaded or dropped while changes are in flight")
     func scriptComesAndGoes() async throws {
         try await withRedisServer { server in
             try await StoreBench.with(server) { bench in
@@ -174,7 +174,7 @@ private struct StoreBench {
         }
     }
 
-    @Test("A user who may not write any more ends the batch: a revocation that gets nowhere must not count as done")
+    @Test("A user who loses the write permission ends the batch: a revocation that fails must not count as done")
     func rights() async throws {
         try await withRedisServer { server in
             try await StoreBench.with(server) { bench in
@@ -299,7 +299,7 @@ private struct StoreBench {
         }
     }
 
-    @Test("Look-ups over HTTP ask the server; a list is not to be had from the worker")
+    @Test("Lookups over HTTP query the server; the worker does not list keys")
     func lookUps() async throws {
         try await withRedisServer { server in
             try await withWorker(server, ["--set", "stores.sessions={ redis: { key: device_session_id } }"]) {

@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test(
-        "However many callers share a store, they wait for each other, and nobody's connection is closed",
+        "Many callers that share a store wait for each other, and no connection is closed",
         arguments: [4, 32])
     func callers(count: Int) async throws {
         try await withRedisServer { server in

@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test("The master killed under load, the worker follows the new one: as its stream says, and a loss is told")
+    @Test("When the master is killed under load, the worker follows the new one, and a loss is reported")
     func killed() async throws {
         for round in 0..<Self.rounds {
             try await SentinelServers.with { servers in
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test("A failover is noticed where the old master goes on answering as one")
+    @Test("A failover is detected even if the old master continues to answer as a master")
     func oldMasterAnswers() async throws {
         try await SentinelServers.with(masterArguments: Self.deaf) { servers in
             let session = try SessionPipeline(servers.master.address, Self.source, others: ["redis": servers.section])

@@ -42,7 +42,7 @@ import Testing
         #expect(try await setup.pending.reply()[3].length == 3)
     }
 
-    @Test("A reply of few entries is read at once, without a second step", arguments: [7, 1000])
+    @Test("A reply of few entries is read immediately, without a second step", arguments: [7, 1000])
     func notAnnounced(pieces: Int) async throws {
         let setup = try Setup()
         try setup.receive(entries: 2, pieces: pieces)
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test(
-        "Who waits goes on within the reading of the reply, and otherwise in the loop's next turn",
+        "A waiter continues while the reply is read, and otherwise in the next turn of the loop",
         arguments: [true, false])
     func goesOn(isReading: Bool) async throws {
         let loop = RedisEventLoop()

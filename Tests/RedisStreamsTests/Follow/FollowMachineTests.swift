@@ -28,7 +28,7 @@ import Testing
         if case .gap(let gap, let response) = course { (gap.kind, response) } else { nil }
     }
 
-    @Test("At the tail there is nothing to fill; elsewhere look-ups wait until the end of then is reached")
+    @Test("At the tail there is nothing to fill; elsewhere lookups wait until the end at that time is reached")
     func starts() {
         var tail = FollowMachine(FollowPolicy(start: .tail))
         #expect(tail.questions == FollowMachine.Questions(tail: true))
@@ -67,7 +67,7 @@ import Testing
         #expect(keys.historyStart == id(100))
     }
 
-    @Test("A gap empties the stores, and what is left behind the cursor is read; of another stream, all of it")
+    @Test("A gap empties the stores, and the entries after the cursor are read; of another stream, all entries")
     func failClosed() {
         var machine = self.follower()
         let trimmed = self.gap(machine.checked(facts(121...150, added: 150)))
@@ -89,7 +89,7 @@ import Testing
         #expect(machine.opened(self.opening(facts(141...150, added: 150))) == .read(id(100)))
     }
 
-    @Test("A gap that is to be gone over leaves the cursor where it is and is told once")
+    @Test("An accepted gap leaves the cursor unchanged and is reported once")
     func goOn() {
         var machine = self.follower(.goOn)
         #expect(self.gap(machine.checked(facts(121...150, added: 150)))?.response == .accept)
@@ -109,7 +109,7 @@ import Testing
         #expect(self.gap(machine.checked(facts(121...150, added: 150)))?.response == .halt)
     }
 
-    @Test("To confirm what the stores hold the stream is read again; what came before its first entry goes")
+    @Test("To confirm the stores the stream is read again; snapshots from before its first entry are removed")
     func resyncFromStream() {
         for bootstrap in [Bootstrap.none, .stream] {
             var machine = self.follower(.resync, bootstrap)
@@ -153,7 +153,7 @@ import Testing
         #expect(resumed.finishedUpTo == nil)
     }
 
-    @Test("A gap before the stores are filled for the first time does not let look-ups go on with what is there")
+    @Test("After a gap before the stores are first filled, lookups are refused")
     func resyncWhileFilling() {
         var machine = FollowMachine(FollowPolicy(bootstrap: .stream, onGap: .resync))
         #expect(machine.opened(self.opening(facts(1...100, added: 100))) == .read(.zero))
@@ -164,7 +164,7 @@ import Testing
         #expect(machine.opened(self.opening(stream)) == .read(.zero) && machine.holdsLookUps)
     }
 
-    @Test("Where ids cannot be compared, nothing is kept")
+    @Test("If ids cannot be compared, nothing is kept")
     func resyncOther() {
         var machine = self.follower(.resync, .stream)
         #expect(self.gap(machine.checked(facts(1...90, added: 90)))?.response == .empty)
@@ -211,7 +211,7 @@ import Testing
         #expect(machine.opened(self.opening(facts(1...9, added: 9))) == .read(.zero))
     }
 
-    @Test("What keys told is read again from a server that has taken over before their entries were read")
+    @Test("Keys are read again from a server that has taken over before their entries were read")
     func keysAfterFailover() {
         let policy = FollowPolicy(bootstrap: .keys(KeyBootstrap(match: "*")))
         for (server, isAgain) in [("a", false), ("b", true), (nil, true)] {

@@ -106,7 +106,7 @@ func facts(
         Row("from 6.2 to 7.0: entries came", facts(1...150, added: 150), anchor: .present, nil, known: blind),
     ]
 
-    @Test("Each row of the table is told as it says", arguments: rows)
+    @Test("Each row of the table is detected as described", arguments: rows)
     func table(row: Row) {
         var detector = GapDetector(resuming: row.known)
         let gap = detector.check(row.facts, anchor: row.anchor, server: row.server)
@@ -169,7 +169,7 @@ func facts(
     }
 
     @Test(
-        "On Redis 6.2 what a look has shown is missed where the next entries read are all behind it",
+        "On Redis 6.2, an entry that a check has seen is missed if all entries read next are after it",
         arguments: [100, 120])
     func passedOver(_ read: UInt64) {
         var detector = GapDetector(behind: id(100), facts(1...100, deleted: nil, added: nil))
@@ -198,7 +198,7 @@ func facts(
         #expect(detector.readNothing()?.kind == .recreated)
     }
 
-    @Test("A count that is right goes on from there, also within a batch, and while the reader lags")
+    @Test("A correct count continues from there, also within a batch and while the reader lags")
     func counting() {
         var detector = GapDetector(behind: id(0), facts(1...100, added: 500))
         #expect(detector.mark.position == 400 && detector.lag == 100)
@@ -215,7 +215,7 @@ func facts(
         #expect(detector.readNothing() == nil)
     }
 
-    @Test("What is gone before the first read is not missed, at the beginning as at any start")
+    @Test("Entries removed before the first read are not missed, at any start")
     func beforeTheFirstRead() {
         var detector = GapDetector(behind: .zero, facts(1...100, added: 100))
         #expect(detector.read(first: id(11), last: id(100), count: 90, countUpTo: { _ in 0 }) == nil)
@@ -236,7 +236,7 @@ func facts(
         #expect(detector.mark.position == 10)
     }
 
-    @Test("A start above all ids is kept, and entries below it are nobody's loss")
+    @Test("A start above all ids is kept, and entries below it are not lost")
     func startAbove() {
         var detector = GapDetector(behind: id(1000), facts(1...10, added: 10))
         #expect(detector.check(facts(1...20, added: 20)) == nil)
@@ -245,7 +245,7 @@ func facts(
         #expect(detector.readNothing() == nil)
     }
 
-    @Test("A gap that is accepted is not told again")
+    @Test("An accepted gap is not reported again")
     func accepted() {
         for stream in [facts(121...150, added: 150), facts(1...90, added: 90)] {
             var detector = GapDetector(behind: id(100), facts(1...100, added: 100))

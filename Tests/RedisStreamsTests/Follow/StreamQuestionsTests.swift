@@ -25,14 +25,14 @@ import Testing
         #expect(!isRefused)
     }
 
-    @Test("The key is where a cluster looks for it")
+    @Test("The key is where a cluster expects it")
     func key() {
         let arguments = StreamQuestions(stream: self.stream).facts.arguments
         #expect(Array(arguments[2...]) == [Array("1".utf8), Array("s".utf8)])
     }
 
     @Test(
-        "What the plain commands would be answered too is an answer",
+        "Replies that plain commands would get are accepted",
         arguments: [
             "ERR no such key", "LOADING Redis is loading", "WRONGTYPE Operation against a key", "MOVED 1 127.0.0.1:1",
             "READONLY You can't write against a read only replica.", "MASTERDOWN Link with MASTER is down",

@@ -6,7 +6,7 @@ import Testing
 @Suite struct AckLedgerTests {
     private func ids(_ range: Range<Int>) -> [EntryID] { range.map { id(UInt64($0)) } }
 
-    @Test("What is owed leaves in pieces, oldest first, and is gone when it is confirmed")
+    @Test("Acknowledgements are sent in pieces, oldest first, and are finished when they are confirmed")
     func pieces() {
         var ledger = AckLedger()
         #expect(ledger.isEmpty && ledger.isOnTheWay && ledger.nextToSend() == nil)
@@ -21,7 +21,7 @@ import Testing
         #expect(ledger.isEmpty)
     }
 
-    @Test("So many pieces are on their way at once, and no more")
+    @Test("The number of pieces in flight is limited")
     func bounded() {
         var ledger = AckLedger()
         for index in 0..<20 { ledger.owe([id(UInt64(index))]) }
@@ -32,7 +32,8 @@ import Testing
         #expect(ledger.nextToSend() == [id(8)] && ledger.nextToSend() == nil)
     }
 
-    @Test("Whatever connections do, nothing is forgotten and nothing is confirmed that was not sent", arguments: 0..<50)
+    @Test(
+        "Whatever connections do, nothing is forgotten, and nothing is confirmed without being sent", arguments: 0..<50)
     func neverForgotten(seed: UInt64) {
         var generator = SplitMix(state: seed)
         var ledger = AckLedger()

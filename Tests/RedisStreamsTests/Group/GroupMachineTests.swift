@@ -57,7 +57,7 @@ import Testing
         #expect(machine.next(at: self.start + .seconds(1)) == .survey)
     }
 
-    @Test("Where more is abandoned than one look takes, reads and looks take turns")
+    @Test("If more entries are abandoned than one check claims, reads and checks alternate")
     func hurry() {
         var machine = self.follower()
         _ = machine.surveyed(facts(1...100, added: 100), self.group(at: 100), [], hurries: true, at: self.start)
@@ -75,7 +75,7 @@ import Testing
         #expect(machine.next(at: self.start) == .backlog(after: nil))
     }
 
-    @Test("Entries are taken together, and alone where they have ended a worker before")
+    @Test("Entries are claimed together, and alone if they have ended a worker before")
     func runs() {
         var machine = self.machine()
         let entries = self.pending(1...6) + self.pending(7...8, deliveries: 2) + self.pending(9...9)
@@ -89,7 +89,7 @@ import Testing
         #expect(machine.next(at: self.start) == .backlog(after: id(7)))
     }
 
-    @Test("What is the worker's own is never taken over, nor counted into a run")
+    @Test("The worker's own entries are never claimed, nor counted as part of a run")
     func own() {
         let entries = self.pending(1...2) + self.pending(3...3, "me") + self.pending(4...5)
         let takes = self.machine().takeOver(entries, of: "me")
@@ -132,7 +132,7 @@ import Testing
         #expect(counts.isEmpty)
     }
 
-    @Test("What was only read ahead, or lost with a connection, was never delivered, however often the server counted")
+    @Test("Entries only read ahead or lost with a connection were never delivered, whatever the server counted")
     func readAhead() {
         var machine = self.machine(maxDeliveries: 1)
         _ = machine.opened(facts(1...9, added: 9), self.group(at: 9))
@@ -169,7 +169,7 @@ import Testing
         #expect(machine.ownPending(page)?.corrections.map(\.id) == [id(4)])
     }
 
-    @Test("A group that is gone goes on where it was, with what others had; of another stream, all is new")
+    @Test("A deleted group continues where it was, with the pending entries of others; in another stream, all is new")
     func healed() {
         var machine = self.follower()
         machine.read(upTo: id(110))
@@ -218,7 +218,7 @@ import Testing
         Loss(stream: 101...200, added: 200, deleted: 150, place: 150, read: 150),
     ]
 
-    @Test("What is gone behind the group's place is told, once", arguments: losses)
+    @Test("Entries removed after the last delivered id are reported once", arguments: losses)
     func lost(_ loss: Loss) {
         var machine = self.follower()
         let stream = facts(loss.stream, deleted: loss.deleted ?? 0, added: loss.added)
@@ -228,7 +228,7 @@ import Testing
         #expect(machine.surveyed(stream, group, [], hurries: false, at: self.start) == nil)
     }
 
-    @Test("What was gone when the worker came is not missed, and without rights nothing can be told")
+    @Test("Entries removed before the worker started are not missed, and without permissions nothing is reported")
     func notMissed() {
         var machine = self.machine()
         _ = machine.opened(facts(161...200, added: 200), self.group(at: 150, read: 150))
@@ -240,7 +240,7 @@ import Testing
     }
 
     @Test(
-        "The lag is the server's where it tells one, and what ids and counts tell where it does not",
+        "The lag is that of the server if it reports one, otherwise derived from ids and counts",
         arguments: [
             (100, nil, nil, 0), (90, nil, 10, 10), (90, 90, nil, 10), (90, nil, nil, nil), (40, nil, nil, 50),
             (120, nil, 7, 0),

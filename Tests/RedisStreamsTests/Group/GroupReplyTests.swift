@@ -22,7 +22,7 @@ import Testing
         #expect(reply.deleted == [id(2)] && reply.nameless == 0)
     }
 
-    @Test("An answer to XAUTOCLAIM names what is gone from 7.0 on, and has null for it in 6.2")
+    @Test("A reply to XAUTOCLAIM lists removed entries from 7.0 on, and has null for them in 6.2")
     func claim() throws {
         let modern = try GroupReply(
             claim: .array([self.text("0-0"), .array([self.entry(1)]), .array([self.text("2-0"), self.text("5-0")])]))
@@ -31,7 +31,7 @@ import Testing
         #expect(old.entries.map(\.id) == [id(1)] && old.deleted.isEmpty && old.nameless == 2)
     }
 
-    @Test("What is no such answer is refused")
+    @Test("A malformed reply is refused")
     func refused() {
         let odd: [RESPValue] = [
             .null, .integer(1), .array([]), .array([self.text("0-0"), .null]),
@@ -74,7 +74,7 @@ import Testing
         #expect(PendingEntry.list(.array([.array([self.text("1-0")])])) == nil && PendingEntry.list(.null) == nil)
     }
 
-    @Test("A group is found by its name, also where the server tells less of it")
+    @Test("A group is found by its name, also if the server reports less about it")
     func facts() throws {
         func group(_ name: String, _ more: [RESPValue]) -> RESPValue {
             .array(
@@ -124,7 +124,7 @@ import Testing
         #expect(next.consumer == "mine-2" && next.warning(named)?.contains("\"mine\"") == true)
     }
 
-    @Test("Where another process has taken all names, a worker gets one of its own", arguments: [nil, "mine"])
+    @Test("If another process uses all names, a worker gets a name of its own", arguments: [nil, "mine"])
     func squatted(name: String?) {
         let scope = "test \(UInt64.random(in: 0 ... .max))"
         var settings = GroupSettings(name: "g")

@@ -54,7 +54,7 @@ private final class ResetRecorder: RevocationHandler {
 }
 
 @Suite struct FedStoresTests {
-    @Test("A store is filled when all its streams are, and as new as the one furthest behind")
+    @Test("A store is filled when all its streams are, and as fresh as the one with the greatest lag")
     func together() {
         let store = BareStore()
         let fed = FedStores([store], streams: 2)
@@ -91,7 +91,7 @@ private final class ResetRecorder: RevocationHandler {
         #expect(store.freshness?.isBeingFilled == false)
     }
 
-    @Test("Each stream announces what it emptied, once, and what is elsewhere when it is gone there")
+    @Test("Each stream announces what it emptied once, and entries elsewhere when they are removed there")
     func resets() async throws {
         let handler = ResetRecorder()
         let fed = FedStores([BareStore(), FarStore()], streams: 2, handler: handler)
@@ -118,7 +118,7 @@ private final class ResetRecorder: RevocationHandler {
         #expect(!fed.owesResets(of: 0))
     }
 
-    @Test("Several streams are together as the one that is furthest behind")
+    @Test("Several streams together have the greatest lag of them")
     func boards() {
         var boards = [SourceBoard(), SourceBoard()]
         boards[0].status = SourceStatus(

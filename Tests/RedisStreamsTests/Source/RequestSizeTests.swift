@@ -3,7 +3,7 @@ import Testing
 @testable import RedisStreams
 
 @Suite struct RequestSizeTests {
-    @Test("Each failure halves what is asked for, down to one, and replies double it again")
+    @Test("Each failure halves the requested number, down to one, and replies double it again")
     func halves() {
         var size = RequestSize()
         #expect(size.count(128) == 128 && !size.isReduced)
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(
-        "A smaller request is tried after what a large reply can cause, and not after anything else",
+        "A smaller request is tried only after failures that a large reply can cause",
         arguments: RedisError.Code.allCases)
     func causes(code: RedisError.Code) {
         let isTooMuch = [.timedOut, .closed, .replyTooLarge].contains(code)

@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test(
-        "Several streams are where the one is that is furthest behind, and one that is caught up is not behind",
+        "Several streams have the state of the one with the greatest lag, and a stream that has caught up has none",
         arguments: [
             ([(5, false), (3, false)], 3), ([(5, false), (3, true), (0, true)], 5), ([(5, true), (9, true)], 9),
             ([(5, false), (nil, false)], nil), ([(5, false), (nil, true)], 5), ([(nil, true)], nil),

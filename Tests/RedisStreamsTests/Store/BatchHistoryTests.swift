@@ -66,7 +66,7 @@ private struct ScriptModel {
         #expect(all.map { found["\($0.entry) \($0.change)"] } == expected, "\(all.map { "\($0.entry) \($0.change)" })")
     }
 
-    @Test("A replayed event is older than what the batch has done before it, and new where that was older")
+    @Test("A replayed event is ordered by its original among the changes of the batch")
     func replayed() {
         func held(_ entry: UInt64) -> SnapshotScript.Held {
             SnapshotScript.Held(entry: EntryID(milliseconds: entry, sequence: 0), isLive: true)
@@ -89,7 +89,7 @@ private struct ScriptModel {
     }
 
     @Test(
-        "Changes that a server refused at first and made behind later ones have the outcomes of stream order",
+        "Changes that a server first refused and applied after later ones have the outcomes of stream order",
         arguments: 0..<300)
     func late(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
@@ -115,7 +115,7 @@ private struct ScriptModel {
         #expect(requests.map { found[$0.entry] } == expected, "\(refused.map(\.entry))")
     }
 
-    @Test("What was done and not confirmed counts as done when it is found so")
+    @Test("An applied but unconfirmed change counts as applied when it is found")
     func repeated() {
         var history = BatchHistory()
         let (first, second) = (Self.request(1, .upsert), Self.request(2, .upsert))
@@ -129,7 +129,7 @@ private struct ScriptModel {
         #expect(history.note(repeated, of: second) == .repeated)
     }
 
-    @Test("What another worker holds is newer, and a batch that has ended is forgotten")
+    @Test("A snapshot of another worker is newer, and a finished batch is forgotten")
     func others() {
         var history = BatchHistory()
         let (request, own) = (Self.request(4, .upsert), Self.request(9, .upsert))

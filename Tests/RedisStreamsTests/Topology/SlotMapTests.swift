@@ -17,7 +17,7 @@ private enum Answer {
 @Suite struct SlotMapTests {
     private static let teller = RedisAddress.tcp(host: "10.0.0.9", port: 1)
 
-    @Test("Slots lead to their primaries, whose hosts may be left out; what no server has leads nowhere")
+    @Test("Slots map to their primaries, whose hosts may be omitted; unserved slots map to nothing")
     func reads() throws {
         let answer = RESPValue.array([
             Answer.range(0, 100, Answer.server("a", 1), Answer.server("r", 5)),
@@ -34,7 +34,7 @@ private enum Answer {
     }
 
     @Test(
-        "What is not an answer to CLUSTER SLOTS is none",
+        "A malformed reply to CLUSTER SLOTS is refused",
         arguments: [
             RESPValue.null, .array([.null]), .array([.array([.integer(0)])]),
             .array([Answer.range(5, 4, Answer.server("a", 1))]),
@@ -55,7 +55,7 @@ private enum Answer {
 @Suite struct InquiryTests {
     private static let addresses = (1...3).map { RedisAddress.tcp(host: "s", port: $0) }
 
-    @Test("Each is asked once, in order, and what all of them said is told")
+    @Test("Each server is asked once, in order, and all errors are reported")
     func asks() {
         var inquiry = Inquiry(Self.addresses + [Self.addresses[0]])
         var asked: [RedisAddress] = []
@@ -68,7 +68,7 @@ private enum Answer {
         #expect(failure.message == "nobody knows: s:1: refused; s:2: refused; s:3: refused" && failure.isTransient)
     }
 
-    @Test("Where trying again helps with none of them, it helps with nothing")
+    @Test("If a retry helps with none of the errors, the result is permanent")
     func permanent() {
         var inquiry = Inquiry(Self.addresses)
         while let next = inquiry.next() { inquiry.failed(next, RedisError(.authentication, "no", isTransient: false)) }

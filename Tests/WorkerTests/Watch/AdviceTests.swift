@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct AdviceTests {
     @Test(
-        "Each way to be not ready has words of its own",
+        "Each reason not to be ready has its own text",
         arguments: [
             (SourceStatus(), "Starting"), (SourceStatus(state: .connecting, lastError: "refused"), "Not connected"),
             (SourceStatus(state: .stopped), "Stopped"),
@@ -21,13 +21,13 @@ import Testing
         if let error = status.lastError { #expect(advice.first?.text.contains(error) == true) }
     }
 
-    @Test("A worker that is behind for a moment passes for one that is well")
+    @Test("A worker that lags for a moment counts as healthy")
     func passing() {
         let status = SourceStatus(state: .reading, cursor: EntryID(milliseconds: 99_500, sequence: 0))
         #expect(Advice.all(status, stores: [:], reloads: PipelineReloads(), now: 100).map(\.level) == [.good])
     }
 
-    @Test("Filling, losses and a refused reload are told, the gravest first")
+    @Test("Filling, losses and a refused reload are reported, the most severe first")
     func several() {
         var status = SourceStatus(state: .reading)
         status.isFilling = true

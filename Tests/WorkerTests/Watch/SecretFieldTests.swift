@@ -5,7 +5,7 @@ import Testing
 @testable import Worker
 
 @Suite struct SecretFieldTests {
-    @Test("What is made of a secret field is secret, and the shipped file keeps public keys secret")
+    @Test("Values derived from a secret field are secret, and the shipped file keeps public keys secret")
     func propagation() throws {
         let text = """
             pipeline: p

@@ -24,7 +24,7 @@ import Testing
             """)
     }
 
-    @Test("Rates are what counters have gained, and no picture is wider or higher than its terminal")
+    @Test("Rates are differences of counters, and no picture is wider or higher than its terminal")
     func picture() throws {
         let picture = TopPicture(
             view: try self.view(read: 3000, now: 3000), before: try self.view(read: 1000, now: 2000))
@@ -52,7 +52,7 @@ import Testing
         #expect(lines.contains { $0.hasSuffix("behind     \(text)") }, "\(lines)")
     }
 
-    @Test("A worker that is not ready says so in words")
+    @Test("A worker that is not ready shows the reasons")
     func advice() throws {
         let picture = TopPicture(view: try self.view(read: 1, now: 1, ready: false), before: nil)
         let text = picture.lines(columns: 80, rows: 40).joined(separator: "\n")
@@ -61,7 +61,7 @@ import Testing
         #expect(picture.line.hasSuffix("(T)"))
     }
 
-    @Test("What the stream holds moves no cursor")
+    @Test("Values from the stream cannot move the terminal's cursor")
     func hostile() throws {
         let picture = TopPicture(view: try self.view(read: 1, now: 1, key: "\u{1B}[2J\u{9B}31m\u{202E}x"), before: nil)
         let line = try #require(
@@ -78,7 +78,7 @@ import Testing
         #expect(TopPicture.rate(value) == text)
     }
 
-    @Test("Events are taken out of the stream wherever it is cut")
+    @Test("Events are parsed wherever the stream is split")
     func events() throws {
         let text = "retry: 1000\n\n: keep-alive\n\nevent: a\nid: x-1\ndata: {\"n\":1}\n\nevent: b\ndata: é\n\n"
         for size in 1...text.utf8.count {

@@ -58,7 +58,7 @@ import Testing
         try await observer.endBatch()
     }
 
-    @Test("While nobody watches, only what is unusual is asked for; a watcher makes it all")
+    @Test("Without a watcher, only unusual events are recorded; with one, all are")
     func interest() {
         let observer = self.observer()
         #expect(observer.beginBatch(of: 1) == .unusual)
@@ -99,7 +99,7 @@ import Testing
         #expect(self.recent.events(of: Array("bad".utf8), limit: 10).isEmpty)
     }
 
-    @Test("A watcher sees what its filter wants, up to its room, and is told how many it missed")
+    @Test("A watcher sees the events of its filter, up to its capacity, and the number of missed ones")
     func watching() async throws {
         let observer = self.observer()
         let all = self.watcher(.init())
@@ -115,7 +115,7 @@ import Testing
         #expect(self.recent.counts.kept == 0)
     }
 
-    @Test("Of a stream that is too fast to be looked at, what fails is still shown, and the rest is counted as missed")
+    @Test("If the stream is too fast, failures are still shown, and the rest is counted as missed")
     func flood() async throws {
         let observer = self.observer()
         let watcher = self.watcher(.init(outcome: "dropped"))
@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    @Test("Secret values stand in no line, and every line is JSON whatever bytes the stream holds")
+    @Test("No line contains secret values, and every line is JSON for any bytes in the stream")
     func secrets() async throws {
         let observer = self.observer()
         let watcher = self.watcher(.init())
