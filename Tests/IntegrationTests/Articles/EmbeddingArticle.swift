@@ -30,8 +30,6 @@ private enum EmbeddingArticle {
             sessions.ask(session, isActive) == .yes
         }
 
-        try await ServiceGroup(
-            services: [pipeline], gracefulShutdownSignals: [.sigterm], logger: logger
-        ).run()
+        try await ServiceGroup(services: [pipeline], logger: logger).run()
     }
 }
