@@ -10,7 +10,7 @@ import Testing
 
     /// The words of the `ACL SETUSER` lines of the page, with a password of their own.
     private static func lines() throws -> [[String]] {
-        var lines = try String(contentsOf: self.page, encoding: .utf8).split(separator: "\n")
+        var lines: [[String]] = try String(contentsOf: self.page, encoding: .utf8).split(separator: "\n")
             .filter { $0.hasPrefix("ACL SETUSER ") }
             .map { $0.split(separator: " ").map { $0 == ">PASSWORD" ? ">hunter2" : String($0) } }
         // What the page says about older and newer servers.
@@ -73,7 +73,7 @@ import Testing
         let line = try #require(try Self.lines().first)
         // Without scripts the worker asks for whole entries, and without names its connections have none.
         let optional = ["+eval_ro", "+eval", "+client|setname", "+client|setinfo"]
-        #expect(line.count { optional.contains($0) } >= 2)
+        #expect(line.count(where: optional.contains) >= 2)
         for command in line where command.hasPrefix("+") && !optional.contains(command) {
             try await withRedisServer { server in
                 try await self.set(line.filter { $0 != command }, server)
