@@ -30,12 +30,10 @@ import Testing
                 # HELP level The gauge "level".
                 # TYPE level gauge
                 level 2.25
-                # HELP sluice_metrics_overflow_total Recordings that were discarded because their series exceeded \
-                the limit.
+                # HELP sluice_metrics_overflow_total Recordings discarded because their series exceeded the limit.
                 # TYPE sluice_metrics_overflow_total counter
                 sluice_metrics_overflow_total 0
-                # HELP sluice_metrics_series_refused_total Series that were refused: beyond the limit, or a name \
-                that is used with another type.
+                # HELP sluice_metrics_series_refused_total Series refused: beyond the limit, or a name of another type.
                 # TYPE sluice_metrics_series_refused_total counter
                 sluice_metrics_series_refused_total 0
                 # HELP zebra_total Stripes\nand \\ "more".

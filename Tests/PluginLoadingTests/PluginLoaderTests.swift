@@ -15,14 +15,14 @@ import Testing
             self.fit.problem(other)
                 == """
                 was built against another StageKit (def, this worker has abc): rebuild it with this worker \
-                (plugin build DIR)
+                (sluice plugin build DIR)
                 """)
         other.compiler = "Swift version 6.2"
         #expect(
             self.fit.problem(other)
                 == """
                 was built by Swift version 6.2, this worker by Swift version 6.3.1: rebuild it with this worker \
-                (plugin build DIR)
+                (sluice plugin build DIR)
                 """)
         other.entryVersion = 2
         #expect(self.fit.problem(other)?.hasPrefix("was built for another version of Sluice") == true)

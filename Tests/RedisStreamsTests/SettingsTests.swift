@@ -96,7 +96,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
     @Test(
         "Contradictory settings are errors with their position",
         arguments: [
-            ([("username", "u")], "2: username without a password"),
+            ([("username", "u")], "2: username without password"),
             ([("password", "p"), ("password_file", "/p")], "3: password and password_file are both given"),
             ([("database", "-1")], "2: database: -1 is out of range"),
             ([("timeout", "0ms")], "2: timeout: 0ms is too short"),

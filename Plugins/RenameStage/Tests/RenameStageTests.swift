@@ -49,7 +49,7 @@ import Testing
             ),
             (
                 ["status": "x", "plan": .text("x").at(4, 9)],
-                ["4:9: rename: plan: another field is also renamed to \"x\" too"]
+                ["4:9: rename: plan: another field is also renamed to \"x\""]
             ),
             (
                 ["status": "x", "plan": .text("status").at(4, 9)],

@@ -82,11 +82,11 @@ public final class MetricsRegistry: MetricsFactory {
             if room > 0, MetricsRegistry.add(sample, to: &families) { room -= 1 } else { refused += 1 }
         }
         families[MetricsRegistry.overflowName] = MetricText.Family(
-            kind: .counter, help: "Recordings that were discarded because their series exceeded the limit.",
+            kind: .counter, help: "Recordings discarded because their series exceeded the limit.",
             series: [[]: .number(self.overflow.text)])
         families[MetricsRegistry.refusedName] = MetricText.Family(
             kind: .counter,
-            help: "Series that were refused: beyond the limit, or a name that is used with another type.",
+            help: "Series refused: beyond the limit, or a name of another type.",
             series: [[]: .number("\(refused)")])
         return families
     }

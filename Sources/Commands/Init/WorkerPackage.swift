@@ -93,7 +93,7 @@ struct WorkerPackage {
             public struct Settings: Sendable {
                 /// The field with the name.
                 var name = MarkedName.unread
-                /// Field that receives the greeting.
+                /// Field for the greeting.
                 var into = "greeting"
                 /// Text before the name.
                 var words = "Hello, "
@@ -109,8 +109,7 @@ struct WorkerPackage {
                         [
                             .required("name", \.name, .name, "The field with the name."),
                             .optional(
-                                "into", \.into, .nonBlankText, default: "greeting", "The field that gets the \
-                                greeting."),
+                                "into", \.into, .nonBlankText, default: "greeting", "Field for the greeting."),
                             .optional("words", \.words, .text, default: "Hello, ", "Text before the name."),
                         ])),
                 example: "greet: { name: user_id }",

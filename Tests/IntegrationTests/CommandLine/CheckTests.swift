@@ -311,7 +311,7 @@ import Testing
                 ).end()
             }
             #expect(ending.status == 0)
-            #expect(ending.output.contains("✓ reach "), "\(ending.output)")
+            #expect(ending.output.contains("✓ network "), "\(ending.output)")
             #expect(ending.output.contains("! stream "))
             #expect(ending.output.contains("→ compare the name"))
         }

@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test(
-        "Letters are found that a rule for failures puts aside",
+        "Dead-letter entries of failure rules are found",
         arguments: [
             "dead_letter", "{ dead_letter: {} }", "{ retry: { attempts: 2, backoff: 1ms, then: dead_letter } }",
         ])
@@ -66,17 +66,18 @@ import Testing
             let publish = "  - publish: { channel: orders }\n    on_failure: \(rule)"
             let files = self.file(server, publish)
             let ending = try await sluice("dlq", "list", "--file", "p.yaml", files: files)
-            #expect(ending.status == 0 && ending.errors == "no letters in orders:dead\n", "\(ending.errors)")
+            #expect(
+                ending.status == 0 && ending.errors == "no dead-letter entries in orders:dead\n", "\(ending.errors)")
         }
     }
 
-    @Test("Letters are listed in pages, as a table and as JSON")
+    @Test("Dead-letter entries are listed in pages, as a table and as JSON")
     func list() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
                 let empty = try await self.dlq(server, ["list"])
                 #expect(empty.status == 0 && empty.output.isEmpty)
-                #expect(empty.errors == "no letters in orders:dead\n")
+                #expect(empty.errors == "no dead-letter entries in orders:dead\n")
                 let ids = try await self.makeLetters(250, server, connection)
                 let page = try await self.dlq(server, ["list", "--limit", "2"])
                 #expect(page.status == 0, "\(page.errors)")
@@ -158,7 +159,7 @@ import Testing
                 let again = try await self.dlq(server, ["replay", id, "--format", "json"])
                 #expect(again.status == 1 && again.output == "{\"letter\":\"\(id)\",\"result\":\"gone\"}\n")
                 let other = try await self.dlq(server, ["replay", second])
-                #expect(other.status == 0 && other.output.contains("was played before"))
+                #expect(other.status == 0 && other.output.contains("was replayed before"))
                 #expect(try await self.length("orders", connection) == 2)
                 #expect(try await self.length("orders:dead", connection) == 0)
             }
@@ -254,7 +255,9 @@ import Testing
         let several = try await sluice(
             "dlq", "list", "--file", "p.yaml",
             files: ["p.yaml": head + "stages: [log, { dead_letter: { stream: a } }, dead_letter]"])
-        #expect(several.status == 64 && several.errors.contains("puts letters in a, s:dead"), "\(several.errors)")
+        #expect(
+            several.status == 64 && several.errors.contains("has several dead-letter streams (a, s:dead)"),
+            "\(several.errors)")
         let wrong = try await sluice("dlq", "list", "--file", "p.yaml", files: ["p.yaml": head + "stages: [lock]"])
         #expect(wrong.status == 78 && wrong.errors.contains("p.yaml:4:10: unknown stage type"), "\(wrong.errors)")
         let away = try await sluice(

@@ -8,11 +8,11 @@ import Testing
         "Wrong usage ends with 64 and the usage, without doing anything",
         arguments: [
             (["frob"], "Unexpected argument 'frob'"), (["run", "--frob"], "Unknown option '--frob'"),
-            (["run", "a", "b"], "unexpected argument"), (["run", "--set", "x"], "write a path and a value"),
+            (["run", "a", "b"], "unexpected argument"), (["run", "--set", "x"], "expected a path and a value"),
             (["run", "--log-format", "xml"], "'text' and 'json'"), (["run", "--log-level", "loud"], "invalid"),
             (["validate"], "Missing expected argument"), (["lookup"], "Missing expected argument"),
-            (["demo", "--rate", "0"], "out of range"), (["demo", "--duration", "soon"], "write a duration"),
-            (["demo", "--duration", "0s"], "write a duration"),
+            (["demo", "--rate", "0"], "out of range"), (["demo", "--duration", "soon"], "expected a duration"),
+            (["demo", "--duration", "0s"], "expected a duration"),
             (["stages", "decoed"], "unknown type \"decoed\" (did you mean decode?)"),
             (["stages", "--format", "xml"], "'text' and 'json'"),
         ])
@@ -90,7 +90,7 @@ import Testing
                 wrong2.yaml:1:1: expected a pipeline (names with values, such as stages:), found a list
 
                 """)
-        #expect(ending.output == "\(ReferenceTests.pipelineFile): good: session_subscriber, 8 stages\n")
+        #expect(ending.output == "\(ReferenceTests.pipelineFile): valid: session_subscriber, 8 stages\n")
         let good = try await sluice("validate", ReferenceTests.pipelineFile)
         #expect(good.status == 0 && good.errors.isEmpty)
     }

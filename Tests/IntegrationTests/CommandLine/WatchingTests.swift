@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test("explain tells what is held, what was revoked, what failed, and what took a key out")
+    @Test("explain shows the snapshot, revocations, failures and the eviction of a key")
     func explain() async throws {
         try await self.withFlow { connection, admin, _, _ in
             try await self.add(connection, self.session("ds-1", "revoked"))
@@ -84,7 +84,7 @@ import Testing
             #expect(held.status == 0, "\(held.errors)")
             #expect(held.output.contains("held since 20"))
             #expect(held.output.contains("client_public_key  [secret]"))
-            #expect(held.output.contains("revocations told\n  20"))
+            #expect(held.output.contains("revocations and evictions\n  20"))
             #expect(!held.output.contains("very-secret-key"))
             let gone = try await sluice("explain", "ds-2", "--admin", admin)
             #expect(gone.output.contains("not held: evicted by entry "))
@@ -150,7 +150,7 @@ import Testing
         }
     }
 
-    @Test("Where there is a token, verbs need it, from the environment or a file, and it is nowhere in what is written")
+    @Test("With a token, subcommands need it, from the environment or a file, and never print it")
     func token() async throws {
         let token = "a-token-that-nobody-guesses"
         try await withRedisServer { server in
@@ -165,10 +165,10 @@ import Testing
                     try await eventually("alive") { try await self.status(admin, "/livez") == 200 }
                     let without = try await sluice("lookup", "x", "--admin", admin)
                     #expect(without.status == 1)
-                    #expect(without.errors.contains("asks for a token"))
+                    #expect(without.errors.contains("requires a token"))
                     let wrong = try await sluice(
                         "lookup", "x", "--admin", admin, environment: ["SLUICE_TOKEN": "another-token-not-right"])
-                    #expect(wrong.errors.contains("asks for a token"))
+                    #expect(wrong.errors.contains("requires a token"))
                     let given = try await sluice(
                         "lookup", "x", "--admin", admin, environment: ["SLUICE_TOKEN": token])
                     #expect(given.errors.contains("has no snapshot under this key"))
@@ -203,7 +203,7 @@ import Testing
         }
     }
 
-    @Test("With clients' certificates only those whose authority signed them are let in, over TLS alone")
+    @Test("With client certificates, only clients of that authority are accepted, and only over TLS")
     func mutualTLS() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer { server in
@@ -227,11 +227,11 @@ import Testing
                     try await eventually("let in") {
                         try await verb(ask + client).errors.contains("has no snapshot under this key")
                     }
-                    #expect(try await verb(ask).errors.contains("no worker answers"))
+                    #expect(try await verb(ask).errors.contains("no worker responds"))
                     let wrongRoots = ["lookup", "x", "--admin", admin, "--ca-file", certificates.path("other.crt")]
-                    #expect(try await verb(wrongRoots + client).errors.contains("no worker answers"))
+                    #expect(try await verb(wrongRoots + client).errors.contains("no worker responds"))
                     let plain = try await verb(["lookup", "x", "--admin", "127.0.0.1:\(port)"])
-                    #expect(plain.errors.contains("no worker answers"))
+                    #expect(plain.errors.contains("no worker responds"))
                     try await process.signal(SIGTERM)
                     #expect(try await process.end().status == 0)
                 }

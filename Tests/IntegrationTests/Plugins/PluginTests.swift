@@ -106,7 +106,7 @@ import Testing
             let ending = try await plugins.validate("[\(list)]", stage: "greet: {}")
             let reasons = [
                 "No such file or directory", "was built against another StageKit (\(other), this worker has",
-                "was built by X\(compiler.dropFirst()), this worker by \(compiler)", "is not a plugin of Sluice",
+                "was built by X\(compiler.dropFirst()), this worker by \(compiler)", "is not a Sluice plugin",
                 "is not a shared library", "is a shared library for another architecture", "chmod go-w",
             ]
             let lines = ending.errors.split(separator: "\n")

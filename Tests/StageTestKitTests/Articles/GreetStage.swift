@@ -6,7 +6,7 @@ public final class GreetStage: Stage {
     public struct Settings: Sendable {
         /// The field with the name.
         var name = MarkedName.unread
-        /// Field that receives the greeting.
+        /// Field for the greeting.
         var into = "greeting"
         /// Text before the name.
         var words = "Hello, "
@@ -22,7 +22,7 @@ public final class GreetStage: Stage {
                 [
                     .required("name", \.name, .name, "The field with the name."),
                     .optional(
-                        "into", \.into, .nonBlankText, default: "greeting", "Field that receives the greeting."),
+                        "into", \.into, .nonBlankText, default: "greeting", "Field for the greeting."),
                     .optional("words", \.words, .text, default: "Hello, ", "Text before the name."),
                 ])),
         example: "greet: { name: user_id }",

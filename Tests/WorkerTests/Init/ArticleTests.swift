@@ -47,6 +47,7 @@ import Testing
         let sources =
             try Self.files(in: "Tests/StageTestKitTests/Articles", ending: ".swift").map(\.text)
             + Self.files(in: "Tests/IntegrationTests/Articles", ending: ".swift").map(\.text)
+            + Self.files(in: "Tests/CELTests/Articles", ending: ".swift").map(\.text)
             + Self.files(in: "Plugins/FilterStage/Tests", ending: ".swift").map(\.text)
             + Self.package().files.map(\.text)
         let corpus = sources.map(Self.plain)

@@ -15,11 +15,13 @@ import Worker
     }
 
     @Test(arguments: [
-        ("", "is no name"), ("9a", "is no name"), ("-a", "is no name"), ("a-", "is no name"), ("a b", "is no name"),
-        ("a/b", "is no name"), ("ä", "is no name"), ("a\"b", "is no name"), ("sluice", "something else"),
-        ("Worker", "something else"), (String(repeating: "a", count: 51), "at most 50"),
+        ("", "is not a valid name"), ("9a", "is not a valid name"), ("-a", "is not a valid name"),
+        ("a-", "is not a valid name"), ("a b", "is not a valid name"),
+        ("a/b", "is not a valid name"), ("ä", "is not a valid name"), ("a\"b", "is not a valid name"),
+        ("sluice", "is reserved"),
+        ("Worker", "is reserved"), (String(repeating: "a", count: 51), "the maximum is 50"),
     ])
-    func `A name that cannot be one is refused with what to write`(text: String, message: String) {
+    func `An invalid name is refused with the expected form`(text: String, message: String) {
         let error = #expect(throws: InitFailure.self) { try WorkerName(text) }
         #expect(error?.description.contains(message) == true)
     }

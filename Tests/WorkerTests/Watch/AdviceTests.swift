@@ -12,7 +12,7 @@ import Testing
             (SourceStatus(), "Starting"), (SourceStatus(state: .connecting, lastError: "refused"), "Not connected"),
             (SourceStatus(state: .stopped), "Stopped"),
             (SourceStatus(state: .reading, cursor: EntryID(milliseconds: 5000, sequence: 0)), "Catching up"),
-            (SourceStatus(state: .reading, isCaughtUp: true), "All is well"),
+            (SourceStatus(state: .reading, isCaughtUp: true), "No problems"),
         ])
     func states(status: SourceStatus, title: String) {
         let advice = Advice.all(status, stores: [:], reloads: PipelineReloads(), now: 100)
