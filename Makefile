@@ -8,7 +8,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
 TEST = .ci/quiet .build/$@.log $(SWIFT) test $(BUILD_FLAGS)
 
-.PHONY: bootstrap reference compat build harness demo faults simulate groups scaleout test tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap reference compat build harness demo faults limits simulate groups scaleout test tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
 
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
@@ -37,6 +37,11 @@ tsan: harness
 faults: harness
 	SLUICE_FAULTS=$(CURDIR)/.build/faults.md $(TEST) --filter 'FaultTests|GapTests'
 	@cat .build/faults.md
+
+# Run a real worker against slow links, large entries and hostile peers, in some minutes; writes the table .build/limits.md.
+limits: harness
+	SLUICE_LIMITS=$(CURDIR)/.build/limits.md $(TEST) --filter LimitsTests
+	@cat .build/limits.md
 
 # Run the integration tests against Redis 6.2, 7.0, 8.0 and Valkey 8.1, 9, and the tests of the RESP module with
 # hiredis 1.2; writes the table .build/compat.md.
