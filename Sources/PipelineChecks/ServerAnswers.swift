@@ -8,13 +8,14 @@ enum ServerAnswers {
         let reached = CheckStep("network", .good, "\(settings.address) accepts connections")
         let failure: (String) -> CheckStep = { CheckStep($0, .bad, error.message) }
         switch error.code {
-        case .connectFailed, .timedOut, .closed, .protocolViolation, .unavailable, .tooManyCommands, .replyTooLarge:
+        case .connectFailed, .timedOut, .closed, .protocolViolation, .unavailable, .outOfMemory, .tooManyCommands,
+            .replyTooLarge:
             let advice = "check that a server listens there: compare redis.address with the address that redis-cli uses"
             return [CheckStep("network", .bad, error.message, advice: advice)]
         case .tls: return [reached, failure("encryption")]
         case .badSettings where error.message.hasPrefix("redis.tls"): return [failure("encryption")]
-        case .authentication, .permission, .badSettings, .serverError, .wrongType, .gap, .valueTooLarge, .noGroup,
-            .scriptMissing, .moved:
+        case .authentication, .permission, .unknownCommand, .badSettings, .serverError, .wrongType, .gap,
+            .valueTooLarge, .noGroup, .scriptMissing, .moved:
             return [reached, self.encryption(settings), failure("login")]
         }
     }

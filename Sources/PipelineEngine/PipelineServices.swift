@@ -18,6 +18,8 @@ public struct PipelineServices: Sendable {
     public var clock: WallClock
     /// Receives the progress of the pipeline's parts; each pipeline has a reporter of its own.
     package var progress = ProgressReporter()
+    /// The connections of the pipeline's parts; each pipeline has a history of its own.
+    package var connections = ConnectionHistory()
     /// Creates one observer for each run, which receives the outcomes of events; `nil` for no observer.
     public var makeObserver: (@Sendable () throws -> any OutcomeObserver)?
 

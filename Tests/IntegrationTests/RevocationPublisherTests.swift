@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import RESP
 import RedisStreams
@@ -118,6 +119,29 @@ import Testing
         }
     }
 
+    @Test(
+        "A server that has no memory left, or cannot save, is waited for; nothing is lost",
+        arguments: ["OOM", "MISCONF"])
+    func full(state: String) async throws {
+        try await withRedisServer(.init(arguments: ["--dbfilename", "folder.rdb"])) { server in
+            let log = RecordingLog()
+            let publisher = self.publisher(server, .stream("r", maxLength: 10), logger: log.logger(label: "test"))
+            try await withConnection(server.settings) { connection in
+                try await connection.become(state)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await self.tell(publisher, ["one", "two"]) }
+                    try await eventually("tried in vain") {
+                        log.lines.contains { $0.metadata["error"]?.contains("\"\(state) ") == true }
+                    }
+                    try await connection.recover(from: state)
+                    try await group.waitForAll()
+                }
+                #expect(try await connection.entries("r").map { $0[1] } == ["one", "two"])
+            }
+            await publisher.shutDown()
+        }
+    }
+
     @Test("Permanent errors are thrown, and a stop ends the wait with an error")
     func failures() async throws {
         try await withRedisServer { server in
@@ -134,6 +158,35 @@ import Testing
                 publisher.stop()
             }
             await publisher.shutDown()
+        }
+    }
+}
+
+extension RedisConnection {
+    /// Brings the server into a state in which it refuses some or all writes: `OOM` or `MISCONF`.
+    func become(_ state: String) async throws {
+        switch state {
+        case "OOM": _ = try await self.command(RESPCommand("CONFIG", "SET", "maxmemory", 1))
+        default:
+            // A failed save: the snapshot's directory is gone.
+            _ = try await self.command(RESPCommand("SET", "unsaved", "x"))
+            _ = try await self.command(RESPCommand("CONFIG", "SET", "save", "3600 1"))
+            let folder = try await self.command(RESPCommand("CONFIG", "GET", "dir")).array?.last?.string ?? ""
+            try FileManager.default.createDirectory(
+                atPath: "\(folder)/folder.rdb", withIntermediateDirectories: true)
+            _ = try await self.command(RESPCommand("BGSAVE"))
+            try await eventually("the save has failed") {
+                try await self.command(RESPCommand("INFO", "persistence")).string?
+                    .contains("rdb_last_bgsave_status:err") == true
+            }
+        }
+    }
+
+    /// Ends the state.
+    func recover(from state: String) async throws {
+        switch state {
+        case "OOM": _ = try await self.command(RESPCommand("CONFIG", "SET", "maxmemory", 0))
+        default: _ = try await self.command(RESPCommand("CONFIG", "SET", "save", ""))
         }
     }
 }

@@ -17,6 +17,13 @@ import Testing
             ("ERR max number of clients reached", .unavailable, true),
             ("ERR max number of clients + cluster connections reached", .unavailable, true),
             ("BUSY Redis is busy running a script. You can only call SCRIPT KILL", .unavailable, true),
+            ("NOREPLICAS Not enough good replicas to write.", .unavailable, true),
+            ("MISCONF Redis is configured to save RDB snapshots", .unavailable, true),
+            ("OOM command not allowed when used memory > 'maxmemory'.", .outOfMemory, true),
+            ("ERR unknown command 'XINFO'", .unknownCommand, false),
+            ("ERR unknown subcommand 'ID'. Try CLIENT HELP.", .unknownCommand, false),
+            ("ERR Unknown subcommand or wrong number of arguments for 'ID'", .unknownCommand, false),
+            ("ERR Unknown Redis command called from script script: 1f, on @user_script:1.", .unknownCommand, false),
             ("BUSYGROUP Consumer Group name already exists", .serverError, false),
             ("ERR The user executing the script can't run this command or subcommand", .permission, false),
             ("ERR ACL failure in script: User w has no permissions", .permission, false),
@@ -64,6 +71,46 @@ import Testing
         #expect(error.code == code)
         #expect(error.isTransient == isTransient)
         #expect(error.message.contains(text))
+    }
+
+    /// An error answer of a command, and what it means.
+    private static let innermost: [(String, RedisError.Code, Bool)] = [
+        ("LOADING Redis is loading the dataset in memory", .unavailable, true),
+        ("READONLY You can't write against a read only replica.", .unavailable, true),
+        ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", .unavailable, true),
+        ("CLUSTERDOWN The cluster is down", .unavailable, true),
+        ("TRYAGAIN Multiple keys request during rehashing of slot", .unavailable, true),
+        ("MISCONF Errors writing to the AOF file: No space left on device", .unavailable, true),
+        ("NOREPLICAS Not enough good replicas to write.", .unavailable, true),
+        ("BUSY Redis is busy running a script.", .unavailable, true),
+        ("OOM command not allowed when used memory > 'maxmemory'.", .outOfMemory, true),
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", .wrongType, false),
+        ("NOPERM this user has no permissions to run the 'hset' command", .permission, false),
+        ("Unknown Redis command called from Lua script", .unknownCommand, false),
+        ("The user executing the script can't run this command or subcommand", .permission, false),
+    ]
+
+    /// How servers wrap the error of a command inside a script.
+    private static let wrappings = [
+        // 7.0 and newer.
+        "%@ script: 6b1b, on @user_script:3.",
+        // 6.2 and older, with redis.call, in both forms.
+        "ERR Error running script (call to f_6b1b): @user_script:3: @user_script: 3: -%@",
+        "ERR Error running script (call to f_6b1b): @user_script:3: %@",
+        // 6.2 and older, if the script returns the error that redis.pcall gave it.
+        "@user_script: 3: -%@", "@user_script: 3: %@",
+    ]
+
+    @Test("Every command's error counts, however the server wraps it, and whichever command ran the script")
+    func wrapped() {
+        for (text, code, isTransient) in Self.innermost {
+            for wrapping in Self.wrappings {
+                for command in ["EVALSHA", "EVAL", "EVAL_RO", "XADD", "XREADGROUP"] {
+                    let error = RedisError.answer(wrapping.replacing("%@", with: text), to: command)
+                    #expect(error.code == code && error.isTransient == isTransient, "\(error)")
+                }
+            }
+        }
     }
 
     @Test(

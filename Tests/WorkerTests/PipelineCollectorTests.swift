@@ -114,6 +114,10 @@ import Worker
                 internal_event_drops_total{component="test",reason="malformed_event"} 2
                 sluice_config_generation 1
                 sluice_config_last_reload_error 0
+                sluice_credential_failures_total{reason="certificate"} 0
+                sluice_credential_failures_total{reason="login"} 0
+                sluice_credential_failures_total{reason="password_file"} 0
+                sluice_credential_failures_total{reason="tls_file"} 0
                 sluice_events_read_total 5
                 sluice_events_total{outcome="applied",reason=""} 2
                 sluice_events_total{outcome="dropped",reason="malformed_event"} 1
@@ -125,6 +129,7 @@ import Worker
                 sluice_reloads_total{result="refused"} 0
                 sluice_reloads_total{result="unchanged"} 0
                 sluice_source_connected 0
+                sluice_source_detects_gaps 1
                 sluice_source_gaps_total{kind="checkpoint"} 0
                 sluice_source_gaps_total{kind="deleted"} 0
                 sluice_source_gaps_total{kind="entries_deleted"} 0
@@ -196,6 +201,7 @@ import Worker
         let samples = self.samples(registry)
         #expect(samples.contains("sluice_events_read_total 0"))
         #expect(samples.contains("sluice_store_entries{store=\"things\"} 0"))
-        #expect(samples.filter { !$0.hasSuffix(" 0") } == ["sluice_config_generation 1"])
+        #expect(
+            samples.filter { !$0.hasSuffix(" 0") } == ["sluice_config_generation 1", "sluice_source_detects_gaps 1"])
     }
 }

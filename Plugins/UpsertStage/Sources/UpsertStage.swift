@@ -40,6 +40,8 @@ public final class UpsertStage: Stage {
     private let effect: EffectID
     private let older: ReasonID
     private let repeated: ReasonID
+    private let handler: (any RevocationHandler)?
+    private var hasAnnounced = false
 
     /// Creates the stage; it reads the store's key and the fields to keep.
     public init(_ settings: Settings, _ setup: StageSetup) {
@@ -56,6 +58,7 @@ public final class UpsertStage: Stage {
         self.effect = setup.effect("upsert")
         self.older = setup.reason("older_entry")
         self.repeated = setup.reason("repeated_entry")
+        self.handler = setup.revocationHandler
     }
 
     /// Passes the event to the store's `prepare`.
@@ -80,8 +83,16 @@ public final class UpsertStage: Stage {
         try await events.settle(writer) { (event) throws(StageFailure) in
             _ = try self.upsert(event)
         } _: { (event, change) throws(StageFailure) in
-            self.verdict(try Self.told { try change.get() }, &event)
+            if case .failure(let failure) = change, failure.removedSnapshot { self.announce(failure, event) }
+            return self.verdict(try Self.told { try change.get() }, &event)
         }
+    }
+
+    /// Notifies the handler that the store has removed the event's key because it could not store the snapshot.
+    private func announce(_ failure: StageFailure, _ event: borrowing Event) {
+        guard let handler = self.handler, let key = self.key else { return }
+        handler.evicted(event, key: key, reason: failure.reason ?? Self.declaration.failureReason)
+        self.hasAnnounced = true
     }
 
     /// Records the result of the store and passes the event on.
@@ -102,9 +113,13 @@ public final class UpsertStage: Stage {
         return .next
     }
 
-    /// Ends the batch of a store on a server.
+    /// Ends the batch of a store on a server, then the handler's batch if the store has removed a key on its own.
     public func endBatch() async throws {
         try await self.writer?.endBatch()
+        guard self.hasAnnounced else { return }
+        // Cleared only on success: a batch that is retried must be ended again.
+        try await self.handler?.endBatch()
+        self.hasAnnounced = false
     }
 
     /// Returns whether the store is in this process, so that there is nothing to do.

@@ -85,7 +85,11 @@ package struct PipelineState {
             "source": .members([
                 "state": .string(status.state.rawValue), "cursor": status.cursor.map { .string("\($0)") },
                 "reconnects": .integer(status.reconnects), "caught_up": .boolean(status.isCaughtUp),
-                "last_error": status.lastError.map { .string($0) },
+                "last_error": status.lastError.map { .string($0) }, "detects_gaps": .boolean(status.detectsGaps),
+                "credential_failures": .object(
+                    self.pipeline.connections.failures.sorted { $0.key < $1.key }.map {
+                        JSONValue.Member(name: $0.key, value: .integer($0.value))
+                    }),
                 "stalled": status.stalled.map { stalled in
                     .members([
                         "entries": .integer(stalled.entries),

@@ -77,7 +77,11 @@ package struct PipelineCollector: Sendable {
             MetricSample(
                 "sluice_source_reconnects_total", .counter, help: "Reconnects after a lost connection.",
                 value: Double(status.reconnects)),
-        ] + self.gaps(status) + self.group(status)
+            MetricSample(
+                "sluice_source_detects_gaps", .gauge,
+                help: "0 if the server refuses the queries that detect lost entries, otherwise 1.",
+                value: status.detectsGaps ? 1 : 0),
+        ] + self.gaps(status) + self.credentialFailures() + self.group(status)
             + (status.lagSeconds(now: Date().timeIntervalSince1970).map { seconds in
                 [
                     MetricSample(
@@ -105,6 +109,18 @@ package struct PipelineCollector: Sendable {
             MetricSample(
                 "sluice_source_gaps_total", .counter, help: "Gaps: losses of entries before they were read, by kind.",
                 labels: [("kind", kind)], value: Double(count))
+        }
+    }
+
+    /// Every reason is present from the beginning, like every kind of gap.
+    private func credentialFailures() -> [MetricSample] {
+        let none = Dictionary(uniqueKeysWithValues: CredentialFailure.Reason.allCases.map { ($0.rawValue, 0) })
+        let failures = none.merging(self.pipeline.connections.failures) { _, found in found }
+        return failures.sorted { $0.key < $1.key }.map { reason, count in
+            MetricSample(
+                "sluice_credential_failures_total", .counter,
+                help: "Attempts to connect that failed because of a password, a certificate or their files.",
+                labels: [("reason", reason)], value: Double(count))
         }
     }
 

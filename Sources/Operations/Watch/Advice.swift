@@ -57,6 +57,13 @@ struct Advice: Equatable {
                     text: "Since the start: \(gaps). The reaction is that of on_gap; the log has the time. "
                         + "Give the stream a larger MAXLEN, or find who deletes from it."))
         }
+        if !status.detectsGaps {
+            found.append(
+                Advice(
+                    level: .notice, title: "Gaps cannot be detected",
+                    text: "The server refuses XINFO, and on_gap is continue: entries that are trimmed before they are "
+                        + "read are lost silently. `sluice check` shows what the server has to permit."))
+        }
         if let error = reloads.lastError {
             found.append(
                 Advice(

@@ -139,6 +139,7 @@ struct ComponentBuilder {
             sections: self.definition.sections)
         setup.pipeline = self.definition.name
         setup.progress = self.services.progress
+        setup.connections = self.services.connections
         return setup
     }
 }

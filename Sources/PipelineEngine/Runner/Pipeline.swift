@@ -60,6 +60,7 @@ public final class Pipeline: Service, Sendable {
         self.hasGivenPublisher = services.publisher != nil
         var services = services
         services.progress = ProgressReporter()
+        services.connections = ConnectionHistory()
         var components = ComponentBuilder(definition: definition, catalogue: catalogue, services: services)
         services.revocationHandler = components.revocationHandler(&issues)
         components.services.revocationHandler = services.revocationHandler
@@ -125,6 +126,9 @@ public final class Pipeline: Service, Sendable {
 
     /// Receives the progress of components that an embedding program provides, such as a publisher, while they wait.
     public var progress: ProgressReporter { self.services.progress }
+
+    /// The connections that the pipeline's components have had, and the failures of their credentials.
+    public var connections: ConnectionHistory { self.services.connections }
 
     /// Returns a top-level section of a part outside the engine, with its defaults if the file omits it.
     ///

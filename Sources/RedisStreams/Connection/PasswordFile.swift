@@ -11,7 +11,9 @@ enum PasswordFile {
         do throws(SecretFile.Unreadable) {
             return Secret(try SecretFile.read(path))
         } catch {
-            throw RedisError(.badSettings, "redis.password_file: \(error)", isTransient: false)
+            throw RedisError(
+                .badSettings, "redis.password_file: \(error)", isTransient: false,
+                credentials: CredentialFailure(.passwordFile))
         }
     }
 }

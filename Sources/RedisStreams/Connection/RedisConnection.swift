@@ -44,18 +44,34 @@ package final class RedisConnection: Sendable {
         _ settings: RedisSettings, for key: String? = nil, on loop: RedisEventLoop, stop: StopSignal = StopSignal(),
         logger: Logger
     ) async throws(RedisError) -> RedisConnection {
+        let history = ConnectionHistory()
         if settings.sentinel != nil || settings.cluster != nil {
-            return try await ServerDirectory(settings).connect(
+            return try await ServerDirectory(settings, history).connect(
                 for: key.map { Array($0.utf8) }, on: loop, stop: stop, logger: logger)
         }
-        let connection = try await ConnectionOpening(settings, loop, stop, logger).open()
+        return try await self.connect(
+            settings, CredentialRecord(settings, in: history), on: loop, stop: stop, logger: logger)
+    }
+
+    /// Connects to the server of `settings` itself and logs in.
+    ///
+    /// - Parameter record: Decides whether failing credentials are permanent.
+    static func connect(
+        _ settings: RedisSettings, _ record: CredentialRecord, on loop: RedisEventLoop, stop: StopSignal, logger: Logger
+    ) async throws(RedisError) -> RedisConnection {
         do throws(RedisError) {
-            try await connection.logIn(settings)
+            let connection = try await ConnectionOpening(settings, loop, stop, logger).open()
+            do throws(RedisError) {
+                try await connection.logIn(settings)
+            } catch {
+                connection.close()
+                throw error.asLogin
+            }
+            record.accepted()
+            return connection
         } catch {
-            connection.close()
-            throw error
+            throw record.judged(error)
         }
-        return connection
     }
 
     /// Sends a command and waits for its answer.

@@ -37,6 +37,9 @@ extension RedisError {
             advice: "the server cannot save its data and refuses writes"
         ),
         Meaning(
+            word: "OOM", code: .outOfMemory, isTransient: true,
+            advice: "the server has no memory left: raise maxmemory, or remove keys"),
+        Meaning(
             word: "NOREPLICAS", code: .unavailable, isTransient: true, advice: "too few replicas are in sync"),
         Meaning(word: "NOGROUP", code: .noGroup, isTransient: true, advice: "the consumer group does not exist"),
         Meaning(
@@ -53,7 +56,10 @@ extension RedisError {
             advice: "without a password, the server accepts connections from its own machine only"),
     ]
 
-    /// `ERR` answers with a meaning of their own, found by how the text begins.
+    /// The advice if the server does not have a command.
+    private static let enable = "the server is too old for it, or the command is renamed or disabled (rename-command)"
+
+    /// `ERR` answers with a meaning of their own, found by how the text begins. Redis 6.2 omits `ERR` inside scripts.
     static let errMeanings: [Meaning] = [
         // A missing permission inside a script: Redis 7.0, then 7.2 and newer.
         Meaning(
@@ -62,6 +68,12 @@ extension RedisError {
         Meaning(
             word: "ERR ACL failure in script", code: .permission, isTransient: false,
             advice: Self.grant),
+        Meaning(word: "ERR unknown command", code: .unknownCommand, isTransient: false, advice: Self.enable),
+        Meaning(word: "ERR unknown subcommand", code: .unknownCommand, isTransient: false, advice: Self.enable),
+        // Before 7.0; the number of arguments is never wrong.
+        Meaning(word: "ERR Unknown subcommand", code: .unknownCommand, isTransient: false, advice: Self.enable),
+        // Inside a script.
+        Meaning(word: "ERR Unknown Redis command", code: .unknownCommand, isTransient: false, advice: Self.enable),
         Meaning(
             word: "ERR max number of clients", code: .unavailable, isTransient: true,
             advice: "the server has reached its connection limit (maxclients)"),
@@ -94,13 +106,14 @@ extension RedisError {
         let word = cause.prefix { $0 != " " }
         let meaning =
             self.meanings.first { $0.word == word }
-            ?? self.errMeanings.first { cause.hasPrefix($0.word) }
+            ?? self.errMeanings.first { cause.hasPrefix($0.word) || "ERR \(cause)".hasPrefix($0.word) }
         guard let meaning else {
             return RedisError(.serverError, "\(command): the server replied \"\(told)\"", isTransient: false)
         }
         return RedisError(
             meaning.code, "\(command): the server replied \"\(told)\": \(meaning.advice)",
-            isTransient: meaning.isTransient)
+            isTransient: meaning.isTransient,
+            credentials: meaning.code == .authentication ? CredentialFailure(.login) : nil)
     }
 
     /// The beginning of an error answer in which Redis 6.2 and older wrap the error of a command inside a script:
@@ -108,9 +121,11 @@ extension RedisError {
     private static let scriptPrefix = "ERR Error running script"
 
     /// Returns the innermost error of an answer: that of the command inside a script, or the text itself.
+    ///
+    /// A script that catches an error and returns it omits the beginning: `@user_script: 3: -READONLY You can't ...`.
     static func cause(_ text: String) -> Substring {
-        guard text.hasPrefix(self.scriptPrefix) else { return text[...] }
         let marker = "@user_script:"
+        guard text.hasPrefix(self.scriptPrefix) || text.hasPrefix(marker) else { return text[...] }
         var rest = text[...]
         while let range = rest.firstRange(of: marker) {
             let after = rest[range.upperBound...].drop { $0 == " " || $0.isNumber }

@@ -128,7 +128,7 @@ extension RedisError {
     }
 
     private static func tls(_ address: RedisAddress, _ what: String) -> RedisError {
-        RedisError(.tls, "\(address): \(what)", isTransient: false)
+        RedisError(.tls, "\(address): \(what)", isTransient: false, credentials: CredentialFailure(.certificate))
     }
 
     /// Returns the error for an unknown host name, or for a name of which no address answers.

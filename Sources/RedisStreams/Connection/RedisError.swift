@@ -12,10 +12,14 @@ public struct RedisError: Error, Sendable, Equatable {
         case authentication
         /// The user lacks a permission.
         case permission
+        /// The server does not have the command: it is too old, or the command is renamed or disabled.
+        case unknownCommand
         /// The key holds a value of a different type.
         case wrongType
         /// The server is temporarily unavailable: it is loading, is a replica, is failing over, or has reached a limit.
         case unavailable
+        /// The server has reached its memory limit and accepts no command that needs memory.
+        case outOfMemory
         /// The stream does not have the consumer group.
         case noGroup
         /// The server does not know a script's digest.
@@ -50,13 +54,21 @@ public struct RedisError: Error, Sendable, Equatable {
     public let isTransient: Bool
     /// The server to ask instead, if a cluster server answered MOVED or ASK; otherwise `nil`.
     let redirection: Redirection?
+    /// The failure of the credentials, if that is what kept a connection from being opened; otherwise `nil`.
+    let credentials: CredentialFailure?
 
     /// Creates an error.
     public init(_ code: Code, _ message: String, isTransient: Bool) {
+        self.init(code, message, isTransient: isTransient, credentials: nil)
+    }
+
+    /// Creates an error; `credentials` says which credentials failed, if they did.
+    init(_ code: Code, _ message: String, isTransient: Bool, credentials: CredentialFailure?) {
         self.code = code
         self.message = message
         self.isTransient = isTransient
         self.redirection = nil
+        self.credentials = credentials
     }
 
     /// Creates an error for a redirection to another server.
@@ -65,6 +77,7 @@ public struct RedisError: Error, Sendable, Equatable {
         self.message = message
         self.isTransient = true
         self.redirection = redirection
+        self.credentials = nil
     }
 
     /// The error for a MOVED or ASK answer if the file does not configure a cluster.

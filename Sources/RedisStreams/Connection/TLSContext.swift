@@ -48,7 +48,9 @@ enum TLSContext {
         do {
             return try body()
         } catch {
-            throw RedisError(.badSettings, "redis.tls.\(setting): cannot use \"\(file)\": \(error)", isTransient: false)
+            throw RedisError(
+                .badSettings, "redis.tls.\(setting): cannot use \"\(file)\": \(error)", isTransient: false,
+                credentials: CredentialFailure(.tlsFile))
         }
     }
 }

@@ -65,7 +65,7 @@ extension GroupReader {
         var group: GroupFacts?
     }
 
-    /// Queries the stream and the group; returns `nil` if the user lacks the permission and the settings do not
+    /// Queries the stream and the group; returns `nil` if the server refuses the query and the settings do not
     /// require the facts.
     func look(_ control: RedisConnection) async throws(RedisError) -> Look? {
         guard self.canLook else { return nil }
@@ -80,15 +80,11 @@ extension GroupReader {
         } while self.questions.note(answers[0])
         for case .error(let text) in answers where !text.hasPrefix(StreamFacts.missing) {
             let error = RedisError.answer(text, to: "XINFO")
-            guard error.code == .permission else { throw error }
-            guard !self.machine.halts else {
-                throw RedisError(
-                    .permission,
-                    "\(error.message); detecting lost entries needs +xinfo|stream and +xinfo|groups, or set on_gap: "
-                        + "continue to read without detection", isTransient: false)
-            }
+            guard error.isDenied else { throw error }
+            guard !self.machine.halts else { throw error.withoutGapChecks("+xinfo|stream and +xinfo|groups") }
             self.canLook = false
-            self.logger.error("cannot detect lost entries", metadata: ["error": "\(error)"])
+            self.show { $0.status.detectsGaps = false }
+            self.logger.logBlindReading(error, self.streamSettings.stream)
             return nil
         }
         if case .error = answers[0] { return Look() }

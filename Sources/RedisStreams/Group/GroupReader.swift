@@ -203,7 +203,7 @@ final class GroupReader {
         self.show { $0.lost(error) }
         var more: Logger.Metadata = ["group": "\(self.group.name)", "unconfirmed": "\(self.ledger.count)"]
         self.size.note(in: &more, self.readCount)
-        self.logger.warnOfRetry(of: self.streamSettings.stream, after: error, in: delay, more)
+        self.logger.logRetry(of: self.streamSettings.stream, after: error, in: delay, more)
         await self.loop.sleep(delay, until: self.stop)
     }
 

@@ -53,10 +53,14 @@ final class CommandSender: Sendable {
     /// - Parameters:
     ///   - settings: The server.
     ///   - rules: The handling of commands that fail.
+    ///   - connections: The connections of the run so far.
     ///   - what: The plural noun for the commands in logs and errors, such as `revocations`.
     ///   - progress: The reporter of answers, attempts and delays.
     ///   - logger: The logger.
-    init(_ settings: RedisSettings, _ rules: Rules, what: String, progress: ProgressReporter, logger: Logger) {
+    init(
+        _ settings: RedisSettings, _ rules: Rules, _ connections: ConnectionHistory = ConnectionHistory(), what: String,
+        progress: ProgressReporter, logger: Logger
+    ) {
         self.progress = progress
         self.attemptLimit = (settings.connectTimeout + settings.timeout * 2) * 2
         self.rules = rules
@@ -64,7 +68,7 @@ final class CommandSender: Sendable {
         self.logger = logger
         let stop = StopSignal()
         self.stopSignal = stop
-        self.pool = NodePool(settings, stop: stop, logger: logger)
+        self.pool = NodePool(settings, connections, stop: stop, logger: logger)
     }
 
     /// Sends commands, in order, and waits until each is acknowledged or has failed.
@@ -81,11 +85,15 @@ final class CommandSender: Sendable {
     ///
     /// Cancelling the task has the same effect as `stop`.
     ///
+    /// - Parameters:
+    ///   - commands: The commands.
+    ///   - waitsForMemory: Whether to retry while the server is out of memory. Otherwise that is the result of a command
+    ///     that needs memory.
     /// - Throws: `RedisError` if no connection can be opened and a retry cannot help, if a refusal ends the call
     ///   (`Rules`), or if the sender is stopped before all commands are answered.
-    func ask(_ commands: [RESPCommand]) async throws -> [Answer] {
+    func ask(_ commands: [RESPCommand], waitsForMemory: Bool = true) async throws -> [Answer] {
         try await withTaskCancellationHandler {
-            try await self.askAll(commands)
+            try await self.askAll(commands, waitsForMemory)
         } onCancel: {
             self.stop()
         }
@@ -110,7 +118,7 @@ final class CommandSender: Sendable {
                 self.pool.startOver(from: generation, after: error)
                 if self.stopSignal.isStopped { continue }
                 guard error.isTransient else { throw error }
-                guard let delay = attempts.next() else { throw attempts.outOfPatience(error) }
+                guard let delay = try attempts.next(after: error) else { throw attempts.outOfPatience(error) }
                 await self.wait(delay, after: error)
             }
         }
@@ -128,7 +136,7 @@ final class CommandSender: Sendable {
         await self.pool.shutDown()
     }
 
-    private func askAll(_ commands: [RESPCommand]) async throws(RedisError) -> [Answer] {
+    private func askAll(_ commands: [RESPCommand], _ waitsForMemory: Bool) async throws(RedisError) -> [Answer] {
         var answers: [Answer] = []
         answers.reserveCapacity(commands.count)
         var attempts = Attempts(self.rules.patience)
@@ -145,7 +153,7 @@ final class CommandSender: Sendable {
             do throws(RedisError) {
                 defer { self.window.leave(share) }
                 try await self.progress.waiting(atMost: self.attemptLimit) { () async throws(RedisError) in
-                    try await self.askSome(chunk, &answers, &sent)
+                    try await self.askSome(chunk, waitsForMemory, &answers, &sent)
                 }
                 attempts.succeeded()
             } catch {
@@ -153,7 +161,7 @@ final class CommandSender: Sendable {
                 if self.stopSignal.isStopped { continue }
                 guard error.isTransient else { throw error }
                 if answers.count > before { attempts.progressed() }
-                guard let delay = attempts.next() else {
+                guard let delay = try attempts.next(after: error) else {
                     let failure = Answer(result: .failure(attempts.outOfPatience(error)), mayBeRepeated: true)
                     answers += Array(repeating: failure, count: commands.count - answers.count)
                     break
@@ -170,7 +178,7 @@ final class CommandSender: Sendable {
 
     /// Sends commands and appends their answers. An error refers to the first command without an answer.
     private func askSome(
-        _ commands: ArraySlice<RESPCommand>, _ answers: inout [Answer], _ sent: inout Int
+        _ commands: ArraySlice<RESPCommand>, _ waitsForMemory: Bool, _ answers: inout [Answer], _ sent: inout Int
     ) async throws(RedisError) {
         let start = answers.count
         let replies = try await self.submit(commands)
@@ -187,8 +195,9 @@ final class CommandSender: Sendable {
                 answers.append(Answer(result: .success(value), mayBeRepeated: mayBeRepeated))
                 continue
             }
-            let error = RedisError.answer(text, to: command.name)
-            if error.isTransient || self.rules.endsAtRefusal { throw error }
+            let error = self.pool.judged(.answer(text, to: command.name))
+            let isResult = error.code == .outOfMemory && !waitsForMemory
+            if !isResult, error.isTransient || self.rules.endsAtRefusal { throw error }
             answers.append(Answer(result: .failure(error), mayBeRepeated: mayBeRepeated))
         }
     }
@@ -221,11 +230,7 @@ final class CommandSender: Sendable {
     }
 
     private func wait(_ delay: Duration, after error: RedisError) async {
-        self.logger.warning(
-            "cannot send \(self.what): retrying",
-            metadata: [
-                "error": "\(error)", "code": "\(error.code.rawValue)", "delay": "\(delay.microseconds / 1000)ms",
-            ])
+        self.logger.logRetry("cannot send \(self.what): retrying", after: error, in: delay)
         // A timer can be late on a busy machine, so allow half as much again.
         await self.progress.waiting(atMost: delay * 1.5) {
             await self.pool.loop.sleep(delay, until: self.stopSignal)
@@ -242,6 +247,7 @@ extension RESPCommand {
 private struct Attempts {
     private let patience: Duration?
     private var backoff = Backoff()
+    private var credentialPatience = CredentialPatience()
     private var lastProgress = ContinuousClock.now
     private var hasFailed = false
 
@@ -257,6 +263,7 @@ private struct Attempts {
     /// Records success; the next failure counts as the first.
     mutating func succeeded() {
         self.backoff.reset()
+        self.credentialPatience.reset()
         self.hasFailed = false
         self.lastProgress = .now
     }
@@ -267,8 +274,14 @@ private struct Attempts {
     }
 
     /// Returns the delay before the next attempt, or `nil` if there is no time left.
-    mutating func next() -> Duration? {
+    ///
+    /// Failing credentials have a time limit of their own: they are a failure of the run, not of these commands.
+    ///
+    /// - Throws: A permanent error if that time is over.
+    mutating func next(after error: RedisError) throws(RedisError) -> Duration? {
         self.hasFailed = true
+        try self.credentialPatience.failed(error, at: .now)
+        if error.isCredentialRetry { self.lastProgress = .now }
         let next = self.backoff.next()
         guard let patience = self.patience else { return next }
         let left = patience - (ContinuousClock.now - self.lastProgress)

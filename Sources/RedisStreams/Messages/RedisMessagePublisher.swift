@@ -4,8 +4,9 @@ public import StageKit
 
 /// Sends messages with XADD and PUBLISH, many at a time, over its own connection, which is opened at first use.
 ///
-/// Delivery is at least once, as for every `MessagePublisher`. If the server refuses a command (WRONGTYPE, OOM, NOPERM
-/// and so on), that message fails. If the login fails, the error is thrown, because no message can be sent.
+/// Delivery is at least once, as for every `MessagePublisher`. If the server refuses a command (WRONGTYPE, NOPERM and so
+/// on), that message fails. If the server is unavailable or out of memory, the messages wait for at most `patience`. If
+/// the login fails, the error is thrown, because no message can be sent.
 public final class RedisMessagePublisher: MessagePublisher {
     /// How long to wait for an unavailable server before the messages fail and the stage graph handles the failure.
     /// Long enough for a restart or a failover; the stream waits meanwhile.
@@ -20,13 +21,16 @@ public final class RedisMessagePublisher: MessagePublisher {
     ///   - patience: How long to retry without any message being acknowledged.
     ///   - progress: The reporter of answers, attempts and delays. Pass the pipeline's reporter; otherwise the watchdog
     ///     treats a long wait as a hang.
+    ///   - connections: The connections of the run so far. Pass the pipeline's history; otherwise failing credentials
+    ///     are permanent until this publisher itself was connected.
     ///   - logger: The logger.
     public init(
         _ settings: RedisSettings, patience: Duration = RedisMessagePublisher.defaultPatience,
-        progress: ProgressReporter = ProgressReporter(), logger: Logger
+        progress: ProgressReporter = ProgressReporter(), connections: ConnectionHistory = ConnectionHistory(),
+        logger: Logger
     ) {
         self.sender = CommandSender(
-            settings.used(for: "messages"), CommandSender.Rules(patience: patience, endsAtRefusal: false),
+            settings.used(for: "messages"), CommandSender.Rules(patience: patience, endsAtRefusal: false), connections,
             what: "messages", progress: progress, logger: logger)
     }
 

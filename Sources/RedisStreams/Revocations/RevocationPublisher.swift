@@ -20,14 +20,16 @@ public final class RevocationPublisher: RevocationHandler {
     ///   - revocations: The channel or stream.
     ///   - progress: The reporter of answers, attempts and delays. Pass the pipeline's reporter; otherwise the watchdog
     ///     treats a long wait as a hang.
+    ///   - connections: The connections of the run so far. Pass the pipeline's history; otherwise failing credentials
+    ///     are permanent until this publisher itself was connected.
     ///   - logger: The logger.
     public init(
         _ settings: RedisSettings, _ revocations: RevocationSettings, progress: ProgressReporter = ProgressReporter(),
-        logger: Logger
+        connections: ConnectionHistory = ConnectionHistory(), logger: Logger
     ) {
         self.target = revocations.target
         self.sender = CommandSender(
-            settings.used(for: "revocations"), CommandSender.Rules(patience: nil, endsAtRefusal: true),
+            settings.used(for: "revocations"), CommandSender.Rules(patience: nil, endsAtRefusal: true), connections,
             what: "revocations", progress: progress, logger: logger)
     }
 

@@ -1,7 +1,7 @@
 public import StageKit
 
 /// The address and credentials of a server: the file's top-level section `redis`.
-public struct RedisSettings: Sendable, Equatable {
+public struct RedisSettings: Sendable, Hashable {
     /// The server's address. With `sentinel` or `cluster`, the first address in that list.
     public var address: RedisAddress
     /// The sentinels that know the master, or `nil` if `sentinel` is not set.
@@ -23,6 +23,14 @@ public struct RedisSettings: Sendable, Equatable {
     public var timeout = Duration.milliseconds(250)
     /// The total time for the name lookup, the TCP connection and the TLS handshake.
     public var connectTimeout = Duration.seconds(2)
+    /// How long a run that was connected before retries while its credentials fail: a refused login, a certificate that
+    /// is not trusted, a password or certificate file that cannot be used. Then it ends. Zero ends it immediately.
+    public var credentialTimeout = Self.defaultCredentialTimeout
+
+    /// The default of `credentialTimeout`. A rotation takes up to a few minutes (the kubelet, for example, updates
+    /// mounted secrets every minute or two), and an operator who is paged needs some more to correct a mistake. After
+    /// that, a worker whose credentials were revoked for good should report an error instead of appearing alive.
+    public static let defaultCredentialTimeout = Duration.seconds(15 * 60)
 
     /// The name of the connections on the server.
     public var clientName = ClientName()
@@ -58,6 +66,11 @@ public struct RedisSettings: Sendable, Equatable {
             .optional(
                 "connect_timeout", \.connectTimeout, .duration(minimum: .milliseconds(1)), default: "2s",
                 "Time limit for name lookup, connecting and the TLS handshake together."),
+            .optional(
+                "credential_timeout", \.credentialTimeout, .duration(minimum: .zero), default: "15m",
+                "How long a worker that was connected before retries if its login is refused, a certificate is not trusted, "
+                    + "or a password or certificate file cannot be used; then the run ends. At start, these end it "
+                    + "immediately."),
         ])
 
     /// The setting type of the section.

@@ -1,5 +1,5 @@
 /// A text that does not appear in descriptions, dumps or logs.
-public struct Secret: Sendable, Equatable {
+public struct Secret: Sendable, Hashable {
     /// The text itself. Use it only to send it.
     package let text: String
 

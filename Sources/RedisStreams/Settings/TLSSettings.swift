@@ -3,7 +3,7 @@ import StageKit
 /// The encryption of a connection. The server's chain and name are always verified, and TLS is 1.2 or newer.
 ///
 /// The files are read again for each connection, so renewed certificates are used without a restart.
-public struct TLSSettings: Sendable, Equatable {
+public struct TLSSettings: Sendable, Hashable {
     /// PEM file of the trusted CA bundle, or `nil` for the system's.
     public var caFile: String?
     /// PEM file of the client's certificate chain, its own certificate first, or `nil`.

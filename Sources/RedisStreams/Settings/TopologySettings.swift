@@ -1,7 +1,7 @@
 import StageKit
 
 /// The encryption of the connections to sentinels.
-public enum SentinelEncryption: Sendable, Equatable {
+public enum SentinelEncryption: Sendable, Hashable {
     /// The same encryption as for the server. Sentinels need it because their answer determines which server receives
     /// the password.
     case likeServer
@@ -13,7 +13,7 @@ public enum SentinelEncryption: Sendable, Equatable {
 }
 
 /// The sentinels that know the master.
-public struct SentinelSettings: Sendable, Equatable {
+public struct SentinelSettings: Sendable, Hashable {
     /// The master's name in the sentinels' configuration.
     public var master = ""
     /// The sentinels' addresses.
@@ -90,12 +90,13 @@ public struct SentinelSettings: Sendable, Equatable {
         settings.timeout = server.timeout
         settings.connectTimeout = server.connectTimeout
         settings.clientName.pipeline = server.clientName.pipeline
+        settings.credentialTimeout = server.credentialTimeout
         return settings
     }
 }
 
 /// The settings of a cluster.
-public struct ClusterSettings: Sendable, Equatable {
+public struct ClusterSettings: Sendable, Hashable {
     /// The addresses of some of its servers, which are asked for all others.
     public var addresses: [RedisAddress] = []
 

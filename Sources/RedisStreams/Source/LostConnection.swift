@@ -15,13 +15,23 @@ extension SourceBoard {
 }
 
 extension Logger {
-    /// Logs a warning that a stream is retried after a delay, with additional metadata of the reader.
-    func warnOfRetry(of stream: String, after error: RedisError, in delay: Duration, _ more: Metadata) {
-        let metadata: Metadata = [
-            "stream": "\(stream)", "error": "\(error)", "code": "\(error.code.rawValue)",
-            "delay": "\(delay.microseconds / 1000)ms",
+    /// Logs that a stream is retried after a delay, with additional metadata of the reader.
+    func logRetry(of stream: String, after error: RedisError, in delay: Duration, _ more: Metadata) {
+        let metadata: Metadata = ["stream": "\(stream)"]
+        self.logRetry(
+            "lost the connection to the stream: reconnecting", after: error, in: delay, metadata.merging(more) { $1 })
+    }
+
+    /// Logs that something is retried after a delay: as an error that says how long, if only the operator can end it.
+    func logRetry(_ message: Message, after error: RedisError, in delay: Duration, _ more: Metadata = [:]) {
+        var metadata: Metadata = [
+            "error": "\(error)", "code": "\(error.code.rawValue)", "delay": "\(delay.microseconds / 1000)ms",
         ]
-        self.warning(
-            "lost the connection to the stream: reconnecting", metadata: metadata.merging(more) { _, new in new })
+        if error.isCredentialRetry, let failure = error.credentials, let limit = failure.retryLimit {
+            metadata["reason"] = "\(failure.reason.rawValue)"
+            let time = SettingUnits.text(limit)
+            metadata["remedy"] = "correct the credentials; the run ends after \(time) (redis.credential_timeout)"
+        }
+        self.log(level: error.isCredentialRetry ? .error : .warning, message, metadata: metadata.merging(more) { $1 })
     }
 }

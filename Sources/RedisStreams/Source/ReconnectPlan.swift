@@ -4,6 +4,7 @@ import StageKit
 package struct ReconnectPlan {
     private let settings: ReconnectSettings
     private var backoff: Backoff
+    private var credentialPatience = CredentialPatience()
     private var failures = 0
     /// Whether a gap was found since the stream was last read to its end; if so, the next gap is followed by a delay.
     private var isAfterGap = false
@@ -25,6 +26,7 @@ package struct ReconnectPlan {
     /// Records a successful read; earlier failures no longer count.
     package mutating func succeeded(isAtEnd: Bool) {
         self.failures = 0
+        self.credentialPatience.reset()
         if isAtEnd { self.isAfterGap = false }
         if !self.isAfterGap { self.backoff.reset() }
     }
@@ -48,9 +50,9 @@ package struct ReconnectPlan {
     ///
     /// - Throws: The error if retrying cannot help or the maximum number of attempts is exceeded.
     mutating func delay(
-        after error: RedisError, _ reduction: RequestReduction = .none
+        after error: RedisError, _ reduction: RequestReduction = .none, at now: ContinuousClock.Instant = .now
     ) throws(RedisError) -> Duration {
-        if reduction == .none || !error.isTransient { try self.failed(error) }
+        if reduction == .none || !error.isTransient { try self.failed(error, at: now) }
         return self.backoff.next()
     }
 
@@ -58,19 +60,21 @@ package struct ReconnectPlan {
     ///
     /// - Throws: The error if retrying cannot help or the maximum number of attempts is exceeded.
     package mutating func delay(
-        after error: RedisError, using generator: inout some RandomNumberGenerator
+        after error: RedisError, at now: ContinuousClock.Instant = .now,
+        using generator: inout some RandomNumberGenerator
     ) throws(RedisError) -> Duration {
-        try self.failed(error)
+        try self.failed(error, at: now)
         return self.backoff.next(using: &generator)
     }
 
     /// Counts a failure.
     ///
     /// - Throws: The error if retrying cannot help or the maximum number of attempts is exceeded.
-    private mutating func failed(_ error: RedisError) throws(RedisError) {
+    private mutating func failed(_ error: RedisError, at now: ContinuousClock.Instant) throws(RedisError) {
         // If no handshake has succeeded yet, a setting is wrong; if one has, another will.
-        let isWrongSetting = error.code == .tls && !self.wasConnected
+        let isWrongSetting = error.code == .tls && !self.wasConnected && !error.isCredentialRetry
         guard error.isTransient, !isWrongSetting else { throw error }
+        try self.credentialPatience.failed(error, at: now)
         self.failures += 1
         if let limit = self.settings.attempts, self.failures > limit {
             throw RedisError(

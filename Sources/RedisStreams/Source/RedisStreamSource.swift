@@ -25,6 +25,7 @@ public final class RedisStreamSource: EventSource {
     private let stopSignal = StopSignal()
     private let stores: FedStores
     private let checkpoint: (any CheckpointKeeper)?
+    private let connections: ConnectionHistory
     private let boards: OrderedMutex<[SourceBoard]>
     /// Passes on the batches of several streams, or `nil` for one stream.
     private let handoff: BatchHandoff?
@@ -42,10 +43,12 @@ public final class RedisStreamSource: EventSource {
     ///     updated.
     ///   - checkpoint: Keeps the stores across restarts, or `nil`.
     ///   - handler: Notified after a store was emptied, or `nil`.
+    ///   - connections: The connections of the run so far, which other components of the run may share.
     ///   - logger: The source's logger.
     public init(
         _ settings: RedisSettings, _ streamSettings: RedisStreamSettings, stores: [any SnapshotStore] = [],
-        checkpoint: (any CheckpointKeeper)? = nil, handler: (any RevocationHandler)? = nil, logger: Logger
+        checkpoint: (any CheckpointKeeper)? = nil, handler: (any RevocationHandler)? = nil,
+        connections: ConnectionHistory = ConnectionHistory(), logger: Logger
     ) {
         self.stream = streamSettings.name
         self.streams = streamSettings.keys
@@ -55,6 +58,7 @@ public final class RedisStreamSource: EventSource {
         self.boards = OrderedMutex(Array(repeating: SourceBoard(), count: streamSettings.keys.count))
         self.handoff = streamSettings.keys.count > 1 ? BatchHandoff(readers: streamSettings.keys.count) : nil
         self.checkpoint = checkpoint
+        self.connections = connections
         self.logger = logger
         if streamSettings.keys.count > 1 {
             for case let store as any StreamFedStore in stores { store.setStreams(streamSettings.keys) }
@@ -114,7 +118,8 @@ public final class RedisStreamSource: EventSource {
         defer { self.updateAll { $0.status.state = .stopped } }
         if self.stopSignal.isStopped { return }
         let loop = RedisEventLoop()
-        let directory = ServerDirectory(self.settings.used(for: self.group == nil ? "source" : "group"))
+        let directory = ServerDirectory(
+            self.settings.used(for: self.group == nil ? "source" : "group"), self.connections)
         // Stops watching the sentinels when reading ends.
         let isOver = StopSignal()
         var failure: (any Error)?
@@ -256,7 +261,8 @@ extension RedisStreamSource {
         return redis.map {
             RedisStreamSource(
                 $0, streamSettings, stores: setup.stores.sorted { $0.key < $1.key }.map(\.value),
-                checkpoint: setup.checkpoint, handler: setup.revocationHandler, logger: setup.logger)
+                checkpoint: setup.checkpoint, handler: setup.revocationHandler, connections: setup.connections,
+                logger: setup.logger)
         }
     }
 }

@@ -24,6 +24,7 @@ extension [SourceBoard] {
             all.pulses &+= status.pulses
             all.lastError = status.lastError ?? all.lastError
             all.isCaughtUp = all.isCaughtUp && status.isCaughtUp
+            all.detectsGaps = all.detectsGaps && status.detectsGaps
             all.isFilling = all.isFilling || status.isFilling
             all.lagEntries = all.lagEntries.flatMap { lag in status.lagEntries.map { lag &+ $0 } }
             all.gaps.merge(status.gaps) { $0 + $1 }

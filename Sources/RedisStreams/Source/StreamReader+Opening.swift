@@ -67,7 +67,7 @@ extension StreamReader {
         connection.submit([self.questions.facts], timeout: self.entriesTimeout, leavesOutToFit: true)[0]
     }
 
-    /// Queries the stream's facts; returns `nil` if the user lacks the permission and the settings do not require them.
+    /// Queries the stream's facts; returns `nil` if the server refuses the query and the settings do not require them.
     private func facts(_ connection: RedisConnection) async throws(End) -> Look? {
         while true {
             if let look = try await self.facts(of: self.look(connection)) { return look }
@@ -75,8 +75,8 @@ extension StreamReader {
         }
     }
 
-    /// Returns the facts from a reply, or `nil` if the query has to be repeated in another form, or if the user lacks
-    /// the permission and the settings do not require the facts.
+    /// Returns the facts from a reply, or `nil` if the query has to be repeated in another form, or if the server
+    /// refuses it and the settings do not require the facts.
     func facts(of reply: PendingReply) async throws(End) -> Look? {
         do throws(RedisError) {
             let value = try await reply.reply().value()
@@ -84,15 +84,11 @@ extension StreamReader {
             if case .error(let text) = value {
                 if text.hasPrefix(StreamFacts.missing) { return Look(stream: nil) }
                 let error = RedisError.answer(text, to: "XINFO")
-                guard error.code == .permission else { throw error }
-                guard self.streamSettings.onGap == .goOn else {
-                    throw RedisError(
-                        .permission,
-                        "\(error.message); detecting lost entries needs +xinfo|stream, or set on_gap: continue "
-                            + "to read without detection", isTransient: false)
-                }
+                guard error.isDenied else { throw error }
+                guard self.streamSettings.onGap == .goOn else { throw error.withoutGapChecks("+xinfo|stream") }
                 self.canCheck = false
-                self.logger.error("cannot detect lost entries", metadata: ["error": "\(error)"])
+                self.update { $0.status.detectsGaps = false }
+                self.logger.logBlindReading(error, self.streamSettings.stream)
                 return nil
             }
             guard let facts = StreamFacts(value) else {
@@ -162,6 +158,28 @@ extension StreamReader {
         }
         opening.facts = facts.stream
         return opening
+    }
+}
+
+extension RedisError {
+    /// Returns the error that ends the run because gaps cannot be detected.
+    ///
+    /// - Parameter permissions: The permissions that are needed, as in `ACL SETUSER`.
+    func withoutGapChecks(_ permissions: String) -> RedisError {
+        let need =
+            self.code == .permission
+            ? "detecting lost entries needs \(permissions)" : "lost entries cannot be detected without it"
+        return RedisError(
+            self.code, "\(self.message); \(need), or set on_gap: continue to read without detection", isTransient: false)
+    }
+}
+
+extension Logger {
+    /// Logs that a stream is read although its gaps cannot be detected.
+    func logBlindReading(_ error: RedisError, _ stream: String) {
+        self.error(
+            "gaps cannot be detected: entries that are trimmed before they are read are lost silently",
+            metadata: ["stream": "\(stream)", "error": "\(error)"])
     }
 }
 

@@ -43,7 +43,7 @@ final class StreamReader {
     let batch = EventBatch()
     /// Decides where to read, and how to respond to lost entries.
     let follower: Follower
-    /// Whether the user has permission to query the stream.
+    /// Whether the server lets this user query the stream.
     var canCheck = true
     /// Decides when to reconnect.
     var plan: ReconnectPlan
@@ -225,7 +225,7 @@ final class StreamReader {
         self.update { $0.lost(error) }
         var more: Logger.Metadata = ["cursor": "\(self.follower.machine.cursor?.description ?? "not known yet")"]
         self.size.note(in: &more, self.promptCommand.count)
-        self.logger.warnOfRetry(of: self.streamSettings.stream, after: error, in: delay, more)
+        self.logger.logRetry(of: self.streamSettings.stream, after: error, in: delay, more)
         await self.loop.sleep(delay, until: self.stop)
     }
 

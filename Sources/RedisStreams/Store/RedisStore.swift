@@ -25,7 +25,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
 
     let settings: RedisStoreSettings
     let prefix: [UInt8]
-    private let sender: CommandSender
+    let sender: CommandSender
     let reader: SnapshotReader
     private let progress: ProgressReporter
     let logger: Logger
@@ -58,7 +58,8 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
     /// Creates a store without opening a connection.
     init(
         name: String, _ settings: RedisStoreSettings, server: RedisSettings,
-        progress: ProgressReporter = ProgressReporter(), logger: Logger
+        progress: ProgressReporter = ProgressReporter(), connections: ConnectionHistory = ConnectionHistory(),
+        logger: Logger
     ) {
         self.progress = progress
         self.name = name
@@ -68,9 +69,9 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         self.prefix = Array(settings.prefix(ofStore: name).utf8)
         let rules = CommandSender.Rules(patience: settings.patience, endsAtRefusal: false)
         self.sender = CommandSender(
-            server.used(for: "store", name), rules, what: "changes of the store \(name)", progress: progress,
+            server.used(for: "store", name), rules, connections, what: "changes of the store \(name)", progress: progress,
             logger: logger)
-        self.reader = SnapshotReader(server.used(for: "lookup", name), logger: logger)
+        self.reader = SnapshotReader(server.used(for: "lookup", name), connections, logger: logger)
         self.logger = logger
     }
 
@@ -226,15 +227,27 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         self.history.withLock { history in
             for change in changes { history.ask(change.request) }
         }
-        let answers = try await self.sender.ask(changes.map(\.command))
-        let refused = answers.indices.filter { answers[$0].error?.code == .scriptMissing }
-        if refused.isEmpty { return try zip(changes, answers).map { try self.result(of: $0, $1) } }
+        var answers = try await self.sender.ask(changes.map(\.command), waitsForMemory: false)
+        let unknown = answers.indices.filter { answers[$0].error?.code == .scriptMissing }
+        if unknown.isEmpty { return try await self.results(of: changes, answers, in: Array(answers.indices)) }
+        let known = answers.indices.filter { answers[$0].error?.code != .scriptMissing }
+        let late = try await self.sender.ask(
+            unknown.map { SnapshotScript.whole(changes[$0].command) }, waitsForMemory: false)
+        for (index, answer) in zip(unknown, late) { answers[index] = answer }
+        return try await self.results(of: changes, answers, in: known + unknown)
+    }
+
+    /// Returns the results of changes, which the server made in the given order, and removes snapshots that became
+    /// outdated because a change failed.
+    private func results(
+        of changes: [RedisStoreWriter.Change], _ answers: [CommandSender.Answer], in order: [Int]
+    ) async throws -> [Result<StoreChange, StageFailure>] {
         var results = [Result<StoreChange, StageFailure>?](repeating: nil, count: changes.count)
-        for index in answers.indices where answers[index].error?.code != .scriptMissing {
-            results[index] = try self.result(of: changes[index], answers[index])
+        for index in order { results[index] = try self.result(of: changes[index], answers[index]) }
+        let failed = order.filter { answers[$0].error?.code == .outOfMemory }
+        if !failed.isEmpty {
+            try await self.removeOutdated(failed.map { changes[$0] }, after: answers[failed[0]].error)
         }
-        let late = try await self.sender.ask(refused.map { SnapshotScript.whole(changes[$0].command) })
-        for (index, answer) in zip(refused, late) { results[index] = try self.result(of: changes[index], answer) }
         return results.compactMap(\.self)
     }
 
@@ -262,14 +275,16 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
                 self.history.withLock {
                     $0.note(result, of: change.request, mayBeRepeated: answer.mayBeRepeated)
                 })
+        case .failure(let error) where error.code == .outOfMemory && change.request.change == .upsert:
+            return .failure(.outOfMemory(store: self.name, error))
         case .failure(let error):
             // Retries are exhausted: the server is unavailable and the result unknown.
             if error.isTransient { throw error }
-            // If the user lacks the permission to write, no change can succeed. A failed eviction would keep a snapshot
-            // that the stream has revoked. A key of another type causes neither problem, because lookups find no
-            // snapshot there.
+            // If the server refuses the command to this user, no change can succeed. A failed eviction would keep a
+            // snapshot that the stream has revoked. A key of another type causes neither problem, because lookups find
+            // no snapshot there.
             let isRevocation = change.request.change == .evict && error.code != .wrongType
-            if isRevocation || error.code == .permission || error.code == .authentication { throw error }
+            if isRevocation || error.isDenied || error.code == .authentication { throw error }
             return .failure(StageFailure("store \"\(self.name)\": \(error.message)"))
         }
     }
@@ -296,7 +311,9 @@ extension RedisStore {
     ) { settings, setup in
         let server = settings.server.map { setup.named($0) } ?? setup.redisSettings()
         return server.map {
-            RedisStore(name: setup.name, settings, server: $0, progress: setup.progress, logger: setup.logger)
+            RedisStore(
+                name: setup.name, settings, server: $0, progress: setup.progress, connections: setup.connections,
+                logger: setup.logger)
         }
     }
 }

@@ -14,8 +14,8 @@ final class SnapshotReader: Sendable {
     private let window = SendWindow()
 
     /// Creates a reader without opening a connection.
-    init(_ settings: RedisSettings, logger: Logger) {
-        self.pool = NodePool(settings, stop: self.stop, logger: logger)
+    init(_ settings: RedisSettings, _ connections: ConnectionHistory, logger: Logger) {
+        self.pool = NodePool(settings, connections, stop: self.stop, logger: logger)
     }
 
     /// Returns the snapshot in a hash, or `nil` if the hash does not exist or only records an eviction.
@@ -39,7 +39,9 @@ final class SnapshotReader: Sendable {
             do throws(RedisError) {
                 return try await self.ask(command)
             } catch {
-                guard error.isTransient, attempt < Self.attempts, !self.stop.isStopped else { throw error }
+                guard error.isTransient, !error.isCredentialRetry, attempt < Self.attempts, !self.stop.isStopped else {
+                    throw error
+                }
                 self.pool.startOver(from: generation, after: error)
                 attempt += 1
             }

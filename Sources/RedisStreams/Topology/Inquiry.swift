@@ -25,10 +25,14 @@ struct Inquiry: Sendable {
             let message = complaint.error.message
             return message.hasPrefix("\(complaint.address)") ? message : "\(complaint.address): \(message)"
         }
-        let first = self.complaints.first { $0.error.isTransient } ?? self.complaints.first
+        // A server that is only unreachable may return and accept the credentials, so the time for refused credentials
+        // counts only if all servers refuse them.
+        let first =
+            self.complaints.first { $0.error.isTransient && $0.error.credentials == nil }
+            ?? self.complaints.first { $0.error.isTransient } ?? self.complaints.first
         return RedisError(
             first?.error.code ?? .unavailable, "\(what): \(texts.joined(separator: "; "))",
-            isTransient: first?.error.isTransient ?? true)
+            isTransient: first?.error.isTransient ?? true, credentials: first?.error.credentials)
     }
 }
 
@@ -50,7 +54,7 @@ enum MasterAnswer {
         case .null:
             throw RedisError(
                 .badSettings, "this sentinel knows no master \"\(master)\": see redis.sentinel.master",
-                isTransient: false)
+                isTransient: false, credentials: CredentialFailure(.login))
         default: break
         }
         guard let parts = answer.array, parts.count == 2, let host = parts[0].string, !host.isEmpty,

@@ -22,10 +22,11 @@ final class NodePool: Sendable {
     ///
     /// - Parameters:
     ///   - settings: The server, the sentinels or the cluster.
+    ///   - connections: The connections of the run so far.
     ///   - stop: The signal that cancels connection attempts and closes connections.
     ///   - logger: The logger of the connections.
-    init(_ settings: RedisSettings, stop: StopSignal, logger: Logger) {
-        self.directory = ServerDirectory(settings)
+    init(_ settings: RedisSettings, _ connections: ConnectionHistory, stop: StopSignal, logger: Logger) {
+        self.directory = ServerDirectory(settings, connections)
         self.stop = stop
         self.logger = logger
     }
@@ -87,6 +88,9 @@ final class NodePool: Sendable {
         }
         throw error
     }
+
+    /// Returns the final form of an error; see `ServerDirectory.judged`.
+    func judged(_ error: RedisError) -> RedisError { self.directory.judged(error) }
 
     /// The number of times that all connections were closed. Read it before asking for a connection, and pass it to
     /// `startOver` if the connection fails.

@@ -24,11 +24,21 @@ final class ServerDirectory: Sendable {
     private static let connectionLimit = 1024
 
     private let settings: RedisSettings
+    /// The records of the credentials of the servers, and of the sentinels.
+    private let record: CredentialRecord
+    private let sentinelRecord: CredentialRecord
     private let state: OrderedMutex<State>
 
     /// Creates a directory that knows only the addresses in the settings.
-    init(_ settings: RedisSettings) {
+    ///
+    /// - Parameters:
+    ///   - settings: The server, the sentinels or the cluster.
+    ///   - connections: The connections of the run so far.
+    init(_ settings: RedisSettings, _ connections: ConnectionHistory) {
         self.settings = settings
+        self.record = CredentialRecord(settings, in: connections)
+        let sentinel = settings.sentinel?.settings(for: settings.address, like: settings)
+        self.sentinelRecord = CredentialRecord(sentinel ?? settings, in: connections)
         let seeds = settings.sentinel?.addresses ?? settings.cluster?.addresses ?? [settings.address]
         self.state = OrderedMutex(State(tellers: seeds))
     }
@@ -36,9 +46,9 @@ final class ServerDirectory: Sendable {
     /// An address of a server that can be asked for the others.
     var anyAddress: RedisAddress { self.state.withLock { $0.tellers.first } ?? self.settings.address }
 
-    /// Returns the final form of an error; see `RedisError.outsideCluster`.
+    /// Returns the final form of an error of a connection; see `RedisError.outsideCluster` and `CredentialRecord`.
     func judged(_ error: RedisError) -> RedisError {
-        error.redirection != nil && self.settings.cluster == nil ? error.outsideCluster : error
+        error.redirection != nil && self.settings.cluster == nil ? error.outsideCluster : self.record.judged(error)
     }
 
     // MARK: Known addresses
@@ -110,7 +120,8 @@ final class ServerDirectory: Sendable {
             do throws(RedisError) {
                 let settings = sentinel.settings(for: teller, like: self.settings).used(for: "sentinel")
                 let answer = try await Self.ask(
-                    MasterAnswer.question(sentinel.master), settings, on: loop, stop: stop, logger: logger)
+                    MasterAnswer.question(sentinel.master), settings, self.sentinelRecord, on: loop, stop: stop,
+                    logger: logger)
                 let master = try MasterAnswer.address(answer, of: sentinel.master)
                 self.state.withLock { state in
                     state.tellers.moveToFront(teller)
@@ -119,7 +130,7 @@ final class ServerDirectory: Sendable {
                 return master
             } catch {
                 if stop.isStopped { throw error }
-                inquiry.failed(teller, error)
+                inquiry.failed(teller, self.sentinelRecord.judged(error))
             }
         }
         throw inquiry.failure("no sentinel knows the master \(sentinel.master)")
@@ -136,7 +147,8 @@ final class ServerDirectory: Sendable {
                 // connection for the data is opened.
                 settings.database = 0
                 let answer = try await Self.ask(
-                    RESPCommand("CLUSTER", "SLOTS"), settings, on: loop, stop: stop, logger: logger)
+                    RESPCommand("CLUSTER", "SLOTS"), settings, self.record, on: loop,
+                    stop: stop, logger: logger)
                 if case .error(let text) = answer { throw .answer(text, to: "CLUSTER") }
                 guard let map = SlotMap(answer, toldBy: teller) else {
                     throw .unexpectedAnswer(to: "CLUSTER", "expected slot ranges with servers")
@@ -151,7 +163,7 @@ final class ServerDirectory: Sendable {
                 return map
             } catch {
                 if stop.isStopped { throw error }
-                inquiry.failed(teller, error)
+                inquiry.failed(teller, self.record.judged(error))
             }
         }
         throw inquiry.failure("no server of the cluster returns its slots")
@@ -159,9 +171,10 @@ final class ServerDirectory: Sendable {
 
     /// Asks a server one question over a separate connection.
     private static func ask(
-        _ question: RESPCommand, _ settings: RedisSettings, on loop: RedisEventLoop, stop: StopSignal, logger: Logger
+        _ question: RESPCommand, _ settings: RedisSettings, _ record: CredentialRecord, on loop: RedisEventLoop,
+        stop: StopSignal, logger: Logger
     ) async throws(RedisError) -> RESPValue {
-        let connection = try await RedisConnection.connect(settings, on: loop, stop: stop, logger: logger)
+        let connection = try await RedisConnection.connect(settings, record, on: loop, stop: stop, logger: logger)
         defer { connection.close() }
         return try await connection.submit([question])[0].reply().value()
     }
@@ -195,7 +208,7 @@ final class ServerDirectory: Sendable {
         to address: RedisAddress, on loop: RedisEventLoop, stop: StopSignal, logger: Logger
     ) async throws(RedisError) -> RedisConnection {
         let settings = self.settings.settings(for: address)
-        let connection = try await RedisConnection.connect(settings, on: loop, stop: stop, logger: logger)
+        let connection = try await RedisConnection.connect(settings, self.record, on: loop, stop: stop, logger: logger)
         guard self.settings.sentinel != nil else { return connection }
         do throws(RedisError) {
             try MasterAnswer.confirm(try await connection.submit([RESPCommand("ROLE")])[0].reply().value(), by: address)

@@ -102,6 +102,9 @@ public final class ComponentSetup {
     public var revocationHandler: (any RevocationHandler)?
     /// The reporter to which a component that waits within a batch reports its steps and the limits of its waits.
     public var progress = ProgressReporter()
+    /// The connections of the run so far. A component that connects to a server records there which credentials were
+    /// accepted.
+    public var connections = ConnectionHistory()
     /// The position of the component's own `on_failure` in the file, or `nil` if the file has none.
     public var failureMark: SourceMark?
     /// Collects errors.

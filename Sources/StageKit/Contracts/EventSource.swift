@@ -74,6 +74,9 @@ public struct SourceStatus: Sendable, Equatable {
     public var stalled: StalledBatch?
     /// The number of gaps, certain or possible, by kind.
     public var gaps: [String: Int] = [:]
+    /// Whether the source can detect gaps. `false` if the server refuses the queries that this needs, and the settings
+    /// allow reading without them.
+    public var detectsGaps = true
     /// The number of steps of the source: replies, delivered batches, started attempts.
     public var pulses: UInt64 = 0
     /// The longest time between two steps if nothing hangs, according to the source's settings: a blocked read, or the

@@ -74,7 +74,7 @@ extension Catalogue {
                 let revocations = setup.section("revocations", RevocationSettings.type)
             else { return nil }
             return RevocationPublisher(
-                settings, revocations, progress: setup.progress, logger: setup.logger)
+                settings, revocations, progress: setup.progress, connections: setup.connections, logger: setup.logger)
         }
         catalogue.makePublisher = { setup in
             guard setup.hasSection("redis") else { return nil }
@@ -82,7 +82,7 @@ extension Catalogue {
             let settings = setup.redisSettings()
             return RedisMessagePublisher(
                 settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)),
-                progress: setup.progress, logger: setup.logger)
+                progress: setup.progress, connections: setup.connections, logger: setup.logger)
         }
         catalogue.checkFile = { FileChecks.findings($0) }
         return catalogue

@@ -23,7 +23,7 @@ import Testing
 
     static let all: [Fault] = [
         Fault(
-            testDescription: "password changed",
+            testDescription: "password changed, longer than credential_timeout",
             commands: [
                 RESPCommand("CONFIG", "SET", "requirepass", "other"),
                 RESPCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
@@ -62,7 +62,8 @@ import Testing
             try await withConnection(server.settings) { connection in
                 for index in 0..<100 { try await connection.addSession("s\(index)") }
                 let last = try await connection.addSession("s0", "revoked")
-                let session = try SessionPipeline(server.address, Self.source)
+                let session = try SessionPipeline(
+                    server.address, Self.source, others: ["redis.credential_timeout": "200ms"])
                 let failure = await #expect(throws: (any Error).self) {
                     try await session.run {
                         try await session.caughtUp(last)

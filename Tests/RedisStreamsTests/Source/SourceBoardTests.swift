@@ -22,4 +22,12 @@ import Testing
         let boards = streams.map { Self.board($0.0, isCaughtUp: $0.1) }
         #expect(boards.status.cursor?.milliseconds == cursor)
     }
+
+    @Test("Gaps are detected if they are in every stream")
+    func gaps() {
+        var boards = [Self.board(1, isCaughtUp: true), Self.board(2, isCaughtUp: true)]
+        #expect(boards.status.detectsGaps)
+        boards[1].status.detectsGaps = false
+        #expect(!boards.status.detectsGaps)
+    }
 }
