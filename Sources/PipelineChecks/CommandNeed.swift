@@ -18,12 +18,15 @@ struct CommandNeed {
     var isHarmless: Bool
     /// The worker's behaviour without the command, or `nil` if it is required.
     var substitute: String?
+    /// The change to the file that makes the command unnecessary, or `nil` if there is none.
+    var alternative: String?
 
     /// Creates a need for a command of one or two words, such as `XINFO STREAM`; `key` is given if there are several.
     init(
         _ words: String, _ arguments: [any RESPArgument], isHarmless: Bool, key: String? = nil,
-        substitute: String? = nil
+        substitute: String? = nil, alternative: String? = nil
     ) {
+        self.alternative = alternative
         self.name = key.map { "\(words) \($0)" } ?? words
         self.right = words.lowercased().replacing(" ", with: "|")
         let parts = words.split(separator: " ").map(String.init)
@@ -83,16 +86,22 @@ struct CommandNeed {
 
     /// The commands that read a stream, by a single worker or as a worker of a group.
     private static func reading(_ settings: RedisStreamSettings, _ stream: String, key: String?) -> [CommandNeed] {
-        if let group = settings.group { return self.sharing(group, stream) }
         let withoutLook = settings.onGap == .goOn ? "lost entries are not detected" : nil
+        let alternative = "or set on_gap: continue, which does not detect lost entries"
+        let look = CommandNeed(
+            "XINFO STREAM", [stream], isHarmless: true, key: key, substitute: withoutLook, alternative: alternative)
+        if let group = settings.group {
+            let others = CommandNeed(
+                "XINFO GROUPS", [stream], isHarmless: true, substitute: withoutLook, alternative: alternative)
+            return [look, others] + self.sharing(group, stream)
+        }
         return [
-            CommandNeed("XREAD", ["COUNT", 1, "STREAMS", stream, "0-0"], isHarmless: true, key: key),
-            CommandNeed("XINFO STREAM", [stream], isHarmless: true, key: key, substitute: withoutLook),
+            CommandNeed("XREAD", ["COUNT", 1, "STREAMS", stream, "0-0"], isHarmless: true, key: key), look,
             CommandNeed("XREVRANGE", [stream, "+", "-", "COUNT", 1], isHarmless: true, key: key),
         ]
     }
 
-    /// The commands of a worker in a group. All of them except the checks change something, so they are not tried; the
+    /// The commands of a worker in a group, except those that look for gaps. All of them except the checks change something, so they are not tried; the
     /// server is asked about them.
     private static func sharing(_ group: GroupSettings, _ stream: String) -> [CommandNeed] {
         let (name, consumer) = (group.name, group.consumer ?? "worker")
@@ -100,8 +109,6 @@ struct CommandNeed {
             "XINFO CONSUMERS", [stream, name], isHarmless: true,
             substitute: "consumers of workers that no longer exist are not removed from the group")
         return (group.removeConsumersAfter == nil ? [] : [removal]) + [
-            CommandNeed("XINFO STREAM", [stream], isHarmless: true),
-            CommandNeed("XINFO GROUPS", [stream], isHarmless: true),
             CommandNeed("XPENDING", [stream, name], isHarmless: true),
             CommandNeed("CLIENT ID", [], isHarmless: true),
             CommandNeed("XGROUP CREATE", [stream, name, "$", "MKSTREAM"], isHarmless: false),

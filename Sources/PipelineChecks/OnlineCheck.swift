@@ -72,7 +72,8 @@ package struct OnlineCheck {
             MemoryPolicy.step("memory policy", await self.memory(connection, information.value), of: .stream),
         ]
         let needs = CommandNeed.all(of: self.pipeline, self.revocations) + CommandNeed.naming(self.redis.clientName)
-        steps.append(await self.rights(RightsFindings(user: identity.value?.string), needs, connection))
+        let findings = RightsFindings(user: identity.value?.string, version: ServerVersion(information.value))
+        steps.append(await self.rights(findings, needs, connection))
         steps.append(await self.look(at: self.streams[0], connection))
         if let group = self.group {
             let groups = await self.answer(connection, RESPCommand("XINFO", "GROUPS", self.streams[0]))
@@ -98,20 +99,32 @@ package struct OnlineCheck {
     ) async -> CheckStep {
         var findings = findings
         for need in needs {
-            if need.isHarmless {
-                let answer = await self.answer(connection, need.command)
-                findings.add(need, answer.error?.code == .permission ? .refused(answer.error?.message ?? "") : .granted)
-                continue
-            }
-            let arguments = ["DRYRUN", findings.user ?? "default"].map { Array($0.utf8) } + need.command.arguments
-            let answer = await self.answer(connection, RESPCommand("ACL", arguments: arguments))
-            switch answer.value?.string {
-            case "OK": findings.add(need, .granted)
-            case let text?: findings.add(need, .refused("\(need.name): \(text)"))
-            case nil: findings.add(need, .unknown)
-            }
+            findings.add(need, await self.finding(need, findings.user, connection))
         }
         return findings.step
+    }
+
+    /// Tries a command that changes nothing, or asks the server about another one.
+    private func finding(
+        _ need: CommandNeed, _ user: String?, _ connection: RedisConnection
+    ) async -> RightsFindings.Finding {
+        if need.isHarmless {
+            switch await self.answer(connection, need.command).error {
+            case let error? where error.code == .permission: return .refused(error.message)
+            case let error? where error.code == .unknownCommand: return .missing
+            default: return .granted
+            }
+        }
+        let arguments = ["DRYRUN", user ?? "default"].map { Array($0.utf8) } + need.command.arguments
+        let answer = await self.answer(connection, RESPCommand("ACL", arguments: arguments))
+        switch answer.value?.string {
+        case "OK": return .granted
+        case let text?: return .refused("\(need.name): \(text)")
+        case nil: break
+        }
+        let information = await self.answer(
+            connection, RESPCommand("COMMAND", arguments: ["INFO".respBytes, need.command.arguments[0]]))
+        return information.value?.array == [.null] ? .missing : .unknown
     }
 
     /// The initial content of a store in memory.
@@ -148,9 +161,10 @@ package struct OnlineCheck {
                     redis.server.used(for: "check"), for: name, on: loop, logger: logger)
             else { continue }
             let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
-            let findings = RightsFindings(name: "\(name) permissions", user: identity.value?.string)
+            let information = await self.answer(connection, RESPCommand("INFO"))
+            let findings = RightsFindings(
+                name: "\(name) permissions", user: identity.value?.string, version: ServerVersion(information.value))
             steps.append(await self.rights(findings, CommandNeed.all(of: redis), connection))
-            let information = await self.answer(connection, RESPCommand("INFO", "memory"))
             steps.append(
                 MemoryPolicy.step("\(name) memory", await self.memory(connection, information.value), of: .store))
             connection.close()

@@ -6,6 +6,8 @@ struct RightsFindings {
         case granted
         /// The user does not have the permission; the text is the server's message.
         case refused(String)
+        /// The server does not have the command.
+        case missing
         /// Unknown unless the command is tried.
         case unknown
     }
@@ -14,12 +16,15 @@ struct RightsFindings {
     let name: String
     /// The authenticated user, or `nil` if unknown.
     let user: String?
+    /// The server's version, or `nil` if unknown.
+    let version: ServerVersion?
     private var found: [(need: CommandNeed, finding: Finding)] = []
 
     /// Creates empty findings.
-    init(name: String = "permissions", user: String?) {
+    init(name: String = "permissions", user: String?, version: ServerVersion? = nil) {
         self.name = name
         self.user = user
+        self.version = version
     }
 
     /// Adds the finding about a command.
@@ -29,15 +34,20 @@ struct RightsFindings {
 
     /// The step with the result: bad if a required command is refused.
     var step: CheckStep {
-        let refused = self.found.compactMap { need, finding in
-            if case .refused(let text) = finding { (need: need, text: text) } else { nil }
+        let refused = self.found.compactMap { need, finding -> Refusal? in
+            switch finding {
+            case .refused(let text): Refusal(need: need, text: text)
+            case .missing:
+                Refusal(
+                    need: need, text: self.reason(need).finding(need.name), remedy: self.reason(need).advice(need.name))
+            case .granted, .unknown: nil
+            }
         }
         let fatal = refused.filter { $0.need.substitute == nil }
         let told = fatal.isEmpty ? refused : fatal
         guard told.isEmpty else {
             return CheckStep(
-                self.name, fatal.isEmpty ? .warning : .bad, Self.text(of: told),
-                advice: self.advice(told.map(\.need)))
+                self.name, fatal.isEmpty ? .warning : .bad, Self.text(of: told), advice: self.advice(told))
         }
         let granted = self.names { if case .granted = $0 { true } else { false } }
         let unknown = self.names { if case .unknown = $0 { true } else { false } }
@@ -48,9 +58,23 @@ struct RightsFindings {
             advice: "ACL DRYRUN can test it, with Redis 7 and a user with that permission")
     }
 
+    /// A command that the worker cannot use.
+    private struct Refusal {
+        /// The command.
+        var need: CommandNeed
+        /// The finding.
+        var text: String
+        /// The remedy, or `nil` if it is the permission.
+        var remedy: String?
+    }
+
+    private func reason(_ need: CommandNeed) -> MissingCommand {
+        MissingCommand(need.right, on: self.version)
+    }
+
     /// Returns the server's message for each command and the worker's behaviour without it; equal consecutive texts
     /// appear once.
-    private static func text(of refused: [(need: CommandNeed, text: String)]) -> String {
+    private static func text(of refused: [Refusal]) -> String {
         var parts: [String] = []
         var alike = 0
         for (index, one) in refused.enumerated() {
@@ -64,13 +88,22 @@ struct RightsFindings {
         return parts.joined(separator: "; ")
     }
 
-    /// Returns the command that grants the permissions. It mentions keys and channels, because a command is also
-    /// refused if the user may not access its key or channel.
-    private func advice(_ needs: [CommandNeed]) -> String {
+    /// Returns the remedies: the command that grants the missing permissions, those for commands that the server does
+    /// not have, and changes to the file that make commands unnecessary.
+    private func advice(_ refused: [Refusal]) -> String {
+        var parts: [String] = []
         var rights: [String] = []
-        for need in needs where !rights.contains("+\(need.right)") { rights.append("+\(need.right)") }
-        let words = ["ACL SETUSER", self.user ?? "name"] + rights
-        return "\(words.joined(separator: " ")), with the keys and channels of this file"
+        for one in refused where one.remedy == nil && !rights.contains("+\(one.need.right)") {
+            rights.append("+\(one.need.right)")
+        }
+        // A command is also refused if the user may not access its key or channel.
+        if !rights.isEmpty {
+            let words = ["ACL SETUSER", self.user ?? "name"] + rights
+            parts.append("\(words.joined(separator: " ")), with the keys and channels of this file")
+        }
+        let alternatives = refused.compactMap { $0.need.substitute == nil ? $0.need.alternative : nil }
+        for remedy in refused.compactMap(\.remedy) + alternatives where !parts.contains(remedy) { parts.append(remedy) }
+        return parts.joined(separator: "; ")
     }
 
     private func names(_ isMeant: (Finding) -> Bool) -> String {

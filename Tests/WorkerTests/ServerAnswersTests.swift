@@ -162,6 +162,41 @@ import Testing
     }
 
     @Test(
+        "A command that the server does not have is too new for it, or disabled, or one of both",
+        arguments: [
+            ("7.0.15", "XINFO STREAM", "renamed or disabled", "remove rename-command XINFO"),
+            ("6.0.16", "XAUTOCLAIM", "the server (6.0) does not have the command, which was added in 6.2", "to 6.2"),
+            ("4.0.9", "XREAD", "added in 5.0", "to 5.0"), ("3.2.0", "UNLINK", "added in 4.0", "to 4.0"),
+            ("5.0.0", "EVALSHA", "renamed or disabled", "remove rename-command EVALSHA"),
+            ("7.2.4", "CLIENT ID", "renamed or disabled", "remove rename-command CLIENT"),
+            (nil, "SCAN", "does not have the command", "or remove rename-command SCAN"),
+        ])
+    func missing(version: String?, words: String, finding: String, advice: String) {
+        let information = version.map { Self.text("# Server\r\nredis_version:\($0)\r\n") }
+        var findings = RightsFindings(user: "u", version: ServerVersion(information))
+        findings.add(CommandNeed(words, [], isHarmless: true), .missing)
+        let step = findings.step
+        #expect(step.verdict == .bad && step.finding.hasPrefix("\(words): ") && step.finding.contains(finding))
+        #expect(step.advice?.contains(advice) == true && step.advice?.contains("ACL") == false, "\(step)")
+    }
+
+    @Test("A missing permission and a missing command have a remedy each, and what the file can do without is told")
+    func remedies() {
+        var findings = RightsFindings(user: "u", version: ServerVersion(7, 0))
+        findings.add(CommandNeed("XREAD", [], isHarmless: true), .refused("no"))
+        findings.add(
+            CommandNeed("XINFO STREAM", [], isHarmless: true, alternative: "or set on_gap: continue"), .missing)
+        #expect(
+            findings.step.advice == "ACL SETUSER u +xread, with the keys and channels of this file; remove "
+                + "rename-command XINFO from the server's configuration; or set on_gap: continue")
+        var lenient = RightsFindings(user: "u", version: ServerVersion(7, 0))
+        lenient.add(
+            CommandNeed("XINFO STREAM", [], isHarmless: true, substitute: "gaps pass", alternative: "or"), .missing)
+        #expect(lenient.step.verdict == .warning && lenient.step.finding.hasSuffix("without it gaps pass"))
+        #expect(lenient.step.advice == "remove rename-command XINFO from the server's configuration")
+    }
+
+    @Test(
         "A file with a secret that every user may read is warned of",
         arguments: [(0o644, true), (0o640, false), (0o600, false)])
     func secretFiles(permissions: Int, isWarned: Bool) {
