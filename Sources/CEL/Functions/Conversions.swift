@@ -35,6 +35,24 @@ enum Conversions {
         }
     }
 
+    /// The text of a scalar value, as `string()` and `format` write it; of other values, the name of their type.
+    static func text(_ value: Value) -> String {
+        switch value {
+        case .string(let text): text
+        case .null: "null"
+        case .bool(let value): value ? "true" : "false"
+        case .int(let number): String(number)
+        case .uint(let number): String(number)
+        case .double(let number): Self.text(number)
+        case .timestamp(let timestamp): timestamp.description
+        case .duration(let duration): duration.description
+        case .ip(let address): address.description
+        case .cidr(let range): range.description
+        case .type(let type): type.rawValue
+        case .bytes, .list, .map, .optional: value.typeName.rawValue
+        }
+    }
+
     private static func failed(_ value: Value, _ what: String) -> EvaluationError {
         EvaluationError("\(Texts.shown(value)) is not \(what)")
     }

@@ -38,7 +38,7 @@ struct Instruction {
     enum Operation: UInt8 {
         /// Constant `a`.
         case constant
-        /// Variable `a`, named `b`; the local variable `a`.
+        /// Variable `a`, named `b`, with `c` = 1 if it is a string; the local variable `a`.
         case variable, local
         /// Whether variable `a` has a value.
         case hasVariable

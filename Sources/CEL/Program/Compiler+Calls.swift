@@ -107,7 +107,10 @@ extension Compiler {
         }
         guard let first = found.first else {
             self.report(offset, self.mismatch(function, isMember, arguments, forms))
-            return forms.first.map { $0.result == .parameter(-1) ? .dyn : $0.result } ?? .dyn
+            // The result of a call that cannot be is only known if all forms have the same; another mistake that just
+            // follows from this one is not reported.
+            let results = Set(forms.map(\.result))
+            return results.count == 1 && !Self.hasParameter(forms[0].result) ? forms[0].result : .dyn
         }
         if found.count == 1 {
             self.types = first.types

@@ -31,10 +31,11 @@ extension Compiler {
         for count in (1...names.count).reversed() {
             let path = names.prefix(count).joined(separator: ".")
             for name in isRoot ? [path] : self.qualified(path) {
-                if let number = self.environment.number(of: name) {
+                if let variable = self.environment.variable(name) {
+                    let isText = variable.type == .string
                     let instruction = Instruction(
-                        operation: .variable, a: Int32(number), b: self.builder.name(name))
-                    return ((self.builder.add(instruction), self.environment.variables[number].type), count)
+                        operation: .variable, a: variable.number, b: self.builder.name(name), c: isText ? 1 : 0)
+                    return ((self.builder.add(instruction), variable.type), count)
                 }
                 if let type = Declarations.types[name] { return ((self.builder.constant(.type(type)), .type), count) }
             }
@@ -58,6 +59,7 @@ extension Compiler {
         let known = self.environment.variables.map(\.name) + self.locals.map(\.name)
         let isQualified = known.contains { $0.hasPrefix(names[0].name + ".") }
         let shown = isQualified ? path : names[0].name
+        guard self.environment.isComplete else { return self.failure("unknown name \"\(shown)\"") }
         self.report(names[0].offset, "unknown name \"\(shown)\"\(Nearest.hint(shown, among: known))")
         return self.failure("unknown name \"\(shown)\"")
     }
@@ -71,8 +73,8 @@ extension Compiler {
         }
         if self.locals.contains(where: { $0.name == name }) { return (self.builder.constant(.bool(true)), .bool) }
         for candidate in self.qualified(name) {
-            if let number = self.environment.number(of: candidate) {
-                return (self.builder.add(Instruction(operation: .hasVariable, a: Int32(number))), .bool)
+            if let variable = self.environment.variable(candidate) {
+                return (self.builder.add(Instruction(operation: .hasVariable, a: variable.number)), .bool)
             }
         }
         _ = self.undeclared([(name, offset)], isRoot: false)
@@ -83,9 +85,9 @@ extension Compiler {
     mutating func select(_ operand: Node, _ field: String, _ access: Node.Access, _ offset: Int) -> Part {
         if access == .test, self.environment.allowsHasOfVariables, let path = Self.pathText(operand),
             !self.locals.contains(where: { path.hasPrefix($0.name) }),
-            let number = self.environment.number(of: "\(path).\(field)")
+            let variable = self.environment.variable("\(path).\(field)")
         {
-            return (self.builder.add(Instruction(operation: .hasVariable, a: Int32(number))), .bool)
+            return (self.builder.add(Instruction(operation: .hasVariable, a: variable.number)), .bool)
         }
         return self.field(self.compile(operand), field, access, offset)
     }

@@ -10,35 +10,44 @@ public struct ExpressionEnvironment: Sendable {
         public var name: String
         /// The type.
         public var type: ExpressionType
+        /// The number by which a `VariableSource` knows the variable, or `nil` for its index in the environment.
+        public var number: Int?
 
         /// Declares a variable.
-        public init(_ name: String, _ type: ExpressionType) {
+        public init(_ name: String, _ type: ExpressionType, number: Int? = nil) {
             self.name = name
             self.type = type
+            self.number = number
         }
     }
 
-    /// The variables. The index of a variable is its number for `VariableSource`.
+    /// The variables.
     public private(set) var variables: [Variable]
     /// The namespace in which names are looked up first: `com.example`.
     public var container = ""
     /// Whether types and names are checked. Without, such mistakes are errors of the evaluation.
     public var isChecked = true
+    /// Whether all variables are known, so that any other name is a mistake.
+    public var isComplete = true
     /// Whether `has(name)` asks if a variable has a value; an extension for sources with missing values.
     public var allowsHasOfVariables = false
     /// Finds time zones, or `nil` if names other than `UTC` are errors.
     public var timeZone: TimeZoneLookup?
 
-    private var numbers: [String: Int] = [:]
+    private var indices: [String: Int] = [:]
 
     /// Creates an environment with variables; of two with the same name, the first counts.
     public init(_ variables: [Variable] = []) {
         self.variables = variables
-        for (number, variable) in variables.enumerated() where self.numbers[variable.name] == nil {
-            self.numbers[variable.name] = number
+        for (index, variable) in variables.enumerated() where self.indices[variable.name] == nil {
+            self.indices[variable.name] = index
+            self.variables[index].number = variable.number ?? index
         }
     }
 
-    /// Returns the number of a variable.
-    public func number(of name: String) -> Int? { self.numbers[name] }
+    /// Returns the number and the type of a variable.
+    func variable(_ name: String) -> (number: Int32, type: ExpressionType)? {
+        guard let variable = self.indices[name].map({ self.variables[$0] }) else { return nil }
+        return (Int32(variable.number ?? 0), variable.type)
+    }
 }

@@ -27,6 +27,12 @@ public struct Program: Sendable {
         }
     }
 
+    /// The comparisons that the expression consists of, if it only compares string variables with texts: all of them
+    /// must hold, each with one of its texts. An embedder may make them itself if every variable has a value.
+    package var textComparisons: [(variable: Int, texts: [[UInt8]])]? {
+        self.comparisons.map { $0.map { ($0.variable, $0.texts) } }
+    }
+
     /// Compiles an expression.
     ///
     /// - Parameters:
@@ -53,7 +59,18 @@ public struct Program: Sendable {
         self.code = Code(compiler.builder, root: part.at, timeZone: environment.timeZone)
         let used = self.code.instructions.filter { [.variable, .hasVariable].contains($0.operation) }
         self.variables = Set(used.map { Int($0.a) }).sorted()
-        self.comparisons = self.code.comparisons(self.code.root, environment)
+        self.comparisons = self.code.comparisons(self.code.root)
+    }
+
+    /// Checks the syntax of an expression without names and types.
+    ///
+    /// - Throws: The first mistake of the syntax.
+    public static func checkSyntax(_ text: String) throws(ExpressionProblems) {
+        do throws(OffsetProblem) {
+            _ = try Parser.parse(text)
+        } catch {
+            throw Self.located([error], text)
+        }
     }
 
     private static func located(_ problems: [OffsetProblem], _ text: String) -> ExpressionProblems {
@@ -124,33 +141,33 @@ public struct Program: Sendable {
 
 extension Code {
     /// The comparisons that an instruction consists of, if it is nothing but comparisons of string variables.
-    func comparisons(_ at: Int32, _ environment: ExpressionEnvironment) -> [Program.TextTest]? {
+    func comparisons(_ at: Int32) -> [Program.TextTest]? {
         let instruction = self.instructions[Int(at)]
         switch instruction.operation {
         case .and:
             var all: [Program.TextTest] = []
             for operand in self.operands[Int(instruction.a)..<Int(instruction.a + instruction.b)] {
-                guard let tests = self.comparisons(operand, environment) else { return nil }
+                guard let tests = self.comparisons(operand) else { return nil }
                 all += tests
             }
             return all
         case .binary:
             let (left, right) = (self.instructions[Int(instruction.a)], self.instructions[Int(instruction.b)])
             if instruction.function == .equal, left.operation == .constant, right.operation == .variable {
-                return self.comparison(right, left, environment)
+                return self.comparison(right, left)
             }
             guard left.operation == .variable, right.operation == .constant,
                 [.equal, .isIn].contains(instruction.function)
             else { return nil }
-            return self.comparison(left, right, environment)
+            return self.comparison(left, right)
         default: return nil
         }
     }
 
     private func comparison(
-        _ variable: Instruction, _ constant: Instruction, _ environment: ExpressionEnvironment
+        _ variable: Instruction, _ constant: Instruction
     ) -> [Program.TextTest]? {
-        guard environment.variables[Int(variable.a)].type == .string else { return nil }
+        guard variable.c == 1 else { return nil }
         var texts: [[UInt8]] = []
         let values: [Value]
         switch self.constants[Int(constant.a)] {

@@ -37,6 +37,9 @@ public enum Value: Sendable {
         }
     }
 
+    /// The text of a scalar value as `string(value)` returns it; of bytes and containers, the name of their type.
+    public var text: String { Conversions.text(self) }
+
     /// Whether this is the value that a field of the type has if nothing was written to it.
     var isZero: Bool {
         switch self {
