@@ -105,7 +105,7 @@ let package = Package(
         .testTarget(name: "LocalFilesTests", dependencies: ["LocalFiles"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .plugin(name: "Fingerprint", capability: .buildTool(), path: "Sources/Fingerprint"),
-        .target(name: "StageKit", dependencies: ["JSON", logging, coreMetrics], plugins: ["Fingerprint"]),
+        .target(name: "StageKit", dependencies: ["CEL", "JSON", logging, coreMetrics], plugins: ["Fingerprint"]),
         .target(name: "PluginLoading", dependencies: ["StageKit"]),
         .testTarget(name: "PluginLoadingTests", dependencies: ["PluginLoading", "StageKit"]),
         .target(name: "StageTestKit", dependencies: ["StageKit", logging, coreMetrics]),
@@ -187,7 +187,7 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "CommandSupport", "Documentation", "PipelineChecks", "PipelineTesting", "PipelineEngine",
+                "CEL", "CommandSupport", "Documentation", "PipelineChecks", "PipelineTesting", "PipelineEngine",
                 "PluginLoading", "StageKit", "JSON", "WebhookStage", logging, arguments, httpClient, nioCore, nioHTTP1,
                 nioSSL, unixSignals,
             ]),

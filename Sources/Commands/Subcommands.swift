@@ -6,7 +6,7 @@ package enum Subcommands {
     package static let pipelines: [any ParsableCommand.Type] = [
         ValidateCommand.self, CheckCommand.self, HealthCommand.self, TestCommand.self, GraphCommand.self,
         StagesCommand.self, SchemaCommand.self, LookupCommand.self, ExportCommand.self, ExplainCommand.self,
-        TapCommand.self, TopCommand.self,
+        TapCommand.self, TopCommand.self, EvalCommand.self,
     ]
     /// Those that create packages and plugins.
     package static let packages: [any ParsableCommand.Type] = [InitCommand.self, PluginCommand.self]

@@ -22,11 +22,11 @@ import Testing
         let batch = EventBatch()
         batch.append(id: EntryID(milliseconds: 1, sequence: 0), fields: [])
         batch.prepareSlots(fieldCount: names.fields.count)
-        return batch.withEvent(at: 0) { event in
+        return try batch.withEvent(at: 0) { event in
             event.set(fields[0], copying: Array(Self.status.utf8))
             let text = event.range(of: fields[0])
             if let text { event.set(fields[1], integer: Self.amount, range: text) }
-            return condition.holds(for: event)
+            return try condition.holds(for: event)
         }
     }
 

@@ -62,7 +62,7 @@ import Testing
         ),
         ("{ any: [] }", "p.yaml:6:18: probe: when: any: expected a list with at least 1 item"),
         ("{ all: a }", "p.yaml:6:18: probe: when: all: expected a list, found text"),
-        ("{ not: [a] }", "p.yaml:6:18: probe: when: not: expected names with values, found a list"),
+        ("{ not: [a] }", "p.yaml:6:18: probe: when: not: expected an expression, or names with values, found a list"),
         (
             "{ any: [ { a: x }, { not: { b: x } } ] }",
             "p.yaml:6:39: probe: when: no earlier stage provides the field \"b\" (did you mean a?)"

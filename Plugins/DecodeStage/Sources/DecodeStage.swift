@@ -55,7 +55,10 @@ public final class DecodeStage: Stage {
 
     /// Creates the stage; it provides the declared fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
-        let ids = settings.fields.map { setup.output($0.name, isSecret: $0.value.isSecret) }
+        let ids = settings.fields.map { field in
+            setup.output(
+                field.name, isSecret: field.value.isSecret, type: field.value.type == .int64 ? .integer : .text)
+        }
         let checks = settings.fields.enumerated().map { index, field in
             Check(
                 index: index, id: ids[index], isRequired: field.value.isRequired,

@@ -30,6 +30,6 @@ public final class FilterStage: Stage {
     /// Skips the event or lets it continue.
     public func process(_ event: inout Event) throws -> Verdict {
         guard let condition = self.condition else { return .next }
-        return condition.holds(for: event) == self.keeps ? .next : .finish(.skipped, self.reason)
+        return try condition.holds(for: event) == self.keeps ? .next : .finish(.skipped, self.reason)
     }
 }

@@ -34,6 +34,22 @@ import Testing
         #expect(try self.ending(["drop": condition], fields) == (holds ? ended : .next))
     }
 
+    @Test("An expression decides as well, and its error fails the event")
+    func expressions() throws {
+        let settings: SettingNode = ["keep": "status == 'open' || size(plan) > 3"]
+        let ended = EventReport.Ending.finished(.skipped, reason: "filtered")
+        #expect(try self.ending(settings, ["status": "open"]) == .next)
+        #expect(try self.ending(settings, ["status": "gone", "plan": "large"]) == .next)
+        #expect(try self.ending(settings, ["status": "gone", "plan": "m"]) == ended)
+        guard case .failed(let failure) = try self.ending(settings, ["status": "gone"]) else {
+            Issue.record("a missing field did not fail the event")
+            return
+        }
+        #expect(failure.message == "filter: keep: \"plan\" is missing")
+        #expect(failure.reason == "filter_failure")
+        #expect(try self.ending(["drop": "!has(plan)"], ["status": "open"]) == ended)
+    }
+
     @Test("All fields of the condition must hold")
     func allFields() throws {
         let settings: SettingNode = ["drop": ["status": "open", "plan": "free"], "reason": "free_plan_2"]
@@ -65,7 +81,7 @@ import Testing
             ),
             (
                 ["keep": .text("open").at(3, 11)],
-                ["3:11: filter: keep: expected names with values, found text"]
+                ["3:11: filter: keep: unknown name \"open\""]
             ),
             (
                 ["drop": .mapping([("statsu", .text("a").at(4, 7))])],

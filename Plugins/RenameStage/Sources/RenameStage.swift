@@ -50,7 +50,8 @@ public final class RenameStage: Stage {
             }
             return Move(
                 source: setup.input(MarkedName(name.name, at: name.mark)),
-                target: setup.output(target.text, isSecret: setup.isSecret(name.name)))
+                target: setup.output(
+                    target.text, isSecret: setup.isSecret(name.name), type: setup.type(of: name.name)))
         }
     }
 

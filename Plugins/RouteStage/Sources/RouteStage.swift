@@ -26,9 +26,11 @@ public final class RouteStage: Stage {
         self.otherwise = settings.otherwise.map(verdict) ?? .next
     }
 
-    /// Returns the event's target; does not fail.
-    public func process(_ event: inout Event) -> Verdict {
-        for route in self.cases where route.when.holds(for: event) { return route.verdict }
+    /// Returns the event's target; fails if an expression fails.
+    public func process(_ event: inout Event) throws -> Verdict {
+        for route in self.cases {
+            if try route.when.holds(for: event) { return route.verdict }
+        }
         return self.otherwise
     }
 }

@@ -1,6 +1,6 @@
 public import StageKit
 
-/// Sets fields to text, to the values of other fields, or to a combination of both.
+/// Sets fields to text, to the values of other fields, to a combination of both, or to the value of an expression.
 public final class SetStage: Stage {
     /// The maximum length of a combined value, in bytes: such values need additional memory for each event of a batch.
     public static let valueLimit = 4096
@@ -8,11 +8,44 @@ public final class SetStage: Stage {
     /// The settings under `set`.
     public struct Settings: Sendable {
         /// The fields with their values, in the order in which they are set.
-        public var fields: [NamedSetting<MarkedTemplate>]
+        public var fields: [NamedSetting<Content>]
 
         /// The settings' names and types in the file.
-        static let type = SettingType<[NamedSetting<MarkedTemplate>]>.map(of: MarkedTemplate.type, minimum: 1).map {
+        static let type = SettingType<[NamedSetting<Content>]>.map(of: Content.type, minimum: 1).map {
             Settings(fields: $0)
+        }
+    }
+
+    /// The content of a field.
+    public enum Content: Sendable {
+        /// Text with the values of fields.
+        case template(MarkedTemplate)
+        /// The value of an expression.
+        case expression(ExpressionSettings)
+
+        static let type = SettingType<Content>(
+            shape: .either([MarkedTemplate.type.shape, Self.expression.shape])
+        ) { node, issues in
+            if node.entries != nil { return Self.expression.decode(node, &issues) }
+            return MarkedTemplate.type.decode(node, &issues).map { .template($0) }
+        }
+
+        private static let expression = SettingType<Content>(
+            shape: .object([
+                SettingDescription(
+                    name: "expr", shape: SettingType<ExpressionSettings>.expression.shape, isRequired: true,
+                    summary: "Expression whose value the field gets.")
+            ])
+        ) { node, issues in
+            for entry in node.entries ?? [] where entry.key != "expr" {
+                let hint = Nearest.hint(for: entry.key, among: ["expr"])
+                issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.mark)
+            }
+            guard let expression = node["expr"] else {
+                if node.entries?.isEmpty ?? true { issues.add("expr is required", at: node.mark) }
+                return nil
+            }
+            return SettingType<ExpressionSettings>.expression.decode(expression, &issues).map { .expression($0) }
         }
     }
 
@@ -35,7 +68,7 @@ public final class SetStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "set",
-        summary: "Sets fields to text and the values of other fields.",
+        summary: "Sets fields to text, the values of other fields and computed values.",
         settings: Settings.type,
         example: """
             set:
@@ -55,6 +88,7 @@ public final class SetStage: Stage {
         /// The unchanged value of another field.
         case copy(FieldID)
         case joined([Piece])
+        case expression(EventExpression)
     }
 
     private let names: [String]
@@ -68,13 +102,17 @@ public final class SetStage: Stage {
         var targets: [FieldID] = []
         var values: [Value] = []
         for field in settings.fields {
+            guard case .template(let marked) = field.value else {
+                Self.resolve(field, setup, &targets, &values)
+                continue
+            }
             var isSecret = false
-            let pieces = field.value.template.pieces.map { piece -> Piece in
+            let pieces = marked.template.pieces.map { piece -> Piece in
                 switch piece {
                 case .text(let text): return .text(Array(text.utf8))
                 case .field(let name):
                     isSecret = isSecret || setup.isSecret(name)
-                    return .field(setup.input(MarkedName(name, at: field.value.mark)))
+                    return .field(setup.input(MarkedName(name, at: marked.mark)))
                 }
             }
             if pieces.count == 1, case .field(let source) = pieces[0] {
@@ -82,12 +120,33 @@ public final class SetStage: Stage {
             } else {
                 values.append(.joined(pieces))
             }
-            targets.append(setup.output(field.name, isSecret: isSecret))
+            targets.append(setup.output(field.name, isSecret: isSecret, type: Self.type(of: marked.template, setup)))
         }
         self.names = settings.fields.map(\.name)
         self.targets = targets
         self.values = values
         self.buffer.reserveCapacity(SetStage.valueLimit)
+    }
+
+    /// The type of a template's text: that of a field which it copies.
+    private static func type(of template: Template, _ setup: StageSetup) -> FieldType {
+        guard template.pieces.count == 1, case .field(let name) = template.pieces[0] else { return .text }
+        return setup.type(of: name)
+    }
+
+    /// Adds a field whose value is computed.
+    private static func resolve(
+        _ field: NamedSetting<Content>, _ setup: StageSetup, _ targets: inout [FieldID], _ values: inout [Value]
+    ) {
+        let context = setup.issues.context
+        setup.issues.context = context.isEmpty ? "set: \(field.name)" : "\(context): \(field.name)"
+        defer { setup.issues.context = context }
+        guard case .expression(let settings) = field.value, let expression = settings.resolve(setup) else {
+            _ = setup.output(field.name)
+            return
+        }
+        values.append(.expression(expression))
+        targets.append(setup.output(field.name, isSecret: expression.isSecret, type: expression.fieldType))
     }
 
     /// Sets the fields in the order of the file. A later field can use the value of an earlier one.
@@ -98,6 +157,8 @@ public final class SetStage: Stage {
             case .joined(let pieces):
                 try self.join(pieces, of: event, for: self.names[index])
                 event.set(self.targets[index], copying: self.buffer)
+            case .expression(let expression):
+                try expression.assign(to: self.targets[index], of: &event, limit: SetStage.valueLimit)
             }
         }
         return .next

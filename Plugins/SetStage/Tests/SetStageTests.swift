@@ -39,6 +39,43 @@ import Testing
         #expect(try self.report(["label": "<{region}>"], [:]).text("label") == "<>")
     }
 
+    @Test(
+        "An expression computes the value",
+        arguments: [
+            ("int(id) * 3", "21"), ("double(id) / 2.0", "3.5"), ("region + '/' + id", "eu/7"), ("id == '7'", "true"),
+            ("base64.decode('aGk=')", "hi"), ("timestamp(int(id))", "1970-01-01T00:00:07Z"),
+            ("duration('90m')", "5400s"),
+            ("optional.of(region)", "eu"), ("18446744073709551615u", "18446744073709551615"), ("''", ""),
+        ])
+    func expressions(expression: String, value: String) throws {
+        let report = try self.report(["x": ["expr": .text(expression)]], ["id": "7", "region": "eu"])
+        #expect(report.ending == .next)
+        #expect(report.text("x") == value)
+    }
+
+    @Test("An expression without a value removes the field, and one that fails fails the event")
+    func expressionFailures() throws {
+        for expression in ["null", "optional.none()"] {
+            let report = try self.report(["region": ["expr": .text(expression)]], ["id": "7", "region": "eu"])
+            #expect(report.values["region"] == nil)
+        }
+        for (expression, message) in [
+            ("region + id", "\"region\" is missing"), ("int(id) / 0", "division by zero"),
+            ("[id]", "a list cannot be the value of a field"),
+            ("lists.range(3000).map(x, 'xx').join()", "the value is longer than 4096 bytes"),
+        ] {
+            let report = try self.report(["x": ["expr": .text(expression)]], ["id": "7"])
+            #expect(report.failureMessage == "set: x: \(message)", "\(expression)")
+        }
+    }
+
+    @Test("Later expressions see the type and value of earlier ones")
+    func expressionTypes() throws {
+        let report = try self.report(["n": ["expr": "int(id) + 1"], "m": ["expr": "n * n"]], ["id": "7"])
+        #expect(report.text("m") == "64")
+        #expect(report.values["m"]?.integer == 64)
+    }
+
     @Test("A later value sees earlier ones, and a value can refer to itself")
     func order() throws {
         let report = try self.report(["a": "{id}!", "id": "{a}{a}"], ["id": "7"])

@@ -91,7 +91,10 @@ final class Check {
 
     private func passes(_ event: borrowing Event, now: Int64) -> Bool {
         guard let range = event.range(of: self.field) else {
-            if case .requiredIf(let condition, _) = self.rule { return !condition.holds(for: event) }
+            if case .requiredIf(let condition, _) = self.rule {
+                // The error of an expression breaks the rule; the failure's message is then that of the error.
+                return (try? condition.holds(for: event)).map { !$0 } ?? false
+            }
             return true
         }
         // Checked separately, because switching over a rule copies it.
@@ -137,7 +140,14 @@ final class Check {
 
     /// Returns the failure of an event that breaks the rule, with the value found and the values allowed.
     func failure(_ event: borrowing Event, now: Int64) -> StageFailure {
-        StageFailure("validate: \(self.name): \(self.problem(event, now))")
+        if case .requiredIf(let condition, _) = self.rule {
+            do throws(StageFailure) {
+                _ = try condition.holds(for: event)
+            } catch {
+                return error
+            }
+        }
+        return StageFailure("validate: \(self.name): \(self.problem(event, now))")
     }
 
     private func problem(_ event: borrowing Event, _ now: Int64) -> String {

@@ -5,10 +5,36 @@ extension ValidateStage {
     public struct Settings: Sendable {
         /// The rules by field, in the order in which they are checked.
         public var fields: [NamedSetting<Rules>]
+        /// Conditions that every event must meet, checked after the rules of the fields.
+        public var require: [ExpressionSettings] = []
 
-        /// The settings' names and types in the file.
-        static let type = SettingType<[NamedSetting<Rules>]>.map(of: Rules.type, minimum: 1).map {
-            Settings(fields: $0)
+        /// The settings' names and types in the file. A mapping under `require` has the rules of a field of that name.
+        static let type = SettingType<Settings>(
+            shape: .map(
+                Rules.type.shape, minimum: 1,
+                beside: [
+                    SettingDescription(
+                        name: "require", shape: .either([Self.conditions.shape, Rules.type.shape]),
+                        summary: "An expression, or a list of expressions, that must be true.")
+                ])
+        ) { node, issues in
+            guard let require = node["require"], require.entries == nil, let entries = node.entries else {
+                return Self.rules(1).decode(node, &issues).map { Settings(fields: $0) }
+            }
+            let others = SettingNode(.mapping(entries.filter { $0.key != "require" }), at: node.mark)
+            let fields = Self.rules(0).decode(others, &issues)
+            let outer = issues.context
+            defer { issues.context = outer }
+            issues.context = outer.isEmpty ? "require" : "\(outer): require"
+            guard let conditions = Self.conditions.decode(require, &issues), let fields else { return nil }
+            return Settings(fields: fields, require: conditions)
+        }
+
+        private static let conditions = SettingType<[ExpressionSettings]>.list(
+            of: .expression, orSingle: true, minimum: 1)
+
+        private static func rules(_ minimum: Int) -> SettingType<[NamedSetting<Rules>]> {
+            .map(of: Rules.type, minimum: minimum)
         }
     }
 

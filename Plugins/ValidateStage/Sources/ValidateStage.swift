@@ -20,6 +20,8 @@ public final class ValidateStage: Stage {
 
     /// The rules in the order of the file, or `nil` if there is none.
     private let firstCheck: Check?
+    /// The conditions that every event must meet, with their texts.
+    private let required: [(condition: EventExpression, text: String)]
     private let needsClock: Bool
     private let clock: WallClock
     /// The time of the clock's first reading in this batch.
@@ -27,14 +29,22 @@ public final class ValidateStage: Stage {
 
     /// Creates the stage; it reads the fields that have rules.
     public init(_ settings: Settings, _ setup: StageSetup) {
+        let context = setup.issues.context
         let rules = settings.fields.flatMap { field in
             let id = setup.input(MarkedName(field.name, at: field.mark))
             let isSecret = setup.isSecret(field.name)
+            setup.issues.context = "\(context): \(field.name): required_if"
+            defer { setup.issues.context = context }
             return Rule.rules(field.value, setup).map { (name: field.name, field: id, isSecret: isSecret, rule: $0) }
         }
         self.firstCheck = rules.reversed().reduce(nil) { next, rule in
             Check(name: rule.name, field: rule.field, isSecret: rule.isSecret, rule: rule.rule, before: next)
         }
+        setup.issues.context = "\(context): require"
+        self.required = settings.require.compactMap { settings in
+            settings.resolve(setup, isCondition: true).map { ($0, settings.text) }
+        }
+        setup.issues.context = context
         self.needsClock = self.firstCheck?.needsClock ?? false
         self.clock = setup.clock
     }
@@ -44,7 +54,16 @@ public final class ValidateStage: Stage {
         if self.needsClock, self.now == nil { self.now = self.clock.milliseconds }
         let now = self.now ?? 0
         if let check = self.firstCheck?.firstFailing(event, now: now) { throw check.failure(event, now: now) }
+        if !self.required.isEmpty { try self.checkRequired(event) }
         return .next
+    }
+
+    private func checkRequired(_ event: borrowing Event) throws(StageFailure) {
+        for required in self.required {
+            if try !required.condition.holds(for: event) {
+                throw StageFailure("validate: require: \"\(required.text)\" does not hold")
+            }
+        }
     }
 
     /// Makes the next batch read the clock again.

@@ -195,7 +195,9 @@ import ValidateStage
             ),
             (
                 ["amount": ["required_if": .mapping([("statsu", .text("paid").at(4, 9))])]],
-                ["4:9: validate: no earlier stage provides the field \"statsu\" (did you mean status?)"]
+                [
+                    "4:9: validate: amount: required_if: no earlier stage provides the field \"statsu\" (did you mean status?)"
+                ]
             ),
         ] as [(SettingNode, [String])])
     func mistakes(settings: SettingNode, messages: [String]) {

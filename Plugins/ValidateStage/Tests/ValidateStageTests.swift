@@ -48,6 +48,45 @@ import ValidateStage
         #expect(report.failureMessage?.hasPrefix("validate: status:") == true)
     }
 
+    @Test("Required expressions are checked after the rules, and their errors fail the event")
+    func require() throws {
+        let settings: SettingNode = [
+            "require": ["status != 'revoked' || has(plan)", "size(plan) < 5"],
+            "status": ["one_of": ["active", "revoked"]],
+        ]
+        let harness = try StageHarness(ValidateStage.self, settings, in: self.fixture)
+        let reports = harness.process([
+            SampleEntry(["status": "active", "plan": "free"]), SampleEntry(["status": "revoked"]),
+            SampleEntry(["status": "active", "plan": "annual"]), SampleEntry(["status": "gone"]),
+            SampleEntry(["status": "active"]),
+        ])
+        #expect(reports[0].ending == .next)
+        #expect(
+            reports.dropFirst().map(\.failureMessage) == [
+                "validate: require: \"status != 'revoked' || has(plan)\" does not hold",
+                "validate: require: \"size(plan) < 5\" does not hold",
+                "validate: status: unsupported value \"gone\" (one of active, revoked)",
+                "validate: require: \"plan\" is missing",
+            ])
+        #expect(reports[1].failure?.reason == "invalid_event")
+        let single = try StageHarness(ValidateStage.self, ["require": "status == 'active'"], in: self.fixture)
+        #expect(single.process([SampleEntry(["status": "active"])])[0].ending == .next)
+    }
+
+    @Test("An expression decides whether a field is required, and its error fails the event")
+    func requiredIf() throws {
+        let settings: SettingNode = ["plan": ["required_if": "status.startsWith('a')"]]
+        let harness = try StageHarness(ValidateStage.self, settings, in: self.fixture)
+        let reports = harness.process([
+            SampleEntry(["status": "active"]), SampleEntry(["status": "gone"]), SampleEntry([:]),
+        ])
+        #expect(
+            reports.map(\.failureMessage) == [
+                "validate: plan: missing (required where status.startsWith('a'))", nil,
+                "validate: plan: required_if: \"status\" is missing",
+            ])
+    }
+
     @Test("A rule with one value needs no brackets")
     func single() throws {
         let harness = try StageHarness(ValidateStage.self, ["status": ["one_of": "active"]], in: self.fixture)

@@ -18,7 +18,8 @@ struct ConfigurationTree {
         var issues = SettingIssues()
         let interpolation = Interpolation(environment: environment)
         let start = SourceMark(line: 1, column: 1)
-        var root = document.map { Self.convert($0, interpolation, &issues) } ?? SettingNode(.null, at: start)
+        let parts = ScalarParts(text)
+        var root = document.map { Self.convert($0, interpolation, in: parts, &issues) } ?? SettingNode(.null, at: start)
         for override in overrides {
             Self.apply(override, to: &root, interpolation, &issues)
         }
@@ -30,9 +31,10 @@ struct ConfigurationTree {
         self.root = root
     }
 
-    /// The value with its positions; without interpolation, text is unchanged.
+    /// The value with its positions; without interpolation, text is unchanged, and without the document's lines, the
+    /// positions of the parts of texts are not known.
     static func convert(
-        _ node: YAMLNode, _ interpolation: Interpolation?, _ issues: inout SettingIssues
+        _ node: YAMLNode, _ interpolation: Interpolation?, in parts: ScalarParts? = nil, _ issues: inout SettingIssues
     ) -> SettingNode {
         let mark = SourceMark(node.mark)
         switch node.content {
@@ -40,18 +42,20 @@ struct ConfigurationTree {
             if scalar.isNull { return SettingNode(.null, at: mark) }
             do throws(Interpolation.Problem) {
                 let text = try interpolation?.expand(scalar.text) ?? scalar.text
-                return SettingNode(.scalar(text, isPlain: scalar.isPlain), at: mark)
+                var value = SettingNode(.scalar(text, isPlain: scalar.isPlain), at: mark)
+                if text == scalar.text { value.parts = parts?.parts(of: text, at: mark) ?? [] }
+                return value
             } catch {
                 issues.add(error.message, at: mark)
                 return SettingNode(.scalar(scalar.text, isPlain: scalar.isPlain), at: mark)
             }
         case .sequence(let items):
-            return SettingNode(.sequence(items.map { self.convert($0, interpolation, &issues) }), at: mark)
+            return SettingNode(.sequence(items.map { self.convert($0, interpolation, in: parts, &issues) }), at: mark)
         case .mapping(let pairs):
             let entries = pairs.map { pair in
                 SettingNode.Entry(
                     key: self.text(of: pair.key), mark: SourceMark(pair.key.mark),
-                    value: self.convert(pair.value, interpolation, &issues))
+                    value: self.convert(pair.value, interpolation, in: parts, &issues))
             }
             return SettingNode(.mapping(entries), at: mark)
         }

@@ -52,7 +52,7 @@ final class StageGraph {
 
         /// Lets the stage handle an event that meets its condition; returns `nil` if the event does not.
         func process(_ event: inout Event) throws -> Verdict? {
-            if let condition = self.condition, !condition.holds(for: event) { return nil }
+            if let condition = self.condition, try !condition.holds(for: event) { return nil }
             return try self.stage.process(&event)
         }
     }

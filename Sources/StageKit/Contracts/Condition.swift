@@ -12,6 +12,8 @@ public struct ConditionSettings: Sendable {
         case all([ConditionSettings])
         /// This condition does not hold.
         case not(ConditionSettings)
+        /// The expression is true.
+        case expression(ExpressionSettings)
     }
 
     /// The parts, all of which must hold.
@@ -33,6 +35,8 @@ public struct ConditionSettings: Sendable {
             case .any(let conditions): condition.others.append(.any(conditions.map { $0.resolve(setup) }))
             case .all(let conditions): condition.others.append(.all(conditions.map { $0.resolve(setup) }))
             case .not(let inner): condition.others.append(.not(inner.resolve(setup)))
+            case .expression(let expression):
+                if let expression = expression.resolve(setup, isCondition: true) { condition.add(expression) }
             }
         }
         return condition
@@ -49,16 +53,32 @@ public struct Condition {
         case any([Condition])
         case all([Condition])
         case not(Condition)
+        case expression(EventExpression)
     }
 
     /// The fields with the byte strings that each may have.
     @usableFromInline var equals: [(field: FieldID, values: [[UInt8]])] = []
     /// The other clauses that must hold.
     @usableFromInline var others: [Clause] = []
+    /// The expression that `equals` stands for, which fails if the event does not have one of the fields; `nil` if a
+    /// field that the event does not have just has none of the values.
+    @usableFromInline var expression: EventExpression?
+
+    /// Makes an expression the whole condition: as a list of values if it only compares fields with texts.
+    mutating func add(_ expression: EventExpression) {
+        if let comparisons = expression.comparisons {
+            self.equals = comparisons
+            self.expression = expression
+        } else {
+            self.others.append(.expression(expression))
+        }
+    }
 
     /// Returns whether the event meets the condition. A field that the event does not have has no value and no number.
+    ///
+    /// - Throws: The error of an expression, for example because a field that it uses is missing.
     @inlinable
-    public func holds(for event: borrowing Event) -> Bool {
+    public func holds(for event: borrowing Event) throws(StageFailure) -> Bool {
         // In place: iterating over the arrays themselves would retain each value.
         let equals = self.equals.span
         for index in equals.indices {
@@ -68,29 +88,42 @@ public struct Condition {
                 found = true
                 break
             }
-            if !found { return false }
+            if !found {
+                if let expression = self.expression, event.range(of: equals[index].field) == nil {
+                    return try expression.holds(for: event)
+                }
+                return false
+            }
         }
-        return self.others.isEmpty || self.othersHold(for: event)
+        if self.others.isEmpty { return true }
+        return try self.othersHold(for: event)
     }
 
     @usableFromInline
-    func othersHold(for event: borrowing Event) -> Bool {
-        for clause in self.others where !Self.holds(clause, for: event) { return false }
+    func othersHold(for event: borrowing Event) throws(StageFailure) -> Bool {
+        for clause in self.others {
+            if try !Self.holds(clause, for: event) { return false }
+        }
         return true
     }
 
-    private static func holds(_ clause: Clause, for event: borrowing Event) -> Bool {
+    private static func holds(_ clause: Clause, for event: borrowing Event) throws(StageFailure) -> Bool {
         switch clause {
         case .field(let field, let exists, let numbers):
             guard let numbers else { return (event.range(of: field) != nil) == exists }
             return event.integer(of: field).map { numbers.contains($0) } ?? false
         case .any(let conditions):
-            for condition in conditions where condition.holds(for: event) { return true }
+            for condition in conditions {
+                if try condition.holds(for: event) { return true }
+            }
             return false
         case .all(let conditions):
-            for condition in conditions where !condition.holds(for: event) { return false }
+            for condition in conditions {
+                if try !condition.holds(for: event) { return false }
+            }
             return true
-        case .not(let condition): return !condition.holds(for: event)
+        case .not(let condition): return try !condition.holds(for: event)
+        case .expression(let expression): return try expression.holds(for: event)
         }
     }
 }

@@ -1,5 +1,6 @@
 extension SettingType where Value == ConditionSettings {
-    /// Field names with their requirements, all of which must hold:
+    /// An expression in the Common Expression Language, such as `status == 'revoked' && amount > 100`; or field names
+    /// with their requirements, all of which must hold:
     ///
     /// - `{ status: revoked }`, or `{ status: [active, revoked] }` for one of several values
     /// - `{ user_id: { exists: false } }`
@@ -17,13 +18,16 @@ extension ConditionSettings {
     /// The name of the condition's shape in references, which it needs because it contains itself.
     package static let shapeName = "condition"
     /// The keys of a condition: field names, `any`, `all` and `not`.
-    package static let shape = SettingShape.map(
-        .either([values.shape, FieldTests.type.shape]), minimum: 1,
-        beside: [
-            SettingDescription(name: "any", shape: list.shape, summary: "One of these conditions must hold."),
-            SettingDescription(name: "all", shape: list.shape, summary: "All of these conditions must hold."),
-            SettingDescription(name: "not", shape: .reference(shapeName), summary: "This condition must not hold."),
-        ])
+    package static let shape = SettingShape.either([
+        ExpressionSettings.shape,
+        .map(
+            .either([values.shape, FieldTests.type.shape]), minimum: 1,
+            beside: [
+                SettingDescription(name: "any", shape: list.shape, summary: "One of these conditions must hold."),
+                SettingDescription(name: "all", shape: list.shape, summary: "All of these conditions must hold."),
+                SettingDescription(name: "not", shape: .reference(shapeName), summary: "This condition must not hold."),
+            ]),
+    ])
 
     /// The condition in one line: `status: revoked, region: [eu, us]`.
     public var text: String {
@@ -38,6 +42,7 @@ extension ConditionSettings {
             case .any(let conditions): "any: \(list(conditions))"
             case .all(let conditions): "all: \(list(conditions))"
             case .not(let condition): "not: { \(condition.text) }"
+            case .expression(let expression): expression.line
             }
         }.joined(separator: ", ")
     }
@@ -47,9 +52,14 @@ extension ConditionSettings {
 
     /// Decodes a condition; errors go to the issues.
     init?(_ node: SettingNode, _ issues: inout SettingIssues) {
+        if case .scalar = node.content {
+            guard let expression = ExpressionSettings(node, &issues) else { return nil }
+            self.parts = [.expression(expression)]
+            return
+        }
         guard let entries = node.entries, !entries.isEmpty else {
             let found = node.entries == nil ? "found \(node.kindName)" : "found none"
-            issues.add("expected names with values, \(found)", at: node.mark)
+            issues.add("expected an expression, or names with values, \(found)", at: node.mark)
             return nil
         }
         let outer = issues.context

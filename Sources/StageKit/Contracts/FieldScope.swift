@@ -2,6 +2,8 @@
 package struct FieldScope: Sendable {
     /// Their names, in the order they were first provided.
     package private(set) var fields: [String]
+    /// The types of the fields whose type is known.
+    private var types: [String: FieldType] = [:]
     /// Whether a stage on the path could not be made, so that its fields are unknown.
     package private(set) var isIncomplete: Bool
 
@@ -11,10 +13,14 @@ package struct FieldScope: Sendable {
         self.isIncomplete = isIncomplete
     }
 
-    /// Adds a field.
-    package mutating func provide(_ name: String) {
+    /// Adds a field; a later stage may give it another type.
+    package mutating func provide(_ name: String, _ type: FieldType = .unknown) {
         if !self.fields.contains(name) { self.fields.append(name) }
+        self.types[name] = type
     }
+
+    /// Returns the type of a field.
+    package func type(of name: String) -> FieldType { self.types[name] ?? .unknown }
 
     /// Records that unknown fields may be provided.
     package mutating func loseTrack() {
@@ -23,7 +29,20 @@ package struct FieldScope: Sendable {
 
     /// Adds the fields of another path that leads to the same position.
     package mutating func formUnion(_ other: FieldScope) {
-        for name in other.fields { self.provide(name) }
+        for name in other.fields {
+            let isSame = !self.fields.contains(name) || self.type(of: name) == other.type(of: name)
+            self.provide(name, isSame ? other.type(of: name) : .unknown)
+        }
         self.isIncomplete = self.isIncomplete || other.isIncomplete
     }
+}
+
+/// The type of a field's values, for the checker of expressions.
+public enum FieldType: Sendable, Hashable {
+    /// Text.
+    case text
+    /// Whole numbers of 64 bits (`event.set(_:integer:range:)`).
+    case integer
+    /// Text or whole numbers.
+    case unknown
 }

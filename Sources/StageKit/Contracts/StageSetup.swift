@@ -94,12 +94,16 @@ public final class StageSetup {
     ///   - name: The field's name in the file.
     ///   - isSecret: Whether its values must not be shown. Stages that write logs, and all observers of the pipeline,
     ///     show a fixed text instead. A field that is secret in one stage is secret in the whole graph.
+    ///   - type: The type of its values, with which expressions in later stages are checked.
     /// - Returns: The column.
-    public func output(_ name: String, isSecret: Bool = false) -> FieldID {
-        self.scope.provide(name)
+    public func output(_ name: String, isSecret: Bool = false, type: FieldType = .unknown) -> FieldID {
+        self.scope.provide(name, type)
         if isSecret { self.names.keepSecret(name) }
         return self.names.provide(name)
     }
+
+    /// Returns the type of a field that earlier stages provide.
+    public func type(of name: String) -> FieldType { self.scope.type(of: name) }
 
     /// Returns whether the values of a field must not be shown.
     public func isSecret(_ name: String) -> Bool { self.names.secrets.contains(name) }
@@ -154,6 +158,9 @@ public final class StageSetup {
     public func reason(_ name: String) -> ReasonID {
         self.names.reason(name)
     }
+
+    /// Returns the column of a field that an expression uses.
+    func column(_ name: String) -> FieldID { self.names.provide(name) }
 }
 
 /// A name in the file with its position, for error messages.

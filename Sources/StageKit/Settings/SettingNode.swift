@@ -52,6 +52,22 @@ public struct SettingNode: Sendable, Equatable {
     public var content: Content
     /// The position.
     public var mark: SourceMark
+    /// The positions of the parts of a text in the file, in order; empty if they are not known.
+    public var parts: [Part] = []
+
+    /// A part of a text that the file contains as it is, on one line.
+    public struct Part: Sendable, Equatable {
+        /// The offset of the part in the text, in bytes.
+        public var offset: Int
+        /// The position of the part in the file.
+        public var mark: SourceMark
+
+        /// Creates a part.
+        public init(offset: Int, mark: SourceMark) {
+            self.offset = offset
+            self.mark = mark
+        }
+    }
 
     /// Creates a node.
     public init(_ content: Content, at mark: SourceMark) {

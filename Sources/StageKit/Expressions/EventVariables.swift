@@ -1,0 +1,97 @@
+package import CEL
+
+/// The variables of expressions: the event's fields by their columns, and names with a meaning of their own.
+struct EventVariables: ~Copyable, VariableSource {
+    /// The names that are not fields. Their numbers are negative, as those of fields are columns.
+    enum Name: Int, CaseIterable {
+        case entryID = -1
+        case entryTime = -2
+        case entryStream = -3
+        case failureReason = -4
+        case failureStage = -5
+        case failureMessage = -6
+        case now = -7
+
+        /// The name and the type in expressions.
+        var variable: ExpressionEnvironment.Variable {
+            switch self {
+            case .entryID: .init("entry.id", .string, number: self.rawValue)
+            case .entryTime: .init("entry.time", .timestamp, number: self.rawValue)
+            case .entryStream: .init("entry.stream", .string, number: self.rawValue)
+            case .failureReason: .init("failure.reason", .string, number: self.rawValue)
+            case .failureStage: .init("failure.stage", .string, number: self.rawValue)
+            case .failureMessage: .init("failure.message", .string, number: self.rawValue)
+            case .now: .init("now", .timestamp, number: self.rawValue)
+            }
+        }
+    }
+
+    private let event: Event
+    private let clock: WallClock
+
+    /// Borrows an event; the variables must not be used after the call that borrows it.
+    init(_ event: borrowing Event, _ clock: WallClock) {
+        self.event = unsafe Event(storage: event.storage, index: event.index)
+        self.clock = clock
+    }
+
+    /// The environment of expressions in a stage. A field hides another name.
+    static func environment(_ setup: StageSetup) -> ExpressionEnvironment {
+        let fields = setup.fields.map { name in
+            let type: ExpressionType =
+                switch setup.type(of: name) {
+                case .text: .string
+                case .integer: .int
+                case .unknown: .dyn
+                }
+            return ExpressionEnvironment.Variable(name, type, number: setup.column(name).index)
+        }
+        var environment = ExpressionEnvironment(fields + Name.allCases.map(\.variable))
+        environment.allowsHasOfVariables = true
+        environment.isComplete = !setup.scope.isIncomplete
+        return environment
+    }
+
+    /// The value of a field, or of another name.
+    func value(of variable: Int) throws(EvaluationError) -> Value? {
+        guard variable >= 0 else { return Name(rawValue: variable).flatMap { self.value(of: $0) } }
+        guard let (range, integer) = self.event.value(of: FieldID(index: variable)) else { return nil }
+        if let integer { return .int(integer) }
+        let text = unsafe String(validating: self.event.unsafeBytes(range), as: UTF8.self)
+        guard let text else { throw EvaluationError("a field is not valid UTF-8") }
+        return .string(text)
+    }
+
+    /// The number of a field.
+    func integer(of variable: Int) throws(EvaluationError) -> Int64? {
+        guard let (_, integer) = self.event.value(of: FieldID(index: variable)) else { return nil }
+        guard let integer else { throw EvaluationError("a field is not a whole number") }
+        return integer
+    }
+
+    private func value(of name: Name) -> Value? {
+        switch name {
+        case .entryID: .string(self.event.id.description)
+        case .entryTime: Self.timestamp(self.event.id.milliseconds)
+        case .entryStream: .string(self.event.stream)
+        case .failureReason: self.event.failure?.reason.map { .string($0) }
+        case .failureStage: self.event.failure?.stage.map { .string($0) }
+        case .failureMessage: (self.event.failure?.message).map { .string($0) }
+        case .now: Self.timestamp(UInt64(clamping: self.clock.milliseconds))
+        }
+    }
+
+    /// A time in milliseconds since 1970, or `nil` if it is after the year 9999.
+    private static func timestamp(_ milliseconds: UInt64) -> Value? {
+        let seconds = Int64(clamping: milliseconds / 1000)
+        return Timestamp(unixSeconds: seconds, nanoseconds: Int32(milliseconds % 1000) * 1_000_000).map {
+            .timestamp($0)
+        }
+    }
+}
+
+/// The names in expressions that are not fields.
+package enum ExpressionNames {
+    /// The names with their types.
+    package static var variables: [ExpressionEnvironment.Variable] { EventVariables.Name.allCases.map(\.variable) }
+}

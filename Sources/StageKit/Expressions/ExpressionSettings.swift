@@ -1,0 +1,77 @@
+import CEL
+
+/// An expression as written in the file, in the Common Expression Language.
+public struct ExpressionSettings: Sendable {
+    /// The text.
+    public let text: String
+    /// The position of the text.
+    public let mark: SourceMark
+    /// The positions of the parts of the text.
+    private let parts: [SettingNode.Part]
+
+    /// The shape of an expression in the file.
+    package static let shape = SettingShape.form("an expression")
+
+    /// Decodes an expression; errors go to the issues.
+    init?(_ node: SettingNode, _ issues: inout SettingIssues) {
+        guard case .scalar(let text, _) = node.content else {
+            issues.add("expected an expression, found \(node.kindName)", at: node.mark)
+            return nil
+        }
+        self.text = text
+        self.mark = node.mark
+        self.parts = node.parts
+        // Names and types are checked when the fields are known.
+        do throws(ExpressionProblems) {
+            try Program.checkSyntax(text)
+        } catch {
+            for problem in error.problems { self.report(problem, &issues) }
+            return nil
+        }
+    }
+
+    /// The expression in one line.
+    var line: String { self.text.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+
+    /// Compiles the expression for the fields that earlier stages provide. Adds an error for every mistake.
+    ///
+    /// - Parameters:
+    ///   - setup: The setup of the stage.
+    ///   - isCondition: Whether the result must be a bool.
+    /// - Returns: `nil` if there is a mistake.
+    public func resolve(_ setup: StageSetup, isCondition: Bool = false) -> EventExpression? {
+        let environment = EventVariables.environment(setup)
+        do throws(ExpressionProblems) {
+            let program = try Program(self.text, environment, result: isCondition ? .bool : nil)
+            let secrets = program.variables.contains { number in
+                environment.variables.contains { $0.number == number && setup.isSecret($0.name) }
+            }
+            let context = setup.issues.context.isEmpty ? setup.stage : setup.issues.context
+            return EventExpression(program, context: context, isSecret: secrets, clock: setup.clock)
+        } catch {
+            for problem in error.problems { self.report(problem, &setup.issues) }
+            return nil
+        }
+    }
+
+    /// Adds a mistake at its position in the file. If that is not known, because the text contains environment
+    /// variables or escape sequences that span lines, the position in the text follows the message.
+    private func report(_ problem: ExpressionProblem, _ issues: inout SettingIssues) {
+        guard let part = self.parts.last(where: { $0.offset <= problem.position.offset }) else {
+            let place = problem.position
+            let suffix = place.offset == 0 ? "" : " (at \(place.line):\(place.column) of the expression)"
+            return issues.add(problem.message + suffix, at: self.mark)
+        }
+        let before = self.text.utf8.prefix(problem.position.offset).dropFirst(part.offset)
+        let columns = before.count { $0 & 0xC0 != 0x80 }
+        issues.add(
+            problem.message, at: SourceMark(line: part.mark.line, column: part.mark.column + columns))
+    }
+}
+
+extension SettingType where Value == ExpressionSettings {
+    /// An expression in the Common Expression Language.
+    public static var expression: SettingType<ExpressionSettings> {
+        SettingType(shape: ExpressionSettings.shape) { node, issues in ExpressionSettings(node, &issues) }
+    }
+}
