@@ -136,10 +136,22 @@ let package = Package(
                 logging, coreMetrics, nioCore, nioPosix, nioSSL, lifecycle, hummingbird,
             ],
             resources: [.copy("Fixtures")]),
+        .target(name: "HTTPBase", dependencies: ["LocalFiles", "StageKit", nioCore, nioPosix, nioSSL]),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "HTTPBase", "StageKit", logging, coreMetrics, lifecycle, nioCore, nioHTTP1, nioPosix, nioSSL,
+            ]),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Gateway", "HTTPBase", "StageKit", logging, coreMetrics, lifecycle, nioCore, nioEmbedded, nioHTTP1,
+                nioPosix,
+            ]),
         .target(
             name: "Admin",
             dependencies: [
-                "StageKit", "LocalFiles", logging, coreMetrics, lifecycle, hummingbird,
+                "HTTPBase", "StageKit", logging, coreMetrics, lifecycle, hummingbird,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"), nioCore, nioHTTP1, nioHTTPTypes,
                 nioHTTPTypesHTTP1, nioPosix, nioSSL,
@@ -149,8 +161,8 @@ let package = Package(
         .testTarget(
             name: "AdminTests",
             dependencies: [
-                "Admin", "StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore, nioEmbedded, nioHTTPTypes,
-                nioPosix,
+                "Admin", "HTTPBase", "StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore, nioEmbedded,
+                nioHTTPTypes, nioPosix,
             ]),
         // Settings and graphs of pipelines as text, JSON and pictures.
         .target(name: "Documentation", dependencies: ["PipelineEngine", "StageKit", logging]),
@@ -180,8 +192,8 @@ let package = Package(
         .target(
             name: "PipelineChecks",
             dependencies: [
-                "DeadLetters", "Documentation", "Admin", "PipelineEngine", "RedisStreams", "RESP", "SnapshotStores",
-                "StageKit", "LocalFiles", "DeadLetterStage", "PublishStage", logging,
+                "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine", "RedisStreams",
+                "RESP", "SnapshotStores", "StageKit", "LocalFiles", "DeadLetterStage", "PublishStage", logging,
             ]),
         // The subcommands, except those that run a worker and those for dead letters.
         .target(
@@ -196,7 +208,8 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "CommandSupport", "Commands", "DeadLetters", "Operations", "PipelineChecks", "PipelineEngine",
-                "PluginLoading", "SnapshotStores", "RedisStreams", "RESP", "Admin", "StageKit", logging, coreMetrics,
+                "PluginLoading", "SnapshotStores", "RedisStreams", "RESP", "Admin", "Gateway", "HTTPBase", "StageKit", logging,
+                coreMetrics,
                 lifecycle, arguments, histogram, unixSignals, tracing,
             ] + stageLibraries),
         .testTarget(
@@ -210,8 +223,8 @@ let package = Package(
         .executableTarget(
             name: "SluiceBench",
             dependencies: [
-                "Worker", "Admin", "Operations", "PipelineEngine", "SnapshotStores", "RedisStreams", "RESP",
-                "StageKit", logging, coreMetrics, arguments, histogram, nioCore, nioPosix,
+                "Worker", "Admin", "Gateway", "HTTPBase", "Operations", "PipelineEngine", "SnapshotStores",
+                "RedisStreams", "RESP", "StageKit", logging, coreMetrics, arguments, histogram, nioCore, nioPosix,
             ],
             path: "Tests/Benchmarks/Driver"),
         .testTarget(
@@ -226,7 +239,8 @@ let package = Package(
         .executableTarget(
             name: "SluiceFuzz",
             dependencies: [
-                "Admin", "CEL", "RESP", "SnapshotStores", "StageKit", "YAML", logging, coreMetrics, arguments,
+                "Admin", "CEL", "HTTPBase", "RESP", "SnapshotStores", "StageKit", "YAML", logging, coreMetrics,
+                arguments,
             ],
             path: "Tests/Fuzz"),
         .testTarget(

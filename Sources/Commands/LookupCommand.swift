@@ -41,7 +41,7 @@ struct ExportCommand: AsyncParsableCommand {
             let client = try self.admin.worker.client()
             let store = try await self.admin.storeName(client)
             var error = ByteBuffer()
-            let status = try await client.get("/v1/stores/\(AdminClient.encoded(store))") { status, piece in
+            let status = try await client.get("/v1/export/\(AdminClient.encoded(store))") { status, piece in
                 if status == 200 {
                     guard Terminal.write(Array(buffer: piece)) else { throw ExitStatus.failure }
                 } else if error.readableBytes < AdminClient.answerLimit {

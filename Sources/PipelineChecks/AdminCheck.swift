@@ -1,4 +1,5 @@
 import Admin
+import HTTPBase
 import StageKit
 
 /// Checks the HTTP interface: who can reach it, and whether its files are usable. Opens no socket.

@@ -2,13 +2,16 @@ import DeadLetterStage
 package import PipelineEngine
 import PublishStage
 import RedisStreams
-import StageKit
+package import StageKit
 
 /// Checks that compare several parts of a pipeline file.
 package enum FileChecks {
     /// Returns all errors, and warnings about likely oversights.
-    package static func findings(_ file: FileOutline) -> FileOutline.Findings {
+    package static func findings(
+        _ file: FileOutline, stores: [String: any SnapshotStore]
+    ) -> FileOutline.Findings {
         var findings = FileOutline.Findings()
+        SnapshotNames(stores: stores).check(file, &findings.issues)
         Keyspace(self.keys(file)).check(&findings.issues, warnings: &findings.warnings)
         for (context, node) in self.servers(file) {
             guard let settings = FileOutline.decode(node, RedisSettings.type) else { continue }

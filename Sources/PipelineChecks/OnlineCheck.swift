@@ -1,4 +1,5 @@
 package import Admin
+package import Gateway
 import Logging
 package import PipelineEngine
 import RESP
@@ -14,6 +15,8 @@ package struct OnlineCheck {
     package let redis: RedisSettings
     /// The settings of the HTTP interface.
     package let admin: AdminSettings
+    /// The settings of the gateway's doors, or `nil` for none.
+    package let gateway: GatewaySettings?
     /// The settings of the revocation publisher, or `nil` for none.
     package let revocations: RevocationSettings?
     /// The settings of the checkpoint, or `nil` for none.
@@ -26,6 +29,7 @@ package struct OnlineCheck {
         redis.clientName.pipeline = pipeline.name
         self.redis = redis
         self.admin = try pipeline.section("admin", AdminSettings.type)
+        self.gateway = try? pipeline.section("gateway", GatewaySettings.type)
         self.revocations = try? pipeline.section("revocations", RevocationSettings.type)
         self.checkpoint = try? pipeline.section("checkpoint", CheckpointSettings.type)
     }
@@ -52,8 +56,9 @@ package struct OnlineCheck {
         }
         steps += await self.stores(loop, silent)
         await loop.shutDown()
-        return SecretFiles.steps(self.redis, self.admin) + steps
-            + [self.checkpoint.map(CheckpointCheck.step), AdminCheck.step(self.admin)].compactMap(\.self)
+        return SecretFiles.steps(self.redis, self.admin, self.gateway) + steps
+            + [self.checkpoint.map(CheckpointCheck.step), AdminCheck.step(self.admin), GatewayCheck.step(self.gateway)]
+            .compactMap(\.self)
     }
 
     /// The keys of the streams that the pipeline reads.

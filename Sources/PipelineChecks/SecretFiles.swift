@@ -1,15 +1,21 @@
 import Admin
 import Foundation
+import Gateway
+import HTTPBase
 import RedisStreams
 import StageKit
 
 /// Checks that files with secrets are not readable by others.
 enum SecretFiles {
     /// Returns a step for each file that others may read; a missing file is reported where it is used.
-    static func steps(_ redis: RedisSettings, _ admin: AdminSettings) -> [CheckStep] {
+    static func steps(_ redis: RedisSettings, _ admin: AdminSettings, _ gateway: GatewaySettings?) -> [CheckStep] {
         let files = [
             ("redis.password_file", redis.passwordFile), ("redis.tls.key_file", redis.tls?.keyFile),
-            ("admin.token_file", admin.tokenFile?.text), ("admin.tls.key_file", admin.tls?.keyFile.text),
+            ("admin.token_file", admin.tokenFile?.text),
+            ("admin.lookup_token_file", admin.lookupTokenFile?.text),
+            ("admin.tls.key_file", admin.tls?.keyFile.text),
+            ("gateway.http.token_file", gateway?.http?.tokenFile?.text),
+            ("gateway.http.tls.key_file", gateway?.http?.tls?.keyFile.text),
         ]
         return files.compactMap { setting, path in
             guard let path, let attributes = try? FileManager.default.attributesOfItem(atPath: path),

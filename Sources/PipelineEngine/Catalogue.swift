@@ -33,8 +33,9 @@ public struct Catalogue: Sendable {
     public var makeCheckpoint: (@Sendable (ComponentSetup) -> (any CheckpointKeeper)?)?
 
     /// Checks the parts of a file against each other: settings that are valid alone may be incompatible. `nil` for no
-    /// check.
-    public var checkFile: (@Sendable (FileOutline) -> FileOutline.Findings)?
+    /// check. The stores are those that the file declares; there are none if the file has other errors, because the
+    /// stages that write to them may then be missing.
+    public var checkFile: (@Sendable (FileOutline, _ stores: [String: any SnapshotStore]) -> FileOutline.Findings)?
 
     /// Creates an empty catalogue.
     public init() {}

@@ -34,4 +34,26 @@ extension MemoryStore {
     public func ask(_ key: String, _ condition: SnapshotCondition) -> SnapshotAnswer {
         self.ask(key.utf8.span, condition)
     }
+
+    /// Whether the snapshot under a key meets a condition, unless the freshness of the store is not confirmed; calls
+    /// `body` with the snapshot if it does.
+    ///
+    /// The condition and `body` see the same copy. What `body` has read must not be used unless the answer is `yes`:
+    /// the store may turn out to be stale after it was called.
+    public func ask(
+        _ key: Span<UInt8>, _ condition: SnapshotCondition, _ body: (borrowing SnapshotView) -> Void
+    ) -> SnapshotAnswer {
+        guard let freshness = self.freshness, !freshness.isBeingFilled else { return .stale }
+        let answer = self.withSnapshot(for: key) { (snapshot) -> Bool in
+            guard snapshot.meets(condition) else { return false }
+            body(snapshot)
+            return true
+        }
+        if freshness.isStale { return .stale }
+        return switch answer {
+        case .some(true): .yes
+        case .some(false): .no
+        case .none: .absent
+        }
+    }
 }

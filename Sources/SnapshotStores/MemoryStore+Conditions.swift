@@ -1,4 +1,4 @@
-import StageKit
+public import StageKit
 import Synchronization
 
 // Conditions for lookups, evaluated when a record is written.
@@ -11,7 +11,7 @@ extension MemoryStore {
     public func condition(_ field: String, equals value: String) -> SnapshotCondition {
         let (field, expected) = (self.field(field), Array(value.utf8))
         // Held until all records are marked: concurrent requests for the same condition wait for its answers.
-        return self.conditions.withLock { conditions in
+        return self.marked.withLock { conditions in
             if let known = conditions.find(field, expected) { return known }
             guard let condition = conditions.add(field, expected) else {
                 return SnapshotCondition(field: field, expected: expected, mark: 0)
@@ -22,6 +22,19 @@ extension MemoryStore {
             for shard in 0..<self.shards.count { self.markRecords(ofShard: shard, marked) }
             return condition
         }
+    }
+
+    /// Returns the condition of a pipeline file.
+    ///
+    /// If it is more than one value of one field, it is evaluated at each lookup.
+    public func condition(_ settings: ConditionSettings) -> SnapshotCondition {
+        if let (field, value) = settings.singleValue { return self.condition(field, equals: value) }
+        return SnapshotCondition(settings.tree { self.field($0) })
+    }
+
+    /// Returns the condition that the store's settings declare under this name, or `nil` if there is none.
+    public func condition(named name: String) -> SnapshotCondition? {
+        self.conditions.first { $0.name == name }.map { self.condition($0.value) }
     }
 
     private func markRecords(ofShard shard: Int, _ conditions: MarkedConditions) {

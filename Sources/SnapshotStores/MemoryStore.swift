@@ -7,7 +7,7 @@ import Synchronization
 /// under a microsecond. Lookups in place (`check`, `withSnapshot`) allocate nothing, and neither do changes of existing
 /// keys if the new record fits the old one's memory. Memory for slots and evicted keys is kept for future keys and
 /// freed by `removeAll`.
-public final class MemoryStore: SweepingStore, StreamFedStore {
+public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore {
     /// The limits of a memory store.
     public enum Limits {
         /// The default maximum number of snapshots: some 1.4 GB of sessions.
@@ -45,18 +45,24 @@ public final class MemoryStore: SweepingStore, StreamFedStore {
     /// The number of live snapshots; written by those who hold `changes`.
     let live = Atomic<Int>(0)
     let names = Mutex(FieldNames())
-    /// The conditions created so far; locked before `changes` when records are marked.
-    let conditions = Mutex(MarkedConditions())
+    /// The conditions that records are marked with; locked before `changes` when records are marked.
+    let marked = Mutex(MarkedConditions())
+    /// The named conditions of the store's settings.
+    public let conditions: [NamedSetting<ConditionSettings>]
+    /// The names of fields that writers keep.
+    private let kept = Mutex<Set<String>>([])
 
     /// Creates an empty store for snapshots under the value of `keyField`.
     ///
     /// `maxRecordBytes` is clamped to `Limits.recordBytesRange`.
     public convenience init(
-        name: String, keyField: String, maxEntries: Int = Limits.entries, maxRecordBytes: Int = Limits.recordBytes
+        name: String, keyField: String, maxEntries: Int = Limits.entries, maxRecordBytes: Int = Limits.recordBytes,
+        conditions: [NamedSetting<ConditionSettings>] = []
     ) {
         self.init(
             name: name, keyField: keyField, maxEntries: maxEntries, maxRecordBytes: maxRecordBytes,
-            hasher: KeyHasher(), evictions: EvictionMemory.limit, shards: MemoryStore.shardCount)
+            conditions: conditions, hasher: KeyHasher(), evictions: EvictionMemory.limit, shards: MemoryStore.shardCount
+        )
     }
 
     /// Creates a small store with few shards that soon forgets evictions, so that tests reach these limits quickly.
@@ -68,14 +74,16 @@ public final class MemoryStore: SweepingStore, StreamFedStore {
 
     /// Creates a store with a hash and limits of the caller's choice.
     init(
-        name: String, keyField: String, maxEntries: Int, maxRecordBytes: Int, hasher: KeyHasher, evictions: Int,
-        shards: Int, recordMemory: Int = RecordMemory.maximumBytes
+        name: String, keyField: String, maxEntries: Int, maxRecordBytes: Int,
+        conditions: [NamedSetting<ConditionSettings>] = [], hasher: KeyHasher, evictions: Int, shards: Int,
+        recordMemory: Int = RecordMemory.maximumBytes
     ) {
         let range = Limits.recordBytesRange
         self.name = name
         self.keyField = keyField
         self.maxEntries = maxEntries
         self.maxRecordBytes = Swift.min(Swift.max(maxRecordBytes, range.lowerBound), range.upperBound)
+        self.conditions = conditions
         self.hasher = hasher
         self.shards = ShardArray(count: shards, records: maxEntries.addingReportingOverflow(evictions).partialValue)
         self.records = RecordMemory(bytes: recordMemory)
@@ -129,10 +137,14 @@ public final class MemoryStore: SweepingStore, StreamFedStore {
         self.changes.withLock { $0.historyStarts[stream] = entry }
     }
 
+    /// The names of the fields that writers keep, sorted.
+    public var keptFields: [String] { self.kept.withLock { $0.sorted() } }
+
     /// Creates a writer for events whose key and fields are in these columns; several may be used at the same time.
     ///
     /// If one store has more than `FieldNames.limit` different names, the writer refuses every upsert.
     public func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter {
+        self.kept.withLock { $0.formUnion(fields.map(\.name)) }
         let columns = self.names.withLock { names in
             fields.map { RecordColumns.Column(field: $0.field, number: names.number(of: $0.name)) }
         }

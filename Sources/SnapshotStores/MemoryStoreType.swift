@@ -9,6 +9,9 @@ struct MemoryStoreSettings: Sendable {
     /// The maximum size of a packed record in bytes.
     var maxRecordBytes = MemoryStore.Limits.recordBytes
 
+    /// The conditions by their names.
+    var conditions: [NamedSetting<ConditionSettings>] = []
+
     /// The schema of the settings.
     static let type = SettingType.object(
         SettingsSchema(
@@ -22,6 +25,10 @@ struct MemoryStoreSettings: Sendable {
                 .optional(
                     "max_record_bytes", \.maxRecordBytes, .byteSize(MemoryStore.Limits.recordBytesRange),
                     default: "64KiB", "Maximum size of a packed snapshot; larger ones are refused."),
+                .optional(
+                    "conditions", \.conditions, .map(of: .condition), default: "{}",
+                    "Conditions on snapshots, by names that lookups and the gateway use: { active: { status: active } }."
+                ),
             ]))
 }
 
@@ -30,10 +37,10 @@ extension MemoryStore {
     public static let type = StoreType(
         name: "memory",
         summary: "Keeps snapshots in this process's memory, for lookups in well under a microsecond.",
-        settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes"]
+        settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes", "conditions"]
     ) { settings, setup in
         MemoryStore(
             name: setup.name, keyField: settings.key, maxEntries: settings.maxEntries,
-            maxRecordBytes: settings.maxRecordBytes)
+            maxRecordBytes: settings.maxRecordBytes, conditions: settings.conditions)
     }
 }

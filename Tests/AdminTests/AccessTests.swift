@@ -1,3 +1,4 @@
+import HTTPBase
 import StageKit
 import Testing
 
@@ -127,8 +128,8 @@ import Testing
 
     @Test("Equality of tokens is that of their bytes", arguments: [("", "a"), ("a", "ab"), ("ab", "a"), ("aa", "a")])
     func equality(one: String, other: String) {
-        #expect(!AdminAccess.equals(Array(one.utf8), Array(other.utf8)))
-        #expect(AdminAccess.equals(Array(other.utf8), Array(other.utf8)))
+        #expect(!AccessToken.equals(Array(one.utf8), Array(other.utf8)))
+        #expect(AccessToken.equals(Array(other.utf8), Array(other.utf8)))
     }
 
     private func settings(_ pairs: [(String, String)]) -> (settings: AdminSettings?, issues: [String]) {
@@ -171,5 +172,45 @@ import Testing
         let issue = #expect(throws: SettingIssue.self) { try missing.readAccess() }
         #expect(issue?.mark.line == 3)
         #expect(issue?.message.hasPrefix("admin: token_file: /nonexistent: cannot open it") == true)
+    }
+
+    @Test(
+        "The token of a gateway permits lookups and revocations, and nothing else",
+        arguments: [
+            ("/v1/stores/s/k0", 200), ("/v1/stores/s/none", 404), ("/v1/stores/s/", 403), ("/v1/stores/s", 403),
+            ("/v1/stores//s", 403), ("/v1/export/s", 403), ("/v1/explain/s/k0", 403), ("/v1/tap", 403),
+            ("/v1/live", 403), ("/v1/pipeline", 403), ("/metrics", 403), ("/v1/stores/s/k0/x", 403), ("/livez", 200),
+            ("//v1/stores/s/k0", 403), ("/v1/x/../stores/s/k0", 403),
+        ])
+    func lookupToken(target: String, status: Int) async throws {
+        var access = AdminAccess()
+        access.token = Array(Self.token.utf8)
+        access.lookupToken = Array("the-token-of-a-gateway".utf8)
+        let context = AdminFixture.context(stores: [FixedStore("s", count: 1, bytes: 1)])
+        let statuses = try await AdminFixture.serve(context, access: access) { address in
+            var statuses: [Int] = []
+            for token in ["the-token-of-a-gateway", "the-token-of-a-gatewax"] {
+                let head = "GET \(target) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(token)\r\n"
+                let answer = try await RawClient.exchange(address, head + "Connection: close\r\n\r\n")
+                statuses.append(try RawResponse(answer).status)
+            }
+            return statuses
+        }
+        #expect(statuses == [status, target == "/livez" ? 200 : 401])
+    }
+
+    @Test("A token for gateways needs the other token beside it, and a mode or a group a Unix socket")
+    func combinations() {
+        #expect(
+            self.settings([("lookup_token_file", "/x")]).issues
+                == ["2: admin: lookup_token_file: add token_file too, the token for everything else"])
+        #expect(self.settings([("token", Self.token), ("lookup_token_file", "/x")]).issues == [])
+        #expect(
+            self.settings([("mode", "0660")]).issues
+                == ["2: admin: mode: only a Unix socket has one; listen is 127.0.0.1:9191"])
+        #expect(self.settings([("listen", "unix:/a"), ("mode", "0660"), ("group", "www-data")]).issues == [])
+        for mode in ["0777", "640x", "0460", "60", "0640 "] {
+            #expect(self.settings([("listen", "unix:/a"), ("mode", mode)]).issues.count == 1, "\(mode)")
+        }
     }
 }

@@ -50,7 +50,33 @@ import Testing
             ("/v1/stores/sessions/%zz", 400, "application/json", nil),
             ("/v1/stores/sessions/%f", 400, "application/json", nil),
             ("/v1/stores", 404, "application/json", nil),
-            ("/v1/stores/sessions/", 400, "application/json", nil),
+            (
+                "/v1/stores/sessions", 400, "application/json",
+                #"{"error":"bad_request","message":"name a key: /v1/stores/STORE/KEY; all snapshots are at /v1/export/sessions"}"#
+            ),
+            (
+                "/v1/stores/sessions/", 400, "application/json",
+                #"{"error":"bad_request","message":"the key is empty: name a key after the last /"}"#
+            ),
+            (
+                "/v1/stores/sessions/ds-1?x=1", 400, "application/json",
+                #"{"error":"bad_request","message":"unknown query \"x=1\": a lookup has no parameter but allow=CONDITION"}"#
+            ),
+            (
+                "/v1/stores/sessions/ds-1?allow=five", 200, "application/json",
+                #"{"key":"ds-1","entry":"7-0","fields":{"id":"ds-1","n":5}}"#
+            ),
+            (
+                "/v1/stores/sessions/ds-1?allow=%73ix", 403, "application/json",
+                #"{"error":"refused","message":"the snapshot does not meet the condition six of the store sessions"}"#
+            ),
+            (
+                "/v1/stores/sessions/ds-1?allow=fiv", 400, "application/json",
+                #"{"error":"bad_request","message":"the store sessions has no condition \"fiv\" (did you mean five?); conditions are declared beside its key"}"#
+            ),
+            ("/v1/stores/sessions/none?allow=five", 404, "application/json", nil),
+            ("/v1/stores/sessions/ds-1?allow=", 400, "application/json", nil),
+            ("/v1/stores/sessions/ds-1?allow=five&allow=six", 400, "application/json", nil),
             ("/v1/export", 404, "application/json", nil),
             ("/v1/export/other", 404, "application/json", nil),
             (
@@ -89,7 +115,7 @@ import Testing
     }
 
     @Test(
-        "HEAD answers as GET without a body", arguments: [("/livez", 200), ("/v1/stores/sessions", 200), ("/no", 404)])
+        "HEAD answers as GET without a body", arguments: [("/livez", 200), ("/v1/export/sessions", 200), ("/no", 404)])
     func head(target: String, status: Int) async throws {
         let context = AdminFixture.context(stores: [Self.store])
         let response = try await AdminFixture.serve(context) {

@@ -1,3 +1,4 @@
+import HTTPBase
 import StageKit
 import Testing
 
@@ -16,14 +17,14 @@ import Testing
     @Test(
         "Loopback addresses, Unix sockets and off are taken, and written as they are read",
         arguments: [
-            ("127.0.0.1:9191", AdminAddress.tcp(host: "127.0.0.1", port: 9191), nil),
+            ("127.0.0.1:9191", ListenAddress.tcp(host: "127.0.0.1", port: 9191), nil),
             ("127.9.8.7:0", .tcp(host: "127.9.8.7", port: 0), nil),
             ("[::1]:65535", .tcp(host: "::1", port: 65535), nil),
             ("localhost:80", .tcp(host: "127.0.0.1", port: 80), "127.0.0.1:80"),
             ("unix:/run/sluice.sock", .unix(path: "/run/sluice.sock"), nil),
             ("off", .off, nil),
-        ] as [(String, AdminAddress, String?)])
-    func accepted(text: String, address: AdminAddress, written: String?) {
+        ] as [(String, ListenAddress, String?)])
+    func accepted(text: String, address: ListenAddress, written: String?) {
         let decoded = self.decode(text)
         #expect(decoded.settings?.listen == address)
         #expect(decoded.issues == [])

@@ -1,3 +1,4 @@
+import HTTPBase
 import NIOCore
 import NIOPosix
 import StageKit
@@ -9,13 +10,13 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct CrowdTests {
     private static let token = "correct-horse-battery"
 
-    private func connect(_ address: AdminAddress) async throws -> any Channel {
+    private func connect(_ address: ListenAddress) async throws -> any Channel {
         guard case .tcp(let host, let port) = address else { throw ChannelError.operationUnsupported }
         return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: host, port: port)
             .get()
     }
 
-    private func status(_ address: AdminAddress, _ target: String, _ headers: String = "") async throws -> Int {
+    private func status(_ address: ListenAddress, _ target: String, _ headers: String = "") async throws -> Int {
         let head = "GET \(target) HTTP/1.1\r\nHost: localhost\r\n\(headers)Connection: close\r\n\r\n"
         return try await RawResponse(RawClient.exchange(address, head)).status
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HTTPBase
 import NIOCore
 import StageKit
 import Testing
@@ -30,6 +31,27 @@ import Testing
         }
     }
 
+    @Test("A Unix socket has the mode and the group of its settings, and an unknown group is an error")
+    func socketAccess() async throws {
+        try await self.withDirectory { directory in
+            let path = "\(directory)/admin.sock"
+            var settings = AdminSettings(listen: .unix(path: path))
+            settings.mode = 0o660
+            settings.group = MarkedName("\(getgid())", at: SourceMark(line: 1, column: 1))
+            try await AdminFixture.serve(AdminFixture.context(), settings: settings) { address in
+                let attributes = try FileManager.default.attributesOfItem(atPath: path)
+                #expect(attributes[.posixPermissions] as? Int == 0o660)
+                #expect(try await RawClient.request(address, "/livez").status == 200)
+            }
+            settings.group = MarkedName("no-such-group", at: SourceMark(line: 1, column: 1))
+            let error = await #expect(throws: ServerFailure.self) {
+                try await AdminFixture.serve(AdminFixture.context(), settings: settings) { _ in }
+            }
+            #expect(error?.description.contains("this machine has no group \"no-such-group\"") == true)
+            #expect(!FileManager.default.fileExists(atPath: path))
+        }
+    }
+
     @Test("A socket without a listener is replaced")
     func stale() async throws {
         try await self.withDirectory { directory in
@@ -52,9 +74,9 @@ import Testing
     @Test("An address in use is an error that names it, and its owner keeps it")
     func inUse() async throws {
         try await self.withDirectory { directory in
-            for listen in [AdminAddress.tcp(host: "127.0.0.1", port: 0), .unix(path: "\(directory)/admin.sock")] {
+            for listen in [ListenAddress.tcp(host: "127.0.0.1", port: 0), .unix(path: "\(directory)/admin.sock")] {
                 try await AdminFixture.serve(AdminFixture.context(), listen: listen) { address in
-                    await #expect(throws: AdminError.addressInUse(address)) {
+                    await #expect(throws: ServerFailure("admin.listen", .addressInUse(address))) {
                         try await AdminFixture.serve(AdminFixture.context(), listen: address) { _ in }
                     }
                     let response = try await RawClient.request(address, "/livez")
@@ -69,7 +91,7 @@ import Testing
         try await self.withDirectory { directory in
             let path = "\(directory)/admin.sock"
             try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
-            await #expect(throws: AdminError.notASocket(path: path)) {
+            await #expect(throws: ServerFailure("admin.listen", .notASocket(path: path))) {
                 try await AdminFixture.serve(AdminFixture.context(), listen: .unix(path: path)) { _ in }
             }
             #expect(FileManager.default.contents(atPath: path) == Data("mine".utf8))
@@ -79,17 +101,17 @@ import Testing
     @Test("A directory that is not there is an error that names the address")
     func missingDirectory() async throws {
         try await self.withDirectory { directory in
-            let address = AdminAddress.unix(path: "\(directory)/none/admin.sock")
-            let error = await #expect(throws: AdminError.self) {
+            let address = ListenAddress.unix(path: "\(directory)/none/admin.sock")
+            let error = await #expect(throws: ServerFailure.self) {
                 try await AdminFixture.serve(AdminFixture.context(), listen: address) { _ in }
             }
-            #expect(error?.description.hasPrefix("admin: cannot listen on \(address): ") == true)
+            #expect(error?.description.hasPrefix("admin.listen: cannot listen on \(address): ") == true)
         }
     }
 
     @Test("A server that is off runs until it is shut down, and one that is cancelled ends")
     func off() async throws {
-        for listen in [AdminAddress.off, .tcp(host: "127.0.0.1", port: 0)] {
+        for listen in [ListenAddress.off, .tcp(host: "127.0.0.1", port: 0)] {
             let server = AdminServer(
                 settings: AdminSettings(listen: listen), context: AdminFixture.context(), logger: AdminFixture.silent)
             await withThrowingTaskGroup(of: Void.self) { group in

@@ -31,7 +31,7 @@ import Testing
 
     @Test("The answer to HTTP/1.0 is the last, and has no chunks", arguments: ["", "Connection: keep-alive\r\n"])
     func old(header: String) async throws {
-        let answer = try await self.exchange("GET /v1/stores/s HTTP/1.0\r\n\(header)\r\nGET /livez HTTP/1.0\r\n\r\n")
+        let answer = try await self.exchange("GET /v1/export/s HTTP/1.0\r\n\(header)\r\nGET /livez HTTP/1.0\r\n\r\n")
         let response = try RawResponse(Array(answer.utf8))
         #expect(answer.hasPrefix("HTTP/1.0 200 OK\r\n"))
         #expect(response.headers["connection"] == "close" && response.headers["transfer-encoding"] == nil)
@@ -42,7 +42,7 @@ import Testing
     @Test(
         "A bad request in a pipeline is answered in its turn, and nothing after it", arguments: ["close", "Close, x"])
     func inTurn(word: String) async throws {
-        let good = "GET /v1/stores/s HTTP/1.1\r\nHost: localhost\r\n"
+        let good = "GET /v1/export/s HTTP/1.1\r\nHost: localhost\r\n"
         let text = try await self.exchange("\(good)\r\n\(good)\r\nGET /livez HTTP/1.1\r\n\r\n\(good)\r\n")
         let statuses = text.split(separator: "HTTP/1.1 ").map { $0.prefix(3) }
         #expect(statuses == ["200", "200", "400"])
@@ -91,9 +91,10 @@ import Testing
     }
 
     @Test(
-        "A path with an empty part is no export",
+        "A path with an empty part, or without a key, is no export",
         arguments: [
-            ("/v1/stores/s", 200), ("/v1/stores/s?x=/", 200), ("/v1/stores/s/", 400), ("/v1/stores/s/?x", 400),
+            ("/v1/stores/s", 400), ("/v1/stores/s?x=/", 400), ("/v1/stores/s/", 400), ("/v1/stores/s/?x", 400),
+            ("/v1/export/s", 200), ("/v1/export/s?x=/", 200), ("/v1/export/s/", 400), ("/v1/export//s", 400),
             ("/v1/stores//s", 400), ("/v1/stores/s//k0", 400), ("/v1/stores/s/k0", 200), ("/v1/stores/s/k0/", 400),
             ("/v1/explain/s/", 400), ("/v1/explain/s", 404), ("/v1/explain/s//k0", 400), ("/v1/explain/s/k0", 200),
         ])

@@ -1,5 +1,6 @@
 import Admin
 import Glibc
+import HTTPBase
 import Logging
 import SnapshotStores
 import Synchronization
@@ -9,7 +10,7 @@ struct HTTPInput: FuzzedInput {
     static let name = "HTTP"
     static let seeds = [
         "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "GET /v1/stores/s/a HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET /v1/stores/s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        "GET /v1/export/s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
         "POST /metrics HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", "HEAD /v1/pipeline HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /%00%ff/../v1/stores/%73/%61?x=%zz HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n",
     ].map { Array($0.utf8) }

@@ -125,4 +125,73 @@ import Testing
         #expect(tally.wrong.load(ordering: .relaxed) == 0)
         #expect(tally.written.load(ordering: .relaxed) == 60_000)
     }
+
+    /// Reads a condition as a file has it.
+    private func condition(_ node: SettingNode) throws -> ConditionSettings {
+        var issues = SettingIssues()
+        let condition = SettingType.condition.decode(node, &issues)
+        return try #require(condition, "\(issues.all)")
+    }
+
+    private static func node(_ content: SettingNode.Content) -> SettingNode {
+        SettingNode(content, at: SourceMark(line: 1, column: 1))
+    }
+
+    private static func text(_ text: String) -> SettingNode { node(.scalar(text, isPlain: true)) }
+
+    private static func map(_ entries: (String, SettingNode)...) -> SettingNode {
+        node(.mapping(entries.map { .init(key: $0.0, mark: SourceMark(line: 1, column: 1), value: $0.1) }))
+    }
+
+    private static func list(_ items: SettingNode...) -> SettingNode { node(.sequence(items)) }
+
+    @Test(
+        "A condition of the file gives the same answers as an event's, in a store and on a snapshot",
+        arguments: [
+            (map(("status", text("active"))), [true, false, false]),
+            (map(("status", list(text("active"), text("new")))), [true, true, false]),
+            (map(("status", text("active")), ("user", text("u"))), [true, false, false]),
+            (map(("status", map(("exists", text("false"))))), [false, false, true]),
+            (map(("revoked_at_ms", map(("at_least", text("5")), ("below", text("7"))))), [true, false, false]),
+            (map(("any", list(map(("status", text("new"))), map(("revoked_at_ms", text("5")))))), [true, true, false]),
+            (map(("not", map(("status", text("active"))))), [false, true, true]),
+            (map(("all", list(map(("status", text("new"))), map(("user", text("v")))))), [false, true, false]),
+            (map(("nobody has it", text("x"))), [false, false, false]),
+        ])
+    func ofTheFile(node: SettingNode, expected: [Bool]) throws {
+        let harness = Harness()
+        let settings = try self.condition(node)
+        let early = harness.store.condition(settings)
+        let rows: [[Harness.Value]] = [
+            [.text("session-one"), .text("u"), .text("active"), .integer(5, text: "5")],
+            [.text("session-two"), .text("v"), .text("new"), .integer(7, text: "7")],
+            [.text("session-three"), .text("u"), .absent, .absent],
+        ]
+        for (index, row) in rows.enumerated() { _ = try harness.upsert(Harness.entry(UInt64(index + 1)), row) }
+        let late = harness.store.condition(settings)
+        for (key, meets) in zip(["session-one", "session-two", "session-three"], expected) {
+            #expect(harness.store.check(key, early) == meets && harness.store.check(key, late) == meets, "\(key)")
+            #expect(try settings.holds(for: #require(harness.store.snapshot(for: key))) == meets, "\(key)")
+            harness.store.freshness?.setLimit(nil)
+            var seen = 0
+            let answer = harness.store.ask(key.utf8.span, early) { _ in seen += 1 }
+            #expect(answer == (meets ? .yes : .no) && seen == (meets ? 1 : 0), "\(key)")
+        }
+        #expect(harness.store.ask("session-four".utf8.span, early) { _ in Issue.record("called") } == .absent)
+        harness.store.freshness?.setFilling(true)
+        #expect(harness.store.ask("session-one".utf8.span, early) { _ in Issue.record("called") } == .stale)
+    }
+
+    @Test("Conditions of the settings are found by their names, and the fields that writers keep are known")
+    func named() throws {
+        let mark = SourceMark(line: 1, column: 1)
+        let settings = try self.condition(Self.map(("status", Self.text("active"))))
+        let store = MemoryStore(
+            name: "s", keyField: "id", conditions: [NamedSetting(name: "active", mark: mark, value: settings)])
+        #expect(store.condition(named: "active")?.mark == 1 && store.condition(named: "other") == nil)
+        #expect(store.keptFields == [])
+        _ = store.makeWriter(
+            key: FieldID(index: 0), fields: [("status", FieldID(index: 1)), ("id", FieldID(index: 0))])
+        #expect(store.keptFields == ["id", "status"])
+    }
 }

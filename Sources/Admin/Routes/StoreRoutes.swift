@@ -2,8 +2,9 @@ import Hummingbird
 import StageKit
 
 /// The routes of the stores:
-/// - `/v1/stores/{store}/{key}`: a snapshot; 404 if there is none, 503 if the store is stale.
-/// - `/v1/stores/{store}`: all snapshots, one line of JSON each, in no particular order; ends early if the store
+/// - `/v1/stores/{store}/{key}`: a snapshot; 404 if there is none, 503 if the store is stale. With `?allow=NAME`, also
+///   403 if the snapshot does not meet the store's condition of that name.
+/// - `/v1/export/{store}`: all snapshots, one line of JSON each, in no particular order; ends early if the store
 ///   becomes stale.
 /// - `/v1/explain/{store}/{key}`: the history of a key, for people, without the values of secret fields.
 ///
@@ -18,20 +19,27 @@ struct StoreRoutes {
     /// Adds the routes.
     func add(to router: AdminRouter) {
         self.addExplanations(to: router)
-        for path: RouterPath in ["v1/export/:store", "v1/stores/:store"] {
-            router.get(path) { http, request in
-                try Self.checkParts(http)
-                let (name, store) = try self.store(request)
-                if store is any RemoteSnapshotStore {
-                    throw AdminFailure.notFound("the store \(name) is on a Redis server: list its keys there (SCAN)")
-                }
-                return try self.exporter.response(for: store) { self.refusal(name) }
+        router.get("v1/export/:store") { http, request in
+            try Self.checkParts(http)
+            let (name, store) = try self.store(request)
+            if store is any RemoteSnapshotStore {
+                throw AdminFailure.notFound("the store \(name) is on a Redis server: list its keys there (SCAN)")
             }
+            return try self.exporter.response(for: store) { self.refusal(name) }
+        }
+        // Not an export: a gateway that inserts an empty key, and maybe a server that removes the last slash, must not
+        // get 200.
+        router.get("v1/stores/:store") { http, request in
+            try Self.checkParts(http)
+            let name = try Self.bytes(request.parameters.require("store"))
+            throw AdminFailure.badRequest(
+                "name a key: /v1/stores/STORE/KEY; all snapshots are at /v1/export/\(PercentCoding.encode(name))")
         }
         router.get("v1/stores/:store/:key", isUrgent: true) { http, request in
             try Self.checkParts(http)
             let (name, store) = try self.store(request)
             let key = try Self.bytes(request.parameters.require("key"))
+            let condition = try Self.condition(http, of: store)
             if let refusal = self.refusal(name) { throw refusal }
             let found = try await Self.snapshot(under: key, of: store, name)
             // Checked again: if the store became stale or was being filled during the lookup, the result must not be
@@ -39,6 +47,11 @@ struct StoreRoutes {
             if let refusal = self.refusal(name) { throw refusal }
             guard let snapshot = found else {
                 throw AdminFailure.notFound("the store \(name) has no snapshot under this key")
+            }
+            if let condition, !condition.value.holds(for: snapshot) {
+                throw AdminFailure(
+                    status: .forbidden, code: "refused",
+                    message: "the snapshot does not meet the condition \(condition.name) of the store \(name)")
             }
             var line: [UInt8] = []
             SnapshotJSON.append(snapshot, to: &line)
@@ -50,6 +63,25 @@ struct StoreRoutes {
     /// Returns the reason why a store must not answer now, or `nil` if it may.
     private func refusal(_ store: String) -> AdminFailure? {
         self.context.staleness(store).map { .unavailable("stale", $0) }
+    }
+
+    /// Returns the condition that the query names, or `nil` if it names none.
+    ///
+    /// A lookup without a condition must not pass for one with a condition, so other queries are refused.
+    private static func condition(
+        _ request: Request, of store: any SnapshotStore
+    ) throws(AdminFailure) -> NamedSetting<ConditionSettings>? {
+        guard let query = request.head.path?.split(separator: "?", maxSplits: 1).dropFirst().first else { return nil }
+        let parts = query.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0] == "allow", let bytes = PercentCoding.decode(String(parts[1])) else {
+            throw .badRequest("unknown query \"\(query)\": a lookup has no parameter but allow=CONDITION")
+        }
+        let name = String(decoding: bytes, as: UTF8.self)
+        let conditions = (store as? any ConditionalStore)?.conditions ?? []
+        if let condition = conditions.first(where: { $0.name == name }) { return condition }
+        let hint = Nearest.hint(for: name, among: conditions.map(\.name))
+        throw .badRequest(
+            "the store \(store.name) has no condition \"\(name)\"\(hint); conditions are declared beside its key")
     }
 
     /// Returns the snapshot under a key; queries the server of a remote store.
@@ -130,6 +162,16 @@ enum PercentCoding {
             bytes.append(high << 4 | low)
         }
         return bytes
+    }
+
+    /// Returns a segment that stands for these bytes: letters, digits, `-`, `.`, `_` and `~` as they are.
+    static func encode(_ bytes: [UInt8]) -> String {
+        bytes.map { byte in
+            let isPlain = (byte < 0x80 && Character(UnicodeScalar(byte)).isLetter) || (0x30...0x39).contains(byte)
+            if isPlain || "-._~".utf8.contains(byte) { return String(UnicodeScalar(byte)) }
+            let digits = String(byte, radix: 16, uppercase: true)
+            return byte < 16 ? "%0\(digits)" : "%\(digits)"
+        }.joined()
     }
 
     private static func digit(_ byte: UInt8) -> UInt8? {

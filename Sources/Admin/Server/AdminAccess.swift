@@ -1,3 +1,4 @@
+import HTTPBase
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -8,6 +9,8 @@ import StageKit
 public struct AdminAccess: Sendable {
     /// The token that requests must carry, or `nil` if none is required.
     var token: [UInt8]?
+    /// A token that permits only lookups and following revocations, or `nil` for none; then `token` is set too.
+    var lookupToken: [UInt8]?
     /// Host names that requests may use, or `nil` for any.
     var hosts: Set<String>?
     /// The server's certificate and the CA bundle for clients, or `nil` without encryption.
@@ -33,7 +36,16 @@ public struct AdminAccess: Sendable {
             return Self.crossOrigin
         }
         if Self.isFromOtherSite(request) { return Self.crossOrigin }
-        if self.isAuthorized(request) || Self.openPaths.contains(Self.path(request)) { return nil }
+        if Self.openPaths.contains(Self.path(request)) { return nil }
+        switch self.rights(of: request) {
+        case .all: return nil
+        case .lookups:
+            if Self.isForGateways(Self.path(request)) { return nil }
+            return AdminFailure(
+                status: .forbidden, code: "forbidden",
+                message: "this token permits only lookups of a key (/v1/stores/STORE/KEY) and /v1/revocations")
+        case .none: break
+        }
         return AdminFailure(
             status: .unauthorized, code: "unauthorized",
             message: "a token is required: send \"Authorization: Bearer TOKEN\"")
@@ -65,21 +77,35 @@ public struct AdminAccess: Sendable {
         String((request.path ?? "").prefix { $0 != "?" })
     }
 
-    /// Whether a request carries the token, if one is required; takes the same time for every token.
-    func isAuthorized(_ request: HTTPRequest) -> Bool {
-        guard let token = self.token else { return true }
+    /// What a request may do.
+    private enum Rights {
+        case none
+        case lookups
+        case all
+    }
+
+    /// Whether a request may do everything.
+    func isAuthorized(_ request: HTTPRequest) -> Bool { self.rights(of: request) == .all }
+
+    /// Returns the rights of a request's token; takes the same time for every token of a length.
+    private func rights(of request: HTTPRequest) -> Rights {
+        guard let token = self.token else { return .all }
         let scheme = "bearer "
         guard let header = request.headerFields[.authorization], header.utf8.count > scheme.utf8.count,
             header.prefix(scheme.count).lowercased() == scheme
-        else { return false }
-        return Self.equals(Array(header.utf8.dropFirst(scheme.utf8.count)), token)
+        else { return .none }
+        let given = Array(header.utf8.dropFirst(scheme.utf8.count))
+        let isLookup = self.lookupToken.map { AccessToken.equals(given, $0) } ?? false
+        if AccessToken.equals(given, token) { return .all }
+        return isLookup ? .lookups : .none
     }
 
-    /// Whether two byte strings are equal, in a time that depends only on the length of the first.
-    static func equals(_ given: [UInt8], _ secret: [UInt8]) -> Bool {
-        var difference = given.count ^ secret.count
-        for index in given.indices { difference |= Int(given[index] ^ secret[index % secret.count]) }
-        return difference == 0
+    /// Whether a path is a lookup of one key or the revocation feed.
+    private static func isForGateways(_ path: String) -> Bool {
+        if path == "/v1/revocations" { return true }
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == 5 && parts[0].isEmpty && parts[1] == "v1" && parts[2] == "stores" && !parts[3].isEmpty
+            && !parts[4].isEmpty
     }
 
     /// Returns the HTTP server, with TLS if it is configured.
@@ -95,7 +121,7 @@ public struct AdminAccess: Sendable {
     }
 
     private static func isLocal(_ host: String) -> Bool {
-        host == "localhost" || host == "[::1]" || AdminAddress.isLoopback(host[...])
+        host == "localhost" || host == "[::1]" || ListenAddress.isLoopback(host[...])
     }
 
     private static func isSame(_ origin: String, _ authority: String?) -> Bool {

@@ -1,3 +1,4 @@
+public import HTTPBase
 import Hummingbird
 import HummingbirdCore
 public import Logging
@@ -13,24 +14,26 @@ import Synchronization
 /// It uses one thread of its own for connections and requests, and starts others only for exports, so that clients
 /// never block a thread of the stream; `LoopGovernor` prevents the server from using the stream's processor time. Only
 /// the setup of a connection runs on the threads that all tasks share, where no stream is read. Paths: `/`, `/livez`,
-/// `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`, `/v1/tap`, `/v1/revocations`, `/v1/stores/{store}`,
+/// `/readyz`, `/metrics`, `/v1/pipeline`, `/v1/live`, `/v1/tap`, `/v1/revocations`, `/v1/export/{store}`,
 /// `/v1/stores/{store}/{key}` and `/v1/explain/{store}/{key}`; errors are JSON.
 public struct AdminServer: Service, CustomStringConvertible {
-    private let address: AdminAddress
+    private let address: ListenAddress
     private let access: AdminAccess
+    private let socketAccess: SocketAccess
     private let context: AdminContext
     private let logger: Logger
-    private let onListening: @Sendable (AdminAddress) -> Void
+    private let onListening: @Sendable (ListenAddress) -> Void
 
     /// Creates a server that has not started. `onListening` is called on any thread with the actual address once
     /// clients can connect; it is not called if the address is `off`. `access` is the result of
     /// `settings.readAccess()`.
     public init(
         settings: AdminSettings, access: AdminAccess = AdminAccess(), context: AdminContext, logger: Logger,
-        onListening: @escaping @Sendable (AdminAddress) -> Void = { _ in }
+        onListening: @escaping @Sendable (ListenAddress) -> Void = { _ in }
     ) {
         self.address = settings.listen
         self.access = access
+        self.socketAccess = settings.socketAccess
         self.context = context
         self.logger = logger
         self.onListening = onListening
@@ -42,7 +45,7 @@ public struct AdminServer: Service, CustomStringConvertible {
     /// Serves until shut down or cancelled; may be called once. A shutdown or cancellation finishes requests in flight,
     /// aborts exports and removes the Unix socket.
     ///
-    /// - Throws: `AdminError` if the server cannot listen.
+    /// - Throws: `ServerFailure` if the server cannot listen.
     public func run() async throws {
         if self.address == .off {
             // Cancelled before the start: nothing to shut down.
@@ -58,7 +61,8 @@ public struct AdminServer: Service, CustomStringConvertible {
             try await self.serve(on: group, open)
             result = .success(())
         } catch {
-            result = .failure(AdminError.explain(error, at: self.address))
+            let error = ListenError.explain(error, at: self.address)
+            result = .failure((error as? ListenError).map { ServerFailure("admin.listen", $0) } ?? error)
         }
         try await open.exporter.shutDown()
         try await group.shutdownGracefully()
@@ -95,7 +99,7 @@ public struct AdminServer: Service, CustomStringConvertible {
         guard case .unix(let path) = self.address else {
             return try await self.listen(router, on: group, open, at: self.bindAddress) { _ in true }
         }
-        let file = try UnixSocketFile(path: path)
+        let file = try UnixSocketFile(path: path, access: self.socketAccess)
         defer { file.remove() }
         try await file.clear(on: loop)
         let failure = Mutex<(any Error)?>(nil)
@@ -165,7 +169,7 @@ public struct AdminServer: Service, CustomStringConvertible {
         }
     }
 
-    private func realAddress(of channel: any Channel) -> AdminAddress {
+    private func realAddress(of channel: any Channel) -> ListenAddress {
         guard case .tcp(let host, _) = self.address, let port = channel.localAddress?.port else { return self.address }
         return .tcp(host: host, port: port)
     }

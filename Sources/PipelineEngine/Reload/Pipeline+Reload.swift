@@ -52,7 +52,8 @@ extension Pipeline {
         let builder = GraphBuilder(
             definition: definition, catalogue: self.catalogue, stores: self.stores, services: self.services)
         let graph = builder.build(&issues)
-        issues.append(self.catalogue.checkFile?(FileOutline(definition)).issues.all ?? [])
+        let stores = issues.all.isEmpty ? self.stores : [:]
+        issues.append(self.catalogue.checkFile?(FileOutline(definition), stores).issues.all ?? [])
         guard issues.all.isEmpty else { throw ConfigurationError(file: self.file, issues: issues.all) }
         version.reloads.lastError = nil
         guard !root.hasSameContent(as: version.root) else {

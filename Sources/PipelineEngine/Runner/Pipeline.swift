@@ -75,7 +75,8 @@ public final class Pipeline: Service, Sendable {
         let builder = GraphBuilder(definition: definition, catalogue: catalogue, stores: stores, services: services)
         let graph = builder.build(&issues)
         components.tellUnexplained(stores, source, &issues)
-        let findings = catalogue.checkFile?(FileOutline(definition)) ?? FileOutline.Findings()
+        let findings =
+            catalogue.checkFile?(FileOutline(definition), issues.all.isEmpty ? stores : [:]) ?? FileOutline.Findings()
         issues.append(findings.issues.all)
         guard issues.all.isEmpty, let source else { throw ConfigurationError(file: file, issues: issues.all) }
         self.name = definition.name
@@ -129,6 +130,8 @@ public final class Pipeline: Service, Sendable {
 
     /// The connections that the pipeline's components have had, and the failures of their credentials.
     public var connections: ConnectionHistory { self.services.connections }
+    /// Whether the file has a top-level section.
+    public func hasSection(_ name: String) -> Bool { self.sections[name] != nil }
 
     /// Returns a top-level section of a part outside the engine, with its defaults if the file omits it.
     ///

@@ -1,18 +1,47 @@
 import StageKit
 
-/// A condition on snapshots, resolved once: whether a field has a certain value.
+/// A condition on snapshots, resolved once: whether a field has a certain value, or any other condition of the file.
 public struct SnapshotCondition: Sendable {
-    /// The field.
+    /// The field; not used if there is a tree.
     let field: SnapshotField
-    /// The required value.
+    /// The required value; not used if there is a tree.
     let expected: [UInt8]
     /// The bit that marks records which meet the condition; 0 if it has no bit.
     let mark: UInt8
+    /// Any other condition than one value of one field. It has no mark.
+    private let tree: ConditionTree<SnapshotField>?
 
-    /// Whether a live record with a key of this length meets it, by its field.
+    /// The condition that a field has a value.
+    init(field: SnapshotField, expected: [UInt8], mark: UInt8) {
+        self.field = field
+        self.expected = expected
+        self.mark = mark
+        self.tree = nil
+    }
+
+    /// Any other condition.
+    init(_ tree: ConditionTree<SnapshotField>) {
+        self.field = SnapshotField(number: FieldNames.none)
+        self.expected = []
+        self.mark = 0
+        self.tree = tree
+    }
+
+    /// Whether a live record with a key of this length meets it, by its fields.
     @inline(__always)
     func isMet(by record: PackedRecord, keyLength: Int) -> Bool {
-        SnapshotView(record, keyLength: keyLength).value(of: self.field, equals: self.expected.span)
+        SnapshotView(record, keyLength: keyLength).meets(self)
+    }
+
+    /// Whether a snapshot meets the tree, or `nil` if the condition has none.
+    @inline(never)
+    func treeHolds(for snapshot: borrowing SnapshotView) -> Bool? {
+        guard let tree else { return nil }
+        let (record, keyLength) = (snapshot.record, snapshot.keyLength)
+        return tree.holds(
+            hasField: { SnapshotView(record, keyLength: keyLength).has($0) },
+            equals: { SnapshotView(record, keyLength: keyLength).value(of: $0, equals: $1.span) },
+            integer: { SnapshotView(record, keyLength: keyLength).integer(of: $0) })
     }
 }
 

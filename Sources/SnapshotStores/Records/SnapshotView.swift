@@ -4,8 +4,8 @@ public import StageKit
 ///
 /// It cannot be copied and is only passed to `MemoryStore.withSnapshot`'s body, so none outlives the call.
 public struct SnapshotView: ~Copyable {
-    private let record: PackedRecord
-    private let keyLength: Int
+    let record: PackedRecord
+    let keyLength: Int
 
     /// Creates a view of a live record that does not change while the view exists; the known key length saves waiting
     /// for the record's own.
@@ -45,6 +45,16 @@ public struct SnapshotView: ~Copyable {
         if let range = found.range { return self.record.bytes(range, equal: bytes) }
         return CanonicalInteger.prints(found.integer ?? 0, as: bytes)
     }
+
+    /// Whether the snapshot meets a condition of its store.
+    @inline(__always)
+    public func meets(_ condition: SnapshotCondition) -> Bool {
+        if condition.field.number == FieldNames.none { return condition.treeHolds(for: self) ?? false }
+        return self.value(of: condition.field, equals: condition.expected.span)
+    }
+
+    /// Whether the snapshot has the field.
+    func has(_ field: SnapshotField) -> Bool { self.find(field) != nil }
 
     /// A copy, its fields in the order of their numbers; `names` are the store's field names by number.
     func copy(names: [String]) -> Snapshot {

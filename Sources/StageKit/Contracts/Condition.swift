@@ -1,7 +1,7 @@
 /// A condition on an event's values as written in the file, in `when` and other settings.
 public struct ConditionSettings: Sendable {
     /// A part of a condition.
-    enum Part: Sendable {
+    package enum Part: Sendable {
         /// The field has one of these values.
         case equals(MarkedName, [String])
         /// The field exists and passes all tests.
@@ -17,7 +17,7 @@ public struct ConditionSettings: Sendable {
     }
 
     /// The parts, all of which must hold.
-    var parts: [Part]
+    package var parts: [Part]
 
     /// A placeholder for a required condition in the defaults of settings.
     public static let unread = ConditionSettings(parts: [])

@@ -88,9 +88,9 @@ extension ConditionSettings {
 }
 
 /// Tests of a field other than a list of values.
-struct FieldTests: Sendable {
+package struct FieldTests: Sendable {
     /// Whether the event must have the field.
-    var exists: Bool?
+    package var exists: Bool?
     /// The minimum.
     var atLeast: Int?
     /// The maximum.
@@ -104,7 +104,7 @@ struct FieldTests: Sendable {
     var hasBounds: Bool { [self.atLeast, self.atMost, self.above, self.below].contains { $0 != nil } }
 
     /// The range that meets all bounds, or `nil` if there are no bounds or no number meets them.
-    var numbers: ClosedRange<Int64>? {
+    package var numbers: ClosedRange<Int64>? {
         guard self.hasBounds, self.above != .max, self.below != .min else { return nil }
         let low = max(self.atLeast ?? .min, self.above.map { $0 + 1 } ?? .min)
         let high = min(self.atMost ?? .max, self.below.map { $0 - 1 } ?? .max)

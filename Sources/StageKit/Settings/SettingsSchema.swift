@@ -147,4 +147,11 @@ public struct NamedSetting<Value: Sendable>: Sendable {
     public var mark: SourceMark
     /// The value.
     public var value: Value
+
+    /// Creates a named value.
+    public init(name: String, mark: SourceMark, value: Value) {
+        self.name = name
+        self.mark = mark
+        self.value = value
+    }
 }

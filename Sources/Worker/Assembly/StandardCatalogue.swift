@@ -4,6 +4,7 @@ import DecodeStage
 import DedupeStage
 import EvictStage
 import FilterStage
+import Gateway
 import LogStage
 import LookupStage
 import MetricsStage
@@ -58,6 +59,7 @@ extension Catalogue {
         catalogue.add(RevocationSettings.section)
         catalogue.add(AdminSettings.section)
         catalogue.add(TelemetrySettings.section)
+        catalogue.add(GatewaySettings.section)
         let loader = PluginLoader()
         catalogue.loadPlugin = { (path) throws(SettingRefusal) in try loader.load(path) }
         catalogue.add(CheckpointSettings.section)
@@ -84,7 +86,7 @@ extension Catalogue {
                 settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)),
                 progress: setup.progress, connections: setup.connections, logger: setup.logger)
         }
-        catalogue.checkFile = { FileChecks.findings($0) }
+        catalogue.checkFile = { FileChecks.findings($0, stores: $1) }
         return catalogue
     }
 }

@@ -1,4 +1,5 @@
 import Admin
+import HTTPBase
 import Histogram
 import PipelineEngine
 import StageKit
@@ -25,7 +26,7 @@ final class DemoMeter: Sendable {
         var sent: [EntryID: ContinuousClock.Instant] = [:]
         var histogram = Histogram<UInt32>(
             highestTrackableValue: longestMicroseconds, numberOfSignificantValueDigits: .two)
-        var address: AdminAddress?
+        var address: ListenAddress?
     }
 
     private let state = OrderedMutex(State())
@@ -59,10 +60,10 @@ final class DemoMeter: Sendable {
     }
 
     /// The address of the worker's HTTP interface, `nil` before it listens.
-    var address: AdminAddress? { self.state.withLock { $0.address } }
+    var address: ListenAddress? { self.state.withLock { $0.address } }
 
     /// Sets the address of the worker's HTTP interface.
-    func setAddress(_ address: AdminAddress) {
+    func setAddress(_ address: ListenAddress) {
         self.state.withLock { $0.address = address }
     }
 }

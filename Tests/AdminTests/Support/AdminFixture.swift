@@ -1,3 +1,4 @@
+import HTTPBase
 import Logging
 import ServiceLifecycle
 import StageKit
@@ -23,13 +24,21 @@ enum AdminFixture {
 
     /// Runs a server, calls `body` with its real address, and shuts it down.
     static func serve<R: Sendable>(
-        _ context: AdminContext, listen: AdminAddress = .tcp(host: "127.0.0.1", port: 0),
+        _ context: AdminContext, listen: ListenAddress = .tcp(host: "127.0.0.1", port: 0),
         access: AdminAccess = AdminAccess(),
-        _ body: (AdminAddress) async throws -> R
+        _ body: (ListenAddress) async throws -> R
     ) async throws -> R {
-        let (addresses, continuation) = AsyncStream.makeStream(of: AdminAddress.self)
+        try await self.serve(context, settings: AdminSettings(listen: listen), access: access, body)
+    }
+
+    /// Runs a server with these settings.
+    static func serve<R: Sendable>(
+        _ context: AdminContext, settings: AdminSettings, access: AdminAccess = AdminAccess(),
+        _ body: (ListenAddress) async throws -> R
+    ) async throws -> R {
+        let (addresses, continuation) = AsyncStream.makeStream(of: ListenAddress.self)
         let server = AdminServer(
-            settings: AdminSettings(listen: listen), access: access, context: context, logger: self.silent
+            settings: settings, access: access, context: context, logger: self.silent
         ) { continuation.yield($0) }
         let services = ServiceGroup(configuration: ServiceGroupConfiguration(services: [server], logger: self.silent))
         return try await withThrowingTaskGroup(of: Void.self) { group in
@@ -51,7 +60,7 @@ enum AdminFixture {
 }
 
 /// A store that holds what it was made with.
-final class FixedStore: SnapshotStore {
+final class FixedStore: ConditionalStore {
     /// It does not say.
     let freshness: Freshness? = nil
     /// The store's name.
@@ -59,6 +68,16 @@ final class FixedStore: SnapshotStore {
     /// The field of the keys.
     let keyField = "id"
     private let snapshots: [Snapshot]
+    /// That the field `n` is 5 or 6.
+    let conditions: [NamedSetting<ConditionSettings>] = ["five", "six"].enumerated().compactMap { index, name in
+        let mark = SourceMark(line: 1, column: 1)
+        let value = SettingNode(.scalar("\(index + 5)", isPlain: true), at: mark)
+        var issues = SettingIssues()
+        return SettingType.condition.decode(
+            SettingNode(.mapping([.init(key: "n", mark: mark, value: value)]), at: mark), &issues
+        )
+        .map { NamedSetting(name: name, mark: mark, value: $0) }
+    }
 
     /// A store of these snapshots.
     init(_ name: String, _ snapshots: [Snapshot]) {

@@ -1,4 +1,5 @@
 import Admin
+import HTTPBase
 import NIOCore
 import NIOPosix
 
@@ -6,7 +7,7 @@ import NIOPosix
 enum RawClient {
     /// Sends bytes, closes its half where told to, and returns all that came back.
     static func exchange(
-        _ address: AdminAddress, _ request: String, closesHalf: Bool = false, closesAtOnce: Bool = false
+        _ address: ListenAddress, _ request: String, closesHalf: Bool = false, closesAtOnce: Bool = false
     ) async throws -> [UInt8] {
         let group = MultiThreadedEventLoopGroup.singleton
         let received = group.any().makePromise(of: [UInt8].self)
@@ -35,7 +36,7 @@ enum RawClient {
 
     /// Sends one request and reads its response.
     static func request(
-        _ address: AdminAddress, _ target: String, method: String = "GET"
+        _ address: ListenAddress, _ target: String, method: String = "GET"
     ) async throws -> RawResponse {
         let head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         return try await RawResponse(self.exchange(address, head))

@@ -1,4 +1,5 @@
 import Admin
+import HTTPBase
 import NIOCore
 import NIOPosix
 
@@ -6,7 +7,7 @@ import NIOPosix
 enum StreamClient {
     /// Asks for a target and reads until `isEnough` says so of all the text so far, or the server closes.
     static func read(
-        _ address: AdminAddress, _ target: String, headers: [String] = [],
+        _ address: ListenAddress, _ target: String, headers: [String] = [],
         until isEnough: (String) async throws -> Bool
     ) async throws -> String {
         let group = MultiThreadedEventLoopGroup.singleton

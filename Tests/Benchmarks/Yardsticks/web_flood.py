@@ -226,7 +226,7 @@ class Flood:
 
     def deaf(self):
         """Followers and exports whose answers are never read."""
-        for target in [b"/v1/live", b"/v1/tap", b"/v1/revocations", b"/v1/stores/sessions"] * 3:
+        for target in [b"/v1/live", b"/v1/tap", b"/v1/revocations", b"/v1/export/sessions"] * 3:
             try:
                 client = self.connect()
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

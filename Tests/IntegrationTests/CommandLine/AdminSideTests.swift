@@ -73,7 +73,7 @@ import Testing
                         == #"{"key":"a b/é","entry":"5-1","fields":{"device_session_id":"a b/é","user_id":"u","#
                         + #""client_public_key":"k","status":"revoked","revoked_at_ms":7}}"#)
                 #expect(try await self.get(folder, "/v1/stores/sessions/x").status == 404)
-                #expect(try await self.get(folder, "/v1/stores/sessions").status == 200)
+                #expect(try await self.get(folder, "/v1/export/sessions").status == 200)
                 try await eventually("counted") {
                     try await self.get(folder, "/metrics").body.contains("internal_event_drops_total{")
                 }

@@ -17,6 +17,8 @@ enum Experiment: String, CaseIterable, ExpressibleByArgument {
     case lookups
     /// Look-ups over HTTP.
     case web
+    /// The gateway's HTTP door.
+    case gateway
     /// Memory of sessions.
     case memory
     /// Idle stages.
@@ -92,6 +94,7 @@ struct RunCommand: ParsableCommand {
         case .latency: try bench.latency(into: &report)
         case .lookups: try bench.lookups(into: &report)
         case .web: try bench.web(into: &report)
+        case .gateway: try bench.gateway(into: &report)
         case .memory: try bench.memory(into: &report)
         case .overhead: try bench.overhead(into: &report)
         case .groups: try bench.groups(into: &report)

@@ -1,6 +1,7 @@
 import Admin
 import ArgumentParser
 import Foundation
+import HTTPBase
 import PipelineEngine
 import SnapshotStores
 import StageKit
@@ -42,7 +43,7 @@ struct ServeChild: ParsableCommand {
         let keys = LookupKeys(sessions: self.sessions, seed: 1).lines(Self.keyCount)
         try Data(keys).write(to: URL(fileURLWithPath: self.keys))
         let updating = self.updating
-        let (listening, address) = AsyncStream<AdminAddress>.makeStream()
+        let (listening, address) = AsyncStream<ListenAddress>.makeStream()
         let server = AdminServer(
             settings: AdminSettings(listen: .tcp(host: "127.0.0.1", port: 0)),
             context: AdminContext(
@@ -63,7 +64,7 @@ struct ServeChild: ParsableCommand {
     }
 
     /// Returns when the parent has closed its end of standard input.
-    private static func endOfInput() async {
+    static func endOfInput() async {
         await withCheckedContinuation { continuation in
             Thread {
                 _ = FileHandle.standardInput.readDataToEndOfFile()

@@ -31,13 +31,19 @@ struct FilledPipeline {
     let store: MemoryStore
 
     /// Makes it; it is empty until `run`.
-    init(sessions: Int, _ file: PipelineArguments) throws {
+    ///
+    /// - Parameters:
+    ///   - sessions: How many sessions it will hold.
+    ///   - file: The pipeline file.
+    ///   - more: Further overrides of values in the file.
+    init(sessions: Int, _ file: PipelineArguments, setting more: [String] = []) throws {
         let source = GeneratedSource(sessions: sessions)
         var catalogue = Catalogue.standard
         BenchPipeline.add(source, named: "generated", to: &catalogue)
         let pipeline = try Pipeline(
             contentsOf: file.pipeline, environment: [:],
-            overrides: file.all(["source={ generated: here }", "stores.sessions.memory.max_entries=100000000"]),
+            overrides: file.all(
+                ["source={ generated: here }", "stores.sessions.memory.max_entries=100000000"] + more),
             catalogue: catalogue, services: BenchPipeline.services)
         guard let store = pipeline.stores["sessions"] as? MemoryStore else {
             throw ToolFailure(description: "the pipeline file has no memory store named sessions")

@@ -12,12 +12,20 @@ enum Budgets {
     static let lookupBesideWriter = 350.0
     /// Memory of a session, in bytes.
     static let sessionBytes = 150.0
+    /// The HTTP door's requests per second, as a share of nginx's `return 204`.
+    static let doorShare = 0.55
+    /// The same behind nginx's `auth_request`, as a share of `auth_request` to a 204 of the same nginx.
+    static let doorShareBehindNginx = 0.75
+    /// CPU of the HTTP door, in microseconds per request.
+    static let doorCPU = 12.0
+    /// 99th percentile of the HTTP door, in microseconds.
+    static let doorP99 = 1000.0
     /// A stage that does nothing, in nanoseconds an event.
     static let idleStage = 10.0
 
     /// A verdict for every budget that the report has figures for; medians count.
     static func verdicts(_ report: BenchReport) -> [BenchReport.Verdict] {
-        self.drain(report) + self.latency(report) + self.single(report)
+        self.drain(report) + self.latency(report) + self.single(report) + self.gateway(report)
     }
 
     private static func drain(_ report: BenchReport) -> [BenchReport.Verdict] {
@@ -68,6 +76,31 @@ enum Budgets {
         }
     }
 
+    /// The door against nginx's own answers, of the same run.
+    private static func gateway(_ report: BenchReport) -> [BenchReport.Verdict] {
+        func rate(_ subject: String) -> Double? {
+            report.row(Names.gateway, GatewayBench.setting, subject)?.samples(GatewayBench.rate)?.median
+        }
+        var found: [BenchReport.Verdict] = []
+        let pairs = [
+            (GatewayBench.door, GatewayBench.plain, self.doorShare),
+            (GatewayBench.behindNginx, GatewayBench.nginxAlone, self.doorShareBehindNginx),
+        ]
+        for (own, other, share) in pairs {
+            guard let rate = rate(own), let base = rate(other) else { continue }
+            found.append(
+                .init(
+                    budget: "gateway: \(own), share of \(other)", measured: rate / base, limit: share,
+                    isUpperBound: false))
+        }
+        guard let row = report.row(Names.gateway, GatewayBench.setting, GatewayBench.door) else { return found }
+        return found
+            + [
+                self.upper("gateway: CPU us a request", row, GatewayBench.cpu, self.doorCPU),
+                self.upper("gateway: p99 us", row, Names.p99, self.doorP99),
+            ].compactMap(\.self)
+    }
+
     private static func upper(
         _ budget: String, _ row: BenchReport.Row, _ metric: String, _ limit: Double
     ) -> BenchReport.Verdict? {
@@ -91,6 +124,8 @@ enum Names {
     static let lookups = "look-ups"
     /// Experiment: look-ups over HTTP.
     static let web = "look-ups over HTTP"
+    /// Experiment: the gateway's HTTP door.
+    static let gateway = "gateway"
     /// Experiment: memory of sessions.
     static let memory = "memory"
     /// Experiment: workers of a group that share a stream.

@@ -1,5 +1,5 @@
 import LocalFiles
-import NIOCore
+public import NIOCore
 import NIOPosix
 import Synchronization
 
@@ -18,35 +18,38 @@ import Synchronization
 ///
 /// A socket file gets its permissions only after it exists, so the socket is bound in a new directory that only this user
 /// may enter, and appears at its path with its permissions set.
-final class UnixSocketFile: Sendable {
-    /// Only the worker's own user may connect.
-    static let permissions: mode_t = 0o600
-
+public final class UnixSocketFile: Sendable {
     /// The absolute path.
-    let path: String
+    private let path: String
+    /// Who may connect.
+    private let access: SocketAccess
     /// The directory that the socket is bound in.
     private let directory: String
     /// The published socket, or `nil` until then.
     private let published = Mutex<FileIdentity?>(nil)
 
     /// The path to bind to.
-    var bindPath: String { "\(self.directory)/s" }
+    public var bindPath: String { "\(self.directory)/s" }
 
     /// Creates the directory for a socket at an absolute path.
     ///
-    /// - Throws: `AdminError` if the directory of the path cannot be written, or if its name is too long.
-    init(path: String) throws {
+    /// - Parameters:
+    ///   - path: The absolute path.
+    ///   - access: The socket's permissions and group.
+    /// - Throws: `ListenError` if the directory of the path cannot be written, or if its name is too long.
+    public init(path: String, access: SocketAccess = SocketAccess()) throws {
         self.path = path
+        self.access = access
         let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "/"
         var template = Array("\(parent).XXXXXX".utf8CString)
-        guard template.count + 1 <= AdminAddress.pathLimit else {
-            let limit = AdminAddress.pathLimit - 9
-            throw AdminError.cannotListen(
+        guard template.count + 1 <= ListenAddress.pathLimit else {
+            let limit = ListenAddress.pathLimit - 9
+            throw ListenError.cannotListen(
                 .unix(path: path), reason: "the path of its directory has more than \(limit) bytes")
         }
         let isMade = unsafe template.withUnsafeMutableBufferPointer { unsafe mkdtemp($0.baseAddress!) } != nil
         guard isMade else {
-            throw AdminError.cannotListen(.unix(path: path), reason: unsafe String(cString: strerror(errno)))
+            throw ListenError.cannotListen(.unix(path: path), reason: unsafe String(cString: strerror(errno)))
         }
         self.directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
@@ -59,11 +62,11 @@ final class UnixSocketFile: Sendable {
 
     /// Removes a socket that nobody listens on, left over from a worker that was killed.
     ///
-    /// - Throws: `AdminError` if another process listens on the socket, or if the path is not a socket.
-    func clear(on loop: any EventLoop) async throws {
+    /// - Throws: `ListenError` if another process listens on the socket, or if the path is not a socket.
+    public func clear(on loop: any EventLoop) async throws {
         guard let attributes = try? FileManager.default.attributesOfItem(atPath: self.path) else { return }
         guard attributes[.type] as? FileAttributeType == .typeSocket else {
-            throw AdminError.notASocket(path: self.path)
+            throw ListenError.notASocket(path: self.path)
         }
         let connection: any Channel
         do {
@@ -72,33 +75,48 @@ final class UnixSocketFile: Sendable {
             try FileManager.default.removeItem(atPath: self.path)
             return
         } catch {
-            throw AdminError.cannotListen(
+            throw ListenError.cannotListen(
                 .unix(path: self.path), reason: "cannot find out whether it is in use: \(error)")
         }
         // The result is known already; an error when closing the probe does not matter.
         try? await connection.close()
-        throw AdminError.addressInUse(.unix(path: self.path))
+        throw ListenError.addressInUse(.unix(path: self.path))
     }
 
-    /// Publishes the socket bound at `bindPath` at its path, for this user only.
+    /// Publishes the socket bound at `bindPath` at its path, with its permissions and its group.
     ///
-    /// - Throws: `AdminError` if a file has appeared at the path meanwhile.
-    func publish() throws {
-        guard unsafe chmod(self.bindPath, Self.permissions) == 0, let identity = FileIdentity(of: self.bindPath) else {
-            throw AdminError.cannotListen(.unix(path: self.path), reason: unsafe String(cString: strerror(errno)))
+    /// - Throws: `ListenError` if a file has appeared at the path meanwhile, or if the group is unknown or this user may
+    ///   not use it.
+    public func publish() throws {
+        if let group = self.access.group { try self.setGroup(group) }
+        guard unsafe chmod(self.bindPath, mode_t(self.access.mode)) == 0, let identity = FileIdentity(of: self.bindPath)
+        else {
+            throw ListenError.cannotListen(.unix(path: self.path), reason: unsafe String(cString: strerror(errno)))
         }
         // Unlike rename, link does not replace an existing file.
         guard unsafe link(self.bindPath, self.path) == 0 else {
-            if errno == EEXIST { throw AdminError.addressInUse(.unix(path: self.path)) }
-            throw AdminError.cannotListen(.unix(path: self.path), reason: unsafe String(cString: strerror(errno)))
+            if errno == EEXIST { throw ListenError.addressInUse(.unix(path: self.path)) }
+            throw ListenError.cannotListen(.unix(path: self.path), reason: unsafe String(cString: strerror(errno)))
         }
         self.published.withLock { $0 = identity }
         unsafe unlink(self.bindPath)
         unsafe rmdir(self.directory)
     }
 
+    private func setGroup(_ name: String) throws {
+        guard let number = SocketAccess.number(ofGroup: name) else {
+            throw ListenError.cannotListen(.unix(path: self.path), reason: "this machine has no group \"\(name)\"")
+        }
+        // (uid_t) -1 leaves the owner unchanged.
+        guard unsafe chown(self.bindPath, uid_t.max, number) == 0 else {
+            let reason = unsafe String(cString: strerror(errno))
+            throw ListenError.cannotListen(
+                .unix(path: self.path), reason: "group \(name): \(reason): the worker's user must be its member")
+        }
+    }
+
     /// Removes the published socket, unless another file has replaced it.
-    func remove() {
+    public func remove() {
         guard let published = self.published.withLock({ $0 }) else { return }
         guard FileIdentity(of: self.path) == published else { return }
         unsafe unlink(self.path)

@@ -1,12 +1,12 @@
 public import StageKit
 
-/// The address that the admin server listens on.
-public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
+/// The address that an HTTP server of the worker listens on.
+public enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// A host name or an IP address without brackets, and a port; port 0 selects a free port.
     case tcp(host: String, port: Int)
     /// The absolute path of a Unix socket.
     case unix(path: String)
-    /// The admin server does not listen.
+    /// The server does not listen.
     case off
 
     /// The maximum length of a Unix socket path in bytes. Linux allows 108 bytes, including the terminating zero
@@ -14,8 +14,9 @@ public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
     public static let pathLimit = 107
 
     /// The setting type of an address.
-    public static let type = SettingType<AdminAddress>(shape: .form(Self.form, pattern: Self.pattern)) { node, issues in
-        SettingType<String>.text.map { (text) throws(SettingRefusal) in try AdminAddress(text) }.decode(node, &issues)
+    public static let type = SettingType<ListenAddress>(shape: .form(Self.form, pattern: Self.pattern)) {
+        node, issues in
+        SettingType<String>.text.map { (text) throws(SettingRefusal) in try ListenAddress(text) }.decode(node, &issues)
     }
 
     /// The part of the form that a regular expression can check.
@@ -33,16 +34,16 @@ public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
             guard path.hasPrefix("/"), !path.hasSuffix("/"), !path.utf8.contains(0) else {
                 throw SettingRefusal("expected an absolute path after unix:, found \"\(path)\"")
             }
-            guard path.utf8.count <= AdminAddress.pathLimit else {
+            guard path.utf8.count <= ListenAddress.pathLimit else {
                 throw SettingRefusal(
-                    "the path of a Unix socket has at most \(AdminAddress.pathLimit) bytes, found \(path.utf8.count)")
+                    "the path of a Unix socket has at most \(ListenAddress.pathLimit) bytes, found \(path.utf8.count)")
             }
             self = .unix(path: path)
             return
         }
-        guard let colon = text.lastIndex(of: ":"), let port = AdminAddress.port(text[text.index(after: colon)...])
+        guard let colon = text.lastIndex(of: ":"), let port = ListenAddress.port(text[text.index(after: colon)...])
         else {
-            throw SettingRefusal("expected \(AdminAddress.form), found \"\(text)\"")
+            throw SettingRefusal("expected \(ListenAddress.form), found \"\(text)\"")
         }
         let host = text[..<colon]
         if host == "localhost" {
@@ -52,14 +53,14 @@ public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
         } else if !host.isEmpty, host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || ".-".contains($0)) }) {
             self = .tcp(host: String(host), port: port)
         } else {
-            throw SettingRefusal("expected \(AdminAddress.form), found \"\(text)\"")
+            throw SettingRefusal("expected \(ListenAddress.form), found \"\(text)\"")
         }
     }
 
     /// Whether the address is reachable only from this machine.
     public var isLocal: Bool {
         switch self {
-        case .tcp(let host, _): host == "::1" || AdminAddress.isLoopback(host[...])
+        case .tcp(let host, _): host == "::1" || ListenAddress.isLoopback(host[...])
         case .unix, .off: true
         }
     }
@@ -85,7 +86,7 @@ public enum AdminAddress: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Whether the host is in 127.0.0.0/8 (RFC 1122, 3.2.1.3), written as four decimals.
-    static func isLoopback(_ host: Substring) -> Bool {
+    public static func isLoopback(_ host: Substring) -> Bool {
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         let isDotted = parts.count == 4 && parts.allSatisfy { self.port($0).map { $0 <= 255 } ?? false }
         return isDotted && parts[0] == "127"

@@ -1,0 +1,36 @@
+import NIOCore
+
+/// Limits on the resources that clients can make the gateway's doors use.
+public enum GatewayLimits {
+    /// Connections of a door. nginx with 64 workers that keep 32 connections each needs 2,048; one takes some 10 KiB.
+    public static let connections = 4096
+    /// Connections in the accept queue of an address.
+    static let backlog = 511
+    /// Bytes of the request target, and of any one header with its name. Envoy passes the client's headers on.
+    static let headerFieldBytes = 16 * 1024
+    /// Bytes of all headers of a request, as nginx accepts from its own clients by default.
+    static let headerListBytes = 48 * 1024
+    /// Headers of a request.
+    static let headerCount = 128
+    /// Bytes of a request's body, which is read and discarded so that the connection can be kept. Proxies are asked to
+    /// send none.
+    static let bodyBytes = 1 << 20
+    /// Bytes of a header value of a response. nginx's buffer for all headers has 4 KiB.
+    static let headerValueBytes = 4096
+    /// Time from the first byte of a request to its last one, and for a client to take its response. Gateways are on
+    /// the same host or in the same network.
+    static let requestSeconds = 10
+    /// Time that a connection may be idle between two requests: longer than the 60 s for which nginx and Envoy keep
+    /// an idle connection, so that they do not send a request while this side closes.
+    static let idleSeconds = 120
+    /// Time for requests in flight when the door closes.
+    static let closingSeconds = 2
+    /// Threads of a door.
+    public static let threads = 1...64
+    /// Headers with fields of the session.
+    static let headers = 32
+    /// Sources of the key.
+    static let sources = 8
+    /// Addresses of a door.
+    static let addresses = 16
+}

@@ -1,0 +1,196 @@
+public import HTTPBase
+public import StageKit
+
+/// The section `gateway` of the file: who may pass, and the doors at which gateways ask.
+public struct GatewaySettings: Sendable {
+    /// The condition that a session must meet.
+    public enum Allow: Sendable {
+        /// A condition of the store, by its name.
+        case named(MarkedName)
+        /// A condition of this section.
+        case condition(ConditionSettings)
+    }
+
+    /// The store with the sessions.
+    public var store = MarkedName.unread
+    /// The condition that a session must meet.
+    public var allow = Allow.condition(.unread)
+    /// The HTTP door, or `nil` for none.
+    public var http: HTTPDoorSettings?
+
+    /// The setting type of the section.
+    public static let type: SettingType<GatewaySettings> = {
+        let object = SettingType<GatewaySettings>.object(
+            SettingsSchema(
+                GatewaySettings(),
+                [
+                    .required("store", \.store, .name, "The memory store with the sessions, as declared under stores."),
+                    .required(
+                        "allow", \.allow, Self.allowType,
+                        "What a session must meet: a condition as in when, or the name of one of the store's."),
+                    .optional(
+                        "http", \.http, .optional(HTTPDoorSettings.type),
+                        "The HTTP door: authorization requests of nginx, Envoy, Caddy, Traefik and others."),
+                ]))
+        return SettingType(shape: object.shape) { node, issues in
+            guard let settings = object.decode(node, &issues) else { return nil }
+            if settings.http != nil { return settings }
+            issues.add("no door is declared: add http", at: node.mark)
+            return nil
+        }
+    }()
+
+    /// The section for the catalogue.
+    public static let section = SectionType(
+        name: "gateway", summary: "Answers gateways' requests whether a session may pass.", settings: Self.type)
+
+    private static let allowType = SettingType<Allow>(
+        shape: .either([.nonBlankText, SettingType<ConditionSettings>.condition.shape])
+    ) { node, issues in
+        if node.entries != nil { return SettingType.condition.decode(node, &issues).map { .condition($0) } }
+        return SettingType<MarkedName>.name.decode(node, &issues).map { .named($0) }
+    }
+}
+
+/// The settings `gateway.http`.
+public struct HTTPDoorSettings: Sendable {
+    /// The addresses to listen on.
+    public var listen: [ListenAddress] = []
+    /// The permissions of the Unix sockets, or `nil` for the default.
+    public var mode: UInt32?
+    /// The group of the Unix sockets, or `nil` for the worker's own.
+    public var group: MarkedName?
+    /// The places in which the key is looked for, in order.
+    public var key: [KeySource] = []
+    /// The status of the response to each decision.
+    public var answers = HTTPAnswers()
+    /// The headers of a response, and the fields whose values they have.
+    public var headers: [NamedSetting<MarkedName>] = []
+    /// The number of threads that answer requests.
+    public var threads = 1
+    /// The token that requests must carry, or empty if none is required.
+    public var token = ""
+    /// The file that contains the token.
+    public var tokenFile: MarkedName?
+    /// TLS settings, or `nil` if connections are not encrypted.
+    public var tls: ServerTLS?
+
+    /// The schema of the settings.
+    private static let schema = SettingsSchema(
+        HTTPDoorSettings(),
+        [
+            .required(
+                "listen", \.listen, .list(of: ListenAddress.type, orSingle: true, minimum: 1),
+                "Address or addresses. One that other machines reach needs a token or tls with client_ca_file.")
+        ] + SocketAccess.fields(\.mode, \.group) + [
+            .required(
+                "key", \.key, .list(of: KeySource.type, minimum: 1),
+                "Where requests have the session's key; the first of these places that has one counts."),
+            .optional("answers", \.answers, HTTPAnswers.type, "Status of the response to each decision."),
+            .optional(
+                "headers", \.headers, .map(of: .name), default: "{}",
+                "Headers of every response with the session's fields; empty if there is no value."),
+            .optional(
+                "threads", \.threads, .integer(GatewayLimits.threads), default: "1",
+                "Threads that answer requests; one answers tens of thousands per second."),
+            .optional(
+                "token", \.token, .secret, default: "",
+                "Token that requests must carry (X-Sluice-Token: TOKEN); none if empty."),
+            .optional("token_file", \.tokenFile, .optional(.name), "A file that holds the token."),
+            .optional("tls", \.tls, .optional(ServerTLS.type), "How connections are encrypted."),
+        ])
+
+    /// The setting type.
+    static let type: SettingType<HTTPDoorSettings> = {
+        let object = SettingType<HTTPDoorSettings>.object(Self.schema)
+        return SettingType(shape: object.shape) { node, issues in
+            guard let settings = object.decode(node, &issues) else { return nil }
+            let count = issues.all.count
+            settings.checkAddresses(node, &issues)
+            settings.checkHeaders(node, &issues)
+            return issues.all.count == count ? settings : nil
+        }
+    }()
+
+    /// Who may connect to the Unix sockets.
+    var socketAccess: SocketAccess { SocketAccess(mode: self.mode ?? 0o600, group: self.group?.text) }
+
+    private func checkAddresses(_ node: SettingNode, _ issues: inout SettingIssues) {
+        let mark = node["listen"]?.mark ?? node.mark
+        if self.listen.count > GatewayLimits.addresses {
+            issues.add("listen: at most \(GatewayLimits.addresses) addresses", at: mark)
+        }
+        if self.listen.contains(.off) {
+            issues.add("listen: off is no address: leave out gateway.http instead", at: mark)
+        }
+        for (index, address) in self.listen.enumerated() where self.listen[..<index].contains(address) {
+            if case .tcp(_, 0) = address { continue }
+            issues.add("listen: \(address) is there twice", at: mark)
+        }
+        let unix = self.listen.filter { if case .unix = $0 { true } else { false } }
+        if unix.isEmpty, self.mode != nil || self.group != nil {
+            let name = self.mode == nil ? "group" : "mode"
+            issues.add("\(name): only a Unix socket has one, and listen has none", at: node[name]?.mark ?? node.mark)
+        }
+        if !self.token.isEmpty {
+            if let file = self.tokenFile {
+                issues.add("token_file: there is a token already; keep one of the two", at: file.mark)
+            }
+            if let problem = AccessToken.problem(self.token) {
+                issues.add("token: \(problem)", at: node["token"]?.mark ?? node.mark)
+            }
+        }
+        if let tls, unix.count == self.listen.count {
+            issues.add("tls: only a TCP address can be encrypted", at: tls.certificateFile.mark)
+        }
+        guard self.token.isEmpty, self.tokenFile == nil, self.tls?.clientCAFile == nil else { return }
+        for address in self.listen where !address.isLocal {
+            issues.add(
+                "listen: other machines reach \(address): add token_file (or token: ${NAME}), or tls with"
+                    + " client_ca_file, or listen on 127.0.0.1", at: mark)
+        }
+    }
+
+    private func checkHeaders(_ node: SettingNode, _ issues: inout SettingIssues) {
+        if self.headers.count > GatewayLimits.headers {
+            issues.add("headers: at most \(GatewayLimits.headers)", at: self.headers[GatewayLimits.headers].mark)
+        }
+        if self.key.count > GatewayLimits.sources {
+            issues.add("key: at most \(GatewayLimits.sources) places", at: node["key"]?.mark ?? node.mark)
+        }
+        var seen: Set<String> = []
+        for header in self.headers {
+            let name = header.name.lowercased()
+            if !HeaderName.isValid(header.name) {
+                issues.add("headers: \(header.name): not the name of a header", at: header.mark)
+            } else if HeaderName.reserved.contains(name) {
+                issues.add("headers: \(header.name): the door sets this header itself", at: header.mark)
+            } else if !seen.insert(name).inserted {
+                issues.add(
+                    "headers: \(header.name): is there twice; the case of letters does not count", at: header.mark)
+            }
+        }
+    }
+}
+
+/// Names of headers.
+enum HeaderName {
+    /// Names, in lower case, of headers that the door sets itself or that belong to the connection.
+    static let reserved: Set<String> = [
+        "cache-control", "connection", "content-length", "content-type", "date", "keep-alive", "te", "trailer",
+        "transfer-encoding", "upgrade", "www-authenticate", "x-sluice-decision",
+    ]
+
+    /// Whether a text is a token, the form of a name (RFC 9110, 5.1 and 5.6.2).
+    static func isValid(_ name: String) -> Bool {
+        !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "a")...UInt8(ascii: "z"):
+                    true
+                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+                }
+            }
+    }
+}

@@ -1,0 +1,161 @@
+import NIOCore
+import NIOHTTP1
+
+/// A connection of the HTTP door: passes heads to `HTTPDoor`, discards bodies, and writes the responses.
+///
+/// The responses to all requests of one read are written together. While the client does not take its responses, nothing
+/// is read.
+final class HTTPDoorHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = Never
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private var door: HTTPDoor
+    private let loop: DoorLoop
+    private let connections: DoorConnections
+    private let metrics: GatewayMetrics
+    /// The context while the channel is active.
+    private var context: ChannelHandlerContext?
+    /// The request being received.
+    private var inquiry: HTTPDoor.Inquiry?
+    private var start = NIODeadline.uptimeNanoseconds(0)
+    private var bodyBytes = 0
+    private var output = ByteBuffer()
+    /// Whether no further request is answered.
+    private var isLast = false
+    /// Whether a read waits for the client to take its responses.
+    private var isReadPending = false
+    private var hasLeft = false
+    /// Whether a request was answered on the connection.
+    private var isProven = false
+    /// The tick of the loop at the latest step of the connection.
+    private var tick: Int
+
+    /// Creates the handler of a connection that has entered `connections`.
+    init(_ parts: HTTPDoorParts, _ loop: DoorLoop, _ connections: DoorConnections, _ metrics: GatewayMetrics) {
+        self.door = HTTPDoor(parts)
+        self.loop = loop
+        self.connections = connections
+        self.metrics = metrics
+        self.tick = loop.tick
+    }
+
+    /// Registers the connection.
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        self.loop.add(self)
+    }
+
+    /// Removes the connection.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.leave()
+    }
+
+    /// Removes the connection.
+    func channelInactive(context: ChannelHandlerContext) {
+        self.leave()
+    }
+
+    /// Takes a part of a request.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if self.isLast { return }
+        switch self.unwrapInboundIn(data) {
+        case .head(let head):
+            self.start = .now()
+            self.tick = self.loop.tick
+            self.bodyBytes = 0
+            let inquiry = self.door.read(head)
+            if inquiry.expectsContinue { self.output.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n") }
+            self.inquiry = inquiry
+        case .body(let bytes):
+            self.bodyBytes += bytes.readableBytes
+            if self.bodyBytes > GatewayLimits.bodyBytes { self.refuse(413, .body) }
+        case .end: self.answer()
+        }
+    }
+
+    /// Writes the responses.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        self.flush(context)
+    }
+
+    /// Postpones a read while responses wait for the client.
+    func read(context: ChannelHandlerContext) {
+        if context.channel.isWritable { context.read() } else { self.isReadPending = true }
+    }
+
+    /// Continues to read.
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        guard context.channel.isWritable, self.isReadPending else { return }
+        self.isReadPending = false
+        self.tick = self.loop.tick
+        context.read()
+    }
+
+    /// Answers a request that is not HTTP, and closes the connection.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if self.isLast { return }
+        guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
+        if error == .headerOverflow {
+            self.refuse(431, .headers)
+        } else if error != .invalidEOFState {
+            self.refuse(400, .malformed)
+        }
+        self.flush(context)
+    }
+
+    /// Closes the connection if its client is too slow, or if it has been idle for too long.
+    func closeIfLate() {
+        guard let context else { return }
+        let isWaiting = self.inquiry != nil || self.isLast || !self.isProven || !context.channel.isWritable
+        let limit = isWaiting ? GatewayLimits.requestSeconds : GatewayLimits.idleSeconds
+        if self.loop.tick - self.tick > limit { context.close(promise: nil) }
+    }
+
+    /// Closes the connection if no request is in flight.
+    func closeIfIdle() {
+        guard let context, self.inquiry == nil else { return }
+        context.close(promise: nil)
+    }
+
+    private func answer() {
+        guard let inquiry = self.inquiry.take() else { return }
+        let isLast = inquiry.isLast || self.loop.isStopping
+        guard let decision = self.door.answer(inquiry, isLast: isLast, into: &self.output) else {
+            self.isLast = true
+            return self.metrics.count(.unauthorized)
+        }
+        self.isLast = isLast
+        self.isProven = true
+        self.metrics.count(decision, nanoseconds: (NIODeadline.now() - self.start).nanoseconds)
+    }
+
+    private func refuse(_ status: Int, _ reason: GatewayMetrics.Refusal) {
+        self.inquiry = nil
+        self.isLast = true
+        self.output.writeString(HTTPDoorParts.refusal(status))
+        self.metrics.count(reason)
+    }
+
+    private func flush(_ context: ChannelHandlerContext) {
+        if self.output.readableBytes > 0 {
+            context.writeAndFlush(self.wrapOutboundOut(self.output), promise: nil)
+            // Reuses the memory if the socket has taken everything.
+            self.output.clear()
+        }
+        guard self.isLast, self.context != nil else { return }
+        // After the response: the channel writes what is pending before it closes the output. The client then closes
+        // the connection, or its time is up.
+        self.inquiry = nil
+        context.close(mode: .output, promise: nil)
+    }
+
+    private func leave() {
+        guard !self.hasLeft else { return }
+        self.hasLeft = true
+        self.context = nil
+        self.loop.remove(self)
+        self.connections.leave()
+    }
+}

@@ -1,0 +1,59 @@
+import Gateway
+import PipelineEngine
+import SnapshotStores
+import StageKit
+
+/// Checks the names of stores, conditions and fields of snapshots in the parts of a file that read stores.
+struct SnapshotNames {
+    /// The stores that the file declares; stages have created their writers.
+    let stores: [String: any SnapshotStore]
+
+    /// Adds the errors of the stores' conditions and of the section `gateway`.
+    func check(_ file: FileOutline, _ issues: inout SettingIssues) {
+        for store in self.stores.values.sorted(by: { $0.name < $1.name }) {
+            guard let store = store as? MemoryStore else { continue }
+            for condition in store.conditions {
+                issues.within("stores: \(store.name): conditions: \(condition.name)") {
+                    Self.check(condition.value.fieldNames, of: store, &$0)
+                }
+            }
+        }
+        if let gateway = file.section("gateway", GatewaySettings.type) {
+            issues.within("gateway") { self.check(gateway, file, &$0) }
+        }
+    }
+
+    private func check(_ gateway: GatewaySettings, _ file: FileOutline, _ issues: inout SettingIssues) {
+        let name = gateway.store.text
+        guard let declared = file.stores.first(where: { $0.name == name }) else {
+            let hint = Nearest.hint(for: name, among: file.stores.map(\.name))
+            return issues.add("store: unknown store \"\(name)\"\(hint)", at: gateway.store.mark)
+        }
+        guard declared.type == MemoryStore.type.name else {
+            return issues.add(
+                "store: \(name) is a store of type \(declared.type): the gateway needs one of type memory",
+                at: gateway.store.mark)
+        }
+        guard let store = self.stores[name] as? MemoryStore else { return }
+        switch gateway.allow {
+        case .condition(let condition):
+            issues.within("gateway: allow") { Self.check(condition.fieldNames, of: store, &$0) }
+        case .named(let condition):
+            if store.conditions.contains(where: { $0.name == condition.text }) { break }
+            let hint = Nearest.hint(for: condition.text, among: store.conditions.map(\.name))
+            issues.add(
+                "allow: the store \(name) has no condition \"\(condition.text)\"\(hint);"
+                    + " declare it under conditions beside the store's key", at: condition.mark)
+        }
+        issues.within("gateway: http: headers") { Self.check(gateway.http?.headers.map(\.value) ?? [], of: store, &$0) }
+    }
+
+    /// Adds an error for each field that no stage keeps in the store.
+    private static func check(_ fields: [MarkedName], of store: MemoryStore, _ issues: inout SettingIssues) {
+        let known = store.keptFields
+        for field in fields where !known.contains(field.text) {
+            let hint = known.isEmpty ? "" : Nearest.hint(for: field.text, among: known)
+            issues.add("no stage keeps the field \"\(field.text)\" in the store \(store.name)\(hint)", at: field.mark)
+        }
+    }
+}

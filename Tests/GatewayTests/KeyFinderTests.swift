@@ -1,0 +1,57 @@
+import Testing
+
+@testable import Gateway
+
+@Suite struct KeyFinderTests {
+    private func key(_ sources: [KeySource], _ headers: [(String, String)]) -> String? {
+        var finder = KeyFinder(sources)
+        finder.read("X-Session", "left over from the previous request")
+        finder.reset()
+        for (name, value) in headers { finder.read(name, value) }
+        return finder.key.map(String.init)
+    }
+
+    private static let all: [KeySource] = [.header("X-Session"), .cookie("sid"), .bearer]
+
+    @Test(
+        "The first source that has a value counts; names of headers have no case, those of cookies have",
+        arguments: [
+            ([("x-SESSION", "a"), ("Cookie", "sid=b"), ("Authorization", "Bearer c")], "a"),
+            ([("Cookie", "sid=b"), ("Authorization", "Bearer c")], "b"),
+            ([("Authorization", "bEARER   c ")], "c"),
+            ([("Authorization", "Bearer c"), ("X-Session", "a")], "a"),
+            ([("X-Session", " \t"), ("Cookie", "x=y; sid=b")], "b"),
+            ([("Cookie", "SID=b")], nil), ([("Cookie", "xsid=b; sidx=c")], nil), ([("Cookie", "sid")], nil),
+            ([("Cookie", "sid=")], nil), ([("Cookie", "sid=a=b")], "a=b"), ([("Cookie", "x=1;sid=\"b\"")], "\"b\""),
+            ([("Cookie", "x=1"), ("Cookie", "sid=b")], "b"),
+            ([("Authorization", "Basic c")], nil), ([("Authorization", "Bearer")], nil),
+            ([("Authorization", "Bearer ")], nil), ([("X-Sessions", "a")], nil), ([("X-Sessio", "a")], nil), ([], nil),
+        ] as [([(String, String)], String?)])
+    func order(headers: [(String, String)], expected: String?) {
+        #expect(self.key(Self.all, headers) == expected)
+    }
+
+    @Test(
+        "A source with two different values has no key, and no other source is asked; the same value twice is one",
+        arguments: [
+            ([("X-Session", "a"), ("X-Session", "b"), ("Cookie", "sid=c")], nil),
+            ([("X-Session", "a"), ("X-Session", "a")], "a"),
+            ([("X-Session", "a"), ("X-Session", "b"), ("X-Session", "a")], nil),
+            ([("Cookie", "sid=a; sid=b")], nil), ([("Cookie", "sid=a"), ("Cookie", "sid=b")], nil),
+            ([("Cookie", "sid=a; sid=a")], "a"),
+            ([("Authorization", "Bearer a"), ("Authorization", "Bearer b")], nil),
+            ([("X-Session", "a"), ("Cookie", "sid=b; sid=c")], "a"),
+            ([("X-Session", ""), ("X-Session", "b")], nil),
+        ] as [([(String, String)], String?)])
+    func conflicts(headers: [(String, String)], expected: String?) {
+        #expect(self.key(Self.all, headers) == expected)
+    }
+
+    @Test("A key is used as it is, except that one with bytes that are not UTF-8 is none")
+    func bytes() {
+        #expect(self.key([.header("k")], [("k", "a%20b/../c?d#e+é")]) == "a%20b/../c?d#e+é")
+        #expect(self.key([.header("k")], [("k", "a\u{FFFD}")]) == nil)
+        #expect(self.key([.header("k")], [("k", String(repeating: "x", count: 1000))])?.utf8.count == 1000)
+        #expect(self.key([.header("k"), .header("l")], [("k", "\u{FFFD}"), ("l", "a")]) == nil)
+    }
+}

@@ -1,0 +1,159 @@
+import Foundation
+import Hummingbird
+import NIOCore
+import StageKit
+import Testing
+
+/// The application behind a gateway: answers every request with the user that the gateway names.
+final class ApplicationServer: Sendable {
+    private let count = OrderedMutex(0)
+
+    /// The number of requests that came through.
+    var requests: Int { self.count.withLock { $0 } }
+
+    private init() {}
+
+    /// Runs a server and calls `body` with its port.
+    static func with<R>(_ body: (ApplicationServer, Int) async throws -> R) async throws -> R {
+        let server = ApplicationServer()
+        let router = Router()
+        router.get("**") { request, _ -> String in
+            server.count.withLock { $0 += 1 }
+            let users = request.headers.filter { $0.name.canonicalName == "x-user-id" }.map(\.value)
+            return "user=\(users.joined(separator: "|"))\n"
+        }
+        let (ports, continuation) = AsyncStream<Int>.makeStream()
+        let application = Application(
+            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { channel in
+                continuation.yield(channel.localAddress?.port ?? 0)
+                continuation.finish()
+            }, logger: quiet)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.run() }
+            let result: Result<R, any Error>
+            do {
+                let port = await ports.first { _ in true } ?? 0
+                result = .success(try await body(server, port))
+            } catch {
+                result = .failure(error)
+            }
+            group.cancelAll()
+            _ = await group.nextResult()
+            return try result.get()
+        }
+    }
+}
+
+/// A gateway that runs with the configuration that the guide shows.
+enum GatewayProgram: String, CaseIterable {
+    case nginx
+    case caddy
+    case haproxy
+
+    /// Whether the program is installed.
+    var isInstalled: Bool {
+        ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"].contains {
+            FileManager.default.isExecutableFile(atPath: "\($0)/\(self.rawValue)")
+        }
+    }
+
+    private static func fixture(_ name: String) throws -> String {
+        let folder = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
+        return try String(contentsOf: folder.appendingPathComponent("gateways/\(name)"), encoding: .utf8)
+    }
+
+    /// The section `gateway` that the guide shows, listening on another port.
+    static func section(door: Int) throws -> String {
+        try self.fixture("pipeline.yaml").replacingOccurrences(of: ":9192", with: ":\(door)")
+    }
+
+    /// Starts the program in a folder with ports of its own.
+    func start(in folder: URL, port: Int, door: Int, application: Int) throws -> Child {
+        func text(_ name: String) throws -> String {
+            try Self.fixture(name).replacingOccurrences(of: ":9192", with: ":\(door)")
+                .replacingOccurrences(of: ":8080", with: ":\(port)")
+                .replacingOccurrences(of: ":8000", with: ":\(application)")
+                .replacingOccurrences(of: "/etc/haproxy", with: folder.path)
+        }
+        func write(_ text: String, _ name: String) throws {
+            try Data(text.utf8).write(to: folder.appendingPathComponent(name))
+        }
+        let command: [String]
+        switch self {
+        case .nginx:
+            let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map {
+                "\($0)_temp_path \(folder.path)/\($0);"
+            }
+            let own = ["daemon off; worker_processes 1; pid \(folder.path)/pid; error_log stderr; events {}"]
+            let http = ["http {", "access_log off;"] + places + [try text("nginx.conf"), "}"]
+            try write((own + http).joined(separator: "\n"), "nginx.conf")
+            command = ["/usr/sbin/nginx", "-p", folder.path, "-c", "\(folder.path)/nginx.conf"]
+        case .caddy:
+            try write("{\n    admin off\n}\n" + text("Caddyfile"), "Caddyfile")
+            command = [
+                "env", "HOME=\(folder.path)", "caddy", "run", "--adapter", "caddyfile", "--config",
+                "\(folder.path)/Caddyfile",
+            ]
+        case .haproxy:
+            try write(try text("sluice.lua"), "sluice.lua")
+            try write(try text("haproxy.cfg"), "haproxy.cfg")
+            command = ["/usr/sbin/haproxy", "-db", "-f", "\(folder.path)/haproxy.cfg"]
+        }
+        let script = "exec 3<&0; \"$@\" 3<&- & server=$!; read line <&3; kill $server; wait $server"
+        return try Child(["/bin/sh", "-c", script, "sh"] + command, in: folder, log: "gateway.log")
+    }
+}
+
+/// The response to a request of raw bytes.
+struct RawAnswer {
+    /// The status, 0 if there was no response.
+    var status: Int
+    /// Everything that came back.
+    var text: String
+
+    /// Sends a request to a loopback port and reads until the other side closes, at most for a minute.
+    @concurrent static func to(_ port: Int, _ headers: [[UInt8]], target: String = "/") async -> RawAnswer {
+        var bytes = Array("GET \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n".utf8)
+        for header in headers { bytes += header + [0x0D, 0x0A] }
+        bytes += [0x0D, 0x0A]
+        let text = String(decoding: RawSocket.exchange(port, bytes), as: UTF8.self)
+        let status = text.hasPrefix("HTTP/1.") ? Int(text.dropFirst(9).prefix(3)) : nil
+        return RawAnswer(status: status ?? 0, text: text)
+    }
+}
+
+extension RawSocket {
+    /// Sends bytes to a loopback port and returns what comes back until the other side closes; blocks.
+    static func exchange(_ port: Int, _ bytes: [UInt8]) -> [UInt8] {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var target = sockaddr_in()
+        target.sin_family = sa_family_t(AF_INET)
+        target.sin_port = UInt16(port).bigEndian
+        target.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let isConnected = withUnsafePointer(to: &target) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        guard isConnected else { return [] }
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes {
+                send(descriptor, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+            }
+            guard count > 0 else { break }
+            sent += count
+        }
+        var answer: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = recv(descriptor, &piece, piece.count, 0)
+            guard count > 0 else { return answer }
+            answer += piece[..<count]
+        }
+    }
+}
