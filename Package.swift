@@ -67,9 +67,10 @@ let package = Package(
     name: "sluice",
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
-        .library(name: "Sluice", targets: ["Worker", "PipelineEngine", "SnapshotStores", "StageKit"]),
+        .library(name: "Sluice", targets: ["Worker", "PipelineEngine", "SnapshotStores", "ComponentKit", "StageKit"]),
         .library(name: "CEL", targets: ["CEL"]),
         .library(name: "StageKit", targets: ["StageKit"]),
+        .library(name: "ComponentKit", targets: ["ComponentKit"]),
         .library(name: "StageTestKit", targets: ["StageTestKit"]),
         .library(name: "PipelineEngine", targets: ["PipelineEngine"]),
         .library(name: "SnapshotStores", targets: ["SnapshotStores"]),
@@ -106,33 +107,41 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .plugin(name: "Fingerprint", capability: .buildTool(), path: "Sources/Fingerprint"),
         .target(name: "StageKit", dependencies: ["CEL", "JSON", logging, coreMetrics], plugins: ["Fingerprint"]),
+        // The contracts of sources, stores and checkpoints.
+        .target(name: "ComponentKit", dependencies: ["StageKit", logging, coreMetrics]),
         .target(name: "PluginLoading", dependencies: ["StageKit"]),
         .testTarget(name: "PluginLoadingTests", dependencies: ["PluginLoading", "StageKit"]),
-        .target(name: "StageTestKit", dependencies: ["StageKit", logging, coreMetrics]),
+        .target(name: "StageTestKit", dependencies: ["ComponentKit", "StageKit", logging, coreMetrics]),
         .testTarget(name: "StageTestKitTests", dependencies: ["StageKit", "StageTestKit"]),
         .target(
             name: "PipelineEngine",
-            dependencies: ["StageKit", "YAML", "LocalFiles", logging, coreMetrics, lifecycle, tracing]),
+            dependencies: ["ComponentKit", "StageKit", "YAML", "LocalFiles", logging, coreMetrics, lifecycle, tracing]),
         // Only a header, for a processor instruction that Swift does not offer.
         .systemLibrary(name: "CPrefetch"),
-        .target(name: "SnapshotStores", dependencies: ["CPrefetch", "LocalFiles", "StageKit", logging, coreMetrics]),
-        .testTarget(name: "SnapshotStoresTests", dependencies: ["SnapshotStores", "StageKit", logging, coreMetrics]),
+        .target(
+            name: "SnapshotStores",
+            dependencies: ["ComponentKit", "CPrefetch", "LocalFiles", "StageKit", logging, coreMetrics]),
+        .testTarget(
+            name: "SnapshotStoresTests",
+            dependencies: ["SnapshotStores", "ComponentKit", "StageKit", logging, coreMetrics]),
         .target(
             name: "RedisStreams",
             dependencies: [
-                "StageKit", "RESP", "JSON", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL, tracing,
+                "ComponentKit", "StageKit", "RESP", "JSON", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL,
+                tracing,
             ]),
         .testTarget(
             name: "RedisStreamsTests",
             dependencies: [
-                "RedisStreams", "DecodeStage", "StageKit", "StageTestKit", "RESP", "JSON", logging, coreMetrics,
+                "RedisStreams", "DecodeStage", "ComponentKit", "StageKit", "StageTestKit", "RESP", "JSON", logging,
+                coreMetrics,
                 nioCore, nioEmbedded,
             ]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "sluice", "Worker", "Commands", "PipelineEngine", "SnapshotStores",
-                "RedisStreams", "StageKit", "StageTestKit", "RESP",
+                "RedisStreams", "ComponentKit", "StageKit", "StageTestKit", "RESP",
                 logging, coreMetrics, nioCore, nioPosix, nioSSL, lifecycle, hummingbird,
             ],
             resources: [.copy("Fixtures")]),
@@ -151,7 +160,7 @@ let package = Package(
         .target(
             name: "Admin",
             dependencies: [
-                "HTTPBase", "StageKit", logging, coreMetrics, lifecycle, hummingbird,
+                "HTTPBase", "ComponentKit", "StageKit", logging, coreMetrics, lifecycle, hummingbird,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"), nioCore, nioHTTP1, nioHTTPTypes,
                 nioHTTPTypesHTTP1, nioPosix, nioSSL,
@@ -161,39 +170,42 @@ let package = Package(
         .testTarget(
             name: "AdminTests",
             dependencies: [
-                "Admin", "HTTPBase", "StageKit", logging, coreMetrics, lifecycle, hummingbird, nioCore, nioEmbedded,
-                nioHTTPTypes, nioPosix,
+                "Admin", "HTTPBase", "ComponentKit", "StageKit", logging, coreMetrics, lifecycle, hummingbird,
+                nioCore, nioEmbedded, nioHTTPTypes, nioPosix,
             ]),
         // Settings and graphs of pipelines as text, JSON and pictures.
-        .target(name: "Documentation", dependencies: ["PipelineEngine", "StageKit", logging]),
+        .target(name: "Documentation", dependencies: ["PipelineEngine", "ComponentKit", "StageKit", logging]),
         // The parts around a running pipeline: journal, logs, traces, metrics, watching clients, service manager.
         .target(
             name: "Operations",
             dependencies: [
-                "Documentation", "Admin", "PipelineEngine", "RedisStreams", "StageKit", "JSON", "LocalFiles",
-                "EvictStage", "RevokeStage", "WebhookStage", httpClient, logging, lifecycle, nioCore, nioHTTP1, nioSSL,
-                tracing,
+                "Documentation", "Admin", "PipelineEngine", "RedisStreams", "ComponentKit", "StageKit",
+                "JSON", "LocalFiles", "EvictStage", "RevokeStage", "WebhookStage", httpClient, logging,
+                lifecycle, nioCore, nioHTTP1, nioSSL, tracing,
             ]),
         // The engine of the subcommand `test`.
         .target(
             name: "PipelineTesting",
             dependencies: [
-                "Operations", "Admin", "PipelineEngine", "SnapshotStores", "StageKit", "StageTestKit", logging,
+                "Operations", "Admin", "PipelineEngine", "SnapshotStores", "ComponentKit", "StageKit", "StageTestKit",
+                logging,
             ]),
         // Options, output and exit statuses that all subcommands share.
         .target(name: "CommandSupport", dependencies: ["PipelineEngine", "StageKit", logging, arguments]),
         .target(
             name: "DeadLetters",
             dependencies: [
-                "CommandSupport", "PipelineEngine", "RedisStreams", "RESP", "StageKit", "DeadLetterStage",
+                "CommandSupport", "PipelineEngine", "RedisStreams", "RESP", "ComponentKit", "StageKit",
+                "DeadLetterStage",
                 "DecodeStage", logging, arguments,
             ]),
         // The checks of `validate` across parts of a file, and those of `check` on a server.
         .target(
             name: "PipelineChecks",
             dependencies: [
-                "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine", "RedisStreams",
-                "RESP", "SnapshotStores", "StageKit", "LocalFiles", "DeadLetterStage", "PublishStage", logging,
+                "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine",
+                "RedisStreams", "RESP", "SnapshotStores", "ComponentKit", "StageKit", "LocalFiles",
+                "DeadLetterStage", "PublishStage", logging,
             ]),
         // The subcommands, except those that run a worker and those for dead letters.
         .target(
@@ -208,7 +220,8 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "CommandSupport", "Commands", "DeadLetters", "Operations", "PipelineChecks", "PipelineEngine",
-                "PluginLoading", "SnapshotStores", "RedisStreams", "RESP", "Admin", "Gateway", "HTTPBase", "StageKit", logging,
+                "PluginLoading", "SnapshotStores", "RedisStreams", "RESP", "Admin", "Gateway", "HTTPBase",
+                "ComponentKit", "StageKit", logging,
                 coreMetrics,
                 lifecycle, arguments, histogram, unixSignals, tracing,
             ] + stageLibraries),
@@ -216,15 +229,16 @@ let package = Package(
             name: "WorkerTests",
             dependencies: [
                 "Worker", "CommandSupport", "Commands", "DeadLetters", "Documentation", "Operations", "PipelineChecks",
-                "PipelineTesting", "Admin", "LocalFiles", "PipelineEngine", "RESP", "RedisStreams", "StageKit",
-                "StageTestKit", logging, coreMetrics, nioCore, tracing,
+                "PipelineTesting", "Admin", "LocalFiles", "PipelineEngine", "RESP", "RedisStreams", "ComponentKit",
+                "StageKit", "StageTestKit", logging, coreMetrics, nioCore, tracing,
             ],
             resources: [.copy("Fixtures")]),
         .executableTarget(
             name: "SluiceBench",
             dependencies: [
                 "Worker", "Admin", "Gateway", "HTTPBase", "Operations", "PipelineEngine", "SnapshotStores",
-                "RedisStreams", "RESP", "StageKit", logging, coreMetrics, arguments, histogram, nioCore, nioPosix,
+                "RedisStreams", "RESP", "ComponentKit", "StageKit", logging, coreMetrics, arguments,
+                histogram, nioCore, nioPosix,
             ],
             path: "Tests/Benchmarks/Driver"),
         .testTarget(
@@ -232,14 +246,16 @@ let package = Package(
         .executableTarget(
             name: "SluiceSimulator",
             dependencies: [
-                "EvictStage", "RedisStreams", "SnapshotStores", "StageKit", "UpsertStage", logging, coreMetrics,
+                "EvictStage", "RedisStreams", "SnapshotStores", "ComponentKit", "StageKit", "UpsertStage", logging,
+                coreMetrics,
                 arguments,
             ],
             path: "Tests/Simulator/Driver"),
         .executableTarget(
             name: "SluiceFuzz",
             dependencies: [
-                "Admin", "CEL", "HTTPBase", "RESP", "SnapshotStores", "StageKit", "YAML", logging, coreMetrics,
+                "Admin", "CEL", "HTTPBase", "RESP", "SnapshotStores", "ComponentKit", "StageKit", "YAML",
+                logging, coreMetrics,
                 arguments,
             ],
             path: "Tests/Fuzz"),
@@ -253,10 +269,12 @@ let package = Package(
 
         .testTarget(name: "LayoutTests"),
         .testTarget(name: "StageKitTests", dependencies: ["StageKit"]),
+        .testTarget(name: "ComponentKitTests", dependencies: ["ComponentKit", "StageKit"]),
         .testTarget(
             name: "PipelineEngineTests",
             dependencies: [
-                "PipelineEngine", "StageKit", "StageTestKit", logging, coreMetrics, lifecycle, tracing, inMemoryTracing,
+                "PipelineEngine", "ComponentKit", "StageKit", "StageTestKit", logging, coreMetrics, lifecycle, tracing,
+                inMemoryTracing,
             ]),
     ]
 )

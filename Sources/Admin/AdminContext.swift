@@ -1,4 +1,5 @@
-public import StageKit
+public import ComponentKit
+import StageKit
 
 /// The admin server's view of the running pipeline.
 ///

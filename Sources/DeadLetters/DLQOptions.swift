@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import ComponentKit
 import DeadLetterStage
 import DecodeStage
 import PipelineEngine
@@ -28,7 +29,7 @@ struct DLQOptions: ParsableArguments {
             let source = pipeline.source
             try await LetterBox.with(
                 settings, stream: try self.letters(of: pipeline),
-                targets: (source as? RedisStreamSource)?.streams ?? [source.stream],
+                targets: source.streams,
                 hiding: DecodeStage.secretRawFields(of: pipeline), body)
         }
     }

@@ -1,3 +1,4 @@
+import ComponentKit
 package import DeadLetterStage
 package import PipelineEngine
 import StageKit

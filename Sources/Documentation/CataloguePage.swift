@@ -1,3 +1,4 @@
+import ComponentKit
 package import PipelineEngine
 package import StageKit
 

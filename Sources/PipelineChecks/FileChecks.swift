@@ -1,3 +1,4 @@
+import ComponentKit
 import DeadLetterStage
 package import PipelineEngine
 import PublishStage

@@ -1,5 +1,6 @@
 package import Admin
 package import Gateway
+import ComponentKit
 import Logging
 package import PipelineEngine
 import RESP
@@ -63,7 +64,7 @@ package struct OnlineCheck {
 
     /// The keys of the streams that the pipeline reads.
     private var streams: [String] {
-        (self.pipeline.source as? RedisStreamSource)?.streams ?? [self.pipeline.source.stream]
+        self.pipeline.source.streams
     }
 
     /// Performs the checks over an authenticated connection.
@@ -144,7 +145,7 @@ package struct OnlineCheck {
         var steps: [CheckStep] = []
         for store in self.pipeline.graph.stores {
             let name = "store \(store.name)"
-            guard let remote = self.pipeline.stores[store.name] as? any RemoteSnapshotStore else {
+            guard let remote = self.pipeline.stores[store.name]?.remote else {
                 steps.append(
                     store.type == "memory"
                         ? CheckStep(name, .good, "in this process's memory, \(self.beginning)")

@@ -1,3 +1,4 @@
+public import ComponentKit
 public import StageKit
 
 /// Everything a pipeline file can name: stage, source and store types, and the sections of parts outside the engine.

@@ -1,3 +1,4 @@
+import ComponentKit
 import PipelineEngine
 import SnapshotStores
 import StageKit
@@ -5,7 +6,7 @@ import StageTestKit
 
 extension Catalogue {
     /// Returns the same types without connections: settings are read and checked as usual, but every source delivers
-    /// the given entries, every store is in memory, and the file's section for revocations notifies nobody.
+    /// the given entries, a store outside of the process is replaced by one in memory, and the file's section for revocations notifies nobody.
     func offline(entries: [MemorySource.Entry], batchSize: Int) -> Catalogue {
         var offline = self
         for type in self.sources {
@@ -20,7 +21,8 @@ extension Catalogue {
             offline.add(
                 StoreType(name: type.name, summary: type.summary, settings: .unread(type.shape)) { node, setup in
                     guard let store = type.make(node, setup) else { return nil }
-                    return store is MemoryStore ? store : MemoryStore(name: store.name, keyField: store.keyField)
+                    guard store.retention == .own else { return store }
+                    return MemoryStore(name: store.name, keyField: store.keyField)
                 })
         }
         let makeRevocationHandler = self.makeRevocationHandler

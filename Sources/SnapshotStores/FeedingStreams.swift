@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// The streams that feed a store, if there are several: their ids cannot be compared with each other.

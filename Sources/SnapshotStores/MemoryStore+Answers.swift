@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// A store's answer to a question about a key that takes freshness into account.

@@ -1,3 +1,4 @@
+public import ComponentKit
 public import StageKit
 import Synchronization
 
@@ -125,6 +126,9 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore 
             }
         }
     }
+
+    /// `.checkpoint`: a checkpoint saves the snapshots.
+    public var retention: StoreRetention { .checkpoint }
 
     /// Sets the streams that feed the store: see `StreamFedStore`.
     public func setStreams(_ names: [String]) {

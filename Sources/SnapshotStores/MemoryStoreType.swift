@@ -1,4 +1,5 @@
-public import StageKit
+public import ComponentKit
+import StageKit
 
 /// The settings of a memory store in the pipeline file.
 struct MemoryStoreSettings: Sendable {

@@ -1,3 +1,4 @@
+public import ComponentKit
 public import StageKit
 
 /// A source for tests and replays that delivers the given entries and ends.

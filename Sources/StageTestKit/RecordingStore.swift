@@ -1,3 +1,4 @@
+public import ComponentKit
 public import StageKit
 
 /// An in-memory store that records every change in order.
@@ -72,6 +73,8 @@ public final class RecordingStore: SnapshotStore {
     public func hold(_ snapshot: Snapshot) {
         self.state.withLock { $0.records[snapshot.key] = Record(entryID: snapshot.entryID, snapshot: snapshot) }
     }
+    /// `.process`: the content ends with the test.
+    public var retention: StoreRetention { .process }
 
     /// The number of snapshots.
     public var count: Int { self.state.withLock { $0.records.values.count { $0.snapshot != nil } } }

@@ -1,3 +1,4 @@
+import ComponentKit
 import CoreMetrics
 import Logging
 import SnapshotStores

@@ -1,3 +1,4 @@
+import ComponentKit
 import Foundation
 import PipelineEngine
 import RESP
@@ -25,7 +26,7 @@ import Testing
 
     private static func held(_ pipeline: Pipeline) async throws -> Snapshot? {
         let store = try #require(pipeline.stores["sessions"])
-        if let remote = store as? any RemoteSnapshotStore { return try await remote.lookUp(Array("k".utf8)) }
+        if let remote = store.remote { return try await remote.lookUp(Array("k".utf8)) }
         return store.snapshot(for: "k")
     }
 

@@ -9,14 +9,14 @@ import Tracing
 @Suite struct BatchSpansTests {
     @Test("Where nobody traces there is nothing to do for a batch")
     func off() {
-        #expect(BatchSpans(stream: "s") == nil)
+        #expect(BatchSpans(stream: "s", system: "kafka") == nil)
     }
 
     @Test("A batch is a span below that of the wait for it; what ends the run is recorded")
     func spans() async throws {
         let tracer = InMemoryTracer()
         try await withTracer(tracer) {
-            let spans = try #require(BatchSpans(stream: "orders"))
+            let spans = try #require(BatchSpans(stream: "orders", system: "kafka"))
             let batch = EventBatch()
             try await spans.around(batch) {}
             await #expect(throws: CancellationError.self) {
@@ -29,5 +29,6 @@ import Tracing
         #expect(finished[2].parentSpanID == nil && finished[2].traceID != finished[0].traceID)
         #expect(finished.map(\.errors.count) == [0, 0, 0, 1])
         #expect(finished[0].attributes.get("messaging.destination.name") == .string("orders"))
+        #expect(finished[0].attributes.get("messaging.system") == .string("kafka"))
     }
 }

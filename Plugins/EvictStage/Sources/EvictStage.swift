@@ -43,7 +43,7 @@ public final class EvictStage: Stage {
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.key = setup.input(settings.key)
         self.writer = setup.store(settings.store)?.makeWriter(key: self.key, fields: [])
-        self.deferred = self.writer as? any DeferredWriter
+        self.deferred = self.writer?.deferred
         if self.deferred == nil { setup.neverWaits() }
         self.effect = setup.effect("evict")
         self.handler = setup.revocationHandler

@@ -53,7 +53,7 @@ public final class UpsertStage: Stage {
         let key = store.map { setup.input(MarkedName($0.keyField, at: mark)) }
         self.key = key
         self.writer = key.flatMap { store?.makeWriter(key: $0, fields: fields) }
-        self.deferred = self.writer as? any DeferredWriter
+        self.deferred = self.writer?.deferred
         if self.deferred == nil { setup.neverWaits() }
         self.effect = setup.effect("upsert")
         self.older = setup.reason("older_entry")

@@ -1,3 +1,4 @@
+import ComponentKit
 import Hummingbird
 import NIOPosix
 import StageKit

@@ -1,3 +1,4 @@
+import ComponentKit
 import Hummingbird
 import StageKit
 
@@ -22,7 +23,7 @@ struct StoreRoutes {
         router.get("v1/export/:store") { http, request in
             try Self.checkParts(http)
             let (name, store) = try self.store(request)
-            if store is any RemoteSnapshotStore {
+            if store.remote != nil {
                 throw AdminFailure.notFound("the store \(name) is on a Redis server: list its keys there (SCAN)")
             }
             return try self.exporter.response(for: store) { self.refusal(name) }
@@ -88,7 +89,7 @@ struct StoreRoutes {
     private static func snapshot(
         under key: [UInt8], of store: any SnapshotStore, _ name: String
     ) async throws -> Snapshot? {
-        guard let store = store as? any RemoteSnapshotStore else { return store.snapshot(for: key.span) }
+        guard let store = store.remote else { return store.snapshot(for: key.span) }
         do {
             return try await store.lookUp(key)
         } catch {

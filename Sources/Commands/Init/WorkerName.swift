@@ -30,8 +30,8 @@ struct WorkerName {
     private static let taken: Set = [
         "sluice", "worker", "stagekit", "stagetestkit", "pipelineengine", "snapshotstores", "redisstreams", "admin",
         "yaml", "resp", "json", "localfiles", "pluginloading", "fingerprint", "commands", "commandsupport",
-        "deadletters", "documentation", "operations", "pipelinechecks", "pipelinetesting", "swift", "foundation",
-        "testing", "main", "sources", "tests",
+        "componentkit", "deadletters", "documentation", "operations", "pipelinechecks", "pipelinetesting", "swift",
+        "foundation", "testing", "main", "sources", "tests",
         "logging", "metrics", "coremetrics", "tracing", "instrumentation", "servicelifecycle", "unixsignals",
         "argumentparser", "hummingbird", "asynchttpclient", "niocore", "nioposix", "niossl", "collections",
     ]

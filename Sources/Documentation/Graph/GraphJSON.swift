@@ -1,3 +1,4 @@
+import ComponentKit
 package import PipelineEngine
 import StageKit
 
@@ -79,7 +80,7 @@ package struct PipelineState {
                 self.pipeline.stores.sorted { $0.key < $1.key }.map { name, store in
                     .members([
                         "name": .string(name),
-                        "entries": store is any RemoteSnapshotStore ? nil : .integer(store.count),
+                        "entries": store.remote == nil ? .integer(store.count) : nil,
                     ])
                 }),
             "source": .members([

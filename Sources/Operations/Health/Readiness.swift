@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// When a worker is ready: connected, its stores filled, caught up with the stream, no stalled batch, and all stores

@@ -1,4 +1,5 @@
 package import Admin
+import ComponentKit
 import Foundation
 package import PipelineEngine
 import RedisStreams
@@ -155,7 +156,7 @@ package struct PipelineCollector: Sendable {
                 "sluice_store_entries", .gauge, help: "Snapshots in the store.", labels: [("store", name)],
                 value: Double(store.count))
             // The number of snapshots on a server is unknown here.
-            return (store is any RemoteSnapshotStore ? [] : [entries]) + self.freshness(name, store)
+            return (store.remote == nil ? [entries] : []) + self.freshness(name, store)
         }
     }
 

@@ -1,4 +1,5 @@
 import Admin
+import ComponentKit
 import Documentation
 import EvictStage
 import Foundation

@@ -1,4 +1,5 @@
 import Admin
+import ComponentKit
 import Documentation
 import Foundation
 import PipelineEngine

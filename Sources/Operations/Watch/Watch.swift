@@ -1,4 +1,5 @@
 package import Admin
+import ComponentKit
 import Documentation
 import Foundation
 package import PipelineEngine

@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// A short text that is the same for the same parts of a pipeline file, whatever their layout and comments.

@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// The consequence of a failed event: the file's `on_failure`.

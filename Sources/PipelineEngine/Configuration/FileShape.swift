@@ -1,3 +1,4 @@
+import ComponentKit
 public import StageKit
 
 /// The shape of a pipeline file as data, from which the JSON Schema and the documentation are generated.

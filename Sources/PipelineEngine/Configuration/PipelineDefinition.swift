@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// The parts of a pipeline file: the types that it names, with settings that are not decoded yet.

@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// Passes every call to two handlers, one after the other.

@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// Describes a graph that was built.

@@ -8,20 +8,22 @@ import Tracing
 final class BatchSpans {
     private let tracer: any Tracer
     private let stream: String
+    private let system: String
     private var waitsSince = DefaultTracerClock.now
 
     /// Creates the spans of a run that begins now; returns `nil` if tracing is off, so that a batch costs nothing.
-    init?(stream: String) {
+    init?(stream: String, system: String) {
         let tracer = InstrumentationSystem.tracer
         if tracer is NoOpTracer { return nil }
         self.tracer = tracer
         self.stream = stream
+        self.system = system
     }
 
     /// Processes a batch within a span, after a span for the time since the previous batch.
     func around(_ batch: EventBatch, _ process: () async throws -> Void) async throws {
         let wait = self.tracer.startSpan("sluice.read", context: .topLevel, ofKind: .consumer, at: self.waitsSince)
-        wait.attributes["messaging.system"] = "redis"
+        wait.attributes["messaging.system"] = self.system
         wait.attributes["messaging.destination.name"] = self.stream
         wait.attributes["messaging.batch.message_count"] = batch.count
         wait.end()

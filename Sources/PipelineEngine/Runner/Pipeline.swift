@@ -1,3 +1,4 @@
+public import ComponentKit
 import Logging
 public import ServiceLifecycle
 public import StageKit
@@ -173,7 +174,7 @@ public final class Pipeline: Service, Sendable {
         await runner.shutDown()
         await self.services.revocationHandler?.shutDown()
         for publisher in self.publishers { await publisher.shutDown() }
-        for store in self.stores.values { await (store as? any RemoteSnapshotStore)?.shutDown() }
+        for store in self.stores.values { await store.remote?.shutDown() }
         try result.get()
     }
 
@@ -207,7 +208,7 @@ public final class Pipeline: Service, Sendable {
     /// While `body` runs, lets external stores report to other programs that they are up to date.
     private func withBeats(_ body: () async throws -> Void) async throws {
         let stores = self.stores.values.compactMap { store -> (store: any RemoteSnapshotStore, interval: Duration)? in
-            guard let store = store as? any RemoteSnapshotStore, let interval = store.beatInterval else { return nil }
+            guard let store = store.remote, let interval = store.beatInterval else { return nil }
             return (store, interval)
         }
         if stores.isEmpty { return try await body() }
@@ -232,10 +233,10 @@ public final class Pipeline: Service, Sendable {
     }
 
     private func runSource(_ runner: GraphRunner) async throws {
-        let spans = BatchSpans(stream: self.source.stream)
+        let spans = BatchSpans(stream: self.source.stream, system: self.source.system)
         // An external store outlives the process from the first event on, so there must be a saved cursor to
         // resume from.
-        var hasPlace = !self.stores.values.contains { $0 is any RemoteSnapshotStore }
+        var hasPlace = !self.stores.values.contains { $0.retention == .own }
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await self.source.run { batch in

@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// The position that a checkpoint stores for its source: the mark, and the stream that it belongs to.

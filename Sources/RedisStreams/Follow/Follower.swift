@@ -1,3 +1,4 @@
+package import ComponentKit
 package import Logging
 package import StageKit
 

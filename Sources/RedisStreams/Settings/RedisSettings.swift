@@ -1,3 +1,4 @@
+public import ComponentKit
 public import StageKit
 
 /// The address and credentials of a server: the file's top-level section `redis`.

@@ -1,3 +1,4 @@
+import ComponentKit
 public import StageKit
 
 /// The settings of a `redis_stream` source.

@@ -1,3 +1,4 @@
+public import ComponentKit
 public import StageKit
 
 /// Where revocations, evictions and resets are published: the file's top-level section `revocations`.

@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// The stores that a source feeds from one or more streams.
@@ -96,13 +97,13 @@ final class FedStores: Sendable {
 
     /// Records that the stores may have missed entries of a stream up to this one.
     func setHistoryStart(_ entry: EntryID, of stream: Int) {
-        for case let store as any StreamFedStore in self.stores { store.setHistoryStart(entry, of: stream) }
+        for store in self.stores.compactMap(\.streamFed) { store.setHistoryStart(entry, of: stream) }
     }
 
     /// Removes the snapshots of entries before this one. No batch is in flight, so the count shows whether any were
     /// removed.
     func removeSnapshots(before entry: EntryID, by stream: Int) {
-        for case let store as any SweepingStore in self.stores {
+        for store in self.stores.compactMap(\.sweeping) {
             let count = store.count
             store.removeSnapshots(before: entry)
             if store.count < count { self.owe(StoreReset(store: store.name, reason: Self.resync), by: stream) }
@@ -111,7 +112,7 @@ final class FedStores: Sendable {
 
     /// Empties the stores that cannot remove only some of their snapshots.
     func removeAllUnswept(by stream: Int, reason: String) {
-        for store in self.stores where !(store is any SweepingStore) {
+        for store in self.stores where store.sweeping == nil {
             store.removeAll()
             self.owe(StoreReset(store: store.name, reason: reason), by: stream)
         }
@@ -137,7 +138,7 @@ final class FedStores: Sendable {
     ///   remain pending, because those stores still hold everything.
     func announceResets(of stream: Int, finished: Bool) async throws {
         guard let handler = self.handler else { return }
-        let elsewhere = Set(self.stores.filter { $0 is any RemoteSnapshotStore }.map(\.name))
+        let elsewhere = Set(self.stores.compactMap(\.remote?.name))
         for reset in self.parts.withLock({ $0[stream].resets }) where finished || !elsewhere.contains(reset.store) {
             try await handler.reset(reset)
             self.parts.withLock { $0[stream].resets.removeAll { $0 == reset } }
@@ -146,6 +147,6 @@ final class FedStores: Sendable {
 
     /// Makes remote stores complete their removals, before any entry is read that they would store.
     func finishRemovals() async throws {
-        for case let store as any RemoteSnapshotStore in self.stores { try await store.finishRemoval() }
+        for store in self.stores.compactMap(\.remote) { try await store.finishRemoval() }
     }
 }

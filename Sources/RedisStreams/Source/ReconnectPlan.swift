@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// Decides how long to wait before reconnecting, or before reopening a stream with a gap, and when to give up. Pure.

@@ -1,3 +1,4 @@
+public import ComponentKit
 public import Logging
 public import StageKit
 import Synchronization
@@ -16,6 +17,8 @@ public final class RedisStreamSource: EventSource {
     public let stream: String
     /// The keys of all streams.
     public let streams: [String]
+    /// `redis`.
+    public var system: String { "redis" }
 
     /// The settings of the streams.
     package let streamSettings: RedisStreamSettings
@@ -61,7 +64,7 @@ public final class RedisStreamSource: EventSource {
         self.connections = connections
         self.logger = logger
         if streamSettings.keys.count > 1 {
-            for case let store as any StreamFedStore in stores { store.setStreams(streamSettings.keys) }
+            for store in stores.compactMap(\.streamFed) { store.setStreams(streamSettings.keys) }
         }
         for store in stores {
             store.freshness?.setLimit(streamSettings.maxStaleness)
@@ -245,7 +248,7 @@ extension RedisStreamSource {
                 "redis_stream: start is resume, but there is no section checkpoint to resume from", at: setup.mark)
         }
         streamSettings.checkGroup(setup)
-        let lasts = setup.stores.contains { $0.value is any RemoteSnapshotStore }
+        let lasts = setup.stores.contains { $0.value.retention == .own }
         if lasts, streamSettings.group == nil, streamSettings.start == .tail, streamSettings.bootstrap == .none {
             setup.warnings.add(
                 "redis_stream: start is tail, and a store outlives the worker: entries added while no worker runs "

@@ -1,4 +1,5 @@
-package import StageKit
+package import ComponentKit
+import StageKit
 
 /// The state that a running source shows to other threads.
 package struct SourceBoard: Sendable {

@@ -1,3 +1,4 @@
+public import ComponentKit
 import Logging
 package import RESP
 public import StageKit

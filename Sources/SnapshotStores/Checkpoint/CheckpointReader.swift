@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// Reads a checkpoint from a source of bytes into stores and validates the whole file.

@@ -1,3 +1,4 @@
+public import ComponentKit
 public import CoreMetrics
 public import Logging
 public import StageKit

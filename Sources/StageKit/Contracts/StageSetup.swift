@@ -40,7 +40,7 @@ public final class StageSetup {
 
     private let givenPublisher: (any MessagePublisher)?
     private let names: GraphNames
-    private let stores: [String: any SnapshotStore]
+    private let stores: [String: any StageStore]
     /// The names of declared stores that could not be created. Their errors are reported at the stores' own positions.
     private let brokenStores: Set<String>
     private let branches: [String: BranchID]
@@ -49,7 +49,7 @@ public final class StageSetup {
     package init(
         pipeline: String, stage: String, mark: SourceMark, logger: Logger, metrics: any MetricsFactory,
         revocationHandler: (any RevocationHandler)?, publisher: (any MessagePublisher)? = nil, names: GraphNames,
-        scope: FieldScope, stores: [String: any SnapshotStore], brokenStores: Set<String> = [],
+        scope: FieldScope, stores: [String: any StageStore], brokenStores: Set<String> = [],
         branches: [String: BranchID] = [:], exits: StageExits = StageExits(), clock: WallClock = .system,
         isRehearsal: Bool = false, progress: ProgressReporter = ProgressReporter()
     ) {
@@ -123,7 +123,7 @@ public final class StageSetup {
     }
 
     /// Returns a store that the file declares. Returns `nil` and adds an error if there is no such store.
-    public func store(_ name: MarkedName) -> (any SnapshotStore)? {
+    public func store(_ name: MarkedName) -> (any StageStore)? {
         if let store = self.stores[name.text] {
             if !self.usedStores.contains(name.text) { self.usedStores.append(name.text) }
             return store

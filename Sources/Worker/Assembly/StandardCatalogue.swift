@@ -1,4 +1,5 @@
 import Admin
+import ComponentKit
 import DeadLetterStage
 import DecodeStage
 import DedupeStage
@@ -66,10 +67,9 @@ extension Catalogue {
         catalogue.makeCheckpoint = { setup in
             guard setup.hasSection("checkpoint"), let settings = setup.section("checkpoint", CheckpointSettings.type)
             else { return nil }
-            let stores = setup.stores.sorted { $0.key < $1.key }.compactMap { $0.value as? MemoryStore }
             return FileCheckpoint(
-                settings, stores: stores, definition: setup.definition, logger: setup.logger, metrics: setup.metrics,
-                leavesMark: setup.stores.values.contains { $0 is any RemoteSnapshotStore })
+                settings, stores: self.checkpointed(setup), definition: setup.definition, logger: setup.logger,
+                metrics: setup.metrics, leavesMark: setup.stores.values.contains { $0.retention == .own })
         }
         catalogue.makeRevocationHandler = { setup in
             guard setup.hasSection("revocations"), let settings = setup.redisSettings(),
@@ -88,5 +88,17 @@ extension Catalogue {
         }
         catalogue.checkFile = { FileChecks.findings($0, stores: $1) }
         return catalogue
+    }
+    /// Returns the stores that a checkpoint saves, in the order of their names. Adds an error for a store that would be
+    /// empty after a restart although the source resumes behind the entries that it held.
+    private static func checkpointed(_ setup: ComponentSetup) -> [MemoryStore] {
+        setup.stores.sorted { $0.key < $1.key }.compactMap { name, store in
+            if store.retention == .own { return nil }
+            if store.retention == .checkpoint, let store = store as? MemoryStore { return store }
+            setup.issues.add(
+                "checkpoint: it cannot save the store \"\(name)\", which would be empty after a restart: remove the "
+                    + "section, or choose another type of store", at: setup.mark(ofSection: "checkpoint"))
+            return nil
+        }
     }
 }

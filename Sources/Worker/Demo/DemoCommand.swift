@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import ComponentKit
 import Foundation
 import Logging
 import PipelineEngine

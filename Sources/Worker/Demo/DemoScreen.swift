@@ -1,4 +1,5 @@
 import CommandSupport
+import ComponentKit
 import PipelineEngine
 import ServiceLifecycle
 import StageKit

@@ -1,3 +1,4 @@
+import ComponentKit
 import HTTPBase
 import Logging
 import ServiceLifecycle
@@ -63,6 +64,8 @@ enum AdminFixture {
 final class FixedStore: ConditionalStore {
     /// It does not say.
     let freshness: Freshness? = nil
+    /// It is never emptied.
+    let retention = StoreRetention.own
     /// The store's name.
     let name: String
     /// The field of the keys.

@@ -1,3 +1,4 @@
+import ComponentKit
 import Foundation
 import PipelineEngine
 import RESP
@@ -35,7 +36,7 @@ import Testing
 
     private static func held(_ pipeline: Pipeline, _ key: String) async throws -> Snapshot? {
         let store = try #require(pipeline.stores["sessions"])
-        if let remote = store as? any RemoteSnapshotStore { return try await remote.lookUp(Array(key.utf8)) }
+        if let remote = store.remote { return try await remote.lookUp(Array(key.utf8)) }
         return store.snapshot(for: key)
     }
 

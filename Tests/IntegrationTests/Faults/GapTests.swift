@@ -1,3 +1,4 @@
+import ComponentKit
 import PipelineEngine
 import RESP
 import RedisStreams

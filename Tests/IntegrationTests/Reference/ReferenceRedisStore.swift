@@ -1,3 +1,4 @@
+import ComponentKit
 import Foundation
 import PipelineEngine
 import RedisStreams
@@ -34,7 +35,7 @@ final class ReferenceRedisStore: RemoteSnapshotStore {
 
     func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter {
         // A writer of a store elsewhere is one that settles; anything else is a failure of the test.
-        guard let writer = self.store.makeWriter(key: key, fields: fields) as? any DeferredWriter else {
+        guard let writer = self.store.makeWriter(key: key, fields: fields).deferred else {
             preconditionFailure("the redis store's writer does not settle")
         }
         return Writer(self.store, writer, key, self.trace)

@@ -1,3 +1,4 @@
+import ComponentKit
 import Foundation
 import SnapshotStores
 import StageKit
@@ -25,6 +26,7 @@ final class ReferenceStore: SnapshotStore {
     }
 
     var name: String { self.store.name }
+    var retention: StoreRetention { .process }
     var keyField: String { self.store.keyField }
     var count: Int { self.store.count }
 

@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 import Synchronization
 import Testing
@@ -9,6 +10,7 @@ private final class BareStore: SnapshotStore {
     let name = "a"
     let keyField = "id"
     let count = 0
+    let retention = StoreRetention.process
     let freshness: Freshness? = Freshness()
     let emptied = Mutex(0)
     func snapshot(for key: Span<UInt8>) -> Snapshot? { nil }

@@ -1,3 +1,4 @@
+import ComponentKit
 import SnapshotStores
 import StageKit
 import Synchronization
@@ -22,6 +23,7 @@ final class SharedView: SnapshotStore {
     var count: Int { self.base.count }
     var freshness: Freshness? { self.base.freshness }
     var isShared: Bool { true }
+    var retention: StoreRetention { .own }
 
     func snapshot(for key: Span<UInt8>) -> Snapshot? { self.base.snapshot(for: key) }
 

@@ -1,3 +1,4 @@
+import ComponentKit
 import RedisStreams
 import StageKit
 

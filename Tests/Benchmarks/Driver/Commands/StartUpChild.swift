@@ -1,4 +1,5 @@
 import ArgumentParser
+import ComponentKit
 import PipelineEngine
 import StageKit
 import Worker

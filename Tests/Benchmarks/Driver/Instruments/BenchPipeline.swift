@@ -1,4 +1,5 @@
 import Admin
+import ComponentKit
 import Logging
 import Operations
 import PipelineEngine

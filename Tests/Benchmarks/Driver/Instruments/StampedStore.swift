@@ -1,3 +1,4 @@
+import ComponentKit
 import Foundation
 import StageKit
 import Synchronization
@@ -42,6 +43,8 @@ final class StampedStore: SnapshotStore {
         self.recorder = recorder
     }
 
+    /// No checkpoint can save it.
+    var retention: StoreRetention { .process }
     /// The inner store's.
     var name: String { self.inner.name }
     /// The inner store's.

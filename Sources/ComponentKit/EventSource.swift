@@ -1,10 +1,19 @@
+public import StageKit
+
 /// A source of events.
 ///
 /// The engine calls `run` once. The source calls `deliver` with one batch after another, in stream order, and advances
 /// its cursor only after `deliver` has returned. An error thrown by `deliver` ends the run.
 public protocol EventSource: Sendable {
-    /// The stream's name, for logs and journals.
+    /// The stream's name, for logs and journals. If there are several streams, the name of the first.
     var stream: String { get }
+
+    /// The names of all streams that the source reads.
+    var streams: [String] { get }
+
+    /// The kind of system that the stream is on, in the words of OpenTelemetry's conventions for messaging, such as
+    /// `redis`; an attribute of spans.
+    var system: String { get }
 
     /// Delivers batches until the source ends, `stop` is called or an error makes it impossible to continue.
     ///
@@ -29,6 +38,12 @@ public protocol EventSource: Sendable {
 }
 
 extension EventSource {
+    /// The one stream.
+    public var streams: [String] { [self.stream] }
+
+    /// `memory`: the entries come from this process.
+    public var system: String { "memory" }
+
     /// `nil`: most sources cannot continue from a saved position.
     public var position: SourcePosition? { nil }
 }

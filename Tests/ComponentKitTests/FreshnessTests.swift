@@ -1,4 +1,4 @@
-import StageKit
+import ComponentKit
 import Testing
 
 @Suite struct FreshnessTests {

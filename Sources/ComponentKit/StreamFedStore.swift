@@ -1,3 +1,5 @@
+public import StageKit
+
 /// A store that needs to know which streams feed it, and from which entry on.
 public protocol StreamFedStore: SnapshotStore {
     /// Sets the streams that feed the store, if there are several. Called before the first change.
@@ -17,6 +19,11 @@ public protocol StreamFedStore: SnapshotStore {
     ///   - entry: The newest entry that may have been missed.
     ///   - stream: The stream's number among those that feed the store, starting at 0.
     func setHistoryStart(_ entry: EntryID, of stream: Int)
+}
+
+extension StreamFedStore {
+    /// This store.
+    public var streamFed: (any StreamFedStore)? { self }
 }
 
 /// The refusal of an upsert for a key that came from another stream.

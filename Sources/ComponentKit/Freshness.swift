@@ -1,3 +1,4 @@
+import StageKit
 import Synchronization
 
 /// The freshness of a store: written by the source that feeds the store and checked at every lookup.

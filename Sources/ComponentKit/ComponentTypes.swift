@@ -1,5 +1,6 @@
 public import CoreMetrics
 public import Logging
+public import StageKit
 
 /// A type of source that a pipeline file can use under `source:`.
 public struct SourceType: Sendable {
@@ -128,6 +129,11 @@ public final class ComponentSetup {
     /// Returns whether the file has the section.
     public func hasSection(_ name: String) -> Bool {
         self.sections[name] != nil
+    }
+
+    /// Returns the section's position in the file, or the component's own if the file does not have the section.
+    public func mark(ofSection name: String) -> SourceMark {
+        self.sections[name]?.mark ?? self.mark
     }
 
     /// Returns the decoded section, or `nil` if it is invalid. Errors in a section are reported when the section itself

@@ -1,3 +1,5 @@
+public import StageKit
+
 /// Keeps the stores, and the position of the source that feeds them, across restarts of the process.
 ///
 /// The source provides its position (`EventSource.position`) and calls `load` and `discard`; the pipeline calls the other

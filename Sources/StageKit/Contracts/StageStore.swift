@@ -1,44 +1,17 @@
-/// A store of snapshots by key. An older or repeated entry never overwrites a newer snapshot; entries are compared by
-/// `Event.orderID`.
+/// A store of snapshots by key, as stages use it. An older or repeated entry never overwrites a newer snapshot; entries
+/// are compared by `Event.orderID`.
 ///
-/// Lookups can come from any thread at any time. Changes are made through writers, one for each stage that changes the
-/// store.
-public protocol SnapshotStore: AnyObject, Sendable {
+/// Changes are made through writers, one for each stage that changes the store.
+public protocol StageStore: AnyObject, Sendable {
     /// The store's name in the file.
     var name: String { get }
 
     /// The field whose value is a snapshot's key.
     var keyField: String { get }
 
-    /// The number of snapshots.
-    var count: Int { get }
-
-    /// Returns the snapshot under a key, as an independent copy, or `nil` if there is none. Always `nil` in a
-    /// `RemoteSnapshotStore`.
+    /// Returns the snapshot under a key, as an independent copy, or `nil` if there is none. Always `nil` for a store on a
+    /// server. Can be called from any thread at any time.
     func snapshot(for key: Span<UInt8>) -> Snapshot?
-
-    /// Returns the id of the entry that removed a key from the store, or `nil` if it is not known or the store holds
-    /// the key.
-    func evictingEntry(for key: Span<UInt8>) -> EntryID?
-
-    /// Calls `body` with every snapshot, in no particular order.
-    ///
-    /// Concurrent changes may or may not be visible. No lock is held while `body` runs.
-    func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows
-
-    /// The freshness of the store, or `nil` if the store does not track it. Written by the source that feeds the store,
-    /// and checked before the result of a lookup is used.
-    ///
-    /// There is deliberately no default implementation: a file that does not import the store's module would get the
-    /// default instead of the store's own property.
-    var freshness: Freshness? { get }
-
-    /// Whether all workers that use the store see the same content, so that each worker can process a part of the
-    /// stream.
-    var isShared: Bool { get }
-
-    /// Removes all snapshots and everything else the store remembers.
-    func removeAll()
 
     /// Creates a writer for events whose key and fields are in the given columns.
     ///
@@ -49,19 +22,7 @@ public protocol SnapshotStore: AnyObject, Sendable {
     func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter
 }
 
-/// A store that can remove the snapshots that are older than a given entry.
-public protocol SweepingStore: SnapshotStore {
-    /// Removes every snapshot that came from an entry before `entry`, without remembering the removal.
-    func removeSnapshots(before entry: EntryID)
-}
-
-extension SnapshotStore {
-    /// `false`: by default each process has its own store.
-    public var isShared: Bool { false }
-
-    /// `nil`: not known.
-    public func evictingEntry(for key: Span<UInt8>) -> EntryID? { nil }
-
+extension StageStore {
     /// Returns the snapshot under a key given as text, or `nil` if there is none.
     public func snapshot(for key: String) -> Snapshot? {
         var key = key
@@ -95,6 +56,9 @@ public protocol SnapshotWriter: AnyObject {
 
     /// Whether `endBatch` does nothing and does not have to be called.
     var endsBatchesAtOnce: Bool { get }
+
+    /// This writer if the results of its changes are known only when a server has answered, otherwise `nil`.
+    var deferred: (any DeferredWriter)? { get }
 }
 
 extension SnapshotWriter {
@@ -103,6 +67,9 @@ extension SnapshotWriter {
 
     /// `false`: `endBatch` is called.
     public var endsBatchesAtOnce: Bool { false }
+
+    /// `nil`: the result of a change is known immediately.
+    public var deferred: (any DeferredWriter)? { nil }
 }
 
 /// The effect of an event on a store.

@@ -1,0 +1,84 @@
+public import StageKit
+
+/// A store of snapshots by key: what the engine, sources and lookups need in addition to `StageStore`.
+///
+/// Lookups can come from any thread at any time. What only some stores can do is declared: `remote`, `sweeping` and
+/// `streamFed` return the store itself if it conforms to that protocol, and `retention` says where its content is kept.
+public protocol SnapshotStore: StageStore {
+    /// The number of snapshots.
+    var count: Int { get }
+
+    /// Returns the id of the entry that removed a key from the store, or `nil` if it is not known or the store holds
+    /// the key.
+    func evictingEntry(for key: Span<UInt8>) -> EntryID?
+
+    /// Calls `body` with every snapshot, in no particular order.
+    ///
+    /// Concurrent changes may or may not be visible. No lock is held while `body` runs.
+    func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows
+
+    /// The freshness of the store, or `nil` if the store does not track it. Written by the source that feeds the store,
+    /// and checked before the result of a lookup is used.
+    ///
+    /// There is deliberately no default implementation: a file that does not import the store's module would get the
+    /// default instead of the store's own property.
+    var freshness: Freshness? { get }
+
+    /// Whether all workers that use the store see the same content, so that each worker can process a part of the
+    /// stream.
+    var isShared: Bool { get }
+
+    /// Where the content is when the worker starts again. There is no default: a source that resumes behind entries that
+    /// a store has lost would leave the store incomplete.
+    var retention: StoreRetention { get }
+
+    /// This store if lookups go over the network, otherwise `nil`.
+    var remote: (any RemoteSnapshotStore)? { get }
+
+    /// This store if it can remove the snapshots that are older than a given entry, otherwise `nil`.
+    var sweeping: (any SweepingStore)? { get }
+
+    /// This store if it needs to know which streams feed it, otherwise `nil`.
+    var streamFed: (any StreamFedStore)? { get }
+
+    /// Removes all snapshots and everything else the store remembers.
+    func removeAll()
+}
+
+/// Where a store's content is when the worker starts again.
+public enum StoreRetention: Sendable, Equatable {
+    /// In this process only: the store is empty until the source fills it again, so it cannot be used with a checkpoint.
+    case process
+    /// In the checkpoint, if the file has one, otherwise in this process only.
+    case checkpoint
+    /// Outside of the process, such as on a server: the store keeps its content itself.
+    case own
+}
+
+/// A store that can remove the snapshots that are older than a given entry.
+public protocol SweepingStore: SnapshotStore {
+    /// Removes every snapshot that came from an entry before `entry`, without remembering the removal.
+    func removeSnapshots(before entry: EntryID)
+}
+
+extension SnapshotStore {
+    /// `false`: by default each process has its own store.
+    public var isShared: Bool { false }
+
+    /// `nil`: lookups are answered in this process.
+    public var remote: (any RemoteSnapshotStore)? { nil }
+
+    /// `nil`: all snapshots are removed instead.
+    public var sweeping: (any SweepingStore)? { nil }
+
+    /// `nil`: the store does not distinguish streams.
+    public var streamFed: (any StreamFedStore)? { nil }
+
+    /// `nil`: not known.
+    public func evictingEntry(for key: Span<UInt8>) -> EntryID? { nil }
+}
+
+extension SweepingStore {
+    /// This store.
+    public var sweeping: (any SweepingStore)? { self }
+}

@@ -1,0 +1,73 @@
+import ComponentKit
+import Logging
+import PipelineEngine
+import StageKit
+import StageTestKit
+import Testing
+import Worker
+
+/// A store that a program adds, with its content in the given place.
+private final class AddedStore: SnapshotStore {
+    let name: String
+    let keyField = "id"
+    let count = 0
+    let freshness: Freshness? = Freshness()
+    let retention: StoreRetention
+
+    init(_ name: String, _ retention: StoreRetention) {
+        self.name = name
+        self.retention = retention
+    }
+
+    func snapshot(for key: Span<UInt8>) -> Snapshot? { nil }
+    func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {}
+    func removeAll() {}
+    func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter {
+        RecordingStore().makeWriter(key: key, fields: fields)
+    }
+}
+
+@Suite struct StoreRetentionTests {
+    private func issues(_ retention: StoreRetention, checkpoint: Bool) -> [String] {
+        var catalogue = Catalogue.standard
+        catalogue.add(
+            StoreType(
+                name: "added", summary: "A store of a test.",
+                settings: SettingType<SettingNode>(shape: .object([])) { node, _ in node }
+            ) { _, setup in AddedStore(setup.name, retention) })
+        let text = """
+            pipeline: p
+            redis: { address: "a:1" }
+            source: { redis_stream: { stream: s } }
+            \(checkpoint ? "checkpoint: { path: /nowhere/checkpoint }" : "")
+            stores: { kept: { memory: { key: id } }, things: { added: {} } }
+            stages:
+              - decode: { fields: { id: { required: true, blank: reject } } }
+              - upsert: { store: things }
+            """
+        let services = PipelineServices(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        do throws(ConfigurationError) {
+            _ = try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)
+            return []
+        } catch {
+            return error.lines
+        }
+    }
+
+    @Test(
+        "A checkpoint is refused beside a store that would be empty behind the cursor that it resumes from",
+        arguments: [StoreRetention.process, .checkpoint])
+    func refused(retention: StoreRetention) {
+        #expect(
+            self.issues(retention, checkpoint: true) == [
+                "p.yaml:4:13: checkpoint: it cannot save the store \"things\", which would be empty after a restart: "
+                    + "remove the section, or choose another type of store"
+            ])
+        #expect(self.issues(retention, checkpoint: false) == [])
+    }
+
+    @Test("A store that keeps its content itself needs no place in a checkpoint")
+    func own() {
+        #expect(self.issues(.own, checkpoint: true) == [])
+    }
+}
