@@ -185,20 +185,13 @@ public final class Pipeline: Service, Sendable {
         defer { checkpoint.release() }
         let source = self.source
         let tracer = InstrumentationSystem.tracer
-        let result = await withTaskGroup(of: Void.self) { group in
+        let result = await self.result(of: body) { group in
             group.addTask {
                 while (try? await Task.sleep(for: checkpoint.interval)) != nil {
                     let span = tracer.startSpan("sluice.checkpoint", context: .topLevel)
                     await checkpoint.save { source.position }
                     span.end()
                 }
-            }
-            defer { group.cancelAll() }
-            do {
-                try await body()
-                return Result<Void, any Error>.success(())
-            } catch {
-                return .failure(error)
             }
         }
         await checkpoint.save { source.position }
@@ -213,7 +206,7 @@ public final class Pipeline: Service, Sendable {
         }
         if stores.isEmpty { return try await body() }
         let source = self.source
-        let result = await withTaskGroup(of: Void.self) { group in
+        try await self.result(of: body) { group in
             for (store, interval) in stores {
                 group.addTask {
                     while (try? await Task.sleep(for: interval)) != nil {
@@ -221,15 +214,22 @@ public final class Pipeline: Service, Sendable {
                     }
                 }
             }
+        }.get()
+    }
+
+    /// Returns the result of `body`. The tasks that `adding` adds run beside it and are cancelled at its end.
+    private func result(
+        of body: () async throws -> Void, beside adding: (inout TaskGroup<Void>) -> Void
+    ) async -> Result<Void, any Error> {
+        await withTaskGroup(of: Void.self) { group in
+            adding(&group)
             defer { group.cancelAll() }
             do {
-                try await body()
-                return Result<Void, any Error>.success(())
+                return .success(try await body())
             } catch {
                 return .failure(error)
             }
         }
-        try result.get()
     }
 
     private func runSource(_ runner: GraphRunner) async throws {
