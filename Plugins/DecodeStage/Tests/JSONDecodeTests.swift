@@ -256,11 +256,11 @@ import Testing
             ),
             (
                 ["json": "p", "fields": ["b": ["path": #"x\.y.z"#], "c": ["path": .text(#"x\.y.z"#).at(4, 9)]]],
-                [#"4:9: decode: fields: c: another field stands at "x\.y.z" or within it"#]
+                [#"4:9: decode: fields: c: another field has the path "x\.y.z" or a path within it"#]
             ),
             (
                 ["json": "p", "fields": ["x.y": [:], "c": ["path": .text(#"x\.y.z"#).at(4, 9)]]],
-                [#"4:9: decode: fields: c: "x\.y" is a field itself, so that no path leads through it"#]
+                [#"4:9: decode: fields: c: "x\.y" is itself a field, so no path can lead through it"#]
             ),
             (
                 ["json": "p", "fields": ["b": ["path": .text(#"a\b"#).at(4, 9)]]],

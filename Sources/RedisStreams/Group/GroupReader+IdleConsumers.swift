@@ -55,7 +55,7 @@ extension GroupReader {
         let answer = try await control.submit(self.commands.consumers).reply().value()
         if case .error(let text) = answer { return .failure(.answer(text, to: "XINFO")) }
         guard let names = self.idleConsumers.candidates(answer, own: self.commands.consumer) else {
-            return .failure(.unexpectedAnswer(to: "XINFO", "an answer of another shape"))
+            return .failure(.unexpectedAnswer(to: "XINFO", "expected a list of consumers"))
         }
         var removed: [String] = []
         for name in names {
@@ -68,7 +68,7 @@ extension GroupReader {
             let lost = answer.integer ?? 0
             if lost > 0 {
                 self.logger.error(
-                    "a consumer read entries while it was removed: they are not pending any more",
+                    "a consumer read entries while it was removed: they are no longer pending",
                     metadata: ["consumer": "\(name)", "entries": "\(lost)"])
             }
         }
