@@ -22,20 +22,31 @@ public final class Freshness: Sendable {
     private let limit = Atomic<Int64>(Freshness.unlimited)
     private let proof = Atomic<Int64>(Freshness.never)
     private let isFilling = Atomic<Bool>(false)
+    private let mirror: (any FreshnessMirror)?
 
     /// Creates a freshness without an age limit, which applies until the source sets one.
-    public init() {}
+    public init() {
+        self.mirror = nil
+    }
+
+    /// Creates a freshness whose changes are also reported to a mirror.
+    package init(mirror: (any FreshnessMirror)?) {
+        self.mirror = mirror
+    }
 
     // MARK: For sources
 
     /// Sets the maximum age, or `nil` for no limit.
     public func setLimit(_ limit: Duration?) {
-        self.limit.store(limit.map { Self.nanoseconds($0) } ?? Self.unlimited, ordering: .relaxed)
+        let nanoseconds = limit.map { Self.nanoseconds($0) }
+        self.limit.store(nanoseconds ?? Self.unlimited, ordering: .relaxed)
+        self.mirror?.setLimit(nanoseconds)
     }
 
     /// Sets whether the store is being filled.
     public func setFilling(_ isFilling: Bool) {
         self.isFilling.store(isFilling, ordering: .releasing)
+        self.mirror?.setFilling(isFilling)
     }
 
     /// Records that the store held every entry at this instant. An earlier instant than the recorded one is ignored.
@@ -43,7 +54,9 @@ public final class Freshness: Sendable {
     /// Must be called from one thread at a time.
     public func prove(at instant: ContinuousClock.Instant) {
         let nanoseconds = Self.nanoseconds(instant - self.origin)
-        if nanoseconds > self.proof.load(ordering: .relaxed) { self.proof.store(nanoseconds, ordering: .releasing) }
+        guard nanoseconds > self.proof.load(ordering: .relaxed) else { return }
+        self.proof.store(nanoseconds, ordering: .releasing)
+        self.mirror?.prove(at: instant)
     }
 
     // MARK: For lookups
@@ -93,6 +106,16 @@ public final class Freshness: Sendable {
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         return overflow ? .max - 1 : product + attoseconds / 1_000_000_000
     }
+}
+
+/// A copy of a store's freshness outside of this process, which is kept up to date.
+package protocol FreshnessMirror: AnyObject, Sendable {
+    /// Sets the maximum age in nanoseconds, or `nil` for no limit.
+    func setLimit(_ nanoseconds: Int64?)
+    /// Sets whether the store is being filled.
+    func setFilling(_ isFilling: Bool)
+    /// Records that the store held every entry at this instant, which is later than all before.
+    func prove(at instant: ContinuousClock.Instant)
 }
 
 extension Freshness.Staleness: CustomStringConvertible {

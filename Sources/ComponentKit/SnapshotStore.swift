@@ -35,6 +35,9 @@ public protocol SnapshotStore: StageStore {
     /// This store if lookups go over the network, otherwise `nil`.
     var remote: (any RemoteSnapshotStore)? { get }
 
+    /// This store if other programs read it directly, otherwise `nil`.
+    var published: (any PublishedSnapshotStore)? { get }
+
     /// This store if it can remove the snapshots that are older than a given entry, otherwise `nil`.
     var sweeping: (any SweepingStore)? { get }
 
@@ -67,6 +70,9 @@ extension SnapshotStore {
 
     /// `nil`: lookups are answered in this process.
     public var remote: (any RemoteSnapshotStore)? { nil }
+
+    /// `nil`: only this process reads the store.
+    public var published: (any PublishedSnapshotStore)? { nil }
 
     /// `nil`: all snapshots are removed instead.
     public var sweeping: (any SweepingStore)? { nil }

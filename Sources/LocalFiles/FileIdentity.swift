@@ -17,6 +17,14 @@ package struct FileIdentity: Equatable, Sendable {
         self.inode = UInt64(status.st_ino)
     }
 
+    /// Creates the identity of an open file, or returns `nil` if the descriptor is not open.
+    package init?(descriptor: Int32) {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { return nil }
+        self.device = UInt64(status.st_dev)
+        self.inode = UInt64(status.st_ino)
+    }
+
     /// Whether an open file is a regular one, which can be read without waiting for another process.
     package static func isRegular(descriptor: Int32) -> Bool {
         var status = stat()

@@ -163,7 +163,10 @@ public final class Pipeline: Service, Sendable {
         let runner = try self.makeRunner()
         let result: Result<Void, any Error>
         do {
-            try await self.withCheckpoints { try await self.withBeats { try await self.runSource(runner) } }
+            try await self.withCheckpoints {
+                for store in self.publishedStores { try store.open() }
+                try await self.withBeats { try await self.runSource(runner) }
+            }
             result = .success(())
         } catch is RetryGivenUp {
             self.services.logger.notice("shut down while a stage was being retried: its batch is unfinished")
@@ -174,7 +177,7 @@ public final class Pipeline: Service, Sendable {
         await runner.shutDown()
         await self.services.revocationHandler?.shutDown()
         for publisher in self.publishers { await publisher.shutDown() }
-        for store in self.stores.values { await store.remote?.shutDown() }
+        for store in self.publishedStores { await store.shutDown() }
         try result.get()
     }
 
@@ -198,11 +201,14 @@ public final class Pipeline: Service, Sendable {
         try result.get()
     }
 
-    /// While `body` runs, lets external stores report to other programs that they are up to date.
+    private var publishedStores: [any PublishedSnapshotStore] {
+        self.stores.values.compactMap(\.published)
+    }
+
+    /// While `body` runs, lets published stores report to other programs that they are up to date.
     private func withBeats(_ body: () async throws -> Void) async throws {
-        let stores = self.stores.values.compactMap { store -> (store: any RemoteSnapshotStore, interval: Duration)? in
-            guard let store = store.remote, let interval = store.beatInterval else { return nil }
-            return (store, interval)
+        let stores = self.publishedStores.compactMap { store in
+            store.beatInterval.map { (store: store, interval: $0) }
         }
         if stores.isEmpty { return try await body() }
         let source = self.source

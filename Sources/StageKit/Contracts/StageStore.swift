@@ -13,6 +13,9 @@ public protocol StageStore: AnyObject, Sendable {
     /// server. Can be called from any thread at any time.
     func snapshot(for key: Span<UInt8>) -> Snapshot?
 
+    /// This store if its lookups go over the network, otherwise `nil`.
+    var awaited: (any AwaitedStore)? { get }
+
     /// Creates a writer for events whose key and fields are in the given columns.
     ///
     /// - Parameters:
@@ -22,7 +25,26 @@ public protocol StageStore: AnyObject, Sendable {
     func makeWriter(key: FieldID, fields: [(name: String, field: FieldID)]) -> any SnapshotWriter
 }
 
+/// A store on a server, whose lookups go over the network.
+public protocol AwaitedStore: StageStore {
+    /// Requests the snapshot under a key. Can be called from any task, concurrently.
+    ///
+    /// Values are returned as the server stores them; no field is known to be a number.
+    ///
+    /// - Returns: The snapshot, or `nil` if there is none.
+    /// - Throws: An error if the server does not answer in time.
+    func lookUp(_ key: [UInt8]) async throws -> Snapshot?
+}
+
+extension AwaitedStore {
+    /// This store.
+    public var awaited: (any AwaitedStore)? { self }
+}
+
 extension StageStore {
+    /// `nil`: lookups are answered in this process.
+    public var awaited: (any AwaitedStore)? { nil }
+
     /// Returns the snapshot under a key given as text, or `nil` if there is none.
     public func snapshot(for key: String) -> Snapshot? {
         var key = key
