@@ -118,12 +118,16 @@ let package = Package(
             dependencies: ["ComponentKit", "StageKit", "YAML", "LocalFiles", logging, coreMetrics, lifecycle, tracing]),
         // Only a header, for a processor instruction that Swift does not offer.
         .systemLibrary(name: "CPrefetch"),
+        // The reader of shared stores for other programs, without dependencies.
+        .target(name: "CSluiceLookup", cSettings: [.define("_GNU_SOURCE")]),
         .target(
             name: "SnapshotStores",
             dependencies: ["ComponentKit", "CPrefetch", "LocalFiles", "StageKit", logging, coreMetrics]),
         .testTarget(
             name: "SnapshotStoresTests",
-            dependencies: ["SnapshotStores", "ComponentKit", "StageKit", logging, coreMetrics]),
+            dependencies: [
+                "CSluiceLookup", "SnapshotStores", "ComponentKit", "LocalFiles", "StageKit", logging, coreMetrics,
+            ]),
         .target(
             name: "RedisStreams",
             dependencies: [
@@ -140,6 +144,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
+                "CSluiceLookup",
                 "sluice", "Worker", "Commands", "PipelineEngine", "SnapshotStores",
                 "RedisStreams", "ComponentKit", "StageKit", "StageTestKit", "RESP",
                 logging, coreMetrics, nioCore, nioPosix, nioSSL, lifecycle, hummingbird,
@@ -236,6 +241,7 @@ let package = Package(
         .executableTarget(
             name: "SluiceBench",
             dependencies: [
+                "CSluiceLookup",
                 "Worker", "Admin", "Gateway", "HTTPBase", "Operations", "PipelineEngine", "SnapshotStores",
                 "RedisStreams", "RESP", "ComponentKit", "StageKit", logging, coreMetrics, arguments,
                 histogram, nioCore, nioPosix,
@@ -276,7 +282,8 @@ let package = Package(
                 "PipelineEngine", "ComponentKit", "StageKit", "StageTestKit", logging, coreMetrics, lifecycle, tracing,
                 inMemoryTracing,
             ]),
-    ]
+    ],
+    cLanguageStandard: .c11
 )
 
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {

@@ -21,6 +21,8 @@ extension Catalogue {
             offline.add(
                 StoreType(name: type.name, summary: type.summary, settings: .unread(type.shape)) { node, setup in
                     guard let store = type.make(node, setup) else { return nil }
+                    // The file of a shared store may be that of a running worker.
+                    (store as? MemoryStore)?.keepPrivate()
                     guard store.retention == .own else { return store }
                     return MemoryStore(name: store.name, keyField: store.keyField)
                 })

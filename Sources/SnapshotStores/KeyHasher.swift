@@ -2,8 +2,9 @@
 ///
 /// The construction is the folded 64 by 64 bit multiplication of wyhash and foldhash, which Go's runtime also uses for
 /// map keys without AES instructions. It takes a few nanoseconds for a session's id; SipHash-1-3 (`Swift.Hasher`) takes
-/// several times as long. Its strength depends on the secrets staying secret: hashes never leave the store. If keys
-/// collide nevertheless, lookups get slower but stay correct.
+/// several times as long. Its strength depends on the secrets staying secret: hashes never leave the store, and only
+/// processes that may read a shared store's file know the secrets. If keys collide nevertheless, lookups get slower but
+/// stay correct.
 struct KeyHasher: Sendable {
     private let secrets: (UInt64, UInt64, UInt64, UInt64)
     private let mask: UInt64
@@ -14,6 +15,9 @@ struct KeyHasher: Sendable {
         self.secrets = (generator.next(), generator.next(), generator.next(), generator.next())
         self.mask = mask
     }
+
+    /// The secrets and the mask, for processes that look up keys in a shared file.
+    var words: [UInt64] { [self.secrets.0, self.secrets.1, self.secrets.2, self.secrets.3, self.mask] }
 
     /// The hash of a key; its bits are of equal quality.
     @inline(__always)

@@ -13,6 +13,10 @@ struct ChangeState: Sendable {
     var conditions = MarkedConditions()
     /// The memory that records use.
     var places = RecordMemory.Places()
+    /// The memory that the hidden parts of shared records use.
+    var hiddenPlaces = RecordMemory.Places()
+    /// The parts of the record that is being stored, if the store is shared.
+    var parts = HiddenMemory.Parts()
     /// Scratch memory for growing a table.
     var scratch: [SlotTable.GrownSlot] = []
 
@@ -50,7 +54,11 @@ extension MemoryStore {
             draft.read(event, key: key, state.conditions, streamField: state.streams?.field)
             try self.checkLimits(recordSize: draft.size, isNew: isNew)
             let sizeClass = SizeClass(bytes: draft.size)
-            if let found, found.isGoodFit(for: sizeClass) {
+            if let hidden = self.hidden {
+                try draft.withRecord { (record) throws(StageFailure) in
+                    try self.put(divided: record, hidden, hash, shard, instead: found, &state)
+                }
+            } else if let found, found.isGoodFit(for: sizeClass) {
                 self.shards.change(shard) {
                     draft.store(in: self.records.words(of: found.slot.place))
                 }
@@ -95,6 +103,9 @@ extension MemoryStore {
                 draft.store(in: self.records.words(of: place))
                 self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
             } else if let found {
+                if let hidden = self.hidden {
+                    hidden.release(self.records.record(found.slot.place), &state.hiddenPlaces)
+                }
                 self.shards.change(shard) {
                     draft.store(in: self.records.words(of: found.slot.place))
                 }
@@ -156,13 +167,14 @@ extension MemoryStore {
     ) {
         if let found {
             self.shards.replace(at: found.index, with: slot, shard)
-            self.records.giveBack(found.slot.place, to: &state.places)
+            self.giveBack(found.slot.place, &state)
         } else {
             self.shards.insert(slot, hash: hash, shard)
         }
     }
 
-    private func checkLimits(recordSize: Int, isNew: Bool) throws(StageFailure) {
+    /// Checks the size of a record, and the number of snapshots if the key is new.
+    func checkLimits(recordSize: Int, isNew: Bool) throws(StageFailure) {
         if recordSize > self.maxRecordBytes {
             throw StageFailure(
                 "store \"\(self.name)\" refuses a record of \(recordSize) bytes: max_record_bytes is "
@@ -173,8 +185,14 @@ extension MemoryStore {
         }
     }
 
-    private var outOfMemory: StageFailure {
-        StageFailure(
+    /// The error if there is no memory for another record.
+    var outOfMemory: StageFailure {
+        if let share = self.share {
+            return StageFailure(
+                "store \"\(self.name)\" is full: the file system of \(share.settings.path) has no space left, or the "
+                    + "store has reached its limit (\(self.count) snapshots)")
+        }
+        return StageFailure(
             "store \"\(self.name)\" is full: it holds \(self.count) snapshots and has reached the limit of "
                 + "\(self.records.limit >> 20) MiB for records")
     }

@@ -16,10 +16,7 @@ extension MemoryStore {
             guard let condition = conditions.add(field, expected) else {
                 return SnapshotCondition(field: field, expected: expected, mark: 0)
             }
-            let marked = conditions
-            // Later records are marked by their writer.
-            self.changes.withLock { $0.conditions = marked }
-            for shard in 0..<self.shards.count { self.markRecords(ofShard: shard, marked) }
+            self.mark(conditions)
             return condition
         }
     }
@@ -34,7 +31,31 @@ extension MemoryStore {
 
     /// Returns the condition that the store's settings declare under this name, or `nil` if there is none.
     public func condition(named name: String) -> SnapshotCondition? {
-        self.conditions.first { $0.name == name }.map { self.condition($0.value) }
+        guard let settings = self.conditions.first(where: { $0.name == name })?.value else { return nil }
+        guard let share = self.share else { return self.condition(settings) }
+        return share.conditions.withLock { known in
+            if let condition = known[name] { return condition }
+            let condition = self.sharedCondition(settings)
+            known[name] = condition
+            return condition
+        }
+    }
+
+    /// A condition with a mark, which other processes can read.
+    private func sharedCondition(_ settings: ConditionSettings) -> SnapshotCondition {
+        if settings.singleValue != nil { return self.condition(settings) }
+        let tree = settings.tree { self.field($0) }
+        return self.marked.withLock { conditions in
+            guard let condition = conditions.add(tree) else { return SnapshotCondition(tree) }
+            self.mark(conditions)
+            return condition
+        }
+    }
+
+    private func mark(_ conditions: MarkedConditions) {
+        // Later records are marked by their writer.
+        self.changes.withLock { $0.conditions = conditions }
+        for shard in 0..<self.shards.count { self.markRecords(ofShard: shard, conditions) }
     }
 
     private func markRecords(ofShard shard: Int, _ conditions: MarkedConditions) {
@@ -42,7 +63,9 @@ extension MemoryStore {
             self.shards.table(shard).forEach { slot, _ in
                 let record = self.records.record(slot.place)
                 if record.isTrace { return }
-                let marks = conditions.marks(of: record)
+                let marks =
+                    self.hidden == nil
+                    ? conditions.marks(of: record) : self.clone(record).withRecord { conditions.marks(of: $0) }
                 if marks == record.marks { return }
                 self.shards.change(shard) { RecordHead.mark(self.records.words(of: slot.place), marks) }
             }

@@ -52,7 +52,7 @@ extension MemoryStore {
             result = try body(SnapshotView(record, keyLength: key.count))
         }
         if isCertain { return result }
-        let clone = self.changes.withLock { _ in self.liveRecord(hash, key).map { RecordClone($0) } }
+        let clone = self.changes.withLock { _ in self.liveRecord(hash, key).map { self.clone($0) } }
         return try clone?.withRecord { (record) throws(E) in try body(SnapshotView(record, keyLength: key.count)) }
     }
 
@@ -78,7 +78,7 @@ extension MemoryStore {
             self.changes.withLock { _ in
                 self.shards.table(shard).forEach { slot, _ in
                     let record = self.records.record(slot.place)
-                    if !record.isTrace { clones.append(RecordClone(record)) }
+                    if !record.isTrace { clones.append(self.clone(record)) }
                 }
             }
             let names = self.names.withLock { $0.names }
@@ -121,7 +121,10 @@ extension MemoryStore {
                 if isTooLarge { return false }
                 if found != nil {
                     let record = unsafe PackedRecord(copy)
-                    if !record.isTrace { try body(record) }
+                    if !record.isTrace {
+                        if let hidden = self.hidden, hidden.hasHiddenPart(record) { return false }
+                        try body(record)
+                    }
                 }
                 return true
             }
@@ -167,7 +170,10 @@ extension MemoryStore {
     @inline(never)
     private func checkLocked(_ hash: UInt64, _ key: Span<UInt8>, _ condition: SnapshotCondition) -> Bool? {
         self.changes.withLock { _ in
-            self.liveRecord(hash, key).map { condition.isMet(by: $0, keyLength: key.count) }
+            self.liveRecord(hash, key).map { record in
+                guard self.hidden != nil else { return condition.isMet(by: record, keyLength: key.count) }
+                return self.clone(record).withRecord { condition.isMet(by: $0, keyLength: key.count) }
+            }
         }
     }
 
@@ -188,6 +194,12 @@ struct RecordClone {
         let size = record.size
         self.words = [UInt64](repeating: 0, count: (size + SharedWords.stride - 1) / SharedWords.stride)
         unsafe self.words.withUnsafeMutableBytes { unsafe $0.copyBytes(from: record.unsafeBytes(0..<size)) }
+    }
+
+    /// Creates a copy from the bytes of a record.
+    init(_ bytes: [UInt8]) {
+        self.words = [UInt64](repeating: 0, count: (bytes.count + SharedWords.stride - 1) / SharedWords.stride)
+        unsafe self.words.withUnsafeMutableBytes { unsafe $0.copyBytes(from: bytes) }
     }
 
     /// Passes the copy to `body`.

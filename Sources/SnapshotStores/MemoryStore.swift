@@ -1,4 +1,5 @@
 public import ComponentKit
+public import Logging
 public import StageKit
 import Synchronization
 
@@ -8,7 +9,7 @@ import Synchronization
 /// under a microsecond. Lookups in place (`check`, `withSnapshot`) allocate nothing, and neither do changes of existing
 /// keys if the new record fits the old one's memory. Memory for slots and evicted keys is kept for future keys and
 /// freed by `removeAll`.
-public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore {
+public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore, PublishedSnapshotStore {
     /// The limits of a memory store.
     public enum Limits {
         /// The default maximum number of snapshots: some 1.4 GB of sessions.
@@ -36,7 +37,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore 
     public let maxRecordBytes: Int
 
     /// The freshness of the store, updated by the source that feeds it.
-    public let freshness: Freshness? = Freshness()
+    public let freshness: Freshness?
 
     let hasher: KeyHasher
     let shards: ShardArray
@@ -52,18 +53,23 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore 
     public let conditions: [NamedSetting<ConditionSettings>]
     /// The names of fields that writers keep.
     private let kept = Mutex<Set<String>>([])
+    /// The shared form of the store, or `nil` if it is private.
+    let share: StoreShare?
+    /// The memory of the fields that are not shared, or `nil` if the store is private.
+    let hidden: HiddenMemory?
 
     /// Creates an empty store for snapshots under the value of `keyField`.
     ///
-    /// `maxRecordBytes` is clamped to `Limits.recordBytesRange`.
+    /// `maxRecordBytes` is clamped to `Limits.recordBytesRange`. With `share`, other processes can read the store from
+    /// `open` to `shutDown`.
     public convenience init(
         name: String, keyField: String, maxEntries: Int = Limits.entries, maxRecordBytes: Int = Limits.recordBytes,
-        conditions: [NamedSetting<ConditionSettings>] = []
+        conditions: [NamedSetting<ConditionSettings>] = [], share: ShareSettings? = nil, logger: Logger? = nil
     ) {
         self.init(
             name: name, keyField: keyField, maxEntries: maxEntries, maxRecordBytes: maxRecordBytes,
-            conditions: conditions, hasher: KeyHasher(), evictions: EvictionMemory.limit, shards: MemoryStore.shardCount
-        )
+            conditions: conditions, hasher: KeyHasher(), evictions: EvictionMemory.limit,
+            shards: MemoryStore.shardCount, share: share.map { StoreShare($0, logger: logger) })
     }
 
     /// Creates a small store with few shards that soon forgets evictions, so that tests reach these limits quickly.
@@ -77,8 +83,9 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore 
     init(
         name: String, keyField: String, maxEntries: Int, maxRecordBytes: Int,
         conditions: [NamedSetting<ConditionSettings>] = [], hasher: KeyHasher, evictions: Int, shards: Int,
-        recordMemory: Int = RecordMemory.maximumBytes
+        recordMemory: Int = RecordMemory.maximumBytes, share: StoreShare? = nil
     ) {
+        let records = maxEntries.addingReportingOverflow(evictions).partialValue
         let range = Limits.recordBytesRange
         self.name = name
         self.keyField = keyField
@@ -86,8 +93,16 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore 
         self.maxRecordBytes = Swift.min(Swift.max(maxRecordBytes, range.lowerBound), range.upperBound)
         self.conditions = conditions
         self.hasher = hasher
-        self.shards = ShardArray(count: shards, records: maxEntries.addingReportingOverflow(evictions).partialValue)
-        self.records = RecordMemory(bytes: recordMemory)
+        self.share = share
+        self.freshness = Freshness(mirror: share)
+        self.hidden = share.map { HiddenMemory(bytes: recordMemory, shared: $0.settings.fields.count) }
+        if let share {
+            self.shards = ShardArray(count: shards, records: records, commitStep: SystemPage.size)
+            for field in share.settings.fields { _ = self.names.withLock { $0.number(of: field) } }
+        } else {
+            self.shards = ShardArray(count: shards, records: records)
+        }
+        self.records = RecordMemory(bytes: recordMemory, published: share?.committed)
         self.changes = OrderedMutex(ChangeState(evictions: EvictionMemory(limit: evictions)))
     }
 
@@ -97,7 +112,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore 
     /// Bytes of records and of the tables that find them. They are not allocated by malloc. After evictions have freed
     /// memory, more than these may be resident.
     public var usedBytes: Int {
-        self.changes.withLock { $0.places.usedBytes + self.shards.usedBytes }
+        self.changes.withLock { $0.places.usedBytes + $0.hiddenPlaces.usedBytes + self.shards.usedBytes }
     }
 
     /// Removes everything, including the memory of evictions, shard by shard; a concurrent lookup may still find its
@@ -107,6 +122,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore 
             state.evictions.removeAll()
             for shard in 0..<self.shards.count { self.shards.removeAll(shard) }
             self.records.removeAll(&state.places)
+            self.hidden?.memory.removeAll(&state.hiddenPlaces)
             self.live.store(0, ordering: .relaxed)
         }
     }
@@ -120,7 +136,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore 
                     let record = self.records.record(slot.place)
                     guard !record.isTrace, record.entryID < entry else { return }
                     self.shards.remove(at: index, shard)
-                    self.records.giveBack(slot.place, to: &state.places)
+                    self.giveBack(slot.place, &state)
                     self.live.wrappingSubtract(1, ordering: .relaxed)
                 }
             }

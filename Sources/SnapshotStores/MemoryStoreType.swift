@@ -13,6 +13,9 @@ struct MemoryStoreSettings: Sendable {
     /// The conditions by their names.
     var conditions: [NamedSetting<ConditionSettings>] = []
 
+    /// The settings of the shared file, or `nil` if the store is private.
+    var share: ShareSettings?
+
     /// The schema of the settings.
     static let type = SettingType.object(
         SettingsSchema(
@@ -28,9 +31,26 @@ struct MemoryStoreSettings: Sendable {
                     default: "64KiB", "Maximum size of a packed snapshot; larger ones are refused."),
                 .optional(
                     "conditions", \.conditions, .map(of: .condition), default: "{}",
-                    "Conditions on snapshots, by names that lookups and the gateway use: { active: { status: active } }."
+                    "Conditions on snapshots, by names that lookups and the gateway use:"
+                        + " { active: { status: active } }."
                 ),
-            ]))
+                .optional(
+                    "share", \.share, .optional(ShareSettings.type),
+                    "The file in which other processes on this host look up snapshots, with libsluice-lookup."),
+            ])
+    ).map { (settings) throws(SettingRefusal) in
+        guard let share = settings.share else { return settings }
+        if settings.conditions.count > MarkedConditions.limit {
+            throw SettingRefusal("a shared store has at most \(MarkedConditions.limit) conditions")
+        }
+        if share.fields.count > FieldNames.recordLimit {
+            throw SettingRefusal("a store has at most \(FieldNames.recordLimit) fields")
+        }
+        if SharedLayout.pack(share.fields + settings.conditions.map(\.name)) == nil {
+            throw SettingRefusal("the names of fields and conditions of a shared store are too long")
+        }
+        return settings
+    }
 }
 
 extension MemoryStore {
@@ -38,10 +58,11 @@ extension MemoryStore {
     public static let type = StoreType(
         name: "memory",
         summary: "Keeps snapshots in this process's memory, for lookups in well under a microsecond.",
-        settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes", "conditions"]
+        settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes", "conditions", "share"]
     ) { settings, setup in
         MemoryStore(
             name: setup.name, keyField: settings.key, maxEntries: settings.maxEntries,
-            maxRecordBytes: settings.maxRecordBytes, conditions: settings.conditions)
+            maxRecordBytes: settings.maxRecordBytes, conditions: settings.conditions, share: settings.share,
+            logger: setup.logger)
     }
 }

@@ -22,15 +22,23 @@ extension MemoryStore {
             self.shards.table(shard).forEach { slot, _ in
                 let record = self.records.record(slot.place)
                 if record.isTrace { return }
-                let size = record.size
-                appended.append(number: UInt32(size - 1))
-                unsafe appended.append(contentsOf: record.unsafeBytes(0..<PackedRecord.marksOffset))
-                unsafe appended.append(contentsOf: record.unsafeBytes(PackedRecord.headerSize..<size))
+                if let complete = self.hidden?.join(record) {
+                    complete.withRecord { Self.append($0, to: &appended) }
+                } else {
+                    Self.append(record, to: &appended)
+                }
                 count += 1
             }
         }
         swap(&appended, &bytes)
         return count
+    }
+
+    private static func append(_ record: PackedRecord, to bytes: inout [UInt8]) {
+        let size = record.size
+        bytes.append(number: UInt32(size - 1))
+        unsafe bytes.append(contentsOf: record.unsafeBytes(0..<PackedRecord.marksOffset))
+        unsafe bytes.append(contentsOf: record.unsafeBytes(PackedRecord.headerSize..<size))
     }
 
     /// Puts a record into an empty slot; returns false if its key already has one.
@@ -47,6 +55,10 @@ extension MemoryStore {
         let shard = self.shards.index(of: hash)
         return try self.changes.withLock { (state) throws(CheckpointFailure) in
             guard self.find(hash, key, shard) == nil else { return false }
+            if let hidden = self.hidden {
+                try self.insert(divided: bytes, hidden, hash, shard, &state)
+                return true
+            }
             let place: RecordPlace
             do { place = try self.take(SizeClass(bytes: bytes.count), &state, newIn: shard) } catch {
                 throw CheckpointFailure("\(error)")
@@ -58,6 +70,19 @@ extension MemoryStore {
             self.live.wrappingAdd(1, ordering: .relaxed)
             return true
         }
+    }
+
+    private func insert(
+        divided bytes: Span<UInt8>, _ hidden: HiddenMemory, _ hash: UInt64, _ shard: Int, _ state: inout ChangeState
+    ) throws(CheckpointFailure) {
+        do {
+            try RecordClone([UInt8](copying: bytes)).withRecord { (record) throws(StageFailure) in
+                try self.put(divided: record, hidden, hash, shard, instead: nil, &state)
+            }
+        } catch {
+            throw CheckpointFailure("\(error)")
+        }
+        self.live.wrappingAdd(1, ordering: .relaxed)
     }
 
     /// Prevents entries up to this one from changing keys without a record: all of these entries are in the store

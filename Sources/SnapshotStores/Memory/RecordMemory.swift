@@ -1,3 +1,4 @@
+import LocalFiles
 import Synchronization
 
 /// The location of a record.
@@ -30,9 +31,13 @@ struct RecordMemory: ~Copyable {
     private let memory: ReservedMemory
     private let words: SharedWords
     private let committed = Atomic<Int>(0)
+    /// The word of a shared file's header that holds `committed` for other processes, or `nil`.
+    private let published: SharedWords?
 
-    /// Reserves up to `maximumBytes`; nothing is used yet.
-    init(bytes: Int = maximumBytes) {
+    /// Reserves up to `maximumBytes`; nothing is used yet. The first word of `published` always holds the number of
+    /// committed bytes.
+    init(bytes: Int = maximumBytes, published: SharedWords? = nil) {
+        self.published = published
         self.memory = ReservedMemory(size: bytes, step: Self.step)
         self.words = self.memory.words
     }
@@ -134,6 +139,12 @@ struct RecordMemory: ~Copyable {
         places.used &-= place.sizeClass.units
     }
 
+    /// Moves the memory into a file; the caller excludes changes.
+    func share(in descriptor: Int32, at offset: Int) throws(SystemFailure) {
+        let committed = self.committed.load(ordering: .relaxed)
+        try self.memory.share(in: descriptor, at: offset, committed: committed > 0 ? [0..<committed] : [])
+    }
+
     /// Frees all blocks and returns their memory to the system; no slot may refer to one any more.
     func removeAll(_ places: inout Places) {
         places = Places()
@@ -150,6 +161,7 @@ struct RecordMemory: ~Copyable {
                 self.memory.commit(committed..<committed + Self.step)
             else { return nil }
             self.committed.store(committed + Self.step, ordering: .relaxed)
+            self.published?.storeReleasing(UInt64(committed + Self.step), 0)
         }
         places.end = end
         places.used += sizeClass.units

@@ -1,3 +1,6 @@
+import LocalFiles
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -11,6 +14,9 @@
 ///   offset that was valid at some time may load there at any time, and finds the stored data or zeros.
 /// - Memory is zero when it is committed and after `discard`.
 ///
+/// The memory is private to the process until `share` replaces it with a part of a file that other processes can map;
+/// the addresses stay the same.
+///
 /// The address and the size never change; the owner decides which threads share them and may touch which part.
 @safe
 struct ReservedMemory: ~Copyable, @unchecked Sendable {
@@ -22,6 +28,10 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
     /// The number of bytes in the range: 0 if the system gave none.
     let size: Int
+    /// The file that the range is mapped from, or -1.
+    private let descriptor = Atomic<Int32>(-1)
+    /// The offset of the range in the file.
+    private let offset = Atomic<Int>(0)
 
     /// Reserves `size` bytes, a multiple of `step`, or half of it and so on if the system gives no more; `limit` is the
     /// limit of the process's address space in bytes.
@@ -44,12 +54,24 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
     }
 
     /// Makes a range of complete pages readable and writable; returns `false` if the system has no memory for it.
+    ///
+    /// In a file, the space is allocated first, so that no access to it fails later.
     func commit(_ range: Range<Int>) -> Bool {
-        unsafe mprotect(self.address(range), range.count, PROT_READ | PROT_WRITE) == 0
+        let descriptor = self.descriptor.load(ordering: .relaxed)
+        if descriptor >= 0, !Self.allocate(descriptor, self.offset.load(ordering: .relaxed), range) { return false }
+        return unsafe mprotect(self.address(range), range.count, PROT_READ | PROT_WRITE) == 0
     }
 
-    /// Returns the memory of a committed range of complete pages to the system; it reads as zeros from then on.
+    /// Clears a committed range of complete pages: it reads as zeros from then on. Private memory is returned to the
+    /// system. The space of a file stays allocated: if another process took it, the next access would fail.
     func discard(_ range: Range<Int>) {
+        if self.descriptor.load(ordering: .relaxed) >= 0 {
+            let words = self.words
+            for index in range.lowerBound / SharedWords.stride..<range.upperBound / SharedWords.stride {
+                words[index] = 0
+            }
+            return
+        }
         let result = unsafe madvise(self.address(range), range.count, MADV_DONTNEED)
         precondition(range.isEmpty || result == 0, "committed memory can be given back")
     }
@@ -57,6 +79,50 @@ struct ReservedMemory: ~Copyable, @unchecked Sendable {
     /// The words of the range; only those that are committed may be touched.
     var words: SharedWords {
         unsafe SharedWords(self.base, count: self.size / SharedWords.stride)
+    }
+
+    /// Moves the range into a file at an offset; the descriptor must stay open as long as the range is used.
+    ///
+    /// Concurrent loads see the same words before and after; the caller excludes stores.
+    ///
+    /// - Parameter committed: The committed ranges of complete pages, ascending. Only their space is allocated.
+    /// - Throws: `SystemFailure`; a part of the range may be in the file then, and all of it can be used as before.
+    func share(in descriptor: Int32, at offset: Int, committed: [Range<Int>]) throws(SystemFailure) {
+        var start = 0
+        for range in committed + [self.size..<self.size] {
+            if start < range.lowerBound { try self.map(descriptor, offset, start..<range.lowerBound, PROT_NONE) }
+            start = range.upperBound
+            if range.isEmpty { continue }
+            guard Self.allocate(descriptor, offset, range) else { throw SystemFailure("allocate space") }
+            var written = 0
+            while written < range.count {
+                let from = unsafe self.address(range) + written
+                let count = unsafe pwrite(descriptor, from, range.count - written, offset + range.lowerBound + written)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { throw SystemFailure("write") }
+                written += count
+            }
+            try self.map(descriptor, offset, range, PROT_READ | PROT_WRITE)
+        }
+        self.offset.store(offset, ordering: .relaxed)
+        self.descriptor.store(descriptor, ordering: .relaxed)
+    }
+
+    private func map(
+        _ descriptor: Int32, _ offset: Int, _ range: Range<Int>, _ protection: Int32
+    ) throws(SystemFailure) {
+        let flags = MAP_SHARED | MAP_FIXED | MAP_NORESERVE
+        let mapping = unsafe mmap(
+            self.address(range), range.count, protection, flags, descriptor, offset + range.lowerBound)
+        if unsafe mapping == MAP_FAILED { throw SystemFailure("map") }
+    }
+
+    /// Allocates the space of a range in the file; returns `false`, with `errno`, if the file system has none.
+    private static func allocate(_ descriptor: Int32, _ offset: Int, _ range: Range<Int>) -> Bool {
+        var result: Int32
+        repeat { result = posix_fallocate(descriptor, offset + range.lowerBound, range.count) } while result == EINTR
+        if result != 0 { errno = result }
+        return result == 0
     }
 
     private func address(_ range: Range<Int>) -> UnsafeMutableRawPointer {

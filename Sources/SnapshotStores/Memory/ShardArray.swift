@@ -1,3 +1,4 @@
+import LocalFiles
 import Synchronization
 
 /// The shards: tables of records, each with a version by which lookups detect whether they read a consistent state.
@@ -16,15 +17,11 @@ import Synchronization
 /// therefore finds the version changed. The last store of a change is a release that `version` acquires: loaded data is
 /// no older than the version.
 ///
-/// The type is shared between threads although it contains a pointer: `heads` is allocated by `init` and freed by
-/// `deinit`.
 @safe
-struct ShardArray: ~Copyable, @unchecked Sendable {
+struct ShardArray: ~Copyable, Sendable {
     /// Words between two shards' heads: a cache line, so that cores which change different shards do not disturb each
     /// other. The first is the version, the second the number of records.
-    private static let headWords = 8
-    /// A cache line.
-    private static let headAlignment = 64
+    static let headWords = 8
     /// Initial number of lines of a table.
     private static let firstLines = 4
     /// The maximum load of a table, in fifths of its slots: then about one record in ten is not in its home line.
@@ -33,36 +30,41 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
     /// committed memory takes no space before it is used.
     private static let commitStep = 64 << 10
 
-    private let memory: UnsafeMutableRawPointer
+    /// The memory of `heads` and `lineCounts`, which is committed from the start.
+    private let memory: ReservedMemory
     private let heads: SharedWords
     /// The number of lines of each table, contiguous. Lookups need it immediately; it hardly ever changes, while a head
     /// must often be fetched from another core, which proceeds while the table's line is being fetched.
     private let lineCounts: SharedWords
     private let tables: ReservedMemory
-    private let tableSize: Int
+    private let commitStep: Int
+    /// The size of each table's address range in bytes.
+    let tableSize: Int
     /// The words of all tables, and the number of words of each.
     private let tableWords: (all: SharedWords, each: Int)
     /// The number of shards, a power of two.
     let count: Int
 
     /// Creates empty shards with capacity for this many records in total, distributed like random hashes.
-    init(count: Int, records: Int) {
+    ///
+    /// - Parameter commitStep: The size in which a table's memory is committed, a multiple of a page that divides the
+    ///   default. Committed space in a file is used up immediately, so shared tables take single pages.
+    init(count: Int, records: Int, commitStep: Int = ShardArray.commitStep) {
         precondition(count > 0 && count & (count - 1) == 0, "the number of shards is a power of two")
         let words = count * (Self.headWords + 1)
-        unsafe self.memory = .allocate(byteCount: words * SharedWords.stride, alignment: Self.headAlignment)
-        unsafe self.memory.initializeMemory(as: UInt64.self, repeating: 0, count: words)
-        let all = unsafe SharedWords(self.memory, count: words)
+        let bytes = (words * SharedWords.stride + SystemPage.size - 1) / SystemPage.size * SystemPage.size
+        self.memory = ReservedMemory(size: bytes, step: SystemPage.size, limit: .max)
+        let isCommitted = self.memory.commit(0..<bytes)
+        precondition(isCommitted, "there is memory for the heads of an empty store")
+        let all = self.memory.words
         self.heads = all.extracting(0, count * Self.headWords)
         self.lineCounts = all.extracting(count * Self.headWords, count)
         let size = Self.tableSize(records: records, shards: count)
         self.tables = ReservedMemory(size: size * count, step: Self.commitStep * count)
         self.tableSize = self.tables.size / count
         self.tableWords = (self.tables.words, self.tableSize / SharedWords.stride)
+        self.commitStep = commitStep
         self.count = count
-    }
-
-    deinit {
-        unsafe self.memory.deallocate()
     }
 
     /// The shard of a hash: its lowest bits, because the table uses the highest.
@@ -174,13 +176,31 @@ struct ShardArray: ~Copyable, @unchecked Sendable {
         return true
     }
 
+    // MARK: In a file
+
+    /// The sizes of the two parts of a file that the shards need: heads with line counts, and tables.
+    var sharedSizes: (heads: Int, tables: Int) { (self.memory.size, self.tables.size) }
+
+    /// The offset of the line counts after the heads, in bytes.
+    var lineCountsOffset: Int { self.count * Self.headWords * SharedWords.stride }
+
+    /// Moves the shards into a file; the caller excludes changes.
+    func share(in descriptor: Int32, headsAt heads: Int, tablesAt tables: Int) throws(SystemFailure) {
+        try self.memory.share(in: descriptor, at: heads, committed: [0..<self.memory.size])
+        let committed = (0..<self.count).map { shard in
+            let start = shard * self.tableSize
+            return start..<start + self.committedSize(lines: self.table(shard).lines)
+        }
+        try self.tables.share(in: descriptor, at: tables, committed: committed.filter { !$0.isEmpty })
+    }
+
     private func setUsed(_ shard: Int, _ used: Int) {
         self.heads[shard * Self.headWords + 1] = UInt64(used)
     }
 
     private func committedSize(lines: Int) -> Int {
         let size = lines * SlotTable.lineWords * SharedWords.stride
-        return (size + Self.commitStep - 1) / Self.commitStep * Self.commitStep
+        return (size + self.commitStep - 1) / self.commitStep * self.commitStep
     }
 
     /// The address space for a table, which suffices for the fullest of the shards if hashes are random.

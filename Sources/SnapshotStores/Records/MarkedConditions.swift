@@ -8,7 +8,7 @@ public struct SnapshotCondition: Sendable {
     let expected: [UInt8]
     /// The bit that marks records which meet the condition; 0 if it has no bit.
     let mark: UInt8
-    /// Any other condition than one value of one field. It has no mark.
+    /// Any other condition than one value of one field.
     private let tree: ConditionTree<SnapshotField>?
 
     /// The condition that a field has a value.
@@ -19,11 +19,11 @@ public struct SnapshotCondition: Sendable {
         self.tree = nil
     }
 
-    /// Any other condition.
-    init(_ tree: ConditionTree<SnapshotField>) {
+    /// Any other condition. Only a shared store marks records with it.
+    init(_ tree: ConditionTree<SnapshotField>, mark: UInt8 = 0) {
         self.field = SnapshotField(number: FieldNames.none)
         self.expected = []
-        self.mark = 0
+        self.mark = mark
         self.tree = tree
     }
 
@@ -62,6 +62,14 @@ struct MarkedConditions: Sendable {
     mutating func add(_ field: SnapshotField, _ expected: [UInt8]) -> SnapshotCondition? {
         guard self.list.count < MarkedConditions.limit else { return nil }
         let condition = SnapshotCondition(field: field, expected: expected, mark: 1 << UInt8(self.list.count))
+        self.list.append(condition)
+        return condition
+    }
+
+    /// Adds any other condition; returns `nil` if all marks are used. `EventMarks` do not include it.
+    mutating func add(_ tree: ConditionTree<SnapshotField>) -> SnapshotCondition? {
+        guard self.list.count < MarkedConditions.limit else { return nil }
+        let condition = SnapshotCondition(tree, mark: 1 << UInt8(self.list.count))
         self.list.append(condition)
         return condition
     }

@@ -74,6 +74,12 @@ final class RecordDraft {
         unsafe words.store(self.buffer.padded)
     }
 
+    /// Passes the record of `size` bytes to `body`.
+    func withRecord<R, E: Error>(_ body: (PackedRecord) throws(E) -> R) throws(E) -> R {
+        // A buffer has memory from the start.
+        try body(unsafe PackedRecord(self.buffer.padded.baseAddress.unsafelyUnwrapped))
+    }
+
     /// Packs an event's record; returns `false` if the buffer is too small.
     @inline(__always)
     private func pack(_ event: borrowing Event, _ key: Span<UInt8>, _ streamField: UInt8?) -> Bool {
