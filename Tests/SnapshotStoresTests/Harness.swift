@@ -22,11 +22,13 @@ struct Harness {
 
     init(
         maxEntries: Int = 1_000_000, maxRecordBytes: Int = 64 << 10, mask: UInt64 = .max,
-        evictions: Int = EvictionMemory.limit, shards: Int = 4, recordMemory: Int = 1 << 30
+        evictions: Int = EvictionMemory.limit, shards: Int = 4, recordMemory: Int = 1 << 30,
+        conditions: [NamedSetting<ConditionSettings>] = [], share: StoreShare? = nil
     ) {
         self.store = MemoryStore(
             name: "sessions", keyField: "id", maxEntries: maxEntries, maxRecordBytes: maxRecordBytes,
-            hasher: KeyHasher(mask: mask), evictions: evictions, shards: shards, recordMemory: recordMemory)
+            conditions: conditions, hasher: KeyHasher(mask: mask), evictions: evictions, shards: shards,
+            recordMemory: recordMemory, share: share)
         self.writer = Harness.writer(of: self.store)
     }
 

@@ -1,3 +1,4 @@
+import CSluiceLookup
 import StageKit
 import Synchronization
 import Testing
@@ -85,11 +86,18 @@ import Testing
             // All at home in the first line, told apart by what the line knows of them; all the same to the line, told
             // apart by their slots; more in one line than a line counts.
             (0x0000_00FF_0000_0000, 50, 300), (0xFFFF_FF00_0000_0000, 50, 300), (0x0000_0001_0000_0000, 50, 330),
-        ])
-    func followsModel(mask: UInt64, evictions: Int, keys: Int) throws {
+        ], [false, true])
+    func followsModel(_ store: (mask: UInt64, evictions: Int, keys: Int), isShared: Bool) throws {
+        let (mask, keys) = (store.mask, store.keys)
         var generator = SeededGenerator(state: mask &+ UInt64(keys))
-        let limit = max(evictions, 1)
-        let harness = Harness(mask: mask, evictions: limit, shards: mask == .max ? 4 : 1)
+        let limit = max(store.evictions, 1)
+        let file = try isShared ? SharedDirectory() : nil
+        let harness = Harness(
+            mask: mask, evictions: limit, shards: mask == .max ? 4 : 1, share: file?.share(["status", "user"]))
+        try harness.store.open()
+        let reader = try file.map { try SharedReader($0.path) }
+        // A shared store numbers its shared fields first.
+        func sorted(_ fields: [Snapshot.Field]) -> [Snapshot.Field] { fields.sorted { $0.name < $1.name } }
         var model = Model(limit: limit)
         var clock: UInt64 = 10
         for step in 0..<20_000 {
@@ -111,11 +119,18 @@ import Testing
             let probe = Int.random(in: 0..<keys, using: &generator)
             let probeKey = [UInt8](repeating: UInt8(probe & 0xFF), count: probe % 40) + Array("\(probe)".utf8)
             let snapshot = harness.store.snapshot(for: probeKey.span)
-            #expect(snapshot.map { Model.Live(id: $0.entryID, fields: $0.fields) } == model.live[probeKey])
+            #expect(snapshot?.entryID == model.live[probeKey]?.id)
+            #expect(snapshot.map { sorted($0.fields) } == model.live[probeKey].map { sorted($0.fields) })
+            if let reader {
+                let (answer, values) = reader.get(probeKey, ["status", "user"])
+                #expect(answer == (snapshot == nil ? SLUICE_ABSENT : SLUICE_ALLOWED))
+                #expect(values[0] == snapshot?.fields.first { $0.name == "status" }?.bytes)
+                #expect(values[1] == snapshot?.fields.first { $0.name == "user" }?.bytes)
+            }
         }
         var seen: [[UInt8]: Model.Live] = [:]
-        harness.store.forEachSnapshot { seen[$0.key] = Model.Live(id: $0.entryID, fields: $0.fields) }
-        #expect(seen == model.live)
+        harness.store.forEachSnapshot { seen[$0.key] = Model.Live(id: $0.entryID, fields: sorted($0.fields)) }
+        #expect(seen == model.live.mapValues { Model.Live(id: $0.id, fields: sorted($0.fields)) })
         #expect(harness.store.count == model.live.count)
         #expect(harness.store.changes.withLock { $0.evictions.floor(of: 0) } == model.floor)
     }
