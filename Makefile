@@ -166,7 +166,7 @@ figures: harness
 
 # Build the worker with the Swift runtime in its binary, and a Debian package with the service: .build/dist
 dist:
-	@.ci/packages dpkg-dev python3
+	@.ci/packages dpkg-dev gcc python3
 	@Sources/Packaging/dist
 
 # Install, run, reload, upgrade and purge that package in a separate root directory; needs root, a few minutes the first time.
