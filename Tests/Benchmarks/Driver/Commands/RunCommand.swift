@@ -15,6 +15,8 @@ enum Experiment: String, CaseIterable, ExpressibleByArgument {
     case latency
     /// Look-ups.
     case lookups
+    /// Lookups of another process in shared memory.
+    case shared
     /// Look-ups over HTTP.
     case web
     /// The gateway's HTTP door.
@@ -93,6 +95,7 @@ struct RunCommand: ParsableCommand {
         case .partitions: try bench.partitions(into: &report)
         case .latency: try bench.latency(into: &report)
         case .lookups: try bench.lookups(into: &report)
+        case .shared: try bench.shared(into: &report)
         case .web: try bench.web(into: &report)
         case .gateway: try bench.gateway(into: &report)
         case .memory: try bench.memory(into: &report)

@@ -138,7 +138,10 @@ struct LookupKeys: Sendable {
     /// Keys; they are used again from the first on.
     private static let count = 1 << 20
 
-    private let bytes: [UInt8]
+    /// The number of different keys, a power of two.
+    static var total: Int { Self.count }
+    /// The bytes of all keys.
+    let bytes: [UInt8]
 
     /// Draws keys.
     init(sessions: Int, seed: UInt64) {

@@ -10,12 +10,16 @@ final class GeneratedSource: EventSource {
         case resting
         /// Delivers updates as fast as they are taken.
         case updating
+        /// Delivers 20,000 updates per second.
+        case pacing
         /// Ends.
         case stopped
     }
 
     /// Events in a batch: the shipped pipeline's read count.
     private static let batchSize = 128
+    /// Time of a batch at 20,000 updates per second.
+    private static let pace: Duration = .microseconds(6400)
     /// Between two looks at the phase while resting.
     private static let nap: Duration = .milliseconds(1)
 
@@ -47,13 +51,19 @@ final class GeneratedSource: EventSource {
         var number: UInt64 = 0
         self.state.withLock { $0.status.state = .reading }
         defer { self.state.withLock { $0.status.state = .stopped } }
+        var due = ContinuousClock.now
         while self.phase != .stopped {
             let isFilling = number < self.sessions
             if !isFilling {
                 self.state.withLock { $0.status.isCaughtUp = true }
                 if self.phase == .resting {
                     try await Task.sleep(for: Self.nap)
+                    due = .now
                     continue
+                }
+                if self.phase == .pacing {
+                    due += Self.pace
+                    try await Task.sleep(until: due, clock: .continuous)
                 }
             }
             batch.removeAll()

@@ -122,6 +122,8 @@ enum Names {
     static let latency = "latency"
     /// Experiment: look-ups in the memory store.
     static let lookups = "look-ups"
+    /// Lookups in shared memory.
+    static let shared = "shared memory"
     /// Experiment: look-ups over HTTP.
     static let web = "look-ups over HTTP"
     /// Experiment: the gateway's HTTP door.
