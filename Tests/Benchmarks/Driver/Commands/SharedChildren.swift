@@ -41,7 +41,7 @@ struct SharedChild: ParsableCommand {
         let path = "\(self.directory)/sluice-bench-\(ProcessInfo.processInfo.processIdentifier)"
         let filled = try FilledPipeline(
             sessions: self.sessions, self.file,
-            overrides: [
+            setting: [
                 "stores.sessions.memory.conditions={ active: { status: active } }",
                 "stores.sessions.memory.share={ path: \(path), fields: \(Self.fields) }",
             ])
