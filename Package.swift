@@ -32,8 +32,8 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// The targets of a stage type: its library and its tests, both in `Plugins/<name>`.
-func stage(_ name: String, _ extra: [Target.Dependency] = [], tests: [Target.Dependency] = []) -> [Target] {
+/// The targets of a stage, source or store type: its library and its tests, both in `Plugins/<name>`.
+func plugin(_ name: String, _ extra: [Target.Dependency] = [], tests: [Target.Dependency] = []) -> [Target] {
     [
         .target(name: name, dependencies: ["StageKit"] + extra, path: "Plugins/\(name)/Sources"),
         .testTarget(
@@ -58,10 +58,10 @@ let stageDependencies: [String: [Target.Dependency]] = [
 let stageTestDependencies: [String: [Target.Dependency]] = [
     "WebhookStage": [nioCore, nioPosix, nioHTTP1]
 ]
-let stages = stageNames.flatMap {
-    stage($0, stageDependencies[$0] ?? [], tests: stageTestDependencies[$0] ?? [])
-}
-let stageLibraries = stageNames.map { Target.Dependency.target(name: $0) }
+let plugins =
+    stageNames.flatMap { plugin($0, stageDependencies[$0] ?? [], tests: stageTestDependencies[$0] ?? []) }
+    + plugin("FileSource", ["ComponentKit", logging], tests: ["ComponentKit", logging])
+let pluginLibraries = (stageNames + ["FileSource"]).map { Target.Dependency.target(name: $0) }
 
 let package = Package(
     name: "sluice",
@@ -75,7 +75,7 @@ let package = Package(
         .library(name: "PipelineEngine", targets: ["PipelineEngine"]),
         .library(name: "SnapshotStores", targets: ["SnapshotStores"]),
         .library(name: "RedisStreams", targets: ["RedisStreams"]),
-        .library(name: "Admin", targets: ["Admin"]),
+        .library(name: "Admin", targets: ["Admin", "HTTPBase"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -90,7 +90,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
-    targets: stages + [
+    targets: plugins + [
         // libhiredis-dev. Without pkgConfig: its .pc file contains a flag that SwiftPM warns about in every build.
         .systemLibrary(name: "CHiredis"),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
@@ -154,7 +154,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "HTTPBase", "StageKit", logging, coreMetrics, lifecycle, nioCore, nioHTTP1, nioPosix, nioSSL,
+                "ComponentKit", "HTTPBase", "StageKit", logging, coreMetrics, lifecycle, nioCore, nioHTTP1, nioPosix,
+                nioSSL,
             ]),
         .testTarget(
             name: "GatewayTests",
@@ -229,7 +230,7 @@ let package = Package(
                 "ComponentKit", "StageKit", logging,
                 coreMetrics,
                 lifecycle, arguments, histogram, unixSignals, tracing,
-            ] + stageLibraries),
+            ] + pluginLibraries),
         .testTarget(
             name: "WorkerTests",
             dependencies: [

@@ -4,6 +4,7 @@ import DeadLetterStage
 import DecodeStage
 import DedupeStage
 import EvictStage
+import FileSource
 import FilterStage
 import Gateway
 import LogStage
@@ -54,6 +55,7 @@ extension Catalogue {
         catalogue.add(WriteStage.self)
         catalogue.add(DeadLetterStage.self)
         catalogue.add(RedisStreamSource.sourceType)
+        catalogue.add(FileSource.sourceType)
         catalogue.add(MemoryStore.type)
         catalogue.add(RedisStore.type)
         catalogue.add(RedisSettings.section)
