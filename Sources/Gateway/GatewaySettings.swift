@@ -1,3 +1,4 @@
+public import ComponentKit
 public import HTTPBase
 public import StageKit
 
@@ -45,9 +46,9 @@ public struct GatewaySettings: Sendable {
         name: "gateway", summary: "Answers gateways' requests whether a session may pass.", settings: Self.type)
 
     private static let allowType = SettingType<Allow>(
-        shape: .either([.nonBlankText, SettingType<ConditionSettings>.condition.shape])
+        shape: .either([.nonBlankText, ConditionSettings.snapshotType.shape])
     ) { node, issues in
-        if node.entries != nil { return SettingType.condition.decode(node, &issues).map { .condition($0) } }
+        if node.entries != nil { return ConditionSettings.snapshotType.decode(node, &issues).map { .condition($0) } }
         return SettingType<MarkedName>.name.decode(node, &issues).map { .named($0) }
     }
 }

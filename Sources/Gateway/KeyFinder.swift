@@ -55,7 +55,9 @@ struct KeyFinder {
             switch found {
             case .nothing: continue
             case .conflict: return nil
-            case .value(let value): return Self.isExact(value) ? value : nil
+            case .value(let value):
+                if value.isEmpty { continue }
+                return Self.isExact(value) ? value : nil
             }
         }
         return nil
@@ -63,7 +65,8 @@ struct KeyFinder {
 
     private mutating func take(_ value: Substring, at index: Int) {
         switch self.found[index] {
-        case .nothing: if !value.isEmpty { self.found[index] = .value(value) }
+        // Also if it is empty: together with another value, it is one of two.
+        case .nothing: self.found[index] = .value(value)
         case .value(let known): if !known.utf8.elementsEqual(value.utf8) { self.found[index] = .conflict }
         case .conflict: break
         }

@@ -26,7 +26,7 @@ public enum KeySource: Sendable, Equatable {
             name: "cookie", shape: .form("the name of a cookie", pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"),
             summary: "The value of a cookie."),
         SettingDescription(
-            name: "bearer", shape: .choice(["true"]), summary: "The token after Bearer in Authorization."),
+            name: "bearer", shape: .boolean, summary: "The token after Bearer in Authorization."),
     ]
 
     /// The setting type: `{ header: NAME }`, `{ cookie: NAME }` or `{ bearer: true }`.

@@ -53,7 +53,7 @@ public struct ServerTLS: Sendable, Equatable {
         do {
             return try body(file.text)
         } catch {
-            throw SettingIssue("\(name): \(file.text) cannot be read: \(error)", at: file.mark)
+            throw SettingIssue("\(name): cannot read \(file.text): \(error)", at: file.mark)
         }
     }
 }

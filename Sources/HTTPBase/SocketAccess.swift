@@ -23,7 +23,7 @@ public struct SocketAccess: Sendable, Equatable {
     ///
     /// The owner must be able to connect, and `x` has no meaning for a socket.
     public static let modeType = SettingType<UInt32>(
-        shape: .form("octal permissions such as 0660", pattern: "^0?[67][0246][0246]$")
+        shape: .form("octal permissions such as 0660", pattern: "^0?6[0246][0246]$")
     ) { node, issues in
         SettingType<String>.text.map { (text) throws(SettingRefusal) in
             let digits = text.utf8.count == 4 && text.hasPrefix("0") ? text.dropFirst() : text[...]

@@ -1,3 +1,4 @@
+import ComponentKit
 public import StageKit
 import Synchronization
 

@@ -30,7 +30,7 @@ struct MemoryStoreSettings: Sendable {
                     "max_record_bytes", \.maxRecordBytes, .byteSize(MemoryStore.Limits.recordBytesRange),
                     default: "64KiB", "Maximum size of a packed snapshot; larger ones are refused."),
                 .optional(
-                    "conditions", \.conditions, .map(of: .condition), default: "{}",
+                    "conditions", \.conditions, .map(of: ConditionSettings.snapshotType), default: "{}",
                     "Conditions on snapshots, by names that lookups and the gateway use:"
                         + " { active: { status: active } }."
                 ),

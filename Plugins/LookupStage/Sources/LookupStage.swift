@@ -29,9 +29,9 @@ public final class LookupStage: Stage {
     private let storeName: String
     private let sources: [Source]
     private let isRequired: Bool
-    private let store: (any SnapshotStore)?
+    private let store: (any StageStore)?
     /// The store, if it is on a server: events then wait for the answer.
-    private let remote: (any RemoteSnapshotStore)?
+    private let awaited: (any AwaitedStore)?
 
     /// Creates the stage; it reads the key and provides the fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
@@ -39,8 +39,8 @@ public final class LookupStage: Stage {
         self.keyName = settings.key.text
         self.storeName = settings.store.text
         self.store = setup.store(settings.store)
-        self.remote = self.store as? any RemoteSnapshotStore
-        if self.remote == nil { setup.neverWaits() }
+        self.awaited = self.store?.awaited
+        if self.awaited == nil { setup.neverWaits() }
         if case .fail = settings.missing { self.isRequired = true } else { self.isRequired = false }
         self.sources = settings.fields.map { field in
             let fallback = settings.defaults?.first { $0.name == field.name }.map { Array($0.value.utf8) }
@@ -55,7 +55,7 @@ public final class LookupStage: Stage {
         guard let range = event.range(of: self.key) else {
             throw StageFailure("lookup: \(self.keyName) is missing")
         }
-        if self.remote != nil { return .wait }
+        if self.awaited != nil { return .wait }
         let snapshot = event.withBytes(range) { self.store?.snapshot(for: $0) }
         try self.apply(snapshot, to: &event)
         return .next
@@ -63,7 +63,7 @@ public final class LookupStage: Stage {
 
     /// Requests the snapshots of all events together. An event fails if its request fails.
     public func complete(_ events: WaitingEvents) async throws {
-        guard let store = self.remote else { return }
+        guard let store = self.awaited else { return }
         let keys = (0..<events.count).map { position in
             events.withEvent(at: position) { event in
                 guard let range = event.range(of: self.key) else { return [UInt8]() }

@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// A condition on snapshots, resolved once: whether a field has a certain value, or any other condition of the file.

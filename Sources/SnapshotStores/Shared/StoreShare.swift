@@ -1,3 +1,4 @@
+import ComponentKit
 import LocalFiles
 import Logging
 import StageKit
