@@ -1,9 +1,10 @@
+import ComponentKit
 package import RESP
-package import StageKit
+import StageKit
 
 /// The name of a connection in the server's CLIENT LIST: `sluice:PIPELINE:PURPOSE`, for example
 /// `sluice:sessions:source` or `sluice:sessions:store:devices`.
-public struct ClientName: Sendable, Equatable {
+public struct ClientName: Sendable, Hashable {
     /// The maximum length of each part, in characters, so that a long name does not crowd the server's list.
     static let partLimit = 64
 

@@ -61,6 +61,9 @@ struct CredentialRecord: Sendable {
     /// Creates a record of the credentials in `settings`, for all addresses that use them.
     init(_ settings: RedisSettings, in history: ConnectionHistory) {
         self.history = history
+        // Connections for different purposes use the same credentials.
+        var settings = settings
+        settings.clientName = ClientName()
         self.credentials = ConnectionHistory.Credentials(settings)
         self.limit = settings.credentialTimeout
     }

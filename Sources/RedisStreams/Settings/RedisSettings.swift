@@ -54,7 +54,8 @@ public struct RedisSettings: Sendable, Hashable {
             .optional("cluster", \.cluster, .optional(ClusterSettings.type), "Cluster that has the keys."),
             .optional("username", \.username, .given, "ACL user; without it, the default user."),
             .optional("password", \.password, .givenSecret, "The password."),
-            .optional("password_file", \.passwordFile, .given, "File with the password, read at each connection attempt."),
+            .optional(
+                "password_file", \.passwordFile, .given, "File with the password, read at each connection attempt."),
             .optional(
                 "database", \.database, .integer(0...Int(Int32.max)), default: "0",
                 "Number of the database. In a cluster, one other than 0 needs Valkey 9 with cluster-databases."),

@@ -171,7 +171,8 @@ extension RedisError {
             self.code == .permission
             ? "detecting lost entries needs \(permissions)" : "lost entries cannot be detected without it"
         return RedisError(
-            self.code, "\(self.message); \(need), or set on_gap: continue to read without detection", isTransient: false)
+            self.code, "\(self.message); \(need), or set on_gap: continue to read without detection", isTransient: false
+        )
     }
 }
 

@@ -70,7 +70,8 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
         self.prefix = Array(settings.prefix(ofStore: name).utf8)
         let rules = CommandSender.Rules(patience: settings.patience, endsAtRefusal: false)
         self.sender = CommandSender(
-            server.used(for: "store", name), rules, connections, what: "changes of the store \(name)", progress: progress,
+            server.used(for: "store", name), rules, connections, what: "changes of the store \(name)",
+            progress: progress,
             logger: logger)
         self.reader = SnapshotReader(server.used(for: "lookup", name), connections, logger: logger)
         self.logger = logger

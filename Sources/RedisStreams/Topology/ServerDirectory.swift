@@ -27,6 +27,9 @@ final class ServerDirectory: Sendable {
     /// The records of the credentials of the servers, and of the sentinels.
     private let record: CredentialRecord
     private let sentinelRecord: CredentialRecord
+    /// The record of the connections that query slots: they select no database, so they do not prove that the servers
+    /// have the configured one.
+    private let slotsRecord: CredentialRecord
     private let state: OrderedMutex<State>
 
     /// Creates a directory that knows only the addresses in the settings.
@@ -37,6 +40,9 @@ final class ServerDirectory: Sendable {
     init(_ settings: RedisSettings, _ connections: ConnectionHistory) {
         self.settings = settings
         self.record = CredentialRecord(settings, in: connections)
+        var withoutDatabase = settings
+        withoutDatabase.database = 0
+        self.slotsRecord = CredentialRecord(withoutDatabase, in: connections)
         let sentinel = settings.sentinel?.settings(for: settings.address, like: settings)
         self.sentinelRecord = CredentialRecord(sentinel ?? settings, in: connections)
         let seeds = settings.sentinel?.addresses ?? settings.cluster?.addresses ?? [settings.address]
@@ -147,7 +153,7 @@ final class ServerDirectory: Sendable {
                 // connection for the data is opened.
                 settings.database = 0
                 let answer = try await Self.ask(
-                    RESPCommand("CLUSTER", "SLOTS"), settings, self.record, on: loop,
+                    RESPCommand("CLUSTER", "SLOTS"), settings, self.slotsRecord, on: loop,
                     stop: stop, logger: logger)
                 if case .error(let text) = answer { throw .answer(text, to: "CLUSTER") }
                 guard let map = SlotMap(answer, toldBy: teller) else {
@@ -163,7 +169,7 @@ final class ServerDirectory: Sendable {
                 return map
             } catch {
                 if stop.isStopped { throw error }
-                inquiry.failed(teller, self.record.judged(error))
+                inquiry.failed(teller, self.slotsRecord.judged(error))
             }
         }
         throw inquiry.failure("no server of the cluster returns its slots")
