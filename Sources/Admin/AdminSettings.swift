@@ -1,3 +1,4 @@
+public import ComponentKit
 public import HTTPBase
 public import StageKit
 

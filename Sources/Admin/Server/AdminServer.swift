@@ -103,17 +103,25 @@ public struct AdminServer: Service, CustomStringConvertible {
         defer { file.remove() }
         try await file.clear(on: loop)
         let failure = Mutex<(any Error)?>(nil)
-        try await self.listen(router, on: group, open, at: .unixDomainSocket(path: file.bindPath)) { channel in
-            do {
-                try file.publish()
-                return true
-            } catch {
-                failure.withLock { $0 = error }
-                channel.close(promise: nil)
-                return false
+        let result: Result<Void, any Error>
+        do {
+            try await self.listen(router, on: group, open, at: .unixDomainSocket(path: file.bindPath)) { channel in
+                do {
+                    try file.publish()
+                    return true
+                } catch {
+                    failure.withLock { $0 = error }
+                    channel.close(promise: nil)
+                    return false
+                }
             }
+            result = .success(())
+        } catch {
+            result = .failure(error)
         }
+        // The server only reports that its channel was closed.
         if let error = failure.withLock({ $0 }) { throw error }
+        try result.get()
     }
 
     private func listen(

@@ -94,7 +94,10 @@ package final class OTLPExporter: Service {
         if let file = self.settings.caFile { tls.trustRoots = .file(file) }
         let base = self.settings.base ?? ""
         let host = base.hasPrefix("https://") ? URLComponents(string: base)?.host : nil
-        let client = HTTPClient(configuration: SecureHTTP.configuration(tls, host: host))
+        var configuration = SecureHTTP.configuration(tls, host: host)
+        // An export must not cause spans, which the next export would send.
+        configuration.tracing.tracer = nil
+        let client = HTTPClient(configuration: configuration)
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 try? await Task.sleep(for: self.settings.interval)

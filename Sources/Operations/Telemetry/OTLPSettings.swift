@@ -1,3 +1,4 @@
+package import ComponentKit
 package import StageKit
 
 /// Where traces and metrics are sent.
