@@ -46,8 +46,8 @@ struct EvalCommand: AsyncParsableCommand {
             if self.explain { try self.explain(program, environment) }
             do throws(EvaluationError) {
                 let (value, cost) = try program.evaluateWithCost(source)
-                try Self.print(FieldValue.text(value))
-                if self.explain { try Self.print("cost: \(cost) of at most \(ExpressionLimits.cost)") }
+                try Self.write(FieldValue.text(value))
+                if self.explain { try Self.write("cost: \(cost) of at most \(ExpressionLimits.cost)") }
             } catch {
                 Terminal.report("error: \(error)")
                 throw ExitStatus.failure
@@ -56,7 +56,7 @@ struct EvalCommand: AsyncParsableCommand {
     }
 
     /// Prints a line; an output that cannot be written ends the command through the evaluation's error.
-    private static func print(_ line: String) throws(EvaluationError) {
+    private static func write(_ line: String) throws(EvaluationError) {
         do {
             try Terminal.result(line)
         } catch {

@@ -59,7 +59,8 @@ struct CommandNeed {
 
     /// Returns the commands that name each connection. Sending them again changes nothing.
     static func naming(_ name: ClientName) -> [CommandNeed] {
-        name.commands.prefix(2).map { command in
+        // CLIENT SETINFO is newer than most servers, and nothing depends on it.
+        name.commands.prefix(1).map { command in
             let words = command.arguments.prefix(2).map { String(decoding: $0, as: UTF8.self) }
             return CommandNeed(
                 words.joined(separator: " "), command.arguments.dropFirst(2).map { $0 }, isHarmless: true,

@@ -1,9 +1,9 @@
-import ComponentKit
+package import ComponentKit
 import DeadLetterStage
 package import PipelineEngine
 import PublishStage
 import RedisStreams
-package import StageKit
+import StageKit
 
 /// Checks that compare several parts of a pipeline file.
 package enum FileChecks {

@@ -1,6 +1,6 @@
 package import Admin
-package import Gateway
 import ComponentKit
+package import Gateway
 import Logging
 package import PipelineEngine
 import RESP

@@ -82,7 +82,7 @@ import ValidateStage
         ])
         #expect(
             reports.map(\.failureMessage) == [
-                "validate: plan: missing (required where status.startsWith('a'))", nil,
+                "validate: plan: missing (required if status.startsWith('a'))", nil,
                 "validate: plan: required_if: \"status\" is missing",
             ])
     }

@@ -1,6 +1,7 @@
+package import ComponentKit
 package import Gateway
 import SnapshotStores
-package import StageKit
+import StageKit
 
 /// A memory store behind the gateway's doors.
 package struct MemoryGatewayStore: GatewayStore {
