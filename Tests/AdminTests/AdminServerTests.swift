@@ -56,7 +56,7 @@ import Testing
             ),
             (
                 "/v1/stores/sessions/", 400, "application/json",
-                #"{"error":"bad_request","message":"the key is empty: name a key after the last /"}"#
+                #"{"error":"bad_request","message":"the key is empty: remove the last /, or add a key after it"}"#
             ),
             (
                 "/v1/stores/sessions/ds-1?x=1", 400, "application/json",

@@ -73,7 +73,7 @@ import Testing
                 address, "/livez", headers: ["X: y\r\n\r\n\(rest)"]
             ) { text in
                 // The beat of a second and the comment each five seconds: longer than an idle client has.
-                text.split(separator: ": still here").count > 2
+                text.split(separator: ": keep-alive").count > 2
             }
             #expect(text.contains("event: hello"))
         }

@@ -55,7 +55,7 @@ import Testing
         let answer = try DoorConnection().request(["X-Session: user:\(user)"])
         #expect(answer.hasPrefix(isSafe ? "HTTP/1.1 200 " : "HTTP/1.1 403 "), "\(answer)")
         #expect(answer.contains(isSafe ? "\r\nX-User: \(user)\r\n" : "\r\nX-User: \r\n"))
-        #expect(answer.contains("\n") && !answer.contains("X-Admin"))
+        #expect(!answer.contains("X-Admin"))
     }
 
     @Test("Answers can be set; 204 has no length")

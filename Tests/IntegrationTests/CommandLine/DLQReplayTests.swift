@@ -147,7 +147,7 @@ import Testing
                 #expect(lines.count == 6, "\(ending)")
                 for (letter, text) in [
                     (foreign, "does not read the stream other"), (large, "more than 3900 fields"),
-                    (largest, "added to ev as"), (newer, "above the ids of ev"), (malformed, "is not a letter"),
+                    (largest, "added to ev as"), (newer, "above the ids of ev"), (malformed, "not a dead-letter entry"),
                     (good, "added to ev as"),
                 ] {
                     #expect(lines.contains { $0.hasPrefix("\(letter): ") && $0.contains(text) }, "\(text): \(lines)")

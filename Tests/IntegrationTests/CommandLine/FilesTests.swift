@@ -91,7 +91,7 @@ import Testing
                 try FileManager.default.removeItem(atPath: file)
                 try FileManager.default.copyItem(atPath: ReferenceTests.pipelineFile, toPath: file)
                 try await process.signal(SIGHUP)
-                try await eventually("read again") { process.errors.contains("reload: the file") }
+                try await eventually("read again") { process.errors.contains("reload: no changes") }
                 try await process.signal(SIGTERM)
                 #expect(try await process.end().status == 0)
             }

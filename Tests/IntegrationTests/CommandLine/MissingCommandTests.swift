@@ -1,3 +1,4 @@
+import ComponentKit
 import Foundation
 import RESP
 import RedisStreams
@@ -9,7 +10,7 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct MissingCommandTests {
     /// Runs `sluice check` and returns its status and the step about permissions.
     private func check(
-        _ server: RedisServer, _ arguments: [String] = [], step: String = "rights"
+        _ server: RedisServer, _ arguments: [String] = [], step: String = "permissions"
     ) async throws -> (status: Int32, step: [String: String], output: String) {
         try await withFolder { folder in
             let ending = try await SluiceProcess(
@@ -31,14 +32,15 @@ import Testing
     @Test(
         "check names the command that is renamed or disabled, and the run ends with the same finding",
         arguments: [
-            ("XINFO", [], "rights", "XINFO STREAM"), ("XREAD", [], "rights", "XREAD"),
-            ("XREVRANGE", [], "rights", "XREVRANGE"), ("XREADGROUP", group, "rights", "XREADGROUP"),
-            ("XPENDING", group, "rights", "XPENDING"), ("XINFO", group, "rights", "XINFO STREAM"),
+            ("XINFO", [], "permissions", "XINFO STREAM"), ("XREAD", [], "permissions", "XREAD"),
+            ("XREVRANGE", [], "permissions", "XREVRANGE"), ("XREADGROUP", group, "permissions", "XREADGROUP"),
+            ("XPENDING", group, "permissions", "XPENDING"), ("XINFO", group, "permissions", "XINFO STREAM"),
             (
-                "SCAN", ["--set", #"source.redis_stream.bootstrap={ keys: { match: "a:*", type: hash } }"#], "rights",
+                "SCAN", ["--set", #"source.redis_stream.bootstrap={ keys: { match: "a:*", type: hash } }"#],
+                "permissions",
                 "SCAN"
             ),
-            ("EVALSHA", ["--set", store], "store sessions rights", "EVALSHA"),
+            ("EVALSHA", ["--set", store], "store sessions permissions", "EVALSHA"),
         ] as [(String, [String], String, String)])
     func missing(command: String, arguments: [String], step: String, name: String) async throws {
         try await withRedisServer(.init(arguments: ["--rename-command", command, ""])) { server in
@@ -80,7 +82,7 @@ import Testing
             let lenient = ["--set", "source.redis_stream.on_gap=continue"]
             let check = try await self.check(server, lenient)
             #expect(check.status == 0 && check.step["verdict"] == "warning", "\(check.output)")
-            #expect(check.step["finding"]?.contains("without it lost entries are not noticed") == true)
+            #expect(check.step["finding"]?.contains("without it lost entries are not detected") == true)
             let log = RecordingLog()
             var stream = RedisStreamSettings(stream: "s")
             stream.start = .beginning

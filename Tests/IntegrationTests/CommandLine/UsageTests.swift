@@ -85,7 +85,7 @@ import Testing
                 wrong.yaml:3:9: stages: expected a list of stages (- decode: ...), found an empty list
                 wrong.yaml:4:1: unknown section "extra" (one of pipeline, plugins, source, stores, stages, \
                 branches, lanes, \
-                redis, revocations, admin, checkpoint)
+                redis, revocations, admin, telemetry, gateway, checkpoint)
                 none.yaml: there is no such file
                 wrong2.yaml:1:1: expected a pipeline (names with values, such as stages:), found a list
 

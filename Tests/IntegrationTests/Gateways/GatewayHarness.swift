@@ -86,7 +86,7 @@ enum GatewayProgram: String, CaseIterable {
                 "\($0)_temp_path \(folder.path)/\($0);"
             }
             let own = ["daemon off; worker_processes 1; pid \(folder.path)/pid; error_log stderr; events {}"]
-            let http = ["http {", "access_log off;"] + places + [try text("nginx.conf"), "}"]
+            let http = try ["http {", "access_log off;"] + places + [text("nginx.conf"), "}"]
             try write((own + http).joined(separator: "\n"), "nginx.conf")
             command = ["/usr/sbin/nginx", "-p", folder.path, "-c", "\(folder.path)/nginx.conf"]
         case .caddy:
@@ -143,7 +143,7 @@ extension RawSocket {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
-                send(descriptor, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                send(descriptor, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { break }
             sent += count

@@ -115,7 +115,7 @@ import Testing
             try await withConnection(server.settings) { connection in
                 let files = ["p.yaml": self.file(server, onFailure: nil)]
                 let none = try await sluice("check", "p.yaml", files: files)
-                #expect(none.status == 0 && none.output.contains("g is not there yet"), "\(none)")
+                #expect(none.status == 0 && none.output.contains("g does not exist yet"), "\(none)")
                 try await self.prepare(connection)
                 let there = try await sluice("check", "p.yaml", files: files)
                 #expect(there.status == 0 && there.output.contains("4 pending, 1 workers known"), "\(there)")

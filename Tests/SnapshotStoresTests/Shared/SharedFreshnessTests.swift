@@ -1,4 +1,5 @@
 import CSluiceLookup
+import ComponentKit
 import Foundation
 import StageKit
 import Testing
@@ -160,8 +161,9 @@ import Testing
 
     @Test("Unknown names of conditions and fields are never allowed")
     func unknownNames() throws {
-        let (file, _, reader) = try Self.make()
-        defer { withExtendedLifetime(file) {} }
+        // The store closes its file when it is released.
+        let (file, harness, reader) = try Self.make()
+        defer { withExtendedLifetime((file, harness)) {} }
         #expect(reader.ask("session-1", "activ") == SLUICE_STALE)
         #expect(reader.ask("session-1", "status") == SLUICE_STALE)
         #expect(reader.get(Array("session-1".utf8), ["active"]).answer == SLUICE_STALE)

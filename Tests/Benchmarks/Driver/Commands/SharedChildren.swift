@@ -1,5 +1,6 @@
 import ArgumentParser
 import CSluiceLookup
+import ComponentKit
 import Foundation
 import SnapshotStores
 

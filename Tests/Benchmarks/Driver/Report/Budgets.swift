@@ -87,10 +87,10 @@ enum Budgets {
             (GatewayBench.behindNginx, GatewayBench.nginxAlone, self.doorShareBehindNginx),
         ]
         for (own, other, share) in pairs {
-            guard let rate = rate(own), let base = rate(other) else { continue }
+            guard let measured = rate(own), let base = rate(other) else { continue }
             found.append(
                 .init(
-                    budget: "gateway: \(own), share of \(other)", measured: rate / base, limit: share,
+                    budget: "gateway: \(own), share of \(other)", measured: measured / base, limit: share,
                     isUpperBound: false))
         }
         guard let row = report.row(Names.gateway, GatewayBench.setting, GatewayBench.door) else { return found }
