@@ -181,9 +181,13 @@ __attribute__((noinline)) static enum sluice_found find_patiently(sluice_lookup 
                                                                    const unsigned char *key, size_t length,
                                                                    bool copies, struct sluice_record *record) {
     const uint64_t *head = lookup->map.words + lookup->map.heads + shard * lookup->map.head_stride;
-    int64_t end = sluice_now() + lookup->patience;
+    int64_t start = sluice_now(), end = start + lookup->patience;
+    const uint64_t *words = lookup->map.words;
+    /* Without a heartbeat, nobody ends the change. */
+    if ((int64_t)((uint64_t)start - sluice_load(words + WORD_BEAT)) > (int64_t)sluice_load(words + WORD_BEAT_LIMIT))
+        return FOUND_UNCERTAIN;
     for (;;) {
-        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        for (int attempt = 0; attempt < (copies ? 1 : ATTEMPTS); attempt++) {
             uint64_t version = sluice_load_acquire(head);
             if ((version & 1) == 0) {
                 enum sluice_found found = probe(lookup, shard, hash, key, length, copies, record);

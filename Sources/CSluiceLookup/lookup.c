@@ -86,17 +86,33 @@ static inline int64_t age_of(int64_t now, uint64_t time) { return (int64_t)((uin
 
 static inline bool is_within(int64_t age, int64_t limit) { return age <= limit && age >= -MAX_SKEW; }
 
-/* Why a mapped store must not be read now. To be called after a lookup: its result then is that of a fresh store. */
-static inline enum sluice_status freshness(const struct sluice_map *map, int64_t now) {
+/* The heartbeat and the last confirmation of a store. */
+struct times {
+    uint64_t beat, proof;
+};
+
+/* To be called before a lookup: what it finds is then at least as new as these times. */
+static inline struct times times_of(const struct sluice_map *map) {
+    struct times times = {0, 0};
+    if (map->words) {
+        times.beat = sluice_load_acquire(map->words + WORD_BEAT);
+        times.proof = sluice_load_acquire(map->words + WORD_PROOF);
+    }
+    return times;
+}
+
+/* Why a mapped store must not be read now. To be called after a lookup, with the times from before it and a clock read
+   after it: a reader that was suspended in between finds the store stale, even if it was fresh before and is again. */
+static inline enum sluice_status freshness(const struct sluice_map *map, struct times times, int64_t now) {
     const uint64_t *words = map->words;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (sluice_load(words + WORD_EPOCH) != map->epoch) return SLUICE_STATUS_CLOSED;
-    if (!is_within(age_of(now, sluice_load(words + WORD_BEAT)), (int64_t)sluice_load(words + WORD_BEAT_LIMIT)))
+    if (!is_within(age_of(now, times.beat), (int64_t)sluice_load(words + WORD_BEAT_LIMIT)))
         return SLUICE_STATUS_DEAD;
     if (sluice_load(words + WORD_FILLING) != 0) return SLUICE_STATUS_FILLING;
     int64_t limit = (int64_t)sluice_load(words + WORD_LIMIT);
     if (limit == INT64_MAX) return SLUICE_STATUS_FRESH;
-    uint64_t proof = sluice_load(words + WORD_PROOF);
+    uint64_t proof = times.proof;
     if ((int64_t)proof == INT64_MIN || !is_within(age_of(now, proof), limit)) return SLUICE_STATUS_OUTDATED;
     return SLUICE_STATUS_FRESH;
 }
@@ -118,6 +134,7 @@ static inline enum sluice_answer answer_of(enum sluice_found found, uint64_t hea
 enum sluice_answer sluice_lookup_ask(sluice_lookup *lookup, const void *key, size_t key_length, int condition) {
     for (;;) {
         int mark = number_of(lookup, condition, NAME_CONDITION);
+        struct times times = times_of(&lookup->map);
         enum sluice_answer answer = SLUICE_STALE;
         if (lookup->map.words && mark >= 0 && sluice_load_acquire(lookup->map.words + WORD_FILLING) == 0) {
             struct sluice_record record = {0, 0};
@@ -126,7 +143,7 @@ enum sluice_answer sluice_lookup_ask(sluice_lookup *lookup, const void *key, siz
         }
         int64_t now = sluice_now();
         if (has_new_file(lookup, now)) continue;
-        if (answer == SLUICE_BUSY || !lookup->map.words || freshness(&lookup->map, now) != SLUICE_STATUS_FRESH)
+        if (answer == SLUICE_BUSY || !lookup->map.words || freshness(&lookup->map, times, now) != SLUICE_STATUS_FRESH)
             return SLUICE_STALE;
         return answer;
     }
@@ -221,6 +238,7 @@ enum sluice_answer sluice_lookup_get(sluice_lookup *lookup, const void *key, siz
         bool is_known = mark >= 0;
         for (size_t index = 0; index < count; index++)
             is_known = is_known && number_of(lookup, values[index].field, NAME_FIELD) >= 0;
+        struct times times = times_of(&lookup->map);
         enum sluice_answer answer = SLUICE_STALE;
         if (lookup->map.words && is_known && sluice_load_acquire(lookup->map.words + WORD_FILLING) == 0) {
             struct sluice_record record = {0, 0};
@@ -231,7 +249,7 @@ enum sluice_answer sluice_lookup_get(sluice_lookup *lookup, const void *key, siz
         }
         int64_t now = sluice_now();
         if (has_new_file(lookup, now)) continue;
-        if (!lookup->map.words || freshness(&lookup->map, now) != SLUICE_STATUS_FRESH) answer = SLUICE_STALE;
+        if (!lookup->map.words || freshness(&lookup->map, times, now) != SLUICE_STATUS_FRESH) answer = SLUICE_STALE;
         if (answer != SLUICE_ALLOWED && answer != SLUICE_REFUSED) clear(values, count);
         return answer;
     }
@@ -257,8 +275,9 @@ void sluice_lookup_state(sluice_lookup *lookup, struct sluice_state *state) {
     state->system_error = lookup->system_error;
     const uint64_t *words = lookup->map.words;
     if (!words) return;
+    struct times times = times_of(&lookup->map);
     int64_t now = sluice_now();
-    state->status = freshness(&lookup->map, now);
+    state->status = freshness(&lookup->map, times, now);
     state->epoch = lookup->map.epoch;
     state->pid = sluice_load(words + WORD_PROCESS);
     state->entries = sluice_load(words + WORD_ENTRIES);

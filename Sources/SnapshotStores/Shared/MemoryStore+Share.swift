@@ -16,7 +16,10 @@ extension MemoryStore {
             SharedLayout.Name(kind: .field, number: UInt8($0.offset), text: $0.element)
         }
         for name in self.conditions.map(\.name) {
-            let mark = self.condition(named: name)?.mark ?? 0
+            guard let mark = self.condition(named: name)?.mark, mark != 0 else {
+                throw SystemFailure(
+                    "share the store \"\(self.name)\"", reason: "too many conditions: \"\(name)\" has no mark")
+            }
             names.append(SharedLayout.Name(kind: .condition, number: mark, text: name))
         }
         do throws(SystemFailure) {
@@ -25,6 +28,9 @@ extension MemoryStore {
             throw SystemFailure("share the store \"\(self.name)\": \(error.call)", reason: error.reason)
         }
     }
+
+    /// Whether the settings ask for a shared file.
+    package var isShareable: Bool { self.share != nil }
 
     /// Keeps the store private whatever its settings: its shared file may be that of a worker.
     package func keepPrivate() {

@@ -40,22 +40,28 @@ struct SharedFile: ~Copyable {
 
     /// Sets group and permissions, and puts the file in the place of the previous one.
     func publish(mode: Int, group: String?) throws(SystemFailure) {
-        if let group, fchown(self.descriptor, uid_t.max, try Self.number(ofGroup: group)) != 0 {
-            throw SystemFailure("change the group of \(self.path) to \(group)")
+        if let group {
+            let number = try Self.number(ofGroup: group)
+            var status = stat()
+            // In a directory with the set-group-id bit, the file has its group already, and no permission is needed.
+            let isSet = unsafe fstat(self.descriptor, &status) == 0 && status.st_gid == number
+            if !isSet, fchown(self.descriptor, uid_t.max, number) != 0 {
+                throw SystemFailure("change the group of \(self.path) to \(group)")
+            }
         }
         // After the change of the group: until then, only the owner can read it.
         if fchmod(self.descriptor, mode_t(mode)) != 0 { throw SystemFailure("change the mode of \(self.path)") }
         if unsafe rename(self.temporary, self.path) != 0 { throw SystemFailure("rename \(self.temporary)") }
     }
 
-    /// Whether the path refers to this file.
-    var isInPlace: Bool {
-        FileIdentity(of: self.path).map { $0 == FileIdentity(descriptor: self.descriptor) } ?? false
+    /// Whether another file has taken its place; a missing one has not.
+    var isReplaced: Bool {
+        FileIdentity(of: self.path).map { $0 != FileIdentity(descriptor: self.descriptor) } ?? false
     }
 
     /// Removes the file, unless another one has taken its place.
     func remove() {
-        if self.isInPlace { unsafe unlink(self.path) }
+        if !self.isReplaced { unsafe unlink(self.path) }
         unsafe unlink(self.temporary)
     }
 
@@ -63,8 +69,21 @@ struct SharedFile: ~Copyable {
     private static func makeDirectory(of path: String) throws(SystemFailure) {
         guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return }
         let directory = String(path[..<slash])
-        if unsafe mkdir(directory, 0o755) == 0 || errno == EEXIST { return }
-        throw SystemFailure("create the directory \(directory)")
+        if unsafe mkdir(directory, 0o700) == 0 {
+            // Whatever the umask: readers of another user must be able to reach the file.
+            if unsafe chmod(directory, 0o755) != 0 { throw SystemFailure("change the mode of \(directory)") }
+        } else if errno != EEXIST {
+            throw SystemFailure("create the directory \(directory)")
+        }
+        var status = stat()
+        guard unsafe stat(directory, &status) == 0 else { throw SystemFailure("look at \(directory)") }
+        let isOwn = status.st_uid == geteuid() || status.st_uid == 0
+        guard isOwn, status.st_mode & 0o022 == 0 else {
+            throw SystemFailure(
+                "use \(directory)",
+                reason: "another user can replace files in it: use a directory that only root or the "
+                    + "worker's user can write")
+        }
     }
 
     /// Throws unless a path is free, or has the file of a shared store that this user owns and this process does not

@@ -139,7 +139,7 @@ final class StoreShare: FreshnessMirror {
     func beat(cursor: EntryID?, entries: Int) -> Bool {
         self.file.withLock { file in
             guard file != nil, self.header[Word.epoch] != 0 else { return true }
-            if file?.isInPlace == false {
+            if file?.isReplaced == true {
                 self.header.storeReleasing(0, Word.epoch)
                 return false
             }

@@ -158,7 +158,7 @@ final class SmallFileSystem {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         self.path = directory.path
-        guard mount("tmpfs", self.path, "tmpfs", 0, "size=\(kibibytes)k") == 0 else {
+        guard mount("tmpfs", self.path, "tmpfs", 0, "size=\(kibibytes)k,mode=0755") == 0 else {
             rmdir(self.path)
             throw Unavailable()
         }
