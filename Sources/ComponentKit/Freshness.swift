@@ -22,6 +22,7 @@ public final class Freshness: Sendable {
     private let limit = Atomic<Int64>(Freshness.unlimited)
     private let proof = Atomic<Int64>(Freshness.never)
     private let isFilling = Atomic<Bool>(false)
+    private let fillCount = Atomic<UInt64>(0)
     private let mirror: (any FreshnessMirror)?
 
     /// Creates a freshness without an age limit, which applies until the source sets one.
@@ -45,6 +46,7 @@ public final class Freshness: Sendable {
 
     /// Sets whether the store is being filled.
     public func setFilling(_ isFilling: Bool) {
+        if isFilling { self.fillCount.add(1, ordering: .releasing) }
         self.isFilling.store(isFilling, ordering: .releasing)
         self.mirror?.setFilling(isFilling)
     }
@@ -60,6 +62,10 @@ public final class Freshness: Sendable {
     }
 
     // MARK: For lookups
+
+    /// Changes whenever a fill begins. Read it before `isBeingFilled` and compare it after the lookup: otherwise, a
+    /// reader that was suspended during a whole fill could use what it found in the middle of it.
+    public var fills: UInt64 { self.fillCount.load(ordering: .acquiring) }
 
     /// Whether the store is being filled. Check this before a lookup and `isStale` after it: a result obtained in
     /// between comes from a filled and fresh store.

@@ -46,6 +46,9 @@ public protocol SnapshotStore: StageStore {
 
     /// Removes all snapshots and everything else the store remembers.
     func removeAll()
+
+    /// Called before the stages of a graph, also of one that a reload checks, create their writers.
+    func prepareForGraph()
 }
 
 /// Where a store's content is when the worker starts again.
@@ -79,6 +82,9 @@ extension SnapshotStore {
 
     /// `nil`: the store does not distinguish streams.
     public var streamFed: (any StreamFedStore)? { nil }
+
+    /// Does nothing.
+    public func prepareForGraph() {}
 
     /// `nil`: not known.
     public func evictingEntry(for key: Span<UInt8>) -> EntryID? { nil }

@@ -96,7 +96,7 @@ public struct HTTPDoorSettings: Sendable {
                 "Threads that answer requests; one answers tens of thousands per second."),
             .optional(
                 "token", \.token, .secret, default: "",
-                "Token that requests must carry (X-Sluice-Token: TOKEN); none if empty."),
+                "Token that requests must carry (X-Sluice-Token: TOKEN)."),
             .optional("token_file", \.tokenFile, .optional(.name), "A file that holds the token."),
             .optional("tls", \.tls, .optional(ServerTLS.type), "How connections are encrypted."),
         ])
@@ -132,6 +132,9 @@ public struct HTTPDoorSettings: Sendable {
         if unix.isEmpty, self.mode != nil || self.group != nil {
             let name = self.mode == nil ? "group" : "mode"
             issues.add("\(name): only a Unix socket has one, and listen has none", at: node[name]?.mark ?? node.mark)
+        }
+        if self.token.isEmpty, let given = node["token"] {
+            issues.add("token: is empty: give a token, or remove the setting", at: given.mark)
         }
         if !self.token.isEmpty {
             if let file = self.tokenFile {

@@ -66,7 +66,9 @@ final class HTTPDoorHandler: ChannelDuplexHandler {
             self.tick = self.loop.tick
             self.bodyBytes = 0
             let inquiry = self.door.read(head)
-            if inquiry.expectsContinue { self.output.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n") }
+            if inquiry.expectsContinue, inquiry.isAuthorized, head.version == .http1_1 {
+                self.output.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
+            }
             self.inquiry = inquiry
         case .body(let bytes):
             self.bodyBytes += bytes.readableBytes

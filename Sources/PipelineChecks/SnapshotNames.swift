@@ -1,6 +1,7 @@
 import ComponentKit
 import Gateway
 import PipelineEngine
+import RedisStreams
 import SnapshotStores
 import StageKit
 
@@ -13,6 +14,13 @@ struct SnapshotNames {
     func check(_ file: FileOutline, _ issues: inout SettingIssues) {
         for store in self.stores.values.sorted(by: { $0.name < $1.name }) {
             guard let store = store as? MemoryStore else { continue }
+            if store.isShareable, Self.readsPart(file),
+                let mark = file.stores.first(where: { $0.name == store.name })?.mark
+            {
+                issues.add(
+                    "stores: \(store.name): share: a worker of a group reads a part of the stream and misses revocations "
+                        + "in the rest: remove share, or group from redis_stream", at: mark)
+            }
             for condition in store.conditions {
                 issues.within("stores: \(store.name): conditions: \(condition.name)") {
                     Self.check(condition.value.fieldNames, of: store, &$0)
@@ -35,6 +43,11 @@ struct SnapshotNames {
                 "store: \(name) is a store of type \(declared.type): the gateway needs one of type memory",
                 at: gateway.store.mark)
         }
+        if Self.readsPart(file) {
+            issues.add(
+                "store: a worker of a group reads a part of the stream and misses revocations in the rest: remove group "
+                    + "from redis_stream, or use the gateway in a worker without one", at: gateway.store.mark)
+        }
         guard let store = self.stores[name] as? MemoryStore else { return }
         switch gateway.allow {
         case .condition(let condition):
@@ -47,6 +60,12 @@ struct SnapshotNames {
                     + " declare it under conditions beside the store's key", at: condition.mark)
         }
         issues.within("gateway: http: headers") { Self.check(gateway.http?.headers.map(\.value) ?? [], of: store, &$0) }
+    }
+
+    /// Whether the worker shares the stream's entries with others of a group.
+    private static func readsPart(_ file: FileOutline) -> Bool {
+        guard let source = file.source, source.type == RedisStreamSource.sourceType.name else { return false }
+        return FileOutline.decode(source.settings, RedisStreamSettings.type)?.group != nil
     }
 
     /// Adds an error for each field that no stage keeps in the store.

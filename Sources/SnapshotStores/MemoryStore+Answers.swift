@@ -19,10 +19,12 @@ extension MemoryStore {
     ///
     /// The age is computed at the time of the call, so that the answer is also right after the process was suspended.
     public func ask(_ key: Span<UInt8>, _ condition: SnapshotCondition) -> SnapshotAnswer {
-        guard let freshness = self.freshness, !freshness.isBeingFilled else { return .stale }
+        guard let freshness = self.freshness else { return .stale }
+        let fills = freshness.fills
+        if freshness.isBeingFilled { return .stale }
         let answer = self.check(key, condition)
         // After the lookup: a suspension of the process between the two is detected here.
-        if freshness.isStale { return .stale }
+        if freshness.isStale || freshness.fills != fills { return .stale }
         return switch answer {
         case .some(true): .yes
         case .some(false): .no
@@ -44,13 +46,15 @@ extension MemoryStore {
     public func ask(
         _ key: Span<UInt8>, _ condition: SnapshotCondition, _ body: (borrowing SnapshotView) -> Void
     ) -> SnapshotAnswer {
-        guard let freshness = self.freshness, !freshness.isBeingFilled else { return .stale }
+        guard let freshness = self.freshness else { return .stale }
+        let fills = freshness.fills
+        if freshness.isBeingFilled { return .stale }
         let answer = self.withSnapshot(for: key) { (snapshot) -> Bool in
             guard snapshot.meets(condition) else { return false }
             body(snapshot)
             return true
         }
-        if freshness.isStale { return .stale }
+        if freshness.isStale || freshness.fills != fills { return .stale }
         return switch answer {
         case .some(true): .yes
         case .some(false): .no

@@ -160,6 +160,11 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     /// The names of the fields that writers keep, sorted.
     public var keptFields: [String] { self.kept.withLock { $0.sorted() } }
 
+    /// Forgets the names of kept fields: the stages of another graph may keep others.
+    public func prepareForGraph() {
+        self.kept.withLock { $0.removeAll() }
+    }
+
     /// Creates a writer for events whose key and fields are in these columns; several may be used at the same time.
     ///
     /// If one store has more than `FieldNames.limit` different names, the writer refuses every upsert.

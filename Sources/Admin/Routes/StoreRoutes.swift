@@ -72,7 +72,8 @@ struct StoreRoutes {
     private static func condition(
         _ request: Request, of store: any SnapshotStore
     ) throws(AdminFailure) -> NamedSetting<ConditionSettings>? {
-        guard let query = request.head.path?.split(separator: "?", maxSplits: 1).dropFirst().first else { return nil }
+        let halves = request.head.path?.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let query = halves?.dropFirst().first else { return nil }
         let parts = query.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0] == "allow", let bytes = PercentCoding.decode(String(parts[1])) else {
             throw .badRequest("unknown query \"\(query)\": a lookup has no parameter but allow=CONDITION")

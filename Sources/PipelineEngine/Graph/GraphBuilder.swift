@@ -16,6 +16,7 @@ struct GraphBuilder {
 
     /// Builds the graph. If issues were added, the graph must not be run.
     func build(_ issues: inout SettingIssues) -> StageGraph {
+        for store in self.stores.values { store.prepareForGraph() }
         let names = GraphNames()
         let layout = GraphLayout(self.definition, catalogue: self.catalogue, &issues)
         let checks = GraphChecks(layout: layout)
