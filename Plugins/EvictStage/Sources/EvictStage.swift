@@ -69,7 +69,7 @@ public final class EvictStage: Stage {
             _ = try self.evict(event, from: writer)
         } _: { (event, change) throws(StageFailure) in
             self.announce(event)
-            return self.verdict(try Self.told { try change.get() }, &event)
+            return self.verdict(try Self.named { try change.get() }, &event)
         }
     }
 
@@ -109,11 +109,11 @@ public final class EvictStage: Stage {
     public func endBatchAtOnce() -> Bool { !self.hasAnnounced && self.writer?.endsBatchesAtOnce ?? true }
 
     private func evict(_ event: borrowing Event, from writer: any SnapshotWriter) throws(StageFailure) -> StoreChange {
-        try Self.told { try writer.evict(event) }
+        try Self.named { try writer.evict(event) }
     }
 
     /// Adds the stage's name to errors of the store.
-    private static func told(_ change: () throws -> StoreChange) throws(StageFailure) -> StoreChange {
+    private static func named(_ change: () throws -> StoreChange) throws(StageFailure) -> StoreChange {
         do {
             return try change()
         } catch let failure as StageFailure {

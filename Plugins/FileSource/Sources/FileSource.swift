@@ -8,6 +8,9 @@ public import StageKit
 public final class FileSource: EventSource {
     /// The time between two looks for more lines: short enough for a pipe between programs, long enough to cost nothing.
     static let lookInterval = Duration.milliseconds(20)
+    /// The number of looks at the end of a file that was renamed, before the new one is read: writers may keep the old
+    /// one open for a moment. They take a second.
+    static let looksAfterRotation = 50
 
     private struct State {
         var status = SourceStatus()
@@ -56,6 +59,12 @@ public final class FileSource: EventSource {
         if settings.start == .resume, setup.checkpoint == nil {
             setup.issues.add("file: start is resume, but there is no section checkpoint to resume from", at: setup.mark)
         }
+        if settings.start != .resume, setup.stores.contains(where: { $0.value.retention == .own }) {
+            setup.issues.add(
+                "file: the ids are numbers of lines, which begin at 1 in each run, and a store that outlives the worker "
+                    + "refuses them as older: set start to resume with a checkpoint, or use a memory store",
+                at: setup.mark)
+        }
         if settings.path.text == "-", settings.start != .beginning {
             setup.issues.add("file: standard input has no other start than beginning", at: settings.path.mark)
         }
@@ -90,12 +99,24 @@ public final class FileSource: EventSource {
     public func run(_ deliver: nonisolated(nonsending) (EventBatch) async throws -> Void) async throws {
         defer { self.update { $0.status.state = .stopped } }
         self.update { $0.status.state = .connecting }
-        let saved = try self.checkpoint?.load().flatMap { FilePosition($0) }
-        var reading: Reading? = try await self.begin(after: saved)
+        var reading: Reading? = try await self.begin(after: try await self.savedPosition())
         while let current = reading.take() {
             self.update { $0.status.state = .reading }
             reading = try await self.read(current, deliver)
         }
+    }
+
+    /// Loads the checkpoint, if reading begins there; one that cannot be used is a gap.
+    private func savedPosition() async throws -> FilePosition? {
+        guard case .resume = self.settings.start else { return nil }
+        do {
+            guard let text = try self.checkpoint?.load() else { return nil }
+            if let position = FilePosition(text) { return position }
+            try await self.startOver("the position in the checkpoint is not one of a file")
+        } catch let failure as CheckpointFailure {
+            try await self.startOver(failure.description)
+        }
+        return nil
     }
 
     /// A file that is being read.
@@ -148,9 +169,11 @@ public final class FileSource: EventSource {
         let batch = EventBatch()
         batch.stream = self.stream
         var lines: [(LineSplitter.Line, Int)] = []
+        var looks = 0
         while !self.isStopped {
             switch try reading.input.read() {
             case .bytes(let bytes):
+                looks = 0
                 reading.splitter.take(bytes) { lines.append(($0, $1)) }
                 self.update { $0.status.isCaughtUp = $0.status.isCaughtUp && lines.isEmpty }
                 try await self.deliver(lines, batch, &reading.position, deliver)
@@ -160,13 +183,21 @@ public final class FileSource: EventSource {
                 await self.pause()
             case .end:
                 let next = try await self.follow(reading)
+                if next.isRotated, looks < Self.looksAfterRotation {
+                    looks += 1
+                    await self.pause()
+                    continue
+                }
                 if !self.settings.follow || next.isRotated {
+                    let before = reading.position
                     let rest = reading.splitter.pendingBytes
                     if let line = reading.splitter.finish() {
                         try await self.deliver([(line, rest)], batch, &reading.position, deliver)
+                        // Without its end, the line may be incomplete: a resumed run reads it again.
+                        if !self.settings.follow { self.update { $0.position = before } }
                     }
                 }
-                self.reachedEnd()
+                if !next.isRotated, !next.isShorter { self.reachedEnd() }
                 if !self.settings.follow { return nil }
                 if next.isRotated {
                     return try await self.reopen(line: reading.position.line)

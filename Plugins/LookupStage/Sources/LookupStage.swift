@@ -17,6 +17,9 @@ public final class LookupStage: Stage {
         failureReason: "lookup_failure",
         waits: true)
 
+    /// The maximum number of requests to a server in flight together: a pipeline that long hides the round trip.
+    private static let requestsAtOnce = 256
+
     /// Where the value of a field comes from.
     private struct Source {
         var name: String
@@ -29,6 +32,7 @@ public final class LookupStage: Stage {
     private let storeName: String
     private let sources: [Source]
     private let isRequired: Bool
+    private let progress: ProgressReporter
     private let store: (any StageStore)?
     /// The store, if it is on a server: events then wait for the answer.
     private let awaited: (any AwaitedStore)?
@@ -37,6 +41,7 @@ public final class LookupStage: Stage {
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.key = setup.input(settings.key)
         self.keyName = settings.key.text
+        self.progress = setup.progress
         self.storeName = settings.store.text
         self.store = setup.store(settings.store)
         self.awaited = self.store?.awaited
@@ -70,33 +75,47 @@ public final class LookupStage: Stage {
                 return event.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
             }
         }
-        // The store's window limits the number of requests in flight.
-        let answers = await withTaskGroup(of: (Int, Result<Snapshot?, any Error>).self) { group in
-            for (position, key) in keys.enumerated() {
-                group.addTask {
-                    do {
-                        return (position, .success(try await store.lookUp(key)))
-                    } catch {
-                        return (position, .failure(error))
-                    }
-                }
-            }
-            var answers = [Result<Snapshot?, any Error>?](repeating: nil, count: keys.count)
-            for await (position, answer) in group { answers[position] = answer }
-            return answers
+        var answers: [Result<Snapshot?, any Error>] = []
+        while answers.count < keys.count {
+            // One request opens the connection for the others.
+            let count = answers.isEmpty ? 1 : min(Self.requestsAtOnce, keys.count - answers.count)
+            let part = await Self.lookUp(keys[answers.count..<(answers.count + count)], in: store)
+            answers += part
+            self.progress.pulse()
+            // A server that answers none of them is not asked for the rest of the batch.
+            guard let last = part.last, part.allSatisfy(\.isFailure) else { continue }
+            answers += Array(repeating: last, count: keys.count - answers.count)
         }
         for (position, answer) in answers.enumerated() {
             do throws(StageFailure) {
                 try events.withEvent(at: position) { (event) throws(StageFailure) in
                     switch answer {
-                    case .success(let snapshot)?: try self.apply(snapshot, to: &event)
-                    case .failure(let error)?: throw StageFailure("lookup: \(self.storeName): \(error)")
-                    case nil: throw StageFailure("lookup: \(self.storeName): no answer")
+                    case .success(let snapshot): try self.apply(snapshot, to: &event)
+                    case .failure(let error): throw StageFailure("lookup: \(self.storeName): \(error)")
                     }
                 }
             } catch {
                 events.fail(at: position, error)
             }
+        }
+    }
+
+    private static func lookUp(
+        _ keys: ArraySlice<[UInt8]>, in store: any AwaitedStore
+    ) async -> [Result<Snapshot?, any Error>] {
+        await withTaskGroup(of: (Int, Result<Snapshot?, any Error>).self) { group in
+            for (index, key) in zip(keys.indices, keys) {
+                group.addTask {
+                    do {
+                        return (index, .success(try await store.lookUp(key)))
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
+            }
+            var answers: [(Int, Result<Snapshot?, any Error>)] = []
+            for await answer in group { answers.append(answer) }
+            return answers.sorted { $0.0 < $1.0 }.map(\.1)
         }
     }
 
@@ -121,5 +140,11 @@ public final class LookupStage: Stage {
                 event.remove(source.target)
             }
         }
+    }
+}
+
+extension Result {
+    fileprivate var isFailure: Bool {
+        if case .failure = self { true } else { false }
     }
 }

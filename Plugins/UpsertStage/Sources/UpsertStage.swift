@@ -84,7 +84,7 @@ public final class UpsertStage: Stage {
             _ = try self.upsert(event)
         } _: { (event, change) throws(StageFailure) in
             if case .failure(let failure) = change, failure.removedSnapshot { self.announce(failure, event) }
-            return self.verdict(try Self.told { try change.get() }, &event)
+            return self.verdict(try Self.named { try change.get() }, &event)
         }
     }
 
@@ -126,11 +126,11 @@ public final class UpsertStage: Stage {
     public func endBatchAtOnce() -> Bool { self.writer?.endsBatchesAtOnce ?? true }
 
     private func upsert(_ event: borrowing Event) throws(StageFailure) -> StoreChange {
-        try Self.told { try self.writer?.upsert(event) ?? .older }
+        try Self.named { try self.writer?.upsert(event) ?? .older }
     }
 
     /// Adds the stage's name to errors of the store.
-    private static func told(_ change: () throws -> StoreChange) throws(StageFailure) -> StoreChange {
+    private static func named(_ change: () throws -> StoreChange) throws(StageFailure) -> StoreChange {
         do {
             return try change()
         } catch let failure as StageFailure {

@@ -97,6 +97,8 @@ package final class OTLPExporter: Service {
         var configuration = SecureHTTP.configuration(tls, host: host)
         // An export must not cause spans, which the next export would send.
         configuration.tracing.tracer = nil
+        // A redirect would send the headers, which are secrets, to a host that the file does not name.
+        configuration.redirectConfiguration = .disallow
         let client = HTTPClient(configuration: configuration)
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
@@ -112,18 +114,22 @@ package final class OTLPExporter: Service {
         if self.settings.metrics {
             let now = UInt64(max(0, self.clock.milliseconds)) * 1_000_000
             let request = self.metrics.request(self.registry.readings(), resource: self.resource, at: now)
-            await self.send(request, .metrics, client, isLast: isLast)
+            let isSent = await self.send(request, .metrics, client, isLast: isLast)
+            if isLast, !isSent { return }
         }
         // Bounded, because spans are added in the meantime.
         for _ in 0..<(SpanQueue.limit / SpanQueue.requestLimit) {
+            if !isLast, Task.isCancelled { return }
             let spans = self.queue.take()
             if spans.isEmpty { break }
-            await self.send(SpanQueue.request(spans, resource: self.resource), .traces, client, isLast: isLast)
+            let request = SpanQueue.request(spans, resource: self.resource)
+            let isSent = await self.send(request, .traces, client, isLast: isLast)
+            if isLast, !isSent { return }
         }
     }
 
-    /// Sends a request, repeatedly if the collector asks for it or does not answer.
-    private func send(_ body: [UInt8], _ signal: Signal, _ client: HTTPClient, isLast: Bool) async {
+    /// Sends a request, repeatedly if the collector asks for it or does not answer; returns whether it was accepted.
+    private func send(_ body: [UInt8], _ signal: Signal, _ client: HTTPClient, isLast: Bool) async -> Bool {
         var request = HTTPClientRequest(url: "\(self.settings.base ?? "")/v1/\(signal.rawValue)")
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
@@ -138,7 +144,7 @@ package final class OTLPExporter: Service {
                 _ = try? await response.body.collect(upTo: Self.answerLimit)
                 if (200..<300).contains(response.status.code) {
                     self.counts.withLock { $0.sent[signal, default: 0] += 1 }
-                    return
+                    return true
                 }
                 problem = "the collector answered \(response.status.code)"
                 // The protocol names these statuses as those after which a client tries again.
@@ -159,5 +165,6 @@ package final class OTLPExporter: Service {
             metadata: [
                 "signal": "\(signal.rawValue)", "error": "\(problem)", "endpoint": "\(self.settings.endpoint.text)",
             ])
+        return false
     }
 }

@@ -97,10 +97,10 @@ extension RedisError {
 
     /// Returns the error for an error answer to `command`. `secret` is removed from the server's text.
     static func answer(_ text: String, to command: String, hiding secret: Secret? = nil) -> RedisError {
-        let told = self.told(text, hiding: secret)
+        let shown = self.shown(text, hiding: secret)
         if let redirection = Redirection(text) {
             return RedisError(
-                redirection, "\(command): the server replied \"\(told)\": the server is part of a cluster")
+                redirection, "\(command): the server replied \"\(shown)\": the server is part of a cluster")
         }
         let cause = self.cause(text)
         let word = cause.prefix { $0 != " " }
@@ -108,10 +108,10 @@ extension RedisError {
             self.meanings.first { $0.word == word }
             ?? self.errMeanings.first { cause.hasPrefix($0.word) || "ERR \(cause)".hasPrefix($0.word) }
         guard let meaning else {
-            return RedisError(.serverError, "\(command): the server replied \"\(told)\"", isTransient: false)
+            return RedisError(.serverError, "\(command): the server replied \"\(shown)\"", isTransient: false)
         }
         return RedisError(
-            meaning.code, "\(command): the server replied \"\(told)\": \(meaning.advice)",
+            meaning.code, "\(command): the server replied \"\(shown)\": \(meaning.advice)",
             isTransient: meaning.isTransient,
             credentials: meaning.code == .authentication ? CredentialFailure(.login) : nil)
     }
@@ -137,7 +137,7 @@ extension RedisError {
 
     /// Returns a server's text for a log line: truncated, without control characters, and without the command's
     /// arguments.
-    private static func told(_ text: String, hiding secret: Secret?) -> String {
+    private static func shown(_ text: String, hiding secret: Secret?) -> String {
         var text = text
         // Redis repeats the arguments of an unknown command, and one of them can be a password.
         for marker in [", with args beginning with", " with args beginning with"] {

@@ -93,6 +93,13 @@ extension RedisError {
     static func handshake(
         _ text: String, _ address: RedisAddress, _ certificate: CertificateDates?, now: Int
     ) -> RedisError {
+        if text.contains("EOF during") {
+            // A proxy whose server is down, or a server that has reached its connection limit.
+            return RedisError(
+                .tls,
+                "\(address): the server closed the connection during the TLS handshake: check that this port uses TLS",
+                isTransient: true)
+        }
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             if let certificate, certificate.notAfter < now {
                 return self.tls(address, "the server's certificate has expired: renew it")

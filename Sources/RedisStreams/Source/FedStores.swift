@@ -33,11 +33,12 @@ final class FedStores: Sendable {
 
     /// Sets whether the stores are being filled from a stream.
     func setFilling(_ isFilling: Bool, of stream: Int) {
-        let isAnyFilling = self.parts.withLock { parts in
+        // Within the lock: otherwise, the result for one stream could overwrite that of a later call for another one.
+        self.parts.withLock { parts in
             parts[stream].isFilling = isFilling
-            return parts.contains { $0.isFilling || $0.isToRefill }
+            let isAnyFilling = parts.contains { $0.isFilling || $0.isToRefill }
+            for store in self.stores { store.freshness?.setFilling(isAnyFilling) }
         }
-        for store in self.stores { store.freshness?.setFilling(isAnyFilling) }
     }
 
     /// Records that the stores held every entry of a stream at this instant.

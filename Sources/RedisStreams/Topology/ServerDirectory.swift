@@ -136,7 +136,9 @@ final class ServerDirectory: Sendable {
                 return master
             } catch {
                 if stop.isStopped { throw error }
-                inquiry.failed(teller, self.sentinelRecord.judged(error))
+                // Failed logins are judged already. That a sentinel does not know the master is temporary only if the
+                // master has been reached before.
+                inquiry.failed(teller, self.record.judged(error))
             }
         }
         throw inquiry.failure("no sentinel knows the master \(sentinel.master)")
