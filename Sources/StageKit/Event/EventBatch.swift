@@ -112,7 +112,7 @@ extension EventBatch {
     ///
     /// For sources whose server counts deliveries. By default an entry counts as delivered for the first time.
     public func setDeliveries(_ count: Int) {
-        precondition(!self.isEmpty, "an entry is started before its deliveries are told")
+        precondition(!self.isEmpty, "an entry is started before its deliveries are set")
         let missing = unsafe self.count - self.storage.pointee.deliveries.count
         unsafe self.storage.pointee.deliveries.append(contentsOf: repeatElement(1, count: missing))
         unsafe self.storage.pointee.deliveries[self.count - 1] = count

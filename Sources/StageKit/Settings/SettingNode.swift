@@ -86,7 +86,7 @@ public struct SettingNode: Sendable, Equatable {
     }
 
     /// The value as shown in messages: the text in quotes, or the kind of value.
-    var told: String {
+    var shown: String {
         if case .scalar(let text, _) = self.content { return "\"\(text)\"" }
         return self.kindName
     }

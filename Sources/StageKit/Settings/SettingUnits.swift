@@ -28,7 +28,7 @@ extension SettingType where Value == Int {
     public static func byteSize(_ range: ClosedRange<Int>) -> SettingType<Int> {
         SettingType(shape: .byteSize(range)) { node, issues in
             guard case .scalar(let text, _) = node.content, let value = SettingUnits.byteSize(text) else {
-                issues.add("expected a size such as 64KiB or 1MiB, found \(node.told)", at: node.mark)
+                issues.add("expected a size such as 64KiB or 1MiB, found \(node.shown)", at: node.mark)
                 return nil
             }
             guard range.contains(value) else {
