@@ -12,9 +12,9 @@ import Testing
             try await withConnection(server.settings) { connection in
                 try await connection.addNumbered(1...120)
                 let worker = GroupWorker(
-                    server, "w", count: 40, block: .milliseconds(100), margin: .milliseconds(200), maxDeliveries: 1
+                    server, "w", count: 40, block: .milliseconds(100), margin: .seconds(2), maxDeliveries: 1
                 ) {
-                    if [1, 50].contains($0.id.milliseconds) { try await Task.sleep(for: .seconds(2)) }
+                    if [1, 50].contains($0.id.milliseconds) { try await Task.sleep(for: .seconds(4)) }
                 }
                 try await worker.run {
                     try await eventually("all delivered") { worker.ids.count == 120 }
@@ -34,13 +34,13 @@ import Testing
                 var settings = RedisStreamSettings(stream: "s")
                 settings.start = .beginning
                 settings.readCount = 100
-                (settings.readBlock, settings.readMargin) = (.milliseconds(100), .milliseconds(200))
+                (settings.readBlock, settings.readMargin) = (.milliseconds(100), .seconds(2))
                 if streams > 1 { settings.streams = ["s", "other", "third"] }
                 let (source, delivered) = (RedisStreamSource(server.settings, settings, logger: quiet), Delivered())
                 try await withRunning(
                     source,
                     { batch in
-                        if delivered.count == 0 { try await Task.sleep(for: .seconds(2)) }
+                        if delivered.count == 0 { try await Task.sleep(for: .seconds(4)) }
                         delivered.take(batch)
                     }
                 ) {
