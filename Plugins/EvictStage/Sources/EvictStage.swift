@@ -69,7 +69,7 @@ public final class EvictStage: Stage {
             _ = try self.evict(event, from: writer)
         } _: { (event, change) throws(StageFailure) in
             self.announce(event)
-            return self.verdict(try Self.named { try change.get() }, &event)
+            return self.verdict(try Self.named { try change.mapError(\.failure).get() }, &event)
         }
     }
 

@@ -83,8 +83,8 @@ public final class UpsertStage: Stage {
         try await events.settle(writer) { (event) throws(StageFailure) in
             _ = try self.upsert(event)
         } _: { (event, change) throws(StageFailure) in
-            if case .failure(let failure) = change, failure.removedSnapshot { self.announce(failure, event) }
-            return self.verdict(try Self.named { try change.get() }, &event)
+            if case .failure(let refusal) = change, refusal.removedSnapshot { self.announce(refusal.failure, event) }
+            return self.verdict(try Self.named { try change.mapError(\.failure).get() }, &event)
         }
     }
 

@@ -52,8 +52,20 @@ final class StageGraph {
 
         /// Lets the stage handle an event that meets its condition; returns `nil` if the event does not.
         func process(_ event: inout Event) throws -> Verdict? {
-            if let condition = self.condition, try !condition.holds(for: event) { return nil }
+            if let condition = self.condition {
+                switch condition.comparisonsHold(for: event) {
+                case true?: break
+                case false?: return nil
+                case nil: if try !self.othersHold(for: event) { return nil }
+                }
+            }
             return try self.stage.process(&event)
+        }
+
+        /// Returns whether the event meets a condition that its comparisons do not decide.
+        @inline(never)
+        private func othersHold(for event: borrowing Event) throws -> Bool {
+            try self.condition?.othersHold(for: event) ?? true
         }
     }
 

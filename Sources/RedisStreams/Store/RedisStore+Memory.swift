@@ -32,11 +32,9 @@ extension RedisStore {
     }
 }
 
-extension StageFailure {
-    /// Returns the failure of an upsert whose server has no memory left.
-    static func outOfMemory(store: String, _ error: RedisError) -> StageFailure {
-        var failure = StageFailure("store \"\(store)\": \(error.message)")
-        failure.removedSnapshot = true
-        return failure
+extension RefusedChange {
+    /// Returns the refusal of an upsert whose server has no memory left.
+    static func outOfMemory(store: String, _ error: RedisError) -> RefusedChange {
+        RefusedChange(StageFailure("store \"\(store)\": \(error.message)"), removedSnapshot: true)
     }
 }

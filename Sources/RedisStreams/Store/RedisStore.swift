@@ -224,7 +224,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
     /// a pipeline is in flight, the server refuses the first changes and makes the later ones; the refused changes are
     /// then made last. The state is still correct, because the script never applies an older change. `history` derives
     /// the outcomes from the results in the order in which the server ran the script, not in the order of the batch.
-    func make(_ changes: [RedisStoreWriter.Change]) async throws -> [Result<StoreChange, StageFailure>] {
+    func make(_ changes: [RedisStoreWriter.Change]) async throws -> [Result<StoreChange, RefusedChange>] {
         try await self.finishRemoval()
         self.history.withLock { history in
             for change in changes { history.ask(change.request) }
@@ -243,8 +243,8 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
     /// outdated because a change failed.
     private func results(
         of changes: [RedisStoreWriter.Change], _ answers: [CommandSender.Answer], in order: [Int]
-    ) async throws -> [Result<StoreChange, StageFailure>] {
-        var results = [Result<StoreChange, StageFailure>?](repeating: nil, count: changes.count)
+    ) async throws -> [Result<StoreChange, RefusedChange>] {
+        var results = [Result<StoreChange, RefusedChange>?](repeating: nil, count: changes.count)
         for index in order { results[index] = try self.result(of: changes[index], answers[index]) }
         let failed = order.filter { answers[$0].error?.code == .outOfMemory }
         if !failed.isEmpty {
@@ -263,7 +263,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
     /// - Throws: `RedisError` if the batch must fail as a whole.
     private func result(
         of change: RedisStoreWriter.Change, _ answer: CommandSender.Answer
-    ) throws(RedisError) -> Result<StoreChange, StageFailure> {
+    ) throws(RedisError) -> Result<StoreChange, RefusedChange> {
         switch answer.result {
         case .success(let value):
             guard let result = SnapshotScript.result(value) else {
@@ -271,7 +271,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
             }
             if let held = result.foreign {
                 let refusal = StreamRefusal(store: self.name, held: held, entry: change.stream)
-                return .failure(StageFailure(refusal.description))
+                return .failure(RefusedChange(StageFailure(refusal.description)))
             }
             return .success(
                 self.history.withLock {
@@ -287,7 +287,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
             // no snapshot there.
             let isRevocation = change.request.change == .evict && error.code != .wrongType
             if isRevocation || error.isDenied || error.code == .authentication { throw error }
-            return .failure(StageFailure("store \"\(self.name)\": \(error.message)"))
+            return .failure(RefusedChange(StageFailure("store \"\(self.name)\": \(error.message)")))
         }
     }
 

@@ -83,7 +83,7 @@ final class RedisStoreWriter: DeferredWriter {
     }
 
     /// Makes the collected changes; see `DeferredWriter`.
-    func settle() async throws -> [Result<StoreChange, StageFailure>] {
+    func settle() async throws -> [Result<StoreChange, RefusedChange>] {
         if self.changes.isEmpty { return [] }
         let changes = self.changes
         self.changes.removeAll(keepingCapacity: true)

@@ -79,6 +79,16 @@ public struct Condition {
     /// - Throws: The error of an expression, for example because a field that it uses is missing.
     @inlinable
     public func holds(for event: borrowing Event) throws(StageFailure) -> Bool {
+        if let holds = self.comparisonsHold(for: event) { return holds }
+        return try self.othersHold(for: event)
+    }
+
+    /// Returns whether the event meets the condition if the comparisons decide it, otherwise `nil`: `othersHold` then
+    /// decides.
+    ///
+    /// Apart from `othersHold` because this cannot fail: a caller on the hot path does not retain the condition for it.
+    @inlinable
+    package func comparisonsHold(for event: borrowing Event) -> Bool? {
         // In place: iterating over the arrays themselves would retain each value.
         let equals = self.equals.span
         for index in equals.indices {
@@ -89,18 +99,19 @@ public struct Condition {
                 break
             }
             if !found {
-                if let expression = self.expression, event.range(of: equals[index].field) == nil {
-                    return try expression.holds(for: event)
-                }
-                return false
+                return self.expression != nil && event.range(of: equals[index].field) == nil ? nil : false
             }
         }
-        if self.others.isEmpty { return true }
-        return try self.othersHold(for: event)
+        return self.others.isEmpty ? true : nil
     }
 
-    @usableFromInline
-    func othersHold(for event: borrowing Event) throws(StageFailure) -> Bool {
+    /// Returns whether the event meets a condition that its comparisons do not decide.
+    ///
+    /// - Throws: The error of an expression.
+    @usableFromInline @inline(never)
+    package func othersHold(for event: borrowing Event) throws(StageFailure) -> Bool {
+        // The comparisons stand for it: a field that one of them needs is missing.
+        if let expression = self.expression { return try expression.holds(for: event) }
         for clause in self.others {
             if try !Self.holds(clause, for: event) { return false }
         }

@@ -10,7 +10,22 @@ public protocol DeferredWriter: SnapshotWriter {
     ///   of the store's other writers in this batch.
     /// - Throws: An error if the store cannot be reached within its limits. The changes may or may not have been made,
     ///   and may be repeated.
-    func settle() async throws -> [Result<StoreChange, StageFailure>]
+    func settle() async throws -> [Result<StoreChange, RefusedChange>]
+}
+
+/// A change that a store on a server has not made.
+public struct RefusedChange: Error, Sendable, Equatable {
+    /// The failure of the event.
+    public var failure: StageFailure
+    /// Whether the store could not write the event's snapshot and has removed the older one under its key. The stage
+    /// notifies the revocation handler of the eviction.
+    public var removedSnapshot: Bool
+
+    /// Creates a refusal.
+    public init(_ failure: StageFailure, removedSnapshot: Bool = false) {
+        self.failure = failure
+        self.removedSnapshot = removedSnapshot
+    }
 }
 
 extension DeferredWriter {
@@ -29,7 +44,7 @@ extension WaitingEvents {
     /// - Throws: The error that `DeferredWriter.settle` throws.
     public func settle(
         _ writer: any DeferredWriter, _ take: (borrowing Event) throws(StageFailure) -> Void,
-        _ done: (inout Event, Result<StoreChange, StageFailure>) throws(StageFailure) -> Verdict
+        _ done: (inout Event, Result<StoreChange, RefusedChange>) throws(StageFailure) -> Verdict
     ) async throws {
         var taken: [Int] = []
         for position in 0..<self.count {

@@ -87,9 +87,6 @@ public struct StageFailure: Error, Sendable, Equatable {
     /// The number of the stage's attempts on the event, including the first one. The engine sets it; a stage that
     /// retries by itself may set a higher number.
     public var attempts = 1
-    /// Whether the store could not write the event's snapshot and has removed the older one under its key. A stage that
-    /// receives such a failure from a store notifies the revocation handler of the eviction.
-    public var removedSnapshot = false
 
     /// Creates a failure. If `reason` is given, it is counted instead of the stage type's own.
     public init(_ message: String, reason: String? = nil) {

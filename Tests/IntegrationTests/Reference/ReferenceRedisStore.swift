@@ -77,7 +77,7 @@ final class ReferenceRedisStore: RemoteSnapshotStore {
             return change
         }
 
-        func settle() async throws -> [Result<StoreChange, StageFailure>] {
+        func settle() async throws -> [Result<StoreChange, RefusedChange>] {
             let results = try await self.writer.settle()
             let taken = self.taken
             self.taken = []
