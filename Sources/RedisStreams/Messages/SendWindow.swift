@@ -1,15 +1,15 @@
-import Synchronization
+import StageKit
 
 /// A limit on the commands in flight that several callers share.
 ///
 /// Callers enter in the order in which they ask. A caller for which there is no room waits until others have left. A
 /// caller that sends in several steps enters for each step, so callers take turns. Usable from any task.
 final class SendWindow: Sendable {
-    private let state: Mutex<WindowQueue<OneShot<Bool>>>
+    private let state: OrderedMutex<WindowQueue<OneShot<Bool>>>
 
     /// Creates an empty window with these limits.
     init(commands: Int = CommandSender.windowCommands, bytes: Int = CommandSender.windowBytes) {
-        self.state = Mutex(WindowQueue(commands: commands, bytes: bytes))
+        self.state = OrderedMutex(WindowQueue(commands: commands, bytes: bytes))
     }
 
     /// Waits until there is room.
