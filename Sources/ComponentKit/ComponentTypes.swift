@@ -106,8 +106,6 @@ public final class ComponentSetup {
     /// The connections of the run so far. A component that connects to a server records there which credentials were
     /// accepted.
     public var connections = ConnectionHistory()
-    /// The position of the component's own `on_failure` in the file, or `nil` if the file has none.
-    public var failureMark: SourceMark?
     /// Collects errors.
     public var issues = SettingIssues()
     /// Collects warnings; the pipeline runs regardless of them.

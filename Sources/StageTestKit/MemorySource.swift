@@ -9,6 +9,9 @@ public final class MemorySource: EventSource {
         public var id: EntryID
         /// The fields, in order.
         public var fields: [(name: [UInt8], value: [UInt8])]
+        /// The failure with which the source refuses the entry, or `nil` if it does not. The entry's fields are those
+        /// that the source could read.
+        public var refusal: StageFailure?
 
         /// Creates an entry.
         public init(id: EntryID, fields: [(name: [UInt8], value: [UInt8])]) {
@@ -48,6 +51,7 @@ public final class MemorySource: EventSource {
             batch.removeAll()
             for entry in self.entries[next...].prefix(self.batchSize) {
                 batch.append(id: entry.id, fields: entry.fields)
+                if let refusal = entry.refusal { batch.refuse(refusal, isPartial: !entry.fields.isEmpty) }
             }
             batch.takeOriginals()
             try await deliver(batch)

@@ -51,6 +51,40 @@ import Testing
             ])
     }
 
+    @Test(
+        "An entry of which a part could not be read is handled like a failure of the first stage, if that is pure",
+        arguments: [
+            ("  - take: { fields: [a] }\n    on_failure: keep\n  - probe: { effect: not_reached }\n", "", ["kept"]),
+            ("  - take: { fields: [a] }\n  - probe: { field: a }\n    on_failure: keep\n", "", []),
+            ("  - probe: { effect: not_reached }\n    on_failure: keep\n", "", []),
+            ("  - take: { fields: [a] }\n    on_failure: keep\n", "on_failure: drop", []),
+            ("  - take: { fields: [a] }\n    on_failure: keep\n", "on_failure: other", ["other"]),
+        ])
+    func partialEntry(stages: String, source: String, effects: [String]) async throws {
+        let text = """
+            pipeline: test
+            source:
+              memory: {}
+              \(source)
+            stages:
+            \(stages)branches:
+              keep:
+                - probe: { effect: kept }
+            \(source.hasSuffix("other") ? "  other:\n    - probe: { effect: other }" : "")
+            """
+        var entries = Self.entries(3)
+        entries[1].refusal = StageFailure("left out", reason: "value_too_large")
+        entries.append(MemorySource.Entry(4, [:]))
+        entries[3].refusal = StageFailure("left out", reason: "value_too_large")
+        let records = Records()
+        try await Probes.pipeline(text, entries: entries, records: records).run()
+        #expect(records.all.map(\.id.milliseconds) == [1, 2, 3, 4])
+        #expect(records.all[1].record.reason == "value_too_large" && records.all[1].record.effects == effects)
+        // Of the last entry nothing could be read.
+        #expect(records.all[3].record.reason == "value_too_large")
+        #expect(records.all[3].record.effects == (source.hasSuffix("other") ? effects : []))
+    }
+
     @Test("A branch goes on behind a stage that fails in it, and the first failure is the one that counts")
     func failingBranch() async throws {
         let records = Records()

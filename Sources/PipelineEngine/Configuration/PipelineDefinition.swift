@@ -44,8 +44,6 @@ struct PipelineDefinition {
     private(set) var source: Component?
     /// The consequence for entries that fail at the source, or `nil` if the file does not set it.
     private(set) var sourceFailure: FailureRule.Target?
-    /// Its position in the file.
-    private(set) var sourceFailureMark: SourceMark?
     private(set) var stores: [(name: MarkedName, component: Component)] = []
     private(set) var stages: [StageEntry] = []
     private(set) var branches: [Branch] = []
@@ -121,7 +119,6 @@ struct PipelineDefinition {
         var node = entry.value
         if let rule = node["on_failure"], let entries = node.entries {
             node.content = .mapping(entries.filter { $0.key != "on_failure" })
-            self.sourceFailureMark = entries.first { $0.key == "on_failure" }?.mark
             self.sourceFailure = issues.within("source: on_failure") { FailureRule.sourceTarget(rule, &$0) }
         }
         self.source = Self.component(node, what: "source", entry.mark, &issues)

@@ -73,7 +73,6 @@ struct ComponentBuilder {
         setup.stores = stores
         setup.checkpoint = checkpoint
         setup.revocationHandler = self.services.revocationHandler
-        setup.failureMark = self.definition.sourceFailureMark
         let source = type.make(component.settings, setup)
         issues.append(setup.issues.all)
         warnings += setup.warnings.all

@@ -26,8 +26,8 @@ struct GraphWalker {
     let nodes: NodeTable
     let passes: PassPlan
     private let starts: [Int]
-    /// The first node of events that failed at the source.
-    private let refusedStart: Int
+    /// The first node of events that failed at the source, or `nil` if the file does not say.
+    private let refusedStart: Int?
     private let pureCount: Int
     let names: GraphNames
     private let keyField: FieldID?
@@ -60,7 +60,7 @@ struct GraphWalker {
         }
         self.counters = RunnerCounters(stageCount: graph.nodes.count)
         self.starts = graph.starts
-        self.refusedStart = graph.sourceFailure ?? StageGraph.end
+        self.refusedStart = graph.sourceFailure
         self.preparing = (0..<min(graph.mainCount, graph.nodes.count)).filter { index in
             graph.nodes[index].preparesEvents && graph.passes.passes[index] == 0
         }
@@ -102,7 +102,7 @@ struct GraphWalker {
         for index in chunk {
             let offset = index - chunk.lowerBound
             batch.withEvent(at: index) { event in
-                let start = hasRefusals && event.hasFailed ? self.refusedStart : 0
+                let start = hasRefusals && event.hasFailed ? self.startRefused(&event, batch, index) : 0
                 let next = self.walk(&event, from: start, below: self.pureCount, Self.isSampled(before, offset))
                 self.resume[offset] = next
                 if next == self.pureCount {
@@ -110,6 +110,19 @@ struct GraphWalker {
                 }
             }
         }
+    }
+
+    /// Returns the first node of an event that failed at the source.
+    ///
+    /// If the file does not say and only a part of the entry is missing, a pure first stage reads the rest of it and
+    /// then fails: the stages that handle its failures know the event's key, and can remove what it names.
+    @inline(never)
+    private mutating func startRefused(_ event: inout Event, _ batch: EventBatch, _ index: Int) -> Int {
+        if let start = self.refusedStart { return start }
+        guard self.pureCount > 0, batch.isPartial(at: index) else { return StageGraph.end }
+        _ = try? self.nodes.process(&event, at: 0)
+        self.counters.stages[0].failed += 1
+        return self.nodes[0].arrows.onFailure ?? StageGraph.end
     }
 
     /// Adds the counts of the tally to `counters`; must be called before they are read.

@@ -154,7 +154,8 @@ public struct RedisStreamSettings: Sendable, Equatable {
                 "on_oversized", \.onOversized, .choice(of: OversizedPolicy.allCases.map { ($0.rawValue, $0) }),
                 default: "fail",
                 "Reaction to an entry with a value of more than 64 MiB: fail it without that value, so that "
-                    + "source: on_failure handles it (fail), or stop the worker (halt)."),
+                    + "on_failure of the source, or else of the first stage, handles it (fail), or stop the worker (halt)."
+            ),
             .optional(
                 "reconnect", \.reconnect, ReconnectSettings.type,
                 "How a lost connection is reopened."),

@@ -3,7 +3,7 @@ import StageKit
 
 /// How to handle an entry with a value that is too large to be read.
 public enum OversizedPolicy: String, Sendable, CaseIterable {
-    /// The entry fails without that value, and `source: on_failure` handles it.
+    /// The entry fails without that value. `source: on_failure` handles it, or else `on_failure` of the first stage.
     case fail
     /// The run ends.
     case halt
@@ -53,7 +53,7 @@ struct LeftOutFields: Sendable, Equatable {
     func refuse(in batch: EventBatch, _ policy: OversizedPolicy) throws(RedisError) {
         guard let failure = self.failure else { return }
         switch policy {
-        case .fail: batch.refuse(failure)
+        case .fail: batch.refuse(failure, isPartial: true)
         case .halt:
             let entry = batch.lastID.map { "entry \($0) of \(batch.stream)" } ?? batch.stream
             throw RedisError(.valueTooLarge, "\(entry): \(failure.message) (on_oversized: halt)", isTransient: false)

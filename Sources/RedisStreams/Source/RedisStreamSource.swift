@@ -283,14 +283,7 @@ extension RedisStreamSettings {
 
     /// Reports other parts of the file that are incompatible with a group, or whose effect may surprise.
     fileprivate func checkGroup(_ setup: ComponentSetup) {
-        guard let group = self.group else {
-            if let mark = setup.failureMark {
-                setup.issues.add(
-                    "source: on_failure handles entries that a group delivered too often: add group to "
-                        + "redis_stream, or remove it", at: mark)
-            }
-            return
-        }
+        guard let group = self.group else { return }
         if setup.checkpoint != nil {
             setup.issues.add(
                 "redis_stream: group and the section checkpoint cannot be combined: the server keeps the group's "

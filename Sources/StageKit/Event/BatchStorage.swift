@@ -33,7 +33,7 @@ struct BatchStorage {
     /// How often each entry was delivered, by its index. Empty if all were delivered for the first time.
     @usableFromInline var deliveries: [Int] = []
     /// The events that the source refused, by their index.
-    @usableFromInline var refusals: [(index: Int, failure: StageFailure)] = []
+    @usableFromInline var refusals: [(index: Int, failure: StageFailure, isPartial: Bool)] = []
 
     @inlinable
     mutating func appendEntry(_ id: EntryID) {
@@ -83,7 +83,7 @@ struct BatchStorage {
     /// Marks the refused events as failed.
     @inline(never)
     private mutating func failRefused() {
-        for (index, failure) in unsafe self.refusals {
+        for (index, failure, _) in unsafe self.refusals {
             unsafe self.states.base[index].failure = Int32(self.failures.count)
             unsafe self.failures.append(failure)
         }

@@ -121,15 +121,26 @@ extension EventBatch {
     /// Refuses the current entry: it skips the stages and is handled by `source: on_failure` in the file.
     ///
     /// The failure's reason is counted, or `refused` if it has none.
-    public func refuse(_ failure: StageFailure) {
+    ///
+    /// - Parameters:
+    ///   - failure: The reason why the entry cannot be processed.
+    ///   - isPartial: Whether only a part of the entry is missing, and the batch has its other fields. Without
+    ///     `source: on_failure`, the first stage then reads these fields and its `on_failure` handles the event, so that
+    ///     the stages there know the event's key.
+    public func refuse(_ failure: StageFailure, isPartial: Bool = false) {
         precondition(!self.isEmpty, "an entry is started before it is refused")
         var failure = failure
         failure.reason = failure.reason ?? "refused"
-        unsafe self.storage.pointee.refusals.append((self.count - 1, failure))
+        unsafe self.storage.pointee.refusals.append((self.count - 1, failure, isPartial))
     }
 
     /// Whether the source refused any event.
     package var hasRefusals: Bool { unsafe !self.storage.pointee.refusals.isEmpty }
+
+    /// Whether the source refused an event of which it has added some fields.
+    package func isPartial(at index: Int) -> Bool {
+        unsafe self.storage.pointee.refusals.contains { $0.index == index && $0.isPartial }
+    }
 
     /// Declares that all entries with a field at a given position have the same field name there, which stages may use
     /// to save lookups. Called after all entries have been added, by a source that is certain of it.
@@ -172,7 +183,7 @@ extension EventBatch {
         }
         guard other.hasRefusals else { return }
         for refusal in unsafe other.storage.pointee.refusals where refusal.index == index {
-            self.refuse(refusal.failure)
+            self.refuse(refusal.failure, isPartial: refusal.isPartial)
         }
     }
 
