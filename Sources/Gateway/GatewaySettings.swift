@@ -171,7 +171,7 @@ public struct HTTPDoorSettings: Sendable {
                 issues.add("headers: \(header.name): the door sets this header itself", at: header.mark)
             } else if !seen.insert(name).inserted {
                 issues.add(
-                    "headers: \(header.name): is there twice; the case of letters does not count", at: header.mark)
+                    "headers: \(header.name): given twice; header names ignore case", at: header.mark)
             }
         }
     }

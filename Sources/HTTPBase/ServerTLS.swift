@@ -20,7 +20,7 @@ public struct ServerTLS: Sendable, Equatable {
                 .required("key_file", \.keyFile, .name, "The certificate's key, in PEM."),
                 .optional(
                     "client_ca_file", \.clientCAFile, .optional(.name),
-                    "The roots that certificates of clients have to come from, in PEM; without it they need none."),
+                    "CA bundle for client certificates, in PEM; without it clients need no certificate."),
             ]))
 
     /// Reads the files.

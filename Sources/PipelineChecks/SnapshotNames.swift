@@ -57,7 +57,7 @@ struct SnapshotNames {
             let hint = Nearest.hint(for: condition.text, among: store.conditions.map(\.name))
             issues.add(
                 "allow: the store \(name) has no condition \"\(condition.text)\"\(hint);"
-                    + " declare it under conditions beside the store's key", at: condition.mark)
+                    + " declare it under conditions of the store", at: condition.mark)
         }
         issues.within("gateway: http: headers") { Self.check(gateway.http?.headers.map(\.value) ?? [], of: store, &$0) }
     }

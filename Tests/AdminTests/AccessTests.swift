@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test(
-        "On a loopback address a name that somebody has pointed here is refused",
+        "On a loopback address an unknown Host name is refused",
         arguments: [
             ("localhost", 200), ("LOCALHOST:9191", 200), ("127.0.0.1:80", 200), ("127.8.9.1", 200), ("[::1]:9191", 200),
             ("proxy.internal", 200), ("evil.example", 421), ("evil.example:9191", 421), ("127.0.0.1.evil.example", 421),
@@ -94,7 +94,7 @@ import Testing
     }
 
     @Test(
-        "Pages of other sites are refused, that of the server itself is not",
+        "Pages of other sites are refused, the server's own page is not",
         arguments: [
             ("http://localhost:1", 200), ("https://localhost:1", 200), ("http://evil.example", 403), ("null", 403),
             ("http://localhost:2", 403),
@@ -104,7 +104,7 @@ import Testing
         #expect(try await self.status(AdminAccess(), "/livez", headers).status == status)
     }
 
-    @Test("The page runs only its own script, and that script is only in the page")
+    @Test("The page runs only its own inline script")
     func policy() async throws {
         let answers = try await AdminFixture.serve(AdminFixture.context()) { address in
             [try await RawClient.request(address, "/"), try await RawClient.request(address, "/")]
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    @Test("Equality of tokens is that of their bytes", arguments: [("", "a"), ("a", "ab"), ("ab", "a"), ("aa", "a")])
+    @Test("Tokens are equal if their bytes are", arguments: [("", "a"), ("a", "ab"), ("ab", "a"), ("aa", "a")])
     func equality(one: String, other: String) {
         #expect(!AccessToken.equals(Array(one.utf8), Array(other.utf8)))
         #expect(AccessToken.equals(Array(other.utf8), Array(other.utf8)))
@@ -144,7 +144,7 @@ import Testing
         return (settings, issues.all.map { "\($0.mark.line): \($0.message)" })
     }
 
-    @Test("An address that others reach is taken with a token, and a token has to be worth the name")
+    @Test("An address that is not loopback needs a token, and short or malformed tokens are refused")
     func rules() {
         #expect(self.settings([("listen", "0.0.0.0:1")]).issues.count == 1)
         let good = self.settings([("listen", "0.0.0.0:1"), ("token", Self.token)])
@@ -199,7 +199,7 @@ import Testing
         #expect(statuses == [status, target == "/livez" ? 200 : 401])
     }
 
-    @Test("A token for gateways needs the other token beside it, and a mode or a group a Unix socket")
+    @Test("A gateway token needs the admin token as well, and a mode or group needs a Unix socket")
     func combinations() {
         #expect(
             self.settings([("lookup_token_file", "/x")]).issues

@@ -72,7 +72,7 @@ import Testing
             ),
             (
                 "/v1/stores/sessions/ds-1?allow=fiv", 400, "application/json",
-                #"{"error":"bad_request","message":"the store sessions has no condition \"fiv\" (did you mean five?); conditions are declared beside its key"}"#
+                #"{"error":"bad_request","message":"the store sessions has no condition \"fiv\" (did you mean five?); declare conditions in the settings of the store"}"#
             ),
             ("/v1/stores/sessions/none?allow=five", 404, "application/json", nil),
             ("/v1/stores/sessions/ds-1?allow=", 400, "application/json", nil),
@@ -101,7 +101,7 @@ import Testing
     }
 
     @Test(
-        "Methods that a path does not know are refused with those it knows",
+        "Methods that a path does not support are refused with the supported ones",
         arguments: ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"],
         ["/livez", "/metrics", "/v1/stores/sessions", "/v1/export/sessions"])
     func methods(method: String, target: String) async throws {
@@ -115,7 +115,8 @@ import Testing
     }
 
     @Test(
-        "HEAD answers as GET without a body", arguments: [("/livez", 200), ("/v1/export/sessions", 200), ("/no", 404)])
+        "HEAD is answered like GET, without a body",
+        arguments: [("/livez", 200), ("/v1/export/sessions", 200), ("/no", 404)])
     func head(target: String, status: Int) async throws {
         let context = AdminFixture.context(stores: [Self.store])
         let response = try await AdminFixture.serve(context) {
@@ -153,7 +154,7 @@ import Testing
         #expect(response.body == registry.exposition())
     }
 
-    @Test("Requests are answered on the server's own loop, on no thread that the stream may be read on")
+    @Test("Requests are answered on the server's own event loop, never on the stream's thread")
     func ownThread() async throws {
         var context = AdminFixture.context()
         context.readiness = { MultiThreadedEventLoopGroup.currentEventLoop == nil ? ["on another thread"] : [] }

@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(
-        "Loopback addresses, Unix sockets and off are taken, and written as they are read",
+        "Loopback addresses, Unix sockets and off are accepted and keep their text",
         arguments: [
             ("127.0.0.1:9191", ListenAddress.tcp(host: "127.0.0.1", port: 9191), nil),
             ("127.9.8.7:0", .tcp(host: "127.9.8.7", port: 0), nil),

@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(
-        "Connections are numbered from 1; of four places one is a reserve",
+        "Connections are numbered from 1, and one place in four is a reserve",
         arguments: [
             // Room for everybody, and for the next where one has ended.
             [
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test(
-        "A peer is an IPv4 address, a network of IPv6, or this machine",
+        "A peer is an IPv4 address, an IPv6 network or this machine",
         arguments: [
             ("10.1.2.3", [10, 1, 2, 3]), ("::ffff:10.1.2.3", [10, 1, 2, 3]), ("::1", [0, 0, 0, 0, 0, 0, 0, 0]),
             ("2001:db8:1:2:3:4:5:6", [0x20, 1, 0x0D, 0xB8, 0, 1, 0, 2]),

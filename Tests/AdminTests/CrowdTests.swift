@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test(
-        "Idle connections and those of probes keep out neither probes nor lookups with the token",
+        "Idle connections and probes keep out neither probes nor lookups with the token",
         arguments: ["", "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /metrics HTTP/1.1\r\nHo"])
     func crowd(words: String) async throws {
         var access = AdminAccess()
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test("A client that proves nothing and asks for nothing is disconnected")
+    @Test("A client that sends neither a token nor a request is disconnected")
     func silent() async throws {
         try await AdminFixture.serve(AdminFixture.context()) { address in
             let answer = try await RawClient.exchange(address, "GET /livez HTTP/1.1\r\nHo")

@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct ExportTests {
     @Test(
-        "An export has every snapshot on a line of its own", arguments: [0, 1, 10_000])
+        "An export has one line per snapshot", arguments: [0, 1, 10_000])
     func whole(count: Int) async throws {
         let store = FixedStore("s", count: count, bytes: 50)
         let response = try await AdminFixture.serve(AdminFixture.context(stores: [store])) {
@@ -23,7 +23,7 @@ import Testing
         #expect(response.body.split(separator: "\n").map(String.init) == expected)
     }
 
-    @Test("A client that goes in the middle of an export leaves the server and its places for exports as they were")
+    @Test("A client that disconnects during an export harms nothing and frees its place")
     func abandoned() async throws {
         let store = FixedStore("s", count: 2_000, bytes: 50_000)
         try await AdminFixture.serve(AdminFixture.context(stores: [store])) { address in
@@ -52,7 +52,7 @@ import Testing
         try await exporter.shutDown()
     }
 
-    @Test("A store that must not answer is not exported, and an export ends early if its store becomes stale")
+    @Test("A stale store is not exported, and an export ends early if its store becomes stale")
     func stale() async throws {
         let store = FixedStore("s", count: 2_000, bytes: 5_000)
         let refused = try await AdminFixture.serve(AdminFixture.context(stores: [store], stale: "not confirmed")) {
@@ -73,7 +73,7 @@ import Testing
         try await exporter.shutDown()
     }
 
-    @Test("An export that a shutdown breaks off is an error, so that its client does not take a part for the whole")
+    @Test("An export that a shutdown cuts short is an error for its client")
     func stopped() async throws {
         let exporter = SnapshotExporter()
         let response = try exporter.response(for: FixedStore("s", count: 1, bytes: 1)) { nil }
@@ -82,7 +82,7 @@ import Testing
         try await exporter.shutDown()
     }
 
-    @Test("A client that reads nothing for too long is cut off; one that reads on in time is not")
+    @Test("A client that reads nothing for too long is disconnected; a slow reader is not")
     func stalled() throws {
         let channel = EmbeddedChannel(handler: StalledWriteHandler(limit: .seconds(10)))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
@@ -95,7 +95,7 @@ import Testing
         }
     }
 
-    @Test("A request with a slow body is cut off; one that ends in time is not, and its connection stays")
+    @Test("A request with a slow body is cut off; one that ends in time keeps its connection")
     func drippedBody() throws {
         let channel = EmbeddedChannel(handler: SlowRequestHandler(limit: .seconds(30)))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()

@@ -16,7 +16,7 @@ import Testing
         return try await body(directory)
     }
 
-    @Test("A Unix socket answers its own user alone, and is removed at the end")
+    @Test("A Unix socket answers only its own user, and is removed at the end")
     func unixSocket() async throws {
         try await self.withDirectory { directory in
             let path = "\(directory)/admin.sock"
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test("A socket without a listener is replaced")
+    @Test("A stale socket without a listener is replaced")
     func stale() async throws {
         try await self.withDirectory { directory in
             let path = "\(directory)/admin.sock"
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test("An address in use is an error that names it, and its owner keeps it")
+    @Test("An address in use is an error that names it, and the owner keeps the address")
     func inUse() async throws {
         try await self.withDirectory { directory in
             for listen in [ListenAddress.tcp(host: "127.0.0.1", port: 0), .unix(path: "\(directory)/admin.sock")] {
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    @Test("A directory that is not there is an error that names the address")
+    @Test("A missing directory is an error that names the address")
     func missingDirectory() async throws {
         try await self.withDirectory { directory in
             let address = ListenAddress.unix(path: "\(directory)/none/admin.sock")
@@ -121,7 +121,7 @@ import Testing
         }
     }
 
-    @Test("A server that is cancelled at any moment of its start ends")
+    @Test("A server that is cancelled at any moment of its start terminates")
     func cancelledAtOnce() async throws {
         // What a cancellation wakes and what starts at the same moment may each hold a lock that the other one waits for.
         for round in 0..<300 {

@@ -18,19 +18,19 @@ import Testing
     }
 
     @Test(
-        "A thread that does all it can has half a core while the stream is short of a processor", arguments: [1, 2])
+        "A busy thread gets half a core while the stream waits for a processor", arguments: [1, 2])
     func share(_ work: Int) {
         let ran = self.run(work: work, isShort: true)
         #expect(abs(ran.used / ran.time - LoopGovernor.Account.share) < 0.05)
         #expect(ran.longest <= LoopGovernor.Account.longestWait)
     }
 
-    @Test("No wait is longer than a lookup tolerates, however long the work took")
+    @Test("No delay is longer than a lookup tolerates, however long the work took")
     func long() {
         #expect(self.run(work: 500, isShort: true).longest == LoopGovernor.Account.longestWait)
     }
 
-    @Test("A thread that does little, and one beside a stream that has its processor, never waits", arguments: [0, 5])
+    @Test("A thread is never delayed if it does little or the stream has its processor", arguments: [0, 5])
     func none(_ work: Int) {
         #expect(self.run(work: work, isShort: work == 0).longest == .zero)
     }
@@ -48,7 +48,7 @@ import Testing
     typealias Look = (time: Int, thread: Int32?, waited: Int?, isShort: Bool)
 
     @Test(
-        "Requests are held back while the thread of a late stream waits for a processor, and for a second after that",
+        "Requests are delayed while a late stream's thread waits for a processor, and for a second afterwards",
         arguments: [
             // Behind because a webhook is slow, or by its ids: the thread wants no processor.
             [(0, 7, 0, false), (60, 7, 0, false), (120, 7, 1, false), (5000, 7, 40, false)],
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test(
-        "The time in the run queue is the second number of the kernel's line",
+        "The run queue time is the second number of the kernel's line",
         arguments: [("120 45 3\n", 45), ("", nil), ("120", nil), ("a b c", nil)] as [(String, Int?)])
     func line(line: String, waited: Int?) {
         #expect(ThreadSchedule.waited(in: line) == waited.map { .nanoseconds($0) })
@@ -86,7 +86,7 @@ import Testing
 }
 
 @Suite struct TurnLineTests {
-    @Test("Turns come one after the other, and a request that would wait for too long is refused")
+    @Test("Requests take turns, and a request that would wait for too long is refused")
     func turns() {
         var turns = TurnLine.Turns()
         let start = ContinuousClock.now
@@ -98,7 +98,7 @@ import Testing
         #expect(turns.wait(now: start + .seconds(3600)) == .zero)
     }
 
-    @Test("Nothing waits while the stream has its processor; otherwise periodic work is skipped")
+    @Test("Nothing is delayed while the stream has its processor; otherwise periodic work is skipped")
     func line() async throws {
         let line = TurnLine()
         for _ in 0..<100 {

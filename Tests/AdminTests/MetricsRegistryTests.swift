@@ -45,7 +45,7 @@ import Testing
                 """#)
     }
 
-    @Test("A timer is a histogram of seconds with cumulative buckets; a value on a bound belongs below it")
+    @Test("A timer is a histogram of seconds with cumulative buckets and inclusive upper bounds")
     func timer() {
         let registry = MetricsRegistry()
         let timer = Timer(label: "stage", dimensions: [("le", "mine")], factory: registry)
@@ -62,7 +62,7 @@ import Testing
         #expect(lines.count == 2 + HistogramBounds.seconds.count + 3)
     }
 
-    @Test("A recorder that aggregates is a histogram of sizes; values that are not finite do not count")
+    @Test("An aggregating recorder is a histogram of sizes; non-finite values are ignored")
     func recorder() {
         let registry = MetricsRegistry()
         let recorder = Recorder(label: "batch", factory: registry)
@@ -74,7 +74,7 @@ import Testing
         #expect(lines.contains("batch_sum 1000000006"))
     }
 
-    @Test("The bounds ascend and fit into a histogram", arguments: [HistogramBounds.seconds, HistogramBounds.sizes])
+    @Test("Bucket bounds ascend and fit into a histogram", arguments: [HistogramBounds.seconds, HistogramBounds.sizes])
     func bounds(bounds: [Double]) {
         #expect(bounds == bounds.sorted())
         #expect(Set(bounds).count == bounds.count)
@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test(
-        "Names and labels become allowed ones",
+        "Invalid names and labels are made valid",
         arguments: [
             ("a.b-c", "x.y", #"a_b_c_total{x_y="v"} 1"#), ("9lives", "9", #"_9lives_total{_9="v"} 1"#),
             ("naïve:x", "a:b", #"na_ve:x_total{a_b="v"} 1"#), ("", "", #"__total{_="v"} 1"#),
@@ -94,7 +94,7 @@ import Testing
         #expect(self.lines(registry).last == line)
     }
 
-    @Test("The same name and labels share one series, whatever the labels' order; a repeated label's last value counts")
+    @Test("The order of labels does not matter, and the last value of a repeated label counts")
     func shared() {
         let registry = MetricsRegistry()
         Counter(label: "c", dimensions: [("a", "1"), ("b", "2")], factory: registry).increment()
@@ -103,7 +103,7 @@ import Testing
         #expect(self.lines(registry).suffix(1) == [#"c_total{a="1",b="2"} 2.5"#])
     }
 
-    @Test("A name that is used with another kind gets its kind as a suffix")
+    @Test("A name that another kind already uses gets its kind as a suffix")
     func conflict() {
         let registry = MetricsRegistry()
         Recorder(label: "x", factory: registry).record(1)
@@ -133,7 +133,7 @@ import Testing
         #expect(!text.contains("late"))
     }
 
-    @Test("A long label value is cut at a character's end")
+    @Test("A long label value is cut at a character boundary")
     func longLabel() {
         let registry = MetricsRegistry()
         let value = "x" + String(repeating: "é", count: 1000)
@@ -141,7 +141,7 @@ import Testing
         #expect(self.lines(registry).last == "c_total{v=\"x\(String(repeating: "é", count: 127))\"} 1")
     }
 
-    @Test("Collected values are read at each scrape; a second one of the same name and labels is left out")
+    @Test("Collected values are read at each scrape; duplicate series are left out")
     func collectors() {
         let registry = MetricsRegistry()
         let source = Counter(label: "calls", factory: registry)
@@ -161,7 +161,7 @@ import Testing
             ])
     }
 
-    @Test("A counter never goes down but by its reset")
+    @Test("A counter decreases only by its reset")
     func monotonic() {
         let series = CounterSeries()
         series.increment(by: Int64(-3))

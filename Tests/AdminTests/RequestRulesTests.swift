@@ -11,7 +11,7 @@ import Testing
     }
 
     @Test(
-        "An HTTP/1.1 request names exactly one host",
+        "An HTTP/1.1 request has exactly one Host header",
         arguments: [
             ("1.1", ["Host: localhost"], 200), ("1.1", [], 400), ("1.1", ["Host: localhost", "Host: localhost"], 400),
             ("1.1", ["Host: localhost", "hOST: evil.example"], 400), ("1.1", ["Host: a, b"], 400),
@@ -29,7 +29,9 @@ import Testing
         }
     }
 
-    @Test("The answer to HTTP/1.0 is the last, and has no chunks", arguments: ["", "Connection: keep-alive\r\n"])
+    @Test(
+        "The response to HTTP/1.0 closes the connection and is not chunked",
+        arguments: ["", "Connection: keep-alive\r\n"])
     func old(header: String) async throws {
         let answer = try await self.exchange("GET /v1/export/s HTTP/1.0\r\n\(header)\r\nGET /livez HTTP/1.0\r\n\r\n")
         let response = try RawResponse(Array(answer.utf8))
@@ -40,7 +42,7 @@ import Testing
     }
 
     @Test(
-        "A bad request in a pipeline is answered in its turn, and nothing after it", arguments: ["close", "Close, x"])
+        "A bad pipelined request is answered in its turn, and later ones are not", arguments: ["close", "Close, x"])
     func inTurn(word: String) async throws {
         let good = "GET /v1/export/s HTTP/1.1\r\nHost: localhost\r\n"
         let text = try await self.exchange("\(good)\r\n\(good)\r\nGET /livez HTTP/1.1\r\n\r\n\(good)\r\n")
@@ -51,7 +53,7 @@ import Testing
     }
 
     @Test(
-        "Requests that a browser makes for a page of another site are refused, but for a link to the dashboard",
+        "Cross-site browser requests are refused, except for a link to the dashboard",
         arguments: [
             ("/livez", ["Sec-Fetch-Site: same-origin"], 200), ("/livez", ["Sec-Fetch-Site: none"], 200),
             ("/livez", ["Sec-Fetch-Site: cross-site"], 403), ("/livez", ["Sec-Fetch-Site: same-site"], 403),
@@ -74,7 +76,7 @@ import Testing
         #expect(try RawResponse(Array(answer.utf8)).status == status)
     }
 
-    @Test("JSON is kept from pages of other sites, and event streams from proxies that hold them back")
+    @Test("Headers keep JSON from other sites' pages and event streams from buffering proxies")
     func headers() async throws {
         try await AdminFixture.serve(AdminFixture.context(stores: [FixedStore("s", count: 1, bytes: 1)])) { address in
             for target in ["/livez", "/v1/stores/s/k0", "/v1/stores/s/none", "/metrics", "/"] {
@@ -91,7 +93,7 @@ import Testing
     }
 
     @Test(
-        "A path with an empty part, or without a key, is no export",
+        "A path with an empty part or without a key is not an export",
         arguments: [
             ("/v1/stores/s", 400), ("/v1/stores/s?x=/", 400), ("/v1/stores/s/", 400), ("/v1/stores/s/?x", 400),
             ("/v1/export/s", 200), ("/v1/export/s?x=/", 200), ("/v1/export/s/", 400), ("/v1/export//s", 400),

@@ -36,7 +36,7 @@ import Testing
         #expect(log.newest(of: Array("b".utf8), limit: 9).map(\.number) == [2])
     }
 
-    @Test("Forgotten events are a gap; kept ones follow it", arguments: [3, 5, 8])
+    @Test("Discarded events are reported as a gap, followed by the kept ones", arguments: [3, 5, 8])
     func expired(limit: Int) {
         let log = RevocationLog(run: "r", countLimit: limit)
         for number in 0..<100 { log.append(self.batch(["k\(number)"])) }
@@ -48,7 +48,7 @@ import Testing
         #expect(log.total == 100)
     }
 
-    @Test("Keys are bounded by their bytes, too")
+    @Test("The bytes of the keys are bounded, too")
     func bytes() {
         let log = RevocationLog(run: "r", byteLimit: 1000)
         for _ in 0..<50 { log.append(self.batch([String(repeating: "x", count: 400)])) }

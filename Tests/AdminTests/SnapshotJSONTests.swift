@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct SnapshotJSONTests {
     @Test(
-        "A snapshot is one line, its fields in order, numbers exact, other bytes in base 64",
+        "A snapshot is one line with fields in order, exact numbers, and other bytes as base64",
         arguments: [
             ([], "ds-1", #""key":"ds-1","entry":"5-1","fields":{}"#),
             (

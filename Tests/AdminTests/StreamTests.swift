@@ -41,7 +41,7 @@ import Testing
         #expect(answer.contains("event: hello"))
     }
 
-    @Test("Streams beyond their number are refused, and there is room again when one has gone")
+    @Test("Streams beyond the limit are refused, and a stream that ends makes room")
     func limit() async throws {
         try await AdminFixture.serve(AdminFixture.context()) { address in
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test("A follower of revocations that comes back with its id misses none")
+    @Test("A follower that reconnects with its last id misses no revocation")
     func resume() async throws {
         let context = AdminFixture.context()
         let log = context.revocations
@@ -141,7 +141,7 @@ import Testing
         #expect(text.contains("event: gap\nid: \(context.revocations.run)-0\ndata: {\"reason\":\"restarted\"}\n\n"))
     }
 
-    @Test("An id that is none is refused", arguments: ["1", "a-b", "a-1-2"])
+    @Test("An invalid id is refused", arguments: ["1", "a-b", "a-1-2"])
     func wrongID(id: String) async throws {
         let text = try await AdminFixture.serve(AdminFixture.context()) { address in
             try await StreamClient.read(
@@ -151,7 +151,7 @@ import Testing
         #expect(text.contains("400 Bad Request"))
     }
 
-    @Test("A tap gets the events of its watcher and the number of missed ones")
+    @Test("A tap gets its watcher's events and the number of missed ones")
     func tap() async throws {
         let context = AdminFixture.context()
         let isHanded = Atomic(false)
@@ -167,7 +167,7 @@ import Testing
         #expect(text.contains("event: event\ndata: {\"entry\":\"1-1\"}\n\nevent: missed\ndata: {\"events\":3}\n\n"))
     }
 
-    @Test("A watcher without a reader holds at most its queue and takes at most its rate")
+    @Test("A watcher without a reader is bounded by its queue and rate")
     func bounds() {
         let moment = ContinuousClock.now
         let second = Atomic(0)

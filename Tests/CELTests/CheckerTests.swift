@@ -47,7 +47,7 @@ struct CheckerTests {
         ])
     func mistakes(_ example: Example) { #expect(problems(example.text, Self.environment) == [example.expected]) }
 
-    @Test("All mistakes are reported together, in the order of their positions")
+    @Test("All errors are reported together, ordered by position")
     func allMistakes() {
         let found = problems("statos == 'a' &&\n  amuont > 1 ||\n  status.foo()", Self.environment)
         #expect(
@@ -84,7 +84,7 @@ struct CheckerTests {
         #expect(throws: Never.self) { try Program("payload", Self.environment, result: .bool) }
     }
 
-    @Test("A condition that compares texts is evaluated without making values")
+    @Test("A condition that compares strings is evaluated without allocating values")
     func comparisons() throws {
         struct Bytes: VariableSource, ~Copyable {
             func value(of variable: Int) throws(EvaluationError) -> Value? { throw EvaluationError("a value was made") }
@@ -103,7 +103,7 @@ struct CheckerTests {
         }
     }
 
-    @Test("Every declared form can be read, and every function is declared")
+    @Test("Every declared signature parses, and every function is declared")
     func declarations() {
         let declared = Declarations.declared.map { $0.functions.count * $0.forms.count }.reduce(0, +)
         #expect(Declarations.overloads.values.map(\.count).reduce(0, +) == declared)
@@ -117,7 +117,8 @@ struct CheckerTests {
         #expect(try Program("amount > 1 && has(tags) && amount < 5", Self.environment).variables == [1, 4])
     }
 
-    @Test("A type reads back as it is written", arguments: ["int", "list<map<string, optional<double>>>", "net.IP"])
+    @Test(
+        "A type survives being written and parsed", arguments: ["int", "list<map<string, optional<double>>>", "net.IP"])
     func typeText(_ text: String) { #expect(ExpressionType(text)?.description == text) }
 
     @Test("A malformed type is refused", arguments: ["", "list", "list<int", "map<int>", "int>", "foo"])

@@ -4,7 +4,7 @@ import Testing
 @Suite("Limits")
 struct LimitTests {
     @Test(
-        "The cost limit ends every evaluation that would grow without bound, and is not absorbed",
+        "The cost limit ends every unbounded evaluation, and no operator absorbs that error",
         arguments: [
             "lists.range(1000000000).size() > 0", "lists.range(3000).map(x, lists.range(3000)).size() > 0",
             "lists.range(100000).exists(x, x < 0) || true",
@@ -19,7 +19,7 @@ struct LimitTests {
         #expect(outcome(text, variables: [variable]) == "error: cost limit exceeded", "\(text)")
     }
 
-    @Test("The cost of a condition is small and the same every time")
+    @Test("The cost of a condition is small and deterministic")
     func smallCost() throws {
         let program = try Program(
             "a * 2 + 1 > 3 && [1, 2].exists(x, x == a)", ExpressionEnvironment([.init("a", .int)]))
@@ -29,7 +29,7 @@ struct LimitTests {
         #expect(throws: EvaluationError.self) { try program.evaluate(VariableValues([.int(2)]), limit: 3) }
     }
 
-    @Test("A missing variable is an error, and has() asks for it")
+    @Test("A missing variable is an error, and has() tests for it")
     func missing() {
         #expect(outcome("a == 1", variables: [("a", .int, nil)]) == "error: \"a\" is missing")
         #expect(outcome("has(a) && a == 1", variables: [("a", .int, nil)]) == "false")

@@ -37,7 +37,7 @@ struct OperatorTests {
     func numbers(_ text: String) { #expect(outcome(text) == "true") }
 
     @Test(
-        "Texts and bytes are ordered by code points and bytes",
+        "Strings are ordered by code points, bytes by value",
         arguments: [
             "'a' < 'b'", "'a' < 'aa'", "'Z' < 'a'", "'z' < 'ä'", "'\\uFFFF' < '\\U00010000'", "b'a' < b'b'",
             "'e\\u0301' != '\\u00e9'", "false < true", "duration('1s') < duration('1m')",

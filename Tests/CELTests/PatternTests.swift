@@ -4,7 +4,7 @@ import Testing
 @Suite("Regular expressions")
 struct PatternTests {
     @Test(
-        "A text matches if a part of it does",
+        "A string matches if any part of it does",
         arguments: [
             ("hubba", "ubb", true), ("abc", "^b", false), ("abc", "^a.c$", true), ("a\nc", "a.c", false),
             ("a\nc", "(?s)a.c", true), ("x\nabc", "^abc", false), ("x\nabc", "(?m)^abc$", true),
@@ -31,7 +31,7 @@ struct PatternTests {
     }
 
     @Test(
-        "What is no regular expression, or not one of RE2, is refused",
+        "Malformed expressions and those that RE2 does not support are refused",
         arguments: [
             "(", ")", "a)", "[", "[a", "[b-a]", "*", "a**", "a{2}{3}", "\\", "\\8", "\\1", "(?=a)", "(?<!a)",
             "\\p{Greek}",
@@ -43,7 +43,7 @@ struct PatternTests {
     }
 
     @Test(
-        "No pattern takes more than its cost",
+        "No pattern exceeds its cost",
         arguments: ["(a*)*b", "(a|aa)+$", "(a|a?)+b", "(x+x+)+y", "(.*)(.*)(.*)(.*)b"])
     func linear(_ pattern: String) throws {
         let program = try Program(
@@ -55,7 +55,7 @@ struct PatternTests {
         #expect(cost < 5000 * 60)
     }
 
-    @Test("Deep nesting and huge repetitions of nothing are bounded")
+    @Test("Deep nesting and huge repetitions of the empty string are bounded")
     func bounds() {
         for pattern in [
             String(repeating: "(", count: 10_000),

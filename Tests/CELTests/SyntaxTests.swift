@@ -29,7 +29,7 @@ struct SyntaxTests {
     func precedence(_ example: Example) { #expect(outcome(example.text) == example.expected) }
 
     @Test(
-        "A mistake of the syntax is reported with its position",
+        "A syntax error is reported with its position",
         arguments: [
             Example("1 +", "1:4: expected an expression, found the end of the expression"),
             Example("(1", "1:3: expected \")\", found the end of the expression"),
@@ -59,14 +59,14 @@ struct SyntaxTests {
         #expect(problems(short).count == 1)
     }
 
-    @Test("A long chain of operators is refused, one of && is not")
+    @Test("A long chain of operators is refused, except for &&")
     func chains() {
         #expect(problems(Array(repeating: "1", count: 5000).joined(separator: "+"))[0].contains("levels deep"))
         #expect(outcome(Array(repeating: "true", count: 5000).joined(separator: "&&")) == "true")
         #expect(problems("'" + String(repeating: "x", count: ExpressionLimits.length) + "'").count == 1)
     }
 
-    @Test("Thirty-two levels of each construct are accepted")
+    @Test("32 levels of each construct are accepted")
     func leastNesting() {
         for (open, close) in [("(", ")"), ("[", "]"), ("{1: ", "}"), ("!(", ")"), ("[0].map(x, ", ")")] {
             let core = open == "!(" ? "true" : "1"

@@ -28,7 +28,7 @@ struct TimeAndNetworkTests {
         ])
     func timestamps(_ example: Example) { #expect(outcome(example.text) == example.expected) }
 
-    @Test("Every day of eight centuries has the date that follows the day before it")
+    @Test("Each day of eight centuries has the date after the previous day's")
     func calendar() throws {
         let program = try Program(
             "[t.getFullYear(), t.getMonth(), t.getDate(), t.getDayOfWeek(), t.getDayOfYear()]",

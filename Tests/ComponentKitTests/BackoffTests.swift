@@ -16,7 +16,7 @@ import Testing
         #expect(backoff.next(using: &most) == .seconds(2))
     }
 
-    @Test("Waits double up to the cap, are between half of the step and all of it, and begin anew after a success")
+    @Test("Waits double up to the cap, are jittered by up to half, and start over after a success")
     func steps() {
         var low = Backoff()
         var high = Backoff()

@@ -2,7 +2,7 @@ import ComponentKit
 import Testing
 
 @Suite struct FreshnessTests {
-    @Test("Without a limit, freshness never expires, and lookups are refused only while a store is filled")
+    @Test("Without a limit, freshness never expires, and lookups are refused only during a fill")
     func unlimited() {
         let freshness = Freshness()
         #expect(!freshness.isStale && freshness.staleness == nil && freshness.age == nil)
@@ -12,7 +12,7 @@ import Testing
         #expect(!freshness.isStale && !freshness.isBeingFilled)
     }
 
-    @Test("With a limit, lookups are refused before the first confirmation and when the last one is too old")
+    @Test("With a limit, lookups are refused before the first confirmation and if the last one is too old")
     func limited() throws {
         let freshness = Freshness()
         freshness.setLimit(.seconds(3600))
@@ -31,7 +31,7 @@ import Testing
         #expect(old.staleness?.description.contains("more than max_staleness 1h") == true)
     }
 
-    @Test("An earlier proof than the last changes nothing")
+    @Test("A proof older than the last one changes nothing")
     func order() throws {
         let freshness = Freshness()
         freshness.setLimit(.seconds(3600))

@@ -42,7 +42,9 @@ import Testing
         Case(testDescription: "another stream's batch waits for a moment", undelivered: (12, .seconds(1))),
     ]
 
-    @Test("A batch in flight beyond the grace ends being caught up, and the lag says what is known", arguments: cases)
+    @Test(
+        "A batch in flight for longer than the grace period means not caught up, and the lag is reported",
+        arguments: cases)
     func status(_ it: Case) {
         let now = ContinuousClock.now
         var source = SourceStatus(state: .reading, isCaughtUp: it.isCaughtUp)

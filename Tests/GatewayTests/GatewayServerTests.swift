@@ -86,7 +86,7 @@ import Testing
         try await body(directory.path)
     }
 
-    @Test("A door answers at all its addresses, with several threads, and removes its socket at the end")
+    @Test("A listener answers at all its addresses, with several threads, and removes its socket at the end")
     func addresses() async throws {
         try await self.withDirectory { directory in
             let socket = "\(directory)/gateway.sock"
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test("A connection beyond the limit is closed, and its place is free again when another one ends")
+    @Test("A connection beyond the limit is closed, and a connection that ends makes room")
     func limit() async throws {
         let metrics = CountingMetrics()
         try await self.serve([.tcp(host: "127.0.0.1", port: 0)], connections: 2, metrics: metrics) { addresses in
@@ -153,7 +153,7 @@ import Testing
         }
     }
 
-    @Test("Nothing that is logged or dumped shows the token")
+    @Test("No log line or dump shows the token")
     func hidden() throws {
         var settings = DoorConnection.settings
         settings.token = "correct-horse-battery"

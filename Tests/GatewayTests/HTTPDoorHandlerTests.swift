@@ -9,7 +9,7 @@ import Testing
         answers.split(separator: "HTTP/1.1 ").map { $0.prefix(3) }
     }
 
-    @Test("Requests in a row are answered in order, however they are cut")
+    @Test("Pipelined requests are answered in order, however their bytes are split")
     func pipelining() throws {
         let text = ["good", "bad", "none", "old", "good"].map { "GET / HTTP/1.1\r\nX-Session: \($0)\r\n\r\n" }.joined()
         for size in [1, 7, 50, 10_000] {
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test(
-        "What ends a connection is answered with Connection: close, and nothing behind it is",
+        "A request that ends the connection is answered with Connection: close, and later ones are not answered",
         arguments: [
             "GET / HTTP/1.1\r\nX-Session: good\r\nConnection: close\r\n\r\n",
             "GET / HTTP/1.0\r\nX-Session: good\r\nConnection: keep-alive\r\n\r\n",
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test(
-        "What is not HTTP, or too long, is refused",
+        "Malformed or oversized requests are refused",
         arguments: [
             ("nonsense\r\n\r\n", "400", "malformed"), ("GET / HTTP/1.1\r\nX Y: z\r\n\r\n", "400", "malformed"),
             ("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "400", "malformed"),
@@ -90,7 +90,7 @@ import Testing
         #expect(!idle.channel.isActive && idle.connections.count == 0)
     }
 
-    @Test("A door that closes ends idle connections, and others with their response")
+    @Test("A listener that closes ends idle connections immediately and others after their response")
     func stop() throws {
         let idle = try DoorConnection()
         idle.loop.stop()

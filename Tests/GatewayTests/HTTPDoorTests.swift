@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(
-        "A value that would not arrive unchanged in a header is refused",
+        "A value that a header cannot carry unchanged is refused",
         arguments: [
             ("a~X-Admin: 1", false), (" a", false), ("a ", false), ("a\u{7F}", false), ("a\u{1}", false),
             ("a\tb", false), ("~", false), ("a b", true), ("", true), ("é", true),
@@ -58,7 +58,7 @@ import Testing
         #expect(!answer.contains("X-Admin"))
     }
 
-    @Test("Answers can be set; 204 has no length")
+    @Test("Statuses can be set, and 204 has no Content-Length")
     func answers() throws {
         var settings = DoorConnection.settings
         settings.answers.allowed = 204
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(
-        "With a token, requests without exactly it get no decision, and the connection ends",
+        "Without the exact token, a request gets no decision and its connection is closed",
         arguments: [
             (["X-Sluice-Token: correct-horse-battery"], true), ([], false), (["X-Sluice-Token: "], false),
             (["X-Sluice-Token: correct-horse-batterx"], false),

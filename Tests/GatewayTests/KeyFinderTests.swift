@@ -14,7 +14,7 @@ import Testing
     private static let all: [KeySource] = [.header("X-Session"), .cookie("sid"), .bearer]
 
     @Test(
-        "The first source that has a value counts; names of headers have no case, those of cookies have",
+        "The first source with a value is used; header names ignore case, cookie names do not",
         arguments: [
             ([("x-SESSION", "a"), ("Cookie", "sid=b"), ("Authorization", "Bearer c")], "a"),
             ([("Cookie", "sid=b"), ("Authorization", "Bearer c")], "b"),
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test(
-        "A source with two different values has no key, and no other source is asked; the same value twice is one",
+        "Two different values in a source are no key, and no later source is used; equal values count as one",
         arguments: [
             ([("X-Session", "a"), ("X-Session", "b"), ("Cookie", "sid=c")], nil),
             ([("X-Session", "a"), ("X-Session", "a")], "a"),
@@ -47,7 +47,7 @@ import Testing
         #expect(self.key(Self.all, headers) == expected)
     }
 
-    @Test("A key is used as it is, except that one with bytes that are not UTF-8 is none")
+    @Test("A key is used unchanged, but invalid UTF-8 is not a key")
     func bytes() {
         #expect(self.key([.header("k")], [("k", "a%20b/../c?d#e+é")]) == "a%20b/../c?d#e+é")
         #expect(self.key([.header("k")], [("k", "a\u{FFFD}")]) == nil)

@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test("Each connection has the pipeline's name and its purpose, and the library where the server knows that")
+    @Test("Each connection has the pipeline's name, its purpose, and the library if the server supports it")
     func names() async throws {
         try await withRedisServer { server in
             let text = Self.pipeline.replacing("ADDRESS", with: "\(server.address)")
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test("A server or a user without these commands is used like any other")
+    @Test("A server or user without these commands works as well")
     func refused() async throws {
         let refusals: [RedisServer.Options] = [
             .init(arguments: ["--rename-command", "CLIENT", ""]),

@@ -89,7 +89,7 @@ final class TallyStage: Stage {
         }
     }
 
-    @Test("A gateway looks sessions up in its own process, is called for revocations, and shuts down with its services")
+    @Test("A gateway looks up sessions in process, is called for revocations, and shuts down with its services")
     func gateway() async throws {
         try await withRedisServer { server in
             let gateway = try Gateway(
@@ -144,7 +144,7 @@ final class TallyStage: Stage {
         }
     }
 
-    @Test("A program adds its own stage type to the shipped ones, and uses it in its file")
+    @Test("A program adds its own stage type and uses it in its file")
     func ownStage() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { _ = try await $0.add("orders", "1", id: "5-1") }

@@ -132,7 +132,7 @@ private final class Outcomes: OutcomeObserver, Sendable {
     ]
 
     @Test(
-        "Each entry has the outcome that the file says, and the store and the metrics hold what is left",
+        "Each entry has the expected outcome, and the store and metrics hold the remaining ones",
         arguments: [1, 128])
     func all(readCount: Int) async throws {
         try await withRedisServer { server in

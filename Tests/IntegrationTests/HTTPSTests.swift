@@ -29,7 +29,7 @@ import Testing
         Case(certificate: "expired", host: "localhost", isGood: false),
     ]
 
-    @Test("A webhook sends events and credentials to a server with the right certificate alone")
+    @Test("A webhook sends events and credentials only to a server with the expected certificate")
     func webhook() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer { redis in
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test("A verb sends its token to a worker with the right certificate alone")
+    @Test("A subcommand sends its token only to a worker with the expected certificate")
     func verbs() async throws {
         try await TestCertificates.with { certificates in
             for server in Self.cases {

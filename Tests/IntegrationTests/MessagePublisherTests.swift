@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test("Entries come in order, more than go at once too, byte for byte, repeated names included")
+    @Test("Entries arrive in order and byte for byte, also beyond the send window and with repeated names")
     func order() async throws {
         try await withRedisServer { server in
             let publisher = self.publisher(server)
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test("Messages that together are longer than a connection takes at once come all the same")
+    @Test("Messages larger than the send buffer in total all arrive")
     func large() async throws {
         try await withRedisServer { server in
             let publisher = self.publisher(server)
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test("A stream is kept at about its length, and a channel's listeners get the bytes")
+    @Test("A stream is trimmed to about its length, and a channel's subscribers get the bytes")
     func targets() async throws {
         try await withRedisServer { server in
             let publisher = self.publisher(server)
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test("What the server refuses is the failure of that message alone")
+    @Test("A message that the server refuses fails alone")
     func refusals() async throws {
         let options = RedisServer.Options(users: [
             "user default on nopass ~* &* +@all", "user writer on nopass ~s ~text &* +xadd +ping",
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test("A server that is away is waited for; the messages come in order")
+    @Test("Messages wait for an unreachable server and arrive in order")
     func retry() async throws {
         try await withRedisServer { server in
             let log = RecordingLog()
@@ -142,7 +142,7 @@ import Testing
         }
     }
 
-    @Test("A server that stays away fails all messages when patience is at its end, and cancelling ends the waiting")
+    @Test("All messages fail if the server stays unreachable beyond the patience; cancellation ends the wait")
     func away() async throws {
         try await withRedisServer { server in
             server.kill()
@@ -165,7 +165,7 @@ import Testing
         }
     }
 
-    @Test("A server that does not let us in ends the run")
+    @Test("A server that refuses the credentials ends the run")
     func login() async throws {
         try await withRedisServer { server in
             var settings = server.settings

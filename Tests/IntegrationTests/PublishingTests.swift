@@ -33,7 +33,7 @@ import Worker
         """
     }
 
-    @Test("Every entry is either published or put aside, each in stream order")
+    @Test("Every entry is either published or dead-lettered, each in stream order")
     func conservation() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -59,7 +59,7 @@ import Worker
         }
     }
 
-    @Test("A server that is killed in the middle gets everything all the same, in order but for repeats")
+    @Test("A server that is killed and restarted gets everything, in order except for repeats")
     func killed() async throws {
         let durable = RedisServer.Options(arguments: ["--appendonly", "yes", "--appendfsync", "always"])
         try await withRedisServer { server in
@@ -87,7 +87,7 @@ import Worker
         }
     }
 
-    @Test("A server that stays away fails the events, and where no letter can be written either they are dropped")
+    @Test("Events fail if the server stays unreachable, and are dropped if they cannot be dead-lettered either")
     func away() async throws {
         try await withRedisServer { server in
             try await withRedisServer { target in
@@ -106,7 +106,7 @@ import Worker
         }
     }
 
-    @Test("A letter that the server refuses leaves the event with its failure")
+    @Test("If the server refuses a dead-letter entry, the event keeps its failure")
     func refusedLetter() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -123,7 +123,7 @@ import Worker
         }
     }
 
-    @Test("A webhook gets every event in stream order, repeats what passes, and what it refuses is put aside")
+    @Test("A webhook gets every event in order, with retries; refused events are dead-lettered")
     func webhook() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -156,7 +156,7 @@ import Worker
         }
     }
 
-    @Test("A webhook's server that shows a certificate nobody vouches for gets nothing")
+    @Test("A webhook server with an untrusted certificate gets nothing")
     func untrusted() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer { server in

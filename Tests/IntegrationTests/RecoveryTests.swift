@@ -10,7 +10,7 @@ import Testing
 #endif
 
 @Suite struct RecoveryTests {
-    @Test("A connection killed again and again costs no entry and repeats none")
+    @Test("Repeatedly killed connections lose and repeat no entry")
     func clientKill() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test("A server that restarts is found again, and the cursor is kept")
+    @Test("The source reconnects to a restarted server and keeps the cursor")
     func restart() async throws {
         try await withRedisServer { server in
             let (source, delivered) = (RedisStreamSource(server, onGap: .goOn), Delivered())
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test("A backlog of which one reply is too large is read in smaller ones, and nothing is lost")
+    @Test("A backlog too large for one reply is read in smaller ones, and nothing is lost")
     func largeReplies() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test("A blocked read that the server ends with an error is taken up again")
+    @Test("A blocked read that the server ends with an error is repeated")
     func unblocked() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -114,7 +114,7 @@ import Testing
         }
     }
 
-    @Test("A stop before the run makes it return at once")
+    @Test("A stop before the run makes it return immediately")
     func stopBefore() async throws {
         let source = RedisStreamSource(
             RedisSettings(address: .unix(path: "/nonexistent")), RedisStreamSettings(stream: "s"), logger: quiet)
@@ -123,7 +123,7 @@ import Testing
         #expect(source.status.state == .stopped)
     }
 
-    @Test("A stop ends the wait for a server that is not there")
+    @Test("A stop ends the wait for a missing server")
     func stopWithoutServer() async throws {
         for address in [RedisAddress.unix(path: "/nonexistent/s"), .tcp(host: "127.0.0.1", port: 1)] {
             let source = RedisStreamSource(
@@ -136,7 +136,7 @@ import Testing
         }
     }
 
-    @Test("Cancelling the task stops the run like a stop")
+    @Test("Cancelling the task acts like a stop")
     func cancel() async throws {
         try await withRedisServer { server in
             let source = RedisStreamSource(server, block: .seconds(86_400))
@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    @Test("A batch in flight is finished after a stop, with its waits")
+    @Test("A batch in flight is finished after a stop, including its waits")
     func stopDuringDelivery() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { try await $0.add("s", "1", id: "1") }
@@ -163,7 +163,7 @@ import Testing
         }
     }
 
-    @Test("A server that accepts connections and says nothing times out and is retried")
+    @Test("A server that accepts connections but never replies times out and is retried")
     func silentServer() async throws {
         let (descriptor, port) = try RawSocket.silentListener()
         defer { close(descriptor) }
@@ -175,7 +175,7 @@ import Testing
         }
     }
 
-    @Test("A command whose time is up closes the connection, for its reply could not be told from the next")
+    @Test("A command that times out closes the connection, since replies could no longer be matched")
     func commandTimeout() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in

@@ -64,7 +64,7 @@ import Worker
     }
 
     @Test(
-        "All 251 entries have the reference's effects: in batches as they come and one at a time, in memory and on a server",
+        "All 251 entries have the reference's effects, in any batches, in memory and on a server",
         arguments: [
             [], ["source.redis_stream.read_count=1", "source.redis_stream.catch_up_count=1"],
             [

@@ -37,7 +37,7 @@ import Testing
         RevocationPublisher(server.settings, RevocationSettings(target: target), logger: logger)
     }
 
-    @Test("A stream gets every key in order, more than go at once too, and is kept short")
+    @Test("A stream gets every key in order, also beyond the send window, and is trimmed")
     func stream() async throws {
         try await withRedisServer { server in
             let publisher = self.publisher(server, .stream("r", maxLength: 100_000))
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test("Evictions and resets have a kind and a reason behind key and entry, and a revocation has neither")
+    @Test("Evictions and resets have a kind and a reason after key and entry; a revocation has neither")
     func kinds() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test("A channel's listeners get JSON")
+    @Test("A channel's subscribers get JSON")
     func channel() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { listener in
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    @Test("A server that is away is waited for; nothing is lost")
+    @Test("Revocations wait for an unreachable server; none is lost")
     func retry() async throws {
         try await withRedisServer { server in
             let log = RecordingLog()
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test(
-        "A server that has no memory left, or cannot save, is waited for; nothing is lost",
+        "Revocations wait for a server that is out of memory or cannot save; none is lost",
         arguments: ["OOM", "MISCONF"])
     func full(state: String) async throws {
         try await withRedisServer(.init(arguments: ["--dbfilename", "folder.rdb"])) { server in

@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test("A user with a password from a file reads, without any right but to read")
+    @Test("A user with read permission only and a password from a file can read")
     func userAndFile() async throws {
         let users = [
             "user default off", "user owner on >owner ~* &* +@all",
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test("A key that is no stream ends the run")
+    @Test("A key of another type ends the run")
     func wrongType() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { _ = try await $0.command(RESPCommand("SET", "s", "x")) }
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test("The database is the one that was asked for, and one that is not there ends the run")
+    @Test("The configured database is used, and a missing one ends the run")
     func database() async throws {
         try await withRedisServer(.init(usesTCP: true)) { server in
             try await self.expectReads(server) { $0.database = 3 }

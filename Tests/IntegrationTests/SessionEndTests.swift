@@ -55,7 +55,7 @@ import Worker
     }
 
     @Test(
-        "Each imperfect revocation is announced with its reason, of held and unknown keys, and again when it is read again",
+        "Each eviction is announced with its reason, for held and unknown keys and when read again",
         arguments: Self.stores, [false, true])
     func evictions(store: String, lanes: Bool) async throws {
         try await withRedisServer { server in

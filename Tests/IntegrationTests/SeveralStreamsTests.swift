@@ -30,7 +30,7 @@ import Testing
         return store.snapshot(for: "k")
     }
 
-    @Test("A far id in one stream does not silence a revocation in another", arguments: ["memory", "redis"])
+    @Test("A far id in one stream does not suppress a revocation in another", arguments: ["memory", "redis"])
     func farID(store: String) async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in

@@ -5,7 +5,7 @@ import StageKit
 import Testing
 
 @Suite struct StreamSourceTests {
-    @Test("From the tail, nothing that was there before is read, and everything after is")
+    @Test("From the tail, only entries added after the start are read")
     func tail() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("From the beginning, all there is is read in order, whatever the count")
+    @Test("From the beginning, all entries are read in order, whatever the count")
     func beginning() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -153,7 +153,7 @@ import Testing
         }
     }
 
-    @Test("A batch of 100,000 entries comes whole")
+    @Test("A batch of 100,000 entries is read completely")
     func hugeBatch() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    @Test("A block that ends with nothing is followed by another, and means caught up")
+    @Test("A blocking read that returns nothing means caught up and is repeated")
     func emptyBlocks() async throws {
         try await withRedisServer { server in
             let (source, delivered) = (RedisStreamSource(server, block: .milliseconds(1)), Delivered())

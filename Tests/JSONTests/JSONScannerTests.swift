@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(
-        "Other text is refused with the byte",
+        "Other text is refused with the position of the error",
         arguments: [
             ("", 0, "expected an object, found the end of the text"),
             ("  ", 2, "expected an object, found the end of the text"),
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(
-        "Texts that are not UTF-8 are refused with their first wrong byte",
+        "Text that is not UTF-8 is refused with its first invalid byte",
         arguments: [
             [0xFF], [0x80], [0xC0, 0x80], [0xC1, 0xBF], [0xC3], [0xE0, 0x9F, 0xBF], [0xE2, 0x82], [0xED, 0xA0, 0x80],
             [0xF0, 0x8F, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x28, 0xA1],
@@ -111,7 +111,7 @@ import Testing
         #expect(self.problem(before + text) == expected)
     }
 
-    @Test("Objects and lists can be nested 64 deep, and no deeper")
+    @Test("Objects and arrays can be nested 64 levels deep, and no deeper")
     func depth() {
         // The document's object is the first.
         func lists(_ count: Int) -> String {
@@ -132,7 +132,7 @@ import Testing
         #expect(self.problem(mixed) == nil)
     }
 
-    @Test("Every beginning of a good text is refused, and none of them is read beyond its end")
+    @Test("Every prefix of valid text is refused, and none is read beyond its end")
     func truncated() {
         let text = Array(
             "{\"a\":[1.5e-3,{\"\\uD83D\\uDE00é\":null}],\"b\":\"x\\n😀\",\"c\":{\"d\":[[],{}]},\"e\":true}".utf8)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The language of comments and documentation: the words that readers had to translate stay out.
+/// The language of comments, documentation, messages and test names: the words that readers had to translate stay out.
 ///
 /// A floor, not a measure of quality: it counts patterns that plain technical English rarely needs.
 @Suite struct WordsTests {
@@ -11,6 +11,10 @@ import Testing
     /// A kind of text, with the words in all files of the project.
     enum Kind: String, CaseIterable, Sendable {
         case documentation, comments, markdown
+        /// String literals with a space in the product's sources: messages, help and descriptions.
+        case messages
+        /// The sentences of tests and suites.
+        case testNames
     }
 
     /// A pattern and how often it may occur in 1,000 words.
@@ -39,9 +43,26 @@ import Testing
             limit: 0.3),
     ]
 
+    /// Words that have a plain replacement in every message; none may occur.
+    static let banned = Rule(
+        name: "banned words",
+        pattern: #"\b(tells?|told|telling|look-ups?|befalls?|whoever|senseless|grave|anew|lent|at once|in hand|"#
+            + #"so many|its way|verbs?|folders?|mistakes?)\b"#,
+        limit: 0)
+
+    /// The text of each kind, read once for all rules.
+    private static let texts = Result {
+        try Dictionary(uniqueKeysWithValues: Kind.allCases.map { ($0, try text(of: $0)) })
+    }
+
     /// The text of a kind in all tracked directories.
     private static func text(of kind: Kind) throws -> String {
-        let folders = kind == .markdown ? ["Sources", "Plugins", ".github"] : ["Sources", "Plugins"]
+        let folders =
+            switch kind {
+            case .markdown: ["Sources", "Plugins", ".github"]
+            case .testNames: ["Tests", "Plugins"]
+            case .documentation, .comments, .messages: ["Sources", "Plugins"]
+            }
         var pieces: [String] = []
         for folder in folders {
             let base = self.root.appendingPathComponent(folder)
@@ -60,13 +81,25 @@ import Testing
 
     private static func isText(_ file: URL, _ kind: Kind) -> Bool {
         if kind == .markdown { return file.pathExtension == "md" }
-        return file.pathExtension == "swift" && !file.path.contains("/Tests/")
+        let path = file.path.dropFirst(self.root.path.count)
+        return file.pathExtension == "swift" && path.contains("/Tests/") == (kind == .testNames)
     }
 
     /// The part of a file that is of the kind.
     private static func piece(_ text: String, _ kind: Kind) -> String {
-        guard kind != .markdown else { return text }
-        return text.split(separator: "\n").compactMap { line -> String? in
+        switch kind {
+        case .markdown: return text
+        case .messages:
+            return StringLiterals(of: text).texts.filter { $0.contains(" ") }.joined(separator: "\n")
+        case .testNames:
+            return text.matches(of: #/@(?:Test|Suite)\(\s*"((?:[^"\\\n]|\\.)*)"/#).map { String($0.output.1) }
+                .joined(separator: "\n")
+        case .documentation, .comments: return self.comments(text, kind)
+        }
+    }
+
+    private static func comments(_ text: String, _ kind: Kind) -> String {
+        text.split(separator: "\n").compactMap { line -> String? in
             let line = line.drop { $0 == " " }
             let isDocumentation = line.hasPrefix("///")
             guard line.hasPrefix("//"), isDocumentation == (kind == .documentation) else { return nil }
@@ -74,9 +107,34 @@ import Testing
         }.joined(separator: "\n")
     }
 
-    @Test("Comments and documentation are in plain technical English", arguments: Kind.allCases, rules)
+    @Test("All texts are in plain technical English", arguments: Kind.allCases, rules)
     func words(kind: Kind, rule: Rule) throws {
-        let text = try Self.text(of: kind)
+        try self.check(kind, rule)
+    }
+
+    @Test("Messages and test names have no banned words", arguments: [Kind.messages, .testNames])
+    func bannedWords(kind: Kind) throws {
+        try self.check(kind, Self.banned)
+    }
+
+    @Test(
+        "The literals of a source are found without comments and interpolations",
+        arguments: [
+            ("let a = \"one two\" // \"three\"", ["one two"]),
+            ("f(\"a \\(b.joined(separator: \", \")) c\")", [", ", "a  c"]),
+            ("\"say \\\"x\\\"\" + \"y\"", ["say \\\"x\\\"", "y"]),
+            ("#\"raw \" \\(x) \"#", ["raw \" \\(x) "]),
+            ("\"\"\"\nfirst \"line\"\n\"\"\" + \"z\"", ["\nfirst \"line\"\n", "z"]),
+            ("\"a \\(f(\"(\") ? 1 : (2)) b\"", ["(", "a  b"]),
+            ("/// \"not\" this\nlet b = \"this\"", ["this"]),
+        ])
+    func literals(source: String, expected: [String]) {
+        #expect(StringLiterals(of: source).texts == expected)
+    }
+
+    /// Checks that the pattern of a rule is not more frequent than its limit.
+    private func check(_ kind: Kind, _ rule: Rule) throws {
+        let text = try #require(try Self.texts.get()[kind])
         let words = text.split { $0 == " " || $0 == "\n" }.count
         try #require(words > 1000)
         let pattern = try NSRegularExpression(pattern: rule.pattern, options: .caseInsensitive)

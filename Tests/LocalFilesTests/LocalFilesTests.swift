@@ -21,7 +21,7 @@ import Testing
         #expect((FileTrust.problem(owner: owner, mode: mode, user: 1000) == nil) == isTrusted)
     }
 
-    @Test("Links at the end of a path are followed, relative ones from where they are; a circle is an error")
+    @Test("Symbolic links at the end of a path are followed, relative to their directory; a cycle is an error")
     func links() throws {
         try self.withDirectory { directory in
             let files = FileManager.default
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test("Of many that claim a path at the same time, and release it, one at a time has it")
+    @Test("Of many concurrent claims of a path, only one holds it at a time")
     func manyLocks() async throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
@@ -83,7 +83,7 @@ import Testing
         #expect(claims > 0)
     }
 
-    @Test("A file that others may write is not appended to, a new one is for its owner and group")
+    @Test("A file that others may write is refused, and a new file is for its owner and group")
     func appended() throws {
         try self.withDirectory { directory in
             let path = "\(directory)/file"

@@ -7,12 +7,12 @@ import Tracing
 @testable import PipelineEngine
 
 @Suite struct BatchSpansTests {
-    @Test("Where nobody traces there is nothing to do for a batch")
+    @Test("Without tracing, a batch has no spans")
     func off() {
         #expect(BatchSpans(stream: "s", system: "kafka") == nil)
     }
 
-    @Test("A batch is a span below that of the wait for it; what ends the run is recorded")
+    @Test("A batch's span is a child of the read's span; an error that ends the run is recorded")
     func spans() async throws {
         let tracer = InMemoryTracer()
         try await withTracer(tracer) {

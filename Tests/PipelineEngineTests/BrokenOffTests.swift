@@ -29,7 +29,7 @@ private final class StubbornSource: EventSource {
 }
 
 @Suite struct BrokenOffTests {
-    @Test("Behind a batch that was broken off no other is worked on: its stages have not ended it")
+    @Test("No batch is processed after one that was broken off, since its stages have not ended it")
     func nothingMore() async throws {
         let records = Records()
         var catalogue = Probes.catalogue()

@@ -62,7 +62,7 @@ import Testing
         (["status": "active", "not": ["amount": ["at_least": "50"]]], false),
     ]
 
-    @Test("A condition holds where everything in it does", arguments: cases)
+    @Test("A condition holds if all its parts do", arguments: cases)
     func holds(node: SettingNode, expected: Bool) throws {
         #expect(try self.holds(node) == expected)
     }

@@ -36,7 +36,7 @@ import Testing
             head + "stages: { take: {} }",
             "p.yaml:3:9: stages: expected a list of stages (- decode: ...), found a mapping"),
         Mistake(head + "stages:\n  - []", "p.yaml:4:5: expected a stage (decode: ...), found a list"),
-        Mistake(head + "stages:\n  - when: { a: b }", "p.yaml:4:5: expected a stage type beside when"),
+        Mistake(head + "stages:\n  - when: { a: b }", "p.yaml:4:5: expected a stage type in addition to when"),
         Mistake(
             head + "stages:\n  - take: {}\n    probe: {}",
             "p.yaml:5:5: a stage has one type, found \"take\" and \"probe\" (start a new - item)"
@@ -90,7 +90,7 @@ import Testing
             "p.yaml:8:6: \"${X-y}\": write ${NAME}, ${NAME:-default} or ${NAME:?message}"),
     ]
 
-    @Test("A source or store that its type does not make is told, also where the type says nothing")
+    @Test("A source or store that its type does not create is reported, even without a message of the type")
     func unexplained() {
         var catalogue = Probes.catalogue()
         let nothing = SettingType<Bool>.object(SettingsSchema(true, []))
@@ -107,13 +107,13 @@ import Testing
         }
     }
 
-    @Test("A mistake is told with its place and what to write", arguments: mistakes)
+    @Test("An error is reported with its position and the expected form", arguments: mistakes)
     func mistake(_ mistake: Mistake) throws {
         let error = #expect(throws: ConfigurationError.self) { try Probes.pipeline(mistake.text) }
         #expect(error?.lines == mistake.lines)
     }
 
-    @Test("All mistakes are told at once, in the order of the file")
+    @Test("All errors are reported together, in file order")
     func allAtOnce() {
         let text = "pipeline: test\nsource: { memry: {} }\nstages:\n  - take: { x: 1 }\n  - prob: {}\nother: 1\n"
         let error = #expect(throws: ConfigurationError.self) { try Probes.pipeline(text) }
@@ -121,7 +121,7 @@ import Testing
     }
 
     @Test(
-        "Variables are put into values, and what they hold never becomes structure",
+        "Variables are substituted in values, and their content never becomes structure",
         arguments: [
             ("${A}", "x"), ("${A:-y}", "x"), ("${B:-y}", "y"), ("${EMPTY:-y}", "y"), ("a${A}b${A}", "axbx"),
             ("$${A}", "${A}"), ("z${B:-}", "z"), ("${TREE}", "{ a: b }"), ("$A", "$A"), ("${A:?m}", "x"),
@@ -137,7 +137,7 @@ import Testing
         #expect(records.all.map(\.record.effects) == [[value]])
     }
 
-    @Test("Overrides replace and add values, and say where they cannot")
+    @Test("Overrides replace and add values, and an impossible one is reported")
     func overrides() throws {
         let text = Self.head + "stages:\n  - take: { fields: [a] }\n"
         #expect(try Probes.pipeline(text, overrides: ["pipeline=other"]).name == "other")
@@ -152,7 +152,7 @@ import Testing
             ])
     }
 
-    @Test("A stage in a list is reached by its place, its name or its type, and its settings from there")
+    @Test("A stage in a list is addressed by its index, its name or its type")
     func overridesOfStages() throws {
         let text =
             Self.head + """

@@ -13,7 +13,7 @@ import Testing
         return DefinitionDigest.ofStores(tree.root, types: [type])
     }
 
-    @Test("How much a store may hold does not make it another, what it holds does")
+    @Test("A store's capacity does not change its digest, its content does")
     func bounds() throws {
         let first = try self.digest("key: id, max: 5")
         #expect(try self.digest("key: id, max: 6") == first)

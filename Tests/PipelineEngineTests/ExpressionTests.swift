@@ -60,7 +60,7 @@ struct ExpressionTests {
         ("lists.range(amount * 1000000).size() > 0", "log: when: cost limit exceeded"),
     ]
 
-    @Test("A condition holds, does not hold or fails with a message", arguments: cases)
+    @Test("A condition holds, does not hold, or fails with a message", arguments: cases)
     func conditions(text: String, expected: String) throws { #expect(try self.outcome(text) == expected) }
 
     /// Values of `when`, which begin at 6:11, with the message about them.
@@ -88,7 +88,7 @@ struct ExpressionTests {
         ("{ any: [ \"b == 'x'\", { a: y } ] }", "p.yaml:6:21: probe: when: unknown name \"b\" (did you mean \"a\"?)"),
     ]
 
-    @Test("A mistake in an expression is reported with its position in the file", arguments: mistakes)
+    @Test("An error in an expression is reported with its position in the file", arguments: mistakes)
     func positions(value: String, line: String) {
         let head = "pipeline: test\nsource: { memory: {} }\nstages:\n"
         let error = #expect(throws: ConfigurationError.self) {
@@ -97,7 +97,7 @@ struct ExpressionTests {
         #expect(error?.lines == [line])
     }
 
-    @Test("All mistakes of a file are reported, and names after a broken stage are not")
+    @Test("All errors of a file are reported, except for names after an invalid stage")
     func several() {
         let head = "pipeline: test\nsource: { memory: {} }\nstages:\n"
         let error = #expect(throws: ConfigurationError.self) {

@@ -16,7 +16,7 @@ import Testing
             records: records, log: log)
     }
 
-    @Test("A stage is tried again on the event it failed on, and the events behind it wait", arguments: [1, 4, 10])
+    @Test("A stage is retried on the failed event, and the events after it wait", arguments: [1, 4, 10])
     func retry(batchSize: Int) async throws {
         let records = Records()
         let log = RecordingLog()
@@ -40,7 +40,7 @@ import Testing
         #expect(counts.passed == 10)
     }
 
-    @Test("What has waited and failed is completed again without the others, then all go on in stream order")
+    @Test("Waiting events that failed are completed again alone, then all continue in stream order")
     func retryWaiting() async throws {
         let records = Records()
         let log = RecordingLog()
@@ -74,7 +74,7 @@ import Testing
         Ending(then: ", then: { dead_letter: { stream: other } }", outcome: .deadLettered, effects: ["other"]),
     ]
 
-    @Test("After the last attempt follows what the file says", arguments: endings, ["flaky", "waiting_flaky"])
+    @Test("After the last attempt the configured action applies", arguments: endings, ["flaky", "waiting_flaky"])
     func afterRetry(ending: Ending, type: String) async throws {
         let records = Records()
         let branches = ending.then.contains("rescue") ? "branches: { rescue: [ probe: { effect: rescued } ] }\n" : ""
@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test(
-        "A halt ends the run with an error that names the place, and the cursor stays before the batch",
+        "A halt ends the run with an error that names the entry, and the cursor stays before the batch",
         arguments: [
             ("flaky", "halt", 1), ("waiting_flaky", "halt", 1),
             ("flaky", "{ retry: { attempts: 2, backoff: 1us, then: halt } }", 2),
@@ -122,7 +122,7 @@ import Testing
         #expect(pipeline.statistics.read == 4)
     }
 
-    @Test("A pure stage at the head that halts lets the events before it have their turn first")
+    @Test("If a pure first stage halts, the earlier events are processed first")
     func haltAtTheHead() async throws {
         let log = RecordingLog()
         let entries = (1...6).map { MemorySource.Entry($0, [$0 == 4 ? "bad" : "a": "x"]) }
@@ -159,7 +159,7 @@ import Testing
         #expect(records.all.map(\.id.milliseconds) == [1, 2, 3, 4])
     }
 
-    @Test("An event that a branch has taken may fail there as on the main way; a failed one goes on")
+    @Test("An event in a branch can fail as on the main path, and a failed event continues there")
     func failingInBranches() async throws {
         let records = Records()
         let entries = [MemorySource.Entry(1, ["key": "x"]), MemorySource.Entry(2, ["bad": "x"])]
@@ -182,7 +182,7 @@ import Testing
         #expect(records.all.map(\.record.stage) == ["both/probe", "take"])
     }
 
-    @Test("An event ends its way at the end of the branch that it was sent to")
+    @Test("An event is finished at the end of its branch")
     func routed() async throws {
         let records = Records()
         let entries = ["x", "y", "x"].enumerated().map { MemorySource.Entry(UInt64($0 + 1), ["key": $1]) }

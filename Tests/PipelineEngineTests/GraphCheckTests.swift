@@ -40,7 +40,7 @@ import Testing
         ),
     ]
 
-    @Test("A wrong on_failure is told with its place", arguments: rules)
+    @Test("An invalid on_failure is reported with its position", arguments: rules)
     func rule(value: String, line: String) {
         let error = #expect(throws: ConfigurationError.self) {
             try Probes.pipeline(Self.head + "  - probe: {}\n    on_failure: \(value)\n")
@@ -69,7 +69,7 @@ import Testing
         ),
     ]
 
-    @Test("A wrong condition is told with its place", arguments: conditions)
+    @Test("An invalid condition is reported with its position", arguments: conditions)
     func condition(value: String, line: String) {
         let error = #expect(throws: ConfigurationError.self) {
             try Probes.pipeline(Self.head + "  - take: { fields: [a] }\n  - probe: {}\n    when: \(value)\n")
@@ -132,7 +132,7 @@ import Testing
             "p.yaml:6:3: branches: no stage leads to \"alone\" (by on_failure or route)"),
     ]
 
-    @Test("What is wrong with the ways through a graph is told with its place", arguments: graphs)
+    @Test("Errors in the paths of a graph are reported with their position", arguments: graphs)
     func graph(_ mistake: ConfigurationTests.Mistake) {
         let error = #expect(throws: ConfigurationError.self) { try Probes.pipeline(Self.head + mistake.text + "\n") }
         #expect(error?.lines == mistake.lines)
@@ -157,12 +157,12 @@ import Testing
         "  - probe\n  - probe\n  - probe: {}\n    name: probe-2",
     ]
 
-    @Test("What a graph may do is not refused", arguments: allowed)
+    @Test("Valid graphs are accepted", arguments: allowed)
     func good(text: String) {
         #expect(throws: Never.self) { try Probes.pipeline(Self.head + text + "\n") }
     }
 
-    @Test("Dead letters need their stage type")
+    @Test("dead_letters needs the dead_letter stage type")
     func deadLetters() {
         let text = Self.head + "  - probe: {}\n    on_failure: dead_letter\n"
         let error = #expect(throws: ConfigurationError.self) {
@@ -173,7 +173,7 @@ import Testing
         #expect(error?.lines == ["p.yaml:5:17: probe: on_failure: this worker has no stage type \"dead_letter\""])
     }
 
-    @Test("A store that no stage uses is told, and is no mistake")
+    @Test("An unused store is a warning, not an error")
     func unusedStore() throws {
         let text = "pipeline: test\nsource: { memory: {} }\nstores: { s: { recording: {} } }\nstages: [ probe ]\n"
         let warnings = try Probes.pipeline(text).warnings
@@ -184,7 +184,7 @@ import Testing
             ])
     }
 
-    @Test("The stages behind an on_failure of dead letters are named for the one that fails")
+    @Test("The stages of a dead-letter branch are named after the failing stage")
     func names() throws {
         let text =
             Self.head + """

@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(
-        "A graph does with a batch what a model of it does with one event after another", arguments: 1...40)
+        "A graph processes a batch like a model that takes one event after another", arguments: 1...40)
     func model(seed: Int) async throws {
         var random = SplitMix64(seed: UInt64(seed))
         let graph = GraphModel(using: &random)
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(
-        "Lanes do what one event after another does: the same ends in stream order, the same store, the order of each key",
+        "Lanes give the same outcomes, store and order per key as one event after another",
         arguments: 1...30)
     func lanes(seed: Int) async throws {
         var random = SplitMix64(seed: UInt64(seed))

@@ -17,8 +17,7 @@ import Testing
         return batch.withEvent(at: 0) { self.plan(count).lane(of: $0) }
     }
 
-    @Test(
-        "A key has one lane, whatever stands around it; of a repeated name the last counts; without it, the first lane")
+    @Test("A key has one lane, by the last value of a repeated name; without a key, the first lane")
     func oneLane() {
         for number in 0..<200 {
             let lane = self.lane([("key", "k\(number)")], of: 7)
@@ -28,7 +27,7 @@ import Testing
         #expect(self.lane([("a", "x"), ("ke", "y")], of: 7) == 0 && self.lane([], of: 7) == 0)
     }
 
-    @Test("Keys are spread over all lanes, none of which has more than half again its share", arguments: [2, 4, 8, 64])
+    @Test("Keys are spread over all lanes, none of which has more than 1.5 times its share", arguments: [2, 4, 8, 64])
     func spread(count: Int) {
         var counts = Array(repeating: 0, count: count)
         for number in 0..<64_000 {
@@ -110,7 +109,7 @@ import Testing
         return try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)
     }
 
-    @Test("What one lane waits for, the others do not wait for; and a batch that one lane breaks is not settled at all")
+    @Test("Lanes do not wait for each other, and a batch that one lane breaks has no outcomes")
     func together() async throws {
         // Keys of four different lanes.
         let keys = (0..<4).map { lane in
@@ -167,7 +166,7 @@ import Testing
         func endBatch() async throws {}
     }
 
-    @Test("What the source knows to be finished is known in every lane", arguments: [1, 4])
+    @Test("Entries that the source knows to be finished are known in every lane", arguments: [1, 4])
     func knownFinished(lanes: Int) async throws {
         var catalogue = Probes.catalogue()
         let nothing = SettingType<Bool>.object(SettingsSchema(true, []))
@@ -187,7 +186,7 @@ import Testing
         #expect(seen.events.withLock { $0 } == [1: true, 2: true, 3: true, 4: false, 5: false, 6: false])
     }
 
-    @Test("What arrived failed, and how often it came, goes with the event into its lane")
+    @Test("An event keeps its failure and delivery count in its lane")
     func copied() {
         let batch = EventBatch()
         batch.append(id: EntryID(milliseconds: 1, sequence: 0), fields: [(Array("a".utf8), Array("1".utf8))])

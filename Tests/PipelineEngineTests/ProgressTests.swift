@@ -10,7 +10,7 @@ import Testing
     typealias Look = (at: Int, pulses: UInt64, until: Int?, patience: Int, silence: Int)
 
     @Test(
-        "A run is silent from its last step, from the end of its declared wait or of its patience, whichever is last",
+        "A run is silent from its last step, its declared wait or its patience, whichever ends last",
         arguments: [
             [(0, 1, nil, 0, 0), (5, 1, nil, 0, 5), (9, 1, nil, 0, 9), (10, 2, nil, 0, 0), (12, 2, nil, 0, 2)],
             [(0, 1, 60, 0, 0), (59, 1, 60, 0, 0), (61, 1, 60, 0, 1), (70, 1, 90, 0, 0), (95, 1, nil, 0, 95)],
@@ -99,7 +99,7 @@ private final class BusySource: EventSource {
     }
 
     @Test(
-        "A stage that awaits without reporting hangs, whatever the source's readers do meanwhile",
+        "A stage that waits without reporting hangs, whatever the source's readers do meanwhile",
         arguments: ["send: {}", "send: { at_end: true }"])
     func silent(stage: String) async throws {
         try await self.withWaiting(stage) { pipeline in
@@ -110,7 +110,7 @@ private final class BusySource: EventSource {
         }
     }
 
-    @Test("A wait within a declared bound is no hang, and one beyond it is")
+    @Test("A wait within a declared bound is not a hang, a longer one is")
     func declared() async throws {
         try await self.withWaiting("declaring: {}") { pipeline in
             var watch = SilenceWatch()
@@ -121,7 +121,7 @@ private final class BusySource: EventSource {
         }
     }
 
-    @Test("Each event that a stage touches or decides is a step")
+    @Test("Each event that a stage handles or decides is a step")
     func events() async throws {
         let progress = ProgressReporter()
         let (batch, events) = (EventBatch(), WaitingEvents(progress: progress))

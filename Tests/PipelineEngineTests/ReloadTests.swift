@@ -101,7 +101,7 @@ private final class FirstStage: Stage {
 
     private static func file(_ stages: String) -> [UInt8] { Array((self.head + stages).utf8) }
 
-    @Test("A new version counts from the next batch on, and nothing is lost, doubled or out of order")
+    @Test("A new version applies from the next batch, and nothing is lost, duplicated or reordered")
     func swap() async throws {
         let records = Records()
         let pipeline = try await self.run("stages: [{ probe: { effect: one } }]", records: records) { index, pipeline in
@@ -122,7 +122,7 @@ private final class FirstStage: Stage {
             pipeline.reloads == PipelineReloads(generation: 3, applied: 2, unchanged: 0, refused: 0, lastError: nil))
     }
 
-    @Test("Counts go on under the same reasons and under the names of stages that stay, whatever their numbers are")
+    @Test("Counters continue per reason and per kept stage, whatever the stage's number")
     func counts() async throws {
         let pipeline = try await self.run(
             "stages: [{ name: a, probe: { finish_on: 1-0 } }, { name: b, probe: { fail_on: 2-0 } }, first]"
@@ -142,7 +142,7 @@ private final class FirstStage: Stage {
                 == ["b 5 0 2", "a 5 0 0", "first 4 1 0"])
     }
 
-    @Test("What a stage has in memory begins anew with a new version, and stays where the file says what it said")
+    @Test("A stage's memory is reset if its settings change, and kept otherwise")
     func state() async throws {
         let records = Records()
         let pipeline = try await self.run("stages: [first]", records: records) { index, pipeline in
@@ -155,7 +155,7 @@ private final class FirstStage: Stage {
         #expect(pipeline.reloads.unchanged == 1)
     }
 
-    @Test("A bad version is refused with everything that is wrong, and the old one runs on")
+    @Test("An invalid version is refused with all its errors, and the old one stays active")
     func bad() async throws {
         let records = Records()
         let pipeline = try await self.run("stages: [{ probe: { effect: one } }]", records: records) { index, pipeline in
@@ -184,7 +184,7 @@ private final class FirstStage: Stage {
         return Array(lines.filter { !$0.isEmpty }.joined(separator: "\n").utf8)
     }
 
-    @Test("What cannot change is named with its place, and values that may be secrets are not shown")
+    @Test("A setting that cannot change is named with its position, without values that may be secret")
     func fixed() async throws {
         let why = "while the pipeline runs: restart the worker (only stages and branches can be reloaded)"
         let store = "stores: { things: { recording: { key: a } } }"
@@ -223,7 +223,7 @@ private final class FirstStage: Stage {
         #expect(pipeline.reloads.generation == 1)
     }
 
-    @Test("A version that is taken over before the run is the one that runs")
+    @Test("A version applied before the run is the one that runs")
     func beforeRun() async throws {
         let records = Records()
         let entries = [MemorySource.Entry(1, ["a": "1"])]
@@ -235,7 +235,7 @@ private final class FirstStage: Stage {
         #expect(pipeline.statistics.stages.map(\.name) == ["new"])
     }
 
-    @Test("More reasons than are counted apart go on as other when stages change, and the sum stays")
+    @Test("Reasons beyond the limit still count as other after stages change, and the sum is kept")
     func manyReasons() throws {
         func graph(_ reasons: [String]) -> StageGraph {
             let names = GraphNames()

@@ -85,7 +85,7 @@ import Testing
         #expect(records.all[3].record.effects == (source.hasSuffix("other") ? effects : []))
     }
 
-    @Test("A branch goes on behind a stage that fails in it, and the first failure is the one that counts")
+    @Test("A branch continues after a failing stage, and the first failure counts")
     func failingBranch() async throws {
         let records = Records()
         let stages = """
@@ -109,7 +109,7 @@ import Testing
         #expect(pipeline.statistics.stages.map(\.failed) == [1, 0, 1, 0])
     }
 
-    @Test("An error that is no StageFailure fails the event with the stage's own reason")
+    @Test("Any other error than StageFailure fails the event with the stage's own reason")
     func foreignError() async throws {
         let records = Records()
         let pipeline = try Probes.pipeline(
@@ -120,7 +120,7 @@ import Testing
         #expect(records.all[1].record.reason == "probe_failure")
     }
 
-    @Test("A condition keeps a stage from events that do not have one of its values")
+    @Test("A stage does not see events that do not meet its condition")
     func condition() async throws {
         let records = Records()
         let pipeline = try Probes.pipeline(
@@ -132,7 +132,7 @@ import Testing
         #expect(pipeline.statistics.stages[1].passed == 2)
     }
 
-    @Test("A graph of pure stages alone works, also where one fails into a branch")
+    @Test("A graph of only pure stages works, even if one fails into a branch")
     func pureOnly() async throws {
         let records = Records()
         let pipeline = try Probes.pipeline(

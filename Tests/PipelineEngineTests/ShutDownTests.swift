@@ -60,7 +60,7 @@ import Testing
         #expect(try await self.lines("open: {}") == ["end of batch", "end of batch", "shut down"])
     }
 
-    @Test("A stage is shut down, too, where a batch cannot be ended")
+    @Test("A stage is shut down even if a batch cannot be ended")
     func broken() async throws {
         #expect(try await self.lines("open: { breaks: true }") == ["end of batch", "shut down", "broken"])
     }

@@ -75,7 +75,7 @@ final class SendStage: Stage {
 
 @Suite struct StalledBatchTests {
     @Test(
-        "While a stage waits the pipeline says so, whoever asks: in complete, at the batch's end, and with lanes",
+        "The pipeline reports a waiting stage: in complete, at the end of a batch, and with lanes",
         arguments: [
             ("", "send: {}"), ("", "send: { at_end: true }"), ("lanes: { count: 2, key: a }\n", "send: {}"),
         ])

@@ -91,7 +91,7 @@ import Testing
             catalogue: catalogue, services: services)
     }
 
-    @Test("Each batch's waiting events are given at once, and no call is made where none waits")
+    @Test("A batch's waiting events are passed in one call, and without any there is no call")
     func batches() async throws {
         let log = RecordingLog()
         let records = Records()
@@ -102,7 +102,7 @@ import Testing
         #expect(records.all.map(\.record.effects.count) == [1, 1, 0, 0, 0, 0, 0, 0, 1, 0])
     }
 
-    @Test("An event can fail or end where it waited; all others go on", arguments: [Deed.fails, .finishes])
+    @Test("A waiting event can fail or be finished; all others continue", arguments: [Deed.fails, .finishes])
     func decisions(deed: Deed) async throws {
         let records = Records()
         let pipeline = try self.pipeline(
@@ -121,7 +121,7 @@ import Testing
         #expect(counts.failed + counts.finished == 1)
     }
 
-    @Test("What complete throws ends the run with the cursor before the batch, and nothing of the batch is counted")
+    @Test("An error from complete ends the run before the batch, and nothing of the batch is counted")
     func throwing() async throws {
         let records = Records()
         let pipeline = try self.pipeline("  - probe\n  - hold: { deed: throwsUp, on: 6-0 }\n", records: records)
@@ -132,7 +132,7 @@ import Testing
         #expect(pipeline.statistics.total(.applied) == 4)
     }
 
-    @Test("An event cannot wait at a stage whose declaration does not say so", arguments: ["", "  - hold\n"])
+    @Test("An event cannot wait at a stage that does not declare it", arguments: ["", "  - hold\n"])
     func undeclared(more: String) async throws {
         let records = Records()
         try await self.pipeline("  - sneak\n" + more, records: records).run()
@@ -145,7 +145,7 @@ import Testing
         }
     }
 
-    @Test("The harness completes what waits")
+    @Test("The harness completes waiting events")
     func harness() async throws {
         let harness = try StageHarness(HoldStage.self, ["deed": "fails", "on": "2-0"])
         let waiting = harness.process([SampleEntry([:]), SampleEntry([:])])

@@ -31,7 +31,7 @@ import Testing
     private func bulk(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
 
     @Test(
-        "A byte string that is too long is left out, wherever it stands and however it arrives",
+        "A byte string that is too long is left out, at any position and however it arrives",
         arguments: [1, 2, 3, 5, 7, 11, 64, 1000])
     func leftOut(pieces: Int) throws {
         let long = String(repeating: "x", count: 100)
@@ -49,7 +49,7 @@ import Testing
         #expect(read.isMarked == [true, true, false, false, true])
     }
 
-    @Test("What is left out is never held")
+    @Test("Bytes that are left out are never stored")
     func memory() throws {
         let long = String(repeating: "x", count: 4_000_000)
         let read = try self.read("*2\r\n$4000000\r\n\(long)\r\n$1\r\na\r\n", pieces: 1000)
@@ -57,7 +57,7 @@ import Testing
         #expect(read.held < 50_000)
     }
 
-    @Test("Without being told so, a reader refuses what is too long", arguments: [1, 1000])
+    @Test("By default a reader refuses a byte string that is too long", arguments: [1, 1000])
     func refused(pieces: Int) throws {
         let error = #expect(throws: RESPError.self) {
             _ = try self.read("$9\r\n123456789\r\n", pieces: pieces, .refuse)
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(
-        "What the reply as a whole has no room for is left out if that is wanted, and refused otherwise",
+        "A byte string beyond the reply's limit is left out if configured, and refused otherwise",
         arguments: [1, 7, 1000])
     func fits(pieces: Int) throws {
         let values = (0..<9).map { "$8\r\nvalue-0\($0)\r\n" }.joined()
@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test(
-        "A byte string that is left out must end where it says",
+        "A byte string that is left out must have its announced length",
         arguments: ["$9\r\n123456789xx", "$9\r\n123456789\rx", "$9\r\n1234567890\r\n"], [1, 4, 1000])
     func unterminated(wire: String, pieces: Int) {
         let error = #expect(throws: RESPError.self) { _ = try self.read(wire, pieces: pieces) }
@@ -93,7 +93,7 @@ import Testing
         #expect(error?.kind == .limitExceeded(.bulkBytes))
     }
 
-    @Test("Streams of random values are read alike however they are cut, and as they were written", arguments: 0..<4)
+    @Test("Streams of random values are read as written, however they are split", arguments: 0..<4)
     func random(seed: Int) throws {
         var random = SplitMix64(state: UInt64(seed))
         for _ in 0..<500 {

@@ -28,7 +28,7 @@ import Testing
         #expect(appended == [1, 2] + bytes + bytes)
     }
 
-    @Test("What the encoder writes, the reader reads")
+    @Test("The reader reads the encoder's output")
     func roundTrip() throws {
         var random = SplitMix64(state: 7)
         var reader = RESPReader()
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test("No way of printing a command shows an argument")
+    @Test("Printing a command never shows an argument")
     func redaction() {
         let command = RESPCommand("AUTH", "default", "hunter2")
         var dumped = ""

@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test("Mutated streams never crash, stay within memory, and end alike however they are cut", arguments: 0..<8)
+    @Test("Mutated streams never crash, stay within memory, and end alike however they are split", arguments: 0..<8)
     func mutations(seed: Int) {
         var random = SplitMix64(state: UInt64(seed))
         var failed = 0

@@ -55,14 +55,14 @@ import Testing
             allowed: String(repeating: "*1\r\n", count: 8)),
     ]
 
-    @Test("A limit is enforced at the header, and what just keeps to it is read", arguments: cases, Cut.allCases)
+    @Test("A limit is enforced at the header, and a reply exactly at the limit is read", arguments: cases, Cut.allCases)
     func limit(limit: Case, cut: Cut) {
         let error = readError(Array(limit.wire.utf8), cut: cut, limits: limit.limits)
         #expect(error == RESPError(.limitExceeded(limit.name), limit.message))
         #expect(readError(Array(limit.allowed.utf8), cut: cut, limits: limit.limits) == nil)
     }
 
-    @Test("A line without end is given up", arguments: ["+", "-", ":", "$", "*", "*1\r\n+"])
+    @Test("An endless line is refused", arguments: ["+", "-", ":", "$", "*", "*1\r\n+"])
     func endlessLine(start: String) {
         let limits = RESPLimits(lineBytes: 100)
         let kept = Array((start + String(repeating: "1", count: 100)).utf8)
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test("A line that ended is held to the same limit")
+    @Test("A complete line has the same limit")
     func longLine() {
         let limits = RESPLimits(lineBytes: 3)
         #expect(readError(Array("+abc\r\n-abc\r\n".utf8), limits: limits) == nil)
@@ -83,7 +83,7 @@ import Testing
         #expect(readError(Array("-abcd\r\n".utf8), limits: limits)?.message == message)
     }
 
-    @Test("Input that nobody reads is refused")
+    @Test("Unread input beyond the limit is refused")
     func pendingInput() throws {
         var reader = RESPReader(limits: RESPLimits(pendingBytes: 10))
         try feed(Array("+OK\r\n".utf8), to: &reader)
@@ -99,7 +99,7 @@ import Testing
         try feed(bytes, to: &reader)
     }
 
-    @Test("Big announcements take no memory")
+    @Test("Large announced lengths allocate nothing")
     func announcements() throws {
         var reader = RESPReader()
         let wire = String(repeating: "*1000000\r\n", count: 7) + "$67108864\r\nabc"
@@ -109,7 +109,7 @@ import Testing
         #expect(held < 1 << 16)
     }
 
-    @Test("Limits are kept within the hard bounds")
+    @Test("Limits are clamped to the hard bounds")
     func hardBounds() {
         let wide = RESPLimits(
             bulkBytes: .max, lineBytes: .max, arrayElements: .max, replyTokens: .max, replyBytes: .max, nesting: .max,
@@ -123,7 +123,7 @@ import Testing
         #expect(readError(Array("*0\r\n".utf8), limits: RESPLimits(nesting: 0))?.kind == .limitExceeded(.nesting))
     }
 
-    @Test("The defaults let an XREAD of 100000 entries through")
+    @Test("The defaults accept an XREAD reply of 100000 entries")
     func defaultsFit() throws {
         let count = 100_000
         let entry = "*2\r\n$3\r\n1-1\r\n*10\r\n" + String(repeating: "$1\r\na\r\n", count: 10)

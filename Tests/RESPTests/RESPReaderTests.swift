@@ -3,7 +3,7 @@ import Testing
 @testable import RESP
 
 @Suite struct RESPReaderTests {
-    @Test("A reply reads the same whole, byte by byte and in threes", arguments: samples, Cut.allCases)
+    @Test("A reply reads the same in one piece, byte by byte and in threes", arguments: samples, Cut.allCases)
     func reads(sample: Sample, cut: Cut) throws {
         var reader = RESPReader()
         let values = try readAll(sample.wire, cut: cut, from: &reader)
@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test("Before the last byte of a reply there is no reply and no error")
+    @Test("An incomplete reply is neither a reply nor an error")
     func needsMore() throws {
         for sample in samples where sample.wire.count < 1000 {
             var reader = RESPReader()
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test("Nothing fed gives nothing")
+    @Test("Without input there is no reply")
     func nothing() throws {
         var reader = RESPReader()
         let first = try reader.next() == nil
@@ -40,7 +40,9 @@ import Testing
         #expect(first && second)
     }
 
-    @Test("RESP3 kinds are read where the library can", .enabled(if: RESPReader.readsRESP3), arguments: Cut.allCases)
+    @Test(
+        "RESP3 types are read if the library supports them", .enabled(if: RESPReader.readsRESP3),
+        arguments: Cut.allCases)
     func readsRESP3(cut: Cut) throws {
         var reader = RESPReader()
         let wire =
@@ -62,7 +64,7 @@ import Testing
         #expect(refusals.contains { message == "reply 1, value 1: \($0)" }, "\(message ?? "")")
     }
 
-    @Test("RESP3 kinds are refused where the library cannot", .enabled(if: !RESPReader.readsRESP3))
+    @Test("RESP3 types are refused if the library does not support them", .enabled(if: !RESPReader.readsRESP3))
     func refusesRESP3() {
         for byte in ["%", "_", ">", ",", "#", "~", "=", "(", "|"] {
             let message = "reply 1, value 1: got \"\(byte)\" as reply type byte"
@@ -70,7 +72,7 @@ import Testing
         }
     }
 
-    @Test("What is not RESP is a violation with its place", arguments: Cut.allCases)
+    @Test("Malformed RESP is a protocol error with its position", arguments: Cut.allCases)
     func violations(cut: Cut) {
         let cases: [(String, String)] = [
             ("*-5\r\n", "reply 1, value 1: Multi-bulk length out of range"),
@@ -94,7 +96,7 @@ import Testing
         }
     }
 
-    @Test("After an error every call throws the same error, whatever is fed")
+    @Test("After an error every call throws the same error, whatever the input")
     func errorStays() throws {
         var reader = RESPReader()
         try feed(Array("+OK\r\n?".utf8), to: &reader)

@@ -16,7 +16,7 @@ import Testing
         return try #require(try reader.next())
     }
 
-    @Test("Tokens stand depth first, with their bytes packed in the arena")
+    @Test("Tokens are stored depth first, with their bytes packed in the arena")
     func tokens() throws {
         let reply = try self.reply("*3\r\n$2\r\nab\r\n*2\r\n:-42\r\n$-1\r\n+cd\r\n")
         #expect(reply.count == 6)
@@ -38,13 +38,13 @@ import Testing
         #expect(MemoryLayout<RESPToken>.stride == 12)
     }
 
-    @Test("An error reply has its text, any other has none")
+    @Test("Only an error reply has error text")
     func errorMessage() throws {
         #expect(try self.reply("-NOAUTH needed\r\n").errorMessage == "NOAUTH needed")
         #expect(try self.reply("+OK\r\n").errorMessage == nil)
     }
 
-    @Test("Values read as what they are or spell, and as nothing else")
+    @Test("Values convert only to their own type or the one they spell")
     func conveniences() {
         #expect(RESPValue.text("12").string == "12")
         #expect(RESPValue.simpleString([0x31]).integer == 1)
@@ -59,7 +59,7 @@ import Testing
         #expect(RESPValue.map([.null, .null]).array?.count == 2)
     }
 
-    @Test("A recycled reply leaves nothing behind in the next")
+    @Test("A recycled reply leaves nothing in the next one")
     func recycling() throws {
         var reader = RESPReader()
         for round in 0..<50 {
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test("The memory of recycled replies serves again")
+    @Test("The memory of recycled replies is reused")
     func reuse() throws {
         var reader = RESPReader()
         var addresses: Set<Int> = []
@@ -88,7 +88,7 @@ import Testing
         #expect(addresses.count <= 2)
     }
 
-    @Test("No more replies are kept than the named limit")
+    @Test("No more replies are kept than the limit")
     func freeListIsBounded() throws {
         var reader = RESPReader()
         for _ in 0..<20 {
@@ -99,7 +99,7 @@ import Testing
         #expect(held == RESPReader.maximumRecycled * one)
     }
 
-    @Test("Big replies keep their memory while they follow each other; the first ordinary one gives it back")
+    @Test("Consecutive large replies keep their memory; the first ordinary one releases it")
     func memoryIsGivenBack() throws {
         let size = RESPReader.keptBytes + 1
         let big = Array("$\(size)\r\n".utf8) + [UInt8](repeating: 0x61, count: size) + [0x0D, 0x0A]
@@ -115,7 +115,7 @@ import Testing
         #expect(held < 1 << 16)
     }
 
-    @Test("Bytes can be taken out and outlive the reply")
+    @Test("Bytes can be moved out and outlive the reply")
     func takeBytes() throws {
         var reader = RESPReader()
         try feed(Array("*2\r\n+abc\r\n$3\r\ndef\r\n".utf8), to: &reader)
@@ -130,7 +130,7 @@ import Testing
         #expect(bytes == Array("def".utf8))
     }
 
-    @Test("Bytes can be exchanged for memory of the caller's, which then serves a later reply")
+    @Test("Bytes can be exchanged for the caller's memory, which a later reply uses")
     func exchangeBytes() throws {
         var reader = RESPReader()
         try feed(Array("+first\r\n".utf8), to: &reader)
@@ -153,7 +153,7 @@ import Testing
         #expect(Array(third.bytes) == Array("third".utf8))
     }
 
-    @Test("Byte strings of every length around the steps of the copy come back as they were")
+    @Test("Byte strings of all lengths around the copy's block size survive a round trip")
     func lengths() throws {
         for length in 0...70 {
             let text = (0..<length).map { UInt8(truncatingIfNeeded: 33 + $0) }

@@ -27,7 +27,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         return (entries, String(decoding: bytes[last], as: UTF8.self))
     }
 
-    @Test("The end and the last id are found with the last byte, not before, however the bytes come")
+    @Test("The end and the last id are found with the last byte, not before, however the bytes arrive")
     func whole() throws {
         let reply = streamReply([
             ("1-1", ["a", "b"]), ("1700000000000-12", []), ("1700000000001-0", ["", "$9\r\n*3\r\n", "x", "y"]),
@@ -76,7 +76,8 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
     ]
 
     @Test(
-        "Entries like the first and unlike it: the same end and id, however the bytes come", arguments: shapes.indices)
+        "The end and id are found for entries of the same and of other shapes, however the bytes arrive",
+        arguments: shapes.indices)
     func shaped(_ index: Int) throws {
         let entries = Self.shapes[index]
         let reply = streamReply(entries)
@@ -102,7 +103,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
             && names.allSatisfy { longest.starts(with: $0) }
     }
 
-    @Test("Names that go by position are told from others, in pieces of any length", arguments: shapes.indices)
+    @Test("Positional names are distinguished from others, in pieces of any length", arguments: shapes.indices)
     func alike(_ index: Int) throws {
         let entries = Self.shapes[index]
         let bytes = Array(streamReply(entries).utf8)
@@ -117,7 +118,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         }
     }
 
-    @Test("An entry that comes bit by bit is gone through again while it is short, and then no longer")
+    @Test("A partial entry is rescanned only while it is short")
     func repeated() throws {
         for (length, isAlike) in [(60_000, true), (70_000, false)] {
             let long = String(repeating: "v", count: length)
@@ -132,7 +133,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         }
     }
 
-    @Test("A reply knows whether its names go by position where a scanner has seen it, and the next reply does not")
+    @Test("A scanned reply knows whether its names are positional, and the next reply does not")
     func alikeReply() throws {
         var reader = RESPReader()
         let alike = Array(streamReply([("7-1", ["a", "b"]), ("7-2", ["a", "d"])]).utf8)
@@ -151,7 +152,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
     }
 
     @Test(
-        "What is no entry behind the first is told as it is anywhere",
+        "A malformed entry after the first is detected like one anywhere",
         arguments: [
             "*3\r\n$3\r\n2-0\r\n*0\r\n*0\r\n", "*2\r\n$3\r\n2-0\r\n$1\r\nx\r\n", "*2\r\n$3\r\n2-0\r\n*-1\r\n", ":2\r\n",
             "*2\r\n$-1\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n", "*2\r\n$3\r\n2-0\r\n*2\r\n$1\r\na\r\n:1\r\n",
@@ -163,7 +164,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         #expect(self.steps(reply).last == .other)
     }
 
-    @Test("Bytes behind the reply are left alone")
+    @Test("Bytes after the reply are not consumed")
     func behind() throws {
         let reply = streamReply([("5-0", ["a", "b"])])
         let found = try #require(self.outline(reply + "+OK\r\n"))
@@ -171,7 +172,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
     }
 
     @Test(
-        "What is not a list of entries is told at once, so that it is read as it comes",
+        "Other replies than lists of entries are detected immediately, and read as they arrive",
         arguments: [
             "*-1\r\n", "$-1\r\n", "-ERR no\r\n", "+OK\r\n", ":1\r\n", "*1\r\n:1\r\n", "*0\r\n", "$2\r\nok\r\n",
             "*1\r\n*2\r\n$1\r\ns\r\n*-1\r\n", "*1\r\n*2\r\n$1\r\ns\r\n*0\r\n", "$12345678901\r\n", "*x\r\n", "$1\rx",
@@ -182,12 +183,12 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         #expect(self.steps(text).dropLast().allSatisfy { $0 == .more || $0 == .other })
     }
 
-    @Test("A reply longer than is waited for is read as it comes")
+    @Test("A reply longer than the scan limit is read as it arrives")
     func long() {
         #expect(self.steps("*1\r\n*2\r\n$5000000\r\n").last == .other)
     }
 
-    @Test("A reader shows what it has not read, and reads it afterwards all the same")
+    @Test("A reader exposes unread bytes and still reads them afterwards")
     func reader() throws {
         let reply = Array(streamReply([("7-1", ["a", "b"]), ("7-2", ["c", "d"])]).utf8)
         var reader = RESPReader()
@@ -231,7 +232,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
     }
 
     @Test(
-        "A reply that a scanner has seen to its end is read as any other, and so are those behind it",
+        "A completely scanned reply is read like any other, and so are later ones",
         arguments: [
             streamReply([("1-1", ["a", "b"])]),
             streamReply([("1-1", []), ("1-2", ["", ""]), ("1-3", ["x", "$3\r\n*1\r\n", "\r\n", "y"])]),
@@ -243,7 +244,7 @@ private func streamReply(_ entries: [(id: String, fields: [String])]) -> String 
         #expect(try self.read(text, scanned: true) == self.read(text, scanned: false))
     }
 
-    @Test("A value over its limit is refused in place as well")
+    @Test("A value over its limit is refused by the scanner as well")
     func limits() throws {
         var reader = RESPReader(limits: RESPLimits(bulkBytes: 16))
         try Array(streamReply([("1-1", ["a", String(repeating: "v", count: 17)])]).utf8).withUnsafeBytes {

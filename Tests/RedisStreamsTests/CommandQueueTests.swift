@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test("Replies belong to the commands in their order, also over many turns of the ring")
+    @Test("Replies match the commands in order, also over many turns of the ring")
     func order() {
         var queue = CommandQueue<String>()
         for round in 0..<50 {
@@ -45,7 +45,7 @@ import Testing
 
     static let second: UInt64 = 1_000_000_000
 
-    @Test("A server that is silent for the whole time is late, at the second look")
+    @Test("A server that is silent for the whole timeout is late at the second check")
     func silent() {
         var queue = CommandQueue<String>()
         _ = queue.submit("a", bytes: 1, silence: Self.second, of: .read, now: 0)
@@ -67,7 +67,7 @@ import Testing
         #expect(queue.timerFired(now: 12 * Self.second + look) == .again(at: 13 * Self.second + 1))
     }
 
-    @Test("Bytes extend the deadline, and a reply that breaks off is late when nothing has come for the whole time")
+    @Test("Bytes extend the deadline, and a reply that stops is late after a full timeout without bytes")
     func bytesExtend() {
         var queue = CommandQueue<String>()
         _ = queue.submit("a", bytes: 1, silence: Self.second, now: 0)
@@ -85,7 +85,7 @@ import Testing
         #expect(self.run(&queue, from: due, upTo: 1000 * Self.second) == .timedOut(.brokenOff(timeout)))
     }
 
-    @Test("A reply of which bytes arrive for ever is late after an hour")
+    @Test("A reply that never ends is late after an hour")
     func endless() {
         var queue = CommandQueue<String>()
         _ = queue.submit("a", bytes: 1, silence: Self.second, now: 0)

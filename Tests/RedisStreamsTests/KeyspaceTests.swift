@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(
-        "Of two stores' prefixes none may begin with the other",
+        "No store's prefix may begin with another's",
         arguments: [
             ("a:", "a:b:", true), ("a:", "a:", true), ("a:", "b:", false), ("ab", "a", true), ("a:b", "a:c", false),
         ])
@@ -67,7 +67,7 @@ import Testing
         #expect(self.lines(read, .messageChannel("s"))[0] == ([], []))
     }
 
-    @Test("Keys of different servers and databases do not meet; names of this machine are one server")
+    @Test("Keys of different servers and databases do not collide; this machine's names are one server")
     func servers() {
         func settings(_ host: String, port: Int = 1, database: Int = 0) -> RedisSettings {
             var settings = RedisSettings(address: .tcp(host: host, port: port))

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct RedisErrorTests {
     @Test(
-        "An error answer is classified by its first word",
+        "An error reply is classified by its first word",
         arguments: [
             ("LOADING Redis is loading the dataset in memory", RedisError.Code.unavailable, true),
             ("READONLY You can't write against a read only replica.", .unavailable, true),
@@ -114,7 +114,7 @@ import Testing
     }
 
     @Test(
-        "A probe is no stricter than the work: only some refusals of PING end the connection",
+        "Only some refusals of PING end the connection",
         arguments: [
             ("NOPERM this user has no permissions", true), ("MISCONF Redis is configured to save", true),
             ("MASTERDOWN Link with MASTER is down", true), ("ERR unknown command 'PING'", true),
@@ -144,7 +144,7 @@ import Testing
         #expect(!error.message.contains("\u{1B}") && !error.message.contains("\n"))
     }
 
-    @Test("A reply above a limit is permanent and names the setting; one that is no RESP is tried again")
+    @Test("A reply above a limit is permanent and names the setting; malformed RESP is retried")
     func unreadable() {
         let large = RedisError.unreadable(RESPError(.limitExceeded(.replyBytes), "too long"))
         #expect(large.code == .replyTooLarge && !large.isTransient && large.message.contains("read_count"))
@@ -200,7 +200,7 @@ import Testing
         #expect(byPassword.steps.first?.command == RESPCommand("AUTH", "p"))
     }
 
-    @Test("Only the right answer to a step lets the connection live; a user without the right to PING is fine")
+    @Test("Only the expected reply to a step keeps the connection, but a user may lack PING")
     func answers() throws {
         let login = Login(self.settings(), password: Secret("p"))
         let (auth, ping) = (login.steps[0], login.steps[1])
@@ -227,7 +227,7 @@ import Testing
         #expect(long.count == "sluice:".count + ClientName.partLimit)
     }
 
-    @Test("A password file that cannot be read is a wrong setting")
+    @Test("An unreadable password file is a settings error")
     func passwordFile() {
         let error = #expect(throws: RedisError.self) { try PasswordFile.read("/nonexistent/password") }
         #expect(error?.code == .badSettings && error?.isTransient == false)
@@ -245,7 +245,7 @@ import Testing
     }
 
     @Test(
-        "A certificate's name matches regardless of case, and a star matches one complete first label",
+        "A certificate's name matches regardless of case, and a wildcard matches one complete first label",
         arguments: [
             ("redis.example", "Redis.Example", true), ("redis.example.", "redis.example", true),
             ("a.redis.example", "*.redis.example", true), ("a.b.redis.example", "*.redis.example", false),

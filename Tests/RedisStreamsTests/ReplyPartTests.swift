@@ -6,7 +6,7 @@ import Testing
 @testable import RedisStreams
 
 @Suite struct ReplyPartTests {
-    @Test("Each part of a reply that is still coming is a step, so that a slow link is no hang")
+    @Test("Each received part of a reply is a step, so that a slow link does not count as a hang")
     func parts() throws {
         let channel = EmbeddedChannel()
         let handler = CommandHandler(

@@ -38,7 +38,7 @@ import Testing
         #expect(order == ["a", "b", "c", "a", "b", "c", "a", "b", "c"])
     }
 
-    @Test("Bytes are bounded too, and a share larger than the window has it alone")
+    @Test("Bytes are bounded too, and a share larger than the window is sent alone")
     func bytes() {
         var queue = WindowQueue<String>(commands: 10, bytes: 100)
         #expect(queue.enter(self.share(1, 60), "a") == .entered)

@@ -84,7 +84,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
         #expect(settings.timeout == .seconds(1) && settings.connectTimeout == .seconds(5))
     }
 
-    @Test("Empty user and password are as good as none, as unset variables leave them")
+    @Test("An empty user or password, as from an unset variable, counts as none")
     func empty() throws {
         let (value, issues) = decode(
             RedisSettings.type,
@@ -146,12 +146,12 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
     }
 
     @Test(
-        "Anything else is refused as a start", arguments: ["", "$", "end", "-", "-15", "15m", "--5m", "-0s", "5-7-9"])
+        "Any other start is refused", arguments: ["", "$", "end", "-", "-15", "15m", "--5m", "-0s", "5-7-9"])
     func refusedStarts(text: String) {
         #expect(throws: SettingRefusal.self) { try StreamStart(text) }
     }
 
-    @Test("A time back begins just below its first millisecond, and never below zero")
+    @Test("A relative time begins just below its first millisecond, and never below zero")
     func timeBack() {
         let cursor = StreamStart.cursor(back: .seconds(1), serverMilliseconds: 5000)
         #expect(cursor == EntryID(milliseconds: 3999, sequence: .max))
@@ -161,7 +161,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
     }
 
     @Test(
-        "Settings out of range are issues",
+        "Settings out of range are errors",
         arguments: [
             ([("stream", " ")], "must not be blank"), ([], "missing setting \"stream\""),
             ([("stream", "s"), ("read_count", "0")], "0 is out of range"),
@@ -175,7 +175,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
     }
 
     @Test(
-        "max_staleness has a default that no idle stream trips over, and is switched off with one word",
+        "The default max_staleness suits idle streams, and one word switches it off",
         arguments: [
             ([], .seconds(30)), ([("read_block", "20s")], .seconds(44)),
             ([("read_block", "1s"), ("read_margin", "30s")], .seconds(62)), ([("max_staleness", "off")], nil),
@@ -191,7 +191,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
         #expect(refused.contains { $0.contains("cannot be combined with group") }, "\(refused)")
     }
 
-    @Test("The defaults are those of the documentation")
+    @Test("The defaults match the documentation")
     func defaults() {
         let (value, _) = decode(RedisStreamSettings.type, mapping([("stream", scalar("s"))]))
         #expect(value?.start == .tail && value?.readCount == 128 && value?.readBlock == .seconds(5))
@@ -213,7 +213,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
     }
 
     @Test(
-        "Neither, both, or a length for a channel is an issue",
+        "Neither, both, or a length for a channel is an error",
         arguments: [
             ([], "missing setting \"channel\" or \"stream\""),
             ([("channel", "c"), ("stream", "s")], "both given"),

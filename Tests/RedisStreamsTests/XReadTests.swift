@@ -46,7 +46,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
     }
 
     @Test(
-        "The id is sent as it reads, however many digits it has",
+        "The id is sent unchanged, however many digits it has",
         arguments: [
             EntryID(milliseconds: 9, sequence: 10), EntryID(milliseconds: 1_700_000_000_000, sequence: 0),
             EntryID(milliseconds: 100, sequence: 999), .max,
@@ -56,7 +56,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         #expect(sent == RESPCommand("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", "s", id.description).encoded())
     }
 
-    @Test("Events know whether names go by position, also when the batch is used again")
+    @Test("Events know whether names are positional, also when the batch is reused")
     func alike() throws {
         let batch = EventBatch()
         let names = [["a", "1", "b", "2"], ["a", "3", "b", "4"]]
@@ -78,7 +78,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         }
     }
 
-    @Test("Entries become events with their fields in order, and the batch is used again")
+    @Test("Entries become events with their fields in order, and the batch is reused")
     func entries() throws {
         let batch = EventBatch()
         for round in 0..<3 {
@@ -97,7 +97,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         }
     }
 
-    @Test("Numbers and short texts among the fields read as text")
+    @Test("Numbers and simple strings among the fields are read as text")
     func numbers() throws {
         let batch = EventBatch()
         _ = try self.fill(
@@ -105,7 +105,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         #expect(self.fields(batch, 0) == ["n", "42", "m", "v"])
     }
 
-    @Test("No value means that the block has ended")
+    @Test("A null reply means that the block has ended")
     func nothing() throws {
         #expect(try self.fill(EventBatch(), "*-1\r\n") == .nothing)
         #expect(try self.fill(EventBatch(), "$-1\r\n") == .nothing)
@@ -118,7 +118,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
     }
 
     @Test(
-        "A reply of any other shape is refused",
+        "Any other reply is refused",
         arguments: [
             "+OK\r\n", ":1\r\n", "*0\r\n", list([bulk("s")]), list([list([bulk("s")])]),
             list([list([bulk("s"), "*0\r\n"])]), list([list([bulk("s"), bulk("x")])]),
@@ -138,7 +138,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         #expect(error?.code == .protocolViolation && error?.isTransient == true)
     }
 
-    @Test("An entry with a value that is too long fails without it, and the other entries and fields are as they were")
+    @Test("An oversized value fails its entry, and other entries and fields are unchanged")
     func tooLong() throws {
         var reader = RESPReader(limits: RESPLimits(bulkBytes: 10))
         reader.setLongValues(.leaveOut)
@@ -162,7 +162,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
             failures[1]?.message == "field \"big\" of 11 bytes and 1 more left out: the size limit of a value is 64MiB")
     }
 
-    @Test("An entry with a value that is too long ends the run if the settings say so")
+    @Test("An entry with an oversized value ends the run if configured")
     func tooLongHalts() throws {
         var reader = RESPReader(limits: RESPLimits(bulkBytes: 10))
         reader.setLongValues(.leaveOut)
@@ -190,7 +190,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         }
     }
 
-    @Test("A time back is counted from the server's clock")
+    @Test("A relative time is counted from the server's clock")
     func back() throws {
         let resolution = StartResolution(start: .back(.seconds(1)))
         let answer = RESPValue.array([.bulk(Array("100".utf8)), .bulk(Array("999999".utf8))])
@@ -202,7 +202,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         }
     }
 
-    @Test("Beginning and an id need no question")
+    @Test("The beginning and an id need no query")
     func noQuestion() throws {
         let id = EntryID(milliseconds: 1, sequence: 2)
         #expect(try StartResolution(start: .beginning).cursor(nil) == .zero)
@@ -214,7 +214,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
     private let id = EntryID(milliseconds: 1, sequence: 2)
 
     @Test(
-        "The message is JSON whatever the key",
+        "The message is JSON, whatever the key",
         arguments: [
             (Array("ds-1".utf8), "{\"key\":\"ds-1\",\"entry\":\"1-2\"}"),
             (Array("a\"\\\n\u{1}é".utf8), "{\"key\":\"a\\\"\\\\\\n\\u0001é\",\"entry\":\"1-2\"}"),
@@ -227,7 +227,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         #expect(String(decoding: Revocation(key: key, entry: self.id).json, as: UTF8.self) == text)
     }
 
-    @Test("A stream gets the key's bytes as they are")
+    @Test("A stream gets the key's bytes unchanged")
     func stream() {
         let command = Revocation(key: [0xFF], entry: self.id).command(to: .stream("s", maxLength: 5))
         #expect(command == RESPCommand("XADD", "s", "MAXLEN", "~", 5, "*", "key", [0xFF], "entry", "1-2"))

@@ -29,7 +29,7 @@ import Testing
             && snapshot.fields == ModelTests.fields(self.values(key: key, round: round))
     }
 
-    @Test("Two readers and a walker beside a writer see whole records, never older than what they saw before")
+    @Test("Two readers and an export beside a writer see complete records that never go back")
     func readersBesideWriter() async {
         let store = Harness(shards: 4).store
         let keys = 200
@@ -74,7 +74,7 @@ import Testing
         #expect(tally.seen.load(ordering: .relaxed) > 0)
     }
 
-    @Test("Two writers and someone who empties the store leave it consistent")
+    @Test("Two writers and a concurrent emptying leave the store consistent")
     func writersBesideRemoval() async {
         let store = Harness(evictions: 16, shards: 4).store
         await withTaskGroup(of: Void.self) { group in

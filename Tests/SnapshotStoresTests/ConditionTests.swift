@@ -15,7 +15,7 @@ import Testing
         let wrong = Atomic<Int>(0)
     }
 
-    @Test("A condition made before or after the snapshots gives the same answers", arguments: prefixes)
+    @Test("A condition added before or after the snapshots gives the same answers", arguments: prefixes)
     func madeLater(prefix: String) throws {
         let harness = Harness()
         let early = harness.store.condition("status", equals: "active")
@@ -32,7 +32,7 @@ import Testing
         #expect(harness.store.check("\(prefix)500", late) == nil)
     }
 
-    @Test("A snapshot that is replaced meets what the new one meets, whether it fits the old one's memory or not")
+    @Test("A replaced snapshot meets the conditions of the new one, whether or not it fits the old memory")
     func replaced() throws {
         let harness = Harness()
         let isActive = harness.store.condition("status", equals: "active")
@@ -45,7 +45,7 @@ import Testing
         #expect(harness.store.check("a-session-key", isActive) == false)
     }
 
-    @Test("Conditions on the key, on numbers and on fields that no snapshot has")
+    @Test("Conditions can test the key, numbers and fields that no snapshot has")
     func otherFields() throws {
         let harness = Harness()
         let store = harness.store
@@ -63,7 +63,7 @@ import Testing
         #expect(store.check("session-6", store.condition("nobody has it", equals: "")) == false)
     }
 
-    @Test("The same condition is made once, and those beyond the marks are answered all the same")
+    @Test("The same condition is added once, and conditions beyond the marks are answered as well")
     func many() throws {
         let harness = Harness()
         let store = harness.store
@@ -96,7 +96,7 @@ import Testing
         #expect(harness.store.check("session-1", isActive) == false)
     }
 
-    @Test("A condition made beside a writer holds for all that it writes before and after")
+    @Test("A condition added during writes holds for records written before and after")
     func besideWriter() async {
         let store = Harness(shards: 2).store
         let tally = Tally()

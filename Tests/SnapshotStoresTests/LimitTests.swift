@@ -20,7 +20,7 @@ import Testing
         #expect(throws: StageFailure.self) { try harness.upsert("a", 7) }
     }
 
-    @Test("A record that is too large is refused and what was held stays")
+    @Test("A record that is too large is refused, and the previous one is kept")
     func largeRecord() throws {
         let harness = Harness(maxRecordBytes: 128)
         _ = try harness.upsert("k", 1)
@@ -34,7 +34,7 @@ import Testing
         #expect(try harness.upsert("k", 1, status: String(repeating: "x", count: 207)) == .repeated)
     }
 
-    @Test("A key that no record can have is evicted without a trace", arguments: [100, 128, 2_000_000])
+    @Test("Evicting a key that no record can have leaves no trace", arguments: [100, 128, 2_000_000])
     func longKey(length: Int) throws {
         let harness = Harness(maxRecordBytes: 128)
         let key = [UInt8](repeating: 7, count: length)
@@ -46,7 +46,7 @@ import Testing
         #expect(try harness.upsert("another", 1) == .applied)
     }
 
-    @Test("The largest record that the settings allow is held")
+    @Test("The largest record that the settings allow is stored")
     func largestRecord() throws {
         let harness = Harness(maxRecordBytes: MemoryStore.Limits.recordBytesRange.upperBound)
         let value = [UInt8](repeating: 7, count: MemoryStore.Limits.recordBytesRange.upperBound - 100)
@@ -65,7 +65,7 @@ import Testing
         #expect(harness.store.count == 0)
     }
 
-    @Test("A writer with more names than a store numbers refuses events; the names numbered before stay good")
+    @Test("A writer with more field names than a store can number refuses events; earlier names stay valid")
     func tooManyNames() throws {
         let harness = Harness()
         let fields = (0..<FieldNames.limit).map { (name: "f\($0)", field: FieldID(index: 1)) }
@@ -77,7 +77,7 @@ import Testing
         #expect(harness.store.check("k", harness.store.condition("beyond", equals: "")) == false)
     }
 
-    @Test("No more evictions are remembered than the limit, the oldest is given back")
+    @Test("No more evictions are remembered than the limit; the oldest is dropped")
     func boundedEvictions() {
         var memory = EvictionMemory(limit: 3)
         let traces = (0..<8).map { EvictionMemory.Trace(hash: UInt64($0), entryID: Harness.entry(UInt64($0))) }

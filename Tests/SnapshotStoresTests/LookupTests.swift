@@ -4,7 +4,7 @@ import Testing
 @testable import SnapshotStores
 
 @Suite struct LookupTests {
-    @Test("A check tells apart: meets the condition, does not, lacks the field, no snapshot, evicted")
+    @Test("A check distinguishes: meets the condition, does not, lacks the field, no snapshot, evicted")
     func check() throws {
         let harness = Harness()
         let isActive = harness.store.condition("status", equals: "active")
@@ -20,7 +20,7 @@ import Testing
         #expect(harness.store.check("gone", isActive) == nil)
     }
 
-    @Test("A snapshot read in place has the key, the id, values and numbers; what the body throws comes out")
+    @Test("A snapshot read in place has key, id, values and numbers, and the body's error is rethrown")
     func inPlace() throws {
         let harness = Harness()
         let user = harness.store.field("user")
@@ -42,7 +42,7 @@ import Testing
         #expect(harness.store.check("k", harness.store.condition("user", equals: "u-1")) == true)
     }
 
-    @Test("Walking over all snapshots can be broken off, and the walker may use the store")
+    @Test("An iteration over all snapshots can be stopped, and may use the store")
     func walk() throws {
         let harness = Harness()
         for key in 0..<100 { _ = try harness.upsert("k\(key)", UInt64(key + 1)) }
@@ -57,7 +57,7 @@ import Testing
         #expect(seen == 60)
     }
 
-    @Test("Hints change nothing, whether their events are applied, left out or come with another key")
+    @Test("Hints change nothing, whether their events are applied, left out or have another key")
     func hints() throws {
         let harness = Harness()
         let batch = EventBatch()

@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test(
-        "A store does what a plain dictionary with the same rules does, also where hashes collide",
+        "A store behaves like a plain dictionary with the same rules, even if hashes collide",
         arguments: [
             (UInt64.max, 65_536, 400), (.max, 20, 400), (0xF000_0000_0000_0003, 50, 300), (0, 30, 60), (.max, 0, 50),
             // All at home in the first line, told apart by what the line knows of them; all the same to the line, told

@@ -5,7 +5,7 @@ import Testing
 @testable import SnapshotStores
 
 @Suite struct MonotonicApplyTests {
-    @Test("A replayed event is ordered by its original, and is older where the store may have missed what came then")
+    @Test("A replayed event is ordered by its original, and counts as older if the store may have missed entries")
     func replayed() throws {
         let harness = Harness()
         func upsert(_ key: String, _ original: UInt64) throws -> StoreChange {
@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test(
-        "Entries are applied to a key, refused or taken for repeated by their ids alone",
+        "Only their ids decide whether entries are applied, refused or repeated",
         arguments: [
             [.upsert(5, .applied), .upsert(4, .older), .upsert(5, .repeated), .upsert(6, .applied), .holds(6)],
             // Evictions of a held key.
@@ -95,7 +95,7 @@ import Testing
         }
     }
 
-    @Test("A stale trace that is forgotten leaves the floor where it is")
+    @Test("Forgetting a stale trace does not move the floor")
     func staleTraces() throws {
         let harness = Harness(evictions: 1)
         for id in stride(from: UInt64(1), to: 100, by: 2) {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct RoundTripTests {
     @Test(
-        "Numbers come back with the bytes they were written with",
+        "Numbers keep the bytes they were written with",
         arguments: [
             (0, "0"), (5, "+5"), (5, " 5 "), (5, "005"), (-5, "-5"), (0, "-0"), (.min, "-9223372036854775808"),
             (.max, "9223372036854775807"), (1_700_000_000_000, "1700000000000"), (7, ""), (12, "2"), (2, "12"),
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(
-        "Keys of any bytes and lengths are told apart",
+        "Keys of any bytes and lengths are distinguished",
         arguments: [0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 33, 127, 128, 20_000])
     func binaryKeys(length: Int) throws {
         let harness = Harness()
@@ -50,7 +50,7 @@ import Testing
         #expect(harness.store.snapshot(for: "42") == nil)
     }
 
-    @Test("A record that grows, shrinks and loses fields is always the last one written")
+    @Test("A record that grows, shrinks or loses fields is always the last one written")
     func sizesChange() throws {
         let harness = Harness()
         for (step, length) in [1, 60, 50, 5000, 4900, 10, 0, 127, 128, 60_000, 1].enumerated() {

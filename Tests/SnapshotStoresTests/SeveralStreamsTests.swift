@@ -23,9 +23,7 @@ import Testing
         return try Harness.withEvent(harness.batch, id, [.text(key)]) { try harness.writer.evict($0) }
     }
 
-    @Test(
-        "A key is changed from one stream, another's eviction is made whatever the ids, and then it belongs to that one"
-    )
+    @Test("An eviction by another stream is applied whatever the ids, and the key then belongs to that stream")
     func foreign() throws {
         let harness = self.harness()
         let held = try self.upsert(harness, "k", Self.far, of: 0)
@@ -55,7 +53,7 @@ import Testing
         #expect(over == .applied && harness.store.evictingEntry(for: "t".utf8.span) == Harness.entry(2))
     }
 
-    @Test("Evictions of one stream raise no floor of another, and each floor is its own stream's")
+    @Test("Each stream has its own floor, which evictions of another do not raise")
     func floors() throws {
         let harness = self.harness(evictions: 2)
         _ = try self.evict(harness, "b1", Harness.entry(4), of: 1)
@@ -97,7 +95,7 @@ import Testing
         #expect(newer == .applied)
     }
 
-    @Test("A store that one stream feeds holds nothing of it")
+    @Test("A store that only one stream feeds stores no stream number")
     func single() throws {
         let (plain, told) = (Harness(), Harness())
         told.store.setStreams(["a"])

@@ -21,7 +21,7 @@ import Testing
         return (store as? MemoryStore, setup.issues.all.map(\.message))
     }
 
-    @Test("The type makes a store of its settings, with defaults for what is left out")
+    @Test("The type creates a store from its settings, with defaults for omitted ones")
     func settings() throws {
         #expect(MemoryStore.type.name == "memory")
         let plain = try #require(StoreTypeTests.make([("key", "device_session_id")]).0)

@@ -37,7 +37,7 @@ import Testing
             && view.value(of: user, equals: expected.span)
     }
 
-    @Test("What is read beside a writer is whole and never goes back, and a condition that always holds never fails")
+    @Test("Concurrent reads are complete and never go back, and a condition that always holds never fails")
     func readersBesideWriter() async {
         let store = Harness(shards: 1).store
         let keys = (0..<8).map { Array("session-\($0)".utf8) }
@@ -123,7 +123,7 @@ import Testing
         #expect((0..<30_000).allSatisfy { store.check("session-\($0)", isActive) == true })
     }
 
-    @Test("Beside one who empties and fills the store a key has its own snapshot or none")
+    @Test("While the store is emptied and filled, a key has its own snapshot or none")
     func removal() async {
         let store = Harness(shards: 1).store
         let tally = Tally()

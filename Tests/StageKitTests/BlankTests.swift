@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct BlankTests {
     @Test(
-        "White space alone is blank",
+        "Only white space is blank",
         arguments: [
             "", " ", "\t\n\u{0B}\u{0C}\r ", "\u{85}", "\u{A0}", "\u{1680}", "\u{2000}\u{200A}", "\u{2028}\u{2029}",
             "\u{202F}", "\u{205F}", "\u{3000}", " \u{3000} ",

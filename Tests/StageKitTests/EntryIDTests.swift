@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test(
-        "Anything else is no id",
+        "Anything else is not an id",
         arguments: [
             "", "-", "1-", "-1", "1-2-3", "a", "1-a", "+1-0", " 1-0", "1-0 ", "1.0", "18446744073709551616-0",
             "0-18446744073709551616", "99999999999999999999-0", "1--1", "١-0",
@@ -26,7 +26,7 @@ import Testing
         #expect(EntryID(text) == nil)
     }
 
-    @Test("Of thirteen digits and a dash each counts", arguments: 0..<13)
+    @Test("Each of thirteen digits and the dash counts", arguments: 0..<13)
     func thirteenDigits(index: Int) {
         let power = (0..<12 - index).reduce(UInt64(1)) { power, _ in power * 10 }
         var text = Array("0000000000000-3".utf8)
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test("An id is the same read behind another, whatever that one was")
+    @Test("An id parsed after another is the same, whatever the other was")
     func behind() throws {
         let texts = [
             "1700000000000-0", "1700000000000-12", "1700000000000-18446744073709551615", "1700000000001-0",

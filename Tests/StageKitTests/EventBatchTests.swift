@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test("Values belong to their own event and field, and can be set, copied and taken away")
+    @Test("Values belong to their event and field, and can be set, copied and removed")
     func values() {
         let batch = Self.batch(3)
         batch.prepareSlots(fieldCount: 2)
@@ -84,7 +84,7 @@ import Testing
         #expect(recorded == Array(ids.prefix(Event.effectLimit)))
     }
 
-    @Test("A batch used again knows nothing of what was in it before")
+    @Test("A reused batch keeps nothing of its previous content")
     func reuse() {
         let batch = Self.batch(10)
         batch.prepareSlots(fieldCount: 1)
@@ -106,7 +106,7 @@ import Testing
         #expect(value == nil && effects.isEmpty && !hasSettled && failure == nil && count == 0)
     }
 
-    @Test("That names go by position holds until something is added, or all is forgotten")
+    @Test("Names are positional until an entry is added or the batch is cleared")
     func alike() {
         let changes: [@Sendable (EventBatch) -> Void] = [
             { $0.appendEntry(.max) }, { _ = unsafe $0.appendEntry(.max, fieldCount: 0) },

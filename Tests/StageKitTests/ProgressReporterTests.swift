@@ -13,7 +13,7 @@ import Testing
         #expect(progress.silentUntil == nil)
     }
 
-    @Test("A wait is declared while it lasts, also one that throws, and its begin and end are steps")
+    @Test("A wait is declared while it lasts, even if it throws, and its begin and end are steps")
     func waiting() async {
         let progress = ProgressReporter()
         let start = ContinuousClock.now

@@ -8,7 +8,7 @@ import Testing
         EventKey(high: UInt64(number), low: UInt64(home))
     }
 
-    @Test("A key is found with its value until so many others came that it is the oldest")
+    @Test("A key is found with its value until the limit of newer keys is reached")
     func forgetting() {
         var keys = RecentKeys<Int>(limit: 3)
         for number in 1...3 { keys.insert(self.key(number), number * 10) }
@@ -19,7 +19,7 @@ import Testing
         #expect(keys.count == 3)
     }
 
-    @Test("Nothing is found where nothing came, and a value can be changed in place")
+    @Test("An unknown key is not found, and a value can be changed in place")
     func emptyAndChange() {
         var keys = RecentKeys<Int>(limit: 2)
         #expect(keys.index(of: self.key(1)) == nil)
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(
-        "It holds what a plain list of the last keys holds, however the keys meet in the table",
+        "It holds the same keys as a plain list of the last keys, however they collide in the table",
         arguments: [(1, 1), (2, 2), (7, 3), (100, 1), (100, 64), (300, 1000)])
     func model(limit: Int, homes: Int) {
         var generator = SeededGenerator(state: UInt64(limit * 1000 + homes))
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test("A key tells values and absent fields apart, and is the same for the same values")
+    @Test("A key distinguishes values and absent fields, and is the same for the same values")
     func eventKeys() {
         let names = GraphNames()
         let fields = [names.provide("a"), names.provide("b")]

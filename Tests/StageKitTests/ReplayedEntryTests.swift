@@ -11,7 +11,7 @@ import Testing
     private static func id(_ milliseconds: UInt64) -> EntryID { EntryID(milliseconds: milliseconds, sequence: 0) }
 
     @Test(
-        "A lower id in the first field orders the entry and is taken off; anything else stays where it is",
+        "A lower id in the first field orders the entry and is removed; anything else is kept",
         arguments: [
             ([("_sluice_original", "7-3"), ("a", "1")], "7-3", ["a"]),
             ([("_sluice_original", "0-0"), ("a", "1")], "0-0", ["a"]),
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test(
-        "Every entry of a batch of replayed ones has its own id, and names go by position no more", arguments: [1, 300])
+        "Every replayed entry of a batch has its own id, and names are no longer positional", arguments: [1, 300])
     func allReplayed(count: Int) {
         let batch = EventBatch()
         for index in 0..<count {
@@ -76,7 +76,7 @@ import Testing
         #expect(batch.lastID == Self.id(999 + UInt64(count)))
     }
 
-    @Test("Where names go by position and the first entry is not replayed, they still do")
+    @Test("Names stay positional if the first entry is not replayed")
     func noneReplayed() {
         let batch = EventBatch()
         for index in 1...3 { batch.append(id: Self.id(UInt64(index)), fields: Self.fields([("a", "1")])) }

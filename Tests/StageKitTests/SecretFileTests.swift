@@ -2,7 +2,7 @@ import StageKit
 import Testing
 
 @Suite struct SecretFileTests {
-    @Test("A file's line end is not part of the secret; an empty file and one that is no text are refused")
+    @Test("A final line feed is not part of the secret; empty and non-text files are refused")
     func text() throws {
         #expect(try SecretFile.text(Array("pass word\r\n".utf8)[...], "f") == "pass word")
         #expect(try SecretFile.text(Array("p".utf8)[...], "f") == "p")
@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test(
-        "A byte order mark, blanks and white space at the ends are named",
+        "A byte order mark, blanks and white space at the ends are reported",
         arguments: [
             (Array("\u{FEFF}secret\n".utf8), "f: it begins with a byte order mark: save it as UTF-8 without one"),
             ([0xFF, 0xFE, 0x73, 0x00], "f: it begins with a byte order mark: save it as UTF-8 without one"),
@@ -27,7 +27,7 @@ import Testing
         #expect(error?.description == message)
     }
 
-    @Test("A file that is not there, a folder and one that never ends are refused")
+    @Test("A missing file, a directory and an endless file are refused")
     func unreadable() {
         for (path, words) in [
             ("/nonexistent/secret", "cannot open it"), ("/", "cannot read it"), ("/dev/zero", "it has more than"),

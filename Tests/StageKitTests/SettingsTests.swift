@@ -48,7 +48,7 @@ import Testing
         return (value, issues.all.map { "\($0.mark.line):\($0.mark.column) \($0.message)" })
     }
 
-    @Test("Names that are left out keep their defaults, and the others are read")
+    @Test("Omitted settings keep their defaults, and the others are read")
     func reads() {
         let node = Self.mapping([
             ("name", Self.scalar("n", 1)), ("wait", Self.scalar("250ms", 2)), ("words", Self.scalar("red", 3)),

@@ -3,7 +3,7 @@ import Testing
 @testable import StageKit
 
 @Suite struct ShortBytesTests {
-    @Test("Bytes are the same where each of them is, and there are as many", arguments: 0..<40)
+    @Test("Two values are equal if their bytes and lengths are", arguments: 0..<40)
     func equality(count: Int) {
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) }
         let same = bytes
@@ -23,7 +23,7 @@ import Testing
         return left.span.hasSameBytes(as: right) == answer && answer
     }
 
-    @Test("A copy has the bytes and touches none beside them", arguments: 0..<80)
+    @Test("A copy has the bytes and changes no others", arguments: 0..<80)
     func copy(count: Int) {
         let source = (0..<count).map { UInt8($0 &+ 1) }
         var target = [UInt8](repeating: 0xEE, count: count + 2)

@@ -28,7 +28,7 @@ import Testing
         try self.change(milliseconds) { writer, event in try writer.evict(event) }
     }
 
-    @Test("An older entry never overwrites, and a key that was taken out is not brought back by one")
+    @Test("An older entry neither overwrites a key nor restores a removed one")
     func monotonic() throws {
         #expect(try self.upsert(5) == .applied)
         #expect(try self.upsert(4) == .older)
@@ -40,7 +40,7 @@ import Testing
         #expect(self.store.snapshot(for: "a")?.entryID.milliseconds == 7)
     }
 
-    @Test("An entry repeats itself, but may take out what it brought")
+    @Test("An entry applied twice is a repeat, but may remove its own snapshot")
     func sameEntry() throws {
         #expect(try self.upsert(5) == .applied)
         #expect(try self.upsert(5) == .repeated)

@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(
-        "Each misdeed is found",
+        "Each violation is found",
         arguments: [
             (.revokesWhenMade, "creating the stage has effects"),
             (.effectOnFailure, "a failed event has effects: [\"rogue\"]"),
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test(
-        "A stage that waits keeps the contract, or is found out",
+        "A waiting stage keeps the contract, or its violation is found",
         arguments: [
             (.none, nil), (.throwsForOne, "complete fails: "), (.failsWithoutWords, "a failure has no message"),
             (.revokesForTheFailed, "a failing call has external effects: no fields"),
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test(
-        "A stage that a store keeps from doing the rest for an entry that is read again is found out",
+        "A stage that skips its effects for an entry that is read again is found",
         arguments: [
             (.none, nil),
             (
@@ -85,14 +85,14 @@ import Testing
         }
     }
 
-    @Test("Every misdeed but none is looked for")
+    @Test("Every kind of violation is tested")
     func complete() async {
         for misdeed in Misdeed.allCases where misdeed != .none {
             #expect(await !self.violations(misdeed).isEmpty, "\(misdeed)")
         }
     }
 
-    @Test("Settings that the stage refuses are told")
+    @Test("Settings that the stage refuses are reported")
     func refusedSettings() async {
         let violations = await StageConformance.check(
             RogueStage.self, ["misdeed": "other"], entries: [SampleEntry(["a": "b"])])
@@ -100,7 +100,7 @@ import Testing
         #expect(violations.first?.hasPrefix("valid settings are refused: rogue: misdeed: unknown value") == true)
     }
 
-    @Test("A bad declaration is told with everything that is wrong with it")
+    @Test("An invalid declaration is reported with all its errors")
     func badDeclaration() async {
         let violations = await StageConformance.check(
             BadlyDeclaredStage.self, [:], entries: [SampleEntry(["a": "b"])])

@@ -6,7 +6,7 @@ import Worker
 @testable import Documentation
 
 @Suite struct CatalogueTests {
-    @Test("The table names everything that files may name, within 80 columns")
+    @Test("The table lists every type, within 80 columns")
     func table() {
         let pages = CataloguePage.all(of: .standard)
         let table = CataloguePage.table(pages)
@@ -15,7 +15,8 @@ import Worker
     }
 
     @Test(
-        "A page has each setting with its form, default and description, and the example", arguments: ["text", "json"])
+        "A page lists each setting with its form, default and description, and has the example",
+        arguments: ["text", "json"])
     func page(format: String) throws {
         let type = try #require(Catalogue.standard.stages.first { $0.name == "decode" })
         let example = ExamplePipeline.text(for: type, catalogue: .standard)
@@ -43,7 +44,7 @@ import Worker
         #expect(SettingTable(.object([leaf])).text.first == "  leaf  (required)")
     }
 
-    @Test("An example of a catalogue that has none of the types it is put among is left out")
+    @Test("An example is left out if the catalogue lacks the types around it")
     func foreignCatalogue() throws {
         let type = try #require(Catalogue.standard.stages.first)
         #expect(ExamplePipeline.text(for: type, catalogue: Catalogue()) == nil)

@@ -38,7 +38,7 @@ import Testing
         #expect(flow != self.flow(seed: 2, 2000).map(self.text))
     }
 
-    @Test("Every kind of event occurs, good ones far more often than bad ones", arguments: [1, 2, 3])
+    @Test("Every kind of event occurs, valid ones far more often than invalid ones", arguments: [1, 2, 3])
     func kinds(seed: UInt64) {
         var known: Set<String> = []
         var counts: [Kind: Int] = [:]
@@ -49,7 +49,7 @@ import Testing
         #expect(counts[.login, default: 0] > counts[.revocation, default: 0])
     }
 
-    @Test("A revocation is of a session that had logged in, has its time, and ends it")
+    @Test("A revocation has a time and ends a session that had logged in")
     func revocations() {
         var live: Set<String> = []
         var revocations = 0
@@ -68,7 +68,7 @@ import Testing
         #expect(revocations > 1000)
     }
 
-    @Test("The flow's sessions stay bounded however long it runs")
+    @Test("The number of sessions stays bounded however long the demo runs")
     func bounded() {
         var live: Set<String> = []
         for fields in self.flow(seed: 5, 150_000) {
@@ -79,7 +79,7 @@ import Testing
         #expect(live.count > 1000 && live.count <= 20_001)
     }
 
-    @Test("Times are those between sending and settling; what was not sent or is settled twice is not timed")
+    @Test("Latencies are measured from sending to outcome, once per sent entry")
     func meter() {
         let meter = DemoMeter()
         #expect(meter.latency() == nil)

@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(
-        "A sentinel in the clear beside an encrypted server is a warning",
+        "A plaintext sentinel beside an encrypted server is a warning",
         arguments: [
             ("tls: true", "", 0), ("tls: true", ", tls: true", 0), ("tls: true", ", tls: { ca_file: x }", 0),
             ("tls: false", ", tls: false", 0), ("tls: false", "", 0), ("tls: true", ", tls: false", 1),
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test(
-        "A number of deliveries that two kills use up is a warning",
+        "A delivery limit that two kills exhaust is a warning",
         arguments: [
             ("g", 0), ("{ name: g }", 0), ("{ name: g, max_deliveries: 3 }", 0),
             ("{ name: g, max_deliveries: 2 }", 1), ("{ name: g, max_deliveries: 1 }", 1),
@@ -52,7 +52,7 @@ import Testing
         #expect(found.allSatisfy { $0.hasPrefix("3:72: source: redis_stream: group: max_deliveries: ") }, "\(found)")
     }
 
-    @Test("Messages to the stream that is read, and to that of revocations, are warnings")
+    @Test("Messages to the source's stream or to the revocation stream are warnings")
     func targets() throws {
         let head = #"redis: { address: "a:1" }"#
         #expect(try self.warnings(head, publish: "  - publish: { stream: other }").isEmpty)

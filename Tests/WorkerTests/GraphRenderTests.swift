@@ -87,7 +87,7 @@ import Worker
         #expect(graph.arrows.filter { $0.kind == .store }.map(\.from) == [.stage(2), .stage(7)])
     }
 
-    @Test("The text stays within 80 columns and is complete")
+    @Test("The text is complete and within 80 columns")
     func text() throws {
         let text = GraphText.render(try self.shipped())
         #expect(
@@ -119,7 +119,7 @@ import Worker
         }
     }
 
-    @Test("The picture that the README shows is the one of the shipped pipeline")
+    @Test("The README's picture shows the shipped pipeline")
     func picture() throws {
         let shown = URL(fileURLWithPath: LintTests.shippedPath).deletingLastPathComponent()
             .appendingPathComponent("Tests/pipeline.svg")
@@ -161,7 +161,7 @@ import Worker
         #expect(XMLWellFormedness.problem(GraphSVG.render(graph)) == nil)
     }
 
-    @Test("No line leads from a stage that passes no event on")
+    @Test("No line leads from a stage that passes no event")
     func dead() {
         var graph = Self.graph(3, branches: 0, stores: 0, seed: 1)
         #expect(GraphLayout(graph).lines.count == 3)
@@ -169,7 +169,7 @@ import Worker
         #expect(GraphLayout(graph).lines.count == 2)
     }
 
-    @Test("Mermaid and DOT name every stage, and no text in them is taken for syntax")
+    @Test("Mermaid and DOT name every stage, and no text is taken for syntax")
     func escaping() throws {
         var graph = try self.shipped()
         graph.stages[0].condition = "a: \"]; <b> \\ | & {x}"
@@ -198,7 +198,7 @@ import Worker
     }
 
     @Test(
-        "No card lies on another, no line crosses a card and no line lies on another of another kind", arguments: 1...40
+        "No cards overlap, no line crosses a card, and no lines of different kinds overlap", arguments: 1...40
     )
     func overlaps(count: Int) throws {
         for (branches, stores) in [(0, 0), (1, 1), (3, 2), (5, 4)] {

@@ -48,7 +48,7 @@ import Testing
             keyless == #"{"entry":"1700000000000-7","outcome":"applied","effects":["upsert","revoke"]}"# + "\n")
     }
 
-    @Test("A secret key is replaced by a mark")
+    @Test("A secret key is replaced by a placeholder")
     func secretKey() {
         let names = GraphNames()
         _ = names.provide("id")
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test(
-        "Any bytes make one line of JSON: text escaped, all else in base 64 under key_b64",
+        "Any bytes give one line of JSON: text escaped, all else as base64 under key_b64",
         arguments: [
             (Array("a\"b\\c\n\t\u{1}".utf8), #""key":"a\"b\\c\n\t\u0001""#), (Array("é漢😀".utf8), #""key":"é漢😀""#),
             ([0xFF, 0xFE], #""key_b64":"//4=""#), ([0xC0, 0x80], #""key_b64":"wIA=""#), ([], #""key":"""#),
@@ -86,7 +86,7 @@ import Testing
         _ = try JSONSerialization.jsonObject(with: Data(line.utf8))
     }
 
-    @Test("A journal is added to, holds a batch's lines when the batch has ended, and is for its owner's group only")
+    @Test("A journal is appended to, has a batch's lines after the batch, and is private to owner and group")
     func file() async throws {
         let path = NSTemporaryDirectory() + "sluice-journal-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -118,7 +118,7 @@ import Testing
         try await body(folder.appendingPathComponent("journal").path)
     }
 
-    @Test("A line that an earlier run could not finish is ended, so that every line after it is whole")
+    @Test("An incomplete line of an earlier run is terminated, so that later lines are complete")
     func torn() async throws {
         try await self.withPath { path in
             try Data("{\"entry\":\"1-0\"}\n{\"entry\":\"2-".utf8).write(to: URL(fileURLWithPath: path))
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test("A journal that log rotation has renamed is opened anew on request, and kept open if that is impossible")
+    @Test("A rotated journal is reopened on request, and kept open if that is impossible")
     func rotation() async throws {
         try await self.withPath { path in
             let rotation = FileRotation()
@@ -158,7 +158,7 @@ import Testing
         }
     }
 
-    @Test("A journal whose reader has stopped does not outlive the cancellation of its task")
+    @Test("A journal whose reader has stopped ends when its task is cancelled")
     func stalledReader() async throws {
         try await self.withPath { path in
             try #require(mkfifo(path, 0o600) == 0)

@@ -46,7 +46,7 @@ import Testing
         #expect((error?.lines ?? []).map { "\($0)\n" }.joined() == expected)
     }
 
-    @Test("The shipped pipeline is good, with an empty environment and with every variable set")
+    @Test("The shipped pipeline is valid, with an empty environment and with every variable set")
     func shipped() throws {
         let path = Self.shippedPath
         let plain = try Pipeline(contentsOf: path, environment: [:], services: Self.silent)

@@ -88,7 +88,7 @@ import Testing
         #expect(lines.all.count == 1)
     }
 
-    @Test("Long text is cut at a character's end and says how long it was", arguments: LogFormat.allCases)
+    @Test("Long text is cut at a character boundary, with its original length", arguments: LogFormat.allCases)
     func long(format: LogFormat) {
         let lines = Lines()
         lines.logger(format).info("m", metadata: ["e": "x\(String(repeating: "é", count: 100_000))"])
@@ -117,7 +117,7 @@ import Testing
         #expect(LogTime.text(milliseconds) == text)
     }
 
-    @Test("Lines from many threads stay whole")
+    @Test("Lines from many threads stay intact")
     func concurrent() async {
         let lines = Lines()
         let output = lines.output()

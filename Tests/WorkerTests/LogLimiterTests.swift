@@ -27,9 +27,7 @@ import Testing
         #expect(limiter.endAll() == (heldBack > 0 ? [.init(kind: Self.a, count: heldBack)] : []))
     }
 
-    @Test(
-        "Suppressed lines are reported once, at the end of the interval; the next one begins with the next line"
-    )
+    @Test("Suppressed lines are reported once, at the end of the interval; the next one begins with the next line")
     func span() {
         var limiter = LogLimiter(repeats: 2)
         #expect(self.admitted(&limiter, Self.a, 5, at: 0) == 2)
@@ -41,7 +39,7 @@ import Testing
         #expect(limiter.ended(at: .seconds(41)) == [.init(kind: Self.a, count: 1)])
     }
 
-    @Test("Kinds are counted apart: by level, message and reason")
+    @Test("Kinds are counted separately: by level, message and reason")
     func kinds() {
         var limiter = LogLimiter(repeats: 1)
         let kinds = [
@@ -93,7 +91,7 @@ import Testing
         func set(second: Int) { self.clock.seconds.store(second, ordering: .relaxed) }
     }
 
-    @Test("A flood becomes its first lines and one line with the number of the others, before the next line")
+    @Test("A flood becomes its first lines and one line with the number of the rest, before the next line")
     func flood() throws {
         let fixture = Fixture(repeats: 2)
         for entry in 0..<1000 {
@@ -141,7 +139,7 @@ import Testing
     }
 
     @Test(
-        "A thousand answers in one instant are all written, and the stream's repeated lines are limited beside them",
+        "A thousand simultaneous answers are all written, while the stream's repeated lines are limited",
         arguments: [
             (.repeatable, .warning, 2), (.repeatable, .error, 2), (.answers, .warning, 1000),
             (.answers, .error, 1000), (.answers, .debug, 0), (.answersWithMetadata, .warning, 0),
@@ -160,7 +158,7 @@ import Testing
         #expect(fixture.lines.all.count { $0.contains(#""message":"dropped""#) } == 2)
     }
 
-    @Test("Every reload has its answer in the log, however many there are in one instant")
+    @Test("Every reload has its result in the log, however many there are at the same time")
     func reloads() throws {
         let folder = FileManager.default.temporaryDirectory
         let path = folder.appendingPathComponent("sluice-\(UUID().uuidString).yaml").path
@@ -190,7 +188,7 @@ import Testing
         #expect(fixture.gate.heldBack == 0)
     }
 
-    @Test("Without further lines, the number is still reported: at the end of the interval, or of the process")
+    @Test("Without further lines, the count is still reported: at the end of the interval or of the process")
     func quiet() {
         let fixture = Fixture(repeats: 1)
         for _ in 0..<3 { fixture.logger.error("gone") }

@@ -43,7 +43,7 @@ import Tracing
         #expect(text.contains(#""asDouble":"\#(word)""#))
     }
 
-    @Test("A full queue drops spans and counts them, and gives the oldest back first")
+    @Test("A full queue drops spans and counts them, and returns the oldest first")
     func queue() {
         let queue = SpanQueue()
         for index in 0..<(SpanQueue.limit + 2) {

@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    @Test("It differs from the shipped file in its start and its checkpoint, and in nothing else")
+    @Test("The packaged file differs from the shipped one only in its start and checkpoint")
     func same() throws {
         let (shipped, packaged) = (try self.lines("pipeline.yaml"), try self.lines("Sources/Packaging/pipeline.yaml"))
         let difference = packaged.difference(from: shipped)

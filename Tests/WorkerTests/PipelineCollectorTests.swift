@@ -60,7 +60,7 @@ import Worker
     }
 
     @Test(
-        "The lag is the age of the last entry while more wait; it is unknown if that id is no time, or before anything is known",
+        "The lag is the age of the last entry while more are pending, or unknown",
         arguments: [
             (SourceStatus.State.reading, id(90), false, nil, 90), (.reading, id(90), false, 0, 90),
             (.reading, id(90), true, 0, 0), (.reading, .zero, false, nil, nil), (.reading, nil, false, nil, nil),
@@ -95,7 +95,7 @@ import Worker
     }
 
     @Test(
-        "A stalled batch counts from when it was taken, and so does the last entry where more was waiting already",
+        "A stalled batch, and the last entry if more were pending, count from when the batch was read",
         arguments: [(true, 7), (false, 90)] as [(Bool, Double)])
     func stalled(wasCaughtUp: Bool, seconds: Double) {
         var status = SourceStatus(state: .reading, cursor: EntryID(milliseconds: 10_000, sequence: 0))
@@ -177,7 +177,7 @@ import Worker
                 """.split(separator: "\n").map(String.init).sorted())
     }
 
-    @Test("Every family of the collector has one line of help and one of its type, and names no family twice")
+    @Test("Every metric family occurs once, with one HELP and one TYPE line")
     func families() async throws {
         let registry = MetricsRegistry()
         let pipeline = try self.pipeline(registry)

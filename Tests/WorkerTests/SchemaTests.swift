@@ -42,7 +42,7 @@ import Worker
         return Dictionary(uniqueKeysWithValues: lines.map { ("\($0[0]).yaml", $0.count > 1 ? $0[1] : "") })
     }
 
-    @Test("Good files, the shipped one among them, are valid for the schema and for the linter")
+    @Test("Valid files, including the shipped one, pass the schema and the linter")
     func good() throws {
         let shipped = URL(fileURLWithPath: LintTests.shippedPath)
         let files = try Self.files(in: "good") + [shipped]
@@ -56,7 +56,7 @@ import Worker
         }
     }
 
-    @Test("Every wrong file is invalid, but for those whose mistake a schema cannot see")
+    @Test("Every invalid file fails the schema, except for errors that a schema cannot express")
     func wrong() throws {
         let files = try Self.files(in: "lint")
         let verdicts = try self.verdicts(files)
@@ -71,7 +71,7 @@ import Worker
         #expect(blind.values.allSatisfy { !$0.isEmpty })
     }
 
-    @Test("Every stage's example is a whole file that the linter and the schema take")
+    @Test("Every stage's example is a complete file that the linter and the schema accept")
     func examples() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -89,7 +89,7 @@ import Worker
         for file in files { #expect(verdicts[file.lastPathComponent] == "valid", "\(file.lastPathComponent)") }
     }
 
-    @Test("Defaults are in the schema as values, and every name is described")
+    @Test("The schema has defaults as values and describes every name")
     func contents() throws {
         let data = Data(PipelineSchema.document(.standard).compact.utf8)
         let schema = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])

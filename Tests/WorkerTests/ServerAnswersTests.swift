@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test(
-        "A failed connection is blamed on the step that failed, with what worked before it",
+        "A failed connection is reported at the failing step, after the steps that passed",
         arguments: [
             (RedisError.Code.connectFailed, ["network": "bad"]), (.timedOut, ["network": "bad"]),
             (.unavailable, ["network": "bad"]), (.tls, ["network": "good", "encryption": "bad"]),
@@ -50,7 +50,7 @@ import Testing
 
     private static func text(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
 
-    @Test("A password that goes over a network in the clear is warned of, one that stays on the machine is not")
+    @Test("A password in plaintext over a network is a warning, one that stays on the machine is not")
     func encryption() throws {
         var settings = try Self.settings()
         settings.password = Secret("p")
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(
-        "A server is named as it calls itself, by INFO or, if the user may not ask that, by HELLO",
+        "A server's name is taken from INFO or, without that permission, from HELLO",
         arguments: [
             (
                 "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.3\r\nserver_mode:cluster\r\nrole:master",
@@ -162,7 +162,7 @@ import Testing
     }
 
     @Test(
-        "A command that the server does not have is too new for it, or disabled, or one of both",
+        "A command that the server lacks is too new for it, or disabled, or possibly either",
         arguments: [
             ("7.0.15", "XINFO STREAM", "renamed or disabled", "remove rename-command XINFO"),
             ("6.0.16", "XAUTOCLAIM", "the server (6.0) does not have the command, which was added in 6.2", "to 6.2"),
@@ -180,7 +180,7 @@ import Testing
         #expect(step.advice?.contains(advice) == true && step.advice?.contains("ACL") == false, "\(step)")
     }
 
-    @Test("A missing permission and a missing command have a remedy each, and what the file can do without is told")
+    @Test("Missing permissions and commands have a remedy each, and optional ones are marked")
     func remedies() {
         var findings = RightsFindings(user: "u", version: ServerVersion(7, 0))
         findings.add(CommandNeed("XREAD", [], isHarmless: true), .refused("no"))
@@ -197,7 +197,7 @@ import Testing
     }
 
     @Test(
-        "A file with a secret that every user may read is warned of",
+        "A world-readable file with a secret is a warning",
         arguments: [(0o644, true), (0o640, false), (0o600, false)])
     func secretFiles(permissions: Int, isWarned: Bool) {
         #expect((SecretFiles.step("redis.password_file", "/p", permissions) != nil) == isWarned)

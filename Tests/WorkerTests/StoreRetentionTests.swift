@@ -55,7 +55,7 @@ private final class AddedStore: SnapshotStore {
     }
 
     @Test(
-        "A checkpoint is refused beside a store that would be empty behind the cursor that it resumes from",
+        "A checkpoint is refused if a store would be empty at its cursor",
         arguments: [StoreRetention.process, .checkpoint])
     func refused(retention: StoreRetention) {
         #expect(
@@ -66,7 +66,7 @@ private final class AddedStore: SnapshotStore {
         #expect(self.issues(retention, checkpoint: false) == [])
     }
 
-    @Test("A store that keeps its content itself needs no place in a checkpoint")
+    @Test("A persistent store is not part of a checkpoint")
     func own() {
         #expect(self.issues(.own, checkpoint: true) == [])
     }

@@ -124,7 +124,7 @@ private final class BrokenStage: Stage {
         return try await self.report(file.path, catalogue: catalogue, filter: filter)
     }
 
-    @Test("A program's own stage types can be tested, and one that depends on the batch size is found out")
+    @Test("A program's own stage types can be tested, and dependence on the batch size is detected")
     func batchSize() async throws {
         var catalogue = Catalogue.standard
         catalogue.add(BatchCountStage.self)
@@ -152,7 +152,7 @@ private final class BrokenStage: Stage {
         #expect(failures.map(\.what).contains("metrics differs with the batch size"))
     }
 
-    @Test("Attempts, and lines of several entries behind a stage that waits or in lanes, are no difference")
+    @Test("Attempts, and the order of lines of different entries after a waiting stage or in lanes, do not matter")
     func logOrder() async throws {
         let entries = "[ { fields: { id: a } }, { fields: { id: b } }, { fields: { id: c } } ]"
         let decode = "{ decode: { event: e, fields: { id: { required: true } } } }"
@@ -201,7 +201,7 @@ private final class BrokenStage: Stage {
             ])
     }
 
-    @Test("A filter runs the cases that have its text in their name")
+    @Test("A filter runs the cases whose names contain its text")
     func filter() async throws {
         let cases = ["apple", "pear", "pineapple"].map {
             "  - { name: \($0), entries: [ { fields: { a: b } } ], outcomes: [applied] }\n"

@@ -41,7 +41,7 @@ import YAML
         #expect(try YAMLParser.parse(Self.laughs(levels: 30), limits: limits) != nil)
     }
 
-    @Test("Aliases cannot repeat a long text without end")
+    @Test("Aliases cannot repeat a long text without limit")
     func textBehindAliases() {
         var limits = YAMLLimits.default
         limits.textBytes = 100
@@ -52,7 +52,7 @@ import YAML
     }
 
     @Test(
-        "A document that just fits is read; one more is refused where it begins",
+        "A document at the limit is read; anything more is refused at its beginning",
         arguments: [
             (\.documentBytes, 4, "a: 1", "a: 12", "1:1: the document has 5 bytes, the limit is 4"),
             (\.depth, 2, "[[1]]", "[[[1]]]", "1:3: nested deeper than 2 levels"),
@@ -75,7 +75,7 @@ import YAML
     }
 
     @Test(
-        "A file made to cost libyaml time by the square of its length is refused by its first lines",
+        "A file that would take libyaml quadratic time is refused at its first lines",
         arguments: [
             // Beginning and end of the lines: whole files as arguments would stand in the log of the tests.
             ("[", 1 << 20, "", "1:65: nested deeper than 64 levels"),
@@ -92,7 +92,7 @@ import YAML
         #expect(refusal(of: text)?.description == message)
     }
 
-    @Test("libyaml's own bound on nesting does not show while the limit is the default")
+    @Test("libyaml's own nesting bound is not reached with the default limit")
     func deepButAllowed() throws {
         let text = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
         #expect(try YAMLParser.parse(text) != nil)

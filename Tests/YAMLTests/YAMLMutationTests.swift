@@ -88,7 +88,7 @@ struct SplitMix64: RandomNumberGenerator {
     }
 
     @Test(
-        "A damaged file gives a tree or an error, and every mark lies inside the file",
+        "A damaged file gives a tree or an error, and every position lies inside the file",
         arguments: 1...8 as ClosedRange<UInt64>)
     func mutations(seed: UInt64) throws {
         var random = SplitMix64(state: seed)

@@ -3,7 +3,7 @@ import YAML
 
 @Suite struct YAMLParserTests {
     @Test(
-        "Every node keeps its text, its order and the place where it was written",
+        "Every node keeps its text, its order and its position",
         arguments: [
             // Block collections; the empty value stands behind its colon.
             ("a: 1\nb:\n  - x\n  - y: z\n", "1:1{1:1(a)=1:4(1) 2:1(b)=3:3[3:5(x) 4:5{4:5(y)=4:8(z)}]}"),
@@ -52,13 +52,13 @@ import YAML
     }
 
     @Test(
-        "A document without a value is no tree",
+        "A document without a value has no tree",
         arguments: ["", "\n \n", "# only\n# comments", "---\n", "--- # c\n...\n"])
     func empty(text: String) throws {
         #expect(try YAMLParser.parse(text) == nil)
     }
 
-    @Test("A written null is a tree", arguments: ["~", "null\n", "--- null\n"])
+    @Test("An explicit null is a tree", arguments: ["~", "null\n", "--- null\n"])
     func null(text: String) throws {
         let node = try #require(try YAMLParser.parse(text))
         guard case .scalar(let scalar) = node.content else {
@@ -69,7 +69,7 @@ import YAML
     }
 
     @Test(
-        "An alias is a copy that begins at the alias and keeps the places inside",
+        "An alias is a copy at the alias's position that keeps the positions inside",
         arguments: [
             ("a: &x 1\nb: *x\n", "1:1{1:1(a)=1:4(1) 2:1(b)=2:4(1)}"),
             ("- &x {k: [1]}\n- *x\n", "1:1[1:3{1:7(k)=1:10[1:11(1)]} 2:3{1:7(k)=1:10[1:11(1)]}]"),

@@ -12,7 +12,7 @@ import YAML
     }
 
     @Test(
-        "YAML that is sound but not wanted in a configuration is refused with the way out",
+        "Valid YAML that a configuration does not support is refused with the alternative",
         arguments: [
             // Keys.
             ("a: 1\nb: 2\na: 3\n", "3:1: duplicate key \"a\" (first at 1:1)"),
@@ -69,12 +69,13 @@ import YAML
     }
 
     @Test(
-        "The same words in quotes are plain text", arguments: ["\"<<\": 1", "'': 1", "a: '*x'", "a: '!t'", "a: \"@\""])
+        "The same text in quotes is a plain string",
+        arguments: ["\"<<\": 1", "'': 1", "a: '*x'", "a: '!t'", "a: \"@\""])
     func quoted(text: String) throws {
         #expect(try YAMLParser.parse(text) != nil)
     }
 
-    @Test("A message repeats no more of a long key than a reader needs")
+    @Test("A message repeats only the beginning of a long key")
     func longKey() {
         let key = String(repeating: "k", count: 500)
         let shown = String(repeating: "k", count: 64)
@@ -87,7 +88,7 @@ import YAML
     static let bom = "found a byte order mark (U+FEFF): save the document as UTF-8 without one"
 
     @Test(
-        "Bytes that are not text that everybody sees alike are refused at their place",
+        "Invalid or invisible characters are refused at their position",
         arguments: [
             (Array("a: é\nb: ".utf8) + [0xFF], "2:4: \(utf8)"),
             (Array("é".utf8) + [0xC3], "1:2: \(utf8)"),

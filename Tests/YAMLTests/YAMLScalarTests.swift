@@ -2,13 +2,13 @@ import Testing
 import YAML
 
 @Suite struct YAMLScalarTests {
-    @Test("Null is what the core schema says", arguments: ["", "~", "null", "Null", "NULL"])
+    @Test("Null follows the core schema", arguments: ["", "~", "null", "Null", "NULL"])
     func null(text: String) {
         #expect(YAMLScalar(text: text, isPlain: true).isNull)
         #expect(!YAMLScalar(text: text, isPlain: false).isNull)
     }
 
-    @Test("Other words are not null", arguments: ["nil", "none", "nULL", "~~", " ", "0"])
+    @Test("Other text is not null", arguments: ["nil", "none", "nULL", "~~", " ", "0"])
     func notNull(text: String) {
         #expect(!YAMLScalar(text: text, isPlain: true).isNull)
     }

@@ -26,7 +26,7 @@ import YAML
     static func quote(_ character: String) -> String { "a value cannot start with \"\(character)\": put it in quotes" }
 
     @Test(
-        "Indentation that does not fit is shown where it breaks",
+        "Wrong indentation is reported at its position",
         arguments: [
             ("a: 1\n\tb: 2\n", "2:1: \(tab)"),
             ("a:\n\t- 1\n", "2:1: \(tab)"),
@@ -60,7 +60,7 @@ import YAML
     }
 
     @Test(
-        "Brackets, quotes and escapes that do not close or do not fit are shown where they begin or go wrong",
+        "Unclosed or invalid brackets, quotes and escapes are reported at their position",
         arguments: [
             ("a: [1, 2\n", "2:1: expected \",\" or \"]\" in the list that starts at 1:4"),
             ("a: [1, 2", "1:9: expected \",\" or \"]\" in the list that starts at 1:4"),
@@ -100,7 +100,7 @@ import YAML
     }
 
     @Test(
-        "Text that begins with a sign of YAML is told to be quoted",
+        "Text that begins with a YAML indicator gets the advice to quote it",
         arguments: [
             ("a: @x\n", "1:4: \(quote("@"))"),
             ("a: `x`\n", "1:4: \(quote("`"))"),

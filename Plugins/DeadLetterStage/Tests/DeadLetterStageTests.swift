@@ -56,7 +56,7 @@ import Testing
             ])
     }
 
-    @Test("An event that has not failed is put aside without stage, reason and error")
+    @Test("An event that has not failed is dead-lettered without stage, reason and error")
     func healthy() async throws {
         let reports = try await self.makeHarness(["stream": "aside", "max_length": "5"])
             .feed(SampleEntry(["id": "a"]), SampleEntry(["id": "b"]))
@@ -70,7 +70,7 @@ import Testing
         #expect(names == ["pipeline", "stream", "id", "attempts", "time_ms", "field:id"])
     }
 
-    @Test("A refused dead-letter entry is a failure of this stage and gives the event no outcome")
+    @Test("If the dead-letter entry is refused, this stage fails and the event has no outcome")
     func refused() async throws {
         self.publisher.refuse(0, with: PublishFailure("XADD: no room"))
         let reports = try await self.makeHarness().feed(

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct BlankTests {
     @Test(
-        "Every Unicode white space is blank, alone and among others",
+        "All Unicode white space is blank, alone and combined",
         arguments: [
             "", "\t", "\n", "\u{0B}", "\u{0C}", "\r", " ", "\u{85}", "\u{A0}", "\u{1680}", "\u{2000}", "\u{2001}",
             "\u{2002}", "\u{2003}", "\u{2004}", "\u{2005}", "\u{2006}", "\u{2007}", "\u{2008}", "\u{2009}", "\u{200A}",

@@ -17,7 +17,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("Declared fields become values, byte for byte, and numbers are read as well")
+    @Test("Declared fields become values byte for byte, and numbers are parsed")
     func values() throws {
         let report = try Sample.decode(["balance": " 12 ", "owner": "  o 1\t", "id": "a-1"])
         #expect(report.ending == .next)
@@ -36,7 +36,9 @@ import Testing
         #expect(report.values["id"]?.bytes == bytes)
     }
 
-    @Test("The reserved field of a replayed entry that a source has left is refused, whatever else is allowed")
+    @Test(
+        "The reserved field of a replayed entry is refused if the source has not removed it, even with other fields allowed"
+    )
     func reservedField() throws {
         for unknown in ["reject", "ignore"] as [SettingNode] {
             for json in [false, true] {
@@ -70,7 +72,7 @@ import Testing
         }
     }
 
-    @Test("Of a repeated name the last value wins, before any check")
+    @Test("The last value of a repeated name wins before any check")
     func lastWins() throws {
         let good = try Sample.decode(["id": "", "owner": "o", "balance": "x", "id": "a-2", "balance": "7"])
         #expect(good.ending == .next)
@@ -82,7 +84,7 @@ import Testing
     }
 
     @Test(
-        "Checks are made in a fixed order: other fields, then text in declared order, then numbers",
+        "Checks run in a fixed order: undeclared fields, text in declared order, numbers",
         arguments: [
             (["extra": "1", "balance": "x"], "unsupported field \"extra\""),
             (["id": "", "second": "1", "first": "2"], "unsupported field \"second\""),
@@ -149,7 +151,7 @@ import Testing
         #expect(try Sample.decode(["tag": " "], settings).failureMessage == "decode event: tag must not be empty")
     }
 
-    @Test("Entries of changing shapes are distinguished in any order of fields")
+    @Test("Entries of changing shapes are decoded correctly in any field order")
     func changingShapes() throws {
         let harness = try StageHarness(DecodeStage.self, Sample.settings)
         let shapes: [KeyValuePairs<String, String>] = [
@@ -164,7 +166,7 @@ import Testing
         }
     }
 
-    @Test("Fields at the end of an entry and names of every length are matched")
+    @Test("Fields at the end of an entry and names of any length are matched")
     func longEntriesAndNames() throws {
         let names =
             (1...40).map { String(repeating: "n", count: $0) } + ["nnnnnnnnnX", "Xnnnnnnnnn", "nnnnnnnnnnnnnnnX"]

@@ -34,7 +34,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("Members become values: texts with their escapes decoded, numbers and truth values as they are written")
+    @Test("Members become values: strings with escapes decoded, numbers and booleans as written")
     func values() throws {
         let report = try self.decode(
             """
@@ -52,7 +52,7 @@ import Testing
     ]
 
     @Test(
-        "The text of numbers, true and false is kept in a text field; null is as if the member were not there",
+        "A text field keeps the text of numbers and booleans; null counts as a missing member",
         arguments: [
             ("1.50", "1.50"), ("-0", "-0"), ("1E400", "1E400"), ("true", "true"), ("false", "false"),
             ("\"\"", ""), ("\"null\"", "null"), ("null", nil),
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(
-        "A whole number may be written as a number or as text; anything else is refused as it is in a field",
+        "An integer may be a number or a string; anything else is refused as in a plain field",
         arguments: [
             ("7", nil), ("\"7\"", nil), ("\" 7 \"", nil), ("\"\\u0037\"", nil), ("null", nil),
             ("7.0", "\"7.0\" is not a whole number"), ("7e0", "\"7e0\" is not a whole number"),
@@ -77,7 +77,7 @@ import Testing
         if problem == nil { #expect(report.values["size"]?.integer == (json == "null" ? nil : 7)) }
     }
 
-    @Test("Nested values are reached by their path, whatever surrounds them")
+    @Test("Nested values are found by their path, regardless of their surroundings")
     func paths() throws {
         let report = try self.decode(
             "{\"customer\":{\"address\":{\"city\":\"Ulm\"},\"id\":17},\"order_id\":\"o\",\"amount\":5}")
@@ -118,7 +118,7 @@ import Testing
     }
 
     @Test(
-        "Of a repeated name the last value wins, with all that is in it",
+        "The last value of a repeated name wins with its whole content",
         arguments: [
             ("{\"id\":\"a\",\"id\":\"b\"}", "b"), ("{\"id\":\"a\",\"id\":null}", nil),
             ("{\"id\":[],\"id\":\"b\"}", "b"), ("{\"id\":\"a\\n\",\"id\":\"b\"}", "b"),
@@ -203,7 +203,7 @@ import Testing
         #expect(unknown.values["note"] == nil)
     }
 
-    @Test("Events of a batch do not see each other's values, and of a repeated payload the last one is read")
+    @Test("Events of a batch do not share values, and the last of repeated payloads is read")
     func batch() throws {
         let harness = try StageHarness(DecodeStage.self, self.flat)
         let reports = harness.process([
@@ -217,7 +217,7 @@ import Testing
         #expect(reports[3].text("note") == "\\")
     }
 
-    @Test("A text of more than 16 MiB is not read")
+    @Test("Text of more than 16 MiB is refused")
     func size() throws {
         let padding = String(repeating: " ", count: (16 << 20) - 2)
         #expect(try self.decode("{" + padding + "}", self.flat).ending == .next)

@@ -12,7 +12,7 @@ import Testing
         return reports.map { $0.values.mapValues { String(decoding: $0.bytes, as: UTF8.self) } }
     }
 
-    @Test("Names that go by position are compared once per batch, for any number of fields")
+    @Test("Positional names are compared once per batch, for any number of fields")
     func alike() async throws {
         let harness = try StageHarness(DecodeStage.self, Sample.settings)
         let first = try await self.decode(
@@ -42,7 +42,7 @@ import Testing
         #expect(fourth.map { $0["id"] } == ["a-7", "a-8"] && fourth.map { $0["owner"] } == ["o-7", "o-8"])
     }
 
-    @Test("If names go by position, each entry has its own errors, and an undeclared name is an error of each")
+    @Test("With positional names, each entry has its own errors, and an undeclared name fails each entry")
     func mistakes() async throws {
         let harness = try StageHarness(DecodeStage.self, Sample.settings)
         let values = harness.process(["a-1", "", "a-3"].map { SampleEntry(["id": $0, "owner": "o"]) })
@@ -58,7 +58,7 @@ import Testing
         try Sample.decode([name: "v"], ["fields": [declared: ["type": "string"]]])
     }
 
-    @Test("A name is distinguished from every other of its length", arguments: 1...40)
+    @Test("A name is distinguished from all others of its length", arguments: 1...40)
     func oneByte(length: Int) throws {
         let name = String(String(repeating: "abcdefgh", count: 5).prefix(length))
         #expect(try self.decode(name, declared: name).text(name) == "v")

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct NumberTests {
     @Test(
-        "Whole numbers are read with a sign, leading zeros and white space around them",
+        "Integers may have a sign, leading zeros and surrounding white space",
         arguments: [
             ("0", 0), ("5", 5), ("+5", 5), ("-5", -5), ("-0", 0), ("+0", 0), (" 5 ", 5), ("\t5\r\n", 5),
             ("\u{A0}5\u{3000}", 5), ("\u{85}-7\u{2028}", -7), ("0000000000000000000000000000000000000000005", 5),
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(
-        "Anything else is not a whole number; the message shows it trimmed and quoted",
+        "Anything else is not an integer; the message shows it trimmed and quoted",
         arguments: [
             ("", "\"\""), (" \t", "\"\""), ("+", "\"+\""), ("-", "\"-\""), ("abc", "\"abc\""), (" abc ", "\"abc\""),
             ("1_000", "\"1_000\""), ("0x10", "\"0x10\""), ("1.5", "\"1.5\""), ("1e3", "\"1e3\""), ("+-5", "\"+-5\""),
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(
-        "Numbers beyond 64 bits are distinguished from other text, read from the left",
+        "Integers beyond 64 bits are distinguished from other text, from left to right",
         arguments: [
             "9223372036854775808", "-9223372036854775809", "+9223372036854775808", "18446744073709551615",
             "18446744073709551616", "-18446744073709551616", "99999999999999999999", "99999999999999999999abc",
@@ -47,7 +47,7 @@ import Testing
                 == "decode account event: balance: \"\(text)\" is out of range for a 64-bit number")
     }
 
-    @Test("A very long text is shown by its beginning only")
+    @Test("Only the beginning of a very long text is shown")
     func longText() throws {
         let message = try Sample.decode(balance: String(repeating: "x", count: 100_000)).failureMessage
         let shown = String(repeating: "x", count: QuotedText.byteLimit)

@@ -42,7 +42,7 @@ import Testing
         #expect(endings == [true, true, true, true, true, true, false, false, true])
     }
 
-    @Test("Events are compared within their stream, and a far id in one forgets nothing of another")
+    @Test("Events are compared within their stream, and a far id in one stream expires nothing of another")
     func streams() throws {
         let harness = try StageHarness(DedupeStage.self, ["by": "id", "within": "1s"], in: self.fixture)
         let passes = [
@@ -56,7 +56,7 @@ import Testing
         #expect(passes == [true, true, true, false, true, false])
     }
 
-    @Test("At the limit the event that came first is forgotten")
+    @Test("At the limit the oldest event is forgotten")
     func limit() throws {
         let entries: [(UInt64, String)] = [
             (1, "a"), (2, "b"), (3, "a"), (4, "c"), (5, "a"), (6, "c"), (7, "b"),
@@ -67,7 +67,7 @@ import Testing
                 == [true, true, false, true, true, false, true])
     }
 
-    @Test("Beyond the age, by the entries' ids, an event is new, and it is its first entry that ages")
+    @Test("After the maximum age by entry id an event is new; the age counts from its first entry")
     func age() throws {
         let entries: [(UInt64, String)] = [
             (1000, "a"), (1900, "a"), (2000, "a"), (2001, "a"), (3001, "a"), (3002, "a"), (9000, "b"), (9001, "a"),
@@ -77,20 +77,20 @@ import Testing
                 == [true, false, false, true, false, true, true, true])
     }
 
-    @Test("An entry that is read again is not its own duplicate, and later duplicates are skipped as before")
+    @Test("An entry read again is not its own duplicate, and later duplicates are still skipped")
     func readAgain() throws {
         let entries: [(UInt64, String)] = [(1, "a"), (2, "a"), (3, "b"), (1, "a"), (2, "a"), (3, "b"), (4, "b")]
         #expect(try self.passes(["by": "id"], entries) == [true, false, true, true, false, true, false])
     }
 
-    @Test("Ids that go back and forth end neither the age nor the limit")
+    @Test("Ids that go back and forth affect neither the age nor the limit")
     func unordered() throws {
         let entries: [(UInt64, String)] = [(5000, "a"), (1000, "b"), (5500, "b"), (5600, "b"), (5700, "a")]
         #expect(
             try self.passes(["by": "id", "within": "1s"], entries) == [true, true, true, false, false])
     }
 
-    @Test("Many events stay apart while the memory grows")
+    @Test("Many events are distinguished while the memory grows")
     func many() throws {
         let harness = try StageHarness(DedupeStage.self, ["by": "id", "remember": "5000"], in: self.fixture)
         let entries = (0..<5000).map { SampleEntry(["id": "event \($0)"]) }

@@ -80,7 +80,7 @@ import Testing
         #expect(report.failure?.reason == "store_failure")
     }
 
-    @Test("Batches are ended in the store; an error there is thrown")
+    @Test("The store's batches are ended, and an error there is thrown")
     func batches() async throws {
         let harness = try self.makeHarness()
         _ = try await harness.feed(SampleEntry(["id": "a"]))
@@ -89,7 +89,7 @@ import Testing
         await #expect(throws: Broken.self) { try await harness.feed(SampleEntry(["id": "b"])) }
     }
 
-    @Test("Every eviction is announced with its reason, whatever the store did, and before the batch ends")
+    @Test("Every eviction is announced with its reason before the batch ends, whatever the store's result")
     func announced() async throws {
         let harness = try self.makeHarness()
         let failed = { (id: UInt64) in
@@ -113,7 +113,7 @@ import Testing
         #expect(handler.calls.last == .endBatch && handler.calls.count { $0 == .endBatch } == 5)
     }
 
-    @Test("An event that names nothing is not announced, and a batch that cannot be announced is ended again")
+    @Test("An event without a key is not announced, and a batch that cannot be announced is ended again")
     func announcedAgain() async throws {
         let harness = try self.makeHarness()
         let handler = try #require(self.fixture.revocations)

@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test("Each line is an entry with the number of its line, also a last line without an end; empty lines are skipped")
+    @Test("Each line is an entry with its line number, even an unterminated last line; empty lines are skipped")
     func lines() async throws {
         let trial = try Trial()
         try trial.write("a\n\nb \r\n\r\nlast")
@@ -121,7 +121,7 @@ import Testing
         #expect(source.status.gaps == [:])
     }
 
-    @Test("A followed file that was cut is read from its beginning, and the gap is reported")
+    @Test("A followed file that was truncated is read from its beginning, and the gap is reported")
     func cut() async throws {
         let trial = try Trial()
         try trial.write("a\nb\n")
@@ -138,7 +138,7 @@ import Testing
         try await run
     }
 
-    @Test("A source continues behind the last line of its checkpoint, byte for byte")
+    @Test("A source continues after the last line of its checkpoint, byte for byte")
     func resume() async throws {
         let trial = try Trial()
         try trial.write("a\n\nb\n")
@@ -172,7 +172,7 @@ import Testing
         await #expect(throws: FileInput.Failure.self) { try await trial.run(source) }
     }
 
-    @Test("Lines are the same however the bytes are divided")
+    @Test("Lines are the same however the bytes are split")
     func splitting() {
         let text = Array("ab\n\ncdefgh\nlong line\nend".utf8)
         var expected: [String]?
@@ -188,7 +188,7 @@ import Testing
         }
     }
 
-    @Test("A position is the same after it was written", arguments: ["1:2:3:4", "0:0:0:0"])
+    @Test("A position survives being written and read", arguments: ["1:2:3:4", "0:0:0:0"])
     func position(text: String) {
         #expect(FilePosition(text)?.text == text)
         #expect(FilePosition("1:2:3") == nil)

@@ -50,7 +50,7 @@ import Testing
         #expect(try self.ending(["drop": "!has(plan)"], ["status": "open"]) == ended)
     }
 
-    @Test("All fields of the condition must hold")
+    @Test("Every field of the condition must match")
     func allFields() throws {
         let settings: SettingNode = ["drop": ["status": "open", "plan": "free"], "reason": "free_plan_2"]
         #expect(try self.ending(settings, ["status": "open"]) == .next)

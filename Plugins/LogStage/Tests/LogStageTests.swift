@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(
-        "A value that is not UTF-8 is logged in base64 under a separate name",
+        "A value that is not UTF-8 is logged as base64 under a separate name",
         arguments: [
             ([0xFF], "/w=="), ([0xFF, 0x00], "/wA="), ([0xC0, 0xA0, 0x21], "wKAh"),
             ([0xFB, 0xEF, 0xBE, 0xFF], "++++/w=="),
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(
-        "Every level of the log can be named",
+        "Every log level is accepted",
         arguments: ["trace", "debug", "info", "notice", "warning", "error", "critical"])
     func levels(name: String) throws {
         #expect(try self.line(SampleEntry([:]), ["level": .text(name)])?.level == name)

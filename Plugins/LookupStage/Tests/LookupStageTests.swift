@@ -34,7 +34,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("Values are added to the event byte for byte, and a number stays a number")
+    @Test("Values are added to the event byte for byte, and numbers remain numbers")
     func values() throws {
         let harness = try StageHarness(LookupStage.self, self.settings("pass"), in: self.fixture)
         let reports = harness.process([SampleEntry(["device": "d1"]), SampleEntry(["device": "d2"])])
@@ -59,7 +59,7 @@ import Testing
         #expect(reports.allSatisfy { $0.failure?.reason == "lookup_failure" && $0.values["max"] == nil })
     }
 
-    @Test("With missing: default, each value that is missing is replaced")
+    @Test("With missing: default, each missing value is replaced")
     func defaults() throws {
         let harness = try StageHarness(
             LookupStage.self, self.settings("default", ["max": "10", "place": ""]), in: self.fixture)
@@ -68,7 +68,7 @@ import Testing
         #expect(reports.map { $0.text("place") } == ["", ""])
     }
 
-    @Test("A later event sees the change that an earlier one has made")
+    @Test("A later event sees the change of an earlier one")
     func order() throws {
         let harness = try StageHarness(LookupStage.self, self.settings("pass"), in: self.fixture)
         #expect(harness.process([SampleEntry(["device": "d3"])])[0].values["max"] == nil)

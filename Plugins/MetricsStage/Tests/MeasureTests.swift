@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test(
-        "Beyond 100 sets of values the numbers of all others are measured as other", arguments: ["gauge", "histogram"])
+        "Beyond 100 label sets, the numbers of further ones are measured as other", arguments: ["gauge", "histogram"])
     func manyValues(kind: String) async throws {
         let fixture = StageFixture(fields: ["status", "amount"])
         let settings = SettingNode.mapping([

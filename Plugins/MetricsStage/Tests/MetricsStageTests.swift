@@ -19,7 +19,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("Events are counted by the values of fields, handed over at the batch's end in one step for each set")
+    @Test("Events are counted by field values, with one update per label set at the end of the batch")
     func countsByField() async throws {
         let harness = try self.makeHarness(["counter": "events_total", "labels": ["status", "plan"]])
         let entries = ["active", "revoked", "active", "active"].map { SampleEntry(["status": $0, "plan": "p"]) }
@@ -36,7 +36,7 @@ import Testing
             ])
     }
 
-    @Test("A label of a secret field has the same mark for every value, and a secret cannot be measured")
+    @Test("A label of a secret field has one placeholder for all values, and a secret cannot be measured")
     func secrets() async throws {
         var fixture = self.fixture
         fixture.secrets = ["plan"]
@@ -68,7 +68,7 @@ import Testing
         #expect(self.fixture.metrics.increments == 1)
     }
 
-    @Test("The pipeline, and the reason and stage of a failure, are labels too")
+    @Test("The pipeline and a failure's reason and stage are available as labels")
     func builtIns() async throws {
         let harness = try self.makeHarness(["counter": "drops", "labels": ["component", "reason", "stage"]])
         var failure = StageFailure("bad", reason: "malformed_event")
@@ -92,7 +92,7 @@ import Testing
             ])
     }
 
-    @Test("Beyond 100 sets of values all others count as other, and no event is lost")
+    @Test("Beyond 100 label sets, further ones count as other, and no event is lost")
     func manyValues() async throws {
         let harness = try self.makeHarness(["counter": "events", "labels": ["component", "status"]])
         for _ in 0..<2 {
@@ -124,12 +124,12 @@ import Testing
     }
 
     @Test(
-        "Names that Prometheus knows are accepted", arguments: ["a", "_", ":", "session_events", "a:b_9", "Z9"])
+        "Valid Prometheus names are accepted", arguments: ["a", "_", ":", "session_events", "a:b_9", "Z9"])
     func counterNames(name: String) {
         #expect(StageHarness<MetricsStage>.mistakes(["counter": .text(name)], in: self.fixture) == [])
     }
 
-    @Test("Other names are refused", arguments: ["", "9a", "a-b", "a b", "é", "a.b", "a\n", "²"])
+    @Test("Invalid Prometheus names are refused", arguments: ["", "9a", "a-b", "a b", "é", "a.b", "a\n", "²"])
     func badCounterNames(name: String) {
         let mistakes = StageHarness<MetricsStage>.mistakes(["counter": .text(name).at(2, 3)], in: self.fixture)
         #expect(mistakes.count == 1)

@@ -80,7 +80,7 @@ import Testing
         #expect(self.publisher.messages.count == 1)
     }
 
-    @Test("A server that cannot be used at all ends the batch")
+    @Test("An unusable server ends the batch with an error")
     func away() async throws {
         let harness = try self.makeHarness(["stream": "out"])
         self.publisher.fail(with: Away())

@@ -14,7 +14,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("The fields named have no value any more, the others keep theirs")
+    @Test("The named fields lose their values, the others keep theirs")
     func removes() throws {
         let harness = try StageHarness(RemoveStage.self, ["fields": ["note", "plan"]], in: self.fixture)
         let reports = harness.process([

@@ -27,7 +27,7 @@ import Testing
         #expect(reports[1].values.keys.sorted() == ["id", "tariff"])
     }
 
-    @Test("The previous value of the new field is lost, even if the old field has no value")
+    @Test("The new field loses its previous value, even if the old field has none")
     func overwrites() throws {
         let harness = try StageHarness(RenameStage.self, ["status": "plan"], in: self.fixture)
         let reports = harness.process([

@@ -58,7 +58,7 @@ import Testing
         #expect(self.handler.calls == [.revoke("a", Self.id(1)), .endBatch])
     }
 
-    @Test("The effect is recorded even without a handler")
+    @Test("The effect is recorded without a handler, too")
     func noHandler() async throws {
         let fixture = StageFixture(fields: ["id"], revocations: nil)
         let harness = try StageHarness(RevokeStage.self, self.settings, in: fixture)

@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(
-        "Its exits describe its targets to the checks of the graph",
+        "Graph checks see the targets of its cases",
         arguments: [(nil, true, ["closed"]), ("rest", true, ["closed", "rest"]), ("next", true, ["closed"])])
     func exits(otherwise: SettingNode?, goesOn: Bool, branches: [String]) throws {
         let exits = try #require(StageType(RouteStage.self).exits(Self.settings(default: otherwise)))
@@ -56,7 +56,7 @@ import Testing
         #expect(exits.branches.map(\.text) == branches)
     }
 
-    @Test("With a default and no route to the next stage, no event continues")
+    @Test("With a default and no case for the next stage, no event continues")
     func noNext() throws {
         let settings: SettingNode = ["cases": [["when": ["status": "closed"], "to": "closed"]], "default": "rest"]
         #expect(StageType(RouteStage.self).exits(settings)?.goesOn == false)
@@ -82,7 +82,7 @@ import Testing
         #expect(StageHarness<RouteStage>.mistakes(settings, in: self.fixture) == [line])
     }
 
-    @Test("More cases than anybody needs are refused")
+    @Test("Cases beyond the limit are refused")
     func tooManyCases() {
         let one: SettingNode = ["when": ["status": "closed"], "to": "closed"]
         let settings: SettingNode = ["cases": .list(Array(repeating: one, count: 101))]

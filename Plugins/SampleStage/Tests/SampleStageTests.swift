@@ -42,7 +42,7 @@ import Testing
         #expect(try self.passes(["one_in": "1"], entries).allSatisfy { $0 })
     }
 
-    @Test("The same value always decides the same, whatever else the event is")
+    @Test("The same value always gives the same decision, whatever the rest of the event")
     func together() throws {
         let settings: SettingNode = ["one_in": "3", "by": "id"]
         let first = try self.passes(settings, (0..<300).map { SampleEntry(["id": "\($0)", "status": "a"]) })
@@ -53,7 +53,7 @@ import Testing
     }
 
     // The expected numbers come from another program of the same two published functions.
-    @Test("The sample stays the same from version to version")
+    @Test("The sample is the same in all versions")
     func fixed() throws {
         let kept = try self.passes(["one_in": "4", "by": "id"], (0..<12).map { SampleEntry(["id": "\($0)"]) })
         #expect(kept.indices.filter { kept[$0] } == [3, 6, 8, 11])

@@ -30,7 +30,7 @@ import Testing
         #expect(report.text("x") == value)
     }
 
-    @Test("A field without a value is empty in a text, and alone leaves the other without a value")
+    @Test("A field without a value is empty within text; alone it leaves the target without a value")
     func absent() throws {
         let report = try self.report(["label": "<{region}>", "region": "{id}", "copy": "{region}"], ["region": "eu"])
         #expect(report.text("label") == "<eu>")
@@ -83,7 +83,7 @@ import Testing
         #expect(report.text("id") == "7!7!")
     }
 
-    @Test("Values of many events do not run into each other, and bytes that are not UTF-8 are kept")
+    @Test("Values of different events are not mixed, and bytes that are not UTF-8 are kept")
     func batch() throws {
         let harness = try StageHarness(SetStage.self, ["label": "{region}-{id}"], in: self.fixture)
         let entries = (0..<300).map { SampleEntry(["id": "\($0)", "region": String(repeating: "r", count: $0)]) }
@@ -95,7 +95,7 @@ import Testing
         #expect(harness.process([raw])[0].values["label"]?.bytes == [0x2D, 0xFF, 0x00])
     }
 
-    @Test("A value put together is at most 4096 bytes; a copy may be of any length")
+    @Test("A composed value is at most 4096 bytes; a copy may have any length")
     func limit() throws {
         let fits = String(repeating: "x", count: 4095)
         #expect(try self.report(["a": "{id}!"], ["id": fits]).text("a") == fits + "!")

@@ -25,7 +25,7 @@ extension ThrottleStage {
                     "Rate of events that continue: 100/s, 5/m or 1/h, by the time in the ids of the entries."),
                 .optional(
                     "burst", \.burst, .optional(.integer(1...Rate.countLimit)),
-                    "Number of events that may continue at once; default: the number in the rate."),
+                    "Number of events that may pass in a burst; default: the number in the rate."),
                 .optional(
                     "by", \.by, .list(of: .name, orSingle: true), default: "[]",
                     "Fields whose values are limited separately; without it, all events share one rate."),

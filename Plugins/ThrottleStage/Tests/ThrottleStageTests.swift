@@ -26,7 +26,7 @@ import ThrottleStage
         #expect(violations == [])
     }
 
-    @Test("As many events as the rate allows pass at once, then one per interval")
+    @Test("A burst of events passes immediately, then one per interval")
     func overall() throws {
         let times: [UInt64] = [1000, 1000, 1000, 1499, 1500, 1501, 1999, 2000, 60_000, 60_000, 60_001]
         #expect(
@@ -34,7 +34,7 @@ import ThrottleStage
                 == [true, true, false, false, true, false, false, true, true, true, false])
     }
 
-    @Test("Each stream has its own time and rate: a far id in one throttles nothing of another", arguments: ["", "k"])
+    @Test("Each stream has its own time and rate; a far id in one throttles nothing in another", arguments: ["", "k"])
     func streams(value: String) throws {
         let harness = try StageHarness(ThrottleStage.self, ["rate": "1/s", "by": "id"], in: self.fixture)
         let passes = [(0, 9_000_000), (1, 1000), (1, 1999), (1, 2000), (0, 9_000_500), (1, 3000)].map {
@@ -47,7 +47,7 @@ import ThrottleStage
         #expect(passes == [true, true, false, true, false, true])
     }
 
-    @Test("A burst passes more or fewer events at once; the rate stays the same")
+    @Test("The burst size changes how many events pass together, not the rate")
     func burst() throws {
         let entries: [(UInt64, String)] = [(1000, ""), (1000, ""), (1000, ""), (1000, ""), (1500, ""), (1500, "")]
         #expect(
@@ -68,7 +68,7 @@ import ThrottleStage
                 == [true, true, false, true, false, false, true, false, true, false])
     }
 
-    @Test("Beyond the number of keys, the oldest is forgotten and starts again")
+    @Test("Beyond the key limit, the oldest key is forgotten and starts again")
     func keys() throws {
         let entries: [(UInt64, String)] = [(1, "a"), (2, "b"), (3, "a"), (4, "c"), (5, "c"), (6, "a"), (7, "b")]
         #expect(

@@ -30,7 +30,7 @@ import UpsertStage
         #expect(violations == [])
     }
 
-    @Test("A new snapshot is held with all fields that earlier stages provide")
+    @Test("A new snapshot has all fields that earlier stages provide")
     func applied() throws {
         let report = try self.makeHarness().process([SampleEntry(["id": "a", "owner": "o", "other": "x"])])[0]
         #expect(report.ending == .next)
@@ -72,7 +72,7 @@ import UpsertStage
         #expect(self.store.changes == [.upsert("a", Self.id(5))])
     }
 
-    @Test("Only an event that its source knows to be finished ends at a store that holds it or something newer")
+    @Test("Processing stops at an equal or newer snapshot only if the source knows the event to be finished")
     func knownFinished() throws {
         let harness = try self.makeHarness()
         let entries = (4...6).map { SampleEntry(["id": "a"], id: Self.id($0)) }
@@ -105,7 +105,7 @@ import UpsertStage
     }
 
     @Test(
-        "An event without a key, or with a blank one, fails: nothing could ever take its snapshot out again",
+        "An event without a key or with a blank one fails, since its snapshot could never be removed",
         arguments: [[:], ["id": ""], ["id": " \u{3000}"]] as [KeyValuePairs<String, String>])
     func noKey(fields: KeyValuePairs<String, String>) throws {
         let report = try self.makeHarness().process([SampleEntry(fields)])[0]
@@ -113,7 +113,7 @@ import UpsertStage
         #expect(self.store.count == 0)
     }
 
-    @Test("Events are announced to the store and batches ended there; an error at the end is thrown")
+    @Test("Events are announced to the store and batches ended; an error at the end is thrown")
     func batches() async throws {
         let harness = try self.makeHarness()
         _ = try await harness.feed(SampleEntry(["id": "a"]), SampleEntry(["id": "b"]))

@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test(
-        "A value that is not UTF-8 has no pattern",
+        "A value that is not UTF-8 matches no pattern",
         arguments: [
             [0xFF], [0xC0, 0x80], [0xC3], [0x61, 0x80], [0xE0, 0x9F, 0xBF], [0xED, 0xA0, 0x80],
             [0xF0, 0x8F, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82],
@@ -86,7 +86,7 @@ import Testing
         #expect(try !self.matches("[^x]*", value))
     }
 
-    @Test("A dot is every character of UTF-8 but the end of a line", arguments: [0x80, 0x7FF, 0x800, 0xFFFF, 0x10FFFF])
+    @Test("A dot matches any UTF-8 character except a line feed", arguments: [0x80, 0x7FF, 0x800, 0xFFFF, 0x10FFFF])
     func dot(value: UInt32) throws {
         let scalar = try #require(Unicode.Scalar(value))
         #expect(try self.matches(".", Array(String(scalar).utf8)))
@@ -129,7 +129,7 @@ import Testing
         #expect(throws: PatternProblem(position: position, message: message)) { try Pattern(pattern) }
     }
 
-    @Test("Patterns beyond the limits are refused, and soon")
+    @Test("Patterns beyond the limits are refused early")
     func limits() {
         let tooLarge = PatternAutomaton.tooLarge
         #expect(throws: PatternProblem(message: "a pattern has at most 1024 characters")) {
@@ -156,7 +156,7 @@ import Testing
         #expect(try self.matches("(a|aa)+!", value))
     }
 
-    @Test("Every short pattern matches like a plain search by its definition")
+    @Test("Every short pattern matches like a naive search by its definition")
     func model() throws {
         var values: [[UInt8]] = [[]]
         for length in 0..<5 {

@@ -29,7 +29,7 @@ import ValidateStage
     }
 
     @Test(
-        "A value must have the pattern",
+        "A value must match the pattern",
         arguments: [
             ("ab", nil), ("", "\"\" does not match the pattern [a-z]{2}"),
             ("abc", "\"abc\" does not match the pattern [a-z]{2}"),
@@ -42,7 +42,7 @@ import ValidateStage
     }
 
     @Test(
-        "A length is in characters, or in bytes if the file says so",
+        "A length counts characters, or bytes if the file says so",
         arguments: [
             (["min": "2", "max": "3"], "ab", nil), (["min": "2", "max": "3"], "äöü", nil),
             (["min": "2", "max": "3"], "ä", "\"ä\" has 1 character (2 to 3)"),
@@ -57,7 +57,7 @@ import ValidateStage
             try self.message(["code": ["length": rule]], ["code": value]) == problem.map { "validate: code: \($0)" })
     }
 
-    @Test("Bytes that are not part of a character count as one each")
+    @Test("Invalid bytes count as one character each")
     func lengthOfRawBytes() throws {
         let harness = try StageHarness(ValidateStage.self, ["code": ["length": ["max": "2"]]], in: self.fixture)
         let name = Array("code".utf8)
@@ -100,7 +100,7 @@ import ValidateStage
     }
 
     @Test(
-        "A time may be ahead of the clock as far as is allowed",
+        "A time may be ahead of the clock by the configured tolerance",
         arguments: [
             ("5s", "1700000000000", nil), ("5s", "1700000005000", nil), ("5s", "0", nil),
             ("5s", "-9223372036854775808", nil),
@@ -150,7 +150,7 @@ import ValidateStage
         #expect(shown.process([SampleEntry(["code": secret])])[0].failureMessage?.contains(secret) == true)
     }
 
-    @Test("Of several broken rules, the first in the table of rules is reported")
+    @Test("If several rules are broken, the first in the table of rules is reported")
     func order() throws {
         let settings: SettingNode = [
             "code": ["length": ["min": "3"], "pattern": "[a-z]*", "one_of": ["ab", "AB", "abc"]]

@@ -6,7 +6,7 @@ import Testing
 @Suite struct RetryRuleTests {
     private let rule = RetryRule(retries: 3, firstWait: .milliseconds(200))
 
-    @Test("Any 2xx is done", arguments: [200, 201, 204, 299])
+    @Test("Any 2xx status is a success", arguments: [200, 201, 204, 299])
     func done(status: Int) {
         #expect(
             self.rule.step(after: .answered(status: status, retryAfter: "9"), number: 4, jitter: 0, now: 0) == .done)

@@ -60,7 +60,7 @@ import WebhookStage
         }
     }
 
-    @Test("The body can contain stream and entry, and the method can be another one")
+    @Test("The body can contain stream and entry, and the method can be set")
     func envelope() async throws {
         try await HookServer.with({ _, _ in .status(200) }) { server in
             _ = try await self.feed(
@@ -85,7 +85,7 @@ import WebhookStage
     }
 
     @Test(
-        "A failure of every attempt fails the event",
+        "The event fails if every attempt fails",
         arguments: [
             (HookServer.Answer.status(503), "webhook: the server answered 503 (attempt 3 of 3)"),
             (.hang, "webhook: no complete response within 1s (timeout) (attempt 3 of 3)"),
@@ -117,7 +117,7 @@ import WebhookStage
         }
     }
 
-    @Test("A refused connection is reported as such")
+    @Test("A refused connection is reported by that name")
     func nobody() async throws {
         let url = try await HookServer.with({ _, _ in .hang }) { $0.url }
         let harness = try StageHarness(
@@ -144,7 +144,7 @@ import WebhookStage
         }
     }
 
-    @Test("An answer without end is not read to its end")
+    @Test("An endless response is not read to its end")
     func longAnswer() async throws {
         try await HookServer.with({ _, _ in .status(200, body: String(repeating: "x", count: 4 << 20)) }) { server in
             let reports = try await self.feed(server, [], self.entries(3))
@@ -153,7 +153,7 @@ import WebhookStage
         }
     }
 
-    @Test("Secrets of files are sent, taken up anew with each batch, and never logged")
+    @Test("Secrets from files are sent, re-read for each batch, and never logged")
     func secrets() async throws {
         let name = "hook-\(UUID().uuidString.prefix(8))"
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
@@ -188,7 +188,7 @@ import WebhookStage
         }
     }
 
-    @Test("Cancelling ends requests and waits and throws")
+    @Test("Cancellation ends requests and waits, and throws")
     func cancelled() async throws {
         try await HookServer.with({ number, _ in number == 0 ? .status(500) : .hang }) { server in
             await withTaskGroup(of: Void.self) { group in

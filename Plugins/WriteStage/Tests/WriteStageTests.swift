@@ -26,7 +26,7 @@ import WriteStage
         }
     }
 
-    @Test("Each event is one line, in order, with the fields that it has; later batches are appended")
+    @Test("Each event is one line, in order, with its present fields; later batches are appended")
     func lines() async throws {
         try await self.withPath { path in
             let harness = try StageHarness(WriteStage.self, ["path": .text(path)], in: self.fixture)
@@ -44,7 +44,7 @@ import WriteStage
         }
     }
 
-    @Test("A renamed file is followed by a new one, and an incomplete last line is ended")
+    @Test("After a rename a new file is created, and an incomplete last line is terminated")
     func rotation() async throws {
         try await self.withPath { path in
             try "{\"id\":\"to".write(toFile: path, atomically: false, encoding: .utf8)

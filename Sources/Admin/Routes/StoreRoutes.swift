@@ -83,7 +83,8 @@ struct StoreRoutes {
         if let condition = conditions.first(where: { $0.name == name }) { return condition }
         let hint = Nearest.hint(for: name, among: conditions.map(\.name))
         throw .badRequest(
-            "the store \(store.name) has no condition \"\(name)\"\(hint); conditions are declared beside its key")
+            "the store \(store.name) has no condition \"\(name)\"\(hint); declare conditions in the settings of the store"
+        )
     }
 
     /// Returns the snapshot under a key; queries the server of a remote store.

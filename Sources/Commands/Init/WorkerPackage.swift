@@ -58,7 +58,7 @@ struct WorkerPackage {
                             "\(self.name.module)", \(kit),
                             .product(name: "StageTestKit", package: "\(self.sluice.package)"),
                         ]),
-                    // The worker, with every verb of sluice. Exporting its symbols lets it load plugins as well.
+                    // The worker, with every subcommand of sluice. Exporting its symbols lets it load plugins as well.
                     .executableTarget(
                         name: "\(self.name.text)",
                         dependencies: [

@@ -59,7 +59,7 @@ struct PluginBuild {
 
         @c(sluice_plugin_stages)
         public func sluicePluginStages() -> UnsafeMutableRawPointer {
-            // Where this is not found, a file of the folder must say: let plugin = [StageType(MyStage.self)]
+            // Where this is not found, a file of the directory must say: let plugin = [StageType(MyStage.self)]
             PluginStages.handOver(plugin)
         }
 

@@ -185,7 +185,8 @@ struct PipelineDefinition {
         let words = Self.stageWords.map(\.name)
         let types = entries.filter { !words.contains($0.key) }
         guard let type = types.first else {
-            issues.add("expected a stage type beside \(entries.map(\.key).joined(separator: ", "))", at: node.mark)
+            let others = entries.map(\.key).joined(separator: ", ")
+            issues.add("expected a stage type in addition to \(others)", at: node.mark)
             return nil
         }
         for extra in types.dropFirst() {

@@ -16,7 +16,7 @@ import Testing
         #expect(figures.store == nil)
     }
 
-    @Test("The histogram leaves out the first latencies and reads microseconds")
+    @Test("The histogram leaves out the warm-up latencies and reads microseconds")
     func histogram() {
         let values: [UInt64] = [9_000_000, 1_000, 2_000, 3_000]
         let bytes = values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
@@ -26,7 +26,7 @@ import Testing
         #expect(abs(histogram.microseconds(100) - 3) < 0.01)
     }
 
-    @Test("Generated events have the fields of a session, and different sessions different keys")
+    @Test("Generated events have a session's fields, and different sessions have different keys")
     func events() {
         let batch = EventBatch()
         var events = SessionEvents()
@@ -49,7 +49,7 @@ import Testing
         #expect(keys.contains(String(decoding: key, as: UTF8.self)))
     }
 
-    @Test("A metered source stops the one it meters after the batch that reaches the limit")
+    @Test("A metered source stops after the batch that reaches the limit")
     func metered() async throws {
         let generated = GeneratedSource(sessions: 1000)
         generated.phase = .updating
@@ -61,7 +61,7 @@ import Testing
         #expect(source.reading?.batches == 3)
     }
 
-    @Test("A generated source begins with every session once, in batches, and ids rise")
+    @Test("A generated source first emits every session once, in batches, with ascending ids")
     func generated() async throws {
         let source = GeneratedSource(sessions: 300)
         var sizes: [Int] = []
@@ -86,7 +86,7 @@ import Testing
         #expect(throws: ToolFailure.self) { try WebFigures(output: Data("unable to connect\n".utf8)) }
     }
 
-    @Test("The first line of a program is read while it continues")
+    @Test("The first line of a program is read while it is still running")
     func firstLine() throws {
         let child = try ChildProcess(
             "/bin/sh", ["-c", "echo $WORD; cat"], environment: ["WORD": "here"], keepsInput: true)
@@ -97,7 +97,7 @@ import Testing
         #expect(throws: ToolFailure.self) { try silent.firstLine() }
     }
 
-    @Test("Keys for the load tool are those of the sessions")
+    @Test("The load tool uses the keys of the sessions")
     func keyLines() {
         let lines = LookupKeys(sessions: 3, seed: 1).lines(4).split(separator: UInt8(ascii: "\n"))
         var keys: [[UInt8]] = []

@@ -32,7 +32,7 @@ import Testing
         #expect(missed.map(\.isMet) == [false, false])
     }
 
-    @Test("Latency is held against the plain C loop at the median and at p99")
+    @Test("Latency is compared with the plain C loop at the median and at p99")
     func latencyBudget() {
         let report = BenchReport(
             machine: Self.machine,
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test(
-        "Other budgets are bounds from above",
+        "Other budgets are upper bounds",
         arguments: [
             (Names.lookups, Names.oneReader, Names.lookup, 250.0),
             (Names.lookups, Names.oneReaderAndWriter, Names.lookup, 350),
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test("Two readers have no budget")
+    @Test("Two readers have no budgets")
     func noBudget() {
         let report = BenchReport(
             machine: Self.machine, rows: [Self.row(Names.lookups, "any", "2 readers", [(Names.lookup, [900])])])
@@ -77,7 +77,7 @@ import Testing
             ])
     }
 
-    @Test("The report's text says which budgets were missed, and its notes")
+    @Test("The report lists missed budgets and notes")
     func text() {
         var report = Self.drain([80], [100], cpu: 0.1)
         report.verdicts = Budgets.verdicts(report)
@@ -101,14 +101,14 @@ import Testing
         #expect(svg.contains("prefers-color-scheme: dark"))
     }
 
-    @Test("There is no chart of nothing")
+    @Test("Without data there is no chart")
     func noChart() {
         let chart = Chart(
             report: BenchReport(machine: Self.machine), experiment: Names.drain, metric: Names.rate, title: "x")
         #expect(chart.svg == nil)
     }
 
-    @Test("A report is read back as it was written")
+    @Test("A report survives being written and read")
     func json() throws {
         var report = Self.drain([80, 90], [100], cpu: 0.1)
         report.verdicts = Budgets.verdicts(report)
@@ -116,14 +116,14 @@ import Testing
         #expect(try JSONDecoder().decode(BenchReport.self, from: data) == report)
     }
 
-    @Test("A count above its bound is reported with both numbers, one within it is not")
+    @Test("A count above its bound is reported with both numbers")
     func thresholds() {
         let threshold = Threshold(countable: "allocations", readCount: 128, limit: 0.1)
         #expect(threshold.complaint(0.1) == nil)
         #expect(threshold.complaint(0.2) == "allocations an event at COUNT 128: 0.200, more than the bound of 0.100")
     }
 
-    @Test("The bounds of the file are of things that are counted")
+    @Test("Every bound in the file belongs to a counter")
     func thresholdFile() throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("thresholds.json")
@@ -131,7 +131,7 @@ import Testing
         #expect(Set(thresholds.map(\.countable)) == Set(Countable.allCases.map(\.rawValue)))
     }
 
-    @Test("callgrind's total is that of the whole file")
+    @Test("The callgrind total covers the whole file")
     func callgrindTotal() throws {
         #expect(try Callgrind.total(of: "events: Ir\nsummary: 12\n\nfn=(1)\n1 12\n\ntotals: 120\n") == 120)
         #expect(throws: ToolFailure.self) { try Callgrind.total(of: "events: Ir\n") }

@@ -14,7 +14,7 @@ import Testing
         #expect(samples.maximum == values.max())
     }
 
-    @Test("No values are no samples")
+    @Test("Without values there are no samples")
     func empty() {
         #expect(Samples([]) == nil)
     }
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(
-        "Numbers read as people write them",
+        "Numbers are formatted for people",
         arguments: [
             (1_234_567.4, "1,234,567"), (999.6, "1,000"), (45.64, "45.6"), (1.005, "1.00"), (0.1234, "0.123"),
             (0, "0.000"), (-1500, "-1,500"), (-0.25, "-0.250"), (.infinity, "-"),

@@ -26,7 +26,7 @@ import Testing
         return answer
     }
 
-    @Test("A worker is alive at once, ready when it has caught up, and not ready when the server is gone")
+    @Test("A worker is alive immediately, ready once caught up, and not ready if the server is gone")
     func readiness() async throws {
         try await withRedisServer { server in
             server.kill()

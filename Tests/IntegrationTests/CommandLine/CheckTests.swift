@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test("A server with the stream is good in every step, and nothing is changed there")
+    @Test("A server with the stream passes every step, and nothing there is changed")
     func good() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test("The HTTP side's token is read and must be there; one that others could listen in on is a warning")
+    @Test("The HTTP token must be readable, and a token sent in plaintext is a warning")
     func admin() async throws {
         try await withRedisServer { server in
             try await withFolder { folder in
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test("A stream that is not there is a warning, a key of another type is not")
+    @Test("A missing stream is a warning, a key of another type is an error")
     func stream() async throws {
         try await withRedisServer { server in
             let missing = try await self.check(server)
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test("A server that is away, a wrong password, a database too many: the step that fails says so")
+    @Test("An unreachable server, a wrong password and a missing database are reported by the failing step")
     func refused() async throws {
         let away = try await self.check(nil, environment: ["REDIS_ADDRESS": "unix:/nonexistent/s"])
         #expect(away.status == 1)
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test("Rights are tried one by one, and those to change something are asked for")
+    @Test("Read permissions are tried one by one, and write permissions are queried")
     func rights() async throws {
         let users = [
             "user default off",
@@ -159,7 +159,7 @@ import Testing
         }
     }
 
-    @Test("What a store on a server needs there is asked for, of the user that it names")
+    @Test("The permissions of a server-side store are queried for the user that it names")
     func storeRights() async throws {
         let users = [
             "user default on nopass ~* &* +@all",
@@ -186,7 +186,7 @@ import Testing
         }
     }
 
-    @Test("Rights are looked at for all that the file sends: several streams, keys to fill from, messages, letters")
+    @Test("Permissions are checked for streams, fill keys, messages and dead letters")
     func allRights() async throws {
         let user =
             "user reader on >pw ~a ~session:* &told -@all +ping +xread +xrevrange +xinfo +type +acl|dryrun +acl|whoami"
@@ -222,7 +222,7 @@ import Testing
         }
     }
 
-    @Test("A server that evicts is a warning for a store, for a stream only if it evicts keys without an expiry")
+    @Test("A server that evicts keys is a warning for a store, and for a stream if it evicts keys without an expiry")
     func evictingServers() async throws {
         for (policy, stream, store) in [
             ("noeviction", "good", "good"), ("volatile-lru", "good", "warning"), ("allkeys-lru", "warning", "warning"),
@@ -245,7 +245,7 @@ import Testing
         }
     }
 
-    @Test("Where lost entries are passed over, a user who may not look at the stream is a warning")
+    @Test("With on_gap: continue, a missing XINFO permission is a warning")
     func blind() async throws {
         let user = "user reader on >pw ~* -@all +ping +xread +xrevrange"
         try await withRedisServer(.init(users: ["user default off", user])) { server in
@@ -259,7 +259,7 @@ import Testing
         }
     }
 
-    @Test("The place of the checkpoint is looked at, and what stores in memory begin with is told")
+    @Test("The checkpoint's directory is checked, and the initial content of memory stores is reported")
     func checkpoint() async throws {
         try await withRedisServer { server in
             try await withFolder { folder in
@@ -284,7 +284,7 @@ import Testing
         }
     }
 
-    @Test("TLS is told apart from what comes before and behind it")
+    @Test("TLS errors are distinguished from errors before and after the handshake")
     func tls() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer(.init(tls: certificates)) { server in
@@ -302,7 +302,7 @@ import Testing
         }
     }
 
-    @Test("The text has a sign for each step; a wrong file ends with 78")
+    @Test("The report has a mark for each step; an invalid file exits with 78")
     func text() async throws {
         try await withRedisServer { server in
             let ending = try await withFolder {

@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test(
-        "An entry from before the worker's start is not replayed into a key that the store does not hold",
+        "An entry from before the worker's start does not create a key that the store lacks",
         arguments: ["memory", "redis"])
     func beforeTheStart(store: String) async throws {
         try await withRedisServer { server in
@@ -130,7 +130,7 @@ import Testing
         return try #require(answer.string)
     }
 
-    @Test("What cannot be replayed says why, and the others are replayed")
+    @Test("An entry that cannot be replayed is reported with the reason, and the others are replayed")
     func unfit() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in

@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    @Test("A letter is shown with the original's fields, in a form that cannot steer a terminal")
+    @Test("A dead-letter entry is shown with the original's fields and without terminal control characters")
     func show() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -132,7 +132,7 @@ import Testing
         }
     }
 
-    @Test("A letter that is played comes back byte for byte and once, also from a second letter of the same original")
+    @Test("A replayed entry is added once, byte for byte, even if two dead-letter entries have the same original")
     func replay() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    @Test("Playing all takes what is there, and two that do so at once add each entry once")
+    @Test("Replaying all takes every present entry, and two concurrent replays add each entry once")
     func replayAll() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -184,7 +184,7 @@ import Testing
         }
     }
 
-    @Test("What cannot be played changes nothing")
+    @Test("An entry that cannot be replayed changes nothing")
     func unplayable() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -205,7 +205,7 @@ import Testing
         }
     }
 
-    @Test("Letters are removed by id, by age, and all with --yes")
+    @Test("Dead-letter entries are removed by id, by age, or all with --yes")
     func purge() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -230,7 +230,7 @@ import Testing
     }
 
     @Test(
-        "Wrong usage is told as that",
+        "Wrong usage is reported as a usage error",
         arguments: [
             ["replay"], ["replay", "--all"], ["replay", "1-0", "--all", "--yes"], ["purge"],
             ["purge", "--older-than", "7"], ["purge", "1-0", "--older-than", "7d"], ["list", "--limit", "0"],
@@ -241,7 +241,7 @@ import Testing
         #expect(ending.status == 64, "\(ending.errors)")
     }
 
-    @Test("A file without letters, or with several streams of them, wants --stream; a wrong file is told as ever")
+    @Test("A file with no or several dead-letter streams needs --stream; an invalid file is reported as usual")
     func stream() async throws {
         let head = """
             pipeline: p

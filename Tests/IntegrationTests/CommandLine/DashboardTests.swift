@@ -58,7 +58,7 @@ struct DashboardTests {
         }
     }
 
-    @Test("The page's figures are those of /metrics, and what the stream holds is text")
+    @Test("The page shows the figures of /metrics, and stream content only as text")
     func figures() async throws {
         try await self.withPage { _, connection, browser, client in
             try await self.add(connection, 40, malformed: 5)
@@ -90,7 +90,7 @@ struct DashboardTests {
         }
     }
 
-    @Test("A page that shows a worker in trouble says so in words, and what to do")
+    @Test("The page of an unhealthy worker says what is wrong and what to do")
     func trouble() async throws {
         let arguments = ["--set", "source.redis_stream.max_staleness=2s", "--set", "source.redis_stream.read_block=1s"]
         try await self.withPage(arguments) { server, connection, browser, client in
@@ -108,7 +108,7 @@ struct DashboardTests {
         }
     }
 
-    @Test("Pictures for people", .enabled(if: Browser.pictures != nil))
+    @Test("Screenshots can be written", .enabled(if: Browser.pictures != nil))
     func pictures() async throws {
         try await self.withPage { _, connection, browser, _ in
             for (name, malformed, width) in [("healthy", 2, 1280), ("phone", 4, 390), ("flood", 900, 1280)] {

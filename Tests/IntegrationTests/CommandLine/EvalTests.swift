@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test(
-        "A mistake ends with 78 and its position, an error with 1",
+        "An invalid expression exits with 78 and its position, an evaluation error with 1",
         arguments: [
             (
                 ["statos == 'a' && x", "--field", "status=a"], 78,

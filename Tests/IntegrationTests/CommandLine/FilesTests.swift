@@ -5,7 +5,7 @@ import Testing
 @Suite struct FilesTests {
     private static let resume = ["--set", "source.redis_stream.start=resume"]
 
-    @Test("A second worker with the same checkpoint ends with 1 and says which process has it; after kill -9 it starts")
+    @Test("A second worker on a checkpoint exits with 1 and names the holder; after kill -9 it starts")
     func twoWorkers() async throws {
         try await withRedisServer { server in
             try await withFolder { shared in
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test("A reload of a FIFO is refused, and later reloads and SIGTERM work")
+    @Test("Reloading a FIFO is refused, and later reloads and SIGTERM work")
     func fifo() async throws {
         try await withRedisServer { server in
             try await withFolder { shared in
@@ -133,7 +133,7 @@ import Testing
         }
     }
 
-    @Test("Too few open files end the command with 1 and what to do", arguments: ["run", "check"])
+    @Test("Too low an open file limit exits with 1 and advice", arguments: ["run", "check"])
     func openFiles(command: String) async throws {
         try await withFolder { folder in
             let child = try self.shell("ulimit -n 16; exec \"$0\" \(command) \"$1\"", in: folder)

@@ -6,7 +6,7 @@ import Testing
 @Suite struct HaltTests {
     private static let stream = "gateway:session_events"
 
-    @Test("A halt ends the worker with status 1 and its place, and nothing of the batch is in the journal")
+    @Test("A halt exits with 1 and the entry's position, and nothing of the batch is in the journal")
     func halt() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in

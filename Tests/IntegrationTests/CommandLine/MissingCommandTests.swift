@@ -30,7 +30,7 @@ import Testing
     ]
 
     @Test(
-        "check names the command that is renamed or disabled, and the run ends with the same finding",
+        "check names a renamed or disabled command, and run fails with the same finding",
         arguments: [
             ("XINFO", [], "permissions", "XINFO STREAM"), ("XREAD", [], "permissions", "XREAD"),
             ("XREVRANGE", [], "permissions", "XREVRANGE"), ("XREADGROUP", group, "permissions", "XREADGROUP"),
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test("A missing permission is told from a missing command")
+    @Test("A missing permission is distinguished from a missing command")
     func permission() async throws {
         let users = ["user default on nopass ~* &* +@all -xinfo"]
         try await withRedisServer(.init(users: users)) { server in
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test("With on_gap: continue a worker reads on without XINFO, and says so", arguments: [nil, "g"])
+    @Test("With on_gap: continue a worker continues without XINFO and logs that", arguments: [nil, "g"])
     func blind(group: String?) async throws {
         try await withRedisServer(.init(arguments: ["--rename-command", "XINFO", ""])) { server in
             let lenient = ["--set", "source.redis_stream.on_gap=continue"]

@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test("A flood of malformed entries is a few lines and their number; the journal has every one")
+    @Test("A flood of malformed entries is logged as a few lines and a count; the journal has every entry")
     func flood() async throws {
         try await withRedisServer { server in
             try await self.fill(server, malformed: 500)
@@ -135,7 +135,7 @@ import Testing
         }
     }
 
-    @Test("Each alert has a case that proves it, and says what to do")
+    @Test("Each alert has a test case and says what to do")
     func alerts() throws {
         let rules = try Self.text("prometheus/alerts.yaml").split(separator: "\n")
         let alerts = rules.filter { $0.contains("- alert: ") }.compactMap { $0.split(separator: " ").last }

@@ -20,7 +20,7 @@ import Testing
         #expect(!ending.errors.contains(Self.secret) && !ending.output.contains(Self.secret))
     }
 
-    @Test("A wrong password, and none where one is wanted, end the run and never show it")
+    @Test("A wrong or missing password ends the run, and no output shows it")
     func password() async throws {
         try await withRedisServer(.init(arguments: ["--requirepass", "right"])) { server in
             try await self.expectFailure(
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test("A key that is no stream, a right that lacks and a database that is not there end the run")
+    @Test("A key of another type, a missing permission or a missing database ends the run")
     func notServed() async throws {
         let users = ["user default on nopass ~* &* +@all -xread"]
         try await withRedisServer(.init(users: users)) { server in
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test("An unknown authority, an expired certificate and a missing file end the run")
+    @Test("An unknown authority, an expired certificate or a missing file ends the run")
     func certificates() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer(.init(tls: certificates)) { server in
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test("A journal and an address of the HTTP side that cannot be had end the run")
+    @Test("A journal that cannot be opened or an HTTP address in use ends the run")
     func surroundings() async throws {
         try await withRedisServer { server in
             try await self.expectFailure(
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test("A server that is not there is waited for with warnings, until SIGTERM ends it with 0")
+    @Test("A worker waits for a missing server with warnings, and SIGTERM ends it with 0")
     func noServer() async throws {
         try await withRedisServer { server in
             server.kill()
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test("TLS where the port speaks none ends the worker with 1 and what to set")
+    @Test("TLS to a plaintext port exits with 1 and the setting to change")
     func plainPort() async throws {
         try await withRedisServer(.init(usesTCP: true)) { server in
             let arguments = ["--set", "redis.connect_timeout=300ms"]

@@ -119,7 +119,7 @@ import Testing
         return (setup, count)
     }
 
-    @Test("Fifty reloads in a steady flow, good and bad in turn, lose nothing, double nothing and keep the order")
+    @Test("Fifty reloads under load, alternately valid and invalid, lose, duplicate and reorder nothing")
     func steadyFlow() async throws {
         try await withRedisServer { server in
             try await withFolder { folder in
@@ -185,7 +185,7 @@ import Testing
         #expect(try await setup.get("/readyz").status == 200)
     }
 
-    @Test("A signal for a file that says what it said, and for one that is gone, changes nothing")
+    @Test("A reload of an unchanged or a missing file changes nothing")
     func nothingNew() async throws {
         try await withRedisServer { server in
             try await withFolder { folder in

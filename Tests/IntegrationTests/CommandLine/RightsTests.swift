@@ -32,7 +32,7 @@ import Testing
 
     private let environment = ["REDIS_USERNAME": "sluice", "REDIS_PASSWORD": "hunter2"]
 
-    @Test("With the first line the worker runs, and with both `sluice check` finds everything good")
+    @Test("The worker runs with the first ACL line, and `sluice check` passes with both")
     func enough() async throws {
         let lines = try Self.lines()
         try #require(lines.count == 2)
@@ -66,9 +66,7 @@ import Testing
         }
     }
 
-    @Test(
-        "Without any one of the first line's commands, except those for scripts and names, the worker does not run well"
-    )
+    @Test("Without any one of the first line's commands, except optional ones, the worker does not run properly")
     func necessary() async throws {
         let line = try #require(try Self.lines().first)
         // Without scripts the worker asks for whole entries, and without names its connections have none.

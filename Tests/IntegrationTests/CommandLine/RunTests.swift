@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test("SIGTERM and SIGINT in a blocked read of 30 s end the run with 0, with everything applied before")
+    @Test("SIGTERM and SIGINT during a blocked read of 30 s exit with 0 after all earlier entries were applied")
     func signals() async throws {
         try await withRedisServer { server in
             let arguments = ["--journal", "journal", "--set", "source.redis_stream.read_block=30s"]
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test("A signal amid a flow leaves a journal without a gap, a repeat or half a line")
+    @Test("A signal under load leaves a journal without gaps, duplicates or incomplete lines")
     func signalAmidFlow() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { try await self.add(1..<4001, $0) }
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test("Journal lines have the fixed form, on standard output too, and bytes that are not UTF-8 under key_b64")
+    @Test("Journal lines have the fixed form, on standard output too, with other bytes than UTF-8 in key_b64")
     func journalForm() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -150,7 +150,7 @@ import Testing
         }
     }
 
-    @Test("After a crash of the server the worker goes on at its cursor: nothing is lost, nothing is done twice")
+    @Test("After a server crash the worker continues at its cursor, without loss or duplicates")
     func serverCrash() async throws {
         try await withRedisServer(.init(arguments: ["--appendonly", "yes", "--appendfsync", "always"])) { server in
             try await withWorker(server, ["--journal", "journal"]) { process, folder in
@@ -172,7 +172,7 @@ import Testing
         }
     }
 
-    @Test("Look-up and export ask a running worker; a key that is not there ends with 1")
+    @Test("lookup and export query a running worker; a missing key exits with 1")
     func lookup() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { try await self.add(1..<301, $0) }
@@ -205,7 +205,7 @@ import Testing
         }
     }
 
-    @Test("A password that works is in no output, whatever the level")
+    @Test("A valid password is in no output at any log level")
     func passwordStaysSecret() async throws {
         let secret = "correct-horse-battery"
         try await withRedisServer(.init(arguments: ["--requirepass", secret])) { server in

@@ -10,7 +10,7 @@ import Testing
 @Suite struct SecretsTests {
     private static let secret = "s3cret-hunter2"
 
-    @Test("No verb that reads a file shows a password, good or wrong, from a variable or from --set")
+    @Test("No subcommand shows a password from a file, a variable or --set, whether valid or not")
     func verbs() async throws {
         let file = ReferenceTests.pipelineFile
         var verbs = [["validate", file], ["validate", "--format", "json", file], ["stages", "redis"], ["schema"]]
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test("Logs at the level of traces, journal, metrics and /v1/pipeline of a running worker hold no password")
+    @Test("Trace logs, journal, metrics and /v1/pipeline of a running worker contain no password")
     func running() async throws {
         try await withRedisServer(.init(arguments: ["--requirepass", Self.secret])) { server in
             var settings = server.settings
@@ -96,7 +96,7 @@ import Testing
         return text
     }
 
-    @Test("A secret key is in no output for people of the shipped pipeline; lookups and exports have it")
+    @Test("The shipped pipeline shows a secret key only in lookups and exports")
     func fields() async throws {
         let text = try Self.pipeline()
         try await withRedisServer { server in

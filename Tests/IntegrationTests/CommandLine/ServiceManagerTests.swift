@@ -7,7 +7,7 @@ import Testing
 /// A worker under a service manager: what it tells on NOTIFY_SOCKET.
 @Suite struct ServiceManagerTests {
     @Test(
-        "It is ready when it answers, tells its state, feeds the watchdog, tells of reloads and of its end",
+        "The worker notifies systemd of readiness, state, watchdog, reloads and its end",
         arguments: [true, false])
     func course(isAbstract: Bool) async throws {
         try await withRedisServer { server in
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test("A read loop that stands still, here before a journal that nobody reads, does not feed the watchdog")
+    @Test("A read loop that blocks on an unread journal does not feed the watchdog")
     func stuck() async throws {
         try await withRedisServer { server in
             let listener = try NotifyListener(server.folder.path + "/notify")
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test("A manager that is not there is a warning, and the worker runs")
+    @Test("A missing service manager is a warning, and the worker runs")
     func nobody() async throws {
         try await withRedisServer { server in
             let environment = ["NOTIFY_SOCKET": server.folder.path + "/nobody"]

@@ -20,7 +20,7 @@ import Testing
             outcomes: [applied]
         """
 
-    @Test("Good cases end with 0, a failing one with 1 and its place, a wrong file with 78, and the others still run")
+    @Test("Passing cases exit with 0, a failing one with 1 and its position, an invalid file with 78; all others run")
     func statuses() async throws {
         let files = ["p.yaml": Self.pipeline, "p.test.yaml": Self.cases, "wrong.yaml": "pipeline: p.yaml\ncase: []\n"]
         let good = try await sluice("test", "p.test.yaml", "--filter", "decoded", files: files)
@@ -54,7 +54,7 @@ import Testing
         #expect(wrong.output.hasSuffix("2 cases: 1 passed, 1 failed; 1 file is wrong and not run\n"))
     }
 
-    @Test("The results are written as JUnit XML that a parser of XML takes")
+    @Test("The results are written as JUnit XML that an XML parser accepts")
     func junit() async throws {
         try await withFolder { folder in
             for (name, text) in ["p.yaml": Self.pipeline, "p.test.yaml": Self.cases] {

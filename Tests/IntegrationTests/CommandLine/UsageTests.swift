@@ -5,7 +5,7 @@ import Testing
     private static let wrong = "pipeline: a b\nsource: { redis_stream: {} }\nstages: []\nextra: 1\n"
 
     @Test(
-        "Wrong usage ends with 64 and the usage, without doing anything",
+        "Wrong usage exits with 64 and the usage, and does nothing",
         arguments: [
             (["frob"], "Unexpected argument 'frob'"), (["run", "--frob"], "Unknown option '--frob'"),
             (["run", "a", "b"], "unexpected argument"), (["run", "--set", "x"], "expected a path and a value"),
@@ -24,7 +24,7 @@ import Testing
         #expect(ending.output == "")
     }
 
-    @Test("Help and version end with 0", arguments: [["--help"], ["run", "--help"], ["--version"]])
+    @Test("--help and --version exit with 0", arguments: [["--help"], ["run", "--help"], ["--version"]])
     func help(arguments: [String]) async throws {
         let ending = try await withFolder { try await SluiceProcess(arguments, in: $0).end() }
         #expect(ending.status == 0)
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test(
-        "A file that is no pipeline ends every verb that reads one with 78 and a line",
+        "A file that is not a pipeline ends every subcommand that reads one with 78 and one line",
         arguments: ["run", "validate", "graph", "check"])
     func unreadable(verb: String) async throws {
         let cases = [
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test("A device and a FIFO are refused, not read for ever")
+    @Test("A device and a FIFO are refused, not read forever")
     func notRegular() async throws {
         try await withFolder { folder in
             let fifo = folder.appendingPathComponent("fifo").path
@@ -72,7 +72,7 @@ import Testing
         #expect(ending.errors.hasPrefix("\(name):1:1: "), "\(ending.errors)")
     }
 
-    @Test("All files and all mistakes in them are told, and what is good as well")
+    @Test("All files are reported, with all their errors, and valid ones as well")
     func severalFiles() async throws {
         let ending = try await sluice(
             "validate", "wrong.yaml", "none.yaml", ReferenceTests.pipelineFile, "wrong2.yaml",
@@ -95,7 +95,7 @@ import Testing
         #expect(good.status == 0 && good.errors.isEmpty)
     }
 
-    @Test("As JSON, one document on standard output tells all files and all mistakes")
+    @Test("JSON output is one document with all files and all errors")
     func validateJSON() async throws {
         let ending = try await sluice(
             "validate", "--format", "json", "wrong.yaml", "none.yaml", ReferenceTests.pipelineFile,
@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test(
-        "The graph is drawn in each form, of the file with what --set puts into it",
+        "The graph is printed in each format, with --set applied",
         arguments: [
             ("text", "├─ upsert"), ("mermaid", "flowchart LR"), ("dot", "digraph \"other\" {"), ("svg", "<svg xmlns="),
         ])
@@ -149,7 +149,7 @@ import Testing
         #expect(format == "mermaid" || ending.output.contains("other"))
     }
 
-    @Test("Overrides are checked like the file, and run tells mistakes as validate does")
+    @Test("Overrides are checked like the file, and run reports errors as validate does")
     func overrides() async throws {
         for verb in ["run", "validate"] {
             let ending = try await sluice(verb, ReferenceTests.pipelineFile, "--set", "redis.database=-1")
@@ -158,7 +158,7 @@ import Testing
         }
     }
 
-    @Test("A worker that is not there ends look-up and export with 1 and what to do", arguments: ["lookup", "export"])
+    @Test("Without a worker, lookup and export exit with 1 and advice", arguments: ["lookup", "export"])
     func noWorker(verb: String) async throws {
         let key = verb == "lookup" ? ["key"] : []
         for address in ["127.0.0.1:1", "unix:/nonexistent/s"] {

@@ -39,7 +39,7 @@ import Testing
         (try? await AdminClient(address: admin).answer(path).status) ?? 0
     }
 
-    @Test("tap shows events with their outcomes and fields, without secrets, and ends after its limit")
+    @Test("tap shows events with outcomes and fields but without secrets, and ends after its limit")
     func tap() async throws {
         try await self.withFlow { connection, admin, folder, _ in
             let json = try SluiceProcess(
@@ -95,7 +95,7 @@ import Testing
         }
     }
 
-    @Test("top prints a line a second where it writes to no terminal, and ends with the worker")
+    @Test("top prints one line per second if its output is not a terminal, and ends with the worker")
     func top() async throws {
         try await self.withFlow { connection, admin, folder, process in
             let top = try SluiceProcess(["top", "--admin", admin], in: try Self.folder("top", in: folder))
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test("A client in another language follows revocations, and is told when the worker was started again")
+    @Test("A client in another language follows revocations and detects a restart of the worker")
     func follower() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -183,7 +183,7 @@ import Testing
     }
 
     @Test(
-        "A worker that others could reach does not start without a token or clients' certificates",
+        "A worker on an address that is not loopback needs a token or client certificates",
         arguments: [
             ("0.0.0.0:0", [], "pipeline.yaml:"), ("[::]:0", [], "other machines reach"),
             ("0.0.0.0:0", ["--set", "admin.token_file=/nonexistent"], "/nonexistent: cannot open it"),

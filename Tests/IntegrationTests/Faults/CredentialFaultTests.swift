@@ -71,7 +71,7 @@ import Testing
         return [authority, expired, password]
     }
 
-    @Test("A connected worker keeps its store, retries with a loud line, and goes on once credentials are right")
+    @Test("A connected worker keeps its store, retries with an error line, and continues once credentials are valid")
     func troubles() async throws {
         try await Credentials.with { credentials, server in
             try await withConnection(credentials.settings(server)) { connection in
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test("When the time is over, the run ends with the error, and the checkpoint holds the store")
+    @Test("After the time limit the run ends with the error, and the checkpoint holds the store")
     func limit() async throws {
         try await Credentials.with { credentials, server in
             try await withConnection(credentials.settings(server)) { connection in
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test("At start, every one of the troubles is an error that ends the run")
+    @Test("At start, each of these faults ends the run with an error")
     func start() async throws {
         try await Credentials.with { credentials, server in
             try await withConnection(credentials.settings(server)) { connection in

@@ -99,7 +99,7 @@ final class FaultCounter: Sendable {
     ]
 
     @Test(
-        "After each fault the store is as the stream says, and no revoked session was served meanwhile",
+        "After each fault the store matches the stream, and no revoked session was served meanwhile",
         arguments: Fault.all)
     func faults(fault: Fault) async throws {
         let options = RedisServer.Options(

@@ -48,7 +48,7 @@ import Testing
         ]
     }
 
-    @Test("Each change of a stream during a disconnect is distinguished, and a gap leaves nothing from before")
+    @Test("Each change of a stream during a disconnect is detected, and a gap empties the stores")
     func fates() async throws {
         for (name, kind, commands) in self.fates {
             try await withRedisServer { server in
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test("Entries trimmed before a lagging reader comes to them are missed without a lost connection")
+    @Test("Entries trimmed before a lagging reader reads them are detected without a lost connection")
     func trimmedUnderTheReader() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test("A stream that is kept short costs a reader that keeps up nothing")
+    @Test("Trimming a stream does not affect a reader that keeps up")
     func keptShort() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -153,7 +153,7 @@ import Testing
         }
     }
 
-    @Test("Of several streams, one that has no connection when another empties the stores is read again all the same")
+    @Test("A disconnected stream is read again if another stream empties the stores")
     func refillWhileAway() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -216,7 +216,7 @@ import Testing
         }
     }
 
-    @Test("With a number of attempts, the run ends after that many consecutive failures")
+    @Test("With a limit of attempts, the run ends after that many consecutive failures")
     func attempts() async throws {
         let session = try SessionPipeline(
             .unix(path: "/nonexistent/s"), ["reconnect": "{ attempts: 2, first_delay: 1ms, max_delay: 1ms }"])

@@ -59,7 +59,7 @@ import Testing
         return settings
     }
 
-    @Test("A link on which no reply arrives in the time of a read is slow, and nothing else", arguments: [false, true])
+    @Test("A link too slow for a reply within the read timeout is only slow", arguments: [false, true])
     func slowLink(group: Bool) async throws {
         try await withRedisServer(RedisServer.Options(usesTCP: true)) { server in
             let proxy = try FaultProxy(to: server.address)
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test(
-        "Where the server closes connections whose replies are large, smaller ones are read", arguments: [false, true])
+        "Reads smaller replies if the server closes connections with large ones", arguments: [false, true])
     func outputLimit(group: Bool) async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test(
-        "A large last entry does not travel with each look; where scripts are forbidden, it takes the time it takes",
+        "Checks do not transfer a large last entry; without scripts they take longer",
         arguments: [true, false])
     func largeLast(scripts: Bool) async throws {
         try await withRedisServer(RedisServer.Options(usesTCP: true)) { server in
@@ -139,7 +139,7 @@ import Testing
     }
 
     @Test(
-        "An entry of 65 MiB, wherever it is, fails by itself and stops nobody", arguments: [1, 2, 3], Way.allCases)
+        "An entry of 65 MiB at any position fails alone", arguments: [1, 2, 3], Way.allCases)
     func oversized(place: Int, way: Way) async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -176,7 +176,7 @@ import Testing
         }
     }
 
-    @Test("An oversized entry ends the run with on_oversized: halt", arguments: [false, true])
+    @Test("With on_oversized: halt an oversized entry ends the run", arguments: [false, true])
     func halts(group: Bool) async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -193,7 +193,7 @@ import Testing
     }
 
     @Test(
-        "Stores are filled from large keys over a slow link, and where the server closes large replies",
+        "Stores are filled from large keys over a slow link and if the server closes large replies",
         arguments: [true, false])
     func keys(slow: Bool) async throws {
         try await withRedisServer(RedisServer.Options(usesTCP: true)) { server in

@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(
-        "The run ends with advice, lookups are refused, and a worker that starts after the repair is complete",
+        "The run ends with advice, lookups are refused, and a worker started after the repair is complete",
         arguments: all
     )
     func ended(fault: Fault) async throws {

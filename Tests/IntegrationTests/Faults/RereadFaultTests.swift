@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(
-        "A webhook that was tried in vain until the worker stopped gets every entry after a restart, in stream order",
+        "A webhook that failed until the worker stopped gets every entry in stream order after a restart",
         arguments: ["memory: { key: k }", "redis: { key: k }"])
     func webhook(store: String) async throws {
         try await withRedisServer { server in
@@ -145,7 +145,7 @@ import Testing
     }
 
     @Test(
-        "Revocations whose worker was killed between the store and their publication are published",
+        "Revocations are published even if the worker is killed after the store's change",
         arguments: [
             "start: resume", "start: beginning, group: { name: g, consumer: w }",
         ])

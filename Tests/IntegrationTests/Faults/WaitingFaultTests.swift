@@ -88,7 +88,9 @@ private final class Gate: Sendable {
             RESPCommand("XADD", arguments: [Array(stream.utf8), Array("*".utf8)] + fields))
     }
 
-    @Test("While a batch waits the worker is alive and not ready, and lookups get stale", arguments: Reading.allCases)
+    @Test(
+        "While a batch waits, the worker is alive and not ready, and lookups are refused as stale",
+        arguments: Reading.allCases)
     func waiting(reading: Reading) async throws {
         let gate = Gate()
         let hook: @Sendable (String, Int) async -> Int = { _, _ in

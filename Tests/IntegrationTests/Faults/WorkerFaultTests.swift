@@ -29,7 +29,7 @@ import Testing
         return found
     }
 
-    @Test("Killed repeatedly, a worker with a checkpoint loses nothing and brings nothing back")
+    @Test("A worker with a checkpoint that is killed repeatedly loses nothing and restores nothing revoked")
     func killed() async throws {
         try await withRedisServer { server in
             try await withFolder { folder in
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test("A worker that was stopped for longer than max_staleness refuses lookups")
+    @Test("A worker suspended for longer than max_staleness refuses lookups")
     func stopped() async throws {
         try await withRedisServer { server in
             let arguments = [

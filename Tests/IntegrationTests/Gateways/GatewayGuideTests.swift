@@ -6,7 +6,7 @@ import Testing
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    @Test("The guide shows every configuration that the tests run, as it is")
+    @Test("The guide shows every tested configuration unchanged")
     func guide() throws {
         let page = self.text("Sources/Worker/Documentation.docc/Gateways.md")
         let folder = "Tests/IntegrationTests/Fixtures/gateways"

@@ -59,7 +59,7 @@ import Testing
     }
 
     @Test(
-        "Every gateway lets exactly those in who may, in every situation",
+        "Every gateway admits exactly the allowed sessions in every situation",
         .enabled(
             if: GatewayProgram.allCases.contains(where: \.isInstalled), "neither nginx, Caddy nor HAProxy is installed")
     )

@@ -6,7 +6,7 @@ import Testing
 
 /// What counts as a delivery: that an entry is handed to the stages, and nothing else.
 @Suite struct GroupDeliveryTests {
-    @Test("A batch that takes longer than a read may leaves the connection of the read ahead alone")
+    @Test("A batch that takes longer than the read timeout does not affect the read-ahead connection")
     func slowBatch() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -26,7 +26,9 @@ import Testing
         }
     }
 
-    @Test("The same without a group", arguments: [1, 3])
+    @Test(
+        "A batch that takes longer than the read timeout does not affect a worker without a group either",
+        arguments: [1, 3])
     func slowBatchAlone(streams: Int) async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -51,7 +53,7 @@ import Testing
         }
     }
 
-    @Test("However often the connection is cut, no entry is refused that no stage has seen, and none is doubled")
+    @Test("Repeated disconnects neither refuse an entry that no stage has seen nor duplicate one")
     func cuts() async throws {
         try await withRedisServer(RedisServer.Options(usesTCP: true)) { server in
             let proxy = try FaultProxy(to: server.address)
@@ -79,7 +81,7 @@ import Testing
         }
     }
 
-    @Test("Entries that a killed worker had only read ahead are tried, also with one allowed delivery")
+    @Test("Entries that a killed worker had only read ahead are processed, even with one allowed delivery")
     func killed() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in

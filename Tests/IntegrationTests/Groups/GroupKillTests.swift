@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test(
-        "Killed repeatedly, three workers apply every entry, leave nothing pending and claim nothing in flight",
+        "Three workers that are killed repeatedly apply every entry, and claim no entry in flight",
         arguments: Store.allCases)
     func killed(_ store: Store) async throws {
         try await withRedisServer { server in

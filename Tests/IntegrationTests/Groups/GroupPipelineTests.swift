@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(
-        "An entry delivered too often ends in one outcome, as source: on_failure says",
+        "An entry delivered too often has the one outcome of the source's on_failure",
         arguments: [nil, "drop", "aside"])
     func poison(rule: String?) async throws {
         try await withRedisServer { server in
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test("Lanes work off a group's entries: every one is applied and confirmed, each key in order")
+    @Test("Lanes apply and acknowledge every entry of a group, each key in order")
     func lanes() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in

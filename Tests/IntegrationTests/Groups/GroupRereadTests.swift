@@ -34,7 +34,7 @@ import Testing
         """
     }
 
-    @Test("Three workers with small reads report every revocation, also if another is ahead with the same key")
+    @Test("Three workers with small reads report every revocation, even if another is ahead with the same key")
     func allAreTold() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in

@@ -22,7 +22,7 @@ import Testing
         try await eventually("nothing is pending") { try await connection.pendingEntries().isEmpty }
     }
 
-    @Test("Two workers share a stream: each entry goes to one of them, and none is pending or doubled at the end")
+    @Test("Two workers share a stream: each entry goes to one of them, and none is pending or duplicated at the end")
     func shared() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1...100)
@@ -198,7 +198,7 @@ import Testing
         }
     }
 
-    @Test("Entries that are deleted while they are pending are reported and do not stay")
+    @Test("Entries deleted while pending are reported and do not remain pending")
     func deleted() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1...6)
@@ -217,7 +217,7 @@ import Testing
         }
     }
 
-    @Test("An entry that comes too often is refused, and those that came with it are not")
+    @Test("An entry delivered too often is refused, and its neighbours are not")
     func refused() async throws {
         try await self.withServer { server, connection in
             try await connection.addNumbered(1...5)
@@ -294,7 +294,7 @@ import Testing
     }
 
     @Test(
-        "A worker that is to halt at a gap ends with its error, though it is stopped at that moment",
+        "With on_gap: halt a worker ends with its error even if it is stopped at that moment",
         arguments: [false, true])
     func halt(isStopped: Bool) async throws {
         try await self.withServer { server, connection in
@@ -315,7 +315,7 @@ import Testing
         }
     }
 
-    @Test("Connections that are cut again and again lose no confirmation and no entry")
+    @Test("Repeated disconnects lose no acknowledgement and no entry")
     func cut() async throws {
         try await self.withServer { server, connection in
             let worker = GroupWorker(server, "w", count: 50)

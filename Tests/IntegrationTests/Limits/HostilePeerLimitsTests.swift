@@ -28,7 +28,7 @@ import Testing
             .hostile, "a sentinel without TLS beside redis.tls", "a TLS handshake and no password sent, exit status 1")
     }
 
-    @Test("MOVED without redis.cluster leads nowhere", arguments: ["MOVED", "ASK"])
+    @Test("MOVED without redis.cluster is not followed", arguments: ["MOVED", "ASK"])
     func redirection(kind: String) async throws {
         try await FakeServer.with({ _ in "+OK\r\n" }) { other in
             let port = other.port
@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test(
-        "Idle connections lock nobody out", arguments: [128, 300],
+        "Idle connections keep no client out", arguments: [128, 300],
         ["", "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /metrics HTTP/1.1\r\nHo"])
     func crowd(count: Int, words: String) async throws {
         try await self.withHTTP { _, port in
@@ -138,7 +138,7 @@ import Testing
         ("an empty key", Self.request("/v1/stores/things/", Self.bearer), 400),
     ]
 
-    @Test("Requests that are not meant are refused", arguments: requests)
+    @Test("Malformed, cross-site and unauthorized requests are refused", arguments: requests)
     func refused(what: String, request: String, status: Int) async throws {
         try await self.withHTTP { _, port in
             let found = try RawHTTP.status(port: port, request)
@@ -148,7 +148,7 @@ import Testing
         try LimitTable.add(.hostile, what, "\(status)")
     }
 
-    @Test("HTTP/1.0 gets its answer and the end of the connection")
+    @Test("HTTP/1.0 gets a response and the connection is closed")
     func oldHTTP() async throws {
         try await self.withHTTP { _, port in
             let connection = try RawHTTP(port: port)
@@ -159,7 +159,7 @@ import Testing
         try LimitTable.add(.hostile, "HTTP/1.0", "200, and the connection is closed")
     }
 
-    @Test("Event streams forbid proxies to buffer and to change them")
+    @Test("Event streams forbid proxies to buffer or transform them")
     func eventStream() async throws {
         try await self.withHTTP { _, port in
             let connection = try RawHTTP(port: port, timeout: 5)
@@ -176,7 +176,7 @@ import Testing
         try LimitTable.add(.hostile, "a buffering proxy before an event stream", "X-Accel-Buffering: no, no-transform")
     }
 
-    @Test("A value cannot steer a terminal, and a secret one is not shown")
+    @Test("A value cannot control a terminal, and a secret value is not shown")
     func controls() async throws {
         let key = "k\u{1B}[2J\u{9B}31m\u{7F}\u{202E}x"
         try await withRedisServer { server in

@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test("A checkpoint that is a symbolic link stays one")
+    @Test("A checkpoint that is a symbolic link remains one")
     func symbolicLink() async throws {
         var target = ""
         try await self.withWorker(
@@ -48,7 +48,7 @@ import Testing
             .hostile, "a checkpoint path that is a symbolic link", "the link stays, its target is written")
     }
 
-    @Test("A planted checkpoint that everybody may write is not read")
+    @Test("A world-writable checkpoint is not read")
     func planted() async throws {
         try await self.withWorker(
             more: "checkpoint: { path: SHARED/checkpoint, interval: 100ms }", source: "start: resume",
@@ -87,7 +87,7 @@ import Testing
         try Child(["/bin/sh", "-c", script, SluiceProcess.executable, "p.yaml"], in: folder, log: "log")
     }
 
-    @Test("Few open files are a clear end or none", arguments: [8, 16, 20, 24, 32, 64])
+    @Test("A low open file limit is raised or reported clearly", arguments: [8, 16, 20, 24, 32, 64])
     func openFiles(limit: Int) async throws {
         try await withRedisServer { server in
             try await withFolder { folder in
@@ -171,7 +171,7 @@ import Testing
     }
 
     @Test(
-        "Prefixes that overlap others' keys are mistakes",
+        "Prefixes that overlap other keys are errors",
         arguments: [
             ("things: { redis: { key: id, prefix: \"ev\" } }", "start: beginning"),
             (
@@ -201,7 +201,7 @@ import Testing
             .hostile, "`\(stores)`, `\(source)`, stream `\(LimitWorker.stream)`", "`validate`: \(message)")
     }
 
-    @Test("Emptying a store leaves everything that is not its own")
+    @Test("Emptying a store leaves foreign keys alone")
     func emptying() async throws {
         try await self.withWorker(
             source: "start: beginning, check_interval: 100ms", store: "redis: { key: id, prefix: \"x:\" }",

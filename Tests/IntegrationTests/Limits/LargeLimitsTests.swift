@@ -17,7 +17,7 @@ import Testing
         (65 << 20, "evicted", "value_too_large"),
     ]
 
-    @Test("A large entry has its outcome, and so have its neighbours", arguments: sizes, ["", ", group: g"])
+    @Test("A large entry and its neighbours have their outcomes", arguments: sizes, ["", ", group: g"])
     func outcomes(size: (bytes: Int, outcome: String, reason: String?), group: String) async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test(
-        "An entry of 65 MiB, first or last, does not concern a worker that starts at the tail",
+        "A first or last entry of 65 MiB does not affect a worker that starts at the tail",
         arguments: Place.allCases)
     func tail(place: Place) async throws {
         try await withRedisServer { server in
@@ -77,7 +77,7 @@ import Testing
         )
     }
 
-    @Test("Without the permission to run scripts, an entry of 65 MiB as first and last entry stops nobody")
+    @Test("Without permission to run scripts, a first and last entry of 65 MiB stops no worker")
     func withoutScripts() async throws {
         let users = ["user default on nopass ~* &* +@all", "user u on >p ~* &* +@all -@scripting"]
         try await withRedisServer(RedisServer.Options(users: users)) { server in

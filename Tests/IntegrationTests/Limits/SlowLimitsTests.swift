@@ -45,7 +45,7 @@ import Testing
 
     private static let readings = ["start: beginning", "start: beginning, group: g"]
 
-    @Test("Everything that waits is read, however slow the link", arguments: loads, readings)
+    @Test("All pending entries are read, however slow the link", arguments: loads, readings)
     func backlog(load: Load, source: String) async throws {
         try await self.throughProxy(
             load.rate, { try await $0.addTexts(load.count, bytes: load.bytes) },

@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test("Without a limit, without proof, with one that is too old, or while it is filled, a store has none")
+    @Test("A store has no heartbeat without a limit, without a recent proof, or during a fill")
     func unproved() async throws {
         try await self.withStore { store, connection in
             let freshness = try #require(store.freshness)
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test("A proof that was held up on its way does not live longer, and an older one shortens no other's life")
+    @Test("A delayed proof does not extend the heartbeat, and an older one does not shorten it")
     func heldUp() async throws {
         try await self.withStore { store, connection in
             let key = Array(Self.key.utf8)
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test("Emptying removes the heartbeat first; one that others removed is not written until it was filled again")
+    @Test("Emptying removes the heartbeat first, and a removed one is written only after the next fill")
     func removed() async throws {
         try await self.withStore { store, connection in
             await store.beat(cursor: nil)
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test("Values of other programs under the heartbeat's key stay", arguments: ["XADD", "SET"])
+    @Test("Values of other programs under the heartbeat's key are kept", arguments: ["XADD", "SET"])
     func foreign(command: String) async throws {
         try await self.withStore { store, connection in
             let other =

@@ -55,7 +55,7 @@ private struct StoreBench {
 }
 
 @Suite struct RedisStoreTests {
-    @Test("The scripts are the ones that their digests name")
+    @Test("The scripts match their digests")
     func digest() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -92,7 +92,7 @@ private struct StoreBench {
         }
     }
 
-    @Test("Older and repeated entries change nothing, evictions are remembered, a lost script is sent again")
+    @Test("Older and repeated entries change nothing, evictions are remembered, and a lost script is sent again")
     func monotonic() async throws {
         try await withRedisServer { server in
             try await StoreBench.with(server) { bench in
@@ -114,7 +114,7 @@ private struct StoreBench {
         }
     }
 
-    @Test("An eviction is remembered for as long as the file says, a snapshot kept as long as it says")
+    @Test("Evictions and snapshots are kept for their configured times")
     func times() async throws {
         try await withRedisServer { server in
             try await StoreBench.with(server, { $0.prefix = "p:" }) { bench in
@@ -148,7 +148,7 @@ private struct StoreBench {
         }
     }
 
-    @Test("Emptying removes the store's own hashes, and nothing else that has its prefix")
+    @Test("Emptying removes only the store's own hashes, nothing else with its prefix")
     func emptied() async throws {
         try await withRedisServer { server in
             try await StoreBench.with(server) { bench in
@@ -175,7 +175,7 @@ private struct StoreBench {
         }
     }
 
-    @Test("A user who loses the write permission ends the batch: a revocation that fails must not count as done")
+    @Test("Losing write permission ends the batch: a failed revocation must not count as done")
     func rights() async throws {
         try await withRedisServer { server in
             try await StoreBench.with(server) { bench in
@@ -213,7 +213,7 @@ private struct StoreBench {
         }
     }
 
-    @Test("Several workers over one stream, one of them restarted on and off, leave the newest state of each key")
+    @Test("Several workers on one stream, one restarted repeatedly, leave the newest state of each key")
     func racing() async throws {
         try await withRedisServer { server in
             let keys = 40
@@ -258,7 +258,7 @@ private struct StoreBench {
         }
     }
 
-    @Test("While the server is away the batch waits, and its outcomes are counted once; out of patience, not at all")
+    @Test("A batch waits for an unreachable server and is counted once, or not at all after the patience")
     func away() async throws {
         try await withRedisServer { streams in
             try await withRedisServer { server in

@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test("A path with something else ends the worker with an error that names it")
+    @Test("Any other file at the path ends the worker with an error that names the path")
     func refusedPath() async throws {
         try await withRedisServer { server in
             try await withFolder { shared in

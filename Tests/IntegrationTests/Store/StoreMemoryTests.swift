@@ -40,7 +40,7 @@ import Worker
     }
 
     @Test(
-        "A snapshot that finds no memory fails, its key is removed and announced, and others are served",
+        "A snapshot without memory fails, its key is removed and announced, and others are served",
         arguments: [(drop, "dropped"), (evict, "evicted")])
     func full(failure: String, outcome: String) async throws {
         try await withRedisServer { server in

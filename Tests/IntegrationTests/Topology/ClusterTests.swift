@@ -61,7 +61,7 @@ import Testing
         #expect(pipeline.isConserved)
     }
 
-    @Test("A slot moved and a primary killed under load, both stores are as the streams say")
+    @Test("After a moved slot and a killed primary under load, both stores match the streams")
     func moved() async throws {
         try await ClusterServers.with { cluster in
             let settings = cluster.settings

@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(
-        "MOVED and ASK without redis.cluster end the run, and the server they name is not connected to",
+        "MOVED and ASK without redis.cluster end the run without connecting to the named server",
         arguments: ["MOVED", "ASK"], [nil, "workers"])
     func redirections(kind: String, group: String?) async throws {
         try await FakeServer.with({ _ in "+OK\r\n" }) { other in
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test("Messages, changes and lookups of a store follow no redirection without redis.cluster either")
+    @Test("Messages and store operations follow no redirection without redis.cluster either")
     func senders() async throws {
         try await FakeServer.with({ _ in "+OK\r\n" }) { other in
             try await self.withRedirecting("MOVED", to: other.port) { server in
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test("With redis.tls a sentinel that speaks no TLS gets a greeting and nothing else")
+    @Test("With redis.tls a plaintext sentinel gets a TLS hello and nothing else")
     func sentinel() async throws {
         try await FakeServer.with({ _ in "*2\r\n$9\r\n127.0.0.1\r\n$4\r\n6379\r\n" }) { fake in
             var settings = self.settings(fake.port)

@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test("A worker of a group notices it too")
+    @Test("A worker of a group detects such a failover too")
     func groupFollows() async throws {
         try await SentinelServers.with(masterArguments: Self.deaf) { servers in
             let worker = GroupWorker(servers.master, "w", redis: servers.settings)
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    @Test("A server that is no sentinel ends the worker with a reason")
+    @Test("A server that is not a sentinel ends the worker with a reason")
     func wrong() async throws {
         try await withRedisServer(RedisServer.Options(usesTCP: true)) { server in
             var settings = server.settings

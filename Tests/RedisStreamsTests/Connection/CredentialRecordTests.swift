@@ -31,7 +31,7 @@ import Testing
     ]
 
     @Test(
-        "Failing credentials are permanent until a connection with them was open, and are retried afterwards",
+        "Failing credentials are permanent until a connection succeeds with them, and are retried afterwards",
         arguments: failures)
     func judged(error: RedisError, reason: String) throws {
         let history = ConnectionHistory()
@@ -47,7 +47,7 @@ import Testing
         #expect(history.failures == [reason: 2])
     }
 
-    @Test("Other errors are left as they are, and are not counted")
+    @Test("Other errors are unchanged and not counted")
     func others() throws {
         let history = ConnectionHistory()
         let record = CredentialRecord(try Self.settings(), in: history)
@@ -61,7 +61,7 @@ import Testing
         #expect(history.failures.isEmpty)
     }
 
-    @Test("Components with the same settings share what is known, others do not; a limit of zero ends at once")
+    @Test("Components with the same settings share the record; a limit of zero ends immediately")
     func sharing() throws {
         let history = ConnectionHistory()
         CredentialRecord(try Self.settings(), in: history).accepted()
@@ -83,7 +83,7 @@ import Testing
         return record.judged(Self.failures[0].0)
     }
 
-    @Test("The time begins with the first of consecutive failures, and another failure or a success ends it")
+    @Test("The time starts with the first of consecutive failures, and another error or a success ends it")
     func patience() throws {
         let (error, start) = (try self.retried(), ContinuousClock.now)
         var patience = CredentialPatience()

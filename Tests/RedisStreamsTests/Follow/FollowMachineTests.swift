@@ -28,7 +28,7 @@ import Testing
         if case .gap(let gap, let response) = course { (gap.kind, response) } else { nil }
     }
 
-    @Test("At the tail there is nothing to fill; elsewhere lookups wait until the end at that time is reached")
+    @Test("At the tail there is nothing to fill; elsewhere lookups wait until the end at start is reached")
     func starts() {
         var tail = FollowMachine(FollowPolicy(start: .tail))
         #expect(tail.questions == FollowMachine.Questions(tail: true))
@@ -47,7 +47,7 @@ import Testing
         #expect(beginning.phase == .following)
     }
 
-    @Test("What may have been missed ends where reading begins, or before the first entry that is left")
+    @Test("The range of missed entries ends where reading begins, or before the first remaining entry")
     func historyStart() {
         var tail = FollowMachine(FollowPolicy(start: .tail))
         _ = tail.opened(self.opening(facts(1...9, added: 9), start: 9))
@@ -103,7 +103,7 @@ import Testing
         #expect(machine.readNothing() == nil)
     }
 
-    @Test("A gap that is to end the run does")
+    @Test("With on_gap: halt a gap ends the run")
     func halt() {
         var machine = self.follower(.halt)
         #expect(self.gap(machine.checked(facts(121...150, added: 150)))?.response == .halt)
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test("Only what the cursor had passed is known to be finished, and only while stores are kept over a gap")
+    @Test("Only entries up to the cursor are known to be finished, and only while stores are kept over a gap")
     func finishedUpTo() throws {
         var machine = self.follower(.resync, .stream)
         #expect(machine.finishedUpTo == nil)
@@ -164,7 +164,7 @@ import Testing
         #expect(machine.opened(self.opening(stream)) == .read(.zero) && machine.holdsLookUps)
     }
 
-    @Test("If ids cannot be compared, nothing is kept")
+    @Test("If ids cannot be compared, the stores are emptied")
     func resyncOther() {
         var machine = self.follower(.resync, .stream)
         #expect(self.gap(machine.checked(facts(1...90, added: 90)))?.response == .empty)
@@ -194,7 +194,7 @@ import Testing
         #expect(machine.opened(self.opening(facts(150...200, added: 200))) == .scan(id(200), emptying: false))
     }
 
-    @Test("A checkpoint is gone on from, unless something was lost since, or it cannot be used")
+    @Test("A run continues from a checkpoint unless entries were lost since or it cannot be used")
     func resume() throws {
         let mark = try #require(self.follower().mark)
         let policy = FollowPolicy(start: .resume, bootstrap: .stream)
@@ -211,7 +211,7 @@ import Testing
         #expect(machine.opened(self.opening(facts(1...9, added: 9))) == .read(.zero))
     }
 
-    @Test("Keys are read again from a server that has taken over before their entries were read")
+    @Test("Keys are read again after a failover before their entries were read")
     func keysAfterFailover() {
         let policy = FollowPolicy(bootstrap: .keys(KeyBootstrap(match: "*")))
         for (server, isAgain) in [("a", false), ("b", true), (nil, true)] {

@@ -114,7 +114,7 @@ func facts(
         #expect(gap?.lost == row.lost)
     }
 
-    @Test("Entries that a read passed over without a word are missed at the end of the count")
+    @Test("Entries that a read silently skipped are detected by the count")
     func passedOver() {
         var detector = GapDetector(behind: id(100), facts(1...100, added: 100))
         #expect(detector.check(facts(1...150, added: 150)) == nil)
@@ -124,7 +124,7 @@ func facts(
         #expect(gap?.kind == .trimmed && gap?.lost == 10)
     }
 
-    @Test("A live trim that reads passed over is reported as trimmed with its number, also if nothing is left to read")
+    @Test("A trim during reads is reported with its count, even if nothing is left to read")
     func passedOverWithNothingUnread() {
         for (deleted, kind) in [(UInt64(0), GapKind.trimmed), (125, .entriesDeleted)] {
             var detector = GapDetector(behind: id(100), facts(1...100, added: 100))
@@ -142,7 +142,7 @@ func facts(
         }
     }
 
-    @Test("Entries that went before a read found nothing are missed")
+    @Test("Entries removed before an empty read are detected")
     func goneBeforeReading() {
         for (added, lost) in [(UInt64?.some(150), UInt64?.some(50)), (nil, nil)] {
             var detector = GapDetector(behind: id(100), facts(1...100, deleted: nil, added: added.map { _ in 100 }))
@@ -153,9 +153,7 @@ func facts(
         }
     }
 
-    @Test(
-        "On Redis 6.2, a last entry that was removed before it was read is detected, also across a lost connection"
-    )
+    @Test("On Redis 6.2, a last entry that was removed before it was read is detected, also across a lost connection")
     func lastGone() {
         for left in [
             facts(1...149, generated: 150, deleted: nil, added: nil),
@@ -181,7 +179,7 @@ func facts(
         #expect(detector.read(first: id(153), last: id(153), count: 1, countUpTo: { _ in 0 }) == nil)
     }
 
-    @Test("On Redis 6.2 a stream that comes to be and is empty has lost an entry")
+    @Test("On Redis 6.2 a newly created empty stream has lost an entry")
     func comesAndGoes() {
         var detector = GapDetector(behind: .zero, nil)
         #expect(detector.check(facts(nil, generated: 5, deleted: nil, added: nil))?.kind == .trimmed)
@@ -225,7 +223,7 @@ func facts(
         #expect(detector.mark.position == 120)
     }
 
-    @Test("A stream that comes to be is counted from nothing")
+    @Test("A newly created stream is counted from zero")
     func comesToBe() {
         var detector = GapDetector(behind: .zero, nil)
         #expect(detector.check(nil) == nil)
@@ -236,7 +234,7 @@ func facts(
         #expect(detector.mark.position == 10)
     }
 
-    @Test("A start above all ids is kept, and entries below it are not lost")
+    @Test("A start above all ids is kept, and entries below it do not count as lost")
     func startAbove() {
         var detector = GapDetector(behind: id(1000), facts(1...10, added: 10))
         #expect(detector.check(facts(1...20, added: 20)) == nil)
@@ -261,7 +259,7 @@ func facts(
         #expect(detector.check(facts(200...210, added: 11)) == nil)
     }
 
-    @Test("A mark survives as text, and other text is no mark")
+    @Test("A mark survives being written and read, and other text is refused")
     func markText() {
         for row in Self.rows {
             #expect(StreamMark(text: row.known.text) == row.known)
@@ -277,7 +275,7 @@ func facts(
         }
     }
 
-    @Test("The answers of Redis 7 and 6.2 are read, others refused")
+    @Test("Replies of Redis 7 and 6.2 are read, others are refused")
     func answers() {
         func bulk(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
         let entry = RESPValue.array([bulk("3-1"), .array([bulk("a"), bulk("b")])])

@@ -10,7 +10,7 @@ import Testing
         String(decoding: command.arguments[0], as: UTF8.self)
     }
 
-    @Test("It asks with a script that cannot write, then with any script, then with the plain commands")
+    @Test("A read-only script is tried first, then any script, then plain commands")
     func forms() {
         var questions = StreamQuestions(stream: self.stream)
         #expect(
@@ -25,14 +25,14 @@ import Testing
         #expect(!isRefused)
     }
 
-    @Test("The key is where a cluster expects it")
+    @Test("The key is at the position that a cluster expects")
     func key() {
         let arguments = StreamQuestions(stream: self.stream).facts.arguments
         #expect(Array(arguments[2...]) == [Array("1".utf8), Array("s".utf8)])
     }
 
     @Test(
-        "Replies that plain commands would get are accepted",
+        "Replies to the plain commands are accepted",
         arguments: [
             "ERR no such key", "LOADING Redis is loading", "WRONGTYPE Operation against a key", "MOVED 1 127.0.0.1:1",
             "READONLY You can't write against a read only replica.", "MASTERDOWN Link with MASTER is down",

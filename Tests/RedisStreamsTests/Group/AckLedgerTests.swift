@@ -6,7 +6,7 @@ import Testing
 @Suite struct AckLedgerTests {
     private func ids(_ range: Range<Int>) -> [EntryID] { range.map { id(UInt64($0)) } }
 
-    @Test("Acknowledgements are sent in pieces, oldest first, and are finished when they are confirmed")
+    @Test("Acknowledgements are sent in chunks, oldest first, and are finished when confirmed")
     func pieces() {
         var ledger = AckLedger()
         #expect(ledger.isEmpty && ledger.isOnTheWay && ledger.nextToSend() == nil)
@@ -21,7 +21,7 @@ import Testing
         #expect(ledger.isEmpty)
     }
 
-    @Test("The number of pieces in flight is limited")
+    @Test("The number of chunks in flight is limited")
     func bounded() {
         var ledger = AckLedger()
         for index in 0..<20 { ledger.owe([id(UInt64(index))]) }
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(
-        "Whatever connections do, nothing is forgotten, and nothing is confirmed without being sent", arguments: 0..<50)
+        "Lost connections neither lose an acknowledgement nor confirm an unsent one", arguments: 0..<50)
     func neverForgotten(seed: UInt64) {
         var generator = SplitMix(state: seed)
         var ledger = AckLedger()

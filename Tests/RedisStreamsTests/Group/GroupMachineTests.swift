@@ -33,7 +33,7 @@ import Testing
         return machine
     }
 
-    @Test("A group that is not there is made at the start; one that is there is taken as it is")
+    @Test("A missing group is created at the start; an existing one is used unchanged")
     func first() {
         var machine = self.machine()
         #expect(machine.opened(facts(1...9, added: 9), nil) == .create)
@@ -41,7 +41,7 @@ import Testing
         #expect(machine.opened(facts(1...9, added: 9), self.group(at: 2)) == .goOn)
     }
 
-    @Test("The own backlog comes first, then a look, then new entries, with a look each time the interval is over")
+    @Test("The own backlog comes first, then a check, then new entries, with a check per interval")
     func order() {
         var machine = self.machine()
         _ = machine.opened(facts(1...9, added: 9), self.group(at: 9))
@@ -66,7 +66,7 @@ import Testing
         #expect(machine.next(at: self.start) == .survey)
     }
 
-    @Test("A new connection begins with the backlog again")
+    @Test("A new connection starts with the backlog again")
     func reconnected() {
         var machine = self.follower()
         #expect(machine.opened(facts(1...100, added: 100), self.group(at: 100)) == .goOn)
@@ -75,7 +75,7 @@ import Testing
         #expect(machine.next(at: self.start) == .backlog(after: nil))
     }
 
-    @Test("Entries are claimed together, and alone if they have ended a worker before")
+    @Test("Entries are claimed together, or alone if they may have crashed a worker")
     func runs() {
         var machine = self.machine()
         let entries = self.pending(1...6) + self.pending(7...8, deliveries: 2) + self.pending(9...9)
@@ -97,7 +97,7 @@ import Testing
         #expect(self.machine().takeOver(self.pending(1...9, "me"), of: "me").isEmpty)
     }
 
-    @Test("An entry is delivered so often and refused after that", arguments: [(1, false), (3, false), (4, true)])
+    @Test("An entry is refused after its maximum number of deliveries", arguments: [(1, false), (3, false), (4, true)])
     func poison(deliveries: Int, isRefused: Bool) {
         let failure = self.machine().refusal(deliveries: deliveries)
         #expect((failure != nil) == isRefused)
@@ -105,7 +105,7 @@ import Testing
     }
 
     @Test(
-        "Every entry is tried alone before it is refused, whatever the limit, and an unknown first delivery is doubted",
+        "Every entry is tried alone before it is refused, and an unknown first delivery does not count",
         arguments: [1, 2, 3, 4, 10])
     func triedAlone(limit: Int) {
         // Each process dies with what it takes; the server counts. With entry 1, entries 2 and 3 are always read.

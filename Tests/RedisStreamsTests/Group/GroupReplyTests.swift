@@ -13,7 +13,7 @@ import Testing
 
     private func fields(_ number: Int) -> [[UInt8]] { [Array("v".utf8), Array("x\(number)".utf8)] }
 
-    @Test("A backlog has entries, and ids of those that are gone")
+    @Test("A backlog has entries and the ids of deleted ones")
     func backlog() throws {
         let gone = RESPValue.array([self.text("2-0"), .null])
         let reply = try GroupReply(
@@ -47,7 +47,7 @@ import Testing
         #expect(error?.code == .noGroup)
     }
 
-    @Test("A batch has the entries with their deliveries, and those refused that came too often")
+    @Test("A batch has the entries with their delivery counts, and those refused after too many")
     func filled() throws {
         let machine = GroupMachine(
             GroupMachine.Policy(interval: .seconds(1), maxDeliveries: 2, readCount: 10, halts: false))
@@ -61,7 +61,7 @@ import Testing
         #expect(found.map(\.0) == [2, 3, 2] && found.map(\.1) == [nil, "max_deliveries", nil])
     }
 
-    @Test("Pending entries are read, and sorted into parts for one command each")
+    @Test("Pending entries are read and split into one part per command")
     func pending() {
         func row(_ number: Int, _ consumer: String, _ idle: Int64, _ count: Int64) -> RESPValue {
             .array([self.text("\(number)-0"), self.text(consumer), .integer(idle), .integer(count)])
@@ -74,7 +74,7 @@ import Testing
         #expect(PendingEntry.list(.array([.array([self.text("1-0")])])) == nil && PendingEntry.list(.null) == nil)
     }
 
-    @Test("A group is found by its name, also if the server reports less about it")
+    @Test("A group is found by its name, even if the server reports fewer fields")
     func facts() throws {
         func group(_ name: String, _ more: [RESPValue]) -> RESPValue {
             .array(
@@ -102,7 +102,7 @@ import Testing
         #expect(String(decoding: id.digits, as: UTF8.self) == id.description)
     }
 
-    @Test("A name is one worker's until it ends; the next worker gets the next name, also of a name that is given")
+    @Test("A consumer name belongs to one worker until it ends; the next worker gets the next name")
     func lease() {
         let scope = "test \(UInt64.random(in: 0 ... .max))"
         func take(_ settings: GroupSettings) -> ConsumerLease {

@@ -57,7 +57,7 @@ import Testing
         #expect(!isDue)
     }
 
-    @Test("A refused script is replaced by commands, and refused commands by nothing; passing trouble changes nothing")
+    @Test("Refused scripts are replaced by commands, refused commands disable upkeep, and temporary errors do neither")
     func forms() {
         var idle = IdleConsumers(self.group(.seconds(2400)), surveyInterval: .seconds(1))
         var forms: [IdleConsumers.Form] = []

@@ -56,7 +56,7 @@ private final class ResetRecorder: RevocationHandler {
 }
 
 @Suite struct FedStoresTests {
-    @Test("A store is filled when all its streams are, and as fresh as the one with the greatest lag")
+    @Test("A store is filled when all its streams are, and as fresh as the stream with the greatest lag")
     func together() {
         let store = BareStore()
         let fed = FedStores([store], streams: 2)
@@ -72,7 +72,7 @@ private final class ResetRecorder: RevocationHandler {
         #expect((store.freshness?.age ?? .zero) >= .seconds(30))
     }
 
-    @Test("Emptied for one stream, a store is not filled before the others were read again")
+    @Test("A store emptied for one stream is filled only after the others were read again")
     func refill() {
         let store = BareStore()
         let fed = FedStores([store], streams: 3)
@@ -113,7 +113,7 @@ private final class ResetRecorder: RevocationHandler {
         #expect(fed.owesResets(of: 0))
     }
 
-    @Test("Without anybody to notify, nothing is owed")
+    @Test("Without a handler, nothing is pending")
     func noHandler() {
         let fed = FedStores([BareStore()], streams: 1)
         fed.removeAll(by: 0, reason: "trimmed", refillsOthers: false)
@@ -139,7 +139,7 @@ private final class ResetRecorder: RevocationHandler {
         #expect([SourceBoard]().status == SourceStatus())
     }
 
-    @Test("The position of several streams is that of each, and is there when each has one")
+    @Test("The position of several streams has one part per stream, and exists once each stream has one")
     func positions() {
         let positions = [7, 3].map { number in
             SourcePosition(

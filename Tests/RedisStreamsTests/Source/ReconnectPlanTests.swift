@@ -29,7 +29,7 @@ import Testing
         #expect(Self.fails(&plan, Self.silence, .none))
     }
 
-    @Test("A failure that a retry cannot help ends the run, also after a reduction")
+    @Test("A permanent failure ends the run, even after a reduction")
     func permanent() {
         var plan = self.plan(2)
         #expect(Self.fails(&plan, RedisError(.permission, "no", isTransient: false), .possible))
@@ -48,12 +48,12 @@ import Testing
         #expect(ServerIdentity.runID(answer) == (info.contains("run_id") ? "abc" : nil))
     }
 
-    @Test("A refused INFO says nothing")
+    @Test("A refused INFO gives no facts")
     func refused() {
         #expect(ServerIdentity.clockOffset(.error("NOPERM"), localMilliseconds: 0) == nil)
     }
 
-    @Test("Entries that were pending stay known without a connection; that there are none does not")
+    @Test("Known pending entries are kept without a connection; their absence is not")
     func lost() {
         var board = SourceBoard()
         board.status.isCaughtUp = true

@@ -20,7 +20,7 @@ import Testing
         #expect(size.count(128) == 128)
     }
 
-    @Test("A size that fails again and again is tried ever less often", arguments: [3, 17, 100_000])
+    @Test("A size that fails repeatedly is tried less and less often", arguments: [3, 17, 100_000])
     func fits(largest: Int) {
         // Replies of more than so many fail.
         var size = RequestSize()

@@ -14,7 +14,7 @@ import Testing
     }
 
     @Test(
-        "Several streams have the state of the one with the greatest lag, and a stream that has caught up has none",
+        "Several streams have the state of the stream with the greatest lag",
         arguments: [
             ([(5, false), (3, false)], 3), ([(5, false), (3, true), (0, true)], 5), ([(5, true), (9, true)], 9),
             ([(5, false), (nil, false)], nil), ([(5, false), (nil, true)], 5), ([(nil, true)], nil),
@@ -24,7 +24,7 @@ import Testing
         #expect(boards.status.cursor?.milliseconds == cursor)
     }
 
-    @Test("Gaps are detected if they are in every stream")
+    @Test("Gap detection is on if every stream has it")
     func gaps() {
         var boards = [Self.board(1, isCaughtUp: true), Self.board(2, isCaughtUp: true)]
         #expect(boards.status.detectsGaps)

@@ -32,7 +32,7 @@ private struct ScriptModel {
         BatchHistory.Request(key: [1], entry: EntryID(milliseconds: entry, sequence: 0), change: change)
     }
 
-    @Test("Whatever stage comes first, outcomes are those of stream order, and so is the state", arguments: 0..<300)
+    @Test("Outcomes and state follow stream order, whatever stage comes first", arguments: 0..<300)
     func inOrder(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
         var before = ScriptModel()
@@ -89,7 +89,7 @@ private struct ScriptModel {
     }
 
     @Test(
-        "Changes that a server first refused and applied after later ones have the outcomes of stream order",
+        "Changes that a server refused first and applied late still have the outcomes of stream order",
         arguments: 0..<300)
     func late(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
@@ -115,7 +115,7 @@ private struct ScriptModel {
         #expect(requests.map { found[$0.entry] } == expected, "\(refused.map(\.entry))")
     }
 
-    @Test("An applied but unconfirmed change counts as applied when it is found")
+    @Test("An applied but unconfirmed change counts as applied when it is found again")
     func repeated() {
         var history = BatchHistory()
         let (first, second) = (Self.request(1, .upsert), Self.request(2, .upsert))

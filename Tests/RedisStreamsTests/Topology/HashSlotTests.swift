@@ -5,7 +5,7 @@ import Testing
 @Suite struct HashSlotTests {
     /// What CLUSTER KEYSLOT of Redis 7.0 answers.
     @Test(
-        "A key's slot is the server's",
+        "A key's slot matches the server's",
         arguments: [
             ("123456789", 12739), ("foo", 12182), ("{user1000}.following", 3443), ("{user1000}.followers", 3443),
             ("foo{}{bar}", 8363), ("foo{{bar}}zap", 4015), ("foo{bar}{zap}", 5061), ("", 0), ("{}", 15257),
@@ -18,7 +18,7 @@ import Testing
 
 @Suite struct RedirectionTests {
     @Test(
-        "Only a whole MOVED or ASK is a redirection",
+        "Only a complete MOVED or ASK is a redirection",
         arguments: [
             ("MOVED 3999 127.0.0.1:6381", "127.0.0.1:6381"), ("ASK 0 node-1.local:7000", "node-1.local:7000"),
             ("MOVED 1 ::1:7000", "[::1]:7000"), ("MOVED 1 :7000", "10.0.0.9:7000"), ("ASK 1 ?:7000", "10.0.0.9:7000"),
@@ -31,7 +31,7 @@ import Testing
         #expect(Redirection(text)?.kind == (address == nil ? nil : text.hasPrefix("ASK") ? .ask : .moved))
     }
 
-    @Test("An error answer of that kind carries it and can be tried again")
+    @Test("Such an error reply carries the redirection and can be retried")
     func errors() {
         let error = RedisError.answer("MOVED 3999 127.0.0.1:6381", to: "XREAD")
         #expect(error.redirection?.port == 6381 && error.isTransient && error.code == .moved)

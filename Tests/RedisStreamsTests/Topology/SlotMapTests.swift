@@ -92,7 +92,7 @@ private enum Answer {
         #expect(error?.isTransient == false)
     }
 
-    @Test("Only a master is one, and a replica may become one")
+    @Test("Only a master counts as one, and a replica may become one")
     func roles() throws {
         let address = RedisAddress.tcp(host: "h", port: 1)
         try MasterAnswer.confirm(self.bulks("master", "0"), by: address)

@@ -8,7 +8,7 @@ import Testing
     /// So many lives are enough to find each bug that is planted.
     private static let enough = 5000
 
-    @Test("In a few thousand lives under all troubles no promise is broken")
+    @Test("A few thousand simulated runs with all faults break no guarantee")
     func promises() async throws {
         let tally = try await Simulation.run(lives: Self.lives, from: 1, jobs: 2)
         #expect(tally.broken.isEmpty, "by SEED: \(tally.broken)")
@@ -16,13 +16,13 @@ import Testing
         #expect(tally.untellable < Self.lives / 50)
     }
 
-    @Test("Each bug that is planted is found", arguments: PlantedBug.allCases)
+    @Test("Each planted bug is found", arguments: PlantedBug.allCases)
     func bugs(bug: PlantedBug) async throws {
         let tally = try await Simulation.run(lives: Self.enough, from: 1, jobs: 1, bug: bug)
         #expect(!tally.broken.isEmpty)
     }
 
-    @Test("A life is the same each time it is lived")
+    @Test("A simulated run is deterministic")
     func replay() async throws {
         for seed in UInt64(1)...20 {
             let (one, two) = (Life(seed: seed), Life(seed: seed))

@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test("A claim that is not possible yet is made with the first checkpoint that is")
+    @Test("A claim that is not yet possible is made with the first checkpoint")
     func lateClaim() async throws {
         try await self.withPath { path in
             let keeper = self.keeper(path + "/c")
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test("What an earlier attempt has left is never taken over, and a link stays a link")
+    @Test("A leftover of an earlier attempt is never used, and a symbolic link remains one")
     func newFile() async throws {
         try await self.withPath { path in
             let target = path + ".target"

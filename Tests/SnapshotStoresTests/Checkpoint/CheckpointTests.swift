@@ -59,7 +59,7 @@ import Testing
         return found
     }
 
-    @Test("What was written is read back, whatever the stores' shards and the order of their fields")
+    @Test("A checkpoint survives a round trip, whatever the stores' shards and field order")
     func roundTrip() throws {
         let old = try Self.filled()
         let bytes = try Self.file([old.store])
@@ -90,7 +90,7 @@ import Testing
         AAAAAMMZeI89T3bO
         """
 
-    @Test("A file that was written before conditions were kept with records is read as any other")
+    @Test("A file of the format without conditions is read like any other")
     func fileOfBefore() throws {
         let bytes = try #require(Data(base64Encoded: Self.before, options: .ignoreUnknownCharacters))
         let store = MemoryStore(name: "sessions", keyField: "device_session_id")
@@ -102,7 +102,7 @@ import Testing
         #expect(store.count == 3)
     }
 
-    @Test("A condition holds for what is read, whatever the store that was written was asked")
+    @Test("Conditions hold for loaded records, whatever conditions the saved store had")
     func conditions() throws {
         let old = Harness()
         _ = old.store.condition("user", equals: "u")
@@ -121,7 +121,7 @@ import Testing
         }
     }
 
-    @Test("After reading, an entry up to the cursor changes nothing that is older, and brings no key back")
+    @Test("After a load, an entry up to the cursor changes no record and restores no key")
     func monotonic() throws {
         let new = Harness()
         _ = try Self.load(try Self.file([try Self.filled().store]), into: [new.store])
@@ -136,7 +136,7 @@ import Testing
         #expect(try upsert("k3", 1001) == .applied)
     }
 
-    @Test("A file cut off anywhere, or with any byte changed, is refused and not a crash")
+    @Test("A file that is truncated anywhere or has any byte changed is refused without a crash")
     func damaged() throws {
         let bytes = try Self.file([try Self.filled(5).store])
         var generator = SeededGenerator(state: 7)
@@ -167,7 +167,7 @@ import Testing
         return bytes
     }
 
-    @Test("Any bytes under right checksums are read or refused, and what is read can be looked at")
+    @Test("Any bytes with valid checksums are read or refused, and loaded records can be read")
     func hostile() throws {
         let bytes = try Self.file([try Self.filled(20).store])
         var generator = SeededGenerator(state: 11)
@@ -235,7 +235,7 @@ import Testing
             metrics: NOOPMetricsHandler.instance, leavesMark: leavesMark)
     }
 
-    @Test("Where stores outlive the process, a checkpoint that is taken away is remembered until the next is saved")
+    @Test("If stores outlive the process, a removed checkpoint is remembered until the next save")
     func mark() async throws {
         try await self.withFolder { folder async throws in
             let path = folder.appendingPathComponent("c").path
@@ -251,8 +251,7 @@ import Testing
         }
     }
 
-    @Test(
-        "A checkpoint is saved, loaded and taken away; one of another pipeline is refused and leaves the stores empty")
+    @Test("A checkpoint is saved, loaded and removed; one of another pipeline is refused and leaves the stores empty")
     func keeping() async throws {
         try await self.withFolder { folder in
             let path = folder.appendingPathComponent("c").path
@@ -273,7 +272,7 @@ import Testing
         }
     }
 
-    @Test("After a reload a checkpoint belongs to the file as it is then, also where the source has not moved since")
+    @Test("After a reload a checkpoint belongs to the new file, even if the source has not moved since")
     func adopting() async throws {
         try await self.withFolder { folder in
             let path = folder.appendingPathComponent("c").path
@@ -288,7 +287,7 @@ import Testing
         }
     }
 
-    @Test("Nothing is saved where there is no position, or where the epoch changes while the stores are copied")
+    @Test("Nothing is saved without a position or if the epoch changes during the copy")
     func epochs() async throws {
         try await self.withFolder { folder in
             let path = folder.appendingPathComponent("c").path
@@ -307,7 +306,7 @@ import Testing
         }
     }
 
-    @Test("What cannot be written leaves the last checkpoint as it is")
+    @Test("A failed write leaves the last checkpoint unchanged")
     func unwritable() async throws {
         try await self.withFolder { folder in
             let path = folder.appendingPathComponent("c").path

@@ -23,7 +23,7 @@ import Testing
         return (harness, count)
     }
 
-    @Test("A store without memory refuses new keys, keeps what it has, and takes what fits where it is")
+    @Test("A store without memory refuses new keys, keeps its records, and accepts updates that fit in place")
     func refuses() throws {
         let (harness, count) = try Self.full()
         #expect(count > 900)
@@ -40,7 +40,7 @@ import Testing
         #expect(harness.store.snapshot(for: "key-6")?.entryID == Harness.entry(7))
     }
 
-    @Test("A key is evicted also where there is no memory for a trace, and no older entry brings it back")
+    @Test("A key is evicted even without memory for a trace, and no older entry restores it")
     func evicts() throws {
         let (harness, count) = try Self.full()
         // What is left is too little for another record, and some of it fits traces: they use it up.
@@ -56,7 +56,7 @@ import Testing
         #expect(harness.store.usedBytes < 10_000)
     }
 
-    @Test("A store that has no memory at all evicts unknown keys by holding up every entry as old")
+    @Test("A store without any memory evicts unknown keys by treating every entry as old")
     func evictsUnknown() throws {
         let harness = Harness(recordMemory: 0)
         #expect(throws: StageFailure.self) { try harness.upsert("a", 1) }
@@ -67,7 +67,7 @@ import Testing
         #expect(harness.store.snapshot(for: "b") == nil)
     }
 
-    @Test("Memory that evictions and other sizes leave is used again: a store does not grow with its history")
+    @Test("Memory freed by evictions and size changes is reused: a store does not grow with its history")
     func reuses() throws {
         let harness = Harness(evictions: 100, recordMemory: Self.memory)
         var clock: UInt64 = 0

@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test(
-        "Where the process may have fewer addresses, less is reserved, a whole number of steps",
+        "With a limited address space, less is reserved, in whole steps",
         arguments: [(Int.max, 1 << 30), (1 << 30, 1 << 28), (40 << 20, 10 << 20), (4 << 20, 0), (0, 0)])
     func allowance(limit: Int, expected: Int) {
         let memory = ReservedMemory(size: 1 << 30, step: 2 << 20, limit: limit)
@@ -30,7 +30,7 @@ import Testing
         #expect(size == expected)
     }
 
-    @Test("Places are told apart, used again by their class, and taken back all at once")
+    @Test("Places are distinct, reused by class, and released together")
     func places() throws {
         let memory = RecordMemory(bytes: 8 << 20)
         var places = RecordMemory.Places()
@@ -61,7 +61,7 @@ import Testing
         #expect(word == 0)
     }
 
-    @Test("There are no more places than memory, and none is handed out in part")
+    @Test("Places never exceed the memory, and none is allocated in part")
     func exhausted() {
         let memory = RecordMemory(bytes: 4 << 20)
         var places = RecordMemory.Places()

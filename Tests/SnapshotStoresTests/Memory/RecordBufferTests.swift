@@ -13,7 +13,7 @@ import Testing
         (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
     }
 
-    @Test("What is written stands there byte for byte, whatever its length, and zeros behind it")
+    @Test("Written bytes are stored unchanged, whatever their length, followed by zeros")
     func bytes() throws {
         var generator = SeededGenerator(state: 5)
         var buffer = unsafe RecordBuffer(limit: 100_000)
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test("Memory is had up to the limit, and kept")
+    @Test("Memory grows up to the limit and is kept")
     func limit() throws {
         var buffer = unsafe RecordBuffer(limit: 5000)
         defer { unsafe buffer.free() }
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test("Bytes are stored as words, zeros behind the last", arguments: 0..<40)
+    @Test("Bytes are stored as words, padded with zeros", arguments: 0..<40)
     func store(length: Int) throws {
         let memory = RecordMemory(bytes: 2 << 20)
         var places = RecordMemory.Places()

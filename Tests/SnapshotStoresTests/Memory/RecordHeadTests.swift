@@ -27,7 +27,7 @@ import Testing
         RecordHead(of: key.span, in: words)
     }
 
-    @Test("A key is known by all of its bytes and its length", arguments: RecordHead.keyLengths)
+    @Test("A key is matched by all its bytes and its length", arguments: RecordHead.keyLengths)
     func keys(length: Int) throws {
         let key = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 5) }
         try Self.withWords(key, count: 3, marks: 0b101) { words in
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test("A trace is told from a record, and marks are set without touching what is beside them")
+    @Test("A trace is distinguished from a record, and setting marks changes nothing else")
     func marks() throws {
         let key = Array("a-session-key".utf8)
         try Self.withWords(key, count: PackedRecord.traceMark, marks: 0) { words in
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test("A key that would reach beyond the words is not the record's")
+    @Test("A key that would reach beyond the words does not match")
     func shortRecord() throws {
         let key = [UInt8](repeating: 1, count: 13)
         try Self.withWords(key, count: 1, marks: 0) { words in

@@ -3,7 +3,7 @@ import Testing
 @testable import SnapshotStores
 
 @Suite struct SizeClassTests {
-    @Test("A class has room for every size it is chosen for, and wastes less than a unit or an eighth")
+    @Test("A class fits every size it is chosen for, and wastes less than a unit or an eighth")
     func everySize() {
         var last = SizeClass(bytes: 1)
         var classes = 1

@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test("A line counts what has passed it, and stays passed where it has counted to the end")
+    @Test("A line counts passing insertions, and saturates at the maximum")
     func passed() {
         var tags = LineTags(word: 0)
         for _ in 0..<254 { tags.addPassed() }
@@ -40,7 +40,7 @@ import Testing
         #expect(tags.firstEmpty == 0)
     }
 
-    @Test("A slot's word gives back what it was made of")
+    @Test("A slot's word returns its parts")
     func slots() {
         for unit in [1, 77, UInt32.max] {
             for number in [UInt8(1), 64, 65, 136] {

@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(
-        "Only the file of a shared store is replaced, and what else is at the path stays as it is",
+        "Only the file of a shared store is replaced, and any other file at the path is kept",
         arguments: ["file", "directory", "link", "own", "empty"])
     func refusals(kind: String) throws {
         let file = try SharedDirectory()
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test(
-        "A file that others may write, or that is no store, is not read",
+        "A file that others may write or that is not a store is not read",
         arguments: ["writable", "text", "short", "fifo"])
     func unreadable(kind: String) throws {
         let file = try SharedDirectory()
@@ -94,7 +94,7 @@ import Testing
         #expect(reader.state.status == expected)
     }
 
-    @Test("The file takes space for what the store holds, not for what it could hold")
+    @Test("The file takes space for the store's content, not for its capacity")
     func space() throws {
         let file = try SharedDirectory()
         let harness = Harness(shards: MemoryStore.shardCount, share: file.share(["status"]))
@@ -109,7 +109,7 @@ import Testing
     }
 
     @Test(
-        "A full file system makes the store refuse new sessions, and lookups go on",
+        "A full file system makes the store refuse new sessions, and lookups continue",
         .enabled(if: SmallFileSystem.isAvailable, "file systems cannot be mounted here"))
     func fullFileSystem() throws {
         let small = try SmallFileSystem(kibibytes: 6144)

@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test("A proof that comes with each read is a heartbeat, too")
+    @Test("A proof with each read is a heartbeat, too")
     func proofBeats() throws {
         let (file, harness, reader) = try Self.make()
         defer { withExtendedLifetime(file) {} }
@@ -116,7 +116,7 @@ import Testing
         #expect(keys.allSatisfy { reader.ask($0) == SLUICE_ALLOWED })
     }
 
-    @Test("A closed file is stale and gone, and the next worker's is found without a new handle")
+    @Test("A closed file is stale and removed, and the next worker's file is found with the same handle")
     func restart() async throws {
         let (file, first, reader) = try Self.make()
         let epoch = reader.state.epoch
@@ -135,7 +135,7 @@ import Testing
         #expect(try file.names == ["sessions"])
     }
 
-    @Test("A file that replaces that of a running worker is found by lookups alone, and the replaced worker stops")
+    @Test("Lookups alone find the file that replaces a running worker's, and the replaced worker stops")
     func replacement() async throws {
         let (file, first, reader) = try Self.make()
         // As if another process had created it.

@@ -51,7 +51,7 @@ import Testing
         return (try Data(contentsOf: URL(fileURLWithPath: file.path)), keys)
     }
 
-    @Test("Whatever the bytes of a file are, nothing outside of them is read, and an answer comes")
+    @Test("Any bytes in a file give an answer, and nothing outside of them is read")
     func mutations() throws {
         let (data, keys) = try Self.content()
         let guarded = try GuardedBytes(data)
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    @Test("A file that is cut off anywhere is refused or read within its bytes")
+    @Test("A file truncated anywhere is refused or read within its bytes")
     func truncations() throws {
         let (data, keys) = try Self.content()
         let page = SystemPage.size

@@ -34,7 +34,7 @@ import Testing
         #expect(reader.get(key, ["status"]).answer == SLUICE_ABSENT)
     }
 
-    @Test("Values come back with the bytes they were written with, cut off at the capacity")
+    @Test("Values keep the bytes they were written with, cut at the capacity")
     func values() throws {
         let file = try SharedDirectory()
         let harness = try Harness.shared(file, fields: ["user", "revoked_at_ms", "id"])
@@ -55,7 +55,7 @@ import Testing
         #expect(reader.get(Array("042".utf8), ["id", "user"]).values == [Array("042".utf8), nil])
     }
 
-    @Test("Fields that are not shared stay in the process, which still finds them")
+    @Test("Fields that are not shared are visible only in the process")
     func hiddenFields() throws {
         let file = try SharedDirectory()
         let harness = try Harness.shared(file, fields: ["status"])
@@ -119,7 +119,7 @@ import Testing
         #expect((0..<500).allSatisfy { (reader.ask("session-\($0)") == SLUICE_ALLOWED) == ($0 >= 250) })
     }
 
-    @Test("What a store holds when its file is opened is shared as well")
+    @Test("The content of a store at the time its file is created is shared as well")
     func openingLate() throws {
         let file = try SharedDirectory()
         let harness = Harness(

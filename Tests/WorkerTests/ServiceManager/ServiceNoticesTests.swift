@@ -8,7 +8,7 @@ import Testing
         ServiceNotices.Look(isServing: isServing, reasons: reasons, silence: .seconds(silence))
     }
 
-    @Test("READY is sent once, when the worker answers; STATUS with each change; WATCHDOG unless the run is silent")
+    @Test("READY is sent once the worker answers, STATUS with each change, WATCHDOG unless the run is silent")
     func course() {
         var notices = ServiceNotices()
         #expect(notices.next(Self.look(false, ["not connected"])) == ["STATUS=not connected", "WATCHDOG=1"])
@@ -19,7 +19,7 @@ import Testing
         #expect(notices.next(Self.look(true, ["a", "b"], 9)) == ["STATUS=a; b"])
     }
 
-    @Test("A run that is silent although it should not be does not feed the watchdog, however often it is looked at")
+    @Test("A silent run does not feed the watchdog, however often it is checked")
     func silent() {
         var notices = ServiceNotices()
         _ = notices.next(Self.look(true, []))
@@ -27,7 +27,7 @@ import Testing
         #expect(notices.next(Self.look(true, [])) == ["WATCHDOG=1"])
     }
 
-    @Test("A status is one line, and no longer than a line should be")
+    @Test("A status is one line of limited length")
     func status() {
         var notices = ServiceNotices()
         let lines = notices.next(Self.look(false, ["a\nREADY=1\r\nb", String(repeating: "é", count: 1000)]))
@@ -37,7 +37,7 @@ import Testing
         #expect(!lines[0].contains("\n"))
     }
 
-    @Test("A reload says when it began, in microseconds")
+    @Test("A reload notification has its start time in microseconds")
     func reload() {
         #expect(
             ServiceNotices.reloading(at: .seconds(3) + .microseconds(7)) == ["RELOADING=1", "MONOTONIC_USEC=3000007"])

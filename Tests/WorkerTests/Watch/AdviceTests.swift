@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct AdviceTests {
     @Test(
-        "Each reason not to be ready has its own text",
+        "Each reason for not being ready has its own text",
         arguments: [
             (SourceStatus(), "Starting"), (SourceStatus(state: .connecting, lastError: "refused"), "Not connected"),
             (SourceStatus(state: .stopped), "Stopped"),

@@ -24,7 +24,7 @@ import Testing
             """)
     }
 
-    @Test("Rates are differences of counters, and no picture is wider or higher than its terminal")
+    @Test("Rates are differences of counters, and no screen is larger than its terminal")
     func picture() throws {
         let picture = TopPicture(
             view: try self.view(read: 3000, now: 3000), before: try self.view(read: 1000, now: 2000))
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(
-        "A lag that is not known is shown as unknown",
+        "An unknown lag is shown as unknown",
         arguments: [
             (#""lag":{}"#, "unknown"), (#""lag":{"entries":7}"#, "7 entries"), (#""lag":{"seconds":3}"#, "3.0 s"),
             (#""lag":{"entries":7,"seconds":12}"#, "7 entries, 12 s"),
@@ -72,13 +72,13 @@ import Testing
     }
 
     @Test(
-        "Rates and counts are written for people",
+        "Rates and counts are formatted for people",
         arguments: [(0, "0"), (0.24, "0.2"), (9.96, "10.0"), (10, "10"), (1234.5, "1,235"), (1_000_000, "1,000,000")])
     func numbers(value: Double, text: String) {
         #expect(TopPicture.rate(value) == text)
     }
 
-    @Test("Events are parsed wherever the stream is split")
+    @Test("Events are parsed however the stream is split")
     func events() throws {
         let text = "retry: 1000\n\n: keep-alive\n\nevent: a\nid: x-1\ndata: {\"n\":1}\n\nevent: b\ndata: é\n\n"
         for size in 1...text.utf8.count {
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test("A stream without an end of line is given up")
+    @Test("A stream without a line end is refused")
     func endless() {
         var parser = ServerSentEvents()
         #expect(throws: AdminClient.Failure.self) {

@@ -69,8 +69,7 @@ import Testing
         #expect(observer.beginBatch(of: 1) == .unusual)
     }
 
-    @Test(
-        "Failed events are found again by their key, newest first; of a flood a batch keeps a few and counts the rest")
+    @Test("Failed events are found by key, newest first; in a flood a batch keeps a few and counts the rest")
     func failures() async throws {
         let observer = self.observer()
         try await self.batch(observer, [Array("a".utf8), Array("b".utf8)], .dropped, error: "first")
@@ -83,7 +82,7 @@ import Testing
         #expect(self.recent.counts.unkept == UInt64(1000 - RecentOutcomes.failuresABatch))
     }
 
-    @Test("Skipped events do not push failed ones out, and neither grows without end")
+    @Test("Skipped events do not displace failed ones, and both are bounded")
     func rings() async throws {
         let observer = self.observer()
         try await self.batch(observer, [Array("bad".utf8)], .dropped, error: "bad")
@@ -132,7 +131,7 @@ import Testing
         #expect(lines.count == AdminLimits.tapQueue && lines.count + Int(missed) == count)
     }
 
-    @Test("Looks are there again with time, of no more than a second, and a batch is looked at whole or not at all")
+    @Test("The observation budget refills to at most one second's worth, and a batch is observed completely or not")
     func budget() {
         var budget = LookBudget()
         let start = ContinuousClock.now
