@@ -42,7 +42,7 @@ public struct AdminSettings: Sendable, Equatable {
                 ] + SocketAccess.fields(\.mode, \.group) + [
                     .optional(
                         "token", \.token, .secret, default: "",
-                        "Token that requests must carry (Authorization: Bearer TOKEN); none if empty."),
+                        "Token that requests must carry (Authorization: Bearer TOKEN)."),
                     .optional("token_file", \.tokenFile, .optional(.name), "File with the token."),
                     .optional(
                         "lookup_token_file", \.lookupTokenFile, .optional(.name),
@@ -67,33 +67,12 @@ public struct AdminSettings: Sendable, Equatable {
 
     /// Checks combinations of settings.
     private func check(_ node: SettingNode, _ issues: inout SettingIssues) {
-        if !self.token.isEmpty {
-            if let file = self.tokenFile {
-                issues.add("token and token_file are both given: keep one of them", at: file.mark)
-            }
-            if let problem = AccessToken.problem(self.token) {
-                issues.add("token: \(problem)", at: node["token"]?.mark ?? node.mark)
-            }
-        }
+        let hasToken = AccessToken.check(self.token, file: self.tokenFile, node, &issues)
+        let rules = ListenRules(
+            listen: [self.listen], mode: self.mode, group: self.group, tls: self.tls, hasSecret: hasToken)
+        rules.check(node, &issues)
         if let file = self.lookupTokenFile, self.token.isEmpty, self.tokenFile == nil {
             issues.add("lookup_token_file: add token_file too, the token for everything else", at: file.mark)
-        }
-        if case .unix = self.listen {
-        } else if self.mode != nil || self.group != nil {
-            let name = self.mode == nil ? "group" : "mode"
-            issues.add(
-                "\(name): only a Unix socket has one; listen is \(self.listen)", at: node[name]?.mark ?? node.mark)
-        }
-        if case .tcp = self.listen {
-            guard !self.listen.isLocal, self.token.isEmpty, self.tokenFile == nil, self.tls?.clientCAFile == nil
-            else { return }
-            issues.add(
-                "listen: other machines reach \(self.listen): add token_file (or token: ${NAME}), or tls with "
-                    + "client_ca_file,"
-                    + " or listen on 127.0.0.1",
-                at: node["listen"]?.mark ?? node.mark)
-        } else if let tls = self.tls {
-            issues.add("tls: only a TCP address can be encrypted", at: tls.certificateFile.mark)
         }
     }
 

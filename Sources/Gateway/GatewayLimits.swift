@@ -2,7 +2,8 @@ import NIOCore
 
 /// Limits on the resources that clients can make the gateway's doors use.
 public enum GatewayLimits {
-    /// Connections of a door. nginx with 64 workers that keep 32 connections each needs 2,048; one takes some 10 KiB.
+    /// Connections of a door, counted over all its addresses. nginx with 64 workers that keep 32 connections each needs
+    /// 2,048; one takes some 10 KiB.
     public static let connections = 4096
     /// Connections in the accept queue of an address.
     static let backlog = 511

@@ -128,31 +128,10 @@ public struct HTTPDoorSettings: Sendable {
             if case .tcp(_, 0) = address { continue }
             issues.add("listen: \(address) is there twice", at: mark)
         }
-        let unix = self.listen.filter { if case .unix = $0 { true } else { false } }
-        if unix.isEmpty, self.mode != nil || self.group != nil {
-            let name = self.mode == nil ? "group" : "mode"
-            issues.add("\(name): only a Unix socket has one, and listen has none", at: node[name]?.mark ?? node.mark)
-        }
-        if self.token.isEmpty, let given = node["token"] {
-            issues.add("token: is empty: give a token, or remove the setting", at: given.mark)
-        }
-        if !self.token.isEmpty {
-            if let file = self.tokenFile {
-                issues.add("token_file: there is a token already; keep one of the two", at: file.mark)
-            }
-            if let problem = AccessToken.problem(self.token) {
-                issues.add("token: \(problem)", at: node["token"]?.mark ?? node.mark)
-            }
-        }
-        if let tls, unix.count == self.listen.count {
-            issues.add("tls: only a TCP address can be encrypted", at: tls.certificateFile.mark)
-        }
-        guard self.token.isEmpty, self.tokenFile == nil, self.tls?.clientCAFile == nil else { return }
-        for address in self.listen where !address.isLocal {
-            issues.add(
-                "listen: other machines reach \(address): add token_file (or token: ${NAME}), or tls with"
-                    + " client_ca_file, or listen on 127.0.0.1", at: mark)
-        }
+        let hasToken = AccessToken.check(self.token, file: self.tokenFile, node, &issues)
+        let rules = ListenRules(
+            listen: self.listen, mode: self.mode, group: self.group, tls: self.tls, hasSecret: hasToken)
+        rules.check(node, &issues)
     }
 
     private func checkHeaders(_ node: SettingNode, _ issues: inout SettingIssues) {

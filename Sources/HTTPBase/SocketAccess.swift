@@ -1,11 +1,5 @@
 public import StageKit
 
-#if canImport(Darwin)
-    import Darwin
-#else
-    import Glibc
-#endif
-
 /// Which local users may connect to a Unix socket: the permissions and the group of its file.
 public struct SocketAccess: Sendable, Equatable {
     /// The permissions: by default, only the worker's own user may connect.
@@ -50,20 +44,4 @@ public struct SocketAccess: Sendable, Equatable {
                 "Group of a Unix socket, of which the worker's user is a member."),
         ]
     }
-
-    /// Returns the number of a group given by its name or its number, or `nil` if there is no such group.
-    static func number(ofGroup name: String) -> gid_t? {
-        if let number = gid_t(name) { return number }
-        // Long enough for a group with thousands of members.
-        var buffer = [CChar](repeating: 0, count: 1 << 18)
-        var entry = unsafe group_entry()
-        var found: UnsafeMutablePointer<group_entry>? = nil
-        let status = unsafe buffer.withUnsafeMutableBufferPointer {
-            unsafe getgrnam_r(name, &entry, $0.baseAddress, $0.count, &found)
-        }
-        return unsafe status == 0 && found != nil ? entry.gr_gid : nil
-    }
 }
-
-/// An entry of the group database.
-private typealias group_entry = group

@@ -104,7 +104,7 @@ public final class UnixSocketFile: Sendable {
     }
 
     private func setGroup(_ name: String) throws {
-        guard let number = SocketAccess.number(ofGroup: name) else {
+        guard let number = GroupName.number(of: name) else {
             throw ListenError.cannotListen(.unix(path: self.path), reason: "this machine has no group \"\(name)\"")
         }
         // (uid_t) -1 leaves the owner unchanged.

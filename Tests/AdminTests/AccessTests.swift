@@ -207,7 +207,7 @@ import Testing
         #expect(self.settings([("token", Self.token), ("lookup_token_file", "/x")]).issues == [])
         #expect(
             self.settings([("mode", "0660")]).issues
-                == ["2: admin: mode: only a Unix socket has one; listen is 127.0.0.1:9191"])
+                == ["2: admin: mode: only a Unix socket has one, and listen has none"])
         #expect(self.settings([("listen", "unix:/a"), ("mode", "0660"), ("group", "www-data")]).issues == [])
         for mode in ["0777", "640x", "0460", "60", "0640 "] {
             #expect(self.settings([("listen", "unix:/a"), ("mode", mode)]).issues.count == 1, "\(mode)")

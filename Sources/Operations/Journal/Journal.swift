@@ -21,11 +21,7 @@ package final class Journal: OutcomeObserver {
     }
 
     private let path: String
-    private let logger: Logger?
-    private let rotation: FileRotation?
-    /// The number of handled requests to reopen the file.
-    private var generation: UInt64 = 0
-    private var file: AppendedFile
+    private var file: LineFile
     private var buffer: [UInt8] = []
     private var failure: JournalError?
 
@@ -36,29 +32,18 @@ package final class Journal: OutcomeObserver {
     ///   - rotation: The requests to reopen the file.
     ///   - logger: The logger for a line that was cut off and for a file that cannot be reopened.
     package init(path: String, rotation: FileRotation? = nil, logger: Logger? = nil) throws(JournalError) {
-        self.path = path
-        self.rotation = rotation
-        self.logger = logger
-        self.generation = rotation?.generation ?? 0
+        let file: LineFile
         if path == "-" {
-            self.file = AppendedFile(standard: STDOUT_FILENO, name: "standard output")
+            file = LineFile(standard: STDOUT_FILENO, name: "standard output")
         } else {
-            self.file = try Self.open(path, logger)
-        }
-    }
-
-    private static func open(_ path: String, _ logger: Logger?) throws(JournalError) -> AppendedFile {
-        do throws(SystemFailure) {
-            let file = try AppendedFile(path: path)
-            if file.tornBytes > 0 {
-                logger?.warning(
-                    "the journal ended with an incomplete line: a line end was added",
-                    metadata: ["path": "\(path)", "bytes": "\(file.tornBytes)"])
+            do throws(LineFile.Failure) {
+                file = try LineFile(path: path, name: "journal", rotation: rotation, logger: logger)
+            } catch {
+                throw JournalError(description: error.description)
             }
-            return file
-        } catch {
-            throw JournalError(description: "cannot open the journal \(path): \(error.reason)")
         }
+        self.path = path
+        self.file = file
     }
 
     /// Adds the event's line.
@@ -77,7 +62,6 @@ package final class Journal: OutcomeObserver {
 
     private func flush() {
         guard self.failure == nil else { return }
-        self.followRotation()
         do throws(SystemFailure) {
             // If the reader of a pipe has stopped reading, the pipeline blocks, but the process can still end.
             try self.file.append(self.buffer) { Task.isCancelled }
@@ -85,18 +69,5 @@ package final class Journal: OutcomeObserver {
             self.failure = JournalError(description: "cannot write the journal \(self.path): \(error.reason)")
         }
         self.buffer.removeAll(keepingCapacity: true)
-    }
-
-    /// Reopens the file if requested; if that fails, lines go to the old file.
-    private func followRotation() {
-        guard let rotation = self.rotation, rotation.generation != self.generation else { return }
-        self.generation = rotation.generation
-        guard self.path != "-" else { return }
-        do throws(JournalError) {
-            self.file = try Self.open(self.path, self.logger)
-        } catch {
-            self.logger?.error(
-                "cannot reopen the journal: writing to the open file continues", metadata: ["error": "\(error)"])
-        }
     }
 }

@@ -9,15 +9,23 @@ package enum LogFormat: String, CaseIterable, Sendable {
 
     /// Creates a handler that writes lines in this format.
     package func handler(label: String, level: Logger.Level, output: LogOutput) -> any LogHandler {
-        switch self {
-        case .text: TextLogHandler(label: label, level: level, output: output)
-        case .json: JSONLogHandler(label: label, level: level, output: output)
-        }
+        LineLogHandler(format: self, label: label, level: level, output: output)
     }
 }
 
-/// The metadata of one line, for both formats.
-enum LogMetadata {
+/// The content of one line, for all formats.
+struct LogLine {
+    /// The time, as text.
+    let time: String
+    /// The level.
+    let level: Logger.Level
+    /// The label of the logger.
+    let logger: String
+    /// The message, cut to the limit.
+    let message: String
+    /// The metadata, sorted by name.
+    let metadata: [(name: String, value: Logger.MetadataValue)]
+
     /// Returns the metadata of the logger, the provider and the event, later ones winning, sorted by name; an event's
     /// error is included as `error`, unless the metadata has this name.
     static func merged(

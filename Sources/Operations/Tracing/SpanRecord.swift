@@ -56,7 +56,7 @@ package struct SpanRecord: Sendable {
         text += Array("],\"status\":{".utf8)
         if let status = self.status {
             text += Array("\"code\":\(status.code == .ok ? 1 : 2)".utf8)
-            if let message = status.message { self.member("message", LogMetadata.cut(message), &text) }
+            if let message = status.message { self.member("message", LogLine.cut(message), &text) }
         }
         return text + Array("}}".utf8)
     }
@@ -78,8 +78,8 @@ package struct SpanRecord: Sendable {
             case .int64(let number): JSONText.appendMember("intValue", "\(number)", to: &text)
             case .double(let number) where number.isFinite: text += Array("\"doubleValue\":\(number)".utf8)
             case .bool(let flag): text += Array("\"boolValue\":\(flag)".utf8)
-            case .string(let string): JSONText.appendMember("stringValue", LogMetadata.cut(string), to: &text)
-            default: JSONText.appendMember("stringValue", LogMetadata.cut("\(value)"), to: &text)
+            case .string(let string): JSONText.appendMember("stringValue", LogLine.cut(string), to: &text)
+            default: JSONText.appendMember("stringValue", LogLine.cut("\(value)"), to: &text)
             }
             text += Array("}}".utf8)
         }

@@ -1,5 +1,4 @@
 package import Admin
-import LocalFiles
 package import Logging
 import StageKit
 import Synchronization
@@ -15,17 +14,8 @@ package final class TraceFile: SpanSink {
         package var description: String
     }
 
-    /// The open file.
-    private struct Output: ~Copyable, Sendable {
-        var file: AppendedFile
-        var generation: UInt64
-    }
-
-    private let path: String
-    private let rotation: FileRotation?
-    private let logger: Logger?
     private let budget: OrderedMutex<TraceBudget>
-    private let writing: Mutex<Output>
+    private let writing: Mutex<LineFile>
     private let written: Atomic<UInt64>
     private let lost: Atomic<UInt64>
 
@@ -38,40 +28,16 @@ package final class TraceFile: SpanSink {
     package init(path: String, rotation: FileRotation? = nil, logger: Logger? = nil) throws(Failure) {
         // Before any property is set: the optimizer of Swift 6.3.1 fails on an initializer that throws after it has made
         // an atomic.
-        let file = try Self.open(path, logger)
-        self.path = path
-        self.rotation = rotation
-        self.logger = logger
+        let file: LineFile
+        do throws(LineFile.Failure) {
+            file = try LineFile(path: path, name: "trace file", rotation: rotation, logger: logger)
+        } catch {
+            throw Failure(description: error.description)
+        }
         self.budget = OrderedMutex(TraceBudget())
-        self.writing = Mutex(Output(file: file, generation: rotation?.generation ?? 0))
+        self.writing = Mutex(file)
         self.written = Atomic(0)
         self.lost = Atomic(0)
-    }
-
-    private static func open(_ path: String, _ logger: Logger?) throws(Failure) -> AppendedFile {
-        do throws(SystemFailure) {
-            let file = try AppendedFile(path: path)
-            if file.tornBytes > 0 {
-                logger?.warning(
-                    "the trace file ended with an incomplete line: a line end was added",
-                    metadata: ["path": "\(path)", "bytes": "\(file.tornBytes)"])
-            }
-            return file
-        } catch {
-            throw Failure(description: "cannot open the trace file \(path): \(error.reason)")
-        }
-    }
-
-    /// Reopens the file if requested; if that fails, lines go to the old file.
-    private func followRotation(_ output: inout Output) {
-        guard let rotation = self.rotation, rotation.generation != output.generation else { return }
-        output.generation = rotation.generation
-        do throws(Failure) {
-            output.file = try Self.open(self.path, self.logger)
-        } catch {
-            self.logger?.error(
-                "cannot reopen the trace file: writing to the open file continues", metadata: ["error": "\(error)"])
-        }
     }
 
     /// Returns whether a trace that begins now is written; `now` is in nanoseconds since 1970.
@@ -89,10 +55,9 @@ package final class TraceFile: SpanSink {
     /// Writes one line; adds the line end.
     private func write(_ line: [UInt8]) {
         let line = line + [UInt8(ascii: "\n")]
-        let isWritten = self.writing.withLock { output in
-            self.followRotation(&output)
+        let isWritten = self.writing.withLock { file in
             // Spans are not worth waiting for a reader.
-            return (try? output.file.append(line) { true }) != nil
+            (try? file.append(line) { true }) != nil
         }
         if isWritten {
             self.written.add(1, ordering: .relaxed)

@@ -41,7 +41,9 @@ struct SharedFile: ~Copyable {
     /// Sets group and permissions, and puts the file in the place of the previous one.
     func publish(mode: Int, group: String?) throws(SystemFailure) {
         if let group {
-            let number = try Self.number(ofGroup: group)
+            guard let number = GroupName.number(of: group) else {
+                throw SystemFailure("group \(group)", reason: "there is no such group")
+            }
             var status = stat()
             // In a directory with the set-group-id bit, the file has its group already, and no permission is needed.
             let isSet = unsafe fstat(self.descriptor, &status) == 0 && status.st_gid == number
@@ -115,15 +117,6 @@ struct SharedFile: ~Copyable {
         {
             throw SystemFailure("open \(path)", reason: "another store of this worker is shared there")
         }
-    }
-
-    private static func number(ofGroup group: String) throws(SystemFailure) -> gid_t {
-        if let number = gid_t(group) { return number }
-        // The result is read before anything else could look up a group: the pipeline has not started yet.
-        guard let found = unsafe getgrnam(group) else {
-            throw SystemFailure("group \(group)", reason: "there is no such group")
-        }
-        return unsafe found.pointee.gr_gid
     }
 }
 
