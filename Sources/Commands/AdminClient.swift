@@ -36,15 +36,18 @@ struct AdminClient {
     ///
     /// - Parameters:
     ///   - path: Below the root, each segment percent-encoded.
+    ///   - head: Called with the headers of the response.
     ///   - piece: Called with the status and each piece of the body.
-    func get(_ path: String, _ piece: (UInt, ByteBuffer) throws -> Void) async throws -> UInt {
+    func get(
+        _ path: String, head: (HTTPHeaders) -> Void = { _ in }, _ piece: (UInt, ByteBuffer) throws -> Void
+    ) async throws -> UInt {
         var configuration = SecureHTTP.configuration(self.tls, host: self.encryptedHost)
         // A refused connection is final: retrying until the timeout would make the user wait.
         configuration.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(configuration: configuration)
         let result: Result<UInt, any Error>
         do {
-            result = .success(try await self.get(path, by: client, piece))
+            result = .success(try await self.get(path, by: client, head, piece))
         } catch {
             result = .failure(error)
         }
@@ -53,7 +56,8 @@ struct AdminClient {
     }
 
     private func get(
-        _ path: String, by client: HTTPClient, _ piece: (UInt, ByteBuffer) throws -> Void
+        _ path: String, by client: HTTPClient, _ head: (HTTPHeaders) -> Void,
+        _ piece: (UInt, ByteBuffer) throws -> Void
     ) async throws -> UInt {
         var request = HTTPClientRequest(url: self.url(path))
         // A Unix socket has no host name, and its path is not a valid one.
@@ -73,6 +77,7 @@ struct AdminClient {
                 description: "the worker at \(self.address) requires a token, or another one: set SLUICE_TOKEN, or"
                     + " give --token-file")
         }
+        head(response.headers)
         for try await buffer in response.body { try piece(response.status.code, buffer) }
         return response.status.code
     }

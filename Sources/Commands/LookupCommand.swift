@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import NIOCore
+import NIOHTTP1
 
 /// `sluice lookup`: prints the snapshot of a key in a running worker.
 struct LookupCommand: AsyncParsableCommand {
@@ -34,6 +35,9 @@ struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Print all snapshots in a store of a running worker, one JSON line each.")
 
+    /// The header with the number of snapshots when the export began.
+    private static let countHeader = "X-Sluice-Snapshots"
+
     @OptionGroup var admin: AdminOptions
 
     func run() async throws {
@@ -41,8 +45,18 @@ struct ExportCommand: AsyncParsableCommand {
             let client = try self.admin.worker.client()
             let store = try await self.admin.storeName(client)
             var error = ByteBuffer()
-            let status = try await client.get("/v1/export/\(AdminClient.encoded(store))") { status, piece in
+            var snapshots = 0
+            var progress = CommandProgress("exported", unit: "snapshots")
+            defer { progress.end() }
+            let path = "/v1/export/\(AdminClient.encoded(store))"
+            let begin = { (headers: HTTPHeaders) in
+                let total = headers.first(name: Self.countHeader).flatMap { Int($0) }
+                progress = CommandProgress("exported", unit: "snapshots", total: total)
+            }
+            let status = try await client.get(path, head: begin) { status, piece in
                 if status == 200 {
+                    snapshots += piece.readableBytesView.count { $0 == UInt8(ascii: "\n") }
+                    progress.update(snapshots)
                     guard Terminal.write(Array(buffer: piece)) else { throw ExitStatus.failure }
                 } else if error.readableBytes < AdminClient.answerLimit {
                     error.writeImmutableBuffer(piece)

@@ -37,8 +37,14 @@ struct DLQReplayCommand: AsyncParsableCommand {
         try await self.options.withLetters { box in
             var isWhole = true
             let now = try await box.now()
+            let total: Int? = if self.all { await box.count() } else { self.ids.count }
+            var progress = CommandProgress("processed", unit: "dead-letter entries", total: total)
+            defer { progress.end() }
+            var done = 0
             func replay(_ letter: StoredLetter) async throws {
                 let result = try await box.replay(letter, now: now)
+                done += 1
+                progress.update(done)
                 if !(try self.report(letter.id, letter.facts[DeadLetter.stream] ?? "", result)) { isWhole = false }
             }
             if self.all, let last = try await box.lastID() {

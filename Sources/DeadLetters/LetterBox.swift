@@ -72,6 +72,11 @@ struct LetterBox {
         }
     }
 
+    /// Returns the number of dead-letter entries, or `nil` if this user may not ask for it.
+    func count() async -> Int? {
+        (try? await self.ask(RESPCommand("XLEN", self.stream)))?.integer.map { Int($0) }
+    }
+
     /// Returns the id of the newest dead-letter entry, or `nil` if there is none.
     func lastID() async throws -> EntryID? { try await self.lastID(of: self.stream) }
 

@@ -17,6 +17,7 @@ import Testing
         }
         #expect(response.status == 200)
         #expect(response.headers["content-type"] == "application/x-ndjson")
+        #expect(response.headers["x-sluice-snapshots"] == "\(count)")
         #expect(response.isWhole)
         var expected: [String] = []
         store.forEachSnapshot { expected.append(SnapshotJSON.text($0)) }

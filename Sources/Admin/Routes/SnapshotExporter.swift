@@ -47,7 +47,10 @@ final class SnapshotExporter: Sendable {
         let body = ResponseBody { writer in
             try await self.stream(store, unless: refusal, in: slot, to: &writer)
         }
-        return Response(status: .ok, headers: [.contentType: "application/x-ndjson"], body: body)
+        var headers: HTTPFields = [.contentType: "application/x-ndjson"]
+        // For clients that show how much is left; the store may change during the export.
+        headers[.init("X-Sluice-Snapshots")!] = "\(store.count)"
+        return Response(status: .ok, headers: headers, body: body)
     }
 
     @concurrent private func stream(

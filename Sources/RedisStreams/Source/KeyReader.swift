@@ -1,3 +1,4 @@
+import Logging
 import RESP
 import StageKit
 
@@ -17,6 +18,7 @@ struct KeyReader {
     private let timeout: ReplyTimeout
     private let policy: OversizedPolicy
     private let stop: StopSignal
+    private let logger: Logger
     private let onPage: () -> Void
 
     /// Creates a key reader.
@@ -26,11 +28,14 @@ struct KeyReader {
     ///   - size: The fraction of a chunk to read at a time.
     ///   - timeout: How long the server may be silent.
     ///   - policy: How to handle a value that is too large.
+    ///   - logger: The logger for the progress of a long scan.
     ///   - onPage: Called for each page of keys; with a pattern that few keys match, many pages are empty.
     init(
         _ keys: KeyBootstrap, _ connection: RedisConnection, _ batch: EventBatch, size: RequestSize,
-        timeout: ReplyTimeout, policy: OversizedPolicy, _ stop: StopSignal, onPage: @escaping () -> Void
+        timeout: ReplyTimeout, policy: OversizedPolicy, _ stop: StopSignal, logger: Logger,
+        onPage: @escaping () -> Void
     ) {
+        self.logger = logger
         self.onPage = onPage
         self.keys = keys
         self.connection = connection
@@ -50,7 +55,9 @@ struct KeyReader {
         var (read, unusable) = (0, 0)
         let chunkSize = self.size.count(Self.chunk)
         var cursor: [UInt8] = Array("0".utf8)
+        var progress = LoggedProgress("bootstrap: reading keys", unit: "keys", logger: self.logger)
         repeat {
+            progress.update(read, fraction: ScanCursor.fraction(before: cursor))
             let page = try await self.page(cursor)
             self.onPage()
             cursor = page.next

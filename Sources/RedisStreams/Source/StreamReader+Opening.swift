@@ -25,7 +25,7 @@ extension StreamReader {
                 self.logger.notice("bootstrap: reading keys", metadata: ["match": "\(keys.match)"])
                 let reader = KeyReader(
                     keys, connection, self.batch, size: self.keySize, timeout: self.entriesTimeout,
-                    policy: self.streamSettings.onOversized, self.stop
+                    policy: self.streamSettings.onOversized, self.stop, logger: self.logger
                 ) { self.update { _ in } }
                 self.isReadingKeys = true
                 let (count, unusable) = try await reader.read(as: point, deliver)

@@ -28,6 +28,9 @@ package protocol CheckpointPlace: Sendable {
     /// Whether anything is stored, even an empty file, for which `read` returns `nil`.
     var isPresent: Bool { get }
 
+    /// The number of stored bytes, or `nil` if it is not known.
+    var size: Int? { get }
+
     /// Claims the storage until `release`, so that no other worker writes to it; see `CheckpointKeeper.claim`.
     func claim() throws
 
@@ -38,6 +41,9 @@ package protocol CheckpointPlace: Sendable {
 extension CheckpointPlace {
     /// `false`: `read` returns everything that is stored.
     package var isPresent: Bool { false }
+
+    /// Not known.
+    package var size: Int? { nil }
 
     /// Does nothing: no other process can reach the memory.
     package func claim() throws {}
@@ -71,6 +77,12 @@ final class CheckpointFile: CheckpointPlace {
 
     /// Whether the file exists.
     var isPresent: Bool { FileLinks.exists(self.path) }
+
+    /// The size of the file.
+    var size: Int? {
+        guard let file = try? InputFile(trusted: self.path) else { return nil }
+        return file.size
+    }
 
     /// Claims the file.
     ///

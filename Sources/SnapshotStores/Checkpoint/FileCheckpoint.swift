@@ -68,8 +68,16 @@ public final class FileCheckpoint: CheckpointKeeper {
     /// Fills the stores with the last checkpoint: see `CheckpointKeeper`.
     public func load() throws -> String? {
         do {
+            var progress = LoggedProgress(
+                "loading the checkpoint", unit: "bytes", total: self.place.size, logger: self.logger)
+            var loaded = 0
             let position = try self.place.read { read in
-                var reader = try CheckpointReader(from: read)
+                var reader = try CheckpointReader { count in
+                    let bytes = try read(count)
+                    loaded += bytes.count
+                    progress.update(loaded)
+                    return bytes
+                }
                 let header = try reader.header()
                 if header.definition == Self.discarded {
                     throw CheckpointFailure(
@@ -151,11 +159,23 @@ public final class FileCheckpoint: CheckpointKeeper {
         let began = ContinuousClock.now
         do {
             var isKept = false
+            var progress = LoggedProgress("saving the checkpoint", unit: "bytes", logger: self.logger)
+            var (written, shards) = (0, 0)
+            let shardTotal = self.stores.reduce(0) { $0 + $1.shardTotal }
             try self.place.replace { write in
                 var writer = try CheckpointWriter(
                     CheckpointFormat.Header(definition: kept.definition, cursor: start.cursor, position: start.text),
-                    to: write)
-                for store in self.stores { try writer.add(store) { position()?.epoch == start.epoch } }
+                    to: {
+                        try write($0)
+                        written += $0.count
+                    })
+                for store in self.stores {
+                    try writer.add(store) {
+                        progress.update(written, fraction: Double(shards) / Double(max(1, shardTotal)))
+                        shards += 1
+                        return position()?.epoch == start.epoch
+                    }
+                }
                 try writer.finish()
             } keeping: { keep in
                 isKept = try self.last.withLock { last in

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import StageKit
 
 /// What can be measured.
 enum Experiment: String, CaseIterable, ExpressibleByArgument {
@@ -70,7 +71,8 @@ struct RunCommand: ParsableCommand {
                 .destinationOfSymbolicLink(atPath: "/proc/self/exe"))
         var report = BenchReport(machine: MachineFacts.now())
         var failed = false
-        for experiment in chosen {
+        var progress = WorkProgress(.log, total: chosen.count, at: .now)
+        for (index, experiment) in chosen.enumerated() {
             do {
                 try Self.run(experiment, bench, &report)
             } catch {
@@ -81,6 +83,7 @@ struct RunCommand: ParsableCommand {
             report.verdicts = Budgets.verdicts(report)
             report.machine.loadAfter = MachineFacts.load
             try self.write(report)
+            if let report = progress.update(index + 1, at: .now) { bench.say(report.text("experiments")) }
         }
         FileHandle.standardOutput.write(Data("\n\(ReportText(report: report).text)\n".utf8))
         bench.say("\nreport.json, report.txt and the charts are in \(self.output)")
