@@ -1,17 +1,19 @@
 import Foundation
 import Testing
 
-/// The page for people and the files that the tests run are the same.
+/// The pages for people and the files that the tests run are the same.
 @Suite struct GatewayGuideTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    @Test("The guide shows every tested configuration unchanged")
-    func guide() throws {
-        let page = self.text("Sources/Worker/Documentation.docc/Gateways.md")
-        let folder = "Tests/IntegrationTests/Fixtures/gateways"
+    @Test(
+        "The guides show every tested configuration and program unchanged",
+        arguments: [("Gateways.md", "gateways", 5), ("SharedMemory.md", "lookup", 5)])
+    func guide(page: String, folder: String, count: Int) throws {
+        let page = self.text("Sources/Worker/Documentation.docc/\(page)")
+        let folder = "Tests/IntegrationTests/Fixtures/\(folder)"
         let names = try FileManager.default.contentsOfDirectory(atPath: Self.root.appendingPathComponent(folder).path)
-        #expect(names.count == 5)
+        #expect(names.count == count)
         for name in names {
             let text = self.text("\(folder)/\(name)")
             #expect(!text.isEmpty && page.contains("\n\(text)```\n"), "\(name) is not in the guide")

@@ -8,7 +8,7 @@ import Testing
 /// A worker's shared store, read from another process with the C library.
 @Suite(.timeLimit(.minutes(5))) struct SharedMemoryTests {
     /// A handle of the C library.
-    private final class Reader {
+    final class Reader {
         private let handle: OpaquePointer
         private let active: Int32
 
@@ -28,17 +28,17 @@ import Testing
         }
     }
 
-    private static func arguments(_ path: String) -> [String] {
+    static func arguments(_ path: String) -> [String] {
         let share = "{ path: \(path), fields: [status, user_id] }"
         let memory = "{ key: device_session_id, conditions: { active: { status: active } }, share: \(share) }"
         return ["--set", "stores.sessions={ memory: \(memory) }", "--set", "source.redis_stream.start=beginning"]
     }
 
-    private static func session(_ key: String, _ status: String) -> [String] {
+    static func session(_ key: String, _ status: String) -> [String] {
         ["device_session_id", key, "user_id", "u", "client_public_key", "top-secret", "status", status]
     }
 
-    private func add(_ server: RedisServer, _ entries: [[String]]) async throws {
+    func add(_ server: RedisServer, _ entries: [[String]]) async throws {
         try await withConnection(server.settings) { connection in
             for fields in entries {
                 let arguments = ["gateway:session_events", "*"] + fields
