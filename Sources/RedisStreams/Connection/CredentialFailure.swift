@@ -82,26 +82,61 @@ struct CredentialRecord: Sendable {
     }
 }
 
-/// Limits the time for which failing credentials are retried. Pure.
-struct CredentialPatience: Sendable {
-    private var since: ContinuousClock.Instant?
+/// Measures for how long attempts have failed for one kind of reason. Pure.
+///
+/// Only a success ends that time. Failures of another kind do not, or two kinds that alternate would never reach a
+/// limit: the time between two attempts counts if at least one of them failed for a reason of this kind. A long trouble
+/// of another kind in between does not count.
+struct FailureTime: Sendable, Equatable {
+    private var total = Duration.zero
+    /// The time of the last attempt, and whether it failed for a reason of this kind.
+    private var last: Attempt?
 
-    /// Records that an attempt succeeded, or failed for another reason.
-    mutating func reset() {
-        self.since = nil
+    private struct Attempt: Equatable {
+        var time: ContinuousClock.Instant
+        var isOwn: Bool
     }
 
-    /// Records a failed attempt. The time begins with the first of consecutive attempts in which the credentials
-    /// failed.
+    /// Creates a measurement without failures.
+    init() {}
+
+    /// Records a success; from `now` on, time counts until an attempt fails for a reason of this kind. With `nil`, it
+    /// begins with the first failure.
+    mutating func reset(at now: ContinuousClock.Instant? = nil) {
+        self.total = .zero
+        self.last = now.map { Attempt(time: $0, isOwn: false) }
+    }
+
+    /// Records a failed attempt and returns the time so far.
     ///
-    /// - Throws: A permanent error if the time is over.
+    /// - Parameter isOwn: Whether the reason is of this kind.
+    mutating func failed(isOwn: Bool, at now: ContinuousClock.Instant) -> Duration {
+        if let last = self.last, isOwn || last.isOwn { self.total += now - last.time }
+        self.last = Attempt(time: now, isOwn: isOwn)
+        return self.total
+    }
+}
+
+/// Limits the time for which failing credentials are retried. Pure.
+struct CredentialPatience: Sendable {
+    private var time = FailureTime()
+    private var hasFailed = false
+
+    /// Records that an attempt succeeded.
+    mutating func reset() {
+        if self.hasFailed { (self.time, self.hasFailed) = (FailureTime(), false) }
+    }
+
+    /// Records a failed attempt. The time begins with the first attempt in which the credentials failed, and goes on
+    /// until an attempt succeeds; see `FailureTime`.
+    ///
+    /// - Throws: A permanent error if the credentials failed and the time is over.
     mutating func failed(_ error: RedisError, at now: ContinuousClock.Instant) throws(RedisError) {
-        guard error.isCredentialRetry, let failure = error.credentials, let limit = failure.retryLimit else {
-            return self.reset()
-        }
-        let since = self.since ?? now
-        self.since = since
-        guard now - since >= limit else { return }
+        let isOwn = error.isCredentialRetry
+        guard isOwn || self.hasFailed else { return }
+        self.hasFailed = true
+        let time = self.time.failed(isOwn: isOwn, at: now)
+        guard isOwn, let failure = error.credentials, let limit = failure.retryLimit, time >= limit else { return }
         throw RedisError(
             error.code,
             "gave up after \(SettingUnits.text(limit)) (redis.credential_timeout): \(error.message)",

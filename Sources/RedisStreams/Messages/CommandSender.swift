@@ -105,7 +105,7 @@ final class CommandSender: Sendable {
     ///
     /// - Throws: `RedisError` as `ask`, and also if retrying exceeds `Rules.patience`.
     func withPrimaries(_ body: ([RedisConnection]) async throws(RedisError) -> Void) async throws(RedisError) {
-        var attempts = Attempts(self.rules.patience)
+        var attempts = SendAttempts(self.rules.patience)
         let share = WindowShare(commands: Self.commandsAtOnce, bytes: 0)
         while true {
             guard await self.window.enter(share) else { throw self.stopped(1) }
@@ -140,7 +140,7 @@ final class CommandSender: Sendable {
     private func askAll(_ commands: [RESPCommand], _ waitsForMemory: Bool) async throws(RedisError) -> [Answer] {
         var answers: [Answer] = []
         answers.reserveCapacity(commands.count)
-        var attempts = Attempts(self.rules.patience)
+        var attempts = SendAttempts(self.rules.patience)
         // The number of commands that were sent at least once.
         var sent = 0
         while answers.count < commands.count {
@@ -242,56 +242,4 @@ final class CommandSender: Sendable {
 extension RESPCommand {
     /// The approximate size of the encoded command in bytes. Each argument has a header.
     var roughBytes: Int { self.arguments.reduce(0) { $0 + $1.count + 16 } }
-}
-
-/// The number, spacing and total time of retries.
-private struct Attempts {
-    private let patience: Duration?
-    private var backoff = Backoff()
-    private var credentialPatience = CredentialPatience()
-    private var lastProgress = ContinuousClock.now
-    private var hasFailed = false
-
-    init(_ patience: Duration?) {
-        self.patience = patience
-    }
-
-    /// Begins an attempt. Until something has failed, the time spent waiting for other callers does not count.
-    mutating func began() {
-        if !self.hasFailed { self.lastProgress = .now }
-    }
-
-    /// Records success; the next failure counts as the first.
-    mutating func succeeded() {
-        self.backoff.reset()
-        self.credentialPatience.reset()
-        self.hasFailed = false
-        self.lastProgress = .now
-    }
-
-    /// Records that part of the attempt succeeded before it failed.
-    mutating func progressed() {
-        self.lastProgress = .now
-    }
-
-    /// Returns the delay before the next attempt, or `nil` if there is no time left.
-    ///
-    /// Failing credentials have a time limit of their own: they are a failure of the run, not of these commands.
-    ///
-    /// - Throws: A permanent error if that time is over.
-    mutating func next(after error: RedisError) throws(RedisError) -> Duration? {
-        self.hasFailed = true
-        try self.credentialPatience.failed(error, at: .now)
-        if error.isCredentialRetry { self.lastProgress = .now }
-        let next = self.backoff.next()
-        guard let patience = self.patience else { return next }
-        let left = patience - (ContinuousClock.now - self.lastProgress)
-        return left > .zero ? min(next, left) : nil
-    }
-
-    /// Returns the error to report when there is no time left.
-    func outOfPatience(_ error: RedisError) -> RedisError {
-        let patience = self.patience.map { SettingUnits.text($0) } ?? ""
-        return RedisError(error.code, "gave up after \(patience): \(error.message)", isTransient: true)
-    }
 }

@@ -83,21 +83,41 @@ import Testing
         return record.judged(Self.failures[0].0)
     }
 
-    @Test("The time starts with the first of consecutive failures, and another error or a success ends it")
+    @Test("The time begins with the first failure of the credentials, and only a success ends it")
     func patience() throws {
         let (error, start) = (try self.retried(), ContinuousClock.now)
         var patience = CredentialPatience()
+        try patience.failed(.closedHere, at: start - .seconds(3600))
         try patience.failed(error, at: start)
         try patience.failed(error, at: start + Self.limit - .seconds(1))
-        try patience.failed(.closedHere, at: start + Self.limit)
-        try patience.failed(error, at: start + Self.limit)
         patience.reset()
         try patience.failed(error, at: start + Self.limit * 3)
+        try patience.failed(.closedHere, at: start + Self.limit * 4)
         let end = #expect(throws: RedisError.self) { try patience.failed(error, at: start + Self.limit * 4) }
         #expect(end?.isTransient == false && end?.code == .authentication)
         #expect(
             end?.message.hasPrefix("gave up after 1m (redis.credential_timeout): AUTH: ") == true,
             "\(end?.message ?? "")")
+    }
+
+    @Test("Failures that alternate with others reach the limit; an outage in between does not count")
+    func alternating() throws {
+        let (error, start) = (try self.retried(), ContinuousClock.now)
+        var patience = CredentialPatience()
+        var plan = ReconnectPlan(ReconnectSettings())
+        for second in stride(from: 0, to: 60, by: 2) {
+            try patience.failed(error, at: start + .seconds(second))
+            try patience.failed(.closedHere, at: start + .seconds(second + 1))
+            _ = try plan.delay(after: error, at: start + .seconds(second))
+            _ = try plan.delay(after: .closedHere, at: start + .seconds(second + 1))
+        }
+        let end = start + Self.limit
+        #expect(throws: RedisError.self) { try patience.failed(error, at: end) }
+        #expect(throws: RedisError.self) { try plan.delay(after: error, at: end) }
+        var outage = CredentialPatience()
+        try outage.failed(error, at: start)
+        for second in 1...3600 { try outage.failed(.closedHere, at: start + .seconds(second)) }
+        try outage.failed(error, at: start + .seconds(3601))
     }
 
     @Test("A reader's plan retries until the time is over, also for a stream that was never connected itself")
