@@ -115,7 +115,9 @@ final class CommandSender: Sendable {
                 defer { self.window.leave(share) }
                 self.progress.pulse()
                 return try await body(self.pool.primaries())
-            } catch {
+            } catch let failure {
+                // The server may refuse the user in an answer, and not only when the connection is opened.
+                let error = self.pool.judged(failure)
                 self.pool.startOver(from: generation, after: error)
                 if self.stopSignal.isStopped { continue }
                 guard error.isTransient else { throw error }

@@ -38,7 +38,10 @@ final class SnapshotReader: Sendable {
             let generation = self.pool.generation
             do throws(RedisError) {
                 return try await self.ask(command)
-            } catch {
+            } catch let failure {
+                let error = self.pool.judged(failure)
+                // The server refuses the user in an answer: the next lookup logs in again.
+                if error.isCredentialRetry, error != failure { self.pool.startOver(from: generation, after: error) }
                 guard error.isTransient, !error.isCredentialRetry, attempt < Self.attempts, !self.stop.isStopped else {
                     throw error
                 }

@@ -72,6 +72,50 @@ import Testing
         }
     }
 
+    /// A server that logs everybody in and refuses the first command of this name for want of a login.
+    private func withForgetful<R>(
+        _ command: String, then answer: String, _ body: (FakeServer) async throws -> R
+    ) async throws -> R {
+        let isFirst = OrderedMutex(true)
+        return try await FakeServer.with(
+            { name in
+                guard name == command else { return name == "PING" ? "+PONG\r\n" : "+OK\r\n" }
+                let isRefused = isFirst.withLock { first in
+                    defer { first = false }
+                    return first
+                }
+                return isRefused ? "-NOAUTH Authentication required.\r\n" : answer
+            }, body)
+    }
+
+    @Test("A connection whose login a server has forgotten is replaced, for work on every primary")
+    func primaries() async throws {
+        try await self.withForgetful("SCAN", then: "*2\r\n$1\r\n0\r\n*0\r\n") { server in
+            let history = ConnectionHistory()
+            let sender = CommandSender(
+                self.settings(server.port), CommandSender.Rules(patience: nil, endsAtRefusal: false), history,
+                what: "changes", progress: ProgressReporter(), logger: quiet)
+            try await sender.withPrimaries { (connections) throws(RedisError) in
+                for connection in connections { _ = try await connection.command(RESPCommand("SCAN", "0")) }
+            }
+            await sender.shutDown()
+            #expect(server.connectionCount == 2 && history.failures == ["login": 1])
+        }
+    }
+
+    @Test("A connection whose login a server has forgotten is replaced, for lookups")
+    func lookup() async throws {
+        try await self.withForgetful("HGETALL", then: "*0\r\n") { server in
+            let store = RedisStore(
+                name: "a", RedisStoreSettings(), server: self.settings(server.port), logger: quiet)
+            let refused = await #expect(throws: RedisError.self) { try await store.lookUp(Array("k".utf8)) }
+            #expect(refused?.isTransient == true && refused?.code == .authentication)
+            let found = try await store.lookUp(Array("k".utf8))
+            await store.shutDown()
+            #expect(found == nil && server.connectionCount == 2)
+        }
+    }
+
     @Test("With redis.tls a plaintext sentinel gets a TLS hello and nothing else")
     func sentinel() async throws {
         try await FakeServer.with({ _ in "*2\r\n$9\r\n127.0.0.1\r\n$4\r\n6379\r\n" }) { fake in
