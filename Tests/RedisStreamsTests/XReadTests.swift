@@ -36,13 +36,23 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
 
     @Test("The command carries count, block in whole milliseconds, stream and id")
     func command() {
-        let command = XReadCommand(stream: "a b", count: 7, block: .microseconds(1999))
+        let command = XReadCommand("a b", count: 7, block: .microseconds(1999))
         let id = EntryID(milliseconds: 12, sequence: 3)
         #expect(
             command.encoded(after: id)
                 == RESPCommand("XREAD", "COUNT", 7, "BLOCK", 1, "STREAMS", "a b", "12-3").encoded())
-        let shortest = XReadCommand(stream: "s", count: 1, block: .microseconds(1)).encoded(after: .zero)
+        let shortest = XReadCommand("s", count: 1, block: .microseconds(1)).encoded(after: .zero)
         #expect(shortest == RESPCommand("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", "s", "0-0").encoded())
+    }
+
+    @Test("A group's read is the same whatever the id, and waits for whole milliseconds")
+    func groupCommand() {
+        let commands = GroupCommands(stream: "s", group: "g", consumer: "c")
+        let read = XReadCommand("s", commands, count: 7, block: .microseconds(2999))
+        #expect(read.block == .milliseconds(2) && read.count == 7)
+        let expected = RESPCommand("XREADGROUP", "GROUP", "g", "c", "COUNT", 7, "BLOCK", 2, "STREAMS", "s", ">")
+        for id: EntryID in [.zero, .max] { #expect(read.encoded(after: id) == expected.encoded()) }
+        #expect(XReadCommand("s", commands, count: 1, block: .microseconds(1)).block == .milliseconds(1))
     }
 
     @Test(
@@ -52,7 +62,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
             EntryID(milliseconds: 100, sequence: 999), .max,
         ])
     func identifier(_ id: EntryID) {
-        let sent = XReadCommand(stream: "s", count: 1, block: .milliseconds(1)).encoded(after: id)
+        let sent = XReadCommand("s", count: 1, block: .milliseconds(1)).encoded(after: id)
         #expect(sent == RESPCommand("XREAD", "COUNT", 1, "BLOCK", 1, "STREAMS", "s", id.description).encoded())
     }
 
@@ -128,6 +138,8 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
             streamReply([entry("1-0", ["a"])]), streamReply([entry("0-0", ["a", "b"])]),
             streamReply([entry("2-0", []), entry("1-0", [])]), streamReply([entry("2-0", []), entry("2-0", [])]),
             streamReply([list([bulk("1-0"), list([bulk("a"), "$-1\r\n"])])]),
+            // Only entries that are delivered again may be gone.
+            streamReply(["*-1\r\n"]), streamReply([list([bulk("1-0"), "*-1\r\n"])]),
             streamReply([list([bulk("1-0"), list([bulk("a"), list([bulk("b")])])])]),
             streamReply((1...11).map { entry("\($0)-0", []) }),
             list([list([bulk("s"), list([entry("1-0", [])])]), list([bulk("t"), list([entry("1-0", [])])])]),

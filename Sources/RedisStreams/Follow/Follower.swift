@@ -168,17 +168,11 @@ package final class Follower {
     ///
     /// - Throws: `RedisError` if the gap ends the run.
     package func respond(to gap: Gap, _ response: FollowMachine.Response) throws(RedisError) {
-        self.logger.error(
-            "entries of the stream are lost",
-            metadata: [
-                "stream": "\(self.settings.stream)", "kind": "\(gap.kind.rawValue)", "detail": "\(gap.detail)",
-                "lost": "\(gap.lost?.description ?? "not known")", "on_gap": "\(self.settings.onGap.rawValue)",
-            ])
+        self.logger.logGap(gap, in: self.settings.stream, self.settings.onGap)
         // In this order, so that no checkpoint can have the old position with new stores.
         self.show { board in
-            board.status.gaps[gap.kind.rawValue, default: 0] += 1
+            board.lost(gap)
             board.status.isCaughtUp = false
-            board.status.lastError = "gap in the stream (\(gap.kind.rawValue)): \(gap.detail)"
         }
         switch response {
         case .accept: break

@@ -1,3 +1,6 @@
+import ComponentKit
+import Logging
+
 /// The ways in which entries of a stream were, or may have been, lost unread.
 public enum GapKind: String, Sendable, CaseIterable {
     /// Entries after the cursor were trimmed before they were read.
@@ -43,5 +46,24 @@ extension RedisError {
             .gap,
             "entries of the stream \(stream) are lost (\(gap.kind.rawValue)): \(gap.detail); on_gap is halt",
             isTransient: false)
+    }
+}
+
+extension SourceBoard {
+    /// Counts a gap and shows it as the last error.
+    mutating func lost(_ gap: Gap) {
+        self.status.gaps[gap.kind.rawValue, default: 0] += 1
+        self.status.lastError = "gap in the stream (\(gap.kind.rawValue)): \(gap.detail)"
+    }
+}
+
+extension Logger {
+    /// Logs a gap, with additional metadata of the reader.
+    func logGap(_ gap: Gap, in stream: String, _ policy: GapPolicy, _ more: Metadata = [:]) {
+        let metadata: Metadata = [
+            "stream": "\(stream)", "kind": "\(gap.kind.rawValue)", "detail": "\(gap.detail)",
+            "lost": "\(gap.lost?.description ?? "not known")", "on_gap": "\(policy.rawValue)",
+        ]
+        self.error("entries of the stream are lost", metadata: metadata.merging(more) { $1 })
     }
 }

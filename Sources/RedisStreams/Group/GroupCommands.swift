@@ -20,12 +20,11 @@ struct GroupCommands: Sendable {
 
     // MARK: Reading
 
-    /// Returns the encoded read of entries that were not delivered to any worker; the same each time.
-    func read(count: Int, block: Duration) -> [UInt8] {
+    /// Returns the read of entries that were not delivered to any worker; see `XReadCommand`.
+    func read(count: Int, blockMilliseconds: Int64) -> RESPCommand {
         RESPCommand(
-            "XREADGROUP", "GROUP", self.group, self.consumer, "COUNT", count, "BLOCK",
-            max(1, block.microseconds / 1000), "STREAMS", self.stream, ">"
-        ).encoded()
+            "XREADGROUP", "GROUP", self.group, self.consumer, "COUNT", count, "BLOCK", blockMilliseconds, "STREAMS",
+            self.stream, ">")
     }
 
     /// Returns the read of this worker's pending entries after an id.

@@ -21,11 +21,11 @@ extension GroupReader {
                     "group": "\(self.group.name)", "consumers": "\(names.joined(separator: " "))",
                     "idle": "\(SettingUnits.text(self.idleConsumers.limit))",
                 ]
-                return self.logger.notice("removed idle consumers without pending entries", metadata: metadata)
+                return self.driver.logger.notice("removed idle consumers without pending entries", metadata: metadata)
             case .failure(let error):
                 if self.idleConsumers.refused(error) { continue }
                 if self.idleConsumers.form == .off {
-                    self.logger.info(
+                    self.driver.logger.info(
                         "idle consumers of the group cannot be removed",
                         metadata: ["group": "\(self.group.name)", "error": "\(error)"])
                 }
@@ -67,7 +67,7 @@ extension GroupReader {
             removed.append(name)
             let lost = answer.integer ?? 0
             if lost > 0 {
-                self.logger.error(
+                self.driver.logger.error(
                     "a consumer read entries while it was removed: they are no longer pending",
                     metadata: ["consumer": "\(name)", "entries": "\(lost)"])
             }

@@ -7,32 +7,37 @@ import StageKit
 extension GroupReader {
     /// Opens both connections; gives up if the worker is stopped in the meantime. Afterwards the reader handles the
     /// stop itself: entries in flight are finished and acknowledged.
-    func connect() async throws(RedisError) -> Lines {
+    func connect() async throws(RedisError) -> Link {
         let lifeline = StopSignal()
-        let token = self.stop.onStop { lifeline.stop() }
-        defer { self.stop.forget(token) }
-        let control = try await self.connect(lifeline)
+        let token = self.driver.stop.onStop { lifeline.stop() }
+        defer { self.driver.stop.forget(token) }
+        let control = try await self.driver.connect(stop: lifeline)
         do throws(RedisError) {
-            let reading = try await self.connect(lifeline)
+            let reading = try await self.driver.connect(stop: lifeline)
             // If the user lacks the permission, a blocked read is ended by closing its connection.
             let answer = try await reading.submit(RESPCommand("CLIENT", "ID")).reply().value()
-            return Lines(control: control, reading: reading, readingID: answer.integer)
+            return Link(control: control, reading: reading, readingID: answer.integer)
         } catch {
             control.close()
             throw error
         }
     }
 
-    private func connect(_ stop: StopSignal) async throws(RedisError) -> RedisConnection {
-        try await self.directory.connect(
-            for: Array(self.streamSettings.stream.utf8), on: self.loop, stop: stop, logger: self.logger)
+    /// Acknowledges the entries that have their outcome, and ensures that the group exists.
+    func open(_ link: Link, _ deliver: StreamDriver.Deliver) async throws(ReadEnd) -> Logger.Metadata {
+        do throws(RedisError) {
+            try await self.confirmAll(link.control)
+            try await self.openGroup(link.control)
+        } catch {
+            throw .server(error)
+        }
+        return ["group": "\(self.group.name)", "consumer": "\(self.commands.consumer)"]
     }
 
     /// Ensures that the group exists: creates it, or recreates it if it is lost.
-    func open(_ control: RedisConnection) async throws(RedisError) {
+    private func openGroup(_ control: RedisConnection) async throws(RedisError) {
         // Only for the lag in seconds: without the permission, this machine's clock counts.
-        let server = try await control.submit(ServerIdentity.command).reply().value()
-        self.show { $0.status.clockOffset = ServerIdentity.clockOffset(server) ?? $0.status.clockOffset }
+        self.driver.noteClock(try await control.submit(ServerIdentity.command).reply().value())
         guard let look = try await self.look(control) else {
             // Nothing can be queried, so the group is accepted as it is.
             self.machine.openedBlindly()
@@ -44,11 +49,13 @@ extension GroupReader {
         case .goOn: break
         case .create:
             let isMade = try await self.create(control, at: try await self.place(control))
-            if isMade { self.logger.notice("created the consumer group", metadata: ["group": "\(self.group.name)"]) }
+            if isMade {
+                self.driver.logger.notice("created the consumer group", metadata: ["group": "\(self.group.name)"])
+            }
         case .heal(let gap, let id, let pending):
-            try self.tell(gap)
+            try self.report(gap)
             guard try await self.create(control, at: id.description) else { return }
-            self.logger.notice(
+            self.driver.logger.notice(
                 "created the consumer group again", metadata: ["group": "\(self.group.name)", "behind": "\(id)"])
             for part in PendingEntry.parts(of: pending) where part.consumer != self.commands.consumer {
                 _ = try await control.command(
@@ -69,31 +76,27 @@ extension GroupReader {
     /// Queries the stream and the group; returns `nil` if the server refuses the query and the settings do not
     /// require the facts.
     func look(_ control: RedisConnection) async throws(RedisError) -> Look? {
-        guard self.canLook else { return nil }
+        guard self.driver.canCheck else { return nil }
         var answers: [RESPValue] = []
         repeat {
-            let commands = [self.questions.facts, GroupFacts.command(self.streamSettings.stream)]
+            let commands = [self.driver.questions.facts, GroupFacts.command(self.commands.stream)]
             answers = []
-            let timeout = self.streamSettings.entriesTimeout(self.settings)
-            for reply in control.submit(commands, timeout: timeout, leavesOutToFit: true) {
+            for reply in control.submit(commands, timeout: self.driver.entriesTimeout, leavesOutToFit: true) {
                 answers.append(try await reply.reply().value())
             }
-        } while self.questions.note(answers[0])
-        for case .error(let text) in answers where !text.hasPrefix(StreamFacts.missing) {
-            let error = RedisError.answer(text, to: "XINFO")
-            guard error.isDenied else { throw error }
-            guard !self.machine.halts else { throw error.withoutGapChecks("+xinfo|stream and +xinfo|groups") }
-            self.canLook = false
-            self.show { $0.status.detectsGaps = false }
-            self.logger.logBlindReading(error, self.streamSettings.stream)
+        } while self.driver.questions.note(answers[0])
+        do throws(RedisError) {
+            guard let stream = try StreamFacts.answer(answers[0]) else { return Look() }
+            if case .error(let text) = answers[1] {
+                if text.hasPrefix(StreamFacts.missing) { return Look() }
+                throw .answer(text, to: "XINFO")
+            }
+            return Look(stream: stream, group: try GroupFacts.find(self.group.name, in: answers[1]))
+        } catch {
+            try self.driver.readBlindly(
+                after: error, needing: "+xinfo|stream and +xinfo|groups", isRequired: self.machine.halts)
             return nil
         }
-        if case .error = answers[0] { return Look() }
-        guard let facts = StreamFacts(answers[0]) else {
-            throw .unexpectedAnswer(to: "XINFO", "expected the facts of a stream")
-        }
-        if case .error = answers[1] { return Look() }
-        return Look(stream: facts, group: try GroupFacts.find(self.group.name, in: answers[1]))
     }
 
     /// Creates the group; returns `false` if somebody else already has.
@@ -107,8 +110,8 @@ extension GroupReader {
     /// Returns the start of a new group, in XGROUP syntax. The server resolves `$`, the end, at the moment that it
     /// creates the group, and stores the id: unlike with XREAD, nothing is lost in between.
     private func place(_ control: RedisConnection) async throws(RedisError) -> String {
-        let resolution = StartResolution(start: self.streamSettings.start)
-        switch self.streamSettings.start {
+        let resolution = StartResolution(start: self.driver.streamSettings.start)
+        switch self.driver.streamSettings.start {
         case .tail, .resume: return "$"
         case .beginning, .after: return try resolution.cursor(nil).description
         case .back: return try resolution.cursor(try await control.command(RESPCommand("TIME"))).description
@@ -137,19 +140,19 @@ extension GroupReader {
             try await self.confirmAll(control)
             let handedBack = try await self.handBack(control)
             guard handedBack == 0, isReadOver else {
-                self.logger.withoutRateLimit.notice(
+                self.driver.logger.withoutRateLimit.notice(
                     "left the consumer group", metadata: ["handed_back": "\(handedBack)"])
                 return
             }
             let lost = try await control.command(self.commands.leave).integer ?? 0
             if lost > 0 {
-                self.logger.withoutRateLimit.error(
+                self.driver.logger.withoutRateLimit.error(
                     "another process used the same consumer name: its pending entries were removed",
                     metadata: ["consumer": "\(self.commands.consumer)", "entries": "\(lost)"])
             }
-            self.logger.withoutRateLimit.notice("left the consumer group", metadata: ["handed_back": "0"])
+            self.driver.logger.withoutRateLimit.notice("left the consumer group", metadata: ["handed_back": "0"])
         } catch {
-            self.logger.withoutRateLimit.warning(
+            self.driver.logger.withoutRateLimit.warning(
                 "cannot leave the consumer group: other workers claim the pending entries after claim_after",
                 metadata: ["error": "\(error)", "unconfirmed": "\(self.ledger.count)"])
         }
@@ -157,14 +160,15 @@ extension GroupReader {
 
     /// Tries once more to leave in order, if the worker was stopped while it had no connection.
     func leaveAnew() async {
-        guard self.plan.wasConnected else { return }
+        guard self.driver.plan.wasConnected else { return }
         do throws(RedisError) {
-            let control = try await self.connect(StopSignal())
+            let control = try await self.driver.connect(stop: StopSignal())
             // The earlier read was lost with its connection, which the server may not have noticed yet.
             await self.leave(control, isReadOver: false)
             control.close()
         } catch {
-            self.logger.withoutRateLimit.warning("cannot leave the consumer group", metadata: ["error": "\(error)"])
+            self.driver.logger.withoutRateLimit.warning(
+                "cannot leave the consumer group", metadata: ["error": "\(error)"])
         }
     }
 

@@ -5,37 +5,34 @@ import StageKit
 
 // The read loop: new entries, the worker's own backlog, entries that others have abandoned, and acknowledgements.
 extension GroupReader {
-    /// The timeout of a command that returns entries; longer than that of one that only returns numbers.
-    private var readTimeout: ReplyTimeout { self.streamSettings.entriesTimeout(self.settings) }
-
     // MARK: New entries
 
     /// Reads entries that were not delivered to any worker and delivers them. The next read is sent ahead, unless this
     /// one returns few entries.
     func readNew(
-        _ lines: Lines, _ keeper: GroupKeeper, _ deliver: (EventBatch) async throws -> Void
-    ) async throws(End) {
-        let asked = self.asked.take() ?? self.ask(lines.reading)
-        let times = ReadTimes(sent: self.askedAt, block: .zero)
+        _ link: Link, _ keeper: GroupKeeper, _ deliver: StreamDriver.Deliver
+    ) async throws(ReadEnd) {
+        let driver = self.driver
+        let asked = self.asked.take() ?? self.ask(link.reading, at: .now)
         keeper.setReading(true)
-        let outline = await asked.reply.outline()
-        keeper.setReading(false)
-        if let outline, !self.stop.isStopped {
+        let arrival = try await driver.receive(asked, link.reading, after: .zero, of: "XREADGROUP") { outline, now in
+            keeper.setReading(false)
+            guard let outline, !driver.stop.isStopped else { return nil }
             self.machine.read(upTo: outline.last)
-            self.isPrompt = outline.entries == asked.count || times.isOutdated(by: self.stallEnd)
-            if self.machine.next(at: .now) == .read { self.asked = self.ask(lines.reading) }
+            self.isPrompt = outline.entries == asked.count || asked.times.isOutdated(by: driver.stallEnd)
+            return self.machine.next(at: now) == .read ? self.ask(link.reading, at: now) : nil
         }
-        lines.reading.readReplies()
-        switch try await self.take(asked, outline, lines.reading) {
+        self.asked = arrival.following
+        switch arrival.content {
         case .nothing:
             do throws(RedisError) {
-                try await self.confirmAll(lines.control)
+                try await self.confirmAll(link.control)
             } catch {
                 throw .server(error)
             }
             self.machine.readNothing()
-            self.isPrompt = times.isOutdated(by: self.stallEnd)
-            self.succeeded(isAtEnd: true)
+            self.isPrompt = asked.times.isOutdated(by: driver.stallEnd)
+            driver.succeeded(isAtEnd: true)
             self.show { board in
                 guard !self.isPrompt else { return }
                 board.status.isCaughtUp = true
@@ -44,9 +41,9 @@ extension GroupReader {
         case .entries(let count, let last):
             self.machine.read(upTo: last)
             self.isPrompt = count == asked.count
-            try await self.hand(deliver, lines.control)
-            if times.isOutdated(by: self.stallEnd) { self.isPrompt = true }
-            self.succeeded(isAtEnd: !self.isPrompt)
+            try await self.hand(deliver, link.control)
+            if asked.times.isOutdated(by: driver.stallEnd) { self.isPrompt = true }
+            driver.succeeded(isAtEnd: !self.isPrompt)
             self.show { board in
                 board.status.cursor = max(board.status.cursor ?? .zero, last)
                 board.status.isCaughtUp = !self.isPrompt
@@ -55,61 +52,32 @@ extension GroupReader {
         }
     }
 
-    private func ask(_ reading: RedisConnection) -> Asked {
-        let isPrompt = self.isPrompt || self.machine.hurries
-        self.askedAt = .now
-        let reply = reading.submit(
-            encoded: isPrompt ? self.promptCommand : self.readCommand,
-            timeout: self.streamSettings.readTimeout,
-            outlinedFrom: StreamReader.outlinedFrom, leavesOutToFit: self.leavesOutToFit)
-        return Asked(reply: reply, count: self.readCount)
-    }
-
-    /// Moves the entries of a reply into the batch. If the next read was sent based on an outline, the reply must match
-    /// it.
-    private func take(
-        _ asked: Asked, _ outline: PendingReply.Outline?, _ reading: RedisConnection
-    ) async throws(End) -> XReadReply.Content {
-        do throws(RedisError) {
-            // The batch takes the bytes, not the reply, so nothing refers to the reply when it is recycled.
-            nonisolated(unsafe) let reply = try await asked.reply.reply()
-            let content = unsafe try XReadReply.fill(
-                self.batch, from: reply, after: .zero, limit: asked.count, of: "XREADGROUP",
-                oversized: self.streamSettings.onOversized)
-            unsafe reading.recycle(reply)
-            if let outline, content != .entries(count: outline.entries, last: outline.last) {
-                throw .unexpectedAnswer(
-                    to: "XREADGROUP", "the number of entries or their last id differs from the first scan")
-            }
-            return content
-        } catch {
-            throw .server(error)
-        }
+    private func ask(_ reading: RedisConnection, at now: ContinuousClock.Instant) -> StreamDriver.Asked {
+        self.driver.ask(reading, after: .zero, isPrompt: self.isPrompt || self.machine.hurries, at: now)
     }
 
     // MARK: Redelivered entries
 
     /// Processes the next entries that were pending for the worker when it started or lost its connection.
     func readBacklog(
-        _ control: RedisConnection, after id: EntryID?, _ deliver: (EventBatch) async throws -> Void
-    ) async throws(End) {
+        _ control: RedisConnection, after id: EntryID?, _ deliver: StreamDriver.Deliver
+    ) async throws(ReadEnd) {
         do {
             let query = self.commands.own(after: id, count: self.pageCount)
             let page = if let query { try await self.list(control, query) } else { [PendingEntry]() }
             guard let take = self.machine.ownPending(page) else { return }
             let gone = try await self.correct(take.corrections, control)
             self.machine.taking(take)
-            var reply = GroupReply()
-            if gone.count < take.deliveries.count {
-                let command = self.commands.backlog(after: id ?? .zero, count: take.deliveries.count - gone.count)
-                reply = try GroupReply(
-                    backlog: try await control.submit(
-                        command, timeout: self.readTimeout, leavesOutToFit: self.leavesOutToFit
-                    ).reply().value())
+            var found = Redelivery.Result()
+            let count = take.deliveries.count - gone.count
+            if count > 0 {
+                found = try await self.driver.receiveAgain(
+                    self.commands.backlog(after: id ?? .zero, count: count), .backlog, limit: count, control,
+                    Redelivery(take: take, machine: self.machine))
             }
-            reply.deleted += gone
-            try await self.deliverAgain(reply, take, control, deliver)
-            if self.size.isReduced { _ = self.size.succeeded() }
+            found.deleted += gone
+            try await self.deliverAgain(found, control, deliver)
+            if self.driver.sizes.isReduced { self.driver.replyArrived(isAtEnd: false) }
         } catch {
             throw .of(error)
         }
@@ -138,7 +106,7 @@ extension GroupReader {
     }
 
     /// Queries the stream, the group and the pending entries; claims entries that others have abandoned.
-    func survey(_ control: RedisConnection, _ deliver: (EventBatch) async throws -> Void) async throws(End) {
+    func survey(_ control: RedisConnection, _ deliver: StreamDriver.Deliver) async throws(ReadEnd) {
         do {
             let look = try await self.look(control)
             if let look, look.group == nil {
@@ -150,13 +118,13 @@ extension GroupReader {
                 control, self.commands.abandoned(idle: self.group.claimAfter, count: count))
             let gap = self.machine.surveyed(
                 look?.stream, look?.group, pending, hurries: abandoned.count == count, at: .now)
-            if let gap { try self.tell(gap) }
+            if let gap { try self.report(gap) }
             self.status.pending = look?.group?.pending ?? pending.count
             let lag = look.flatMap { look in look.stream.flatMap { look.group?.lag(in: $0) } }
             self.show { board in
                 if !board.status.isCaughtUp { board.status.lagEntries = lag }
             }
-            for take in self.machine.takeOver(abandoned, of: self.commands.consumer) where !self.stop.isStopped {
+            for take in self.machine.takeOver(abandoned, of: self.commands.consumer) where !self.driver.stop.isStopped {
                 try await self.claim(take, control, deliver)
             }
             try await self.removeIdleConsumers(control)
@@ -167,50 +135,47 @@ extension GroupReader {
 
     /// Claims a run of entries, except those that another worker has claimed in the meantime.
     private func claim(
-        _ take: GroupMachine.Take, _ control: RedisConnection, _ deliver: (EventBatch) async throws -> Void
+        _ take: GroupMachine.Take, _ control: RedisConnection, _ deliver: StreamDriver.Deliver
     ) async throws {
-        let command = self.commands.claim(
-            from: take.first, count: take.deliveries.count, idle: self.group.claimAfter)
+        let count = take.deliveries.count
         self.machine.taking(take)
-        var reply = try GroupReply(
-            claim: try await control.submit(
-                command, timeout: self.readTimeout, leavesOutToFit: self.leavesOutToFit
-            ).reply().value())
-        if reply.nameless > 0 {
+        var found = try await self.driver.receiveAgain(
+            self.commands.claim(from: take.first, count: count, idle: self.group.claimAfter), .claim, limit: count,
+            control, Redelivery(take: take, machine: self.machine))
+        if found.nameless > 0 {
             // Redis 6.2 has assigned them to this worker without returning their ids; reading the worker's backlog
-            // returns them.
-            let look = self.commands.backlog(after: take.first.predecessor, count: take.deliveries.count)
-            let answer = try await control.submit(look, timeout: self.readTimeout).reply().value()
-            reply.deleted += try GroupReply(backlog: answer).deleted
+            // returns them. The batch keeps the entries that were claimed.
+            found.deleted += try await self.driver.receiveAgain(
+                self.commands.backlog(after: take.first.predecessor, count: count), .backlog, limit: count, control,
+                Redelivery(take: take, machine: self.machine), into: EventBatch()
+            ).deleted
         }
-        self.status.claimed += reply.entries.count
-        if !reply.entries.isEmpty {
-            self.logger.notice(
+        self.status.claimed += found.count
+        if found.count > 0 {
+            self.driver.logger.notice(
                 "claimed entries",
-                metadata: ["entries": "\(reply.entries.count)", "from": "\(take.first)", "group": "\(self.group.name)"])
+                metadata: ["entries": "\(found.count)", "from": "\(take.first)", "group": "\(self.group.name)"])
         }
-        try await self.deliverAgain(reply, take, control, deliver)
+        try await self.deliverAgain(found, control, deliver)
     }
 
-    /// Delivers entries that were delivered before, and acknowledges those that no longer exist, so that the server
-    /// forgets them.
+    /// Delivers the batch, whose entries were delivered before, and acknowledges entries that no longer exist, so that
+    /// the server forgets them.
     private func deliverAgain(
-        _ reply: GroupReply, _ take: GroupMachine.Take, _ control: RedisConnection,
-        _ deliver: (EventBatch) async throws -> Void
+        _ found: Redelivery.Result, _ control: RedisConnection, _ deliver: StreamDriver.Deliver
     ) async throws {
-        if !reply.deleted.isEmpty {
-            self.status.deleted += reply.deleted.count
-            self.ledger.owe(reply.deleted)
-            try self.tell(
+        if let first = found.deleted.first, let last = found.deleted.last {
+            self.status.deleted += found.deleted.count
+            self.ledger.owe(found.deleted)
+            try self.report(
                 Gap(
-                    .entriesDeleted, lost: UInt64(reply.deleted.count),
-                    "removed from the stream before they had an outcome: \(reply.deleted[0])"
-                        + (reply.deleted.count > 1 ? " to \(reply.deleted[reply.deleted.count - 1])" : "")))
+                    .entriesDeleted, lost: UInt64(found.deleted.count),
+                    "removed from the stream before they had an outcome: \(first)"
+                        + (found.deleted.count > 1 ? " to \(last)" : "")))
         }
-        guard !reply.entries.isEmpty else { return try await self.sendAcks(control) }
-        self.status.redelivered += reply.entries.count
-        self.status.refused += try self.batch.fill(
-            reply.entries, take, self.machine, self.streamSettings.onOversized)
+        guard found.count > 0 else { return try await self.sendAcks(control) }
+        self.status.redelivered += found.count
+        self.status.refused += found.refused
         // Shown before the acknowledgements, so that whoever sees no pending entries on the server also sees these
         // counts.
         self.show { $0.status.isCaughtUp = false }
@@ -218,7 +183,7 @@ extension GroupReader {
     }
 
     private func list(_ control: RedisConnection, _ command: RESPCommand) async throws(RedisError) -> [PendingEntry] {
-        let answer = try await control.submit(command, timeout: self.readTimeout).reply().value()
+        let answer = try await control.submit(command, timeout: self.driver.entriesTimeout).reply().value()
         if case .error(let text) = answer { throw .answer(text, to: "XPENDING") }
         guard let entries = PendingEntry.list(answer) else {
             throw .unexpectedAnswer(to: "XPENDING", "expected a list of pending entries")
@@ -229,21 +194,13 @@ extension GroupReader {
     // MARK: Outcomes and acknowledgements
 
     /// Delivers the batch; acknowledges its entries once every event has its outcome.
-    private func hand(_ deliver: (EventBatch) async throws -> Void, _ control: RedisConnection) async throws(End) {
+    private func hand(_ deliver: StreamDriver.Deliver, _ control: RedisConnection) async throws(ReadEnd) {
         let begun = ContinuousClock.now
-        let ids = self.batch.ids
+        let ids = self.driver.batch.ids
         self.machine.handed(ids)
-        do {
-            try await deliver(self.batch)
-        } catch {
-            throw .deliver(error)
-        }
-        let ended = ContinuousClock.now
-        if ended - begun > StalledBatch.grace {
-            self.stallEnd = ended
-            // Before the acknowledgements, which wait for the server.
-            self.show { $0.status.isCaughtUp = false }
-        }
+        let ended = try await self.driver.hand(deliver, since: begun)
+        // Before the acknowledgements, which wait for the server.
+        if self.driver.stallEnd == ended { self.show { $0.status.isCaughtUp = false } }
         self.ledger.owe(ids)
         do throws(RedisError) {
             try await self.sendAcks(control)

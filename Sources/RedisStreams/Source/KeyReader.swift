@@ -51,7 +51,7 @@ struct KeyReader {
     /// - Returns: The number of delivered keys, and the number of keys whose value does not have the configured form.
     func read(
         as point: EntryID, _ deliver: (EventBatch) async throws -> Void
-    ) async throws(StreamReader.End) -> (read: Int, unusable: Int) {
+    ) async throws(ReadEnd) -> (read: Int, unusable: Int) {
         var (read, unusable) = (0, 0)
         let chunkSize = self.size.count(Self.chunk)
         var cursor: [UInt8] = Array("0".utf8)
@@ -79,7 +79,7 @@ struct KeyReader {
     }
 
     /// Sends one SCAN command and returns its page.
-    private func page(_ cursor: [UInt8]) async throws(StreamReader.End) -> (next: [UInt8], keys: [[UInt8]]) {
+    private func page(_ cursor: [UInt8]) async throws(ReadEnd) -> (next: [UInt8], keys: [[UInt8]]) {
         do throws(RedisError) {
             let type = self.keys.form == .hash ? "hash" : "string"
             let count = self.size.count(self.keys.count)
@@ -95,7 +95,7 @@ struct KeyReader {
     }
 
     /// Fills the batch with the values of keys; returns the number of values that do not have the configured form.
-    private func fill(_ keys: [[UInt8]], _ point: EntryID) async throws(StreamReader.End) -> Int {
+    private func fill(_ keys: [[UInt8]], _ point: EntryID) async throws(ReadEnd) -> Int {
         let name = self.keys.form == .hash ? "HGETALL" : "GET"
         let replies = self.connection.submit(
             keys.map { RESPCommand(name, arguments: [$0]) }, timeout: self.timeout,

@@ -164,10 +164,8 @@ public final class RedisStreamSource: EventSource {
         if let warning = lease.warning(group) {
             self.logger.warning("\(warning)", metadata: ["group": "\(group.name)", "consumer": "\(lease.consumer)"])
         }
-        let reader = GroupReader(
-            settings: self.settings, directory: directory, streamSettings: self.streamSettings, group: group,
-            consumer: lease.consumer, loop: loop, stop: self.stopSignal, logger: self.logger, arrivals: self.arrivals,
-            update: { change in self.update(0, change) })
+        let commands = GroupCommands(stream: self.streams[0], group: group.name, consumer: lease.consumer)
+        let reader = GroupReader(self.driver(0, directory, loop, commands), group, commands)
         // This worker keeps the name until it has left the group.
         defer { withExtendedLifetime(lease) {} }
         try await reader.run(deliver)
@@ -227,14 +225,20 @@ public final class RedisStreamSource: EventSource {
     private func reader(
         _ index: Int, _ directory: ServerDirectory, _ loop: RedisEventLoop, _ load: @escaping () throws -> String?
     ) -> StreamReader {
+        StreamReader(
+            self.driver(index, directory, loop), index: index, stores: self.stores, checkpoint: self.checkpoint,
+            loadPosition: load)
+    }
+
+    /// Creates the driver of one stream; `group` has the commands of the group that shares the stream, if one does.
+    private func driver(
+        _ index: Int, _ directory: ServerDirectory, _ loop: RedisEventLoop, _ group: GroupCommands? = nil
+    ) -> StreamDriver {
         var streamSettings = self.streamSettings
         streamSettings.stream = self.streams[index]
-        return StreamReader(
-            StreamReader.Parts(
-                settings: self.settings, directory: directory, streamSettings: streamSettings, index: index,
-                stores: self.stores, checkpoint: self.checkpoint, loadPosition: load, loop: loop, stop: self.stopSignal,
-                logger: self.logger, arrivals: self.arrivals),
-            update: { change in self.update(index, change) })
+        return StreamDriver(
+            self.settings, directory, streamSettings, index: index, group: group, loop: loop, stop: self.stopSignal,
+            logger: self.logger, arrivals: self.arrivals, update: { change in self.update(index, change) })
     }
 }
 

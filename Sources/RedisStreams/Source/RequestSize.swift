@@ -71,6 +71,8 @@ enum RequestReduction: Sendable, Equatable {
     case possible
     /// It is, because the size certainly was the cause, so that no delay is needed.
     case certain
+    /// It is not: the size certainly was the cause and cannot be reduced further, so retrying cannot help.
+    case exhausted
 }
 
 extension RedisError {

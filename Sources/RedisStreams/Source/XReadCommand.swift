@@ -5,20 +5,33 @@ import StageKit
 struct XReadCommand: Sendable {
     /// Maximum number of entries to read.
     let count: Int
+    /// How long the server waits if there are no entries: whole milliseconds, at least one.
+    let block: Duration
     private let head: [UInt8]
+    /// Whether the read begins after an id. A group's read does not: the server knows which entries are new to it.
+    private let takesID: Bool
 
     /// Creates a read of at most `count` entries that waits up to `block`, rounded down to whole milliseconds, at least
     /// one.
-    init(stream: String, count: Int, block: Duration) {
+    ///
+    /// - Parameter group: The commands of the group that shares the stream, or `nil` to read all entries.
+    init(_ stream: String, _ group: GroupCommands? = nil, count: Int, block: Duration) {
+        let milliseconds = max(1, block.microseconds / 1000)
         self.count = count
-        let blockMilliseconds = max(1, block.microseconds / 1000)
-        let command = RESPCommand("XREAD", "COUNT", count, "BLOCK", blockMilliseconds, "STREAMS", stream, "")
-        // The encoding ends with the empty id: "$0", CR LF, CR LF.
-        self.head = Array(command.encoded().dropLast(6))
+        self.block = .milliseconds(milliseconds)
+        self.takesID = group == nil
+        if let group {
+            self.head = group.read(count: count, blockMilliseconds: milliseconds).encoded()
+        } else {
+            let command = RESPCommand("XREAD", "COUNT", count, "BLOCK", milliseconds, "STREAMS", stream, "")
+            // The encoding ends with the empty id: "$0", CR LF, CR LF.
+            self.head = Array(command.encoded().dropLast(6))
+        }
     }
 
-    /// Returns the encoded command that reads after `id`.
+    /// Returns the encoded command that reads after `id`, which a group's read ignores.
     func encoded(after id: EntryID) -> [UInt8] {
+        guard self.takesID else { return self.head }
         let (milliseconds, sequence) = (Digits(id.milliseconds), Digits(id.sequence))
         let length = Digits(UInt64(milliseconds.count + 1 + sequence.count))
         let lineEnd: [2 of UInt8] = [0x0D, 0x0A]

@@ -2,6 +2,9 @@ import RESP
 import StageKit
 
 /// Turns the reply to a read of one stream into a batch, without allocating.
+///
+/// New entries and entries that are delivered again take the same path; the latter have more to record of each, and
+/// some of them may no longer exist (`XReadReply+Redelivery.swift`).
 enum XReadReply {
     /// The content of a reply.
     enum Content: Equatable {
@@ -17,7 +20,9 @@ enum XReadReply {
     /// Fills a batch with the entries of a reply and moves the reply's bytes into it. Afterwards the reply has no
     /// bytes.
     ///
-    /// - Parameter oversized: How to handle an entry with a value that was too large to be read.
+    /// - Parameters:
+    ///   - command: The command's name in errors.
+    ///   - oversized: How to handle an entry with a value that was too large to be read.
     /// - Throws: The server's error, or `protocolViolation` if the reply is not one stream with at most `limit` entries
     ///   whose ids ascend from `cursor`. The contents of the batch are useless then.
     static func fill(
@@ -28,24 +33,45 @@ enum XReadReply {
         // Fetched once, because every access to the reply is checked for exclusivity.
         let tokens = unsafe reply.tokens
         if unsafe tokens.first?.kind == .null { return .nothing }
-        guard tokens.count >= 4, unsafe tokens[0].isArray, unsafe tokens[0].length == 1, unsafe tokens[1].isArray,
-            unsafe tokens[1].length == 2, unsafe tokens[2].isBulkString, unsafe tokens[3].isArray,
-            unsafe 1 <= tokens[3].length && Int(tokens[3].length) <= limit
-        else { throw self.malformed("expected the entries of one stream") }
-        let count = unsafe Int(tokens[3].length)
+        guard let count = unsafe self.entryCount(tokens), 1 <= count && count <= limit else {
+            throw self.malformed("expected the entries of one stream", command)
+        }
         batch.removeAll()
         let bytes = unsafe self.moveBytes(of: reply, to: batch)
-        let last = unsafe try self.append(
-            tokens, bytes, entries: count, to: batch, after: cursor, oversized: reply.hasLongValues ? oversized : nil)
+        let end: (last: EntryID, index: Int)
+        if reply.hasLongValues {
+            var none: Redelivery.Result?
+            end = unsafe try self.appendOneByOne(
+                tokens, bytes, from: self.firstEntry, count, to: batch, after: cursor, of: command, oversized, nil,
+                &none)
+        } else {
+            end = unsafe try self.append(tokens, bytes, count, to: batch, after: cursor, of: command)
+        }
+        guard end.index == tokens.count else {
+            throw self.malformed("expected the entries of one stream only", command)
+        }
         if reply.namesGoByPosition { batch.markNamesByPosition() }
         batch.takeOriginals()
-        return .entries(count: count, last: last)
+        return .entries(count: count, last: end.last)
+    }
+
+    /// The index of the first entry in the reply to a read of one stream.
+    static let firstEntry = 4
+
+    /// Returns the number of entries in the reply to a read of one stream, or `nil` if it has another form.
+    @inline(__always)
+    static func entryCount(_ tokens: UnsafeBufferPointer<RESPToken>) -> Int? {
+        guard tokens.count >= Self.firstEntry, unsafe tokens[0].isArray, unsafe tokens[0].length == 1,
+            unsafe tokens[1].isArray, unsafe tokens[1].length == 2, unsafe tokens[2].isBulkString,
+            unsafe tokens[3].isArray
+        else { return nil }
+        return unsafe Int(tokens[3].length)
     }
 
     /// Swaps the reply's bytes with the batch's arena, so that both reuse their memory.
     ///
     /// - Returns: The bytes, which are now in the batch; they stay in place until something is added to its arena.
-    private static func moveBytes(of reply: RESPReply, to batch: EventBatch) -> UnsafeRawBufferPointer {
+    static func moveBytes(of reply: RESPReply, to batch: EventBatch) -> UnsafeRawBufferPointer {
         var (memory, capacity, count) = unsafe reply.takeBytes().release()
         guard var base = unsafe memory?.assumingMemoryBound(to: UInt8.self) else {
             return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
@@ -60,47 +86,52 @@ enum XReadReply {
 
     /// Appends the entries, each an array of an id and an array of alternating names and values.
     ///
-    /// - Parameter oversized: How to handle values that were left out, or `nil` if there are none.
+    /// - Returns: The id of the last entry, and the index of the value after it.
     private static func append(
-        _ tokens: UnsafeBufferPointer<RESPToken>, _ bytes: UnsafeRawBufferPointer, entries: Int,
-        to batch: EventBatch, after cursor: EntryID, oversized: OversizedPolicy?
-    ) throws(RedisError) -> EntryID {
+        _ tokens: UnsafeBufferPointer<RESPToken>, _ bytes: UnsafeRawBufferPointer, _ count: Int,
+        to batch: EventBatch, after cursor: EntryID, of command: String
+    ) throws(RedisError) -> (last: EntryID, index: Int) {
         var last = cursor
         // The bytes of the last id; empty if there is none yet.
         var lastRange = 0..<0
-        var index = 4
-        for _ in 0..<entries {
-            guard index + 3 <= tokens.count else { throw self.malformed("the reply ends within an entry") }
-            let (entry, idToken, fields) = unsafe (tokens[index], tokens[index + 1], tokens[index + 2])
-            guard entry.isArray, entry.length == 2, idToken.isBulkString, fields.isArray, fields.length % 2 == 0
-            else { throw self.malformed("expected entries with an id, names and values") }
-            precondition(idToken.range.upperBound <= bytes.count, "a value outside the reply's bytes")
-            let id = unsafe self.id(in: bytes, idToken.range, behind: last, lastRange)
-            guard let id, last < id else { throw self.malformed("expected an entry id above the last one") }
-            (last, lastRange) = (id, idToken.range)
-            index += 3
-            let end = index + Int(fields.length)
-            guard end <= tokens.count else { throw self.malformed("the reply ends within an entry") }
-            let names = unsafe UnsafeBufferPointer(rebasing: tokens[index..<end])
-            if let oversized {
-                batch.appendEntry(id)
-                unsafe try self.write(names, bytes, to: batch, oversized)
-                index = end
-                continue
-            }
-            let room = unsafe batch.appendEntry(id, fieldCount: names.count / 2)
+        var index = Self.firstEntry
+        for _ in 0..<count {
+            let head = unsafe try self.head(tokens, at: index, bytes, behind: last, lastRange, of: command)
+            (last, lastRange) = (head.id, head.range)
+            let names = unsafe UnsafeBufferPointer(rebasing: tokens[(index + 3)..<head.end])
+            let room = unsafe batch.appendEntry(last, fieldCount: names.count / 2)
             guard unsafe self.write(names, to: room) else {
-                throw self.malformed("expected names and values as strings")
+                throw self.malformed("expected names and values as strings", command)
             }
-            index = end
+            index = head.end
         }
-        guard index == tokens.count else { throw self.malformed("expected the entries of one stream only") }
-        return last
+        return (last, index)
+    }
+
+    /// Checks the first three values of the entry at an index: the entry, its id and its fields.
+    ///
+    /// - Returns: The id, the range of its bytes, and the index after the entry.
+    @inline(__always)
+    static func head(
+        _ tokens: UnsafeBufferPointer<RESPToken>, at index: Int, _ bytes: UnsafeRawBufferPointer,
+        behind last: EntryID, _ lastRange: Range<Int>, of command: String
+    ) throws(RedisError) -> (id: EntryID, range: Range<Int>, end: Int) {
+        guard index + 3 <= tokens.count else { throw self.malformed("the reply ends within an entry", command) }
+        let (entry, idToken, fields) = unsafe (tokens[index], tokens[index + 1], tokens[index + 2])
+        guard entry.isArray, entry.length == 2, idToken.isBulkString, fields.isArray, fields.length % 2 == 0 else {
+            throw self.malformed("expected entries with an id, names and values", command)
+        }
+        precondition(idToken.range.upperBound <= bytes.count, "a value outside the reply's bytes")
+        let id = unsafe self.id(in: bytes, idToken.range, behind: last, lastRange)
+        guard let id, last < id else { throw self.malformed("expected an entry id above the last one", command) }
+        let end = index + 3 + Int(fields.length)
+        guard end <= tokens.count else { throw self.malformed("the reply ends within an entry", command) }
+        return (id, idToken.range, end)
     }
 
     /// Returns the id in a range of the bytes, which follows the id `last`, or `nil` if there is none.
     @inline(__always)
-    private static func id(
+    static func id(
         in bytes: UnsafeRawBufferPointer, _ range: Range<Int>, behind last: EntryID, _ lastRange: Range<Int>
     ) -> EntryID? {
         let bytes = unsafe bytes.assumingMemoryBound(to: UInt8.self).span
@@ -126,29 +157,9 @@ enum XReadReply {
         return isText
     }
 
-    /// Adds the fields of an entry from which names or values may have been left out.
-    private static func write(
-        _ tokens: UnsafeBufferPointer<RESPToken>, _ bytes: UnsafeRawBufferPointer, to batch: EventBatch,
-        _ oversized: OversizedPolicy
-    ) throws(RedisError) {
-        var leftOut = LeftOutFields()
-        for index in stride(from: 0, to: tokens.count, by: 2) {
-            let (name, value) = unsafe (tokens[index], tokens[index + 1])
-            if let long = [name, value].first(where: { $0.kind == .tooLong }) {
-                let size = unsafe String(decoding: bytes[long.range], as: UTF8.self)
-                leftOut.append(name.kind == .tooLong ? nil : unsafe Array(bytes[name.range]), bytes: size)
-                continue
-            }
-            guard name.isText, value.isText else { throw self.malformed("expected names and values as strings") }
-            batch.appendField(
-                name: ByteRange(offset: name.offset, length: name.length),
-                value: ByteRange(offset: value.offset, length: value.length))
-        }
-        try leftOut.refuse(in: batch, oversized)
-    }
-
-    private static func malformed(_ what: String) -> RedisError {
-        .unexpectedAnswer(to: self.name, what)
+    /// Returns the error for a reply of another form.
+    static func malformed(_ what: String, _ command: String) -> RedisError {
+        .unexpectedAnswer(to: command, what)
     }
 }
 

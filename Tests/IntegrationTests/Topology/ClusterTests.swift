@@ -103,6 +103,32 @@ import Testing
     }
 }
 
+@Suite(.serialized) struct ClusterGroupTests {
+    @Test("A worker of a group follows its stream to another server while it reads")
+    func moved() async throws {
+        try await ClusterServers.with { cluster in
+            let worker = GroupWorker(cluster.nodes[0], "w", redis: cluster.settings)
+            // Sent to the owner itself: other servers may name the previous one for a while.
+            func add(_ numbers: ClosedRange<Int>, to owner: RedisServer) async throws {
+                try await withConnection(owner.settings) { connection in
+                    for number in numbers { try await connection.add(GroupWorker.stream, "v", id: "\(number)-0") }
+                }
+            }
+            let owner = try #require(try await cluster.owner(of: GroupWorker.stream))
+            let target = try #require(
+                cluster.nodes.prefix(ClusterServers.primaryCount).first { $0.address != owner.address })
+            try await add(1...3, to: owner)
+            try await worker.run {
+                try await eventually("read") { worker.ids.count >= 3 }
+                try await cluster.migrate(GroupWorker.stream, to: target, pause: .milliseconds(50))
+                try await add(4...6, to: target)
+                try await eventually("read on") { Set(worker.ids) == Set(numbered(1...6)) }
+            }
+            #expect(worker.source.status.gaps.isEmpty, "\(worker.source.status)")
+        }
+    }
+}
+
 @Suite struct ClusterDatabaseTests {
     private func runError(_ cluster: ClusterServers, database: Int) async -> RedisError? {
         var settings = cluster.settings

@@ -1,4 +1,5 @@
 import RESP
+import StageKit
 import Testing
 
 @testable import RedisStreams
@@ -23,6 +24,21 @@ import Testing
             questions.ids(from: "9-1", downTo: "9-0") == RESPCommand("XREVRANGE", "s", "9-1", "9-0", "COUNT", 1))
         isRefused = questions.note(.error("NOPERM this user has no permissions to run the 'xinfo' command"))
         #expect(!isRefused)
+    }
+
+    @Test("A missing stream has no facts; any other error, and a reply of another form, is an error")
+    func answers() throws {
+        #expect(try StreamFacts.answer(.error("ERR no such key")) == nil)
+        let denied = #expect(throws: RedisError.self) { try StreamFacts.answer(.error("NOPERM no 'xinfo'")) }
+        #expect(denied?.isDenied == true)
+        let odd = #expect(throws: RedisError.self) { try StreamFacts.answer(.array([])) }
+        #expect(odd?.code == .protocolViolation)
+        let facts = try StreamFacts.answer(
+            .array([
+                .bulk(Array("length".utf8)), .integer(0), .bulk(Array("last-generated-id".utf8)),
+                .bulk(Array("5-0".utf8)),
+            ]))
+        #expect(facts?.generated == EntryID(milliseconds: 5, sequence: 0))
     }
 
     @Test("The key is at the position that a cluster expects")

@@ -4,64 +4,10 @@ import Testing
 
 @testable import RedisStreams
 
-@Suite struct GroupReplyTests {
+@Suite struct GroupFactsTests {
     private func text(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
 
-    private func entry(_ number: UInt64) -> RESPValue {
-        .array([self.text("\(number)-0"), .array([self.text("v"), self.text("x\(number)")])])
-    }
-
-    private func fields(_ number: Int) -> [[UInt8]] { [Array("v".utf8), Array("x\(number)".utf8)] }
-
-    @Test("A backlog has entries and the ids of deleted ones")
-    func backlog() throws {
-        let gone = RESPValue.array([self.text("2-0"), .null])
-        let reply = try GroupReply(
-            backlog: .array([.array([self.text("s"), .array([self.entry(1), gone, self.entry(3)])])]))
-        #expect(reply.entries == [.init(id: id(1), fields: self.fields(1)), .init(id: id(3), fields: self.fields(3))])
-        #expect(reply.deleted == [id(2)] && reply.nameless == 0)
-    }
-
-    @Test("A reply to XAUTOCLAIM lists removed entries from 7.0 on, and has null for them in 6.2")
-    func claim() throws {
-        let modern = try GroupReply(
-            claim: .array([self.text("0-0"), .array([self.entry(1)]), .array([self.text("2-0"), self.text("5-0")])]))
-        #expect(modern.entries.map(\.id) == [id(1)] && modern.deleted == [id(2), id(5)])
-        let old = try GroupReply(claim: .array([self.text("0-0"), .array([.null, self.entry(1), .null])]))
-        #expect(old.entries.map(\.id) == [id(1)] && old.deleted.isEmpty && old.nameless == 2)
-    }
-
-    @Test("A malformed reply is refused")
-    func refused() {
-        let odd: [RESPValue] = [
-            .null, .integer(1), .array([]), .array([self.text("0-0"), .null]),
-            .array([self.text("0-0"), .array([self.text("1-0")])]),
-            .array([self.text("0-0"), .array([.array([self.text("1-0"), .array([self.text("v")])])])]),
-            .array([self.text("0-0"), .array([.array([self.text("x"), .array([])])])]),
-        ]
-        for value in odd {
-            #expect(throws: RedisError.self) { try GroupReply(claim: value) }
-            #expect(throws: RedisError.self) { try GroupReply(backlog: value) }
-        }
-        let error = #expect(throws: RedisError.self) { try GroupReply(claim: .error("NOGROUP No such key")) }
-        #expect(error?.code == .noGroup)
-    }
-
-    @Test("A batch has the entries with their delivery counts, and those refused after too many")
-    func filled() throws {
-        let machine = GroupMachine(
-            GroupMachine.Policy(interval: .seconds(1), maxDeliveries: 2, readCount: 10, halts: false))
-        let batch = EventBatch()
-        let entries = (1...3).map { GroupReply.Entry(id: id(UInt64($0)), fields: self.fields($0)) }
-        let take = GroupMachine.Take(first: id(1), deliveries: [id(1): 2, id(2): 3])
-        #expect(try batch.fill(entries, take, machine) == 1)
-        #expect(batch.ids == [id(1), id(2), id(3)])
-        batch.prepareSlots(fieldCount: 1)
-        let found = (0..<3).map { index in batch.withEvent(at: index) { ($0.deliveries, $0.failure?.reason) } }
-        #expect(found.map(\.0) == [2, 3, 2] && found.map(\.1) == [nil, "max_deliveries", nil])
-    }
-
-    @Test("Pending entries are read and split into one part per command")
+    @Test("Pending entries are read, and sorted into parts for one command each")
     func pending() {
         func row(_ number: Int, _ consumer: String, _ idle: Int64, _ count: Int64) -> RESPValue {
             .array([self.text("\(number)-0"), self.text(consumer), .integer(idle), .integer(count)])
