@@ -6,8 +6,9 @@ import StageKit
 /// A worker that is killed stays in the group's list, and every container with a new name adds one. A consumer is
 /// removed if it has no pending entries and has sent no command for `limit`. It is never this worker's own.
 ///
-/// A script checks and removes in one step. A user who may run no script sends two commands instead, see
-/// `GroupReader.removeOneByOne`; a user who may not query the consumers removes none.
+/// A script checks and removes in one step. For a user who may run no script, a consumer must meet these conditions in
+/// two checks in a row before it is removed, see `GroupReader.removeOneByOne`; a user who may not query the consumers
+/// removes none.
 struct IdleConsumers: Sendable, Equatable {
     /// How the consumers are removed, in order of preference.
     enum Form: Sendable, Equatable {
@@ -43,6 +44,8 @@ struct IdleConsumers: Sendable, Equatable {
     /// How the consumers are removed.
     private(set) var form: Form
     private var next: ContinuousClock.Instant?
+    /// The consumers that were idle at the last check without a script.
+    private var idle: Set<String> = []
 
     /// Creates the decision for a group. A live worker sends a command at least once per `surveyInterval`, and a
     /// heartbeat four times per `claim_after`, so a shorter limit than four times the longer of both is raised.
@@ -77,7 +80,13 @@ struct IdleConsumers: Sendable, Equatable {
         return RESPCommand("EVAL", arguments: arguments.map(\.respBytes))
     }
 
-    /// Returns the names of the consumers to remove, from the reply to XINFO CONSUMERS; `nil` for an unexpected reply.
+    /// Returns those of the idle consumers that were idle at the last check as well.
+    mutating func idleAgain(_ names: [String]) -> [String] {
+        defer { self.idle = Set(names) }
+        return names.filter { self.idle.contains($0) }
+    }
+
+    /// Returns the names of the idle consumers, from the reply to XINFO CONSUMERS; `nil` for an unexpected reply.
     func candidates(_ answer: RESPValue, own: String) -> [String]? {
         guard let rows = answer.array else { return nil }
         var names: [String] = []

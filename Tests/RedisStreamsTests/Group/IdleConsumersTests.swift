@@ -72,6 +72,14 @@ import Testing
         #expect(!isDue)
     }
 
+    @Test("Without a script a consumer is removed only if it was idle in two checks in a row")
+    func twice() {
+        var idle = IdleConsumers(self.group(.seconds(2400)), surveyInterval: .seconds(1))
+        let checks = [["a", "b"], ["b", "c"], [], ["b", "c"], ["c"]]
+        let removed = checks.map { idle.idleAgain($0) }
+        #expect(removed == [[], ["b"], [], [], ["c"]])
+    }
+
     @Test("Nothing is pending after the greatest id, and the server is not asked for an empty range")
     func greatestID() {
         let commands = GroupCommands(stream: "s", group: "g", consumer: "c")
