@@ -1,5 +1,5 @@
 public import ComponentKit
-import StageKit
+public import StageKit
 
 /// The admin server's view of the running pipeline.
 ///
@@ -18,6 +18,8 @@ public struct AdminContext: Sendable {
     /// Returns the graph and its counters as one JSON document.
     public var pipeline: @Sendable () -> String
 
+    /// Returns the types of the graph's fields, by name, for the JSON form of snapshots.
+    public var fieldTypes: @Sendable () -> [String: FieldType] = { [:] }
     /// Returns the data of the dashboard and `sluice top`, as one line of JSON.
     public var live: @Sendable () -> String = { "{}" }
     /// Returns the snapshot and the history of a key in a store, as one line of JSON.

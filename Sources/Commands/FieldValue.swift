@@ -1,35 +1,13 @@
 import CEL
-import JSON
+import StageKit
 
 /// Values of expressions as JSON documents contain them, and as commands print them.
 enum FieldValue {
-    /// Reads a JSON value; a number with neither a fraction nor an exponent is an int, or a uint if it is too great.
+    /// Reads a JSON value; a number with neither a fraction nor an exponent is an int, or a uint if it is too large.
     ///
     /// - Returns: `nil` if the text is not JSON, or an object has a name twice.
     static func json(_ text: [UInt8]) -> Value? {
-        // The scanner checks documents only, so the value becomes one.
-        let document = Array("{\"value\":".utf8) + text + Array("}".utf8)
-        guard text.count < JSONScanner.sizeLimit, self.isValid(document) else { return nil }
-        var reader = Reader(bytes: document)
-        guard case .map(let map)? = reader.value() else { return nil }
-        return map.entries.count == 1 ? map.entries[0].value : nil
-    }
-
-    private static func isValid(_ document: [UInt8]) -> Bool {
-        do throws(JSONProblem) {
-            var scanner = JSONScanner()
-            try scanner.begin(document.span)
-            scanner.enterObject(document.span)
-            var isFirst = true
-            while try scanner.nextMember(document.span, isFirst: isFirst) != nil {
-                _ = try scanner.value(document.span, depth: 1)
-                isFirst = false
-            }
-            try scanner.end(document.span)
-            return true
-        } catch {
-            return false
-        }
+        try? JSONValues.value(text)
     }
 
     /// The type of a value for the checker; the elements of lists and maps may have any.
@@ -78,72 +56,5 @@ enum FieldValue {
             }
         }
         return result + "\""
-    }
-}
-
-extension FieldValue {
-    /// Reads bytes that are known to be JSON, nested at most as deeply as the scanner allows.
-    private struct Reader {
-        let bytes: [UInt8]
-        var index = 0
-
-        private mutating func next() -> UInt8 {
-            while [0x20, 0x09, 0x0A, 0x0D, 0x2C, 0x3A].contains(self.bytes[self.index]) { self.index += 1 }
-            return self.bytes[self.index]
-        }
-
-        mutating func value() -> Value? {
-            switch self.next() {
-            case 0x7B: return self.object()
-            case 0x5B:
-                self.index += 1
-                var values: [Value] = []
-                while self.next() != 0x5D {
-                    guard let value = self.value() else { return nil }
-                    values.append(value)
-                }
-                self.index += 1
-                return .list(values)
-            case 0x22: return .string(self.string())
-            default: return self.word()
-            }
-        }
-
-        private mutating func object() -> Value? {
-            self.index += 1
-            var map = MapValue()
-            while self.next() != 0x7D {
-                let name = self.string()
-                guard let value = self.value(), map.add(.string(name), value) else { return nil }
-            }
-            self.index += 1
-            return .map(map)
-        }
-
-        private mutating func string() -> String {
-            let start = self.index + 1
-            var end = start
-            while self.bytes[end] != 0x22 { end += self.bytes[end] == 0x5C ? 2 : 1 }
-            self.index = end + 1
-            var output: [UInt8] = []
-            JSONString.unescape(self.bytes.span.extracting(start..<end), into: &output)
-            return String(decoding: output, as: UTF8.self)
-        }
-
-        /// Reads a number, `true`, `false` or `null`.
-        private mutating func word() -> Value? {
-            let start = self.index
-            while ![0x2C, 0x5D, 0x7D, 0x20, 0x09, 0x0A, 0x0D].contains(self.bytes[self.index]) { self.index += 1 }
-            let word = String(decoding: self.bytes[start..<self.index], as: UTF8.self)
-            switch word {
-            case "true": return .bool(true)
-            case "false": return .bool(false)
-            case "null": return .null
-            default:
-                if let number = Int64(word) { return .int(number) }
-                if let number = UInt64(word) { return .uint(number) }
-                return Double(word).map { .double($0) }
-            }
-        }
     }
 }

@@ -34,6 +34,11 @@ package struct JSONScanner {
         /// Whether the value is a string that contains escapes.
         package var hasEscapes = false
 
+        /// The bytes of the value, including the quotes of a string.
+        package var source: Range<Int> {
+            self.kind == .text ? (self.range.lowerBound - 1)..<(self.range.upperBound + 1) : self.range
+        }
+
         /// Appends the value as text: a string without its escapes, any other value as in the document.
         package func appendText(of bytes: Span<UInt8>, to output: inout [UInt8]) {
             let written = bytes.extracting(self.range)
@@ -43,8 +48,21 @@ package struct JSONScanner {
         }
     }
 
-    /// Creates a scanner at the beginning of a document.
-    package init() {}
+    /// Creates a scanner at the beginning of a document, or at the beginning of a value that was scanned before.
+    package init(at index: Int = 0) {
+        self.index = index
+    }
+
+    /// Reads a document that consists of any value.
+    ///
+    /// - Throws: `JSONProblem` if the document is longer than `sizeLimit` or is not valid.
+    package static func document(_ bytes: Span<UInt8>) throws(JSONProblem) -> Value {
+        var scanner = JSONScanner()
+        try scanner.beginText(bytes)
+        let value = try scanner.value(bytes, depth: 0)
+        try scanner.end(bytes, after: "value")
+        return value
+    }
 
     // MARK: One piece at a time
 
@@ -52,6 +70,11 @@ package struct JSONScanner {
     ///
     /// - Throws: `JSONProblem` if the document is longer than `sizeLimit` or begins with anything but an object.
     package mutating func begin(_ bytes: Span<UInt8>) throws(JSONProblem) {
+        try self.beginText(bytes)
+        guard self.isAt(UInt8(ascii: "{"), bytes) else { throw self.problem("expected an object", bytes) }
+    }
+
+    private mutating func beginText(_ bytes: Span<UInt8>) throws(JSONProblem) {
         guard bytes.count <= Self.sizeLimit else {
             throw JSONProblem(offset: Self.sizeLimit, message: "longer than \(Self.sizeLimit) bytes")
         }
@@ -59,7 +82,6 @@ package struct JSONScanner {
             throw JSONProblem(offset: 0, message: "byte order mark not allowed")
         }
         self.skipSpace(bytes)
-        guard self.isAt(UInt8(ascii: "{"), bytes) else { throw self.problem("expected an object", bytes) }
     }
 
     /// Whether the next byte equals `byte`.
@@ -93,10 +115,30 @@ package struct JSONScanner {
         return try self.memberName(bytes)
     }
 
-    /// Checks that only white space follows.
-    package mutating func end(_ bytes: Span<UInt8>) throws(JSONProblem) {
+    /// Enters the list whose bracket is the next byte.
+    package mutating func enterList(_ bytes: Span<UInt8>) {
+        self.index += 1
         self.skipSpace(bytes)
-        if self.index < bytes.count { throw self.problem("unexpected data after the object", bytes) }
+    }
+
+    /// Moves to the next element of a list and returns whether there is one.
+    package mutating func nextElement(_ bytes: Span<UInt8>, isFirst: Bool) throws(JSONProblem) -> Bool {
+        if !isFirst { self.skipSpace(bytes) }
+        if self.isAt(UInt8(ascii: "]"), bytes) {
+            self.index += 1
+            return false
+        }
+        if isFirst { return true }
+        guard self.isAt(UInt8(ascii: ","), bytes) else { throw self.problem("expected , or ]", bytes) }
+        self.index += 1
+        self.skipSpace(bytes)
+        return true
+    }
+
+    /// Checks that only white space follows.
+    package mutating func end(_ bytes: Span<UInt8>, after document: String = "object") throws(JSONProblem) {
+        self.skipSpace(bytes)
+        if self.index < bytes.count { throw self.problem("unexpected data after the \(document)", bytes) }
     }
 
     /// Reads one value with everything inside it; `depth` is the number of objects and lists around it.

@@ -24,18 +24,29 @@ extension JSONString {
             case 0x0D: output += #"\r"#.utf8
             case 0x09: output += #"\t"#.utf8
             case 0..<0x80: self.appendUnit(UInt32(byte), to: &output)
-            default:
-                let (scalar, length) = self.scalar(text, at: index)
-                if let scalar, self.isEscaped(scalar) {
-                    self.appendUnit(scalar.value, to: &output)
-                } else {
-                    for offset in 0..<length { output.append(text[index + offset]) }
-                }
-                index += length - 1
+            default: index += self.appendCharacter(text, at: index, to: &output) - 1
             }
             index += 1
         }
         output.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends a document that `JSONScanner` has accepted, on one line: without line ends between its values, and with
+    /// the escapes of `append` for characters in its strings. Everything else is written unchanged.
+    package static func appendDocument(_ text: Span<UInt8>, to output: inout [UInt8]) {
+        output.reserveCapacity(output.count + text.count)
+        var index = 0
+        while index < text.count {
+            let byte = text[index]
+            switch byte {
+            // A string contains neither, so they are white space.
+            case 0x0A, 0x0D: break
+            case 0x7F: self.appendUnit(UInt32(byte), to: &output)
+            case 0..<0x80: output.append(byte)
+            default: index += self.appendCharacter(text, at: index, to: &output) - 1
+            }
+            index += 1
+        }
     }
 
     /// Whether text for people must not contain the character itself: control characters (C0, DEL, C1), line and
@@ -46,6 +57,17 @@ extension JSONString {
         case 0x061C, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069: true
         default: false
         }
+    }
+
+    /// Appends the non-ASCII character at `index`, escaped if necessary, and returns the number of bytes to advance.
+    private static func appendCharacter(_ text: Span<UInt8>, at index: Int, to output: inout [UInt8]) -> Int {
+        let (scalar, length) = self.scalar(text, at: index)
+        if let scalar, self.isEscaped(scalar) {
+            self.appendUnit(scalar.value, to: &output)
+        } else {
+            for offset in 0..<length { output.append(text[index + offset]) }
+        }
+        return length
     }
 
     /// The non-ASCII character at `index`, or `nil` if it is invalid, and the number of bytes to advance.

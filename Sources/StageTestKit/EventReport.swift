@@ -34,8 +34,10 @@ public struct EventReport: Sendable, Equatable {
     public struct Value: Sendable, Equatable {
         /// The bytes of the value, unchanged.
         public var bytes: [UInt8]
-        /// The number, if the value was decoded as one.
+        /// The number, if the value was decoded as an int64.
         public var integer: Int64?
+        /// The typed value, if the value was decoded as a type other than text and int64.
+        public var typed: TypedValue?
     }
 
     /// The entry's id.

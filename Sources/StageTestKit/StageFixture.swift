@@ -6,6 +6,8 @@ public struct StageFixture: Sendable {
     public var pipeline: String
     /// The fields that earlier stages provide. The harness sets them to the entry's values of the same name.
     public var fields: [String]
+    /// The types of the fields among them that are not plain text; a value of another form stays text.
+    public var types: [String: FieldType] = [:]
     /// The fields among them whose values must not be shown.
     public var secrets: Set<String> = []
     /// The declared stores.
@@ -44,6 +46,7 @@ public struct StageFixture: Sendable {
             pipeline: self.pipeline, fields: self.fields, stores: self.stores.map { $0.copy() },
             revocations: self.revocations.map { _ in RecordingRevocationHandler() },
             publisher: self.publisher.map { _ in RecordingPublisher() })
+        copy.types = self.types
         copy.secrets = self.secrets
         copy.branches = self.branches
         copy.clock = self.clock
@@ -65,12 +68,14 @@ public struct StageFixture: Sendable {
     func makeSetup(stage: String, names: GraphNames, exits: StageExits) -> StageSetup {
         for field in self.fields { _ = names.provide(field) }
         for field in self.secrets { names.keepSecret(field) }
+        var scope = FieldScope(fields: self.fields)
+        for (field, type) in self.types { scope.provide(field, type) }
         let branches = self.branches.enumerated().map { ($1, BranchID(index: UInt16($0))) }
         return StageSetup(
             pipeline: self.pipeline, stage: stage, mark: SourceMark(line: 1, column: 1),
             logger: self.log.logger(label: "\(self.pipeline).\(stage)"), metrics: self.metrics,
             revocationHandler: self.revocations, publisher: self.publisher, names: names,
-            scope: FieldScope(fields: self.fields),
+            scope: scope,
             stores: Dictionary(uniqueKeysWithValues: self.stores.map { ($0.name, $0) }),
             branches: Dictionary(uniqueKeysWithValues: branches), exits: exits,
             clock: self.clock, progress: self.progress)

@@ -131,6 +131,15 @@ public final class StageHarness<S: Stage> {
             let name = event.text(raw.name)
             guard self.fixture.fields.contains(name), let field = self.names.field(name) else { continue }
             event.set(field, range: raw.value)
+            guard let type = self.fixture.types[name] else { continue }
+            let (integer, typed) = event.withBytes(raw.value) { bytes in
+                (try? DecimalInteger.parse(bytes), (try? type.read(bytes)) ?? nil)
+            }
+            if type == .integer, let integer {
+                event.set(field, integer: integer, range: raw.value)
+            } else if let typed {
+                event.set(field, typed: typed, range: raw.value)
+            }
         }
     }
 
@@ -163,7 +172,8 @@ public final class StageHarness<S: Stage> {
         var values: [String: EventReport.Value] = [:]
         for name in self.names.fields {
             guard let field = self.names.field(name), let range = event.range(of: field) else { continue }
-            values[name] = EventReport.Value(bytes: event.copy(range), integer: event.integer(of: field))
+            values[name] = EventReport.Value(
+                bytes: event.copy(range), integer: event.integer(of: field), typed: event.typedValue(of: field))
         }
         return EventReport(
             id: event.id, ending: ending, effects: event.effects.map { self.names.effects[Int($0.index)] },

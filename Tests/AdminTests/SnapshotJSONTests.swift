@@ -34,6 +34,22 @@ import Testing
         #expect(SnapshotJSON.text(snapshot) == "{\(expected)}")
     }
 
+    @Test("A field has the form of its type in the graph, unless its text is not of the type")
+    func types() {
+        let values: [(name: String, text: String)] = [
+            ("price", "31.50"), ("open", "1"), ("at", "1700000000"), ("tags", #"["a"]"#), ("bad", "x"), ("note", "5"),
+        ]
+        let snapshot = Snapshot(
+            entryID: EntryID(milliseconds: 5, sequence: 1), key: Array("k".utf8),
+            fields: values.map { Snapshot.Field(name: $0.name, bytes: Array($0.text.utf8)) })
+        let types: [String: FieldType] = [
+            "price": .double, "open": .bool, "at": .timestamp(.seconds), "tags": .json, "bad": .double,
+        ]
+        let members = #""price":31.50,"open":true,"at":"2023-11-14T22:13:20Z","tags":["a"],"bad":"x","note":"5""#
+        #expect(
+            SnapshotJSON.text(snapshot, types: types) == #"{"key":"k","entry":"5-1","fields":{\#(members)}}"#)
+    }
+
     @Test("A key that is not UTF-8 is in key_b64, also if its bytes are a surrogate or truncated")
     func key() {
         for (bytes, base64) in [([0xFF], "/w=="), ([0xED, 0xA0, 0x80], "7aCA"), ([0xC3], "ww==")] as [([UInt8], String)]

@@ -42,4 +42,13 @@ import Testing
             #expect(output == Array(text.utf8), "\(value)")
         }
     }
+
+    @Test("A document is written on one line, with the escapes of text for people")
+    func documents() {
+        let text = "{\n \"a\":\t[1.50,\r\n\"\\n\u{7F}\u{85}\u{202E}é😀\"] }"
+        var output: [UInt8] = []
+        JSONString.appendDocument(Array(text.utf8).span, to: &output)
+        let expected = "{ \"a\":\t[1.50,\"\\n\\u007f\\u0085\\u202eé😀\"] }"
+        #expect(String(decoding: output, as: UTF8.self) == expected)
+    }
 }

@@ -173,4 +173,34 @@ import Testing
         #expect(output == Array(meaning.utf8))
         #expect(output.count <= text.utf8.count)
     }
+
+    @Test(
+        "A document may be any value",
+        arguments: [
+            ("1", nil), (" \"a\" ", nil), ("null", nil), ("[1,[2]]\n", nil), ("{\"a\":[]}", nil), ("", 0), (" ", 1),
+            ("1 2", 2), ("[1", 2), ("{", 1), ("nul", 0), ("\u{FEFF}1", 0),
+        ] as [(String, Int?)])
+    func documents(text: String, problem: Int?) {
+        var found: Int?
+        do throws(JSONProblem) {
+            _ = try JSONScanner.document(Array(text.utf8).span)
+        } catch {
+            found = error.offset
+        }
+        #expect(found == problem)
+    }
+
+    @Test("The elements of a list are read one by one, and a string's source includes its quotes")
+    func elements() throws {
+        let bytes = Array("[ 1 , \"a\" ,[2]]".utf8)
+        var scanner = JSONScanner()
+        scanner.enterList(bytes.span)
+        var found: [String] = []
+        while try scanner.nextElement(bytes.span, isFirst: found.isEmpty) {
+            let value = try scanner.value(bytes.span, depth: 1)
+            found.append(String(decoding: bytes[value.source], as: UTF8.self))
+        }
+        #expect(found == ["1", "\"a\"", "[2]"])
+        #expect(scanner.index == bytes.count)
+    }
 }

@@ -5,7 +5,7 @@ public import StageKit
 ///
 /// The fields are the entry's own, or the members of a JSON object in one of its fields. The order of checks is fixed,
 /// so an entry with several errors always gives the same message: first an undeclared field, then the text fields in
-/// declared order, then the numbers in declared order. Even if a check fails, the declared fields that are present have
+/// declared order, then the fields of other types in declared order. Even if a check fails, the declared fields that are present have
 /// their values, so that a failure branch can use a key.
 public final class DecodeStage: Stage {
     /// Name, settings and documentation.
@@ -31,6 +31,8 @@ public final class DecodeStage: Stage {
         var isRequired: Bool
         var rejectsBlank: Bool
         var isInteger: Bool
+        /// Whether the value must be read as a type other than text and int64.
+        var isTyped: Bool
     }
 
     private let event: String
@@ -39,13 +41,17 @@ public final class DecodeStage: Stage {
     private let secrets: [Bool]
     /// The checks in declared order.
     private let declared: [Check]
-    /// The checks in the order in which they are made: text fields, then numbers.
+    /// The checks in the order in which they are made: text fields, then those of other types.
     private let checks: [Check]
     private let matcher: NameMatcher
     /// The reader of fields from JSON, or `nil` if the fields are the entry's own.
     private let json: JSONFields?
     /// The name of the field that contains JSON.
     private let jsonName: String
+    /// The types of the declared fields.
+    private let types: [StageKit.FieldType]
+    /// Whether a field has a type other than text and int64, or the fields are in JSON.
+    private let isGeneral: Bool
     /// The number of leading positions at which the names in entries of the current batch are known to be declared.
     ///
     /// Unchecked, as is the next property, because it is read for every event, by the only thread that uses the stage.
@@ -56,13 +62,14 @@ public final class DecodeStage: Stage {
     /// Creates the stage; it provides the declared fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
         let ids = settings.fields.map { field in
-            setup.output(
-                field.name, isSecret: field.value.isSecret, type: field.value.type == .int64 ? .integer : .text)
+            setup.output(field.name, isSecret: field.value.isSecret, type: field.value.fieldType)
         }
+        let types = settings.fields.map(\.value.fieldType)
         let checks = settings.fields.enumerated().map { index, field in
             Check(
                 index: index, id: ids[index], isRequired: field.value.isRequired,
-                rejectsBlank: field.value.blank == .reject, isInteger: field.value.type == .int64)
+                rejectsBlank: field.value.blank == .reject, isInteger: types[index] == .integer,
+                isTyped: ![.text, .integer].contains(types[index]))
         }
         for field in settings.fields where field.name == ReplayedEntry.field {
             setup.issues.add("fields: \(field.name): the name is reserved for replayed entries", at: field.mark)
@@ -75,11 +82,15 @@ public final class DecodeStage: Stage {
         self.names = settings.fields.map(\.name)
         self.secrets = settings.fields.map(\.value.isSecret)
         self.declared = checks
-        self.checks = checks.filter { !$0.isInteger } + checks.filter(\.isInteger)
+        self.checks =
+            checks.filter { !$0.isInteger && !$0.isTyped } + checks.filter { $0.isInteger || $0.isTyped }
+        self.types = types
+        self.isGeneral = settings.json != nil || checks.contains(where: \.isTyped)
         self.matcher = NameMatcher(names: settings.json.map { [$0] } ?? self.names)
         self.jsonName = settings.json ?? ""
         if settings.json != nil {
-            self.json = JSONFields(JSONPaths(settings.fields, &setup.issues), ids: ids)
+            self.json = JSONFields(
+                JSONPaths(settings.fields, &setup.issues), ids: ids, jsonTypes: types.map { $0 == .json })
         } else {
             self.json = nil
             for field in settings.fields {
@@ -92,7 +103,7 @@ public final class DecodeStage: Stage {
     /// Sets the declared fields, then checks them.
     public func process(_ event: inout Event) throws -> Verdict {
         for field in self.declared { event.remove(field.id) }
-        if let json = self.json { return try self.process(&event, json) }
+        if self.isGeneral { return try self.processGeneral(&event) }
         // Setting values changes neither the entry's fields nor the arena.
         let fields = unsafe event.unsafeRawFields
         if unsafe fields.count <= self.matchedCount, event.namesGoByPosition {
@@ -142,9 +153,20 @@ public final class DecodeStage: Stage {
         unsafe self.matchedCount = max(self.matchedCount, fields.count)
     }
 
-    /// Sets the fields that a JSON object contains, then checks them. Not inlined, so that it does not slow down plain
-    /// fields.
+    /// Sets and checks fields of any type. Not inlined, so that it does not slow down text and int64.
     @inline(never)
+    private func processGeneral(_ event: inout Event) throws -> Verdict {
+        if let json = self.json { return try self.process(&event, json) }
+        // Setting values does not change the entry's fields.
+        try unsafe self.match(event.unsafeRawFields, of: &event)
+        for check in self.checks {
+            try self.make(check, of: &event)
+            if check.isTyped { try self.read(check, of: &event) }
+        }
+        return .next
+    }
+
+    /// Sets the fields that a JSON object contains, then checks them.
     private func process(_ event: inout Event, _ json: JSONFields) throws -> Verdict {
         var unknown: ByteRange?
         var text: ByteRange?
@@ -180,8 +202,29 @@ public final class DecodeStage: Stage {
                 throw self.failure("\(self.names[check.index]): \(problem)")
             }
             try self.make(check, of: &event)
+            if check.isTyped { try self.read(check, of: &event) }
         }
         return .next
+    }
+
+    /// Reads the value of a field whose type is neither text nor int64.
+    private func read(_ check: Check, of event: inout Event) throws(StageFailure) {
+        guard let range = event.range(of: check.id) else { return }
+        let type = self.types[check.index]
+        // The JSON reader has checked the whole text.
+        if type == .json, self.json != nil { return event.set(check.id, typed: .json, range: range) }
+        // The bytes do not move while the value is read.
+        let value = unsafe event.unsafeBytes(range).span
+        do throws(ValueMistake) {
+            guard let typed = try type.read(value) else { return }
+            event.set(check.id, typed: typed, range: range)
+        } catch {
+            let name = self.names[check.index]
+            guard error.quotesText else { throw self.failure("\(name): \(error.message)") }
+            let quoted = QuotedText.quote(value.extracting(Blank.trimmed(value)))
+            let shown = FieldTable.shown(quoted, isSecret: self.secrets[check.index])
+            throw self.failure("\(name): \(shown) \(error.message)")
+        }
     }
 
     @inline(__always)

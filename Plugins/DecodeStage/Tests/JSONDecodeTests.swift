@@ -227,7 +227,7 @@ import Testing
     }
 
     private static let backslash =
-        #"\ in a path must be followed by a dot or another \, which it makes part of a name"#
+        #"\ in a path must be followed by . \ [ ] or *, which it makes part of a name"#
     private static let dots = "expected names joined by dots such as customer.id"
 
     @Test(

@@ -45,7 +45,7 @@ extension MetricsStage {
                     "Name of a histogram that counts numbers by size."),
                 .optional(
                     "value", \.value, .optional(.name),
-                    "Field with the whole number to measure; optional for a counter, which counts events without it."),
+                    "Field with the number to measure; optional for a counter, which counts events without it."),
                 .optional(
                     "labels", \.labels, .list(of: Settings.labelName), default: "[]",
                     "Labels: field names, or component, reason and stage (of the failure)."),

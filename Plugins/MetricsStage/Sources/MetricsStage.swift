@@ -80,20 +80,33 @@ public final class MetricsStage: Stage {
         self.sets.flush { values in
             Counter(label: self.name, dimensions: self.dimensions(values), factory: self.metrics)
         }
-        self.measurements.flush { self.recorder($0) }
+        self.measurements.flush({ self.recorder($0) }) { index in
+            FloatingPointCounter(
+                label: self.name, dimensions: self.dimensions(self.sets[index]), factory: self.metrics)
+        }
         return true
     }
 
-    /// Measures the field's number, converted as in `decode`.
+    /// Measures the field's number; text is converted as in `decode`.
     private func measure(_ event: borrowing Event, _ value: FieldID) {
+        if let typed = event.typedValue(of: value) {
+            guard let number = typed.number, number.isFinite, self.kind != .counter || number >= 0 else { return }
+            self.key.read(event)
+            let index = self.sets.index(of: self.key)
+            if self.kind == .counter { return self.measurements.add(number, at: index) }
+            return self.record(number, at: index)
+        }
         guard let number = event.integer(of: value) ?? MetricsStage.number(event, value) else { return }
         if self.kind == .counter, number < 0 { return }
         self.key.read(event)
-        switch self.kind {
-        case .counter: self.sets.add(number, self.key)
-        case .gauge: self.measurements.set(number, at: self.sets.index(of: self.key))
-        case .histogram:
-            let index = self.sets.index(of: self.key)
+        if self.kind == .counter { return self.sets.add(number, self.key) }
+        self.record(Double(number), at: self.sets.index(of: self.key))
+    }
+
+    private func record(_ number: Double, at index: Int) {
+        if self.kind == .gauge {
+            self.measurements.set(number, at: index)
+        } else {
             self.measurements.record(number, at: index) { self.recorder($0) }
         }
     }

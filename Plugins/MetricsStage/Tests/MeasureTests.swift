@@ -49,6 +49,33 @@ import Testing
         #expect(self.fixture.metrics.values == ["level{status=\"a\"}": [7], "level{status=\"b\"}": [-1, 3]])
     }
 
+    @Test("Values of other types are measured as numbers: times and durations in seconds, true as 1")
+    func types() async throws {
+        for (type, texts, values) in [
+            (.double, ["31.5", "-2", "x"], [31.5, -2]), (.unsigned, ["18446744073709551615"], [0x1p64]),
+            (.bool, ["true", "0"], [1, 0]), (.duration(.text), ["1m30.5s"], [90.5]),
+            (.timestamp(.milliseconds), ["1500"], [1.5]), (.json, ["[]"], []),
+        ] as [(FieldType, [String], [Double])] {
+            var fixture = StageFixture(fields: ["status", "amount"])
+            fixture.types = ["amount": type]
+            let harness = try StageHarness(MetricsStage.self, ["histogram": "h", "value": "amount"], in: fixture)
+            for text in texts { _ = try await harness.feed(self.entry("a", text)) }
+            #expect(fixture.metrics.values["h"] ?? [] == values)
+        }
+    }
+
+    @Test("A counter adds fractions")
+    func fractions() async throws {
+        var fixture = StageFixture(fields: ["status", "amount"])
+        fixture.types = ["amount": .double]
+        let harness = try StageHarness(MetricsStage.self, ["counter": "c", "value": "amount"], in: fixture)
+        for _ in 0..<2 {
+            _ = try await harness.feed(self.entry("a", "1.5"), self.entry("a", "-1"), self.entry("a", "0.25"))
+        }
+        // Of 3.5, the factory of tests counts the whole part.
+        #expect(fixture.metrics.counters["c"] == 3)
+    }
+
     @Test("A histogram records every number")
     func histogram() async throws {
         let harness = try self.makeHarness(["histogram": "size", "value": "amount"])

@@ -59,16 +59,8 @@ public final class RenameStage: Stage {
     public func process(_ event: inout Event) throws -> Verdict {
         for index in self.moves.indices {
             let move = self.moves[index]
-            if let range = event.range(of: move.source) {
-                if let integer = event.integer(of: move.source) {
-                    event.set(move.target, integer: integer, range: range)
-                } else {
-                    event.set(move.target, range: range)
-                }
-                event.remove(move.source)
-            } else {
-                event.remove(move.target)
-            }
+            event.copy(move.source, to: move.target)
+            event.remove(move.source)
         }
         return .next
     }

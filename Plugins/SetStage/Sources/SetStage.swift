@@ -19,15 +19,15 @@ public final class SetStage: Stage {
     /// The content of a field.
     public enum Content: Sendable {
         /// Text with the values of fields.
-        case template(MarkedTemplate)
+        case template(Template)
         /// The value of an expression.
         case expression(ExpressionSettings)
 
         static let type = SettingType<Content>(
-            shape: .either([MarkedTemplate.type.shape, Self.expression.shape])
+            shape: .either([SettingType<Template>.template.shape, Self.expression.shape])
         ) { node, issues in
             if node.entries != nil { return Self.expression.decode(node, &issues) }
-            return MarkedTemplate.type.decode(node, &issues).map { .template($0) }
+            return SettingType<Template>.template.decode(node, &issues).map { .template($0) }
         }
 
         private static let expression = SettingType<Content>(
@@ -49,22 +49,6 @@ public final class SetStage: Stage {
         }
     }
 
-    /// A template with its position.
-    public struct MarkedTemplate: Sendable {
-        /// The template.
-        public var template: Template
-        /// The position in the file.
-        public var mark: SourceMark
-
-        static let type = SettingType<MarkedTemplate>(
-            shape: .form(
-                "text with the names of fields in braces",
-                pattern: #"^([^{}]|\{\{|\}\}|\{[^{}]*[^{}\s][^{}]*\})*$"#)
-        ) { node, issues in
-            Template.type.decode(node, &issues).map { MarkedTemplate(template: $0, mark: node.mark) }
-        }
-    }
-
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "set",
@@ -79,15 +63,10 @@ public final class SetStage: Stage {
         failureReason: "set_failure",
         isPure: true)
 
-    private enum Piece {
-        case text([UInt8])
-        case field(FieldID)
-    }
-
     private enum Value {
         /// The unchanged value of another field.
         case copy(FieldID)
-        case joined([Piece])
+        case joined(ResolvedTemplate)
         case expression(EventExpression)
     }
 
@@ -102,25 +81,14 @@ public final class SetStage: Stage {
         var targets: [FieldID] = []
         var values: [Value] = []
         for field in settings.fields {
-            guard case .template(let marked) = field.value else {
+            guard case .template(let template) = field.value else {
                 Self.resolve(field, setup, &targets, &values)
                 continue
             }
-            var isSecret = false
-            let pieces = marked.template.pieces.map { piece -> Piece in
-                switch piece {
-                case .text(let text): return .text(Array(text.utf8))
-                case .field(let name):
-                    isSecret = isSecret || setup.isSecret(name)
-                    return .field(setup.input(MarkedName(name, at: marked.mark)))
-                }
-            }
-            if pieces.count == 1, case .field(let source) = pieces[0] {
-                values.append(.copy(source))
-            } else {
-                values.append(.joined(pieces))
-            }
-            targets.append(setup.output(field.name, isSecret: isSecret, type: Self.type(of: marked.template, setup)))
+            let resolved = template.resolve(setup)
+            values.append(resolved.onlyField.map { .copy($0) } ?? .joined(resolved))
+            targets.append(
+                setup.output(field.name, isSecret: resolved.isSecret, type: Self.type(of: template, setup)))
         }
         self.names = settings.fields.map(\.name)
         self.targets = targets
@@ -153,9 +121,9 @@ public final class SetStage: Stage {
     public func process(_ event: inout Event) throws -> Verdict {
         for index in self.targets.indices {
             switch self.values[index] {
-            case .copy(let source): SetStage.copy(source, to: self.targets[index], of: &event)
-            case .joined(let pieces):
-                try self.join(pieces, of: event, for: self.names[index])
+            case .copy(let source): event.copy(source, to: self.targets[index])
+            case .joined(let template):
+                try self.join(template, of: event, for: self.names[index])
                 event.set(self.targets[index], copying: self.buffer)
             case .expression(let expression):
                 try expression.assign(to: self.targets[index], of: &event, limit: SetStage.valueLimit)
@@ -164,33 +132,14 @@ public final class SetStage: Stage {
         return .next
     }
 
-    private static func copy(_ source: FieldID, to target: FieldID, of event: inout Event) {
-        guard let range = event.range(of: source) else { return event.remove(target) }
-        if let integer = event.integer(of: source) {
-            event.set(target, integer: integer, range: range)
-        } else {
-            event.set(target, range: range)
-        }
-    }
-
-    private func join(_ pieces: [Piece], of event: borrowing Event, for name: String) throws(StageFailure) {
+    private func join(
+        _ template: ResolvedTemplate, of event: borrowing Event, for name: String
+    ) throws(StageFailure) {
         self.buffer.removeAll(keepingCapacity: true)
-        for index in pieces.indices {
-            switch pieces[index] {
-            case .text(let bytes):
-                try self.check(bytes.count, name)
-                self.buffer.append(contentsOf: bytes)
-            case .field(let field):
-                guard let range = event.range(of: field) else { continue }
-                try self.check(Int(range.length), name)
-                // Used only within this statement, before any value is set.
-                unsafe self.buffer.append(contentsOf: event.unsafeBytes(range))
-            }
+        do throws(TemplateFailure) {
+            try template.append(event, to: &self.buffer, limit: SetStage.valueLimit, missing: .skip)
+        } catch {
+            throw StageFailure("set: \(name): \(error.message)")
         }
-    }
-
-    private func check(_ more: Int, _ name: String) throws(StageFailure) {
-        guard self.buffer.count + more > SetStage.valueLimit else { return }
-        throw StageFailure("set: \(name): the value is too long: the maximum is \(SetStage.valueLimit) bytes")
     }
 }

@@ -45,6 +45,7 @@ import Testing
             ("int(id) * 3", "21"), ("double(id) / 2.0", "3.5"), ("region + '/' + id", "eu/7"), ("id == '7'", "true"),
             ("base64.decode('aGk=')", "hi"), ("timestamp(int(id))", "1970-01-01T00:00:07Z"),
             ("duration('90m')", "5400s"),
+            ("[id, region]", #"["7","eu"]"#), ("{'a': 1.5, 'b': [null, true]}", #"{"a":1.5,"b":[null,true]}"#),
             ("optional.of(region)", "eu"), ("18446744073709551615u", "18446744073709551615"), ("''", ""),
         ])
     func expressions(expression: String, value: String) throws {
@@ -61,12 +62,29 @@ import Testing
         }
         for (expression, message) in [
             ("region + id", "\"region\" is missing"), ("int(id) / 0", "division by zero"),
-            ("[id]", "a list cannot be the value of a field"),
+            ("[1.0 / 0.0]", "JSON has no number Infinity"),
             ("lists.range(3000).map(x, 'xx').join()", "the value is longer than 4096 bytes"),
         ] {
             let report = try self.report(["x": ["expr": .text(expression)]], ["id": "7"])
             #expect(report.failureMessage == "set: x: \(message)", "\(expression)")
         }
+    }
+
+    @Test("A computed value has the type of its expression, and a copy that of its source")
+    func typedValues() throws {
+        let report = try self.report(
+            [
+                "half": ["expr": "double(id) / 2.0"], "twice": ["expr": "half * 2.0 > 6.9"], "copy": "{half}",
+                "ids": ["expr": "[id]"], "first": ["expr": "ids[0]"], "text": "{half}!",
+            ], ["id": "7"])
+        #expect(report.ending == .next)
+        #expect(report.values["half"]?.typed == .double(3.5))
+        #expect(report.values["twice"]?.typed == .bool(true))
+        #expect(report.values["copy"] == report.values["half"])
+        #expect(report.values["ids"]?.typed == .json)
+        #expect(report.text("first") == "7")
+        #expect(report.text("text") == "3.5!")
+        #expect(report.values["text"]?.typed == nil)
     }
 
     @Test("Later expressions see the type and value of earlier ones")

@@ -107,7 +107,10 @@ final class Check {
             let count = Check.length(event, range, rule.unit)
             return count >= rule.min ?? 0 && count <= rule.max ?? .max
         case .range(let rule):
-            guard let number = self.number(event, range) else { return false }
+            guard let number = self.number(event, range) else {
+                guard let number = event.typedValue(of: self.field)?.number else { return false }
+                return number >= Double(rule.min ?? .min) && number <= Double(rule.max ?? .max)
+            }
             return number >= rule.min ?? .min && number <= rule.max ?? .max
         case .notInFuture(let allowed, _):
             guard let time = self.number(event, range) else { return false }
@@ -116,9 +119,12 @@ final class Check {
         }
     }
 
-    /// Returns the value as a number, decoded or converted from its text.
+    /// Returns the value as a whole number, decoded or converted from its text; a timestamp in milliseconds.
     private func number(_ event: borrowing Event, _ range: ByteRange) -> Int64? {
         if let integer = event.integer(of: self.field) { return integer }
+        if case .timestamp(let seconds, let nanoseconds)? = event.typedValue(of: self.field) {
+            return seconds * 1000 + Int64(nanoseconds / 1_000_000)
+        }
         return event.withBytes(range) { bytes in
             try? DecimalInteger.parse(bytes.extracting(Blank.trimmed(bytes)))
         }
@@ -169,7 +175,10 @@ final class Check {
             return "\(value) has \(count) \(unit) (\(allowed))"
         case .range(let rule):
             let allowed = Limits.describe(rule.min, rule.max)
-            guard let number = self.number(event, range) else { return "\(value) is not a whole number (\(allowed))" }
+            guard let number = self.number(event, range) else {
+                let isNumber = event.typedValue(of: self.field)?.number != nil
+                return "\(value) is \(isNumber ? "out of range" : "not a whole number") (\(allowed))"
+            }
             return "\(FieldTable.shown("\(number)", isSecret: self.isSecret)) is out of range (\(allowed))"
         case .notInFuture(_, let text):
             guard let time = self.number(event, range) else {

@@ -33,11 +33,12 @@ final class SnapshotExporter: Sendable {
 
     /// Returns a response that streams the store.
     ///
-    /// `refusal` is asked again before each piece; if it returns a failure, the export ends early.
+    /// `types` are the types of the graph's fields. `refusal` is asked again before each piece; if it returns a failure, the export ends early.
     ///
     /// - Throws: `AdminFailure` if too many exports are running, or if `refusal` returns one.
     func response(
-        for store: any SnapshotStore, unless refusal: @escaping @Sendable () -> AdminFailure?
+        for store: any SnapshotStore, types: [String: FieldType] = [:],
+        unless refusal: @escaping @Sendable () -> AdminFailure?
     ) throws(AdminFailure) -> Response {
         if let failure = refusal() { throw failure }
         guard let slot = Slot(self) else {
@@ -45,7 +46,7 @@ final class SnapshotExporter: Sendable {
                 "busy", "\(AdminLimits.exports) exports are running; try again when one has finished")
         }
         let body = ResponseBody { writer in
-            try await self.stream(store, unless: refusal, in: slot, to: &writer)
+            try await self.stream(store, types, unless: refusal, in: slot, to: &writer)
         }
         var headers: HTTPFields = [.contentType: "application/x-ndjson"]
         // For clients that show how much is left; the store may change during the export.
@@ -54,13 +55,13 @@ final class SnapshotExporter: Sendable {
     }
 
     @concurrent private func stream(
-        _ store: any SnapshotStore, unless refusal: @escaping @Sendable () -> AdminFailure?, in slot: Slot,
-        to writer: inout any ResponseBodyWriter
+        _ store: any SnapshotStore, _ types: [String: FieldType],
+        unless refusal: @escaping @Sendable () -> AdminFailure?, in slot: Slot, to writer: inout any ResponseBodyWriter
     ) async throws {
         let pipe = ChunkPipe()
         async let walk: Void = self.pool.runIfActive {
             defer { pipe.finish() }
-            try self.walk(store, into: pipe)
+            try self.walk(store, types, into: pipe)
         }
         // However this ends, `walk` must be notified: only then can the child task that runs it end.
         defer { pipe.close() }
@@ -78,12 +79,12 @@ final class SnapshotExporter: Sendable {
         withExtendedLifetime(slot) {}
     }
 
-    private func walk(_ store: any SnapshotStore, into pipe: ChunkPipe) throws {
+    private func walk(_ store: any SnapshotStore, _ types: [String: FieldType], into pipe: ChunkPipe) throws {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(AdminLimits.exportChunkBytes * 2)
         try store.forEachSnapshot { snapshot in
             if self.isStopping.load(ordering: .relaxed) { throw ChunkPipe.Closed() }
-            SnapshotJSON.append(snapshot, to: &bytes)
+            SnapshotJSON.append(snapshot, types: types, to: &bytes)
             bytes.append(UInt8(ascii: "\n"))
             guard bytes.count >= AdminLimits.exportChunkBytes else { return }
             try pipe.write(ByteBuffer(bytes: bytes))

@@ -26,7 +26,7 @@ struct StoreRoutes {
             if store.remote != nil {
                 throw AdminFailure.notFound("the store \(name) is on a Redis server: list its keys there (SCAN)")
             }
-            return try self.exporter.response(for: store) { self.refusal(name) }
+            return try self.exporter.response(for: store, types: self.context.fieldTypes()) { self.refusal(name) }
         }
         // Not an export: a gateway that inserts an empty key, and maybe a server that removes the last slash, must not
         // get 200.
@@ -55,7 +55,7 @@ struct StoreRoutes {
                     message: "the snapshot does not meet the condition \(condition.name) of the store \(name)")
             }
             var line: [UInt8] = []
-            SnapshotJSON.append(snapshot, to: &line)
+            SnapshotJSON.append(snapshot, types: self.context.fieldTypes(), to: &line)
             line.append(UInt8(ascii: "\n"))
             return .json(line)
         }

@@ -56,10 +56,14 @@ struct Explanation {
     /// Returns the snapshot without the values of secret fields.
     private func snapshot(_ snapshot: Snapshot) -> JSONValue {
         let secrets = self.pipeline.graph.secretFields
+        let types = self.pipeline.graph.fieldTypes
         let fields = snapshot.fields.map { field -> JSONValue.Member in
             let isSecret = secrets.contains(field.name)
             if let integer = field.integer, !isSecret {
                 return .init(name: field.name, value: .integer(Int(integer)))
+            }
+            if !isSecret, let typed = field.typedValue(types[field.name]), typed != .bytes {
+                return .init(name: field.name, value: .written(JSONText.text(of: typed, written: field.bytes)))
             }
             let text = FieldTable.shown(String(decoding: field.bytes, as: UTF8.self), isSecret: isSecret)
             return .init(name: field.name, value: .string(text))

@@ -36,6 +36,7 @@ package struct Watch: Sendable {
         context.explain = { store, key in
             Explanation(pipeline: pipeline, watch: self, store: store, key: key).json.compact
         }
+        context.fieldTypes = { pipeline.graph.fieldTypes }
         context.taps = self.taps
         context.revocations = self.revocations
         context.lateThread = {

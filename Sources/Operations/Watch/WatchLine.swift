@@ -34,7 +34,11 @@ enum WatchLine {
                 JSONText.appendMember(column.name, FieldTable.mark, to: &bytes)
             } else {
                 let value = event.withBytes(range) { [UInt8](copying: $0, limit: self.valueLimit) }
-                JSONText.appendMember(column.name, value, to: &bytes)
+                // JSON and bytes that are cut are shown as text.
+                let isWhole = range.length <= UInt32(self.valueLimit)
+                JSONText.appendMember(
+                    column.name, value, integer: event.integer(of: column.field),
+                    typed: isWhole ? event.typedValue(of: column.field) : nil, to: &bytes)
             }
         }
         bytes.append(UInt8(ascii: "}"))

@@ -41,7 +41,7 @@ struct GraphDescriber {
                     name: node.name, type: node.type, branch: node.uses.branch, condition: node.uses.condition,
                     effects: node.uses.effects, isPure: node.uses.isPure, waits: node.waits)
             },
-            arrows: arrows, secretFields: self.graph.names.secrets)
+            arrows: arrows, secretFields: self.graph.names.secrets, fieldTypes: self.graph.names.typedFields)
     }
 
     /// The target of a failure's arrow.

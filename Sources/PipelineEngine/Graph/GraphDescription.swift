@@ -1,3 +1,5 @@
+public import StageKit
+
 /// A checked graph as a value: its parts and arrows.
 ///
 /// Pictures, the dashboard and tests are made from it. It contains no values of settings except names and conditions.
@@ -121,11 +123,13 @@ public struct GraphDescription: Sendable, Equatable {
     public var arrows: [Arrow]
     /// The fields whose values must not be shown.
     public var secretFields: Set<String>
+    /// The types of the fields that are neither text nor int64, by name.
+    public var fieldTypes: [String: FieldType]
 
     /// Creates a description.
     public init(
         pipeline: String, source: Source, stores: [Store], stages: [Stage], arrows: [Arrow],
-        secretFields: Set<String> = []
+        secretFields: Set<String> = [], fieldTypes: [String: FieldType] = [:]
     ) {
         self.pipeline = pipeline
         self.source = source
@@ -133,6 +137,7 @@ public struct GraphDescription: Sendable, Equatable {
         self.stages = stages
         self.arrows = arrows
         self.secretFields = secretFields
+        self.fieldTypes = fieldTypes
     }
 
     /// The branches in the order of the file.

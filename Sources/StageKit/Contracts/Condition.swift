@@ -30,6 +30,11 @@ public struct ConditionSettings: Sendable {
             case .equals(let name, let values):
                 condition.equals.append((setup.input(name), values.map { Array($0.utf8) }))
             case .field(let name, let tests):
+                if tests.numbers != nil, ![.integer, .text, .unknown].contains(setup.type(of: name.text)) {
+                    setup.issues.add(
+                        "\(name.text) is not an int64, so its bounds need an expression such as "
+                            + "when: \"\(name.text) > ...\"", at: name.mark)
+                }
                 condition.others.append(
                     .field(setup.input(name), exists: tests.exists ?? true, numbers: tests.numbers))
             case .any(let conditions): condition.others.append(.any(conditions.map { $0.resolve(setup) }))

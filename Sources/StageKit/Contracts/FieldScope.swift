@@ -36,13 +36,3 @@ package struct FieldScope: Sendable {
         self.isIncomplete = self.isIncomplete || other.isIncomplete
     }
 }
-
-/// The type of a field's values, for the checker of expressions.
-public enum FieldType: Sendable, Hashable {
-    /// Text.
-    case text
-    /// Whole numbers of 64 bits (`event.set(_:integer:range:)`).
-    case integer
-    /// Text or whole numbers.
-    case unknown
-}

@@ -54,14 +54,17 @@ public struct SelectedFields {
         public var name: [UInt8]
         /// The value's bytes.
         public var value: [UInt8]
-        /// The number, if the value was decoded as one.
+        /// The number, if the value was decoded as an int64.
         public var integer: Int64?
+        /// The typed value, if the value was decoded as a type other than text and int64.
+        public var typed: TypedValue?
 
         /// Creates a field.
-        public init(name: [UInt8], value: [UInt8], integer: Int64? = nil) {
+        public init(name: [UInt8], value: [UInt8], integer: Int64? = nil, typed: TypedValue? = nil) {
             self.name = name
             self.value = value
             self.integer = integer
+            self.typed = typed
         }
     }
 
@@ -79,7 +82,9 @@ public struct SelectedFields {
         for (name, field) in columns {
             guard let range = event.range(of: field) else { continue }
             found.append(
-                Field(name: Array(name.utf8), value: event.bytes(range), integer: event.integer(of: field)))
+                Field(
+                    name: Array(name.utf8), value: event.bytes(range), integer: event.integer(of: field),
+                    typed: event.typedValue(of: field)))
         }
         return found
     }
@@ -111,7 +116,7 @@ extension Event {
 }
 
 extension JSONText {
-    /// Appends an object of fields: numbers as numbers, and bytes that are not UTF-8 in base64 under `<name>_b64`.
+    /// Appends an object of fields, each in the form that its type has in JSON (`appendMember`).
     ///
     /// Invalid bytes in a name are replaced; a repeated name is written repeatedly.
     public static func append(_ fields: [SelectedFields.Field], to bytes: inout [UInt8]) {
@@ -119,12 +124,7 @@ extension JSONText {
         for (index, field) in fields.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             let name = String(decoding: field.name, as: UTF8.self)
-            if let integer = field.integer {
-                self.append(name, to: &bytes)
-                bytes += Array(":\(integer)".utf8)
-            } else {
-                self.appendMember(name, field.value, to: &bytes)
-            }
+            self.appendMember(name, field.value, integer: field.integer, typed: field.typed, to: &bytes)
         }
         bytes.append(UInt8(ascii: "}"))
     }

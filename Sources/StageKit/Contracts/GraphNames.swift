@@ -16,7 +16,20 @@ package final class GraphNames {
     /// The fields whose values must not be shown.
     package private(set) var secrets: Set<String> = []
 
+    /// The types of the fields, by name; `unknown` if stages give a field several types.
+    private var types: [String: FieldType] = [:]
+
     package init() {}
+
+    /// Records that a stage gives a field values of a type.
+    package func note(_ type: FieldType, of name: String) {
+        self.types[name] = self.types[name].map { $0 == type ? type : .unknown } ?? type
+    }
+
+    /// The types of the fields that are neither text nor int64, if all stages give a field the same type.
+    package var typedFields: [String: FieldType] {
+        self.types.filter { ![.text, .integer, .unknown].contains($0.value) }
+    }
 
     /// Hides a field's values in logs, diagrams and other output.
     package func keepSecret(_ name: String) {

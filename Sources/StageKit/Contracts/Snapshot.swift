@@ -41,3 +41,13 @@ public struct Snapshot: Sendable, Equatable {
         self.fields.first { $0.name == name }?.integer
     }
 }
+
+extension Snapshot.Field {
+    /// Returns the field's value as a value of the type that the graph gives the field. A store keeps the text only.
+    ///
+    /// - Returns: The value, or `nil` if the type has no typed values or the text is not of the type.
+    public func typedValue(_ type: FieldType?) -> TypedValue? {
+        guard let type, self.integer == nil else { return nil }
+        return (try? type.read(self.bytes.span)) ?? nil
+    }
+}

@@ -35,6 +35,8 @@ public final class StageSetup {
     package private(set) var usedStores: [String] = []
     /// The names of the requested effects, each once.
     package private(set) var usedEffects: [String] = []
+    /// The positions of the templates and expressions that the stage has resolved.
+    package private(set) var templateMarks: Set<SourceMark> = []
     /// Whether no event waits at the stage, regardless of its declaration.
     package private(set) var isWaitless = false
 
@@ -98,6 +100,7 @@ public final class StageSetup {
     /// - Returns: The column.
     public func output(_ name: String, isSecret: Bool = false, type: FieldType = .unknown) -> FieldID {
         self.scope.provide(name, type)
+        self.names.note(type, of: name)
         if isSecret { self.names.keepSecret(name) }
         return self.names.provide(name)
     }
@@ -152,6 +155,14 @@ public final class StageSetup {
     /// continue immediately, and a graph of such stages does not need several passes per batch.
     public func neverWaits() {
         self.isWaitless = true
+    }
+
+    /// Records that the text at a position contains names of fields that the stage replaces by their values. For any
+    /// other text that contains a field in braces, `validate` adds a warning.
+    ///
+    /// `Template.resolve` and `ExpressionSettings.resolve` call it.
+    public func noteTemplate(at mark: SourceMark) {
+        self.templateMarks.insert(mark)
     }
 
     /// Returns the number of a reason, to finish events with it.

@@ -2,7 +2,8 @@
 ///
 /// Invariants: after `prepareSlots`, `slots` has `headers.count * slotCount` values and `states` has one for each
 /// header. Header `i` owns the fields `firstField ..< firstField + fieldCount`. Ranges are checked against the arena
-/// when they are read.
+/// when they are read. The number of a typed value in a slot is at most `typed.count`, which only grows until
+/// `prepareSlots` clears all slots.
 @unsafe
 @usableFromInline
 struct BatchStorage {
@@ -34,6 +35,9 @@ struct BatchStorage {
     @usableFromInline var deliveries: [Int] = []
     /// The events that the source refused, by their index.
     @usableFromInline var refusals: [(index: Int, failure: StageFailure, isPartial: Bool)] = []
+    /// The values that are neither text nor int64; a slot of the kind bytes holds the number of its value here, starting
+    /// at 1, or 0 if it has none.
+    @usableFromInline var typed = unsafe GrowableBuffer<TypedValue>(capacity: 0)
 
     @inlinable
     mutating func appendEntry(_ id: EntryID) {
@@ -76,6 +80,7 @@ struct BatchStorage {
         unsafe self.states.reserve(events)
         unsafe self.states.base.update(repeating: EventState(), count: events)
         unsafe self.states.count = events
+        unsafe self.typed.count = 0
         unsafe self.failures.removeAll(keepingCapacity: true)
         if unsafe !self.refusals.isEmpty { unsafe self.failRefused() }
     }
@@ -97,6 +102,7 @@ struct BatchStorage {
         unsafe self.fields.count = 0
         unsafe self.slots.count = 0
         unsafe self.states.count = 0
+        unsafe self.typed.count = 0
         unsafe self.failures.removeAll(keepingCapacity: true)
         unsafe self.deliveries.removeAll(keepingCapacity: true)
         unsafe self.refusals.removeAll(keepingCapacity: true)
@@ -110,6 +116,7 @@ struct BatchStorage {
         unsafe self.fields.free()
         unsafe self.slots.free()
         unsafe self.states.free()
+        unsafe self.typed.free()
     }
 }
 

@@ -42,7 +42,8 @@ public struct FieldID: Hashable, Sendable {
     }
 }
 
-/// The range of a decoded value in the arena and, for numbers, the number itself.
+/// The range of a decoded value in the arena and, for int64, the number itself. Other types keep their values beside
+/// the table (`BatchStorage.typed`).
 @frozen
 @usableFromInline
 struct Slot {
@@ -55,7 +56,7 @@ struct Slot {
     @usableFromInline var offset: UInt32
     /// The kind in the two highest bits (0 is absent), and the length in bytes in the others.
     @usableFromInline var lengthAndKind: UInt32
-    /// The number, if the kind is integer.
+    /// The number, if the kind is integer; the number of the typed value, or 0, if the kind is bytes.
     @usableFromInline var integer: Int64
 
     @inlinable

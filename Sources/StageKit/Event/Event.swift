@@ -170,6 +170,27 @@ public struct Event: ~Copyable {
             offset: range.offset, lengthAndKind: range.length | Slot.integerKind, integer: integer)
     }
 
+    /// Sets a field to a typed value; `range` is the value's text.
+    public mutating func set(_ field: FieldID, typed value: TypedValue, range: ByteRange) {
+        unsafe self.storage.pointee.typed.append(value)
+        unsafe self.slot(field).pointee = Slot(
+            offset: range.offset, lengthAndKind: range.length | Slot.bytesKind,
+            integer: Int64(self.storage.pointee.typed.count))
+    }
+
+    /// Returns the field's typed value, or `nil` if the field is absent, text or an int64.
+    public func typedValue(of field: FieldID) -> TypedValue? {
+        let slot = unsafe self.slot(field).pointee
+        guard slot.isPresent, !slot.isInteger, slot.integer > 0 else { return nil }
+        return unsafe self.storage.pointee.typed.base[Int(slot.integer) - 1]
+    }
+
+    /// Sets a field to the value of another one, whatever its type; removes it if the event does not have the other.
+    @inlinable
+    public mutating func copy(_ source: FieldID, to target: FieldID) {
+        unsafe self.slot(target).pointee = self.slot(source).pointee
+    }
+
     /// Copies bytes into the batch and sets a field to them.
     public mutating func set(_ field: FieldID, copying bytes: [UInt8]) {
         let range = unsafe bytes.withUnsafeBytes { unsafe self.storage.pointee.copyToArena($0) }

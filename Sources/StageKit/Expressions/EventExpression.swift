@@ -26,11 +26,7 @@ public final class EventExpression: Sendable {
 
     /// The type of the values that the expression gives a field.
     public var fieldType: FieldType {
-        switch self.program.type {
-        case .int: .integer
-        case .dyn, .uint: .unknown
-        default: .text
-        }
+        FieldType(self.program.type)
     }
 
     /// Evaluates a condition.
@@ -44,8 +40,8 @@ public final class EventExpression: Sendable {
         }
     }
 
-    /// Sets a field to the value of the expression: text and bytes as they are, numbers in decimal, times as RFC 3339,
-    /// durations in seconds. `null` and an empty optional remove the field.
+    /// Sets a field to the value of the expression, with its type: text and bytes as they are, numbers in decimal, times
+    /// as RFC 3339, durations in seconds, lists and maps as JSON. `null` and an empty optional remove the field.
     ///
     /// - Parameters:
     ///   - field: The field.
@@ -59,30 +55,60 @@ public final class EventExpression: Sendable {
         } catch {
             throw self.failure(error)
         }
-        guard let result = try self.bytes(value) else { return event.remove(field) }
+        guard let result = try self.result(value) else { return event.remove(field) }
         guard result.bytes.count <= limit else {
             throw StageFailure("\(self.context): the value is longer than \(limit) bytes")
         }
         event.set(field, copying: result.bytes)
-        if let integer = result.integer, let range = event.range(of: field) {
+        guard let range = event.range(of: field) else { return }
+        if let integer = result.integer {
             event.set(field, integer: integer, range: range)
+        } else if let typed = result.typed {
+            event.set(field, typed: typed, range: range)
         }
     }
 
-    private func bytes(_ value: Value) throws(StageFailure) -> (bytes: [UInt8], integer: Int64?)? {
+    /// The value of a field.
+    private struct Result {
+        var bytes: [UInt8]
+        var integer: Int64?
+        var typed: TypedValue?
+
+        init(_ text: String, integer: Int64? = nil, typed: TypedValue? = nil) {
+            self.bytes = Array(text.utf8)
+            self.integer = integer
+            self.typed = typed
+        }
+    }
+
+    private func result(_ value: Value) throws(StageFailure) -> Result? {
         switch value {
         case .null: return nil
-        case .string(let text): return (Array(text.utf8), nil)
-        case .bytes(let bytes): return (bytes, nil)
-        case .int(let number): return (Array(String(number).utf8), number)
-        case .uint(let number): return (Array(String(number).utf8), Int64(exactly: number))
+        case .string(let text): return Result(text)
+        case .bytes(let bytes):
+            var result = Result("", typed: .bytes)
+            result.bytes = bytes
+            return result
+        case .int(let number): return Result(String(number), integer: number)
+        case .uint(let number): return Result(String(number), typed: .unsigned(number))
+        case .double(let number): return Result(value.text, typed: .double(number))
+        case .bool(let truth): return Result(value.text, typed: .bool(truth))
+        case .timestamp(let time):
+            return Result(value.text, typed: .timestamp(seconds: time.seconds, nanoseconds: time.nanoseconds))
+        case .duration(let duration):
+            return Result(
+                value.text, typed: .duration(seconds: duration.seconds, nanoseconds: duration.nanoseconds))
+        case .ip, .cidr, .type: return Result(value.text)
         case .optional(let optional):
-            return try optional.wrapped.flatMap { (value) throws(StageFailure) in
-                try self.bytes(value)
-            }
-        case .bool, .double, .timestamp, .duration, .ip, .cidr, .type: return (Array(value.text.utf8), nil)
+            return try optional.wrapped.flatMap { (value) throws(StageFailure) in try self.result(value) }
         case .list, .map:
-            throw StageFailure("\(self.context): a \(value.typeName.rawValue) cannot be the value of a field")
+            var result = Result("", typed: .json)
+            do throws(JSONValues.Refusal) {
+                try JSONValues.append(value, to: &result.bytes)
+            } catch {
+                throw StageFailure("\(self.context): \(error.message)")
+            }
+            return result
         }
     }
 

@@ -38,13 +38,8 @@ struct EventVariables: ~Copyable, VariableSource {
     /// The environment of expressions in a stage. A field hides another name.
     static func environment(_ setup: StageSetup) -> ExpressionEnvironment {
         let fields = setup.fields.map { name in
-            let type: ExpressionType =
-                switch setup.type(of: name) {
-                case .text: .string
-                case .integer: .int
-                case .unknown: .dyn
-                }
-            return ExpressionEnvironment.Variable(name, type, number: setup.column(name).index)
+            ExpressionEnvironment.Variable(
+                name, setup.type(of: name).expressionType, number: setup.column(name).index)
         }
         var environment = ExpressionEnvironment(fields + Name.allCases.map(\.variable))
         environment.allowsHasOfVariables = true
@@ -57,6 +52,7 @@ struct EventVariables: ~Copyable, VariableSource {
         guard variable >= 0 else { return Name(rawValue: variable).flatMap { self.value(of: $0) } }
         guard let (range, integer) = self.event.value(of: FieldID(index: variable)) else { return nil }
         if let integer { return .int(integer) }
+        if let typed = self.event.typedValue(of: FieldID(index: variable)) { return try self.value(typed, range) }
         let text = unsafe String(validating: self.event.unsafeBytes(range), as: UTF8.self)
         guard let text else { throw EvaluationError("a field is not valid UTF-8") }
         return .string(text)
@@ -67,6 +63,37 @@ struct EventVariables: ~Copyable, VariableSource {
         guard let (_, integer) = self.event.value(of: FieldID(index: variable)) else { return nil }
         guard let integer else { throw EvaluationError("a field is not a whole number") }
         return integer
+    }
+
+    /// The number of a field that is a double.
+    func double(of variable: Int) throws(EvaluationError) -> Double? {
+        let field = FieldID(index: variable)
+        if case .double(let number)? = self.event.typedValue(of: field) { return number }
+        guard self.event.value(of: field) != nil else { return nil }
+        throw EvaluationError("a field is not a double")
+    }
+
+    /// The value of a field that is neither text nor an int64.
+    private func value(_ typed: TypedValue, _ range: ByteRange) throws(EvaluationError) -> Value? {
+        switch typed {
+        case .bytes: return .bytes(self.event.bytes(range))
+        case .unsigned(let number): return .uint(number)
+        case .double(let number): return .double(number)
+        case .bool(let value): return .bool(value)
+        case .timestamp(let seconds, let nanoseconds):
+            return Timestamp(unixSeconds: seconds, nanoseconds: nanoseconds).map { .timestamp($0) }
+        case .duration(let seconds, let nanoseconds):
+            return CEL.Duration(wholeSeconds: seconds, nanoseconds: Int64(nanoseconds)).map { .duration($0) }
+        case .json:
+            guard range.length <= JSONValues.sizeLimit else {
+                throw EvaluationError("a JSON field is longer than \(JSONValues.sizeLimit) bytes")
+            }
+            do throws(JSONValues.Refusal) {
+                return try JSONValues.value(self.event.bytes(range))
+            } catch {
+                throw EvaluationError("a JSON field: \(error.message)")
+            }
+        }
     }
 
     private func value(of name: Name) -> Value? {
@@ -94,4 +121,38 @@ struct EventVariables: ~Copyable, VariableSource {
 package enum ExpressionNames {
     /// The names with their types.
     package static var variables: [ExpressionEnvironment.Variable] { EventVariables.Name.allCases.map(\.variable) }
+}
+
+extension FieldType {
+    /// The type in expressions.
+    fileprivate var expressionType: ExpressionType {
+        switch self {
+        case .text: .string
+        case .bytes: .bytes
+        case .integer: .int
+        case .unsigned: .uint
+        case .double: .double
+        case .bool: .bool
+        case .timestamp: .timestamp
+        case .duration: .duration
+        case .json, .unknown: .dyn
+        }
+    }
+
+    /// The type of a field that an expression of this type sets.
+    init(_ type: ExpressionType) {
+        switch type {
+        case .string, .type, .ip, .cidr: self = .text
+        case .bytes: self = .bytes
+        case .int: self = .integer
+        case .uint: self = .unsigned
+        case .double: self = .double
+        case .bool: self = .bool
+        case .timestamp: self = .timestamp(.text)
+        case .duration: self = .duration(.text)
+        case .list, .map: self = .json
+        case .optional(let wrapped): self.init(wrapped)
+        case .null, .dyn, .parameter: self = .unknown
+        }
+    }
 }

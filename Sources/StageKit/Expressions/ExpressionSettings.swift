@@ -40,6 +40,7 @@ public struct ExpressionSettings: Sendable {
     ///   - isCondition: Whether the result must be a bool.
     /// - Returns: `nil` if there is a mistake.
     public func resolve(_ setup: StageSetup, isCondition: Bool = false) -> EventExpression? {
+        setup.noteTemplate(at: self.mark)
         let environment = EventVariables.environment(setup)
         do throws(ExpressionProblems) {
             let program = try Program(self.text, environment, result: isCondition ? .bool : nil)

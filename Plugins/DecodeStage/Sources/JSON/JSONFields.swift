@@ -11,6 +11,8 @@ final class JSONFields {
         case nothing, value, escaped, object, list
         /// The path to the field leads through a value that is not an object.
         case blocked
+        /// The path to the field leads through a value that is not a list.
+        case blockedList
     }
 
     /// A member of an object that is not declared.
@@ -22,17 +24,21 @@ final class JSONFields {
     private let paths: JSONPaths
     private let matchers: [NameMatcher]
     private let ids: [FieldID]
+    /// Whether the type of a field is json.
+    private let jsonTypes: [Bool]
+    private var walk = JSONWalk()
     private var found: [Found]
     private var hasEscapes = false
     private var scratch: [UInt8] = []
     /// The first member that is not declared.
     private(set) var unknown: Unknown?
 
-    /// Creates a reader for fields in declared order, with their columns.
-    init(_ paths: JSONPaths, ids: [FieldID]) {
+    /// Creates a reader for fields in declared order, with their columns and whether their type is json.
+    init(_ paths: JSONPaths, ids: [FieldID], jsonTypes: [Bool]) {
         self.paths = paths
         self.matchers = paths.objects.map { NameMatcher(names: $0.members.map(\.name)) }
         self.ids = ids
+        self.jsonTypes = jsonTypes
         self.found = Array(repeating: .nothing, count: ids.count)
     }
 
@@ -54,12 +60,18 @@ final class JSONFields {
             try scanner.begin(bytes)
             try self.readObject(0, depth: 0, bytes, text.offset, &scanner, &event)
             try scanner.end(bytes)
+            for followed in self.paths.followed where !followed.path.hasAll {
+                try self.follow(followed.field, followed.path, bytes, text.offset, &event)
+            }
             result = .success(())
         } catch {
             result = .failure(error)
         }
         if self.hasEscapes { self.writeEscaped(&event) }
         try result.get()
+        for followed in self.paths.followed where followed.path.hasAll {
+            try self.writeList(followed.field, followed.path, text, &event)
+        }
     }
 
     /// Returns the problem with a declared field that is an object, a list or blocked, or `nil` if there is none.
@@ -69,6 +81,7 @@ final class JSONFields {
         case .object: "expected a string, a number, true or false, found an object"
         case .list: "expected a string, a number, true or false, found a list"
         case .blocked: "its path crosses a value that is not an object"
+        case .blockedList: "its path crosses a value that is not a list"
         }
     }
 
@@ -77,6 +90,7 @@ final class JSONFields {
         let path = self.paths.objects[unknown.object].path.flatMap { Array("\(JSONPath.text([$0])).".utf8) }
         var name: [UInt8] = []
         event.withBytes(text) { bytes in JSONString.unescape(bytes.extracting(unknown.name.range), into: &name) }
+        if name == [UInt8(ascii: "*")] { return path + Array(#"\*"#.utf8) }
         return path + name.flatMap { JSONPath.escaped.contains($0) ? [UInt8(ascii: "\\"), $0] : [$0] }
     }
 
@@ -95,6 +109,7 @@ final class JSONFields {
                 continue
             }
             switch self.paths.objects[object].members[member].target {
+            case .followed: _ = try scanner.value(bytes, depth: depth + 1)
             case .field(let field):
                 self.set(field, to: try scanner.value(bytes, depth: depth + 1), base, &event)
             case .object(let inner):
@@ -121,6 +136,13 @@ final class JSONFields {
     }
 
     private func set(_ field: Int, to value: JSONScanner.Value, _ base: UInt32, _ event: inout Event) {
+        if self.jsonTypes[field] {
+            self.found[field] = .value
+            let range = value.source
+            return event.set(
+                self.ids[field],
+                range: ByteRange(offset: base + UInt32(range.lowerBound), length: UInt32(range.count)))
+        }
         switch value.kind {
         case .null: self.found[field] = .nothing
         case .object: self.found[field] = .object
@@ -135,6 +157,42 @@ final class JSONFields {
             event.set(self.ids[field], range: ByteRange(offset: offset, length: UInt32(value.range.count)))
         } else {
             event.remove(self.ids[field])
+        }
+    }
+
+    /// Sets a field that is found by following its path.
+    private func follow(
+        _ field: Int, _ path: JSONPath, _ bytes: Span<UInt8>, _ base: UInt32, _ event: inout Event
+    ) throws(JSONProblem) {
+        switch try self.walk.follow(path, bytes) {
+        case .found: if let value = self.walk.values.first { self.set(field, to: value, base, &event) }
+        case .missing: break
+        case .noObject: self.found[field] = .blocked
+        case .noList: self.found[field] = .blockedList
+        }
+    }
+
+    /// Sets a field to the list of all values to which its path leads. Only called after the scan, because the arena may
+    /// move.
+    private func writeList(
+        _ field: Int, _ path: JSONPath, _ text: ByteRange, _ event: inout Event
+    ) throws(JSONProblem) {
+        self.scratch.removeAll(keepingCapacity: true)
+        // Used before the list is copied to the arena.
+        let bytes = unsafe event.unsafeBytes(text).span
+        switch try self.walk.follow(path, bytes) {
+        case .found:
+            self.scratch.append(UInt8(ascii: "["))
+            for (index, value) in self.walk.values.enumerated() {
+                if index > 0 { self.scratch.append(UInt8(ascii: ",")) }
+                for position in value.source { self.scratch.append(bytes[position]) }
+            }
+            self.scratch.append(UInt8(ascii: "]"))
+            self.found[field] = .value
+            event.set(self.ids[field], copying: self.scratch)
+        case .missing: break
+        case .noObject: self.found[field] = .blocked
+        case .noList: self.found[field] = .blockedList
         }
     }
 
