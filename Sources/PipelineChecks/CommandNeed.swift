@@ -132,14 +132,15 @@ struct CommandNeed {
         ]
     }
 
-    /// The commands of stages and failure rules, each target once.
+    /// The commands of stages and failure rules, each target once. A pattern stands for the names that contain fields, as
+    /// in `filling`.
     private static func messages(of pipeline: Pipeline) -> [CommandNeed] {
         var issues = SettingIssues()
         let published = pipeline.settings(ofStages: PublishStage.declaration.name).compactMap {
             PublishStage.declaration.settings.decode($0, &issues)?.target
         }
-        let channels = Set(published.compactMap { if case .channel(let name) = $0 { name } else { nil } })
-        let streams = Set(published.compactMap { if case .stream(let key, _) = $0 { key } else { nil } })
+        let channels = Set(published.compactMap { if case .channel(let name) = $0 { name.key } else { nil } })
+        let streams = Set(published.compactMap { if case .stream(let name, _) = $0 { name.key } else { nil } })
             .union(DeadLetterStage.streams(of: pipeline))
         return channels.sorted().map(self.publishing) + streams.sorted().map(self.adding)
     }
@@ -151,4 +152,9 @@ struct CommandNeed {
     private static func adding(to stream: String) -> CommandNeed {
         CommandNeed("XADD", [stream, "*", "key", "x"], isHarmless: false, key: stream)
     }
+}
+
+extension Template {
+    /// The name of a stream or channel, or the pattern of all names if it contains fields.
+    fileprivate var key: String { self.literal ?? self.pattern }
 }

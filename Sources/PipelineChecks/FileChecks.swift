@@ -68,8 +68,12 @@ package enum FileChecks {
         switch stage.type {
         case PublishStage.declaration.name:
             switch FileOutline.decode(stage.settings, PublishStage.declaration.settings)?.target {
-            case .stream(let key, _)?: return [part(.messages(stream: key), "stream")]
-            case .channel(let name)?: return [part(.messageChannel(name), "channel")]
+            case .stream(let name, _)?:
+                let use = name.literal.map { Keyspace.Use.messages(stream: $0) }
+                return [part(use ?? .messageStreams(pattern: name.pattern), "stream")]
+            case .channel(let name)?:
+                let use = name.literal.map { Keyspace.Use.messageChannel($0) }
+                return [part(use ?? .messageChannels(pattern: name.pattern), "channel")]
             case nil: return []
             }
         case DeadLetterStage.declaration.name:

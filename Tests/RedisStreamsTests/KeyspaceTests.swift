@@ -33,6 +33,8 @@ import Testing
             (.bootstrap(pattern: "*:profile"), true), (.bootstrap(pattern: "sess[a-i]ons?x"), true),
             (.bootstrap(pattern: "session:*"), false), (.bootstrap(pattern: "sess[^i]*"), false),
             (.messageChannel("sessions:events"), false), (.revocationChannel("sessions:events"), false),
+            (.messageStreams(pattern: "sessions:*"), true), (.messageStreams(pattern: "*:x"), true),
+            (.messageStreams(pattern: "audit:*"), false), (.messageChannels(pattern: "sessions:*"), false),
         ] as [(Keyspace.Use, Bool)])
     func stores(use: Keyspace.Use, isWrong: Bool) {
         for found in self.lines(.store(prefix: "sessions:"), use) {
@@ -65,6 +67,22 @@ import Testing
         #expect(self.lines(.messages(stream: "s"), .messages(stream: "s"))[0] == ([], []))
         #expect(self.lines(.deadLetters(stream: "s"), .deadLetters(stream: "s"))[0] == ([], []))
         #expect(self.lines(read, .messageChannel("s"))[0] == ([], []))
+    }
+
+    @Test("A name that contains fields is a warning if it can be that of a stream or channel with another purpose")
+    func patterns() {
+        let streams = Keyspace.Use.messageStreams(pattern: #"audit:*:\[x\]"#)
+        for other in [Keyspace.Use.source, Keyspace.Use.deadLetters, Keyspace.Use.revocations] {
+            #expect(self.lines(other("audit:a:[x]"), streams)[0] == ([], [2]))
+            #expect(self.lines(streams, other("audit:a:[x]"))[0] == ([], [1]))
+            #expect(self.lines(other("audit:a"), streams)[0] == ([], []))
+        }
+        #expect(self.lines(.messages(stream: "audit:a:[x]"), streams)[0] == ([], []))
+        #expect(self.lines(streams, streams)[0] == ([], []))
+        let channels = Keyspace.Use.messageChannels(pattern: "c:*")
+        #expect(self.lines(.revocationChannel("c:1"), channels)[0] == ([], [2]))
+        #expect(self.lines(.revocationChannel("d"), channels)[0] == ([], []))
+        #expect(self.lines(.source(stream: "c:1"), channels)[0] == ([], []))
     }
 
     @Test("Keys of different servers and databases do not collide; this machine's names are one server")

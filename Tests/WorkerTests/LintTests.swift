@@ -82,6 +82,30 @@ import Testing
         #expect(off.count == 1 && off[0].contains("\"a\" never refuses lookups"))
     }
 
+    @Test("A field in braces is a warning in a setting that is not a template")
+    func fieldsInBraces() throws {
+        let text = """
+            pipeline: p
+            redis: { address: "127.0.0.1:1" }
+            source: { redis_stream: { stream: "{id}:events" } }
+            stages:
+              - decode: { fields: { id: { required: true } } }
+              - set: { label: "a {id}", size: { expr: "'{id}'.size()" } }
+              - log: { message: "event {id}" }
+                when: "id != '{id}'"
+              - log: { message: "event {other} {{id}}" }
+              - publish: { stream: "s:{id}" }
+              - webhook: { url: "http://127.0.0.1:9/{id}", headers: { X-Id: "{id}" } }
+            """
+        let pipeline = try Pipeline(
+            text: Array(text.utf8), file: "p.yaml", catalogue: .standard, services: Self.silent)
+        #expect(
+            pipeline.warnings.map { "\($0.mark.line):\($0.mark.column): \($0.message)" } == [
+                "7:21: log: {id} is used as it is, because this setting is not a template",
+                "11:65: webhook: {id} is used as it is, because this setting is not a template",
+            ])
+    }
+
     @Test("Values of variables in the shipped file are checked like literal ones")
     func shippedWithBadVariables() throws {
         let path = Self.shippedPath

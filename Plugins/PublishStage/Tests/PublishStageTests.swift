@@ -60,6 +60,110 @@ import Testing
             ])
     }
 
+    @Test("A channel gets each value in the form of its type, and a stream gets its text")
+    func types() async throws {
+        let types: [(String, FieldType, String, String)] = [
+            ("a", .double, " 31.50", #""a":31.5"#), ("b", .double, "31.50", #""b":31.50"#),
+            ("c", .double, "+7", #""c":7.0"#), ("d", .bool, "1", #""d":true"#), ("e", .integer, "007", #""e":7"#),
+            ("f", .unsigned, "18446744073709551615", #""f":18446744073709551615"#),
+            ("g", .timestamp(.milliseconds), "1700000000250", #""g":"2023-11-14T22:13:20.25Z""#),
+            ("h", .timestamp(.text), "2023-11-14T23:13:20+01:00", #""h":"2023-11-14T22:13:20Z""#),
+            ("i", .duration(.text), "1m30s", #""i":"90s""#), ("j", .bytes, "hi", #""j_b64":"aGk=""#),
+            ("k", .json, "[1,\n {\"x\": \"\u{202E}\"}]", #""k":[1, {"x": "\u202e"}]"#), ("l", .text, "5", #""l":"5""#),
+        ]
+        var fixture = StageFixture(fields: types.map(\.0), publisher: self.publisher)
+        fixture.types = Dictionary(uniqueKeysWithValues: types.map { ($0.0, $0.1) })
+        let entry = SampleEntry(bytes: types.map { (Array($0.0.utf8), Array($0.2.utf8)) })
+        for target in ["channel", "stream"] {
+            _ = try await StageHarness(PublishStage.self, .mapping([(target, .text("t"))]), in: fixture).feed(entry)
+        }
+        let json = "{\(types.map(\.3).joined(separator: ","))}"
+        #expect(
+            self.publisher.messages == [
+                .text(channel: "t", payload: Array(json.utf8)),
+                .entry(stream: "t", maxLength: nil, fields: types.map { OutgoingMessage.Field($0.0, $0.2) }),
+            ])
+    }
+
+    @Test("Fields in the name of a stream or channel stand for their values")
+    func templates() async throws {
+        for (kind, settings) in [
+            ("stream", ["stream": "{{a}}:{id}:x", "fields": ["amount"]]),
+            ("channel", ["channel": "{{a}}:{id}:x", "fields": ["amount"]]),
+        ] as [(String, SettingNode)] {
+            let publisher = RecordingPublisher()
+            let fixture = StageFixture(fields: ["id", "amount"], publisher: publisher)
+            let harness = try StageHarness(PublishStage.self, settings, in: fixture)
+            let reports = try await harness.feed(
+                SampleEntry(["id": "1", "amount": "5"]), SampleEntry(["amount": "5"]),
+                SampleEntry(["id": "", "amount": "5"]),
+                SampleEntry(bytes: [(Array("id".utf8), [0xFF]), (Array("amount".utf8), [0x35])]),
+                SampleEntry(["id": String(repeating: "x", count: 1025), "amount": "5"]),
+                SampleEntry(["id": "é/ 2", "amount": "5"]))
+            #expect(
+                publisher.messages.map { message in
+                    switch message {
+                    case .entry(let stream, _, _): stream
+                    case .text(let channel, _): channel
+                    }
+                } == ["{a}:1:x", "{a}:é/ 2:x"])
+            #expect(
+                reports.map(\.failureMessage) == [
+                    nil, "publish: \(kind): id is missing", "publish: \(kind): id is empty",
+                    "publish: \(kind): the name is not valid UTF-8",
+                    "publish: \(kind): the value is too long: the maximum is 1024 bytes", nil,
+                ])
+        }
+    }
+
+    @Test("The number of different streams is bounded; one that was used before stays usable")
+    func targets() async throws {
+        let harness = try self.makeHarness(["stream": "s:{id}", "max_targets": "2"])
+        for _ in 0..<2 {
+            let reports = harness.process(["a", "b", "c", "a", "d", "b"].map { SampleEntry(["id": $0]) })
+            let message = "publish: more than 2 different streams: raise max_targets if that is intended"
+            #expect(reports.map(\.failureMessage) == [nil, nil, message, nil, message, nil])
+        }
+        let byDefault = try self.makeHarness(["stream": "s:{id}"])
+        let reports = byDefault.process((0...1000).map { SampleEntry(["id": "\($0)"]) })
+        #expect(reports.filter { $0.failure != nil }.map(\.id) == [reports[1000].id])
+    }
+
+    @Test("A name with fields keeps the contract of stages")
+    func templateConformance() async {
+        let violations = await StageConformance.check(
+            PublishStage.self, ["stream": "s:{id}", "max_targets": "1"],
+            entries: [SampleEntry(["id": "a"]), SampleEntry(["amount": "1"]), SampleEntry(["id": "b"])],
+            in: self.fixture)
+        #expect(violations == [])
+    }
+
+    @Test("Mistakes in a name with fields are reported with their position")
+    func templateMistakes() {
+        var fixture = self.fixture
+        fixture.secrets = ["amount"]
+        for (settings, message) in [
+            (
+                ["stream": .text("s:{idd}").at(2, 9)],
+                "2:9: publish: no earlier stage provides the field \"idd\" (did you mean id?)"
+            ),
+            (
+                ["channel": .text("s:{id").at(2, 9)],
+                "2:9: publish: channel: a { without } (write {{ for a literal brace)"
+            ),
+            (
+                ["stream": .text("s:{amount}").at(2, 9)],
+                "2:9: publish: the field \"amount\" is secret, but the name of a stream or channel would show it"
+            ),
+            (
+                ["stream": "s", "max_targets": .text("5").at(3, 4)],
+                "3:4: publish: max_targets requires a field in braces in stream or channel"
+            ),
+        ] as [(SettingNode, String)] {
+            #expect(StageHarness<PublishStage>.mistakes(settings, in: fixture) == [message])
+        }
+    }
+
     @Test("A refused message fails only its event")
     func refused() async throws {
         let harness = try self.makeHarness(["stream": "out"])

@@ -6,6 +6,8 @@ import StageKit
 
 /// A request, which is the same in every attempt.
 struct WebhookRequest: Sendable {
+    /// The destination.
+    let url: String
     /// The body.
     let body: [UInt8]
     /// Identifies the event, so that a server can detect repetitions.
@@ -20,8 +22,6 @@ struct WebhookSender: Sendable {
 
     /// The HTTP client, which owns the connections.
     let client: HTTPClient
-    /// The destination.
-    let url: String
     /// The method.
     let method: HTTPMethod
     /// The headers of every request.
@@ -107,7 +107,7 @@ struct WebhookSender: Sendable {
     }
 
     private func exchange(_ request: WebhookRequest) async -> RetryRule.Attempt {
-        var message = HTTPClientRequest(url: self.url)
+        var message = HTTPClientRequest(url: request.url)
         message.method = self.method
         message.headers.add(name: "content-type", value: "application/json")
         message.headers.add(name: "user-agent", value: "sluice")

@@ -35,6 +35,8 @@ extension WebhookStage {
         public var fields = FieldSelection.all
         /// The content of the body.
         public var body = Body.fields
+        /// The maximum number of different URLs, or `nil` for any number: nothing is kept for a URL.
+        public var maxTargets: Int?
 
         /// The upper limit of `timeout`: a longer attempt would only block the stream.
         static let longestTimeout = Duration.seconds(300)
@@ -42,12 +44,17 @@ extension WebhookStage {
         static let mostRetries = 10
         /// The upper limit of `max_in_flight`: each request needs a connection if the server uses HTTP/1.1.
         static let mostInFlight = 256
+        /// The upper limit of `max_targets`: the URLs are kept in memory.
+        static let mostTargets = 100_000
 
         /// The settings' names and types in the file.
         static let schema = SettingsSchema(
             Settings(),
             [
-                .required("url", \.url, .webhookURL, "URL of the requests: http:// or https://."),
+                .required(
+                    "url", \.url, .webhookURL,
+                    "URL of the requests: http:// or https://. After the host, a field in braces stands for its value, "
+                        + "percent-encoded."),
                 .optional(
                     "method", \.method, .choice(["POST", "PUT", "PATCH"]), default: "POST", "Method of the requests."),
                 .optional("headers", \.headers, Self.headersType, default: "{}", "Headers of each request."),
@@ -80,6 +87,9 @@ extension WebhookStage {
                 .optional(
                     "body", \.body, .choice(of: [("fields", .fields), ("entry", .entry)]), default: "fields",
                     "Body: an object of the fields (fields), or one with stream, entry and fields (entry)."),
+                .optional(
+                    "max_targets", \.maxTargets, .optional(.integer(1...Self.mostTargets)),
+                    "Maximum number of different URLs, if the URL contains fields; by default unlimited."),
             ])
 
         /// Headers that can be sent.
@@ -115,6 +125,9 @@ extension WebhookStage {
             }
             if settings.caFile != nil, !settings.url.isEncrypted {
                 issues.add("ca_file requires a URL with https://", at: node["ca_file"]?.mark ?? node.mark)
+            }
+            if settings.maxTargets != nil, settings.url.template.literal != nil {
+                issues.add("max_targets requires a field in braces in url", at: node["max_targets"]?.mark ?? node.mark)
             }
             return issues.all.count == before ? settings : nil
         }

@@ -18,6 +18,9 @@ public final class WebhookStage: Stage {
         failureReason: "webhook_failure", waits: true)
 
     private let settings: Settings
+    private let url: ResolvedTemplate
+    /// Bounds the number of different URLs, or `nil` if it is not bounded.
+    private var targets: TargetLimit?
     private let fields: SelectedFields
     private let effect: EffectID
     private let logger: Logger
@@ -29,6 +32,8 @@ public final class WebhookStage: Stage {
     /// Creates the stage; it reads the fields to send.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.settings = settings
+        self.url = settings.url.template.resolve(setup, refusingSecretsIn: "a URL")
+        self.targets = settings.maxTargets.map { TargetLimit($0) }
         self.fields = settings.fields.resolve(setup)
         self.effect = setup.effect("webhook")
         self.logger = setup.logger
@@ -36,15 +41,24 @@ public final class WebhookStage: Stage {
         self.progress = setup.progress
     }
 
-    /// Lets the event wait to be sent.
-    public func process(_ event: inout Event) throws -> Verdict { .wait }
+    /// Lets the event wait to be sent. An event from which no URL can be made fails.
+    public func process(_ event: inout Event) throws -> Verdict {
+        guard self.settings.url.template.literal == nil else { return .wait }
+        let url = try WebhookURL.text(self.url, for: event)
+        guard self.targets?.accept(Array(url.utf8)) ?? true else {
+            let limit = self.settings.maxTargets ?? 0
+            throw StageFailure("webhook: more than \(limit) different URLs: raise max_targets if that is intended")
+        }
+        return .wait
+    }
 
     /// Sends all waiting events, with limited concurrency. An event whose request is refused or gets no answer fails.
     ///
     /// - Throws: An error if a file with secrets cannot be read or the task is cancelled.
     public func complete(_ events: WaitingEvents) async throws {
-        let requests = (0..<events.count).map { position in
-            events.withEvent(at: position) { event in self.request(event) }
+        let requests = try (0..<events.count).map { position in
+            // Does not throw: the event was accepted with this URL.
+            try events.withEvent(at: position) { (event) throws(StageFailure) in try self.request(event) }
         }
         for (position, failure) in try await self.send(requests).enumerated() {
             if let failure {
@@ -64,8 +78,7 @@ public final class WebhookStage: Stage {
     private func send(_ requests: [WebhookRequest]) async throws -> [StageFailure?] {
         if self.isRehearsal { return Array(repeating: nil, count: requests.count) }
         let sender = WebhookSender(
-            client: self.openClient(), url: self.settings.url.text,
-            method: HTTPMethod(rawValue: self.settings.method), headers: try self.headers(),
+            client: self.openClient(), method: HTTPMethod(rawValue: self.settings.method), headers: try self.headers(),
             timeout: self.settings.timeout,
             rule: RetryRule(retries: self.settings.retries, firstWait: self.settings.backoff),
             maxInFlight: self.settings.maxInFlight, logger: self.logger, progress: self.progress)
@@ -106,7 +119,7 @@ public final class WebhookStage: Stage {
         return headers
     }
 
-    private func request(_ event: borrowing Event) -> WebhookRequest {
+    private func request(_ event: borrowing Event) throws(StageFailure) -> WebhookRequest {
         let values = self.fields.values(of: event)
         var body: [UInt8] = []
         switch self.settings.body {
@@ -120,7 +133,14 @@ public final class WebhookStage: Stage {
             JSONText.append(values, to: &body)
             body.append(UInt8(ascii: "}"))
         }
-        return WebhookRequest(body: body, idempotencyKey: Self.key(stream: event.stream, id: event.orderID))
+        let url: String
+        if let literal = self.settings.url.template.literal {
+            url = literal
+        } else {
+            url = try WebhookURL.text(self.url, for: event)
+        }
+        return WebhookRequest(
+            url: url, body: body, idempotencyKey: Self.key(stream: event.stream, id: event.orderID))
     }
 
     /// Returns the key that identifies the entry whenever it is read: `orders/1700000000000-0`. Characters that a

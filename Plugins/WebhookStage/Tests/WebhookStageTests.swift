@@ -204,6 +204,73 @@ import WebhookStage
         }
     }
 
+    @Test("Fields in the URL are percent-encoded, so that each stays in its part of the path or the query")
+    func templates() async throws {
+        try await HookServer.with({ _, _ in .status(204) }) { server in
+            let settings = [("url", SettingNode.text("\(server.url)/{id}/x?amount={amount}"))]
+            let harness = try StageHarness(
+                WebhookStage.self, .mapping(settings + [("timeout", "60s"), ("retries", "0")]), in: self.fixture)
+            let reports = try await harness.complete(
+                harness.process([
+                    SampleEntry(["id": "a-1._~", "amount": "5"]),
+                    SampleEntry(["id": "../a b?c#d%é", "amount": "1&x=2"]),
+                    SampleEntry(bytes: [(Array("id".utf8), [0xFF]), (Array("amount".utf8), [0x0A])]),
+                    SampleEntry(["id": "..", "amount": "1"]), SampleEntry(["id": "a"]),
+                    SampleEntry(["id": "", "amount": "1"]),
+                ]))
+            await harness.stage.shutDown()
+            #expect(
+                server.requests.map(\.path) == [
+                    "/hook/a-1._~/x?amount=5", "/hook/..%2Fa%20b%3Fc%23d%25%C3%A9/x?amount=1%26x%3D2",
+                    "/hook/%FF/x?amount=%0A",
+                ])
+            #expect(
+                reports.map(\.failureMessage) == [
+                    nil, nil, nil, "webhook: url: a part of the path is . or ..", "webhook: url: amount is missing",
+                    "webhook: url: id is empty",
+                ])
+        }
+    }
+
+    @Test("max_targets bounds the number of different URLs; without it, they are not bounded")
+    func targets() throws {
+        for (limit, failures) in [(nil, 0), ("2", 1)] as [(String?, Int)] {
+            let bound: [(String, SettingNode)] = limit.map { [("max_targets", .text($0))] } ?? []
+            let settings = SettingNode.mapping([("url", "http://127.0.0.1:9/{id}")] + bound)
+            let harness = try StageHarness(WebhookStage.self, settings, in: self.fixture)
+            let reports = harness.process(["a", "b", "a", "c", "b"].map { SampleEntry(["id": $0]) })
+            #expect(reports.filter { $0.failure != nil }.count == failures)
+            if limit != nil {
+                #expect(
+                    reports[3].failureMessage
+                        == "webhook: more than 2 different URLs: raise max_targets if that is intended")
+            }
+        }
+    }
+
+    @Test("Scheme, host and port cannot come from an event, and neither can a secret")
+    func templateMistakes() {
+        var fixture = self.fixture
+        fixture.secrets = ["amount"]
+        let host = "scheme, host and port must not come from a field: begin with https://host/"
+        for (url, message) in [
+            ("{id}", "url: \(host)"), ("{id}://a/x", "url: \(host)"), ("https://{id}/x", "url: \(host)"),
+            ("https://a.{id}/x", "url: \(host)"), ("https://a:{id}/x", "url: \(host)"),
+            ("https://hooks.example{id}", "url: \(host)"),
+            ("https://a/{id", "url: a { without } (write {{ for a literal brace)"),
+            ("https://a/{idd}", "no earlier stage provides the field \"idd\" (did you mean id?)"),
+            ("https://a/{amount}", "the field \"amount\" is secret, but a URL would show it"),
+        ] {
+            #expect(
+                StageHarness<WebhookStage>.mistakes(["url": .text(url).at(2, 3)], in: fixture) == [
+                    "2:3: webhook: \(message)"
+                ], "\(url)")
+        }
+        #expect(
+            StageHarness<WebhookStage>.mistakes(["url": "http://a", "max_targets": .text("5").at(3, 4)], in: fixture)
+                == ["3:4: webhook: max_targets requires a field in braces in url"])
+    }
+
     @Test("Invalid settings are reported with their position")
     func mistakes() {
         func mistakes(_ settings: SettingNode) -> [String] {

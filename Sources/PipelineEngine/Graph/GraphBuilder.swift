@@ -25,6 +25,7 @@ struct GraphBuilder {
         let stageNames = StageNames(layout, &issues).names
         var nodes: [Int: StageGraph.Node] = [:]
         var usedStores: Set<String> = []
+        var warnings: [SettingIssue] = []
         // The fields that each list's first stage can rely on: those of every path that leads to it.
         var scopes: [FieldScope?] = layout.lists.map { _ in nil }
         scopes[0] = FieldScope()
@@ -39,6 +40,7 @@ struct GraphBuilder {
                 let (node, setup) = self.node(stage, place, names, scope, &issues)
                 nodes[list.start + offset] = node
                 scope = setup?.scope ?? scope
+                if let setup { warnings += TemplateCheck(stage, setup).warnings }
                 if node == nil { scope.loseTrack() }
                 usedStores.formUnion(setup?.usedStores ?? [])
                 for target in layout.targets(of: stage) {
@@ -52,7 +54,7 @@ struct GraphBuilder {
             nodes: ContiguousArray(nodes.sorted { $0.key < $1.key }.map(\.value)),
             mainCount: layout.lists[0].stages.count, starts: layout.lists.map(\.start), names: names,
             keyField: keyName.flatMap { names.field($0) }, sourceFailure: layout.arrow(of: layout.sourceFailure),
-            warnings: self.warnings(usedStores, nodes.values, isWhole: issues.all.isEmpty))
+            warnings: warnings + self.warnings(usedStores, nodes.values, isWhole: issues.all.isEmpty))
     }
 
     /// The environment that a stage is created with, in addition to its settings.

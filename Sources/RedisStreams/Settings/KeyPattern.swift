@@ -27,12 +27,20 @@ struct KeyPattern: Sendable, Equatable {
     }
 
     /// Returns whether a key that begins with a prefix can match the pattern.
-    ///
-    /// Tracks every pattern index that the prefix can reach. As long as one index remains, some continuation of the
-    /// prefix matches the rest of the pattern.
     func canMatch(keysWithPrefix prefix: String) -> Bool {
+        !self.places(after: prefix).isEmpty
+    }
+
+    /// Returns whether a key matches the pattern.
+    func matches(_ key: String) -> Bool {
+        self.places(after: key).contains(self.elements.count)
+    }
+
+    /// Returns every pattern index that a text can reach. As long as one index remains, some continuation of the text
+    /// matches the rest of the pattern.
+    private func places(after text: String) -> Set<Int> {
         var places = self.closed([0])
-        for byte in prefix.utf8 {
+        for byte in text.utf8 {
             var next: Set<Int> = []
             for place in places where place < self.elements.count {
                 switch self.elements[place] {
@@ -41,9 +49,9 @@ struct KeyPattern: Sendable, Equatable {
                 }
             }
             places = self.closed(next)
-            if places.isEmpty { return false }
+            if places.isEmpty { break }
         }
-        return true
+        return places
     }
 
     /// Adds the indices that can be reached without consuming a byte.

@@ -19,10 +19,14 @@ package struct Keyspace: Sendable {
         case revocations(stream: String)
         /// A stream of messages.
         case messages(stream: String)
+        /// Streams of messages whose names contain fields of events, given by a pattern.
+        case messageStreams(pattern: String)
         /// A channel of revocations.
         case revocationChannel(String)
         /// A channel of messages.
         case messageChannel(String)
+        /// Channels of messages whose names contain fields of events, given by a pattern.
+        case messageChannels(pattern: String)
     }
 
     /// A part of the file and the keys that it uses.
@@ -86,6 +90,8 @@ package struct Keyspace: Sendable {
             found = "the stream \"\(stream)\" of \(other.context)"
         } else if case .bootstrap(let pattern) = use, KeyPattern(pattern).canMatch(keysWithPrefix: prefix) {
             found = "keys that match \"\(pattern)\" of \(other.context)"
+        } else if case .messageStreams(let pattern) = use, KeyPattern(pattern).canMatch(keysWithPrefix: prefix) {
+            found = "streams that match \"\(pattern)\" of \(other.context)"
         } else {
             return
         }
@@ -115,6 +121,8 @@ package struct Keyspace: Sendable {
             default: issues.within(second.context) { $0.add("\(text): choose another", at: second.mark) }
             }
         }
+        Self.comparePatterns(first, second, &warnings)
+        Self.comparePatterns(second, first, &warnings)
         if let channel = first.use.channel, channel == second.use.channel, first.use != second.use {
             warnings.within(second.context) {
                 $0.add(
@@ -125,12 +133,32 @@ package struct Keyspace: Sendable {
     }
 }
 
+extension Keyspace {
+    /// Checks whether the names that a part takes from events can be that of another part.
+    private static func comparePatterns(_ part: Part, _ other: Part, _ warnings: inout SettingIssues) {
+        let found: String
+        switch part.use {
+        case .messageStreams(let pattern):
+            guard let stream = other.use.stream, KeyPattern(pattern).matches(stream) else { return }
+            if case .messages = other.use { return }
+            found = "the stream \"\(stream)\" of \(other.context) can be one of \"\(pattern)\""
+        case .messageChannels(let pattern):
+            guard case .revocationChannel(let channel) = other.use, KeyPattern(pattern).matches(channel) else { return }
+            found = "the channel \"\(channel)\" of \(other.context) can be one of \"\(pattern)\""
+        default: return
+        }
+        warnings.within(part.context) {
+            $0.add("\(found): begin the name with text of its own", at: part.mark)
+        }
+    }
+}
+
 extension Keyspace.Use {
     /// The stream, or `nil` for any other use.
     fileprivate var stream: String? {
         switch self {
         case .source(let key), .deadLetters(let key), .revocations(let key), .messages(let key): key
-        case .store, .bootstrap, .revocationChannel, .messageChannel: nil
+        case .store, .bootstrap, .messageStreams, .revocationChannel, .messageChannel, .messageChannels: nil
         }
     }
 
