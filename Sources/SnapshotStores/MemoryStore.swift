@@ -57,19 +57,23 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     let share: StoreShare?
     /// The memory of the fields that are not shared, or `nil` if the store is private.
     let hidden: HiddenMemory?
+    /// Notifies observers of changes, or `nil` if the store has none.
+    let feed: SnapshotFeed?
 
     /// Creates an empty store for snapshots under the value of `keyField`.
     ///
     /// `maxRecordBytes` is clamped to `Limits.recordBytesRange`. With `share`, other processes can read the store from
-    /// `open` to `shutDown`.
+    /// `open` to `shutDown`. With `isObserved`, writers report changes to observers (`observe`).
     public convenience init(
         name: String, keyField: String, maxEntries: Int = Limits.entries, maxRecordBytes: Int = Limits.recordBytes,
-        conditions: [NamedSetting<ConditionSettings>] = [], share: ShareSettings? = nil, logger: Logger? = nil
+        conditions: [NamedSetting<ConditionSettings>] = [], share: ShareSettings? = nil, isObserved: Bool = false,
+        logger: Logger? = nil
     ) {
         self.init(
             name: name, keyField: keyField, maxEntries: maxEntries, maxRecordBytes: maxRecordBytes,
             conditions: conditions, hasher: KeyHasher(), evictions: EvictionMemory.limit,
-            shards: MemoryStore.shardCount, share: share.map { StoreShare($0, logger: logger) })
+            shards: MemoryStore.shardCount, share: share.map { StoreShare($0, logger: logger) },
+            isObserved: isObserved)
     }
 
     /// Creates a small store with few shards that soon forgets evictions, so that tests reach these limits quickly.
@@ -83,7 +87,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     init(
         name: String, keyField: String, maxEntries: Int, maxRecordBytes: Int,
         conditions: [NamedSetting<ConditionSettings>] = [], hasher: KeyHasher, evictions: Int, shards: Int,
-        recordMemory: Int = RecordMemory.maximumBytes, share: StoreShare? = nil
+        recordMemory: Int = RecordMemory.maximumBytes, share: StoreShare? = nil, isObserved: Bool = false
     ) {
         let records = maxEntries.addingReportingOverflow(evictions).partialValue
         let range = Limits.recordBytesRange
@@ -94,7 +98,9 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
         self.conditions = conditions
         self.hasher = hasher
         self.share = share
-        self.freshness = Freshness(mirror: share)
+        let feed = isObserved ? SnapshotFeed(before: share) : nil
+        self.feed = feed
+        self.freshness = Freshness(mirror: feed ?? share)
         self.hidden = share.map { HiddenMemory(bytes: recordMemory, shared: $0.settings.fields.count) }
         if let share {
             self.shards = ShardArray(count: shards, records: records, commitStep: SystemPage.size)
@@ -125,6 +131,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
             self.hidden?.memory.removeAll(&state.hiddenPlaces)
             self.live.store(0, ordering: .relaxed)
         }
+        self.feed?.reset()
     }
 
     /// Removes every snapshot that came from an entry before this one, shard by shard; lookups continue meanwhile.
@@ -141,6 +148,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
                 }
             }
         }
+        self.feed?.reset()
     }
 
     /// `.checkpoint`: a checkpoint saves the snapshots.
@@ -173,6 +181,9 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
         let columns = self.names.withLock { names in
             fields.map { RecordColumns.Column(field: $0.field, number: names.number(of: $0.name)) }
         }
-        return MemoryStoreWriter(self, RecordColumns(key: key, fields: columns))
+        let writer = MemoryStoreWriter(self, RecordColumns(key: key, fields: columns))
+        // A store without observers pays nothing for them, not even a check per event.
+        guard let feed else { return writer }
+        return ObservedWriter(writer, feed, key: key)
     }
 }

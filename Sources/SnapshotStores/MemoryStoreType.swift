@@ -55,14 +55,21 @@ struct MemoryStoreSettings: Sendable {
 
 extension MemoryStore {
     /// The store type `memory` of the pipeline file.
-    public static let type = StoreType(
-        name: "memory",
-        summary: "Keeps snapshots in this process's memory, for lookups in well under a microsecond.",
-        settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes", "conditions", "share"]
-    ) { settings, setup in
-        MemoryStore(
-            name: setup.name, keyField: settings.key, maxEntries: settings.maxEntries,
-            maxRecordBytes: settings.maxRecordBytes, conditions: settings.conditions, share: settings.share,
-            logger: setup.logger)
+    public static let type = MemoryStore.makeType { _ in false }
+
+    /// Returns the store type `memory` of the pipeline file.
+    ///
+    /// - Parameter isObserved: Whether a part of the program observes the store that is being created.
+    package static func makeType(_ isObserved: @escaping @Sendable (ComponentSetup) -> Bool) -> StoreType {
+        StoreType(
+            name: "memory",
+            summary: "Keeps snapshots in this process's memory, for lookups in well under a microsecond.",
+            settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes", "conditions", "share"]
+        ) { settings, setup in
+            MemoryStore(
+                name: setup.name, keyField: settings.key, maxEntries: settings.maxEntries,
+                maxRecordBytes: settings.maxRecordBytes, conditions: settings.conditions, share: settings.share,
+                isObserved: isObserved(setup), logger: setup.logger)
+        }
     }
 }

@@ -59,6 +59,39 @@ struct SlotTable {
         }
     }
 
+    /// Calls `body` with every record whose home is the line of a hash prefix, and whose own prefix is at least that.
+    ///
+    /// A prefix is the highest 24 bits of a hash: it does not depend on the number of lines, so that a sequence of calls
+    /// with ascending prefixes finds every record that is there all the time, even if the table grows meanwhile.
+    ///
+    /// - Parameter prefix: The prefix, below `prefixes`.
+    /// - Returns: The first prefix that was not looked for, `prefixes` after the last line, and the number of lines that
+    ///   were read.
+    func scan(from prefix: UInt64, _ body: (Slot) -> Void) -> (next: UInt64, lines: Int) {
+        guard self.lines > 0 else { return (SlotTable.prefixes, 0) }
+        let home = self.home(prefix &<< 40)
+        let total = UInt64(self.lines)
+        // The first prefix whose home is a later line.
+        let next = Swift.min(((UInt64(home) + 1) << 24 + total - 1) / total, SlotTable.prefixes)
+        var line = home
+        var count = 0
+        repeat {
+            let first = line * SlotTable.lineWords
+            let tags = LineTags(word: self.words[first])
+            for number in 0..<LineTags.slots where tags.tag(number) != 0 {
+                let slot = self.slot(at: first + 1 + number)
+                if (prefix..<next).contains(slot.word >> 40) { body(slot) }
+            }
+            count += 1
+            guard tags.isPassed else { break }
+            line = self.next(line)
+        } while count < self.lines
+        return (next, count)
+    }
+
+    /// The number of prefixes of hashes: see `scan`.
+    static let prefixes: UInt64 = 1 << 24
+
     /// Starts to fetch the line of a key's record.
     @inline(__always)
     func fetchLine(_ hash: UInt64) {

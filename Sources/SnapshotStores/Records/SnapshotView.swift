@@ -56,6 +56,14 @@ public struct SnapshotView: ~Copyable {
     /// Whether the snapshot has the field.
     func has(_ field: SnapshotField) -> Bool { self.find(field) != nil }
 
+    /// Calls `body` with each field's number (`MemoryStore.fieldName`) and its original bytes.
+    package func forEachField(_ body: (_ number: Int, _ value: Span<UInt8>) -> Void) {
+        var walk = self.record.fields(keyLength: self.keyLength)
+        while let field = walk.next() {
+            self.withBytes(of: field) { body(Int(field.number), $0) }
+        }
+    }
+
     /// A copy, its fields in the order of their numbers; `names` are the store's field names by number.
     func copy(names: [String]) -> Snapshot {
         var packed: [RecordField] = []
