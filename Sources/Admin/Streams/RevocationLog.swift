@@ -18,7 +18,8 @@ public final class RevocationLog: Sendable {
     /// The entries of a batch, in stream order. Keys are stored contiguously, so that adding a revocation allocates
     /// nothing.
     public struct Batch: Sendable {
-        private(set) var entries: [EntryID] = []
+        /// The stream entries of the batch.
+        package private(set) var entries: [EntryID] = []
         private(set) var ends: [Int] = []
         private(set) var keys: [UInt8] = []
         /// The kinds of the entries that are not revocations, by index.
@@ -41,9 +42,11 @@ public final class RevocationLog: Sendable {
         /// The number of revocations.
         var revocations: Int { self.entries.count - self.others.count }
 
-        func kind(at index: Int) -> Kind { self.others[index] ?? .revocation }
+        /// The kind of the entry at `index`.
+        package func kind(at index: Int) -> Kind { self.others[index] ?? .revocation }
 
-        func key(at index: Int) -> [UInt8] { Array(self.keys[self.range(at: index)]) }
+        /// The key of the entry at `index`; empty for a reset.
+        package func key(at index: Int) -> [UInt8] { Array(self.keys[self.range(at: index)]) }
 
         /// Whether the entry at `index` has this key; allocates nothing.
         func holds(_ key: [UInt8], at index: Int) -> Bool {
@@ -112,6 +115,7 @@ public final class RevocationLog: Sendable {
     private let countLimit: Int
     private let byteLimit: Int
     private let state = OrderedMutex(State())
+    private let listener = OrderedMutex<(@Sendable (Batch?) -> Void)?>(nil)
 
     /// Creates an empty log with a random name.
     public convenience init() {
@@ -141,7 +145,13 @@ public final class RevocationLog: Sendable {
         self.append(Chunk(first: 0, batch: Batch(), isLoss: true))
     }
 
+    /// Sets the function that is called with each later batch, and with `nil` for each loss; it must not block.
+    package func setListener(_ listener: @escaping @Sendable (Batch?) -> Void) {
+        self.listener.withLock { $0 = listener }
+    }
+
     private func append(_ chunk: Chunk) {
+        let listener = self.listener.withLock { $0 }
         self.state.withLock { state in
             var chunk = chunk
             chunk.first = state.next
@@ -166,6 +176,7 @@ public final class RevocationLog: Sendable {
             }
         }
         self.wakes.wake()
+        listener?(chunk.isLoss ? nil : chunk.batch)
     }
 
     /// The cursor of a reader that wants only future entries.

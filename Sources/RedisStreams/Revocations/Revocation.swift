@@ -1,3 +1,4 @@
+import ComponentKit
 import RESP
 import StageKit
 
@@ -31,15 +32,15 @@ struct Revocation: Sendable, Equatable {
     static func evicted(_ key: [UInt8], _ entry: EntryID, reason: String) -> Revocation {
         Revocation(
             key: key, entry: entry,
-            others: [Member(name: "kind", value: "eviction"), Member(name: "reason", value: reason)])
+            others: RevocationMessage.eviction(reason: reason).map { Member(name: $0.name, value: $0.value) })
     }
 
     /// Creates the reset of a store.
     static func reset(_ reset: StoreReset) -> Revocation {
-        Revocation(others: [
-            Member(name: "kind", value: "reset"), Member(name: "store", value: reset.store),
-            Member(name: "reason", value: reset.reason),
-        ])
+        Revocation(
+            others: RevocationMessage.reset(store: reset.store, reason: reset.reason).map {
+                Member(name: $0.name, value: $0.value)
+            })
     }
 
     /// Returns the command that sends the message: PUBLISH with a JSON object, or XADD with the members as fields.
@@ -58,15 +59,6 @@ struct Revocation: Sendable, Equatable {
     /// The message as JSON: `{"key":"ds-1","entry":"1700000000000-0"}`, followed by the other members. A key that is
     /// not UTF-8 is written in base64 as `key_b64`.
     var json: [UInt8] {
-        var bytes = [UInt8(ascii: "{")]
-        JSONText.appendMember("key", self.key, to: &bytes)
-        bytes.append(UInt8(ascii: ","))
-        JSONText.appendMember("entry", self.entry.description, to: &bytes)
-        for member in self.others {
-            bytes.append(UInt8(ascii: ","))
-            JSONText.appendMember(member.name, member.value, to: &bytes)
-        }
-        bytes.append(UInt8(ascii: "}"))
-        return bytes
+        RevocationMessage.json(key: self.key, entry: self.entry, others: self.others.map { ($0.name, $0.value) })
     }
 }
