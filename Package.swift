@@ -144,7 +144,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CSluiceLookup",
+                "CHiredis", "CSluiceLookup",
                 "sluice", "Worker", "Commands", "PipelineEngine", "SnapshotStores",
                 "RedisStreams", "ComponentKit", "StageKit", "StageTestKit", "RESP",
                 logging, coreMetrics, nioCore, nioPosix, nioSSL, lifecycle, hummingbird,
@@ -154,14 +154,14 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "ComponentKit", "HTTPBase", "StageKit", logging, coreMetrics, lifecycle, nioCore, nioHTTP1, nioPosix,
-                nioSSL,
+                "ComponentKit", "HTTPBase", "RESP", "StageKit", logging, coreMetrics, lifecycle, nioCore, nioHTTP1,
+                nioPosix, nioSSL,
             ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "HTTPBase", "StageKit", logging, coreMetrics, lifecycle, nioCore, nioEmbedded, nioHTTP1,
-                nioPosix,
+                "ComponentKit", "Gateway", "HTTPBase", "RESP", "StageKit", logging, coreMetrics, lifecycle, nioCore,
+                nioEmbedded, nioHTTP1, nioPosix,
             ]),
         .target(
             name: "Admin",
@@ -244,7 +244,7 @@ let package = Package(
             dependencies: [
                 "CSluiceLookup",
                 "Worker", "Admin", "Gateway", "HTTPBase", "Operations", "PipelineEngine", "SnapshotStores",
-                "RedisStreams", "RESP", "ComponentKit", "StageKit", logging, coreMetrics, arguments,
+                "RedisStreams", "RESP", "ComponentKit", "StageKit", logging, coreMetrics, lifecycle, arguments,
                 histogram, nioCore, nioPosix,
             ],
             path: "Tests/Benchmarks/Driver"),

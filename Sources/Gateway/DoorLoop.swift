@@ -1,21 +1,30 @@
 import NIOCore
 import Synchronization
 
+/// A connection of a door, as its event loop sees it.
+protocol DoorConnectionHandler: AnyObject {
+    /// Closes the connection if its client is too slow, or if it has been idle for too long.
+    func closeIfLate()
+
+    /// Closes the connection if no request is in flight.
+    func closeIfIdle()
+}
+
 /// The connections of one event loop of a door; used on that loop only.
 final class DoorLoop {
     /// Seconds since the start.
     private(set) var tick = 0
     /// Whether the door closes, so that each response is the last of its connection.
     private(set) var isStopping = false
-    private var handlers: [ObjectIdentifier: HTTPDoorHandler] = [:]
+    private var handlers: [ObjectIdentifier: any DoorConnectionHandler] = [:]
 
     /// Adds a connection.
-    func add(_ handler: HTTPDoorHandler) {
+    func add(_ handler: any DoorConnectionHandler) {
         self.handlers[ObjectIdentifier(handler)] = handler
     }
 
     /// Removes a connection.
-    func remove(_ handler: HTTPDoorHandler) {
+    func remove(_ handler: any DoorConnectionHandler) {
         self.handlers[ObjectIdentifier(handler)] = nil
     }
 
@@ -35,7 +44,8 @@ final class DoorLoop {
 
 /// The number of connections of a door.
 final class DoorConnections: Sendable {
-    private let limit: Int
+    /// The maximum number of open connections.
+    let limit: Int
     private let open = Atomic<Int>(0)
 
     /// Creates a counter with a limit.

@@ -72,7 +72,7 @@ public struct GatewayServer: Service, CustomStringConvertible {
         self.settings = settings
         self.secrets = secrets
         self.parts = HTTPDoorParts(settings, token: secrets.token, store: store)
-        self.metrics = GatewayMetrics(metrics, door: "http")
+        self.metrics = GatewayMetrics(metrics, door: "http", refusals: GatewayMetrics.Refusal.http)
         self.connections = DoorConnections(limit: connectionLimit)
         self.logger = logger
         self.onListening = onListening
@@ -98,109 +98,18 @@ public struct GatewayServer: Service, CustomStringConvertible {
         try result.get()
     }
 
-    private typealias Loops = [ObjectIdentifier: (loop: any EventLoop, state: NIOLoopBound<DoorLoop>)]
-
     private func serve(on group: MultiThreadedEventLoopGroup) async throws {
-        var loops: Loops = [:]
-        for loop in group.makeIterator() {
-            let state = try await loop.submit {
-                let state = NIOLoopBound(DoorLoop(), eventLoop: loop)
-                loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in state.value.sweep() }
-                return state
-            }.get()
-            loops[ObjectIdentifier(loop)] = (loop, state)
-        }
-        let tls = try self.secrets.tls.map { try NIOSSLContext(configuration: $0) }
-        var listeners: [Listener] = []
-        let result: Result<Void, any Error>
-        do {
-            for address in self.settings.listen {
-                listeners.append(try await self.listen(address, on: group, loops, tls))
-            }
-            // Cancelled: the same as shut down.
-            try? await gracefulShutdown()
-            result = .success(())
-        } catch {
-            result = .failure(error)
-        }
-        for listener in listeners {
-            listener.file?.remove()
-            try? await listener.channel.close()
-        }
-        for (loop, state) in loops.values { loop.execute { state.value.stop() } }
-        let deadline = ContinuousClock.now + .seconds(GatewayLimits.closingSeconds)
-        while self.connections.count > 0, ContinuousClock.now < deadline {
-            guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { break }
-        }
-        try result.get()
-    }
-
-    /// An address that clients can connect to.
-    private struct Listener {
-        let channel: any Channel
-        let file: UnixSocketFile?
-    }
-
-    private func listen(
-        _ address: ListenAddress, on group: MultiThreadedEventLoopGroup, _ loops: Loops, _ tls: NIOSSLContext?
-    ) async throws -> Listener {
-        do {
-            let listener: Listener
-            switch address {
-            case .unix(let path):
-                let file = try UnixSocketFile(path: path, access: self.settings.socketAccess)
-                try await file.clear(on: group.any())
-                let channel = try await self.bootstrap(group, loops, nil).bind(unixDomainSocketPath: file.bindPath)
-                    .get()
-                do {
-                    try file.publish()
-                } catch {
-                    try? await channel.close()
-                    throw error
-                }
-                listener = Listener(channel: channel, file: file)
-            case .tcp(let host, let port):
-                let channel = try await self.bootstrap(group, loops, tls).bind(host: host, port: port).get()
-                listener = Listener(channel: channel, file: nil)
-            // Not reached: the settings refuse it.
-            case .off: throw ListenError.cannotListen(address, reason: "it is off")
-            }
-            var actual = address
-            if case .tcp(let host, _) = address, let port = listener.channel.localAddress?.port {
-                actual = .tcp(host: host, port: port)
-            }
-            self.logger.notice("gateway listens", metadata: ["door": "http", "address": "\(actual)"])
-            self.onListening(actual)
-            return listener
-        } catch {
-            let error = ListenError.explain(error, at: address)
-            throw (error as? ListenError).map { ServerFailure("gateway.http.listen", $0) } ?? error
-        }
-    }
-
-    private func bootstrap(
-        _ group: MultiThreadedEventLoopGroup, _ loops: Loops, _ tls: NIOSSLContext?
-    ) -> ServerBootstrap {
+        let loops = try await DoorLoops(
+            on: group, make: { _, _ in DoorLoop() }, onSecond: { $0.sweep() }, onStop: { $0.stop() })
+        let listeners = DoorListeners(
+            addresses: self.settings.addresses, door: "http", tls: self.secrets.tls, connections: self.connections,
+            logger: self.logger, onListening: self.onListening)
         let (parts, connections, metrics) = (self.parts, self.connections, self.metrics)
-        return ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: Int32(GatewayLimits.backlog))
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            // A request and its successors are in one read; another one would only find that there is nothing more.
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelInitializer { channel in
-                guard connections.enter() else {
-                    metrics.count(.connections)
-                    return channel.close()
-                }
-                guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else { return channel.close() }
-                let handler = HTTPDoorHandler(parts, loop.state.value, connections, metrics)
-                return channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
-                    try pipeline.addHandler(ByteToMessageHandler(Self.decoder()))
-                    try pipeline.addHandler(handler)
-                }
-            }
+        try await listeners.serve(on: group, loops, onRefusal: { metrics.count(.connections) }) { channel, loop in
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(ByteToMessageHandler(Self.decoder()))
+            try pipeline.addHandler(HTTPDoorHandler(parts, loop, connections, metrics))
+        }
     }
 
     /// The codec with the limits of the door.

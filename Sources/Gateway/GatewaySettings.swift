@@ -14,10 +14,12 @@ public struct GatewaySettings: Sendable {
 
     /// The store with the sessions.
     public var store = MarkedName.unread
-    /// The condition that a session must meet.
-    public var allow = Allow.condition(.unread)
+    /// The condition that a session must meet, or `nil` if only the Redis door is declared, which does not use it.
+    public var allow: Allow?
     /// The HTTP door, or `nil` for none.
     public var http: HTTPDoorSettings?
+    /// The Redis door, or `nil` for none.
+    public var redis: RedisDoorSettings?
 
     /// The setting type of the section.
     public static let type: SettingType<GatewaySettings> = {
@@ -26,20 +28,38 @@ public struct GatewaySettings: Sendable {
                 GatewaySettings(),
                 [
                     .required("store", \.store, .name, "The memory store with the sessions, as declared under stores."),
-                    .required(
-                        "allow", \.allow, Self.allowType,
-                        "What a session must meet: a condition as in when, or the name of one of the store's."),
+                    .optional(
+                        "allow", \.allow, .optional(Self.allowType),
+                        "What a session must meet: a condition as in when, or the name of one of the store's."
+                            + " Required by http."),
                     .optional(
                         "http", \.http, .optional(HTTPDoorSettings.type),
                         "The HTTP door: authorization requests of nginx, Envoy, Caddy, Traefik and others."),
+                    .optional(
+                        "redis", \.redis, .optional(RedisDoorSettings.type),
+                        "The Redis door: clients of Redis read sessions, and cache them."),
                 ]))
         return SettingType(shape: object.shape) { node, issues in
             guard let settings = object.decode(node, &issues) else { return nil }
-            if settings.http != nil { return settings }
-            issues.add("no door is declared: add http", at: node.mark)
-            return nil
+            let count = issues.all.count
+            settings.check(node, &issues)
+            return issues.all.count == count ? settings : nil
         }
     }()
+
+    private func check(_ node: SettingNode, _ issues: inout SettingIssues) {
+        if self.http == nil, self.redis == nil {
+            return issues.add("no door is declared: add http or redis", at: node.mark)
+        }
+        if self.http != nil, self.allow == nil { issues.add("missing setting \"allow\"", at: node.mark) }
+        guard let http, let redis else { return }
+        for address in redis.listen where http.listen.contains(address) {
+            if case .tcp(_, 0) = address { continue }
+            issues.add(
+                "redis: listen: \(address) is an address of http already",
+                at: node["redis"]?["listen"]?.mark ?? node.mark)
+        }
+    }
 
     /// The section for the catalogue.
     public static let section = SectionType(
@@ -107,31 +127,19 @@ public struct HTTPDoorSettings: Sendable {
         return SettingType(shape: object.shape) { node, issues in
             guard let settings = object.decode(node, &issues) else { return nil }
             let count = issues.all.count
-            settings.checkAddresses(node, &issues)
+            var addresses = settings.addresses
+            addresses.hasSecret = AccessToken.check(settings.token, file: settings.tokenFile, node, &issues)
+            addresses.check(door: "http", secret: "token_file (or token: ${NAME})", node, &issues)
             settings.checkHeaders(node, &issues)
             return issues.all.count == count ? settings : nil
         }
     }()
 
-    /// Who may connect to the Unix sockets.
-    var socketAccess: SocketAccess { SocketAccess(mode: self.mode ?? 0o600, group: self.group?.text) }
-
-    private func checkAddresses(_ node: SettingNode, _ issues: inout SettingIssues) {
-        let mark = node["listen"]?.mark ?? node.mark
-        if self.listen.count > GatewayLimits.addresses {
-            issues.add("listen: at most \(GatewayLimits.addresses) addresses", at: mark)
-        }
-        if self.listen.contains(.off) {
-            issues.add("listen: off is no address: leave out gateway.http instead", at: mark)
-        }
-        for (index, address) in self.listen.enumerated() where self.listen[..<index].contains(address) {
-            if case .tcp(_, 0) = address { continue }
-            issues.add("listen: \(address) is there twice", at: mark)
-        }
-        let hasToken = AccessToken.check(self.token, file: self.tokenFile, node, &issues)
-        let rules = ListenRules(
-            listen: self.listen, mode: self.mode, group: self.group, tls: self.tls, hasSecret: hasToken)
-        rules.check(node, &issues)
+    /// The addresses, and what protects them.
+    var addresses: DoorAddresses {
+        DoorAddresses(
+            listen: self.listen, mode: self.mode, group: self.group, tls: self.tls,
+            hasSecret: !self.token.isEmpty || self.tokenFile != nil)
     }
 
     private func checkHeaders(_ node: SettingNode, _ issues: inout SettingIssues) {

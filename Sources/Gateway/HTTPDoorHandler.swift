@@ -5,7 +5,7 @@ import NIOHTTP1
 ///
 /// The responses to all requests of one read are written together. While the client does not take its responses, nothing
 /// is read.
-final class HTTPDoorHandler: ChannelDuplexHandler {
+final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = Never
     typealias OutboundIn = ByteBuffer

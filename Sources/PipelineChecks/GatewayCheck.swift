@@ -2,28 +2,48 @@ import Gateway
 import HTTPBase
 import StageKit
 
-/// Checks the gateway's HTTP door: who can reach it, and whether its files are usable. Opens no socket.
+/// Checks the gateway's doors: who can reach them, and whether their files are usable. Opens no socket.
 enum GatewayCheck {
-    /// Returns the step with the result, or `nil` if the file declares no door.
-    static func step(_ settings: GatewaySettings?) -> CheckStep? {
-        guard let http = settings?.http else { return nil }
-        let name = "gateway"
+    /// Returns a step with the result for each door that the file declares.
+    static func steps(_ settings: GatewaySettings?) -> [CheckStep] {
+        [self.http(settings?.http), self.redis(settings?.redis)].compactMap(\.self)
+    }
+
+    private static func http(_ door: HTTPDoorSettings?) -> CheckStep? {
+        guard let door else { return nil }
         do throws(SettingIssue) {
-            _ = try GatewaySecrets(http)
+            _ = try GatewaySecrets(door)
         } catch {
-            return CheckStep(name, .bad, error.message)
+            return CheckStep("gateway", .bad, error.message)
         }
-        let isLocal = http.listen.allSatisfy(\.isLocal)
-        let hasToken = !http.token.isEmpty || http.tokenFile != nil
-        var finding = http.listen.map(\.description).joined(separator: ", ")
+        let hasToken = !door.token.isEmpty || door.tokenFile != nil
+        return self.step("http", door.listen, door.tls, secret: hasToken ? "token" : nil)
+    }
+
+    private static func redis(_ door: RedisDoorSettings?) -> CheckStep? {
+        guard let door else { return nil }
+        do throws(SettingIssue) {
+            _ = try RedisDoorSecrets(door)
+        } catch {
+            return CheckStep("gateway", .bad, error.message)
+        }
+        return self.step("redis", door.listen, door.tls, secret: door.passwordFile == nil ? nil : "password")
+    }
+
+    /// The step of a door whose files are usable.
+    private static func step(
+        _ door: String, _ listen: [ListenAddress], _ tls: ServerTLS?, secret: String?
+    ) -> CheckStep {
+        let isLocal = listen.allSatisfy(\.isLocal)
+        var finding = listen.map(\.description).joined(separator: ", ")
+        if door != "http" { finding = "\(door): \(finding)" }
         finding += isLocal ? ", for this machine" : ", for others too"
-        if hasToken { finding += ", with a token" }
-        if let tls = http.tls {
-            finding += tls.clientCAFile == nil ? ", encrypted" : ", encrypted, with certificates of clients"
-        }
-        guard !isLocal, http.tls == nil else { return CheckStep(name, .good, finding) }
+        if let secret { finding += ", with a \(secret)" }
+        if let tls { finding += tls.clientCAFile == nil ? ", encrypted" : ", encrypted, with certificates of clients" }
+        guard !isLocal, tls == nil else { return CheckStep("gateway", .good, finding) }
         return CheckStep(
-            name, .warning, finding + ", which is not encrypted: others on the network can read keys and the token",
-            advice: "add gateway.http.tls, or listen on 127.0.0.1")
+            "gateway", .warning,
+            finding + ", which is not encrypted: others on the network can read keys and the \(secret ?? "secret")",
+            advice: "add gateway.\(door).tls, or listen on 127.0.0.1")
     }
 }

@@ -58,8 +58,8 @@ package struct OnlineCheck {
         steps += await self.stores(loop, silent)
         await loop.shutDown()
         return SecretFiles.steps(self.redis, self.admin, self.gateway) + steps
-            + [self.checkpoint.map(CheckpointCheck.step), AdminCheck.step(self.admin), GatewayCheck.step(self.gateway)]
-            .compactMap(\.self)
+            + [self.checkpoint.map(CheckpointCheck.step), AdminCheck.step(self.admin)].compactMap(\.self)
+            + GatewayCheck.steps(self.gateway)
     }
 
     /// The keys of the streams that the pipeline reads.

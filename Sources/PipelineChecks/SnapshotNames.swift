@@ -58,6 +58,7 @@ struct SnapshotNames {
             issues.add(
                 "allow: the store \(name) has no condition \"\(condition.text)\"\(hint);"
                     + " declare it under conditions of the store", at: condition.mark)
+        case nil: break
         }
         issues.within("gateway: http: headers") { Self.check(gateway.http?.headers.map(\.value) ?? [], of: store, &$0) }
     }

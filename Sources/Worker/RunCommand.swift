@@ -58,6 +58,7 @@ struct RunCommand: AsyncParsableCommand {
             beside: [
                 ReloadService(
                     pipeline: worker.pipeline, path: self.file, logger: logger, rotation: worker.rotation,
+                    onSignal: { worker.gateway.reload() },
                     around: { reload in if let manager { manager.reloading(reload) } else { reload() } }),
                 HeldBackReports(gate: gate),
             ],

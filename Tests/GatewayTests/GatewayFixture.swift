@@ -91,7 +91,8 @@ final class DoorConnection {
         let parts = HTTPDoorParts(settings, token: token.map { Array($0.utf8) }, store: FixedGatewayStore())
         _ = self.connections.enter()
         let handler = HTTPDoorHandler(
-            parts, self.loop, self.connections, GatewayMetrics(self.metrics, door: "http"))
+            parts, self.loop, self.connections,
+            GatewayMetrics(self.metrics, door: "http", refusals: GatewayMetrics.Refusal.http))
         try self.channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(GatewayServer.decoder()))
         try self.channel.pipeline.syncOperations.addHandler(handler)
         try self.channel.connect(to: SocketAddress(unixDomainSocketPath: "/x")).wait()

@@ -1,7 +1,6 @@
 import Admin
 import ArgumentParser
 import CoreMetrics
-import Gateway
 import HTTPBase
 import Logging
 import Operations
@@ -26,7 +25,8 @@ struct AssembledWorker {
     /// Sends traces and metrics to a collector, or `nil` if the file names none.
     let exporter: OTLPExporter?
     private let admin: AdminServer
-    private let gateway: GatewayServer?
+    /// The gateway's doors.
+    let gateway: GatewayDoors
     private let logger: Logger
 
     /// The parameters of a worker.
@@ -76,29 +76,8 @@ struct AssembledWorker {
         self.admin = AdminServer(
             settings: settings, access: try Self.access(settings, file: options.path),
             context: watch.context(of: pipeline, registry), logger: logger, onListening: options.onListening)
-        self.gateway = try Self.gateway(pipeline, registry, file: options.path, logger)
-    }
-
-    /// Returns the gateway's HTTP door, or `nil` if the file declares none.
-    private static func gateway(
-        _ pipeline: Pipeline, _ registry: MetricsRegistry, file: String, _ logger: Logger
-    ) throws(ConfigurationError) -> GatewayServer? {
-        guard pipeline.hasSection("gateway") else { return nil }
-        let settings = try pipeline.section("gateway", GatewaySettings.type)
-        guard let http = settings.http else { return nil }
-        registry.describe("sluice_gateway_decisions_total", help: "Decisions about sessions, per door.")
-        registry.describe(
-            "sluice_gateway_refusals_total", help: "Requests and connections that got no decision, by reason.")
-        registry.describe("sluice_gateway_seconds", help: "Time from a request's head to its response.")
-        do throws(SettingIssue) {
-            guard let store = MemoryGatewayStore(settings, stores: pipeline.stores) else {
-                throw SettingIssue("gateway: store: it has changed since the file was checked", at: settings.store.mark)
-            }
-            return GatewayServer(
-                http, secrets: try GatewaySecrets(http), store: store, metrics: registry, logger: logger)
-        } catch {
-            throw ConfigurationError(file: file, issues: [error])
-        }
+        self.gateway = try GatewayDoors(pipeline, registry, file: options.path, logger: logger)
+        self.gateway.follow(watch.revocations)
     }
 
     private static func access(_ settings: AdminSettings, file: String) throws(ConfigurationError) -> AdminAccess {
@@ -131,7 +110,7 @@ struct AssembledWorker {
             Part(service: service, successTerminationBehavior: ending, failureTerminationBehavior: ending)
         }
         // Services end in the opposite order: no gateway gets an answer once the stream is no longer read.
-        if let gateway { services.append(Part(service: gateway, failureTerminationBehavior: ending)) }
+        services += self.gateway.services.map { Part(service: $0, failureTerminationBehavior: ending) }
         if let watch {
             services.append(
                 Part(service: watch, successTerminationBehavior: .ignore, failureTerminationBehavior: ending))

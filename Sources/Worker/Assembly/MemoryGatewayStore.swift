@@ -18,6 +18,7 @@ package struct MemoryGatewayStore: GatewayStore {
             switch settings.allow {
             case .named(let name): store.condition(named: name.text)
             case .condition(let condition): store.condition(condition)
+            case nil: nil
             }
         guard let condition else { return nil }
         self.store = store

@@ -19,18 +19,22 @@ struct ReloadService: Service {
     private let logger: Logger
     /// The journal and the trace file, which are reopened too, or `nil`.
     private let rotation: FileRotation?
+    /// Called for each signal, whatever becomes of the file.
+    private let onSignal: @Sendable () -> Void
     /// Runs the given reload, and notifies the service manager before and after.
     private let around: @Sendable (() -> Void) -> Void
 
     /// Creates the service.
     init(
         pipeline: Pipeline, path: String, logger: Logger, rotation: FileRotation? = nil,
+        onSignal: @escaping @Sendable () -> Void = {},
         around: @escaping @Sendable (() -> Void) -> Void = { $0() }
     ) {
         self.pipeline = pipeline
         self.path = path
         self.logger = logger.withoutRateLimit
         self.rotation = rotation
+        self.onSignal = onSignal
         self.around = around
     }
 
@@ -40,6 +44,8 @@ struct ReloadService: Service {
             // First, and independent of the reload's result: log rotation has renamed the files.
             self.rotation?.request()
             self.around { self.reload() }
+            // Last, so that what clients read again is read after the reload.
+            self.onSignal()
         }
     }
 

@@ -56,7 +56,14 @@ extension Catalogue {
         catalogue.add(DeadLetterStage.self)
         catalogue.add(RedisStreamSource.sourceType)
         catalogue.add(FileSource.sourceType)
-        catalogue.add(MemoryStore.type)
+        // The Redis door sends invalidations to clients.
+        catalogue.add(
+            MemoryStore.makeType { setup in
+                guard setup.hasSection("gateway"), let gateway = setup.section("gateway", GatewaySettings.type) else {
+                    return false
+                }
+                return gateway.redis != nil && gateway.store.text == setup.name
+            })
         catalogue.add(RedisStore.type)
         catalogue.add(RedisSettings.section)
         catalogue.add(RevocationSettings.section)

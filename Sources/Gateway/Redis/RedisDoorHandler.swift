@@ -1,0 +1,250 @@
+import NIOCore
+import RESP
+
+/// A connection of the Redis door: passes requests to `RedisDoorConnection` and writes the replies.
+///
+/// The replies to all requests of one read are written together. While the client does not take its replies, nothing is
+/// read or executed.
+final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = Never
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// The number of the connection.
+    let id: UInt64
+    private var connection: RedisDoorConnection
+    private var reader = RESPReader(limits: RedisLimits.request)
+    private let loop: RedisDoorLoop
+    private let connections: DoorConnections
+    private let metrics: RedisMetrics
+    /// The context while the channel is active.
+    private var context: ChannelHandlerContext?
+    /// Received bytes that have not been parsed.
+    private var input = ByteBuffer()
+    private var output = ByteBuffer()
+    /// Whether `input` is left for later: other connections have their turn, or the client has to take replies.
+    private var isWaiting = false
+    /// Whether a read waits until `input` has been parsed.
+    private var isReadPending = false
+    /// Whether nothing more is answered.
+    private var isLast = false
+    private var hasLeft = false
+    /// Whether the client has been let in and has sent a command.
+    private var isProven = false
+    /// Whether a request has begun to arrive.
+    private var isPartial = false
+    /// Whether the loop passes invalidations or messages.
+    private var isTarget = false
+    /// The tick of the loop at the latest step of the connection.
+    private var tick: Int
+
+    /// Creates the handler of a connection that has entered `connections`.
+    init(_ parts: RedisDoorParts, _ loop: RedisDoorLoop, _ metrics: RedisMetrics) {
+        self.id = parts.nextID()
+        self.connection = RedisDoorConnection(parts, loop.inbox, id: self.id)
+        self.loop = loop
+        self.connections = parts.connections
+        self.metrics = metrics
+        self.tick = loop.connections.tick
+    }
+
+    /// Registers the connection.
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        self.loop.connections.add(self)
+        self.metrics.setConnections(self.connections.count)
+    }
+
+    /// Removes the connection.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.leave()
+    }
+
+    /// Removes the connection.
+    func channelInactive(context: ChannelHandlerContext) {
+        self.leave()
+    }
+
+    /// Answers the requests of a read.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if self.isLast { return }
+        var bytes = self.unwrapInboundIn(data)
+        if self.input.readableBytes == 0 { self.input = bytes } else { self.input.writeBuffer(&bytes) }
+        if !self.isWaiting { self.work(context) }
+    }
+
+    /// Postpones a read while requests wait.
+    func read(context: ChannelHandlerContext) {
+        if self.isWaiting || !context.channel.isWritable { self.isReadPending = true } else { context.read() }
+    }
+
+    /// Continues when the client has taken its replies.
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { self.resume(context) }
+    }
+
+    /// Closes the connection: the socket or TLS has failed.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    // MARK: Requests
+
+    private func work(_ context: ChannelHandlerContext) {
+        let start = NIODeadline.now()
+        do throws(RESPError) {
+            self.isWaiting = try !self.answer(context)
+        } catch {
+            self.refuse(error)
+        }
+        let tally = self.connection.tally
+        if tally.commands > 0 {
+            self.connection.tally = RedisTally()
+            self.isProven = self.isProven || self.connection.isAuthenticated
+            // A request that arrives byte by byte, and a client without a password, do not get more time.
+            if self.isProven { self.tick = self.loop.connections.tick }
+            if tally.hasAnswered { self.loop.noteAnswers() }
+            self.metrics.count(tally, nanoseconds: (NIODeadline.now() - start).nanoseconds)
+        }
+        self.flush(context)
+        self.updateTarget()
+    }
+
+    /// Answers the requests in the input; returns whether all of them were answered.
+    private func answer(_ context: ChannelHandlerContext) throws(RESPError) -> Bool {
+        var left = RedisLimits.commandsPerTurn
+        while true {
+            while let next = try self.reader.next() {
+                // Nothing of the reply is kept, so nothing refers to it when it is recycled.
+                nonisolated(unsafe) let reply = next
+                let step = unsafe self.connection.answer(reply, into: &self.output)
+                unsafe self.reader.recycle(reply)
+                self.isPartial = self.reader.unreadBytes > 0
+                if step == .close {
+                    self.isLast = true
+                    return true
+                }
+                left -= 1
+                if self.output.readableBytes >= RedisLimits.flushBytes {
+                    self.flush(context)
+                    // `channelWritabilityChanged` continues.
+                    if !context.channel.isWritable { return false }
+                }
+                if left == 0 {
+                    context.eventLoop.assumeIsolated().execute { self.resume() }
+                    return false
+                }
+            }
+            let count = min(self.input.readableBytes, RedisLimits.feedBytes)
+            guard count > 0, let piece = self.input.readSlice(length: count) else { return true }
+            self.isPartial = true
+            let fed = unsafe piece.withUnsafeReadableBytes { bytes in
+                Result { () throws(RESPError) in unsafe try self.reader.feed(bytes) }
+            }
+            try fed.get()
+        }
+    }
+
+    private func resume() {
+        if let context { self.resume(context) }
+    }
+
+    private func resume(_ context: ChannelHandlerContext) {
+        guard !self.isLast, context.channel.isWritable else { return }
+        if self.isWaiting { self.work(context) }
+        guard self.isReadPending, !self.isWaiting, context.channel.isWritable else { return }
+        self.isReadPending = false
+        context.read()
+    }
+
+    private func refuse(_ error: RESPError) {
+        self.isLast = true
+        self.output.writeError("ERR Protocol error: \(error.message)")
+        if case .limitExceeded = error.kind {
+            self.metrics.door.count(.arguments)
+        } else {
+            self.metrics.door.count(.malformed)
+        }
+    }
+
+    // MARK: Output
+
+    private func flush(_ context: ChannelHandlerContext) {
+        if self.output.readableBytes > 0 {
+            context.writeAndFlush(self.wrapOutboundOut(self.output), promise: nil)
+            // Reuses the memory if the socket has taken everything, unless a long reply has made it large.
+            if self.output.capacity > 2 * RedisLimits.flushBytes { self.output = ByteBuffer() }
+            self.output.clear()
+        }
+        guard self.isLast, self.context != nil else { return }
+        self.input.clear()
+        // The channel writes what is pending before it closes the output. The client then closes the connection, or its
+        // time is up.
+        context.close(mode: .output, promise: nil)
+    }
+
+    private func updateTarget() {
+        let isTarget = self.connection.takesPushes && !self.isLast && !self.hasLeft
+        guard isTarget != self.isTarget else { return }
+        self.isTarget = isTarget
+        self.loop.setTarget(self, isTarget)
+    }
+
+    /// Whether the client has subscriptions.
+    var isSubscriber: Bool { self.connection.subscriptions > 0 }
+
+    /// Writes invalidations or messages behind the replies.
+    func push(_ body: (borrowing RedisDoorConnection, inout ByteBuffer) -> Void) {
+        if self.isLast { return }
+        body(self.connection, &self.output)
+        // A long list of changes is not collected for a client that does not take them.
+        if self.output.readableBytes > RedisLimits.outputBytes { self.flushPushes() }
+    }
+
+    /// Passes pushes to the socket; closes the connection of a client that does not take them.
+    func flushPushes() {
+        guard let context, !self.isLast, self.output.readableBytes > 0 else { return }
+        self.flush(context)
+        let waiting = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        if waiting > RedisLimits.outputBytes { self.closeSlow() }
+    }
+
+    /// Closes the connection of a client that has missed messages, or does not take invalidations.
+    func closeSlow() {
+        guard let context, !self.isLast else { return }
+        self.isLast = true
+        self.metrics.door.count(.slow)
+        context.close(promise: nil)
+    }
+
+    // MARK: The end
+
+    /// Closes the connection if its client is too slow. As in Redis, a client without a request in flight is never
+    /// closed: pools keep idle connections.
+    func closeIfLate() {
+        guard let context else { return }
+        let isLate = self.isPartial || self.isLast || !self.isProven || !context.channel.isWritable
+        if isLate, self.loop.connections.tick - self.tick > GatewayLimits.requestSeconds {
+            context.close(promise: nil)
+        } else if !isLate {
+            self.tick = self.loop.connections.tick
+        }
+    }
+
+    /// Closes the connection. Requests in flight are answered in the same turn, so there are none.
+    func closeIfIdle() {
+        self.context?.close(promise: nil)
+    }
+
+    private func leave() {
+        guard !self.hasLeft else { return }
+        self.hasLeft = true
+        self.context = nil
+        self.connection.leave()
+        self.updateTarget()
+        self.loop.connections.remove(self)
+        self.connections.leave()
+        self.metrics.setConnections(self.connections.count)
+    }
+}

@@ -1,0 +1,134 @@
+package import ComponentKit
+public import CoreMetrics
+public import HTTPBase
+public import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+import StageKit
+
+/// The Redis door of the gateway: clients of Redis read sessions until it is shut down.
+///
+/// It has threads and limits of its own, as the HTTP door.
+public struct RedisDoorServer: Service, CustomStringConvertible {
+    private let settings: RedisDoorSettings
+    private let secrets: RedisDoorSecrets
+    private let parts: RedisDoorParts
+    private let metrics: RedisMetrics
+    private let connections: DoorConnections
+    private let inboxes: [RedisInbox]
+    private let logger: Logger
+    private let onListening: @Sendable (ListenAddress) -> Void
+
+    /// The names that clients see.
+    public struct Names: Sendable {
+        /// The store's name.
+        var store: String
+        /// The channel of revocations.
+        var channel: String
+        /// The version of Sluice.
+        var version: String
+
+        /// Creates names.
+        public init(store: String, channel: String, version: String) {
+            self.store = store
+            self.channel = channel
+            self.version = version
+        }
+    }
+
+    /// Creates a door that has not started.
+    ///
+    /// - Parameters:
+    ///   - settings: The settings of the door.
+    ///   - secrets: The contents of the files that the settings name.
+    ///   - names: The names that clients see.
+    ///   - store: The store. The caller makes `observer` the observer of its changes.
+    ///   - metrics: Creates the door's counters.
+    ///   - connectionLimit: The maximum number of connections.
+    ///   - logger: The logger.
+    ///   - onListening: Called on any thread with each actual address once clients can connect there.
+    public init(
+        _ settings: RedisDoorSettings, secrets: RedisDoorSecrets, names: Names, store: any RedisDoorStore,
+        metrics: any MetricsFactory, connectionLimit: Int = GatewayLimits.connections, logger: Logger,
+        onListening: @escaping @Sendable (ListenAddress) -> Void = { _ in }
+    ) {
+        self.settings = settings
+        self.secrets = secrets
+        self.connections = DoorConnections(limit: connectionLimit)
+        self.parts = RedisDoorParts(
+            store: store, storeName: names.store, prefix: settings.prefix(ofStore: names.store),
+            channel: names.channel, version: names.version, password: secrets.password, connections: self.connections,
+            threads: settings.threads)
+        self.metrics = RedisMetrics(metrics)
+        self.inboxes = (0..<settings.threads).map { _ in RedisInbox() }
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    /// The door's name in logs: its addresses, and nothing secret.
+    public var description: String { "RedisDoorServer at \(self.settings.listen)" }
+
+    /// The observer of the store's changes.
+    package var observer: any SnapshotObserver { DoorObserver(inboxes: self.inboxes) }
+
+    /// Sends messages to the subscribers of the channel of revocations; never waits.
+    package func publish(_ messages: [[UInt8]]) {
+        for inbox in self.inboxes { inbox.publish(messages) }
+    }
+
+    /// Reads the password again, and invalidates everything that clients cache; callable from any thread.
+    ///
+    /// If the password cannot be read, the error is logged and the previous one stays valid. Connections that have sent
+    /// the previous password stay open.
+    package func reload() {
+        do throws(SettingIssue) {
+            self.parts.setPassword(try RedisDoorSecrets.password(self.settings))
+        } catch {
+            self.logger.error("reload: the previous password stays valid", metadata: ["error": "\(error.message)"])
+        }
+        for inbox in self.inboxes { inbox.reset() }
+    }
+
+    /// Serves until shut down or cancelled; may be called once. Unix sockets are removed.
+    ///
+    /// - Throws: `ServerFailure` if the door cannot listen.
+    public func run() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: self.settings.threads)
+        let result: Result<Void, any Error>
+        do {
+            try await self.serve(on: group)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        try await group.shutdownGracefully()
+        try result.get()
+    }
+
+    private func serve(on group: MultiThreadedEventLoopGroup) async throws {
+        let (parts, metrics, inboxes) = (self.parts, self.metrics, self.inboxes)
+        let loops = try await DoorLoops(
+            on: group, make: { loop, index in RedisDoorLoop(parts, inboxes[index], loop) },
+            onSecond: { $0.sweep() }, onStop: { $0.stop() })
+        let listeners = DoorListeners(
+            addresses: self.settings.addresses, door: "redis", tls: self.secrets.tls, connections: self.connections,
+            logger: self.logger, onListening: self.onListening)
+        try await listeners.serve(on: group, loops, onRefusal: { metrics.door.count(.connections) }) { channel, loop in
+            try channel.pipeline.syncOperations.addHandler(RedisDoorHandler(parts, loop, metrics))
+        }
+    }
+}
+
+/// Passes the store's changes on to all threads of a door.
+private struct DoorObserver: SnapshotObserver {
+    let inboxes: [RedisInbox]
+
+    func snapshotChanged(_ key: Span<UInt8>) {
+        for inbox in self.inboxes { inbox.snapshotChanged(key) }
+    }
+
+    func snapshotsReset() {
+        for inbox in self.inboxes { inbox.snapshotsReset() }
+    }
+}
