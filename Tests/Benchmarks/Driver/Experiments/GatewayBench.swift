@@ -50,8 +50,14 @@ enum GatewayBench {
 }
 
 extension Bench {
-    /// The gateway's HTTP door beside nginx, driven by wrk, in turns.
+    /// The gateway's doors: the Redis door beside redis-server, then the HTTP door beside nginx.
     func gateway(into report: inout BenchReport) throws {
+        try self.redisDoor(into: &report)
+        try self.httpDoor(into: &report)
+    }
+
+    /// The gateway's HTTP door beside nginx, driven by wrk, in turns.
+    private func httpDoor(into report: inout BenchReport) throws {
         guard let wrk = ChildProcess.find("wrk"), FileManager.default.isExecutableFile(atPath: "/usr/sbin/nginx") else {
             report.notes.append(
                 "the gateway was skipped: wrk or nginx is missing; on Debian: apt-get install wrk nginx")
@@ -117,7 +123,7 @@ extension Bench {
     }
 
     /// The processor time that a process has taken, of the program and the system.
-    private static func processorSeconds(_ process: Int32) -> Double {
+    static func processorSeconds(_ process: Int32) -> Double {
         let text = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
         // The command's name, in parentheses, may contain blanks.
         let fields = text.split(separator: ")").last?.split(separator: " ") ?? []

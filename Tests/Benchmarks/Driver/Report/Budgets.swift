@@ -20,12 +20,17 @@ enum Budgets {
     static let doorCPU = 12.0
     /// 99th percentile of the HTTP door, in microseconds.
     static let doorP99 = 1000.0
+    /// The Redis door's commands per second, as a share of redis-server's, by the number of pipelined commands.
+    static let redisDoorShares = [1: 1.0, 16: 0.9]
+    /// CPU of the Redis door, in microseconds per command.
+    static let redisDoorCPU = 5.0
     /// A stage that does nothing, in nanoseconds an event.
     static let idleStage = 10.0
 
     /// A verdict for every budget that the report has figures for; medians count.
     static func verdicts(_ report: BenchReport) -> [BenchReport.Verdict] {
         self.drain(report) + self.latency(report) + self.single(report) + self.gateway(report)
+            + self.redisDoor(report)
     }
 
     private static func drain(_ report: BenchReport) -> [BenchReport.Verdict] {
@@ -99,6 +104,27 @@ enum Budgets {
                 self.upper("gateway: CPU us a request", row, GatewayBench.cpu, self.doorCPU),
                 self.upper("gateway: p99 us", row, Names.p99, self.doorP99),
             ].compactMap(\.self)
+    }
+
+    /// The Redis door against the redis-server of the same run.
+    private static func redisDoor(_ report: BenchReport) -> [BenchReport.Verdict] {
+        var found: [BenchReport.Verdict] = []
+        for read in RedisDoorBench.Read.allCases {
+            for (batch, share) in self.redisDoorShares.sorted(by: { $0.key < $1.key }) {
+                let setting = RedisDoorBench.setting(read, batch: batch)
+                guard let row = report.row(RedisDoorBench.experiment, setting, RedisDoorBench.door),
+                    let other = report.row(RedisDoorBench.experiment, setting, RedisDoorBench.server),
+                    let own = row.samples(RedisDoorBench.rate), let base = other.samples(RedisDoorBench.rate)
+                else { continue }
+                found.append(
+                    .init(
+                        budget: "redis door, \(setting): share of redis-server", measured: own.median / base.median,
+                        limit: share, isUpperBound: false))
+                found += [self.upper("redis door, \(setting): CPU us", row, GatewayBench.cpu, self.redisDoorCPU)]
+                    .compactMap(\.self)
+            }
+        }
+        return found
     }
 
     private static func upper(
