@@ -217,8 +217,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "CEL", "CommandSupport", "Documentation", "PipelineChecks", "PipelineTesting", "PipelineEngine",
-                "PluginLoading", "StageKit", "JSON", "WebhookStage", logging, arguments, httpClient, nioCore, nioHTTP1,
+                "CEL", "CommandSupport", "ComponentKit", "Documentation", "PipelineChecks", "PipelineTesting",
+                "PipelineEngine", "PluginLoading", "StageKit", "JSON", "WebhookStage", logging, arguments, httpClient, nioCore, nioHTTP1,
                 nioSSL, unixSignals,
             ]),
         // The composition root.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import ComponentKit
 import Documentation
 import PipelineChecks
 import PipelineEngine
@@ -8,7 +9,7 @@ import PipelineEngine
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Check a pipeline file and the server, login, permissions and stream that it names.",
+        abstract: "Check a pipeline file, and the server, login, permissions, stream and files that it names.",
         discussion: "Changes nothing on the server. Exit status 1 if the worker would not run.")
 
     @Argument(help: "The pipeline file.")

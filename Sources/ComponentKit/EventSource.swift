@@ -35,6 +35,10 @@ public protocol EventSource: Sendable {
     /// The source's position, for a checkpoint of the stores, or `nil` if no checkpoint is possible now. Can be read
     /// from any thread: stores that are copied after reading it contain at least every entry up to that position.
     var position: SourcePosition? { get }
+
+    /// Checks what the source needs outside of this process, for `sluice check`; changes nothing there. Called for a
+    /// source that does not run.
+    func check() async -> [CheckStep]
 }
 
 extension EventSource {
@@ -46,6 +50,9 @@ extension EventSource {
 
     /// `nil`: most sources cannot continue from a saved position.
     public var position: SourcePosition? { nil }
+
+    /// An empty list: nothing can be checked.
+    public func check() async -> [CheckStep] { [] }
 }
 
 /// The status of a source.

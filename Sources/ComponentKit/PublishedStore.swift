@@ -1,8 +1,9 @@
 public import StageKit
 
-/// A store that other programs read directly, on a server or in shared memory.
+/// A store that has to be opened before it is used, or that other programs read directly: in a file, on a server or in
+/// shared memory.
 public protocol PublishedSnapshotStore: SnapshotStore {
-    /// Makes the store available to other programs. Called once, when the pipeline starts, before the source reads.
+    /// Opens the store, and makes it available to other programs. Called once, when the pipeline starts, before the source reads.
     ///
     /// - Throws: An error if that is impossible; the pipeline does not run then.
     func open() throws
@@ -16,7 +17,7 @@ public protocol PublishedSnapshotStore: SnapshotStore {
     /// - Parameter cursor: The id up to which every event has its outcome, or `nil` if it is not known yet.
     func beat(cursor: EntryID?) async
 
-    /// Ends the publication and closes connections. Called once, when no batch is in flight; no changes or lookups are
+    /// Ends the publication, and closes files and connections. Called once, when no batch is in flight; no changes or lookups are
     /// possible afterwards.
     func shutDown() async
 }

@@ -4,12 +4,7 @@ public import StageKit
 ///
 /// It cannot answer the synchronous requests of `SnapshotStore`: `count` is 0, and it finds and lists no snapshots.
 /// `removeAll` only records a request, which `finishRemoval` carries out.
-public protocol RemoteSnapshotStore: PublishedSnapshotStore, AwaitedStore {
-    /// Removes all snapshots if `removeAll` was called. A source calls it before it continues reading.
-    ///
-    /// - Throws: An error if that is impossible now; the request stays open.
-    func finishRemoval() async throws
-}
+public protocol RemoteSnapshotStore: PublishedSnapshotStore, AwaitedStore {}
 
 extension RemoteSnapshotStore {
     /// This store.

@@ -4,6 +4,15 @@ public import StageKit
 public protocol ConditionalStore: SnapshotStore {
     /// The conditions, in the order of the file.
     var conditions: [NamedSetting<ConditionSettings>] { get }
+
+    /// The names of the fields that writers keep since `prepareForGraph`, sorted. A condition on another field is an
+    /// error in the file.
+    var keptFields: [String] { get }
+}
+
+extension ConditionalStore {
+    /// This store.
+    public var conditional: (any ConditionalStore)? { self }
 }
 
 extension ConditionSettings {
@@ -28,7 +37,7 @@ extension ConditionSettings {
     }
 
     /// The conditions of a store or a gateway, which are evaluated on snapshots: the mapping form without expressions.
-    package static let snapshotType = SettingType<ConditionSettings>(
+    public static let snapshotType = SettingType<ConditionSettings>(
         shape: SettingType<ConditionSettings>.condition.shape
     ) {
         node, issues in

@@ -2,8 +2,9 @@ public import StageKit
 
 /// A store of snapshots by key: what the engine, sources and lookups need in addition to `StageStore`.
 ///
-/// Lookups can come from any thread at any time. What only some stores can do is declared: `remote`, `sweeping` and
-/// `streamFed` return the store itself if it conforms to that protocol, and `retention` says where its content is kept.
+/// Lookups can come from any thread at any time. What only some stores can do is declared: `remote`, `sweeping`,
+/// `streamFed` and `conditional` return the store itself if it conforms to that protocol, and `retention` says where its
+/// content is kept.
 public protocol SnapshotStore: StageStore {
     /// The number of snapshots.
     var count: Int { get }
@@ -35,7 +36,7 @@ public protocol SnapshotStore: StageStore {
     /// This store if lookups go over the network, otherwise `nil`.
     var remote: (any RemoteSnapshotStore)? { get }
 
-    /// This store if other programs read it directly, otherwise `nil`.
+    /// This store if it has to be opened before it is used, or if other programs read it directly, otherwise `nil`.
     var published: (any PublishedSnapshotStore)? { get }
 
     /// This store if it can remove the snapshots that are older than a given entry, otherwise `nil`.
@@ -44,11 +45,24 @@ public protocol SnapshotStore: StageStore {
     /// This store if it needs to know which streams feed it, otherwise `nil`.
     var streamFed: (any StreamFedStore)? { get }
 
-    /// Removes all snapshots and everything else the store remembers.
+    /// This store if its file declares conditions on its snapshots, otherwise `nil`.
+    var conditional: (any ConditionalStore)? { get }
+
+    /// Removes all snapshots and everything else the store remembers. From here on lookups in this process find nothing.
     func removeAll()
+
+    /// Completes `removeAll` if the content is outside of this process. A source calls it after `removeAll`, before it
+    /// continues reading.
+    ///
+    /// - Throws: An error if that is impossible now; the removal stays requested.
+    func finishRemoval() async throws
 
     /// Called before the stages of a graph, also of one that a reload checks, create their writers.
     func prepareForGraph()
+
+    /// Checks what the store needs outside of this process, for `sluice check`; changes nothing there. Called for a
+    /// store that is not open.
+    func check() async -> [CheckStep]
 }
 
 /// Where a store's content is when the worker starts again.
@@ -83,8 +97,17 @@ extension SnapshotStore {
     /// `nil`: the store does not distinguish streams.
     public var streamFed: (any StreamFedStore)? { nil }
 
+    /// `nil`: the store has no conditions.
+    public var conditional: (any ConditionalStore)? { nil }
+
+    /// Does nothing: `removeAll` has removed everything.
+    public func finishRemoval() async throws {}
+
     /// Does nothing.
     public func prepareForGraph() {}
+
+    /// An empty list: nothing can be checked.
+    public func check() async -> [CheckStep] { [] }
 
     /// `nil`: not known.
     public func evictingEntry(for key: Span<UInt8>) -> EntryID? { nil }

@@ -27,9 +27,9 @@ extension StreamFedStore {
 }
 
 /// The refusal of an upsert for a key that came from another stream.
-package struct StreamRefusal: CustomStringConvertible {
+public struct StreamRefusal: CustomStringConvertible {
     /// The failure message.
-    package let description: String
+    public let description: String
 
     /// Creates a refusal.
     ///
@@ -37,7 +37,7 @@ package struct StreamRefusal: CustomStringConvertible {
     ///   - store: The store's name.
     ///   - held: The stream that the stored key came from.
     ///   - entry: The stream of the refused entry.
-    package init(store: String, held: String, entry: String) {
+    public init(store: String, held: String, entry: String) {
         self.description =
             "store \"\(store)\": the key was written from stream \"\(held)\", but the entry is from stream "
             + "\"\(entry)\": "

@@ -1,4 +1,5 @@
 import Admin
+import ComponentKit
 import HTTPBase
 import StageKit
 

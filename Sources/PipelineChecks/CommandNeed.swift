@@ -70,13 +70,15 @@ struct CommandNeed {
 
     /// Returns the commands that a pipeline sends to the server of its section `redis`; stores are checked separately.
     static func all(of pipeline: Pipeline, _ revocations: RevocationSettings?) -> [CommandNeed] {
-        guard let source = pipeline.source as? RedisStreamSource else { return [] }
-        let streams = source.streams
-        var needs = streams.flatMap { stream in
-            self.reading(source.streamSettings, stream, key: streams.count > 1 ? stream : nil)
+        var needs: [CommandNeed] = []
+        if let source = pipeline.source as? RedisStreamSource {
+            let streams = source.streams
+            needs += streams.flatMap { stream in
+                self.reading(source.streamSettings, stream, key: streams.count > 1 ? stream : nil)
+            }
+            if case .keys(let keys) = source.streamSettings.bootstrap { needs += self.filling(keys) }
+            if case .back = source.streamSettings.start { needs.append(CommandNeed("TIME", [], isHarmless: true)) }
         }
-        if case .keys(let keys) = source.streamSettings.bootstrap { needs += self.filling(keys) }
-        if case .back = source.streamSettings.start { needs.append(CommandNeed("TIME", [], isHarmless: true)) }
         switch revocations?.target {
         case .channel(let channel): needs.append(self.publishing(to: channel))
         case .stream(let key, _): needs.append(self.adding(to: key))

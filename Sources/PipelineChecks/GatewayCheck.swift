@@ -1,3 +1,4 @@
+import ComponentKit
 import Gateway
 import HTTPBase
 import StageKit

@@ -1,3 +1,4 @@
+import ComponentKit
 import RESP
 
 /// The eviction policy of a server. Pure.

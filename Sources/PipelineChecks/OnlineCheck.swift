@@ -1,5 +1,5 @@
 package import Admin
-import ComponentKit
+package import ComponentKit
 package import Gateway
 import Logging
 package import PipelineEngine
@@ -12,8 +12,8 @@ import StageKit
 package struct OnlineCheck {
     /// The checked pipeline.
     package let pipeline: Pipeline
-    /// The settings of the connection to the server.
-    package let redis: RedisSettings
+    /// The settings of the connection to the server, or `nil` if the file names none.
+    package let redis: RedisSettings?
     /// The settings of the HTTP interface.
     package let admin: AdminSettings
     /// The settings of the gateway's doors, or `nil` for none.
@@ -26,9 +26,13 @@ package struct OnlineCheck {
     /// Creates a check of a pipeline.
     package init(_ pipeline: Pipeline) throws {
         self.pipeline = pipeline
-        var redis = try pipeline.section("redis", RedisSettings.type).used(for: "check")
-        redis.clientName.pipeline = pipeline.name
-        self.redis = redis
+        if pipeline.hasSection("redis") {
+            var redis = try pipeline.section("redis", RedisSettings.type).used(for: "check")
+            redis.clientName.pipeline = pipeline.name
+            self.redis = redis
+        } else {
+            self.redis = nil
+        }
         self.admin = try pipeline.section("admin", AdminSettings.type)
         self.gateway = try? pipeline.section("gateway", GatewaySettings.type)
         self.revocations = try? pipeline.section("revocations", RevocationSettings.type)
@@ -39,22 +43,9 @@ package struct OnlineCheck {
     package func steps() async -> [CheckStep] {
         let loop = RedisEventLoop()
         let silent = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
-        var steps: [CheckStep]
-        do throws(RedisError) {
-            let connection = try await RedisConnection.connect(
-                self.redis, for: self.streams[0], on: loop, logger: silent)
-            steps = [ServerAnswers.reached(connection.address, self.redis), ServerAnswers.encryption(self.redis)]
-            steps += await self.inside(connection)
-            connection.close()
-            // In a cluster, each stream may be on a different server.
-            for stream in self.streams.dropFirst() {
-                let connection = try await RedisConnection.connect(self.redis, for: stream, on: loop, logger: silent)
-                steps.append(await self.look(at: stream, connection))
-                connection.close()
-            }
-        } catch {
-            steps = ServerAnswers.refused(error, self.redis)
-        }
+        var steps: [CheckStep] = []
+        if let redis { steps += await self.server(redis, loop, silent) }
+        steps += await self.pipeline.source.check()
         steps += await self.stores(loop, silent)
         await loop.shutDown()
         return SecretFiles.steps(self.redis, self.admin, self.gateway) + steps
@@ -62,27 +53,49 @@ package struct OnlineCheck {
             + GatewayCheck.steps(self.gateway)
     }
 
-    /// The keys of the streams that the pipeline reads.
-    private var streams: [String] {
-        self.pipeline.source.streams
+    /// The source if it reads streams of the server, otherwise `nil`.
+    private var streamSource: RedisStreamSource? { self.pipeline.source as? RedisStreamSource }
+
+    /// The keys of the streams that the pipeline reads from the server.
+    private var streams: [String] { self.streamSource?.streams ?? [] }
+
+    /// Checks the server of the section `redis`.
+    private func server(_ redis: RedisSettings, _ loop: RedisEventLoop, _ logger: Logger) async -> [CheckStep] {
+        do throws(RedisError) {
+            let connection = try await RedisConnection.connect(
+                redis, for: self.streams.first ?? "", on: loop, logger: logger)
+            var steps = [ServerAnswers.reached(connection.address, redis), ServerAnswers.encryption(redis)]
+            steps += await self.inside(connection, redis)
+            connection.close()
+            // In a cluster, each stream may be on a different server.
+            for stream in self.streams.dropFirst() {
+                let connection = try await RedisConnection.connect(redis, for: stream, on: loop, logger: logger)
+                steps.append(await self.look(at: stream, connection))
+                connection.close()
+            }
+            return steps
+        } catch {
+            return ServerAnswers.refused(error, redis)
+        }
     }
 
     /// Performs the checks over an authenticated connection.
-    private func inside(_ connection: RedisConnection) async -> [CheckStep] {
+    private func inside(_ connection: RedisConnection, _ redis: RedisSettings) async -> [CheckStep] {
         let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
         let information = await self.answer(connection, RESPCommand("INFO"))
         let hello = await self.answer(connection, RESPCommand("HELLO"))
         var steps = [
-            ServerAnswers.login(identity.value, self.redis),
+            ServerAnswers.login(identity.value, redis),
             ServerAnswers.server(information.value, hello: hello.value, isShared: self.group != nil),
             MemoryPolicy.step("memory policy", await self.memory(connection, information.value), of: .stream),
         ]
-        let needs = CommandNeed.all(of: self.pipeline, self.revocations) + CommandNeed.naming(self.redis.clientName)
+        let needs = CommandNeed.all(of: self.pipeline, self.revocations) + CommandNeed.naming(redis.clientName)
         let findings = RightsFindings(user: identity.value?.string, version: ServerVersion(information.value))
         steps.append(await self.rights(findings, needs, connection))
-        steps.append(await self.look(at: self.streams[0], connection))
+        guard let stream = self.streams.first else { return steps }
+        steps.append(await self.look(at: stream, connection))
         if let group = self.group {
-            let groups = await self.answer(connection, RESPCommand("XINFO", "GROUPS", self.streams[0]))
+            let groups = await self.answer(connection, RESPCommand("XINFO", "GROUPS", stream))
             steps.append(ServerAnswers.group(group.name, groups.value))
         }
         return steps
@@ -97,7 +110,7 @@ package struct OnlineCheck {
     }
 
     /// The consumer group that shares the source's entries, or `nil` if the source reads all entries.
-    private var group: GroupSettings? { (self.pipeline.source as? RedisStreamSource)?.group }
+    private var group: GroupSettings? { self.streamSource?.group }
 
     /// Tries the commands that change nothing, and asks the server about the others.
     private func rights(
@@ -136,20 +149,29 @@ package struct OnlineCheck {
     /// The initial content of a store in memory.
     private var beginning: String {
         guard self.checkpoint != nil else { return "empty at each start" }
-        let start = (self.pipeline.source as? RedisStreamSource)?.streamSettings.start
-        return start == .resume
-            ? "kept in the checkpoint" : "empty at each start: the checkpoint is written, and read with start: resume"
+        if let source = self.streamSource, source.streamSettings.start != .resume {
+            return "empty at each start: the checkpoint is written, and read with start: resume"
+        }
+        return "kept in the checkpoint"
+    }
+
+    /// The step of a store that has nothing to check.
+    private func inProcess(_ name: String, _ retention: StoreRetention, _ type: String) -> CheckStep {
+        switch retention {
+        case .checkpoint: CheckStep(name, .good, "in this process's memory, \(self.beginning)")
+        case .process: CheckStep(name, .good, "in this process's memory, empty at each start")
+        case .own: CheckStep(name, .unknown, "\(type): cannot be checked")
+        }
     }
 
     private func stores(_ loop: RedisEventLoop, _ logger: Logger) async -> [CheckStep] {
         var steps: [CheckStep] = []
         for store in self.pipeline.graph.stores {
             let name = "store \(store.name)"
-            guard let remote = self.pipeline.stores[store.name]?.remote else {
-                steps.append(
-                    store.type == "memory"
-                        ? CheckStep(name, .good, "in this process's memory, \(self.beginning)")
-                        : CheckStep(name, .unknown, "\(store.type): cannot be checked"))
+            guard let component = self.pipeline.stores[store.name] else { continue }
+            guard let remote = component.remote else {
+                let own = await component.check()
+                steps += own.isEmpty ? [self.inProcess(name, component.retention, store.type)] : own
                 continue
             }
             do {

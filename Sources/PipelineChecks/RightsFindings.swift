@@ -1,3 +1,5 @@
+import ComponentKit
+
 /// The findings about a user's permissions, command by command. Pure.
 struct RightsFindings {
     /// The finding about a command.

@@ -1,4 +1,5 @@
 import Admin
+import ComponentKit
 import Foundation
 import Gateway
 import HTTPBase
@@ -8,9 +9,9 @@ import StageKit
 /// Checks that files with secrets are not readable by others.
 enum SecretFiles {
     /// Returns a step for each file that others may read; a missing file is reported where it is used.
-    static func steps(_ redis: RedisSettings, _ admin: AdminSettings, _ gateway: GatewaySettings?) -> [CheckStep] {
+    static func steps(_ redis: RedisSettings?, _ admin: AdminSettings, _ gateway: GatewaySettings?) -> [CheckStep] {
         let files = [
-            ("redis.password_file", redis.passwordFile), ("redis.tls.key_file", redis.tls?.keyFile),
+            ("redis.password_file", redis?.passwordFile), ("redis.tls.key_file", redis?.tls?.keyFile),
             ("admin.token_file", admin.tokenFile?.text),
             ("admin.lookup_token_file", admin.lookupTokenFile?.text),
             ("admin.tls.key_file", admin.tls?.keyFile.text),

@@ -13,14 +13,14 @@ struct SnapshotNames {
     /// Adds the errors of the stores' conditions and of the section `gateway`.
     func check(_ file: FileOutline, _ issues: inout SettingIssues) {
         for store in self.stores.values.sorted(by: { $0.name < $1.name }) {
-            guard let store = store as? MemoryStore else { continue }
-            if store.isShareable, Self.readsPart(file),
+            if let memory = store as? MemoryStore, memory.isShareable, Self.readsPart(file),
                 let mark = file.stores.first(where: { $0.name == store.name })?.mark
             {
                 issues.add(
                     "stores: \(store.name): share: a worker of a group reads a part of the stream and misses revocations "
                         + "in the rest: remove share, or group from redis_stream", at: mark)
             }
+            guard let store = store.conditional else { continue }
             for condition in store.conditions {
                 issues.within("stores: \(store.name): conditions: \(condition.name)") {
                     Self.check(condition.value.fieldNames, of: store, &$0)
@@ -70,7 +70,7 @@ struct SnapshotNames {
     }
 
     /// Adds an error for each field that no stage keeps in the store.
-    private static func check(_ fields: [MarkedName], of store: MemoryStore, _ issues: inout SettingIssues) {
+    private static func check(_ fields: [MarkedName], of store: any ConditionalStore, _ issues: inout SettingIssues) {
         let known = store.keptFields
         for field in fields where !known.contains(field.text) {
             let hint = known.isEmpty ? "" : Nearest.hint(for: field.text, among: known)

@@ -24,7 +24,8 @@ extension Catalogue {
                     // The file of a shared store may be that of a running worker.
                     (store as? MemoryStore)?.keepPrivate()
                     guard store.retention == .own else { return store }
-                    return MemoryStore(name: store.name, keyField: store.keyField)
+                    return MemoryStore(
+                        name: store.name, keyField: store.keyField, conditions: store.conditional?.conditions ?? [])
                 })
         }
         let makeRevocationHandler = self.makeRevocationHandler

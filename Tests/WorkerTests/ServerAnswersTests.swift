@@ -1,3 +1,4 @@
+import ComponentKit
 import Documentation
 import RESP
 import RedisStreams

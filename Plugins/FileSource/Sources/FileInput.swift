@@ -101,6 +101,11 @@ struct FileInput: ~Copyable {
         return UInt64(max(0, status.st_size))
     }
 
+    /// The reason why a file cannot be read, or `nil` if it can be. Opens nothing, so a writer of a FIFO is not disturbed.
+    static func problem(_ path: String) -> String? {
+        unsafe access(path, R_OK) == 0 ? nil : unsafe String(cString: strerror(errno))
+    }
+
     /// Returns the identity of the file under a path, or `nil` if there is none.
     static func identity(of path: String) -> Identity? {
         var status = stat()

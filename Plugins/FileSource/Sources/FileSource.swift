@@ -88,6 +88,18 @@ public final class FileSource: EventSource {
         }
     }
 
+    /// Checks that the file can be read; opens nothing.
+    public func check() async -> [CheckStep] {
+        if self.stream == "-" { return [CheckStep("source", .good, "reads standard input")] }
+        guard let problem = FileInput.problem(self.stream) else {
+            return [CheckStep("source", .good, "\(self.stream) can be read")]
+        }
+        let finding = "\(self.stream): \(problem)"
+        return self.settings.follow
+            ? [CheckStep("source", .warning, finding, advice: "the worker waits until the file can be read")]
+            : [CheckStep("source", .bad, finding, advice: "create it, or set follow: true to wait for it")]
+    }
+
     /// Ends the run after the batch in flight.
     public func stop() {
         self.state.withLock { $0.isStopped = true }
@@ -294,7 +306,7 @@ public final class FileSource: EventSource {
         for store in self.stores {
             store.freshness?.setFilling(true)
             store.removeAll()
-            try await store.remote?.finishRemoval()
+            try await store.finishRemoval()
             try await self.handler?.reset(StoreReset(store: store.name, reason: "recreated"))
         }
     }

@@ -79,7 +79,7 @@ struct StoreRoutes {
             throw .badRequest("unknown query \"\(query)\": a lookup has no parameter but allow=CONDITION")
         }
         let name = String(decoding: bytes, as: UTF8.self)
-        let conditions = (store as? any ConditionalStore)?.conditions ?? []
+        let conditions = store.conditional?.conditions ?? []
         if let condition = conditions.first(where: { $0.name == name }) { return condition }
         let hint = Nearest.hint(for: name, among: conditions.map(\.name))
         throw .badRequest(

@@ -146,8 +146,8 @@ final class FedStores: Sendable {
         }
     }
 
-    /// Makes remote stores complete their removals, before any entry is read that they would store.
+    /// Makes the stores complete their removals, before any entry is read that they would store.
     func finishRemovals() async throws {
-        for store in self.stores.compactMap(\.remote) { try await store.finishRemoval() }
+        for store in self.stores { try await store.finishRemoval() }
     }
 }

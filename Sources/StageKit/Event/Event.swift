@@ -36,7 +36,7 @@ public struct Event: ~Copyable {
 
     /// The number of the stream among those that the source reads, starting at 0.
     @inlinable
-    package var streamIndex: Int { unsafe self.storage.pointee.streamIndex }
+    public var streamIndex: Int { unsafe self.storage.pointee.streamIndex }
 
     /// How often the entry has been delivered, including this time. Greater than 1 if a worker of a consumer group
     /// received the entry and did not finish it.

@@ -32,7 +32,7 @@ public final class EventBatch {
     }
 
     /// The number of the stream among those that the source reads, starting at 0.
-    package var streamIndex: Int {
+    public var streamIndex: Int {
         get { unsafe self.storage.pointee.streamIndex }
         set { unsafe self.storage.pointee.streamIndex = newValue }
     }

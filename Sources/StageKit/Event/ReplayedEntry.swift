@@ -23,7 +23,7 @@ extension EventBatch {
     /// is filled.
     ///
     /// If names go by position and the first entry is not a replayed one, the other entries are not checked.
-    package func takeOriginals() {
+    public func takeOriginals() {
         if self.isEmpty { return }
         let isFirst = unsafe self.storage.pointee.beginsWithOriginal(0)
         if unsafe !isFirst && self.storage.pointee.namesGoByPosition

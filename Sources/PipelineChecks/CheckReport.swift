@@ -1,44 +1,15 @@
+package import ComponentKit
 package import Documentation
 
-/// One step of `sluice check`.
-package struct CheckStep: Equatable {
-    /// The result of a step.
-    package enum Verdict: String, Equatable {
-        /// Correct.
-        case good
-        /// Works, but may not be intended.
-        case warning
-        /// The worker would not run.
-        case bad
-        /// Could not be checked.
-        case unknown
-
-        /// The sign at the start of the line.
-        var sign: String {
-            switch self {
-            case .good: "✓"
-            case .warning: "!"
-            case .bad: "✗"
-            case .unknown: "?"
-            }
+extension CheckStep.Verdict {
+    /// The sign at the start of the line.
+    var sign: String {
+        switch self {
+        case .good: "✓"
+        case .warning: "!"
+        case .bad: "✗"
+        case .unknown: "?"
         }
-    }
-
-    /// The subject of the step.
-    package var name: String
-    /// The result.
-    package var verdict: Verdict
-    /// The finding.
-    var finding: String
-    /// The remedy, or `nil` if none is needed.
-    package var advice: String?
-
-    /// Creates a step.
-    package init(_ name: String, _ verdict: Verdict, _ finding: String, advice: String? = nil) {
-        self.name = name
-        self.verdict = verdict
-        self.finding = finding
-        self.advice = advice
     }
 }
 
