@@ -106,13 +106,13 @@ let package = Package(
         .testTarget(name: "LocalFilesTests", dependencies: ["LocalFiles"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .plugin(name: "Fingerprint", capability: .buildTool(), path: "Sources/Fingerprint"),
-        .target(name: "StageKit", dependencies: ["CEL", "JSON", logging, coreMetrics], plugins: ["Fingerprint"]),
-        // The contracts of sources, stores and checkpoints.
-        .target(name: "ComponentKit", dependencies: ["StageKit", logging, coreMetrics]),
-        .target(name: "PluginLoading", dependencies: ["StageKit"]),
-        .testTarget(name: "PluginLoadingTests", dependencies: ["PluginLoading", "StageKit"]),
+        .target(name: "StageKit", dependencies: ["CEL", "JSON", logging, coreMetrics]),
+        // The contracts of sources, stores and checkpoints, and of shared libraries with types.
+        .target(name: "ComponentKit", dependencies: ["StageKit", logging, coreMetrics], plugins: ["Fingerprint"]),
+        .target(name: "PluginLoading", dependencies: ["ComponentKit", "StageKit"]),
+        .testTarget(name: "PluginLoadingTests", dependencies: ["PluginLoading", "ComponentKit", "StageKit"]),
         .target(name: "StageTestKit", dependencies: ["ComponentKit", "StageKit", logging, coreMetrics]),
-        .testTarget(name: "StageTestKitTests", dependencies: ["StageKit", "StageTestKit"]),
+        .testTarget(name: "StageTestKitTests", dependencies: ["ComponentKit", "StageKit", "StageTestKit"]),
         .target(
             name: "PipelineEngine",
             dependencies: ["ComponentKit", "StageKit", "YAML", "LocalFiles", logging, coreMetrics, lifecycle, tracing]),
@@ -126,7 +126,8 @@ let package = Package(
         .testTarget(
             name: "SnapshotStoresTests",
             dependencies: [
-                "CSluiceLookup", "SnapshotStores", "ComponentKit", "LocalFiles", "StageKit", logging, coreMetrics,
+                "CSluiceLookup", "SnapshotStores", "ComponentKit", "LocalFiles", "StageKit", "StageTestKit", logging,
+                coreMetrics,
             ]),
         .target(
             name: "RedisStreams",
@@ -218,7 +219,8 @@ let package = Package(
             name: "Commands",
             dependencies: [
                 "CEL", "CommandSupport", "ComponentKit", "Documentation", "PipelineChecks", "PipelineTesting",
-                "PipelineEngine", "PluginLoading", "StageKit", "JSON", "WebhookStage", logging, arguments, httpClient, nioCore, nioHTTP1,
+                "PipelineEngine", "PluginLoading", "StageKit", "JSON", "WebhookStage", logging, arguments, httpClient,
+                nioCore, nioHTTP1,
                 nioSSL, unixSignals,
             ]),
         // The composition root.

@@ -40,11 +40,11 @@ package struct PipelineOptions: ParsableArguments {
     package var environment: [String: String] { ProcessInfo.processInfo.environment }
 }
 
-/// Options of the subcommands that use stage types.
+/// Options of the subcommands that use the types of a catalogue.
 package struct PluginOptions: ParsableArguments {
     @Option(
         name: .customLong("plugin"),
-        help: ArgumentHelp("Shared library with stage types.", valueName: "path"))
+        help: ArgumentHelp("Shared library with stage, source or store types.", valueName: "path"))
     package var plugins: [String] = []
 
     /// Creates the options with their defaults.

@@ -3,14 +3,18 @@ import CommandSupport
 import Foundation
 import StageKit
 
-/// `sluice init`: writes a package with a worker and a custom stage.
+/// `sluice init`: writes a package with a worker and a custom stage, source or store.
 struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Create a Swift package with a worker that has its own stage type.",
+        commandName: "init",
+        abstract: "Create a Swift package with a worker that has its own stage, source or store type.",
         discussion: "The directory must not exist. Its commands: make test, make validate, make run.")
 
     @Argument(help: "Name of the package, or path of its directory.")
     var path: String
+
+    @Option(help: "Kind of the type: stage, source or store.")
+    var kind = PackageKind.stage
 
     @Option(
         help: ArgumentHelp(
@@ -25,7 +29,7 @@ struct InitCommand: AsyncParsableCommand {
             let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
             let sluice = try SluiceDependency(
                 self.sluice, version: ProgramVersion.text, executable: executable)
-            let package = WorkerPackage(name: name, sluice: sluice)
+            let package = WorkerPackage(name: name, kind: self.kind, sluice: sluice)
             try package.write(to: folder)
             for file in package.files { try Terminal.result("\(self.path)/\(file.path)") }
         }

@@ -2,20 +2,20 @@ import ArgumentParser
 import CommandSupport
 import Foundation
 
-/// `sluice plugin`: stage types in shared libraries.
+/// `sluice plugin`: stage, source and store types in shared libraries.
 struct PluginCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "plugin", abstract: "Build shared libraries with stage types.",
+        commandName: "plugin", abstract: "Build shared libraries with stage, source and store types.",
         subcommands: [PluginBuildCommand.self])
 }
 
 /// `sluice plugin build`: compiles a directory of sources to a shared library.
 struct PluginBuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "build", abstract: "Build a shared library from the stage types in a directory.",
+        commandName: "build", abstract: "Build a shared library from the types in a directory.",
         discussion: """
-            The sources import StageKit and list the stage types of the library: \
-            let plugin = [StageType(MyStage.self)]. \
+            The sources list the types of the library: let plugin = [StageType(MyStage.self)], or \
+            let plugin = ComponentTypes(sources: [MySource.type], stores: [MyStore.type]). \
             Name the library under plugins: in a pipeline file, or with --plugin.
             """)
 

@@ -1,3 +1,4 @@
+import ComponentKit
 public import StageKit
 
 extension Catalogue {
@@ -6,7 +7,7 @@ extension Catalogue {
     /// The name of that list.
     static let pluginsKey = "plugins"
 
-    /// Adds the stage types of a shared library; adding the same library again changes nothing.
+    /// Adds the types of a shared library; adding the same library again changes nothing.
     ///
     /// - Throws: The problem with the library, or with one of its names, which must be new. Nothing has been added
     ///   then.
@@ -16,17 +17,18 @@ extension Catalogue {
         }
         let plugin = try loadPlugin(path)
         guard !self.plugins.contains(where: { $0.path == plugin.path }) else { return }
-        var names: Set<String> = []
-        for stage in plugin.stages {
-            if !names.insert(stage.name).inserted {
-                throw SettingRefusal("\(path): contains two stage types named \(stage.name)")
+        let known = Set(self.types.names)
+        var names: Set<ComponentName> = []
+        for type in plugin.types.names {
+            if !names.insert(type).inserted {
+                throw SettingRefusal("\(path): contains two \(type.kind.rawValue) types named \(type.name)")
             }
-            guard self.stages.contains(where: { $0.name == stage.name }) else { continue }
-            let other = self.plugins.first { $0.stages.contains { $0.name == stage.name } }
+            guard known.contains(type) else { continue }
+            let other = self.plugins.first { $0.types.names.contains(type) }
             let owner = other.map { "the plugin \($0.path)" } ?? "this worker"
-            throw SettingRefusal("\(path): the stage type \(stage.name) is already provided by \(owner)")
+            throw SettingRefusal("\(path): the \(type.kind.rawValue) type \(type.name) is already provided by \(owner)")
         }
-        if plugin.stages.isEmpty { throw SettingRefusal("\(path): contains no stage types") }
+        if names.isEmpty { throw SettingRefusal("\(path): contains no stage, source or store types") }
         self.append(plugin)
     }
 

@@ -20,13 +20,13 @@ public struct Catalogue: Sendable {
     /// server. It connects when the first message is sent.
     public var makePublisher: (@Sendable (ComponentSetup) -> (any MessagePublisher)?)?
 
-    /// Loads stage types from a shared library at a path; `nil` if plugins are not supported.
+    /// Loads the types of a shared library at a path; `nil` if plugins are not supported.
     ///
     /// - Throws: The problem with the library, after its path.
-    public var loadPlugin: (@Sendable (_ path: String) throws(SettingRefusal) -> StagePlugin)?
-    /// The shared libraries whose stage types are among `stages`.
-    public private(set) var plugins: [StagePlugin] = []
-    /// Whether a plugin could not be loaded, so that the set of stage types is incomplete.
+    public var loadPlugin: (@Sendable (_ path: String) throws(SettingRefusal) -> Plugin)?
+    /// The shared libraries whose types are in the catalogue.
+    public private(set) var plugins: [Plugin] = []
+    /// Whether a plugin could not be loaded, so that the set of types is incomplete.
     var isIncomplete = false
 
     /// Creates the checkpoint of the stores and the source's cursor from the file's sections, or returns `nil` if they
@@ -43,15 +43,31 @@ public struct Catalogue: Sendable {
 
     /// Adds a stage type; one of the same name is replaced.
     public mutating func add<S: Stage>(_ type: S.Type) {
-        let added = StageType(type)
-        self.stages.removeAll { $0.name == added.name }
-        self.stages.append(added)
+        self.add(StageType(type))
     }
 
-    /// Adds a shared library's stage types, which must have names of their own.
-    mutating func append(_ plugin: StagePlugin) {
+    /// Adds a stage type; one of the same name is replaced.
+    public mutating func add(_ type: StageType) {
+        self.stages.removeAll { $0.name == type.name }
+        self.stages.append(type)
+    }
+
+    /// Adds types; those of the same kind and name are replaced.
+    public mutating func add(_ types: ComponentTypes) {
+        for type in types.stages { self.add(type) }
+        for type in types.sources { self.add(type) }
+        for type in types.stores { self.add(type) }
+    }
+
+    /// The stage, source and store types.
+    var types: ComponentTypes {
+        ComponentTypes(stages: self.stages, sources: self.sources, stores: self.stores)
+    }
+
+    /// Adds a shared library's types, which must have names of their own.
+    mutating func append(_ plugin: Plugin) {
         self.plugins.append(plugin)
-        self.stages += plugin.stages
+        self.add(plugin.types)
     }
 
     /// Adds a source type; one of the same name is replaced.

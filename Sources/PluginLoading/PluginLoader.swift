@@ -1,19 +1,20 @@
+public import ComponentKit
 public import StageKit
 import Synchronization
 
-/// Loads stage types from shared libraries, each file once in the lifetime of the process.
+/// Loads stage, source and store types from shared libraries, each file once in the lifetime of the process.
 ///
 /// All problems with a file are found before any of its code runs.
 public final class PluginLoader: Sendable {
     /// The properties that a worker and a plugin must share.
     struct Fit: Sendable {
-        /// The fingerprint of the worker's StageKit.
-        var stageKit: String
+        /// The fingerprint of the worker's StageKit and ComponentKit.
+        var kits: String
         /// The version of the compiler that built the worker.
         var compiler: String
 
         /// The properties of this process.
-        static let own = Fit(stageKit: StageKitBuild.fingerprint, compiler: StageKitBuild.compiler)
+        static let own = Fit(kits: KitBuild.fingerprint, compiler: KitBuild.compiler)
 
         /// Why a plugin does not fit, with the remedy, or `nil` if it does.
         func problem(_ stamp: PluginStamp) -> String? {
@@ -24,16 +25,16 @@ public final class PluginLoader: Sendable {
             if stamp.compiler != self.compiler {
                 return "was built by \(stamp.compiler), this worker by \(self.compiler): \(again)"
             }
-            if stamp.stageKit != self.stageKit {
+            if stamp.kits != self.kits {
                 return
-                    "was built against another StageKit (\(stamp.stageKit), this worker has \(self.stageKit)): \(again)"
+                    "was built against another build of Sluice (\(stamp.kits), this worker has \(self.kits)): \(again)"
             }
             return nil
         }
     }
 
     private struct Loaded {
-        var plugin: StagePlugin
+        var plugin: Plugin
         var module: String
         var identity: FileIdentity
     }
@@ -43,12 +44,12 @@ public final class PluginLoader: Sendable {
     /// Creates a loader that has loaded nothing.
     public init() {}
 
-    /// Loads the stage types of a file, or returns those already loaded from it.
+    /// Loads the types of a file, or returns those already loaded from it.
     ///
     /// Thread-safe.
     ///
     /// - Throws: The problem with the file and its remedy, after its path as given.
-    public func load(_ path: String) throws(SettingRefusal) -> StagePlugin {
+    public func load(_ path: String) throws(SettingRefusal) -> Plugin {
         do throws(PluginSystem.Failure) {
             return try self.loadChecked(path)
         } catch {
@@ -56,7 +57,7 @@ public final class PluginLoader: Sendable {
         }
     }
 
-    private func loadChecked(_ path: String) throws(PluginSystem.Failure) -> StagePlugin {
+    private func loadChecked(_ path: String) throws(PluginSystem.Failure) -> Plugin {
         let file = try PluginSystem.canonicalPath(path)
         let identity = try Self.checkTrust(of: file)
         return try self.loaded.withLock { (loaded) throws(PluginSystem.Failure) in
@@ -73,13 +74,13 @@ public final class PluginLoader: Sendable {
                         + "--name"
                 )
             }
-            let stages: [StageType]
+            let types: ComponentTypes
             do throws(PluginSystem.Failure) {
-                stages = try PluginSystem.load(file)
+                types = try PluginSystem.load(file)
             } catch {
                 throw .init(message: Self.explain(error.message))
             }
-            let plugin = StagePlugin(path: file, stages: stages)
+            let plugin = Plugin(path: file, types: types)
             loaded.append(Loaded(plugin: plugin, module: stamp.module, identity: identity))
             return plugin
         }
@@ -113,8 +114,8 @@ public final class PluginLoader: Sendable {
         guard let symbol = message.split(separator: "undefined symbol: ", maxSplits: 1).dropFirst().first else {
             return "cannot be loaded: \(message)"
         }
-        if symbol.hasPrefix("$s8StageKit") {
-            return "this program does not export StageKit: link it with -Xlinker --export-dynamic (\(message))"
+        for kit in ["StageKit", "ComponentKit"] where symbol.hasPrefix("$s\(kit.utf8.count)\(kit)") {
+            return "this program does not export \(kit): link it with -Xlinker --export-dynamic (\(message))"
         }
         if symbol.hasPrefix("swift_") || symbol.hasPrefix("_swift_") || symbol.hasPrefix("$sS") {
             return """
@@ -123,9 +124,8 @@ public final class PluginLoader: Sendable {
                 """
         }
         return """
-            uses a symbol that this worker does not have; a plugin can use StageKit, Logging, CoreMetrics and the \
-            Swift \
-            libraries that the worker itself uses (\(message))
+            uses a symbol that this worker does not have; a plugin can use StageKit, ComponentKit, Logging, CoreMetrics \
+            and the Swift libraries that the worker itself uses (\(message))
             """
     }
 }

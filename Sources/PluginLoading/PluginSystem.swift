@@ -1,17 +1,17 @@
+import ComponentKit
 import Glibc
-import StageKit
 
 /// The system calls of loading a plugin: all unsafe code of this module.
 ///
 /// The invariant: `load` is called for a file only after its stamp was found to fit (`PluginImage`, `PluginLoader`) and
 /// its location to be safe (`PluginTrust`). Its entry function was therefore compiled from the source that `sluice
-/// plugin build` writes, against this very StageKit, so it has the C signature assumed below and returns the result of
-/// `PluginStages.handOver`. A library is never unloaded, so that its types, which exist as long as the process, never
+/// plugin build` writes, against this very ComponentKit, so it has the C signature assumed below and returns the result of
+/// `PluginHandover.handOver`. A library is never unloaded, so that its types, which exist as long as the process, never
 /// lose their code.
 enum PluginSystem {
     /// The entry function's name.
-    static let entryName = "sluice_plugin_stages"
-    /// The largest file read, in bytes: one stage has about 100 KiB.
+    static let entryName = "sluice_plugin_types"
+    /// The largest file read, in bytes: one type has about 100 KiB.
     static let byteLimit = 256 << 20
     /// Bytes per read.
     private static let chunk = 256 << 10
@@ -64,10 +64,10 @@ enum PluginSystem {
         throw Failure(message: "is larger than \(Self.byteLimit >> 20) MiB")
     }
 
-    /// Loads the library and calls its entry function for its stage types; see the invariant above.
+    /// Loads the library and calls its entry function for its types; see the invariant above.
     ///
     /// Every symbol that the library needs is resolved before any of its code runs; if one is missing, loading fails.
-    static func load(_ path: String) throws(Failure) -> [StageType] {
+    static func load(_ path: String) throws(Failure) -> ComponentTypes {
         guard let library = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
             throw Failure(message: unsafe dlerror().map { unsafe String(cString: $0) } ?? "the loader gave no reason")
         }
@@ -76,7 +76,7 @@ enum PluginSystem {
         }
         typealias Entry = @convention(c) () -> UnsafeMutableRawPointer
         let entry = unsafe unsafeBitCast(symbol, to: Entry.self)
-        return unsafe PluginStages.takeOver(entry()).types
+        return unsafe PluginHandover.takeOver(entry()).types
     }
 }
 

@@ -1,6 +1,7 @@
 public import ArgumentParser
 import CommandSupport
 import Commands
+public import ComponentKit
 import DeadLetters
 public import PipelineEngine
 public import StageKit
@@ -23,7 +24,7 @@ public struct SluiceCommand: AsyncParsableCommand {
 
     /// Runs the command line of this process and exits: the complete main function of a worker.
     ///
-    /// - Parameter catalogue: The types that pipeline files may name; add your own stage types to `Catalogue.standard`.
+    /// - Parameter catalogue: The types that pipeline files may name; add your own types to `Catalogue.standard`.
     public static func main(catalogue: Catalogue) async {
         do throws(OpenFileLimit.TooLow) {
             try OpenFileLimit.ensure()
@@ -45,6 +46,15 @@ public struct SluiceCommand: AsyncParsableCommand {
     public static func main(adding stage: any Stage.Type, _ others: any Stage.Type...) async {
         var catalogue = Catalogue.standard
         for stage in [stage] + others { catalogue.add(stage) }
+        await Self.main(catalogue: catalogue)
+    }
+
+    /// Runs the command line with everything that ships with Sluice and your own types, and exits.
+    ///
+    /// A type with the same kind and name as a standard one replaces it.
+    public static func main(adding types: ComponentTypes) async {
+        var catalogue = Catalogue.standard
+        catalogue.add(types)
         await Self.main(catalogue: catalogue)
     }
 }

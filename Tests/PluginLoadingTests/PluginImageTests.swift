@@ -80,8 +80,11 @@ import Testing
     @Test func `A stamp reads back as it was written`() {
         #expect(PluginStamp(text: SampleImage.stamp.text.utf8) == SampleImage.stamp)
         #expect(PluginStamp(text: [0xFF]) == nil)
-        #expect(PluginStamp(text: "entry=one\nmodule=m\nstagekit=s\ncompiler=c\n".utf8) == nil)
-        let odd = PluginStamp(text: "entry=7\nmodule=m\nstagekit=a=b\ncompiler=\nmore=x\nnothing\n".utf8)
-        #expect(odd == PluginStamp(entryVersion: 7, module: "m", stageKit: "a=b", compiler: ""))
+        #expect(PluginStamp(text: "entry=one\nmodule=m\nkits=s\ncompiler=c\n".utf8) == nil)
+        let odd = PluginStamp(text: "entry=7\nmodule=m\nkits=a=b\ncompiler=\nmore=x\nnothing\n".utf8)
+        #expect(odd == PluginStamp(entryVersion: 7, module: "m", kits: "a=b", compiler: ""))
+        // So that a library of an older Sluice is refused for that reason.
+        let old = PluginStamp(text: "entry=1\nmodule=m\nstagekit=s\ncompiler=c\n".utf8)
+        #expect(old == PluginStamp(entryVersion: 1, module: "m", kits: "s", compiler: "c"))
     }
 }

@@ -1,3 +1,4 @@
+import ComponentKit
 import Foundation
 import StageKit
 import Testing
@@ -5,16 +6,16 @@ import Testing
 @testable import PluginLoading
 
 @Suite struct PluginLoaderTests {
-    private let fit = PluginLoader.Fit(stageKit: "abc", compiler: "Swift version 6.3.1")
+    private let fit = PluginLoader.Fit(kits: "abc", compiler: "Swift version 6.3.1")
 
     @Test func `A plugin of the same build is accepted, any other is refused with advice`() {
         #expect(self.fit.problem(SampleImage.stamp) == nil)
         var other = SampleImage.stamp
-        other.stageKit = "def"
+        other.kits = "def"
         #expect(
             self.fit.problem(other)
                 == """
-                was built against another StageKit (def, this worker has abc): rebuild it with this worker \
+                was built against another build of Sluice (def, this worker has abc): rebuild it with this worker \
                 (sluice plugin build DIR)
                 """)
         other.compiler = "Swift version 6.2"
@@ -24,18 +25,22 @@ import Testing
                 was built by Swift version 6.2, this worker by Swift version 6.3.1: rebuild it with this worker \
                 (sluice plugin build DIR)
                 """)
-        other.entryVersion = 2
+        other.entryVersion = 1
         #expect(self.fit.problem(other)?.hasPrefix("was built for another version of Sluice") == true)
     }
 
     @Test func `This build knows its own fingerprint and compiler`() {
-        #expect(StageKitBuild.fingerprint.count == 32)
-        #expect(StageKitBuild.fingerprint.allSatisfy { $0.isHexDigit })
-        #expect(StageKitBuild.compiler.hasPrefix("Swift version 6."))
+        #expect(KitBuild.fingerprint.count == 32)
+        #expect(KitBuild.fingerprint.allSatisfy { $0.isHexDigit })
+        #expect(KitBuild.compiler.hasPrefix("Swift version 6."))
     }
 
     @Test(arguments: [
         ("/a.so: undefined symbol: $s8StageKit9StageTypeVMn", "this program does not export StageKit: link it with "),
+        (
+            "/a.so: undefined symbol: $s12ComponentKit9StoreTypeVMn",
+            "this program does not export ComponentKit: link it with "
+        ),
         ("/a.so: undefined symbol: swift_retain", "needs the shared libraries of the Swift runtime"),
         ("/a.so: undefined symbol: $sSSN", "needs the shared libraries of the Swift runtime"),
         ("/a.so: undefined symbol: frob", "uses a symbol that this worker does not have"),

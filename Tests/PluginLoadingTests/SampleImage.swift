@@ -14,7 +14,7 @@ struct SampleImage {
     /// Owner, type and text of each note.
     var notes: [(owner: String, type: UInt32, text: String)] = [("Sluice", 1, SampleImage.stamp.text)]
 
-    static let stamp = PluginStamp(module: "greet", stageKit: "abc", compiler: "Swift version 6.3.1")
+    static let stamp = PluginStamp(module: "greet", kits: "abc", compiler: "Swift version 6.3.1")
 
     var bytes: [UInt8] {
         let notes = self.notes.flatMap { Self.note($0.owner, $0.type, $0.text) }

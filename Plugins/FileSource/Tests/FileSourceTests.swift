@@ -2,6 +2,7 @@ import ComponentKit
 import Foundation
 import Logging
 import StageKit
+import StageTestKit
 import Testing
 
 @testable import FileSource
@@ -79,6 +80,15 @@ import Testing
             try #require(ContinuousClock.now < deadline, what)
             try await Task.sleep(for: .milliseconds(5))
         }
+    }
+
+    @Test("File keeps the contract of sources")
+    func conformance() async throws {
+        let trial = try Trial()
+        try trial.write("a\nb\nc\nd\ne\n")
+        let settings: SettingNode = ["path": .text(trial.path), "read_count": "2"]
+        #expect(await SourceConformance.check(FileSource.sourceType, settings) == [])
+        #expect(await SourceConformance.check { trial.source { $0.follow = true } } == [])
     }
 
     @Test("Each line is an entry with its line number, even an unterminated last line; empty lines are skipped")

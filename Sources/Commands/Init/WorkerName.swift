@@ -29,7 +29,8 @@ struct WorkerName {
     /// Module names that the package's dependencies, the language or the build already use.
     private static let taken: Set = [
         "sluice", "worker", "stagekit", "stagetestkit", "pipelineengine", "snapshotstores", "redisstreams", "admin",
-        "yaml", "resp", "json", "localfiles", "pluginloading", "fingerprint", "commands", "commandsupport",
+        "yaml", "resp", "json", "cel", "gateway", "httpbase", "csqlite", "sqlitestore", "filesource", "localfiles",
+        "pluginloading", "fingerprint", "commands", "commandsupport",
         "componentkit", "deadletters", "documentation", "operations", "pipelinechecks", "pipelinetesting", "swift",
         "foundation", "testing", "main", "sources", "tests",
         "logging", "metrics", "coremetrics", "tracing", "instrumentation", "servicelifecycle", "unixsignals",
@@ -39,10 +40,10 @@ struct WorkerName {
     /// The ending of the module names of the standard stage types.
     private static let takenEnding = "stage"
 
-    /// The library target with the stage types: `MyWorkerStages`.
-    var module: String {
+    /// The library target with the types: `MyWorkerStages`.
+    func module(_ kind: PackageKind) -> String {
         self.text.split { $0 == "-" || $0 == "_" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
-            + "Stages"
+            + kind.moduleEnding
     }
 
     /// The pipeline's name, which is a label of metrics: `my_worker`.

@@ -1,11 +1,11 @@
+import ComponentKit
 import Foundation
 import PluginLoading
-import StageKit
 
-/// Builds a shared library of stage types from a directory of Swift sources.
+/// Builds a shared library of stage, source and store types from a directory of Swift sources.
 ///
-/// The sources are compiled against the modules of this worker's build. StageKit and Swift's runtime are not linked
-/// into the library: it uses those of the worker, so that types and errors are the same on both sides.
+/// The sources are compiled against the modules of this worker's build. StageKit, ComponentKit and Swift's runtime
+/// are not linked into the library: it uses those of the worker, so that types and errors are the same on both sides.
 struct PluginBuild {
     /// The library was not built.
     struct Failure: Error, CustomStringConvertible {
@@ -13,8 +13,9 @@ struct PluginBuild {
         var description: String
     }
 
-    /// The modules that a plugin is compiled against, in addition to those of the toolchain: StageKit and its imports.
-    static let moduleNames = ["StageKit", "Logging", "CoreMetrics", "JSON"]
+    /// The modules that a plugin is compiled against, in addition to those of the toolchain: ComponentKit, StageKit
+    /// and their imports.
+    static let moduleNames = ["ComponentKit", "StageKit", "Logging", "CoreMetrics", "JSON"]
 
     /// The sources.
     let sources: PluginSources
@@ -55,12 +56,14 @@ struct PluginBuild {
 
     /// The function that a worker calls, compiled into the plugin's own module.
     static let entryText = """
+        import ComponentKit
         import StageKit
 
-        @c(sluice_plugin_stages)
-        public func sluicePluginStages() -> UnsafeMutableRawPointer {
-            // Where this is not found, a file of the directory must say: let plugin = [StageType(MyStage.self)]
-            PluginStages.handOver(plugin)
+        @c(sluice_plugin_types)
+        public func sluicePluginTypes() -> UnsafeMutableRawPointer {
+            // If `plugin` is not found, a file of the directory must declare it: let plugin = [StageType(MyStage.self)],
+            // or let plugin = ComponentTypes(sources: [MySource.type], stores: [MyStore.type])
+            PluginHandover.handOver(plugin)
         }
 
         """
@@ -68,7 +71,7 @@ struct PluginBuild {
     /// The note that a worker reads before it loads the library, in assembly language.
     private var stampText: String {
         let stamp = PluginStamp(
-            module: self.module, stageKit: StageKitBuild.fingerprint, compiler: StageKitBuild.compiler)
+            module: self.module, kits: KitBuild.fingerprint, compiler: KitBuild.compiler)
         let bytes = stamp.text.utf8.map { "\($0)" }.joined(separator: ", ")
         return """
                 .section .note.sluice, "a", %note
@@ -101,12 +104,12 @@ struct PluginBuild {
         guard let found else {
             throw Failure(
                 description: """
-                    no StageKit module found in \(places.map(\.path).joined(separator: ", nor in ")): give its \
+                    no modules of StageKit and ComponentKit found in \(places.map(\.path).joined(separator: ", nor in ")): give their \
                     directory with --modules
                     """)
         }
-        let type = Data("StageKitBuild_\(StageKitBuild.fingerprint)".utf8)
-        guard try Data(contentsOf: file(found, "StageKit")).range(of: type) != nil else {
+        let type = Data("KitBuild_\(KitBuild.fingerprint)".utf8)
+        guard try Data(contentsOf: file(found, "ComponentKit")).range(of: type) != nil else {
             throw Failure(
                 description: "\(found.path) is from another build than this worker: give its directory with --modules")
         }
@@ -116,7 +119,7 @@ struct PluginBuild {
 
 /// The sources of a plugin.
 struct PluginSources {
-    /// The maximum number of files, far more than a few stages need.
+    /// The maximum number of files, far more than a few types need.
     static let fileLimit = 1000
 
     /// The files, sorted by path.

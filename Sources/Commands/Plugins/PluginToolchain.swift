@@ -1,5 +1,5 @@
+import ComponentKit
 import Foundation
-import StageKit
 
 /// The Swift toolchain that builds plugins: the same release that built the worker.
 struct PluginToolchain {
@@ -21,15 +21,15 @@ struct PluginToolchain {
     init(swiftc path: String?, environment: [String: String]) throws {
         guard let swiftc = path.map({ URL(fileURLWithPath: $0) }) ?? Self.find("swiftc", environment) else {
             throw PluginBuild.Failure(
-                description: "no swiftc in PATH: install \(StageKitBuild.compiler), or give one with --swiftc")
+                description: "no swiftc in PATH: install \(KitBuild.compiler), or give one with --swiftc")
         }
         let version = try Self.output(swiftc, ["--version"]).split(separator: "\n")
             .compactMap { line in line.range(of: "Swift version ").map { String(line[$0.lowerBound...]) } }.first
-        guard version == StageKitBuild.compiler else {
+        guard version == KitBuild.compiler else {
             throw PluginBuild.Failure(
                 description: """
                     \(swiftc.path) is \(version ?? "no Swift compiler"), this worker was built by \
-                    \(StageKitBuild.compiler): give that one with --swiftc
+                    \(KitBuild.compiler): give that one with --swiftc
                     """)
         }
         let beside = swiftc.resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("clang")

@@ -46,7 +46,9 @@ public struct FileShape: Sendable {
                 isRequired: true, summary: "The pipeline's name, the component of its counters."),
             SettingDescription(
                 name: Catalogue.pluginsKey, shape: Catalogue.pluginsType.shape,
-                summary: "Shared libraries with stage types; paths are relative to the directory of this file."),
+                summary:
+                    "Shared libraries with stage, source and store types; paths are relative to this file's directory."
+            ),
             SettingDescription(
                 name: "source", shape: .oneName(sources, beside: [PipelineDefinition.sourceWord]), isRequired: true,
                 summary: "The source of the events."),

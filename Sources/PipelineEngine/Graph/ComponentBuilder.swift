@@ -46,6 +46,8 @@ struct ComponentBuilder {
         var made: [String: any SnapshotStore] = [:]
         for (name, component) in self.definition.stores {
             guard let type = self.catalogue.stores.first(where: { $0.name == component.type.text }) else {
+                // A missing plugin was already reported.
+                if self.catalogue.isIncomplete { continue }
                 let hint = Nearest.hint(for: component.type.text, among: self.catalogue.stores.map(\.name))
                 issues.add("unknown store type \"\(component.type.text)\"\(hint)", at: component.type.mark)
                 continue
@@ -65,6 +67,7 @@ struct ComponentBuilder {
     ) -> (any EventSource)? {
         guard let component = self.definition.source else { return nil }
         guard let type = self.catalogue.sources.first(where: { $0.name == component.type.text }) else {
+            if self.catalogue.isIncomplete { return nil }
             let hint = Nearest.hint(for: component.type.text, among: self.catalogue.sources.map(\.name))
             issues.add("unknown source type \"\(component.type.text)\"\(hint)", at: component.type.mark)
             return nil

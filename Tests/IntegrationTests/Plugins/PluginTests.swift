@@ -1,8 +1,11 @@
+import ComponentKit
 import Foundation
 import RESP
 import RedisStreams
 import StageKit
 import Testing
+
+@testable import Commands
 
 /// Stage types in shared libraries: built by the worker's verb, loaded by the worker, refused where they do not fit.
 @Suite struct PluginTests {
@@ -89,10 +92,10 @@ import Testing
     {
         try await withPluginFolder { plugins in
             let library = try await plugins.build("greet", PluginFolder.stage(called: "greet"))
-            let fingerprint = StageKitBuild.fingerprint
+            let fingerprint = KitBuild.fingerprint
             let other = (fingerprint.first == "0" ? "1" : "0") + fingerprint.dropFirst()
             try plugins.copy(library, to: "kit.so", replacing: fingerprint, by: other)
-            let compiler = StageKitBuild.compiler
+            let compiler = KitBuild.compiler
             try plugins.copy(
                 library, to: "old.so", replacing: "compiler=\(compiler)", by: "compiler=X\(compiler.dropFirst())")
             try plugins.copy(library, to: "stampless.so", replacing: "Sluice\0\0entry=", by: "Sluice\0\0extra=")
@@ -105,7 +108,7 @@ import Testing
             let list = names.map { "\($0).so" }.joined(separator: ", ")
             let ending = try await plugins.validate("[\(list)]", stage: "greet: {}")
             let reasons = [
-                "No such file or directory", "was built against another StageKit (\(other), this worker has",
+                "No such file or directory", "was built against another build of Sluice (\(other), this worker has",
                 "was built by X\(compiler.dropFirst()), this worker by \(compiler)", "is not a Sluice plugin",
                 "is not a shared library", "is a shared library for another architecture", "chmod go-w",
             ]
@@ -152,6 +155,79 @@ import Testing
         }
     }
 
+    /// The source and the store of new packages, in one library.
+    private static let components =
+        "import ComponentKit\n\nlet plugin = ComponentTypes(sources: [TickSource.type], stores: [DictionaryStore.type])\n\n"
+        + PackageKind.source.text + PackageKind.store.text
+
+    @Test func `Events run from a plugin's source to a plugin's store, and every subcommand knows both`() async throws {
+        try await withPluginFolder { plugins in
+            try await plugins.build("ticks", Self.components)
+            let admin = "unix:\(plugins.folder.path)/admin"
+            let text = """
+                pipeline: ticks
+                plugins: ticks.so
+                source: { tick: { interval: 1ms } }
+                stores: { ticks: { dictionary: { key: number } } }
+                stages:
+                  - decode: { fields: { number: { type: string, required: true } } }
+                  - upsert: { store: ticks }
+                admin: { listen: "\(admin)" }
+
+                """
+            try Data(text.utf8).write(to: plugins.folder.appendingPathComponent("p.yaml"))
+            let process = try SluiceProcess(["run", "p.yaml"], in: plugins.folder)
+            defer { process.kill() }
+            try await eventually("the third tick is found") {
+                try await SluiceProcess(["lookup", "3", "--admin", admin, "--store", "ticks"], in: plugins.folder).end()
+                    .output.contains(#""number":"3""#)
+            }
+            try await process.signal(SIGTERM)
+            #expect(try await process.end().status == 0)
+            for (name, kind) in [("tick", "a source"), ("dictionary", "a store")] {
+                let page = try await SluiceProcess(["stages", name, "--plugin", "ticks.so"], in: plugins.folder).end()
+                #expect(page.output.hasPrefix("\(name): \(kind), written below"), "\(page.output)\(page.errors)")
+            }
+            let schema = try await SluiceProcess(["schema", "--plugin", "ticks.so"], in: plugins.folder).end()
+            #expect(schema.output.contains("\"tick\"") && schema.output.contains("\"dictionary\""))
+            try FileManager.default.removeItem(at: plugins.folder.appendingPathComponent("ticks.so"))
+            let missing = try await SluiceProcess(["validate", "p.yaml"], in: plugins.folder).end()
+            #expect(missing.errors == "p.yaml:2:10: plugins: ticks.so: No such file or directory\n")
+        }
+    }
+
+    @Test(arguments: [
+        ("SourceType", "sources", "source", "redis_stream"), ("StoreType", "stores", "store", "memory"),
+    ])
+    func `A plugin cannot replace a source or a store of the worker, but can use the name of another kind`(
+        type: String, list: String, kind: String, name: String
+    ) async throws {
+        func source(_ name: String) -> String {
+            """
+            import ComponentKit
+            import StageKit
+
+            let plugin = ComponentTypes(\(list): [
+                \(type)(
+                    name: "\(name)", summary: "Does nothing.",
+                    settings: SettingType<Bool>(shape: .boolean) { _, _ in true }
+                ) { _, _ in nil }
+            ])
+
+            """
+        }
+        try await withPluginFolder { plugins in
+            try await plugins.build("taken", source(name))
+            let taken = try await plugins.validate("taken.so")
+            #expect(
+                taken.errors
+                    == "p.yaml:2:10: plugins: taken.so: the \(kind) type \(name) is already provided by this worker\n")
+            try await plugins.build("free", source("decode"))
+            let free = try await plugins.validate("free.so")
+            #expect(free.status == 0, "\(free.errors)")
+        }
+    }
+
     @Test func `What cannot be built is told, with what to do, and leaves no library`() async throws {
         try await withPluginFolder { plugins in
             let broken = try await plugins.command("broken", "import StageKit\nlet plugin = [Frob()]\n")
@@ -162,17 +238,17 @@ import Testing
             let noModules = try await plugins.command("a", source, ["--modules", "/nonexistent"])
             #expect(
                 noModules.errors == """
-                    sluice: no StageKit module found in /nonexistent: give its directory with --modules
+                    sluice: no modules of StageKit and ComponentKit found in /nonexistent: give their directory with --modules
 
                     """)
             let modules = URL(fileURLWithPath: SluiceProcess.executable).deletingLastPathComponent()
                 .appendingPathComponent("Modules")
             let stale = plugins.folder.appendingPathComponent("stale")
             try FileManager.default.createDirectory(at: stale, withIntermediateDirectories: true)
-            for name in ["StageKit", "Logging", "CoreMetrics", "JSON"] {
+            for name in ["ComponentKit", "StageKit", "Logging", "CoreMetrics", "JSON"] {
                 let data = try Data(contentsOf: modules.appendingPathComponent("\(name).swiftmodule"))
-                let zeros = String(repeating: "0", count: StageKitBuild.fingerprint.count)
-                try replacing(StageKitBuild.fingerprint, by: zeros, in: data).write(
+                let zeros = String(repeating: "0", count: KitBuild.fingerprint.count)
+                try replacing(KitBuild.fingerprint, by: zeros, in: data).write(
                     to: stale.appendingPathComponent("\(name).swiftmodule"))
             }
             let other = try await plugins.command("a", source, ["--modules", stale.path])

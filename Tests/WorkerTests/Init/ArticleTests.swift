@@ -19,8 +19,8 @@ import Testing
         text.components(separatedBy: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: "\n")
     }
 
-    private static func package() throws -> WorkerPackage {
-        WorkerPackage(name: try WorkerName("my-worker"), sluice: .path("/opt/sluice"))
+    private static func package(_ kind: PackageKind = .stage) throws -> WorkerPackage {
+        WorkerPackage(name: try WorkerName("my-worker"), kind: kind, sluice: .path("/opt/sluice"))
     }
 
     /// The code blocks of a page in a language.
@@ -49,7 +49,7 @@ import Testing
             + Self.files(in: "Tests/IntegrationTests/Articles", ending: ".swift").map(\.text)
             + Self.files(in: "Tests/CELTests/Articles", ending: ".swift").map(\.text)
             + Self.files(in: "Plugins/FilterStage/Tests", ending: ".swift").map(\.text)
-            + Self.package().files.map(\.text)
+            + PackageKind.allCases.flatMap { try Self.package($0).files.map(\.text) }
         let corpus = sources.map(Self.plain)
         var count = 0
         let readme = try String(contentsOf: Self.root.appendingPathComponent("README.md"), encoding: .utf8)
@@ -71,8 +71,9 @@ import Testing
         for block in blocks { #expect(pipeline.contains(block), "\(block)") }
     }
 
-    @Test func `The stage of a new package is that of the articles`() throws {
-        let stage = try Self.files(in: "Tests/StageTestKitTests/Articles", ending: "GreetStage.swift")
-        #expect(WorkerPackage.stage == stage.first?.text)
+    @Test(arguments: PackageKind.allCases)
+    func `The type of a new package is that of the articles`(kind: PackageKind) throws {
+        let article = try Self.files(in: "Tests/StageTestKitTests/Articles", ending: "\(kind.type).swift")
+        #expect(kind.text == article.first?.text)
     }
 }

@@ -6,11 +6,11 @@ import Worker
 
 @Suite struct WorkerPackageTests {
     @Test(arguments: [
-        ("my-worker", "MyWorkerStages", "my_worker"), ("a", "AStages", "a"), ("x9_y-Z", "X9YZStages", "x9_y_z"),
+        ("my-worker", "MyWorker", "my_worker"), ("a", "A", "a"), ("x9_y-Z", "X9YZ", "x9_y_z"),
     ])
     func `A name gives the names of module and pipeline`(text: String, module: String, pipeline: String) throws {
         let name = try WorkerName(text)
-        #expect(name.module == module)
+        #expect(PackageKind.allCases.map { name.module($0) } == ["Stages", "Sources", "Stores"].map { module + $0 })
         #expect(name.pipeline == pipeline)
     }
 
@@ -51,6 +51,20 @@ import Worker
             #expect(throws: InitFailure.self) {
                 try SluiceDependency(given, version: "0.1.0", executable: Self.executable)
             }
+        }
+    }
+
+    @Test(arguments: PackageKind.allCases)
+    func `A package of each kind names its type in the worker, the tests and the pipeline`(kind: PackageKind) throws {
+        let package = WorkerPackage(name: try WorkerName("my-worker"), kind: kind, sluice: .path("/opt/sluice"))
+        let files = Dictionary(uniqueKeysWithValues: package.files.map { ($0.path, $0.text) })
+        let module = package.name.module(kind)
+        #expect(files["Sources/my-worker/Main.swift"]?.contains("main(adding: \(kind.added))") == true)
+        #expect(files["Sources/my-worker/Main.swift"]?.contains("import \(module)\n") == true)
+        #expect(files["Sources/\(module)/\(kind.type).swift"]?.contains("class \(kind.type):") == true)
+        #expect(files["Tests/\(module)Tests/\(kind.type)Tests.swift"]?.contains("\(kind.conformance).check(") == true)
+        for kit in kind.kits {
+            #expect(files["Package.swift"]?.contains(".product(name: \"\(kit)\", package: \"sluice\")") == true)
         }
     }
 
