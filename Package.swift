@@ -61,7 +61,8 @@ let stageTestDependencies: [String: [Target.Dependency]] = [
 let plugins =
     stageNames.flatMap { plugin($0, stageDependencies[$0] ?? [], tests: stageTestDependencies[$0] ?? []) }
     + plugin("FileSource", ["ComponentKit", logging], tests: ["ComponentKit", logging])
-let pluginLibraries = (stageNames + ["FileSource"]).map { Target.Dependency.target(name: $0) }
+    + plugin("SQLiteStore", ["ComponentKit", "CSQLite", "LocalFiles", logging], tests: ["ComponentKit", logging])
+let pluginLibraries = (stageNames + ["FileSource", "SQLiteStore"]).map { Target.Dependency.target(name: $0) }
 
 let package = Package(
     name: "sluice",
@@ -93,6 +94,7 @@ let package = Package(
     targets: plugins + [
         // libhiredis-dev. Without pkgConfig: its .pc file contains a flag that SwiftPM warns about in every build.
         .systemLibrary(name: "CHiredis"),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "RESP", dependencies: ["CHiredis"]),
         .testTarget(name: "RESPTests", dependencies: ["RESP"]),

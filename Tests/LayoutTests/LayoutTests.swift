@@ -91,12 +91,14 @@ import Testing
         }
     }
 
-    @Test("The tests of every stage check the contract of stages")
-    func conformance() throws {
-        for folder in try Self.names(in: "Plugins") where folder.hasSuffix("Stage") {
+    @Test("The tests of every stage, source and store check its contract", arguments: ["Stage", "Source", "Store"])
+    func conformance(kind: String) throws {
+        let folders = try Self.names(in: "Plugins").filter { $0.hasSuffix(kind) }
+        #expect(!folders.isEmpty)
+        for folder in folders {
             let sources = try Self.sources(below: ["Plugins/\(folder)/Tests"])
-            let holds = sources.contains { $0.lines.contains { $0.contains("StageConformance.check(") } }
-            #expect(holds, "\(folder) has no test with StageConformance")
+            let holds = sources.contains { $0.lines.contains { $0.contains("\(kind)Conformance.check(") } }
+            #expect(holds, "\(folder) has no test with \(kind)Conformance")
         }
     }
 
@@ -115,9 +117,10 @@ import Testing
             if source.path.hasPrefix("Sources/CEL/") { #expect(Set(imports).isSubset(of: ["Glibc"]), "\(source.path)") }
             if imports.contains("CHiredis") { #expect(source.path.hasPrefix("Sources/RESP/")) }
             if imports.contains("CLibYAML") { #expect(source.path.hasPrefix("Sources/YAML/")) }
+            if imports.contains("CSQLite") { #expect(source.path.hasPrefix("Plugins/SQLiteStore/Sources/")) }
             guard source.path.hasPrefix("Plugins/") else { continue }
             let own = String(source.path.split(separator: "/")[1])
-            var allowed: Set = ["StageKit", "JSON", "LocalFiles", own]
+            var allowed: Set = ["StageKit", "JSON", "LocalFiles", "CSQLite", own]
             if !own.hasSuffix("Stage") { allowed.insert("ComponentKit") }
             if source.path.contains("/Tests/") { allowed.insert("StageTestKit") }
             let others = Set(imports).intersection(ours.union(try Self.names(in: "Plugins"))).subtracting(allowed)

@@ -20,6 +20,7 @@ import RemoveStage
 import RenameStage
 import RevokeStage
 import RouteStage
+import SQLiteStore
 import SampleStage
 import SetStage
 import SnapshotStores
@@ -65,6 +66,7 @@ extension Catalogue {
                 return gateway.redis != nil && gateway.store.text == setup.name
             })
         catalogue.add(RedisStore.type)
+        catalogue.add(SQLiteStore.type)
         catalogue.add(RedisSettings.section)
         catalogue.add(RevocationSettings.section)
         catalogue.add(AdminSettings.section)
