@@ -23,7 +23,7 @@ import Worker
         let page = CataloguePage(type)
         let text = format == "text" ? page.text(example: example) : page.json(example: example).pretty
         for part in [
-            "fields.NAME.type", "string | int64", "required", "reject | allow", "malformed_event",
+            "fields.NAME.type", "string | bytes | int64", "required", "reject | allow", "malformed_event",
             "names of your choice, at least 1", "pipeline: example", "ure",
         ] {
             #expect(text.contains(part), "\(part)")

@@ -222,12 +222,11 @@ import WebhookStage
             #expect(
                 server.requests.map(\.path) == [
                     "/hook/a-1._~/x?amount=5", "/hook/..%2Fa%20b%3Fc%23d%25%C3%A9/x?amount=1%26x%3D2",
-                    "/hook/%FF/x?amount=%0A",
                 ])
             #expect(
                 reports.map(\.failureMessage) == [
-                    nil, nil, nil, "webhook: url: a part of the path is . or ..", "webhook: url: amount is missing",
-                    "webhook: url: id is empty",
+                    nil, nil, "webhook: url: id is not valid UTF-8", "webhook: url: a part of the path is . or ..",
+                    "webhook: url: amount is missing", "webhook: url: id is empty",
                 ])
         }
     }

@@ -136,8 +136,8 @@ public struct ResolvedTemplate: Sendable {
     ///   - bytes: The bytes to append to; they are unspecified after an error.
     ///   - limit: The maximum number of bytes.
     ///   - missing: What happens to a field that the event does not have.
-    ///   - isPercentEncoded: Whether the values of fields are percent-encoded, so that each stays within one part of a
-    ///     URL: every byte except letters, digits, `-`, `.`, `_` and `~` (RFC 3986, section 2.3).
+    ///   - isPercentEncoded: Whether the values of fields, which must be UTF-8, are percent-encoded, so that each stays
+    ///     within one part of a URL: every byte except letters, digits, `-`, `.`, `_` and `~` (RFC 3986, section 2.3).
     /// - Throws: The problem, without the values of fields.
     public func append(
         _ event: borrowing Event, to bytes: inout [UInt8], limit: Int, missing: MissingFields,
@@ -155,6 +155,10 @@ public struct ResolvedTemplate: Sendable {
                 // Used only within this iteration, before any value is set.
                 if isPercentEncoded {
                     let value = unsafe event.unsafeBytes(range).span
+                    // URL libraries drop a path that is not UTF-8 behind its percent-encoding.
+                    guard (try? UTF8Span(validating: value)) != nil else {
+                        throw TemplateFailure("\(name) is not valid UTF-8")
+                    }
                     for index in value.indices { Self.appendEncoded(value[index], to: &bytes) }
                 } else {
                     unsafe bytes.append(contentsOf: event.unsafeBytes(range))
