@@ -106,6 +106,8 @@ public final class ComponentSetup {
     /// The connections of the run so far. A component that connects to a server records there which credentials were
     /// accepted.
     public var connections = ConnectionHistory()
+    /// The clock from which components read the time of day.
+    public var clock = WallClock.system
     /// Collects errors.
     public var issues = SettingIssues()
     /// Collects warnings; the pipeline runs regardless of them.

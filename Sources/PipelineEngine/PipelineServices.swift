@@ -14,7 +14,7 @@ public struct PipelineServices: Sendable {
     public var publisher: (any MessagePublisher)?
     /// Whether nothing outside of this process may be touched; stages then treat messages as sent without sending them.
     public var isRehearsal = false
-    /// The clock from which stages read the time of day.
+    /// The clock from which stages and stores read the time of day.
     public var clock: WallClock
     /// Receives the progress of the pipeline's parts; each pipeline has a reporter of its own.
     package var progress = ProgressReporter()

@@ -22,7 +22,7 @@ public final class RecordingRevocationHandler: RevocationHandler {
     /// The calls so far, in order.
     public var calls: [Call] { self.state.withLock(\.calls) }
 
-    /// Makes later ends of batches throw `error`, or succeed if it is `nil`.
+    /// Makes later ends of batches and announcements of expired snapshots throw `error`, or succeed if it is `nil`.
     public func failBatches(with error: (any Error)?) {
         self.state.withLock { $0.error = error }
     }
@@ -42,6 +42,16 @@ public final class RecordingRevocationHandler: RevocationHandler {
     /// Records the reset.
     public func reset(_ reset: StoreReset) async throws {
         self.state.withLock { $0.calls.append(.reset(reset)) }
+    }
+
+    /// Records an eviction for each of the snapshots, or throws the error that was set.
+    public func expired(_ snapshots: [ExpiredSnapshot]) async throws {
+        try self.state.withLock { state in
+            if let error = state.error { throw error }
+            state.calls += snapshots.map {
+                .evicted(String(decoding: $0.key, as: UTF8.self), $0.entry, reason: ExpiredSnapshot.reason)
+            }
+        }
     }
 
     /// Records the call, or throws the error that was set.

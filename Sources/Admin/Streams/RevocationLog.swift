@@ -3,7 +3,8 @@ public import StageKit
 /// The latest revocations, evictions and resets, numbered, for the clients of `/v1/revocations`.
 ///
 /// Numbers begin at 1 with each start of the worker, and each start has a name of its own, so that a reconnecting
-/// client knows whether it has missed any. Only the thread that reads the stream adds to the log, once per batch.
+/// client knows whether it has missed any. The thread that reads the stream adds to the log, once per batch, and so does
+/// the task that removes expired snapshots.
 public final class RevocationLog: Sendable {
     /// The kind of an entry of the log.
     public enum Kind: Sendable, Equatable {

@@ -1,7 +1,8 @@
 package import Admin
 package import StageKit
 
-/// Adds revocations, evictions and resets to the log of `/v1/revocations`, once per batch.
+/// Adds revocations, evictions and resets to the log of `/v1/revocations`, once per batch, and expired snapshots as
+/// evictions.
 package final class RevocationFeed: RevocationHandler {
     private let log: RevocationLog
     private let batch = OrderedMutex(RevocationLog.Batch())
@@ -25,6 +26,15 @@ package final class RevocationFeed: RevocationHandler {
     package func reset(_ reset: StoreReset) async throws {
         var batch = RevocationLog.Batch()
         batch.add([UInt8]().span, .zero, .reset(store: reset.store, reason: reset.reason))
+        self.log.append(batch)
+    }
+
+    /// Adds the evictions of expired snapshots immediately, whatever batch is in progress.
+    package func expired(_ snapshots: [ExpiredSnapshot]) async throws {
+        var batch = RevocationLog.Batch()
+        for snapshot in snapshots {
+            batch.add(snapshot.key.span, snapshot.entry, .eviction(reason: ExpiredSnapshot.reason))
+        }
         self.log.append(batch)
     }
 

@@ -21,6 +21,11 @@ private struct BothHandlers: RevocationHandler {
         try await self.second.reset(reset)
     }
 
+    func expired(_ snapshots: [ExpiredSnapshot]) async throws {
+        try await self.first.expired(snapshots)
+        try await self.second.expired(snapshots)
+    }
+
     func endBatch() async throws {
         try await self.first.endBatch()
         try await self.second.endBatch()
@@ -143,6 +148,7 @@ struct ComponentBuilder {
         setup.pipeline = self.definition.name
         setup.progress = self.services.progress
         setup.connections = self.services.connections
+        setup.clock = self.services.clock
         return setup
     }
 }

@@ -52,6 +52,14 @@ public final class RevocationPublisher: RevocationHandler {
         _ = try await self.sender.send([Revocation.reset(reset).command(to: self.target)])
     }
 
+    /// Publishes the evictions of expired snapshots and waits until the server has acknowledged them.
+    ///
+    /// - Throws: As `endBatch`.
+    public func expired(_ snapshots: [ExpiredSnapshot]) async throws {
+        let evictions = snapshots.map { Revocation.evicted($0.key, $0.entry, reason: ExpiredSnapshot.reason) }
+        _ = try await self.sender.send(evictions.map { $0.command(to: self.target) })
+    }
+
     /// Publishes the stored messages in order and waits until the server has acknowledged all of them.
     ///
     /// Cancelling the task has the same effect as `stop`.

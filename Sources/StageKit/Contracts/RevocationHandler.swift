@@ -1,10 +1,10 @@
 /// Is notified when a key is no longer valid, so that it can close or invalidate everything that depends on the key, such
 /// as connections, tokens and caches.
 ///
-/// There are three kinds of notification. A revocation is a snapshot that marks its key as revoked; the store holds it.
+/// There are four kinds of notification. A revocation is a snapshot that marks its key as revoked; the store holds it.
 /// An eviction removes a key from a store because an event that names the key cannot be trusted. A reset removes keys
-/// that no event names. Only `revoke` has to be implemented. A gateway that relies on a store implements all three,
-/// because lookups also find nothing after an eviction or a reset.
+/// that no event names. An expiry removes keys whose time is over. Only `revoke` has to be implemented. A gateway that
+/// relies on a store implements all four, because lookups also find nothing after an eviction, a reset or an expiry.
 public protocol RevocationHandler: Sendable {
     /// Called after the store was asked to hold the revoked snapshot, in stream order (with lanes, in stream order
     /// within each lane), on the thread that reads the stream. It must not wait.
@@ -38,6 +38,17 @@ public protocol RevocationHandler: Sendable {
     /// - Throws: An error if the reset could not be passed on, which ends the run.
     func reset(_ reset: StoreReset) async throws
 
+    /// Called for snapshots that have expired, before a store removes them. It may wait.
+    ///
+    /// Called at least once for each of them, soon after its expiry; lookups have not found it since the expiry itself.
+    /// The key can have been renewed by a newer entry meanwhile: code that must not end a renewed session compares the
+    /// entry with that of the current snapshot.
+    ///
+    /// Called by a task of its own, at the same time as the other functions.
+    ///
+    /// - Throws: An error if the notification could not be passed on. The snapshots are announced again later.
+    func expired(_ snapshots: [ExpiredSnapshot]) async throws
+
     /// Called after each batch that had a revocation or an eviction, before the cursor moves. It may wait, and must
     /// give up when the task is cancelled.
     ///
@@ -54,6 +65,9 @@ extension RevocationHandler {
 
     /// Does nothing.
     public func reset(_ reset: StoreReset) async throws {}
+
+    /// Does nothing.
+    public func expired(_ snapshots: [ExpiredSnapshot]) async throws {}
 
     /// Does nothing.
     public func endBatch() async throws {}
@@ -77,7 +91,25 @@ public struct StoreReset: Sendable, Equatable {
     }
 }
 
-/// A revocation handler made of closures. They are called on the thread that reads the stream and must not wait.
+/// A snapshot that has expired.
+public struct ExpiredSnapshot: Sendable, Equatable {
+    /// The reason that announces it: that of an eviction.
+    public static let reason = "expired"
+
+    /// The key.
+    public var key: [UInt8]
+    /// The entry of the snapshot: the last one that updated it.
+    public var entry: EntryID
+
+    /// Creates an expired snapshot.
+    public init(key: [UInt8], entry: EntryID) {
+        self.key = key
+        self.entry = entry
+    }
+}
+
+/// A revocation handler made of closures. They are called on the thread that reads the stream, for snapshots that have
+/// expired on another one, and must not wait.
 public struct RevocationCallback: RevocationHandler {
     private let onRevocation: @Sendable (String, EntryID) -> Void
     private let onEviction: @Sendable (String, EntryID, String) -> Void
@@ -87,7 +119,8 @@ public struct RevocationCallback: RevocationHandler {
     ///
     /// - Parameters:
     ///   - onRevocation: Called with the revoked key and the entry's id.
-    ///   - onEviction: Called with the evicted key, the entry's id and the reason.
+    ///   - onEviction: Called with the evicted key, the entry's id and the reason; also for a snapshot that has expired,
+    ///     with the id of its entry and the reason `expired`.
     ///   - onReset: Called for a store that was emptied; look up every key that you rely on.
     public init(
         _ onRevocation: @escaping @Sendable (_ key: String, _ entry: EntryID) -> Void,
@@ -112,5 +145,12 @@ public struct RevocationCallback: RevocationHandler {
     /// Calls the closure for resets.
     public func reset(_ reset: StoreReset) async throws {
         self.onReset(reset)
+    }
+
+    /// Calls the closure for evictions.
+    public func expired(_ snapshots: [ExpiredSnapshot]) async throws {
+        for snapshot in snapshots {
+            self.onEviction(String(decoding: snapshot.key, as: UTF8.self), snapshot.entry, ExpiredSnapshot.reason)
+        }
     }
 }
