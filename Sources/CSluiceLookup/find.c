@@ -159,6 +159,7 @@ static inline enum sluice_found probe(sluice_lookup *lookup, uint64_t shard, uin
             if (!is_key) continue;
             /* The trace of an eviction. */
             if ((record->head & 0xFF) == 0xFF) return FOUND_NONE;
+            record->entry_ms = little(sluice_load(words));
             if (copies && !copy_record(lookup, words, units * 2)) return FOUND_UNCERTAIN;
             record->words = units * 2;
             return FOUND_RECORD;

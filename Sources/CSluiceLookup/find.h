@@ -7,10 +7,11 @@
 /* The result of a search. */
 enum sluice_found { FOUND_NONE, FOUND_RECORD, FOUND_UNCERTAIN };
 
-/* A record that was found: its words 2 (number of fields, marks, length of the key) and, if asked for, a copy. */
+/* A record that was found: parts of its head and, if asked for, a copy. */
 struct sluice_record {
-    uint64_t head;
-    size_t words; /* The number of words of the copy. */
+    uint64_t entry_ms; /* Its first word: the milliseconds of the entry's id. */
+    uint64_t head;     /* Its third word: number of fields, marks, length of the key. */
+    size_t words;      /* The number of words of the copy. */
 };
 
 /* The hash of a key. */

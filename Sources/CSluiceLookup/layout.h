@@ -1,4 +1,4 @@
-/* The layout of the file, version 1, and the parts of a handle. See SharedMemory.md. */
+/* The layout of the file, versions 1 and 2, and the parts of a handle. See SharedMemory.md. */
 #ifndef SLUICE_LAYOUT_H
 #define SLUICE_LAYOUT_H
 
@@ -8,6 +8,8 @@
 
 #define SLUICE_MAGIC UINT64_C(0x4D53454349554C53)
 #define SLUICE_FORMAT 1
+/* The version of a file whose snapshots expire. */
+#define SLUICE_FORMAT_EXPIRY 2
 #define SLUICE_BYTE_ORDER UINT64_C(0x0102030405060708)
 #define SLUICE_HEADER_SIZE 4096
 /* The size of the largest block of a record. */
@@ -44,7 +46,10 @@ enum {
     WORD_CURSOR_VERSION = 32,
     WORD_CURSOR_MS = 33,
     WORD_CURSOR_SEQ = 34,
-    WORD_ENTRIES = 35
+    WORD_ENTRIES = 35,
+    WORD_TIME_TO_LIVE = 36,
+    WORD_EXPIRY_FIELD = 37,
+    WORD_TIME_OF_DAY = 38
 };
 
 /* The kinds of names in the header. */
@@ -73,6 +78,8 @@ struct sluice_map {
     size_t heads, line_counts, tables, table_words, records;
     uint64_t records_size; /* In bytes. */
     size_t max_record;     /* In bytes. */
+    uint64_t time_to_live; /* In milliseconds, 0 for no limit. */
+    int expiry_field;      /* The number of the field with the time of expiry, or -1. */
 };
 
 struct sluice_lookup {

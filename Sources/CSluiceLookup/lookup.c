@@ -1,9 +1,9 @@
+#include "expiry.h"
 #include "find.h"
+#include "record.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -131,47 +131,37 @@ static inline enum sluice_answer answer_of(enum sluice_found found, uint64_t hea
     return (head >> 8 & (uint64_t)mark & 0xFF) != 0 ? SLUICE_ALLOWED : SLUICE_REFUSED;
 }
 
+/* The answer about a record that was found, at the time `now` of the machine's clock, read after the search. */
+static inline enum sluice_answer unless_expired(const sluice_lookup *lookup, enum sluice_answer answer,
+                                                const struct sluice_record *record, int64_t now) {
+    const struct sluice_map *map = &lookup->map;
+    if (__builtin_expect(map->time_to_live == 0 && map->expiry_field < 0, 1)) return answer;
+    if (answer != SLUICE_ALLOWED && answer != SLUICE_REFUSED) return answer;
+    struct sluice_time time = {TIME_MISSING, 0};
+    if (map->expiry_field >= 0 && !sluice_read_time(lookup->copy, record->words, (unsigned)map->expiry_field, &time))
+        return SLUICE_STALE;
+    int64_t offset = (int64_t)sluice_load(map->words + WORD_TIME_OF_DAY);
+    int64_t now_ms = (int64_t)((uint64_t)now + (uint64_t)offset) / 1000000;
+    return sluice_is_expired(map->time_to_live, record->entry_ms, time, now_ms) ? SLUICE_ABSENT : answer;
+}
+
 enum sluice_answer sluice_lookup_ask(sluice_lookup *lookup, const void *key, size_t key_length, int condition) {
     for (;;) {
         int mark = number_of(lookup, condition, NAME_CONDITION);
         struct times times = times_of(&lookup->map);
         enum sluice_answer answer = SLUICE_STALE;
+        struct sluice_record record = {0, 0, 0};
         if (lookup->map.words && mark >= 0 && sluice_load_acquire(lookup->map.words + WORD_FILLING) == 0) {
-            struct sluice_record record = {0, 0};
-            enum sluice_found found = sluice_find(lookup, key, key_length, false, &record);
+            bool copies = lookup->map.expiry_field >= 0;
+            enum sluice_found found = sluice_find(lookup, key, key_length, copies, &record);
             answer = answer_of(found, record.head, mark);
         }
         int64_t now = sluice_now();
         if (has_new_file(lookup, now)) continue;
         if (answer == SLUICE_BUSY || !lookup->map.words || freshness(&lookup->map, times, now) != SLUICE_STATUS_FRESH)
             return SLUICE_STALE;
-        return answer;
+        return unless_expired(lookup, answer, &record, now);
     }
-}
-
-/* The bytes of the copied record, read with checks. */
-struct reader {
-    const unsigned char *bytes;
-    size_t size, position;
-};
-
-static bool read_code(struct reader *reader, uint64_t *code) {
-    *code = 0;
-    for (unsigned shift = 0; shift <= 28; shift += 7) {
-        if (reader->position >= reader->size) return false;
-        unsigned char byte = reader->bytes[reader->position++];
-        *code |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) return true;
-    }
-    return false;
-}
-
-/* Skips bytes; returns their start, or NULL if there are fewer. */
-static const unsigned char *read_bytes(struct reader *reader, uint64_t count) {
-    if (count > reader->size - reader->position) return NULL;
-    const unsigned char *start = reader->bytes + reader->position;
-    reader->position += count;
-    return start;
 }
 
 static void set_value(struct sluice_value *value, const void *bytes, size_t length) {
@@ -183,42 +173,19 @@ static void set_value(struct sluice_value *value, const void *bytes, size_t leng
 
 /* Sets the values from the copied record; returns false if it has not the layout of a record. */
 static bool read_values(const sluice_lookup *lookup, size_t words, struct sluice_value *values, size_t count) {
-    struct reader reader = {(const unsigned char *)lookup->copy, words * 8, 18};
-    uint64_t key_length, code;
-    if (!read_code(&reader, &key_length)) return false;
-    const unsigned char *key = read_bytes(&reader, key_length);
-    if (!key) return false;
-    for (unsigned fields = reader.bytes[16]; fields > 0; fields--) {
-        const unsigned char *number = read_bytes(&reader, 1);
-        if (!number || !read_code(&reader, &code)) return false;
-        uint64_t length = code >> 2;
-        const unsigned char *text = key;
-        const unsigned char *integer = NULL;
-        char decimal[24];
-        switch (code & 3) {
-        case 0: /* The key itself, with its integer if the length is 1. */
-            if (length > 1 || (length == 1 && !read_bytes(&reader, 8))) return false;
-            length = key_length;
-            break;
-        case 1: /* Text. */
-            text = read_bytes(&reader, length);
-            break;
-        case 2: /* An integer. */
-            integer = read_bytes(&reader, 8);
-            text = (const unsigned char *)decimal;
-            break;
-        default: /* An integer and its text. */
-            if (!read_bytes(&reader, 8)) return false;
-            text = read_bytes(&reader, length);
-        }
-        if (!text || ((code & 3) == 2 && !integer)) return false;
-        if (integer) {
-            int64_t value = 0;
-            for (int index = 7; index >= 0; index--) value = (int64_t)((uint64_t)value << 8 | integer[index]);
-            length = (uint64_t)snprintf(decimal, sizeof decimal, "%" PRId64, value);
+    struct sluice_reader reader;
+    if (!sluice_read_key(&reader, lookup->copy, words)) return false;
+    struct sluice_field field;
+    while (reader.fields > 0) {
+        if (!sluice_read_field(&reader, &field)) return false;
+        char decimal[SLUICE_DECIMAL_SIZE];
+        if (!field.text) {
+            field.text = (const unsigned char *)decimal;
+            field.length = sluice_decimal(field.integer, decimal);
         }
         for (size_t index = 0; index < count; index++)
-            if (number_of(lookup, values[index].field, NAME_FIELD) == *number) set_value(&values[index], text, length);
+            if (number_of(lookup, values[index].field, NAME_FIELD) == field.number)
+                set_value(&values[index], field.text, field.length);
     }
     return true;
 }
@@ -240,8 +207,8 @@ enum sluice_answer sluice_lookup_get(sluice_lookup *lookup, const void *key, siz
             is_known = is_known && number_of(lookup, values[index].field, NAME_FIELD) >= 0;
         struct times times = times_of(&lookup->map);
         enum sluice_answer answer = SLUICE_STALE;
+        struct sluice_record record = {0, 0, 0};
         if (lookup->map.words && is_known && sluice_load_acquire(lookup->map.words + WORD_FILLING) == 0) {
-            struct sluice_record record = {0, 0};
             enum sluice_found found = sluice_find(lookup, key, key_length, true, &record);
             answer = answer_of(found, record.head, mark);
             if (found == FOUND_RECORD && condition == SLUICE_ANY) answer = SLUICE_ALLOWED;
@@ -250,6 +217,7 @@ enum sluice_answer sluice_lookup_get(sluice_lookup *lookup, const void *key, siz
         int64_t now = sluice_now();
         if (has_new_file(lookup, now)) continue;
         if (!lookup->map.words || freshness(&lookup->map, times, now) != SLUICE_STATUS_FRESH) answer = SLUICE_STALE;
+        answer = unless_expired(lookup, answer, &record, now);
         if (answer != SLUICE_ALLOWED && answer != SLUICE_REFUSED) clear(values, count);
         return answer;
     }

@@ -26,10 +26,11 @@ enum sluice_status sluice_map_check(struct sluice_map *map, const void *bytes, s
     const uint64_t *words = bytes;
     memset(map, 0, sizeof *map);
     if (size < SLUICE_HEADER_SIZE || sluice_load(words + WORD_MAGIC) != SLUICE_MAGIC
-        || sluice_load(words + WORD_VERSION) != SLUICE_FORMAT
         || sluice_load(words + WORD_BYTE_ORDER) != SLUICE_BYTE_ORDER
         || sluice_load(words + WORD_HEADER_SIZE) != SLUICE_HEADER_SIZE || sluice_load(words + WORD_FILE_SIZE) > size)
         return SLUICE_STATUS_INCOMPATIBLE;
+    uint64_t version = sluice_load(words + WORD_VERSION);
+    if (version != SLUICE_FORMAT && version != SLUICE_FORMAT_EXPIRY) return SLUICE_STATUS_INCOMPATIBLE;
     uint64_t epoch = sluice_load_acquire(words + WORD_EPOCH);
     if (epoch == 0) return SLUICE_STATUS_CLOSED;
 
@@ -38,11 +39,14 @@ enum sluice_status sluice_map_check(struct sluice_map *map, const void *bytes, s
     uint64_t tables = sluice_load(words + WORD_TABLES), table_size = sluice_load(words + WORD_TABLE_SIZE);
     uint64_t records = sluice_load(words + WORD_RECORDS), records_size = sluice_load(words + WORD_RECORDS_SIZE);
     uint64_t max_record = sluice_load(words + WORD_MAX_RECORD);
+    bool expires = version == SLUICE_FORMAT_EXPIRY;
+    uint64_t time_to_live = expires ? sluice_load(words + WORD_TIME_TO_LIVE) : 0;
+    uint64_t expiry_field = expires ? sluice_load(words + WORD_EXPIRY_FIELD) : 0;
     bool is_sound = shards > 0 && shards <= 1 << 16 && (shards & (shards - 1)) == 0 && stride >= 8 && stride % 8 == 0
         && stride <= SLUICE_HEADER_SIZE && heads % 8 == 0 && counts % 8 == 0 && tables % 8 == 0 && records % 8 == 0
         && table_size % 64 == 0 && max_record <= SLUICE_MAX_RECORD && fits(heads, shards, stride, size)
         && fits(counts, shards, 8, size) && fits(tables, shards, table_size, size)
-        && fits(records, 1, records_size, size);
+        && fits(records, 1, records_size, size) && time_to_live <= INT64_MAX && expiry_field <= UINT8_MAX;
     if (!is_sound) return SLUICE_STATUS_INCOMPATIBLE;
     for (int index = 0; index < 4; index++) map->secrets[index] = sluice_load(words + WORD_SECRETS + index);
     map->hash_mask = sluice_load(words + WORD_HASH_MASK);
@@ -55,6 +59,8 @@ enum sluice_status sluice_map_check(struct sluice_map *map, const void *bytes, s
     map->records = records / 8;
     map->records_size = records_size;
     map->max_record = max_record;
+    map->time_to_live = time_to_live;
+    map->expiry_field = (int)expiry_field - 1;
     map->size = size;
     map->epoch = epoch;
     map->words = words;

@@ -31,7 +31,7 @@ extern "C" {
 enum sluice_answer {
     SLUICE_REFUSED = 0, /* There is a session, and it does not meet the condition. */
     SLUICE_ALLOWED = 1, /* There is a session, and it meets the condition. */
-    SLUICE_ABSENT = 2,  /* There is no session under this key. */
+    SLUICE_ABSENT = 2,  /* There is no session under this key, or it has expired. */
     SLUICE_STALE = 3,   /* Not known: no worker keeps the store up to date, or the condition or field is unknown. */
     SLUICE_BUSY = 4     /* Not known: the session was being changed for a millisecond. Only from sluice_lookup_get. */
 };
