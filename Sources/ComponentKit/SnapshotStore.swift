@@ -3,8 +3,8 @@ public import StageKit
 /// A store of snapshots by key: what the engine, sources and lookups need in addition to `StageStore`.
 ///
 /// Lookups can come from any thread at any time. What only some stores can do is declared: `remote`, `sweeping`,
-/// `streamFed` and `conditional` return the store itself if it conforms to that protocol, and `retention` says where its
-/// content is kept.
+/// `streamFed`, `conditional` and `expiring` return the store itself if it conforms to that protocol, and `retention`
+/// says where its content is kept.
 public protocol SnapshotStore: StageStore {
     /// The number of snapshots.
     var count: Int { get }
@@ -47,6 +47,9 @@ public protocol SnapshotStore: StageStore {
 
     /// This store if its file declares conditions on its snapshots, otherwise `nil`.
     var conditional: (any ConditionalStore)? { get }
+
+    /// This store if its snapshots expire, otherwise `nil`.
+    var expiring: (any ExpiringStore)? { get }
 
     /// Removes all snapshots and everything else the store remembers. From here on lookups in this process find nothing.
     func removeAll()
@@ -102,6 +105,9 @@ extension SnapshotStore {
 
     /// Does nothing: `removeAll` has removed everything.
     public func finishRemoval() async throws {}
+
+    /// `nil`: snapshots are kept until something removes them.
+    public var expiring: (any ExpiringStore)? { nil }
 
     /// Does nothing.
     public func prepareForGraph() {}

@@ -21,6 +21,9 @@ struct SnapshotNames {
                         + "in the rest: remove share, or group from redis_stream", at: mark)
             }
             guard let store = store.conditional else { continue }
+            if let field = (store as? MemoryStore)?.expiryField {
+                issues.within("stores: \(store.name): expires") { Self.check([field], of: store, &$0) }
+            }
             for condition in store.conditions {
                 issues.within("stores: \(store.name): conditions: \(condition.name)") {
                     Self.check(condition.value.fieldNames, of: store, &$0)

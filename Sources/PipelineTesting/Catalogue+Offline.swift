@@ -23,6 +23,8 @@ extension Catalogue {
                     guard let store = type.make(node, setup) else { return nil }
                     // The file of a shared store may be that of a running worker.
                     (store as? MemoryStore)?.keepPrivate()
+                    // The time of a test does not advance.
+                    (store as? MemoryStore)?.holdExpiryClock()
                     guard store.retention == .own else { return store }
                     return MemoryStore(
                         name: store.name, keyField: store.keyField, conditions: store.conditional?.conditions ?? [])

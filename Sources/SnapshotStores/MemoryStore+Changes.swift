@@ -9,6 +9,10 @@ struct ChangeState: Sendable {
     var streams: FeedingStreams?
     /// The entry of each stream up to which entries may have been missed.
     var historyStarts: [Int: EntryID] = [:]
+    /// What is known about snapshots that expire, or `nil` if they never do.
+    var expiry: ExpiryState?
+    /// Whether a change found no memory since the last search for expired snapshots.
+    var lacksMemory = false
     /// The conditions that records are marked with.
     var conditions = MarkedConditions()
     /// The memory that records use.
@@ -68,6 +72,7 @@ extension MemoryStore {
                 self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
             }
             if isNew { self.live.wrappingAdd(1, ordering: .relaxed) }
+            if self.expiry != nil { self.noteExpiry(of: draft, shard, &state) }
             return .applied
         }
     }
@@ -155,8 +160,8 @@ extension MemoryStore {
     func take(
         _ sizeClass: SizeClass, _ state: inout ChangeState, newIn shard: Int?
     ) throws(StageFailure) -> RecordPlace {
-        if let shard, !self.shards.reserve(shard, &state.scratch) { throw self.outOfMemory }
-        guard let place = self.records.take(sizeClass, from: &state.places) else { throw self.outOfMemory }
+        if let shard, !self.shards.reserve(shard, &state.scratch) { throw self.outOfMemory(&state) }
+        guard let place = self.records.take(sizeClass, from: &state.places) else { throw self.outOfMemory(&state) }
         return place
     }
 
@@ -185,8 +190,10 @@ extension MemoryStore {
         }
     }
 
-    /// The error if there is no memory for another record.
-    var outOfMemory: StageFailure {
+    /// Records that there is no memory for another record; returns the error.
+    @inline(never)
+    func outOfMemory(_ state: inout ChangeState) -> StageFailure {
+        state.lacksMemory = true
         if let share = self.share {
             return StageFailure(
                 "store \"\(self.name)\" is full: the file system of \(share.settings.path) has no space left, or the "
@@ -198,7 +205,7 @@ extension MemoryStore {
     }
 
     /// Removes a trace from its table, unless it is obsolete; the floor rises first.
-    private func forget(_ trace: EvictionMemory.Trace, _ state: inout ChangeState) {
+    func forget(_ trace: EvictionMemory.Trace, _ state: inout ChangeState) {
         let shard = self.shards.index(of: trace.hash)
         let table = self.shards.table(shard)
         let index = table.find(trace.hash) { slot in

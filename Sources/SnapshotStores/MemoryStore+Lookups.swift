@@ -23,7 +23,7 @@ extension MemoryStore {
     /// ```
     public func check(_ key: Span<UInt8>, _ condition: SnapshotCondition) -> Bool? {
         let hash = self.hasher.hash(key)
-        if condition.mark != 0, RecordHead.keyLengths.contains(key.count) {
+        if condition.mark != 0, RecordHead.keyLengths.contains(key.count), self.expiry?.isByEntryAlone ?? true {
             switch self.glance(hash, key, condition.mark) {
             case .met: return true
             case .unmet: return false
@@ -71,14 +71,15 @@ extension MemoryStore {
         }
     }
 
-    /// Calls `body` with every snapshot, in no order; shard by shard, the records are copied while changes wait.
+    /// Calls `body` with every snapshot that has not expired, in no order; shard by shard, the records are copied while
+    /// changes wait.
     public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
         for shard in 0..<self.shards.count {
             var clones: [RecordClone] = []
             self.changes.withLock { _ in
                 self.shards.table(shard).forEach { slot, _ in
                     let record = self.records.record(slot.place)
-                    if !record.isTrace { clones.append(self.clone(record)) }
+                    if !record.isTrace, !self.hasExpired(record) { clones.append(self.clone(record)) }
                 }
             }
             let names = self.names.withLock { $0.names }
@@ -121,7 +122,7 @@ extension MemoryStore {
                 if isTooLarge { return false }
                 if found != nil {
                     let record = unsafe PackedRecord(copy)
-                    if !record.isTrace {
+                    if !record.isTrace, !self.hasExpired(record) {
                         if let hidden = self.hidden, hidden.hasHiddenPart(record) { return false }
                         try body(record)
                     }
@@ -148,16 +149,20 @@ extension MemoryStore {
         let shard = self.shards.index(of: hash)
         guard let version = self.shards.version(shard) else { return .uncertain }
         var answer = Glance.absent
+        var entryTime: UInt64 = 0
         _ = self.shards.table(shard).find(hash) { slot in
             let place = slot.place
             // The location of an empty slot, only if it was emptied since.
-            guard self.records.isCommitted(place),
-                let head = RecordHead(of: key, in: self.records.words(of: place))
-            else { return false }
+            guard self.records.isCommitted(place) else { return false }
+            let words = self.records.words(of: place)
+            guard let head = RecordHead(of: key, in: words) else { return false }
             if !head.isTrace { answer = head.isMarked(mark) ? .met : .unmet }
+            if self.expiry != nil { entryTime = RecordHead.entryTime(in: words) }
             return true
         }
-        return self.shards.isUnchanged(shard, since: version) ? answer : .uncertain
+        guard self.shards.isUnchanged(shard, since: version) else { return .uncertain }
+        if let expiry = self.expiry, expiry.isExpired(entryTime: entryTime) { return .absent }
+        return answer
     }
 
     @inline(never)
@@ -181,8 +186,12 @@ extension MemoryStore {
     private func liveRecord(_ hash: UInt64, _ key: Span<UInt8>) -> PackedRecord? {
         guard let found = self.find(hash, key, self.shards.index(of: hash)) else { return nil }
         let record = self.records.record(found.slot.place)
-        return record.isTrace ? nil : record
+        return record.isTrace || self.hasExpired(record) ? nil : record
     }
+
+    /// Whether a live record has expired; read after the record, so that a record is never found after its expiry.
+    @inline(__always)
+    private func hasExpired(_ record: PackedRecord) -> Bool { self.expiry?.isExpired(record) ?? false }
 }
 
 /// A copy of a record that does not change.

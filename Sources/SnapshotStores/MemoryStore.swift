@@ -9,7 +9,7 @@ import Synchronization
 /// under a microsecond. Lookups in place (`check`, `withSnapshot`) allocate nothing, and neither do changes of existing
 /// keys if the new record fits the old one's memory. Memory for slots and evicted keys is kept for future keys and
 /// freed by `removeAll`.
-public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore, PublishedSnapshotStore {
+public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore, PublishedSnapshotStore, ExpiringStore {
     /// The limits of a memory store.
     public enum Limits {
         /// The default maximum number of snapshots: some 1.4 GB of sessions.
@@ -53,6 +53,8 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     public let conditions: [NamedSetting<ConditionSettings>]
     /// The names of fields that writers keep.
     private let kept = Mutex<Set<String>>([])
+    /// The expiry of the snapshots, or `nil` if they never expire.
+    let expiry: StoreExpiry?
     /// The shared form of the store, or `nil` if it is private.
     let share: StoreShare?
     /// The memory of the fields that are not shared, or `nil` if the store is private.
@@ -63,17 +65,18 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     /// Creates an empty store for snapshots under the value of `keyField`.
     ///
     /// `maxRecordBytes` is clamped to `Limits.recordBytesRange`. With `share`, other processes can read the store from
-    /// `open` to `shutDown`. With `isObserved`, writers report changes to observers (`observe`).
+    /// `open` to `shutDown`; they can read the field of `expiry`, too. With `isObserved`, writers report changes to
+    /// observers (`observe`). Expired snapshots take memory until `removeExpired` is called, which a pipeline does.
     public convenience init(
         name: String, keyField: String, maxEntries: Int = Limits.entries, maxRecordBytes: Int = Limits.recordBytes,
-        conditions: [NamedSetting<ConditionSettings>] = [], share: ShareSettings? = nil, isObserved: Bool = false,
-        logger: Logger? = nil
+        conditions: [NamedSetting<ConditionSettings>] = [], expiry: ExpirySettings = ExpirySettings(),
+        clock: WallClock = .system, share: ShareSettings? = nil, isObserved: Bool = false, logger: Logger? = nil
     ) {
         self.init(
             name: name, keyField: keyField, maxEntries: maxEntries, maxRecordBytes: maxRecordBytes,
-            conditions: conditions, hasher: KeyHasher(), evictions: EvictionMemory.limit,
-            shards: MemoryStore.shardCount, share: share.map { StoreShare($0, logger: logger) },
-            isObserved: isObserved)
+            conditions: conditions, expiry: expiry, clock: ExpiryClock(clock), hasher: KeyHasher(),
+            evictions: EvictionMemory.limit, shards: MemoryStore.shardCount,
+            share: share.map { StoreShare($0.including(expiry.field?.text), logger: logger) }, isObserved: isObserved)
     }
 
     /// Creates a small store with few shards that soon forgets evictions, so that tests reach these limits quickly.
@@ -86,8 +89,9 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     /// Creates a store with a hash and limits of the caller's choice.
     init(
         name: String, keyField: String, maxEntries: Int, maxRecordBytes: Int,
-        conditions: [NamedSetting<ConditionSettings>] = [], hasher: KeyHasher, evictions: Int, shards: Int,
-        recordMemory: Int = RecordMemory.maximumBytes, share: StoreShare? = nil, isObserved: Bool = false
+        conditions: [NamedSetting<ConditionSettings>] = [], expiry: ExpirySettings = ExpirySettings(),
+        clock: ExpiryClock? = nil, unannounced: Int = ExpiryState.unannouncedLimit, hasher: KeyHasher, evictions: Int,
+        shards: Int, recordMemory: Int = RecordMemory.maximumBytes, share: StoreShare? = nil, isObserved: Bool = false
     ) {
         let records = maxEntries.addingReportingOverflow(evictions).partialValue
         let range = Limits.recordBytesRange
@@ -108,11 +112,18 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
         } else {
             self.shards = ShardArray(count: shards, records: records)
         }
+        // After the shared fields, which have the first numbers.
+        self.expiry =
+            expiry.isNever
+            ? nil
+            : self.names.withLock { StoreExpiry(expiry, clock: clock ?? ExpiryClock(.system), names: &$0) }
         self.records = RecordMemory(bytes: recordMemory, published: share?.committed)
-        self.changes = OrderedMutex(ChangeState(evictions: EvictionMemory(limit: evictions)))
+        var state = ChangeState(evictions: EvictionMemory(limit: evictions))
+        if self.expiry != nil { state.expiry = ExpiryState(shards: shards, limit: unannounced) }
+        self.changes = OrderedMutex(state)
     }
 
-    /// The number of snapshots.
+    /// The number of snapshots, with those that have expired and were not removed yet.
     public var count: Int { self.live.load(ordering: .relaxed) }
 
     /// Bytes of records and of the tables that find them. They are not allocated by malloc. After evictions have freed
@@ -126,6 +137,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     public func removeAll() {
         self.changes.withLock { state in
             state.evictions.removeAll()
+            state.expiry?.removedAll()
             for shard in 0..<self.shards.count { self.shards.removeAll(shard) }
             self.records.removeAll(&state.places)
             self.hidden?.memory.removeAll(&state.hiddenPlaces)

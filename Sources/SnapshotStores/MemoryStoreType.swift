@@ -13,6 +13,9 @@ struct MemoryStoreSettings: Sendable {
     /// The conditions by their names.
     var conditions: [NamedSetting<ConditionSettings>] = []
 
+    /// When snapshots expire.
+    var expiry = ExpirySettings()
+
     /// The settings of the shared file, or `nil` if the store is private.
     var share: ShareSettings?
 
@@ -30,6 +33,15 @@ struct MemoryStoreSettings: Sendable {
                     "max_record_bytes", \.maxRecordBytes, .byteSize(MemoryStore.Limits.recordBytesRange),
                     default: "64KiB", "Maximum size of a packed snapshot; larger ones are refused."),
                 .optional(
+                    "expires", \.expiry.field, .optional(.name),
+                    "Field with the time from which on a snapshot is no longer found: milliseconds since 1970, or a"
+                        + " timestamp of RFC 3339. A snapshot without the field does not expire by it; one with any other"
+                        + " value has expired."),
+                .optional(
+                    "ttl", \.expiry.timeToLive, .optional(.duration(minimum: ExpirySettings.minimumTime)),
+                    default: "unlimited",
+                    "Time to live of a snapshot after its last update, counted from the time in the entry's id."),
+                .optional(
                     "conditions", \.conditions, .map(of: ConditionSettings.snapshotType), default: "{}",
                     "Conditions on snapshots, by names that lookups and the gateway use:"
                         + " { active: { status: active } }."
@@ -39,7 +51,7 @@ struct MemoryStoreSettings: Sendable {
                     "The file in which other processes on this host look up snapshots, with libsluice-lookup."),
             ])
     ).map { (settings) throws(SettingRefusal) in
-        guard let share = settings.share else { return settings }
+        guard let share = settings.share?.including(settings.expiry.field?.text) else { return settings }
         if settings.conditions.count > MarkedConditions.limit {
             throw SettingRefusal("a shared store has at most \(MarkedConditions.limit) conditions")
         }
@@ -64,12 +76,12 @@ extension MemoryStore {
         StoreType(
             name: "memory",
             summary: "Keeps snapshots in this process's memory, for lookups in well under a microsecond.",
-            settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes", "conditions", "share"]
+            settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes", "expires", "ttl", "conditions", "share"]
         ) { settings, setup in
             MemoryStore(
                 name: setup.name, keyField: settings.key, maxEntries: settings.maxEntries,
-                maxRecordBytes: settings.maxRecordBytes, conditions: settings.conditions, share: settings.share,
-                isObserved: isObserved(setup), logger: setup.logger)
+                maxRecordBytes: settings.maxRecordBytes, conditions: settings.conditions, expiry: settings.expiry,
+                clock: setup.clock, share: settings.share, isObserved: isObserved(setup), logger: setup.logger)
         }
     }
 }

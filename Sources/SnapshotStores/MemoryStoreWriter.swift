@@ -50,8 +50,15 @@ final class MemoryStoreWriter: SnapshotWriter {
         }
         if self.hintCount > 0 { self.fetchHints() }
         let range = try self.keyRange(of: event)
-        return try event.withBytes(range) { (key) throws(StageFailure) in
-            try self.store.upsert(event, key: key, self.draft)
+        return try event.withBytes(range) { (key) throws(StageFailure) -> StoreChange in
+            while true {
+                do throws(StageFailure) {
+                    return try self.store.upsert(event, key: key, self.draft)
+                } catch {
+                    // Each time, snapshots that have expired are removed, so this ends.
+                    guard self.store.makeRoom() else { throw error }
+                }
+            }
         }
     }
 

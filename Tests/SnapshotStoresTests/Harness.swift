@@ -14,7 +14,7 @@ struct Harness {
         static func text(_ text: String) -> Value { .bytes(Array(text.utf8)) }
     }
 
-    static let names = ["id", "user", "status", "revoked_at_ms"]
+    static let names = ["id", "user", "status", "revoked_at_ms", "expires_at"]
 
     let store: MemoryStore
     let writer: any SnapshotWriter
@@ -23,12 +23,14 @@ struct Harness {
     init(
         maxEntries: Int = 1_000_000, maxRecordBytes: Int = 64 << 10, mask: UInt64 = .max,
         evictions: Int = EvictionMemory.limit, shards: Int = 4, recordMemory: Int = 1 << 30,
-        conditions: [NamedSetting<ConditionSettings>] = [], share: StoreShare? = nil
+        conditions: [NamedSetting<ConditionSettings>] = [], expiry: ExpirySettings = ExpirySettings(),
+        clock: ExpiryClock? = nil, unannounced: Int = ExpiryState.unannouncedLimit, share: StoreShare? = nil
     ) {
         self.store = MemoryStore(
             name: "sessions", keyField: "id", maxEntries: maxEntries, maxRecordBytes: maxRecordBytes,
-            conditions: conditions, hasher: KeyHasher(mask: mask), evictions: evictions, shards: shards,
-            recordMemory: recordMemory, share: share)
+            conditions: conditions, expiry: expiry, clock: clock, unannounced: unannounced,
+            hasher: KeyHasher(mask: mask), evictions: evictions, shards: shards, recordMemory: recordMemory,
+            share: share)
         self.writer = Harness.writer(of: self.store)
     }
 

@@ -33,6 +33,19 @@ import Testing
         let small = try #require(StoreTypeTests.make(full).0)
         #expect(small.maxEntries == 5)
         #expect(small.maxRecordBytes == 1024)
+        #expect(plain.expiry == nil && small.expiry == nil)
+    }
+
+    @Test("A time to live, a field with a time, or both make snapshots expire")
+    func expiry() throws {
+        let byAge = try #require(StoreTypeTests.make([("key", "id"), ("ttl", "30d")]).0)
+        #expect(byAge.expiry?.rule == ExpiryRule(timeToLive: 2_592_000_000) && byAge.expiryField == nil)
+        let byField = try #require(StoreTypeTests.make([("key", "id"), ("expires", "until")]).0)
+        #expect(byField.expiry?.rule == ExpiryRule(timeToLive: nil) && byField.expiryField?.text == "until")
+        let both = try #require(StoreTypeTests.make([("key", "id"), ("expires", "until"), ("ttl", "1ms")]).0)
+        #expect(both.expiry?.rule == ExpiryRule(timeToLive: 1) && both.expiryField?.text == "until")
+        // A checkpoint holds the same under any of these settings.
+        #expect(MemoryStore.type.bounds.isSuperset(of: ["expires", "ttl"]))
     }
 
     @Test(
@@ -48,6 +61,12 @@ import Testing
                 [("key", "id"), ("max_record_bytes", "1MiB")],
                 "memory: max_record_bytes: 1MiB is out of range: it must be from 64 to 524288 bytes"
             ),
+            ([("key", "id"), ("ttl", "0s")], "memory: ttl: 0s is too short: the minimum is 1ms"),
+            (
+                [("key", "id"), ("ttl", "5")],
+                "memory: ttl: expected a duration such as 250ms, 5s or 2m, found \"5\""
+            ),
+            ([("key", "id"), ("expires", " ")], "memory: expires: must not be blank"),
         ] as [([(String, String)], String)])
     func mistakes(settings: [(String, String)], message: String) {
         let (store, issues) = StoreTypeTests.make(settings)

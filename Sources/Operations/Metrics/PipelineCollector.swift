@@ -155,8 +155,13 @@ package struct PipelineCollector: Sendable {
             let entries = MetricSample(
                 "sluice_store_entries", .gauge, help: "Snapshots in the store.", labels: [("store", name)],
                 value: Double(store.count))
+            let expired = store.expiring.map { store in
+                MetricSample(
+                    "sluice_store_expired_total", .counter, help: "Snapshots removed because they had expired.",
+                    labels: [("store", name)], value: Double(store.expiredCount))
+            }
             // The number of snapshots on a server is unknown here.
-            return (store.remote == nil ? [entries] : []) + self.freshness(name, store)
+            return (store.remote == nil ? [entries] : []) + [expired].compactMap(\.self) + self.freshness(name, store)
         }
     }
 

@@ -205,12 +205,16 @@ public final class Pipeline: Service, Sendable {
         self.stores.values.compactMap(\.published)
     }
 
-    /// While `body` runs, lets published stores report to other programs that they are up to date.
+    /// While `body` runs, lets published stores report to other programs that they are up to date, and removes snapshots
+    /// that have expired.
     private func withBeats(_ body: () async throws -> Void) async throws {
         let stores = self.publishedStores.compactMap { store in
             store.beatInterval.map { (store: store, interval: $0) }
         }
-        if stores.isEmpty { return try await body() }
+        let sweepers = self.stores.values.compactMap(\.expiring).map { store in
+            ExpirySweeper(store: store, handler: self.services.revocationHandler, logger: self.services.logger)
+        }
+        if stores.isEmpty && sweepers.isEmpty { return try await body() }
         let source = self.source
         try await self.result(of: body) { group in
             for (store, interval) in stores {
@@ -219,6 +223,9 @@ public final class Pipeline: Service, Sendable {
                         await store.beat(cursor: source.status.cursor)
                     }
                 }
+            }
+            for sweeper in sweepers {
+                group.addTask { await sweeper.run() }
             }
         }.get()
     }

@@ -102,7 +102,7 @@ final class FedStores: Sendable {
     }
 
     /// Removes the snapshots of entries before this one. No batch is in flight, so the count shows whether any were
-    /// removed.
+    /// removed. If only expired ones are removed meanwhile, the reset is announced needlessly.
     func removeSnapshots(before entry: EntryID, by stream: Int) {
         for store in self.stores.compactMap(\.sweeping) {
             let count = store.count

@@ -41,14 +41,16 @@ extension MemoryStore {
         unsafe bytes.append(contentsOf: record.unsafeBytes(PackedRecord.headerSize..<size))
     }
 
-    /// Puts a record into an empty slot; returns false if its key already has one.
+    /// Puts a record into an empty slot; returns false if its key already has one. A full store leaves out what has
+    /// expired.
     ///
     /// `bytes` must have been checked to be exactly those of a live record.
     func insertRecord(_ bytes: Span<UInt8>, key: Span<UInt8>) throws(CheckpointFailure) -> Bool {
         guard bytes.count <= self.maxRecordBytes else {
             throw CheckpointFailure("a record has \(bytes.count) bytes, but max_record_bytes is \(self.maxRecordBytes)")
         }
-        guard self.count < self.maxEntries else {
+        if self.count >= self.maxEntries, !self.makeRoom() {
+            if self.leavesOut(bytes) { return true }
             throw CheckpointFailure("it has more snapshots than max_entries (\(self.maxEntries))")
         }
         let hash = self.hasher.hash(key)
@@ -68,6 +70,7 @@ extension MemoryStore {
             RecordHead.mark(words, state.conditions.marks(of: self.records.record(place)))
             self.put(Slot(hash: hash, place), hash, shard, instead: nil, &state)
             self.live.wrappingAdd(1, ordering: .relaxed)
+            self.noteExpiry(of: self.records.record(place), shard, &state)
             return true
         }
     }
@@ -78,6 +81,7 @@ extension MemoryStore {
         do {
             try RecordClone([UInt8](copying: bytes)).withRecord { (record) throws(StageFailure) in
                 try self.put(divided: record, hidden, hash, shard, instead: nil, &state)
+                self.noteExpiry(of: record, shard, &state)
             }
         } catch {
             throw CheckpointFailure("\(error)")

@@ -48,6 +48,10 @@ struct RecordHead {
     @inline(__always)
     func isMarked(_ mark: UInt8) -> Bool { UInt8(truncatingIfNeeded: self.word &>> 8) & mark != 0 }
 
+    /// The milliseconds of the entry id of a record that was found in these words.
+    @inline(__always)
+    static func entryTime(in words: SharedWords) -> UInt64 { words[0].littleEndian }
+
     /// Marks a record with the conditions that it meets; the caller must be allowed to change it.
     static func mark(_ words: SharedWords, _ marks: UInt8) {
         let word = words[self.index].littleEndian

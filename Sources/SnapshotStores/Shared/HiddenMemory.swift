@@ -145,7 +145,7 @@ extension MemoryStore {
         let place = try self.take(sizeClass, &state, newIn: found == nil ? shard : nil)
         if !state.parts.hidden.isEmpty, hidden.store(&state.parts, &state.hiddenPlaces) == nil {
             self.records.giveBack(place, to: &state.places)
-            throw self.outOfMemory
+            throw self.outOfMemory(&state)
         }
         unsafe state.parts.shared.withUnsafeBytes { unsafe self.records.words(of: place).store($0) }
         self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)

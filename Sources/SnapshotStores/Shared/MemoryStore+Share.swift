@@ -49,8 +49,14 @@ extension MemoryStore {
             Word.maxRecordBytes: UInt64(self.maxRecordBytes), Word.headsOffset: UInt64(heads),
             Word.lineCountsOffset: UInt64(heads + self.shards.lineCountsOffset), Word.tablesOffset: UInt64(tables),
             Word.tableSize: UInt64(self.shards.tableSize), Word.recordsOffset: UInt64(records),
-            Word.recordsSize: UInt64(self.records.limit),
+            Word.recordsSize: UInt64(self.records.limit), Word.version: SharedLayout.version,
         ]
+        if let expiry = self.expiry {
+            words[Word.version] = SharedLayout.expiryVersion
+            words[Word.timeToLive] = UInt64(expiry.rule.timeToLive ?? 0)
+            words[Word.expiryField] = expiry.fieldNumber.map { UInt64($0) + 1 } ?? 0
+            share.setTimeOfDay(expiry.clock.now)
+        }
         for (index, word) in self.hasher.words.enumerated() { words[Word.secrets + index] = word }
         guard let names = SharedLayout.pack(names) else {
             throw SystemFailure("write the names", reason: "they take more than \(SharedLayout.namesSize) bytes")
@@ -69,7 +75,13 @@ extension MemoryStore {
 
     /// Shows the readers of the shared file that this worker runs.
     public func beat(cursor: EntryID?) async {
-        guard let share = self.share, !share.beat(cursor: cursor, entries: self.count) else { return }
+        guard let share = self.share else { return }
+        if let expiry = self.expiry {
+            expiry.clock.tick()
+            // Before the heartbeat, which says that it is right.
+            share.setTimeOfDay(expiry.clock.now)
+        }
+        guard !share.beat(cursor: cursor, entries: self.count) else { return }
         share.logger?.error(
             "another worker has replaced the shared file of a store: its readers do not see this worker any more",
             metadata: ["store": "\(self.name)", "path": "\(share.settings.path)"])

@@ -22,6 +22,14 @@ public struct ShareSettings: Sendable {
         self.group = group
     }
 
+    /// The same settings with one more field, unless it is `nil` or in the list.
+    func including(_ field: String?) -> ShareSettings {
+        guard let field, !self.fields.contains(field) else { return self }
+        var settings = self
+        settings.fields.append(field)
+        return settings
+    }
+
     /// The schema of the settings.
     static let type = SettingType.object(
         SettingsSchema(

@@ -1,4 +1,4 @@
-/// The layout of a shared store's file, version 1: see `SharedMemory.md`.
+/// The layout of a shared store's file, versions 1 and 2: see `SharedMemory.md`.
 ///
 /// ```
 /// 0                 header: one page, the words below and the names
@@ -11,6 +11,8 @@ enum SharedLayout {
     static let magic: UInt64 = 0x4D53_4543_4955_4C53
     /// The version of the layout. It changes if a reader of the previous version could misread a file.
     static let version: UInt64 = 1
+    /// The version of a file whose snapshots expire: a reader of version 1 would find them after that.
+    static let expiryVersion: UInt64 = 2
     /// A word that shows the byte order.
     static let byteOrder: UInt64 = 0x0102_0304_0506_0708
     /// The size of the header in bytes.
@@ -90,6 +92,13 @@ enum SharedLayout {
         static let cursorSequence = 34
         /// The number of snapshots at the last heartbeat.
         static let entries = 35
+        /// The time to live in milliseconds, 0 for no limit.
+        static let timeToLive = 36
+        /// The number of the field with the time of expiry plus 1, 0 for none.
+        static let expiryField = 37
+        /// The nanoseconds from the start of the machine's clock to 1970, as of the last heartbeat: added to a time of
+        /// the machine's clock, they give the time of day.
+        static let timeOfDay = 38
     }
 
     /// The kinds of names in the header.

@@ -125,13 +125,19 @@ final class StoreShare: FreshnessMirror {
     private func writeProcess(_ size: Int) {
         let (process, now) = (ProcessIdentity.current, UInt64(bitPattern: Self.now))
         let fixed: [Int: UInt64] = [
-            Word.magic: SharedLayout.magic, Word.version: SharedLayout.version,
-            Word.byteOrder: SharedLayout.byteOrder, Word.headerSize: UInt64(SharedLayout.headerSize),
+            Word.magic: SharedLayout.magic, Word.byteOrder: SharedLayout.byteOrder,
+            Word.headerSize: UInt64(SharedLayout.headerSize),
             Word.fileSize: UInt64(size), Word.process: process.number, Word.processStart: process.start,
             Word.created: now, Word.beat: now, Word.namesOffset: UInt64(SharedLayout.namesOffset),
             Word.namesSize: UInt64(SharedLayout.namesSize),
         ]
         for (number, word) in fixed { self.header[number] = word }
+    }
+
+    /// Publishes the time of day by which snapshots expire, in milliseconds since 1970.
+    func setTimeOfDay(_ milliseconds: Int64) {
+        let offset = milliseconds &* 1_000_000 &- Self.now
+        self.header.storeReleasing(UInt64(bitPattern: offset), Word.timeOfDay)
     }
 
     /// Writes the heartbeat; returns `false` if another worker's file has taken the place of this one, which is closed

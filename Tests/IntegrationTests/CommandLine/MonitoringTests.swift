@@ -65,7 +65,7 @@ import Testing
             try await self.fill(server, malformed: 3)
             let arguments = [
                 "--set", "source.redis_stream.start=beginning", "--set", "checkpoint.path=checkpoint",
-                "--set", "checkpoint.interval=100ms",
+                "--set", "checkpoint.interval=100ms", "--set", "stores.sessions.memory.ttl=30d",
             ]
             try await withWorker(server, arguments) { process, folder in
                 let exposition = try await self.metrics(folder) {

@@ -32,11 +32,12 @@ import Testing
     }
 
     /// The file of a small store with keys and values of all kinds.
-    static func content() throws -> (data: Data, keys: [[UInt8]]) {
+    static func content(_ expiry: ExpirySettings = ExpirySettings()) throws -> (data: Data, keys: [[UInt8]]) {
         let file = try SharedDirectory()
         let harness = Harness(
             maxEntries: 100, evictions: 50, shards: 2, recordMemory: 2 << 20,
-            conditions: try .named(["active": ["status": ["active"]]]), share: file.share(["status", "user", "id"]))
+            conditions: try .named(["active": ["status": ["active"]]]), expiry: expiry,
+            share: file.share(["status", "user", "id"] + (expiry.field.map { [$0.text] } ?? [])))
         var keys: [[UInt8]] = []
         for index in 0..<60 {
             let key = [UInt8](repeating: UInt8(index), count: [0, 4, 20, 36, 127, 200][index % 6]) + [UInt8(index)]
@@ -45,15 +46,21 @@ import Testing
                 index % 3 == 0
                 ? .integer(Int64(index), text: "\(index)") : .bytes([UInt8](repeating: 7, count: index * 9))
             _ = try harness.upsert(
-                Harness.entry(UInt64(index) + 1), [.bytes(key), user, .text(index % 4 == 0 ? "revoked" : "active")])
+                Harness.entry(UInt64(index) + 1),
+                [
+                    .bytes(key), user, .text(index % 4 == 0 ? "revoked" : "active"), .absent,
+                    index % 5 == 0 ? .absent : .text("9999-12-31T23:59:59Z"),
+                ])
         }
         try harness.store.open()
         return (try Data(contentsOf: URL(fileURLWithPath: file.path)), keys)
     }
 
-    @Test("Any bytes in a file give an answer, and nothing outside of them is read")
-    func mutations() throws {
-        let (data, keys) = try Self.content()
+    @Test(
+        "Any bytes in a file give an answer, and nothing outside of them is read",
+        arguments: [ExpirySettings(), .expiring("expires_at", after: 31_536_000_000_000)])
+    func mutations(expiry: ExpirySettings) throws {
+        let (data, keys) = try Self.content(expiry)
         let guarded = try GuardedBytes(data)
         let words = guarded.bytes.bindMemory(to: UInt64.self)
         var generator = SeededGenerator(state: 23)
