@@ -33,6 +33,7 @@ struct EvalCommand: AsyncParsableCommand {
                 variables.map { .init($0.name, FieldValue.type(of: $0.value)) }
                     + ExpressionNames.variables.map { .init($0.name, $0.type) })
             environment.allowsHasOfVariables = true
+            environment.timeZone = TimeZoneFiles().lookup
             let program: Program
             do throws(ExpressionProblems) {
                 program = try Program(self.expression, environment)

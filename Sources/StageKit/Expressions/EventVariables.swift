@@ -44,6 +44,7 @@ struct EventVariables: ~Copyable, VariableSource {
         var environment = ExpressionEnvironment(fields + Name.allCases.map(\.variable))
         environment.allowsHasOfVariables = true
         environment.isComplete = !setup.scope.isIncomplete
+        environment.timeZone = TimeZoneFiles().lookup
         return environment
     }
 
