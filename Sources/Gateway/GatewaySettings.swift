@@ -66,10 +66,21 @@ public struct GatewaySettings: Sendable {
         name: "gateway", summary: "Answers gateways' requests whether a session may pass.", settings: Self.type)
 
     private static let allowType = SettingType<Allow>(
-        shape: .either([.nonBlankText, ConditionSettings.snapshotType.shape])
+        shape: .either([.nonBlankText, SettingType<ConditionSettings>.condition.shape])
     ) { node, issues in
-        if node.entries != nil { return ConditionSettings.snapshotType.decode(node, &issues).map { .condition($0) } }
-        return SettingType<MarkedName>.name.decode(node, &issues).map { .named($0) }
+        if case .scalar(let text, _) = node.content, Self.isName(text) {
+            return SettingType<MarkedName>.name.decode(node, &issues).map { .named($0) }
+        }
+        if case .scalar(let text, _) = node.content, text.allSatisfy(\.isWhitespace) {
+            issues.add("must not be blank", at: node.mark)
+            return nil
+        }
+        return SettingType<ConditionSettings>.condition.decode(node, &issues).map { .condition($0) }
+    }
+
+    /// Whether a text is the name of a condition and not an expression: letters, digits, `_`, `-` and `.` only.
+    private static func isName(_ text: String) -> Bool {
+        !text.isEmpty && text.allSatisfy { $0.isLetter || $0.isNumber || "_-.".contains($0) }
     }
 }
 

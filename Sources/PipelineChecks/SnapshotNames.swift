@@ -26,7 +26,8 @@ struct SnapshotNames {
             }
             for condition in store.conditions {
                 issues.within("stores: \(store.name): conditions: \(condition.name)") {
-                    Self.check(condition.value.fieldNames, of: store, &$0)
+                    // Other processes read a mark that is set when a snapshot is stored.
+                    Self.check(condition.value, of: store, file, allowsTime: !store.isShareable, &$0)
                 }
             }
         }
@@ -54,7 +55,7 @@ struct SnapshotNames {
         guard let store = self.stores[name] as? MemoryStore else { return }
         switch gateway.allow {
         case .condition(let condition):
-            issues.within("gateway: allow") { Self.check(condition.fieldNames, of: store, &$0) }
+            issues.within("gateway: allow") { Self.check(condition, of: store, file, &$0) }
         case .named(let condition):
             if store.conditions.contains(where: { $0.name == condition.text }) { break }
             let hint = Nearest.hint(for: condition.text, among: store.conditions.map(\.name))
@@ -70,6 +71,17 @@ struct SnapshotNames {
     private static func readsPart(_ file: FileOutline) -> Bool {
         guard let source = file.source, source.type == RedisStreamSource.sourceType.name else { return false }
         return FileOutline.decode(source.settings, RedisStreamSettings.type)?.group != nil
+    }
+
+    /// Adds the errors of a condition on the store's snapshots.
+    private static func check(
+        _ condition: ConditionSettings, of store: MemoryStore, _ file: FileOutline, allowsTime: Bool = true,
+        _ issues: inout SettingIssues
+    ) {
+        self.check(condition.fieldNames, of: store, &issues)
+        let types = file.fieldTypes[store.name] ?? [:]
+        condition.checkSnapshots(
+            store.keptFields.map { ($0, types[$0] ?? .unknown) }, allowsTime: allowsTime, &issues)
     }
 
     /// Adds an error for each field that no stage keeps in the store.

@@ -10,9 +10,12 @@ extension MemoryStore {
     /// evaluates a new one for every snapshot, about 100 ms per million snapshots, while lookups and changes continue.
     /// Further conditions are answered from the field.
     public func condition(_ field: String, equals value: String) -> SnapshotCondition {
-        let (field, expected) = (self.field(field), Array(value.utf8))
+        self.condition(self.field(field), equals: Array(value.utf8))
+    }
+
+    private func condition(_ field: SnapshotField, equals expected: [UInt8]) -> SnapshotCondition {
         // Held until all records are marked: concurrent requests for the same condition wait for its answers.
-        return self.marked.withLock { conditions in
+        self.marked.withLock { conditions in
             if let known = conditions.find(field, expected) { return known }
             guard let condition = conditions.add(field, expected) else {
                 return SnapshotCondition(field: field, expected: expected, mark: 0)
@@ -26,8 +29,11 @@ extension MemoryStore {
     ///
     /// If it is more than one value of one field, it is evaluated at each lookup.
     public func condition(_ settings: ConditionSettings) -> SnapshotCondition {
-        if let (field, value) = settings.singleValue { return self.condition(field, equals: value) }
-        return SnapshotCondition(settings.tree { self.field($0) })
+        let program = self.program(settings)
+        if let (field, value) = program.singleValue {
+            return self.condition(SnapshotField(number: UInt8(field)), equals: value)
+        }
+        return SnapshotCondition(program)
     }
 
     /// Returns the condition that the store's settings declare under this name, or `nil` if there is none.
@@ -44,13 +50,19 @@ extension MemoryStore {
 
     /// A condition with a mark, which other processes can read.
     private func sharedCondition(_ settings: ConditionSettings) -> SnapshotCondition {
-        if settings.singleValue != nil { return self.condition(settings) }
-        let tree = settings.tree { self.field($0) }
+        let program = self.program(settings)
+        if program.singleValue != nil { return self.condition(settings) }
+        // A mark does not change with time.
+        if program.usesTime { return SnapshotCondition(program) }
         return self.marked.withLock { conditions in
-            guard let condition = conditions.add(tree) else { return SnapshotCondition(tree) }
+            guard let condition = conditions.add(program) else { return SnapshotCondition(program) }
             self.mark(conditions)
             return condition
         }
+    }
+
+    private func program(_ settings: ConditionSettings) -> SnapshotProgram {
+        SnapshotProgram(settings) { Int(self.field($0).number) }
     }
 
     private func mark(_ conditions: MarkedConditions) {

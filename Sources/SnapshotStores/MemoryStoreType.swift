@@ -42,9 +42,9 @@ struct MemoryStoreSettings: Sendable {
                     default: "unlimited",
                     "Time to live of a snapshot after its last update, counted from the time in the entry's id."),
                 .optional(
-                    "conditions", \.conditions, .map(of: ConditionSettings.snapshotType), default: "{}",
+                    "conditions", \.conditions, .map(of: .condition), default: "{}",
                     "Conditions on snapshots, by names that lookups and the gateway use:"
-                        + " { active: { status: active } }."
+                        + " { active: { status: active } }, or an expression."
                 ),
                 .optional(
                     "share", \.share, .optional(ShareSettings.type),

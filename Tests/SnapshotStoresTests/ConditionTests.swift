@@ -158,6 +158,19 @@ import Testing
             (map(("not", map(("status", text("active"))))), [false, true, true]),
             (map(("all", list(map(("status", text("new"))), map(("user", text("v")))))), [false, true, false]),
             (map(("nobody has it", text("x"))), [false, false, false]),
+            (text("status == 'active'"), [true, false, false]),
+            (text("'new' == status && user == 'v'"), [false, true, false]),
+            (text("status in ['active', 'new']"), [true, true, false]),
+            // A missing field is an error, and a snapshot with an error does not meet the condition.
+            (text("status != 'active'"), [false, true, false]), (text("!has(status)"), [false, false, true]),
+            (map(("not", text("status == 'active'"))), [false, true, false]),
+            (text("revoked_at_ms < 7"), [true, false, false]),
+            (text("has(status) && revoked_at_ms >= 5"), [true, true, false]),
+            (text("status.startsWith('act') || user == 'v'"), [true, true, false]),
+            (map(("any", list(text("status == 'new'"), map(("user", text("u")))))), [true, true, true]),
+            (map(("status", text("active")), ("all", list(text("revoked_at_ms > 4")))), [true, false, false]),
+            (text("entry.id == '0-1' && entry.time < now"), [true, false, false]),
+            (text("nobody == 'x'"), [false, false, false]), (text("size(status) > 2"), [true, true, false]),
         ] as [(SettingNode, [Bool])])
     func ofTheFile(node: SettingNode, expected: [Bool]) throws {
         let harness = Harness()

@@ -14,6 +14,9 @@ final class Code: Sendable {
     let comprehensions: [ComprehensionCode]
     /// The regular expressions.
     let patterns: [Pattern]
+    /// The lists of texts and the ranges of tests.
+    let texts: [[[UInt8]]]
+    let ranges: [ClosedRange<Int64>]
     /// The number of local variables that are in use at the same time.
     let localCount: Int
     /// Finds the offset of a time zone.
@@ -27,6 +30,8 @@ final class Code: Sendable {
         self.names = builder.names
         self.comprehensions = builder.comprehensions
         self.patterns = builder.patterns
+        self.texts = builder.texts
+        self.ranges = builder.ranges
         self.localCount = builder.localCount
         self.timeZone = timeZone
     }
@@ -38,10 +43,14 @@ struct Instruction {
     enum Operation: UInt8 {
         /// Constant `a`.
         case constant
-        /// Variable `a`, named `b`, with `c` = 1 if it is a string; the local variable `a`.
+        /// Variable `a`, named `b`, with `c` = 1 if it is a string and 2 if its type is not known; the local variable
+        /// `a`.
         case variable, local
         /// Whether variable `a` has a value.
         case hasVariable
+        /// Whether the value of variable `a` is one of texts `b`, byte for byte; whether its number is in range `b`.
+        /// They do not hold if the variable has no value.
+        case textIn, numberIn
         /// The error with message `a`.
         case fail
         /// Field `b` of `a`.
@@ -66,6 +75,11 @@ struct Instruction {
         /// `b` with local variable `c` set to `a`; with the value of an optional.
         case bind, optionalMap, optionalFlatMap
     }
+
+    /// `c` of a variable that is a string.
+    static var textVariable: Int32 { 1 }
+    /// `c` of a variable whose type is not known.
+    static var dynamicVariable: Int32 { 2 }
 
     /// The operation.
     var operation: Operation
@@ -102,6 +116,8 @@ struct CodeBuilder {
     var names: [String] = []
     var comprehensions: [ComprehensionCode] = []
     var patterns: [Pattern] = []
+    var texts: [[[UInt8]]] = []
+    var ranges: [ClosedRange<Int64>] = []
     var localCount = 0
 
     /// Adds an instruction and returns its index.
@@ -114,6 +130,18 @@ struct CodeBuilder {
     mutating func constant(_ value: Value) -> Int32 {
         self.constants.append(value)
         return self.add(Instruction(operation: .constant, a: Int32(self.constants.count - 1)))
+    }
+
+    /// Adds a test whether a variable has one of these texts.
+    mutating func test(_ variable: Int, texts: [[UInt8]]) -> Int32 {
+        self.texts.append(texts)
+        return self.add(Instruction(operation: .textIn, a: Int32(variable), b: Int32(self.texts.count - 1)))
+    }
+
+    /// Adds a test whether a variable is a number in this range.
+    mutating func test(_ variable: Int, range: ClosedRange<Int64>) -> Int32 {
+        self.ranges.append(range)
+        return self.add(Instruction(operation: .numberIn, a: Int32(variable), b: Int32(self.ranges.count - 1)))
     }
 
     /// Adds a name and returns its index.

@@ -32,9 +32,14 @@ extension Compiler {
             let path = names.prefix(count).joined(separator: ".")
             for name in isRoot ? [path] : self.qualified(path) {
                 if let variable = self.environment.variable(name) {
-                    let isText = variable.type == .string
+                    let kind: Int32 =
+                        switch variable.type {
+                        case .string: Instruction.textVariable
+                        case .dyn: Instruction.dynamicVariable
+                        default: 0
+                        }
                     let instruction = Instruction(
-                        operation: .variable, a: variable.number, b: self.builder.name(name), c: isText ? 1 : 0)
+                        operation: .variable, a: variable.number, b: self.builder.name(name), c: kind)
                     return ((self.builder.add(instruction), variable.type), count)
                 }
                 if let type = Declarations.types[name] { return ((self.builder.constant(.type(type)), .type), count) }

@@ -24,7 +24,8 @@ extension Code {
             if let value = try source.value(of: Int(instruction.a)) { return value }
             throw .missing(self.names[Int(instruction.b)])
         case .local: return state.locals[Int(instruction.a)]
-        case .hasVariable: return .bool(try source.value(of: Int(instruction.a)) != nil)
+        case .hasVariable: return .bool(try source.has(Int(instruction.a)))
+        case .textIn, .numberIn: return .bool(self.holds(instruction, source))
         case .fail: throw EvaluationError(self.names[Int(instruction.a)])
         case .and, .or: return try self.logic(instruction, &state, source)
         case .conditional:
@@ -54,6 +55,20 @@ extension Code {
             return try self.evaluate(instruction.b, &state, source)
         case .optionalMap, .optionalFlatMap: return try self.optionalMap(instruction, &state, source)
         }
+    }
+
+    private func holds<Source: VariableSource & ~Copyable>(
+        _ instruction: Instruction, _ source: borrowing Source
+    ) -> Bool {
+        let variable = Int(instruction.a)
+        guard instruction.operation == .textIn else {
+            return source.number(of: variable).map { self.ranges[Int(instruction.b)].contains($0) } ?? false
+        }
+        // Uses indices: iterating over the array itself would retain each text.
+        let list = self.texts[Int(instruction.b)]
+        let texts = list.span
+        for index in texts.indices where source.text(of: variable, equals: texts[index]) { return true }
+        return false
     }
 
     private func values<Source: VariableSource & ~Copyable>(

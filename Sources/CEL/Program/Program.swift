@@ -11,27 +11,8 @@ public struct Program: Sendable {
     /// The numbers of the variables that the expression uses, in ascending order.
     public let variables: [Int]
     let code: Code
-    /// The expression as comparisons of string variables with texts, all of which must hold; `nil` if it is not that
-    /// simple.
+    /// The comparisons that decide the condition if the variables are strings; `nil` if it is not that simple.
     @usableFromInline let comparisons: [TextTest]?
-
-    /// A string variable and the texts that it may have.
-    @usableFromInline
-    struct TextTest: Sendable {
-        @usableFromInline let variable: Int
-        @usableFromInline let texts: [[UInt8]]
-
-        init(variable: Int, texts: [[UInt8]]) {
-            self.variable = variable
-            self.texts = texts
-        }
-    }
-
-    /// The comparisons that the expression consists of, if it only compares string variables with texts: all of them
-    /// must hold, each with one of its texts. An embedder may make them itself if every variable has a value.
-    package var textComparisons: [(variable: Int, texts: [[UInt8]])]? {
-        self.comparisons.map { $0.map { ($0.variable, $0.texts) } }
-    }
 
     /// Compiles an expression.
     ///
@@ -43,23 +24,41 @@ public struct Program: Sendable {
     public init(
         _ text: String, _ environment: ExpressionEnvironment, result: ExpressionType? = nil
     ) throws(ExpressionProblems) {
+        var compiler = Compiler(environment)
+        let part = try Self.compile(text, &compiler, result: result)
+        self.init(compiler, root: part)
+    }
+
+    /// Creates a program of the compiled form so far.
+    init(_ compiler: Compiler, root: Compiler.Part) {
+        self.type = compiler.types.resolve(root.type)
+        self.code = Code(compiler.builder, root: root.at, timeZone: compiler.environment.timeZone)
+        let used = self.code.instructions.filter {
+            [.variable, .hasVariable, .textIn, .numberIn].contains($0.operation)
+        }
+        self.variables = Set(used.map { Int($0.a) }).sorted()
+        self.comparisons = self.code.comparisons
+    }
+
+    /// Adds an expression to the compiled form.
+    ///
+    /// - Throws: The mistakes of this expression.
+    static func compile(
+        _ text: String, _ compiler: inout Compiler, result: ExpressionType?
+    ) throws(ExpressionProblems) -> Compiler.Part {
         let node: Node
         do throws(OffsetProblem) {
             node = try Parser.parse(text)
         } catch {
             throw Self.located([error], text)
         }
-        var compiler = Compiler(environment)
         let part = compiler.compile(node)
-        self.type = compiler.types.resolve(part.type)
         if let result, !compiler.types.assign(part.type, to: result) {
-            compiler.report(node.offset, "expected \(result), found \(self.type)")
+            compiler.report(node.offset, "expected \(result), found \(compiler.types.resolve(part.type))")
         }
-        guard compiler.problems.isEmpty else { throw Self.located(compiler.problems, text) }
-        self.code = Code(compiler.builder, root: part.at, timeZone: environment.timeZone)
-        let used = self.code.instructions.filter { [.variable, .hasVariable].contains($0.operation) }
-        self.variables = Set(used.map { Int($0.a) }).sorted()
-        self.comparisons = self.code.comparisons(self.code.root)
+        if compiler.problems.isEmpty { return part }
+        defer { compiler.problems = [] }
+        throw Self.located(compiler.problems, text)
     }
 
     /// Checks the syntax of an expression without names and types.
@@ -136,48 +135,5 @@ public struct Program: Sendable {
             throw EvaluationError("the condition is not a bool")
         }
         return result
-    }
-}
-
-extension Code {
-    /// The comparisons that an instruction consists of, if it is nothing but comparisons of string variables.
-    func comparisons(_ at: Int32) -> [Program.TextTest]? {
-        let instruction = self.instructions[Int(at)]
-        switch instruction.operation {
-        case .and:
-            var all: [Program.TextTest] = []
-            for operand in self.operands[Int(instruction.a)..<Int(instruction.a + instruction.b)] {
-                guard let tests = self.comparisons(operand) else { return nil }
-                all += tests
-            }
-            return all
-        case .binary:
-            let (left, right) = (self.instructions[Int(instruction.a)], self.instructions[Int(instruction.b)])
-            if instruction.function == .equal, left.operation == .constant, right.operation == .variable {
-                return self.comparison(right, left)
-            }
-            guard left.operation == .variable, right.operation == .constant,
-                [.equal, .isIn].contains(instruction.function)
-            else { return nil }
-            return self.comparison(left, right)
-        default: return nil
-        }
-    }
-
-    private func comparison(
-        _ variable: Instruction, _ constant: Instruction
-    ) -> [Program.TextTest]? {
-        guard variable.c == 1 else { return nil }
-        var texts: [[UInt8]] = []
-        let values: [Value]
-        switch self.constants[Int(constant.a)] {
-        case .list(let list): values = list
-        case let value: values = [value]
-        }
-        for value in values {
-            guard case .string(let text) = value else { return nil }
-            texts.append(Array(text.utf8))
-        }
-        return texts.isEmpty ? nil : [Program.TextTest(variable: Int(variable.a), texts: texts)]
     }
 }

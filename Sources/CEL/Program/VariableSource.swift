@@ -10,8 +10,17 @@ public protocol VariableSource: ~Copyable {
     /// Returns the value of a variable that was declared as a double, or `nil` if it is missing.
     func double(of variable: Int) throws(EvaluationError) -> Double?
 
+    /// Returns whether a variable has a value.
+    func has(_ variable: Int) throws(EvaluationError) -> Bool
+
     /// Compares the text of a string variable with bytes, without making a value of it.
     func compare(_ variable: Int, with bytes: [UInt8]) -> TextComparison
+
+    /// Returns whether the value of a variable of any type, as text, has exactly these bytes; `false` if it is missing.
+    func text(of variable: Int, equals bytes: [UInt8]) -> Bool
+
+    /// Returns the value of a variable of any type if it is a whole number, otherwise `nil`.
+    func number(of variable: Int) -> Int64?
 }
 
 /// The result of comparing the text of a variable.
@@ -33,6 +42,21 @@ extension VariableSource where Self: ~Copyable {
     public func double(of variable: Int) throws(EvaluationError) -> Double? {
         guard let value = try self.value(of: variable) else { return nil }
         guard case .double(let number) = value else { throw .noOverload }
+        return number
+    }
+
+    /// Asks for the value.
+    public func has(_ variable: Int) throws(EvaluationError) -> Bool { try self.value(of: variable) != nil }
+
+    /// Compares by way of the value.
+    public func text(of variable: Int, equals bytes: [UInt8]) -> Bool {
+        guard let value = try? self.value(of: variable) else { return false }
+        return value.text.utf8.elementsEqual(bytes)
+    }
+
+    /// Takes the number out of the value.
+    public func number(of variable: Int) -> Int64? {
+        guard let value = try? self.value(of: variable), case .int(let number) = value else { return nil }
         return number
     }
 

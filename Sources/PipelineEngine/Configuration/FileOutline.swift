@@ -34,8 +34,12 @@ public struct FileOutline: Sendable {
     /// The top-level sections by name.
     public let sections: [String: SettingNode]
 
+    /// The types of the fields that stages with access to a store read or provide, by store.
+    package let fieldTypes: [String: [String: FieldType]]
+
     /// Extracts the parts of a definition.
-    init(_ definition: PipelineDefinition) {
+    init(_ definition: PipelineDefinition, fieldTypes: [String: [String: FieldType]] = [:]) {
+        self.fieldTypes = fieldTypes
         func part(_ component: PipelineDefinition.Component, _ name: MarkedName) -> Part {
             Part(name: name.text, type: component.type.text, settings: component.settings, mark: name.mark)
         }

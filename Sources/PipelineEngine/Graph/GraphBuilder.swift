@@ -26,6 +26,7 @@ struct GraphBuilder {
         var nodes: [Int: StageGraph.Node] = [:]
         var usedStores: Set<String> = []
         var warnings: [SettingIssue] = []
+        var types: [String: [String: FieldType]] = [:]
         // The fields that each list's first stage can rely on: those of every path that leads to it.
         var scopes: [FieldScope?] = layout.lists.map { _ in nil }
         scopes[0] = FieldScope()
@@ -42,7 +43,13 @@ struct GraphBuilder {
                 scope = setup?.scope ?? scope
                 if let setup { warnings += TemplateCheck(stage, setup).warnings }
                 if node == nil { scope.loseTrack() }
-                usedStores.formUnion(setup?.usedStores ?? [])
+                for store in setup?.usedStores ?? [] {
+                    usedStores.insert(store)
+                    for field in scope.fields {
+                        let (type, known) = (scope.type(of: field), types[store]?[field])
+                        types[store, default: [:]][field] = known == nil || known == type ? type : .unknown
+                    }
+                }
                 for target in layout.targets(of: stage) {
                     scopes[target] = scopes[target] ?? FieldScope()
                     scopes[target]?.formUnion(scope)
@@ -54,7 +61,7 @@ struct GraphBuilder {
             nodes: ContiguousArray(nodes.sorted { $0.key < $1.key }.map(\.value)),
             mainCount: layout.lists[0].stages.count, starts: layout.lists.map(\.start), names: names,
             keyField: keyName.flatMap { names.field($0) }, sourceFailure: layout.arrow(of: layout.sourceFailure),
-            warnings: warnings + self.warnings(usedStores, nodes.values, isWhole: issues.all.isEmpty))
+            warnings: warnings + self.warnings(usedStores, nodes.values, isWhole: issues.all.isEmpty), fieldTypes: types)
     }
 
     /// The environment that a stage is created with, in addition to its settings.

@@ -109,11 +109,13 @@ final class StageGraph {
     let sourceFailure: Int?
     /// Possible oversights in the file; the graph runs nevertheless.
     let warnings: [SettingIssue]
+    /// The types of the fields at the stages that use a store, by store.
+    let fieldTypes: [String: [String: FieldType]]
 
     /// Creates a graph of nodes; the first `mainCount` of them are the main path.
     init(
         nodes: ContiguousArray<Node>, mainCount: Int, starts: [Int], names: GraphNames, keyField: FieldID?,
-        sourceFailure: Int? = nil, warnings: [SettingIssue] = []
+        sourceFailure: Int? = nil, warnings: [SettingIssue] = [], fieldTypes: [String: [String: FieldType]] = [:]
     ) {
         self.nodes = nodes
         self.mainCount = mainCount
@@ -123,6 +125,7 @@ final class StageGraph {
         self.keyField = keyField
         self.sourceFailure = sourceFailure
         self.warnings = warnings
+        self.fieldTypes = fieldTypes
         self.passes = PassPlan(nodes)
         self.isImmediate =
             self.passes.isSingle && sourceFailure != StageGraph.halt

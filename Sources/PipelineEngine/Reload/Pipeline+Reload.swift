@@ -54,7 +54,8 @@ extension Pipeline {
             definition: definition, catalogue: self.catalogue, stores: self.stores, services: self.services)
         let graph = builder.build(&issues)
         let stores = issues.all.isEmpty ? self.stores : [:]
-        issues.append(self.catalogue.checkFile?(FileOutline(definition), stores).issues.all ?? [])
+        let outline = FileOutline(definition, fieldTypes: graph.fieldTypes)
+        issues.append(self.catalogue.checkFile?(outline, stores).issues.all ?? [])
         guard issues.all.isEmpty else { throw ConfigurationError(file: self.file, issues: issues.all) }
         version.reloads.lastError = nil
         guard !root.hasSameContent(as: version.root) else {

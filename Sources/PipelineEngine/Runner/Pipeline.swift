@@ -77,7 +77,9 @@ public final class Pipeline: Service, Sendable {
         let graph = builder.build(&issues)
         components.tellUnexplained(stores, source, &issues)
         let findings =
-            catalogue.checkFile?(FileOutline(definition), issues.all.isEmpty ? stores : [:]) ?? FileOutline.Findings()
+            catalogue.checkFile?(
+                FileOutline(definition, fieldTypes: graph.fieldTypes), issues.all.isEmpty ? stores : [:])
+            ?? FileOutline.Findings()
         issues.append(findings.issues.all)
         guard issues.all.isEmpty, let source else { throw ConfigurationError(file: file, issues: issues.all) }
         self.name = definition.name

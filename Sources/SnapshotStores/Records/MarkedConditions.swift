@@ -3,29 +3,29 @@ import StageKit
 
 /// A condition on snapshots, resolved once: whether a field has a certain value, or any other condition of the file.
 public struct SnapshotCondition: Sendable {
-    /// The field; not used if there is a tree.
+    /// The field; not used if there is a program.
     let field: SnapshotField
-    /// The required value; not used if there is a tree.
+    /// The required value; not used if there is a program.
     let expected: [UInt8]
     /// The bit that marks records which meet the condition; 0 if it has no bit.
     let mark: UInt8
     /// Any other condition than one value of one field.
-    private let tree: ConditionTree<SnapshotField>?
+    private let program: SnapshotProgram?
 
     /// The condition that a field has a value.
     init(field: SnapshotField, expected: [UInt8], mark: UInt8) {
         self.field = field
         self.expected = expected
         self.mark = mark
-        self.tree = nil
+        self.program = nil
     }
 
     /// Any other condition. Only a shared store marks records with it.
-    init(_ tree: ConditionTree<SnapshotField>, mark: UInt8 = 0) {
+    init(_ program: SnapshotProgram, mark: UInt8 = 0) {
         self.field = SnapshotField(number: FieldNames.none)
         self.expected = []
         self.mark = mark
-        self.tree = tree
+        self.program = program
     }
 
     /// Whether a live record with a key of this length meets it, by its fields.
@@ -34,15 +34,35 @@ public struct SnapshotCondition: Sendable {
         SnapshotView(record, keyLength: keyLength).meets(self)
     }
 
-    /// Whether a snapshot meets the tree, or `nil` if the condition has none.
+    /// Whether a snapshot meets the program, or `nil` if the condition has none.
     @inline(never)
-    func treeHolds(for snapshot: borrowing SnapshotView) -> Bool? {
-        guard let tree else { return nil }
-        let (record, keyLength) = (snapshot.record, snapshot.keyLength)
-        return tree.holds(
-            hasField: { SnapshotView(record, keyLength: keyLength).has($0) },
-            equals: { SnapshotView(record, keyLength: keyLength).value(of: $0, equals: $1.span) },
-            integer: { SnapshotView(record, keyLength: keyLength).integer(of: $0) })
+    func programHolds(for snapshot: borrowing SnapshotView) -> Bool? {
+        self.program?.holds(for: RecordValues(record: snapshot.record, keyLength: snapshot.keyLength))
+    }
+}
+
+/// The values of a record; a field's number is that of its name in the store.
+private struct RecordValues: SnapshotValues {
+    let record: PackedRecord
+    let keyLength: Int
+
+    var entryID: EntryID { self.record.entryID }
+
+    private var view: SnapshotView { SnapshotView(self.record, keyLength: self.keyLength) }
+
+    func has(_ field: Int) -> Bool { self.view.has(SnapshotField(number: UInt8(field))) }
+
+    func text(of field: Int) -> String? {
+        self.view.withValue(of: SnapshotField(number: UInt8(field))) { bytes in
+            guard let bytes else { return nil }
+            return unsafe bytes.withUnsafeBufferPointer { unsafe String(validating: $0, as: UTF8.self) }
+        }
+    }
+
+    func integer(of field: Int) -> Int64? { self.view.integer(of: SnapshotField(number: UInt8(field))) }
+
+    func value(of field: Int, equals bytes: [UInt8]) -> Bool {
+        self.view.value(of: SnapshotField(number: UInt8(field)), equals: bytes.span)
     }
 }
 
@@ -68,9 +88,9 @@ struct MarkedConditions: Sendable {
     }
 
     /// Adds any other condition; returns `nil` if all marks are used. `EventMarks` do not include it.
-    mutating func add(_ tree: ConditionTree<SnapshotField>) -> SnapshotCondition? {
+    mutating func add(_ program: SnapshotProgram) -> SnapshotCondition? {
         guard self.list.count < MarkedConditions.limit else { return nil }
-        let condition = SnapshotCondition(tree, mark: 1 << UInt8(self.list.count))
+        let condition = SnapshotCondition(program, mark: 1 << UInt8(self.list.count))
         self.list.append(condition)
         return condition
     }

@@ -49,7 +49,7 @@ public struct SnapshotView: ~Copyable {
     /// Whether the snapshot meets a condition of its store.
     @inline(__always)
     public func meets(_ condition: SnapshotCondition) -> Bool {
-        if condition.field.number == FieldNames.none { return condition.treeHolds(for: self) ?? false }
+        if condition.field.number == FieldNames.none { return condition.programHolds(for: self) ?? false }
         return self.value(of: condition.field, equals: condition.expected.span)
     }
 

@@ -1,3 +1,5 @@
+package import CEL
+
 /// A condition on an event's values as written in the file, in `when` and other settings.
 public struct ConditionSettings: Sendable {
     /// A part of a condition.
@@ -23,63 +25,117 @@ public struct ConditionSettings: Sendable {
     public static let unread = ConditionSettings(parts: [])
 
     /// Returns the condition with its field names resolved. Adds an error for a field that no earlier stage provides.
-    public func resolve(_ setup: StageSetup) -> Condition {
-        var condition = Condition()
+    public func resolve(_ setup: StageSetup) -> Condition { Condition(self.compile(setup)) }
+
+    /// Returns the program of the condition.
+    func compile(_ setup: StageSetup) -> EventExpression {
+        self.checkBounds(setup)
+        let environment = self.hasExpression ? EventVariables.environment(setup) : ExpressionEnvironment()
+        var builder = ConditionBuilder(environment)
+        let root = self.add(
+            to: &builder, variable: { setup.input($0).index }, report: { $0.report($1, &setup.issues) })
+        return EventExpression(builder.program(root), environment, setup)
+    }
+
+    /// Adds an error for bounds of a field that is not a whole number.
+    private func checkBounds(_ setup: StageSetup) {
+        for part in self.parts {
+            switch part {
+            case .field(let name, let tests):
+                if tests.numbers == nil || [.integer, .text, .unknown].contains(setup.type(of: name.text)) { continue }
+                setup.issues.add(
+                    "\(name.text) is not an int64, so its bounds need an expression such as "
+                        + "when: \"\(name.text) > ...\"", at: name.mark)
+            case .any(let conditions), .all(let conditions): conditions.forEach { $0.checkBounds(setup) }
+            case .not(let condition): condition.checkBounds(setup)
+            case .equals, .expression: break
+            }
+        }
+    }
+
+    /// The condition that a field has a value.
+    package static func field(_ name: String, equals value: String) -> ConditionSettings {
+        ConditionSettings(parts: [.equals(MarkedName(name, at: MarkedName.unread.mark), [value])])
+    }
+
+    /// Adds the condition to a program.
+    ///
+    /// - Parameters:
+    ///   - builder: The program.
+    ///   - variable: Returns the number of a field.
+    ///   - report: Receives the mistakes of an expression, which then does not hold.
+    /// - Returns: The part of the program.
+    package func add(
+        to builder: inout ConditionBuilder, variable: (MarkedName) -> Int,
+        report: (ExpressionSettings, ExpressionProblems) -> Void
+    ) -> ConditionBuilder.Part {
+        var parts: [ConditionBuilder.Part] = []
         for part in self.parts {
             switch part {
             case .equals(let name, let values):
-                condition.equals.append((setup.input(name), values.map { Array($0.utf8) }))
+                parts.append(builder.text(of: variable(name), isOneOf: values.map { Array($0.utf8) }))
             case .field(let name, let tests):
-                if tests.numbers != nil, ![.integer, .text, .unknown].contains(setup.type(of: name.text)) {
-                    setup.issues.add(
-                        "\(name.text) is not an int64, so its bounds need an expression such as "
-                            + "when: \"\(name.text) > ...\"", at: name.mark)
+                let number = variable(name)
+                if let numbers = tests.numbers {
+                    parts.append(builder.number(of: number, isIn: numbers))
+                } else {
+                    let part = builder.has(number)
+                    parts.append(tests.exists ?? true ? part : builder.not(part))
                 }
-                condition.others.append(
-                    .field(setup.input(name), exists: tests.exists ?? true, numbers: tests.numbers))
-            case .any(let conditions): condition.others.append(.any(conditions.map { $0.resolve(setup) }))
-            case .all(let conditions): condition.others.append(.all(conditions.map { $0.resolve(setup) }))
-            case .not(let inner): condition.others.append(.not(inner.resolve(setup)))
+            case .any(let conditions):
+                let added = conditions.map { $0.add(to: &builder, variable: variable, report: report) }
+                parts.append(builder.any(added))
+            case .all(let conditions):
+                let added = conditions.map { $0.add(to: &builder, variable: variable, report: report) }
+                parts.append(builder.all(added))
+            case .not(let condition):
+                let added = condition.add(to: &builder, variable: variable, report: report)
+                parts.append(builder.not(added))
             case .expression(let expression):
-                if let expression = expression.resolve(setup, isCondition: true) { condition.add(expression) }
+                do throws(ExpressionProblems) {
+                    parts.append(try builder.expression(expression.text))
+                } catch {
+                    report(expression, error)
+                    parts.append(builder.any([]))
+                }
             }
         }
-        return condition
+        return builder.all(parts)
+    }
+
+    /// Whether a part is an expression.
+    package var hasExpression: Bool {
+        self.parts.contains { part in
+            switch part {
+            case .expression: true
+            case .any(let conditions), .all(let conditions): conditions.contains(where: \.hasExpression)
+            case .not(let condition): condition.hasExpression
+            case .equals, .field: false
+            }
+        }
     }
 }
 
-/// A condition on an event's values, ready to be evaluated.
-public struct Condition {
-    /// A part of a condition other than a list of values.
-    @usableFromInline
-    enum Clause {
-        /// Whether the event must have the field, and the range its number must be in, or `nil` for any value.
-        case field(FieldID, exists: Bool, numbers: ClosedRange<Int64>?)
-        case any([Condition])
-        case all([Condition])
-        case not(Condition)
-        case expression(EventExpression)
-    }
-
+/// A condition on an event's values, ready to be evaluated: one program, and its comparisons with texts, which are made
+/// on the event's bytes without the program.
+///
+/// Invariant: for every event, the result is that of the program. A field that has none of its texts decides that the
+/// condition does not hold; if the comparisons are all there is, they also decide that it does.
+public struct Condition: Sendable {
     /// The fields with the byte strings that each may have.
-    @usableFromInline var equals: [(field: FieldID, values: [[UInt8]])] = []
-    /// The other clauses that must hold.
-    @usableFromInline var others: [Clause] = []
-    /// The expression that `equals` stands for, which fails if the event does not have one of the fields; `nil` if a
-    /// field that the event does not have just has none of the values.
-    @usableFromInline var expression: EventExpression?
+    @usableFromInline let texts: [(field: FieldID, values: [[UInt8]])]
+    /// The program, or `nil` if the comparisons decide for every event.
+    @usableFromInline let program: EventExpression?
 
-    /// Makes an expression the whole condition: as a list of values if it only compares fields with texts.
-    mutating func add(_ expression: EventExpression) {
-        if let comparisons = expression.comparisons {
-            self.equals = comparisons
-            self.expression = expression
-        } else {
-            self.others.append(.expression(expression))
-        }
+    /// Creates a condition that is evaluated by this program.
+    init(_ program: EventExpression) {
+        let texts = program.textTests
+        self.texts = texts.tests
+        self.program = texts.isComplete && texts.allowsMissing ? nil : program
     }
 
-    /// Returns whether the event meets the condition. A field that the event does not have has no value and no number.
+    /// Returns whether the event meets the condition. In the form of names with values, a field that the event does not
+    /// have has no value and no number.
     ///
     /// - Throws: The error of an expression, for example because a field that it uses is missing.
     @inlinable
@@ -95,19 +151,21 @@ public struct Condition {
     @inlinable
     package func comparisonsHold(for event: borrowing Event) -> Bool? {
         // In place: iterating over the arrays themselves would retain each value.
-        let equals = self.equals.span
-        for index in equals.indices {
-            let values = equals[index].values.span
+        let texts = self.texts.span
+        for index in texts.indices {
+            let values = texts[index].values.span
             var found = false
-            for number in values.indices where event.value(of: equals[index].field, equals: values[number]) {
+            for number in values.indices where event.value(of: texts[index].field, equals: values[number]) {
                 found = true
                 break
             }
             if !found {
-                return self.expression != nil && event.range(of: equals[index].field) == nil ? nil : false
+                // A missing field may be an error.
+                return self.program != nil && event.range(of: texts[index].field) == nil ? nil : false
             }
         }
-        return self.others.isEmpty ? true : nil
+        guard let program = self.program, !program.isDecidedByTexts else { return true }
+        return nil
     }
 
     /// Returns whether the event meets a condition that its comparisons do not decide.
@@ -115,31 +173,6 @@ public struct Condition {
     /// - Throws: The error of an expression.
     @usableFromInline @inline(never)
     package func othersHold(for event: borrowing Event) throws(StageFailure) -> Bool {
-        // The comparisons stand for it: a field that one of them needs is missing.
-        if let expression = self.expression { return try expression.holds(for: event) }
-        for clause in self.others {
-            if try !Self.holds(clause, for: event) { return false }
-        }
-        return true
-    }
-
-    private static func holds(_ clause: Clause, for event: borrowing Event) throws(StageFailure) -> Bool {
-        switch clause {
-        case .field(let field, let exists, let numbers):
-            guard let numbers else { return (event.range(of: field) != nil) == exists }
-            return event.integer(of: field).map { numbers.contains($0) } ?? false
-        case .any(let conditions):
-            for condition in conditions {
-                if try condition.holds(for: event) { return true }
-            }
-            return false
-        case .all(let conditions):
-            for condition in conditions {
-                if try !condition.holds(for: event) { return false }
-            }
-            return true
-        case .not(let condition): return try !condition.holds(for: event)
-        case .expression(let expression): return try expression.holds(for: event)
-        }
+        try self.program?.holds(for: event) ?? true
     }
 }

@@ -8,20 +8,28 @@ public final class EventExpression: Sendable {
     /// Whether the expression uses a secret field, whose value a message or the result may contain.
     public let isSecret: Bool
     private let clock: WallClock
+    /// Whether a condition holds if all comparisons of `textTests` do.
+    @usableFromInline let isDecidedByTexts: Bool
 
-    init(_ program: Program, context: String, isSecret: Bool, clock: WallClock) {
+    /// Creates an expression of a stage.
+    init(_ program: Program, _ environment: ExpressionEnvironment, _ setup: StageSetup) {
         self.program = program
-        self.context = context
-        self.isSecret = isSecret
-        self.clock = clock
+        self.context = setup.issues.context.isEmpty ? setup.stage : setup.issues.context
+        self.isSecret = program.variables.contains { number in
+            environment.variables.contains { $0.number == number && setup.isSecret($0.name) }
+        }
+        self.clock = setup.clock
+        let tests = program.textTests()
+        self.isDecidedByTexts = tests.isComplete && tests.tests.allSatisfy { $0.variable >= 0 }
     }
 
-    /// The fields and the values that each may have, if the expression only compares fields with texts.
-    var comparisons: [(field: FieldID, values: [[UInt8]])]? {
-        guard let comparisons = self.program.textComparisons, comparisons.allSatisfy({ $0.variable >= 0 }) else {
-            return nil
+    /// The comparisons of fields with texts that must hold for the condition to hold.
+    var textTests: (tests: [(field: FieldID, values: [[UInt8]])], isComplete: Bool, allowsMissing: Bool) {
+        let found = self.program.textTests()
+        let tests = found.tests.filter { $0.variable >= 0 }.map {
+            (field: FieldID(index: $0.variable), values: $0.texts)
         }
-        return comparisons.map { (FieldID(index: $0.variable), $0.texts) }
+        return (tests, self.isDecidedByTexts, found.allowsMissing)
     }
 
     /// The type of the values that the expression gives a field.

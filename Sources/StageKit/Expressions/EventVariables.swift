@@ -97,6 +97,37 @@ struct EventVariables: ~Copyable, VariableSource {
         }
     }
 
+    /// Whether the event has a field, or another name has a value.
+    func has(_ variable: Int) -> Bool {
+        guard variable >= 0 else { return Name(rawValue: variable).flatMap { self.value(of: $0) } != nil }
+        return self.event.value(of: FieldID(index: variable)) != nil
+    }
+
+    /// Compares the bytes of a field that is not a number.
+    func compare(_ variable: Int, with bytes: [UInt8]) -> TextComparison {
+        guard variable >= 0 else {
+            guard case .string(let text)? = Name(rawValue: variable).flatMap({ self.value(of: $0) }) else {
+                return .unknown
+            }
+            return text.utf8.elementsEqual(bytes) ? .equal : .different
+        }
+        let field = FieldID(index: variable)
+        guard let (_, integer) = self.event.value(of: field), integer == nil, self.event.typedValue(of: field) == nil else {
+            return .unknown
+        }
+        return self.event.value(of: FieldID(index: variable), equals: bytes) ? .equal : .different
+    }
+
+    /// Compares the bytes of a field of any type.
+    func text(of variable: Int, equals bytes: [UInt8]) -> Bool {
+        variable >= 0 && self.event.value(of: FieldID(index: variable), equals: bytes)
+    }
+
+    /// The number of a field, or `nil` if it is not a number.
+    func number(of variable: Int) -> Int64? {
+        variable >= 0 ? self.event.integer(of: FieldID(index: variable)) : nil
+    }
+
     private func value(of name: Name) -> Value? {
         switch name {
         case .entryID: .string(self.event.id.description)
@@ -110,7 +141,7 @@ struct EventVariables: ~Copyable, VariableSource {
     }
 
     /// A time in milliseconds since 1970, or `nil` if it is after the year 9999.
-    private static func timestamp(_ milliseconds: UInt64) -> Value? {
+    static func timestamp(_ milliseconds: UInt64) -> Value? {
         let seconds = Int64(clamping: milliseconds / 1000)
         return Timestamp(unixSeconds: seconds, nanoseconds: Int32(milliseconds % 1000) * 1_000_000).map {
             .timestamp($0)

@@ -1,4 +1,4 @@
-import CEL
+package import CEL
 
 /// An expression as written in the file, in the Common Expression Language.
 public struct ExpressionSettings: Sendable {
@@ -44,15 +44,16 @@ public struct ExpressionSettings: Sendable {
         let environment = EventVariables.environment(setup)
         do throws(ExpressionProblems) {
             let program = try Program(self.text, environment, result: isCondition ? .bool : nil)
-            let secrets = program.variables.contains { number in
-                environment.variables.contains { $0.number == number && setup.isSecret($0.name) }
-            }
-            let context = setup.issues.context.isEmpty ? setup.stage : setup.issues.context
-            return EventExpression(program, context: context, isSecret: secrets, clock: setup.clock)
+            return EventExpression(program, environment, setup)
         } catch {
-            for problem in error.problems { self.report(problem, &setup.issues) }
+            self.report(error, &setup.issues)
             return nil
         }
+    }
+
+    /// Adds mistakes at their positions in the file.
+    package func report(_ problems: ExpressionProblems, _ issues: inout SettingIssues) {
+        for problem in problems.problems { self.report(problem, &issues) }
     }
 
     /// Adds a mistake at its position in the file. If that is not known, because the text contains environment
