@@ -3,8 +3,8 @@ public import StageKit
 extension DedupeStage {
     /// The settings under `dedupe`.
     public struct Settings: Sendable {
-        /// The fields whose values identify duplicates.
-        public var by: [MarkedName] = []
+        /// The fields and expressions whose values identify duplicates.
+        public var by: [KeyPart] = []
         /// The maximum number of distinct events that are remembered.
         public var remember = 100_000
         /// How long an event is remembered, according to the entries' ids, or `nil` for as long as there is room.
@@ -18,8 +18,8 @@ extension DedupeStage {
             Settings(),
             [
                 .required(
-                    "by", \.by, .list(of: .name, orSingle: true, minimum: 1),
-                    "Fields whose values identify equal events."),
+                    "by", \.by, .list(of: .keyPart, orSingle: true, minimum: 1),
+                    "Fields or expressions whose values identify equal events."),
                 .optional(
                     "remember", \.remember, .integer(1...Settings.rememberLimit), default: "100000",
                     "Maximum number of remembered events; the oldest is forgotten first."),

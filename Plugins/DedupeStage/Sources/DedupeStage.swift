@@ -12,22 +12,24 @@ public final class DedupeStage: Stage {
             """,
         failureReason: "dedupe_failure", remembers: true)
 
-    private let fields: [FieldID]
+    private let key: EventKeyParts
     private let reason: ReasonID
     private var seen: SeenEvents
 
-    /// Creates the stage; it reads the fields that identify duplicates.
+    /// Creates the stage; it reads the fields and expressions that identify duplicates.
     public init(_ settings: Settings, _ setup: StageSetup) {
         setup.issues.context += ": by"
-        self.fields = settings.by.map { setup.input($0) }
+        self.key = EventKeyParts(settings.by, setup)
         self.reason = setup.reason("duplicate")
         self.seen = SeenEvents(
             limit: settings.remember, age: settings.within.map { UInt64(max(0, $0.microseconds / 1000)) })
     }
 
-    /// Skips a duplicate. An event that has none of the fields is not a duplicate and continues.
+    /// Skips a duplicate. An event that has none of the values is not a duplicate and continues.
+    ///
+    /// - Throws: The error of an expression.
     public func process(_ event: inout Event) throws -> Verdict {
-        guard let key = event.key(of: self.fields) else { return .next }
+        guard let key = try self.key.key(of: event) else { return .next }
         return self.seen.isRepeated(key, at: event.orderID, of: event.streamIndex)
             ? .finish(.skipped, self.reason) : .next
     }

@@ -90,6 +90,34 @@ import Testing
             try self.passes(["by": "id", "within": "1s"], entries) == [true, true, true, false, false])
     }
 
+    @Test(
+        "An expression identifies duplicates, alone or beside fields",
+        arguments: [
+            ["expr": "id.lowerAscii()"], "id.lowerAscii()", .list(["id.lowerAscii()"]),
+            .list([["expr": "id.lowerAscii()"], ["expr": "size(id)"]]),
+        ] as [SettingNode])
+    func expressions(by: SettingNode) throws {
+        let entries: [(UInt64, String)] = [(1, "a"), (2, "A"), (3, "b"), (4, "aa"), (5, "B"), (6, "AA")]
+        #expect(try self.passes(["by": by], entries) == [true, false, true, true, false, false])
+    }
+
+    @Test("An expression without a value makes no key, and one that fails fails the event")
+    func expressionErrors() throws {
+        let optional = try StageHarness(
+            DedupeStage.self, ["by": ["expr": "has(id) ? optional.of(id) : optional.none()"]], in: self.fixture)
+        let endings = optional.process([SampleEntry([:]), SampleEntry([:]), SampleEntry(["id": "a"])]).map(\.ending)
+        #expect(endings == [.next, .next, .next])
+        let failing = try StageHarness(DedupeStage.self, ["by": ["expr": "id + '!'"]], in: self.fixture)
+        let entries = [SampleEntry([:]), SampleEntry(["id": "a"]), SampleEntry(["id": "a"])]
+        let others = failing.process(entries).map(\.ending)
+        guard case .failed(let failure) = others[0] else {
+            Issue.record("\(others[0])")
+            return
+        }
+        #expect(failure.message == "dedupe: by: \"id\" is missing")
+        #expect(others.dropFirst() == [.next, .finished(.skipped, reason: "duplicate")])
+    }
+
     @Test("Many events are distinguished while the memory grows")
     func many() throws {
         let harness = try StageHarness(DedupeStage.self, ["by": "id", "remember": "5000"], in: self.fixture)
@@ -105,6 +133,14 @@ import Testing
             (
                 ["by": .list([.text("idd").at(3, 9)])],
                 ["3:9: dedupe: by: no earlier stage provides the field \"idd\" (did you mean id?)"]
+            ),
+            (
+                ["by": .text("size(idd)").at(3, 9)],
+                ["3:9: dedupe: by: unknown name \"idd\" (did you mean \"id\"?) (at 1:6 of the expression)"]
+            ),
+            (
+                ["by": .mapping([("exp", .text("id").at(3, 9))])],
+                ["3:9: dedupe: by: unknown setting \"exp\" (did you mean expr?)"]
             ),
             (
                 ["by": "id", "remember": .text("0").at(4, 9)],

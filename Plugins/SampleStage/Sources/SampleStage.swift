@@ -6,9 +6,9 @@ public final class SampleStage: Stage {
     public struct Settings: Sendable {
         /// N: one in this many events continues.
         public var oneIn = 1
-        /// The fields whose values are hashed, so that events with equal values are kept or skipped together. If empty,
-        /// the entry's id is hashed.
-        public var by: [MarkedName] = []
+        /// The fields and expressions whose values are hashed, so that events with equal values are kept or skipped
+        /// together. If empty, the entry's id is hashed.
+        public var by: [KeyPart] = []
 
         /// The largest N.
         static let oneInLimit = 1_000_000_000
@@ -20,8 +20,8 @@ public final class SampleStage: Stage {
                 .required(
                     "one_in", \.oneIn, .integer(1...Settings.oneInLimit), "N: one in this many events continues."),
                 .optional(
-                    "by", \.by, .list(of: .name, orSingle: true), default: "[]",
-                    "Fields whose values are sampled as a whole; without it, entries are sampled."
+                    "by", \.by, .list(of: .keyPart, orSingle: true), default: "[]",
+                    "Fields or expressions whose values are sampled as a whole; without it, entries are sampled."
                 ),
             ])
     }
@@ -37,31 +37,33 @@ public final class SampleStage: Stage {
         failureReason: "sample_failure")
 
     private let oneIn: UInt64
-    private let fields: [FieldID]
+    private let key: EventKeyParts
     private let reason: ReasonID
 
-    /// Creates the stage; it reads the fields of `by`.
+    /// Creates the stage; it reads the fields and expressions of `by`.
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.oneIn = UInt64(settings.oneIn)
         setup.issues.context += ": by"
-        self.fields = settings.by.map { setup.input($0) }
+        self.key = EventKeyParts(settings.by, setup)
         self.reason = setup.reason("not_sampled")
     }
 
     /// Skips an event that is not in the sample.
+    ///
+    /// - Throws: The error of an expression.
     public func process(_ event: inout Event) throws -> Verdict {
-        self.hash(of: event) % self.oneIn == 0 ? .next : .finish(.skipped, self.reason)
+        try self.hash(of: event) % self.oneIn == 0 ? .next : .finish(.skipped, self.reason)
     }
 
-    private func hash(of event: borrowing Event) -> UInt64 {
+    private func hash(of event: borrowing Event) throws(StageFailure) -> UInt64 {
         var hash = StableHash()
-        if self.fields.isEmpty {
+        if self.key.isEmpty {
             hash.combine(event.orderID.milliseconds)
             hash.combine(event.orderID.sequence)
         }
-        for index in self.fields.indices {
-            if let range = event.range(of: self.fields[index]) {
-                hash.combine(unsafe event.unsafeBytes(range).span)
+        try self.key.forEachValue(of: event) { value in
+            if let value {
+                hash.combine(value)
             } else {
                 // No value has this length.
                 hash.combine(UInt64.max)

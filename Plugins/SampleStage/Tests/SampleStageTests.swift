@@ -59,6 +59,15 @@ import Testing
         #expect(kept.indices.filter { kept[$0] } == [3, 6, 8, 11])
     }
 
+    @Test("The value of an expression is sampled as the same value of a field")
+    func expression() throws {
+        let ids = (0..<200).map { "Value \($0)" }
+        let upper = ids.map { SampleEntry(["id": $0.uppercased()]) }
+        let byField = try self.passes(["one_in": "3", "by": "id"], ids.map { SampleEntry(["id": $0.lowercased()]) })
+        #expect(try self.passes(["one_in": "3", "by": ["expr": "id.lowerAscii()"]], upper) == byField)
+        #expect(byField.contains(true) && byField.contains(false))
+    }
+
     @Test("A missing field is a distinct value, different from an empty one")
     func absent() throws {
         var differ = false

@@ -24,28 +24,12 @@ public final class SetStage: Stage {
         case expression(ExpressionSettings)
 
         static let type = SettingType<Content>(
-            shape: .either([SettingType<Template>.template.shape, Self.expression.shape])
+            shape: .either([SettingType<Template>.template.shape, SettingType<ExpressionSettings>.computed.shape])
         ) { node, issues in
-            if node.entries != nil { return Self.expression.decode(node, &issues) }
+            if node.entries != nil {
+                return SettingType<ExpressionSettings>.computed.decode(node, &issues).map { .expression($0) }
+            }
             return SettingType<Template>.template.decode(node, &issues).map { .template($0) }
-        }
-
-        private static let expression = SettingType<Content>(
-            shape: .object([
-                SettingDescription(
-                    name: "expr", shape: SettingType<ExpressionSettings>.expression.shape, isRequired: true,
-                    summary: "Expression whose value the field gets.")
-            ])
-        ) { node, issues in
-            for entry in node.entries ?? [] where entry.key != "expr" {
-                let hint = Nearest.hint(for: entry.key, among: ["expr"])
-                issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.mark)
-            }
-            guard let expression = node["expr"] else {
-                if node.entries?.isEmpty ?? true { issues.add("expr is required", at: node.mark) }
-                return nil
-            }
-            return SettingType<ExpressionSettings>.expression.decode(expression, &issues).map { .expression($0) }
         }
     }
 

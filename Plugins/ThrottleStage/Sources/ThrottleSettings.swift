@@ -8,8 +8,8 @@ extension ThrottleStage {
         /// The number of events that may arrive at the same time, or `nil` for the number of events per unit of the
         /// rate.
         public var burst: Int?
-        /// The fields whose values are limited separately, or empty for one rate for all events.
-        public var by: [MarkedName] = []
+        /// The fields and expressions whose values are limited separately, or empty for one rate for all events.
+        public var by: [KeyPart] = []
         /// The maximum number of keys that are remembered.
         public var keys = 10_000
 
@@ -27,8 +27,8 @@ extension ThrottleStage {
                     "burst", \.burst, .optional(.integer(1...Rate.countLimit)),
                     "Number of events that may pass in a burst; default: the number in the rate."),
                 .optional(
-                    "by", \.by, .list(of: .name, orSingle: true), default: "[]",
-                    "Fields whose values are limited separately; without it, all events share one rate."),
+                    "by", \.by, .list(of: .keyPart, orSingle: true), default: "[]",
+                    "Fields or expressions whose values are limited separately; without it, all events share one."),
                 .optional(
                     "keys", \.keys, .integer(1...Settings.keyLimit), default: "10000",
                     "Maximum number of remembered values; the oldest are forgotten first."),

@@ -20,7 +20,7 @@ public final class ThrottleStage: Stage {
         var expected: UInt64 = 0
     }
 
-    private let fields: [FieldID]
+    private let key: EventKeyParts
     private let reason: ReasonID
     private let limiter: RateLimiter
     /// The state of each stream, by its number: ids of two streams cannot be compared.
@@ -28,23 +28,25 @@ public final class ThrottleStage: Stage {
     /// The time at which the next event is expected, by key.
     private var keys: RecentKeys<UInt64>
 
-    /// Creates the stage; it reads the fields of `by`.
+    /// Creates the stage; it reads the fields and expressions of `by`.
     public init(_ settings: Settings, _ setup: StageSetup) {
         setup.issues.context += ": by"
-        self.fields = settings.by.map { setup.input($0) }
+        self.key = EventKeyParts(settings.by, setup)
         self.reason = setup.reason("throttled")
         self.limiter = RateLimiter(interval: settings.rate.interval, burst: settings.burst ?? settings.rate.count)
         self.keys = RecentKeys(limit: settings.keys)
     }
 
     /// Skips an event that exceeds the rate.
+    ///
+    /// - Throws: The error of an expression.
     public func process(_ event: inout Event) throws -> Verdict {
         let stream = event.streamIndex
         while self.streams.count <= stream { self.streams.append(StreamState()) }
         self.streams[stream].time.advance(to: event.id.milliseconds)
         let now = self.streams[stream].time.nanoseconds
         let isAdmitted =
-            if let key = event.key(of: self.fields) {
+            if let key = try self.key.key(of: event) {
                 self.admits(key, at: now)
             } else {
                 self.limiter.admits(at: now, &self.streams[stream].expected)

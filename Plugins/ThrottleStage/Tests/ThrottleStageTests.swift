@@ -56,6 +56,14 @@ import ThrottleStage
             try self.passes(["rate": "2/s", "burst": "1"], entries) == [true, false, false, false, true, false])
     }
 
+    @Test("Each value of an expression has its own rate")
+    func byExpression() throws {
+        let entries: [(UInt64, String)] = [(1000, "a1"), (1000, "a2"), (1000, "b1"), (1000, "b2"), (2000, "a3")]
+        let by: SettingNode = ["expr": "id.substring(0, 1)"]
+        #expect(try self.passes(["rate": "1/s", "by": by], entries) == [true, false, true, false, true])
+        #expect(try self.passes(["rate": "1/s", "by": .list(["id", by])], entries) == [true, true, true, true, true])
+    }
+
     @Test("Each value has its own rate; events without the field share one")
     func byKey() throws {
         let entries: [(UInt64, String)] = [

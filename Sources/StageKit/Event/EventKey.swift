@@ -20,28 +20,46 @@ extension Event {
     ///
     /// The keys of two events of one stream are equal if each field has the same bytes in both or is absent from both.
     public func key(of fields: [FieldID]) -> EventKey? {
-        var high = Hasher()
-        var low = Hasher()
+        var hasher = EventKeyHasher(parts: fields.count, stream: self.streamIndex)
+        for index in fields.indices { self.withValue(of: fields[index]) { hasher.combine($0) } }
+        return hasher.key
+    }
+}
+
+/// Makes an `EventKey` of values.
+struct EventKeyHasher {
+    private var high = Hasher()
+    private var low = Hasher()
+    private var isAbsent = true
+
+    /// Starts a key of this many values of an event from a stream.
+    init(parts: Int, stream: Int) {
         // Both hashers have the same key; they differ by their first values.
-        low.combine(fields.count)
-        high.combine(self.streamIndex)
-        low.combine(self.streamIndex)
-        var isAbsent = true
-        for index in fields.indices {
-            guard let range = self.range(of: fields[index]) else {
-                high.combine(-1)
-                low.combine(-1)
-                continue
-            }
-            isAbsent = false
-            let bytes = UnsafeRawBufferPointer(unsafe self.unsafeBytes(range))
-            high.combine(bytes.count)
-            unsafe high.combine(bytes: bytes)
-            low.combine(bytes.count)
-            unsafe low.combine(bytes: bytes)
+        self.low.combine(parts)
+        self.high.combine(stream)
+        self.low.combine(stream)
+    }
+
+    /// Adds a value, or `nil` for an absent one.
+    mutating func combine(_ value: Span<UInt8>?) {
+        guard let value else {
+            self.high.combine(-1)
+            self.low.combine(-1)
+            return
         }
-        if isAbsent { return nil }
+        self.isAbsent = false
+        unsafe value.withUnsafeBytes { bytes in
+            self.high.combine(bytes.count)
+            unsafe self.high.combine(bytes: bytes)
+            self.low.combine(bytes.count)
+            unsafe self.low.combine(bytes: bytes)
+        }
+    }
+
+    /// The key, or `nil` if all values were absent.
+    var key: EventKey? {
+        if self.isAbsent { return nil }
         return EventKey(
-            high: UInt64(bitPattern: Int64(high.finalize())), low: UInt64(bitPattern: Int64(low.finalize())))
+            high: UInt64(bitPattern: Int64(self.high.finalize())), low: UInt64(bitPattern: Int64(self.low.finalize())))
     }
 }

@@ -120,6 +120,20 @@ public final class EventExpression: Sendable {
         }
     }
 
+    /// Returns the bytes that a field with the value of the expression would have; `nil` for `null` and an empty
+    /// optional.
+    ///
+    /// - Throws: The error of the expression, or that its value cannot be the value of a field.
+    public func value(for event: borrowing Event) throws(StageFailure) -> [UInt8]? {
+        let value: Value
+        do throws(EvaluationError) {
+            value = try self.program.evaluate(EventVariables(event, self.clock))
+        } catch {
+            throw self.failure(error)
+        }
+        return try self.bytes(value)?.bytes
+    }
+
     private func failure(_ error: EvaluationError) -> StageFailure {
         let message = self.isSecret ? "an expression with a secret field failed" : error.message
         return StageFailure("\(self.context): \(message)")
