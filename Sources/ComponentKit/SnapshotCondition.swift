@@ -8,6 +8,10 @@ public protocol ConditionalStore: SnapshotStore {
     /// The names of the fields that writers keep since `prepareForGraph`, sorted. A condition on another field is an
     /// error in the file.
     var keptFields: [String] { get }
+
+    /// Calls `body` with every key that was evicted and has no newer snapshot, as far as the store remembers them, and
+    /// with the entry that evicted it. No lock is held while `body` runs.
+    func forEachEvictedKey(_ body: (_ key: [UInt8], _ entry: EntryID) throws -> Void) rethrows
 }
 
 extension ConditionalStore {

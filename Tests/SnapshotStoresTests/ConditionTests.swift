@@ -198,6 +198,46 @@ import Testing
         #expect(stale == .stale)
     }
 
+    @Test("An expression that is one value of one field has the mark of the mapping form; others have none")
+    func marks() throws {
+        let store = Harness().store
+        let plain = store.condition("status", equals: "active")
+        for text in ["status == 'active'", "'active' == status", "status in ['active']"] {
+            #expect(try store.condition(self.condition(Self.text(text))).mark == plain.mark, "\(text)")
+        }
+        for text in ["status != 'active'", "status in ['active', 'new']", "status == 'active' && now > timestamp(0)"] {
+            #expect(try store.condition(self.condition(Self.text(text))).mark == 0, "\(text)")
+        }
+    }
+
+    @Test("A field that is not valid UTF-8 meets no expression that reads it as text")
+    func notText() throws {
+        let harness = Harness()
+        _ = try harness.upsert(Harness.entry(1), [.text("session-one"), .bytes([0xFF]), .text("active")])
+        for (text, meets) in [
+            ("size(user) > 0", false), ("user == 'x'", false), ("user != 'x'", false), ("has(user)", true),
+            ("status == 'active'", true),
+        ] {
+            let condition = try harness.store.condition(self.condition(Self.text(text)))
+            #expect(harness.store.check("session-one", condition) == meets, "\(text)")
+        }
+    }
+
+    @Test("The evicted keys that the store remembers are listed, and those that came back are not")
+    func evictedKeys() throws {
+        let harness = Harness(evictions: 2)
+        for (entry, key) in [(1, "a"), (2, "b"), (3, "c")] as [(UInt64, String)] {
+            _ = try harness.upsert(key, entry)
+            _ = try harness.evict(key, entry + 10)
+        }
+        _ = try harness.upsert("c", 20)
+        _ = try harness.upsert("d", 21)
+        var found: [String: EntryID] = [:]
+        harness.store.forEachEvictedKey { found[String(decoding: $0, as: UTF8.self)] = $1 }
+        // Two are remembered, of which one came back.
+        #expect(found == ["b": Harness.entry(12)])
+    }
+
     @Test("Conditions of the settings are found by their names, and the fields that writers keep are known")
     func named() throws {
         let mark = SourceMark(line: 1, column: 1)

@@ -41,12 +41,11 @@ final class SnapshotExporter: Sendable {
         unless refusal: @escaping @Sendable () -> AdminFailure?
     ) throws(AdminFailure) -> Response {
         if let failure = refusal() { throw failure }
-        guard let slot = Slot(self) else {
-            throw AdminFailure.unavailable(
-                "busy", "\(AdminLimits.exports) exports are running; try again when one has finished")
-        }
+        let slot = try self.slot()
         let body = ResponseBody { writer in
-            try await self.stream(store, types, unless: refusal, in: slot, to: &writer)
+            try await self.stream(unless: refusal, to: &writer) { try self.walk(store, types, into: $0) }
+            try await writer.finish(nil)
+            withExtendedLifetime(slot) {}
         }
         var headers: HTTPFields = [.contentType: "application/x-ndjson"]
         // For clients that show how much is left; the store may change during the export.
@@ -54,16 +53,31 @@ final class SnapshotExporter: Sendable {
         return Response(status: .ok, headers: headers, body: body)
     }
 
-    @concurrent private func stream(
-        _ store: any SnapshotStore, _ types: [String: FieldType],
-        unless refusal: @escaping @Sendable () -> AdminFailure?, in slot: Slot, to writer: inout any ResponseBodyWriter
+    /// Returns the permission to run an export.
+    ///
+    /// - Throws: `AdminFailure` if too many exports are running.
+    func slot() throws(AdminFailure) -> Slot {
+        if let slot = Slot(self) { return slot }
+        throw AdminFailure.unavailable(
+            "busy", "\(AdminLimits.exports) exports are running; try again when one has finished")
+    }
+
+    /// Whether running exports must end.
+    var isEnding: Bool { self.isStopping.load(ordering: .relaxed) }
+
+    /// Streams the pieces that `walk` writes, which runs on a thread of the pool. Needs a slot.
+    ///
+    /// `refusal` is asked before each piece; if it returns a failure, the stream ends early.
+    @concurrent func stream(
+        unless refusal: @escaping @Sendable () -> AdminFailure?, to writer: inout any ResponseBodyWriter,
+        _ produce: @escaping @Sendable (ChunkPipe) throws -> Void
     ) async throws {
         let pipe = ChunkPipe()
         async let walk: Void = self.pool.runIfActive {
             defer { pipe.finish() }
-            try self.walk(store, types, into: pipe)
+            try produce(pipe)
         }
-        // However this ends, `walk` must be notified: only then can the child task that runs it end.
+        // However this ends, `produce` must be notified: only then can the child task that runs it end.
         defer { pipe.close() }
         for await chunk in pipe.chunks {
             if let failure = refusal() { throw failure }
@@ -75,15 +89,13 @@ final class SnapshotExporter: Sendable {
         try Task.checkCancellation()
         // Throws if the iteration ended early, so that the client does not mistake a part for the whole store.
         try await walk
-        try await writer.finish(nil)
-        withExtendedLifetime(slot) {}
     }
 
     private func walk(_ store: any SnapshotStore, _ types: [String: FieldType], into pipe: ChunkPipe) throws {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(AdminLimits.exportChunkBytes * 2)
         try store.forEachSnapshot { snapshot in
-            if self.isStopping.load(ordering: .relaxed) { throw ChunkPipe.Closed() }
+            if self.isEnding { throw ChunkPipe.Closed() }
             SnapshotJSON.append(snapshot, types: types, to: &bytes)
             bytes.append(UInt8(ascii: "\n"))
             guard bytes.count >= AdminLimits.exportChunkBytes else { return }
@@ -94,10 +106,10 @@ final class SnapshotExporter: Sendable {
     }
 
     /// The permission to run one export; released with the object, even if its response was never sent.
-    private final class Slot: Sendable {
+    final class Slot: Sendable {
         private let exporter: SnapshotExporter
 
-        init?(_ exporter: SnapshotExporter) {
+        fileprivate init?(_ exporter: SnapshotExporter) {
             self.exporter = exporter
             let running = exporter.running.wrappingAdd(1, ordering: .relaxed).newValue
             // `deinit` decrements the counter in this case, too.

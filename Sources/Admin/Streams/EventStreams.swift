@@ -28,6 +28,9 @@ final class EventStreams: Sendable {
         }
     }
 
+    /// Writes what precedes the events of a stream.
+    typealias Opening = @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
+
     private let beats = Wakes()
     private let isEnded = Atomic<Bool>(false)
     private let open = OrderedMutex<[Kind: Int]>([:])
@@ -57,18 +60,19 @@ final class EventStreams: Sendable {
     /// - Parameters:
     ///   - kind: The kind of stream.
     ///   - others: An additional source of wake-ups.
+    ///   - opening: Called first; writes what precedes the events.
     ///   - next: Called at each wake-up; returns the bytes to send, or none if there is nothing new. While there is
     ///     nothing new, the stream sends a comment every few seconds, so that both sides detect a broken connection.
     /// - Throws: `AdminFailure` if too many streams of this kind are open.
     func response(
-        _ kind: Kind, wakenBy others: Wakes? = nil, next: @escaping @Sendable () -> [UInt8]
+        _ kind: Kind, wakenBy others: Wakes? = nil, opening: Opening? = nil, next: @escaping @Sendable () -> [UInt8]
     ) throws(AdminFailure) -> Response {
         guard let slot = Slot(self, kind) else {
             throw AdminFailure.unavailable(
                 "busy", "\(kind.limit) streams of this kind are open; try again when one has ended")
         }
         let body = ResponseBody { writer in
-            try await self.run(slot, others, next, &writer)
+            try await self.run(slot, others, opening, next, &writer)
         }
         return Response(status: .ok, headers: Self.headers, body: body)
     }
@@ -81,7 +85,8 @@ final class EventStreams: Sendable {
     }()
 
     @concurrent private func run(
-        _ slot: Slot, _ others: Wakes?, _ next: @Sendable () -> [UInt8], _ writer: inout any ResponseBodyWriter
+        _ slot: Slot, _ others: Wakes?, _ opening: Opening?, _ next: @Sendable () -> [UInt8],
+        _ writer: inout any ResponseBodyWriter
     ) async throws {
         let (sleeper, wakes) = Wakes.makeSleeper()
         let numbers = (self.beats.add(sleeper), others?.add(sleeper))
@@ -91,6 +96,7 @@ final class EventStreams: Sendable {
         }
         var lastWrite = ContinuousClock.now
         try await writer.write(ByteBuffer(string: EventText.opening))
+        try await opening?(&writer)
         for await _ in wakes {
             if self.hasEnded { break }
             if slot.kind != .revocations, !self.line.mayGoOn { continue }

@@ -73,8 +73,10 @@ final class FixedStore: ConditionalStore {
     /// The field of the keys.
     let keyField = "id"
     private let snapshots: [Snapshot]
+    /// Its conditions.
+    let conditions: [NamedSetting<ConditionSettings>]
     /// That the field `n` is 5 or 6.
-    let conditions: [NamedSetting<ConditionSettings>] = ["five", "six"].enumerated().compactMap { index, name in
+    static let numbers: [NamedSetting<ConditionSettings>] = ["five", "six"].enumerated().compactMap { index, name in
         let mark = SourceMark(line: 1, column: 1)
         let value = SettingNode(.scalar("\(index + 5)", isPlain: true), at: mark)
         var issues = SettingIssues()
@@ -84,10 +86,24 @@ final class FixedStore: ConditionalStore {
         .map { NamedSetting(name: name, mark: mark, value: $0) }
     }
 
-    /// A store of these snapshots.
-    init(_ name: String, _ snapshots: [Snapshot]) {
+    /// The fields that it says stages keep.
+    let keptFields: [String]
+    /// Called when somebody starts to visit all snapshots.
+    private let visiting: (@Sendable () -> Void)?
+    private let evicted: [(key: [UInt8], entry: EntryID)]
+
+    /// A store of these snapshots that remembers these evictions.
+    init(
+        _ name: String, _ snapshots: [Snapshot], conditions: [NamedSetting<ConditionSettings>] = numbers,
+        kept: [String] = ["n"], evicted: [(key: [UInt8], entry: EntryID)] = [],
+        visiting: (@Sendable () -> Void)? = nil
+    ) {
+        self.visiting = visiting
         self.name = name
         self.snapshots = snapshots
+        self.conditions = conditions
+        self.keptFields = kept
+        self.evicted = evicted
     }
 
     /// A store of snapshots with keys `k0`, `k1` and so on, about `bytes` each.
@@ -113,7 +129,13 @@ final class FixedStore: ConditionalStore {
 
     /// Visits all, in the order given.
     func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
+        self.visiting?()
         for snapshot in self.snapshots { try body(snapshot) }
+    }
+
+    /// Visits all, in the order given.
+    func forEachEvictedKey(_ body: ([UInt8], EntryID) throws -> Void) rethrows {
+        for eviction in self.evicted { try body(eviction.key, eviction.entry) }
     }
 
     /// Does nothing: what it holds is fixed.

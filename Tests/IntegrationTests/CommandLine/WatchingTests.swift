@@ -95,6 +95,32 @@ import Testing
         }
     }
 
+    @Test("The state of the revocation feed has the refused and evicted sessions of the shipped pipeline")
+    func refusedState() async throws {
+        struct Enough: Error {}
+        try await self.withFlow { connection, admin, _, _ in
+            try await self.add(connection, self.session("ds-1", "revoked"))
+            try await self.add(connection, self.session("ds-2"))
+            try await self.add(connection, self.session("ds-3"))
+            try await self.add(connection, [("device_session_id", "ds-3")])
+            try await eventually("done") {
+                let body = try await AdminClient(address: admin).answer("/v1/pipeline").body
+                return String(buffer: body).contains("\"read\":4")
+            }
+            var events: [ServerSentEvent] = []
+            do {
+                try await AdminClient(address: admin).events("/v1/revocations?state=all") { event in
+                    events.append(event)
+                    if event.name == "status" { throw Enough() }
+                }
+            } catch is Enough {}
+            #expect(events.map(\.name) == ["state", "revocation", "eviction", "state", "hello", "status"])
+            #expect(events[1].data.hasPrefix("{\"key\":\"ds-1\","))
+            #expect(events[2].data.hasPrefix("{\"key\":\"ds-3\","))
+            #expect(events[3].data == #"{"store":"sessions","condition":"status: active","complete":true}"#)
+        }
+    }
+
     @Test("top prints one line per second if its output is not a terminal, and ends with the worker")
     func top() async throws {
         try await self.withFlow { connection, admin, folder, process in
