@@ -33,6 +33,16 @@ public indirect enum SettingShape: Sendable, Equatable {
     case either([SettingShape])
     /// This shape, or `null`.
     case nullable(SettingShape)
+
+    /// Whether a mapping with known names may fit.
+    var allowsObject: Bool {
+        switch self {
+        case .object: true
+        case .either(let shapes): shapes.contains(where: \.allowsObject)
+        case .nullable(let shape): shape.allowsObject
+        default: false
+        }
+    }
 }
 
 /// The documentation and JSON Schema of one known name of an object.

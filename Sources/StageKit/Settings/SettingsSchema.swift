@@ -103,6 +103,7 @@ extension SettingType {
             switch node.content {
             case .sequence(let found): nodes = found
             case .scalar where orSingle: nodes = [node]
+            case .mapping where orSingle && element.shape.allowsObject: nodes = [node]
             default:
                 issues.add("expected a list, found \(node.kindName)", at: node.mark)
                 return nil
