@@ -24,10 +24,11 @@ struct SnapshotNames {
             if let field = (store as? MemoryStore)?.expiryField {
                 issues.within("stores: \(store.name): expires") { Self.check([field], of: store, &$0) }
             }
+            let isShareable = (store as? MemoryStore)?.isShareable ?? false
             for condition in store.conditions {
                 issues.within("stores: \(store.name): conditions: \(condition.name)") {
                     // Other processes read a mark that is set when a snapshot is stored.
-                    Self.check(condition.value, of: store, file, allowsTime: !store.isShareable, &$0)
+                    Self.check(condition.value, of: store, file, allowsTime: !isShareable, &$0)
                 }
             }
         }
@@ -75,7 +76,7 @@ struct SnapshotNames {
 
     /// Adds the errors of a condition on the store's snapshots.
     private static func check(
-        _ condition: ConditionSettings, of store: MemoryStore, _ file: FileOutline, allowsTime: Bool = true,
+        _ condition: ConditionSettings, of store: any ConditionalStore, _ file: FileOutline, allowsTime: Bool = true,
         _ issues: inout SettingIssues
     ) {
         self.check(condition.fieldNames, of: store, &issues)

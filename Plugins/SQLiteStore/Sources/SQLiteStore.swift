@@ -249,23 +249,34 @@ public final class SQLiteStore: SweepingStore, StreamFedStore, ConditionalStore,
 
     /// Calls `body` with every snapshot: first those of the batch in flight, then those of the file, page by page.
     public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
-        let overlay = self.overlay.withLock(\.self)
-        for (key, state) in overlay.pending {
+        try self.forEachState(ofEvictions: false) { key, state in
             if let snapshot = state.snapshot(key) { try body(snapshot) }
         }
+    }
+
+    /// Calls `body` with every key whose eviction is remembered, in the same order.
+    public func forEachEvictedKey(_ body: (_ key: [UInt8], _ entry: EntryID) throws -> Void) rethrows {
+        try self.forEachState(ofEvictions: true) { key, state in
+            if !state.isLive { try body(key, state.entry) }
+        }
+    }
+
+    private func forEachState(
+        ofEvictions: Bool, _ body: (_ key: [UInt8], _ state: KeyState) throws -> Void
+    ) rethrows {
+        let overlay = self.overlay.withLock(\.self)
+        for (key, state) in overlay.pending { try body(key, state) }
         if overlay.isEmptied || overlay.failure != nil { return }
         var last: [UInt8]?
-        while let page = self.page(after: last), let end = page.last {
-            for (key, state) in page where overlay.pending[key] == nil {
-                if let snapshot = state.snapshot(key) { try body(snapshot) }
-            }
+        while let page = self.page(after: last, ofEvictions), let end = page.last {
+            for (key, state) in page where overlay.pending[key] == nil { try body(key, state) }
             last = end.key
         }
     }
 
-    /// The next snapshots of the file, or `nil` if they cannot be read.
-    private func page(after key: [UInt8]?) -> [(key: [UInt8], state: KeyState)]? {
-        self.read { (file) throws(SQLiteFailure) in try file.page(after: key) }
+    /// The next snapshots or evictions of the file, or `nil` if they cannot be read.
+    private func page(after key: [UInt8]?, _ ofEvictions: Bool) -> [(key: [UInt8], state: KeyState)]? {
+        self.read { (file) throws(SQLiteFailure) in try file.page(after: key, ofEvictions: ofEvictions) }
     }
 
     /// The state of a key as of the last change, or `nil` if nothing is known of it.

@@ -39,7 +39,7 @@ struct SQLiteStoreSettings: Sendable {
                     "busy_timeout", \.busyTimeout, Self.busyTimeoutType, default: "5s",
                     "How long a batch waits for another program's lock on the file, at most 1m; then the run ends."),
                 .optional(
-                    "conditions", \.conditions, .map(of: ConditionSettings.snapshotType), default: "{}",
+                    "conditions", \.conditions, .map(of: .condition), default: "{}",
                     "Conditions on snapshots, by names that lookups use: { active: { status: active } }."),
             ]))
 

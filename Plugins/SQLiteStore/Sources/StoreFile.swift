@@ -179,10 +179,14 @@ final class StoreFile {
         return try Self.state(row[...])
     }
 
-    /// The next snapshots after a key in the order of keys, or the first ones; an empty array at the end.
-    func page(after key: [UInt8]?) throws(SQLiteFailure) -> [(key: [UInt8], state: KeyState)] {
+    /// The next snapshots, or records of evictions, after a key in the order of keys, or the first ones; an empty array
+    /// at the end.
+    func page(
+        after key: [UInt8]?, ofEvictions: Bool = false
+    ) throws(SQLiteFailure) -> [(key: [UInt8], state: KeyState)] {
         let limit = SQLiteValue.integer(Int64(Self.pageSize))
-        let columns = "SELECT key, entry, stream, fields FROM snapshots WHERE fields IS NOT NULL"
+        let columns =
+            "SELECT key, entry, stream, fields FROM snapshots WHERE fields IS \(ofEvictions ? "" : "NOT ")NULL"
         let rows =
             if let key {
                 try self.connection.rows("\(columns) AND key > ? ORDER BY key LIMIT ?", .blob(key), limit)

@@ -131,7 +131,7 @@ public final class EventExpression: Sendable {
         } catch {
             throw self.failure(error)
         }
-        return try self.bytes(value)?.bytes
+        return try self.result(value)?.bytes
     }
 
     private func failure(_ error: EvaluationError) -> StageFailure {

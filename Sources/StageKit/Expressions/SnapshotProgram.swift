@@ -91,7 +91,8 @@ extension ConditionSettings {
         let variables = fields.map { field in
             let type: ExpressionType =
                 switch field.type {
-                case .text: .string
+                // A snapshot holds the text of values of the other types.
+                case .text, .bytes, .unsigned, .double, .bool, .timestamp, .duration, .json: .string
                 case .integer: .int
                 case .unknown: .dyn
                 }
