@@ -18,7 +18,7 @@ import Worker
           - decode:
               json: line
               fields: { id: { type: string, required: true }, status: { type: string, required: true } }
-              on_failure: bad
+            on_failure: bad
           - upsert: { store: orders }
         branches:
           bad: [{ evict: { store: orders, key: id } }]
