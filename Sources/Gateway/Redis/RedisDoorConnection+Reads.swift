@@ -35,6 +35,7 @@ extension RedisDoorConnection {
         }
         // Never a part of an answer, and never an old one.
         output.moveWriterIndex(to: start)
+        self.hasRefusedRead = true
         if finding == .filling {
             output.writeError("LOADING Sluice is filling the store")
         } else {
@@ -235,6 +236,7 @@ extension RedisDoorConnection {
     ) -> SnapshotFinding {
         guard let condition = self.condition(request) else {
             if let refusal = self.parts.store.refusal { return refusal }
+            self.hasRefusedRead = true
             output.writeError("ERR no such condition: the first argument is the prefix and the name of a condition")
             return .absent
         }

@@ -54,6 +54,8 @@ struct RedisDoorConnection: ~Copyable {
     var cachingNext: Bool?
     /// Whether the client has asked for conditions, whose keys it may cache.
     var hasAskedConditions = false
+    /// Whether a read of a client that caches was answered with an error.
+    var hasRefusedRead = false
     /// The commands since MULTI, or `nil`.
     var transaction: [RedisRequest]?
     /// Whether a command since MULTI was refused.
@@ -124,6 +126,11 @@ struct RedisDoorConnection: ~Copyable {
             return .next
         }
         let step = self.execute(command, request, into: &output)
+        if self.hasRefusedRead {
+            self.hasRefusedRead = false
+            // redis-py keeps a placeholder in its cache after an error, and would wait for ever when it asks again.
+            self.invalidateAll(into: &output)
+        }
         let isCaching = command == .client && request.isWord(1, "CACHING")
         if !isCaching, self.transaction == nil { self.cachingNext = nil }
         return step
