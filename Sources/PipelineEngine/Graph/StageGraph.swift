@@ -22,8 +22,9 @@ final class StageGraph {
         let name: String
         /// The stage's type.
         let type: String
-        /// The condition for entering the stage, or `nil` if every event enters it.
-        let condition: Condition?
+        /// The condition for entering the stage; used only if there is one.
+        private let condition: HeldCondition
+        private let hasCondition: Bool
         /// The targets of its events.
         let arrows: Arrows
         /// The reason of a failure that has none of its own.
@@ -42,7 +43,8 @@ final class StageGraph {
             self.stage = stage
             self.name = name
             self.type = type.name
-            self.condition = condition
+            self.hasCondition = condition != nil
+            self.condition = HeldCondition(condition ?? Condition())
             self.arrows = arrows
             self.failureReason = type.failureReason
             self.preparesEvents = type.preparesEvents
@@ -52,20 +54,14 @@ final class StageGraph {
 
         /// Lets the stage handle an event that meets its condition; returns `nil` if the event does not.
         func process(_ event: inout Event) throws -> Verdict? {
-            if let condition = self.condition {
-                switch condition.comparisonsHold(for: event) {
-                case true?: break
-                case false?: return nil
-                case nil: if try !self.othersHold(for: event) { return nil }
+            if self.hasCondition {
+                if let holds = self.condition.comparisonsHold(for: event) {
+                    if !holds { return nil }
+                } else if try !self.condition.othersHold(for: event) {
+                    return nil
                 }
             }
             return try self.stage.process(&event)
-        }
-
-        /// Returns whether the event meets a condition that its comparisons do not decide.
-        @inline(never)
-        private func othersHold(for event: borrowing Event) throws -> Bool {
-            try self.condition?.othersHold(for: event) ?? true
         }
     }
 
@@ -131,4 +127,19 @@ final class StageGraph {
             self.passes.isSingle && sourceFailure != StageGraph.halt
             && nodes.allSatisfy { $0.arrows.retry == nil && $0.arrows.onFailure != StageGraph.halt }
     }
+}
+
+/// A condition that cannot be copied: a copy would be retained for each event.
+private struct HeldCondition: ~Copyable {
+    private let condition: Condition
+
+    init(_ condition: Condition) {
+        self.condition = condition
+    }
+
+    @inline(__always)
+    func comparisonsHold(for event: borrowing Event) -> Bool? { self.condition.comparisonsHold(for: event) }
+
+    @inline(never)
+    func othersHold(for event: borrowing Event) throws -> Bool { try self.condition.othersHold(for: event) }
 }

@@ -127,6 +127,12 @@ public struct Condition: Sendable {
     /// The program, or `nil` if the comparisons decide for every event.
     @usableFromInline let program: EventExpression?
 
+    /// Creates a condition that every event meets.
+    package init() {
+        self.texts = []
+        self.program = nil
+    }
+
     /// Creates a condition that is evaluated by this program.
     init(_ program: EventExpression) {
         let texts = program.textTests

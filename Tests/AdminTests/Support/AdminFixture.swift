@@ -62,8 +62,6 @@ enum AdminFixture {
 
 /// A store that holds what it was made with.
 final class FixedStore: ConditionalStore {
-    /// No writer keeps fields.
-    let keptFields: [String] = []
     /// It does not say.
     let freshness: Freshness? = nil
     /// It is never emptied.
