@@ -29,7 +29,7 @@ import Testing
         log.append(batch)
     }
 
-    @Test("A follower that asks for the state gets what is refused, without ids, and then what changes")
+    @Test("A follower that asks for the state gets the refused keys without ids, then the changes")
     func stateThenEvents() async throws {
         let context = AdminFixture.context(stores: [Self.sessions])
         let log = context.revocations

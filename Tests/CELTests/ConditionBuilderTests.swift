@@ -122,7 +122,7 @@ import Testing
         #expect(try Tree.text(2, ["true"]).program.test(source))
     }
 
-    @Test("Each mistake of an expression is reported alone, and the builder can go on")
+    @Test("Each error of an expression is reported, and the builder can continue")
     func mistakes() throws {
         var builder = ConditionBuilder(Self.environment)
         for (text, message) in [

@@ -46,7 +46,7 @@ import Testing
         ("/a.so: undefined symbol: frob", "uses a symbol that this worker does not have"),
         ("/a.so: invalid ELF header", "cannot be loaded: /a.so: invalid ELF header"),
     ])
-    func `What the dynamic loader misses is explained`(message: String, explanation: String) {
+    func `A missing symbol or library is explained`(message: String, explanation: String) {
         #expect(PluginLoader.explain(message).hasPrefix(explanation))
     }
 

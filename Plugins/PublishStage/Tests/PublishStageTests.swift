@@ -138,7 +138,7 @@ import Testing
         #expect(violations == [])
     }
 
-    @Test("Mistakes in a name with fields are reported with their position")
+    @Test("Errors in a name with fields are reported with their position")
     func templateMistakes() {
         var fixture = self.fixture
         fixture.secrets = ["amount"]

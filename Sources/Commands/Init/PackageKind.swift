@@ -134,83 +134,92 @@ enum PackageKind: String, CaseIterable, Sendable, ExpressibleByArgument {
     /// The pipeline file.
     func pipeline(name: String) -> String {
         switch self {
-        case .stage:
-            """
-            # Greets the users of a Redis stream, and keeps the greetings in a store.
-            pipeline: \(name)
-
-            redis:
-              address: ${REDIS_ADDRESS:-127.0.0.1:6379}
-
-            source:
-              redis_stream:
-                stream: ${REDIS_STREAM:-users}
-                start: beginning
-
-            stores:
-              greetings:
-                memory: { key: user_id }
-
-            stages:
-              - decode:
-                  fields:
-                    user_id: { type: string, required: true, blank: reject }
-              - greet: { name: user_id }
-              - upsert: { store: greetings }
-
-            admin:
-              listen: ${SLUICE_LISTEN:-127.0.0.1:9191}
-
-            """
-        case .source:
-            """
-            # Keeps numbered ticks in a store.
-            pipeline: \(name)
-
-            source:
-              tick: { interval: 1s }
-
-            stores:
-              ticks:
-                memory: { key: number }
-
-            stages:
-              - decode:
-                  fields:
-                    number: { type: string, required: true, blank: reject }
-              - upsert: { store: ticks }
-
-            admin:
-              listen: ${SLUICE_LISTEN:-127.0.0.1:9191}
-
-            """
-        case .store:
-            """
-            # Keeps the users of a Redis stream in a store.
-            pipeline: \(name)
-
-            redis:
-              address: ${REDIS_ADDRESS:-127.0.0.1:6379}
-
-            source:
-              redis_stream:
-                stream: ${REDIS_STREAM:-users}
-                start: beginning
-
-            stores:
-              users:
-                dictionary: { key: user_id }
-
-            stages:
-              - decode:
-                  fields:
-                    user_id: { type: string, required: true, blank: reject }
-              - upsert: { store: users }
-
-            admin:
-              listen: ${SLUICE_LISTEN:-127.0.0.1:9191}
-
-            """
+        case .stage: Self.stagePipeline(name)
+        case .source: Self.sourcePipeline(name)
+        case .store: Self.storePipeline(name)
         }
+    }
+
+    private static func stagePipeline(_ name: String) -> String {
+        """
+        # Greets the users of a Redis stream, and keeps the greetings in a store.
+        pipeline: \(name)
+
+        redis:
+          address: ${REDIS_ADDRESS:-127.0.0.1:6379}
+
+        source:
+          redis_stream:
+            stream: ${REDIS_STREAM:-users}
+            start: beginning
+
+        stores:
+          greetings:
+            memory: { key: user_id }
+
+        stages:
+          - decode:
+              fields:
+                user_id: { type: string, required: true, blank: reject }
+          - greet: { name: user_id }
+          - upsert: { store: greetings }
+
+        admin:
+          listen: ${SLUICE_LISTEN:-127.0.0.1:9191}
+
+        """
+    }
+
+    private static func sourcePipeline(_ name: String) -> String {
+        """
+        # Keeps numbered ticks in a store.
+        pipeline: \(name)
+
+        source:
+          tick: { interval: 1s }
+
+        stores:
+          ticks:
+            memory: { key: number }
+
+        stages:
+          - decode:
+              fields:
+                number: { type: string, required: true, blank: reject }
+          - upsert: { store: ticks }
+
+        admin:
+          listen: ${SLUICE_LISTEN:-127.0.0.1:9191}
+
+        """
+    }
+
+    private static func storePipeline(_ name: String) -> String {
+        """
+        # Keeps the users of a Redis stream in a store.
+        pipeline: \(name)
+
+        redis:
+          address: ${REDIS_ADDRESS:-127.0.0.1:6379}
+
+        source:
+          redis_stream:
+            stream: ${REDIS_STREAM:-users}
+            start: beginning
+
+        stores:
+          users:
+            dictionary: { key: user_id }
+
+        stages:
+          - decode:
+              fields:
+                user_id: { type: string, required: true, blank: reject }
+          - upsert: { store: users }
+
+        admin:
+          listen: ${SLUICE_LISTEN:-127.0.0.1:9191}
+
+        """
     }
 }

@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test(
-        "What is not a request, or too long, is refused, and the connection ends",
+        "Invalid and too long requests are refused, and the connection ends",
         arguments: [
             ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "malformed"), ("*1\r\n:1\r\n", ""), ("+PING\r\n", ""),
             ("*1\r\n*1\r\n$4\r\nPING\r\n", "arguments"), ("*1000000\r\n", "arguments"),

@@ -90,7 +90,7 @@ struct DashboardTests {
         }
     }
 
-    @Test("The page of an unhealthy worker says what is wrong and what to do")
+    @Test("The page of an unhealthy worker shows the problem and the remedy")
     func trouble() async throws {
         let arguments = ["--set", "source.redis_stream.max_staleness=2s", "--set", "source.redis_stream.read_block=1s"]
         try await self.withPage(arguments) { server, connection, browser, client in

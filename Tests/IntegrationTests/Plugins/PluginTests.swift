@@ -228,7 +228,7 @@ import Testing
         }
     }
 
-    @Test func `What cannot be built is told, with what to do, and leaves no library`() async throws {
+    @Test func `A failed build is reported with advice and leaves no library`() async throws {
         try await withPluginFolder { plugins in
             let broken = try await plugins.command("broken", "import StageKit\nlet plugin = [Frob()]\n")
             #expect(broken.status == 1)

@@ -201,14 +201,14 @@ private struct StoreBench {
             try await StoreBench.with(server) { bench in
                 _ = try await bench.make("+a1", "+b1")
                 _ = try await bench.connection.command(RESPCommand("CONFIG", "SET", "maxmemory", "1"))
-                await #expect(throws: StageFailure.self) { try await bench.make("+a2") }
+                await #expect(throws: RefusedChange.self) { try await bench.make("+a2") }
                 #expect(try await bench.value("a") == nil)
                 #expect(try await bench.make("-b2") == [.applied])
                 #expect(try await bench.value("b") == nil)
                 _ = try await bench.connection.command(RESPCommand("CONFIG", "SET", "maxmemory", "0"))
                 #expect(try await bench.make("+b1") == [.older])
                 _ = try await bench.connection.command(RESPCommand("SET", "sessions:c", "text"))
-                await #expect(throws: StageFailure.self) { try await bench.make("+c2") }
+                await #expect(throws: RefusedChange.self) { try await bench.make("+c2") }
             }
         }
     }

@@ -93,7 +93,7 @@ private final class ResetRecorder: RevocationHandler {
         #expect(store.freshness?.isBeingFilled == false)
     }
 
-    @Test("Each stream announces what it emptied once, and entries elsewhere when they are removed there")
+    @Test("Each stream announces its emptied stores once, and remote ones when they are empty")
     func resets() async throws {
         let handler = ResetRecorder()
         let fed = FedStores([BareStore(), FarStore()], streams: 2, handler: handler)

@@ -7,7 +7,7 @@ import Testing
 
 /// Expiry in the two other places that hold snapshots: checkpoints and shared files.
 @Suite struct ExpiryPlacesTests {
-    @Test("What a checkpoint holds expires as before, is announced after a restart, and makes room while it is loaded")
+    @Test("Snapshots of a checkpoint expire, are announced after a restart, and make room while it is loaded")
     func checkpoints() async throws {
         let time = ManualTime(0)
         let old = Harness(expiry: .expiring("expires_at", after: 1000), clock: time.clock)

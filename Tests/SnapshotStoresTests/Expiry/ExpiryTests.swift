@@ -206,7 +206,7 @@ extension ExpirySettings {
         try await harness.store.removeExpired { _ in Issue.record("announced again") }
     }
 
-    @Test("A store without memory makes room, too, and no older entry brings back what it removed")
+    @Test("A store without memory makes room, and no older entry restores a removed snapshot")
     func makesRoomInMemory() throws {
         let time = ManualTime(0)
         let harness = try Self.make(.expiring("expires_at"), time, recordMemory: 4 << 20)
