@@ -76,7 +76,7 @@ struct TypedExpressionTests {
     }
 
     @Test(
-        "Mistakes with types are found before there is an event",
+        "Type errors are found before there is an event",
         arguments: [
             "temperature > '30'", "temperature + 1 > 2.0", "active == 'true'", "started < 5", "took > 5",
             "count + 1 > 2u", "raw == 'hi'", "started + 1 > now", "quantity", "!temperature",

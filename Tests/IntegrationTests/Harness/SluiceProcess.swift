@@ -14,6 +14,8 @@ final class SluiceProcess: Sendable {
     private let child: Mutex<Child?>
     private let folder: URL
     private let arguments: [String]
+    /// The end of the names of the command's files: another command in the same folder has files of its own.
+    private let suffix: String
 
     /// The executable beside the test bundle.
     static let executable = Bundle.module.bundleURL.deletingLastPathComponent().appendingPathComponent("sluice").path
@@ -22,13 +24,16 @@ final class SluiceProcess: Sendable {
     /// told where it is in use, and what is given.
     ///
     /// The shell kills the command when its pipe ends with this process, however that ends. The command's standard
-    /// output goes to `out`, its standard error to `err`, its process id to `pid`.
+    /// output goes to `out`, its standard error to `err`, its process id to `pid`; further commands in the folder have
+    /// other names.
     init(_ arguments: [String], in folder: URL, environment: [String: String] = [:]) throws {
+        let isFirst = FileManager.default.createFileUnlessThere(folder.appendingPathComponent("out"))
+        let suffix = isFirst ? "" : "-\(UUID().uuidString.prefix(8))"
         let script = """
             exec 3<&0
-            "$@" >out 2>err </dev/null 3<&- &
+            "$@" >out\(suffix) 2>err\(suffix) </dev/null 3<&- &
             child=$!
-            echo $child >pid.new && mv pid.new pid
+            echo $child >pid\(suffix).new && mv pid\(suffix).new pid\(suffix)
             { read line <&3; kill -9 $child; } >/dev/null 2>&1 &
             watcher=$!
             wait $child
@@ -42,6 +47,7 @@ final class SluiceProcess: Sendable {
         variables.merge(environment) { _, given in given }
         self.folder = folder
         self.arguments = arguments
+        self.suffix = suffix
         let head = ["/bin/sh", "-c", script, "sh", "/usr/bin/env", "-i"]
         let child = try Child(
             head + variables.map { "\($0.key)=\($0.value)" } + [Self.executable] + arguments, in: folder, log: "shell")
@@ -53,11 +59,11 @@ final class SluiceProcess: Sendable {
     }
 
     /// What it has written to standard output.
-    var output: String { self.text("out") }
+    var output: String { self.text("out\(self.suffix)") }
     /// What it has written to standard error.
-    var errors: String { self.text("err") }
+    var errors: String { self.text("err\(self.suffix)") }
     /// Its process id, once it has one.
-    var pid: pid_t? { pid_t(self.text("pid").trimmingCharacters(in: .newlines)) }
+    var pid: pid_t? { pid_t(self.text("pid\(self.suffix)").trimmingCharacters(in: .newlines)) }
 
     /// Sends a signal, once the process is there.
     func signal(_ number: Int32) async throws {
@@ -107,6 +113,13 @@ final class SluiceProcess: Sendable {
     private func text(_ file: String) -> String {
         let data = try? Data(contentsOf: self.folder.appendingPathComponent(file))
         return String(decoding: data ?? Data(), as: UTF8.self)
+    }
+}
+
+extension FileManager {
+    /// Creates an empty file; returns `false` if there is one.
+    fileprivate func createFileUnlessThere(_ url: URL) -> Bool {
+        (try? Data().write(to: url, options: .withoutOverwriting)) != nil
     }
 }
 
