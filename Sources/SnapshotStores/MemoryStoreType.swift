@@ -76,7 +76,8 @@ extension MemoryStore {
         StoreType(
             name: "memory",
             summary: "Keeps snapshots in this process's memory, for lookups in well under a microsecond.",
-            settings: MemoryStoreSettings.type, bounds: ["max_entries", "max_record_bytes", "expires", "ttl", "conditions", "share"]
+            settings: MemoryStoreSettings.type,
+            bounds: ["max_entries", "max_record_bytes", "expires", "ttl", "conditions", "share"]
         ) { settings, setup in
             MemoryStore(
                 name: setup.name, keyField: settings.key, maxEntries: settings.maxEntries,

@@ -61,7 +61,8 @@ struct GraphBuilder {
             nodes: ContiguousArray(nodes.sorted { $0.key < $1.key }.map(\.value)),
             mainCount: layout.lists[0].stages.count, starts: layout.lists.map(\.start), names: names,
             keyField: keyName.flatMap { names.field($0) }, sourceFailure: layout.arrow(of: layout.sourceFailure),
-            warnings: warnings + self.warnings(usedStores, nodes.values, isWhole: issues.all.isEmpty), fieldTypes: types)
+            warnings: warnings + self.warnings(usedStores, nodes.values, isWhole: issues.all.isEmpty), fieldTypes: types
+        )
     }
 
     /// The environment that a stage is created with, in addition to its settings.

@@ -112,7 +112,8 @@ struct EventVariables: ~Copyable, VariableSource {
             return text.utf8.elementsEqual(bytes) ? .equal : .different
         }
         let field = FieldID(index: variable)
-        guard let (_, integer) = self.event.value(of: field), integer == nil, self.event.typedValue(of: field) == nil else {
+        guard let (_, integer) = self.event.value(of: field), integer == nil, self.event.typedValue(of: field) == nil
+        else {
             return .unknown
         }
         return self.event.value(of: FieldID(index: variable), equals: bytes) ? .equal : .different
