@@ -54,6 +54,7 @@ import Testing
             try await withRedisServer { server in
                 try await withConnection(server.settings) { connection in
                     let session = try SessionPipeline(server.address, ["start": "beginning"])
+                    let hasCounts = ServerVersion.underTest.isRedis(7, 0)
                     for index in 1...4 { try await connection.addSession("old\(index)", id: "\(index)-0") }
                     try await connection.addSession("a", id: "5-0")
                     try await session.run {
@@ -62,15 +63,22 @@ import Testing
                         try await self.whileAway(connection, commands)
                         try await eventually("taken up again: \(name)") { session.status.reconnects > 0 }
                         try await session.caughtUp()
-                        #expect(session.status.gaps == (kind.map { [$0.rawValue: 1] } ?? [:]), "\(name)")
+                        let gaps = session.status.gaps
+                        if hasCounts {
+                            #expect(gaps == (kind.map { [$0.rawValue: 1] } ?? [:]), "\(name)")
+                        } else if let kind, [.deleted, .recreated, .wentBack].contains(kind) {
+                            #expect(!gaps.isEmpty, "\(name)")
+                        }
                         let expectsB =
                             commands.contains(self.entry("b", "active"))
                             || commands.contains(self.entry("b", "active", id: "1-0"))
                             || commands.contains(self.entry("b", "active", id: "99999999999999-0"))
                         var expected: [String: String] = expectsB ? ["b": "active"] : [:]
-                        if kind == nil {
+                        if gaps.isEmpty {
                             for key in ["old1", "old2", "old3", "old4", "a"] { expected[key] = "active" }
                         }
+                        // Without counts, a loss may stay unnoticed, and a trim of read entries looks like one.
+                        if !hasCounts, kind != nil, gaps.isEmpty { return }
                         try await eventually("as it should be: \(name), \(session.sessions)") {
                             session.sessions == expected
                         }
@@ -98,7 +106,9 @@ import Testing
                         }
                     }
                 ) {
-                    try await eventually("missed") { source.status.gaps["trimmed"] == 1 }
+                    if ServerVersion.underTest.isRedis(7, 0) {
+                        try await eventually("missed") { source.status.gaps["trimmed"] == 1 }
+                    }
                     try await eventually("read") { delivered.texts.last == "200" }
                 }
             }

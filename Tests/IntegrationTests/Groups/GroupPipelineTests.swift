@@ -107,10 +107,11 @@ import Testing
 
     @Test("check reports the state of the group and its missing permissions")
     func checked() async throws {
+        // Redis 6.2 cannot forbid a single subcommand, and cannot say what a user may run.
+        let hasDryRuns = ServerVersion.underTest.isRedis(7, 0)
+        let forbidden = hasDryRuns ? " -xautoclaim -xgroup|delconsumer" : ""
         var options = RedisServer.Options()
-        options.users = [
-            "user default on nopass ~* &* +@all", "user some on >p ~* &* +@all -xautoclaim -xgroup|delconsumer",
-        ]
+        options.users = ["user default on nopass ~* &* +@all", "user some on >p ~* &* +@all\(forbidden)"]
         try await withRedisServer(options) { server in
             try await withConnection(server.settings) { connection in
                 let files = ["p.yaml": self.file(server, onFailure: nil)]
@@ -121,7 +122,10 @@ import Testing
                 #expect(there.status == 0 && there.output.contains("4 pending, 1 workers known"), "\(there)")
                 let some = try await sluice(
                     "check", "p.yaml", "--set", "redis.username=some", "--set", "redis.password=p", files: files)
-                #expect(some.status == 1 && some.output.contains("+xautoclaim +xgroup|delconsumer"), "\(some)")
+                if hasDryRuns {
+                    #expect(
+                        some.status == 1 && some.output.contains("+xautoclaim +xgroup|delconsumer"), "\(some)")
+                }
                 // A check changes nothing.
                 #expect(try await connection.pendingEntries().count == 4)
             }
