@@ -20,15 +20,21 @@ struct ServerVersion: Sendable {
     }
 
     private static func output() -> String? {
+        // Into a file: the end of a pipe can be inherited by a server that another test starts at this moment, and then
+        // stays open.
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("version-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        guard FileManager.default.createFile(atPath: file.path, contents: nil),
+            let output = try? FileHandle(forWritingTo: file)
+        else { return nil }
+        defer { try? output.close() }
         let process = Process()
-        let pipe = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["redis-server", "--version"]
-        process.standardOutput = pipe
+        process.standardOutput = output
         guard (try? process.run()) != nil else { return nil }
-        let data = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        return String(decoding: data, as: UTF8.self)
+        return try? String(contentsOf: file, encoding: .utf8)
     }
 
     /// Whether the server is at least this version of Redis. Every Valkey has the commands of Redis 7.2.
