@@ -94,16 +94,9 @@ public struct RedisDoorServer: Service, CustomStringConvertible {
     ///
     /// - Throws: `ServerFailure` if the door cannot listen.
     public func run() async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: self.settings.threads)
-        let result: Result<Void, any Error>
-        do {
+        try await MultiThreadedEventLoopGroup.withEventLoopGroup(numberOfThreads: self.settings.threads) { group in
             try await self.serve(on: group)
-            result = .success(())
-        } catch {
-            result = .failure(error)
         }
-        try await group.shutdownGracefully()
-        try result.get()
     }
 
     private func serve(on group: MultiThreadedEventLoopGroup) async throws {
