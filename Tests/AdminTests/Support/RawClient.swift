@@ -6,14 +6,19 @@ import NIOPosix
 /// A client that sends bytes as they are and reads until the server closes.
 enum RawClient {
     /// Sends bytes, closes its half where told to, and returns all that came back.
+    ///
+    /// The event loop sends them as soon as it is connected: a server closes a connection that is silent for long, and
+    /// this task may get no thread in time.
     static func exchange(
         _ address: ListenAddress, _ request: String, closesHalf: Bool = false, closesAtOnce: Bool = false
     ) async throws -> [UInt8] {
         let group = MultiThreadedEventLoopGroup.singleton
         let received = group.any().makePromise(of: [UInt8].self)
+        let sent = group.any().makePromise(of: Void.self)
         let bootstrap = ClientBootstrap(group: group).channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(Collector(received))
+                let handlers: [any ChannelHandler] = [RequestSender(request, sent), Collector(received)]
+                try channel.pipeline.syncOperations.addHandlers(handlers)
             }
         }
         let channel: any Channel
@@ -25,10 +30,11 @@ enum RawClient {
             }
         } catch {
             received.succeed([])
+            sent.succeed()
             throw error
         }
         // The server may close while it is being sent too much: what it answered counts, not whether all was sent.
-        try? await channel.writeAndFlush(ByteBuffer(string: request)).get()
+        try? await sent.futureResult.get()
         if closesHalf { try? await channel.close(mode: .output).get() }
         if closesAtOnce { try? await channel.close().get() }
         return try await received.futureResult.get()

@@ -12,9 +12,11 @@ enum StreamClient {
     ) async throws -> String {
         let group = MultiThreadedEventLoopGroup.singleton
         let (pieces, continuation) = AsyncStream.makeStream(of: String.self)
+        let lines = ["GET \(target) HTTP/1.1", "Host: localhost"] + headers
+        let request = lines.joined(separator: "\r\n") + "\r\n\r\n"
         let bootstrap = ClientBootstrap(group: group).channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(Forwarder(continuation))
+                try channel.pipeline.syncOperations.addHandlers([RequestSender(request), Forwarder(continuation)])
             }
         }
         let channel: any Channel
@@ -23,8 +25,6 @@ enum StreamClient {
         case .unix(let path): channel = try await bootstrap.connect(unixDomainSocketPath: path).get()
         case .off: throw ChannelError.connectPending
         }
-        let lines = ["GET \(target) HTTP/1.1", "Host: localhost"] + headers
-        try await channel.writeAndFlush(ByteBuffer(string: lines.joined(separator: "\r\n") + "\r\n\r\n")).get()
         var text = ""
         for await piece in pieces {
             text += piece

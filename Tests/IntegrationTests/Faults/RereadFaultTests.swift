@@ -13,12 +13,14 @@ import Testing
     private static let active = (1...keys).map { "k\($0) active" }
 
     /// A pipeline whose store comes before everything else.
-    private func file(_ redis: RedisServer, source: String, store: String, stages: String, more: String = "") -> String
-    {
+    private func file(
+        _ redis: RedisServer, source: String, readBlock: String = "100ms", store: String, stages: String,
+        more: String = ""
+    ) -> String {
         """
         pipeline: sessions
         redis: { address: "\(redis.address)", timeout: 60s, connect_timeout: 20s }
-        source: { redis_stream: { stream: s, read_count: 1000, read_block: 100ms, \(source) } }
+        source: { redis_stream: { stream: s, read_count: 1000, read_block: \(readBlock), \(source) } }
         stores: { sessions: { \(store) } }
         \(more)
         stages:
@@ -155,8 +157,9 @@ import Testing
                 try await withConnection(server.settings) { connection in
                     try await withFolder { folder in
                         let isGroup = source.contains("group")
+                        // A group's read counts as a write, so it has to be under way before the server is paused.
                         let text = self.file(
-                            server, source: source,
+                            server, source: source, readBlock: isGroup ? "60s" : "100ms",
                             store: "redis: { key: k, server: { address: \"\(other.address)\", timeout: 20s } }",
                             stages: """
                                   - revoke: { key: k }
@@ -173,7 +176,13 @@ import Testing
                                 try await held.command(RESPCommand("HGET", "sessions:\(key)", "status")).string
                             }
                             if isGroup {
-                                try await eventually("the group is at work") { try await status("first") == "active" }
+                                try await eventually("the group has applied the first entry and waits for the next") {
+                                    guard try await status("first") == "active" else { return false }
+                                    let clients = try await connection.command(RESPCommand("CLIENT", "LIST")).string
+                                    return clients?.split(separator: "\n").contains {
+                                        $0.contains(" cmd=xreadgroup ") && $0.contains(" flags=b")
+                                    } == true
+                                }
                             }
                             // Nothing is written from here on, and what was added can be read.
                             try await self.add(
