@@ -8,7 +8,9 @@ import Testing
     private static let message = "the private key is protected by a passphrase"
 
     @Test(
-        "An encrypted key is named as such by everything that reads keys", arguments: ["locked.key", "locked-old.key"])
+        "An encrypted key is named as such by everything that reads keys",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"),
+        arguments: ["locked.key", "locked-old.key"])
     func encrypted(key: String) async throws {
         try await TestCertificates.with { certificates in
             let (certificate, key) = (certificates.path("client.crt"), certificates.path(key))

@@ -156,7 +156,9 @@ import Worker
         }
     }
 
-    @Test("A webhook server with an untrusted certificate gets nothing")
+    @Test(
+        "A webhook server with an untrusted certificate gets nothing",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func untrusted() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer { server in

@@ -98,7 +98,9 @@ import Testing
         }
     }
 
-    @Test("TLS works by address and by name, and with a client certificate if the server requires one")
+    @Test(
+        "TLS works by address and by name, and with a client certificate if the server requires one",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func tls() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer(.init(tls: certificates)) { server in
@@ -117,7 +119,9 @@ import Testing
         }
     }
 
-    @Test("An unknown authority, an expired certificate, another name and a missing file are distinguished")
+    @Test(
+        "An unknown authority, an expired certificate, another name and a missing file are distinguished",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func tlsFailures() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer(.init(tls: certificates)) { server in
@@ -150,7 +154,9 @@ import Testing
         }
     }
 
-    @Test("TLS to a plain port, and plain to a TLS port, end in time and say what to set")
+    @Test(
+        "TLS to a plain port, and plain to a TLS port, end in time and say what to set",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func mixedUp() async throws {
         try await withRedisServer(.init(usesTCP: true)) { server in
             var settings = server.settings

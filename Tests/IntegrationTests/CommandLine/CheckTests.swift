@@ -110,7 +110,9 @@ import Testing
         }
     }
 
-    @Test("Read permissions are tried one by one, and write permissions are queried")
+    @Test(
+        "Read permissions are tried one by one, and write permissions are queried",
+        .enabled(if: ServerVersion.underTest.hasDryRuns, "needs ACL DRYRUN"))
     func rights() async throws {
         let users = [
             "user default off",
@@ -159,7 +161,9 @@ import Testing
         }
     }
 
-    @Test("The permissions of a server-side store are queried for the user that it names")
+    @Test(
+        "The permissions of a server-side store are queried for the user that it names",
+        .enabled(if: ServerVersion.underTest.hasDryRuns, "needs ACL DRYRUN"))
     func storeRights() async throws {
         let users = [
             "user default on nopass ~* &* +@all",
@@ -186,7 +190,9 @@ import Testing
         }
     }
 
-    @Test("Permissions are checked for streams, fill keys, messages and dead letters")
+    @Test(
+        "Permissions are checked for streams, fill keys, messages and dead letters",
+        .enabled(if: ServerVersion.underTest.hasDryRuns, "needs ACL DRYRUN"))
     func allRights() async throws {
         let user =
             "user reader on >pw ~a ~session:* &told -@all +ping +xread +xrevrange +xinfo +type +acl|dryrun +acl|whoami"
@@ -284,7 +290,9 @@ import Testing
         }
     }
 
-    @Test("TLS errors are distinguished from errors before and after the handshake")
+    @Test(
+        "TLS errors are distinguished from errors before and after the handshake",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func tls() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer(.init(tls: certificates)) { server in

@@ -46,7 +46,9 @@ import Testing
         }
     }
 
-    @Test("An unknown authority, an expired certificate or a missing file ends the run")
+    @Test(
+        "An unknown authority, an expired certificate or a missing file ends the run",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func certificates() async throws {
         try await TestCertificates.with { certificates in
             try await withRedisServer(.init(tls: certificates)) { server in

@@ -71,7 +71,9 @@ import Testing
         return [authority, expired, password]
     }
 
-    @Test("A connected worker keeps its store, retries with an error line, and continues once credentials are valid")
+    @Test(
+        "A connected worker keeps its store, retries with an error line, and continues once credentials are valid",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func troubles() async throws {
         try await Credentials.with { credentials, server in
             try await withConnection(credentials.settings(server)) { connection in
@@ -110,7 +112,9 @@ import Testing
         }
     }
 
-    @Test("After the time limit the run ends with the error, and the checkpoint holds the store")
+    @Test(
+        "After the time limit the run ends with the error, and the checkpoint holds the store",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func limit() async throws {
         try await Credentials.with { credentials, server in
             try await withConnection(credentials.settings(server)) { connection in
@@ -144,7 +148,9 @@ import Testing
         }
     }
 
-    @Test("At start, each of these faults ends the run with an error")
+    @Test(
+        "At start, each of these faults ends the run with an error",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func start() async throws {
         try await Credentials.with { credentials, server in
             try await withConnection(credentials.settings(server)) { connection in
@@ -166,7 +172,9 @@ import Testing
         }
     }
 
-    @Test("A publisher that connects for the first time during a rotation waits; no revocation is lost")
+    @Test(
+        "A publisher that connects for the first time during a rotation waits; no revocation is lost",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func publisher() async throws {
         try await Credentials.with { credentials, server in
             try await withConnection(credentials.settings(server)) { connection in
@@ -190,7 +198,9 @@ import Testing
         }
     }
 
-    @Test("A redis store and a group wait for their credentials for longer than the store's patience")
+    @Test(
+        "A redis store and a group wait for their credentials for longer than the store's patience",
+        .enabled(if: ServerVersion.hasTLS, "needs a server with TLS"))
     func storeAndGroup() async throws {
         try await Credentials.with { credentials, server in
             let store = credentials.section(server)

@@ -108,7 +108,7 @@ import Testing
     @Test("check reports the state of the group and its missing permissions")
     func checked() async throws {
         // Redis 6.2 cannot forbid a single subcommand, and cannot say what a user may run.
-        let hasDryRuns = ServerVersion.underTest.isRedis(7, 0)
+        let hasDryRuns = ServerVersion.underTest.hasDryRuns
         let forbidden = hasDryRuns ? " -xautoclaim -xgroup|delconsumer" : ""
         var options = RedisServer.Options()
         options.users = ["user default on nopass ~* &* +@all", "user some on >p ~* &* +@all\(forbidden)"]

@@ -8,7 +8,9 @@ struct ServerVersion: Sendable {
     let numbers: (major: Int, minor: Int)
 
     /// The server in PATH. Without one, every test that starts a server fails by itself.
-    static let underTest = ServerVersion(output: Self.output() ?? "")
+    static let underTest = ServerVersion(output: Self.output("--version") ?? "")
+    /// Whether the server in PATH was built with TLS: one that was not does not know the setting.
+    static let hasTLS = Self.output("--port", "0", "--tls-port", "none")?.contains("Bad directive") == false
 
     /// Reads the output of `redis-server --version`: `Redis server v=7.0.15 sha=...`.
     private init(output: String) {
@@ -19,7 +21,8 @@ struct ServerVersion: Sendable {
         self.numbers = (version.first ?? 0, version.count > 1 ? version[1] : 0)
     }
 
-    private static func output() -> String? {
+    /// The output of `redis-server` with arguments that do not start one.
+    private static func output(_ arguments: String...) -> String? {
         // Into a file: the end of a pipe can be inherited by a server that another test starts at this moment, and then
         // stays open.
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("version-\(UUID().uuidString)")
@@ -30,12 +33,16 @@ struct ServerVersion: Sendable {
         defer { try? output.close() }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["redis-server", "--version"]
+        process.arguments = ["redis-server"] + arguments
         process.standardOutput = output
+        process.standardError = output
         guard (try? process.run()) != nil else { return nil }
         process.waitUntilExit()
         return try? String(contentsOf: file, encoding: .utf8)
     }
+
+    /// Whether the server can say what a user may do (`ACL DRYRUN`).
+    var hasDryRuns: Bool { self.isRedis(7, 0) }
 
     /// Whether the server is at least this version of Redis. Every Valkey has the commands of Redis 7.2.
     func isRedis(_ major: Int, _ minor: Int) -> Bool {
