@@ -30,7 +30,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
     let reader: SnapshotReader
     private let progress: ProgressReporter
     let logger: Logger
-    private let history = Mutex(BatchHistory())
+    private let history = OrderedMutex(BatchHistory())
     let removal = Mutex(Removal())
     /// The names of the streams that feed the store, or an empty array if there is only one.
     private let streams = Mutex<[String]>([])

@@ -95,7 +95,7 @@ import Testing
     @Test("TLS to a plaintext port exits with 1 and the setting to change")
     func plainPort() async throws {
         try await withRedisServer(.init(usesTCP: true)) { server in
-            let arguments = ["--set", "redis.connect_timeout=300ms"]
+            let arguments = ["--set", "redis.connect_timeout=2s"]
             try await withWorker(server, arguments, environment: ["REDIS_TLS": "true"]) { process, _ in
                 let ending = try await process.end()
                 #expect(ending.status == 1, "\(ending.errors)")

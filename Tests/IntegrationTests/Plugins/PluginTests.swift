@@ -59,7 +59,8 @@ import Testing
                 }
                 #expect(found.output.contains(#""mail":"an***""#), "\(found.output)\(found.errors)")
                 try await process.signal(SIGTERM)
-                #expect(try await process.end().status == 0)
+                let ending = try await process.end()
+            #expect(ending.status == 0, "\(ending.errors)")
             }
         }
     }
@@ -183,7 +184,8 @@ import Testing
                     .output.contains(#""number":"3""#)
             }
             try await process.signal(SIGTERM)
-            #expect(try await process.end().status == 0)
+            let ending = try await process.end()
+            #expect(ending.status == 0, "\(ending.errors)")
             for (name, kind) in [("tick", "a source"), ("dictionary", "a store")] {
                 let page = try await SluiceProcess(["stages", name, "--plugin", "ticks.so"], in: plugins.folder).end()
                 #expect(page.output.hasPrefix("\(name): \(kind), written below"), "\(page.output)\(page.errors)")

@@ -120,7 +120,7 @@ import Testing
     func sentinel() async throws {
         try await FakeServer.with({ _ in "*2\r\n$9\r\n127.0.0.1\r\n$4\r\n6379\r\n" }) { fake in
             var settings = self.settings(fake.port)
-            settings.connectTimeout = .milliseconds(500)
+            settings.connectTimeout = .seconds(20)
             settings.tls = TLSSettings()
             var sentinel = SentinelSettings()
             sentinel.master = "main"
