@@ -3,7 +3,6 @@ import Logging
 import PipelineEngine
 import StageKit
 import StageTestKit
-import Synchronization
 import Testing
 
 /// A publisher whose calls wait until the test opens it.
@@ -14,7 +13,7 @@ final class GatePublisher: MessagePublisher {
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let state = Mutex(State())
+    private let state = OrderedMutex(State())
 
     /// How many calls were made so far.
     var calls: Int { self.state.withLock { $0.calls } }
