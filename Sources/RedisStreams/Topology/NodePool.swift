@@ -1,7 +1,6 @@
 import Logging
 import RESP
 import StageKit
-import Synchronization
 
 /// One connection to each server that is needed, opened at first use, all on one event loop.
 ///
@@ -16,7 +15,7 @@ final class NodePool: Sendable {
     private let directory: ServerDirectory
     private let stop: StopSignal
     private let logger: Logger
-    private let state = Mutex(State())
+    private let state = OrderedMutex(State())
 
     /// Creates a pool without opening a connection.
     ///
