@@ -124,6 +124,13 @@ package struct FollowMachine: Sendable, Equatable {
     /// The mark for a checkpoint of the stores at the cursor, or `nil` while no checkpoint is possible.
     package var mark: StreamMark? { self.phase == .following && self.sweep == nil ? self.detector?.mark : nil }
 
+    /// Returns the mark for a checkpoint of a new stream while its first entries are in flight, or `nil` if `mark` is
+    /// still right or no checkpoint is possible. Call before `read`.
+    package func markInFlight(first: EntryID, last: EntryID) -> StreamMark? {
+        guard self.detector?.mark.isSeen == false else { return nil }
+        return self.mark?.expecting(first, last)
+    }
+
     /// Whether lookups must not be answered, because the stores are not as recent as the entries that were read.
     package var holdsLookUps: Bool { self.phase != .following && !self.keepsStores }
 

@@ -101,12 +101,26 @@ package final class Follower {
     }
 
     /// Checks facts that were queried before the read in flight; returns `nil` if nothing was lost.
-    package func looked(_ facts: StreamFacts?) -> FollowMachine.Course? { self.machine.checked(facts) }
+    package func looked(_ facts: StreamFacts?) -> FollowMachine.Course? {
+        if let course = self.machine.checked(facts) { return course }
+        // Before the next batch, which may be in flight for long: a checkpoint saved meanwhile has to hold these facts.
+        self.show { _ in }
+        return nil
+    }
 
     /// Checks entries that were read and are to be delivered; if they show a gap, they must not be delivered.
     package func read(_ batch: EventBatch, last: EntryID) -> FollowMachine.Course? {
         let first = batch.withEvent(at: 0) { $0.id }
-        return self.machine.read(first: first, last: last, count: batch.count, countUpTo: batch.count(upTo:))
+        // The first entries of a stream may be in flight for long, or never be finished. A checkpoint saved meanwhile
+        // must not say that there is no stream, or its loss would look as if it had never existed.
+        let early = self.owesResets ? nil : self.machine.markInFlight(first: first, last: last)
+        if let course = self.machine.read(
+            first: first, last: last, count: batch.count, countUpTo: batch.count(upTo:))
+        {
+            return course
+        }
+        if let early { self.update { $0.mark = early } }
+        return nil
     }
 
     /// Records that the batch read last has its outcomes.

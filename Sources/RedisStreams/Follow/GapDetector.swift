@@ -17,6 +17,7 @@ package import StageKit
 /// | no stream, but one known before | `deleted` |
 /// | G below an earlier G | `wentBack` |
 /// | D below an earlier D | `recreated` |
+/// | A - n below an earlier A - n | `recreated`: fewer entries were removed than before, as in an older copy |
 /// | A < P | `recreated`: the counts are those of another stream |
 /// | G = X, A > P, no restart, read past the last facts | `trimmed` or `entriesDeleted`: reads skipped A - P entries |
 /// | G = X, A > P | `recreated`: the counts are those of another stream |
@@ -26,6 +27,7 @@ package import StageKit
 /// | A or P unknown, L of the last facts > X and > L now | `trimmed`: at least that earlier L was removed unread |
 /// | F > X, A - P < n | `recreated`: there are more entries after X than were added |
 /// | F > X, A - P > n | `trimmed`: A - P - n entries are missing |
+/// | F > X, A - P = n, and F is not the first entry that was known after X | `recreated` |
 /// | F > X, A - P = n, server restarted | `recreated`, in doubt: the numbers may agree by chance |
 /// | F > X, A - P = n | nothing lost: trimmed up to X at most |
 /// | F > X, A or P unknown | `trimmed`, in doubt, unless reading began before F |
@@ -42,10 +44,12 @@ package import StageKit
 /// trim extends beyond X. A trim that reads skip between two queries is not detected, nor is a deletion inside the
 /// stream.
 ///
-/// Two cases cannot be detected with any version. One is a stream recreated by hand with continuing ids, all of whose
-/// first P entries were trimmed again. The other is a stream whose entry at the id and position read last has other
-/// contents, for example after a failover that lost writes to a server whose clock is behind the last id: it assigns
-/// the lost ids again.
+/// Three cases cannot be detected with any version. One is a recreated stream with P entries up to X: by hand with
+/// continuing ids, all of whose first P entries were trimmed again, or on a server whose clock was set back and forth.
+/// The second is a stream whose entry at the id and position read last has other contents, for example after a failover
+/// that lost writes to a server whose clock is behind the last id: it assigns the lost ids again. The third is a
+/// failover that undoes the removal of an unread entry before X, if the new server removed at least as many other
+/// entries before the first check.
 package struct GapDetector: Equatable, Sendable {
     /// The result of querying the entry at the cursor.
     package enum Anchor: Sendable {
@@ -81,8 +85,9 @@ package struct GapDetector: Equatable, Sendable {
     /// Creates a detector that starts after an id; entries that are gone at this moment are not missed.
     init(behind cursor: EntryID, _ facts: StreamFacts?, server: String? = nil) {
         self.mark = StreamMark(
-            cursor: cursor, position: nil, deleted: facts?.deleted, generated: facts?.generated ?? .zero,
-            baseline: nil, isSeen: facts != nil, isAnchored: facts != nil && facts?.last == cursor, server: server)
+            cursor: cursor, position: nil, deleted: facts?.deleted, removed: facts?.removed,
+            generated: facts?.generated ?? .zero, baseline: nil, isSeen: facts != nil,
+            isAnchored: facts != nil && facts?.last == cursor, server: server)
         self.added = facts?.added
         self.last = facts?.last
         self.looked = facts?.generated
@@ -93,7 +98,7 @@ package struct GapDetector: Equatable, Sendable {
         }
         if let last = facts.last, last > cursor {
             if let first = facts.first, first > cursor {
-                self.mark.position = facts.added.flatMap { $0 >= facts.length ? $0 - facts.length : nil }
+                self.mark.position = facts.removed
                 self.mark.baseline = first
             }
             self.sample = Sample(generated: facts.generated, last: facts.last, added: facts.added)
@@ -188,14 +193,17 @@ package struct GapDetector: Equatable, Sendable {
     /// Query the facts on the connection that reads, and before the next read, so that counting can continue from them.
     mutating func check(_ facts: StreamFacts?, anchor: Anchor = .notAsked, server: String? = nil) -> Gap? {
         guard let facts else {
-            return self.mark.isSeen ? Gap(.deleted, "the stream was deleted") : nil
+            if self.mark.isSeen { return Gap(.deleted, "the stream was deleted") }
+            // A restart before the stream exists loses nothing of it, and must not cast doubt on it later.
+            self.mark.server = server ?? self.mark.server
+            return nil
         }
         if !self.mark.isSeen, self.mark.position == nil || facts.added == nil {
             if self.mark.position == 0, facts.generated > facts.last ?? .zero {
                 return Gap(
                     .trimmed, "the stream did not exist, and entry \(facts.generated) was added and removed since")
             }
-            self = GapDetector(behind: self.mark.cursor, facts, server: server)
+            self = GapDetector(behind: self.mark.cursor, facts, server: server ?? self.mark.server)
             return nil
         }
         let isRestarted = server != nil && self.mark.server != nil && server != self.mark.server
@@ -210,6 +218,10 @@ package struct GapDetector: Equatable, Sendable {
         }
         self.mark.generated = max(self.mark.generated, facts.generated)
         self.mark.deleted = facts.deleted
+        self.mark.removed = facts.removed
+        // Nothing was ever removed, so the count is exact from here on: entries removed before the first read count as
+        // missed.
+        if self.mark.position == 0, facts.added != nil { self.mark.baseline = nil }
         self.mark.isSeen = true
         self.mark.server = server ?? self.mark.server
         return nil
@@ -222,6 +234,9 @@ package struct GapDetector: Equatable, Sendable {
         }
         if let known = mark.deleted, let deleted = facts.deleted, deleted < known {
             return Gap(.recreated, "the last deleted id is \(deleted), earlier it was \(known)")
+        }
+        if let known = mark.removed, let removed = facts.removed, removed < known {
+            return Gap(.recreated, "\(removed) entries were removed from the stream, earlier it was \(known)")
         }
         if let gap = self.findByCount(facts, isRestarted: isRestarted) { return gap }
         if let deleted = facts.deleted, deleted > mark.cursor, deleted > mark.deleted ?? .zero {
@@ -272,6 +287,9 @@ package struct GapDetector: Equatable, Sendable {
         if isTrimmedToCursor {
             if behind < facts.length { return Gap(.recreated, numbers) }
             if behind > facts.length { return Gap(.trimmed, lost: behind - facts.length, numbers) }
+            if let baseline = self.mark.baseline, facts.first != baseline {
+                return Gap(.recreated, "entry \(baseline) is missing although none was removed: \(numbers)")
+            }
             return isRestarted ? Gap(.recreated, "the server was restarted: \(numbers)") : nil
         }
         return behind == 0 ? Gap(.recreated, numbers) : nil

@@ -31,6 +31,9 @@ package struct StreamFacts: Equatable, Sendable {
         self.added = added
     }
 
+    /// The number of entries that were removed in any way, or `nil` if not reported.
+    package var removed: UInt64? { self.added.flatMap { $0 >= self.length ? $0 - self.length : nil } }
+
     /// Returns the command whose reply contains these facts.
     static func command(_ stream: String) -> RESPCommand { RESPCommand("XINFO", "STREAM", stream) }
 

@@ -8,6 +8,8 @@ package struct StreamMark: Equatable, Sendable {
     package var position: UInt64?
     /// The greatest deleted id that is accounted for, or `nil` if the server does not report it.
     package var deleted: EntryID?
+    /// The number of entries that were removed, read or not, or `nil` if the server does not report it.
+    package var removed: UInt64?
     /// The greatest id that the stream is known to have assigned.
     package var generated: EntryID
     /// The first entry of the stream if reading began before it; entries that were gone by then are not missed.
@@ -21,6 +23,18 @@ package struct StreamMark: Equatable, Sendable {
 }
 
 extension StreamMark {
+    /// Returns the mark of a new stream while the first entries that were read are in flight.
+    ///
+    /// The cursor stays before them, because they are not finished. Later checks nevertheless expect the stream to
+    /// exist, to begin with the first of these entries, and to have assigned the id of the last one.
+    func expecting(_ first: EntryID, _ last: EntryID) -> StreamMark {
+        var mark = self
+        mark.isSeen = true
+        mark.baseline = first
+        mark.generated = max(mark.generated, last)
+        return mark
+    }
+
     /// Maximum length of a text to parse, in bytes.
     static let textLimit = 1024
 
@@ -29,6 +43,7 @@ extension StreamMark {
         var lines = ["cursor \(self.cursor)", "generated \(self.generated)"]
         if let position { lines.append("position \(position)") }
         if let deleted { lines.append("deleted \(deleted)") }
+        if let removed { lines.append("removed \(removed)") }
         if let baseline { lines.append("baseline \(baseline)") }
         lines += ["seen \(self.isSeen)", "anchored \(self.isAnchored)"]
         if let server { lines.append("server \(server)") }
@@ -48,13 +63,15 @@ extension StreamMark {
             return EntryID(String(value)).map { .some($0) }
         }
         let position = values["position"].map { UInt64($0) }
+        // Older versions do not save it.
+        let removed = values["removed"].map { UInt64($0) }
         guard case .some(.some(let cursor)) = id("cursor"), case .some(.some(let generated)) = id("generated"),
             case .some(let deleted) = id("deleted"), case .some(let baseline) = id("baseline"),
-            position != .some(nil), let isSeen = values["seen"].flatMap({ Bool(String($0)) }),
+            position != .some(nil), removed != .some(nil), let isSeen = values["seen"].flatMap({ Bool(String($0)) }),
             let isAnchored = values["anchored"].flatMap({ Bool(String($0)) })
         else { return nil }
         self.init(
-            cursor: cursor, position: position ?? nil, deleted: deleted, generated: generated, baseline: baseline,
-            isSeen: isSeen, isAnchored: isAnchored, server: values["server"].map(String.init))
+            cursor: cursor, position: position ?? nil, deleted: deleted, removed: removed ?? nil, generated: generated,
+            baseline: baseline, isSeen: isSeen, isAnchored: isAnchored, server: values["server"].map(String.init))
     }
 }

@@ -211,6 +211,33 @@ import Testing
         #expect(machine.opened(self.opening(facts(1...9, added: 9))) == .read(.zero))
     }
 
+    @Test("A checkpoint knows of a new stream as soon as its first entries are read, and its cursor stays before them")
+    func firstEntriesInFlight() throws {
+        // With the counts of Redis 7, and without.
+        for (deleted, added) in [(UInt64?.some(0), UInt64?.some(6)), (nil, nil)] {
+            var machine = FollowMachine(FollowPolicy(start: .resume))
+            #expect(machine.opened(self.opening(nil, start: 0)) == .read(.zero))
+            #expect(machine.mark?.isSeen == false)
+            let early = try #require(machine.markInFlight(first: id(7), last: id(9)))
+            #expect(machine.read(first: id(7), last: id(9), count: 3, countUpTo: { _ in 0 }) == nil)
+            #expect(early.cursor == .zero && early.isSeen && early.generated == id(9) && early.baseline == id(7))
+            machine.delivered()
+            #expect(machine.markInFlight(first: id(10), last: id(10)) == nil)
+
+            let policy = FollowPolicy(start: .resume)
+            var resumed = FollowMachine(policy, resuming: early)
+            #expect(resumed.opened(self.opening(facts(7...12, deleted: deleted, added: added))) == .read(.zero))
+            #expect(resumed.phase == .filling(until: id(12)))
+            for (stream, kind) in [
+                (nil, GapKind.deleted), (facts(1...3, deleted: deleted, added: added), .wentBack),
+                (facts(8...12, deleted: deleted, added: added), .trimmed),
+            ] {
+                resumed = FollowMachine(policy, resuming: early)
+                #expect(self.gap(resumed.opened(self.opening(stream)))?.kind == kind)
+            }
+        }
+    }
+
     @Test("Keys are read again after a failover before their entries were read")
     func keysAfterFailover() {
         let policy = FollowPolicy(bootstrap: .keys(KeyBootstrap(match: "*")))

@@ -46,6 +46,11 @@ func facts(
 
     private static func blind(_ mark: inout StreamMark) { (mark.position, mark.deleted) = (nil, nil) }
 
+    /// There was no stream when reading began; then 7 to 9 were read and not finished.
+    private static func inFlight(_ mark: inout StreamMark) {
+        mark = GapDetector(behind: .zero, nil, server: "a").mark.expecting(id(7), id(9))
+    }
+
     static let rows: [Row] = [
         Row("not there yet", nil, nil) { $0.isSeen = false },
         Row("gone", nil, .deleted),
@@ -89,6 +94,21 @@ func facts(
         Row(
             "as many added as read, and yet an id behind the cursor", facts(nil, generated: 150, added: 100), .recreated
         ),
+        Row("fewer removed than before", facts(50...150, added: 150), anchor: .present, .recreated) { $0.removed = 50 },
+        Row("as many removed as before", facts(50...150, added: 150), anchor: .present, nil) { $0.removed = 49 },
+        Row("the first unread entry still first", facts(101...150, added: 150), nil) { $0.baseline = id(101) },
+        Row("another first entry, though the counts agree", facts(102...150, added: 149), .recreated) {
+            $0.baseline = id(101)
+        },
+        Row("new, in flight at the checkpoint", facts(7...12, added: 6), nil, known: inFlight),
+        Row("new, in flight at the checkpoint: gone", nil, .deleted, known: inFlight),
+        Row("new, in flight at the checkpoint: lower ids", facts(1...3, added: 3), .wentBack, known: inFlight),
+        Row("new, in flight at the checkpoint: higher ids", facts(20...25, added: 6), .recreated, known: inFlight),
+        Row("new, in flight at the checkpoint: trimmed", facts(8...12, added: 6), .trimmed, lost: 1, known: inFlight),
+        Row("6.2: new, in flight at the checkpoint", facts(7...12, deleted: nil, added: nil), nil, known: inFlight),
+        Row(
+            "6.2: new, in flight at the checkpoint: trimmed", facts(8...12, deleted: nil, added: nil), .trimmed,
+            known: inFlight),
         // Redis 6.2 tells neither deletions nor how many were added.
         Row("6.2: unchanged", facts(1...100, deleted: nil, added: nil), anchor: .present, nil, known: blind),
         Row("6.2: entries came", facts(1...150, deleted: nil, added: nil), anchor: .present, nil, known: blind),
@@ -234,6 +254,37 @@ func facts(
         #expect(detector.mark.position == 10)
     }
 
+    @Test("A restart before the stream exists casts no doubt on it later, and checks do not forget the server")
+    func restartedBefore() {
+        var detector = GapDetector(behind: .zero, nil, server: "a")
+        #expect(detector.check(nil, server: "b") == nil && detector.mark.server == "b")
+        #expect(detector.check(nil) == nil && detector.mark.server == "b")
+        #expect(detector.check(facts(1...10, deleted: nil, added: nil)) == nil)
+        #expect(detector.mark.isSeen && detector.mark.server == "b")
+    }
+
+    @Test("Entries of a new stream that are removed between the check at a restart and the first read are missed")
+    func inFlightThenTrimmed() {
+        var mark = GapDetector(behind: .zero, nil).mark
+        Self.inFlight(&mark)
+        var detector = GapDetector(resuming: mark)
+        #expect(detector.check(facts(7...12, added: 6), server: "a") == nil)
+        let gap = detector.read(first: id(9), last: id(12), count: 4, countUpTo: { _ in 4 })
+        #expect(gap?.kind == .trimmed && gap?.lost == 2)
+    }
+
+    @Test("Removals that an older copy of the server undoes are detected within a run")
+    func removalsUndone() {
+        var detector = GapDetector(behind: id(100), facts(51...100, added: 100))
+        #expect(detector.mark.removed == 50)
+        #expect(detector.check(facts(61...110, added: 110)) == nil)
+        #expect(detector.mark.removed == 60)
+        #expect(detector.check(facts(56...115, added: 115))?.kind == .recreated)
+        // What is accepted is known from then on.
+        detector.accept(facts(56...115, added: 115), server: nil)
+        #expect(detector.check(facts(56...115, added: 115)) == nil)
+    }
+
     @Test("A start above all ids is kept, and entries below it do not count as lost")
     func startAbove() {
         var detector = GapDetector(behind: id(1000), facts(1...10, added: 10))
@@ -269,6 +320,7 @@ func facts(
         let good = mark.text
         for text in [
             "", "cursor", "cursor 1-1", good + "\ncursor 1-1", good + "\nposition -1", good + "\ndeleted x",
+            good + "\nremoved x",
             good.replacing("seen false", with: "seen perhaps"), good + "\n" + String(repeating: "a", count: 2000),
         ] {
             #expect(StreamMark(text: text) == nil, "\(text)")
