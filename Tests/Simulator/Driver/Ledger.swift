@@ -43,6 +43,10 @@ struct Ledger: Sendable {
         var isAccepting = false
         /// The streams that were looked at, or read of.
         var seen: Set<Int> = []
+        /// Numbers of the delivered entries that were in the stream when it was looked at or read.
+        var found: Set<Int> = []
+        /// The number of removed entries, as of the last check, or `nil` if the server does not report it.
+        var removed: UInt64?
         /// Whether the store was filled from keys.
         var isScanned = false
         /// Numbers of entries that were handed to the stages before, for a store that was kept since.
@@ -61,6 +65,19 @@ struct Ledger: Sendable {
             self.placed = began
             self.cursor = cursor
             self.held = held
+        }
+    }
+
+    /// An entry that was lost without a report.
+    struct Untold {
+        /// The entry.
+        let fate: Fate
+        /// The promise that this breaks.
+        let violation: Violation
+
+        init(_ fate: Fate, _ violation: String) {
+            self.fate = fate
+            self.violation = Violation(violation)
         }
     }
 
@@ -109,6 +126,7 @@ struct Ledger: Sendable {
                 // What is there again has come now.
                 let wasThere = before.gone == nil && before.undone == nil
                 self.fates[index].added = wasThere ? before.added : time
+                if !wasThere, self.fates[index].gone == nil { self.fates[index].cameBack = time }
             } else {
                 self.fates[index].isLostWrite = true
                 if self.fates[index].undone == nil { self.fates[index].undone = time }
@@ -119,9 +137,22 @@ struct Ledger: Sendable {
 
     // MARK: What a worker does
 
+    /// Takes account of a stream that was looked at, as it was at that time.
+    mutating func see(_ lineage: Int, at time: Int) {
+        guard let epoch = self.epoch else { return }
+        self.epoch?.seen.insert(lineage)
+        for serial in epoch.delivered where !epoch.found.contains(serial) {
+            let fate = self.fates[serial]
+            if fate.entry.lineage == lineage, fate.added <= time, fate.undone.map({ $0 > time }) ?? true {
+                self.epoch?.found.insert(serial)
+            }
+        }
+    }
+
     /// Takes account of an entry that was handed to the stages.
     mutating func deliver(_ entry: ModelEntry) {
         self.epoch?.delivered.insert(entry.serial)
+        self.epoch?.found.insert(entry.serial)
         self.epoch?.seen.insert(entry.lineage)
         if let last = self.epoch?.last, entry.id > last { self.epoch?.last = entry.id }
         self.apply(Held(id: entry.id, state: entry.state, serial: entry.serial), to: entry.session)
@@ -155,15 +186,15 @@ struct Ledger: Sendable {
 
     /// What should have been told by a look at that moment that is accounted for, of what went below an id; nil where
     /// nothing.
-    func untold(by look: Int, cursor: EntryID, below limit: EntryID = .max) -> Violation? {
+    func untold(by look: Int, cursor: EntryID, below limit: EntryID = .max) -> Untold? {
         guard let epoch = self.epoch else { return nil }
         for fate in self.fates where fate.added <= look {
             if epoch.delivered.contains(fate.entry.serial) {
                 // What came back behind an accepted loss, and went again unseen, leaves nothing either.
-                if let undone = fate.undone, undone > epoch.began, undone <= look,
-                    epoch.seen.contains(fate.entry.lineage)
-                {
-                    return Violation("entry \(fate.entry.id) was read, the server has lost it, and nothing was told")
+                let wasFound = epoch.found.contains(fate.entry.serial)
+                if let undone = fate.undone, undone > epoch.began, undone <= look, wasFound {
+                    return Untold(
+                        fate, "entry \(fate.entry.id) was read, the server has lost it, and nothing was told")
                 }
                 continue
             }
@@ -172,10 +203,10 @@ struct Ledger: Sendable {
                 // A stream that came and went unseen leaves nothing that could tell of it.
                 let wasSeen = fate.undone == nil || epoch.seen.contains(fate.entry.lineage)
                 if gone <= look, !fate.isLostWrite, wasSeen, fate.entry.id < limit {
-                    return Violation("entry \(fate.entry.id) was lost unread, and nothing was told")
+                    return Untold(fate, "entry \(fate.entry.id) was lost unread, and nothing was told")
                 }
             } else if fate.entry.id <= cursor {
-                return Violation("entry \(fate.entry.id) was passed over, and nothing was told")
+                return Untold(fate, "entry \(fate.entry.id) was passed over, and nothing was told")
             }
         }
         return nil
@@ -186,8 +217,9 @@ struct Ledger: Sendable {
         guard let epoch = self.epoch else { return true }
         return self.fates.contains { fate in
             if let undone = fate.undone, undone > epoch.placed { return true }
-            return fate.gone != nil && !epoch.delivered.contains(fate.entry.serial)
-                && self.isDue(fate, epoch, since: epoch.placed)
+            // What is still there was passed over if a later entry was read: its removal was undone since.
+            return (fate.gone != nil || fate.entry.id <= epoch.last)
+                && !epoch.delivered.contains(fate.entry.serial) && self.isDue(fate, epoch, since: epoch.placed)
         }
     }
 

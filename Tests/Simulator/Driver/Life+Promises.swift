@@ -50,6 +50,7 @@ extension Life {
         epoch.filledFrom = isScan || self.keeps ? nil : time
         epoch.isScanned = isScan
         epoch.last = id
+        epoch.removed = facts?.removed
         if self.keeps, let before = self.ledger.epoch {
             epoch.kept = before.kept.union(before.delivered)
             epoch.keptCursor = max(before.last, before.keptCursor)
@@ -77,8 +78,8 @@ extension Life {
         if let began = self.ledger.epoch?.began, began < time { self.ledger.epoch?.began = time }
     }
 
-    /// The worker was told of a stream.
-    func saw(_ lineage: Int) { self.ledger.epoch?.seen.insert(lineage) }
+    /// The worker was told of a stream, as it was at that time.
+    func saw(_ lineage: Int, at time: Int) { self.ledger.see(lineage, at: time) }
 
     /// A gap was accepted: the reading goes on behind the cursor, and what went up to this moment is not missed.
     func accept(at time: Int, _ cursor: EntryID) {
@@ -86,6 +87,8 @@ extension Life {
         self.ledger.epoch?.cursor = cursor
         self.ledger.epoch?.isAccepting = true
         self.ledger.epoch?.seen = []
+        self.ledger.epoch?.found = []
+        self.ledger.epoch?.removed = nil
         self.ledger.epoch?.placed = time
         self.ledger.epoch?.filledFrom = nil
     }
@@ -101,14 +104,14 @@ extension Life {
     }
 
     /// Everything that was lost up to this moment, and can be counted, has to have been told.
-    func accountedFor(_ time: Int, _ machine: FollowMachine) throws {
-        self.accounted = max(self.accounted, time)
-        try self.judge(self.ledger.untold(by: time, cursor: machine.cursor ?? .zero), machine)
+    func accountedFor(_ look: Look, _ machine: FollowMachine) throws {
+        self.accounted = max(self.accounted, look.time)
+        try self.judge(self.ledger.untold(by: look.time, cursor: machine.cursor ?? .zero), look)
     }
 
     /// What is lost and can be seen without counting has to have been told.
-    func sawBySight(_ facts: StreamFacts?, at time: Int, _ machine: FollowMachine) throws {
-        self.accounted = max(self.accounted, time)
+    func sawBySight(_ facts: StreamFacts?, _ look: Look, _ machine: FollowMachine) throws {
+        self.accounted = max(self.accounted, look.time)
         // Where there was no stream before, nobody can say what it began with.
         guard let facts, let known = self.known, known.isSeen else { return }
         let cursor = machine.cursor ?? .zero
@@ -117,31 +120,44 @@ extension Life {
         guard reachesBeyond || cameAndWent else { return }
         // What was deleted in the middle is not to be seen.
         let limit = reachesBeyond ? facts.first ?? .max : .max
-        try self.judge(self.ledger.untold(by: time, cursor: cursor, below: limit), machine)
+        try self.judge(self.ledger.untold(by: look.time, cursor: cursor, below: limit), look)
     }
 
-    private func judge(_ violation: Violation?, _ machine: FollowMachine) throws {
-        guard let violation else { return }
-        guard let reason = self.untellable(machine) else { throw violation }
-        self.note("untellable: \(reason)")
+    private func judge(_ untold: Ledger.Untold?, _ look: Look) throws {
+        guard let untold else { return }
+        guard let reason = self.untellable(untold.fate, look) else { throw untold.violation }
+        self.note("untellable: \(reason): \(untold.violation)")
         self.isUntellable = true
     }
 
-    /// Why a loss cannot be told by any version, as the product says; nil where it could.
-    private func untellable(_ machine: FollowMachine) -> String? {
-        guard let mark = machine.detector?.mark, let epoch = self.ledger.epoch else { return nil }
-        let delivered = epoch.delivered
-        if let stream = self.server.stream, let twin = stream.entries.first(where: { $0.id == mark.cursor }),
-            !delivered.contains(twin.serial)
-        {
-            return "the id that was read last was given again"
+    /// Why a look could not show that an entry was lost, as `Guarantees.md` says; nil if it could.
+    private func untellable(_ fate: Fate, _ look: Look) -> String? {
+        guard let mark = look.mark, let facts = look.facts, let lineage = look.lineage, let epoch = self.ledger.epoch
+        else { return nil }
+        let isCountRight = mark.position.map { self.ledger.added(to: lineage, upTo: mark.cursor) == $0 }
+        let isTwin = self.ledger.fates.contains {
+            $0.entry.id == mark.cursor && $0.entry.lineage == lineage && $0.added > epoch.began
+                && $0.isThere(at: look.time) && !epoch.delivered.contains($0.entry.serial)
         }
-        if let position = mark.position, mark.server == self.server.runID,
-            epoch.seen.contains(where: { self.ledger.added(to: $0, upTo: mark.cursor) == position })
+        if isTwin, isCountRight ?? true { return "the id that was read last was given again" }
+        let isOfAnother = fate.entry.lineage != lineage || fate.isLostWrite
+        if isOfAnother, isCountRight == true, !self.showsOther(look, facts, mark) {
+            return "another stream, with exactly as many entries up to the cursor as were there before"
+        }
+        if fate.cameBack != nil, fate.entry.id <= mark.cursor, let removed = facts.removed,
+            removed >= look.removedBefore ?? .max
         {
-            return "recreated by hand, with exactly as many entries up to the cursor as were there before"
+            return "the removal of an entry was undone, and as many others were removed since"
         }
         return nil
+    }
+
+    /// Whether a look shows that it is another stream although the counts are right: by the entry at the cursor, or by
+    /// a restart if the stream begins behind the cursor.
+    private func showsOther(_ look: Look, _ facts: StreamFacts, _ mark: StreamMark) -> Bool {
+        guard let first = facts.first else { return false }
+        if first > mark.cursor { return look.isRestarted }
+        return look.anchor == .absent && mark.isAnchored && facts.deleted ?? .zero < mark.cursor
     }
 
     // MARK: What has to be so at all times

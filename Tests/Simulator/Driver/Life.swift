@@ -65,7 +65,7 @@ final class Life {
     var sweep: EntryID?
     /// Whether the store may have changed since it was looked at.
     var isDirty = false
-    private var saved: (epoch: Ledger.Epoch, cursor: EntryID, delivered: Set<Int>)?
+    private var saved: (epoch: Ledger.Epoch, cursor: EntryID, delivered: Set<Int>, acceptsNext: Bool)?
     private var isDamaged = false
     private var isCrashed = false
     private var isStopping = false
@@ -306,6 +306,7 @@ final class Life {
         }
         self.ledger.epoch = epoch
         self.ledger.epoch?.last = cursor
+        worker.acceptsNext = saved.acceptsNext
         self.effects.placed(behind: cursor, keepsStores: false)
         self.accounted = 0
     }
@@ -313,7 +314,7 @@ final class Life {
     /// Has a checkpoint written, while other things happen.
     private func save() async throws {
         guard let worker = self.worker, let keeper = worker.keeper else { return }
-        var first: (position: SourcePosition, epoch: Ledger.Epoch)?
+        var first: (position: SourcePosition, epoch: Ledger.Epoch, acceptsNext: Bool)?
         let before = self.disk.versions
         var failure: (any Error)?
         await keeper.save {
@@ -329,7 +330,7 @@ final class Life {
             }
             let position = worker.position
             if first == nil, let position, let epoch = self.ledger.epoch {
-                first = (position, epoch)
+                first = (position, epoch, worker.acceptsNext)
                 self.note("checkpoint of \(position.cursor) begun")
             }
             return self.bug == .checkpointAcrossGap ? first?.position : position
@@ -337,7 +338,9 @@ final class Life {
         if let failure { throw failure }
         if self.disk.versions != before, let first {
             self.note("checkpoint of \(first.position.cursor) kept")
-            self.saved = (first.epoch, first.position.cursor, self.ledger.epoch?.delivered ?? [])
+            self.saved = (
+                first.epoch, first.position.cursor, self.ledger.epoch?.delivered ?? [], first.acceptsNext
+            )
             self.isDamaged = false
         }
         if self.disk.takeStop() { self.isCrashed = true }

@@ -37,6 +37,13 @@ struct Fate: Sendable {
     var undone: Int?
     /// Whether its server was never to have it, as one that is an older copy is.
     var isLostWrite = false
+    /// When a failover to an older copy undid its removal, or `nil` if it was not undone.
+    var cameBack: Int?
+
+    /// Whether the entry was in its stream at that time.
+    func isThere(at time: Int) -> Bool {
+        self.added <= time && self.gone.map { $0 > time } ?? true && self.undone.map { $0 > time } ?? true
+    }
 }
 
 /// A Redis stream and the keys beside it, as a server has them: what commands do to them is what Redis does.

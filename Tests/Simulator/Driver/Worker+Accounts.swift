@@ -1,6 +1,24 @@
 import RedisStreams
 import StageKit
 
+/// What a worker knew of the stream when a look at it found nothing wrong.
+struct Look {
+    /// When the server answered.
+    var time: Int
+    /// The stream that it was.
+    var lineage: Int?
+    /// What the server told.
+    var facts: StreamFacts?
+    /// Whether the entry at the cursor was there, if that was asked.
+    var anchor: GapDetector.Anchor
+    /// The worker's mark, with this look.
+    var mark: StreamMark?
+    /// Whether the server was restarted since the look before.
+    var isRestarted: Bool
+    /// How many entries were removed at the look before, if the server tells.
+    var removedBefore: UInt64?
+}
+
 // What is known to be accounted for, and what is lost.
 extension Worker {
     /// A look found nothing wrong.
@@ -10,14 +28,27 @@ extension Worker {
         if facts != nil, self.life.known?.isSeen == false, self.life.known?.position == nil {
             self.life.forgive(at: time)
         }
-        if let lineage { self.life.saw(lineage) }
-        guard self.plan.tellsCounts else { return try self.life.sawBySight(facts, at: time, self.machine) }
+        if let lineage { self.life.saw(lineage, at: time) }
+        let look = self.look(facts, at: time)
+        guard self.plan.tellsCounts else { return try self.life.sawBySight(facts, look, self.machine) }
         if hadSample { return }
         if self.machine.detector?.sample == nil {
-            try self.life.accountedFor(time, self.machine)
+            try self.life.accountedFor(look, self.machine)
         } else {
-            self.pending = (time, self.machine.detector?.mark.position != nil)
+            self.pending = (look, self.machine.detector?.mark.position != nil)
         }
+    }
+
+    /// What is known with a look that found nothing wrong.
+    func look(_ facts: StreamFacts?, at time: Int) -> Look {
+        let mark = self.machine.detector?.mark
+        let server = self.life.known?.server
+        let look = Look(
+            time: time, lineage: self.lineage, facts: facts,
+            anchor: self.doing == .opening ? self.opening.anchor : .notAsked, mark: mark,
+            isRestarted: server != nil && server != mark?.server, removedBefore: self.life.ledger.epoch?.removed)
+        self.life.ledger.epoch?.removed = facts?.removed
+        return look
     }
 
     /// Entries that were there at that time were counted, or there were none.
@@ -26,7 +57,7 @@ extension Worker {
         self.pending = nil
         if !self.plan.tellsCounts { return }
         if pending.isCounted {
-            try self.life.accountedFor(pending.at, self.machine)
+            try self.life.accountedFor(pending.look, self.machine)
         } else {
             self.life.forgive(at: time)
         }

@@ -48,7 +48,7 @@ extension Worker {
         case .scan(let point, let isEmptying):
             if isEmptying { self.life.emptied() }
             self.life.begin(behind: point, self.opening.facts, at: self.openedAt, isScan: true)
-            if let lineage { self.life.saw(lineage) }
+            if let lineage { self.life.saw(lineage, at: self.openedAt) }
             self.pending = nil
             self.nextKey = 0
             self.doing = .scanning(point)
@@ -60,9 +60,10 @@ extension Worker {
         case .read(let id):
             if before.cursor == nil {
                 self.life.begin(behind: id, self.opening.facts, at: self.openedAt, isScan: false)
-                if let lineage { self.life.saw(lineage) }
+                if let lineage { self.life.saw(lineage, at: self.openedAt) }
+                let look = self.look(self.opening.facts, at: self.openedAt)
                 self.pending = self.machine.detector?.sample.map { _ in
-                    (self.openedAt, self.machine.detector?.mark.position != nil)
+                    (look, self.machine.detector?.mark.position != nil)
                 }
             } else {
                 if before.phase == .unplaced { self.life.filled(at: self.openedAt) }

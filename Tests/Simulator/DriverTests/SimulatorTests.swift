@@ -22,6 +22,16 @@ import Testing
         #expect(!tally.broken.isEmpty)
     }
 
+    @Test(
+        "Simulated runs that once broke a guarantee keep it",
+        arguments: [
+            20332, 96911, 105_695, 136_559, 148_547, 204_951, 248_521, 256_236, 261_947, 332_676, 354_546, 496_315,
+            538_789, 588_057, 606_504, 621_889, 630_423, 736_268, 763_345, 767_496,
+        ] as [UInt64])
+    func mended(seed: UInt64) async throws {
+        _ = try await Life(seed: seed).run()
+    }
+
     @Test("A simulated run is deterministic")
     func replay() async throws {
         for seed in UInt64(1)...20 {
