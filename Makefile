@@ -132,11 +132,12 @@ counting:
 micro: harness
 	@MICRO_BUILD=$(MICRO_BUILD) SWIFT="$(SWIFT)" .ci/micro $(if $(UPDATE),update,check)
 
-# Check links, YAML examples and generated pages, then build both documentation catalogs with docc: .build/docs
+# Check links, YAML examples, figures and generated pages, then build both documentation catalogs with docc: .build/docs
 docs: harness
 	@.ci/packages python3-yaml
 	$(BUILD) --product sluice
 	@.ci/docs-check .build/debug/sluice
+	@.ci/figures --check
 	@.ci/reference .build/debug/sluice --check
 	@.ci/modules --check
 	$(BUILD) --target StageKit
@@ -159,8 +160,8 @@ assets: harness
 	$(BUILD) --product sluice
 	@.ci/assets
 
-# Measure what the documentation states and write its page Figures.md: make figures, which takes hours, or make figures
-# ONLY="bench thresholds". .ci/figures --list prints the parts.
+# Measure what the documentation states and write the tables of its pages: make figures, which takes hours, or make figures
+# ONLY="drain micro", which keeps the other rows. .ci/figures --list prints the parts.
 figures: harness
 	@.ci/figures $(ONLY)
 

@@ -10,7 +10,7 @@ with it is held against its two neighbours without. While it drains, the load to
 wants (SCHED_IDLE): on a machine with few cores they would take the cores that the worker and its server need, and the
 figures would tell of the machine. What the worker does for them is its own affair.
 """
-import atexit, os, random, re, signal, socket, statistics, subprocess, sys, tempfile, threading, time
+import atexit, json, os, random, re, signal, socket, statistics, subprocess, sys, tempfile, threading, time
 
 sluice, pipeline = sys.argv[1], sys.argv[2]
 wanted = int(sys.argv[3]) if len(sys.argv) > 3 else 1_000_000
@@ -23,6 +23,7 @@ RATE = 50_000
 TARGETS = ["/v1/stores/sessions/ds-7", "/metrics", "/readyz", "/v1/pipeline", "/", "/v1/explain/sessions/ds-1"]
 folder = tempfile.mkdtemp(prefix="sluice-flood-")
 STREAM = b"gateway:session_events"
+rows = []  # Of the table that `make figures` reads from the file in SLUICE_FIGURES.
 
 def command(*words):
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
@@ -282,8 +283,9 @@ def drains():
         rates = [rate for slices in found for it, rate in slices if it == kind]
         print("%-12s median %d events/s of %d slices" % (name, statistics.median(rates), len(rates)))
     differences = [change for slices in found for change in changes(slices)]
-    print("a slice in the flood against its neighbours, median of %d: %+.1f%%, 95%% interval [%+.1f%%, %+.1f%%]" % (
-        len(differences), *(100 * part for part in interval(differences))), flush=True)
+    change = "%+.1f%%, 95%% interval [%+.1f%%, %+.1f%%]" % tuple(100 * part for part in interval(differences))
+    print("a slice in the flood against its neighbours, median of %d: %s" % (len(differences), change), flush=True)
+    rows.append(["change of the drain speed in the flood", change])
 
 def flow(producer):
     """The requests, beside a stream that flows; returns when so many are done."""
@@ -308,9 +310,14 @@ def flow(producer):
     last = time.monotonic()
     wait(worker, 0.001, lambda: worker.read() >= producer.added or time.monotonic() > last + 30)
     assert worker.read() == producer.added, "%d of %d entries read" % (worker.read(), producer.added)
-    print("the last of %d entries read within %.3f s" % (producer.added, time.monotonic() - last))
+    behind = time.monotonic() - last
+    print("the last of %d entries read within %.3f s" % (producer.added, behind))
     alive = worker.is_well(b"/livez")
     print("alive: %s; memory %.0f MiB, at most %.0f MiB" % (alive, *worker.memory()), flush=True)
+    rows.extend([
+        ["requests answered", "{:,}".format(answered)], ["malformed requests", "{:,}".format(flood.sent)],
+        ["entries read next to them", "all of {:,}".format(producer.added)], ["last entry read after", "%.0f ms" % (1000 * behind)],
+        ["peak MiB", "%.0f" % worker.memory()[1]]])
     assert alive and worker.end() == 0
 
 redis_path = folder + "/redis"
@@ -330,3 +337,6 @@ try:
     drains()
 finally:
     redis.kill()
+if "SLUICE_FIGURES" in os.environ:
+    with open(os.environ["SLUICE_FIGURES"], "w", encoding="utf-8") as file:
+        json.dump({"columns": ["", "result"], "rows": rows}, file)
