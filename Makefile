@@ -8,7 +8,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
 TEST = .ci/quiet .build/$@.log $(SWIFT) test $(BUILD_FLAGS)
 
-.PHONY: bootstrap reference compat build harness demo faults limits simulate groups scaleout test tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap reference compat build harness demo faults limits simulate groups scaleout test test-build tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
 
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
@@ -27,6 +27,10 @@ test:
 	@.ci/packages python3-jsonschema python3-yaml
 	$(TEST)
 	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml Tests/Examples/*/pipeline.test.yaml
+
+# Build everything that `make test` runs.
+test-build: packages
+	$(BUILD) --build-tests
 
 # Run the tests under the thread sanitizer, except those of the dashboard, which are too slow: about 15 minutes.
 tsan: harness
