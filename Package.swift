@@ -272,10 +272,15 @@ let package = Package(
             path: "Tests/Fuzz"),
         .testTarget(
             name: "SluiceSimulatorTests", dependencies: ["SluiceSimulator"], path: "Tests/Simulator/DriverTests"),
-        // Shared libraries with stage types use this executable's StageKit, so it must export its symbols.
+        // Shared libraries with stage types use this executable's StageKit, so it must export its symbols. For an image
+        // that holds nothing else, it is linked statically and can load no libraries.
         .executableTarget(
             name: "sluice", dependencies: ["Worker"],
-            linkerSettings: [.unsafeFlags(["-Xlinker", "--export-dynamic"])]),
+            linkerSettings: [
+                .unsafeFlags(
+                    Context.environment["SLUICE_STATIC"] == nil
+                        ? ["-Xlinker", "--export-dynamic"] : ["-Xclang-linker", "-static"])
+            ]),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
 
         .testTarget(name: "LayoutTests"),
