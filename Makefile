@@ -18,8 +18,10 @@ build: packages
 	$(SWIFT) build -c release --product sluice $(BUILD_FLAGS)
 
 # Run the shipped pipeline on a private redis-server with generated traffic: make demo, or make demo DURATION=10s
-demo: build
-	@.build/release/sluice demo $(if $(DURATION),--duration $(DURATION)) pipeline.yaml
+# A debug build: it takes less time than a release build, and `make test` continues it.
+demo: harness
+	$(BUILD) --product sluice
+	@.build/debug/sluice demo $(if $(DURATION),--duration $(DURATION)) pipeline.yaml
 
 # Run the unit tests, the integration tests, which start their own servers, and the test cases of the shipped pipeline.
 # Python checks files against the JSON Schema.
