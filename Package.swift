@@ -75,7 +75,8 @@ let package = Package(
         .library(name: "StageTestKit", targets: ["StageTestKit"]),
         .library(name: "PipelineEngine", targets: ["PipelineEngine"]),
         .library(name: "SnapshotStores", targets: ["SnapshotStores"]),
-        .library(name: "RedisStreams", targets: ["RedisStreams"]),
+        .library(name: "RedisClient", targets: ["RedisClient", "RESP", "StageKit"]),
+        .library(name: "RedisStreams", targets: ["RedisStreams", "RedisClient"]),
         .library(name: "Admin", targets: ["Admin", "HTTPBase"]),
     ],
     dependencies: [
@@ -131,25 +132,28 @@ let package = Package(
                 "CSluiceLookup", "SnapshotStores", "ComponentKit", "LocalFiles", "StageKit", "StageTestKit", logging,
                 coreMetrics,
             ]),
+        // Connections to a server, to the master that sentinels name, or to a cluster; knows no streams of events.
+        .target(
+            name: "RedisClient",
+            dependencies: ["ComponentKit", "StageKit", "RESP", logging, nioCore, nioPosix, nioTLS, nioSSL]),
+        .testTarget(
+            name: "RedisClientTests",
+            dependencies: ["RedisClient", "StageKit", "RESP", logging, nioCore, nioEmbedded]),
         .target(
             name: "RedisStreams",
-            dependencies: [
-                "ComponentKit", "StageKit", "RESP", "JSON", logging, coreMetrics, nioCore, nioPosix, nioTLS, nioSSL,
-                tracing,
-            ]),
+            dependencies: ["RedisClient", "ComponentKit", "StageKit", "RESP", "JSON", logging, tracing]),
         .testTarget(
             name: "RedisStreamsTests",
             dependencies: [
-                "RedisStreams", "DecodeStage", "ComponentKit", "StageKit", "StageTestKit", "RESP", "JSON", logging,
-                coreMetrics,
-                nioCore, nioEmbedded,
+                "RedisStreams", "RedisClient", "DecodeStage", "ComponentKit", "StageKit", "StageTestKit", "RESP",
+                "JSON", logging, coreMetrics,
             ]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "CHiredis", "CSluiceLookup",
                 "sluice", "Worker", "Commands", "PipelineEngine", "SnapshotStores",
-                "RedisStreams", "ComponentKit", "StageKit", "StageTestKit", "RESP",
+                "RedisClient", "RedisStreams", "ComponentKit", "StageKit", "StageTestKit", "RESP",
                 logging, coreMetrics, nioCore, nioPosix, nioSSL, lifecycle, hummingbird,
             ],
             resources: [.copy("Fixtures")]),
@@ -188,7 +192,7 @@ let package = Package(
         .target(
             name: "Operations",
             dependencies: [
-                "Documentation", "Admin", "PipelineEngine", "RedisStreams", "ComponentKit", "StageKit",
+                "Documentation", "Admin", "PipelineEngine", "RedisClient", "RedisStreams", "ComponentKit", "StageKit",
                 "JSON", "LocalFiles", "EvictStage", "RevokeStage", "WebhookStage", httpClient, logging,
                 lifecycle, nioCore, nioHTTP1, nioSSL, tracing,
             ]),
@@ -204,7 +208,7 @@ let package = Package(
         .target(
             name: "DeadLetters",
             dependencies: [
-                "CommandSupport", "PipelineEngine", "RedisStreams", "RESP", "ComponentKit", "StageKit",
+                "CommandSupport", "PipelineEngine", "RedisClient", "RESP", "ComponentKit", "StageKit",
                 "DeadLetterStage",
                 "DecodeStage", logging, arguments,
             ]),
@@ -212,7 +216,7 @@ let package = Package(
         .target(
             name: "PipelineChecks",
             dependencies: [
-                "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine",
+                "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine", "RedisClient",
                 "RedisStreams", "RESP", "SnapshotStores", "ComponentKit", "StageKit", "LocalFiles",
                 "DeadLetterStage", "PublishStage", logging,
             ]),
@@ -230,7 +234,8 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "CommandSupport", "Commands", "DeadLetters", "Operations", "PipelineChecks", "PipelineEngine",
-                "PluginLoading", "SnapshotStores", "RedisStreams", "RESP", "Admin", "Gateway", "HTTPBase",
+                "PluginLoading", "SnapshotStores", "RedisClient", "RedisStreams", "RESP", "Admin", "Gateway",
+                "HTTPBase",
                 "ComponentKit", "StageKit", logging,
                 coreMetrics,
                 lifecycle, arguments, histogram, unixSignals, tracing,
@@ -239,7 +244,7 @@ let package = Package(
             name: "WorkerTests",
             dependencies: [
                 "Worker", "CommandSupport", "Commands", "DeadLetters", "Documentation", "Operations", "PipelineChecks",
-                "PipelineTesting", "Admin", "LocalFiles", "PipelineEngine", "RESP", "RedisStreams", "ComponentKit",
+                "PipelineTesting", "Admin", "LocalFiles", "PipelineEngine", "RESP", "RedisClient", "ComponentKit",
                 "StageKit", "StageTestKit", logging, coreMetrics, nioCore, tracing,
             ],
             resources: [.copy("Fixtures")]),
@@ -248,7 +253,7 @@ let package = Package(
             dependencies: [
                 "CSluiceLookup",
                 "Worker", "Admin", "Gateway", "HTTPBase", "Operations", "PipelineEngine", "SnapshotStores",
-                "RedisStreams", "RESP", "ComponentKit", "StageKit", logging, coreMetrics, lifecycle, arguments,
+                "RedisClient", "RESP", "ComponentKit", "StageKit", logging, coreMetrics, lifecycle, arguments,
                 histogram, nioCore, nioPosix,
             ],
             path: "Tests/Benchmarks/Driver"),
@@ -257,7 +262,8 @@ let package = Package(
         .executableTarget(
             name: "SluiceSimulator",
             dependencies: [
-                "EvictStage", "RedisStreams", "SnapshotStores", "ComponentKit", "StageKit", "UpsertStage", logging,
+                "EvictStage", "RedisClient", "RedisStreams", "SnapshotStores", "ComponentKit", "StageKit",
+                "UpsertStage", logging,
                 coreMetrics,
                 arguments,
             ],

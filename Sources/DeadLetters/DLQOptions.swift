@@ -4,7 +4,7 @@ import ComponentKit
 import DeadLetterStage
 import DecodeStage
 import PipelineEngine
-import RedisStreams
+import RedisClient
 import StageKit
 
 /// Options of the subcommands for dead letters.

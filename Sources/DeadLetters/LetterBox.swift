@@ -1,7 +1,7 @@
 import DeadLetterStage
 import Logging
 import RESP
-import RedisStreams
+import RedisClient
 import StageKit
 
 /// A dead-letter stream on a server, read in pages so that the size of a reply is limited.

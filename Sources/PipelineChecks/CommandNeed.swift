@@ -3,6 +3,7 @@ import DeadLetters
 import PipelineEngine
 import PublishStage
 import RESP
+import RedisClient
 import RedisStreams
 import StageKit
 

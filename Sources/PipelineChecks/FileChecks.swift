@@ -2,6 +2,7 @@ package import ComponentKit
 import DeadLetterStage
 package import PipelineEngine
 import PublishStage
+import RedisClient
 import RedisStreams
 import StageKit
 

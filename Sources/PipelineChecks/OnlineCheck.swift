@@ -4,6 +4,7 @@ package import Gateway
 import Logging
 package import PipelineEngine
 import RESP
+package import RedisClient
 package import RedisStreams
 package import SnapshotStores
 import StageKit

@@ -3,7 +3,7 @@ import ComponentKit
 import Foundation
 import Gateway
 import HTTPBase
-import RedisStreams
+import RedisClient
 import StageKit
 
 /// Checks that files with secrets are not readable by others.

@@ -1,6 +1,6 @@
 import ComponentKit
 import RESP
-import RedisStreams
+import RedisClient
 
 /// Interprets a server's replies for `sluice check`. Pure.
 enum ServerAnswers {

@@ -1,48 +1,52 @@
 import CHiredis
 
 /// A value that a command can contain: text, numbers and bytes, each sent as a byte string.
-package protocol RESPArgument: Sendable {
+public protocol RESPArgument: Sendable {
     /// The bytes as sent to the server.
     var respBytes: [UInt8] { get }
 }
 
 extension String: RESPArgument {
     /// The text as UTF-8.
-    package var respBytes: [UInt8] { Array(self.utf8) }
+    public var respBytes: [UInt8] { Array(self.utf8) }
 }
 
 extension Int: RESPArgument {
     /// The number in decimal.
-    package var respBytes: [UInt8] { Array(String(self).utf8) }
+    public var respBytes: [UInt8] { Array(String(self).utf8) }
 }
 
 extension Int64: RESPArgument {
     /// The number in decimal.
-    package var respBytes: [UInt8] { Array(String(self).utf8) }
+    public var respBytes: [UInt8] { Array(String(self).utf8) }
 }
 
 extension [UInt8]: RESPArgument {
     /// The bytes themselves.
-    package var respBytes: [UInt8] { self }
+    public var respBytes: [UInt8] { self }
 }
 
 /// A command for a server: its name and its arguments, all of them byte strings.
 ///
-/// Arguments can be passwords or session keys, so no description of a command contains them.
-package struct RESPCommand: Sendable, Equatable {
+/// Arguments can be passwords or session keys, so no description of a command contains them. All of it together must be
+/// shorter than `maximumBytes` when it is sent.
+public struct RESPCommand: Sendable, Equatable {
     /// The maximum size of an encoded command: hiredis 0.14 sums the length in an `int`.
-    package static let maximumBytes = 1 << 30
+    public static let maximumBytes = 1 << 30
 
     /// The name, then the arguments; never empty, because Redis does not reply to an empty command.
-    package let arguments: [[UInt8]]
+    public let arguments: [[UInt8]]
+
+    /// The command's name, for messages.
+    public var name: String { self.arguments.first.map { String(decoding: $0, as: UTF8.self) } ?? "" }
 
     /// Creates a command of text, numbers and bytes: `RESPCommand("XREAD", "COUNT", 128, "STREAMS", key, id)`.
-    package init(_ name: String, _ arguments: any RESPArgument...) {
+    public init(_ name: String, _ arguments: any RESPArgument...) {
         self.init(name, arguments: arguments.map(\.respBytes))
     }
 
     /// Creates a command from arguments that are already bytes.
-    package init(_ name: String, arguments: [[UInt8]]) {
+    public init(_ name: String, arguments: [[UInt8]]) {
         self.arguments = [name.respBytes] + arguments
     }
 
@@ -80,15 +84,14 @@ package struct RESPCommand: Sendable, Equatable {
 
 extension RESPCommand: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The name and the number of arguments, without the arguments themselves.
-    package var description: String {
-        let name = self.arguments.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
+    public var description: String {
         let count = self.arguments.count - 1
-        return "\(name) (\(count) argument\(count == 1 ? "" : "s"))"
+        return "\(self.name) (\(count) argument\(count == 1 ? "" : "s"))"
     }
 
     /// The same as `description`.
-    package var debugDescription: String { self.description }
+    public var debugDescription: String { self.description }
 
     /// No children, so that `dump` prints only the description.
-    package var customMirror: Mirror { Mirror(self, children: []) }
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,5 +1,5 @@
 /// A reply as a tree of Swift values, for commands off the hot path.
-package indirect enum RESPValue: Sendable, Equatable {
+public indirect enum RESPValue: Sendable, Equatable {
     /// A short text from the server.
     case simpleString([UInt8])
     /// An error message from the server; invalid UTF-8 is replaced.
@@ -30,12 +30,12 @@ package indirect enum RESPValue: Sendable, Equatable {
     case tooLong(Int)
 
     /// The text of a simple or byte string, or `nil` for other kinds and invalid UTF-8.
-    package var string: String? {
+    public var string: String? {
         self.bytes.flatMap { String(validating: $0, as: UTF8.self) }
     }
 
     /// The bytes of a simple or byte string, or `nil` for other kinds.
-    package var bytes: [UInt8]? {
+    public var bytes: [UInt8]? {
         switch self {
         case .simpleString(let bytes), .bulk(let bytes): bytes
         case .error, .integer, .null, .array, .double, .boolean, .map, .set, .push, .verbatim, .bigNumber, .tooLong:
@@ -44,13 +44,13 @@ package indirect enum RESPValue: Sendable, Equatable {
     }
 
     /// The number of an integer, or the decimal number in a simple or byte string; `nil` for other kinds.
-    package var integer: Int64? {
+    public var integer: Int64? {
         if case .integer(let value) = self { return value }
         return self.string.flatMap { Int64($0) }
     }
 
     /// The elements of an array, set or push, or the keys and values of a map; `nil` for other kinds.
-    package var array: [RESPValue]? {
+    public var array: [RESPValue]? {
         switch self {
         case .array(let values), .map(let values), .set(let values), .push(let values): values
         case .simpleString, .error, .integer, .bulk, .null, .double, .boolean, .verbatim, .bigNumber, .tooLong: nil

@@ -2,7 +2,7 @@ import ComponentKit
 import Logging
 import PipelineEngine
 import RESP
-import RedisStreams
+import RedisClient
 import ServiceLifecycle
 import SnapshotStores
 import StageKit

@@ -1,5 +1,5 @@
 import Foundation
-import RedisStreams
+import RedisClient
 import StageKit
 import Testing
 

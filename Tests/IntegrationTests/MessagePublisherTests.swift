@@ -1,5 +1,6 @@
 import Logging
 import RESP
+import RedisClient
 import RedisStreams
 import StageKit
 import StageTestKit

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import RESP
+import RedisClient
 import RedisStreams
 import StageKit
 import StageTestKit

@@ -1,7 +1,7 @@
 import ComponentKit
 import PipelineEngine
 import RESP
-import RedisStreams
+import RedisClient
 import SnapshotStores
 import StageKit
 import StageTestKit

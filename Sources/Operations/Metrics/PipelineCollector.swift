@@ -2,6 +2,7 @@ package import Admin
 import ComponentKit
 import Foundation
 package import PipelineEngine
+import RedisClient
 import RedisStreams
 import StageKit
 

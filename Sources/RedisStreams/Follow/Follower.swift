@@ -1,5 +1,6 @@
 package import ComponentKit
 package import Logging
+package import RedisClient
 package import StageKit
 
 /// Follows a stream without talking to its server: the machine decides, and stores, checkpoint and board are updated,

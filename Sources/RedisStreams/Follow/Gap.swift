@@ -1,5 +1,6 @@
 import ComponentKit
 import Logging
+import RedisClient
 
 /// The ways in which entries of a stream were, or may have been, lost unread.
 public enum GapKind: String, Sendable, CaseIterable {

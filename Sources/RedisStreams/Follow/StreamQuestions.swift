@@ -1,4 +1,5 @@
 import RESP
+import RedisClient
 import StageKit
 
 /// Queries a stream without fetching the contents of its entries, if the server permits this user to do so.

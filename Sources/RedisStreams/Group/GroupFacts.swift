@@ -1,4 +1,5 @@
 import RESP
+import RedisClient
 import StageKit
 
 /// A server's report on a consumer group at one moment.

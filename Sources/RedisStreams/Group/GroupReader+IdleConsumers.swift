@@ -1,6 +1,7 @@
 import ComponentKit
 import Logging
 import RESP
+import RedisClient
 import StageKit
 
 // Removes the consumers of workers that no longer exist.

@@ -1,6 +1,7 @@
 import ComponentKit
 import Logging
 import RESP
+import RedisClient
 import StageKit
 
 // The start and end of a connection: preparation before reading, and leaving the group.

@@ -1,6 +1,7 @@
 import ComponentKit
 import Logging
 import RESP
+import RedisClient
 import StageKit
 
 // The read loop: new entries, the worker's own backlog, entries that others have abandoned, and acknowledgements.

@@ -1,5 +1,6 @@
 import ComponentKit
 import Logging
+import RedisClient
 import StageKit
 
 /// Reads a stream as one worker of a group: ensures that the group exists, finishes the worker's own backlog, claims

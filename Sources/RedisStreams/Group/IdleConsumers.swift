@@ -1,4 +1,5 @@
 import RESP
+import RedisClient
 import StageKit
 
 /// Decides when and how to remove the consumers of workers that no longer exist from a group. Pure.

@@ -1,5 +1,6 @@
 public import Logging
 import RESP
+public import RedisClient
 public import StageKit
 
 /// Sends messages with XADD and PUBLISH, many at a time, over its own connection, which is opened at first use.

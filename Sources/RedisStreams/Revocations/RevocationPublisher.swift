@@ -1,5 +1,6 @@
 public import Logging
 import RESP
+public import RedisClient
 public import StageKit
 import Synchronization
 

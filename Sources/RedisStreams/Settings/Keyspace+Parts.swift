@@ -1,3 +1,4 @@
+package import RedisClient
 package import StageKit
 
 extension Keyspace {

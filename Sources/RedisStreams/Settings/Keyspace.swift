@@ -1,3 +1,4 @@
+package import RedisClient
 package import StageKit
 
 /// The keys and channels that the parts of a pipeline file use, to find parts that would damage each other's data.

@@ -1,4 +1,5 @@
 import ComponentKit
+import RedisClient
 public import StageKit
 
 /// The settings of a `redis_stream` source.

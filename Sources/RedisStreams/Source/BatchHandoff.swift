@@ -1,4 +1,5 @@
 import ComponentKit
+import RedisClient
 import StageKit
 import Synchronization
 

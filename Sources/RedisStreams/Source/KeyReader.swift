@@ -1,5 +1,6 @@
 import Logging
 import RESP
+import RedisClient
 import StageKit
 
 /// Reads keys of a server as if each were an entry of the stream, all with the id of one moment.

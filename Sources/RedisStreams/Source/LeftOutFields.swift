@@ -1,4 +1,5 @@
 import RESP
+import RedisClient
 import StageKit
 
 /// How to handle an entry with a value that is too large to be read.

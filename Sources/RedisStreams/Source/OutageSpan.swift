@@ -1,3 +1,4 @@
+import RedisClient
 import Tracing
 
 /// A span from the loss of a connection, or the failure to open one, until the stream is read again. Records each

@@ -1,3 +1,5 @@
+import RedisClient
+
 /// The reason that a connection to a stream ended.
 enum ReadEnd: Error {
     /// The server or the connection to it failed.

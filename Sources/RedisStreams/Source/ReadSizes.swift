@@ -1,3 +1,5 @@
+import RedisClient
+
 /// Decides how much to request with each read, and handles replies that are too large. Pure.
 struct ReadSizes: Sendable, Equatable {
     /// The content that a connection requests.

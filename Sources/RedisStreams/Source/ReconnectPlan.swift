@@ -1,4 +1,5 @@
 import ComponentKit
+package import RedisClient
 import StageKit
 
 /// Decides how long to wait before reconnecting, or before reopening a stream with a gap, and when to give up. Pure.

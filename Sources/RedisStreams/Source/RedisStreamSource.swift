@@ -1,5 +1,6 @@
 public import ComponentKit
 public import Logging
+public import RedisClient
 public import StageKit
 import Synchronization
 

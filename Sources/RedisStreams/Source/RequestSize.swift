@@ -1,4 +1,5 @@
 import Logging
+import RedisClient
 
 /// The fraction of the maximum number of entries or keys to request at a time: halved after each failure that a smaller
 /// reply may avoid, and increased again after successful replies.

@@ -1,4 +1,5 @@
 import RESP
+import RedisClient
 import StageKit
 
 /// Determines the id after which the first read begins.

@@ -1,6 +1,7 @@
 import ComponentKit
 import Logging
 import RESP
+import RedisClient
 import StageKit
 
 // Queries for the stream's facts, and reading without them.

@@ -1,5 +1,6 @@
 import ComponentKit
 import RESP
+import RedisClient
 import StageKit
 
 // The path of a reply into the batch and of the batch to the stages: the hot path.

@@ -1,5 +1,6 @@
 import ComponentKit
 import Logging
+import RedisClient
 import StageKit
 
 /// One run of a source on one stream: connects, reads, and reconnects until it is stopped.

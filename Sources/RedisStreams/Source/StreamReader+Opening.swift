@@ -1,6 +1,7 @@
 import ComponentKit
 import Logging
 import RESP
+import RedisClient
 import StageKit
 
 // Preparation before reading: queries to the server, and reading keys.

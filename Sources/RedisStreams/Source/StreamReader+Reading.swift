@@ -1,3 +1,4 @@
+import RedisClient
 import StageKit
 
 // The read loop: the hot path.

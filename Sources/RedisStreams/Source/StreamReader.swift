@@ -1,5 +1,6 @@
 import ComponentKit
 import Logging
+import RedisClient
 import StageKit
 
 /// Follows all entries of a stream. `Follower` decides where to read and how to respond to lost entries; the reader

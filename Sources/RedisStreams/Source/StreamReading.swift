@@ -1,4 +1,5 @@
 import Logging
+import RedisClient
 
 /// A way to read a stream: following all of it (`StreamReader`) or sharing it with a group (`GroupReader`).
 ///

@@ -1,4 +1,5 @@
 import RESP
+import RedisClient
 import StageKit
 
 // Entries that are handled one by one: those that a group delivers again, and those of a reply with values that are too

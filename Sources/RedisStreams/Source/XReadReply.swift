@@ -1,4 +1,5 @@
 import RESP
+import RedisClient
 import StageKit
 
 /// Turns the reply to a read of one stream into a batch, without allocating.

@@ -1,6 +1,7 @@
 import ComponentKit
 import Logging
 import RESP
+import RedisClient
 public import StageKit
 import Synchronization
 

@@ -1,5 +1,6 @@
 import Logging
 import RESP
+import RedisClient
 import StageKit
 
 // The reaction to a server that has reached its memory limit.

@@ -1,6 +1,7 @@
 public import ComponentKit
 import Logging
 package import RESP
+package import RedisClient
 public import StageKit
 import Synchronization
 

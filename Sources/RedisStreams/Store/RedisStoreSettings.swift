@@ -1,3 +1,4 @@
+import RedisClient
 import StageKit
 
 /// The settings of a redis store in the file.

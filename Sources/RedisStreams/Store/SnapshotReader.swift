@@ -1,5 +1,6 @@
 import Logging
 import RESP
+import RedisClient
 import StageKit
 
 /// Reads snapshots from a server over its own connections, which are opened at first use. Usable from any task,

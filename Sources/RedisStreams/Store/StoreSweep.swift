@@ -1,4 +1,5 @@
 import RESP
+import RedisClient
 import StageKit
 
 /// Empties a redis store: removes the hashes under its prefix that carry the store's mark, and no other keys.

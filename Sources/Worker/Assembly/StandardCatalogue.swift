@@ -15,6 +15,7 @@ import PipelineChecks
 public import PipelineEngine
 import PluginLoading
 import PublishStage
+import RedisClient
 import RedisStreams
 import RemoveStage
 import RenameStage

@@ -1,6 +1,6 @@
 import Foundation
 import RESP
-import RedisStreams
+import RedisClient
 import Testing
 
 /// `sluice check` against real servers.

@@ -1,6 +1,7 @@
 import ComponentKit
 import Foundation
 import RESP
+import RedisClient
 import RedisStreams
 import StageKit
 import StageTestKit

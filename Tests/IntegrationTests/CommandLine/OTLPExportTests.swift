@@ -1,6 +1,6 @@
 import Foundation
 import RESP
-import RedisStreams
+import RedisClient
 import Testing
 
 /// A worker that sends traces and metrics to a collector, which checks them against the protocol's JSON schema.

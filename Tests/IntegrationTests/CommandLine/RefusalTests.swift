@@ -1,6 +1,6 @@
 import Foundation
 import RESP
-import RedisStreams
+import RedisClient
 import Testing
 
 /// What cannot be mended by waiting ends the worker with 1; what can is tried again until a signal.

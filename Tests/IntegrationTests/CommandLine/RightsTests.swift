@@ -1,6 +1,6 @@
 import Foundation
 import RESP
-import RedisStreams
+import RedisClient
 import Testing
 
 /// The rights that the operator's page gives the worker's user are enough, and none is too many.

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import PipelineEngine
 import RESP
+import RedisClient
 import RedisStreams
 import SnapshotStores
 import StageKit

@@ -1,5 +1,5 @@
 import Foundation
-import RedisStreams
+import RedisClient
 import Synchronization
 
 /// A proxy on a loopback port between a client and a server, which does to the bytes what a network can do.

@@ -2,7 +2,7 @@ import ComponentKit
 import Foundation
 import Logging
 import RESP
-import RedisStreams
+import RedisClient
 import SnapshotStores
 import StageKit
 import StageTestKit

@@ -3,7 +3,7 @@ import Foundation
 import Logging
 import PipelineEngine
 import RESP
-import RedisStreams
+import RedisClient
 import SnapshotStores
 import StageKit
 import Testing

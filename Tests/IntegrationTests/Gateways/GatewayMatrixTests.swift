@@ -1,6 +1,6 @@
 import Foundation
 import RESP
-import RedisStreams
+import RedisClient
 import Testing
 
 /// Real gateways with the configurations of the guide, in every situation: nobody gets in who should not.

@@ -1,5 +1,6 @@
 import ComponentKit
 import RESP
+import RedisClient
 import RedisStreams
 import StageKit
 import Testing

@@ -2,7 +2,7 @@ import ComponentKit
 import Foundation
 import PipelineEngine
 import RESP
-import RedisStreams
+import RedisClient
 import StageKit
 import Testing
 

@@ -1,7 +1,7 @@
 import Foundation
 import PipelineEngine
 import RESP
-import RedisStreams
+import RedisClient
 import StageKit
 import Testing
 

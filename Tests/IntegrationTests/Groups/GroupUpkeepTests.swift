@@ -1,6 +1,7 @@
 import ComponentKit
 import Logging
 import RESP
+import RedisClient
 import RedisStreams
 import StageKit
 import Testing

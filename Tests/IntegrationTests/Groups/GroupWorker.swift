@@ -2,6 +2,7 @@ import ComponentKit
 import Foundation
 import Logging
 import RESP
+import RedisClient
 import RedisStreams
 import StageKit
 

@@ -1,5 +1,5 @@
 import Foundation
-import RedisStreams
+import RedisClient
 import Synchronization
 
 /// Sockets without any client, for what a test's surroundings need.

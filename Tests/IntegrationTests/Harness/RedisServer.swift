@@ -1,7 +1,7 @@
 import Foundation
 import Logging
 import RESP
-import RedisStreams
+import RedisClient
 import Synchronization
 
 /// A private `redis-server` in a folder of its own, gone when its scope ends.

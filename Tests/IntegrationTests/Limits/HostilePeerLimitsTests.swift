@@ -1,7 +1,7 @@
 import Foundation
 import NIOSSL
 import RESP
-import RedisStreams
+import RedisClient
 import Testing
 
 @testable import Commands

@@ -1,6 +1,6 @@
 import Foundation
 import RESP
-import RedisStreams
+import RedisClient
 import Testing
 
 /// Files, limits and names of a machine that others use too, and keys of others on the server.

@@ -1,5 +1,5 @@
 import RESP
-import RedisStreams
+import RedisClient
 import Testing
 
 /// Entries of 1 KB to 65 MiB as the first, the last and one in the middle.

@@ -1,5 +1,5 @@
 import RESP
-import RedisStreams
+import RedisClient
 import Testing
 
 /// Links of 20 KB/s to 1 MB/s with the default timeouts.

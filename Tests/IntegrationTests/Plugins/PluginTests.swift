@@ -1,7 +1,7 @@
 import ComponentKit
 import Foundation
 import RESP
-import RedisStreams
+import RedisClient
 import StageKit
 import Testing
 

@@ -1,6 +1,7 @@
 import ComponentKit
 import Foundation
 import PipelineEngine
+import RedisClient
 import RedisStreams
 import StageKit
 

@@ -3,7 +3,7 @@ import Foundation
 import NIOCore
 import PipelineEngine
 import RESP
-import RedisStreams
+import RedisClient
 import SnapshotStores
 import StageKit
 import StageTestKit

@@ -1,7 +1,7 @@
 import CSluiceLookup
 import Foundation
 import RESP
-import RedisStreams
+import RedisClient
 import Testing
 
 /// The example programs of the documentation read a worker's shared store, and let nobody in who should not.

@@ -2,6 +2,7 @@ import ComponentKit
 import Foundation
 import PipelineEngine
 import RESP
+import RedisClient
 import RedisStreams
 import StageKit
 import StageTestKit

@@ -1,7 +1,7 @@
 import CSluiceLookup
 import Foundation
 import RESP
-import RedisStreams
+import RedisClient
 import StageKit
 import Testing
 

@@ -1,6 +1,6 @@
 import PipelineEngine
 import RESP
-import RedisStreams
+import RedisClient
 import StageKit
 import StageTestKit
 import Testing

@@ -3,7 +3,7 @@ import RESP
 import StageKit
 import Testing
 
-@testable import RedisStreams
+@testable import RedisClient
 
 /// A cluster of three primaries with a replica each.
 final class ClusterServers: Sendable {

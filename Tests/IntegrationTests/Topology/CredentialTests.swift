@@ -1,6 +1,7 @@
 import ComponentKit
 import Foundation
 import RESP
+import RedisClient
 import StageKit
 import Testing
 

@@ -4,7 +4,7 @@ import StageKit
 import Synchronization
 import Testing
 
-@testable import RedisStreams
+@testable import RedisClient
 
 /// A steady flow of entries to several streams: every key has its stream, and its last value counts.
 final class PartitionFlow: Sendable {

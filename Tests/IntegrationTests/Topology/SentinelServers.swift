@@ -3,7 +3,7 @@ import RESP
 import StageKit
 import Testing
 
-@testable import RedisStreams
+@testable import RedisClient
 
 /// A master with a replica and three sentinels that watch them.
 final class SentinelServers: Sendable {

@@ -4,7 +4,7 @@ import RESP
 import StageKit
 import Testing
 
-@testable import RedisStreams
+@testable import RedisClient
 
 @Suite(.serialized) struct SentinelTests {
     /// How often a master is killed: once among all tests, more often by `make scaleout`.

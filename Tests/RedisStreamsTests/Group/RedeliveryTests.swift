@@ -1,4 +1,5 @@
 import RESP
+import RedisClient
 import StageKit
 import Testing
 

@@ -3,6 +3,7 @@ import RESP
 import StageKit
 import Testing
 
+@testable import RedisClient
 @testable import RedisStreams
 
 @Suite struct ReconnectPlanTests {
@@ -63,5 +64,44 @@ import Testing
         board.status.lagEntries = 7
         board.lost(Self.silence)
         #expect(board.status.lagEntries == 7)
+    }
+
+    private static let limit = Duration.seconds(60)
+
+    /// A failure of credentials with which the run was connected before, so that it is retried for a limited time.
+    private func retried() throws -> RedisError {
+        var settings = RedisSettings(address: try RedisAddress("a:1"))
+        settings.credentialTimeout = Self.limit
+        let record = CredentialRecord(settings, in: ConnectionHistory())
+        record.accepted()
+        return record.judged(.answer("WRONGPASS invalid username-password pair or user is disabled.", to: "AUTH"))
+    }
+
+    @Test("Failing credentials that alternate with other failures reach their limit")
+    func alternating() throws {
+        let (error, start) = (try self.retried(), ContinuousClock.now)
+        var plan = ReconnectPlan(ReconnectSettings())
+        for second in stride(from: 0, to: 60, by: 2) {
+            _ = try plan.delay(after: error, at: start + .seconds(second))
+            _ = try plan.delay(after: .closedHere, at: start + .seconds(second + 1))
+        }
+        #expect(throws: RedisError.self) { try plan.delay(after: error, at: start + Self.limit) }
+    }
+
+    @Test("A reader's plan retries until the time is over, also for a stream that was never connected itself")
+    func plan() throws {
+        let (error, start) = (try self.retried(), ContinuousClock.now)
+        var plan = ReconnectPlan(ReconnectSettings())
+        _ = try plan.delay(after: error, at: start)
+        _ = try plan.delay(after: error, at: start + .seconds(59))
+        plan.succeeded(isAtEnd: false)
+        _ = try plan.delay(after: error, at: start + .seconds(100))
+        #expect(throws: RedisError.self) { try plan.delay(after: error, at: start + .seconds(160)) }
+        var counted = ReconnectSettings()
+        counted.attempts = 1
+        var short = ReconnectPlan(counted)
+        _ = try short.delay(after: error, at: start)
+        let given = #expect(throws: RedisError.self) { try short.delay(after: error, at: start) }
+        #expect(given?.message.contains("reconnect.attempts") == true)
     }
 }

@@ -1,3 +1,4 @@
+import RedisClient
 import Testing
 
 @testable import RedisStreams

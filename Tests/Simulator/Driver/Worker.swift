@@ -1,6 +1,7 @@
 import ComponentKit
 import CoreMetrics
 import Logging
+import RedisClient
 import RedisStreams
 import SnapshotStores
 import StageKit

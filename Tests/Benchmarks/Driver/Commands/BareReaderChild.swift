@@ -2,7 +2,7 @@ import ArgumentParser
 import NIOCore
 import NIOPosix
 import RESP
-import RedisStreams
+import RedisClient
 import StageKit
 
 /// Follows a stream with NIO for the socket and hiredis for the replies, and nothing else: what these two libraries take of
