@@ -20,6 +20,7 @@ struct SnapshotNames {
                     "stores: \(store.name): share: a worker of a group reads a part of the stream and misses revocations "
                         + "in the rest: remove share, or group from redis_stream", at: mark)
             }
+            if let memory = store as? MemoryStore { self.checkIndex(memory, file, &issues) }
             guard let store = store.conditional else { continue }
             if let field = (store as? MemoryStore)?.expiryField {
                 issues.within("stores: \(store.name): expires") { Self.check([field], of: store, &$0) }
@@ -34,6 +35,21 @@ struct SnapshotNames {
         }
         if let gateway = file.section("gateway", GatewaySettings.type) {
             issues.within("gateway") { self.check(gateway, file, &$0) }
+        }
+    }
+
+    /// Adds the errors of the store's index, and of the stages that end snapshots by it.
+    private func checkIndex(_ store: MemoryStore, _ file: FileOutline, _ issues: inout SettingIssues) {
+        let fields = store.fieldsOfIndex
+        issues.within("stores: \(store.name): index") { Self.check(fields.indexed, of: store, &$0) }
+        issues.within("revoke: issued_at") { Self.check(fields.compared, of: store, &$0) }
+        if store.isEndedByIndex, Self.readsPart(file),
+            let mark = file.stores.first(where: { $0.name == store.name })?.mark
+        {
+            issues.add(
+                "stores: \(store.name): a worker of a group reads a part of the stream, so a stage that revokes all matching "
+                    + "keys misses those of other workers: remove match from revoke, or group from redis_stream",
+                at: mark)
         }
     }
 

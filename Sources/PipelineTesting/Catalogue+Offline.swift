@@ -27,7 +27,8 @@ extension Catalogue {
                     (store as? MemoryStore)?.holdExpiryClock()
                     guard store.retention == .own else { return store }
                     return MemoryStore(
-                        name: store.name, keyField: store.keyField, conditions: store.conditional?.conditions ?? [])
+                        name: store.name, keyField: store.keyField, conditions: store.conditional?.conditions ?? [],
+                        index: store.indexed?.indexedFields ?? [])
                 })
         }
         let makeRevocationHandler = self.makeRevocationHandler

@@ -11,6 +11,8 @@ struct ChangeState: Sendable {
     var historyStarts: [Int: EntryID] = [:]
     /// What is known about snapshots that expire, or `nil` if they never do.
     var expiry: ExpiryState?
+    /// The index by the values of fields, or `nil` if there is none.
+    var index: StoreIndex?
     /// Whether a change found no memory since the last search for expired snapshots.
     var lacksMemory = false
     /// The conditions that records are marked with.
@@ -57,6 +59,10 @@ extension MemoryStore {
             }
             draft.read(event, key: key, state.conditions, streamField: state.streams?.field)
             try self.checkLimits(recordSize: draft.size, isNew: isNew)
+            if self.index != nil {
+                if self.isEnded(draft, entry, of: event.streamIndex, &state) { return .older }
+                self.noteIndexed(found.map { self.records.record($0.slot.place) }, &state)
+            }
             let sizeClass = SizeClass(bytes: draft.size)
             if let hidden = self.hidden {
                 try draft.withRecord { (record) throws(StageFailure) in
@@ -72,58 +78,76 @@ extension MemoryStore {
                 self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
             }
             if isNew { self.live.wrappingAdd(1, ordering: .relaxed) }
-            if self.expiry != nil { self.noteExpiry(of: draft, shard, &state) }
+            if self.followsUpserts { self.follow(draft, hash, shard, &state) }
             return .applied
         }
     }
 
+    /// Updates what depends on the records, after the record of a draft was stored.
+    @inline(never)
+    private func follow(_ draft: RecordDraft, _ hash: UInt64, _ shard: Int, _ state: inout ChangeState) {
+        draft.withRecord { record in
+            self.noteExpiry(of: record, shard, &state)
+            if self.index != nil { self.reindex(record, hash, shard, &state) }
+        }
+    }
+
     /// Removes the snapshot under an event's key: see `SnapshotWriter.evict`.
+    func evict(_ entry: EntryID, of stream: Int, key: Span<UInt8>, _ draft: RecordDraft) -> StoreChange {
+        self.changes.withLock { self.evict(entry, of: stream, key: key, draft, &$0) }
+    }
+
+    /// Removes the snapshot under an event's key; the caller must hold `changes`.
     ///
     /// If there is no memory for a trace, the trace overwrites the previous record. If there is no record either, the
     /// floor rises: entries up to this one are no longer applied to keys without a record, so that the evicted key
     /// cannot come back.
-    func evict(_ entry: EntryID, of stream: Int, key: Span<UInt8>, _ draft: RecordDraft) -> StoreChange {
+    func evict(
+        _ entry: EntryID, of stream: Int, key: Span<UInt8>, _ draft: RecordDraft, _ state: inout ChangeState
+    ) -> StoreChange {
         let hash = self.hasher.hash(key)
         let shard = self.shards.index(of: hash)
-        return self.changes.withLock { state in
-            let found = self.find(hash, key, shard)
-            var wasLive = false
-            if let found {
-                let held = self.records.record(found.slot.place)
-                let heldID = held.entryID
-                wasLive = !held.isTrace
-                // A record from another stream is evicted whatever the ids: fail closed.
-                if !(state.streams?.isForeign(held, to: stream) ?? false) {
-                    if entry < heldID { return .older }
-                    if entry == heldID && !wasLive { return .repeated }
-                }
-            } else if !state.evictions.admits(entry, of: stream) {
-                return .older
+        let found = self.find(hash, key, shard)
+        var wasLive = false
+        if let found {
+            let held = self.records.record(found.slot.place)
+            let heldID = held.entryID
+            wasLive = !held.isTrace
+            // A record from another stream is evicted whatever the ids: fail closed.
+            if !(state.streams?.isForeign(held, to: stream) ?? false) {
+                if entry < heldID { return .older }
+                if entry == heldID && !wasLive { return .repeated }
             }
-            draft.readTrace(of: entry, stream: stream, key: key)
-            // A record never has such a long key, so there is nothing that could come back.
-            if draft.size > self.maxRecordBytes { return .applied }
-            let sizeClass = SizeClass(bytes: draft.size)
-            if let place = try? self.take(sizeClass, &state, newIn: found == nil ? shard : nil) {
-                draft.store(in: self.records.words(of: place))
-                self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
-            } else if let found {
-                if let hidden = self.hidden {
-                    hidden.release(self.records.record(found.slot.place), &state.hiddenPlaces)
-                }
-                self.shards.change(shard) {
-                    draft.store(in: self.records.words(of: found.slot.place))
-                }
-            } else {
-                state.evictions.raiseFloor(to: entry, of: stream)
-                return .applied
+        } else if !state.evictions.admits(entry, of: stream) {
+            return .older
+        }
+        draft.readTrace(of: entry, stream: stream, key: key)
+        // A record never has such a long key, so there is nothing that could come back.
+        if draft.size > self.maxRecordBytes { return .applied }
+        if wasLive, self.index != nil, let found { self.noteIndexed(self.records.record(found.slot.place), &state) }
+        let sizeClass = SizeClass(bytes: draft.size)
+        if let place = try? self.take(sizeClass, &state, newIn: found == nil ? shard : nil) {
+            draft.store(in: self.records.words(of: place))
+            self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
+        } else if let found {
+            if let hidden = self.hidden {
+                hidden.release(self.records.record(found.slot.place), &state.hiddenPlaces)
             }
-            if wasLive { self.live.wrappingSubtract(1, ordering: .relaxed) }
-            if let oldest = state.evictions.remember(EvictionMemory.Trace(hash: hash, entryID: entry)) {
-                self.forget(oldest, &state)
+            self.shards.change(shard) {
+                draft.store(in: self.records.words(of: found.slot.place))
             }
+        } else {
+            state.evictions.raiseFloor(to: entry, of: stream)
             return .applied
         }
+        if wasLive {
+            self.live.wrappingSubtract(1, ordering: .relaxed)
+            if self.index != nil { self.reindex(nil, hash, shard, &state) }
+        }
+        if let oldest = state.evictions.remember(EvictionMemory.Trace(hash: hash, entryID: entry)) {
+            self.forget(oldest, &state)
+        }
+        return .applied
     }
 
     /// Starts to fetch the table's line of a hash.

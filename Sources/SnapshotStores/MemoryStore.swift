@@ -55,6 +55,10 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     private let kept = Mutex<Set<String>>([])
     /// The expiry of the snapshots, or `nil` if they never expire.
     let expiry: StoreExpiry?
+    /// The fields by whose values snapshots are found, or `nil` if there are none.
+    let index: IndexedFields?
+    /// Whether something besides the records themselves has to be updated when a snapshot is stored.
+    let followsUpserts: Bool
     /// The shared form of the store, or `nil` if it is private.
     let share: StoreShare?
     /// The memory of the fields that are not shared, or `nil` if the store is private.
@@ -66,15 +70,17 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     ///
     /// `maxRecordBytes` is clamped to `Limits.recordBytesRange`. With `share`, other processes can read the store from
     /// `open` to `shutDown`; they can read the field of `expiry`, too. With `isObserved`, writers report changes to
-    /// observers (`observe`). Expired snapshots take memory until `removeExpired` is called, which a pipeline does.
+    /// observers (`observe`). `index` are the fields by whose values snapshots are found (`IndexedStore`). Expired
+    /// snapshots take memory until `removeExpired` is called, which a pipeline does.
     public convenience init(
         name: String, keyField: String, maxEntries: Int = Limits.entries, maxRecordBytes: Int = Limits.recordBytes,
         conditions: [NamedSetting<ConditionSettings>] = [], expiry: ExpirySettings = ExpirySettings(),
-        clock: WallClock = .system, share: ShareSettings? = nil, isObserved: Bool = false, logger: Logger? = nil
+        clock: WallClock = .system, index: [MarkedName] = [], share: ShareSettings? = nil, isObserved: Bool = false,
+        logger: Logger? = nil
     ) {
         self.init(
             name: name, keyField: keyField, maxEntries: maxEntries, maxRecordBytes: maxRecordBytes,
-            conditions: conditions, expiry: expiry, clock: ExpiryClock(clock), hasher: KeyHasher(),
+            conditions: conditions, expiry: expiry, clock: ExpiryClock(clock), index: index, hasher: KeyHasher(),
             evictions: EvictionMemory.limit, shards: MemoryStore.shardCount,
             share: share.map { StoreShare($0.including(expiry.field?.text), logger: logger) }, isObserved: isObserved)
     }
@@ -90,8 +96,9 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     init(
         name: String, keyField: String, maxEntries: Int, maxRecordBytes: Int,
         conditions: [NamedSetting<ConditionSettings>] = [], expiry: ExpirySettings = ExpirySettings(),
-        clock: ExpiryClock? = nil, unannounced: Int = ExpiryState.unannouncedLimit, hasher: KeyHasher, evictions: Int,
-        shards: Int, recordMemory: Int = RecordMemory.maximumBytes, share: StoreShare? = nil, isObserved: Bool = false
+        clock: ExpiryClock? = nil, unannounced: Int = ExpiryState.unannouncedLimit, index: [MarkedName] = [],
+        hasher: KeyHasher, evictions: Int, shards: Int, recordMemory: Int = RecordMemory.maximumBytes,
+        share: StoreShare? = nil, isObserved: Bool = false
     ) {
         let records = maxEntries.addingReportingOverflow(evictions).partialValue
         let range = Limits.recordBytesRange
@@ -117,19 +124,24 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
             expiry.isNever
             ? nil
             : self.names.withLock { StoreExpiry(expiry, clock: clock ?? ExpiryClock(.system), names: &$0) }
+        self.index = index.isEmpty ? nil : self.names.withLock { IndexedFields(index, names: &$0) }
+        self.followsUpserts = self.expiry != nil || self.index != nil
         self.records = RecordMemory(bytes: recordMemory, published: share?.committed)
         var state = ChangeState(evictions: EvictionMemory(limit: evictions))
         if self.expiry != nil { state.expiry = ExpiryState(shards: shards, limit: unannounced) }
+        if !index.isEmpty { state.index = StoreIndex(fields: index.count) }
         self.changes = OrderedMutex(state)
     }
 
     /// The number of snapshots, with those that have expired and were not removed yet.
     public var count: Int { self.live.load(ordering: .relaxed) }
 
-    /// Bytes of records and of the tables that find them. They are not allocated by malloc. After evictions have freed
-    /// memory, more than these may be resident.
+    /// Bytes of records and of the tables that find them, and the approximate bytes of an index. Those of the index
+    /// alone are allocated by malloc. After evictions have freed memory, more than these may be resident.
     public var usedBytes: Int {
-        self.changes.withLock { $0.places.usedBytes + $0.hiddenPlaces.usedBytes + self.shards.usedBytes }
+        self.changes.withLock {
+            $0.places.usedBytes + $0.hiddenPlaces.usedBytes + self.shards.usedBytes + ($0.index?.usedBytes ?? 0)
+        }
     }
 
     /// Removes everything, including the memory of evictions, shard by shard; a concurrent lookup may still find its
@@ -138,6 +150,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
         self.changes.withLock { state in
             state.evictions.removeAll()
             state.expiry?.removedAll()
+            state.index?.removeAll()
             for shard in 0..<self.shards.count { self.shards.removeAll(shard) }
             self.records.removeAll(&state.places)
             self.hidden?.memory.removeAll(&state.hiddenPlaces)
@@ -154,8 +167,11 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
                 self.shards.table(shard).forEach { slot, index in
                     let record = self.records.record(slot.place)
                     guard !record.isTrace, record.entryID < entry else { return }
+                    let key = self.index.map { _ in self.hash(ofKey: record) }
+                    if key != nil { self.noteIndexed(record, &state) }
                     self.shards.remove(at: index, shard)
                     self.giveBack(slot.place, &state)
+                    if let key { self.reindex(nil, key, shard, &state) }
                     self.live.wrappingSubtract(1, ordering: .relaxed)
                 }
             }
@@ -183,6 +199,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     /// Forgets the names of kept fields: the stages of another graph may keep others.
     public func prepareForGraph() {
         self.kept.withLock { $0.removeAll() }
+        self.index?.use.withLock { $0 = IndexedFields.Use() }
     }
 
     /// Creates a writer for events whose key and fields are in these columns; several may be used at the same time.

@@ -16,6 +16,9 @@ struct MemoryStoreSettings: Sendable {
     /// When snapshots expire.
     var expiry = ExpirySettings()
 
+    /// The fields by whose values snapshots are found.
+    var index: [MarkedName] = []
+
     /// The settings of the shared file, or `nil` if the store is private.
     var share: ShareSettings?
 
@@ -47,10 +50,17 @@ struct MemoryStoreSettings: Sendable {
                         + " { active: { status: active } }, or an expression."
                 ),
                 .optional(
+                    "index", \.index, Self.indexType, default: "[]",
+                    "Fields by whose values snapshots are found too, for all sessions of a user: [user_id]. At most"
+                        + " \(StoreIndex.fieldLimit)."),
+                .optional(
                     "share", \.share, .optional(ShareSettings.type),
                     "The file in which other processes on this host look up snapshots, with libsluice-lookup."),
             ])
     ).map { (settings) throws(SettingRefusal) in
+        if settings.index.contains(where: { $0.text == settings.key }) {
+            throw SettingRefusal("index: \"\(settings.key)\" is the key: snapshots are found by it anyway")
+        }
         guard let share = settings.share?.including(settings.expiry.field?.text) else { return settings }
         if settings.conditions.count > MarkedConditions.limit {
             throw SettingRefusal("a shared store has at most \(MarkedConditions.limit) conditions")
@@ -62,6 +72,17 @@ struct MemoryStoreSettings: Sendable {
             throw SettingRefusal("the names of fields and conditions of a shared store are too long")
         }
         return settings
+    }
+
+    private static let indexType = SettingType<[MarkedName]>.list(of: .name).map {
+        (names) throws(SettingRefusal) in
+        if names.count > StoreIndex.fieldLimit {
+            throw SettingRefusal("a store has an index by at most \(StoreIndex.fieldLimit) fields")
+        }
+        for (position, name) in names.enumerated() where names[..<position].contains(where: { $0.text == name.text }) {
+            throw SettingRefusal("the field \"\(name.text)\" is named twice")
+        }
+        return names
     }
 }
 
@@ -77,12 +98,13 @@ extension MemoryStore {
             name: "memory",
             summary: "Keeps snapshots in this process's memory, for lookups in well under a microsecond.",
             settings: MemoryStoreSettings.type,
-            bounds: ["max_entries", "max_record_bytes", "expires", "ttl", "conditions", "share"]
+            bounds: ["max_entries", "max_record_bytes", "expires", "ttl", "conditions", "index", "share"]
         ) { settings, setup in
             MemoryStore(
                 name: setup.name, keyField: settings.key, maxEntries: settings.maxEntries,
                 maxRecordBytes: settings.maxRecordBytes, conditions: settings.conditions, expiry: settings.expiry,
-                clock: setup.clock, share: settings.share, isObserved: isObserved(setup), logger: setup.logger)
+                clock: setup.clock, index: settings.index, share: settings.share, isObserved: isObserved(setup),
+                logger: setup.logger)
         }
     }
 }

@@ -33,17 +33,20 @@ public final class RecordingStore: SnapshotStore {
     public let keyField: String
     /// The store's freshness, without an age limit.
     public let freshness: Freshness? = Freshness()
+    /// The indexed fields.
+    public let indexedFields: [MarkedName]
     private let state = OrderedMutex(State())
 
-    /// Creates an empty store.
-    public init(name: String = "sessions", key: String = "id") {
+    /// Creates an empty store; `index` are the fields by which snapshots are found.
+    public init(name: String = "sessions", key: String = "id", index: [String] = []) {
         self.name = name
         self.keyField = key
+        self.indexedFields = index.map { MarkedName($0, at: SourceMark(line: 1, column: 1)) }
     }
 
     /// Returns a store with the same content and no recorded changes.
     func copy() -> RecordingStore {
-        let copy = RecordingStore(name: self.name, key: self.keyField)
+        let copy = RecordingStore(name: self.name, key: self.keyField, index: self.indexedFields.map(\.text))
         let held = self.state.withLock(\.self)
         copy.state.withLock { state in
             state = held
@@ -113,7 +116,7 @@ public final class RecordingStore: SnapshotStore {
     }
 
     /// Replaces a record by a newer one.
-    fileprivate func change(key: [UInt8], id: EntryID, to snapshot: Snapshot?) throws(StageFailure) -> StoreChange {
+    func change(key: [UInt8], id: EntryID, to snapshot: Snapshot?) throws(StageFailure) -> StoreChange {
         try self.state.withLock { (state) throws(StageFailure) in
             if let refusal = state.refusal { throw refusal }
             if let held = state.records[key] {

@@ -24,13 +24,14 @@ struct Harness {
         maxEntries: Int = 1_000_000, maxRecordBytes: Int = 64 << 10, mask: UInt64 = .max,
         evictions: Int = EvictionMemory.limit, shards: Int = 4, recordMemory: Int = 1 << 30,
         conditions: [NamedSetting<ConditionSettings>] = [], expiry: ExpirySettings = ExpirySettings(),
-        clock: ExpiryClock? = nil, unannounced: Int = ExpiryState.unannouncedLimit, share: StoreShare? = nil
+        clock: ExpiryClock? = nil, unannounced: Int = ExpiryState.unannouncedLimit, index: [String] = [],
+        share: StoreShare? = nil
     ) {
         self.store = MemoryStore(
             name: "sessions", keyField: "id", maxEntries: maxEntries, maxRecordBytes: maxRecordBytes,
             conditions: conditions, expiry: expiry, clock: clock, unannounced: unannounced,
-            hasher: KeyHasher(mask: mask), evictions: evictions, shards: shards, recordMemory: recordMemory,
-            share: share)
+            index: index.map { MarkedName($0, at: SourceMark(line: 1, column: 1)) }, hasher: KeyHasher(mask: mask),
+            evictions: evictions, shards: shards, recordMemory: recordMemory, share: share)
         self.writer = Harness.writer(of: self.store)
     }
 

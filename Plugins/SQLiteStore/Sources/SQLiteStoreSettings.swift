@@ -41,7 +41,7 @@ struct SQLiteStoreSettings: Sendable {
                 .optional(
                     "conditions", \.conditions, .map(of: .condition), default: "{}",
                     "Conditions on snapshots, by names that lookups use: { active: { status: active } }."),
-            ]))
+            ], elsewhere: ["index": "only a store of type memory finds snapshots by other fields"]))
 
     private static let busyTimeoutType = SettingType<Duration>.duration(minimum: .milliseconds(1)).map {
         (timeout) throws(SettingRefusal) in

@@ -104,6 +104,11 @@ struct GraphBuilder {
         setup.issues.context = ""
         let made = type.make(stage.entry.component.settings, setup)
         issues.append(setup.issues.all)
+        if self.definition.lanes != nil, setup.dependsOnOtherKeys, !type.remembers {
+            issues.add(
+                "\(typeName.text): with these settings it acts on other keys than the event's, which may be in other "
+                    + "lanes: remove lanes, or the stage", at: typeName.mark)
+        }
         let uses = StageGraph.Uses(
             branch: place.branch, condition: stage.entry.condition?.text, stores: setup.usedStores,
             effects: setup.usedEffects, exitWords: stage.exits?.words ?? [], isPure: type.isPure)

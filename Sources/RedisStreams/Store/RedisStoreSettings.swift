@@ -52,5 +52,5 @@ struct RedisStoreSettings: Sendable {
                 .optional(
                     "server", \.server, .optional(RedisSettings.type), default: "the section redis",
                     "The server; its settings are those of the section redis."),
-            ]))
+            ], elsewhere: ["index": "only a store of type memory finds snapshots by other fields"]))
 }

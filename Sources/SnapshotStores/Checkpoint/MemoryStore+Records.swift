@@ -10,15 +10,18 @@ extension MemoryStore {
     /// The number of shards.
     var shardTotal: Int { self.shards.count }
 
-    /// Appends a shard's current live records, each preceded by its number of bytes and without its marks, which the
-    /// loading store computes again; returns the number of records.
+    /// Appends a shard's current live records, and those that were ended by an event that is not known to be finished, so
+    /// that the event ends them again after a restart.
+    ///
+    /// Each record is preceded by its number of bytes and without its marks, which the loading store computes again.
+    /// Returns the number of records.
     ///
     /// Changes of the store wait meanwhile, lookups do not. Field numbers from `names` on must not occur.
     func appendRecords(ofShard shard: Int, to bytes: inout [UInt8], names: Int) -> Int {
         var appended: [UInt8] = []
         swap(&appended, &bytes)
         var count = 0
-        self.changes.withLock { _ in
+        self.changes.withLock { state in
             self.shards.table(shard).forEach { slot, _ in
                 let record = self.records.record(slot.place)
                 if record.isTrace { return }
@@ -29,9 +32,30 @@ extension MemoryStore {
                 }
                 count += 1
             }
+            for ended in self.unannounced(ofShard: shard, state) {
+                ended.record.withRecord { Self.append($0, to: &appended) }
+                count += 1
+            }
         }
         swap(&appended, &bytes)
         return count
+    }
+
+    /// Adds the complete record of a new key to the index, if there is one.
+    private func addToIndex(_ record: PackedRecord, _ hash: UInt64, _ shard: Int, _ state: inout ChangeState) {
+        guard self.index != nil else { return }
+        self.noteIndexed(nil, &state)
+        self.reindex(record, hash, shard, &state)
+    }
+
+    /// The records of a shard that were ended and not announced, unless their keys were stored again. None if a store
+    /// with `max_entries` could not load them all.
+    private func unannounced(ofShard shard: Int, _ state: ChangeState) -> [EndedRecord] {
+        guard let index = state.index, self.count + index.unannouncedCount <= self.maxEntries else { return [] }
+        return index.unannounced(ofShard: shard).filter { ended in
+            guard let found = self.find(self.hasher.hash(ended.key.span), ended.key.span, shard) else { return true }
+            return self.records.record(found.slot.place).isTrace
+        }
     }
 
     private static func append(_ record: PackedRecord, to bytes: inout [UInt8]) {
@@ -71,6 +95,7 @@ extension MemoryStore {
             self.put(Slot(hash: hash, place), hash, shard, instead: nil, &state)
             self.live.wrappingAdd(1, ordering: .relaxed)
             self.noteExpiry(of: self.records.record(place), shard, &state)
+            self.addToIndex(self.records.record(place), hash, shard, &state)
             return true
         }
     }
@@ -82,6 +107,7 @@ extension MemoryStore {
             try RecordClone([UInt8](copying: bytes)).withRecord { (record) throws(StageFailure) in
                 try self.put(divided: record, hidden, hash, shard, instead: nil, &state)
                 self.noteExpiry(of: record, shard, &state)
+                self.addToIndex(record, hash, shard, &state)
             }
         } catch {
             throw CheckpointFailure("\(error)")

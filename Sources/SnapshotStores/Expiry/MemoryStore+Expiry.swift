@@ -101,12 +101,6 @@ extension MemoryStore {
         }
     }
 
-    /// Records when the snapshot of a draft expires.
-    @inline(never)
-    func noteExpiry(of draft: RecordDraft, _ shard: Int, _ state: inout ChangeState) {
-        draft.withRecord { self.noteExpiry(of: $0, shard, &state) }
-    }
-
     /// Records when a record of a shard expires, if the store has an expiry.
     func noteExpiry(of record: PackedRecord, _ shard: Int, _ state: inout ChangeState) {
         guard let expiry = self.expiry else { return }
@@ -195,6 +189,7 @@ extension MemoryStore {
         at index: Int, _ slot: Slot, _ hash: UInt64, _ shard: Int, _ expiry: StoreExpiry, _ state: inout ChangeState
     ) {
         let record = self.records.record(slot.place)
+        if self.index != nil { self.noteIndexed(record, &state) }
         let entry = record.entryID
         let stream = state.streams?.origin(of: record) ?? 0
         var trace = unsafe [UInt8](record.unsafeBytes(0..<record.keyRange.upperBound))
@@ -212,6 +207,7 @@ extension MemoryStore {
             self.shards.remove(at: index, shard)
             self.giveBack(slot.place, &state)
         }
+        if self.index != nil { self.reindex(nil, hash, shard, &state) }
         self.live.wrappingSubtract(1, ordering: .relaxed)
         expiry.removed.wrappingAdd(1, ordering: .relaxed)
     }

@@ -69,11 +69,17 @@ final class StoreExpiry: Sendable {
     }
 
     private func fieldTime(of record: PackedRecord) -> ExpiryRule.FieldTime {
-        guard let number = self.fieldNumber else { return .missing }
-        var walk = record.fields
+        self.fieldNumber.map { record.time(of: $0) } ?? .missing
+    }
+}
+
+extension PackedRecord {
+    /// The time in a field of the record.
+    func time(of number: UInt8) -> ExpiryRule.FieldTime {
+        var walk = self.fields
         guard let found = walk.first(number) else { return .missing }
         if let integer = found.integer { return .milliseconds(integer) }
         guard let range = found.range else { return .unreadable }
-        return unsafe ExpiryRule.FieldTime(text: record.unsafeBytes(range).span)
+        return unsafe ExpiryRule.FieldTime(text: self.unsafeBytes(range).span)
     }
 }

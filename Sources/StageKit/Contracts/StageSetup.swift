@@ -39,6 +39,9 @@ public final class StageSetup {
     package private(set) var templateMarks: Set<SourceMark> = []
     /// Whether no event waits at the stage, regardless of its declaration.
     package private(set) var isWaitless = false
+    /// Whether the result for an event depends on earlier events with other keys, regardless of the stage's
+    /// declaration.
+    package private(set) var dependsOnOtherKeys = false
 
     private let givenPublisher: (any MessagePublisher)?
     private let names: GraphNames
@@ -155,6 +158,17 @@ public final class StageSetup {
     /// continue immediately, and a graph of such stages does not need several passes per batch.
     public func neverWaits() {
         self.isWaitless = true
+    }
+
+    /// Declares that with these settings the result for an event depends on earlier events with other keys, although the
+    /// stage's declaration does not set `remembers`. Such a stage cannot be used with lanes.
+    public func usesOtherKeys() {
+        self.dependsOnOtherKeys = true
+    }
+
+    /// Returns a column for values that only this stage uses: see `Event.withTemporaryValue`. No other stage reads it.
+    public func temporaryField() -> FieldID {
+        self.names.provide("\(self.stage) (temporary)")
     }
 
     /// Records that the text at a position contains names of fields that the stage replaces by their values. For any

@@ -16,6 +16,9 @@ public protocol StageStore: AnyObject, Sendable {
     /// This store if its lookups go over the network, otherwise `nil`.
     var awaited: (any AwaitedStore)? { get }
 
+    /// This store if it also finds snapshots by fields other than the key, otherwise `nil`.
+    var indexed: (any IndexedStore)? { get }
+
     /// Creates a writer for events whose key and fields are in the given columns.
     ///
     /// - Parameters:
@@ -44,6 +47,9 @@ extension AwaitedStore {
 extension StageStore {
     /// `nil`: lookups are answered in this process.
     public var awaited: (any AwaitedStore)? { nil }
+
+    /// `nil`: snapshots are found by their keys only.
+    public var indexed: (any IndexedStore)? { nil }
 
     /// Returns the snapshot under a key given as text, or `nil` if there is none.
     public func snapshot(for key: String) -> Snapshot? {

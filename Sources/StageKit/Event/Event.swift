@@ -197,6 +197,25 @@ public struct Event: ~Copyable {
         self.set(field, range: range)
     }
 
+    /// Sets a field to a copy of bytes while `body` runs. Afterwards the field has no value, and the batch does not keep
+    /// the bytes.
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes.
+    ///   - field: A field that only the calling stage uses: see `StageSetup.temporaryField`.
+    ///   - body: Called once with the event.
+    public mutating func withTemporaryValue(
+        _ bytes: Span<UInt8>, of field: FieldID, _ body: (borrowing Event) -> Void
+    ) {
+        let end = unsafe self.storage.pointee.arena.count
+        let range = unsafe bytes.withUnsafeBytes { unsafe self.storage.pointee.copyToArena($0) }
+        self.set(field, range: range)
+        body(self)
+        self.remove(field)
+        // `body` only borrows the event, so nothing was added to the arena after the bytes.
+        unsafe self.storage.pointee.arena.count = end
+    }
+
     /// Removes a field's value.
     @inlinable
     public mutating func remove(_ field: FieldID) {

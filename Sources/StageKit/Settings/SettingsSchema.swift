@@ -7,11 +7,19 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
     public let defaults: Value
     /// The names, in the order in which documentation shows them.
     public let fields: [SettingField<Value>]
+    /// What to do about names that only similar objects have, for the message that refuses them.
+    private let elsewhere: [String: String]
 
     /// Creates a schema.
-    public init(_ defaults: Value, _ fields: [SettingField<Value>]) {
+    ///
+    /// - Parameters:
+    ///   - defaults: The value before anything is decoded.
+    ///   - fields: The known names.
+    ///   - elsewhere: For each name that only similar objects have, what to do instead.
+    public init(_ defaults: Value, _ fields: [SettingField<Value>], elsewhere: [String: String] = [:]) {
         self.defaults = defaults
         self.fields = fields
+        self.elsewhere = elsewhere
     }
 
     /// The descriptions for documentation and JSON Schema.
@@ -33,7 +41,9 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
         var isWhole = true
         for entry in entries {
             guard let field = self.fields.first(where: { $0.description.name == entry.key }) else {
-                let hint = Nearest.hint(for: entry.key, among: self.fields.map(\.description.name))
+                let hint =
+                    self.elsewhere[entry.key].map { ": \($0)" }
+                    ?? Nearest.hint(for: entry.key, among: self.fields.map(\.description.name))
                 issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.mark)
                 isWhole = false
                 continue
