@@ -78,7 +78,9 @@ import Testing
     @Test("The key must be given and provided")
     func mistakes() {
         #expect(
-            StageHarness<RevokeStage>.mistakes([:], in: self.fixture) == ["1:1: revoke: missing setting \"key\""])
+            StageHarness<RevokeStage>.mistakes([:], in: self.fixture) == [
+                "1:1: revoke: missing setting \"key\", or \"store\" and \"match\""
+            ])
         #expect(
             StageHarness<RevokeStage>.mistakes(["key": .text("idd").at(2, 9)], in: self.fixture) == [
                 "2:9: revoke: no earlier stage provides the field \"idd\" (did you mean id?)"
