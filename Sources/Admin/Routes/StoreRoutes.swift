@@ -5,6 +5,7 @@ import StageKit
 /// The routes of the stores:
 /// - `/v1/stores/{store}/{key}`: a snapshot; 404 if there is none, 503 if the store is stale. With `?allow=NAME`, also
 ///   403 if the snapshot does not meet the store's condition of that name.
+/// - `/v1/stores/{store}?index=FIELD&value=VALUE`: the snapshots with a value in an indexed field (`IndexQuery`).
 /// - `/v1/export/{store}`: all snapshots, one line of JSON each, in no particular order; ends early if the store
 ///   becomes stale.
 /// - `/v1/explain/{store}/{key}`: the history of a key, for people, without the values of secret fields.
@@ -28,10 +29,18 @@ struct StoreRoutes {
             }
             return try self.exporter.response(for: store, types: self.context.fieldTypes()) { self.refusal(name) }
         }
-        // Not an export: a gateway that inserts an empty key, and maybe a server that removes the last slash, must not
-        // get 200.
+        // Without a query not an export: a gateway that inserts an empty key, and maybe a server that removes the last
+        // slash, must not get 200.
         router.get("v1/stores/:store") { http, request in
             try Self.checkParts(http)
+            if let query = try IndexQuery(http) {
+                let (name, store) = try self.store(request)
+                if let refusal = self.refusal(name) { throw refusal }
+                let line = try query.response(from: store, types: self.context.fieldTypes())
+                // Checked again, as for a single key.
+                if let refusal = self.refusal(name) { throw refusal }
+                return .json(line)
+            }
             let name = try Self.bytes(request.parameters.require("store"))
             throw AdminFailure.badRequest(
                 "name a key: /v1/stores/STORE/KEY; all snapshots are at /v1/export/\(PercentCoding.encode(name))")

@@ -51,6 +51,11 @@ enum AdminLimits {
     static let revocationPage = 256
     /// Concurrent exports: each one has a thread, and more would only slow each other down.
     static let exports = 2
+    /// Snapshots in the response to a lookup by an indexed field: a person has a handful of sessions, and the store's
+    /// changes wait for some microseconds per 64 of them.
+    static let indexedSnapshots = (default: 100, maximum: 1000)
+    /// Bytes of the snapshots in such a response, which is built in memory.
+    static let indexedBytes = 4 << 20
     /// Bytes after which an export passes a piece to its connection.
     static let exportChunkBytes = 64 * 1024
     /// Pieces that an export may be ahead of its connection.
