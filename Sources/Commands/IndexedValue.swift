@@ -17,10 +17,10 @@ struct IndexedValue: Equatable {
         self.value = String(parts[1])
     }
 
-    /// Prints the snapshots in a worker's store, one line each.
+    /// Writes the snapshots in a worker's store, one line each.
     ///
     /// - Throws: `AdminClient.Failure` if there are none, or the worker refuses the lookup.
-    func print(from store: String, limit: Int?, _ client: AdminClient) async throws {
+    func write(from store: String, limit: Int?, _ client: AdminClient) async throws {
         var path = "/v1/stores/\(AdminClient.encoded(store))?index=\(AdminClient.encoded(self.field))"
         path += "&value=\(AdminClient.encoded(self.value))"
         if let limit { path += "&limit=\(limit)" }

@@ -42,7 +42,7 @@ struct LookupCommand: AsyncParsableCommand {
             let client = try self.admin.worker.client()
             let store = try await self.admin.storeName(client)
             if let value = self.index.flatMap({ IndexedValue($0) }) {
-                return try await value.print(from: store, limit: self.limit, client)
+                return try await value.write(from: store, limit: self.limit, client)
             }
             let path = "/v1/stores/\(AdminClient.encoded(store))/\(AdminClient.encoded(self.key ?? ""))"
             let (status, answer) = try await client.answer(path)

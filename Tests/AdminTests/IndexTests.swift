@@ -104,6 +104,6 @@ extension FixedStore: IndexedStore {
         return IndexedSnapshots(Array(found.prefix(limit.count)), isTruncated: found.count > limit.count)
     }
 
-    /// `nil`: what it holds is fixed.
+    /// `nil`: its content is fixed.
     func makeEnder(by field: String, issuedAt: MarkedName?) -> (any SnapshotEnder)? { nil }
 }

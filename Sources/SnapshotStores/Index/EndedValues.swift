@@ -20,7 +20,7 @@ struct EndedValues: Sendable {
     private var oldest = 0
     private var streams: [Stream] = []
 
-    /// What is known about a stream.
+    /// The state of a stream.
     private struct Stream: Sendable {
         /// The newest entry that has ended snapshots.
         var newest: EntryID?

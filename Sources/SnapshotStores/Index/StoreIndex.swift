@@ -1,6 +1,6 @@
 import StageKit
 
-/// What the holder of a store's `changes` knows about indexed fields.
+/// The index of a store's snapshots; owned by the holder of the store's `changes`.
 struct StoreIndex: Sendable {
     /// The maximum number of indexed fields: each takes memory per snapshot, and time with every change.
     static let fieldLimit = 4

@@ -76,7 +76,7 @@ enum KeyHashes: Sendable {
 
 /// The hashes of keys by the hash of their snapshots' value in one field.
 ///
-/// It only narrows a search down: who uses a hash looks for the records with it and compares their values.
+/// It only narrows a search down: the records with a hash are compared with the value itself.
 struct ValueIndex: Sendable {
     /// The number of tables. One that grows is copied, while changes of the store wait: some milliseconds with a million
     /// values.

@@ -59,8 +59,8 @@ public struct IndexedSnapshots: Sendable, Equatable {
 /// entry can restore the key. Only snapshots of older entries are ended. Of a snapshot from another stream, whose ids
 /// cannot be compared, only the time at which it was issued counts.
 ///
-/// What was ended is ended again by an entry that is read again, until `announced` is called: a checkpoint of the store
-/// still contains it.
+/// Until `announced` is called, a checkpoint of the store still contains the ended snapshots, so that an entry that is
+/// read again after a restart ends them again.
 public protocol SnapshotEnder: AnyObject {
     /// Finds the snapshots that an event ends, in place of those of another event that were not ended yet.
     ///
@@ -78,7 +78,7 @@ public protocol SnapshotEnder: AnyObject {
     /// Ends further snapshots, and passes the key of each to `body` after it was ended.
     ///
     /// - Parameters:
-    ///   - limit: How much may be ended; reduced by what was ended, whose bytes can exceed it.
+    ///   - limit: The limit of this call; reduced by the ended snapshots, whose bytes can exceed it.
     ///   - body: Called with each key.
     /// - Returns: Whether all have been ended. If not, the limit was reached.
     func end(_ limit: inout IndexLimit, _ body: (Span<UInt8>) -> Void) -> Bool

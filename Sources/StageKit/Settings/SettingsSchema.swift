@@ -7,7 +7,7 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
     public let defaults: Value
     /// The names, in the order in which documentation shows them.
     public let fields: [SettingField<Value>]
-    /// What to do about names that only similar objects have, for the message that refuses them.
+    /// The remedy for each name that only similar objects have, for the message that refuses it.
     private let elsewhere: [String: String]
 
     /// Creates a schema.
@@ -15,7 +15,7 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
     /// - Parameters:
     ///   - defaults: The value before anything is decoded.
     ///   - fields: The known names.
-    ///   - elsewhere: For each name that only similar objects have, what to do instead.
+    ///   - elsewhere: The remedy for each name that only similar objects have, for the message that refuses it.
     public init(_ defaults: Value, _ fields: [SettingField<Value>], elsewhere: [String: String] = [:]) {
         self.defaults = defaults
         self.fields = fields

@@ -178,7 +178,7 @@ import Testing
         #expect(harness.store.count == 0)
     }
 
-    @Test("A checkpoint contains what was ended until it is announced, unless the key was stored again")
+    @Test("A checkpoint contains ended snapshots until they are announced, unless the key was stored again")
     func unannounced() throws {
         let harness = Harness(index: ["user"])
         for (key, id) in [("a", 5), ("b", 6), ("c", 7)] as [(String, UInt64)] {
@@ -187,7 +187,7 @@ import Testing
         let ender = try #require(harness.store.makeEnder(by: "user", issuedAt: nil))
         #expect(try self.end(harness, "u", Harness.entry(10), by: ender) == ["a", "b", "c"])
         _ = try self.session(harness, "b", "v", 11)
-        // Another stage that has announced what it ended.
+        // Another stage has announced its own.
         try #require(harness.store.makeEnder(by: "user", issuedAt: nil)).announced()
         let before = try Self.loaded(harness)
         #expect(before.store.sortedKeys == ["a", "b", "c"])

@@ -32,7 +32,7 @@ import Testing
                 #expect(found?.isTruncated == false)
             }
             guard isComplete else { continue }
-            // Nothing is left of what is gone: as many values, and as many keys under each, as the snapshots have.
+            // Nothing is left of removed snapshots: the values and the keys under each are those of the others.
             var hashes: [UInt64: Set<UInt64>] = [:]
             for snapshot in all {
                 guard let value = snapshot.fields.first(where: { $0.name == field }) else { continue }
