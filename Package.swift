@@ -112,7 +112,7 @@ let package = Package(
         .target(name: "StageKit", dependencies: ["CEL", "JSON", logging, coreMetrics]),
         // The contracts of sources, stores and checkpoints, and of shared libraries with types.
         .target(name: "ComponentKit", dependencies: ["StageKit", logging, coreMetrics], plugins: ["Fingerprint"]),
-        .target(name: "PluginLoading", dependencies: ["ComponentKit", "StageKit"]),
+        .target(name: "PluginLoading", dependencies: ["ComponentKit", "LocalFiles", "StageKit"]),
         .testTarget(name: "PluginLoadingTests", dependencies: ["PluginLoading", "ComponentKit", "StageKit"]),
         .target(name: "StageTestKit", dependencies: ["ComponentKit", "StageKit", logging, coreMetrics]),
         .testTarget(name: "StageTestKitTests", dependencies: ["ComponentKit", "StageKit", "StageTestKit"]),
@@ -204,7 +204,8 @@ let package = Package(
                 logging,
             ]),
         // Options, output and exit statuses that all subcommands share.
-        .target(name: "CommandSupport", dependencies: ["PipelineEngine", "StageKit", logging, arguments]),
+        .target(
+            name: "CommandSupport", dependencies: ["LocalFiles", "PipelineEngine", "StageKit", logging, arguments]),
         .target(
             name: "DeadLetters",
             dependencies: [

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Glibc
+import LocalFiles
 
 /// Exit statuses other than success, after sysexits.h.
 package enum ExitStatus {
@@ -28,8 +29,9 @@ package enum Terminal {
     package static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) -> Bool {
         var bytes = bytes[...]
         while !bytes.isEmpty {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress!, $0.count) }
-            if count < 0, errno == EINTR { continue }
+            let count = SystemCall.uninterrupted {
+                unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress!, $0.count) }
+            }
             if count < 0 { return false }
             bytes = bytes.dropFirst(count)
         }

@@ -91,13 +91,12 @@ package struct AppendedFile: ~Copyable, Sendable {
             bytes = bytes.prefix(Self.pipeChunk)
         }
         while true {
-            let count = unsafe bytes.withUnsafeBytes { unsafe fileWrite(self.descriptor, $0.baseAddress!, $0.count) }
-            if count > 0 { return count }
-            if count < 0, errno == EINTR || errno == EAGAIN {
-                if errno == EAGAIN { try self.awaitReader(isStopped) }
-                continue
+            let count = SystemCall.uninterrupted {
+                unsafe bytes.withUnsafeBytes { unsafe fileWrite(self.descriptor, $0.baseAddress!, $0.count) }
             }
-            throw SystemFailure("write \(self.path)")
+            if count > 0 { return count }
+            guard count < 0, errno == EAGAIN else { throw SystemFailure("write \(self.path)") }
+            try self.awaitReader(isStopped)
         }
     }
 

@@ -57,10 +57,11 @@ package struct AtomicFile: ~Copyable {
         package func write(_ bytes: [UInt8]) throws(SystemFailure) {
             var start = 0
             while start < bytes.count {
-                let count = unsafe bytes[start...].withUnsafeBytes { piece in
-                    unsafe piece.baseAddress.map { unsafe Self.write(self.descriptor, $0, piece.count) } ?? 0
+                let count = SystemCall.uninterrupted {
+                    unsafe bytes[start...].withUnsafeBytes { piece in
+                        unsafe piece.baseAddress.map { unsafe Self.write(self.descriptor, $0, piece.count) } ?? 0
+                    }
                 }
-                if count < 0, errno == EINTR { continue }
                 if count < 0 { throw SystemFailure("write \(self.path)") }
                 start += count
             }

@@ -41,11 +41,11 @@ package struct BoundedReader: ~Copyable {
 
     /// Returns the content up to the file's end; content far beyond `limit` bytes is cut off.
     package func read(limit: Int) throws(SystemError) -> [UInt8] {
+        let descriptor = self.descriptor
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: Self.chunk)
         while bytes.count <= limit {
-            let count = unsafe fileRead(self.descriptor, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
+            let count = SystemCall.uninterrupted { unsafe fileRead(descriptor, &buffer, buffer.count) }
             if count < 0 { throw SystemError(number: errno) }
             if count == 0 { break }
             bytes += buffer[..<count]

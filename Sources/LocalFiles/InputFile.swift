@@ -50,8 +50,9 @@ package struct InputFile: ~Copyable {
             var failure: SystemFailure?
             let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
                 while filled < count, let base = buffer.baseAddress {
-                    let read = unsafe Self.read(self.descriptor, base + filled, count - filled)
-                    if read < 0, errno == EINTR { continue }
+                    let read = SystemCall.uninterrupted {
+                        unsafe Self.read(self.descriptor, base + filled, count - filled)
+                    }
                     if read < 0 { failure = SystemFailure("read \(self.path)") }
                     if read <= 0 { break }
                     filled += read

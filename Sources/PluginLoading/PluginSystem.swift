@@ -1,5 +1,6 @@
 import ComponentKit
 import Glibc
+import LocalFiles
 
 /// The system calls of loading a plugin: all unsafe code of this module.
 ///
@@ -13,8 +14,6 @@ enum PluginSystem {
     static let entryName = "sluice_plugin_types"
     /// The largest file read, in bytes: one type has about 100 KiB.
     static let byteLimit = 256 << 20
-    /// Bytes per read.
-    private static let chunk = 256 << 10
 
     /// A call that failed.
     struct Failure: Error {
@@ -49,19 +48,16 @@ enum PluginSystem {
 
     /// The file's bytes; fails if there are more than the limit.
     static func read(_ path: String) throws(Failure) -> [UInt8] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .last }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: Self.chunk)
-        while bytes.count <= Self.byteLimit {
-            let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            if count < 0 { throw .last }
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
+        let bytes: [UInt8]
+        do throws(BoundedReader.SystemError) {
+            bytes = try BoundedReader(path: path).read(limit: Self.byteLimit)
+        } catch {
+            throw Failure(message: unsafe String(cString: strerror(error.number)))
         }
-        throw Failure(message: "is larger than \(Self.byteLimit >> 20) MiB")
+        guard bytes.count <= Self.byteLimit else {
+            throw Failure(message: "is larger than \(Self.byteLimit >> 20) MiB")
+        }
+        return bytes
     }
 
     /// Loads the library and calls its entry function for its types; see the invariant above.

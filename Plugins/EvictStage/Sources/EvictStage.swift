@@ -116,10 +116,8 @@ public final class EvictStage: Stage {
     private static func named(_ change: () throws -> StoreChange) throws(StageFailure) -> StoreChange {
         do {
             return try change()
-        } catch let failure as StageFailure {
-            throw StageFailure("evict: \(failure.message)", reason: failure.reason)
         } catch {
-            throw StageFailure("evict: \(error)")
+            throw StageFailure(error, in: Self.declaration.name)
         }
     }
 }

@@ -133,10 +133,8 @@ public final class UpsertStage: Stage {
     private static func named(_ change: () throws -> StoreChange) throws(StageFailure) -> StoreChange {
         do {
             return try change()
-        } catch let failure as StageFailure {
-            throw StageFailure("upsert: \(failure.message)", reason: failure.reason)
         } catch {
-            throw StageFailure("upsert: \(error)")
+            throw StageFailure(error, in: Self.declaration.name)
         }
     }
 }

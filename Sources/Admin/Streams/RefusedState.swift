@@ -60,7 +60,7 @@ struct RefusedState: Sendable {
         guard let store = context.stores[name] else {
             throw .notFound("there is no store \(name)\(Nearest.hint(for: name, among: names))")
         }
-        if let store = store as? any ConditionalStore { return store }
+        if let store = store.conditional { return store }
         throw .notFound("the store \(name) is not of type memory: only such a store knows what it refuses")
     }
 

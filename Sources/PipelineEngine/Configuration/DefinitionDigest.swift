@@ -36,17 +36,17 @@ enum DefinitionDigest {
 
     /// The digest of some sections of a file with environment variables inserted; the order of names matters.
     ///
-    /// FNV-1a of 64 bits (Fowler, Noll, Vo): it detects an edited file and does not have to resist an attacker.
+    /// It detects an edited file and does not have to resist an attacker.
     static func of(_ root: SettingNode, sections: [String]) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        var hash = FNV1a()
         for name in sections {
             self.add(name, &hash)
             if let node = root[name] { self.add(node, &hash) }
         }
-        return "v1 " + String(hash, radix: 16)
+        return "v1 " + String(hash.value, radix: 16)
     }
 
-    private static func add(_ node: SettingNode, _ hash: inout UInt64) {
+    private static func add(_ node: SettingNode, _ hash: inout FNV1a) {
         switch node.content {
         case .null: self.add("null", &hash)
         case .scalar(let text, _):
@@ -65,8 +65,8 @@ enum DefinitionDigest {
     }
 
     /// Adds a text and a terminator, so that two texts have a different digest from their concatenation.
-    private static func add(_ text: String, _ hash: inout UInt64) {
-        for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        hash = (hash ^ 0x1FF) &* 0x100_0000_01B3
+    private static func add(_ text: String, _ hash: inout FNV1a) {
+        hash.combine(text)
+        hash.endPart()
     }
 }

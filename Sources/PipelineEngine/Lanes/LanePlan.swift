@@ -30,8 +30,8 @@ struct LanePlan {
     /// Returns the lane of a key: FNV-1a with its upper half folded into the lower one, whose bits alone are poorly
     /// distributed.
     static func lane(of key: Span<UInt8>, among count: Int) -> Int {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for index in key.indices { hash = (hash ^ UInt64(key[index])) &* 0x0000_0100_0000_01B3 }
-        return Int((hash ^ (hash >> 32)) % UInt64(count))
+        var hash = FNV1a()
+        hash.combine(key)
+        return Int((hash.value ^ (hash.value >> 32)) % UInt64(count))
     }
 }

@@ -1,4 +1,5 @@
 import RESP
+import StageKit
 
 extension RedisError {
     /// The meaning of an error answer, found by its first word.
@@ -144,10 +145,7 @@ extension RedisError {
             if let range = text.firstRange(of: marker) { text = String(text[..<range.lowerBound]) }
         }
         if let secret, !secret.text.isEmpty { text = text.replacing(secret.text, with: secret.description) }
-        let printable = text.prefix(Self.toldTextLimit).unicodeScalars.map { scalar in
-            scalar.properties.generalCategory == .control ? "?" : Character(scalar)
-        }
-        return String(printable)
+        return QuotedText.plain(text, characters: Self.toldTextLimit)
     }
 
     /// Returns the error for bytes that are not valid replies.

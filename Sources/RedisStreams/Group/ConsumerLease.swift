@@ -132,9 +132,9 @@ final class ConsumerLease: Sendable {
 
     /// Returns a hash of a text as sixteen hexadecimal digits, the same in every process (FNV-1a).
     static func digest(_ text: String) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        let digits = String(hash, radix: 16)
+        var hash = FNV1a()
+        hash.combine(text)
+        let digits = String(hash.value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

@@ -32,10 +32,8 @@ struct LeftOutFields: Sendable, Equatable {
         self.count += 1
         guard self.count == 1 else { return }
         guard let name else { return self.first = "a field name of \(bytes) bytes" }
-        let text = String(decoding: name, as: UTF8.self).prefix(Self.nameLimit).unicodeScalars.map { scalar in
-            scalar.properties.generalCategory == .control ? "?" : Character(scalar)
-        }
-        self.first = "field \"\(String(text))\" of \(bytes) bytes"
+        let text = QuotedText.plain(String(decoding: name, as: UTF8.self), characters: Self.nameLimit)
+        self.first = "field \"\(text)\" of \(bytes) bytes"
     }
 
     /// The failure of the entry, or `nil` if nothing was left out.

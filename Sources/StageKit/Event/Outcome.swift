@@ -93,4 +93,14 @@ public struct StageFailure: Error, Sendable, Equatable {
         self.message = message
         self.reason = reason
     }
+
+    /// Creates a failure from an error of something that a stage uses, such as a store.
+    ///
+    /// - Parameters:
+    ///   - error: The error. If it is a failure, its reason is kept.
+    ///   - type: The type of the stage, with which the message begins: `upsert`.
+    public init(_ error: any Error, in type: String) {
+        let failure = error as? StageFailure
+        self.init("\(type): \(failure?.message ?? "\(error)")", reason: failure?.reason)
+    }
 }

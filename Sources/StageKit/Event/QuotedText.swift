@@ -28,6 +28,15 @@ public enum QuotedText {
         return text.withUTF8 { unsafe self.quote($0.span) }
     }
 
+    /// Returns the beginning of a text without quotes, with `?` in place of control characters, for messages that repeat
+    /// a text of a server or a stream on one line.
+    package static func plain(_ text: some StringProtocol, characters limit: Int) -> String {
+        let scalars = text.prefix(limit).unicodeScalars.map { scalar in
+            scalar.properties.generalCategory == .control ? "?" : Character(scalar)
+        }
+        return String(scalars)
+    }
+
     private static func append(_ scalar: Unicode.Scalar, to text: inout String) {
         switch scalar.value {
         case 0x07: text += "\\a"

@@ -5,7 +5,6 @@ import HTTPBase
 import Logging
 import Operations
 import PipelineEngine
-import RedisStreams
 import ServiceLifecycle
 import StageKit
 import UnixSignals
