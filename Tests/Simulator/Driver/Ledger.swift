@@ -45,6 +45,8 @@ struct Ledger: Sendable {
         var seen: Set<Int> = []
         /// Numbers of the delivered entries that were in the stream when it was looked at or read.
         var found: Set<Int> = []
+        /// When counting began, and the last entry that was handed on before: entries below it were not counted.
+        var uncounted: (until: Int, last: EntryID)?
         /// The number of removed entries, as of the last check, or `nil` if the server does not report it.
         var removed: UInt64?
         /// Whether the store was filled from keys.
@@ -65,6 +67,11 @@ struct Ledger: Sendable {
             self.placed = began
             self.cursor = cursor
             self.held = held
+        }
+
+        /// Whether an entry was passed over before counting began.
+        func isUncounted(_ fate: Fate) -> Bool {
+            self.uncounted.map { fate.added <= $0.until && fate.entry.id <= $0.last } ?? false
         }
     }
 
@@ -205,7 +212,7 @@ struct Ledger: Sendable {
                 if gone <= look, !fate.isLostWrite, wasSeen, fate.entry.id < limit {
                     return Untold(fate, "entry \(fate.entry.id) was lost unread, and nothing was told")
                 }
-            } else if fate.entry.id <= cursor {
+            } else if fate.entry.id <= cursor, !epoch.isUncounted(fate) {
                 return Untold(fate, "entry \(fate.entry.id) was passed over, and nothing was told")
             }
         }

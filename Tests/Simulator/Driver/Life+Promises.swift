@@ -76,6 +76,7 @@ extension Life {
     func forgive(at time: Int) {
         self.note("what went up to \(time) is not missed")
         if let began = self.ledger.epoch?.began, began < time { self.ledger.epoch?.began = time }
+        if let last = self.ledger.epoch?.last { self.ledger.epoch?.uncounted = (time, last) }
     }
 
     /// The worker was told of a stream, as it was at that time.
@@ -115,7 +116,8 @@ extension Life {
         // Where there was no stream before, nobody can say what it began with.
         guard let facts, let known = self.known, known.isSeen else { return }
         let cursor = machine.cursor ?? .zero
-        let reachesBeyond = facts.first.map { $0 > cursor } ?? false
+        // Neither what it began with before the first read, if it did not exist then.
+        let reachesBeyond = facts.first.map { $0 > cursor && $0 != known.baseline } ?? false
         let cameAndWent = (facts.last ?? .zero) <= cursor && facts.generated > max(cursor, known.generated)
         guard reachesBeyond || cameAndWent else { return }
         // What was deleted in the middle is not to be seen.
@@ -134,14 +136,18 @@ extension Life {
     private func untellable(_ fate: Fate, _ look: Look) -> String? {
         guard let mark = look.mark, let facts = look.facts, let lineage = look.lineage, let epoch = self.ledger.epoch
         else { return nil }
-        let isCountRight = mark.position.map { self.ledger.added(to: lineage, upTo: mark.cursor) == $0 }
+        // A stream that begins behind the cursor has the right count if as many were removed, whichever they were.
+        let isBehind = facts.first.map { $0 > mark.cursor } ?? true
+        let isCountRight = mark.position.map {
+            self.ledger.added(to: lineage, upTo: mark.cursor) == $0 || (isBehind && facts.removed == $0)
+        }
         let isTwin = self.ledger.fates.contains {
-            $0.entry.id == mark.cursor && $0.entry.lineage == lineage && $0.added > epoch.began
+            $0.entry.id == mark.cursor && $0.entry.id > epoch.cursor && $0.entry.lineage == lineage
                 && $0.isThere(at: look.time) && !epoch.delivered.contains($0.entry.serial)
         }
         if isTwin, isCountRight ?? true { return "the id that was read last was given again" }
-        let isOfAnother = fate.entry.lineage != lineage || fate.isLostWrite
-        if isOfAnother, isCountRight == true, !self.showsOther(look, facts, mark) {
+        let isOther = fate.isLostWrite || epoch.seen.contains { $0 != lineage }
+        if isOther, isCountRight == true, !self.showsOther(look, facts, mark) {
             return "another stream, with exactly as many entries up to the cursor as were there before"
         }
         if fate.cameBack != nil, fate.entry.id <= mark.cursor, let removed = facts.removed,
