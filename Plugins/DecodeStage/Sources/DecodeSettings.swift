@@ -36,7 +36,7 @@ extension DecodeStage {
     /// The rule for one field.
     public struct FieldRule: Sendable {
         /// The type of the value.
-        public var type = FieldType.string
+        public var type = FieldTypeName.string
         /// The form in which times and durations are written, or `nil` for the usual one.
         public var format: TimeForm?
         /// Whether an event without the field fails.
@@ -53,11 +53,11 @@ extension DecodeStage {
             FieldRule(),
             [
                 .optional(
-                    "type", \.type, .choice(of: FieldType.allCases.map { ($0.rawValue, $0) }), default: "string",
+                    "type", \.type, .fieldTypeName, default: "string",
                     "Type of the value: string and bytes are not checked, the others fail the event if the value "
                         + "has another form. The value's text is always kept."),
                 .optional(
-                    "format", \.format, .optional(.choice(of: TimeForm.allCases.map { ($0.rawValue, $0) })),
+                    "format", \.format, .optional(.timeForm),
                     "Form of a timestamp: rfc3339 (the default), or a number of s, ms, us or ns since 1970; of a "
                         + "duration: a number of s, ms, us or ns, otherwise text such as 1h30m."),
                 .optional(
@@ -78,15 +78,8 @@ extension DecodeStage {
         static let settings = SettingType<FieldRule>(shape: .object(Self.schema.descriptions)) { node, issues in
             guard let rule = Self.schema.decode(node, &issues) else { return nil }
             let before = issues.all.count
-            if let format = rule.format {
-                let mark = node["format"]?.mark ?? node.mark
-                if rule.type != .timestamp, rule.type != .duration {
-                    issues.add("format requires type: timestamp or duration", at: mark)
-                } else if rule.type == .duration, format == .text {
-                    issues.add(
-                        "format: a duration is not an RFC 3339 time: use s, ms, us or ns, or no format for text "
-                            + "such as 1h30m", at: mark)
-                }
+            if let refusal = rule.format.flatMap({ rule.type.refusal(of: $0) }) {
+                issues.add(refusal, at: node["format"]?.mark ?? node.mark)
             }
             if let path = rule.path, path.hasAll, rule.type != .json {
                 issues.add("path: * results in a list, which requires type: json", at: path.mark)
@@ -95,41 +88,7 @@ extension DecodeStage {
         }
 
         /// The type of the field for other stages.
-        var fieldType: StageKit.FieldType {
-            switch self.type {
-            case .string: .text
-            case .bytes: .bytes
-            case .int64: .integer
-            case .uint64: .unsigned
-            case .double: .double
-            case .bool: .bool
-            case .timestamp: .timestamp(self.format ?? .text)
-            case .duration: .duration(self.format ?? .text)
-            case .json: .json
-            }
-        }
-    }
-
-    /// The type of a field's value.
-    public enum FieldType: String, Sendable, CaseIterable {
-        /// Text.
-        case string
-        /// Bytes that are not meant to be text.
-        case bytes
-        /// A 64-bit integer in decimal notation.
-        case int64
-        /// A 64-bit integer without a sign in decimal notation.
-        case uint64
-        /// A finite number in decimal notation.
-        case double
-        /// `true` or `false`.
-        case bool
-        /// A time.
-        case timestamp
-        /// A length of time.
-        case duration
-        /// A JSON value.
-        case json
+        var fieldType: FieldType { self.type.type(self.format) }
     }
 
     /// The handling of a value that is empty or only white space.

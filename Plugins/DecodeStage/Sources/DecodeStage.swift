@@ -49,7 +49,7 @@ public final class DecodeStage: Stage {
     /// The name of the field that contains JSON.
     private let jsonName: String
     /// The types of the declared fields.
-    private let types: [StageKit.FieldType]
+    private let types: [FieldType]
     /// Whether a field has a type other than text and int64, or the fields are in JSON.
     private let isGeneral: Bool
     /// The number of leading positions at which the names in entries of the current batch are known to be declared.
