@@ -22,6 +22,7 @@ public final class Freshness: Sendable {
     private let limit = Atomic<Int64>(Freshness.unlimited)
     private let proof = Atomic<Int64>(Freshness.never)
     private let isFilling = Atomic<Bool>(false)
+    private let isInOrder = Atomic<Bool>(true)
     private let fillCount = Atomic<UInt64>(0)
     private let mirror: (any FreshnessMirror)?
 
@@ -51,6 +52,16 @@ public final class Freshness: Sendable {
         self.mirror?.setFilling(isFilling)
     }
 
+    /// Sets whether the store is filled with the entries of one stream, in order; this is so until a source says
+    /// otherwise.
+    ///
+    /// An event of that stream then finds the result of all earlier events, also while the store is being filled. If
+    /// several streams fill the store, or keys in no particular order, the snapshot that an event needs may be yet to
+    /// come.
+    public func setFilledInOrder(_ isFilledInOrder: Bool) {
+        self.isInOrder.store(isFilledInOrder, ordering: .releasing)
+    }
+
     /// Records that the store held every entry at this instant. An earlier instant than the recorded one is ignored.
     ///
     /// Must be called from one thread at a time.
@@ -70,6 +81,9 @@ public final class Freshness: Sendable {
     /// Whether the store is being filled. Check this before a lookup and `isStale` after it: a result obtained in
     /// between comes from a filled and fresh store.
     public var isBeingFilled: Bool { self.isFilling.load(ordering: .acquiring) }
+
+    /// Whether the store is filled with the entries of one stream, in order; see `setFilledInOrder`.
+    public var isFilledInOrder: Bool { self.isInOrder.load(ordering: .acquiring) }
 
     /// Whether lookups must not be answered now. Takes about 30 ns with an age limit, less without one.
     public var isStale: Bool {

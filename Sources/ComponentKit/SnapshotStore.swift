@@ -88,6 +88,12 @@ extension SnapshotStore {
     /// `false`: by default each process has its own store.
     public var isShared: Bool { false }
 
+    /// The reason why the store is not fresh, unless it is filled with the entries of one stream, in order.
+    public var lookupDoubt: String? {
+        guard let freshness = self.freshness, !freshness.isFilledInOrder else { return nil }
+        return freshness.staleness?.description
+    }
+
     /// `nil`: lookups are answered in this process.
     public var remote: (any RemoteSnapshotStore)? { nil }
 

@@ -1,3 +1,5 @@
+public import StageKit
+
 /// A failed connection, a refused command or a broken protocol.
 ///
 /// No text contains a password. `isTransient` says whether a retry can succeed without a change by the operator.
@@ -101,4 +103,18 @@ public struct RedisError: Error, Sendable, Equatable {
 extension RedisError: CustomStringConvertible {
     /// The message.
     public var description: String { self.message }
+}
+
+extension RedisError: LookupError {
+    /// Whether the server cannot be used now. An answer that refuses a command concerns that command only.
+    public var isOutage: Bool {
+        switch self.code {
+        case .permission, .unknownCommand, .wrongType, .outOfMemory, .noGroup, .scriptMissing, .moved, .serverError,
+            .replyTooLarge, .valueTooLarge, .gap:
+            false
+        case .connectFailed, .tls, .authentication, .unavailable, .protocolViolation, .timedOut, .closed,
+            .tooManyCommands, .badSettings:
+            true
+        }
+    }
 }

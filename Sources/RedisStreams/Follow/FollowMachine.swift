@@ -134,6 +134,9 @@ package struct FollowMachine: Sendable, Equatable {
     /// Whether lookups must not be answered, because the stores are not as recent as the entries that were read.
     package var holdsLookUps: Bool { self.phase != .following && !self.keepsStores }
 
+    /// Whether keys are being read, which arrive in no particular order.
+    package var isScanning: Bool { if case .scanning = self.phase { true } else { false } }
+
     /// The queries to send before `opened`.
     package var questions: Questions {
         if let mark = self.detector?.mark ?? self.keptMark {

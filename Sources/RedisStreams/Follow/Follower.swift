@@ -238,7 +238,7 @@ package final class Follower {
         }
         let isFilling = self.machine.holdsLookUps
         // Before the board, so that stores that are shown as filled do answer lookups.
-        self.stores.setFilling(isFilling, of: self.index)
+        self.stores.setFilling(isFilling, isScanning: self.machine.isScanning, of: self.index)
         self.update { board in
             board.status.isFilling = self.machine.phase != .following
             // A checkpoint must not record the new state of the stores before their resets are announced.

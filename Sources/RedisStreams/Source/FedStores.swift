@@ -11,6 +11,8 @@ final class FedStores: Sendable {
     /// The state of one stream.
     private struct Part {
         var isFilling = true
+        /// Whether keys are being read, in no particular order.
+        var isScanning = false
         /// Whether another stream's reader has emptied the stores since this stream began to fill them.
         var isToRefill = false
         var proof: ContinuousClock.Instant?
@@ -29,15 +31,21 @@ final class FedStores: Sendable {
         self.stores = stores
         self.handler = handler
         self.parts = OrderedMutex(Array(repeating: Part(), count: streams))
+        for store in stores { store.freshness?.setFilledInOrder(streams == 1) }
     }
 
-    /// Sets whether the stores are being filled from a stream.
-    func setFilling(_ isFilling: Bool, of stream: Int) {
+    /// Sets whether the stores are being filled from a stream, and whether keys are being read for that.
+    func setFilling(_ isFilling: Bool, isScanning: Bool = false, of stream: Int) {
         // Within the lock: otherwise, the result for one stream could overwrite that of a later call for another one.
         self.parts.withLock { parts in
             parts[stream].isFilling = isFilling
+            parts[stream].isScanning = isScanning
             let isAnyFilling = parts.contains { $0.isFilling || $0.isToRefill }
-            for store in self.stores { store.freshness?.setFilling(isAnyFilling) }
+            let isInOrder = parts.count == 1 && !isScanning
+            for store in self.stores {
+                store.freshness?.setFilledInOrder(isInOrder)
+                store.freshness?.setFilling(isAnyFilling)
+            }
         }
     }
 

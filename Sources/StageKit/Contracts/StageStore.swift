@@ -19,6 +19,12 @@ public protocol StageStore: AnyObject, Sendable {
     /// This store if it also finds snapshots by fields other than the key, otherwise `nil`.
     var indexed: (any IndexedStore)? { get }
 
+    /// The reason why the store may still lack entries from before the events of a batch, or `nil` if it has them all.
+    ///
+    /// A store that one stream fills in order has all entries from before an event of that stream, even while lookups
+    /// from outside must not be answered. A store that several streams fill may not. Can be called from any thread.
+    var lookupDoubt: String? { get }
+
     /// Creates a writer for events whose key and fields are in the given columns.
     ///
     /// - Parameters:
@@ -35,8 +41,15 @@ public protocol AwaitedStore: StageStore {
     /// Values are returned as the server stores them; no field is known to be a number.
     ///
     /// - Returns: The snapshot, or `nil` if there is none.
-    /// - Throws: An error if the server does not answer in time.
+    /// - Throws: An error if the server does not answer in time, or refuses the request. A `LookupError` says which.
     func lookUp(_ key: [UInt8]) async throws -> Snapshot?
+}
+
+/// The failure of a request to a server.
+public protocol LookupError: Error {
+    /// Whether the server cannot be used now, so that other requests would fail too. If not, the failure concerns this
+    /// request only.
+    var isOutage: Bool { get }
 }
 
 extension AwaitedStore {
@@ -50,6 +63,9 @@ extension StageStore {
 
     /// `nil`: snapshots are found by their keys only.
     public var indexed: (any IndexedStore)? { nil }
+
+    /// `nil`: the store has all earlier entries.
+    public var lookupDoubt: String? { nil }
 
     /// Returns the snapshot under a key given as text, or `nil` if there is none.
     public func snapshot(for key: String) -> Snapshot? {

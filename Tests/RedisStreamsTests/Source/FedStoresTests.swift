@@ -72,6 +72,26 @@ private final class ResetRecorder: RevocationHandler {
         #expect((store.freshness?.age ?? .zero) >= .seconds(30))
     }
 
+    @Test("Only one stream whose keys are not being read fills a store in order")
+    func order() {
+        let (one, two) = (BareStore(), BareStore())
+        let fed = FedStores([one], streams: 1)
+        #expect(one.freshness?.isFilledInOrder == true)
+        fed.setFilling(true, isScanning: true, of: 0)
+        #expect(one.freshness?.isFilledInOrder == false)
+        #expect(one.lookupDoubt == "the store is being filled")
+        fed.setFilling(true, of: 0)
+        #expect(one.freshness?.isFilledInOrder == true)
+        #expect(one.lookupDoubt == nil)
+        let both = FedStores([two], streams: 2)
+        #expect(two.freshness?.isFilledInOrder == false)
+        both.setFilling(false, of: 0)
+        #expect(two.lookupDoubt == "the store is being filled")
+        both.setFilling(false, of: 1)
+        #expect(two.freshness?.isFilledInOrder == false)
+        #expect(two.lookupDoubt == nil)
+    }
+
     @Test("A store emptied for one stream is filled only after the others were read again")
     func refill() {
         let store = BareStore()
