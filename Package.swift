@@ -219,7 +219,7 @@ let package = Package(
             dependencies: [
                 "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine", "RedisClient",
                 "RedisStreams", "RESP", "SnapshotStores", "ComponentKit", "StageKit", "LocalFiles",
-                "DeadLetterStage", "PublishStage", logging,
+                "DeadLetterStage", "LookupStage", "PublishStage", logging,
             ]),
         // The subcommands, except those that run a worker and those for dead letters.
         .target(

@@ -1,5 +1,6 @@
 import DeadLetterStage
 import DeadLetters
+import LookupStage
 import PipelineEngine
 import PublishStage
 import RESP
@@ -85,7 +86,7 @@ struct CommandNeed {
         case .stream(let key, _): needs.append(self.adding(to: key))
         case nil: break
         }
-        return needs + self.messages(of: pipeline)
+        return needs + self.messages(of: pipeline) + self.hashes(of: pipeline)
     }
 
     /// The commands that read a stream, by a single worker or as a worker of a group.
@@ -146,6 +147,17 @@ struct CommandNeed {
         let streams = Set(published.compactMap { if case .stream(let name, _) = $0 { name.key } else { nil } })
             .union(DeadLetterStage.streams(of: pipeline))
         return channels.sorted().map(self.publishing) + streams.sorted().map(self.adding)
+    }
+
+    /// The commands of stages that look up hashes, each key once. A pattern stands for the keys that contain fields.
+    private static func hashes(of pipeline: Pipeline) -> [CommandNeed] {
+        var issues = SettingIssues()
+        let keys = pipeline.settings(ofStages: LookupStage.declaration.name).compactMap { node -> String? in
+            let settings = LookupStage.declaration.settings.decode(node, &issues)
+            guard case .hash(let key)? = settings?.place else { return nil }
+            return key.key
+        }
+        return Set(keys).sorted().map { CommandNeed("HMGET", [$0, "field"], isHarmless: false, key: $0) }
     }
 
     private static func publishing(to channel: String) -> CommandNeed {

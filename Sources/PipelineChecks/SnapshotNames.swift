@@ -1,5 +1,6 @@
 import ComponentKit
 import Gateway
+import LookupStage
 import PipelineEngine
 import RedisStreams
 import SnapshotStores
@@ -33,6 +34,7 @@ struct SnapshotNames {
                 }
             }
         }
+        for stage in file.stages where stage.type == LookupStage.declaration.name { self.check(stage, &issues) }
         if let gateway = file.section("gateway", GatewaySettings.type) {
             issues.within("gateway") { self.check(gateway, file, &$0) }
         }
@@ -50,6 +52,21 @@ struct SnapshotNames {
                 "stores: \(store.name): a worker of a group reads a part of the stream, so a stage that revokes all matching "
                     + "keys misses those of other workers: remove match from revoke, or group from redis_stream",
                 at: mark)
+        }
+    }
+
+    /// Adds an error for each field that a stage looks up and no stage keeps. A store that no stage fills is filled by
+    /// the embedding program.
+    private func check(_ stage: FileOutline.Part, _ issues: inout SettingIssues) {
+        guard let settings = FileOutline.decode(stage.settings, LookupStage.declaration.settings),
+            case .store(let name, _) = settings.place,
+            let store = self.stores[name.text]?.conditional, !store.keptFields.isEmpty
+        else { return }
+        issues.within("lookup: fields") { issues in
+            for field in settings.fields {
+                let name = field.value.name ?? MarkedName(field.name, at: field.mark)
+                Self.check([name], of: store, &issues)
+            }
         }
     }
 

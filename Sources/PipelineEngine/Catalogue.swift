@@ -20,6 +20,10 @@ public struct Catalogue: Sendable {
     /// server. It connects when the first message is sent.
     public var makePublisher: (@Sendable (ComponentSetup) -> (any MessagePublisher)?)?
 
+    /// Creates the reader of Redis hashes from the file's sections, or returns `nil` if they name no server. It connects
+    /// at the first request.
+    public var makeHashReader: (@Sendable (ComponentSetup) -> (any HashReader)?)?
+
     /// Loads the types of a shared library at a path; `nil` if plugins are not supported.
     ///
     /// - Throws: The problem with the library, after its path.

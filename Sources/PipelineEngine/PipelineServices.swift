@@ -12,6 +12,8 @@ public struct PipelineServices: Sendable {
     public var revocationHandler: (any RevocationHandler)?
     /// Sends the messages of stages instead of the publisher that the file declares; `nil` to use the file's.
     public var publisher: (any MessagePublisher)?
+    /// Reads Redis hashes for stages instead of the reader that the file declares; `nil` to use the file's.
+    public var hashReader: (any HashReader)?
     /// Whether nothing outside of this process may be touched; stages then treat messages as sent without sending them.
     public var isRehearsal = false
     /// The clock from which stages and stores read the time of day.

@@ -30,6 +30,7 @@ struct CaseRun {
         var services = PipelineServices(
             logger: log.logger(label: "test", level: .info), metrics: registry, revocationHandler: recorder)
         services.publisher = RecordingPublisher()
+        services.hashReader = one.hashReader
         services.isRehearsal = true
         let time = one.clock
         services.clock = WallClock { time }
@@ -94,6 +95,15 @@ struct CaseRun {
 }
 
 extension TestCase {
+    /// The reader of the case's hashes.
+    fileprivate var hashReader: RecordingHashReader {
+        let reader = RecordingHashReader()
+        for hash in self.hashes {
+            for field in hash.value { reader.hold(Array(hash.name.utf8), field: Array(field.name.utf8), field.value) }
+        }
+        return reader
+    }
+
     /// The entries with their ids, as the source delivers them.
     var delivered: [MemorySource.Entry] {
         var last = EntryID.zero

@@ -38,6 +38,9 @@ extension TestCase {
                 "entries", \.entries, TestEntry.type.list(minimum: 1, limit: TestFile.entryLimit, of: "entries"),
                 "Entries that the source delivers, in order."),
             .optional(
+                "hashes", \.hashes, .map(of: SettingType<[NamedSetting<[UInt8]>]>.map(of: TestBytes.type)),
+                "Redis hashes that lookup finds, by key, with their fields; there are no others."),
+            .optional(
                 "outcomes", \.outcomes,
                 SettingType<[OutcomeExpectation]>.list(of: OutcomeExpectation.type).marked.present,
                 "Outcome of each entry."),

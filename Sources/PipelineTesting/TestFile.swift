@@ -31,6 +31,8 @@ struct TestCase: Sendable {
     var clock: Int64 = 1_700_000_000_000
     /// The entries that the source delivers.
     var entries: [TestEntry] = []
+    /// The Redis hashes that stages read, by key.
+    var hashes: [NamedSetting<[NamedSetting<[UInt8]>]>] = []
     /// The expected outcome of each entry, or `nil` if the case does not specify it.
     var outcomes: Marked<[OutcomeExpectation]>?
     /// The expected content of stores at the end.

@@ -72,6 +72,12 @@ public final class RecordingStore: SnapshotStore {
         self.state.withLock { $0.batchError = error }
     }
 
+    /// Sets whether the store is being filled, and whether with the entries of one stream in order.
+    public func setFilling(_ isFilling: Bool, inOrder isInOrder: Bool) {
+        self.freshness?.setFilledInOrder(isInOrder)
+        self.freshness?.setFilling(isFilling)
+    }
+
     /// Puts a snapshot under its key, without recording a change.
     public func hold(_ snapshot: Snapshot) {
         self.state.withLock { $0.records[snapshot.key] = Record(entryID: snapshot.entryID, snapshot: snapshot) }

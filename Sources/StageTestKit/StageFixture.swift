@@ -18,6 +18,8 @@ public struct StageFixture: Sendable {
     public var revocations: RecordingRevocationHandler?
     /// The publisher, or `nil` for a pipeline without a server.
     public var publisher: RecordingPublisher?
+    /// The Redis hashes, or `nil` for a pipeline without a server.
+    public var hashes: RecordingHashReader? = RecordingHashReader()
     /// The clock, which always shows 2023-11-14 22:13:20 UTC unless a test sets another.
     public var clock = WallClock { 1_700_000_000_000 }
     /// The reporter for the stage's steps.
@@ -46,6 +48,7 @@ public struct StageFixture: Sendable {
             pipeline: self.pipeline, fields: self.fields, stores: self.stores.map { $0.copy() },
             revocations: self.revocations.map { _ in RecordingRevocationHandler() },
             publisher: self.publisher.map { _ in RecordingPublisher() })
+        copy.hashes = self.hashes?.copy()
         copy.types = self.types
         copy.secrets = self.secrets
         copy.branches = self.branches
@@ -78,6 +81,6 @@ public struct StageFixture: Sendable {
             scope: scope,
             stores: Dictionary(uniqueKeysWithValues: self.stores.map { ($0.name, $0) }),
             branches: Dictionary(uniqueKeysWithValues: branches), exits: exits,
-            clock: self.clock, progress: self.progress)
+            clock: self.clock, progress: self.progress, hashReader: self.hashes)
     }
 }

@@ -16,6 +16,7 @@ import Testing
         stages:
           - decode: { event: e, fields: { id: { type: string, required: true } } }
           - upsert: { store: devices }
+          - lookup: { hash: "rooms:{id}", fields: { room: room }, missing: pass }
           - revoke: { key: id }
           - publish: { channel: told }
         """
@@ -43,7 +44,7 @@ import Testing
                     try await pipeline.untilDone(1)
                     let store = try #require(pipeline.stores["devices"] as? RedisStore)
                     #expect(try await store.lookUp(Array("a".utf8)) != nil)
-                    let purposes = ["source", "store:devices", "lookup:devices", "revocations", "messages"]
+                    let purposes = ["source", "store:devices", "lookup:devices", "revocations", "messages", "hashes"]
                     let expected = Set(purposes.map { "sluice:sessions:\($0)" })
                     try await eventually("all connections have names") {
                         try await expected.isSubset(of: self.connections(connection).map { $0.name })

@@ -1,107 +1,235 @@
 public import StageKit
 
-/// Sets fields of an event to values of the snapshot that a store holds under a key.
+/// Sets fields of an event to values of the snapshot that a store holds under a key, or of a Redis hash.
 public final class LookupStage: Stage {
     /// Name, settings and documentation.
     public static let declaration = StageDeclaration(
         name: "lookup",
-        summary: "Adds values of a store's snapshot to the event.",
-        settings: Settings.type,
+        summary: "Adds values of a store's snapshot or of a Redis hash to the event.",
+        settings: Read.type,
         example: """
             lookup:
               store: orders
               key: order_id
-              fields: { previous_amount: amount }
+              fields: { previous_amount: { field: amount, type: int64 } }
               missing: pass
             """,
         failureReason: "lookup_failure",
         waits: true)
 
-    /// The maximum number of requests to a server in flight together: a pipeline that long hides the round trip.
-    private static let requestsAtOnce = 256
+    /// The maximum number of events whose values are requested together: a pipeline that long hides the round trip, and
+    /// no more answers are in memory at a time.
+    private static let eventsAtOnce = 512
 
-    /// Where the value of a field comes from.
-    private struct Source {
-        var name: String
-        var target: FieldID
-        var fallback: [UInt8]?
+    /// The maximum length of the key of a hash in bytes: far above a useful one, and the limit of names that `publish`
+    /// takes from events.
+    private static let keyLimit = 1024
+
+    /// A place to look in.
+    private enum Source {
+        /// A store in this process.
+        case memory(any StageStore, key: FieldID)
+        /// A store on a server: events wait for the answer.
+        case server(any AwaitedStore, key: FieldID)
+        /// Hashes on a server.
+        case hashes(any HashReader, key: ResolvedTemplate)
     }
 
-    private let key: FieldID
-    private let keyName: String
-    private let storeName: String
-    private let sources: [Source]
+    /// The values that were found under a key, by the numbers of the stage's fields.
+    private struct Found {
+        /// Whether there is a snapshot. A hash that does not exist has no values.
+        var exists: Bool
+        var values: [Snapshot.Field?]
+    }
+
+    private let source: Source?
+    private let fields: [LookedUpField]
     private let isRequired: Bool
+    private let usesStale: Bool
+    /// The field with the key, or the template of the key, for messages.
+    private let keyName: String
+    /// The store's name, or that of a hash, for messages.
+    private let placeName: String
+    private let requestedFields: [[UInt8]]
     private let progress: ProgressReporter
-    private let store: (any StageStore)?
-    /// The store, if it is on a server: events then wait for the answer.
-    private let awaited: (any AwaitedStore)?
+    /// Whether a request to a store on a server was answered: then its connection is open.
+    private var isConnected = false
 
     /// Creates the stage; it reads the key and provides the fields.
     public init(_ settings: Settings, _ setup: StageSetup) {
-        self.key = setup.input(settings.key)
-        self.keyName = settings.key.text
         self.progress = setup.progress
-        self.storeName = settings.store.text
-        self.store = setup.store(settings.store)
-        self.awaited = self.store?.awaited
-        if self.awaited == nil { setup.neverWaits() }
-        if case .fail = settings.missing { self.isRequired = true } else { self.isRequired = false }
-        self.sources = settings.fields.map { field in
-            let fallback = settings.defaults?.first { $0.name == field.name }.map { Array($0.value.utf8) }
-            return Source(
-                name: field.value.text,
-                target: setup.output(field.name, isSecret: setup.isSecret(field.value.text)), fallback: fallback)
+        let untyped: FieldType
+        switch settings.place {
+        case .store(let name, let key):
+            let column = setup.input(key)
+            let store = setup.storeToRead(name)
+            if let awaited = store?.awaited {
+                self.source = .server(awaited, key: column)
+            } else {
+                self.source = store.map { Source.memory($0, key: column) }
+                setup.neverWaits()
+            }
+            self.keyName = key.text
+            self.placeName = name.text
+            untyped = .unknown
+        case .hash(let template):
+            let key = template.resolve(setup)
+            self.source = setup.hashReader().map { Source.hashes($0, key: key) }
+            self.keyName = template.text
+            self.placeName = "hash \(template.text)"
+            untyped = .text
         }
+        if case .fail = settings.missing { self.isRequired = true } else { self.isRequired = false }
+        if case .use = settings.stale { self.usesStale = true } else { self.usesStale = false }
+        self.fields = settings.fields.map { field in
+            let fallback = settings.defaults.first { $0.name == field.name }?.value.text
+            return LookedUpField(field, fallback: fallback, untyped: untyped, setup)
+        }
+        self.requestedFields = self.fields.map { Array($0.name.utf8) }
     }
 
-    /// Sets the fields, or lets the event wait for a store on a server.
+    /// Sets the fields, or lets the event wait for a server.
     public func process(_ event: inout Event) throws -> Verdict {
-        guard let range = event.range(of: self.key) else {
-            throw StageFailure("lookup: \(self.keyName) is missing")
-        }
-        if self.awaited != nil { return .wait }
-        let snapshot = event.withBytes(range) { self.store?.snapshot(for: $0) }
-        try self.apply(snapshot, to: &event)
+        guard case .memory(let store, let key) = self.source else { return .wait }
+        guard let range = event.range(of: key) else { throw self.missingKey }
+        try self.checkFreshness(of: store)
+        let snapshot = event.withBytes(range) { store.snapshot(for: $0) }
+        // After the lookup too: a store that was emptied meanwhile is being filled now.
+        try self.checkFreshness(of: store)
+        try self.apply(self.found(snapshot), to: &event)
         return .next
     }
 
-    /// Requests the snapshots of all events together. An event fails if its request fails.
+    /// Requests the values of all events together. An event fails if its request fails.
     public func complete(_ events: WaitingEvents) async throws {
-        guard let store = self.awaited else { return }
-        let keys = (0..<events.count).map { position in
-            events.withEvent(at: position) { event in
-                guard let range = event.range(of: self.key) else { return [UInt8]() }
-                return event.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
+        var start = 0
+        var outage: StageFailure?
+        while start < events.count {
+            let part = start..<min(start + Self.eventsAtOnce, events.count)
+            start = part.upperBound
+            if let outage {
+                for position in part { events.fail(at: position, outage) }
+            } else {
+                // A server that answers none of them is not asked for the rest of the batch.
+                outage = try await self.complete(events, part)
             }
-        }
-        var answers: [Result<Snapshot?, any Error>] = []
-        while answers.count < keys.count {
-            // One request opens the connection for the others.
-            let count = answers.isEmpty ? 1 : min(Self.requestsAtOnce, keys.count - answers.count)
-            let part = await Self.lookUp(keys[answers.count..<(answers.count + count)], in: store)
-            answers += part
             self.progress.pulse()
-            // A server that answers none of them is not asked for the rest of the batch.
-            guard let last = part.last, part.allSatisfy(\.isFailure) else { continue }
-            answers += Array(repeating: last, count: keys.count - answers.count)
         }
-        for (position, answer) in answers.enumerated() {
+    }
+
+    /// Requests the values of some of the events, each key once.
+    ///
+    /// - Returns: The failure of all of them if the server does not answer, otherwise `nil`.
+    private func complete(_ events: WaitingEvents, _ part: Range<Int>) async throws -> StageFailure? {
+        var keys: [[UInt8]] = []
+        var numbers: [[UInt8]: Int] = [:]
+        var requests: [(position: Int, number: Int)] = []
+        for position in part {
             do throws(StageFailure) {
-                try events.withEvent(at: position) { (event) throws(StageFailure) in
-                    switch answer {
-                    case .success(let snapshot): try self.apply(snapshot, to: &event)
-                    case .failure(let error): throw StageFailure("lookup: \(self.storeName): \(error)")
-                    }
+                let key = try events.withEvent(at: position) { (event) throws(StageFailure) in try self.key(of: event) }
+                let number = numbers[key] ?? keys.count
+                if number == keys.count {
+                    keys.append(key)
+                    numbers[key] = number
                 }
+                requests.append((position, number))
             } catch {
                 events.fail(at: position, error)
             }
         }
+        if keys.isEmpty { return nil }
+        let (answers, isOutage) = try await self.answers(to: keys)
+        var last: StageFailure?
+        for (position, number) in requests {
+            do throws(StageFailure) {
+                let found = try answers[number].get()
+                try events.withEvent(at: position) { (event) throws(StageFailure) in
+                    try self.apply(found, to: &event)
+                }
+            } catch {
+                last = error
+                events.fail(at: position, error)
+            }
+        }
+        return isOutage ? last : nil
+    }
+
+    /// Returns the key of an event.
+    private func key(of event: borrowing Event) throws(StageFailure) -> [UInt8] {
+        switch self.source {
+        case .memory(_, let key), .server(_, let key):
+            guard let range = event.range(of: key) else { throw self.missingKey }
+            return event.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
+        case .hashes(_, let template):
+            var bytes: [UInt8] = []
+            do throws(TemplateFailure) {
+                try template.append(event, to: &bytes, limit: Self.keyLimit, missing: .refuse)
+            } catch {
+                throw StageFailure("lookup: \(self.placeName): \(error.message)")
+            }
+            return bytes
+        case nil: throw self.missingKey
+        }
+    }
+
+    private var missingKey: StageFailure { StageFailure("lookup: \(self.keyName) is missing") }
+
+    /// Throws if the store may lack earlier entries, unless the settings accept that.
+    private func checkFreshness(of store: any StageStore) throws(StageFailure) {
+        guard !self.usesStale, let doubt = store.lookupDoubt else { return }
+        throw StageFailure("lookup: \(self.placeName): \(doubt)")
+    }
+
+    /// Requests values from the server.
+    ///
+    /// - Returns: The result for each key, and whether the server has answered none of the requests.
+    private func answers(
+        to keys: [[UInt8]]
+    ) async throws -> (answers: [Result<Found, StageFailure>], isOutage: Bool) {
+        switch self.source {
+        case .server(let store, _): return await self.answers(to: keys, from: store)
+        case .hashes(let reader, _):
+            let requests = keys.map { HashRequest(key: $0, fields: self.requestedFields) }
+            let answers = try await reader.read(requests)
+            guard answers.count == keys.count else {
+                let failure = StageFailure("lookup: \(self.placeName): the reader has not answered every request")
+                return (keys.map { _ in .failure(failure) }, false)
+            }
+            return (answers.map { self.found($0) }, answers.allSatisfy(\.isOutage))
+        case .memory, nil: return ([], false)
+        }
+    }
+
+    private func answers(
+        to keys: [[UInt8]], from store: any AwaitedStore
+    ) async -> (answers: [Result<Found, StageFailure>], isOutage: Bool) {
+        do throws(StageFailure) {
+            try self.checkFreshness(of: store)
+        } catch {
+            return (keys.map { _ in .failure(error) }, false)
+        }
+        var answers: [Result<Snapshot?, any Error>] = []
+        if !self.isConnected {
+            // One request opens the connection for the others.
+            answers = await Self.lookUp(keys[..<1], in: store, self.progress)
+            self.isConnected = !answers.allSatisfy(\.isOutage)
+            // The others would fail in the same way.
+            if !self.isConnected { answers = Array(repeating: answers[0], count: keys.count) }
+        }
+        if answers.count < keys.count {
+            answers += await Self.lookUp(keys[answers.count...], in: store, self.progress)
+            self.isConnected = !answers.allSatisfy(\.isOutage)
+        }
+        do throws(StageFailure) {
+            try self.checkFreshness(of: store)
+        } catch {
+            return (keys.map { _ in .failure(error) }, false)
+        }
+        return (answers.map { self.found($0) }, !self.isConnected)
     }
 
     private static func lookUp(
-        _ keys: ArraySlice<[UInt8]>, in store: any AwaitedStore
+        _ keys: ArraySlice<[UInt8]>, in store: any AwaitedStore, _ progress: ProgressReporter
     ) async -> [Result<Snapshot?, any Error>] {
         await withTaskGroup(of: (Int, Result<Snapshot?, any Error>).self) { group in
             for (index, key) in zip(keys.indices, keys) {
@@ -114,37 +242,73 @@ public final class LookupStage: Stage {
                 }
             }
             var answers: [(Int, Result<Snapshot?, any Error>)] = []
-            for await answer in group { answers.append(answer) }
+            for await answer in group {
+                progress.pulse()
+                answers.append(answer)
+            }
             return answers.sorted { $0.0 < $1.0 }.map(\.1)
         }
     }
 
-    private func apply(_ snapshot: Snapshot?, to event: inout Event) throws(StageFailure) {
-        if self.isRequired {
-            guard let snapshot else {
-                throw StageFailure("lookup: \(self.storeName) has no snapshot of \(self.keyName)")
-            }
-            for source in self.sources where !snapshot.fields.contains(where: { $0.name == source.name }) {
-                throw StageFailure("lookup: the snapshot of \(self.keyName) has no \(source.name)")
-            }
+    private func found(_ answer: Result<Snapshot?, any Error>) -> Result<Found, StageFailure> {
+        switch answer {
+        case .success(let snapshot): .success(self.found(snapshot))
+        case .failure(let error): .failure(StageFailure("lookup: \(self.placeName): \(error)"))
         }
-        for source in self.sources {
-            if let field = snapshot?.fields.first(where: { $0.name == source.name }) {
-                event.set(source.target, copying: field.bytes)
-                if let integer = field.integer, let range = event.range(of: source.target) {
-                    event.set(source.target, integer: integer, range: range)
-                }
-            } else if let fallback = source.fallback {
-                event.set(source.target, copying: fallback)
-            } else {
-                event.remove(source.target)
+    }
+
+    private func found(_ snapshot: Snapshot?) -> Found {
+        let values = self.fields.map { field in snapshot?.fields.first { $0.name == field.name } }
+        return Found(exists: snapshot != nil, values: values)
+    }
+
+    private func found(_ answer: Result<[[UInt8]?], HashFailure>) -> Result<Found, StageFailure> {
+        switch answer {
+        case .failure(let error): return .failure(StageFailure("lookup: \(self.placeName): \(error.message)"))
+        case .success(let values):
+            guard values.count == self.fields.count else {
+                return .failure(StageFailure("lookup: \(self.placeName): the reader has not returned every field"))
             }
+            let fields = zip(self.fields, values).map { field, bytes in
+                bytes.map { Snapshot.Field(name: field.name, bytes: $0) }
+            }
+            return .success(Found(exists: true, values: fields))
         }
+    }
+
+    /// Sets the fields. Before the first one is set, all values are known to be present and of the right type.
+    private func apply(_ found: Found, to event: inout Event) throws(StageFailure) {
+        if self.isRequired, !found.exists {
+            throw StageFailure("lookup: \(self.placeName) has no snapshot of \(self.keyName)")
+        }
+        var values: [(bytes: [UInt8], value: FieldValue)?] = []
+        var size = 0
+        for (field, value) in zip(self.fields, found.values) {
+            guard let value else {
+                if self.isRequired { throw self.missing(field) }
+                size += field.fallbackSize
+                values.append(nil)
+                continue
+            }
+            size += value.bytes.count
+            values.append((bytes: value.bytes, value: try field.read(value, in: self.placeName)))
+        }
+        guard size <= event.room else {
+            throw StageFailure("lookup: \(self.placeName): the values of the batch's events are too large")
+        }
+        for (field, value) in zip(self.fields, values) { field.set(value, on: &event) }
+    }
+
+    private func missing(_ field: LookedUpField) -> StageFailure {
+        if case .hashes = self.source { return StageFailure("lookup: \(self.placeName) has no \(field.name)") }
+        return StageFailure("lookup: the snapshot of \(self.keyName) has no \(field.name)")
     }
 }
 
 extension Result {
-    fileprivate var isFailure: Bool {
-        if case .failure = self { true } else { false }
+    /// Whether the server cannot be used now. An error that does not say so is taken for it, so that a server that is
+    /// down is not asked once for each event.
+    fileprivate var isOutage: Bool {
+        if case .failure(let error) = self { (error as? any LookupError)?.isOutage ?? true } else { false }
     }
 }

@@ -79,7 +79,7 @@ import Testing
     @Test(
         "Invalid settings are reported with their position",
         arguments: [
-            (["key": "device", "fields": ["a": "b"]], ["1:1: lookup: missing setting \"store\""]),
+            (["key": "device", "fields": ["a": "b"]], ["1:1: lookup: missing setting \"store\" (or hash)"]),
             (
                 ["store": .text("device").at(2, 9), "key": "device", "fields": ["a": "b"]],
                 ["2:9: lookup: no store \"device\" is declared under stores (did you mean devices?)"]

@@ -132,6 +132,15 @@ struct ComponentBuilder {
         return made
     }
 
+    /// Returns the reader of Redis hashes: the embedding program's, otherwise the file's, otherwise `nil`.
+    func hashReader(_ issues: inout SettingIssues) -> (any HashReader)? {
+        if let given = self.services.hashReader { return given }
+        let setup = self.setup("hashes")
+        let made = self.catalogue.makeHashReader?(setup)
+        issues.append(setup.issues.all)
+        return made
+    }
+
     /// The setup of a part that has no position of its own in the file.
     private func setup(_ name: String) -> ComponentSetup {
         self.setup(name, at: SourceMark(line: 1, column: 1))

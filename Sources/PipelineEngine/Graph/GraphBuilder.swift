@@ -45,6 +45,7 @@ struct GraphBuilder {
                 if node == nil { scope.loseTrack() }
                 for store in setup?.usedStores ?? [] {
                     usedStores.insert(store)
+                    if setup?.readStores.contains(store) ?? false { continue }
                     for field in scope.fields {
                         let (type, known) = (scope.type(of: field), types[store]?[field])
                         types[store, default: [:]][field] = known == nil || known == type ? type : .unknown
@@ -98,7 +99,7 @@ struct GraphBuilder {
             revocationHandler: self.services.revocationHandler, publisher: self.services.publisher, names: names,
             scope: scope, stores: self.stores, brokenStores: self.brokenStores, branches: place.branches,
             exits: stage.exits ?? StageExits(), clock: self.services.clock, isRehearsal: self.services.isRehearsal,
-            progress: self.services.progress)
+            progress: self.services.progress, hashReader: self.services.hashReader)
         setup.issues.context = "\(type.name): when"
         let condition = stage.entry.condition?.resolve(setup)
         setup.issues.context = ""

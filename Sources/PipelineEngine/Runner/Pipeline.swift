@@ -68,6 +68,7 @@ public final class Pipeline: Service, Sendable {
         let lanes = definition.lanes?.settings.count ?? 1
         let publishers = (0..<lanes).map { _ in components.publisher(&issues) }
         services.publisher = publishers.first ?? nil
+        services.hashReader = components.hashReader(&issues)
         let stores = components.stores(&issues)
         let digest = DefinitionDigest.ofStores(tree.root, types: catalogue.stores)
         let checkpoint = components.checkpoint(stores, definition: digest, &issues)
@@ -179,6 +180,7 @@ public final class Pipeline: Service, Sendable {
         await runner.shutDown()
         await self.services.revocationHandler?.shutDown()
         for publisher in self.publishers { await publisher.shutDown() }
+        await self.services.hashReader?.shutDown()
         for store in self.publishedStores { await store.shutDown() }
         try result.get()
     }

@@ -33,6 +33,8 @@ public final class StageSetup {
     package private(set) var scope: FieldScope
     /// The names of the requested stores, each once.
     package private(set) var usedStores: [String] = []
+    /// The names of the requested stores whose snapshots the stage does not write.
+    package private(set) var readStores: Set<String> = []
     /// The names of the requested effects, each once.
     package private(set) var usedEffects: [String] = []
     /// The positions of the templates and expressions that the stage has resolved.
@@ -44,6 +46,7 @@ public final class StageSetup {
     package private(set) var dependsOnOtherKeys = false
 
     private let givenPublisher: (any MessagePublisher)?
+    private let givenHashReader: (any HashReader)?
     private let names: GraphNames
     private let stores: [String: any StageStore]
     /// The names of declared stores that could not be created. Their errors are reported at the stores' own positions.
@@ -56,7 +59,8 @@ public final class StageSetup {
         revocationHandler: (any RevocationHandler)?, publisher: (any MessagePublisher)? = nil, names: GraphNames,
         scope: FieldScope, stores: [String: any StageStore], brokenStores: Set<String> = [],
         branches: [String: BranchID] = [:], exits: StageExits = StageExits(), clock: WallClock = .system,
-        isRehearsal: Bool = false, progress: ProgressReporter = ProgressReporter()
+        isRehearsal: Bool = false, progress: ProgressReporter = ProgressReporter(),
+        hashReader: (any HashReader)? = nil
     ) {
         self.pipeline = pipeline
         self.stage = stage
@@ -65,6 +69,7 @@ public final class StageSetup {
         self.metrics = metrics
         self.revocationHandler = revocationHandler
         self.givenPublisher = publisher
+        self.givenHashReader = hashReader
         self.names = names
         self.scope = scope
         self.stores = stores
@@ -137,6 +142,24 @@ public final class StageSetup {
         if self.brokenStores.contains(name.text) { return nil }
         let hint = Nearest.hint(for: name.text, among: self.brokenStores.union(self.stores.keys).sorted())
         self.issues.add("no store \"\(name.text)\" is declared under stores\(hint)", at: name.mark)
+        return nil
+    }
+
+    /// Returns a store that the file declares, for a stage that only looks snapshots up. Returns `nil` and adds an error
+    /// if there is no such store.
+    ///
+    /// The types of the stage's fields then say nothing about the fields of the store's snapshots.
+    public func storeToRead(_ name: MarkedName) -> (any StageStore)? {
+        let store = self.store(name)
+        if store != nil { self.readStores.insert(name.text) }
+        return store
+    }
+
+    /// Returns the reader of Redis hashes. Returns `nil` and adds an error if neither the file nor the embedding program
+    /// provides one.
+    public func hashReader() -> (any HashReader)? {
+        if let reader = self.givenHashReader { return reader }
+        self.issues.add("there is no server to read hashes from: add the section redis", at: self.mark)
         return nil
     }
 

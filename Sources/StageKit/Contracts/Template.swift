@@ -63,6 +63,16 @@ public struct Template: Sendable, Equatable {
         }
     }
 
+    /// The text as in the file.
+    public var text: String {
+        self.pieces.map { piece in
+            switch piece {
+            case .field(let name): "{\(name)}"
+            case .text(let text): text.replacing("{", with: "{{").replacing("}", with: "}}")
+            }
+        }.joined()
+    }
+
     /// A pattern in the syntax of Redis (`*`, and `\` before a special character) that matches every text of the
     /// template.
     public var pattern: String {

@@ -98,6 +98,14 @@ extension Catalogue {
                 settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)),
                 progress: setup.progress, connections: setup.connections, logger: setup.logger)
         }
+        catalogue.makeHashReader = { setup in
+            guard setup.hasSection("redis") else { return nil }
+            // An invalid section is reported at its position, and the pipeline does not run.
+            let settings = setup.redisSettings()
+            return RedisHashReader(
+                settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)),
+                progress: setup.progress, connections: setup.connections, logger: setup.logger)
+        }
         catalogue.checkFile = { FileChecks.findings($0, stores: $1) }
         return catalogue
     }

@@ -191,7 +191,7 @@ import Testing
     }
 
     @Test(
-        "Permissions are checked for streams, fill keys, messages and dead letters",
+        "Permissions are checked for streams, fill keys, hashes, messages and dead letters",
         .enabled(if: ServerVersion.underTest.hasDryRuns, "needs ACL DRYRUN"))
     func allRights() async throws {
         let user =
@@ -209,6 +209,7 @@ import Testing
                   - decode: { event: e, fields: { id: { required: true } } }
                     on_failure: { dead_letter: { stream: letters } }
                   - upsert: { store: s }
+                  - lookup: { hash: "device:{id}", fields: { limit: {} }, missing: pass }
                   - publish: { channel: told }
                 """
             let ending = try await sluice("check", "p.yaml", "--format", "json", files: ["p.yaml": text])
@@ -217,10 +218,11 @@ import Testing
             let steps = document?["steps"] as? [[String: String]]
             let rights = try #require(steps?.first { $0["step"] == "permissions" })
             let advice = try #require(rights["advice"])
-            for right in ["+scan", "+get", "+xadd", "+publish"] {
+            for right in ["+scan", "+get", "+xadd", "+publish", "+hmget"] {
                 #expect(advice.contains("\(right) ") || advice.contains("\(right),"), "\(right): \(advice)")
             }
             #expect(rights["finding"]?.contains("XADD letters") == true, "\(rights)")
+            #expect(rights["finding"]?.contains("HMGET device:*") == true, "\(rights)")
             let several = text.replacing("stream: a\n", with: "streams: [a, b]\n")
                 .replacing(#"bootstrap: { keys: { match: "session:*", type: json } }"#, with: "read_block: 1s")
             let second = try await sluice("check", "p.yaml", files: ["p.yaml": several])
