@@ -21,9 +21,8 @@ struct ChildCommand: ParsableCommand {
         commandName: "child", abstract: "One measurement, in this process; prints JSON.",
         subcommands: [
             BareReaderChild.self, DrainChild.self, GroupChild.self, LatencyChild.self, LookupsChild.self,
-            MemoryChild.self, OverheadChild.self, ServeChild.self, DoorChild.self, SharedChild.self,
-            SharedReaderChild.self,
-            StartUpChild.self,
+            MemoryChild.self, OverheadChild.self, ExpressionChild.self, ServeChild.self, DoorChild.self,
+            SharedChild.self, SharedReaderChild.self, StartUpChild.self,
         ])
 }
 

@@ -58,6 +58,21 @@ import Testing
         }
     }
 
+    @Test("An expression is compared with the map form, and arithmetic has a bound")
+    func expressionBudgets() {
+        func report(_ expression: Double, _ arithmetic: Double) -> BenchReport {
+            let rows = [
+                (Names.mapForm, 10), (Names.expression, expression), (Names.integerArithmetic, arithmetic),
+                (Names.doubleArithmetic, arithmetic),
+            ].map { subject, value in
+                Self.row(Names.expressions, Names.conditions, subject, [(Names.conditionCost, [value])])
+            }
+            return BenchReport(machine: Self.machine, rows: rows)
+        }
+        #expect(Budgets.verdicts(report(11, 60)).map(\.isMet) == [true, true, true])
+        #expect(Budgets.verdicts(report(11.2, 61)).map(\.isMet) == [false, false, false])
+    }
+
     @Test("Two readers have no budgets")
     func noBudget() {
         let report = BenchReport(

@@ -26,6 +26,8 @@ enum Experiment: String, CaseIterable, ExpressibleByArgument {
     case memory
     /// Idle stages.
     case overhead
+    /// Conditions on events.
+    case expressions
     /// Workers of a group.
     case groups
     /// From the process's start to ready, with a checkpoint.
@@ -103,6 +105,7 @@ struct RunCommand: ParsableCommand {
         case .gateway: try bench.gateway(into: &report)
         case .memory: try bench.memory(into: &report)
         case .overhead: try bench.overhead(into: &report)
+        case .expressions: try bench.expressions(into: &report)
         case .groups: try bench.groups(into: &report)
         case .startup: try bench.startUp(into: &report)
         }

@@ -72,6 +72,18 @@ extension Bench {
         }
     }
 
+    /// Conditions on events: the map form, the same as an expression, and arithmetic.
+    func expressions(into report: inout BenchReport) throws {
+        self.say("expressions, \(self.plan.rounds) rounds")
+        var found: [ExpressionFigures] = []
+        for _ in 0..<self.plan.rounds { found += try self.child(["expressions"]) as [ExpressionFigures] }
+        for (subject, _) in ExpressionChild.conditions {
+            let nanoseconds = found.filter { $0.subject == subject }.map(\.nanoseconds)
+            report.rows.append(
+                Self.row(Names.expressions, Names.conditions, subject, [(Names.conditionCost, nanoseconds)]))
+        }
+    }
+
     /// A row of the metrics that have values.
     static func row(
         _ experiment: String, _ setting: String, _ subject: String, _ metrics: [(String, [Double])]

@@ -83,12 +83,14 @@ final class RepeatingSource: EventSource {
     let stream = "repeating"
     private let batches: Int
     private let size: Int
+    private let fields: [(name: [UInt8], value: [UInt8])]?
     private let taken = Mutex(0.0)
 
-    /// Delivers a batch of `size` events `batches` times.
-    init(batches: Int, size: Int) {
+    /// Delivers a batch of `size` events `batches` times: entries with these fields, or session events.
+    init(batches: Int, size: Int, fields: [(name: [UInt8], value: [UInt8])]? = nil) {
         self.batches = batches
         self.size = size
+        self.fields = fields
     }
 
     /// How the source is doing.
@@ -104,8 +106,12 @@ final class RepeatingSource: EventSource {
         let batch = EventBatch()
         var events = SessionEvents()
         for index in 0..<self.size {
-            events.append(
-                session: UInt64(index), id: EntryID(milliseconds: UInt64(index + 1), sequence: 0), to: batch)
+            let id = EntryID(milliseconds: UInt64(index + 1), sequence: 0)
+            if let fields = self.fields {
+                batch.append(id: id, fields: fields)
+            } else {
+                events.append(session: UInt64(index), id: id, to: batch)
+            }
         }
         for _ in 0..<self.batches / 10 { try await deliver(batch) }  // warm up
         let start = Clocks.ownCPU

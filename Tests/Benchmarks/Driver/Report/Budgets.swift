@@ -26,11 +26,15 @@ enum Budgets {
     static let redisDoorCPU = 5.0
     /// A stage that does nothing, in nanoseconds an event.
     static let idleStage = 10.0
+    /// An expression that compares a field with text, at most so many times the map form of the same condition.
+    static let expressionRatio = 1.1
+    /// An expression with arithmetic on two decoded numbers, in nanoseconds.
+    static let arithmetic = 60.0
 
     /// A verdict for every budget that the report has figures for; medians count.
     static func verdicts(_ report: BenchReport) -> [BenchReport.Verdict] {
         self.drain(report) + self.latency(report) + self.single(report) + self.gateway(report)
-            + self.redisDoor(report)
+            + self.redisDoor(report) + self.expressions(report)
     }
 
     private static func drain(_ report: BenchReport) -> [BenchReport.Verdict] {
@@ -79,6 +83,26 @@ enum Budgets {
             default: nil
             }
         }
+    }
+
+    /// Expressions against the map form of the same run, and arithmetic.
+    private static func expressions(_ report: BenchReport) -> [BenchReport.Verdict] {
+        func row(_ subject: String) -> BenchReport.Row? { report.row(Names.expressions, Names.conditions, subject) }
+        var found: [BenchReport.Verdict] = []
+        if let own = row(Names.expression)?.samples(Names.conditionCost),
+            let other = row(Names.mapForm)?.samples(Names.conditionCost)
+        {
+            found.append(
+                .init(
+                    budget: "expression: times the map form", measured: own.median / other.median,
+                    limit: self.expressionRatio, isUpperBound: true))
+        }
+        return found
+            + [Names.integerArithmetic, Names.doubleArithmetic].compactMap { subject in
+                row(subject).flatMap {
+                    self.upper("expression: \(subject), ns", $0, Names.conditionCost, self.arithmetic)
+                }
+            }
     }
 
     /// The door against nginx's own answers, of the same run.
@@ -160,8 +184,21 @@ enum Names {
     static let groups = "groups"
     /// Experiment: stages that do nothing.
     static let overhead = "overhead"
+    /// Experiment: conditions on events.
+    static let expressions = "expressions"
     /// Experiment: from the process's start to ready, with a checkpoint.
     static let startUp = "start-up"
+
+    /// Setting: conditions that no event meets.
+    static let conditions = "not met"
+    /// Subject: a condition in the form of a mapping.
+    static let mapForm = "map form"
+    /// Subject: the same condition as an expression.
+    static let expression = "expression"
+    /// Subject: an expression with arithmetic on int64 fields.
+    static let integerArithmetic = "int64 arithmetic"
+    /// Subject: an expression with arithmetic on double fields.
+    static let doubleArithmetic = "double arithmetic"
 
     /// Setting: the read counts of the shipped file.
     static let asShipped = "as shipped"
@@ -196,6 +233,8 @@ enum Names {
     static let lookup = "ns/look-up"
     /// Metric: allocated bytes of a session.
     static let liveBytes = "live B/session"
+    /// Metric: time to evaluate a condition.
+    static let conditionCost = "ns/condition"
     /// Metric: what one more stage costs an event.
     static let stageCost = "ns/stage"
 }

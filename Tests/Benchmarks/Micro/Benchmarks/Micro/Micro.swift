@@ -56,6 +56,13 @@ let benchmarks: @Sendable () -> Void = {
         }
     }
 
+    Benchmark("event-with-expression") { benchmark in
+        nonisolated(unsafe) let benchmark = benchmark
+        try await Sessions.run(Sessions.expression, measured: benchmark.scaledIterations.count) { deliver in
+            try await benchmark.measure(deliver)
+        }
+    }
+
     Benchmark("event-of-shipped-pipeline") { benchmark in
         // Called back by the pipeline's source, and by nobody else, while this waits for the pipeline to end.
         nonisolated(unsafe) let benchmark = benchmark

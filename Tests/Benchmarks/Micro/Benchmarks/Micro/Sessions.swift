@@ -99,10 +99,22 @@ enum Sessions {
     /// A session's key.
     static func key(_ session: Int) -> String { "device-session-\(100_000 + session)" }
 
-    /// Runs the shipped pipeline file with events of sessions; `measure` is lent the delivery of so many of them.
+    /// A pipeline with a condition as an expression.
+    static let expression = """
+        pipeline: expression
+        redis: { address: "127.0.0.1:6379" }
+        source: { redis_stream: { stream: sessions } }
+        stores: { sessions: { memory: { key: device_session_id } } }
+        stages:
+          - decode: { fields: { device_session_id: {}, user_id: {}, client_public_key: {}, status: {} } }
+          - filter: { drop: "status == 'revoked'" }
+        """
+
+    /// Runs the shipped pipeline file, or another one, with events of sessions; `measure` is passed the delivery of so
+    /// many of them.
     @discardableResult
     static func run(
-        measured events: Int = 0,
+        _ text: String? = nil, measured events: Int = 0,
         by measure: @escaping @Sendable (_ deliver: () async throws -> Void) async throws -> Void = { _ in }
     ) async throws -> MemoryStore {
         let source = SessionSource(
@@ -113,9 +125,13 @@ enum Sessions {
             catalogue.add(
                 SourceType(name: type.name, summary: type.summary, settings: settings) { _, _ in source })
         }
-        let pipeline = try Pipeline(
-            contentsOf: self.file, environment: [:], catalogue: catalogue,
-            services: PipelineServices(logger: Logger(label: "micro") { _ in SwiftLogNoOpLogHandler() }))
+        let services = PipelineServices(logger: Logger(label: "micro") { _ in SwiftLogNoOpLogHandler() })
+        let pipeline =
+            if let text {
+                try Pipeline(text: Array(text.utf8), file: "text", catalogue: catalogue, services: services)
+            } else {
+                try Pipeline(contentsOf: self.file, environment: [:], catalogue: catalogue, services: services)
+            }
         try await pipeline.run()
         guard let store = pipeline.stores["sessions"] as? MemoryStore else {
             preconditionFailure("the shipped pipeline has a memory store called sessions")
