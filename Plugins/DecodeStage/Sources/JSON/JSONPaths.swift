@@ -3,9 +3,6 @@ import StageKit
 /// The declared fields as a tree of objects, which maps the members of each object to fields, and the fields that are
 /// found by following their path in a second pass: those in lists, and those within a field of the type json.
 struct JSONPaths {
-    /// The maximum number of steps in a path.
-    static let lengthLimit = 16
-
     /// The meaning of a member.
     enum Target: BitwiseCopyable {
         /// A declared field, by its index.
@@ -32,7 +29,7 @@ struct JSONPaths {
     private(set) var followed: [(field: Int, path: JSONPath)] = []
 
     /// Builds the tree. Adds an error for a path that conflicts with another field.
-    init(_ fields: [NamedSetting<DecodeStage.FieldRule>], _ issues: inout SettingIssues) {
+    init(_ fields: [NamedSetting<FieldRule>], _ issues: inout SettingIssues) {
         let paths = fields.map { $0.value.path ?? JSONPath(steps: [.name($0.name)], mark: $0.mark) }
         let isJSON = fields.map { $0.value.type == .json }
         // A path may lead through a field of the type json, so these come first, the outer ones before the inner ones.

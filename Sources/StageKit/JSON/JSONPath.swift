@@ -1,5 +1,3 @@
-public import StageKit
-
 /// The way to a value within nested objects and lists: `customer.address.city`, `items[0].sku`, `items[*].sku`.
 ///
 /// A backslash before `.`, `\`, `[`, `]` or `*` makes the character part of a name:
@@ -20,22 +18,30 @@ public struct JSONPath: Sendable {
     /// The position in the file.
     public var mark: SourceMark
 
+    /// Creates a path.
+    package init(steps: [Step], mark: SourceMark) {
+        self.steps = steps
+        self.mark = mark
+    }
+
     /// The maximum number of digits of an element's number: far above any list of an event.
-    static let digitLimit = 6
+    private static let digitLimit = 6
+    /// The maximum number of steps.
+    package static let lengthLimit = 16
     /// The bytes that need a backslash within a name.
-    static let escaped: [UInt8] = Array(".\\[]".utf8)
+    package static let escaped: [UInt8] = Array(".\\[]".utf8)
 
     /// Whether the path leads to several values.
-    var hasAll: Bool { self.steps.contains(.all) }
+    package var hasAll: Bool { self.steps.contains(.all) }
 
     /// The names, or `nil` if the path leads to elements of a list.
-    var names: [String]? {
+    package var names: [String]? {
         let names = self.steps.compactMap { step in if case .name(let name) = step { name } else { nil } }
         return names.count == self.steps.count ? names : nil
     }
 
     /// The setting type.
-    static let type = SettingType<JSONPath>(
+    package static let type = SettingType<JSONPath>(
         shape: .form(
             #"names joined by dots, with [0] or [*] after that of a list: customer.id, items[0].sku; \. is a dot"#
                 + #" within a name, and \\ a backslash"#,
@@ -45,8 +51,8 @@ public struct JSONPath: Sendable {
         guard let text = SettingType<String>.nonBlankText.decode(node, &issues) else { return nil }
         do throws(SettingRefusal) {
             let steps = try JSONPath.steps(text)
-            guard steps.count <= JSONPaths.lengthLimit else {
-                throw SettingRefusal("a path has at most \(JSONPaths.lengthLimit) names")
+            guard steps.count <= JSONPath.lengthLimit else {
+                throw SettingRefusal("a path has at most \(JSONPath.lengthLimit) names")
             }
             return JSONPath(steps: steps, mark: node.mark)
         } catch {
@@ -56,7 +62,7 @@ public struct JSONPath: Sendable {
     }
 
     /// Splits a path into its steps.
-    static func steps(_ text: String) throws(SettingRefusal) -> [Step] {
+    package static func steps(_ text: String) throws(SettingRefusal) -> [Step] {
         var steps: [Step] = []
         var rest = Array(text.unicodeScalars)[...]
         while true {
@@ -119,7 +125,7 @@ public struct JSONPath: Sendable {
     }
 
     /// Returns names as a path in the form of the file.
-    static func text(_ names: [String]) -> String {
+    package static func text(_ names: [String]) -> String {
         names.map { name in
             if name == "*" { return "\\*" }
             return name.reduce(into: "") { text, character in

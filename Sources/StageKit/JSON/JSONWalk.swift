@@ -1,9 +1,9 @@
-import JSON
+package import JSON
 
 /// Follows a path in a document that was scanned before, and collects the values at its end.
-struct JSONWalk {
+package struct JSONWalk {
     /// The result of following a path.
-    enum Result: BitwiseCopyable {
+    package enum Result: BitwiseCopyable {
         /// The path leads to at least one value or, with `*`, to a list.
         case found
         /// A member or an element on the path is missing or null.
@@ -15,18 +15,21 @@ struct JSONWalk {
     }
 
     /// The values at the end of the path, in the order of the document.
-    private(set) var values: [JSONScanner.Value] = []
+    package private(set) var values: [JSONScanner.Value] = []
     private var scratch: [UInt8] = []
 
+    /// Creates a walk, which keeps its memory from document to document.
+    package init() {}
+
     /// Follows the path from the object of the document.
-    mutating func follow(_ path: JSONPath, _ bytes: Span<UInt8>) throws(JSONProblem) -> Result {
+    package mutating func follow(_ path: JSONPath, _ bytes: Span<UInt8>) throws(JSONProblem) -> Result {
         self.values.removeAll(keepingCapacity: true)
         var scanner = JSONScanner()
         try scanner.begin(bytes)
         return try self.follow(path.steps[...], bytes, at: scanner.index)
     }
 
-    /// Recurses once for each step, of which there are at most `JSONPaths.lengthLimit`.
+    /// Recurses once for each step, of which there are at most `JSONPath.lengthLimit`.
     private mutating func follow(
         _ steps: ArraySlice<JSONPath.Step>, _ bytes: Span<UInt8>, at start: Int
     ) throws(JSONProblem) -> Result {
