@@ -11,7 +11,8 @@ struct DLQReplayCommand: AsyncParsableCommand {
         discussion: """
             The server adds the original entry and removes the dead-letter entry in one step. An original that was \
             replayed before is not added again. A replayed entry passes all stages, but stores order it by the id of \
-            its original: it never replaces a newer snapshot. Only streams that the pipeline reads are written to. \
+            its original: it never replaces a newer snapshot. If the dead-letter entry is that of an element, the whole \
+            original is replayed, with all of its elements. Only streams that the pipeline reads are written to. \
             Exit status 1 if an entry does not exist or cannot be replayed; the others are replayed.
             """)
 

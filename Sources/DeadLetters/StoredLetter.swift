@@ -58,7 +58,7 @@ struct StoredLetter: Sendable, Equatable {
     func json(now: Int64, withFields: Bool) -> String {
         var bytes = [UInt8(ascii: "{")]
         JSONText.appendMember("letter", self.id.description, to: &bytes)
-        for name in [DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.original] {
+        for name in [DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.event, DeadLetter.original] {
             self.member(name, to: &bytes)
         }
         for name in [DeadLetter.stage, DeadLetter.reason] {
@@ -93,7 +93,8 @@ struct StoredLetter: Sendable, Equatable {
 
     /// The cells of a line in a list: dead-letter id, original, stage, reason, age, error.
     func cells(now: Int64) -> [String] {
-        let original = "\(self.fact(DeadLetter.stream)) \(self.fact(DeadLetter.id))"
+        let name = self.facts[DeadLetter.event] == nil ? DeadLetter.id : DeadLetter.event
+        let original = "\(self.fact(DeadLetter.stream)) \(self.fact(name))"
         return [
             self.id.description, original, self.fact(DeadLetter.stage), self.fact(DeadLetter.reason),
             LetterText.age(self.age(now: now)), self.fact(DeadLetter.error),
@@ -104,8 +105,9 @@ struct StoredLetter: Sendable, Equatable {
     func lines(now: Int64) -> [String] {
         var lines = ["dead-letter entry: \(self.id) (\(LetterText.age(self.age(now: now))) old)"]
         let names = [
-            DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.original, DeadLetter.stage,
-            DeadLetter.reason, DeadLetter.error, DeadLetter.attempts, DeadLetter.deliveries, DeadLetter.time,
+            DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.event, DeadLetter.original,
+            DeadLetter.stage, DeadLetter.reason, DeadLetter.error, DeadLetter.attempts, DeadLetter.deliveries,
+            DeadLetter.time,
         ]
         for name in names where self.facts[name] != nil { lines.append("\(name): \(self.fact(name))") }
         lines.append("fields: \(self.fields.count)")

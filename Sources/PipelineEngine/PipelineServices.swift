@@ -41,7 +41,8 @@ public struct PipelineServices: Sendable {
     }
 }
 
-/// Receives the outcome of every event, in stream order, on the thread that runs the graph.
+/// Receives the outcome of every event, in stream order, on the thread that runs the graph. The events of an entry's
+/// elements (`Event.element`) come before the event of the entry, which has the worst of their outcomes.
 public protocol OutcomeObserver: AnyObject {
     /// Called before each batch with its number of events; returns which of them to report. Reporting more events costs
     /// more: see `OutcomeInterest`.

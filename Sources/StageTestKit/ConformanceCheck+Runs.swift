@@ -122,7 +122,7 @@ extension EventReport {
     /// Whether the event continues, with the next stage or with a branch.
     fileprivate var goesOn: Bool {
         switch self.ending {
-        case .next, .sent: true
+        case .next, .sent, .expanded: true
         case .finished, .waiting, .failed: false
         }
     }

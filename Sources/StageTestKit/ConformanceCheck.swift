@@ -83,6 +83,10 @@ struct ConformanceCheck<S: Stage> {
             if report.ending == .waiting {
                 found.append("an event waits, but the declaration does not say waits: true")
             }
+            if report.elements != nil, !S.declaration.expands {
+                found.append("an event is expanded, but the declaration does not say expands: true")
+            }
+            for element in report.elements ?? [] { found += self.leftovers(of: element, before: before) }
             found += self.leftovers(of: report, before: before)
             try await harness.endBatch()
         }

@@ -12,6 +12,8 @@ public struct EventReport: Sendable, Equatable {
         case sent(to: String)
         /// The event waits for `complete`, which has not been called yet.
         case waiting
+        /// Events for the elements of the event continue in its place, except those that failed.
+        case expanded([EventReport])
         /// The stage threw. The reason and the stage are set as by the engine.
         case failed(StageFailure)
     }
@@ -57,6 +59,11 @@ public struct EventReport: Sendable, Equatable {
     /// The failure, or `nil` if there was none.
     public var failure: StageFailure? {
         if case .failed(let failure) = self.ending { failure } else { nil }
+    }
+
+    /// The events for the elements of the event, in order, or `nil` if the stage has not expanded it.
+    public var elements: [EventReport]? {
+        if case .expanded(let elements) = self.ending { elements } else { nil }
     }
 
     /// Returns a field's value as text, or `nil` if it has none.

@@ -69,10 +69,19 @@ public final class StageHarness<S: Stage> {
                 case .next: .next
                 case .finish(let outcome, let reason): .finished(outcome, reason: self.name(reason))
                 case .fail(let failure): .failed(self.completed(failure))
+                case .expand(let indices, let failures): .expanded(self.elements(at: indices, failures))
                 }
             reports[index] = self.batch.withEvent(at: index) { event in self.report(event, ending) }
         }
         return reports
+    }
+
+    /// Returns the reports of the events of elements.
+    private func elements(at indices: Range<Int>, _ failures: [Int: StageFailure]) -> [EventReport] {
+        indices.enumerated().map { number, index in
+            let ending = failures[number].map { EventReport.Ending.failed(self.completed($0)) } ?? .next
+            return self.batch.withEvent(at: index) { event in self.report(event, ending) }
+        }
     }
 
     /// Passes the entries through the stage as one batch without ending it. Events that wait do so until `complete`.

@@ -133,6 +133,7 @@ enum WaitingMisdeed: String, CaseIterable {
     case failsWithoutWords
     case revokesForTheFailed
     case forgetsTheEarlier
+    case expandsUndeclared
 }
 
 /// A stage that waits with every event, fails those without fields and does what its settings say.
@@ -166,6 +167,7 @@ final class RogueWaitingStage: Stage {
             let fails = events.withEvent(at: position) { $0.rawFieldCount == 0 }
             guard fails else {
                 if self.misdeed == .forgetsTheEarlier, position + 1 < events.count { continue }
+                if self.misdeed == .expandsUndeclared { events.expand(at: position, into: 2) { _, _ in } }
                 events.withEvent(at: position) { $0.set(self.field, copying: [1]) }
                 continue
             }

@@ -49,6 +49,7 @@ import Testing
             (.none, nil), (.throwsForOne, "complete fails: "), (.failsWithoutWords, "a failure has no message"),
             (.revokesForTheFailed, "a failing call has external effects: no fields"),
             (.forgetsTheEarlier, "the stage behaves differently if batches are split differently"),
+            (.expandsUndeclared, "an event is expanded, but the declaration does not say expands: true"),
         ] as [(WaitingMisdeed, String?)])
     func waiting(misdeed: WaitingMisdeed, violation: String?) async {
         let found = await StageConformance.check(

@@ -12,6 +12,8 @@ public enum DeadLetter {
     public static let stream = "stream"
     /// The original's id.
     public static let id = "id"
+    /// The event's own id, such as `1700000000000-0#2`, if a stage made it of an element of the original.
+    public static let event = "event"
     /// The id that the original is ordered by, if it was a replayed entry itself.
     public static let original = "original"
     /// The failed stage; missing if no stage failed.
@@ -48,6 +50,7 @@ public enum DeadLetter {
             OutgoingMessage.Field(Self.stream, event.stream),
             OutgoingMessage.Field(Self.id, event.id.description),
         ]
+        if event.element != nil { fields.append(OutgoingMessage.Field(Self.event, "\(event.eventID)")) }
         if event.isReplayed { fields.append(OutgoingMessage.Field(Self.original, event.orderID.description)) }
         if let failure = event.failure {
             if let stage = failure.stage { fields.append(OutgoingMessage.Field(Self.stage, stage)) }

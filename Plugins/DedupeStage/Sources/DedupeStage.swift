@@ -30,7 +30,7 @@ public final class DedupeStage: Stage {
     /// - Throws: The error of an expression.
     public func process(_ event: inout Event) throws -> Verdict {
         guard let key = try self.key.key(of: event) else { return .next }
-        return self.seen.isRepeated(key, at: event.orderID, of: event.streamIndex)
-            ? .finish(.skipped, self.reason) : .next
+        let id = EventID(event.orderID, element: event.element)
+        return self.seen.isRepeated(key, at: id, of: event.streamIndex) ? .finish(.skipped, self.reason) : .next
     }
 }

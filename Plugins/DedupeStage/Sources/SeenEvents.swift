@@ -9,6 +9,8 @@ struct SeenEvents {
     /// The first entry of an event.
     private struct First: BitwiseCopyable {
         var id: EntryID
+        /// The number of its element, or -1 for the event of the entry itself.
+        var element: Int
         /// The number of its stream: ids of two streams cannot be compared.
         var stream: Int
     }
@@ -22,8 +24,8 @@ struct SeenEvents {
     /// Returns whether an earlier entry had the same key. If not, this entry is remembered.
     ///
     /// When the first entry is read again, it is not a duplicate of itself, and neither is an entry before it.
-    mutating func isRepeated(_ key: EventKey, at id: EntryID, of stream: Int = 0) -> Bool {
-        let entry = First(id: id, stream: stream)
+    mutating func isRepeated(_ key: EventKey, at id: EventID, of stream: Int = 0) -> Bool {
+        let entry = First(id: id.entry, element: id.element ?? -1, stream: stream)
         while let oldest = self.keys.oldest, self.isTooOld(oldest, at: entry) { self.keys.removeOldest() }
         guard let index = self.keys.index(of: key) else {
             self.keys.insert(key, entry)
@@ -34,7 +36,8 @@ struct SeenEvents {
             self.keys[index] = entry
             return false
         }
-        return id > self.keys[index].id
+        let first = self.keys[index]
+        return entry.id == first.id ? entry.element > first.element : entry.id > first.id
     }
 
     private func isTooOld(_ first: First, at entry: First) -> Bool {

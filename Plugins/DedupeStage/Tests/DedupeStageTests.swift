@@ -1,7 +1,8 @@
-import DedupeStage
 import StageKit
 import StageTestKit
 import Testing
+
+@testable import DedupeStage
 
 @Suite struct DedupeStageTests {
     private let fixture = StageFixture(fields: ["id", "status"])
@@ -157,5 +158,26 @@ import Testing
         ] as [(SettingNode, [String])])
     func mistakes(settings: SettingNode, messages: [String]) {
         #expect(StageHarness<DedupeStage>.mistakes(settings, in: self.fixture) == messages)
+    }
+
+    @Test("Equal elements of an entry are duplicates of the first of them, also when the entry is read again")
+    func elements() throws {
+        let batch = EventBatch()
+        batch.append(id: .zero, fields: [([], Array("a".utf8))])
+        batch.prepareSlots(fieldCount: 1)
+        let field = FieldID(index: 0)
+        let key = try #require(
+            batch.withEvent(at: 0) { event in
+                event.set(field, copying: Array("a".utf8))
+                return event.key(of: [field])
+            })
+        var seen = SeenEvents(limit: 10, age: nil)
+        let entry = EntryID(milliseconds: 5, sequence: 0)
+        for _ in 0..<2 {
+            let repeated = (0..<3).map { seen.isRepeated(key, at: EventID(entry, element: $0)) }
+            #expect(repeated == [false, true, true])
+        }
+        let isRepeated = seen.isRepeated(key, at: EventID(EntryID(milliseconds: 6, sequence: 0)))
+        #expect(isRepeated)
     }
 }

@@ -27,7 +27,7 @@ public final class EvictStage: Stage {
         example: """
             evict: { store: orders, key: order_id }
             """,
-        failureReason: "store_failure", waits: true)
+        failureReason: "store_failure", waits: true, acceptsElements: true)
 
     private let key: FieldID
     private let writer: (any SnapshotWriter)?

@@ -51,7 +51,7 @@ public final class LogStage: Stage {
             event.withBytes(range) { LoggedValue($0, limit: LogStage.valueLimit).add(to: &metadata, name: name) }
         }
         metadata["stream"] = .string(event.stream)
-        metadata["entry"] = .string("\(event.id)")
+        metadata["entry"] = .string("\(event.eventID)")
         if event.isReplayed { metadata["original"] = .string("\(event.orderID)") }
         if let failure = event.failure {
             metadata["stage"] = failure.stage.map { .string($0) }

@@ -15,7 +15,7 @@ public final class LookupStage: Stage {
               missing: pass
             """,
         failureReason: "lookup_failure",
-        waits: true)
+        waits: true, acceptsElements: true)
 
     /// The maximum number of events whose values are requested together: a pipeline that long hides the round trip, and
     /// no more answers are in memory at a time.

@@ -14,7 +14,7 @@ enum JournalLine {
     static func appendMembers(
         _ event: borrowing Event, _ record: OutcomeRecord, limit: Int, to bytes: inout [UInt8]
     ) {
-        JSONText.appendMember("entry", event.id.description, to: &bytes)
+        JSONText.appendMember("entry", event.eventID.description, to: &bytes)
         self.member("original", event.isReplayed ? event.orderID.description : nil, to: &bytes)
         self.member("outcome", record.outcome.name, to: &bytes)
         self.member("reason", record.reason, to: &bytes)

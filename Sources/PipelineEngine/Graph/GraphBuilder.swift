@@ -43,7 +43,9 @@ struct GraphBuilder {
                 scope = setup?.scope ?? scope
                 if let setup { warnings += TemplateCheck(stage, setup).warnings }
                 if node == nil { scope.loseTrack() }
-                for store in setup?.usedStores ?? [] {
+                let used = setup?.usedStores ?? []
+                if let issue = checks.checkStores(used, of: stage, at: index, offset) { issues.append([issue]) }
+                for store in used {
                     usedStores.insert(store)
                     if setup?.readStores.contains(store) ?? false { continue }
                     for field in scope.fields {

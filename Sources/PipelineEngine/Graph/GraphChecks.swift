@@ -10,6 +10,7 @@ struct GraphChecks {
         self.checkRetries(&issues)
         self.checkStages(&issues)
         self.checkBranches(&issues)
+        self.checkExpansions(&issues)
     }
 
     /// With lanes, each instance of such a stage would remember only a part of the events.
@@ -24,12 +25,54 @@ struct GraphChecks {
     /// Retrying a stage that depends on nothing but the event gives the same result.
     private func checkRetries(_ issues: inout SettingIssues) {
         for stage in self.layout.lists.flatMap(\.stages) {
-            guard let retry = stage.entry.onFailure?.retry, stage.type?.isPure == true else { continue }
+            guard let retry = stage.entry.onFailure?.retry, stage.type?.dependsOnlyOnEvent == true else { continue }
             issues.add(
                 "\(stage.typeName): on_failure: a retry gives the same result, because \(stage.typeName) depends "
                     + "only on the event",
                 at: retry.mark)
         }
+    }
+
+    /// The events of elements have no elements of their own: an event's id has room for one number, and the number of
+    /// events would be the product of two limits.
+    private func checkExpansions(_ issues: inout SettingIssues) {
+        for (index, list) in self.layout.lists.enumerated() {
+            for (offset, stage) in list.stages.enumerated() where stage.type?.expands == true {
+                guard let earlier = self.expansion(before: index, offset) else { continue }
+                issues.add(
+                    "\(stage.typeName): behind \"\(earlier)\", whose events cannot be expanded again: publish them to a "
+                        + "stream, and expand them in a second pipeline that reads it",
+                    at: stage.entry.component.type.mark)
+            }
+        }
+    }
+
+    /// Returns an issue if a stage that uses stores comes after one that expands events: a store orders events by the id
+    /// of their entry, which all elements of the entry have.
+    func checkStores(_ stores: [String], of stage: GraphLayout.Stage, at list: Int, _ offset: Int) -> SettingIssue? {
+        guard let store = stores.first, stage.type?.acceptsElements == false,
+            let earlier = self.expansion(before: list, offset)
+        else { return nil }
+        return SettingIssue(
+            "\(stage.typeName): behind \"\(earlier)\", whose events have the id of their entry, so the store \"\(store)\" "
+                + "cannot order them: move \(stage.typeName) before \(earlier), or publish the events to a stream that a "
+                + "second pipeline reads",
+            at: stage.entry.component.type.mark)
+    }
+
+    /// Returns the type of a stage that expands events on a path to a stage, or `nil` if there is none.
+    private func expansion(before list: Int, _ offset: Int) -> String? {
+        let targets = self.layout.lists.indices.map { self.layout.targets(of: $0) }
+        for (index, other) in self.layout.lists.enumerated() {
+            for (position, stage) in other.stages.enumerated() where stage.type?.expands == true {
+                if index == list, position < offset { return stage.typeName }
+                let next = Set(other.stages[position...].flatMap { self.layout.targets(of: $0) })
+                if next.contains(list) || next.contains(where: { Self.reach(of: $0, targets).contains(list) }) {
+                    return stage.typeName
+                }
+            }
+        }
+        return nil
     }
 
     /// A stage after one that never passes an event on is unreachable; the first such stage of each list is reported.

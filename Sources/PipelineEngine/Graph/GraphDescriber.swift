@@ -21,7 +21,10 @@ struct GraphDescriber {
         }
         for (index, node) in self.graph.nodes.enumerated() {
             let next = node.arrows.next
-            if next != StageGraph.end, node.arrows.goesOn { arrows.append(.init(.stage(index), .stage(next), .next)) }
+            if next != StageGraph.end, node.arrows.goesOn {
+                let label = node.expands ? "each element" : nil
+                arrows.append(.init(.stage(index), .stage(next), .next, label: label))
+            }
             arrows += node.arrows.branches.enumerated().map { number, start in
                 let words = node.uses.exitWords
                 let label = words.indices.contains(number) ? words[number] : nil

@@ -33,6 +33,8 @@ final class StageGraph {
         let preparesEvents: Bool
         /// Whether events may wait in it.
         let waits: Bool
+        /// Whether it may replace events by events for their elements.
+        let expands: Bool
         /// The components that the stage used when it was created.
         let uses: Uses
 
@@ -49,6 +51,7 @@ final class StageGraph {
             self.failureReason = type.failureReason
             self.preparesEvents = type.preparesEvents
             self.waits = waits
+            self.expands = type.expands
             self.uses = uses
         }
 

@@ -51,6 +51,7 @@ final class Lane {
         if self.graph.isImmediate {
             self.walker.process(batch)
         } else {
+            defer { batch.removeElements() }
             try await self.work(on: batch)
             self.walker.settle(batch)
         }
@@ -68,7 +69,7 @@ final class Lane {
 
     /// Counts the events that `work` has processed, after all of them were settled.
     func finishBatch() {
-        self.walker.counters.read += UInt64(self.batch.count)
+        self.walker.counters.read += UInt64(self.batch.entryCount)
     }
 
     /// Counts a batch that several lanes have processed; called for one of them.
@@ -126,11 +127,11 @@ final class Lane {
     private func heed(_ stop: GraphWalker.Stop) async throws {
         switch stop {
         case .halt(let halt): throw halt
-        case .retry(let entry, let failure, let attempt, let wait):
+        case .retry(let event, let failure, let attempt, let wait):
             self.logger.warning(
                 "\(RetryNotice.message)",
                 metadata: [
-                    "stage": "\(failure.stage ?? "")", "entry": "\(entry)", "error": "\(failure.message)",
+                    "stage": "\(failure.stage ?? "")", "entry": "\(event)", "error": "\(failure.message)",
                     "attempt": "\(attempt)", "wait": "\(SettingUnits.text(wait))",
                 ])
             do {

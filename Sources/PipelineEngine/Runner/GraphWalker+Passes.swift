@@ -6,6 +6,12 @@ import StageKit
 struct PassProgress {
     /// The position of each event of the batch: the index of a node, or one of the constants of `StageGraph`.
     var positions: [Int] = []
+    /// The number of events that are entries.
+    private(set) var entryCount = 0
+    /// The events of elements that have replaced the event of an entry, by the index of that event.
+    var elements: [Int: Range<Int>] = [:]
+    /// The events in stream order, those of elements in place of the replaced ones; empty if nothing was replaced.
+    private var order: [Int] = []
     /// The first event that is still to be processed in this pass.
     var cursor = 0
     /// The first event that has not been through the pure stages at the head.
@@ -18,9 +24,39 @@ struct PassProgress {
 
     /// Begins a batch of `count` events, all before the first stage.
     mutating func begin(_ count: Int) {
-        (self.cursor, self.headEnd) = (0, 0)
+        (self.cursor, self.headEnd, self.entryCount) = (0, 0, count)
         self.positions.removeAll(keepingCapacity: true)
         self.positions.append(contentsOf: repeatElement(0, count: count))
+        self.order.removeAll(keepingCapacity: true)
+        self.elements.removeAll(keepingCapacity: true)
+    }
+
+    /// The number of events to take along the nodes.
+    var count: Int { self.order.isEmpty ? self.entryCount : self.order.count }
+
+    /// The index of the event at the cursor.
+    var index: Int { self.order.isEmpty ? self.cursor : self.order[self.cursor] }
+
+    /// Lets the events of elements continue at a node in place of the event at `index`, which stays where it is.
+    mutating func replace(_ index: Int, by elements: Range<Int>, at node: Int) {
+        let missing = max(0, elements.upperBound - self.positions.count)
+        self.positions.append(contentsOf: repeatElement(StageGraph.end, count: missing))
+        for element in elements { self.positions[element] = node }
+        self.positions[index] = StageGraph.end
+        self.elements[index] = elements
+    }
+
+    /// Puts the events of elements in the place of those that they have replaced.
+    mutating func reorder() {
+        let old = self.order.isEmpty ? Array(0..<self.entryCount) : self.order
+        self.order.removeAll(keepingCapacity: true)
+        for index in old {
+            if let elements = self.elements[index] {
+                self.order.append(contentsOf: elements)
+            } else {
+                self.order.append(index)
+            }
+        }
     }
 
     /// Counts the next attempt and returns the wait before it; `first` is the initial backoff.
@@ -43,7 +79,7 @@ extension GraphWalker {
     /// The reason why a pass stops before its end.
     enum Stop {
         /// A stage is to be retried on a failed entry, after a wait.
-        case retry(EntryID, StageFailure, attempt: Int, after: Duration)
+        case retry(EventID, StageFailure, attempt: Int, after: Duration)
         /// The run ends.
         case halt(PipelineHalt)
     }
@@ -60,15 +96,15 @@ extension GraphWalker {
     ///
     /// Stops at an event that ends the run or for which a stage is to be retried; the next call continues there.
     mutating func walk(_ batch: EventBatch, pass: Int) -> Stop? {
-        while self.progress.cursor < batch.count {
+        while self.progress.cursor < self.progress.count {
             if pass == 0, self.progress.cursor == self.progress.headEnd {
                 let start = self.progress.headEnd
-                let end = min(start + Self.chunkSize, batch.count)
+                let end = min(start + Self.chunkSize, self.progress.count)
                 self.walkHead(batch, start..<end, self.counters.read + UInt64(start))
                 for index in start..<end { self.progress.positions[index] = self.resume[index - start] }
                 self.progress.headEnd = end
             }
-            if let stop = self.walk(batch, self.progress.cursor, pass) { return stop }
+            if let stop = self.walk(batch, self.progress.index, pass) { return stop }
             self.progress.cursor += 1
         }
         self.progress.cursor = 0
@@ -85,7 +121,7 @@ extension GraphWalker {
                 position = isTimed ? self.timedStep(&event, at: node) : self.step(&event, at: node)
                 if position == StageGraph.retry {
                     self.progress.positions[index] = node
-                    return self.retry(at: node, entry: event.id)
+                    return self.retry(at: node, event.eventID)
                 }
                 self.progress.endAttempts()
                 if position == StageGraph.held { self.waiting[node]?.add(index, of: batch) }
@@ -103,48 +139,61 @@ extension GraphWalker {
         self.timers[node].recordNanoseconds(took.nanoseconds)
         var kept: [Int] = []
         var halt: Stop?
+        var hasExpanded = false
         for position in 0..<events.count {
             let index = events.index(at: position)
+            let decision = events.decision(at: position)
+            if case .expand(let elements, let failures) = decision, self.nodes[node].expands {
+                let stop = self.expand(batch, at: index, into: elements, failures, at: node)
+                if halt == nil { halt = stop }
+                hasExpanded = true
+                continue
+            }
             batch.withEvent(at: index) { event in
-                let next = self.take(events.decision(at: position), &event, at: node)
+                let next = self.take(decision, &event, at: node)
                 if next == StageGraph.retry { return kept.append(position) }
                 self.progress.positions[index] = next
                 if next == StageGraph.halt, halt == nil { halt = Self.halt(event) }
             }
         }
-        let last = kept.last.map { position in events.withEvent(at: position) { $0.id } }
+        let last = kept.last.map { position in events.withEvent(at: position) { $0.eventID } }
         events.keep(kept)
+        if hasExpanded { self.progress.reorder() }
         if let halt { return halt }
         // The retry is reported with the last recorded failure.
-        if let last { return self.retry(at: node, entry: last) }
+        if let last { return self.retry(at: node, last) }
         self.progress.endAttempts()
         return nil
     }
 
     /// Begins the next attempt.
-    private mutating func retry(at node: Int, entry: EntryID) -> Stop {
+    private mutating func retry(at node: Int, _ event: EventID) -> Stop {
         let attempt = self.progress.attempt
         let wait = self.progress.nextAttempt(self.nodes[node].arrows.retry?.backoff ?? Backoff())
-        return .retry(entry, self.progress.failure, attempt: attempt, after: wait)
+        return .retry(event, self.progress.failure, attempt: attempt, after: wait)
     }
 
-    private static func halt(_ event: borrowing Event) -> Stop {
+    static func halt(_ event: borrowing Event) -> Stop {
         let failure = event.failure ?? StageFailure("")
         return .halt(
             PipelineHalt(
-                entry: event.id, stage: failure.stage ?? "", message: failure.message, attempts: failure.attempts))
+                entry: event.id, stage: failure.stage ?? "", message: failure.message, attempts: failure.attempts,
+                element: event.element))
     }
 
-    /// Settles all events of the batch, in stream order.
+    /// Settles the events of all entries of the batch, in stream order.
     mutating func settle(_ batch: EventBatch) {
-        for index in 0..<batch.count { self.settle(batch, at: index) }
-        self.counters.read += UInt64(batch.count)
+        for index in 0..<batch.entryCount { self.settle(batch, at: index) }
+        self.counters.read += UInt64(batch.entryCount)
         self.counters.batches += 1
     }
 
-    /// Settles one event of the batch.
+    /// Settles the event of one entry of the batch, after those of its elements.
     mutating func settle(_ batch: EventBatch, at index: Int) {
         assert(self.progress.positions[index] == StageGraph.end, "an event leaves the graph at its end")
+        if !self.progress.elements.isEmpty, let elements = self.progress.elements[index] {
+            self.settle(batch, elements, of: index)
+        }
         batch.withEvent(at: index) { event in self.settle(event) }
     }
 }

@@ -41,7 +41,7 @@ struct GraphWalker {
     /// The main path's stages that are shown events ahead of time, if nothing is waited for before them.
     private let preparing: [Int]
     /// Counts that nearly every event increments, not yet added to `counters`.
-    private let tally: EventTally
+    let tally: EventTally
     /// The node at which each event of the chunk continues after the pure stages.
     private(set) var resume = InlineArray<32, Int>(repeating: 0)
 
@@ -193,6 +193,9 @@ struct GraphWalker {
             return StageGraph.end
         case .fail(let failure):
             return self.fail(&event, failure, at: index)
+        case .expand:
+            let message = "an event is expanded, but the stage's declaration does not say expands: true"
+            return self.fail(&event, StageFailure("\(self.nodes[index].type): \(message)"), at: index)
         }
     }
 
@@ -208,15 +211,17 @@ struct GraphWalker {
 
     /// Returns the next position of an event on which a stage failed: the same stage while there are attempts left,
     /// otherwise the target in the graph. Only the first failure of an event counts.
+    ///
+    /// - Parameter mayRetry: Whether the stage can be passed the event again.
     @inline(never)
-    mutating func fail(_ event: inout Event, _ error: any Error, at index: Int) -> Int {
+    mutating func fail(_ event: inout Event, _ error: any Error, at index: Int, mayRetry: Bool = true) -> Int {
         let node = self.nodes[index]
         var failure = error as? StageFailure ?? StageFailure("\(node.type): \(error)")
         failure.reason = failure.reason ?? node.failureReason
         failure.stage = node.name
         // A stage that retries by itself has counted its own attempts.
         failure.attempts = max(failure.attempts, self.progress.attempt)
-        if let retry = node.arrows.retry, self.progress.attempt < retry.attempts {
+        if mayRetry, let retry = node.arrows.retry, self.progress.attempt < retry.attempts {
             self.counters.stages[index].retried += 1
             self.progress.failure = failure
             return StageGraph.retry
@@ -227,7 +232,7 @@ struct GraphWalker {
         if event.hasFailed, target != StageGraph.halt {
             self.logger.warning(
                 "stage failed on an event that had already failed",
-                metadata: ["stage": "\(node.name)", "entry": "\(event.id)", "error": "\(failure.message)"])
+                metadata: ["stage": "\(node.name)", "entry": "\(event.eventID)", "error": "\(failure.message)"])
             return target ?? node.arrows.next
         }
         event.fail(failure)
@@ -253,8 +258,9 @@ struct GraphWalker {
         if self.interest != .none { self.report(event, outcome, reason, failure) }
     }
 
+    /// Reports an event to the observer, unless the observer does not want it.
     @inline(never)
-    private func report(
+    func report(
         _ event: borrowing Event, _ outcome: Outcome, _ reason: String, _ failure: StageFailure?
     ) {
         guard let observer = self.observer else { return }

@@ -10,10 +10,13 @@ public struct PipelineHalt: Error, Sendable, Equatable, CustomStringConvertible 
     public var message: String
     /// Attempts of the stage on the entry.
     public var attempts: Int
+    /// The number of the element that the stage failed on, or `nil` if it failed on the event of the entry itself.
+    public var element: Int?
 
     /// A one-line message for the operator.
     public var description: String {
         let tries = self.attempts == 1 ? "" : " after \(self.attempts) attempts"
-        return "halted by the stage \"\(self.stage)\" at entry \(self.entry)\(tries): \(self.message)"
+        let event = EventID(self.entry, element: self.element)
+        return "halted by the stage \"\(self.stage)\" at entry \(event)\(tries): \(self.message)"
     }
 }

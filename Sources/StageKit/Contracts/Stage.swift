@@ -15,6 +15,9 @@
 ///   `complete` returns, so later stages also see the events in stream order. Every wait has a limit. A stage that
 ///   works on several events concurrently reports its steps to `setup.progress`: a stage that reports nothing for
 ///   longer than the watchdog's timeout is considered hung, and the worker is restarted.
+/// - **Elements.** A stage that makes several events of one declares `expands` and calls `WaitingEvents.expand` in
+///   `complete`. The same event always has the same elements in the same order, since it may be read again. Each of them
+///   passes all later stages; the outcome of the event is the worst of theirs.
 /// - **Errors.** A thrown error fails the event, not the stage: the graph's `on_failure` decides what happens to the
 ///   event, and the next event is processed as usual. Throw `StageFailure` to choose the message and the reason. The
 ///   reason is counted, so use one of a few names in lower_snake_case, never text of the event. A call that throws must

@@ -14,10 +14,19 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
     ///
     /// Such stages at the head of a graph process some events ahead of the later stages.
     public let isPure: Bool
+    /// Whether the stage does the same whenever it gets the same event, so that a retry is pointless. Pure stages, and
+    /// stages that were declared pure except that they wait.
+    public let dependsOnlyOnEvent: Bool
     /// Whether `prepare` does anything.
     public let preparesEvents: Bool
     /// Whether `process` may return `.wait`. `StageSetup.neverWaits` overrides this for particular settings.
     public let waits: Bool
+    /// Whether `complete` may replace events by events for their elements (`WaitingEvents.expand`). Such a stage waits.
+    public let expands: Bool
+    /// Whether the stage may use a store behind a stage that expands events. The events of an entry's elements have one
+    /// id, so a store cannot order them. The stage must have the same result whichever of them comes first: a lookup or
+    /// an eviction may, a stage that writes snapshots may not.
+    public let acceptsElements: Bool
     /// Whether the result for an event depends on earlier events with any key. With lanes, each lane would remember
     /// only its own events.
     public let remembers: Bool
@@ -25,20 +34,24 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
     /// The graph's checks rely on it.
     public let exits: (@Sendable (Settings) -> StageExits)?
 
-    /// Creates a declaration. A stage that waits is never pure.
+    /// Creates a declaration. A stage that waits is never pure, and one that expands events always waits.
     public init(
         name: String, summary: String, settings: SettingType<Settings>, example: String,
         failureReason: String, isPure: Bool = false, preparesEvents: Bool = false, waits: Bool = false,
-        remembers: Bool = false, exits: (@Sendable (Settings) -> StageExits)? = nil
+        expands: Bool = false, acceptsElements: Bool = false, remembers: Bool = false,
+        exits: (@Sendable (Settings) -> StageExits)? = nil
     ) {
         self.name = name
         self.summary = summary
         self.settings = settings
         self.example = example
         self.failureReason = failureReason
-        self.isPure = isPure && !waits
+        self.isPure = isPure && !waits && !expands
+        self.dependsOnlyOnEvent = isPure
         self.preparesEvents = preparesEvents
-        self.waits = waits
+        self.waits = waits || expands
+        self.expands = expands
+        self.acceptsElements = acceptsElements
         self.remembers = remembers
         self.exits = exits
     }

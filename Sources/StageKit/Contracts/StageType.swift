@@ -12,10 +12,16 @@ public struct StageType: Sendable {
     public let failureReason: String
     /// Whether the stage does nothing but read and set the event's own values and throw.
     public let isPure: Bool
+    /// Whether the stage does the same whenever it gets the same event, so that a retry is pointless.
+    public let dependsOnlyOnEvent: Bool
     /// Whether the stage's `prepare` is called with events ahead of time.
     public let preparesEvents: Bool
     /// Whether events may wait at the stage until it has done its work for the whole batch.
     public let waits: Bool
+    /// Whether the stage may replace events by events for their elements.
+    public let expands: Bool
+    /// Whether the stage may use a store behind a stage that expands events.
+    public let acceptsElements: Bool
     /// Whether the result for an event depends on earlier events.
     public let remembers: Bool
     /// Returns the exits of a stage with these settings, or `nil` if the settings are invalid.
@@ -33,8 +39,11 @@ public struct StageType: Sendable {
         self.example = declaration.example
         self.failureReason = declaration.failureReason
         self.isPure = declaration.isPure
+        self.dependsOnlyOnEvent = declaration.dependsOnlyOnEvent
         self.preparesEvents = declaration.preparesEvents
         self.waits = declaration.waits
+        self.expands = declaration.expands
+        self.acceptsElements = declaration.acceptsElements
         self.remembers = declaration.remembers
         self.exits = { node in
             guard let exits = declaration.exits else { return StageExits() }

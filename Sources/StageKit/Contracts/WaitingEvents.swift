@@ -1,8 +1,8 @@
 /// The events that wait at a stage for its `complete`, in stream order.
 ///
-/// When `complete` returns, each event continues to the next stage unless it was failed or finished; the last decision
-/// on an event counts. Positions run from 0 to `count - 1`. The object belongs to the thread that runs the graph and is
-/// empty outside of `complete`; a stage must not keep it.
+/// When `complete` returns, each event continues to the next stage unless it was failed, finished or expanded; the last
+/// decision on an event counts. Positions run from 0 to `count - 1`. The object belongs to the thread that runs the
+/// graph and is empty outside of `complete`; a stage must not keep it.
 ///
 /// Each access to an event and each decision counts as a step of the run (`ProgressReporter`). A stage that awaits one
 /// event after another is therefore never considered hung as long as each takes less than the watchdog's timeout. A
@@ -16,7 +16,13 @@ public final class WaitingEvents {
         case fail(StageFailure)
         /// The event is finished.
         case finish(Outcome, ReasonID)
+        /// The events at these indices continue instead of the event, except those that failed, by their number.
+        case expand(Range<Int>, [Int: StageFailure])
     }
+
+    /// The maximum number of elements of one event. Each is an event in memory until the batch is finished: a few
+    /// hundred bytes, besides those that it shares with the entry.
+    public static let elementLimit = 10_000
 
     private var batch: EventBatch?
     private var waiting: [(index: Int, decision: Decision)] = []
@@ -58,6 +64,44 @@ public final class WaitingEvents {
     public func finish(at position: Int, _ outcome: Outcome, _ reason: ReasonID) {
         self.progress.pulse()
         self.waiting[position].decision = .finish(outcome, reason)
+    }
+
+    /// Replaces the event at a position by events for its elements, which continue to the next stage in its place, in
+    /// order. Only for a stage whose declaration sets `expands`.
+    ///
+    /// Each new event has the values, the failure, the entry's id and the original fields of the replaced event; its
+    /// `eventID` ends with the number of the element. The replaced event gets the worst of their outcomes when all of
+    /// them have one. An event without elements must be finished instead.
+    ///
+    /// - Parameters:
+    ///   - position: The position, from 0 to `count - 1`.
+    ///   - elements: The number of elements, from 1 to `elementLimit`; with any other number, the event fails.
+    ///   - body: Sets the values of the new event with a number, counted from 0. If it throws, this event fails at the
+    ///     stage and takes the path of the stage's `on_failure`; it is not retried.
+    public func expand(
+        at position: Int, into elements: Int, _ body: (Int, inout Event) throws(StageFailure) -> Void
+    ) {
+        guard let batch = self.batch else { preconditionFailure("no event waits") }
+        precondition(!self.isLending, "one event is borrowed at a time")
+        guard (1...Self.elementLimit).contains(elements) else {
+            let limits = "a stage can make 1 to \(Self.elementLimit) events of one event"
+            return self.fail(at: position, StageFailure("\(limits), not \(elements)"))
+        }
+        self.progress.pulse()
+        let indices = batch.appendElements(of: self.waiting[position].index, count: elements)
+        self.isLending = true
+        defer { self.isLending = false }
+        var failures: [Int: StageFailure] = [:]
+        for number in 0..<elements {
+            do throws(StageFailure) {
+                try batch.withEvent(at: indices.lowerBound + number) { (event) throws(StageFailure) in
+                    try body(number, &event)
+                }
+            } catch {
+                failures[number] = error
+            }
+        }
+        self.waiting[position].decision = .expand(indices, failures)
     }
 
     // MARK: For the engine

@@ -1,9 +1,9 @@
 /// The contents of a batch, accessed by pointer so that an event is two words and the hot path counts no references.
 ///
 /// Invariants: after `prepareSlots`, `slots` has `headers.count * slotCount` values and `states` has one for each
-/// header. Header `i` owns the fields `firstField ..< firstField + fieldCount`. Ranges are checked against the arena
-/// when they are read. The number of a typed value in a slot is at most `typed.count`, which only grows until
-/// `prepareSlots` clears all slots.
+/// header. Header `i` owns the fields `firstField ..< firstField + fieldCount`, which the headers of its elements share.
+/// Ranges are checked against the arena when they are read. The number of a typed value in a slot is at most
+/// `typed.count`, which only grows until `prepareSlots` clears all slots.
 @unsafe
 @usableFromInline
 struct BatchStorage {
@@ -38,6 +38,10 @@ struct BatchStorage {
     /// The values that are neither text nor int64; a slot of the kind bytes holds the number of its value here, starting
     /// at 1, or 0 if it has none.
     @usableFromInline var typed = unsafe GrowableBuffer<TypedValue>(capacity: 0)
+    /// The index of the first event that a stage has made of an element; above all indices if there is none.
+    @usableFromInline var firstElement = Int.max
+    /// The number of the element of each event from `firstElement` on.
+    @usableFromInline var elements: [Int] = []
 
     @inlinable
     mutating func appendEntry(_ id: EntryID) {
@@ -108,6 +112,7 @@ struct BatchStorage {
         unsafe self.refusals.removeAll(keepingCapacity: true)
         unsafe self.hasReplays = false
         unsafe self.replays.removeAll(keepingCapacity: true)
+        if unsafe self.firstElement != .max { unsafe self.forgetElements() }
     }
 
     func free() {

@@ -22,6 +22,17 @@ public enum Outcome: UInt8, Sendable, CaseIterable {
         case .deadLettered: "dead_lettered"
         }
     }
+
+    /// How bad the outcome is, to find the worst of an event's elements: the less remains of the event, the worse.
+    public var severity: Int {
+        switch self {
+        case .applied: 0
+        case .skipped: 1
+        case .deadLettered: 2
+        case .evicted: 3
+        case .dropped: 4
+        }
+    }
 }
 
 /// The number of a reason in the graph, such as `malformed_event` or `older_entry`. Resolved once, when the graph is

@@ -131,7 +131,7 @@ struct EventVariables: ~Copyable, VariableSource {
 
     private func value(of name: Name) -> Value? {
         switch name {
-        case .entryID: .string(self.event.id.description)
+        case .entryID: .string(self.event.eventID.description)
         case .entryTime: Self.timestamp(self.event.id.milliseconds)
         case .entryStream: .string(self.event.stream)
         case .failureReason: self.event.failure?.reason.map { .string($0) }
