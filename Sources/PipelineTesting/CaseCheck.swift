@@ -128,11 +128,20 @@ struct CaseCheck {
 extension OutcomeExpectation {
     /// Whether every given member equals that of the outcome.
     func matches(_ found: ObservedOutcome) -> Bool {
+        self.matchesItself(found) && self.elementsMatch(found.elements)
+    }
+
+    private func matchesItself(_ found: ObservedOutcome) -> Bool {
         (self.outcome == nil || self.outcome == found.outcome)
             && (self.reason == nil || self.reason == found.reason ?? "")
             && (self.stage == nil || self.stage?.text == found.stage)
             && (self.error == nil || self.error == found.error ?? "")
             && (self.effects == nil || self.effects == found.effects)
+    }
+
+    private func elementsMatch(_ found: [ObservedOutcome]) -> Bool {
+        guard let expected = self.elements else { return true }
+        return expected.count == found.count && zip(expected, found).allSatisfy { $0.matches($1) }
     }
 }
 

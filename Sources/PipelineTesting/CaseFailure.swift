@@ -28,23 +28,33 @@ package struct CaseResult: Sendable {
 enum ObservationText {
     /// `evicted, reason malformed_event, stage decode, effects [evict], error "missing id"`.
     static func outcome(_ observed: ObservedOutcome) -> String {
-        self.outcome(
-            observed.outcome, observed.reason.map { $0 }, observed.stage, observed.effects, observed.error)
+        let elements = observed.elements.map { self.outcome($0) }
+        return self.outcome(
+            observed.outcome, observed.reason.map { $0 }, observed.stage, observed.effects, observed.error,
+            elements.isEmpty ? nil : elements)
     }
 
     /// Returns the expected members, in the same form.
     static func outcome(_ expected: OutcomeExpectation) -> String {
-        self.outcome(expected.outcome, expected.reason, expected.stage?.text, expected.effects, expected.error)
+        self.outcome(
+            expected.outcome, expected.reason, expected.stage?.text, expected.effects, expected.error,
+            expected.elements.map { $0.map { self.outcome($0) } })
     }
 
     private static func outcome(
-        _ outcome: Outcome?, _ reason: String?, _ stage: String?, _ effects: [String]?, _ error: String?
+        _ outcome: Outcome?, _ reason: String?, _ stage: String?, _ effects: [String]?, _ error: String?,
+        _ elements: [String]?
     ) -> String {
         var parts = outcome.map { [$0.name] } ?? []
         if let reason { parts.append(reason.isEmpty ? "no reason" : "reason \(reason)") }
         if let stage { parts.append("stage \(stage)") }
         if let effects { parts.append(effects.isEmpty ? "no effects" : "effects [\(effects.joined(separator: ", "))]") }
         if let error { parts.append(error.isEmpty ? "no error" : "error \(QuotedText.quote(error))") }
+        if let elements {
+            let shown = elements.prefix(self.shownLimit).map { "{ \($0) }" }.joined(separator: ", ")
+            let rest = elements.count - self.shownLimit
+            parts.append("elements [\(shown)\(rest > 0 ? ", and \(rest) more" : "")]")
+        }
         return parts.joined(separator: ", ")
     }
 
@@ -67,6 +77,6 @@ enum ObservationText {
         return "[\(shown)\(rest > 0 ? ", and \(rest) more" : "")]"
     }
 
-    /// Maximum number of keys shown of a list.
+    /// Maximum number of keys, or of elements, shown of a list.
     private static let shownLimit = 20
 }

@@ -33,6 +33,8 @@ struct ObservedOutcome: Sendable, Equatable {
     var error: String?
     /// The effects, in order.
     var effects: [String]
+    /// The outcomes of the entry's elements, in order; empty if no stage has expanded it.
+    var elements: [ObservedOutcome] = []
 }
 
 /// One series of `/metrics` with its value.

@@ -6,6 +6,8 @@ import StageKit
 final class CaseRecorder: Sendable {
     private struct State {
         var outcomes: [ObservedOutcome] = []
+        /// The outcomes of the elements of the entry that comes next.
+        var elements: [ObservedOutcome] = []
         var revocations: [[UInt8]] = []
         var evictions: [[UInt8]] = []
     }
@@ -23,8 +25,14 @@ final class CaseRecorder: Sendable {
     /// Creates an observer that records here.
     func makeObserver() -> any OutcomeObserver { Observer(recorder: self) }
 
-    private func add(_ outcome: ObservedOutcome) {
-        self.state.withLock { $0.outcomes.append(outcome) }
+    private func add(_ outcome: ObservedOutcome, isElement: Bool) {
+        self.state.withLock { state in
+            if isElement { return state.elements.append(outcome) }
+            var whole = outcome
+            whole.elements = state.elements
+            state.elements = []
+            state.outcomes.append(whole)
+        }
     }
 
     private final class Observer: OutcomeObserver {
@@ -38,7 +46,8 @@ final class CaseRecorder: Sendable {
             self.recorder.add(
                 ObservedOutcome(
                     id: event.id, outcome: record.outcome, reason: record.reason, stage: record.stage,
-                    error: record.error, effects: record.effects))
+                    error: record.error, effects: record.effects),
+                isElement: event.element != nil)
         }
 
         func endBatch() async throws {}

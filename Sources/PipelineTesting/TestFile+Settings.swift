@@ -135,34 +135,47 @@ extension TestEntry {
 
 extension OutcomeExpectation {
     /// An outcome alone, or an outcome with further expectations.
-    static let type = SettingType<OutcomeExpectation>(
-        shape: .form("an outcome, or { outcome, reason, stage, error, effects }")
-    ) { node, issues in
-        if case .scalar = node.content {
-            return outcome.decode(node, &issues).map { OutcomeExpectation(mark: node.mark, outcome: $0) }
+    static let type = Self.read(
+        SettingsSchema(
+            OutcomeExpectation(),
+            members + [
+                .optional(
+                    "elements", \.elements, SettingType<[OutcomeExpectation]>.list(of: element).present,
+                    "Outcomes of the entry's elements, in order.")
+            ]), shape: "an outcome, or { outcome, reason, stage, error, effects, elements }")
+
+    /// The same for an element, which has no elements.
+    private static let element = Self.read(
+        SettingsSchema(OutcomeExpectation(), members),
+        shape: "an outcome, or { outcome, reason, stage, error, effects }")
+
+    private static func read(
+        _ schema: SettingsSchema<OutcomeExpectation>, shape: String
+    ) -> SettingType<OutcomeExpectation> {
+        SettingType<OutcomeExpectation>(shape: .form(shape)) { node, issues in
+            if case .scalar = node.content {
+                return outcome.decode(node, &issues).map { OutcomeExpectation(mark: node.mark, outcome: $0) }
+            }
+            guard var read = schema.decode(node, &issues) else { return nil }
+            read.mark = node.mark
+            if node.entries?.isEmpty != false {
+                issues.add("expected an outcome (one of \(names.joined(separator: ", ")))", at: node.mark)
+                return nil
+            }
+            return read
         }
-        guard var read = schema.decode(node, &issues) else { return nil }
-        read.mark = node.mark
-        if node.entries?.isEmpty != false {
-            issues.add("expected an outcome (one of \(names.joined(separator: ", ")))", at: node.mark)
-            return nil
-        }
-        return read
     }
 
     private static let names = Outcome.allCases.map(\.name)
     private static let outcome = SettingType<Outcome>.choice(of: Outcome.allCases.map { ($0.name, $0) })
 
-    private static let schema = SettingsSchema(
-        OutcomeExpectation(),
-        [
-            .optional("outcome", \.outcome, outcome.present, "The outcome."),
-            .optional("reason", \.reason, SettingType<String>.text.present, "The reason, \"\" for none."),
-            .optional("stage", \.stage, SettingType<MarkedName>.name.present, "The stage that failed."),
-            .optional("error", \.error, SettingType<String>.text.present, "The error, \"\" for none."),
-            .optional(
-                "effects", \.effects, SettingType<[String]>.list(of: .text).present, "Effects, in order."),
-        ])
+    private static let members: [SettingField<OutcomeExpectation>] = [
+        .optional("outcome", \.outcome, outcome.present, "The outcome."),
+        .optional("reason", \.reason, SettingType<String>.text.present, "The reason, \"\" for none."),
+        .optional("stage", \.stage, SettingType<MarkedName>.name.present, "The stage that failed."),
+        .optional("error", \.error, SettingType<String>.text.present, "The error, \"\" for none."),
+        .optional("effects", \.effects, SettingType<[String]>.list(of: .text).present, "Effects, in order."),
+    ]
 }
 
 extension StoreExpectation {

@@ -77,6 +77,11 @@ struct OutcomeExpectation: Sendable {
     var error: String?
     /// The effects, in order.
     var effects: [String]?
+    /// The outcomes of the entry's elements, in order.
+    var elements: [OutcomeExpectation]?
+
+    /// The stages that the outcome and those of the elements name.
+    var stages: [MarkedName] { [self.stage].compactMap(\.self) + (self.elements ?? []).flatMap(\.stages) }
 }
 
 /// The expected content of a store.

@@ -61,7 +61,7 @@ enum TestFileCheck {
             issues.add("stores: the pipeline has no store \"\(store.name)\"\(hint)", at: store.mark)
         }
         let stages = pipeline.statistics.stages.map(\.name)
-        for stage in one.outcomes?.value.compactMap(\.stage) ?? [] where !stages.contains(stage.text) {
+        for stage in one.outcomes?.value.flatMap(\.stages) ?? [] where !stages.contains(stage.text) {
             let hint = Nearest.hint(for: stage.text, among: stages)
             issues.add("outcomes: the pipeline has no stage \"\(stage.text)\"\(hint)", at: stage.mark)
         }
