@@ -44,12 +44,13 @@ func plugin(_ name: String, _ extra: [Target.Dependency] = [], tests: [Target.De
 }
 
 let stageNames = [
-    "DeadLetterStage", "DecodeStage", "DedupeStage", "EvictStage", "FilterStage", "LogStage", "LookupStage",
-    "MetricsStage", "PublishStage", "RemoveStage", "RenameStage", "RevokeStage", "RouteStage", "SampleStage",
-    "SetStage", "ThrottleStage", "UpsertStage", "ValidateStage", "WebhookStage", "WriteStage",
+    "DeadLetterStage", "DecodeStage", "DedupeStage", "EvictStage", "ExplodeStage", "FilterStage", "LogStage",
+    "LookupStage", "MetricsStage", "PublishStage", "RemoveStage", "RenameStage", "RevokeStage", "RouteStage",
+    "SampleStage", "SetStage", "ThrottleStage", "UpsertStage", "ValidateStage", "WebhookStage", "WriteStage",
 ]
 let stageDependencies: [String: [Target.Dependency]] = [
     "DecodeStage": ["JSON"],
+    "ExplodeStage": ["JSON"],
     "LogStage": [logging],
     "WriteStage": ["LocalFiles"],
     "MetricsStage": [coreMetrics],

@@ -19,6 +19,13 @@ package enum ExamplePipeline {
 
         """
 
+    /// The fields of examples with a list.
+    private static let decodeList = """
+          - decode:
+              fields: { order_id: { required: true }, items: { type: json } }
+
+        """
+
     /// The branches that examples refer to.
     private static let branches = """
         branches:
@@ -42,7 +49,8 @@ package enum ExamplePipeline {
         let lines = type.example.split(separator: "\n", omittingEmptySubsequences: false)
         let item = lines.enumerated().map { ($0 == 0 ? "  - " : "    ") + $1 }.joined(separator: "\n")
         let surroundings = [("", "", ""), ("", self.decode, ""), (self.stores, self.decode, "")]
-        return (surroundings + [("", self.decode, self.branches)]).map { stores, decode, branches in
+        let others = [("", self.decode, self.branches), ("", self.decodeList, "")]
+        return (surroundings + others).map { stores, decode, branches in
             "\(self.head)\(stores)stages:\n\(decode)\(item)\n\(branches)"
         }
     }

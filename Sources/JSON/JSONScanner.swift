@@ -32,7 +32,14 @@ package struct JSONScanner {
         /// The bytes of the value.
         package var range: Range<Int>
         /// Whether the value is a string that contains escapes.
-        package var hasEscapes = false
+        package var hasEscapes: Bool
+
+        /// Creates a value at a position.
+        package init(kind: Kind, range: Range<Int>, hasEscapes: Bool = false) {
+            self.kind = kind
+            self.range = range
+            self.hasEscapes = hasEscapes
+        }
 
         /// The bytes of the value, including the quotes of a string.
         package var source: Range<Int> {

@@ -4,6 +4,7 @@ import DeadLetterStage
 import DecodeStage
 import DedupeStage
 import EvictStage
+import ExplodeStage
 import FileSource
 import FilterStage
 import Gateway
@@ -46,6 +47,7 @@ extension Catalogue {
         catalogue.add(SetStage.self)
         catalogue.add(RenameStage.self)
         catalogue.add(RemoveStage.self)
+        catalogue.add(ExplodeStage.self)
         catalogue.add(LookupStage.self)
         catalogue.add(UpsertStage.self)
         catalogue.add(RevokeStage.self)
