@@ -1,6 +1,7 @@
 public import StageKit
 
-/// Keeps the stores, and the position of the source that feeds them, across restarts of the process.
+/// Keeps the stores, the states of stages, and the position of the source that feeds them, across restarts of the
+/// process.
 ///
 /// The source provides its position (`EventSource.position`) and calls `load` and `discard`; the pipeline calls the other
 /// functions.
@@ -30,12 +31,40 @@ public protocol CheckpointKeeper: Sendable {
     /// checkpoints are saved with the new digest.
     func adopt(definition: String)
 
-    /// Writes the stores and the position that `position` returns. Does nothing if it returns `nil` or if its epoch
-    /// changes in the meantime. Errors are logged, and the previous checkpoint is kept.
-    func save(_ position: () -> SourcePosition?) async
+    /// Writes the stores, the states of stages and the position that `position` returns. Does nothing if `position` or
+    /// `stages` returns `nil`, or if the epoch changes in the meantime. Errors are logged, and the previous checkpoint
+    /// is kept.
+    ///
+    /// - Parameters:
+    ///   - position: Returns the current position. Called before `stages`, and again to check the epoch.
+    ///   - stages: Returns the states of stages, which contain at least every entry up to the position that was
+    ///     returned before the call.
+    func save(_ position: () -> SourcePosition?, stages: () async -> [SavedStage]?) async
+
+    /// Returns the states of stages that `load` has read, once.
+    func takeStages() -> [SavedStage]
+}
+
+/// The state of a stage in a checkpoint.
+public struct SavedStage: Sendable, Equatable {
+    /// The stage's name in the graph.
+    public var name: String
+    /// The state, as `StageState.save` returned it.
+    public var state: [UInt8]
+
+    /// Creates a saved state.
+    public init(name: String, state: [UInt8]) {
+        self.name = name
+        self.state = state
+    }
 }
 
 extension CheckpointKeeper {
+    /// Writes the stores and the position, without states of stages.
+    public func save(_ position: () -> SourcePosition?) async {
+        await self.save(position) { [] }
+    }
+
     /// Does nothing: suitable for storage that no other worker can reach.
     public func claim() throws {}
 

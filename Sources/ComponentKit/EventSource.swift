@@ -11,6 +11,12 @@ public protocol EventSource: Sendable {
     /// The names of all streams that the source reads.
     var streams: [String] { get }
 
+    /// The reason why stages with a saved state (`StatefulStage`) cannot be used with this source, as the end of a
+    /// sentence (`in a group: ...`), or `nil` if they can.
+    ///
+    /// They can if the source delivers every entry of one stream, in the order of the ids, and nothing else.
+    var stateObstacle: String? { get }
+
     /// The kind of system that the stream is on, in the words of OpenTelemetry's conventions for messaging, such as
     /// `redis`; an attribute of spans.
     var system: String { get }
@@ -32,6 +38,10 @@ public protocol EventSource: Sendable {
     /// The status of the source. Can be read from any thread.
     var status: SourceStatus { get }
 
+    /// Asks for batches without entries, with `EventBatch.deliveredUpTo`, at intervals while the stream is silent. Can be
+    /// called from any thread, before and during `run`.
+    func deliverTimes()
+
     /// The source's position, for a checkpoint of the stores, or `nil` if no checkpoint is possible now. Can be read
     /// from any thread: stores that are copied after reading it contain at least every entry up to that position.
     var position: SourcePosition? { get }
@@ -45,8 +55,16 @@ extension EventSource {
     /// The one stream.
     public var streams: [String] { [self.stream] }
 
+    /// `nil`, unless there are several streams.
+    public var stateObstacle: String? {
+        self.streams.count > 1 ? "with several streams: the order of their entries is not known" : nil
+    }
+
     /// `memory`: the entries come from this process.
     public var system: String { "memory" }
+
+    /// Does nothing: most sources do not know the time of their stream.
+    public func deliverTimes() {}
 
     /// `nil`: most sources cannot continue from a saved position.
     public var position: SourcePosition? { nil }

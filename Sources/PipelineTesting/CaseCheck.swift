@@ -38,14 +38,15 @@ struct CaseCheck {
         let entries = self.expected.delivered
         var failures: [CaseFailure] = []
         for (index, one) in expected.value.enumerated() {
-            let id = index < entries.count ? " (\(entries[index].id))" : ""
+            let found = index < self.found.outcomes.count ? self.found.outcomes[index] : nil
+            let id = (found?.id ?? (index < entries.count ? entries[index].id : nil)).map { " (\($0))" } ?? ""
             let what = "outcome of entry \(index + 1)\(id)"
-            guard index < self.found.outcomes.count else {
+            guard let found else {
                 failures.append(
                     CaseFailure(mark: one.mark, what: what, expected: ObservationText.outcome(one), found: "none"))
                 continue
             }
-            let found = self.found.outcomes[index]
+            failures += self.fields(of: one, found, what)
             if !one.matches(found) {
                 failures.append(
                     CaseFailure(
@@ -60,6 +61,20 @@ struct CaseCheck {
                     found: "\(self.found.outcomes.count)"))
         }
         return failures
+    }
+
+    private func fields(
+        of expected: OutcomeExpectation, _ found: ObservedOutcome, _ what: String
+    ) -> [CaseFailure] {
+        expected.fields.compactMap { field in
+            guard found.fields[field.name] != field.value else { return nil }
+            func show(_ value: [UInt8]?) -> String {
+                value.map { QuotedText.quote(String(decoding: $0, as: UTF8.self)) } ?? "no value"
+            }
+            return CaseFailure(
+                mark: field.mark, what: "field \(field.name) of the \(what)", expected: show(field.value),
+                found: show(found.fields[field.name]))
+        }
     }
 
     private func stores() -> [CaseFailure] {

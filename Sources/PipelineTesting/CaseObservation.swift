@@ -33,6 +33,8 @@ struct ObservedOutcome: Sendable, Equatable {
     var error: String?
     /// The effects, in order.
     var effects: [String]
+    /// The values that the event has at its end, by field.
+    var fields: [String: [UInt8]] = [:]
     /// The outcomes of the entry's elements, in order; empty if no stage has expanded it.
     var elements: [ObservedOutcome] = []
 }

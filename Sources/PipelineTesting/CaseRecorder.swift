@@ -43,10 +43,15 @@ final class CaseRecorder: Sendable {
         }
 
         func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+            var fields: [String: [UInt8]] = [:]
+            for column in record.fields.columns {
+                guard let range = event.range(of: column.field) else { continue }
+                fields[column.name] = event.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
+            }
             self.recorder.add(
                 ObservedOutcome(
                     id: event.id, outcome: record.outcome, reason: record.reason, stage: record.stage,
-                    error: record.error, effects: record.effects),
+                    error: record.error, effects: record.effects, fields: fields),
                 isElement: event.element != nil)
         }
 

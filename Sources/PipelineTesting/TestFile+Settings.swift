@@ -142,12 +142,12 @@ extension OutcomeExpectation {
                 .optional(
                     "elements", \.elements, SettingType<[OutcomeExpectation]>.list(of: element).present,
                     "Outcomes of the entry's elements, in order.")
-            ]), shape: "an outcome, or { outcome, reason, stage, error, effects, elements }")
+            ]), shape: "an outcome, or { outcome, reason, stage, error, effects, fields, elements }")
 
     /// The same for an element, which has no elements.
     private static let element = Self.read(
         SettingsSchema(OutcomeExpectation(), members),
-        shape: "an outcome, or { outcome, reason, stage, error, effects }")
+        shape: "an outcome, or { outcome, reason, stage, error, effects, fields }")
 
     private static func read(
         _ schema: SettingsSchema<OutcomeExpectation>, shape: String
@@ -175,6 +175,9 @@ extension OutcomeExpectation {
         .optional("stage", \.stage, SettingType<MarkedName>.name.present, "The stage that failed."),
         .optional("error", \.error, SettingType<String>.text.present, "The error, \"\" for none."),
         .optional("effects", \.effects, SettingType<[String]>.list(of: .text).present, "Effects, in order."),
+        .optional(
+            "fields", \.fields, .map(of: .optional(TestBytes.type)),
+            "Values that the event has at its end, by field; null: without the field."),
     ]
 }
 

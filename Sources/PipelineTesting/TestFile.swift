@@ -77,6 +77,8 @@ struct OutcomeExpectation: Sendable {
     var error: String?
     /// The effects, in order.
     var effects: [String]?
+    /// Values that the event has at its end, by field; a `nil` value means that it does not have the field.
+    var fields: [NamedSetting<[UInt8]?>] = []
     /// The outcomes of the entry's elements, in order.
     var elements: [OutcomeExpectation]?
 

@@ -28,10 +28,9 @@ enum TestFileCheck {
                         + "or fails",
                     at: one.name.mark)
             }
-            if let outcomes = one.outcomes, one.failure == nil, outcomes.value.count != one.entries.count {
-                issues.add(
-                    "outcomes: expected one for each entry: entries \(one.entries.count), outcomes "
-                        + "\(outcomes.value.count)", at: outcomes.mark)
+            // A stage may add events: whether there is one is known with the pipeline.
+            if let outcomes = one.outcomes, outcomes.value.count < one.entries.count {
+                self.checkCount(one, &issues)
             }
             let bytes = one.entries.reduce(0) { $0 + $1.byteCount }
             if bytes > TestFile.entryBytes {
@@ -47,6 +46,13 @@ enum TestFileCheck {
         }
     }
 
+    private static func checkCount(_ one: TestCase, _ issues: inout SettingIssues) {
+        guard let outcomes = one.outcomes, one.failure == nil, outcomes.value.count != one.entries.count else { return }
+        issues.add(
+            "outcomes: expected one for each entry: entries \(one.entries.count), outcomes "
+                + "\(outcomes.value.count)", at: outcomes.mark)
+    }
+
     private static func checkOverrides(_ overrides: [NamedSetting<String>], _ issues: inout SettingIssues) {
         for one in overrides where Override("\(one.name)=\(one.value)")?.value != one.value {
             issues.add("set: expected a path such as redis.database, found \"\(one.name)\"", at: one.mark)
@@ -56,6 +62,7 @@ enum TestFileCheck {
     /// Returns an error for each name in a case that its pipeline does not have.
     static func issues(of one: TestCase, in pipeline: Pipeline) -> [SettingIssue] {
         var issues = SettingIssues()
+        if !pipeline.addsEvents { self.checkCount(one, &issues) }
         for store in one.stores where pipeline.stores[store.name] == nil {
             let hint = Nearest.hint(for: store.name, among: pipeline.stores.keys.sorted())
             issues.add("stores: the pipeline has no store \"\(store.name)\"\(hint)", at: store.mark)

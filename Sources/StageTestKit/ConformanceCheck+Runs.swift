@@ -8,6 +8,8 @@ extension ConformanceCheck {
         var reports: [EventReport]
         /// The external effects, without the ends of batches.
         var traces: [String]
+        /// The events that the stage has added.
+        var emitted: [EventReport] = []
     }
 
     /// An id that is greater than that of any failing entry in these checks.
@@ -16,15 +18,15 @@ extension ConformanceCheck {
     /// Runs batches through a new instance in a fresh copy of the fixture.
     private func run(_ batches: [[SampleEntry]], preparing: Bool = true) async throws -> Run {
         let fixture = self.fixture.copy()
-        let reports = try await self.withHarness(in: fixture) { harness in
+        let (reports, emitted) = try await self.withHarness(in: fixture) { harness in
             var reports: [EventReport] = []
             for batch in batches {
                 reports += try await Self.work(harness, batch, preparing: preparing)
                 try await harness.endBatch()
             }
-            return reports
+            return (reports, harness.emitted)
         }
-        return Run(reports: reports, traces: Self.withoutBatches(fixture.traces))
+        return Run(reports: reports, traces: Self.withoutBatches(fixture.traces), emitted: emitted)
     }
 
     /// Checks that the same entries give the same results, regardless of the instance, of the division into batches, of

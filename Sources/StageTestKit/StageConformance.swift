@@ -21,6 +21,7 @@ public enum StageConformance {
             violations += try await check.hostileEntries()
             violations += try await check.repeatability(entries)
             violations += try await check.rereading(entries)
+            violations += try check.saving(entries)
             if S.declaration.isPure { violations += try await check.purity(entries) }
         } catch let refused as StageRefused {
             violations += refused.issues.map { "valid settings are refused: \($0.message)" }

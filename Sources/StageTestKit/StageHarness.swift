@@ -10,6 +10,9 @@ public final class StageHarness<S: Stage> {
     /// The id of the last entry that the batches' source knows to be finished: see `EventBatch.finishedUpTo`.
     public var finishedUpTo: EntryID?
 
+    /// The events that the stage has added so far (`EmittingStage`), in the order in which it added them.
+    public private(set) var emitted: [EventReport] = []
+
     /// The names of the graph, which has only this stage.
     let names: GraphNames
     private let batch = EventBatch()
@@ -98,7 +101,9 @@ public final class StageHarness<S: Stage> {
             }
         }
         return entries.indices.map { index in
-            self.batch.withEvent(at: index) { event in self.process(&event) }
+            let report = self.batch.withEvent(at: index) { event in self.process(&event) }
+            self.takeEmissions()
+            return report
         }
     }
 
@@ -106,6 +111,17 @@ public final class StageHarness<S: Stage> {
     package var streamIndex: Int {
         get { self.batch.streamIndex }
         set { self.batch.streamIndex = newValue }
+    }
+
+    /// Takes the events that the stage adds, as the engine does after each event.
+    private func takeEmissions() {
+        guard let emitter = self.stage as? any EmittingStage, emitter.hasEmissions else { return }
+        let added = EventBatch()
+        added.prepareSlots(fieldCount: self.names.fields.count)
+        emitter.emit(into: EmittedEvents(added))
+        for index in 0..<added.count {
+            self.emitted.append(added.withEvent(at: index) { event in self.report(event, .next) })
+        }
     }
 
     private func fill(_ entries: [SampleEntry]) {

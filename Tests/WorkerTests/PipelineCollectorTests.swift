@@ -140,6 +140,12 @@ import Worker
                 sluice_source_gaps_total{kind="went_back"} 0
                 sluice_source_lag_seconds 0
                 sluice_source_reconnects_total 0
+                sluice_stage_events_added_total{stage="decode"} 0
+                sluice_stage_events_added_total{stage="log"} 0
+                sluice_stage_events_added_total{stage="metrics"} 0
+                sluice_stage_events_added_total{stage="out/evict"} 0
+                sluice_stage_events_added_total{stage="out/metrics"} 0
+                sluice_stage_events_added_total{stage="upsert"} 0
                 sluice_stage_events_total{result="failed",stage="decode"} 2
                 sluice_stage_events_total{result="finished",stage="decode"} 0
                 sluice_stage_events_total{result="passed",stage="decode"} 3

@@ -43,11 +43,15 @@ package struct PipelineCollector: Sendable {
             let retries = MetricSample(
                 "sluice_stage_retries_total", .counter, help: "Retries of each stage.",
                 labels: [("stage", stage.name)], value: Double(stage.retried))
+            let added = MetricSample(
+                "sluice_stage_events_added_total", .counter,
+                help: "Events that each stage has added, such as the totals of windows.",
+                labels: [("stage", stage.name)], value: Double(stage.emitted))
             return results.map { result, count in
                 MetricSample(
                     "sluice_stage_events_total", .counter, help: "Events by the result of each stage.",
                     labels: [("stage", stage.name), ("result", result)], value: Double(count))
-            } + [retries]
+            } + [retries, added]
         }
     }
 

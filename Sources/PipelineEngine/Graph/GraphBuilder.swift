@@ -57,6 +57,10 @@ struct GraphBuilder {
                     scopes[target] = scopes[target] ?? FieldScope()
                     scopes[target]?.formUnion(scope)
                 }
+                if let emitted = setup?.emittedScope {
+                    // Events that do not meet the condition continue with their own fields.
+                    if stage.entry.condition == nil { scope = emitted } else { scope.formUnion(emitted) }
+                }
             }
         }
         let keyName = self.definition.stores.first.flatMap { self.stores[$0.name.text]?.keyField }
@@ -114,7 +118,7 @@ struct GraphBuilder {
         }
         let uses = StageGraph.Uses(
             branch: place.branch, condition: stage.entry.condition?.text, stores: setup.usedStores,
-            effects: setup.usedEffects, exitWords: stage.exits?.words ?? [], isPure: type.isPure)
+            effects: setup.usedEffects, exitWords: stage.exits?.words ?? [], isPure: type.isPure, mark: typeName.mark)
         let node = made.map {
             StageGraph.Node(
                 stage: $0, type: type, name: place.name, condition: condition, arrows: place.arrows, uses: uses,

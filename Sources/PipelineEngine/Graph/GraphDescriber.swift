@@ -85,5 +85,7 @@ extension StageGraph {
         var exitWords: [String]
         /// Whether it only reads and sets the event's own values.
         var isPure: Bool
+        /// The position of its type in the file.
+        var mark: SourceMark
     }
 }

@@ -101,8 +101,12 @@ final class StageGraph {
     let keyField: FieldID?
     /// The pass over a batch in which each node is processed.
     let passes: PassPlan
-    /// Whether each event can be finished immediately: no stage waits, is retried or ends the run.
+    /// Whether each event can be finished immediately: no stage waits, is retried, ends the run or adds events.
     let isImmediate: Bool
+    /// Whether a stage adds events of its own.
+    let addsEvents: Bool
+    /// Whether a stage receives the time of a silent stream.
+    let followsTime: Bool
     /// The target of events that fail at the source: the index of a node, or one of the constants above; `nil` if the
     /// file does not set it, and processing of the event stops.
     let sourceFailure: Int?
@@ -126,9 +130,13 @@ final class StageGraph {
         self.warnings = warnings
         self.fieldTypes = fieldTypes
         self.passes = PassPlan(nodes)
+        let emitters = nodes.compactMap { $0.stage as? any EmittingStage }
+        self.addsEvents = !emitters.isEmpty
+        self.followsTime = emitters.contains { $0.followsTime }
         self.isImmediate =
             self.passes.isSingle && sourceFailure != StageGraph.halt
             && nodes.allSatisfy { $0.arrows.retry == nil && $0.arrows.onFailure != StageGraph.halt }
+            && !self.addsEvents
     }
 }
 

@@ -104,6 +104,7 @@ final class Lane {
     /// Outcomes are settled afterwards, so nothing is counted of a batch that is given up.
     private func work(on batch: EventBatch) async throws {
         self.walker.begin(batch)
+        if batch.isEmpty, let time = batch.deliveredUpTo { self.walker.advance(batch, to: time) }
         for pass in 0..<self.graph.passes.count {
             while let stop = self.walker.walk(batch, pass: pass) { try await self.heed(stop) }
             for index in self.graph.passes.waiting[pass] { try await self.complete(batch, at: index) }

@@ -13,7 +13,8 @@ extension Pipeline {
     /// valid, the old stages finish the batch in flight, and every batch delivered after this method returns goes
     /// through the new ones, so no event is lost, duplicated or reordered. Source, cursor and stores do not change.
     /// Counts of outcomes continue, and so do those of stages that keep name and type. All stages are created again:
-    /// state that a stage keeps outside of stores and counters (recent keys, tokens of a rate limit) is reset.
+    /// state that a stage keeps outside of stores and counters (recent keys, tokens of a rate limit) is reset, except
+    /// that of a `StatefulStage`, if a stage of that name can continue with it.
     ///
     /// Only `stages` and `branches` can change.
     ///
@@ -53,6 +54,11 @@ extension Pipeline {
         let builder = GraphBuilder(
             definition: definition, catalogue: self.catalogue, stores: self.stores, services: self.services)
         let graph = builder.build(&issues)
+        var warnings: [SettingIssue] = []
+        if issues.all.isEmpty {
+            StateChecks(graph: graph, source: self.source, hasCheckpoint: self.checkpoint != nil).check(
+                &issues, warnings: &warnings)
+        }
         let stores = issues.all.isEmpty ? self.stores : [:]
         let outline = FileOutline(definition, fieldTypes: graph.fieldTypes)
         issues.append(self.catalogue.checkFile?(outline, stores).issues.all ?? [])
@@ -67,6 +73,7 @@ extension Pipeline {
         let stream = self.source.stream
         version.graph =
             GraphDescriber(definition: definition, graph: graph, stores: self.stores, stream: stream).describe()
+        if graph.followsTime { self.source.deliverTimes() }
         version.reloads.applied += 1
         version.reloads.generation += 1
         let generation = version.reloads.generation

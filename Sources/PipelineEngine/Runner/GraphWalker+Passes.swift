@@ -6,12 +6,13 @@ import StageKit
 struct PassProgress {
     /// The position of each event of the batch: the index of a node, or one of the constants of `StageGraph`.
     var positions: [Int] = []
-    /// The number of events that are entries.
+    /// The number of events that are entries; the others were made or added by stages.
     private(set) var entryCount = 0
     /// The events of elements that have replaced the event of an entry, by the index of that event.
     var elements: [Int: Range<Int>] = [:]
-    /// The events in stream order, those of elements in place of the replaced ones; empty if nothing was replaced.
-    private var order: [Int] = []
+    /// The indices of the events in stream order: those of elements in place of the replaced ones, and those that stages
+    /// add before the events during which they were added. Empty if the entries are all.
+    var order: [Int] = []
     /// The first event that is still to be processed in this pass.
     var cursor = 0
     /// The first event that has not been through the pure stages at the head.
@@ -88,6 +89,7 @@ extension GraphWalker {
     mutating func begin(_ batch: EventBatch) {
         batch.prepareSlots(fieldCount: self.names.fields.count)
         self.progress.begin(batch.count)
+        if !self.emitters.isEmpty { self.progress.order = Array(0..<batch.count) }
         for events in self.waiting { events?.removeAll() }
     }
 
@@ -96,13 +98,10 @@ extension GraphWalker {
     ///
     /// Stops at an event that ends the run or for which a stage is to be retried; the next call continues there.
     mutating func walk(_ batch: EventBatch, pass: Int) -> Stop? {
+        if !self.emitters.isEmpty { return self.walkEmitting(batch, pass: pass) }
         while self.progress.cursor < self.progress.count {
             if pass == 0, self.progress.cursor == self.progress.headEnd {
-                let start = self.progress.headEnd
-                let end = min(start + Self.chunkSize, self.progress.count)
-                self.walkHead(batch, start..<end, self.counters.read + UInt64(start))
-                for index in start..<end { self.progress.positions[index] = self.resume[index - start] }
-                self.progress.headEnd = end
+                self.walkHead(batch, upTo: self.progress.count)
             }
             if let stop = self.walk(batch, self.progress.index, pass) { return stop }
             self.progress.cursor += 1
@@ -111,7 +110,17 @@ extension GraphWalker {
         return nil
     }
 
-    private mutating func walk(_ batch: EventBatch, _ index: Int, _ pass: Int) -> Stop? {
+    /// Takes the next chunk of entries through the pure stages at the head; `count` is the number of entries.
+    mutating func walkHead(_ batch: EventBatch, upTo count: Int) {
+        let start = self.progress.headEnd
+        let end = min(start + Self.chunkSize, count)
+        self.walkHead(batch, start..<end, self.counters.read + UInt64(start))
+        for index in start..<end { self.progress.positions[index] = self.resume[index - start] }
+        self.progress.headEnd = end
+    }
+
+    /// Takes one event along the nodes of a pass, up to a stage that has added events.
+    mutating func walk(_ batch: EventBatch, _ index: Int, _ pass: Int) -> Stop? {
         let isSampled = Self.isSampled(self.counters.read, index)
         return batch.withEvent(at: index) { event in
             var position = self.progress.positions[index]
@@ -125,6 +134,7 @@ extension GraphWalker {
                 }
                 self.progress.endAttempts()
                 if position == StageGraph.held { self.waiting[node]?.add(index, of: batch) }
+                if !self.emitters.isEmpty, self.hasEmissions(at: node) { break }
             }
             self.progress.positions[index] = position
             return position == StageGraph.halt ? Self.halt(event) : nil
@@ -183,6 +193,7 @@ extension GraphWalker {
 
     /// Settles the events of all entries of the batch, in stream order.
     mutating func settle(_ batch: EventBatch) {
+        if !self.emitters.isEmpty { return self.settleEmitting(batch) }
         for index in 0..<batch.entryCount { self.settle(batch, at: index) }
         self.counters.read += UInt64(batch.entryCount)
         self.counters.batches += 1

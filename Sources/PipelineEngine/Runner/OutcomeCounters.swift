@@ -15,6 +15,8 @@ struct RunnerCounters {
         var skipped: UInt64 = 0
         /// The number of retries.
         var retried: UInt64 = 0
+        /// Events that it added.
+        var emitted: UInt64 = 0
     }
 
     /// Events read.
@@ -54,6 +56,7 @@ struct RunnerCounters {
             self.stages[index].failed += other.stages[index].failed
             self.stages[index].skipped += other.stages[index].skipped
             self.stages[index].retried += other.stages[index].retried
+            self.stages[index].emitted += other.stages[index].emitted
         }
     }
 
@@ -125,6 +128,8 @@ public struct PipelineStatistics: Sendable, Equatable {
         public var skipped: UInt64
         /// The number of retries on events on which it had failed.
         public var retried: UInt64
+        /// Events that it added to those that were read.
+        public var emitted: UInt64 = 0
     }
 
     /// Events read.
@@ -178,7 +183,7 @@ final class SharedCounters: Sendable {
         result.stages = zip(names, counters.stages).map { name, stage in
             .init(
                 name: name, passed: stage.passed, finished: stage.finished, failed: stage.failed,
-                skipped: stage.skipped, retried: stage.retried)
+                skipped: stage.skipped, retried: stage.retried, emitted: stage.emitted)
         }
         return result
     }

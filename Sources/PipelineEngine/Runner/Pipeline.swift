@@ -19,6 +19,10 @@ public final class Pipeline: Service, Sendable {
     /// Possible oversights in the file that was read first; the pipeline runs nevertheless.
     public let warnings: [SettingIssue]
 
+    /// Whether a stage of the file that was read first adds events of its own, so that there may be more outcomes than
+    /// entries.
+    package let addsEvents: Bool
+
     /// The checkpoint of the stores, or `nil` if they are not saved.
     let checkpoint: (any CheckpointKeeper)?
     private let sections: [String: SettingNode]
@@ -72,11 +76,15 @@ public final class Pipeline: Service, Sendable {
         let stores = components.stores(&issues)
         let digest = DefinitionDigest.ofStores(tree.root, types: catalogue.stores)
         let checkpoint = components.checkpoint(stores, definition: digest, &issues)
-        var sourceWarnings: [SettingIssue] = []
-        let source = components.source(stores, checkpoint, &issues, warnings: &sourceWarnings)
+        var otherWarnings: [SettingIssue] = []
+        let source = components.source(stores, checkpoint, &issues, warnings: &otherWarnings)
         let builder = GraphBuilder(definition: definition, catalogue: catalogue, stores: stores, services: services)
         let graph = builder.build(&issues)
         components.tellUnexplained(stores, source, &issues)
+        if issues.all.isEmpty, let source {
+            StateChecks(graph: graph, source: source, hasCheckpoint: checkpoint != nil).check(
+                &issues, warnings: &otherWarnings)
+        }
         let findings =
             catalogue.checkFile?(
                 FileOutline(definition, fieldTypes: graph.fieldTypes), issues.all.isEmpty ? stores : [:])
@@ -87,6 +95,8 @@ public final class Pipeline: Service, Sendable {
         self.stores = stores
         self.source = source
         self.checkpoint = checkpoint
+        self.addsEvents = graph.addsEvents
+        if graph.followsTime { source.deliverTimes() }
         self.sections = definition.sections
         self.file = file
         self.environment = environment
@@ -98,7 +108,7 @@ public final class Pipeline: Service, Sendable {
         let describer = GraphDescriber(definition: definition, graph: graph, stores: stores, stream: source.stream)
         self.version = OrderedMutex(
             PipelineVersion(root: tree.root, definition: definition, graph: describer.describe()))
-        self.warnings = (sourceWarnings + graph.warnings + findings.warnings.all).sorted { $0.mark < $1.mark }
+        self.warnings = (otherWarnings + graph.warnings + findings.warnings.all).sorted { $0.mark < $1.mark }
     }
 
     /// The description of the checked graph in the version of the file in use; callable from any thread.
@@ -163,12 +173,12 @@ public final class Pipeline: Service, Sendable {
     ///
     /// - Throws: An error from which the source, a stage or an observer cannot recover.
     public func run() async throws {
-        let runner = try self.makeRunner()
+        let (runner, states) = try self.makeRunner()
         let result: Result<Void, any Error>
         do {
-            try await self.withCheckpoints {
+            try await self.withCheckpoints(states) {
                 for store in self.publishedStores { try store.open() }
-                try await self.withBeats { try await self.runSource(runner) }
+                try await self.withBeats { try await self.runSource(runner, states) }
             }
             result = .success(())
         } catch is RetryGivenUp {
@@ -186,7 +196,7 @@ public final class Pipeline: Service, Sendable {
     }
 
     /// Saves checkpoints while `body` runs, and one after it.
-    private func withCheckpoints(_ body: () async throws -> Void) async throws {
+    private func withCheckpoints(_ states: StageStates, _ body: () async throws -> Void) async throws {
         guard let checkpoint = self.checkpoint else { return try await body() }
         try checkpoint.claim()
         defer { checkpoint.release() }
@@ -196,12 +206,12 @@ public final class Pipeline: Service, Sendable {
             group.addTask {
                 while (try? await Task.sleep(for: checkpoint.interval)) != nil {
                     let span = tracer.startSpan("sluice.checkpoint", context: .topLevel)
-                    await checkpoint.save { source.position }
+                    await checkpoint.save({ source.position }, stages: { await states.saved() })
                     span.end()
                 }
             }
         }
-        await checkpoint.save { source.position }
+        await checkpoint.save({ source.position }, stages: { await states.saved() })
         try result.get()
     }
 
@@ -249,7 +259,7 @@ public final class Pipeline: Service, Sendable {
         }
     }
 
-    private func runSource(_ runner: GraphRunner) async throws {
+    private func runSource(_ runner: GraphRunner, _ states: StageStates) async throws {
         let spans = BatchSpans(stream: self.source.stream, system: self.source.system)
         // An external store outlives the process from the first event on, so there must be a saved cursor to
         // resume from.
@@ -261,12 +271,17 @@ public final class Pipeline: Service, Sendable {
                     if !hasPlace, self.source.position != nil {
                         // Without a declared bound: a disk that takes longer than the watchdog's timeout counts as
                         // hanging.
-                        await self.checkpoint?.save { self.source.position }
+                        await self.checkpoint?.save(
+                            { self.source.position }, stages: { await states.saved() })
                         self.progress.pulse()
                         hasPlace = true
                     }
-                    if runner.generation != self.generation.load(ordering: .acquiring) { await self.renew(runner) }
-                    if let spans {
+                    if runner.generation != self.generation.load(ordering: .acquiring) {
+                        await self.renew(runner, states)
+                    }
+                    if !states.isEmpty {
+                        try await states.around { try await self.process(batch, runner, spans) }
+                    } else if let spans {
                         try await spans.around(batch) { try await runner.process(batch) }
                     } else {
                         try await runner.process(batch)
@@ -281,19 +296,28 @@ public final class Pipeline: Service, Sendable {
         }
     }
 
+    private func process(_ batch: EventBatch, _ runner: GraphRunner, _ spans: BatchSpans?) async throws {
+        guard let spans else { return try await runner.process(batch) }
+        try await spans.around(batch) { try await runner.process(batch) }
+    }
+
     /// Stages are created again for the run: an instance belongs to the thread that runs it.
-    private func makeRunner() throws -> GraphRunner {
+    private func makeRunner() throws -> (GraphRunner, StageStates) {
         let (graphs, generation) = try self.makeGraphs()
-        return GraphRunner(
+        // A graph with such stages has one lane.
+        let states = StageStates(graphs[0], checkpoint: self.checkpoint, logger: self.services.logger)
+        let runner = GraphRunner(
             graphs: graphs, plan: self.definition.lanes.map { LanePlan($0.settings) }, generation: generation,
             counters: self.counters, flight: self.flight, observer: try self.services.makeObserver?(),
             services: self.services)
+        return (runner, states)
     }
 
     /// Lets the runner continue with the version of the file in use.
-    private func renew(_ runner: GraphRunner) async {
+    private func renew(_ runner: GraphRunner, _ states: StageStates) async {
         do {
             let (graphs, generation) = try self.makeGraphs()
+            states.replace(graphs[0])
             await runner.replace(graphs, generation: generation)
         } catch {
             // Stages that could be created when the file was checked cannot be created now: a stage type violates its

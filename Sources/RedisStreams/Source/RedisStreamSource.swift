@@ -18,6 +18,16 @@ public final class RedisStreamSource: EventSource {
     public let stream: String
     /// The keys of all streams.
     public let streams: [String]
+    /// The obstacle to stages with a saved state: several streams, a group or a bootstrap from keys.
+    public var stateObstacle: String? {
+        if self.streams.count > 1 { return "with several streams: the order of their entries is not known" }
+        if self.group != nil { return "in a group: each worker receives only a part of the entries" }
+        if case .keys = self.streamSettings.bootstrap {
+            return "with bootstrap: keys: the keys are delivered like entries"
+        }
+        return nil
+    }
+
     /// `redis`.
     public var system: String { "redis" }
 
@@ -35,6 +45,8 @@ public final class RedisStreamSource: EventSource {
     private let handoff: BatchHandoff?
     /// Counts the parts of large replies, in addition to the progress that the boards count.
     private let arrivals = ProgressReporter()
+    /// Whether batches without entries are delivered while the stream is silent.
+    private let isTimed = Atomic<Bool>(false)
     /// The kernel's id of the thread that delivers batches, or 0 before the run.
     private let thread = Atomic<Int32>(0)
 
@@ -108,6 +120,12 @@ public final class RedisStreamSource: EventSource {
                     return SourcePosition(epoch: board.epoch, cursor: mark.cursor, text: position.text)
                 }
             })
+    }
+
+    /// Delivers the time at the end of each blocked read that found nothing, if the server reports its clock. A worker of
+    /// a group does not know what the others have read, and several streams have several times.
+    public func deliverTimes() {
+        if self.group == nil, self.streams.count == 1 { self.isTimed.store(true, ordering: .relaxed) }
     }
 
     /// Stops the run: a blocked read or a delay ends immediately, and a batch in flight is finished.
@@ -228,7 +246,7 @@ public final class RedisStreamSource: EventSource {
     ) -> StreamReader {
         StreamReader(
             self.driver(index, directory, loop), index: index, stores: self.stores, checkpoint: self.checkpoint,
-            loadPosition: load)
+            isTimed: { self.isTimed.load(ordering: .relaxed) }, loadPosition: load)
     }
 
     /// Creates the driver of one stream; `group` has the commands of the group that shares the stream, if one does.

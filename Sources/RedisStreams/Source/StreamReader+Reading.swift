@@ -35,6 +35,7 @@ extension StreamReader {
                     throw .of(course)
                 }
                 driver.succeeded(isAtEnd: true)
+                if self.isTimed(), !isOutdated { try await self.deliverTime(provenUpTo: proof, now, deliver) }
             case .entries(let count, let last):
                 if let course = self.follower.read(driver.batch, last: last) { throw .of(course) }
                 driver.batch.finishedUpTo = self.follower.machine.finishedUpTo

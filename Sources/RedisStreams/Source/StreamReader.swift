@@ -11,6 +11,8 @@ final class StreamReader: StreamReading {
     let index: Int
     /// Decides where to read, and how to respond to lost entries.
     let follower: Follower
+    /// Whether batches without entries are to be delivered while the stream is silent.
+    let isTimed: () -> Bool
 
     /// Creates a reader that has not started.
     ///
@@ -18,12 +20,14 @@ final class StreamReader: StreamReading {
     ///   - index: The index of this stream in the source.
     ///   - stores: The stores that the events update.
     ///   - checkpoint: Keeps the stores across restarts, or `nil`.
+    ///   - isTimed: Whether batches without entries are to be delivered while the stream is silent.
     ///   - loadPosition: Loads the checkpoint and returns this stream's position.
     init(
         _ driver: StreamDriver, index: Int, stores: FedStores, checkpoint: (any CheckpointKeeper)?,
-        loadPosition: @escaping () throws -> String?
+        isTimed: @escaping () -> Bool, loadPosition: @escaping () throws -> String?
     ) {
         self.driver = driver
+        self.isTimed = isTimed
         self.index = index
         self.follower = Follower(
             driver.streamSettings, database: driver.settings.database, stores: stores, index: index,

@@ -10,6 +10,7 @@ import StageKit
 ///   store     once for each: name, key field, number of fields (4), names of the fields
 ///   records   those of the preceding store frame: for each its number of bytes (4) and the bytes of `PackedRecord`
 ///             without its marks, the fields numbered as the store frame lists them
+///   stage     after the stores: name of a stage, and bytes of its state; a state may have several frames in a row
 ///   end       once, last: number of records in the file (8); nothing follows
 /// ```
 /// Numbers are little-endian.
@@ -28,6 +29,8 @@ enum CheckpointFormat {
     static let recordsFrameSize = 1 << 20
     /// The largest payload: a frame of records, one record beyond its size, and the bytes before it.
     static let frameLimit = recordsFrameSize + MemoryStore.Limits.recordBytesRange.upperBound + 8
+    /// The bytes of a stage's state in one frame.
+    static let stageFrameSize = 1 << 20
     /// The longest text: names, positions.
     static let textLimit = 64 << 10
 
@@ -37,6 +40,7 @@ enum CheckpointFormat {
         case store = 2
         case records = 3
         case end = 4
+        case stage = 5
     }
 
     /// The content of the header.

@@ -8,6 +8,8 @@ struct CheckpointReader {
     /// Returns up to this many bytes: fewer only at the end.
     private let read: (Int) throws -> [UInt8]
     private var frames: UInt64 = 0
+    /// The states of stages, after `records`.
+    private(set) var stages: [SavedStage] = []
 
     /// Reads the preamble; `read` gives as many bytes as asked for, fewer only at the end of the file.
     init(from read: @escaping (Int) throws -> [UInt8]) throws {
@@ -55,6 +57,7 @@ struct CheckpointReader {
             case .records:
                 guard let loader else { throw CheckpointFailure("it has records before a store") }
                 total += UInt64(try loader.load(&payload))
+            case .stage: try self.addStage(&payload)
             case .end:
                 let expected: UInt64 = try payload.number()
                 try payload.end()
@@ -65,6 +68,22 @@ struct CheckpointReader {
                 return
             }
         }
+    }
+
+    /// Adds a part of a stage's state.
+    private mutating func addStage(_ payload: inout PayloadCursor) throws {
+        let name = try payload.text()
+        let bytes = try payload.bytes(payload.limit - payload.offset)
+        guard let last = self.stages.indices.last, self.stages[last].name == name else {
+            guard !self.stages.contains(where: { $0.name == name }) else {
+                throw CheckpointFailure("it has the state of the stage \(name) twice")
+            }
+            return self.stages.append(SavedStage(name: name, state: bytes))
+        }
+        guard self.stages[last].state.count + bytes.count <= StageStateLimits.bytes else {
+            throw CheckpointFailure("the state of the stage \(name) is too large")
+        }
+        self.stages[last].state += bytes
     }
 
     private static func store(_ payload: inout PayloadCursor) throws -> CheckpointFormat.Store {

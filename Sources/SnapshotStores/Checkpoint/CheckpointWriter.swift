@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// Writes a checkpoint, frame by frame, to wherever bytes go.
@@ -43,6 +44,23 @@ struct CheckpointWriter {
             }
         }
         try self.end()
+    }
+
+    /// Writes the state of a stage.
+    mutating func add(_ stage: SavedStage) throws {
+        guard stage.state.count <= StageStateLimits.bytes else {
+            throw CheckpointFailure(
+                "the state of the stage \(stage.name) is larger than \(StageStateLimits.bytes) bytes")
+        }
+        var start = 0
+        repeat {
+            let end = min(start + CheckpointFormat.stageFrameSize, stage.state.count)
+            self.begin(.stage)
+            self.frame.append(text: stage.name)
+            self.frame.append(contentsOf: stage.state[start..<end])
+            try self.end()
+            start = end
+        } while start < stage.state.count
     }
 
     /// Writes the end.

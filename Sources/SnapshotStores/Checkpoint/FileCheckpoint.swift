@@ -23,11 +23,15 @@ public final class FileCheckpoint: CheckpointKeeper {
     private let failed: any CounterHandler
     /// The identity of the last checkpoint; locked while a file is put in place or removed.
     private let last = OrderedMutex<Kept?>(nil)
+    /// The states of stages that `load` has read and nobody has taken.
+    private let loaded = OrderedMutex<[SavedStage]>([])
 
     /// The identity of a checkpoint.
     private struct Kept: Equatable {
         var position: SourcePosition
         var definition: String
+        /// A digest of the states of stages, which may change while the position does not.
+        var stages: UInt64
     }
 
     /// Creates a checkpoint in a file; nothing is read or written.
@@ -71,6 +75,7 @@ public final class FileCheckpoint: CheckpointKeeper {
             var progress = LoggedProgress(
                 "loading the checkpoint", unit: "bytes", total: self.place.size, logger: self.logger)
             var loaded = 0
+            var stages: [SavedStage] = []
             let position = try self.place.read { read in
                 var reader = try CheckpointReader { count in
                     let bytes = try read(count)
@@ -88,16 +93,27 @@ public final class FileCheckpoint: CheckpointKeeper {
                         "it was written by another pipeline: its stores or stages differ")
                 }
                 try reader.records(into: self.stores, cursor: header.cursor)
+                stages = reader.stages
                 return header.position
             }
             if position == nil, self.place.isPresent {
                 self.logger.warning(
                     "the checkpoint is an empty file: starting without one", metadata: ["path": "\(self.place.name)"])
             }
+            self.loaded.withLock { $0 = stages }
             return position
         } catch {
             for store in self.stores { store.removeAll() }
             throw CheckpointFailure("checkpoint \(self.place.name): \(error)")
+        }
+    }
+
+    /// Returns the states of stages: see `CheckpointKeeper`.
+    public func takeStages() -> [SavedStage] {
+        self.loaded.withLock { loaded in
+            let stages = loaded
+            loaded = []
+            return stages
         }
     }
 
@@ -152,9 +168,12 @@ public final class FileCheckpoint: CheckpointKeeper {
     }
 
     /// Writes a checkpoint: see `CheckpointKeeper`.
-    public func save(_ position: () -> SourcePosition?) async {
-        guard let start = position() else { return }
-        let kept = Kept(position: start, definition: self.definition.withLock { $0 })
+    public func save(_ position: () -> SourcePosition?, stages: () async -> [SavedStage]?) async {
+        // In this order: the states must contain every entry up to the position.
+        guard let start = position(), let stages = await stages() else { return }
+        let kept = Kept(
+            position: start, definition: self.definition.withLock { $0 },
+            stages: stages.reduce(0) { XXHash64.hash(unsafe $1.state.span.bytes, seed: $0) })
         guard self.last.withLock({ $0 }) != kept else { return }
         let began = ContinuousClock.now
         do {
@@ -176,6 +195,7 @@ public final class FileCheckpoint: CheckpointKeeper {
                         return position()?.epoch == start.epoch
                     }
                 }
+                for stage in stages { try writer.add(stage) }
                 try writer.finish()
             } keeping: { keep in
                 isKept = try self.last.withLock { last in

@@ -38,7 +38,8 @@
 /// - **Shutdown.** The batch in flight is finished first, including its `endBatch`, unless a stage is being retried:
 ///   the cursor then stays before the batch. Afterwards `shutDown` is called once and the instance is released.
 /// - **Reload.** A changed file creates every stage again, between two batches. The state of an instance is lost, as on
-///   shutdown; state that has to last belongs in a store or a counter.
+///   shutdown; state that has to last belongs in a store, in a counter or in the checkpoint (`StatefulStage`).
+/// - **Own events.** A stage whose results are not results of a single event adds events of its own (`EmittingStage`).
 public protocol Stage: AnyObject {
     /// The type into which the YAML under the stage's name is decoded.
     associatedtype Settings: Sendable

@@ -44,6 +44,8 @@ public final class StageSetup {
     /// Whether the result for an event depends on earlier events with other keys, regardless of the stage's
     /// declaration.
     package private(set) var dependsOnOtherKeys = false
+    /// The fields of the events that the stage adds, or `nil` if it adds none.
+    package private(set) var emittedScope: FieldScope?
 
     private let givenPublisher: (any MessagePublisher)?
     private let givenHashReader: (any HashReader)?
@@ -108,6 +110,25 @@ public final class StageSetup {
     /// - Returns: The column.
     public func output(_ name: String, isSecret: Bool = false, type: FieldType = .unknown) -> FieldID {
         self.scope.provide(name, type)
+        self.names.note(type, of: name)
+        if isSecret { self.names.keepSecret(name) }
+        return self.names.provide(name)
+    }
+
+    /// Returns the column of a field that the stage sets on the events that it adds (`EmittingStage`).
+    ///
+    /// Later stages know only the fields that are declared here, unless the stage has a condition: then events that do
+    /// not meet it continue with their own fields.
+    ///
+    /// - Parameters:
+    ///   - name: The field's name.
+    ///   - isSecret: Whether its values must not be shown.
+    ///   - type: The type of its values.
+    /// - Returns: The column.
+    public func emits(_ name: String, isSecret: Bool = false, type: FieldType = .unknown) -> FieldID {
+        var scope = self.emittedScope ?? FieldScope(isIncomplete: self.scope.isIncomplete)
+        scope.provide(name, type)
+        self.emittedScope = scope
         self.names.note(type, of: name)
         if isSecret { self.names.keepSecret(name) }
         return self.names.provide(name)

@@ -31,6 +31,8 @@ struct BatchStorage {
     @usableFromInline var replays: [(index: Int, id: EntryID)] = []
     /// The last entry id that the source knows to be finished, or `nil` if it knows of none.
     @usableFromInline var finishedUpTo: EntryID?
+    /// The time up to which all entries were delivered, or `nil` if it is not known.
+    @usableFromInline var deliveredUpTo: UInt64?
     /// How often each entry was delivered, by its index. Empty if all were delivered for the first time.
     @usableFromInline var deliveries: [Int] = []
     /// The events that the source refused, by their index.
@@ -101,6 +103,7 @@ struct BatchStorage {
     mutating func removeAll() {
         unsafe self.namesGoByPosition = false
         unsafe self.finishedUpTo = nil
+        unsafe self.deliveredUpTo = nil
         unsafe self.arena.count = 0
         unsafe self.headers.count = 0
         unsafe self.fields.count = 0

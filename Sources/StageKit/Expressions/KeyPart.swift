@@ -22,6 +22,16 @@ public struct KeyPart: Sendable {
         return SettingType<String>.nonBlankText.decode(node, &issues).map { KeyPart(content: .text($0, node)) }
     }
 
+    /// Returns the name of the field, or `nil` for an expression.
+    public func field(in setup: StageSetup) -> String? {
+        guard case .text(let text, _) = self.content, Self.isField(text, setup) else { return nil }
+        return text
+    }
+
+    private static func isField(_ text: String, _ setup: StageSetup) -> Bool {
+        setup.fields.contains(text) || !text.contains { "()[]'\"+*/%?<>=!&|".contains($0) }
+    }
+
     /// Resolves the part. Adds an error for a field that no earlier stage provides, and for each mistake of an
     /// expression.
     ///
@@ -30,7 +40,7 @@ public struct KeyPart: Sendable {
         switch self.content {
         case .expression(let settings): return settings.resolve(setup).map { .expression($0) }
         case .text(let text, let node):
-            if setup.fields.contains(text) || !text.contains(where: { "()[]'\"+*/%?<>=!&|".contains($0) }) {
+            if Self.isField(text, setup) {
                 return .field(setup.input(MarkedName(text, at: node.mark)))
             }
             return ExpressionSettings(node, &setup.issues)?.resolve(setup).map { .expression($0) }
@@ -81,6 +91,12 @@ public struct EventKeyParts: Sendable {
 
     /// Whether there are no parts.
     public var isEmpty: Bool { self.sources.isEmpty && self.fields.isEmpty }
+
+    /// Returns whether a part is an expression with a field whose values must not be shown.
+    public func isSecretExpression(at index: Int) -> Bool {
+        guard index < self.sources.count, case .expression(let expression) = self.sources[index] else { return false }
+        return expression.isSecret
+    }
 
     /// Resolves the parts for a stage.
     public init(_ parts: [KeyPart], _ setup: StageSetup) {

@@ -306,6 +306,42 @@ import Testing
         }
     }
 
+    @Test("The states of stages are saved and loaded with the stores, also large ones, and each is taken once")
+    func stages() async throws {
+        try await self.withFolder { folder async throws in
+            let path = folder.appendingPathComponent("c").path
+            let stages = [
+                SavedStage(name: "small", state: [1, 2, 3]), SavedStage(name: "empty", state: []),
+                SavedStage(name: "large", state: (0..<2_500_000).map { UInt8(truncatingIfNeeded: $0) }),
+            ]
+            let position = SourcePosition(epoch: 1, cursor: Self.header.cursor, text: "here")
+            let old = try Self.filled()
+            await self.keeper(path, [old.store]).save({ position }, stages: { stages })
+            let new = Harness()
+            let keeper = self.keeper(path, [new.store])
+            #expect(keeper.takeStages() == [])
+            #expect(try keeper.load() == "here")
+            #expect(Self.content(new.store) == Self.content(old.store))
+            #expect(keeper.takeStages() == stages)
+            #expect(keeper.takeStages() == [])
+        }
+    }
+
+    @Test("A changed state is saved even if the position is the same; without states nothing is saved")
+    func changedStages() async throws {
+        try await self.withFolder { folder async throws in
+            let path = folder.appendingPathComponent("c").path
+            let keeper = self.keeper(path, [])
+            let position = SourcePosition(epoch: 1, cursor: .zero, text: "here")
+            for state in [[1], [2], nil] as [[UInt8]?] {
+                await keeper.save({ position }, stages: { state.map { [SavedStage(name: "a", state: $0)] } })
+            }
+            let again = self.keeper(path, [])
+            #expect(try again.load() == "here")
+            #expect(again.takeStages() == [SavedStage(name: "a", state: [2])])
+        }
+    }
+
     @Test("A failed write leaves the last checkpoint unchanged")
     func unwritable() async throws {
         try await self.withFolder { folder in

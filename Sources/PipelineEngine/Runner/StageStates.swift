@@ -1,0 +1,128 @@
+import ComponentKit
+import Logging
+import StageKit
+import Synchronization
+
+/// The states of a graph's stages (`StatefulStage`), which are saved between two batches.
+///
+/// The run's task marks the beginning and the end of each batch. Another task that saves a checkpoint during a batch
+/// waits for its end: a state in the middle of a batch would contain entries whose events have no outcome yet.
+final class StageStates: Sendable {
+    /// A stage's state.
+    struct Part: Sendable {
+        /// The stage's name in the graph.
+        let name: String
+        /// The state.
+        let state: any StageState
+    }
+
+    private struct Board {
+        var parts: [Part]
+        /// Whether a batch is being processed.
+        var isBusy = false
+        /// Whether a batch was given up: the states contain a part of it and are never saved again.
+        var isBroken = false
+        var waiting: [CheckedContinuation<[SavedStage]?, Never>] = []
+
+        var saved: [SavedStage]? {
+            self.isBroken ? nil : self.parts.map { SavedStage(name: $0.name, state: $0.state.save()) }
+        }
+    }
+
+    private let board: OrderedMutex<Board>
+    private let checkpoint: (any CheckpointKeeper)?
+    private let logger: Logger
+    private let hasParts: Atomic<Bool>
+
+    /// Creates the states of a graph; those of the last checkpoint are restored when they are first used.
+    init(_ graph: StageGraph, checkpoint: (any CheckpointKeeper)?, logger: Logger) {
+        let parts = Self.parts(of: graph)
+        self.board = OrderedMutex(Board(parts: parts))
+        self.hasParts = Atomic(!parts.isEmpty)
+        self.checkpoint = checkpoint
+        self.logger = logger
+    }
+
+    /// Whether no stage of the graph has a state.
+    var isEmpty: Bool { !self.hasParts.load(ordering: .relaxed) }
+
+    private static func parts(of graph: StageGraph) -> [Part] {
+        graph.nodes.compactMap { node in
+            (node.stage as? any StatefulStage).map { Part(name: node.name, state: $0.state) }
+        }
+    }
+
+    /// Continues with another graph, between two batches: stages of the same name continue with the state.
+    func replace(_ graph: StageGraph) {
+        let parts = Self.parts(of: graph)
+        self.board.withLock { board in
+            self.restoreLoaded(board.parts)
+            let saved = board.saved ?? []
+            board.parts = parts
+            self.restore(saved, into: parts)
+        }
+        self.hasParts.store(!parts.isEmpty, ordering: .relaxed)
+    }
+
+    /// Restores the states of a checkpoint that the source has loaded since the last call: also before a state is
+    /// saved, or the checkpoint would be replaced by one without them.
+    private func restoreLoaded(_ parts: [Part]) {
+        self.restore(self.checkpoint?.takeStages() ?? [], into: parts)
+    }
+
+    private func restore(_ saved: [SavedStage], into parts: [Part]) {
+        for stage in saved {
+            do throws(StageFailure) {
+                guard let part = parts.first(where: { $0.name == stage.name }) else {
+                    throw StageFailure("there is no stage of that name")
+                }
+                try part.state.restore(stage.state)
+            } catch {
+                self.logger.warning(
+                    "stage state discarded", metadata: ["stage": "\(stage.name)", "error": "\(error.message)"])
+            }
+        }
+    }
+
+    /// Processes a batch; while `body` runs, no state is saved.
+    func around(_ body: () async throws -> Void) async throws {
+        self.board.withLock { board in
+            self.restoreLoaded(board.parts)
+            board.isBusy = true
+        }
+        do {
+            try await body()
+        } catch {
+            self.end(isBroken: true)
+            throw error
+        }
+        self.end(isBroken: false)
+    }
+
+    private func end(isBroken: Bool) {
+        let (waiting, saved) = self.board.withLock { board in
+            board.isBusy = false
+            board.isBroken = board.isBroken || isBroken
+            let waiting = board.waiting
+            board.waiting = []
+            return (waiting, waiting.isEmpty ? nil : board.saved)
+        }
+        for one in waiting { one.resume(returning: saved) }
+    }
+
+    /// Returns the states after the batch in flight, or `nil` if that batch was given up.
+    func saved() async -> [SavedStage]? {
+        if self.isEmpty { return [] }
+        return await withCheckedContinuation { continuation in
+            let ready: ([SavedStage]?, isReady: Bool) = self.board.withLock { board in
+                guard !board.isBusy else {
+                    board.waiting.append(continuation)
+                    return (nil, false)
+                }
+                self.restoreLoaded(board.parts)
+                return (board.saved, true)
+            }
+            if ready.isReady { continuation.resume(returning: ready.0) }
+        }
+    }
+}
