@@ -44,7 +44,8 @@ func plugin(_ name: String, _ extra: [Target.Dependency] = [], tests: [Target.De
 }
 
 let stageNames = [
-    "DeadLetterStage", "DecodeStage", "DedupeStage", "EvictStage", "ExplodeStage", "FilterStage", "LogStage",
+    "AggregateStage", "DeadLetterStage", "DecodeStage", "DedupeStage", "EvictStage", "ExplodeStage", "FilterStage",
+    "LogStage",
     "LookupStage", "MetricsStage", "PublishStage", "RemoveStage", "RenameStage", "RevokeStage", "RouteStage",
     "SampleStage", "SetStage", "ThrottleStage", "UpsertStage", "ValidateStage", "WebhookStage", "WriteStage",
 ]

@@ -1,4 +1,5 @@
 import Admin
+import AggregateStage
 import ComponentKit
 import DeadLetterStage
 import DecodeStage
@@ -44,6 +45,7 @@ extension Catalogue {
         catalogue.add(DedupeStage.self)
         catalogue.add(ThrottleStage.self)
         catalogue.add(SampleStage.self)
+        catalogue.add(AggregateStage.self)
         catalogue.add(SetStage.self)
         catalogue.add(RenameStage.self)
         catalogue.add(RemoveStage.self)
