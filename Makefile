@@ -8,7 +8,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
 TEST = .ci/quiet .build/$@.log $(SWIFT) test $(BUILD_FLAGS)
 
-.PHONY: bootstrap reference compat build harness demo faults limits simulate groups scaleout test test-build tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap reference compat build harness demo faults limits stores simulate groups scaleout test test-build tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
 
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
@@ -57,6 +57,10 @@ compat: harness
 	.ci/hiredis .build/servers/.hiredis-1.2
 	$(SWIFT) build --build-tests $(BUILD_FLAGS)
 	.ci/compat .build/servers
+
+# Run the tests of the memory store that make random and concurrent changes for ten times as long as `make test` does.
+stores: harness
+	SLUICE_STORES=1 $(TEST) --filter SnapshotStoresTests
 
 # Kill three workers of one group repeatedly for some minutes; writes the table .build/groups.md.
 groups: harness

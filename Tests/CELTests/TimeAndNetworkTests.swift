@@ -1,5 +1,6 @@
-import CEL
 import Testing
+
+@testable import CEL
 
 @Suite("Times and addresses")
 struct TimeAndNetworkTests {
@@ -35,11 +36,18 @@ struct TimeAndNetworkTests {
             ExpressionEnvironment([.init("t", .timestamp)]))
         var (year, month, day, weekday, dayOfYear) = (1800, 1, 1, 3, 0)
         for number in -62_091..<230_000 {
-            let timestamp = try #require(Timestamp(unixSeconds: Int64(number) * 86_400 + 86_399))
-            let found = shown(try program.evaluate(VariableValues([.timestamp(timestamp)])))
-            guard found == "[\(year), \(month - 1), \(day), \(weekday), \(dayOfYear)]" else {
-                Issue.record("day \(number): \(found), expected \(year)-\(month)-\(day)")
+            let timestamp = Timestamp(unixSeconds: Int64(number) * 86_400 + 86_399)
+            let date = timestamp.map { CivilDate($0, offset: 0) }
+            guard let timestamp, let date, date.year == year, date.month == month, date.day == day,
+                date.weekday == weekday, date.dayOfYear == dayOfYear
+            else {
+                Issue.record("day \(number): \(String(describing: date)), expected \(year)-\(month)-\(day)")
                 return
+            }
+            // The functions return parts of that date; evaluating them for each day would take most of the time.
+            if number % 97 == 0 {
+                let found = shown(try program.evaluate(VariableValues([.timestamp(timestamp)])))
+                #expect(found == "[\(year), \(month - 1), \(day), \(weekday), \(dayOfYear)]", "day \(number)")
             }
             let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
             let last = month == 2 ? (isLeap ? 29 : 28) : ([4, 6, 9, 11].contains(month) ? 30 : 31)

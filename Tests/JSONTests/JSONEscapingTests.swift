@@ -26,6 +26,8 @@ import Testing
 
     @Test("Every character up to U+FFFF is read back as it was written")
     func roundTrip() throws {
+        // One expectation for all: evaluating one for each would take most of the time.
+        var wrong: [UInt32] = []
         for value in UInt32(0)...0xFFFF {
             guard let scalar = Unicode.Scalar(value) else { continue }
             let text = "a\(scalar)b"
@@ -33,14 +35,14 @@ import Testing
             var scanner = JSONScanner()
             try scanner.begin(document.span)
             scanner.enterObject(document.span)
-            _ = try #require(try scanner.nextMember(document.span, isFirst: true))
+            let isFirst = try scanner.nextMember(document.span, isFirst: true) != nil
             var output: [UInt8] = []
             try scanner.value(document.span, depth: 1).appendText(of: document.span, to: &output)
             let isLast = try scanner.nextMember(document.span, isFirst: false) == nil
-            #expect(isLast)
             try scanner.end(document.span)
-            #expect(output == Array(text.utf8), "\(value)")
+            if !isFirst || !isLast || output != Array(text.utf8) { wrong.append(value) }
         }
+        #expect(wrong.isEmpty)
     }
 
     @Test("A document is written on one line, with the escapes of text for people")

@@ -38,7 +38,7 @@ import Testing
             group.addTask { @concurrent in
                 let writer = Harness.writer(of: store)
                 let batch = EventBatch()
-                for round in UInt64(1)...20_000 {
+                for round in UInt64(1)...UInt64(Harness.rounds(6_000)) {
                     let key = Int(round &* 2_654_435_761 % UInt64(keys))
                     Harness.withEvent(batch, Harness.entry(round), ConcurrencyTests.values(key: key, round: round)) {
                         writer.prepare($0)
@@ -82,7 +82,7 @@ import Testing
                 group.addTask { @concurrent in
                     let writer = Harness.writer(of: store)
                     let batch = EventBatch()
-                    for round in UInt64(1)...5000 {
+                    for round in UInt64(1)...UInt64(Harness.rounds(2_000)) {
                         let values = ConcurrencyTests.values(key: Int(round % 97), round: round * 2 + part)
                         Harness.withEvent(batch, Harness.entry(round * 2 + part), values) {
                             writer.prepare($0)
@@ -91,7 +91,7 @@ import Testing
                     }
                 }
             }
-            group.addTask { @concurrent in for _ in 0..<50 { store.removeAll() } }
+            group.addTask { @concurrent in for _ in 0..<Harness.rounds(50) { store.removeAll() } }
         }
         var walked = 0
         store.forEachSnapshot { _ in walked += 1 }

@@ -99,12 +99,14 @@ import Testing
     @Test("A condition added during writes holds for records written before and after")
     func besideWriter() async {
         let store = Harness(shards: 2).store
+        // A condition is added after each tenth of them, the first when all 1000 sessions are there.
+        let rounds = Harness.rounds(20_000)
         let tally = Tally()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { @concurrent in
                 let writer = Harness.writer(of: store)
                 let batch = EventBatch()
-                for round in UInt64(1)...60_000 {
+                for round in UInt64(1)...UInt64(rounds) {
                     let user = "user-\(round % 8)"
                     let values: [Harness.Value] = [.text("session-\(round % 1000)"), .text(user), .text("active")]
                     Harness.withEvent(batch, Harness.entry(round), values) { _ = try? writer.upsert($0) }
@@ -114,7 +116,7 @@ import Testing
             group.addTask { @concurrent in
                 // 1000 is a multiple of 8: a session has the same user in each round.
                 for number in 0..<8 {
-                    while tally.written.load(ordering: .acquiring) < 2000 + number * 5000 { await Task.yield() }
+                    while tally.written.load(ordering: .acquiring) < rounds * (number + 1) / 10 { await Task.yield() }
                     let condition = store.condition("user", equals: "user-\(number)")
                     for session in 0..<1000 {
                         if store.check("session-\(session)", condition) == (session % 8 == number) { continue }
@@ -124,7 +126,7 @@ import Testing
             }
         }
         #expect(tally.wrong.load(ordering: .relaxed) == 0)
-        #expect(tally.written.load(ordering: .relaxed) == 60_000)
+        #expect(tally.written.load(ordering: .relaxed) == rounds)
     }
 
     /// Reads a condition as a file has it.

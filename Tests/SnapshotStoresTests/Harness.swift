@@ -1,3 +1,4 @@
+import Foundation
 import StageKit
 import Testing
 
@@ -15,6 +16,11 @@ struct Harness {
     }
 
     static let names = ["id", "user", "status", "revoked_at_ms", "expires_at"]
+    /// Set by `make stores`.
+    private static let isLong = ProcessInfo.processInfo.environment["SLUICE_STORES"] != nil
+
+    /// Returns the number of rounds of a test with random or concurrent changes: ten times `count` for `make stores`.
+    static func rounds(_ count: Int) -> Int { self.isLong ? count * 10 : count }
 
     let store: MemoryStore
     let writer: any SnapshotWriter

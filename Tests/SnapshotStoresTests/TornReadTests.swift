@@ -55,7 +55,7 @@ import Testing
             group.addTask { @concurrent in
                 let writer = Harness.writer(of: store)
                 let batch = EventBatch()
-                for round in UInt64(9)...40_000 {
+                for round in UInt64(9)...UInt64(Harness.rounds(10_000)) {
                     let key = Int((round &* 2_654_435_761) >> 7 % 8)
                     Harness.withEvent(batch, Harness.entry(round), TornReadTests.values(key: key, round: round)) {
                         _ = try? writer.upsert($0)
@@ -92,13 +92,14 @@ import Testing
     @Test("Keys that are held are found while the table grows")
     func growth() async {
         let store = Harness(shards: 1).store
+        let keys = Harness.rounds(8_000)
         let tally = Tally()
         let isActive = store.condition("status", equals: "active")
         await withTaskGroup(of: Void.self) { group in
             group.addTask { @concurrent in
                 let writer = Harness.writer(of: store)
                 let batch = EventBatch()
-                for key in 0..<30_000 {
+                for key in 0..<keys {
                     let id = UInt64(key + 1)
                     Harness.withEvent(batch, Harness.entry(id), TornReadTests.values(key: key, round: id)) {
                         _ = try? writer.upsert($0)
@@ -120,7 +121,7 @@ import Testing
             }
         }
         #expect(tally.wrong.load(ordering: .relaxed) == 0)
-        #expect((0..<30_000).allSatisfy { store.check("session-\($0)", isActive) == true })
+        #expect((0..<keys).allSatisfy { store.check("session-\($0)", isActive) == true })
     }
 
     @Test("While the store is emptied and filled, a key has its own snapshot or none")
@@ -132,7 +133,7 @@ import Testing
             group.addTask { @concurrent in
                 let writer = Harness.writer(of: store)
                 let batch = EventBatch()
-                for _ in 0..<100 {
+                for _ in 0..<Harness.rounds(30) {
                     store.removeAll()
                     for key in 0..<300 {
                         Harness.withEvent(batch, Harness.entry(7), TornReadTests.values(key: key, round: 7)) {

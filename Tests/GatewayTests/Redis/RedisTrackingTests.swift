@@ -184,7 +184,7 @@ import Testing
         let inbox = RedisInbox()
         let store = FixedRedisStore(["k": ["status": "0"]])
         inbox.setCaching(true, broadcast: false)
-        let rounds = 20_000
+        let rounds = 5_000
         // A client: caches what it reads, and reads again only after an invalidation.
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

@@ -172,7 +172,7 @@ import Testing
         let bytes = try Self.file([try Self.filled(20).store])
         var generator = SeededGenerator(state: 11)
         var (read, refused) = (0, 0)
-        for _ in 0..<3000 {
+        for _ in 0..<Harness.rounds(600) {
             var changed = bytes
             for _ in 0...(generator.next() % 4) {
                 let place = 12 + Int(generator.next() % UInt64(min(2400, bytes.count - 12)))

@@ -133,7 +133,7 @@ import Testing
         #expect(reader.ask("session-1") == SLUICE_REFUSED)
         // Emptied and filled again while the file system is full.
         harness.store.removeAll()
-        for key in 0..<held { #expect(try harness.upsert("session-\(key)", 2 * held + key) == .applied) }
+        #expect(try (0..<held).allSatisfy { try harness.upsert("session-\($0)", 2 * held + $0) == .applied })
         // A file system without room for even an empty store.
         try small.fill()
         let other = ShareSettings(path: small.path + "/other", fields: [])

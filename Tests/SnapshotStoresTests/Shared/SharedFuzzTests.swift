@@ -71,7 +71,7 @@ import Testing
         let records = Int(words[SharedLayout.Word.recordsOffset]) / 8
         let wild: [UInt64] = [0, 1, 2, 63, 64, 65, 1 << 16, 1 << 20, 1 << 31, 1 << 32, 1 << 40, 1 << 62, 1 << 63, .max]
         var answers: [UInt32: Int] = [:]
-        for _ in 0..<20_000 {
+        for _ in 0..<Harness.rounds(4_000) {
             var saved: [(Int, UInt64)] = []
             for _ in 0..<Int.random(in: 1...4, using: &generator) {
                 let place: Int
@@ -105,7 +105,7 @@ import Testing
         }
         // The mutations leave many sessions intact, and harm enough of them.
         for answer in [SLUICE_ALLOWED, SLUICE_REFUSED, SLUICE_ABSENT, SLUICE_STALE, SLUICE_BUSY] {
-            #expect(answers[answer.rawValue, default: 0] > 100)
+            #expect(answers[answer.rawValue, default: 0] > 20)
         }
     }
 
