@@ -1,6 +1,7 @@
 import Foundation
+import Synchronization
 
-/// Certificates made by `openssl` for one test: an authority, a server, an expired server, a client, another authority.
+/// Certificates made by `openssl`: an authority, a server, an expired server, a client, another authority.
 struct TestCertificates: Sendable {
     /// Why none could be made.
     struct Failure: Error, CustomStringConvertible {
@@ -8,16 +9,46 @@ struct TestCertificates: Sendable {
     }
 
     private let folder: URL
+    /// The certificates and keys by file name, made by the first test that needs them.
+    private static let files = Mutex<[String: Data]?>(nil)
 
-    /// Lends certificates for the length of `body`.
+    /// Calls `body` with files of its own.
     static func with<R>(_ body: (TestCertificates) async throws -> R) async throws -> R {
-        let folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("sluice-tls-\(UUID().uuidString.prefix(8))")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let certificates = TestCertificates(folder: folder)
-        try certificates.makeAll()
+        let files = try self.files.withLock { files in
+            let made = try files ?? Self.makeAll()
+            files = made
+            return made
+        }
+        let certificates = try TestCertificates()
+        defer { certificates.remove() }
+        for (name, content) in files {
+            let isWritten = FileManager.default.createFile(
+                atPath: certificates.path(name), contents: content, attributes: [.posixPermissions: 0o600])
+            guard isWritten else { throw Failure(description: "\(name) cannot be written") }
+        }
         return try await body(certificates)
+    }
+
+    /// Creates an empty folder.
+    private init() throws {
+        self.folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("sluice-tls-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
+    }
+
+    private func remove() { try? FileManager.default.removeItem(at: self.folder) }
+
+    /// Makes all files in a folder and returns the content of the certificates and keys.
+    private static func makeAll() throws -> [String: Data] {
+        let certificates = try TestCertificates()
+        defer { certificates.remove() }
+        try certificates.makeAll()
+        var files: [String: Data] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: certificates.folder.path)
+        where name.hasSuffix(".crt") || name.hasSuffix(".key") {
+            files[name] = try Data(contentsOf: URL(fileURLWithPath: certificates.path(name)))
+        }
+        return files
     }
 
     /// The path of a file: `ca.crt`, `other.crt`, and `server`, `expired`, `misnamed`,

@@ -154,16 +154,14 @@ struct PluginFolder {
 
 /// The bytes with every such text replaced by one of the same length.
 func replacing(_ old: String, by new: String, in data: Data) -> Data {
-    let (old, new) = (Array(old.utf8), Array(new.utf8))
-    var bytes = Array(data)
-    var index = 0
-    while index + old.count <= bytes.count {
-        if bytes[index] == old[0], bytes[index..<index + old.count].elementsEqual(old) {
-            bytes.replaceSubrange(index..<index + old.count, with: new)
-        }
-        index += 1
+    let (old, new) = (Data(old.utf8), Data(new.utf8))
+    var data = data
+    var start = data.startIndex
+    while let found = data.range(of: old, in: start..<data.endIndex) {
+        data.replaceSubrange(found, with: new)
+        start = found.upperBound
     }
-    return Data(bytes)
+    return data
 }
 
 /// Lends a folder for plugins.
