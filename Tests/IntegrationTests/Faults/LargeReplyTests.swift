@@ -155,7 +155,7 @@ import Testing
                     """
                 _ = try await connection.command(RESPCommand("EVAL", script, 1, "s", place), timeout: .seconds(60))
                 var settings = self.settings(group: way == .group, count: 10)
-                (settings.readBlock, settings.readMargin) = (.seconds(1), .seconds(10))
+                (settings.readBlock, settings.readMargin) = (.seconds(1), .seconds(60))
                 if way == .tail || way == .bootstrap { settings.start = .tail }
                 if way == .bootstrap { settings.bootstrap = .stream }
                 let arrivals = Arrivals()
@@ -184,7 +184,7 @@ import Testing
                 let script = "redis.call('XADD', KEYS[1], '7-0', 'big', string.rep('x', 65 * 1048576))"
                 _ = try await connection.command(RESPCommand("EVAL", script, 1, "s"), timeout: .seconds(60))
                 var settings = self.settings(group: group, count: 10)
-                settings.readMargin = .seconds(10)
+                settings.readMargin = .seconds(60)
                 settings.onOversized = .halt
                 let source = RedisStreamSource(server.settings, settings, logger: quiet)
                 let error = await #expect(throws: RedisError.self) { try await source.run { _ in } }

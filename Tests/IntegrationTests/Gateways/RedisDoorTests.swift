@@ -139,7 +139,7 @@ import Testing
         .enabled(if: RedisClients.hasPython, "redis-py is not installed: pip install redis"))
     func python() async throws {
         try await self.withWorker(
-            settings: ["source.redis_stream.max_staleness=3s", "source.redis_stream.read_block=300ms"]
+            settings: ["source.redis_stream.max_staleness=8s", "source.redis_stream.read_block=300ms"]
         ) { worker in
             let fixtures = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
             let script = fixtures.appendingPathComponent("redis_door.py").path

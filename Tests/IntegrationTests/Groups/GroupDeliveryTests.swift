@@ -7,15 +7,20 @@ import Testing
 
 /// What counts as a delivery: that an entry is handed to the stages, and nothing else.
 @Suite struct GroupDeliveryTests {
+    /// What a read may take beyond its block: more than a busy machine takes for it.
+    private static let margin = Duration.seconds(10)
+    /// Longer than the block and the margin of a read.
+    private static let work = Duration.seconds(12)
+
     @Test("A batch that takes longer than the read timeout does not affect the read-ahead connection")
     func slowBatch() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
                 try await connection.addNumbered(1...120)
                 let worker = GroupWorker(
-                    server, "w", count: 40, block: .milliseconds(100), margin: .seconds(2), maxDeliveries: 1
+                    server, "w", count: 40, block: .milliseconds(100), margin: Self.margin, maxDeliveries: 1
                 ) {
-                    if [1, 50].contains($0.id.milliseconds) { try await Task.sleep(for: .seconds(4)) }
+                    if [1, 50].contains($0.id.milliseconds) { try await Task.sleep(for: Self.work) }
                 }
                 try await worker.run {
                     try await eventually("all delivered") { worker.ids.count == 120 }
@@ -37,13 +42,13 @@ import Testing
                 var settings = RedisStreamSettings(stream: "s")
                 settings.start = .beginning
                 settings.readCount = 100
-                (settings.readBlock, settings.readMargin) = (.milliseconds(100), .seconds(2))
+                (settings.readBlock, settings.readMargin) = (.milliseconds(100), Self.margin)
                 if streams > 1 { settings.streams = ["s", "other", "third"] }
                 let (source, delivered) = (RedisStreamSource(server.settings, settings, logger: quiet), Delivered())
                 try await withRunning(
                     source,
                     { batch in
-                        if delivered.count == 0 { try await Task.sleep(for: .seconds(4)) }
+                        if delivered.count == 0 { try await Task.sleep(for: Self.work) }
                         delivered.take(batch)
                     }
                 ) {

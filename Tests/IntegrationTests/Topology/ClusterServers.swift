@@ -56,8 +56,9 @@ final class ClusterServers: Sendable {
         var cluster = ClusterSettings()
         cluster.addresses = self.nodes.map(\.address)
         settings.cluster = cluster
-        settings.timeout = .seconds(2)
-        settings.connectTimeout = .seconds(2)
+        // Generous: the machine may be busy, and a server that is killed ends its connections.
+        settings.timeout = .seconds(20)
+        settings.connectTimeout = .seconds(20)
         return settings
     }
 

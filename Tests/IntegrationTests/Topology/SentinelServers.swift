@@ -65,8 +65,9 @@ final class SentinelServers: Sendable {
         sentinel.addresses = self.addresses
         sentinel.checkInterval = .milliseconds(100)
         settings.sentinel = sentinel
-        settings.timeout = .seconds(2)
-        settings.connectTimeout = .seconds(2)
+        // Generous: the machine may be busy, and a server that is killed ends its connections.
+        settings.timeout = .seconds(20)
+        settings.connectTimeout = .seconds(20)
         return settings
     }
 
