@@ -7,8 +7,11 @@ import StageKit
 import Synchronization
 import Testing
 
-/// What can happen to a worker's server or to the way to it.
+/// A fault of a worker's server, of the connection to it, or of the stream.
 struct Fault: Sendable, CustomTestStringConvertible {
+    /// The part that the fault affects.
+    enum Part: Sendable { case server, connection, stream }
+
     /// The kind.
     enum Kind: Sendable {
         case killWithData
@@ -51,11 +54,24 @@ struct Fault: Sendable, CustomTestStringConvertible {
             gaps: ["deleted", "recreated", "trimmed"]),
         Fault(testDescription: "producer's clock set back", kind: .clockBack),
     ]
+
+    /// The part that the fault affects.
+    var part: Part {
+        switch self.kind {
+        case .killWithData, .killWithoutData, .olderDump, .sleep: .server
+        case .proxy, .clientKill: .connection
+        case .trim, .deleteAndRecreate, .clockBack: .stream
+        }
+    }
+
+    /// All faults of a part.
+    static func all(of part: Part) -> [Fault] { self.all.filter { $0.part == part } }
 }
 
 /// What came of the scenarios, for the table that is printed.
 enum FaultTable {
-    private static let rows = Mutex<[String]>([])
+    /// The rows by fault.
+    private static let rows = Mutex<[String: String]>([:])
     private static let path = ProcessInfo.processInfo.environment["SLUICE_FAULTS"]
 
     /// Whether everything is done in full, and the table written.
@@ -69,16 +85,21 @@ enum FaultTable {
     /// A row; a fault that crashes the worker has none, as its test fails.
     static func add(_ fault: String, entries: Int, told: String, wrong: Int, revoked: Int, _ time: Duration) {
         let row = "| \(fault) | \(entries) | \(told) | \(wrong) | \(revoked) | 0 | \(time.microseconds / 1000) ms |"
-        self.rows.withLock { $0.append(row) }
+        self.rows.withLock { $0[fault] = row }
     }
 
+    /// Writes the table: the faults of `Fault.all` in their order, then the others by name.
     static func write() {
         guard let path = self.path else { return }
         let head =
             "| fault | entries | reported | lost or wrong silently | revoked served as active | crashes | recovered after |"
-        let table = ([head, "| --- | --- | --- | --- | --- | --- | --- |"] + self.rows.withLock { $0 }).joined(
-            separator: "\n")
-        try? Data((table + "\n").utf8).write(to: URL(fileURLWithPath: path))
+        let first = Fault.all.map(\.testDescription)
+        self.rows.withLock { rows in
+            let others = rows.keys.filter { !first.contains($0) }.sorted()
+            let sorted = (first + others).compactMap { rows[$0] }
+            let table = ([head, "| --- | --- | --- | --- | --- | --- | --- |"] + sorted).joined(separator: "\n")
+            try? Data((table + "\n").utf8).write(to: URL(fileURLWithPath: path))
+        }
     }
 }
 
@@ -89,7 +110,32 @@ final class FaultCounter: Sendable {
     func add() { self.count.withLock { $0 += 1 } }
 }
 
-@Suite(.serialized) struct FaultTests {
+/// Each part's faults follow each other, and the parts run side by side: a fault takes seconds in which little happens.
+@Suite struct FaultTests {
+    @Suite(.serialized) struct ServerFaultTests {
+        @Test(
+            "After each fault of the server the store matches the stream, and no revoked session was served meanwhile",
+            arguments: Fault.all(of: .server))
+        func faults(fault: Fault) async throws { try await FaultTrial().run(fault) }
+    }
+
+    @Suite(.serialized) struct ConnectionFaultTests {
+        @Test(
+            "After each fault of a connection the store matches the stream, and no revoked session was served meanwhile",
+            arguments: Fault.all(of: .connection))
+        func faults(fault: Fault) async throws { try await FaultTrial().run(fault) }
+    }
+
+    @Suite(.serialized) struct StreamFaultTests {
+        @Test(
+            "After each fault of the stream the store matches the stream, and no revoked session was served meanwhile",
+            arguments: Fault.all(of: .stream))
+        func faults(fault: Fault) async throws { try await FaultTrial().run(fault) }
+    }
+}
+
+/// A worker under a steady flow of entries, and a fault.
+private struct FaultTrial {
     /// How long a wrong answer may be given: `max_staleness` of the worker, and what the machine needs to get round to it.
     private static let allowance = Duration.seconds(3)
 
@@ -98,10 +144,8 @@ final class FaultCounter: Sendable {
         "max_staleness": "1s", "read_count": "16", "reconnect": "{ max_delay: 200ms }",
     ]
 
-    @Test(
-        "After each fault the store matches the stream, and no revoked session was served meanwhile",
-        arguments: Fault.all)
-    func faults(fault: Fault) async throws {
+    /// Expects that after the fault the store matches the stream, and that no revoked session was served meanwhile.
+    func run(_ fault: Fault) async throws {
         let options = RedisServer.Options(
             usesTCP: true,
             arguments: ["--enable-debug-command", "yes"]
@@ -145,7 +189,7 @@ final class FaultCounter: Sendable {
             for entry in flow.log.suffix(4000) where entry.isRevoked && now - entry.time > Self.allowance {
                 if session.store.ask("s\(entry.session)", isActive) == .yes { served.add() }
             }
-            try? await Task.sleep(for: .milliseconds(20))
+            try? await Task.sleep(for: .milliseconds(50))
         }
     }
 

@@ -9,7 +9,7 @@ import StageTestKit
 import Testing
 
 /// Faults that a retry cannot repair: a changed password, missing permissions, a key of a wrong type, a full disk.
-@Suite(.serialized) struct PermanentFaultTests {
+@Suite struct PermanentFaultTests {
     /// A fault of a running worker, the message with which its run must end, and the repair.
     struct Fault: Sendable, CustomTestStringConvertible {
         let testDescription: String

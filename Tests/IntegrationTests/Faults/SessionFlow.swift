@@ -26,8 +26,8 @@ final class SessionFlow: Sendable {
 
     /// How many entries a session lives.
     static let life = 20
-    /// Between two entries.
-    static let interval = Duration.milliseconds(2)
+    /// The time between two entries: most of a fault in the short form is waiting, which needs no more.
+    static let interval = Duration.milliseconds(FaultTable.isLong ? 2 : 5)
 
     private let state = Mutex(State())
 

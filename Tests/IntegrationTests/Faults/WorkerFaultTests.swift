@@ -6,7 +6,7 @@ import SnapshotStores
 import StageKit
 import Testing
 
-@Suite(.serialized) struct WorkerFaultTests {
+@Suite struct WorkerFaultTests {
     /// How often the worker is killed: a few times among all tests, 200 times by `make faults`.
     private static var kills: Int {
         FaultTable.isLong ? 200 : 6

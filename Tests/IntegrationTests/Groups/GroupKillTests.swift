@@ -3,12 +3,15 @@ import Foundation
 import RESP
 import RedisClient
 import StageKit
+import Synchronization
 import Testing
 
 /// Three workers of one group, processes of their own, killed one after another while entries come.
 ///
 /// A few kills among all tests; `make groups` does it for minutes and writes what it saw to the file in SLUICE_GROUPS.
-@Suite(.serialized) struct GroupKillTests {
+@Suite struct GroupKillTests {
+    /// The reports by store.
+    private static let reports = Mutex<[Store: String]>([:])
     private static var reportPath: String? { ProcessInfo.processInfo.environment["SLUICE_GROUPS"] }
     private static var kills: Int { Self.reportPath == nil ? 5 : 60 }
     /// Long enough for a worker to give signs of life on a machine with more to do than it can.
@@ -81,7 +84,7 @@ import Testing
                     ids.insert(id)
                 }
                 number += keys.count
-                try await Task.sleep(for: .milliseconds(10))
+                try await Task.sleep(for: .milliseconds(Self.reportPath == nil ? 20 : 10))
             }
             return (newest, ids)
         }
@@ -200,8 +203,10 @@ import Testing
 
             """
         guard let path = Self.reportPath else { return }
-        let before =
-            store == Store.allCases.first ? Data() : (try? Data(contentsOf: URL(fileURLWithPath: path))) ?? Data()
-        try (before + Data(report.utf8)).write(to: URL(fileURLWithPath: path))
+        try Self.reports.withLock { reports in
+            reports[store] = report
+            let text = Store.allCases.compactMap { reports[$0] }.joined()
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        }
     }
 }

@@ -23,7 +23,7 @@ func eventually(
     repeat {
         if try await holds() { return }
         try await Task.sleep(for: pause)
-        pause = min(pause * 1.5, .milliseconds(20))
+        pause = min(pause * 1.5, .milliseconds(60))
     } while ContinuousClock.now < deadline
     if try await holds() { return }
     Issue.record(what, sourceLocation: sourceLocation)

@@ -9,7 +9,7 @@ import Testing
 
 @testable import RedisStreams
 
-@Suite(.serialized) struct ClusterTests {
+@Suite struct ClusterTests {
     /// How often a slot moves and a primary is killed: once among all tests, more often by `make scaleout`.
     private static var moves: Int { ProcessInfo.processInfo.environment["SLUICE_SCALEOUT"] == nil ? 1 : 20 }
 
@@ -104,7 +104,7 @@ import Testing
     }
 }
 
-@Suite(.serialized) struct ClusterGroupTests {
+@Suite struct ClusterGroupTests {
     @Test("A worker of a group follows its stream to another server while it reads")
     func moved() async throws {
         try await ClusterServers.with { cluster in

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RedisClient
 
-@Suite(.serialized) struct SentinelTests {
+@Suite struct SentinelTests {
     /// How often a master is killed: once among all tests, more often by `make scaleout`.
     private static var rounds: Int { ProcessInfo.processInfo.environment["SLUICE_SCALEOUT"] == nil ? 1 : 10 }
 
