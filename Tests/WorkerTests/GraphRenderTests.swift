@@ -164,9 +164,9 @@ import Worker
     @Test("No line leads from a stage that passes no event")
     func dead() {
         var graph = Self.graph(3, branches: 0, stores: 0, seed: 1)
-        #expect(GraphLayout(graph).lines.count == 3)
+        #expect(PictureLayout(graph).lines.count == 3)
         graph.arrows.removeAll { $0.from == .stage(1) }
-        #expect(GraphLayout(graph).lines.count == 2)
+        #expect(PictureLayout(graph).lines.count == 2)
     }
 
     @Test("Mermaid and DOT name every stage, and no text is taken for syntax")
@@ -203,7 +203,7 @@ import Worker
     func overlaps(count: Int) throws {
         for (branches, stores) in [(0, 0), (1, 1), (3, 2), (5, 4)] {
             let graph = Self.graph(count, branches: branches, stores: stores, seed: UInt64(count * 10 + branches))
-            let layout = GraphLayout(graph)
+            let layout = PictureLayout(graph)
             #expect(layout.boxes.count == graph.stages.count + 1 + stores)
             // One expectation for all pairs: evaluating one for each would take most of the time.
             var wrong: [String] = []
@@ -223,13 +223,13 @@ import Worker
                     for box in layout.boxes where box.frame.overlaps(segment) { wrong.append("\(box.place): \(line)") }
                 }
             }
-            wrong += Self.sharedLanes(layout)
+            wrong += Self.sharedTracks(layout)
             #expect(wrong.isEmpty, "\(wrong.prefix(5))")
         }
     }
 
     /// Lines of different kinds that run along each other; they may only cross.
-    private static func sharedLanes(_ layout: GraphLayout) -> [String] {
+    private static func sharedTracks(_ layout: PictureLayout) -> [String] {
         var shared: [String] = []
         let pieces = layout.lines.flatMap { line in Self.segments(line).map { (line.kind, $0) } }
         for (kind, piece) in pieces {
@@ -242,7 +242,7 @@ import Worker
     }
 
     /// A line's pieces as thin rectangles, without their ends, which touch cards.
-    private static func segments(_ line: GraphLayout.Line) -> [GraphFrame] {
+    private static func segments(_ line: PictureLayout.Line) -> [GraphFrame] {
         zip(line.points, line.points.dropFirst()).compactMap { from, to in
             let (x, y) = (min(from.x, to.x), min(from.y, to.y))
             let (width, height) = (abs(from.x - to.x), abs(from.y - to.y))

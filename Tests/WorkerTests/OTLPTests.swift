@@ -49,7 +49,7 @@ import Tracing
         for index in 0..<(SpanQueue.limit + 2) {
             queue.write(
                 SpanRecord(
-                    name: "\(index)", kind: .internal, place: .init(trace: "t", span: "s", isWritten: true),
+                    name: "\(index)", kind: .internal, identity: .init(trace: "t", span: "s", isWritten: true),
                     start: 1, end: 2))
         }
         #expect(queue.dropped == 2)

@@ -9,7 +9,7 @@ import Tracing
     private func record() -> SpanRecord {
         SpanRecord(
             name: "sluice.batch", kind: .internal,
-            place: .init(trace: "0123456789abcdef0123456789abcdef", span: "0123456789abcdef", isWritten: true),
+            identity: .init(trace: "0123456789abcdef0123456789abcdef", span: "0123456789abcdef", isWritten: true),
             parent: "fedcba9876543210", start: 1_700_000_000_000_000_001, end: 1_700_000_000_000_000_009)
     }
 

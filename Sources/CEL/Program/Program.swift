@@ -75,7 +75,7 @@ public struct Program: Sendable {
     private static func located(_ problems: [OffsetProblem], _ text: String) -> ExpressionProblems {
         ExpressionProblems(
             problems: problems.sorted { $0.offset < $1.offset }.map {
-                ExpressionProblem(position: SourcePosition(offset: $0.offset, in: text), message: $0.message)
+                ExpressionProblem(position: TextPosition(offset: $0.offset, in: text), message: $0.message)
             })
     }
 

@@ -1,5 +1,5 @@
 /// A position in the text of an expression.
-public struct SourcePosition: Hashable, Sendable {
+public struct TextPosition: Hashable, Sendable {
     /// The offset in bytes, starting at 0.
     public var offset: Int
     /// The line, starting at 1.
@@ -26,7 +26,7 @@ public struct SourcePosition: Hashable, Sendable {
 /// A mistake in an expression that was found before it was evaluated.
 public struct ExpressionProblem: Hashable, Sendable, CustomStringConvertible {
     /// The position of the part that is wrong.
-    public var position: SourcePosition
+    public var position: TextPosition
     /// The message, without the position.
     public var message: String
 

@@ -3,17 +3,17 @@ import PipelineEngine
 /// Draws the lines of a graph whose cards have been laid out.
 struct GraphLines {
     /// The locations of the cards.
-    let layout: GraphLayout
+    let layout: PictureLayout
     /// The cards in rows.
     let rows: GraphRows
-    /// The lanes.
+    /// The tracks.
     let tracks: GraphTracks
-    /// The position of the first lane below each row.
-    let lanesY: [Int]
+    /// The position of the first track below each row.
+    let tracksY: [Int]
 
     /// Returns all lines.
-    func lines(_ graph: GraphDescription) -> [GraphLayout.Line] {
-        var lines: [GraphLayout.Line] = []
+    func lines(_ graph: GraphDescription) -> [PictureLayout.Line] {
+        var lines: [PictureLayout.Line] = []
         let goingOn = Set(graph.arrows.filter { $0.kind == .next }.map(\.from))
         for (index, row) in self.rows.rows.enumerated() {
             for (from, to) in zip(row.places, row.places.dropFirst()) where goingOn.contains(from) {
@@ -30,11 +30,11 @@ struct GraphLines {
     }
 
     /// Returns the line from the end of a row to the beginning of the next.
-    private func continuation(_ index: Int) -> [GraphLayout.Line] {
+    private func continuation(_ index: Int) -> [PictureLayout.Line] {
         guard let last = self.rows.rows[index].places.last, let next = self.rows.rows[index + 1].places.first,
             let from = self.layout.frame(of: last), let to = self.layout.frame(of: next)
         else { return [] }
-        let y = self.laneY(index, self.tracks.below[index].count)
+        let y = self.trackY(index, self.tracks.below[index].count)
         let (right, left) = (from.right + 12, to.x - 14)
         return [
             .init(
@@ -45,17 +45,17 @@ struct GraphLines {
         ]
     }
 
-    /// Returns the lines of a bundle: down from each card, along the lane below its row, along the vertical lane, and
+    /// Returns the lines of a bundle: down from each card, along the track below its row, along the vertical track, and
     /// to the target.
     ///
-    /// If two lines share a lane, the one from farther away is drawn completely, and the other ends at the junction.
-    private func lines(of bundle: GraphTracks.Bundle, _ graph: GraphDescription) -> [GraphLayout.Line] {
+    /// If two lines share a track, the one from farther away is drawn completely, and the other ends at the junction.
+    private func lines(of bundle: GraphTracks.Bundle, _ graph: GraphDescription) -> [PictureLayout.Line] {
         guard let to = self.layout.frame(of: bundle.to), let (side, targetY) = self.side(bundle, to) else { return [] }
-        var lines: [GraphLayout.Line] = []
+        var lines: [PictureLayout.Line] = []
         var joins: [(from: GraphDescription.Place, y: Int, points: [GraphPoint])] = []
         for (row, content) in self.rows.rows.enumerated() {
-            guard let lane = self.tracks.below[row].firstIndex(of: bundle) else { continue }
-            let y = self.laneY(row, lane)
+            guard let track = self.tracks.below[row].firstIndex(of: bundle) else { continue }
+            let y = self.trackY(row, track)
             let starts = content.places.flatMap { place in
                 self.starts(of: bundle, at: place, graph).map { (place: place, point: $0) }
             }
@@ -96,17 +96,17 @@ struct GraphLines {
         return [GraphPoint(x: frame.x + frame.width * (position + 1) / (bundles.count + 1), y: frame.bottom)]
     }
 
-    /// Returns the x position of the bundle's vertical lane, and the y position of its entry at the target. Bundles
+    /// Returns the x position of the bundle's vertical track, and the y position of its entry at the target. Bundles
     /// with the same target enter below each other.
     private func side(_ bundle: GraphTracks.Bundle, _ to: GraphFrame) -> (x: Int, y: Int)? {
-        let lanes = bundle.kind == .store ? self.tracks.right : self.tracks.left
-        guard let index = lanes.firstIndex(of: bundle) else { return nil }
-        let sameTarget = lanes.filter { $0.to == bundle.to }
+        let tracks = bundle.kind == .store ? self.tracks.right : self.tracks.left
+        guard let index = tracks.firstIndex(of: bundle) else { return nil }
+        let sameTarget = tracks.filter { $0.to == bundle.to }
         let position = sameTarget.firstIndex(of: bundle) ?? 0
         let y = to.middleY + position * 12 - (sameTarget.count - 1) * 6
-        let distance = GraphLayout.groupPadding + 12 + index * GraphTracks.step
+        let distance = PictureLayout.groupPadding + 12 + index * GraphTracks.step
         return (bundle.kind == .store ? self.layout.cardsRight + distance : self.layout.cardsX - distance, y)
     }
 
-    private func laneY(_ row: Int, _ lane: Int) -> Int { self.lanesY[row] + lane * GraphTracks.step }
+    private func trackY(_ row: Int, _ track: Int) -> Int { self.tracksY[row] + track * GraphTracks.step }
 }

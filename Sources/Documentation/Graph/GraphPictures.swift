@@ -13,12 +13,12 @@ package enum GraphPictures {
     /// Returns both pictures: `wide` and `narrow`, each with `width`, `height`, `boxes`, `groups` and `lines`.
     package static func members(_ graph: GraphDescription) -> JSONValue {
         .members([
-            "wide": self.picture(graph, GraphLayout(graph, widthLimit: self.wide, gap: self.gap)),
-            "narrow": self.picture(graph, GraphLayout(graph, widthLimit: self.narrow, gap: self.gap)),
+            "wide": self.picture(graph, PictureLayout(graph, widthLimit: self.wide, gap: self.gap)),
+            "narrow": self.picture(graph, PictureLayout(graph, widthLimit: self.narrow, gap: self.gap)),
         ])
     }
 
-    private static func picture(_ graph: GraphDescription, _ layout: GraphLayout) -> JSONValue {
+    private static func picture(_ graph: GraphDescription, _ layout: PictureLayout) -> JSONValue {
         .members([
             "width": .integer(layout.width), "height": .integer(layout.legendY),
             "boxes": .array(

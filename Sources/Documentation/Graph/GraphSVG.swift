@@ -4,7 +4,7 @@ package import PipelineEngine
 package enum GraphSVG {
     /// Returns the picture.
     package static func render(_ graph: GraphDescription) -> String {
-        let layout = GraphLayout(graph)
+        let layout = PictureLayout(graph)
         var lines = [
             #"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \#(layout.width) \#(layout.height)" "#
                 + #"width="\#(layout.width)" height="\#(layout.height)" role="img">"#,
@@ -12,7 +12,7 @@ package enum GraphSVG {
             "<style>\(self.style)</style>",
             self.markers,
             #"<rect class="page" width="\#(layout.width)" height="\#(layout.height)" rx="12"/>"#,
-            self.text(graph.pipeline, GraphLayout.margin, GraphLayout.margin + 14, "name"),
+            self.text(graph.pipeline, PictureLayout.margin, PictureLayout.margin + 14, "name"),
         ]
         lines += layout.groups.flatMap { self.group($0) }
         lines += layout.lines.map { self.line($0) }
@@ -50,16 +50,16 @@ package enum GraphSVG {
         return "<defs>\(kinds.joined())</defs>"
     }
 
-    private static func group(_ group: GraphLayout.Group) -> [String] {
+    private static func group(_ group: PictureLayout.Group) -> [String] {
         [
             #"<rect class="group g-\#(group.kind.rawValue)" \#(self.attributes(group.frame)) rx="12"/>"#,
             self.text(
-                "branch \(group.title)", group.frame.x + GraphLayout.groupPadding, group.frame.y + 20,
+                "branch \(group.title)", group.frame.x + PictureLayout.groupPadding, group.frame.y + 20,
                 "branch \(group.kind.rawValue)"),
         ]
     }
 
-    private static func box(_ box: GraphLayout.Box) -> [String] {
+    private static func box(_ box: PictureLayout.Box) -> [String] {
         let frame = box.frame
         var lines = ["<g><title>\(self.escaped(box.card.tooltip))</title>"]
         switch box.place {
@@ -68,12 +68,12 @@ package enum GraphSVG {
         case .stage, .end: lines.append(#"<rect class="card" \#(self.attributes(frame)) rx="8"/>"#)
         }
         let middle = frame.x + frame.width / 2
-        let height = 17 + box.card.lines.count * GraphLayout.lineHeight
+        let height = 17 + box.card.lines.count * PictureLayout.lineHeight
         var y = frame.middleY - height / 2 + 14
         if case .store = box.place { y += 6 }
         lines.append(self.text(box.card.title, middle, y, "title", anchor: true))
         for line in box.card.lines {
-            y += GraphLayout.lineHeight
+            y += PictureLayout.lineHeight
             lines.append(self.text(line.text, middle, y, line.tone.rawValue, anchor: true))
         }
         return lines + ["</g>"]
@@ -90,7 +90,7 @@ package enum GraphSVG {
     }
 
     /// Returns a line with rounded corners.
-    private static func line(_ line: GraphLayout.Line) -> String {
+    private static func line(_ line: PictureLayout.Line) -> String {
         let radius = 7
         var path = ""
         for (index, point) in line.points.enumerated() {
@@ -117,11 +117,11 @@ package enum GraphSVG {
     }
 
     /// Returns the legend: the kinds of lines in the picture with their meaning.
-    private static func legend(_ layout: GraphLayout) -> [String] {
+    private static func legend(_ layout: PictureLayout) -> [String] {
         let words: KeyValuePairs<GraphDescription.Arrow.Kind, String> = [
             .next: "next", .failure: "failed", .route: "routed", .store: "writes to a store",
         ]
-        var x = GraphLayout.margin
+        var x = PictureLayout.margin
         var lines: [String] = []
         for (kind, word) in words where layout.lines.contains(where: { $0.kind == kind }) {
             let y = layout.legendY

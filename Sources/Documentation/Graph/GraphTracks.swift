@@ -1,11 +1,11 @@
 import PipelineEngine
 
-/// The lanes for the lines between cards, so that lines do not overlap or cross a card.
+/// The tracks for the lines between cards, so that lines do not overlap or cross a card.
 ///
-/// Failures and routes run to the left of all cards, store changes to the right, in one vertical lane per target. Below
-/// each row there is a horizontal lane for every target of the row's cards, and one for the row's continuation.
+/// Failures and routes run to the left of all cards, store changes to the right, in one vertical track per target. Below
+/// each row there is a horizontal track for every target of the row's cards, and one for the row's continuation.
 struct GraphTracks {
-    /// The lines that share a lane: those of one kind to one target.
+    /// The lines that share a track: those of one kind to one target.
     struct Bundle: Hashable {
         /// The kind of the lines.
         var kind: GraphDescription.Arrow.Kind
@@ -13,17 +13,17 @@ struct GraphTracks {
         var to: GraphDescription.Place
     }
 
-    /// The distance between two parallel lanes.
+    /// The distance between two parallel tracks.
     static let step = 13
 
-    /// Lanes left of the cards, nearest first.
+    /// Tracks left of the cards, nearest first.
     let left: [Bundle]
-    /// Lanes right of the cards, nearest first.
+    /// Tracks right of the cards, nearest first.
     let right: [Bundle]
-    /// The lanes below each row, uppermost first; the continuation comes after them.
+    /// The tracks below each row, uppermost first; the continuation comes after them.
     let below: [[Bundle]]
 
-    /// Determines the lanes of a graph.
+    /// Determines the tracks of a graph.
     init(_ graph: GraphDescription, _ rows: GraphRows) {
         let drawn = graph.arrows.filter { Self.isDrawn($0) }
         let rowOf = Dictionary(

@@ -13,7 +13,7 @@ package struct SpanRecord: Sendable {
     /// The span's kind.
     var kind: SpanKind
     /// The ids of the trace and the span.
-    var place: SpanTracer.Place
+    var identity: SpanTracer.Identity
     /// The id of the parent span.
     var parent: String?
     /// The start, in nanoseconds since 1970.
@@ -35,8 +35,8 @@ package struct SpanRecord: Sendable {
     /// The span as a JSON object.
     var object: [UInt8] {
         var text = [UInt8(ascii: "{")]
-        JSONText.appendMember("traceId", self.place.trace, to: &text)
-        self.member("spanId", self.place.span, &text)
+        JSONText.appendMember("traceId", self.identity.trace, to: &text)
+        self.member("spanId", self.identity.span, &text)
         if let parent = self.parent { self.member("parentSpanId", parent, &text) }
         self.member("name", self.name, &text)
         text += Array(",\"kind\":\(Self.number(self.kind))".utf8)

@@ -13,7 +13,7 @@ package struct SpanTracer: Tracer {
     }
 
     /// The trace and span of a context.
-    struct Place: Sendable {
+    struct Identity: Sendable {
         /// The trace, 32 hexadecimal digits.
         var trace: String
         /// The span, 16 hexadecimal digits.
@@ -22,8 +22,8 @@ package struct SpanTracer: Tracer {
         var isWritten: Bool
     }
 
-    private enum PlaceKey: InstrumentationContextKey {
-        typealias Value = Place
+    private enum IdentityKey: InstrumentationContextKey {
+        typealias Value = Identity
     }
 
     /// Starts a child span of the context's span, or a new trace if there is none.
@@ -32,15 +32,15 @@ package struct SpanTracer: Tracer {
         at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
     ) -> RecordedSpan {
         var context = context()
-        let parent = context[PlaceKey.self]
+        let parent = context[IdentityKey.self]
         let start = instant().nanosecondsSinceEpoch
-        let place = Place(
+        let identity = Identity(
             trace: parent?.trace ?? Self.digits() + Self.digits(), span: Self.digits(),
             isWritten: parent?.isWritten ?? self.sink.admitsTrace(at: start))
-        context[PlaceKey.self] = place
+        context[IdentityKey.self] = identity
         return RecordedSpan(
             SpanRecord(
-                name: operationName, kind: kind, place: place, parent: parent?.span, start: start),
+                name: operationName, kind: kind, identity: identity, parent: parent?.span, start: start),
             context: context, sink: self.sink)
     }
 
@@ -92,7 +92,7 @@ package final class RecordedSpan: Span {
     }
 
     /// Whether the span is written.
-    package var isRecording: Bool { self.record.withLock(\.place.isWritten) }
+    package var isRecording: Bool { self.record.withLock(\.identity.isWritten) }
 
     /// Sets the span's status.
     package func setStatus(_ status: SpanStatus) {
@@ -126,6 +126,6 @@ package final class RecordedSpan: Span {
             record.end = end
             return record
         }
-        if let ended, ended.place.isWritten { self.sink.write(ended) }
+        if let ended, ended.identity.isWritten { self.sink.write(ended) }
     }
 }

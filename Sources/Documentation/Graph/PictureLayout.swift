@@ -1,7 +1,7 @@
 import PipelineEngine
 
 /// The layout of a graph's picture. Pure.
-struct GraphLayout {
+struct PictureLayout {
     /// A card with its location.
     struct Box {
         /// The part of the graph.
@@ -44,11 +44,11 @@ struct GraphLayout {
     static let cardHeight = 42
     /// Height of each small line.
     static let lineHeight = 17
-    /// The distance from the cards to the edge of their group, and to the nearest vertical lane.
+    /// The distance from the cards to the edge of their group, and to the nearest vertical track.
     static let groupPadding = 20
     /// The height of a group's title.
     static let groupTitle = 22
-    /// The distance between rows, not including lanes.
+    /// The distance between rows, not including tracks.
     static let rowGap = 22
 
     /// The picture's width.
@@ -68,22 +68,22 @@ struct GraphLayout {
     /// The right edge of the widest row.
     let cardsRight: Int
 
-    /// The position of the first lane below each row.
-    private var lanesY: [Int] = []
+    /// The position of the first track below each row.
+    private var tracksY: [Int] = []
 
     /// Lays a graph out.
     init(_ graph: GraphDescription, widthLimit: Int = GraphRows.widthLimit, gap: Int = GraphRows.gap) {
         let rows = GraphRows(graph, widthLimit: widthLimit, gap: gap)
         let tracks = GraphTracks(graph, rows)
-        let leftLanes = tracks.left.isEmpty ? 0 : tracks.left.count * GraphTracks.step + 8
-        self.cardsX = Self.margin + Self.groupPadding + leftLanes
+        let leftTracks = tracks.left.isEmpty ? 0 : tracks.left.count * GraphTracks.step + 8
+        self.cardsX = Self.margin + Self.groupPadding + leftTracks
         let widths = rows.rows.map { row in
             row.places.reduce(0) { $0 + (rows.cards[$1]?.width ?? 0) } + (row.places.count - 1) * gap
         }
         self.cardsRight = self.cardsX + (widths.max() ?? 0)
         self.placeRows(graph, rows, tracks)
         self.placeStores(graph, tracks)
-        self.lines = GraphLines(layout: self, rows: rows, tracks: tracks, lanesY: self.lanesY).lines(graph)
+        self.lines = GraphLines(layout: self, rows: rows, tracks: tracks, tracksY: self.tracksY).lines(graph)
         self.width =
             (self.boxes.map(\.frame.right) + self.groups.map(\.frame.right)).max().map { $0 + Self.margin } ?? 0
         let bottom = (self.boxes.map(\.frame.bottom) + self.groups.map(\.frame.bottom)).max() ?? 0
@@ -123,9 +123,9 @@ struct GraphLayout {
                 self.groups.append(
                     Group(frame: frame, title: branch, kind: Self.kind(ofBranchAt: row.places.first, graph)))
             }
-            self.lanesY.append(y + 16)
-            let lanes = tracks.below[index].count + (row.goesOn ? 1 : 0)
-            y += Self.rowGap + (lanes == 0 ? 0 : 6 + lanes * GraphTracks.step)
+            self.tracksY.append(y + 16)
+            let count = tracks.below[index].count + (row.goesOn ? 1 : 0)
+            y += Self.rowGap + (count == 0 ? 0 : 6 + count * GraphTracks.step)
         }
     }
 
