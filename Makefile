@@ -116,10 +116,11 @@ soak: packages
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench soak --events $(or $(EVENTS),100000000)
 
-# Run all benchmarks next to the comparison programs, in about 15 minutes: make bench; make bench QUICK=1 takes two
-# minutes; make bench ONLY="drain latency" runs a part. Writes a table, JSON and charts to .build/bench.
+# Run all benchmarks next to the comparison programs, in about 20 minutes: make bench; make bench QUICK=1 takes four
+# minutes; make bench ONLY="drain latency" runs a part, ONLY=gateway all doors of the gateway. Writes a table, JSON and
+# charts to .build/bench.
 bench:
-	@.ci/packages gcc wrk
+	@.ci/packages gcc wrk nginx
 	$(SWIFT) build -c release --product SluiceBench $(BUILD_FLAGS)
 	@.build/release/SluiceBench run $(if $(QUICK),--quick) --output .build/bench $(ONLY)
 

@@ -22,7 +22,7 @@ struct ChildCommand: ParsableCommand {
         subcommands: [
             BareReaderChild.self, DrainChild.self, GroupChild.self, LatencyChild.self, LookupsChild.self,
             MemoryChild.self, OverheadChild.self, ExpressionChild.self, ServeChild.self, DoorChild.self,
-            SharedChild.self, SharedReaderChild.self, StartUpChild.self,
+            SharedChild.self, SharedReaderChild.self, SharedStoreChild.self, StartUpChild.self,
         ])
 }
 

@@ -49,6 +49,24 @@ import Testing
         #expect(keys.contains(String(decoding: key, as: UTF8.self)))
     }
 
+    @Test("A pipeline that cannot start ends the measurement with its error", .timeLimit(.minutes(5)))
+    func failedStart() async throws {
+        var file = PipelineArguments()
+        file.pipeline =
+            URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("pipeline.yaml").path
+        file.overrides = []
+        let path = "stores.sessions.memory.share={ path: /dev/null/sessions, fields: [status] }"
+        let filled = try FilledPipeline(sessions: 10, file, setting: [path])
+        await #expect(throws: (any Error).self) { try await filled.run { Issue.record("it has not started") } }
+    }
+
+    @Test("A program that takes too long is killed", .timeLimit(.minutes(5)))
+    func limit() {
+        #expect(throws: ToolFailure.self) { try ChildProcess.run("/bin/sleep", ["3600"], limit: 0.1) }
+        #expect(throws: ToolFailure.self) { try ChildProcess("/bin/sleep", ["3600"]).firstLine(limit: 0.1) }
+    }
+
     @Test("A metered source stops after the batch that reaches the limit")
     func metered() async throws {
         let generated = GeneratedSource(sessions: 1000)

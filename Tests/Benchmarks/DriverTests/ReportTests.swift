@@ -73,6 +73,28 @@ import Testing
         #expect(Budgets.verdicts(report(11.2, 61)).map(\.isMet) == [false, false, false])
     }
 
+    @Test("Shared memory is compared with lookups in the worker, and nginx with the check with nginx without it")
+    func sharedBudgets() {
+        func lookup(_ setting: String, _ subject: String, _ value: Double) -> BenchReport.Row {
+            Self.row(Names.shared, setting, subject, [(Names.lookup, [value])])
+        }
+        func requests(_ subject: String, _ value: Double) -> BenchReport.Row {
+            Self.row(SharedMemoryBench.nginx, GatewayBench.setting, subject, [(GatewayBench.rate, [value])])
+        }
+        let report = BenchReport(
+            machine: Self.machine,
+            rows: [
+                lookup("10 sessions", SharedMemoryBench.inProcess, 100),
+                lookup("10 sessions", SharedMemoryBench.library, 120),
+                lookup("10 sessions", SharedMemoryBench.luaJIT, 151),
+                lookup("20 sessions", SharedMemoryBench.inProcess, 200),
+                lookup("20 sessions", SharedMemoryBench.library, 241),
+                requests(SharedMemoryBench.nothing, 100), requests(SharedMemoryBench.check, 95),
+            ])
+        #expect(Budgets.verdicts(report).map(\.isMet) == [true, false, false, true])
+        #expect(Budgets.verdicts(report).map(\.measured) == [1.2, 1.51, 1.205, 0.95])
+    }
+
     @Test("Two readers have no budgets")
     func noBudget() {
         let report = BenchReport(

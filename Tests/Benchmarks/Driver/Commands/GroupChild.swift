@@ -42,9 +42,7 @@ struct GroupChild: ParsableCommand {
             contentsOf: self.file.pipeline, environment: [:],
             overrides: self.file.all(["redis.address=\(self.address)", "redis.timeout=5s", source]),
             catalogue: .standard, services: BenchPipeline.services)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await pipeline.run() }
-            while !pipeline.source.status.isCaughtUp { try await Task.sleep(for: Self.nap) }
+        try await BenchPipeline.run(pipeline) {
             FileHandle.standardOutput.write(Data("ready\n".utf8))
             let (start, before) = (Clocks.monotonic, ResourceUsage.now)
             var (read, same, after) = (UInt64(0), 0, before)
@@ -60,8 +58,6 @@ struct GroupChild: ParsableCommand {
                     entries: Int(statistics.read), batches: Int(statistics.batches),
                     wallSeconds: Double(Clocks.monotonic - start) / 1e9, userSeconds: after.user - before.user,
                     systemSeconds: after.system - before.system, peakKiB: MemoryUse.peakKiB, store: nil, outcomes: nil))
-            pipeline.source.stop()
-            try await tasks.waitForAll()
         }
     }
 }

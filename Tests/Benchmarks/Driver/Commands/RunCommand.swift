@@ -16,12 +16,16 @@ enum Experiment: String, CaseIterable, ExpressibleByArgument {
     case latency
     /// Look-ups.
     case lookups
+    /// All doors of the gateway: `httpDoor`, `redisDoor` and `shared`.
+    case gateway
+    /// The gateway's HTTP door.
+    case httpDoor = "http-door"
+    /// The gateway's Redis door.
+    case redisDoor = "redis-door"
     /// Lookups of another process in shared memory.
     case shared
     /// Look-ups over HTTP.
     case web
-    /// The gateway's HTTP door.
-    case gateway
     /// Memory of sessions.
     case memory
     /// Idle stages.
@@ -32,6 +36,9 @@ enum Experiment: String, CaseIterable, ExpressibleByArgument {
     case groups
     /// From the process's start to ready, with a checkpoint.
     case startup
+
+    /// The experiments that it consists of.
+    var parts: [Experiment] { self == .gateway ? [.httpDoor, .redisDoor, .shared] : [self] }
 }
 
 /// Measures and reports.
@@ -64,7 +71,9 @@ struct RunCommand: ParsableCommand {
         plan.rounds = max(1, self.rounds ?? plan.rounds)
         plan.events = max(1, self.events ?? plan.events)
         if self.large { plan.lookupSessions.append(10_000_000) }
-        let chosen = self.experiments.isEmpty ? Experiment.allCases : self.experiments
+        var chosen: [Experiment] = []
+        for part in (self.experiments.isEmpty ? Experiment.allCases : self.experiments).flatMap(\.parts)
+        where !chosen.contains(part) { chosen.append(part) }
         try FileManager.default.createDirectory(atPath: self.output, withIntermediateDirectories: true)
         let yardsticks = try Yardsticks(into: self.output, withPython: chosen.contains(.drain))
         let bench = Bench(
@@ -100,9 +109,11 @@ struct RunCommand: ParsableCommand {
         case .partitions: try bench.partitions(into: &report)
         case .latency: try bench.latency(into: &report)
         case .lookups: try bench.lookups(into: &report)
+        case .gateway: break  // Stands for its parts.
+        case .httpDoor: try bench.httpDoor(into: &report)
+        case .redisDoor: try bench.redisDoor(into: &report)
         case .shared: try bench.shared(into: &report)
         case .web: try bench.web(into: &report)
-        case .gateway: try bench.gateway(into: &report)
         case .memory: try bench.memory(into: &report)
         case .overhead: try bench.overhead(into: &report)
         case .expressions: try bench.expressions(into: &report)

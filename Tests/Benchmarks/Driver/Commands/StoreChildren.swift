@@ -22,8 +22,6 @@ struct LookupFigures: Codable, Equatable, Sendable {
 
 /// A pipeline in this process that is filled with sessions and then rests or updates them.
 struct FilledPipeline {
-    private static let nap: Duration = .milliseconds(2)
-
     /// The shipped pipeline, its source replaced.
     let pipeline: Pipeline
     /// What it reads.
@@ -56,16 +54,7 @@ struct FilledPipeline {
 
     /// Fills the store, runs `body` beside the resting pipeline, and stops the pipeline.
     func run(_ body: @escaping @Sendable () async throws -> Void) async throws {
-        let (pipeline, source) = (self.pipeline, self.source)
-        try await withThrowingTaskGroup { group in
-            group.addTask { try await pipeline.run() }
-            group.addTask {
-                defer { source.stop() }
-                while !source.status.isCaughtUp { try await Task.sleep(for: Self.nap) }
-                try await body()
-            }
-            try await group.waitForAll()
-        }
+        try await BenchPipeline.run(self.pipeline, beside: body)
     }
 }
 
@@ -153,7 +142,7 @@ struct LookupKeys: Sendable {
         self.bytes = bytes
     }
 
-    /// The first keys, one a line.
+    /// The first keys, one per line.
     func lines(_ count: Int) -> [UInt8] {
         (0..<min(count, Self.count)).flatMap { index in
             self.bytes[index * SessionEvents.keyLength..<(index + 1) * SessionEvents.keyLength] + [UInt8(ascii: "\n")]

@@ -43,10 +43,12 @@ struct Bench {
         FileHandle.standardError.write(Data("\(text)\n".utf8))
     }
 
-    /// Runs a measurement of this program in a process of its own.
-    func child<Figures: Decodable>(_ arguments: [String], isQuiet: Bool = false) throws -> Figures {
+    /// Runs a measurement of this program in a process of its own, for `limit` seconds at most.
+    func child<Figures: Decodable>(
+        _ arguments: [String], isQuiet: Bool = false, limit: Double = ChildProcess.limit
+    ) throws -> Figures {
         try JSONDecoder().decode(
-            Figures.self, from: ChildProcess.run(self.own, ["child"] + arguments, isQuiet: isQuiet))
+            Figures.self, from: ChildProcess.run(self.own, ["child"] + arguments, isQuiet: isQuiet, limit: limit))
     }
 
     /// Fills a stream, in place of what was there.

@@ -1,7 +1,6 @@
 import Foundation
-import Glibc
 
-/// The names of the gateway experiment.
+/// The names of the experiment with the gateway's HTTP door.
 enum GatewayBench {
     /// The setting of all rows.
     static let setting = "16 connections"
@@ -17,6 +16,14 @@ enum GatewayBench {
     static let rate = "requests/s"
     /// CPU of the answering process, of the program and the system.
     static let cpu = "CPU us/request"
+    /// The program.
+    static let nginx = "/usr/sbin/nginx"
+    /// nginx listens within milliseconds; wrk does not wait for it.
+    static let startSeconds = 1.0
+    /// Time in seconds until a door listens: its store of a million sessions is filled in seconds.
+    static let fillLimit = 300.0
+    /// Time in seconds that a load generator may take longer than it was told to.
+    static let loadLimit = 30.0
 
     /// One nginx worker with all comparisons.
     static func configuration(folder: String, port: Int, door: String) -> String {
@@ -50,35 +57,32 @@ enum GatewayBench {
 }
 
 extension Bench {
-    /// The gateway's doors: the Redis door beside redis-server, then the HTTP door beside nginx.
-    func gateway(into report: inout BenchReport) throws {
-        try self.redisDoor(into: &report)
-        try self.httpDoor(into: &report)
-    }
-
     /// The gateway's HTTP door beside nginx, driven by wrk, in turns.
-    private func httpDoor(into report: inout BenchReport) throws {
-        guard let wrk = ChildProcess.find("wrk"), FileManager.default.isExecutableFile(atPath: "/usr/sbin/nginx") else {
+    func httpDoor(into report: inout BenchReport) throws {
+        guard let wrk = ChildProcess.find("wrk"),
+            FileManager.default.isExecutableFile(atPath: GatewayBench.nginx)
+        else {
             report.notes.append(
-                "the gateway was skipped: wrk or nginx is missing; on Debian: apt-get install wrk nginx")
+                "the HTTP door was skipped: wrk or nginx is missing; on Debian: apt-get install wrk nginx")
             return
         }
-        self.say("the gateway's door beside nginx")
+        self.say("the gateway's HTTP door beside nginx")
         let keys = "\(self.folder)/gateway-keys.txt"
         let child = try ChildProcess(
             self.own, ["child", "door", "--sessions", "\(self.plan.lookupSessions[0])", "--keys", keys],
             keepsInput: true)
         defer { child.kill() }
-        let door = try JSONDecoder().decode(ServeFigures.self, from: child.firstLine()).address
+        let door = try JSONDecoder()
+            .decode(ServeFigures.self, from: child.firstLine(limit: GatewayBench.fillLimit)).address
         let port = Int.random(in: 12_000..<32_000)
         let folder = URL(fileURLWithPath: self.folder).path
         try Data(GatewayBench.configuration(folder: folder, port: port, door: door).utf8)
             .write(to: URL(fileURLWithPath: "\(folder)/nginx.conf"))
         try Data(GatewayBench.proxy.utf8).write(to: URL(fileURLWithPath: "\(folder)/proxy.conf"))
-        let nginx = try ChildProcess("/usr/sbin/nginx", ["-p", folder, "-c", "\(folder)/nginx.conf"], isQuiet: true)
+        let nginx = try ChildProcess(
+            GatewayBench.nginx, ["-p", folder, "-c", "\(folder)/nginx.conf"], isQuiet: true)
         defer { nginx.kill() }
-        // nginx listens within milliseconds; wrk does not wait for it.
-        Thread.sleep(forTimeInterval: 1)
+        Thread.sleep(forTimeInterval: GatewayBench.startSeconds)
         let subjects = [
             (GatewayBench.plain, "127.0.0.1:\(port)", "/", nginx.identifier),
             (GatewayBench.door, door, "/", child.identifier),
@@ -86,11 +90,12 @@ extension Bench {
             (GatewayBench.behindNginx, "127.0.0.1:\(port)", "/sluice", child.identifier),
         ]
         var rounds: [String: [(web: WebFigures, cpu: Double)]] = [:]
-        for _ in 0..<self.plan.rounds {
+        for round in 0..<self.plan.rounds {
+            self.say("the HTTP door: round \(round + 1) of \(self.plan.rounds)")
             for (name, address, target, process) in subjects {
-                let before = Self.processorSeconds(process)
+                let before = Clocks.processCPU(process) ?? 0
                 let figures = try self.askDoor(wrk, address, target, keys)
-                let spent = Self.processorSeconds(process) - before
+                let spent = (Clocks.processCPU(process) ?? 0) - before
                 rounds[name, default: []].append((figures, spent * 1e6 / Double(max(1, figures.requests))))
             }
         }
@@ -106,28 +111,21 @@ extension Bench {
                     ]))
         }
         report.notes.append(
-            "gateway: CPU is that of nginx for its own answers, and that of Sluice for the others; with auth_request to"
+            "HTTP door: CPU is that of nginx for its own answers, and that of Sluice for the others; with auth_request to"
                 + " its own 204, nginx answers two requests for each one counted")
     }
 
-    private func askDoor(_ wrk: String, _ address: String, _ target: String, _ keys: String) throws -> WebFigures {
+    /// Sends authorization requests by wrk; every one must be answered with a status below 400.
+    func askDoor(_ wrk: String, _ address: String, _ target: String, _ keys: String) throws -> WebFigures {
         let figures = try WebFigures(
             output: ChildProcess.run(
                 wrk,
                 [
                     "--threads", "1", "--connections", "16", "--duration", "\(self.plan.latencySeconds)s", "--latency",
                     "--script", "Tests/Benchmarks/Yardsticks/gateway.lua", "http://\(address)",
-                ], environment: ["SLUICE_KEYS": keys, "SLUICE_TARGET": target]))
+                ], environment: ["SLUICE_KEYS": keys, "SLUICE_TARGET": target],
+                limit: Double(self.plan.latencySeconds) + GatewayBench.loadLimit))
         if figures.failed > 0 { throw ToolFailure(description: "\(figures.failed) requests to \(target) failed") }
         return figures
-    }
-
-    /// The processor time that a process has taken, of the program and the system.
-    static func processorSeconds(_ process: Int32) -> Double {
-        let text = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
-        // The command's name, in parentheses, may contain blanks.
-        let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
-        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 }

@@ -22,22 +22,6 @@ extension Bench {
         }
     }
 
-    /// Lookups beside a writer at 20,000 updates per second, in the worker and in another process.
-    func shared(into report: inout BenchReport) throws {
-        for sessions in [100_000] + self.plan.lookupSessions {
-            self.say("shared memory, \(sessions) sessions")
-            let found: [SharedFigures] = try self.child([
-                "shared", "--sessions", "\(sessions)", "--rounds", "\(self.plan.rounds)",
-            ])
-            for (subject, path) in [("in process", \SharedFigures.inProcess), ("C library", \.library)] {
-                report.rows.append(
-                    Self.row(
-                        Names.shared, "\(sessions) sessions", subject, [(Names.lookup, found.map { $0[keyPath: path] })]
-                    ))
-            }
-        }
-    }
-
     /// Memory of each session.
     func memory(into report: inout BenchReport) throws {
         for sessions in self.plan.lookupSessions {

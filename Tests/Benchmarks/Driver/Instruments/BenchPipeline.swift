@@ -42,6 +42,30 @@ enum BenchPipeline {
             SourceType(name: name, summary: "Made by the bench.", settings: self.raw(.text)) { _, _ in source })
     }
 
+    /// Runs a pipeline, calls `body` once the pipeline has caught up, and stops the pipeline.
+    ///
+    /// The first error ends both: a pipeline that cannot start does not leave `body` waiting for it.
+    static func run(_ pipeline: Pipeline, beside body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await pipeline.run() }
+            group.addTask {
+                defer { pipeline.source.stop() }
+                while !pipeline.source.status.isCaughtUp {
+                    if pipeline.source.status.state == .stopped {
+                        throw ToolFailure(description: "the pipeline ended before it had caught up")
+                    }
+                    try await Task.sleep(for: Self.nap)
+                }
+                try await body()
+            }
+            // Not `waitForAll`, which waits for the others after an error.
+            for try await _ in group {}
+        }
+    }
+
+    /// The time between two looks at a pipeline that starts.
+    private static let nap: Duration = .milliseconds(2)
+
     /// Settings that are handed on as they stand.
     private static func raw(_ shape: SettingShape) -> SettingType<SettingNode> {
         SettingType(shape: shape) { node, _ in node }

@@ -20,8 +20,9 @@ final class GeneratedSource: EventSource {
     private static let batchSize = 128
     /// Time of a batch at 20,000 updates per second.
     private static let pace: Duration = .microseconds(6400)
-    /// Between two looks at the phase while resting.
-    private static let nap: Duration = .milliseconds(1)
+    /// The time between two looks at the phase while resting: a look costs some 20 us, which would be counted as CPU of
+    /// the door that is measured.
+    private static let nap: Duration = .milliseconds(20)
 
     /// The stream's name.
     let stream = "generated"

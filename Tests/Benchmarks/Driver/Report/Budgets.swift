@@ -24,6 +24,10 @@ enum Budgets {
     static let redisDoorShares = [1: 1.0, 16: 0.9]
     /// CPU of the Redis door, in microseconds per command.
     static let redisDoorCPU = 5.0
+    /// A lookup of another process in shared memory, as a multiple of the in-process lookup of the same run.
+    static let sharedRatios = [(SharedMemoryBench.library, 1.2), (SharedMemoryBench.luaJIT, 1.5)]
+    /// Requests per second of nginx with the check in shared memory, as a share of nginx with Lua that does nothing.
+    static let sharedInNginx = 0.95
     /// A stage that does nothing, in nanoseconds an event.
     static let idleStage = 10.0
     /// An expression that compares a field with text, at most so many times the map form of the same condition.
@@ -34,7 +38,7 @@ enum Budgets {
     /// A verdict for every budget that the report has figures for; medians count.
     static func verdicts(_ report: BenchReport) -> [BenchReport.Verdict] {
         self.drain(report) + self.latency(report) + self.single(report) + self.gateway(report)
-            + self.redisDoor(report) + self.expressions(report)
+            + self.redisDoor(report) + self.shared(report) + self.expressions(report)
     }
 
     private static func drain(_ report: BenchReport) -> [BenchReport.Verdict] {
@@ -119,14 +123,14 @@ enum Budgets {
             guard let measured = rate(own), let base = rate(other) else { continue }
             found.append(
                 .init(
-                    budget: "gateway: \(own), share of \(other)", measured: measured / base, limit: share,
+                    budget: "HTTP door: \(own), share of \(other)", measured: measured / base, limit: share,
                     isUpperBound: false))
         }
         guard let row = report.row(Names.gateway, GatewayBench.setting, GatewayBench.door) else { return found }
         return found
             + [
-                self.upper("gateway: CPU us a request", row, GatewayBench.cpu, self.doorCPU),
-                self.upper("gateway: p99 us", row, Names.p99, self.doorP99),
+                self.upper("HTTP door: CPU us a request", row, GatewayBench.cpu, self.doorCPU),
+                self.upper("HTTP door: p99 us", row, Names.p99, self.doorP99),
             ].compactMap(\.self)
     }
 
@@ -149,6 +153,30 @@ enum Budgets {
             }
         }
         return found
+    }
+
+    /// Lookups in shared memory against those in the worker, of the same run.
+    private static func shared(_ report: BenchReport) -> [BenchReport.Verdict] {
+        var found: [BenchReport.Verdict] = []
+        for row in report.rows where row.experiment == Names.shared && row.subject == SharedMemoryBench.inProcess {
+            guard let base = row.samples(Names.lookup) else { continue }
+            for (subject, limit) in self.sharedRatios {
+                guard let own = report.row(Names.shared, row.setting, subject)?.samples(Names.lookup) else { continue }
+                found.append(
+                    .init(
+                        budget: "shared memory, \(row.setting): \(subject) against in process",
+                        measured: own.median / base.median, limit: limit, isUpperBound: true))
+            }
+        }
+        func rate(_ subject: String) -> Double? {
+            report.row(SharedMemoryBench.nginx, GatewayBench.setting, subject)?.samples(GatewayBench.rate)?.median
+        }
+        guard let own = rate(SharedMemoryBench.check), let base = rate(SharedMemoryBench.nothing) else { return found }
+        return found + [
+            .init(
+                budget: "\(SharedMemoryBench.nginx): share of \(SharedMemoryBench.nothing)", measured: own / base,
+                limit: self.sharedInNginx, isUpperBound: false)
+        ]
     }
 
     private static func upper(
@@ -177,7 +205,7 @@ enum Names {
     /// Experiment: look-ups over HTTP.
     static let web = "look-ups over HTTP"
     /// Experiment: the gateway's HTTP door.
-    static let gateway = "gateway"
+    static let gateway = "HTTP door"
     /// Experiment: memory of sessions.
     static let memory = "memory"
     /// Experiment: workers of a group that share a stream.

@@ -1,5 +1,7 @@
+import Dispatch
 import Foundation
 import Glibc
+import Synchronization
 
 /// A program that could not be run, or that failed.
 struct ToolFailure: Error, CustomStringConvertible {
@@ -9,6 +11,10 @@ struct ToolFailure: Error, CustomStringConvertible {
 
 /// A program started by the bench, its standard output kept.
 struct ChildProcess {
+    /// The time in seconds that a program may take if its caller does not know better: the longest measurement, the
+    /// drains of ten million events, takes minutes.
+    static let limit = 1800.0
+
     private let process = Process()
     private let output = Pipe()
     private let input: Pipe?
@@ -48,31 +54,45 @@ struct ChildProcess {
         if self.process.isRunning { _ = Glibc.kill(self.process.processIdentifier, SIGKILL) }
     }
 
-    /// Waits for its end and returns what it wrote; throws where its status is not 0.
-    func wait() throws -> Data {
+    /// Waits for its end and returns what it wrote. It is killed if it takes longer than `limit` seconds.
+    ///
+    /// - Throws: `ToolFailure` if its status is not 0, or if it was killed.
+    func wait(limit: Double = ChildProcess.limit) throws -> Data {
+        let deadline = Deadline(self.identifier, seconds: limit)
         let data = self.output.fileHandleForReading.readDataToEndOfFile()
         self.process.waitUntilExit()
+        if deadline.end() { throw self.tooSlow(limit) }
         guard self.process.terminationStatus == 0 else {
             throw ToolFailure(description: "\(self.name): ended with status \(self.process.terminationStatus)")
         }
         return data
     }
 
-    /// The first line of a program that goes on; throws where it ends without one.
-    func firstLine() throws -> Data {
+    /// The first line of a program that goes on. The program is killed if it takes longer than `limit` seconds.
+    ///
+    /// - Throws: `ToolFailure` if it ends without a line, or if it was killed.
+    func firstLine(limit: Double = ChildProcess.limit) throws -> Data {
+        let deadline = Deadline(self.identifier, seconds: limit)
+        defer { _ = deadline.end() }
         var line = Data()
         while let byte = try self.output.fileHandleForReading.read(upToCount: 1), !byte.isEmpty {
             if byte.first == UInt8(ascii: "\n") { return line }
             line += byte
         }
+        if deadline.end() { throw self.tooSlow(limit) }
         throw ToolFailure(description: "\(self.name): ended without a line")
     }
 
-    /// Runs a program to its end and returns what it wrote.
+    private func tooSlow(_ limit: Double) -> ToolFailure {
+        ToolFailure(description: "\(self.name): killed after \(Figures.fixed(limit, digits: 0)) s without a result")
+    }
+
+    /// Runs a program to its end, or for `limit` seconds, and returns what it wrote.
     static func run(
-        _ program: String, _ arguments: [String], isQuiet: Bool = false, environment: [String: String] = [:]
+        _ program: String, _ arguments: [String], isQuiet: Bool = false, environment: [String: String] = [:],
+        limit: Double = ChildProcess.limit
     ) throws -> Data {
-        try ChildProcess(program, arguments, isQuiet: isQuiet, environment: environment).wait()
+        try ChildProcess(program, arguments, isQuiet: isQuiet, environment: environment).wait(limit: limit)
     }
 
     /// Where a program is, by the PATH; nil where it is not.
@@ -80,5 +100,34 @@ struct ChildProcess {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
         return path.split(separator: ":").map { "\($0)/\(name)" }
             .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+}
+
+/// Kills a process that takes longer than its limit.
+private final class Deadline: Sendable {
+    private struct State {
+        var hasEnded = false
+        var hasPassed = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Begins to count the seconds of a running process.
+    init(_ process: Int32, seconds: Double) {
+        DispatchQueue.global().asyncAfter(deadline: .now() + seconds) {
+            self.state.withLock { state in
+                if state.hasEnded { return }
+                state.hasPassed = true
+                _ = Glibc.kill(process, SIGKILL)
+            }
+        }
+    }
+
+    /// Stops counting; returns whether the process was killed.
+    func end() -> Bool {
+        self.state.withLock { state in
+            state.hasEnded = true
+            return state.hasPassed
+        }
     }
 }

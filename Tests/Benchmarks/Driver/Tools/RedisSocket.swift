@@ -4,6 +4,9 @@ import RESP
 
 /// A blocking connection to a server that speaks the Redis protocol, on a Unix socket.
 final class RedisSocket {
+    /// The time in seconds that the server may take for a reply: a thousand of them take milliseconds.
+    private static let patience = 30
+
     private let descriptor: Int32
     private var reader = RESPReader()
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -27,6 +30,11 @@ final class RedisSocket {
         guard status == 0 else {
             throw ToolFailure(description: "cannot connect to \(path): error \(errno)")
         }
+        var patience = timeval(tv_sec: Self.patience, tv_usec: 0)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            let length = socklen_t(MemoryLayout<timeval>.size)
+            unsafe setsockopt(self.descriptor, SOL_SOCKET, option, &patience, length)
+        }
     }
 
     deinit {
@@ -40,7 +48,7 @@ final class RedisSocket {
             let count = unsafe bytes[sent...].withUnsafeBytes {
                 unsafe write(self.descriptor, $0.baseAddress, $0.count)
             }
-            guard count > 0 else { throw ToolFailure(description: "the server has closed the connection") }
+            guard count > 0 else { throw Self.failure(count) }
             sent += count
         }
     }
@@ -63,11 +71,17 @@ final class RedisSocket {
             let received = unsafe self.buffer.withUnsafeMutableBytes {
                 unsafe read(self.descriptor, $0.baseAddress, $0.count)
             }
-            guard received > 0 else { throw ToolFailure(description: "the server has closed the connection") }
+            guard received > 0 else { throw Self.failure(received) }
             try unsafe self.buffer.withUnsafeBytes {
                 unsafe try self.reader.feed(UnsafeRawBufferPointer(rebasing: $0[..<received]))
             }
         }
+    }
+
+    private static func failure(_ result: Int) -> ToolFailure {
+        ToolFailure(
+            description: result < 0 && errno == EAGAIN
+                ? "the server has not answered within \(Self.patience) s" : "the server has closed the connection")
     }
 
     /// Sends a command and returns its reply.

@@ -17,8 +17,10 @@ struct Yardsticks {
         guard let compiler = ChildProcess.find("cc") else {
             throw ToolFailure(description: "no C compiler: cc is not in the PATH")
         }
-        for name in ["server_limit", "plain_hiredis", "load_stream", "publish", "group_limit"] {
-            let libraries = name == "plain_hiredis" ? ["-lhiredis"] : []
+        for name in [
+            "server_limit", "plain_hiredis", "load_stream", "publish", "group_limit", "resp_load", "luajit",
+        ] {
+            let libraries = ["plain_hiredis", "resp_load"].contains(name) ? ["-lhiredis"] : []
             _ = try ChildProcess.run(
                 compiler, ["-O2", "-o", "\(folder)/\(name)", "\(Self.sources)/\(name).c"] + libraries)
         }
@@ -36,6 +38,17 @@ struct Yardsticks {
 
     /// Where a compiled library is, as an absolute path: the loader looks for names without a slash elsewhere.
     func library(_ name: String) -> String { URL(fileURLWithPath: "\(self.folder)/\(name).so").path }
+
+    /// Builds the C library for shared stores as the Debian package does; returns its directory.
+    func lookupLibrary() throws -> String {
+        let root = URL(fileURLWithPath: "\(self.folder)/lookup-library").path
+        _ = try ChildProcess.run(
+            "/usr/bin/env", ["-u", "DEB_HOST_MULTIARCH", "bash", "Sources/Packaging/library", root])
+        return "\(root)/usr/lib"
+    }
+
+    /// A script of the yardsticks.
+    func script(_ name: String) -> String { "\(Self.sources)/\(name)" }
 
     /// The Python peer's interpreter and script.
     var python: (program: String, script: String) {
