@@ -39,7 +39,8 @@ public struct GatewayValues: ~Copyable {
     /// Adds the next field's value; `nil` if the session has none.
     public mutating func add(_ value: Span<UInt8>?) {
         if let value {
-            for index in value.indices { self.bytes.append(value[index]) }
+            // The pointer is used during the call only.
+            unsafe value.withUnsafeBufferPointer { unsafe self.bytes.append(contentsOf: $0) }
         }
         self.ends.append(self.bytes.count)
     }

@@ -11,6 +11,11 @@ public enum GatewayLimits {
     static let headerFieldBytes = 16 * 1024
     /// Bytes of all headers of a request, as nginx accepts from its own clients by default.
     static let headerListBytes = 48 * 1024
+    /// Bytes of the head of a plain request, which is read without the codec. No part of it exceeds a limit above.
+    static let plainBytes = headerFieldBytes
+    /// Reads in which the head of a plain request may arrive; beyond them, the codec reads the connection. Each read
+    /// begins again at the head's first byte.
+    static let plainReads = 8
     /// Headers of a request.
     static let headerCount = 128
     /// Bytes of a request's body, which is read and discarded so that the connection can be kept. Proxies are asked to

@@ -99,10 +99,18 @@ public struct GatewayServer: Service, CustomStringConvertible {
             logger: self.logger, onListening: self.onListening)
         let (parts, connections, metrics) = (self.parts, self.connections, self.metrics)
         try await listeners.serve(on: group, loops, onRefusal: { metrics.count(.connections) }) { channel, loop in
-            let pipeline = channel.pipeline.syncOperations
-            try pipeline.addHandler(ByteToMessageHandler(Self.decoder()))
-            try pipeline.addHandler(HTTPDoorHandler(parts, loop, connections, metrics))
+            let door = HTTPDoorHandler(parts, loop, connections, metrics)
+            try Self.addHandlers(door, to: channel.pipeline.syncOperations)
         }
+    }
+
+    /// Adds the handlers of an HTTP connection: the reader of plain requests, the codec for all others, and the door.
+    static func addHandlers(
+        _ door: HTTPDoorHandler, to pipeline: ChannelPipeline.SynchronousOperations, readsPlain: Bool = true
+    ) throws {
+        if readsPlain { try pipeline.addHandler(PlainRequestHandler(door)) }
+        try pipeline.addHandler(ByteToMessageHandler(Self.decoder()))
+        try pipeline.addHandler(door)
     }
 
     /// The codec with the limits of the door.

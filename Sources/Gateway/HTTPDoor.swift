@@ -11,11 +11,13 @@ struct HTTPDoor: ~Copyable {
     let parts: HTTPDoorParts
     private var finder: KeyFinder
     private var values = GatewayValues()
+    /// The number of tokens in the request.
+    private var tokens = 0
+    /// Whether the request carries the token, if one is required.
+    private(set) var isAuthorized = false
 
-    /// A request's head, read.
+    /// A request's head, read. The door itself keeps the session's key until the next head.
     struct Inquiry {
-        /// The session's key, or `nil` if there is none.
-        var key: Substring?
         /// Whether the request carries the token, if one is required.
         var isAuthorized: Bool
         /// Whether the response is the last of the connection.
@@ -32,31 +34,39 @@ struct HTTPDoor: ~Copyable {
 
     /// Reads a request's head. Target, method, Host and Origin do not matter: they are the client's.
     mutating func read(_ head: HTTPRequestHead) -> Inquiry {
-        self.finder.reset()
-        var isAuthorized = self.parts.token == nil
-        var tokens = 0
+        self.begin()
         // The codec parses nothing more after a request that asks for another protocol.
         var isLast = head.version != .http1_1 || head.method == .CONNECT || !head.isKeepAlive
         var expectsContinue = false
         for (name, value) in head.headers {
-            switch name.utf8.count {
-            case Self.upgrade.count where KeyFinder.equals(name, Self.upgrade): isLast = true
-            case Self.expect.count where KeyFinder.equals(name, Self.expect):
-                expectsContinue = expectsContinue || KeyFinder.equals(value, Self.continueName)
-            case Self.tokenName.count where KeyFinder.equals(name, Self.tokenName):
-                if let token = self.parts.token {
-                    tokens += 1
-                    isAuthorized = tokens == 1 && AccessToken.equals(value.utf8, token)
-                }
+            switch self.readHeader(name.utf8.span, value.utf8.span) {
+            case .upgrade: isLast = true
+            case .expect: expectsContinue = expectsContinue || ASCIIText.equals(value.utf8.span, "100-continue")
             default: break
             }
-            self.finder.read(name, value)
         }
-        return Inquiry(
-            key: self.finder.key, isAuthorized: isAuthorized, isLast: isLast, expectsContinue: expectsContinue)
+        return Inquiry(isAuthorized: self.isAuthorized, isLast: isLast, expectsContinue: expectsContinue)
     }
 
-    /// Decides about a request and appends the response.
+    /// Begins to read a head.
+    mutating func begin() {
+        self.finder.reset()
+        self.tokens = 0
+        self.isAuthorized = self.parts.token == nil
+    }
+
+    /// Reads a header; returns it if it concerns the request or the connection.
+    mutating func readHeader(_ name: Span<UInt8>, _ value: Span<UInt8>) -> SpecialHeader? {
+        self.finder.read(name, value)
+        let header = SpecialHeader(name)
+        if header == .token, let token = self.parts.token {
+            self.tokens += 1
+            self.isAuthorized = self.tokens == 1 && AccessToken.equals(value, token)
+        }
+        return header
+    }
+
+    /// Decides about the request whose head was read last, and appends the response.
     ///
     /// - Returns: The decision, or `nil` if the request does not carry the token; the connection ends then.
     mutating func answer(_ inquiry: Inquiry, isLast: Bool, into output: inout ByteBuffer) -> GatewayDecision? {
@@ -64,7 +74,7 @@ struct HTTPDoor: ~Copyable {
             output.writeBytes(self.parts.unauthorized)
             return nil
         }
-        let decision = self.decide(inquiry.key)
+        let decision = self.decide()
         guard decision == .allowed, !self.parts.headerStarts.isEmpty else {
             output.writeImmutableBuffer(self.parts.response(decision, isLast: isLast))
             return decision
@@ -79,19 +89,15 @@ struct HTTPDoor: ~Copyable {
         return decision
     }
 
-    private mutating func decide(_ key: Substring?) -> GatewayDecision {
-        guard let key else { return .missing }
+    private mutating func decide() -> GatewayDecision {
+        guard let key = self.finder.key else { return .missing }
         self.values.removeAll()
-        let decision = self.parts.store.decide(key.utf8.span, &self.values)
+        let bytes = self.finder.bytes
+        let decision = self.parts.store.decide(bytes.span.extracting(key), &self.values)
         guard decision == .allowed, !self.parts.headerStarts.isEmpty else { return decision }
         guard self.values.ends.count == self.parts.headerStarts.count, self.values.areSafe else { return .refused }
         return .allowed
     }
-
-    private static let upgrade = Array("upgrade".utf8)
-    private static let expect = Array("expect".utf8)
-    private static let continueName = Array("100-continue".utf8)
-    private static let tokenName = Array("x-sluice-token".utf8)
 }
 
 /// What the connections of an HTTP door share: its store and the parts of its responses, rendered once.

@@ -1,7 +1,8 @@
 import NIOCore
 import NIOHTTP1
 
-/// A connection of the HTTP door: passes heads to `HTTPDoor`, discards bodies, and writes the responses.
+/// A connection of the HTTP door: passes heads to `HTTPDoor`, discards bodies, and writes the responses. The heads of
+/// plain requests come from `PlainRequestHandler`, all others from the codec.
 ///
 /// The responses to all requests of one read are written together. While the client does not take its responses, nothing
 /// is read.
@@ -75,6 +76,20 @@ final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
             if self.bodyBytes > GatewayLimits.bodyBytes { self.refuse(413, .body) }
         case .end: self.answer()
         }
+    }
+
+    /// Answers the plain request that these bytes begin with, if they do.
+    func answerPlain(_ bytes: Span<UInt8>) -> PlainRequest {
+        // Nothing is answered any more.
+        if self.isLast { return .complete(bytes.count) }
+        let start = NIODeadline.now()
+        let request = self.door.readPlain(bytes)
+        guard case .complete = request else { return request }
+        self.start = start
+        self.tick = self.loop.tick
+        self.inquiry = HTTPDoor.Inquiry(isAuthorized: self.door.isAuthorized, isLast: false, expectsContinue: false)
+        self.answer()
+        return request
     }
 
     /// Writes the responses.

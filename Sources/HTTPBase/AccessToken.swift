@@ -33,8 +33,14 @@ public enum AccessToken {
 
     /// Returns whether two byte strings are equal, in a time that depends only on the length of the first.
     public static func equals(_ given: some Collection<UInt8>, _ secret: [UInt8]) -> Bool {
+        let bytes = Array(given)
+        return Self.equals(bytes.span, secret)
+    }
+
+    /// Returns whether two byte strings are equal, in a time that depends only on the length of the first.
+    public static func equals(_ given: Span<UInt8>, _ secret: [UInt8]) -> Bool {
         var difference = given.count ^ secret.count
-        for (index, byte) in given.enumerated() { difference |= Int(byte ^ secret[index % secret.count]) }
+        for index in given.indices { difference |= Int(given[index] ^ secret[index % secret.count]) }
         return difference == 0
     }
 }

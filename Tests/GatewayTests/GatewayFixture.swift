@@ -87,14 +87,15 @@ final class DoorConnection {
         return settings
     }
 
-    init(_ settings: HTTPDoorSettings = DoorConnection.settings, token: String? = nil) throws {
+    init(
+        _ settings: HTTPDoorSettings = DoorConnection.settings, token: String? = nil, readsPlain: Bool = true
+    ) throws {
         let parts = HTTPDoorParts(settings, token: token.map { Array($0.utf8) }, store: FixedGatewayStore())
         _ = self.connections.enter()
         let handler = HTTPDoorHandler(
             parts, self.loop, self.connections,
             GatewayMetrics(self.metrics, door: "http", refusals: GatewayMetrics.Refusal.http))
-        try self.channel.pipeline.syncOperations.addHandler(ByteToMessageHandler(GatewayServer.decoder()))
-        try self.channel.pipeline.syncOperations.addHandler(handler)
+        try GatewayServer.addHandlers(handler, to: self.channel.pipeline.syncOperations, readsPlain: readsPlain)
         try self.channel.connect(to: SocketAddress(unixDomainSocketPath: "/x")).wait()
     }
 

@@ -5,10 +5,12 @@ import Testing
 @Suite struct KeyFinderTests {
     private func key(_ sources: [KeySource], _ headers: [(String, String)]) -> String? {
         var finder = KeyFinder(sources)
-        finder.read("X-Session", "left over from the previous request")
+        for (name, value) in [("X-Session", "left over from the previous request")] {
+            finder.read(name.utf8.span, value.utf8.span)
+        }
         finder.reset()
-        for (name, value) in headers { finder.read(name, value) }
-        return finder.key.map(String.init)
+        for (name, value) in headers { finder.read(name.utf8.span, value.utf8.span) }
+        return finder.key.map { String(decoding: finder.bytes[$0], as: UTF8.self) }
     }
 
     private static let all: [KeySource] = [.header("X-Session"), .cookie("sid"), .bearer]
