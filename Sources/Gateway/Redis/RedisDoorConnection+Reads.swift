@@ -71,8 +71,9 @@ extension RedisDoorConnection {
         }
         output.writeMap(self.visibleCount(), self.version)
         for index in self.fields.fields.indices {
-            guard let name = self.names[self.fields.fields[index].number], !name.isEmpty else { continue }
-            output.writeBulk(name.span)
+            let name = self.nameReplies[self.fields.fields[index].number]
+            if name.isEmpty { continue }
+            output.writeBytes(name)
             output.writeBulk(self.fields.bytes.span.extracting(self.fields.range(index)))
         }
         return finding
@@ -118,11 +119,22 @@ extension RedisDoorConnection {
         var count = 0
         for index in self.fields.fields.indices {
             let number = self.fields.fields[index].number
-            while self.names.count <= number { self.names.append(nil) }
-            if self.names[number] == nil { self.names[number] = Array(self.parts.store.fieldName(number).utf8) }
-            if self.names[number]?.isEmpty == false { count += 1 }
+            while self.names.count <= number {
+                self.names.append(nil)
+                self.nameReplies.append([])
+            }
+            if self.names[number] == nil { self.loadName(number) }
+            if !self.nameReplies[number].isEmpty { count += 1 }
         }
         return count
+    }
+
+    private mutating func loadName(_ number: Int) {
+        let name = Array(self.parts.store.fieldName(number).utf8)
+        self.names[number] = name
+        var reply = ByteBuffer()
+        if !name.isEmpty { reply.writeBulk(name) }
+        self.nameReplies[number] = Array(reply.readableBytesView)
     }
 
     /// Returns the range of the value of the field that an argument names, or `nil` if the session has none.

@@ -66,6 +66,8 @@ struct RedisDoorConnection: ~Copyable {
     var fields = SnapshotFields()
     /// The names of fields by number; `nil` if not known yet.
     var names: [[UInt8]?] = []
+    /// The same names as byte strings of a reply; empty for fields that are not shown.
+    var nameReplies: [[UInt8]] = []
     /// The session read last, as JSON.
     var json: [UInt8] = []
 
