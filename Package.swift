@@ -20,7 +20,9 @@ let inMemoryTracing = Target.Dependency.product(name: "InMemoryTracing", package
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
@@ -88,6 +90,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -163,14 +166,14 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "ComponentKit", "HTTPBase", "RESP", "StageKit", logging, coreMetrics, lifecycle, nioCore, nioHTTP1,
-                nioPosix, nioSSL,
+                "ComponentKit", "HTTPBase", "RESP", "StageKit", logging, coreMetrics, lifecycle, nioCore, nioHPACK,
+                nioHTTP1, nioHTTP2, nioPosix, nioSSL,
             ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
                 "ComponentKit", "Gateway", "HTTPBase", "RESP", "StageKit", logging, coreMetrics, lifecycle, nioCore,
-                nioEmbedded, nioHTTP1, nioPosix,
+                nioEmbedded, nioHPACK, nioHTTP1, nioHTTP2, nioPosix,
             ]),
         .target(
             name: "Admin",

@@ -21,6 +21,11 @@ public enum GatewayLimits {
     /// Bytes of a request's body, which is read and discarded so that the connection can be kept. Proxies are asked to
     /// send none.
     static let bodyBytes = 1 << 20
+    /// Calls in flight on a connection of the gRPC door, as most servers allow; Envoy opens another connection then.
+    static let streams = 100
+    /// Bytes of the message of a call: a request's headers, of which Envoy accepts 60 KiB by default, and the other
+    /// attributes, such as a client's certificate.
+    static let messageBytes = 128 * 1024
     /// Bytes of a header value of a response. nginx's buffer for all headers has 4 KiB.
     static let headerValueBytes = 4096
     /// Time from the first byte of a request to its last one, and for a client to take its response. Gateways are on

@@ -18,6 +18,8 @@ public struct GatewaySettings: Sendable {
     public var allow: Allow?
     /// The HTTP door, or `nil` for none.
     public var http: HTTPDoorSettings?
+    /// The gRPC door, or `nil` for none.
+    public var grpc: HTTPDoorSettings?
     /// The Redis door, or `nil` for none.
     public var redis: RedisDoorSettings?
 
@@ -31,10 +33,13 @@ public struct GatewaySettings: Sendable {
                     .optional(
                         "allow", \.allow, .optional(Self.allowType),
                         "What a session must meet: a condition as in when, or the name of one of the store's."
-                            + " Required by http."),
+                            + " Required by http and grpc."),
                     .optional(
-                        "http", \.http, .optional(HTTPDoorSettings.type),
+                        "http", \.http, .optional(HTTPDoorSettings.type(.http)),
                         "The HTTP door: authorization requests of nginx, Envoy, Caddy, Traefik and others."),
+                    .optional(
+                        "grpc", \.grpc, .optional(HTTPDoorSettings.type(.grpc)),
+                        "The gRPC door: Check of Envoy's service.auth.v3.Authorization."),
                     .optional(
                         "redis", \.redis, .optional(RedisDoorSettings.type),
                         "The Redis door: clients of Redis read sessions, and cache them."),
@@ -48,16 +53,22 @@ public struct GatewaySettings: Sendable {
     }()
 
     private func check(_ node: SettingNode, _ issues: inout SettingIssues) {
-        if self.http == nil, self.redis == nil {
-            return issues.add("no door is declared: add http or redis", at: node.mark)
+        let doors = [
+            ("http", self.http?.listen), ("grpc", self.grpc?.listen), ("redis", self.redis?.listen),
+        ].compactMap { name, listen in listen.map { (name: name, listen: $0) } }
+        if doors.isEmpty { return issues.add("no door is declared: add http, grpc or redis", at: node.mark) }
+        if self.http != nil || self.grpc != nil, self.allow == nil {
+            issues.add("missing setting \"allow\"", at: node.mark)
         }
-        if self.http != nil, self.allow == nil { issues.add("missing setting \"allow\"", at: node.mark) }
-        guard let http, let redis else { return }
-        for address in redis.listen where http.listen.contains(address) {
-            if case .tcp(_, 0) = address { continue }
-            issues.add(
-                "redis: listen: \(address) is an address of http already",
-                at: node["redis"]?["listen"]?.mark ?? node.mark)
+        for (index, door) in doors.enumerated() {
+            for other in doors[..<index] {
+                for address in door.listen where other.listen.contains(address) {
+                    if case .tcp(_, 0) = address { continue }
+                    issues.add(
+                        "\(door.name): listen: \(address) is an address of \(other.name) already",
+                        at: node[door.name]?["listen"]?.mark ?? node.mark)
+                }
+            }
         }
     }
 
@@ -84,7 +95,7 @@ public struct GatewaySettings: Sendable {
     }
 }
 
-/// The settings `gateway.http`.
+/// The settings `gateway.http` and `gateway.grpc`.
 public struct HTTPDoorSettings: Sendable {
     /// The addresses to listen on.
     public var listen: [ListenAddress] = []
@@ -132,19 +143,22 @@ public struct HTTPDoorSettings: Sendable {
             .optional("tls", \.tls, .optional(ServerTLS.type), "How connections are encrypted."),
         ])
 
-    /// The setting type.
-    static let type: SettingType<HTTPDoorSettings> = {
+    /// The setting type of the door for requests of a form.
+    static func type(_ form: DoorForm) -> SettingType<HTTPDoorSettings> {
         let object = SettingType<HTTPDoorSettings>.object(Self.schema)
         return SettingType(shape: object.shape) { node, issues in
             guard let settings = object.decode(node, &issues) else { return nil }
             let count = issues.all.count
             var addresses = settings.addresses
             addresses.hasSecret = AccessToken.check(settings.token, file: settings.tokenFile, node, &issues)
-            addresses.check(door: "http", secret: "token_file (or token: ${NAME})", node, &issues)
+            addresses.check(door: form.rawValue, secret: "token_file (or token: ${NAME})", node, &issues)
             settings.checkHeaders(node, &issues)
+            if form == .grpc, let status = node["answers"]?["allowed"] {
+                issues.add("answers: allowed: the response to an allowed session has no status", at: status.mark)
+            }
             return issues.all.count == count ? settings : nil
         }
-    }()
+    }
 
     /// The addresses, and what protects them.
     var addresses: DoorAddresses {

@@ -7,18 +7,19 @@ import StageKit
 enum GatewayCheck {
     /// Returns a step with the result for each door that the file declares.
     static func steps(_ settings: GatewaySettings?) -> [CheckStep] {
-        [self.http(settings?.http), self.redis(settings?.redis)].compactMap(\.self)
+        [self.http(settings?.http, .http), self.http(settings?.grpc, .grpc), self.redis(settings?.redis)]
+            .compactMap(\.self)
     }
 
-    private static func http(_ door: HTTPDoorSettings?) -> CheckStep? {
+    private static func http(_ door: HTTPDoorSettings?, _ form: DoorForm) -> CheckStep? {
         guard let door else { return nil }
         do throws(SettingIssue) {
-            _ = try GatewaySecrets(door)
+            _ = try GatewaySecrets(door, form)
         } catch {
             return CheckStep("gateway", .bad, error.message)
         }
         let hasToken = !door.token.isEmpty || door.tokenFile != nil
-        return self.step("http", door.listen, door.tls, secret: hasToken ? "token" : nil)
+        return self.step(form.rawValue, door.listen, door.tls, secret: hasToken ? "token" : nil)
     }
 
     private static func redis(_ door: RedisDoorSettings?) -> CheckStep? {

@@ -17,6 +17,8 @@ enum SecretFiles {
             ("admin.tls.key_file", admin.tls?.keyFile.text),
             ("gateway.http.token_file", gateway?.http?.tokenFile?.text),
             ("gateway.http.tls.key_file", gateway?.http?.tls?.keyFile.text),
+            ("gateway.grpc.token_file", gateway?.grpc?.tokenFile?.text),
+            ("gateway.grpc.tls.key_file", gateway?.grpc?.tls?.keyFile.text),
             ("gateway.redis.password_file", gateway?.redis?.passwordFile?.text),
             ("gateway.redis.tls.key_file", gateway?.redis?.tls?.keyFile.text),
         ]

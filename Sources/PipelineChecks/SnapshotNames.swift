@@ -98,7 +98,11 @@ struct SnapshotNames {
                     + " declare it under conditions of the store", at: condition.mark)
         case nil: break
         }
-        issues.within("gateway: http: headers") { Self.check(gateway.http?.headers.map(\.value) ?? [], of: store, &$0) }
+        for (door, settings) in [("http", gateway.http), ("grpc", gateway.grpc)] {
+            issues.within("gateway: \(door): headers") {
+                Self.check(settings?.headers.map(\.value) ?? [], of: store, &$0)
+            }
+        }
     }
 
     /// Whether the worker shares the stream's entries with others of a group.

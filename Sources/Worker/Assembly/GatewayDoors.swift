@@ -12,6 +12,7 @@ import StageKit
 /// The doors that a pipeline file declares in its section `gateway`.
 struct GatewayDoors: Sendable {
     private let http: GatewayServer?
+    private let grpc: GatewayServer?
     private let redis: RedisDoorServer?
 
     /// Creates the doors; opens nothing.
@@ -22,6 +23,7 @@ struct GatewayDoors: Sendable {
     ) throws(ConfigurationError) {
         guard pipeline.hasSection("gateway") else {
             self.http = nil
+            self.grpc = nil
             self.redis = nil
             return
         }
@@ -30,7 +32,8 @@ struct GatewayDoors: Sendable {
             pipeline.hasSection("revocations") ? try pipeline.section("revocations", RevocationSettings.type) : nil
         Self.describe(registry)
         do throws(SettingIssue) {
-            self.http = try Self.http(settings, pipeline, registry, logger)
+            self.http = try Self.server(settings.http, .http, settings, pipeline, registry, logger)
+            self.grpc = try Self.server(settings.grpc, .grpc, settings, pipeline, registry, logger)
             self.redis = try Self.redis(settings, revocations, pipeline, registry, logger)
         } catch {
             throw ConfigurationError(file: file, issues: [error])
@@ -46,13 +49,16 @@ struct GatewayDoors: Sendable {
         registry.describe("sluice_gateway_connections", help: "Open connections of the Redis door.")
     }
 
-    private static func http(
-        _ settings: GatewaySettings, _ pipeline: Pipeline, _ registry: MetricsRegistry, _ logger: Logger
+    private static func server(
+        _ door: HTTPDoorSettings?, _ form: DoorForm, _ settings: GatewaySettings, _ pipeline: Pipeline,
+        _ registry: MetricsRegistry, _ logger: Logger
     ) throws(SettingIssue) -> GatewayServer? {
-        guard let http = settings.http else { return nil }
-        guard let store = MemoryGatewayStore(settings, stores: pipeline.stores) else { throw Self.changed(settings) }
+        guard let door else { return nil }
+        guard let store = MemoryGatewayStore(settings, door: door, stores: pipeline.stores) else {
+            throw Self.changed(settings)
+        }
         return GatewayServer(
-            http, secrets: try GatewaySecrets(http), store: store, metrics: registry, logger: logger)
+            door, form, secrets: try GatewaySecrets(door, form), store: store, metrics: registry, logger: logger)
     }
 
     private static func redis(
@@ -80,7 +86,7 @@ struct GatewayDoors: Sendable {
     }
 
     /// The doors, to be run.
-    var services: [any Service] { [self.http as (any Service)?, self.redis].compactMap(\.self) }
+    var services: [any Service] { [self.http as (any Service)?, self.grpc, self.redis].compactMap(\.self) }
 
     /// Passes the entries of a log of revocations on to the subscribers of the Redis door.
     func follow(_ log: RevocationLog) {

@@ -11,8 +11,12 @@ package struct MemoryGatewayStore: GatewayStore {
 
     /// Resolves the names of a checked section.
     ///
+    /// - Parameters:
+    ///   - settings: The section.
+    ///   - door: The door, whose headers have values of fields.
+    ///   - stores: The stores of the pipeline.
     /// - Returns: `nil` if the section does not fit the store.
-    package init?(_ settings: GatewaySettings, stores: [String: any SnapshotStore]) {
+    package init?(_ settings: GatewaySettings, door: HTTPDoorSettings, stores: [String: any SnapshotStore]) {
         guard let store = stores[settings.store.text] as? MemoryStore else { return nil }
         let condition: SnapshotCondition? =
             switch settings.allow {
@@ -23,7 +27,7 @@ package struct MemoryGatewayStore: GatewayStore {
         guard let condition else { return nil }
         self.store = store
         self.condition = condition
-        self.fields = settings.http?.headers.map { store.field($0.value.text) } ?? []
+        self.fields = door.headers.map { store.field($0.value.text) }
     }
 
     /// Decides about a session; the condition and the values are those of the same snapshot.

@@ -64,7 +64,9 @@ struct DoorChild: ParsableCommand {
     ) throws -> any Service {
         let settings = try filled.pipeline.section("gateway", GatewaySettings.type)
         let logger = BenchPipeline.services.logger
-        if let http = settings.http, let store = MemoryGatewayStore(settings, stores: filled.pipeline.stores) {
+        if let http = settings.http,
+            let store = MemoryGatewayStore(settings, door: http, stores: filled.pipeline.stores)
+        {
             return GatewayServer(
                 http, secrets: try GatewaySecrets(http), store: store, metrics: MetricsRegistry(), logger: logger,
                 onListening: onListening)

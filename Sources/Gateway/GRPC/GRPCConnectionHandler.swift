@@ -1,0 +1,165 @@
+import NIOCore
+import NIOHPACK
+import NIOHTTP2
+
+/// A connection of the gRPC door, behind the HTTP/2 codec: counts its calls, and closes it when its time is up.
+final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
+    typealias InboundIn = HTTP2Frame
+    typealias InboundOut = Never
+    typealias OutboundIn = Never
+    typealias OutboundOut = HTTP2Frame
+
+    /// Answers the calls.
+    private var door: GRPCDoor
+    /// The state of the thread.
+    let loop: DoorLoop
+    /// The metrics of the door.
+    let metrics: GatewayMetrics
+    private let connections: DoorConnections
+    /// The context while the channel is active.
+    private var context: ChannelHandlerContext?
+    /// The calls in flight.
+    private var streams: [ObjectIdentifier: GRPCStreamHandler] = [:]
+    /// Whether a read waits for the client to take its responses.
+    private var isReadPending = false
+    /// Whether the connection ends with its last call.
+    private var isClosing = false
+    private var hasLeft = false
+    /// Whether a call was answered.
+    private var isProven = false
+    /// The tick of the loop when the last call ended.
+    private var tick: Int
+
+    /// Creates the handler of a connection that has entered `connections`.
+    init(_ parts: GRPCDoorParts, _ loop: DoorLoop, _ connections: DoorConnections, _ metrics: GatewayMetrics) {
+        self.door = GRPCDoor(parts)
+        self.loop = loop
+        self.connections = connections
+        self.metrics = metrics
+        self.tick = loop.tick
+    }
+
+    /// Adds the HTTP/2 codec and this handler to a channel, on its event loop.
+    func add(to channel: any Channel) throws {
+        var connection = NIOHTTP2Handler.ConnectionConfiguration()
+        connection.initialSettings = [
+            HTTP2Setting(parameter: .maxConcurrentStreams, value: GatewayLimits.streams),
+            HTTP2Setting(parameter: .maxHeaderListSize, value: GatewayLimits.headerFieldBytes),
+        ]
+        let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
+        _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
+            mode: .server, connectionConfiguration: connection,
+            streamConfiguration: NIOHTTP2Handler.StreamConfiguration()
+        ) { stream in
+            stream.eventLoop.makeCompletedFuture {
+                try stream.pipeline.syncOperations.addHandler(GRPCStreamHandler(bound.value))
+            }
+        }
+        try channel.pipeline.syncOperations.addHandler(self)
+    }
+
+    /// Registers the connection.
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        self.loop.add(self)
+    }
+
+    /// Removes the connection.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.leave()
+    }
+
+    /// Removes the connection.
+    func channelInactive(context: ChannelHandlerContext) {
+        self.leave()
+        context.fireChannelInactive()
+    }
+
+    /// Ignores the frames of the connection itself, which the codec has handled.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+
+    /// Postpones a read while responses wait for the client.
+    func read(context: ChannelHandlerContext) {
+        if context.channel.isWritable { context.read() } else { self.isReadPending = true }
+    }
+
+    /// Continues to read.
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        guard context.channel.isWritable, self.isReadPending else { return }
+        self.isReadPending = false
+        context.read()
+    }
+
+    /// Closes the connection: it does not speak HTTP/2, or the socket or TLS has failed.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The codec also reports errors of a single call, which end only that call.
+        if error is NIOHTTP2Errors.StreamError { return }
+        if !self.isProven, !self.hasLeft { self.metrics.count(.malformed) }
+        context.close(promise: nil)
+    }
+
+    // MARK: Calls
+
+    /// Whether a call carries the token, if one is required.
+    func isAuthorized(_ headers: HPACKHeaders) -> Bool { self.door.isAuthorized(headers["x-sluice-token"]) }
+
+    /// Decides about the message of a call; see `GRPCDoor.answer`.
+    func answer(_ message: Span<UInt8>, into output: inout [UInt8]) -> GatewayDecision? {
+        let decision = self.door.answer(message, into: &output)
+        if decision != nil { self.isProven = true }
+        return decision
+    }
+
+    /// Registers a call.
+    func begin(_ stream: GRPCStreamHandler) {
+        self.streams[ObjectIdentifier(stream)] = stream
+    }
+
+    /// Removes a call that has ended.
+    func end(_ stream: GRPCStreamHandler) {
+        guard self.streams.removeValue(forKey: ObjectIdentifier(stream)) != nil else { return }
+        self.tick = self.loop.tick
+        if self.isClosing, self.streams.isEmpty { self.context?.close(promise: nil) }
+    }
+
+    // MARK: The end
+
+    /// Ends the calls whose clients are too slow, and closes a connection that has been idle for too long.
+    func closeIfLate() {
+        guard let context else { return }
+        if !context.channel.isWritable, self.loop.tick - self.tick > GatewayLimits.requestSeconds {
+            return context.close(promise: nil)
+        }
+        if !self.streams.isEmpty {
+            for stream in Array(self.streams.values) { stream.closeIfLate() }
+            return
+        }
+        let limit = self.isProven ? GatewayLimits.idleSeconds : GatewayLimits.requestSeconds
+        if self.loop.tick - self.tick > limit { self.closeGracefully(context) }
+    }
+
+    /// Closes the connection as soon as no call is in flight.
+    func closeIfIdle() {
+        guard let context else { return }
+        self.closeGracefully(context)
+    }
+
+    /// Asks the client for no more calls, and closes the connection after those in flight.
+    private func closeGracefully(_ context: ChannelHandlerContext) {
+        guard !self.isClosing else { return }
+        self.isClosing = true
+        let frame = HTTP2Frame(
+            streamID: .rootStream,
+            payload: .goAway(lastStreamID: .maxID, errorCode: .noError, opaqueData: nil))
+        context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
+        if self.streams.isEmpty { context.close(promise: nil) }
+    }
+
+    private func leave() {
+        guard !self.hasLeft else { return }
+        self.hasLeft = true
+        self.context = nil
+        self.loop.remove(self)
+        self.connections.leave()
+    }
+}
