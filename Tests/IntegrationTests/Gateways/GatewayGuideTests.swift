@@ -8,7 +8,7 @@ import Testing
 
     @Test(
         "The guides show every tested configuration and program unchanged",
-        arguments: [("Gateways.md", "gateways", 5), ("SharedMemory.md", "lookup", 5)])
+        arguments: [("Gateways.md", "gateways", 6), ("SharedMemory.md", "lookup", 5)])
     func guide(page: String, folder: String, count: Int) throws {
         let page = self.text("Sources/Worker/Documentation.docc/\(page)")
         let folder = "Tests/IntegrationTests/Fixtures/\(folder)"
