@@ -1,6 +1,7 @@
 import Foundation
 import PipelineEngine
 import RESP
+import RedisClient
 import RedisStreams
 import Testing
 import Worker

@@ -1,6 +1,7 @@
 import ComponentKit
 import PipelineEngine
 import RESP
+import RedisClient
 import RedisStreams
 import StageKit
 import StageTestKit

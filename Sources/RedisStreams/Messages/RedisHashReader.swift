@@ -1,5 +1,6 @@
 public import Logging
 import RESP
+public import RedisClient
 public import StageKit
 
 /// Reads fields of hashes with HMGET, many at a time, over its own connection, which is opened at first use.
