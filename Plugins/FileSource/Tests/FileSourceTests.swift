@@ -68,10 +68,11 @@ import Testing
         func load() throws -> String? { self.text.withLock(\.self) }
         func discard() { self.text.withLock { $0 = nil } }
         func adopt(definition: String) {}
-        func save(_ position: () -> SourcePosition?) async {
+        func save(_ position: () -> SourcePosition?, stages: () async -> [SavedStage]?) async {
             let text = position()?.text
             self.text.withLock { $0 = text }
         }
+        func takeStages() -> [SavedStage] { [] }
     }
 
     private func eventually(_ what: Comment, _ condition: () -> Bool) async throws {
