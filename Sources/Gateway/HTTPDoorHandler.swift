@@ -162,7 +162,7 @@ final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
             self.output.clear()
         }
         guard self.isLast, self.context != nil else { return }
-        // After the response: the channel writes what is pending before it closes the output. The client then closes
+        // After the response: the channel writes pending bytes before it closes the output. The client then closes
         // the connection, or its time is up.
         self.inquiry = nil
         context.close(mode: .output, promise: nil)

@@ -76,7 +76,7 @@ import Testing
         #expect(self.handler.calls.count == 2)
     }
 
-    @Test("With more sessions than are announced at once, the event waits until all are ended")
+    @Test("With more sessions than are announced together, the event waits until all are ended")
     func many() async throws {
         let count = 10_000
         for key in 0..<count { self.hold("key-\(key)", 1, user: "u") }

@@ -184,7 +184,7 @@ final class GRPCDoorParts: Sendable, CustomReflectable {
         switch decision {
         case .missing, .absent: .unauthenticated
         case .stale: .unavailable
-        // Nothing else is ever rendered as a denial; what is not known is refused.
+        // Nothing else is ever rendered as a denial; an unknown decision refuses.
         case .refused, .allowed: .permissionDenied
         }
     }

@@ -179,7 +179,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         }
         guard self.isLast, self.context != nil else { return }
         self.input.clear()
-        // The channel writes what is pending before it closes the output. The client then closes the connection, or its
+        // The channel writes pending bytes before it closes the output. The client then closes the connection, or its
         // time is up.
         context.close(mode: .output, promise: nil)
     }

@@ -19,7 +19,7 @@ package struct SpanSinks: SpanSink {
 
     /// Returns whether one of the destinations admits the trace.
     package func admitsTrace(at now: UInt64) -> Bool {
-        // All are asked, because each counts what it refuses.
+        // All are asked, because each counts the spans that it refuses.
         self.sinks.map { $0.admitsTrace(at: now) }.contains(true)
     }
 

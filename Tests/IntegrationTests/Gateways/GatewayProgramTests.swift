@@ -1,5 +1,6 @@
 import Foundation
 import RESP
+import RedisClient
 import RedisStreams
 import Testing
 

@@ -60,7 +60,7 @@ import Testing
                 #expect(found.output.contains(#""mail":"an***""#), "\(found.output)\(found.errors)")
                 try await process.signal(SIGTERM)
                 let ending = try await process.end()
-            #expect(ending.status == 0, "\(ending.errors)")
+                #expect(ending.status == 0, "\(ending.errors)")
             }
         }
     }

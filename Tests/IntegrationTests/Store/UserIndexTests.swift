@@ -193,7 +193,7 @@ import Testing
         }
     }
 
-    @Test("More sessions than are announced at once are all ended, by one logout in the middle of a batch")
+    @Test("More sessions than are announced together are all ended, by one logout in the middle of a batch")
     func many() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
