@@ -145,7 +145,7 @@ import Testing
     func haltAtOnce() async throws {
         let entries = [MemorySource.Entry(1, ["n": "2", "bad": "1"])]
         let halt = await #expect(throws: PipelineHalt.self) {
-            try await self.pipeline("  - fan\n    on_failure: halt\n", entries: entries).run()
+            try await self.pipeline("  - fan: {}\n    on_failure: halt\n", entries: entries).run()
         }
         #expect(halt?.element == 1 && self.records.all.isEmpty)
     }
@@ -154,7 +154,7 @@ import Testing
     func failures() async throws {
         let entries = [MemorySource.Entry(1, ["n": "3", "bad": "0,2"]), MemorySource.Entry(2, ["n": "x"])]
         let rule = "\n    on_failure: { retry: { attempts: 2, backoff: 1us, then: dead_letter } }"
-        try await self.pipeline("  - fan\(rule)\n", entries: entries).run()
+        try await self.pipeline("  - fan: {}\(rule)\n", entries: entries).run()
         #expect(
             self.records.text == [
                 "1-0#0 dead_lettered", "1-0#1 applied", "1-0#2 dead_lettered", "1-0 dead_lettered", "2-0 dead_lettered",
@@ -164,7 +164,7 @@ import Testing
 
     @Test("In a failure branch, elements have the failure of their event")
     func failedEvent() async throws {
-        let text = "  - take\n    on_failure: rest\nbranches:\n  rest:\n    - fan\n    - dead_letter\n"
+        let text = "  - take: {}\n    on_failure: rest\nbranches:\n  rest:\n    - fan\n    - dead_letter\n"
         try await self.pipeline(text, entries: [MemorySource.Entry(1, ["n": "2", "bad": "0"])]).run()
         let all = self.records.all
         #expect(self.records.text == ["1-0#0", "1-0#1", "1-0"].map { "\($0) dead_lettered" })
@@ -232,10 +232,10 @@ import Testing
             ("  - fan\n  - keep\n", "6:5", "keep: behind \"fan\", whose events have the id of their entry"),
             ("  - keep\n  - fan\n", nil, ""),
             (
-                "  - fan\n  - probe\n    on_failure: rest\nbranches:\n  rest:\n    - keep\n", "10:7",
+                "  - fan\n  - probe: {}\n    on_failure: rest\nbranches:\n  rest:\n    - keep\n", "10:7",
                 "keep: behind \"fan\", whose events have the id of their entry"
             ),
-            ("  - keep\n    on_failure: rest\n  - fan\nbranches:\n  rest:\n    - keep\n", nil, ""),
+            ("  - keep: {}\n    on_failure: rest\n  - fan\nbranches:\n  rest:\n    - keep\n", nil, ""),
         ] as [(String, String?, String)])
     func checks(stages: String, position: String?, message: String) throws {
         do {

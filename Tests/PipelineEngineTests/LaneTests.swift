@@ -59,7 +59,8 @@ import Testing
         }
     }
 
-    /// Has its events wait until the stages of all lanes have theirs waiting; throws on the key `bad`.
+    /// Has its events wait until the stages of all lanes have theirs waiting; throws on the key `bad`. An event with a
+    /// key that begins with `stuck` waits until the lane is cancelled.
     private final class MeetStage: Stage {
         struct Settings: Sendable {
             var lanes = 1
@@ -83,12 +84,13 @@ import Testing
         func process(_ event: inout Event) -> Verdict { .wait }
 
         func complete(_ events: WaitingEvents) async throws {
-            let isBad = (0..<events.count).contains { position in
+            let keys = (0..<events.count).map { position in
                 events.withEvent(at: position) { event in
-                    event.rawFieldCount > 0 && event.text(event.rawField(at: 0).value) == "bad"
+                    event.rawFieldCount > 0 ? event.text(event.rawField(at: 0).value) : ""
                 }
             }
-            if isBad { throw Broken() }
+            if keys.contains("bad") { throw Broken() }
+            if keys.contains(where: { $0.hasPrefix("stuck") }) { try await Task.sleep(for: .seconds(3600)) }
             try await Self.gate.pass(self.settings.lanes)
         }
     }
@@ -126,6 +128,13 @@ import Testing
         let broken = try self.pipeline(keys + ["bad"], lanes: 4, meet: 1, records: records)
         await #expect(throws: MeetStage.Broken.self) { try await broken.run() }
         #expect(broken.statistics.read == 0 && broken.statistics.outcomes.isEmpty && records.all.count == 8)
+
+        // The key of another lane than that of `bad`.
+        let bad = LanePlan.lane(of: Array("bad".utf8).span, among: 4)
+        let stuck = (0...).lazy.map { "stuck\($0)" }.first { LanePlan.lane(of: Array($0.utf8).span, among: 4) != bad }
+        let waiting = try self.pipeline([stuck ?? "", "bad"], lanes: 4, meet: 1, records: records)
+        await #expect(throws: MeetStage.Broken.self) { try await waiting.run() }
+        #expect(waiting.statistics.outcomes.isEmpty && records.all.count == 8)
     }
 
     /// Delivers six entries, of which it knows three to be finished.

@@ -184,7 +184,7 @@ final class GRPCDoorParts: Sendable, CustomReflectable {
         switch decision {
         case .missing, .absent: .unauthenticated
         case .stale: .unavailable
-        // Nothing else is ever rendered as a denial; an unknown decision refuses.
+        // Only denials are rendered here: anything else refuses too.
         case .refused, .allowed: .permissionDenied
         }
     }

@@ -95,8 +95,9 @@ final class GraphRunner {
                 nonisolated(unsafe) let lane = lane
                 tasks.addTask { try await unsafe lane.work() }
             }
-            // The first lane that fails ends the waits of the others and the batch: nothing of it is settled.
-            try await tasks.waitForAll()
+            // The first lane that fails ends the waits of the others and the batch: nothing of it is settled. The group is
+            // cancelled when its body throws; `waitForAll` would first wait for all lanes.
+            for try await _ in tasks {}
         }
         var next = Array(repeating: 0, count: self.lanes.count)
         for index in self.dealt {
