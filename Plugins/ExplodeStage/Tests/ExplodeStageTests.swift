@@ -148,7 +148,10 @@ import Testing
             ),
             (["field": "items", "as": "a", "format": "ms"], "explode: format requires type: timestamp or duration"),
             (["field": "number", "as": "a"], "explode: field: number is not a list: decode it with type: json"),
-            (["field": "other", "as": "a"], #"explode: no earlier stage provides the field "other""#),
+            (
+                ["field": "other", "as": "a"],
+                #"explode: no earlier stage provides the field "other" (one of items, number)"#
+            ),
         ] as [(SettingNode, String)])
     func mistakes(settings: SettingNode, message: String) {
         var fixture = StageFixture(fields: ["items", "number"])
