@@ -86,7 +86,9 @@ private final class ResumedSource: EventSource {
     func run(_ deliver: (EventBatch) async throws -> Void) async throws {
         var next = try self.checkpoint?.load().flatMap { Int($0) } ?? 0
         self.next.withLock { $0 = next }
-        for _ in 0..<self.batches where next < self.entries.count {
+        var delivered = 0
+        while delivered < self.batches, next < self.entries.count {
+            delivered += 1
             let batch = EventBatch()
             for entry in self.entries[next...].prefix(self.batchSize) {
                 batch.append(id: entry.id, fields: entry.fields)
