@@ -59,9 +59,8 @@ extension MemoryStore {
             }
             draft.read(event, key: key, state.conditions, streamField: state.streams?.field)
             try self.checkLimits(recordSize: draft.size, isNew: isNew)
-            if self.index != nil {
-                if self.isEnded(draft, entry, of: event.streamIndex, &state) { return .older }
-                self.noteIndexed(found.map { self.records.record($0.slot.place) }, &state)
+            if self.followsUpserts, self.isEndedByIndex(draft, entry, of: event.streamIndex, found, &state) {
+                return .older
             }
             let sizeClass = SizeClass(bytes: draft.size)
             if let hidden = self.hidden {
@@ -81,6 +80,19 @@ extension MemoryStore {
             if self.followsUpserts { self.follow(draft, hash, shard, &state) }
             return .applied
         }
+    }
+
+    /// Whether an event is older than one that has ended the snapshots with one of its record's values; if not, records
+    /// the indexed values of the record that is about to be replaced. Not part of `upsert`, because most stores have no
+    /// index.
+    @inline(never)
+    private func isEndedByIndex(
+        _ draft: RecordDraft, _ entry: EntryID, of stream: Int, _ found: FoundSlot?, _ state: inout ChangeState
+    ) -> Bool {
+        guard self.index != nil else { return false }
+        if self.isEnded(draft, entry, of: stream, &state) { return true }
+        self.noteIndexed(found.map { self.records.record($0.slot.place) }, &state)
+        return false
     }
 
     /// Updates what depends on the records, after the record of a draft was stored.

@@ -55,7 +55,7 @@ import Testing
             // Several windows at a time: by start, then by key.
             ([(1, "b"), (2, "a"), (60_001, "a"), (600_000, "z")], ["0:a=1/1", "0:b=1/1", "60000:a=1/1"]),
             // Before 1970.
-            ([(-1, "a"), (-60_000, "a"), (-60_001, "b"), (10_000, "c")], ["-120000:b=1/1", "-60000:a=2/2"]),
+            ([(-1, "a"), (-60_000, "a"), (-60_001, "b"), (10_000, "c")], ["late -120000", "-60000:a=2/2"]),
         ] as [([(time: Int64, key: String)], [String])])
     func windows(entries: [(time: Int64, key: String)], lines: [String]) {
         var table = WindowTable(Self.rules)

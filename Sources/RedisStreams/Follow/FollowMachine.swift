@@ -127,9 +127,11 @@ package struct FollowMachine: Sendable, Equatable {
     /// Returns the mark for a checkpoint of a new stream while its first entries are in flight, or `nil` if `mark` is
     /// still right or no checkpoint is possible. Call before `read`.
     package func markInFlight(first: EntryID, last: EntryID) -> StreamMark? {
-        guard self.detector?.mark.isSeen == false else { return nil }
-        return self.mark?.expecting(first, last)
+        self.hasSeenStream ? nil : self.mark?.expecting(first, last)
     }
+
+    /// Whether the detector knows the stream from a read or a check. Part of the read path: nothing is copied.
+    package var hasSeenStream: Bool { self.detector?.mark.isSeen != false }
 
     /// Whether lookups must not be answered, because the stores are not as recent as the entries that were read.
     package var holdsLookUps: Bool { self.phase != .following && !self.keepsStores }

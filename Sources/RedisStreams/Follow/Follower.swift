@@ -114,7 +114,9 @@ package final class Follower {
         let first = batch.withEvent(at: 0) { $0.id }
         // The first entries of a stream may be in flight for long, or never be finished. A checkpoint saved meanwhile
         // must not say that there is no stream, or its loss would look as if it had never existed.
-        let early = self.owesResets ? nil : self.machine.markInFlight(first: first, last: last)
+        let early =
+            self.machine.hasSeenStream || self.owesResets
+            ? nil : self.machine.markInFlight(first: first, last: last)
         if let course = self.machine.read(
             first: first, last: last, count: batch.count, countUpTo: batch.count(upTo:))
         {

@@ -58,7 +58,7 @@ extension StreamReader {
         _ count: Int, _ asked: StreamDriver.Asked, _ now: ContinuousClock.Instant
     ) -> Bool {
         asked.times.asksAtOnce(
-            isFull: count == asked.count, answered: now, maxStaleness: self.driver.streamSettings.maxStaleness,
+            isFull: count == asked.count, answered: now, maxStaleness: self.maxStaleness,
             stallEnd: self.driver.stallEnd)
     }
 

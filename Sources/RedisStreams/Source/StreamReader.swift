@@ -13,6 +13,8 @@ final class StreamReader: StreamReading {
     let follower: Follower
     /// Whether batches without entries are to be delivered while the stream is silent.
     let isTimed: () -> Bool
+    /// The setting of the same name; to read it from the driver's settings would copy them all for every reply.
+    let maxStaleness: Duration?
 
     /// Creates a reader that has not started.
     ///
@@ -28,6 +30,7 @@ final class StreamReader: StreamReading {
     ) {
         self.driver = driver
         self.isTimed = isTimed
+        self.maxStaleness = driver.streamSettings.maxStaleness
         self.index = index
         self.follower = Follower(
             driver.streamSettings, database: driver.settings.database, stores: stores, index: index,

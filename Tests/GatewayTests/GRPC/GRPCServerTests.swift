@@ -53,10 +53,15 @@ import Testing
         init(_ address: ListenAddress) async throws {
             guard case .tcp(let host, let port) = address else { throw ChannelError.connectPending }
             let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            self.channel = try await bootstrap.connect(host: host, port: port).get()
-            self.streams = try await self.channel.configureHTTP2Pipeline(
-                mode: .client, connectionConfiguration: .init(), streamConfiguration: .init()
-            ) { $0.eventLoop.makeSucceededVoidFuture() }.get()
+            // Before the channel is active: the door sends its settings at that moment.
+            (self.channel, self.streams) = try await bootstrap.connect(host: host, port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let streams = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
+                        mode: .client, connectionConfiguration: .init(), streamConfiguration: .init()
+                    ) { $0.eventLoop.makeSucceededVoidFuture() }
+                    return (channel, streams)
+                }
+            }
         }
 
         /// Sends frames on a stream of its own and returns what comes back, once the door has ended the stream.
