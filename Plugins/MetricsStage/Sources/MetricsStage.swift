@@ -80,6 +80,7 @@ public final class MetricsStage: Stage {
         self.sets.flush { values in
             Counter(label: self.name, dimensions: self.dimensions(values), factory: self.metrics)
         }
+        guard self.value != nil else { return true }
         self.measurements.flush({ self.recorder($0) }) { index in
             FloatingPointCounter(
                 label: self.name, dimensions: self.dimensions(self.sets[index]), factory: self.metrics)

@@ -77,9 +77,9 @@ final class Lane {
         self.walker.counters.batches += 1
     }
 
-    /// Adds the counts of the tally; must be called before the counters are read.
-    func addTally() {
-        self.walker.addTally()
+    /// Adds the counts of the tally; returns the counters and the names of reasons.
+    func countersWithTally() -> (counters: RunnerCounters, reasons: [String]) {
+        self.walker.countersWithTally()
     }
 
     /// Ends a batch with every stage.

@@ -56,8 +56,11 @@ final class GraphRunner {
 
     private func work(on batch: EventBatch) async throws {
         defer {
-            for lane in self.lanes { lane.addTally() }
-            self.counters.publish(self.counted, reasons: self.lanes[0].graph.names.reasons)
+            // Each access to a lane's walker is checked at run time, so there is one for all that is published.
+            let (first, reasons) = self.lanes[0].countersWithTally()
+            var sum = first
+            for lane in self.lanes.dropFirst() { self.add(lane.countersWithTally().counters, of: lane, to: &sum) }
+            self.counters.publish(sum, reasons: reasons)
         }
         let interest = self.observer?.beginBatch(of: batch.count) ?? .none
         for lane in self.lanes { lane.tell(interest) }
@@ -73,10 +76,12 @@ final class GraphRunner {
     /// The counts of all lanes together, by the names of the first lane's graph.
     private var counted: RunnerCounters {
         var sum = self.lanes[0].walker.counters
-        for lane in self.lanes.dropFirst() {
-            sum.add(lane.walker.counters.carried(from: lane.graph, to: self.lanes[0].graph))
-        }
+        for lane in self.lanes.dropFirst() { self.add(lane.walker.counters, of: lane, to: &sum) }
         return sum
+    }
+
+    private func add(_ counters: RunnerCounters, of lane: Lane, to sum: inout RunnerCounters) {
+        sum.add(counters.carried(from: lane.graph, to: self.lanes[0].graph))
     }
 
     /// Lets every stage close its resources; called once, after the last batch.

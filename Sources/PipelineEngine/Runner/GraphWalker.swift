@@ -128,9 +128,10 @@ struct GraphWalker {
         return self.nodes[0].arrows.onFailure ?? StageGraph.end
     }
 
-    /// Adds the counts of the tally to `counters`; must be called before they are read.
-    mutating func addTally() {
+    /// Adds the counts of the tally to `counters`; returns these and the names of reasons.
+    mutating func countersWithTally() -> (counters: RunnerCounters, reasons: [String]) {
         self.tally.add(to: &self.counters)
+        return (self.counters, self.names.reasons)
     }
 
     static func isSampled(_ before: UInt64, _ offset: Int) -> Bool {
