@@ -161,7 +161,9 @@ private final class Gate: Sendable {
         // A wait within a request's timeout is no hang, and whoever watches the worker is told why it is not ready.
         let before = listener.count("WATCHDOG=1")
         try await eventually("fed while the batch waits") { listener.count("WATCHDOG=1") >= before + 3 }
-        #expect(listener.lines.contains { $0.hasPrefix("STATUS=") && $0.contains("in flight for more than 2s") })
+        try await eventually("the service manager is told the reason") {
+            listener.lines.contains { $0.hasPrefix("STATUS=") && $0.contains("in flight for more than 2s") }
+        }
         #expect(try await Self.get(folder, "/livez").status == 200)
         #expect(gate.waiting > 0)
         gate.open()
