@@ -77,8 +77,8 @@ final class Lane {
         self.walker.counters.batches += 1
     }
 
-    /// Adds the counts of the tally; returns the counters and the names of reasons.
-    func countersWithTally() -> (counters: RunnerCounters, reasons: [String]) {
+    /// Adds the counts of the tally; returns the counters and the names of the graph.
+    func countersWithTally() -> (counters: RunnerCounters, names: GraphNames) {
         self.walker.countersWithTally()
     }
 

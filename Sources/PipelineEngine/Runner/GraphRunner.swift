@@ -57,10 +57,11 @@ final class GraphRunner {
     private func work(on batch: EventBatch) async throws {
         defer {
             // Each access to a lane's walker is checked at run time, so there is one for all that is published.
-            let (first, reasons) = self.lanes[0].countersWithTally()
+            let (first, names) = self.lanes[0].countersWithTally()
             var sum = first
             for lane in self.lanes.dropFirst() { self.add(lane.countersWithTally().counters, of: lane, to: &sum) }
-            self.counters.publish(sum, reasons: reasons)
+            // After the other lanes, which may have added reasons.
+            self.counters.publish(sum, reasons: names.reasons)
         }
         let interest = self.observer?.beginBatch(of: batch.count) ?? .none
         for lane in self.lanes { lane.tell(interest) }

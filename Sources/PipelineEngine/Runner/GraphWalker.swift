@@ -128,10 +128,10 @@ struct GraphWalker {
         return self.nodes[0].arrows.onFailure ?? StageGraph.end
     }
 
-    /// Adds the counts of the tally to `counters`; returns these and the names of reasons.
-    mutating func countersWithTally() -> (counters: RunnerCounters, reasons: [String]) {
+    /// Adds the counts of the tally to `counters`; returns these and the names of the graph.
+    mutating func countersWithTally() -> (counters: RunnerCounters, names: GraphNames) {
         self.tally.add(to: &self.counters)
-        return (self.counters, self.names.reasons)
+        return (self.counters, self.names)
     }
 
     static func isSampled(_ before: UInt64, _ offset: Int) -> Bool {
