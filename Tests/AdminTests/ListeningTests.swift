@@ -57,7 +57,7 @@ import Testing
         try await self.withDirectory { directory in
             let path = "\(directory)/admin.sock"
             // Not with NIO, which removes the file: this is what a worker leaves that was killed.
-            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             let bound = try SocketAddress(unixDomainSocketPath: path).withSockAddr {
                 bind(descriptor, $0, socklen_t($1))
             }

@@ -147,7 +147,7 @@ final class FaultProxy: Sendable {
 
     private static func connect(to address: RedisAddress) -> Int32? {
         guard case .tcp(_, let port) = address else { return nil }
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var target = sockaddr_in()
         target.sin_family = sa_family_t(AF_INET)
         target.sin_port = UInt16(port).bigEndian

@@ -126,7 +126,7 @@ struct RawAnswer {
 extension RawSocket {
     /// Sends bytes to a loopback port and returns what comes back until the other side closes; blocks.
     static func exchange(_ port: Int, _ bytes: [UInt8]) -> [UInt8] {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(descriptor) }
         var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))

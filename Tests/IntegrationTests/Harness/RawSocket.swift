@@ -33,7 +33,7 @@ enum RawSocket {
     static func connects(to address: RedisAddress) -> Bool {
         switch address {
         case .tcp(_, let port):
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             defer { close(descriptor) }
             var target = self.loopback(port: port)
             return withUnsafePointer(to: &target) { pointer in
@@ -42,7 +42,7 @@ enum RawSocket {
                 }
             }
         case .unix(let path):
-            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             defer { close(descriptor) }
             var target = sockaddr_un()
             target.sun_family = sa_family_t(AF_UNIX)
@@ -56,7 +56,7 @@ enum RawSocket {
     }
 
     private static func listen(backlog: Int32, port: Int = 0) throws -> (Int32, Int) {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw Failure(code: errno) }
         var address = self.loopback(port: port)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
