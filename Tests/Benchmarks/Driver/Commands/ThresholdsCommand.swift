@@ -53,7 +53,8 @@ struct ThresholdsCommand: ParsableCommand {
                     throw ToolFailure(description: "\(self.file): nothing is known of \"\(threshold.countable)\"")
                 }
                 bench.say("\(threshold.countable) at COUNT \(threshold.readCount)")
-                let measured = try bench.count(countable, server, readCount: threshold.readCount)
+                let measured = try bench.count(
+                    countable, server, readCount: threshold.readCount, limit: threshold.limit)
                 let complaint = threshold.complaint(measured)
                 complaints += [complaint].compactMap(\.self)
                 let isWide = measured < threshold.limit * Threshold.slack
