@@ -24,7 +24,7 @@ extension Bench {
     private static let countedStream = "sluice:counts"
 
     /// How often a count above its bound is repeated.
-    private static let countedRounds = 4
+    private static let countedRounds = 10
 
     /// What one more event takes in a drain of the shipped pipeline.
     ///
