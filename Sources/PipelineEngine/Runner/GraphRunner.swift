@@ -37,7 +37,7 @@ final class GraphRunner {
     func replace(_ graphs: [StageGraph], generation: Int) async {
         for (lane, graph) in zip(self.lanes, graphs) { await lane.replace(graph) }
         self.generation = generation
-        self.counters.replace(self.counted, graph: self.lanes[0].graph)
+        self.counters.replace(self.counted().counters, graph: self.lanes[0].graph)
     }
 
     /// Brings every event of the batch to its outcome.
@@ -56,12 +56,8 @@ final class GraphRunner {
 
     private func work(on batch: EventBatch) async throws {
         defer {
-            // Each access to a lane's walker is checked at run time, so there is one for all that is published.
-            let (first, names) = self.lanes[0].countersWithTally()
-            var sum = first
-            for lane in self.lanes.dropFirst() { self.add(lane.countersWithTally().counters, of: lane, to: &sum) }
-            // After the other lanes, which may have added reasons.
-            self.counters.publish(sum, reasons: names.reasons)
+            let (counters, names) = self.counted()
+            self.counters.publish(counters, reasons: names.reasons)
         }
         let interest = self.observer?.beginBatch(of: batch.count) ?? .none
         for lane in self.lanes { lane.tell(interest) }
@@ -74,15 +70,18 @@ final class GraphRunner {
         try await self.observer?.endBatch()
     }
 
-    /// The counts of all lanes together, by the names of the first lane's graph.
-    private var counted: RunnerCounters {
-        var sum = self.lanes[0].walker.counters
-        for lane in self.lanes.dropFirst() { self.add(lane.walker.counters, of: lane, to: &sum) }
-        return sum
-    }
-
-    private func add(_ counters: RunnerCounters, of lane: Lane, to sum: inout RunnerCounters) {
-        sum.add(counters.carried(from: lane.graph, to: self.lanes[0].graph))
+    /// Returns the counts of all lanes together, and the names of the first lane's graph, by which they are counted.
+    ///
+    /// Read the reasons afterwards: the other lanes' counts may add some. Each access to a lane's walker is checked at
+    /// run time, so there is only one for each lane.
+    private func counted() -> (counters: RunnerCounters, names: GraphNames) {
+        let (first, names) = self.lanes[0].countersWithTally()
+        var sum = first
+        for lane in self.lanes.dropFirst() {
+            let counters = lane.countersWithTally().counters
+            sum.add(counters.carried(from: lane.graph, to: self.lanes[0].graph))
+        }
+        return (sum, names)
     }
 
     /// Lets every stage close its resources; called once, after the last batch.
