@@ -27,6 +27,12 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     private var isWaiting = false
     /// Whether a read waits until `input` has been parsed.
     private var isReadPending = false
+    /// Whether requests are being answered, or replies are being passed to the channel. The channel may report in the
+    /// middle of it that the client has taken its replies; `output` must not be filled from there, because it still has
+    /// the bytes that are being written.
+    private var isBusy = false
+    /// Whether the channel has become writable meanwhile.
+    private var isResumeDue = false
     /// Whether nothing more is answered.
     private var isLast = false
     private var hasLeft = false
@@ -71,7 +77,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         if self.isLast { return }
         var bytes = self.unwrapInboundIn(data)
         if self.input.readableBytes == 0 { self.input = bytes } else { self.input.writeBuffer(&bytes) }
-        if !self.isWaiting { self.work(context) }
+        if !self.isWaiting, !self.isBusy { self.work(context) }
     }
 
     /// Postpones a read while requests wait.
@@ -81,7 +87,8 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
 
     /// Continues when the client has taken its replies.
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { self.resume(context) }
+        guard context.channel.isWritable else { return }
+        if self.isBusy { self.isResumeDue = true } else { self.resume(context) }
     }
 
     /// Closes the connection: the socket or TLS has failed.
@@ -92,6 +99,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     // MARK: Requests
 
     private func work(_ context: ChannelHandlerContext) {
+        self.isBusy = true
         let start = NIODeadline.now()
         do throws(RESPError) {
             self.isWaiting = try !self.answer(context)
@@ -109,6 +117,15 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         }
         self.flush(context)
         self.updateTarget()
+        self.endWork(context)
+    }
+
+    /// Ends a time in which `isBusy` is set, and continues later if the channel has become writable in it.
+    private func endWork(_ context: ChannelHandlerContext) {
+        self.isBusy = false
+        guard self.isResumeDue else { return }
+        self.isResumeDue = false
+        context.eventLoop.assumeIsolated().execute { self.resume() }
     }
 
     /// Answers the requests in the input; returns whether all of them were answered.
@@ -205,7 +222,9 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     /// Passes pushes to the socket; closes the connection of a client that does not take them.
     func flushPushes() {
         guard let context, !self.isLast, self.output.readableBytes > 0 else { return }
+        self.isBusy = true
         self.flush(context)
+        self.endWork(context)
         let waiting = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         if waiting > RedisLimits.outputBytes { self.closeSlow() }
     }

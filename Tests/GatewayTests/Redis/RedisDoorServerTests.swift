@@ -70,9 +70,20 @@ import Testing
             self.channel.withLock { $0 = channel }
         }
 
-        func send(_ lines: String...) async throws {
+        func send(_ lines: String...) async throws { try await self.send(requests: lines) }
+
+        func send(requests lines: [String]) async throws {
             let channel = self.channel.withLock { $0 }
             try await channel?.writeAndFlush(ByteBuffer(bytes: RedisText.requests(lines))).get()
+        }
+
+        /// Waits for at least that many bytes and takes them.
+        func take(_ count: Int) async throws -> String {
+            while self.text.withLock({ $0.utf8.count }) < count { try await Task.sleep(for: .milliseconds(1)) }
+            return self.text.withLock { text in
+                defer { text = "" }
+                return text
+            }
         }
 
         /// Waits until this has come.
@@ -128,6 +139,28 @@ import Testing
                 for client in clients { try await client.expect("invalidate|_|") }
             }
             #expect(!FileManager.default.fileExists(atPath: "\(directory)/redis.sock"))
+        }
+    }
+
+    @Test("Thousands of pipelined requests get one reply each, in order, although the replies fill the socket")
+    func pipelining() async throws {
+        let store = FixedRedisStore()
+        var settings = RedisDoorSettings()
+        settings.listen = [.tcp(host: "127.0.0.1", port: 0)]
+        let count = 6 * RedisLimits.commandsPerTurn
+        let value = String(repeating: "x", count: 400)
+        for index in 0..<count { store.set("k\(index)", ["user_id": "\(10_000 + index)-\(value)"]) }
+        let expected = (0..<count).map { "$406\r\n\(10_000 + $0)-\(value)\r\n" }.joined()
+        try await self.serve(settings, store) { _, addresses in
+            let client = Client()
+            try await client.connect(addresses[0])
+            for round in 0..<3 {
+                try await client.send(requests: (0..<count).map { "HGET sessions:k\($0) user_id" } + ["PING"])
+                let replies = try await client.take(expected.utf8.count + 7)
+                // Compared outside of the macro, which would print a megabyte.
+                let isRight = replies == expected + "+PONG\r\n"
+                #expect(isRight, "round \(round): \(replies.utf8.count) bytes, \(expected.utf8.count + 7) expected")
+            }
         }
     }
 
