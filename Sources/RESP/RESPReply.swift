@@ -3,12 +3,15 @@
 /// The first token is the reply itself. A reply never changes between `RESPReader.next()` and `RESPReader.recycle(_:)`,
 /// except that its bytes can be taken. It has one owner at a time and may move between threads with it. Pointers into
 /// it are valid until the reply is recycled, its bytes are taken, or its lifetime ends.
+///
+/// No access to its memory lasts while other code runs, so exclusive access is not checked: the check costs more than a
+/// read of a value.
 @safe
 package final class RESPReply {
     /// The values.
-    private var tokenBuffer = TokenBuffer()
+    @exclusivity(unchecked) private var tokenBuffer = TokenBuffer()
     /// The bytes of the values.
-    private var arena = RESPArena()
+    @exclusivity(unchecked) private var arena = RESPArena()
 
     /// Whether the reply is known to answer a read of one stream in which the fields at each position have the same
     /// name in all entries that have a field there.
@@ -25,11 +28,11 @@ package final class RESPReply {
     }
 
     /// The number of values on all levels; at least 1.
-    package var count: Int { self.tokenBuffer.count }
+    package var count: Int { unsafe self.tokenBuffer.count }
 
     /// The value at `index`, which must be below `count`.
     package subscript(_ index: Int) -> RESPToken {
-        precondition(index >= 0 && index < self.tokenBuffer.count, "no value at this index of the reply")
+        precondition(unsafe index >= 0 && index < self.tokenBuffer.count, "no value at this index of the reply")
         return unsafe self.tokenBuffer.tokens[index]
     }
 
@@ -45,7 +48,8 @@ package final class RESPReply {
     /// The bytes of a value of this reply that is not an aggregate.
     @unsafe
     package func bytes(of token: RESPToken) -> UnsafeRawBufferPointer {
-        precondition(!token.kind.isAggregate && token.range.upperBound <= self.arena.count, "no bytes for this value")
+        precondition(
+            unsafe !token.kind.isAggregate && token.range.upperBound <= self.arena.count, "no bytes for this value")
         return unsafe UnsafeRawBufferPointer(rebasing: self.arena.bytes[token.range])
     }
 
@@ -91,30 +95,30 @@ extension RESPReply {
     package func exchangeBytes(_ replacement: consuming RESPArena) -> RESPArena {
         var bytes = replacement
         bytes.reset(keeping: .max)
-        swap(&bytes, &self.arena)
+        unsafe swap(&bytes, &self.arena)
         return bytes
     }
 
     /// Swaps the reply's memory with that of a reader's builder: the reply gets the values, the builder gets the
     /// capacity.
     func exchange(_ tokens: inout TokenBuffer, _ arena: inout RESPArena) {
-        swap(&self.tokenBuffer, &tokens)
-        swap(&self.arena, &arena)
+        unsafe swap(&self.tokenBuffer, &tokens)
+        unsafe swap(&self.arena, &arena)
     }
 
     /// Discards the values and keeps at most `kept` bytes of memory for tokens, and as many for their bytes.
     func reset(keeping kept: Int) {
-        self.arena.reset(keeping: kept)
-        self.tokenBuffer.reset(keeping: kept)
+        unsafe self.arena.reset(keeping: kept)
+        unsafe self.tokenBuffer.reset(keeping: kept)
     }
 
     /// The memory that the values use, in bytes, without bytes that were taken.
     var usedBytes: Int {
-        self.arena.count + self.tokenBuffer.count * MemoryLayout<RESPToken>.stride
+        unsafe self.arena.count + self.tokenBuffer.count * MemoryLayout<RESPToken>.stride
     }
 
     /// The memory held, in bytes.
     var heldBytes: Int {
-        self.arena.capacity + self.tokenBuffer.capacityBytes
+        unsafe self.arena.capacity + self.tokenBuffer.capacityBytes
     }
 }

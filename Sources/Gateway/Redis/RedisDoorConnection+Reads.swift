@@ -70,11 +70,20 @@ extension RedisDoorConnection {
             return finding
         }
         output.writeMap(self.visibleCount(), self.version)
-        for index in self.fields.fields.indices {
-            let name = self.nameReplies[self.fields.fields[index].number]
-            if name.isEmpty { continue }
-            output.writeBytes(name)
-            output.writeBulk(self.fields.bytes.span.extracting(self.fields.range(index)))
+        var room = self.fields.bytes.count
+        for field in self.fields.fields {
+            room += self.nameReplies[field.number].count + ReplyCursor.bulkBytes(0)
+        }
+        output.writeParts(maximum: room) { cursor in
+            var start = 0
+            for field in self.fields.fields {
+                let name = self.nameReplies[field.number]
+                if !name.isEmpty {
+                    cursor.write(name.span)
+                    cursor.writeBulk(self.fields.bytes.span.extracting(start..<field.end))
+                }
+                start = field.end
+            }
         }
         return finding
     }

@@ -1,7 +1,7 @@
 import NIOCore
 import RESP
 
-/// A connection of the Redis door: passes requests to `RedisDoorConnection` and writes the replies.
+/// A connection of the Redis door: passes received bytes to `RedisPipeline` and writes the replies.
 ///
 /// The replies to all requests of one read are written together. While the client does not take its replies, nothing is
 /// read or executed.
@@ -13,23 +13,19 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
 
     /// The number of the connection.
     let id: UInt64
-    private var connection: RedisDoorConnection
-    private var reader = RESPReader(limits: RedisLimits.request)
+    private var pipeline: RedisPipeline
     private let loop: RedisDoorLoop
     private let connections: DoorConnections
     private let metrics: RedisMetrics
     /// The context while the channel is active.
     private var context: ChannelHandlerContext?
-    /// Received bytes that have not been parsed.
-    private var input = ByteBuffer()
-    private var output = ByteBuffer()
-    /// Whether `input` is left for later: other connections have their turn, or the client has to take replies.
+    /// Whether received bytes are left for later: other connections have their turn, or the client has to take replies.
     private var isWaiting = false
-    /// Whether a read waits until `input` has been parsed.
+    /// Whether a read waits until the received bytes have been parsed.
     private var isReadPending = false
     /// Whether requests are being answered, or replies are being passed to the channel. The channel may report in the
-    /// middle of it that the client has taken its replies; `output` must not be filled from there, because it still has
-    /// the bytes that are being written.
+    /// middle of it that the client has taken its replies; requests must not be answered from there, because the output
+    /// still has the bytes that are being written.
     private var isBusy = false
     /// Whether the channel has become writable meanwhile.
     private var isResumeDue = false
@@ -38,8 +34,6 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     private var hasLeft = false
     /// Whether the client has been let in and has sent a command.
     private var isProven = false
-    /// Whether a request has begun to arrive.
-    private var isPartial = false
     /// Whether the loop passes invalidations or messages.
     private var isTarget = false
     /// The tick of the loop at the latest step of the connection.
@@ -48,7 +42,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     /// Creates the handler of a connection that has entered `connections`.
     init(_ parts: RedisDoorParts, _ loop: RedisDoorLoop, _ metrics: RedisMetrics) {
         self.id = parts.nextID()
-        self.connection = RedisDoorConnection(parts, loop.inbox, id: self.id)
+        self.pipeline = RedisPipeline(RedisDoorConnection(parts, loop.inbox, id: self.id))
         self.loop = loop
         self.connections = parts.connections
         self.metrics = metrics
@@ -75,8 +69,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     /// Answers the requests of a read.
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if self.isLast { return }
-        var bytes = self.unwrapInboundIn(data)
-        if self.input.readableBytes == 0 { self.input = bytes } else { self.input.writeBuffer(&bytes) }
+        self.pipeline.receive(self.unwrapInboundIn(data))
         if !self.isWaiting, !self.isBusy { self.work(context) }
     }
 
@@ -106,18 +99,22 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         } catch {
             self.refuse(error)
         }
-        let tally = self.connection.tally
-        if tally.commands > 0 {
-            self.connection.tally = RedisTally()
-            self.isProven = self.isProven || self.connection.isAuthenticated
-            // A request that arrives byte by byte, and a client without a password, do not get more time.
-            if self.isProven { self.tick = self.loop.connections.tick }
-            if tally.hasAnswered { self.loop.noteAnswers() }
-            self.metrics.count(tally, nanoseconds: (NIODeadline.now() - start).nanoseconds)
-        }
+        if self.pipeline.connection.tally.commands > 0 { self.note(since: start) }
         self.flush(context)
         self.updateTarget()
         self.endWork(context)
+    }
+
+    /// Passes the counts of the commands to the metrics.
+    private func note(since start: NIODeadline) {
+        let isAuthenticated = self.pipeline.connection.isAuthenticated
+        self.isProven = self.isProven || isAuthenticated
+        // A request that arrives byte by byte, and a client without a password, do not get more time.
+        if self.isProven { self.tick = self.loop.connections.tick }
+        let tally = self.pipeline.connection.tally
+        if tally.hasAnswered { self.loop.noteAnswers() }
+        self.metrics.count(tally, nanoseconds: (NIODeadline.now() - start).nanoseconds)
+        self.pipeline.connection.tally.reset()
     }
 
     /// Ends a time in which `isBusy` is set, and continues later if the channel has become writable in it.
@@ -128,38 +125,23 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         context.eventLoop.assumeIsolated().execute { self.resume() }
     }
 
-    /// Answers the requests in the input; returns whether all of them were answered.
+    /// Answers the received requests; returns whether all of them were answered.
     private func answer(_ context: ChannelHandlerContext) throws(RESPError) -> Bool {
         var left = RedisLimits.commandsPerTurn
         while true {
-            while let next = try self.reader.next() {
-                // Nothing of the reply is kept, so nothing refers to it when it is recycled.
-                nonisolated(unsafe) let reply = next
-                let step = unsafe self.connection.answer(reply, into: &self.output)
-                unsafe self.reader.recycle(reply)
-                self.isPartial = self.reader.unreadBytes > 0
-                if step == .close {
-                    self.isLast = true
-                    return true
-                }
-                left -= 1
-                if self.output.readableBytes >= RedisLimits.flushBytes {
-                    self.flush(context)
-                    // `channelWritabilityChanged` continues.
-                    if !context.channel.isWritable { return false }
-                }
-                if left == 0 {
-                    context.eventLoop.assumeIsolated().execute { self.resume() }
-                    return false
-                }
+            switch try self.pipeline.answer(&left) {
+            case .done: return true
+            case .full:
+                self.flush(context)
+                // `channelWritabilityChanged` continues.
+                if !context.channel.isWritable { return false }
+            case .turn:
+                context.eventLoop.assumeIsolated().execute { self.resume() }
+                return false
+            case .close:
+                self.isLast = true
+                return true
             }
-            let count = min(self.input.readableBytes, RedisLimits.feedBytes)
-            guard count > 0, let piece = self.input.readSlice(length: count) else { return true }
-            self.isPartial = true
-            let fed = unsafe piece.withUnsafeReadableBytes { bytes in
-                Result { () throws(RESPError) in unsafe try self.reader.feed(bytes) }
-            }
-            try fed.get()
         }
     }
 
@@ -177,7 +159,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
 
     private func refuse(_ error: RESPError) {
         self.isLast = true
-        self.output.writeError("ERR Protocol error: \(error.message)")
+        self.pipeline.output.writeError("ERR Protocol error: \(error.message)")
         if case .limitExceeded = error.kind {
             self.metrics.door.count(.arguments)
         } else {
@@ -188,40 +170,38 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     // MARK: Output
 
     private func flush(_ context: ChannelHandlerContext) {
-        if self.output.readableBytes > 0 {
-            context.writeAndFlush(self.wrapOutboundOut(self.output), promise: nil)
-            // Reuses the memory if the socket has taken everything, unless a long reply has made it large.
-            if self.output.capacity > 2 * RedisLimits.flushBytes { self.output = ByteBuffer() }
-            self.output.clear()
+        if self.pipeline.output.readableBytes > 0 {
+            context.writeAndFlush(self.wrapOutboundOut(self.pipeline.output), promise: nil)
+            self.pipeline.clearOutput()
         }
         guard self.isLast, self.context != nil else { return }
-        self.input.clear()
+        self.pipeline.discard()
         // The channel writes pending bytes before it closes the output. The client then closes the connection, or its
         // time is up.
         context.close(mode: .output, promise: nil)
     }
 
     private func updateTarget() {
-        let isTarget = self.connection.takesPushes && !self.isLast && !self.hasLeft
+        let isTarget = self.pipeline.connection.takesPushes && !self.isLast && !self.hasLeft
         guard isTarget != self.isTarget else { return }
         self.isTarget = isTarget
         self.loop.setTarget(self, isTarget)
     }
 
     /// Whether the client has subscriptions.
-    var isSubscriber: Bool { self.connection.subscriptions > 0 }
+    var isSubscriber: Bool { self.pipeline.connection.subscriptions > 0 }
 
     /// Writes invalidations or messages behind the replies.
     func push(_ body: (borrowing RedisDoorConnection, inout ByteBuffer) -> Void) {
         if self.isLast { return }
-        body(self.connection, &self.output)
+        self.pipeline.push(body)
         // A long list of changes is not collected for a client that does not take them.
-        if self.output.readableBytes > RedisLimits.outputBytes { self.flushPushes() }
+        if self.pipeline.output.readableBytes > RedisLimits.outputBytes { self.flushPushes() }
     }
 
     /// Passes pushes to the socket; closes the connection of a client that does not take them.
     func flushPushes() {
-        guard let context, !self.isLast, self.output.readableBytes > 0 else { return }
+        guard let context, !self.isLast, self.pipeline.output.readableBytes > 0 else { return }
         self.isBusy = true
         self.flush(context)
         self.endWork(context)
@@ -243,7 +223,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     /// closed: pools keep idle connections.
     func closeIfLate() {
         guard let context else { return }
-        let isLate = self.isPartial || self.isLast || !self.isProven || !context.channel.isWritable
+        let isLate = self.pipeline.isPartial || self.isLast || !self.isProven || !context.channel.isWritable
         if isLate, self.loop.connections.tick - self.tick > GatewayLimits.requestSeconds {
             context.close(promise: nil)
         } else if !isLate {
@@ -260,7 +240,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         guard !self.hasLeft else { return }
         self.hasLeft = true
         self.context = nil
-        self.connection.leave()
+        self.pipeline.connection.leave()
         self.updateTarget()
         self.loop.connections.remove(self)
         self.connections.leave()

@@ -126,6 +126,16 @@ struct RedisTally: Sendable {
     /// Whether sessions were read, which the client may cache.
     var hasAnswered = false
 
+    /// Sets all counts to zero, without allocating memory.
+    mutating func reset() {
+        self.commands = 0
+        self.unauthorized = 0
+        self.hasAnswered = false
+        guard self.hasDecisions else { return }
+        self.hasDecisions = false
+        for index in self.decisions.indices { self.decisions[index] = 0 }
+    }
+
     /// Counts a decision.
     mutating func add(_ decision: GatewayDecision) {
         self.decisions[decision.rawValue] += 1

@@ -55,9 +55,7 @@ extension ByteBuffer {
     /// Writes a byte string.
     @inline(__always)
     mutating func writeBulk(_ bytes: Span<UInt8>) {
-        self.writeHeader(UInt8(ascii: "$"), bytes.count)
-        unsafe self.writeBytes(bytes.bytes)
-        self.writeInteger(UInt16(0x0D0A))
+        self.writeParts(maximum: ReplyCursor.bulkBytes(bytes.count)) { $0.writeBulk(bytes) }
     }
 
     /// Writes a byte string.

@@ -47,10 +47,7 @@ package struct MemoryRedisStore: RedisDoorStore {
     package func read(_ key: Span<UInt8>, _ fields: inout SnapshotFields) -> SnapshotFinding {
         self.ask {
             fields.removeAll()
-            let isFound: Void? = self.store.withSnapshot(for: key) { snapshot in
-                snapshot.forEachField { fields.add($0, $1) }
-            }
-            return isFound != nil
+            return self.store.readFields(of: key) { fields.add($0, $1) }
         }
     }
 
