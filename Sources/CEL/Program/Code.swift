@@ -74,6 +74,14 @@ struct Instruction {
         case comprehension
         /// `b` with local variable `c` set to `a`; with the value of an optional.
         case bind, optionalMap, optionalFlatMap
+
+        /// Whether the value is always a bool; see `Code.condition`.
+        var isBool: Bool {
+            switch self {
+            case .hasVariable, .textIn, .numberIn, .and, .or, .intComparison, .doubleComparison: true
+            default: false
+            }
+        }
     }
 
     /// `c` of a variable that is a string.

@@ -16,6 +16,9 @@ extension Code {
         let instruction = self.instructions[Int(index)]
         switch instruction.operation {
         case .intArithmetic: return try self.integer(instruction, &state, source)
+        case .constant:
+            guard case .int(let value) = self.constants[Int(instruction.a)] else { throw .noOverload }
+            return value
         case .variable:
             if let value = try source.integer(of: Int(instruction.a)) { return value }
             throw .missing(self.names[Int(instruction.b)])
@@ -47,6 +50,9 @@ extension Code {
         let instruction = self.instructions[Int(index)]
         switch instruction.operation {
         case .doubleArithmetic: return try self.double(instruction, &state, source)
+        case .constant:
+            guard case .double(let value) = self.constants[Int(instruction.a)] else { throw .noOverload }
+            return value
         case .variable:
             if let value = try source.double(of: Int(instruction.a)) { return value }
             throw .missing(self.names[Int(instruction.b)])

@@ -24,12 +24,11 @@ extension Code {
             if let value = try source.value(of: Int(instruction.a)) { return value }
             throw .missing(self.names[Int(instruction.b)])
         case .local: return state.locals[Int(instruction.a)]
-        case .hasVariable: return .bool(try source.has(Int(instruction.a)))
-        case .textIn, .numberIn: return .bool(self.holds(instruction, source))
+        case .hasVariable, .textIn, .numberIn, .and, .or, .intComparison, .doubleComparison:
+            return .bool(try self.bool(instruction, &state, source))
         case .fail: throw EvaluationError(self.names[Int(instruction.a)])
-        case .and, .or: return try self.logic(instruction, &state, source)
         case .conditional:
-            guard case .bool(let test) = try self.evaluate(instruction.a, &state, source) else { throw .noOverload }
+            guard let test = try self.condition(instruction.a, &state, source) else { throw .noOverload }
             return try self.evaluate(test ? instruction.b : instruction.c, &state, source)
         case .unary:
             let operand = try self.evaluate(instruction.a, &state, source)
@@ -40,7 +39,6 @@ extension Code {
             return try Functions.apply(instruction.function, left, right, &state.meter, self.timeZone)
         case .intArithmetic: return .int(try self.integer(instruction, &state, source))
         case .doubleArithmetic: return .double(try self.double(instruction, &state, source))
-        case .intComparison, .doubleComparison: return .bool(try self.comparison(instruction, &state, source))
         case .call:
             let arguments = try self.values(instruction, &state, source)
             return try Functions.apply(instruction.function, arguments, &state.meter, self.timeZone)
@@ -54,6 +52,33 @@ extension Code {
             state.locals[Int(instruction.c)] = try self.evaluate(instruction.a, &state, source)
             return try self.evaluate(instruction.b, &state, source)
         case .optionalMap, .optionalFlatMap: return try self.optionalMap(instruction, &state, source)
+        }
+    }
+
+    /// Evaluates an instruction whose value is a bool, without making a value if that is known from the operation.
+    ///
+    /// - Returns: `nil` if the value is not a bool.
+    func condition<Source: VariableSource & ~Copyable>(
+        _ at: Int32, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> Bool? {
+        let instruction = self.instructions[Int(at)]
+        guard instruction.operation.isBool else {
+            guard case .bool(let value) = try self.evaluate(at, &state, source) else { return nil }
+            return value
+        }
+        try state.meter.charge(1)
+        return try self.bool(instruction, &state, source)
+    }
+
+    /// Evaluates an instruction whose operation always gives a bool.
+    private func bool<Source: VariableSource & ~Copyable>(
+        _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> Bool {
+        switch instruction.operation {
+        case .hasVariable: try source.has(Int(instruction.a))
+        case .and, .or: try self.logic(instruction, &state, source)
+        case .intComparison, .doubleComparison: try self.comparison(instruction, &state, source)
+        default: self.holds(instruction, source)
         }
     }
 
@@ -85,22 +110,20 @@ extension Code {
     /// `&&` and `||`: one operand that decides the result absorbs the errors of all others.
     private func logic<Source: VariableSource & ~Copyable>(
         _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
-    ) throws(EvaluationError) -> Value {
+    ) throws(EvaluationError) -> Bool {
         let deciding = instruction.operation == .or
         var failure: EvaluationError?
         for index in Int(instruction.a)..<Int(instruction.a + instruction.b) {
             do throws(EvaluationError) {
-                guard case .bool(let value) = try self.evaluate(self.operands[index], &state, source) else {
-                    throw .noOverload
-                }
-                if value == deciding { return .bool(deciding) }
+                guard let value = try self.condition(self.operands[index], &state, source) else { throw .noOverload }
+                if value == deciding { return deciding }
             } catch {
                 if error.isCostLimit { throw error }
                 failure = failure ?? error
             }
         }
         if let failure { throw failure }
-        return .bool(!deciding)
+        return !deciding
     }
 
     private func matches<Source: VariableSource & ~Copyable>(

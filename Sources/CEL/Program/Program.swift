@@ -131,7 +131,8 @@ public struct Program: Sendable {
     func testSlowly<Source: VariableSource & ~Copyable>(
         _ source: borrowing Source, limit: Int
     ) throws(EvaluationError) -> Bool {
-        guard case .bool(let result) = try self.evaluate(source, limit: limit) else {
+        var state = EvaluationState(limit: limit, locals: self.code.localCount)
+        guard let result = try self.code.condition(self.code.root, &state, source) else {
             throw EvaluationError("the condition is not a bool")
         }
         return result
