@@ -159,16 +159,15 @@ public struct Condition: Sendable {
         // In place: iterating over the arrays themselves would retain each value.
         let texts = self.texts.span
         for index in texts.indices {
+            // A missing field may be an error.
+            guard let range = event.range(of: texts[index].field) else { return self.program == nil ? false : nil }
             let values = texts[index].values.span
             var found = false
-            for number in values.indices where event.value(of: texts[index].field, equals: values[number]) {
+            for number in values.indices where event.bytes(range, equal: values[number]) {
                 found = true
                 break
             }
-            if !found {
-                // A missing field may be an error.
-                return self.program != nil && event.range(of: texts[index].field) == nil ? nil : false
-            }
+            if !found { return false }
         }
         guard let program = self.program, !program.isDecidedByTexts else { return true }
         return nil

@@ -152,8 +152,15 @@ public struct Event: ~Copyable {
     /// Returns whether the field's value is exactly these bytes.
     @inlinable
     public func value(of field: FieldID, equals bytes: [UInt8]) -> Bool {
-        guard let range = self.range(of: field), Int(range.length) == bytes.count else { return false }
-        return unsafe self.unsafeBytes(range).span.hasSameBytes(as: bytes)
+        guard let range = self.range(of: field) else { return false }
+        return self.bytes(range, equal: bytes)
+    }
+
+    /// Returns whether a range of the event's bytes has exactly these bytes.
+    @inlinable
+    @inline(__always)
+    package func bytes(_ range: ByteRange, equal bytes: [UInt8]) -> Bool {
+        unsafe Int(range.length) == bytes.count && self.unsafeBytes(range).span.hasSameBytes(as: bytes)
     }
 
     /// Sets a field to the bytes of a range, at most `Event.valueLimit` bytes.
