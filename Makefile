@@ -6,9 +6,11 @@ BUILD_FLAGS = --explicit-target-dependency-import-check error
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 16
 # Builds and tests print progress, failures and the summary; their whole output goes to a log in .build.
 BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
-TEST = .ci/quiet .build/$@.log $(SWIFT) test $(BUILD_FLAGS)
+# `.ci/repeat` names the file for the event stream of a test run.
+SWIFT_TEST = $(SWIFT) test $(BUILD_FLAGS) $(if $(TEST_EVENTS),--event-stream-output-path $(TEST_EVENTS))
+TEST = .ci/quiet .build/$@.log $(SWIFT_TEST)
 
-.PHONY: bootstrap reference compat build harness demo faults limits stores simulate groups scaleout test test-build tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap reference compat build harness demo faults limits stores simulate groups scaleout test test-again test-build test-cases tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
 
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
@@ -28,7 +30,15 @@ demo: harness
 test:
 	@.ci/packages python3-jsonschema python3-yaml
 	$(TEST)
+	@$(MAKE) --no-print-directory test-cases
+
+# Run the test cases of the shipped pipeline and of the examples alone, which `make test` does after the tests.
+test-cases:
 	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml Tests/Examples/*/pipeline.test.yaml
+
+# Run the one test that the regular expression TEST_FILTER names, alone, as `.ci/run` does with a failed test.
+test-again:
+	.ci/quiet .build/test-again-$(TEST_NUMBER).log $(SWIFT_TEST) --skip-build --filter '$(TEST_FILTER)'
 
 # Build everything that `make test` runs.
 test-build: packages
