@@ -152,7 +152,7 @@ final class TallyStage: Stage {
             catalogue.add(TallyStage.self)
             let text = """
                 pipeline: orders
-                redis: { address: "\(server.address)" }
+                redis: { address: "\(server.address)", timeout: 20s }
                 source: { redis_stream: { stream: orders, start: beginning } }
                 stages: [ decode: { fields: { v: {} } }, tally ]
                 """

@@ -37,7 +37,7 @@ import Testing
                     try await TLSServer.with(certificates, showing: server.certificate, upTo: server.version) { hook in
                         let text = """
                             pipeline: p
-                            redis: { address: "\(redis.address)" }
+                            redis: { address: "\(redis.address)", timeout: 20s }
                             source: { redis_stream: { stream: "s\(index)", start: beginning } }
                             stages:
                               - decode: { fields: { id: { required: true } } }

@@ -20,9 +20,10 @@ import Testing
                 try await withRunning(source, { delivered.take($0) }) {
                     for round in 1...5 {
                         for index in 1...20 { added.append(try await connection.add("s", "\(round).\(index)")) }
+                        let before = source.status.reconnects
                         _ = try await connection.command(
                             RESPCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
-                        try await eventually("taken up again") { source.status.reconnects == round }
+                        try await eventually("taken up again") { source.status.reconnects > before }
                     }
                     try await eventually("all delivered") { delivered.count >= 100 }
                 }
@@ -51,7 +52,7 @@ import Testing
                 try await eventually("delivered") { delivered.count == 2 }
             }
             #expect(delivered.texts == ["before", "behind it"])
-            #expect(source.status.reconnects == 1)
+            #expect(source.status.reconnects >= 1)
         }
     }
 
@@ -92,7 +93,7 @@ import Testing
                             RESPCommand("CLIENT", "UNBLOCK", String(id), "ERROR"))
                         return answer.integer == 1
                     }
-                    try await eventually("taken up again") { source.status.reconnects == 1 }
+                    try await eventually("taken up again") { source.status.reconnects >= 1 }
                     try await connection.add("s", "after")
                     try await eventually("delivered") { delivered.texts == ["after"] }
                 }

@@ -38,7 +38,9 @@ import Worker
             let pipeline = try Pipeline(
                 contentsOf: Self.pipelineFile,
                 environment: ["REDIS_ADDRESS": "\(server.address)", "SLUICE_LISTEN": "127.0.0.1:0"],
-                overrides: overrides.compactMap { Override($0) }, catalogue: catalogue, services: services)
+                // A change that is sent again after a timeout would be a repeated one.
+                overrides: (overrides + ["redis.timeout=20s"]).compactMap { Override($0) }, catalogue: catalogue,
+                services: services)
             let (source, ids) = (pipeline.source, self.ids(cases))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await pipeline.run() }

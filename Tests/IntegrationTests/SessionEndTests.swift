@@ -38,7 +38,8 @@ import Worker
         _ server: RedisServer, store: String, others: [String] = [], handler: any RevocationHandler,
         _ body: (Pipeline) async throws -> Void
     ) async throws {
-        let overrides = ["stores.sessions=\(store)", "source.redis_stream.start=beginning"] + others
+        let overrides =
+            ["stores.sessions=\(store)", "source.redis_stream.start=beginning", "redis.timeout=20s"] + others
         let pipeline = try Pipeline(
             contentsOf: ReferenceTests.pipelineFile,
             environment: ["REDIS_ADDRESS": "\(server.address)", "SLUICE_LISTEN": "off"],
@@ -101,7 +102,7 @@ import Worker
             try await withConnection(server.settings) { connection in
                 let file = """
                     pipeline: p
-                    redis: { address: "\(server.address)" }
+                    redis: { address: "\(server.address)", timeout: 20s }
                     source: { redis_stream: { stream: s, start: beginning } }
                     stores: { a: { redis: { key: id } } }
                     stages:

@@ -317,7 +317,8 @@ import Testing
         try await withRedisServer { server in
             let ending = try await withFolder {
                 try await SluiceProcess(
-                    ["check", ReferenceTests.pipelineFile], in: $0, environment: ["REDIS_ADDRESS": "\(server.address)"]
+                    ["check", ReferenceTests.pipelineFile, "--set", "redis.timeout=20s"], in: $0,
+                    environment: ["REDIS_ADDRESS": "\(server.address)"]
                 ).end()
             }
             #expect(ending.status == 0)

@@ -13,7 +13,7 @@ import Testing
         _ server: RedisServer, store: String, url: String, hookFirst: Bool = false, start: String = "beginning"
     ) -> String {
         let upsert = "  - upsert: { store: sessions }"
-        let hook = "  - webhook: { url: \"\(url)\", retries: 0 }\n    on_failure: dead_letter"
+        let hook = "  - webhook: { url: \"\(url)\", retries: 0, timeout: 5m }\n    on_failure: dead_letter"
         return """
             pipeline: sessions
             redis: { address: "\(server.address)", timeout: 20s, connect_timeout: 20s }

@@ -47,6 +47,8 @@ import Testing
             let arguments = [
                 "--journal", "-", "--set", "source.redis_stream.start=beginning", "--set",
                 "source.redis_stream.check_interval=100ms", "--set", "source.redis_stream.read_block=50ms",
+                // A lost connection would be a warning.
+                "--set", "source.redis_stream.read_margin=20s", "--set", "redis.connect_timeout=20s",
             ]
             try await withWorker(server, arguments, environment: self.environment) { process, _ in
                 try await eventually("applied") { process.output.contains("\"entry\":\"5-1\"") }

@@ -119,6 +119,8 @@ extension RedisStreamSource {
         streamSettings.start = start
         streamSettings.readCount = count
         streamSettings.readBlock = block
+        // Generous, as the timeouts of the server's settings are: no test waits for a read to end for want of an answer.
+        streamSettings.readMargin = .seconds(60)
         streamSettings.onGap = onGap
         self.init(settings, streamSettings, logger: quiet)
     }

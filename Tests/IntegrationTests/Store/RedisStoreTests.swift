@@ -126,7 +126,7 @@ private struct StoreBench {
             }
             let pipeline = """
                 pipeline: p
-                redis: { address: "\(server.address)" }
+                redis: { address: "\(server.address)", timeout: 20s }
                 source: { redis_stream: { stream: s, start: beginning } }
                 stores: { a: { redis: { key: id, prefix: "t:", ttl: 1h, eviction_memory: 2h } } }
                 stages:
@@ -266,10 +266,10 @@ private struct StoreBench {
                 func text(_ patience: String) -> String {
                     """
                     pipeline: p
-                    redis: { address: "\(streams.address)" }
+                    redis: { address: "\(streams.address)", timeout: 20s }
                     source: { redis_stream: { stream: s, start: beginning } }
-                    stores: { a: { redis: { key: id, patience: \(patience), server: { address: "\(server.address)" \
-                    } } } }
+                    stores: { a: { redis: { key: id, patience: \(patience), server: { address: "\(server.address)", \
+                    timeout: 20s } } } }
                     stages:
                       - decode: { event: e, fields: { id: { type: string, required: true } } }
                       - upsert: { store: a }
