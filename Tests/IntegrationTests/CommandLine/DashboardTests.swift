@@ -100,6 +100,10 @@ struct DashboardTests {
             try await eventually("stale") {
                 try await client.answer("/v1/stores/sessions/ds-1").status == 503
             }
+            // A slow machine's lookups may be stale before the connection is lost.
+            try await eventually("disconnected") {
+                String(buffer: try await client.answer("/metrics").body).contains("\nsluice_source_connected 0\n")
+            }
             let page = try await browser.page(picture: "stale", seconds: 8)
             #expect(page.contains(#"<span id="pill" class="pill bad">not ready</span>"#))
             #expect(page.contains("<strong>Not connected</strong>"))

@@ -68,8 +68,11 @@ import Testing
                 "--set", "checkpoint.interval=100ms", "--set", "stores.sessions.memory.ttl=30d",
             ]
             try await withWorker(server, arguments) { process, folder in
+                // The first checkpoint may be from before the entries were read.
                 let exposition = try await self.metrics(folder) {
-                    $0.contains("sluice_checkpoints_total{result=\"saved\"} 1")
+                    $0.contains(/sluice_checkpoints_total\{result="saved"\} [1-9]/)
+                        && $0.contains("\nsluice_events_read_total 5\n")
+                        && $0.contains("\nsluice_source_connected 1\n")
                 }
                 let exposed = self.names(exposition)
                 for path in ["prometheus/alerts.yaml", "grafana/sluice.json"] {

@@ -3,6 +3,8 @@ import RESP
 import RedisClient
 import Testing
 
+@testable import Commands
+
 @Suite struct RunTests {
     private static let stream = "gateway:session_events"
 
@@ -183,6 +185,9 @@ import Testing
                     #"{"key":"ds-300","entry":"300-0","fields":{"device_session_id":"ds-300","user_id":"u","#
                     + #""client_public_key":"k","status":"active"}}"#
                 try await eventually("all applied") { self.journal(folder).count == 300 }
+                try await eventually("caught up") {
+                    try await AdminClient(address: admin).answer("/readyz").status == 200
+                }
                 let found = try await sluice("lookup", "ds-300", "--admin", admin)
                 #expect(found.status == 0 && found.output == expected + "\n", "\(found)")
                 let absent = try await sluice("lookup", "ds-301", "--admin", admin)

@@ -134,10 +134,11 @@ import Testing
                     }
                     let export = try await get("/v1/export/sessions").body
                     #expect(export.contains(#""key":"new""#) && !export.contains("old"))
-                    try await eventually("removed") {
-                        try await get("/metrics").body.contains(#"sluice_store_expired_total{store="sessions"} 1"#)
+                    try await eventually("removed and counted") {
+                        let metrics = try await get("/metrics").body
+                        return metrics.contains(#"sluice_store_expired_total{store="sessions"} 1"#)
+                            && metrics.contains(#"sluice_store_entries{store="sessions"} 1"#)
                     }
-                    #expect(try await get("/metrics").body.contains(#"sluice_store_entries{store="sessions"} 1"#))
                     let explained = try await get("/v1/explain/sessions/old").body
                     #expect(explained.contains(#""reason":"expired""#), "\(explained)")
                     try await process.signal(SIGTERM)

@@ -56,8 +56,11 @@ import Testing
             held.forEachSnapshot { found[String(decoding: $0.key, as: UTF8.self)] = $0["n"] }
             return found == expected
         }
+        // The servers get the changes of a batch after the memory.
         for (key, value) in expected {
-            #expect(try await shared.lookUp(Array(key.utf8))?["n"] == value, "\(key)")
+            try await eventually("\(key) is \(value) on the servers") {
+                try await shared.lookUp(Array(key.utf8))?["n"] == value
+            }
         }
         #expect(pipeline.isConserved)
     }
