@@ -8,7 +8,7 @@ import Testing
 @testable import RedisStreams
 
 /// User and password go to the servers that the file names, and to nobody that one of them names without being asked.
-@Suite(.timeLimit(.minutes(2))) struct CredentialTests {
+@Suite(.timeLimit(.minutes(10))) struct CredentialTests {
     private static let secret = "hunter2-secret"
 
     private func settings(_ port: Int) -> RedisSettings {

@@ -9,6 +9,9 @@ import Testing
 final class SentinelServers: Sendable {
     /// What the sentinels call the master.
     static let master = "main"
+    /// How long the master may be silent before it is replaced, in milliseconds: longer than a busy machine keeps it from
+    /// running.
+    private static let downAfter = 2000
 
     let master: RedisServer
     let replica: RedisServer
@@ -44,7 +47,7 @@ final class SentinelServers: Sendable {
                 bind 127.0.0.1
                 port \(port)
                 sentinel monitor \(Self.master) 127.0.0.1 \(master.port) 2
-                sentinel down-after-milliseconds \(Self.master) 500
+                sentinel down-after-milliseconds \(Self.master) \(Self.downAfter)
                 sentinel failover-timeout \(Self.master) 3000
                 """
             try Data((text + "\n").utf8).write(to: own.appendingPathComponent("sentinel.conf"))
