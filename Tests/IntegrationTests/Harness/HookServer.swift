@@ -4,18 +4,23 @@ import Synchronization
 
 /// A local HTTP server that takes POST /hook and remembers what came.
 final class HookServer: Sendable {
-    private let seen = OrderedMutex<[(body: String, key: String)]>([])
+    private let seen = OrderedMutex<[(body: String, key: String, mark: String)]>([])
 
     /// The bodies of all requests, in the order they came.
     var bodies: [String] { self.seen.withLock { $0.map(\.body) } }
     /// Their idempotency keys.
     var keys: [String] { self.seen.withLock { $0.map(\.key) } }
 
+    /// The bodies of the requests whose header `X-Mark` has this value, in the order they came.
+    func bodies(marked mark: String) -> [String] {
+        self.seen.withLock { $0.filter { $0.mark == mark }.map(\.body) }
+    }
+
     private init() {}
 
-    private func take(_ body: String, _ key: String) -> Int {
+    private func take(_ body: String, _ key: String, _ mark: String) -> Int {
         self.seen.withLock { seen in
-            seen.append((body, key))
+            seen.append((body, key, mark))
             return seen.count { $0.key == key }
         }
     }
@@ -28,8 +33,11 @@ final class HookServer: Sendable {
         let router = Router()
         router.post("hook") { request, _ -> HTTPResponse.Status in
             let text = String(buffer: try await request.body.collect(upTo: 1 << 20))
-            let key = request.headers.first { $0.name.canonicalName == "idempotency-key" }?.value ?? ""
-            return HTTPResponse.Status(code: await answer(text, server.take(text, key)))
+            func header(_ name: String) -> String {
+                request.headers.first { $0.name.canonicalName == name }?.value ?? ""
+            }
+            let count = server.take(text, header("idempotency-key"), header("x-mark"))
+            return HTTPResponse.Status(code: await answer(text, count))
         }
         let (ports, continuation) = AsyncStream<Int>.makeStream()
         let application = Application(
