@@ -9,6 +9,7 @@ the first REFUSALS requests with 503, as a collector that is being restarted doe
 import http.server
 import json
 import sys
+import threading
 
 import jsonschema
 
@@ -17,14 +18,17 @@ with open(sys.argv[1], encoding="utf-8") as file:
 PARTS = {"/v1/traces": ("traces", "resourceSpans", "scopeSpans", "spans"),
          "/v1/metrics": ("metrics", "resourceMetrics", "scopeMetrics", "metrics")}
 refusals = int(sys.argv[2])
+lock = threading.Lock()
 
 
 class Collector(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         global refusals
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if refusals > 0:
-            refusals -= 1
+        with lock:
+            is_refused = refusals > 0
+            refusals -= is_refused
+        if is_refused:
             self.answer(503)
             print("refused", self.path, flush=True)
             return

@@ -40,7 +40,13 @@ with tempfile.TemporaryDirectory() as profile:
                     sys.exit("%s: %s" % (method, answer["error"]))
                 return answer["result"]
 
-    page = next(t for t in ask("Target.getTargets")["targetInfos"] if t["type"] == "page")
+    # The browser answers before it has opened the page.
+    deadline, pages = time.monotonic() + 180, []
+    while not pages and time.monotonic() < deadline:
+        pages = [t for t in ask("Target.getTargets")["targetInfos"] if t["type"] == "page"] or time.sleep(0.05)
+    if not pages:
+        sys.exit("the browser has no page")
+    page = pages[0]
     session = ask("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
     ask("Emulation.setDeviceMetricsOverride", session, width=int(width), height=1000, deviceScaleFactor=1,
         mobile=int(width) < 600)
@@ -55,4 +61,4 @@ with tempfile.TemporaryDirectory() as profile:
     with open(file, "wb") as out:
         out.write(base64.b64decode(picture))
     ask("Browser.close")
-    browser.wait(20)
+    browser.wait(180)
