@@ -58,6 +58,11 @@ import Testing
                         _ = try await connection.addSession("a")
                         return lines(journal) > 0
                     }
+                    // The sessions before it are in the journal when it is, and none of them is written later.
+                    _ = try await connection.addSession("last")
+                    try await eventually("the last line") {
+                        (try? String(contentsOfFile: journal, encoding: .utf8))?.contains("\"key\":\"last\"") == true
+                    }
                     #expect(rename(journal, journal + ".1") == 0)
                     try Data("pipeline: wrong".utf8).write(to: URL(fileURLWithPath: file))
                     try await process.signal(SIGHUP)
@@ -121,8 +126,8 @@ import Testing
                     "$0" run "$1" --log-level trace 2>fifo & echo $! >pid; wait $!
                     """, in: folder)
                 try await eventually("listening") { FileManager.default.fileExists(atPath: "\(folder.path)/admin") }
-                let pid = try String(contentsOf: folder.appendingPathComponent("pid"), encoding: .utf8)
-                try #require(kill(try #require(pid_t(pid.trimmingCharacters(in: .newlines))), SIGTERM) == 0)
+                let pid = try await processID(in: folder.appendingPathComponent("pid"))
+                try #require(kill(pid, SIGTERM) == 0)
                 var status: Int32?
                 try await eventually("the end") {
                     status = child.endedStatus()

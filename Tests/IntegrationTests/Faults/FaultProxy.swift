@@ -32,6 +32,7 @@ final class FaultProxy: Sendable {
         var mode = Mode.pass
         var isStopped = false
         var sent = 0
+        var cuts = 0
     }
 
     /// A peer that is gone is an error and no signal (`MSG_NOSIGNAL`, whose Swift type differs between systems).
@@ -64,6 +65,9 @@ final class FaultProxy: Sendable {
     /// How many bytes servers have sent through it.
     var sentBytes: Int { self.state.withLock { $0.sent } }
 
+    /// How many connections were cut or refused in the mode `cut`.
+    var cuts: Int { self.state.withLock { $0.cuts } }
+
     /// Ends the proxy and all connections through it.
     func stop() { self.state.withLock { $0.isStopped = true } }
 
@@ -76,6 +80,7 @@ final class FaultProxy: Sendable {
             if isStopped { return }
             if mode == .cut {
                 for pair in pairs { Self.close(pair) }
+                self.state.withLock { $0.cuts += pairs.count }
                 pairs = []
             }
             self.accept(&pairs, mode)
@@ -107,6 +112,7 @@ final class FaultProxy: Sendable {
             guard client >= 0 else { return }
             guard mode != .cut, let server = Self.connect(to: self.upstream) else {
                 Foundation.close(client)
+                if mode == .cut { self.state.withLock { $0.cuts += 1 } }
                 continue
             }
             pairs.append(Pair(client: client, server: server))

@@ -72,8 +72,10 @@ import Testing
                     // The next read is under way, or its reply is here: both are lost with the connection.
                     guard $0.id.milliseconds % 32 == 5 else { return }
                     try await Task.sleep(for: .milliseconds(50))
+                    let before = proxy.cuts
                     proxy.set(.cut)
-                    try await Task.sleep(for: .milliseconds(50))
+                    // Until the proxy has done it; there is nothing to cut if the connection was lost by itself.
+                    for _ in 0..<100 where proxy.cuts == before { try await Task.sleep(for: .milliseconds(10)) }
                     proxy.set(.pass)
                 }
                 try await worker.run {

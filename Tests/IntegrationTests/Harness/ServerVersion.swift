@@ -23,21 +23,11 @@ struct ServerVersion: Sendable {
 
     /// The output of `redis-server` with arguments that do not start one.
     private static func output(_ arguments: String...) -> String? {
-        // Into a file: the end of a pipe can be inherited by a server that another test starts at this moment, and then
-        // stays open.
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("version-\(UUID().uuidString)")
+        let (folder, log) = (FileManager.default.temporaryDirectory, "version-\(UUID().uuidString)")
+        let file = folder.appendingPathComponent(log)
         defer { try? FileManager.default.removeItem(at: file) }
-        guard FileManager.default.createFile(atPath: file.path, contents: nil),
-            let output = try? FileHandle(forWritingTo: file)
-        else { return nil }
-        defer { try? output.close() }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["redis-server"] + arguments
-        process.standardOutput = output
-        process.standardError = output
-        guard (try? process.run()) != nil else { return nil }
-        process.waitUntilExit()
+        guard let child = try? Child(["redis-server"] + arguments, in: folder, log: log) else { return nil }
+        _ = child.wait()
         return try? String(contentsOf: file, encoding: .utf8)
     }
 

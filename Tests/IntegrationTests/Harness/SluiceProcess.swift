@@ -116,6 +116,17 @@ final class SluiceProcess: Sendable {
     }
 }
 
+/// The process id that a shell has written to a file, perhaps after the process has begun.
+func processID(in file: URL) async throws -> pid_t {
+    var pid: pid_t?
+    try await eventually("a process id") {
+        let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+        pid = text.hasSuffix("\n") ? pid_t(text.dropLast()) : nil
+        return pid != nil
+    }
+    return try #require(pid)
+}
+
 extension FileManager {
     /// Creates an empty file; returns `false` if there is one.
     fileprivate func createFileUnlessThere(_ url: URL) -> Bool {

@@ -102,8 +102,7 @@ import Testing
                     return status != nil || FileManager.default.fileExists(atPath: "\(folder.path)/admin")
                 }
                 if status == nil {
-                    let pid = try String(contentsOf: folder.appendingPathComponent("pid"), encoding: .utf8)
-                    kill(try #require(pid_t(pid.trimmingCharacters(in: .newlines))), SIGTERM)
+                    kill(try await processID(in: folder.appendingPathComponent("pid")), SIGTERM)
                     try await eventually("ended") {
                         status = child.endedStatus()
                         return status != nil
@@ -136,8 +135,7 @@ import Testing
                 let child = try self.shell(
                     "\"$0\" run \"$1\" --log-level trace 2>fifo & echo $! >pid; wait $!", in: folder)
                 try await eventually("listening") { FileManager.default.fileExists(atPath: "\(folder.path)/admin") }
-                let pid = try String(contentsOf: folder.appendingPathComponent("pid"), encoding: .utf8)
-                kill(try #require(pid_t(pid.trimmingCharacters(in: .newlines))), SIGTERM)
+                kill(try await processID(in: folder.appendingPathComponent("pid")), SIGTERM)
                 var status: Int32?
                 try await eventually("ended") {
                     status = child.endedStatus()
