@@ -45,19 +45,20 @@ import Testing
     func limit() async throws {
         try await AdminFixture.serve(AdminFixture.context()) { address in
             try await withThrowingTaskGroup(of: Void.self) { group in
-                let (begun, continuation) = AsyncStream.makeStream(of: Void.self)
-                for _ in 0..<AdminLimits.tapStreams {
+                let (begun, continuation) = AsyncStream.makeStream(of: Int.self)
+                for stream in 0..<AdminLimits.tapStreams {
                     group.addTask {
                         _ = try await StreamClient.read(address, "/v1/tap") { _ in
-                            continuation.yield()
+                            continuation.yield(stream)
                             return false
                         }
                     }
                 }
-                var count = 0
-                for await _ in begun {
-                    count += 1
-                    if count == AdminLimits.tapStreams { break }
+                // One may send several pieces before another has begun.
+                var open: Set<Int> = []
+                for await stream in begun {
+                    open.insert(stream)
+                    if open.count == AdminLimits.tapStreams { break }
                 }
                 let refused = try await RawClient.request(address, "/v1/tap")
                 #expect(refused.status == 503)
@@ -83,7 +84,7 @@ import Testing
         let log = context.revocations
         try await AdminFixture.serve(context) { address in
             let first = try await StreamClient.read(address, "/v1/revocations") { text in
-                if text.contains("event: hello"), log.total == 0 { self.revoke(log, "a", "b\"\n") }
+                if text.contains("event: status"), log.total == 0 { self.revoke(log, "a", "b\"\n") }
                 return text.contains("b\\\"")
             }
             #expect(first.contains("event: hello\nid: \(log.run)-0\n"))
