@@ -198,7 +198,7 @@ dist-test:
 
 # Build two OCI images of the worker: .build/image/sluice-static.tar, from scratch, and sluice-dynamic.tar, for plugins.
 image:
-	@.ci/packages python3 binutils ca-certificates
+	@.ci/packages python3 binutils ca-certificates tzdata
 	@Sources/Packaging/image static .build/image/sluice-static.tar
 	@Sources/Packaging/image dynamic .build/image/sluice-dynamic.tar
 
