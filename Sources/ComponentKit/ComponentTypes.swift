@@ -108,6 +108,9 @@ public final class ComponentSetup {
     public var connections = ConnectionHistory()
     /// The clock from which components read the time of day.
     public var clock = WallClock.system
+    /// Whether nothing outside of this process may be touched, as in `sluice test`. A component then creates no file, and
+    /// takes the time from `clock` alone.
+    public var isRehearsal = false
     /// Collects errors.
     public var issues = SettingIssues()
     /// Collects warnings; the pipeline runs regardless of them.

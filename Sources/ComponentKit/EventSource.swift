@@ -17,6 +17,16 @@ public protocol EventSource: Sendable {
     /// They can if the source delivers every entry of one stream, in the order of the ids, and nothing else.
     var stateObstacle: String? { get }
 
+    /// The name of the group whose workers share the stream's entries, or `nil` if this worker gets all of them.
+    var groupName: String? { get }
+
+    /// Whether the source begins at the position in the checkpoint, so that the stores are filled from there.
+    var startsAtCheckpoint: Bool { get }
+
+    /// What the source uses on the server of the section `redis`, for `sluice check`, or `nil` if it uses no such
+    /// server.
+    var serverUse: ServerUse? { get }
+
     /// The kind of system that the stream is on, in the words of OpenTelemetry's conventions for messaging, such as
     /// `redis`; an attribute of spans.
     var system: String { get }
@@ -59,6 +69,15 @@ extension EventSource {
     public var stateObstacle: String? {
         self.streams.count > 1 ? "with several streams: the order of their entries is not known" : nil
     }
+
+    /// `nil`: the worker gets all entries.
+    public var groupName: String? { nil }
+
+    /// `false`: most sources cannot continue from a saved position.
+    public var startsAtCheckpoint: Bool { false }
+
+    /// `nil`: no server.
+    public var serverUse: ServerUse? { nil }
 
     /// `memory`: the entries come from this process.
     public var system: String { "memory" }

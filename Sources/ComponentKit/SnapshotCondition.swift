@@ -9,6 +9,13 @@ public protocol ConditionalStore: SnapshotStore {
     /// error in the file.
     var keptFields: [String] { get }
 
+    /// Whether conditions may depend on the time. `false` if results are kept, so that they would not change with it.
+    var permitsTimeInConditions: Bool { get }
+
+    /// The fields that settings of the store, or of stages that use it, name besides the conditions. A field that no
+    /// writer keeps is an error in the file. Read after the stages were created.
+    var namedFields: [NamedFields] { get }
+
     /// Calls `body` with every key that was evicted and has no newer snapshot, as far as the store remembers them, and
     /// with the entry that evicted it. No lock is held while `body` runs.
     func forEachEvictedKey(_ body: (_ key: [UInt8], _ entry: EntryID) throws -> Void) rethrows
@@ -17,6 +24,26 @@ public protocol ConditionalStore: SnapshotStore {
 extension ConditionalStore {
     /// This store.
     public var conditional: (any ConditionalStore)? { self }
+
+    /// `true`: a condition is evaluated when it is asked for.
+    public var permitsTimeInConditions: Bool { true }
+
+    /// An empty list.
+    public var namedFields: [NamedFields] { [] }
+}
+
+/// Fields of snapshots that a setting names.
+public struct NamedFields: Sendable, Equatable {
+    /// The setting, as the beginning of a message, such as `stores: sessions: index`.
+    public var context: String
+    /// The names.
+    public var fields: [MarkedName]
+
+    /// Creates a list.
+    public init(_ context: String, _ fields: [MarkedName]) {
+        self.context = context
+        self.fields = fields
+    }
 }
 
 extension ConditionSettings {

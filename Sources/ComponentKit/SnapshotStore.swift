@@ -2,9 +2,9 @@ public import StageKit
 
 /// A store of snapshots by key: what the engine, sources and lookups need in addition to `StageStore`.
 ///
-/// Lookups can come from any thread at any time. What only some stores can do is declared: `remote`, `sweeping`,
-/// `streamFed`, `conditional` and `expiring` return the store itself if it conforms to that protocol, and `retention`
-/// says where its content is kept.
+/// Lookups can come from any thread at any time. What only some stores can do is declared: `remote`, `published`,
+/// `sweeping`, `streamFed`, `conditional`, `expiring`, `checkpointed` and `inPlace` return the store itself if it conforms
+/// to that protocol, and `retention` says where its content is kept. Nothing depends on a store's type.
 public protocol SnapshotStore: StageStore {
     /// The number of snapshots.
     var count: Int { get }
@@ -51,6 +51,20 @@ public protocol SnapshotStore: StageStore {
     /// This store if its snapshots expire, otherwise `nil`.
     var expiring: (any ExpiringStore)? { get }
 
+    /// This store if a checkpoint can save its snapshots, otherwise `nil`.
+    var checkpointed: (any CheckpointedStore)? { get }
+
+    /// This store if the gateway's doors can answer from it, otherwise `nil`.
+    var inPlace: (any InPlaceStore)? { get }
+
+    /// The reasons why a worker of a group, which gets only a part of the stream's entries, must not fill the store: an
+    /// error in the file for each. Read after the stages were created.
+    var groupObstacles: [String] { get }
+
+    /// The commands that the store sends to its server: that of its setting `server`, which has the form of the section
+    /// `redis`, or that of the section `redis` itself. `sluice check` checks the server and the permissions.
+    var serverCommands: [ServerCommand] { get }
+
     /// Removes all snapshots and everything else the store remembers. From here on lookups in this process find nothing.
     func removeAll()
 
@@ -72,7 +86,7 @@ public protocol SnapshotStore: StageStore {
 public enum StoreRetention: Sendable, Equatable {
     /// In this process only: the store is empty until the source fills it again, so it cannot be used with a checkpoint.
     case process
-    /// In the checkpoint, if the file has one, otherwise in this process only.
+    /// In the checkpoint, if the file has one, otherwise in this process only. The store is a `CheckpointedStore`.
     case checkpoint
     /// Outside of the process, such as on a server: the store keeps its content itself.
     case own
@@ -114,6 +128,18 @@ extension SnapshotStore {
 
     /// `nil`: snapshots are kept until something removes them.
     public var expiring: (any ExpiringStore)? { nil }
+
+    /// `nil`: a checkpoint cannot save the store.
+    public var checkpointed: (any CheckpointedStore)? { nil }
+
+    /// `nil`: the gateway cannot use the store.
+    public var inPlace: (any InPlaceStore)? { nil }
+
+    /// An empty list: a worker of a group can fill the store.
+    public var groupObstacles: [String] { [] }
+
+    /// An empty list: the store has no server that `sluice check` could check.
+    public var serverCommands: [ServerCommand] { [] }
 
     /// Does nothing.
     public func prepareForGraph() {}

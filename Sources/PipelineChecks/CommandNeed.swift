@@ -1,3 +1,4 @@
+import ComponentKit
 import DeadLetterStage
 import DeadLetters
 import LookupStage
@@ -38,25 +39,11 @@ struct CommandNeed {
         self.substitute = substitute
     }
 
-    /// Creates a need for a command of a store: the server is asked about it, and it is not tried.
-    private init(_ command: RESPCommand, substitute: String? = nil) {
-        self.name = String(decoding: command.arguments[0], as: UTF8.self)
-        self.right = self.name.lowercased()
-        self.command = command
-        self.isHarmless = false
-        self.substitute = substitute
-    }
-
-    /// Returns the commands that a `redis` store sends to its server.
-    static func all(of store: RedisStore) -> [CommandNeed] {
-        let commands = store.commands
-        return commands.always.map { CommandNeed($0) }
-            + commands.emptying.map {
-                CommandNeed($0, substitute: "the store cannot be emptied after a gap, and the run ends")
-            }
-            + commands.heartbeat.map {
-                CommandNeed($0, substitute: "no heartbeat shows gateways that the store is up to date")
-            }
+    /// Creates a need for a command that a component has declared.
+    init(_ command: ServerCommand) {
+        self.init(
+            command.words, command.arguments.map { $0 }, isHarmless: command.isHarmless, key: command.key,
+            substitute: command.substitute, alternative: command.alternative)
     }
 
     /// Returns the commands that name each connection. Sending them again changes nothing.
@@ -72,15 +59,7 @@ struct CommandNeed {
 
     /// Returns the commands that a pipeline sends to the server of its section `redis`; stores are checked separately.
     static func all(of pipeline: Pipeline, _ revocations: RevocationSettings?) -> [CommandNeed] {
-        var needs: [CommandNeed] = []
-        if let source = pipeline.source as? RedisStreamSource {
-            let streams = source.streams
-            needs += streams.flatMap { stream in
-                self.reading(source.streamSettings, stream, key: streams.count > 1 ? stream : nil)
-            }
-            if case .keys(let keys) = source.streamSettings.bootstrap { needs += self.filling(keys) }
-            if case .back = source.streamSettings.start { needs.append(CommandNeed("TIME", [], isHarmless: true)) }
-        }
+        var needs = (pipeline.source.serverUse?.commands ?? []).map { CommandNeed($0) }
         switch revocations?.target {
         case .channel(let channel): needs.append(self.publishing(to: channel))
         case .stream(let key, _): needs.append(self.adding(to: key))
@@ -89,55 +68,8 @@ struct CommandNeed {
         return needs + self.messages(of: pipeline) + self.hashes(of: pipeline)
     }
 
-    /// The commands that read a stream, by a single worker or as a worker of a group.
-    private static func reading(_ settings: RedisStreamSettings, _ stream: String, key: String?) -> [CommandNeed] {
-        let withoutLook = settings.onGap == .goOn ? "lost entries are not detected" : nil
-        let alternative = "or set on_gap: continue, which does not detect lost entries"
-        let look = CommandNeed(
-            "XINFO STREAM", [stream], isHarmless: true, key: key, substitute: withoutLook, alternative: alternative)
-        if let group = settings.group {
-            let others = CommandNeed(
-                "XINFO GROUPS", [stream], isHarmless: true, substitute: withoutLook, alternative: alternative)
-            return [look, others] + self.sharing(group, stream)
-        }
-        return [
-            CommandNeed("XREAD", ["COUNT", 1, "STREAMS", stream, "0-0"], isHarmless: true, key: key), look,
-            CommandNeed("XREVRANGE", [stream, "+", "-", "COUNT", 1], isHarmless: true, key: key),
-        ]
-    }
-
-    /// The commands of a worker in a group, except those that look for gaps. All of them except the checks change something, so they are not tried; the
-    /// server is asked about them.
-    private static func sharing(_ group: GroupSettings, _ stream: String) -> [CommandNeed] {
-        let (name, consumer) = (group.name, group.consumer ?? "worker")
-        let removal = CommandNeed(
-            "XINFO CONSUMERS", [stream, name], isHarmless: true,
-            substitute: "consumers of workers that no longer exist are not removed from the group")
-        return (group.removeConsumersAfter == nil ? [] : [removal]) + [
-            CommandNeed("XPENDING", [stream, name], isHarmless: true),
-            CommandNeed("CLIENT ID", [], isHarmless: true),
-            CommandNeed("XGROUP CREATE", [stream, name, "$", "MKSTREAM"], isHarmless: false),
-            CommandNeed(
-                "XREADGROUP", ["GROUP", name, consumer, "COUNT", 1, "STREAMS", stream, ">"], isHarmless: false),
-            CommandNeed("XACK", [stream, name, "0-1"], isHarmless: false),
-            CommandNeed("XCLAIM", [stream, name, consumer, 0, "0-1", "JUSTID"], isHarmless: false),
-            CommandNeed("XAUTOCLAIM", [stream, name, consumer, 0, "0-0", "COUNT", 1], isHarmless: false),
-            CommandNeed("XGROUP DELCONSUMER", [stream, name, consumer], isHarmless: false),
-            CommandNeed("CLIENT UNBLOCK", [0], isHarmless: false),
-        ]
-    }
-
-    /// The commands that fill stores from keys. The pattern itself stands for a key: a key rule in the user's ACL
-    /// matches it like the keys.
-    private static func filling(_ keys: KeyBootstrap) -> [CommandNeed] {
-        [
-            CommandNeed("SCAN", ["0", "MATCH", keys.match, "COUNT", 1], isHarmless: true),
-            CommandNeed(keys.form == .hash ? "HGETALL" : "GET", [keys.match], isHarmless: false),
-        ]
-    }
-
-    /// The commands of stages and failure rules, each target once. A pattern stands for the names that contain fields, as
-    /// in `filling`.
+    /// The commands of stages and failure rules, each target once. A pattern stands for the names that contain fields: a
+    /// key rule in the user's ACL matches it like the names.
     private static func messages(of pipeline: Pipeline) -> [CommandNeed] {
         var issues = SettingIssues()
         let published = pipeline.settings(ofStages: PublishStage.declaration.name).compactMap {

@@ -54,11 +54,8 @@ package struct OnlineCheck {
             + GatewayCheck.steps(self.gateway)
     }
 
-    /// The source if it reads streams of the server, otherwise `nil`.
-    private var streamSource: RedisStreamSource? { self.pipeline.source as? RedisStreamSource }
-
     /// The keys of the streams that the pipeline reads from the server.
-    private var streams: [String] { self.streamSource?.streams ?? [] }
+    private var streams: [String] { self.pipeline.source.serverUse?.streams ?? [] }
 
     /// Checks the server of the section `redis`.
     private func server(_ redis: RedisSettings, _ loop: RedisEventLoop, _ logger: Logger) async -> [CheckStep] {
@@ -87,7 +84,8 @@ package struct OnlineCheck {
         let hello = await self.answer(connection, RESPCommand("HELLO"))
         var steps = [
             ServerAnswers.login(identity.value, redis),
-            ServerAnswers.server(information.value, hello: hello.value, isShared: self.group != nil),
+            ServerAnswers.server(
+                information.value, hello: hello.value, isShared: self.pipeline.source.groupName != nil),
             MemoryPolicy.step("memory policy", await self.memory(connection, information.value), of: .stream),
         ]
         let needs = CommandNeed.all(of: self.pipeline, self.revocations) + CommandNeed.naming(redis.clientName)
@@ -95,9 +93,9 @@ package struct OnlineCheck {
         steps.append(await self.rights(findings, needs, connection))
         guard let stream = self.streams.first else { return steps }
         steps.append(await self.look(at: stream, connection))
-        if let group = self.group {
+        if let group = self.pipeline.source.groupName {
             let groups = await self.answer(connection, RESPCommand("XINFO", "GROUPS", stream))
-            steps.append(ServerAnswers.group(group.name, groups.value))
+            steps.append(ServerAnswers.group(group, groups.value))
         }
         return steps
     }
@@ -109,9 +107,6 @@ package struct OnlineCheck {
         return ServerAnswers.stream(
             stream, type: type.value, information: contents.value, problem: contents.error?.message)
     }
-
-    /// The consumer group that shares the source's entries, or `nil` if the source reads all entries.
-    private var group: GroupSettings? { self.streamSource?.group }
 
     /// Tries the commands that change nothing, and asks the server about the others.
     private func rights(
@@ -150,7 +145,7 @@ package struct OnlineCheck {
     /// The initial content of a store in memory.
     private var beginning: String {
         guard self.checkpoint != nil else { return "empty at each start" }
-        if let source = self.streamSource, source.streamSettings.start != .resume {
+        if !self.pipeline.source.startsAtCheckpoint {
             return "empty at each start: the checkpoint is written, and read with start: resume"
         }
         return "kept in the checkpoint"
@@ -168,37 +163,60 @@ package struct OnlineCheck {
     private func stores(_ loop: RedisEventLoop, _ logger: Logger) async -> [CheckStep] {
         var steps: [CheckStep] = []
         for store in self.pipeline.graph.stores {
-            let name = "store \(store.name)"
             guard let component = self.pipeline.stores[store.name] else { continue }
-            guard let remote = component.remote else {
-                let own = await component.check()
-                steps += own.isEmpty ? [self.inProcess(name, component.retention, store.type)] : own
-                continue
+            let before = steps.count
+            if let remote = component.remote { steps.append(await self.lookup(remote, store.type)) }
+            steps += await component.check()
+            if !component.serverCommands.isEmpty { steps += await self.server(of: component, loop, logger) }
+            if steps.count == before {
+                steps.append(self.inProcess("store \(store.name)", component.retention, store.type))
             }
-            do {
-                // No snapshot has a blank key, so this only tests that the server answers. (The empty key holds the
-                // heartbeat.)
-                _ = try await remote.lookUp([UInt8(ascii: " ")])
-                steps.append(CheckStep(name, .good, "\(store.type): the server responds"))
-            } catch {
-                steps.append(CheckStep(name, .bad, "\(store.type): \(error)"))
-            }
-            await remote.shutDown()
-            guard let redis = remote as? RedisStore,
-                // An unreachable server was already reported by the lookup.
-                let connection = try? await RedisConnection.connect(
-                    redis.server.used(for: "check"), for: name, on: loop, logger: logger)
-            else { continue }
-            let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
-            let information = await self.answer(connection, RESPCommand("INFO"))
-            let findings = RightsFindings(
-                name: "\(name) permissions", user: identity.value?.string, version: ServerVersion(information.value))
-            steps.append(await self.rights(findings, CommandNeed.all(of: redis), connection))
-            steps.append(
-                MemoryPolicy.step("\(name) memory", await self.memory(connection, information.value), of: .store))
-            connection.close()
         }
         return steps
+    }
+
+    /// Tests that the server of a store answers.
+    private func lookup(_ store: any RemoteSnapshotStore, _ type: String) async -> CheckStep {
+        let name = "store \(store.name)"
+        let step: CheckStep
+        do {
+            // No snapshot has a blank key, so this only tests that the server answers. (The empty key holds the
+            // heartbeat.)
+            _ = try await store.lookUp([UInt8(ascii: " ")])
+            step = CheckStep(name, .good, "\(type): the server responds")
+        } catch {
+            step = CheckStep(name, .bad, "\(type): \(error)")
+        }
+        await store.shutDown()
+        return step
+    }
+
+    /// Checks the permissions and the memory policy on the server of a store.
+    private func server(
+        of store: any SnapshotStore, _ loop: RedisEventLoop, _ logger: Logger
+    ) async -> [CheckStep] {
+        let name = "store \(store.name)"
+        // An unreachable server was already reported by the lookup, or by the check of the section.
+        guard let server = self.settings(ofServerOf: store.name),
+            let connection = try? await RedisConnection.connect(server, for: name, on: loop, logger: logger)
+        else { return [] }
+        defer { connection.close() }
+        let identity = await self.answer(connection, RESPCommand("ACL", "WHOAMI"))
+        let information = await self.answer(connection, RESPCommand("INFO"))
+        let findings = RightsFindings(
+            name: "\(name) permissions", user: identity.value?.string, version: ServerVersion(information.value))
+        return [
+            await self.rights(findings, store.serverCommands.map { CommandNeed($0) }, connection),
+            MemoryPolicy.step("\(name) memory", await self.memory(connection, information.value), of: .store),
+        ]
+    }
+
+    /// The settings of the server of a store: those of its setting `server`, otherwise those of the section `redis`.
+    private func settings(ofServerOf store: String) -> RedisSettings? {
+        guard let node = self.pipeline.settings(ofStore: store)?["server"] else { return self.redis }
+        var settings = FileOutline.decode(node, RedisSettings.type)
+        settings?.clientName.pipeline = self.pipeline.name
+        return settings?.used(for: "check")
     }
 
     /// Returns the server's eviction policy from its reply to INFO, or to CONFIG GET if INFO does not contain it.

@@ -2,8 +2,6 @@ import ComponentKit
 import Gateway
 import LookupStage
 import PipelineEngine
-import RedisStreams
-import SnapshotStores
 import StageKit
 
 /// Checks the names of stores, conditions and fields of snapshots in the parts of a file that read stores.
@@ -14,23 +12,14 @@ struct SnapshotNames {
     /// Adds the errors of the stores' conditions and of the section `gateway`.
     func check(_ file: FileOutline, _ issues: inout SettingIssues) {
         for store in self.stores.values.sorted(by: { $0.name < $1.name }) {
-            if let memory = store as? MemoryStore, memory.isShareable, Self.readsPart(file),
-                let mark = file.stores.first(where: { $0.name == store.name })?.mark
-            {
-                issues.add(
-                    "stores: \(store.name): share: a worker of a group reads a part of the stream and misses revocations "
-                        + "in the rest: remove share, or group from redis_stream", at: mark)
-            }
-            if let memory = store as? MemoryStore { self.checkIndex(memory, file, &issues) }
+            self.checkGroup(store, file, &issues)
             guard let store = store.conditional else { continue }
-            if let field = (store as? MemoryStore)?.expiryField {
-                issues.within("stores: \(store.name): expires") { Self.check([field], of: store, &$0) }
+            for named in store.namedFields {
+                issues.within(named.context) { Self.check(named.fields, of: store, &$0) }
             }
-            let isShareable = (store as? MemoryStore)?.isShareable ?? false
             for condition in store.conditions {
                 issues.within("stores: \(store.name): conditions: \(condition.name)") {
-                    // Other processes read a mark that is set when a snapshot is stored.
-                    Self.check(condition.value, of: store, file, allowsTime: !isShareable, &$0)
+                    Self.check(condition.value, of: store, file, allowsTime: store.permitsTimeInConditions, &$0)
                 }
             }
         }
@@ -40,19 +29,10 @@ struct SnapshotNames {
         }
     }
 
-    /// Adds the errors of the store's index, and of the stages that end snapshots by it.
-    private func checkIndex(_ store: MemoryStore, _ file: FileOutline, _ issues: inout SettingIssues) {
-        let fields = store.fieldsOfIndex
-        issues.within("stores: \(store.name): index") { Self.check(fields.indexed, of: store, &$0) }
-        issues.within("revoke: issued_at") { Self.check(fields.compared, of: store, &$0) }
-        if store.isEndedByIndex, Self.readsPart(file),
-            let mark = file.stores.first(where: { $0.name == store.name })?.mark
-        {
-            issues.add(
-                "stores: \(store.name): a worker of a group reads a part of the stream, so a stage that revokes all matching "
-                    + "keys misses those of other workers: remove match from revoke, or group from redis_stream",
-                at: mark)
-        }
+    /// Adds an error for each reason why a worker of a group must not fill the store.
+    private func checkGroup(_ store: any SnapshotStore, _ file: FileOutline, _ issues: inout SettingIssues) {
+        guard file.sharesEntries, let mark = file.stores.first(where: { $0.name == store.name })?.mark else { return }
+        for obstacle in store.groupObstacles { issues.add("stores: \(store.name): \(obstacle)", at: mark) }
     }
 
     /// Adds an error for each field that a stage looks up and no stage keeps. A store that no stage fills is filled by
@@ -76,17 +56,18 @@ struct SnapshotNames {
             let hint = Nearest.hint(for: name, among: file.stores.map(\.name))
             return issues.add("store: unknown store \"\(name)\"\(hint)", at: gateway.store.mark)
         }
-        guard declared.type == MemoryStore.type.name else {
+        // The stores are missing if the file has other errors.
+        guard let found = self.stores[name] else { return }
+        guard let store = found.inPlace else {
             return issues.add(
-                "store: \(name) is a store of type \(declared.type): the gateway needs one of type memory",
-                at: gateway.store.mark)
+                "store: \(name) is a store of type \(declared.type): the gateway needs one in this process, such as "
+                    + "memory", at: gateway.store.mark)
         }
-        if Self.readsPart(file) {
+        if file.sharesEntries {
             issues.add(
                 "store: a worker of a group reads a part of the stream and misses revocations in the rest: remove group "
                     + "from redis_stream, or use the gateway in a worker without one", at: gateway.store.mark)
         }
-        guard let store = self.stores[name] as? MemoryStore else { return }
         switch gateway.allow {
         case .condition(let condition):
             issues.within("gateway: allow") { Self.check(condition, of: store, file, &$0) }
@@ -103,12 +84,6 @@ struct SnapshotNames {
                 Self.check(settings?.headers.map(\.value) ?? [], of: store, &$0)
             }
         }
-    }
-
-    /// Whether the worker shares the stream's entries with others of a group.
-    private static func readsPart(_ file: FileOutline) -> Bool {
-        guard let source = file.source, source.type == RedisStreamSource.sourceType.name else { return false }
-        return FileOutline.decode(source.settings, RedisStreamSettings.type)?.group != nil
     }
 
     /// Adds the errors of a condition on the store's snapshots.

@@ -13,18 +13,16 @@ extension Catalogue {
             offline.add(
                 SourceType(name: type.name, summary: type.summary, settings: .unread(type.shape)) { node, setup in
                     type.make(node, setup).map {
-                        MemorySource(stream: $0.stream, entries: entries, batchSize: batchSize)
+                        MemorySource(
+                            stream: $0.stream, entries: entries, batchSize: batchSize, groupName: $0.groupName)
                     }
                 })
         }
         for type in self.stores {
             offline.add(
                 StoreType(name: type.name, summary: type.summary, settings: .unread(type.shape)) { node, setup in
+                    setup.isRehearsal = true
                     guard let store = type.make(node, setup) else { return nil }
-                    // The file of a shared store may be that of a running worker.
-                    (store as? MemoryStore)?.keepPrivate()
-                    // The time of a test does not advance.
-                    (store as? MemoryStore)?.holdExpiryClock()
                     guard store.retention == .own else { return store }
                     return MemoryStore(
                         name: store.name, keyField: store.keyField, conditions: store.conditional?.conditions ?? [],

@@ -63,7 +63,7 @@ extension MemoryStore {
 
     /// The name of a field by its number (`SnapshotView.forEachField`), or an empty text if it is not a field of the
     /// graph.
-    package func fieldName(_ number: Int) -> String {
+    public func fieldName(_ number: Int) -> String {
         self.names.withLock { number < $0.names.count ? $0.names[number] : "" }
     }
 }

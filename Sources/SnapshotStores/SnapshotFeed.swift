@@ -1,4 +1,4 @@
-package import ComponentKit
+public import ComponentKit
 import StageKit
 import Synchronization
 
@@ -52,7 +52,7 @@ extension MemoryStore {
     /// Adds an observer, which is notified of all later changes.
     ///
     /// - Returns: Whether the store was created with `isObserved`; if not, the observer is not notified.
-    package func observe(_ observer: any SnapshotObserver) -> Bool {
+    public func observe(_ observer: any SnapshotObserver) -> Bool {
         self.feed?.add(observer)
         return self.feed != nil
     }

@@ -28,14 +28,17 @@ public final class MemorySource: EventSource {
 
     /// The stream's name.
     public let stream: String
+    /// The name of the group whose workers share the entries.
+    public let groupName: String?
     private let entries: [Entry]
     private let batchSize: Int
     private let state = OrderedMutex((status: SourceStatus(), isStopped: false))
 
     /// Creates a source that delivers `entries` in batches of `batchSize`.
-    public init(stream: String = "memory", entries: [Entry], batchSize: Int = 128) {
+    public init(stream: String = "memory", entries: [Entry], batchSize: Int = 128, groupName: String? = nil) {
         precondition(batchSize > 0, "a batch contains at least one entry")
         self.stream = stream
+        self.groupName = groupName
         self.entries = entries
         self.batchSize = batchSize
     }

@@ -115,7 +115,7 @@ public final class StageHarness<S: Stage> {
 
     /// Takes the events that the stage adds, as the engine does after each event.
     private func takeEmissions() {
-        guard let emitter = self.stage as? any EmittingStage, emitter.hasEmissions else { return }
+        guard let emitter = self.stage.emitting, emitter.hasEmissions else { return }
         let added = EventBatch()
         added.prepareSlots(fieldCount: self.names.fields.count)
         emitter.emit(into: EmittedEvents(added))

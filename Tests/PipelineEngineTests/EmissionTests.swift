@@ -265,7 +265,7 @@ private final class ResumedSource: EventSource {
     }
 
     private static func state(of graph: StageGraph) throws -> any StageState {
-        try #require(graph.nodes[1].stage as? TotalsStage).state
+        try #require(graph.nodes[1].stage.stateful).state
     }
 
     private static let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })

@@ -125,15 +125,15 @@ import Testing
     enum Lines: CaseIterable {
         case repeatable, answers, answersWithMetadata
 
-        func logger(_ logger: Logger) -> Logger {
+        func log(_ logger: Logger, level: Logger.Level, _ message: Logger.Message) {
             switch self {
-            case .repeatable: return logger
-            case .answers: return logger.withoutRateLimit
+            case .repeatable: logger.log(level: level, message)
+            case .answers: logger.withoutRateLimit.log(level: level, message)
             case .answersWithMetadata:
                 var logger = logger
                 logger[metadataKey: "file"] = "p.yaml"
                 logger.logLevel = .error
-                return logger.withoutRateLimit
+                logger.withoutRateLimit.log(level: level, message)
             }
         }
     }
@@ -147,9 +147,8 @@ import Testing
         ] as [(Lines, Logger.Level, Int)])
     func answers(lines: Lines, level: Logger.Level, written: Int) {
         let fixture = Fixture(repeats: 2)
-        let logger = lines.logger(fixture.logger)
         for _ in 0..<1000 {
-            logger.log(level: level, "reload refused")
+            lines.log(fixture.logger, level: level, "reload refused")
             fixture.logger.warning("dropped")
         }
         let refused = fixture.lines.all.filter { $0.contains(#""message":"reload refused""#) }

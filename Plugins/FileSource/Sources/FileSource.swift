@@ -79,6 +79,9 @@ public final class FileSource: EventSource {
     /// The source's status.
     public var status: SourceStatus { self.state.withLock(\.status) }
 
+    /// Whether the settings say `start: resume`.
+    public var startsAtCheckpoint: Bool { self.settings.start == .resume }
+
     /// The place behind the last delivered line.
     public var position: SourcePosition? {
         self.state.withLock { state in

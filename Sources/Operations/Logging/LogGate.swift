@@ -8,13 +8,16 @@ import Synchronization
 ///
 /// All loggers of a worker share one gate. Only lines of the levels warning and error are counted: more severe lines
 /// are always written, and less severe ones were requested with `--log-level` or a `log` stage. Replies to an operator
-/// bypass the gate: see ``Logging/Logger/withoutRateLimit``.
+/// bypass the gate: see ``StageKit/OperatorLog``.
 package final class LogGate: Sendable {
     /// The monotonic time since an arbitrary moment.
     private let now: @Sendable () -> Duration
     private let handler: any LogHandler
     private let limiter: OrderedMutex<LogLimiter>
     private let total = Atomic<UInt64>(0)
+
+    /// The sources of lines that are never held back: responses to an operator, and the start and the end of services.
+    private static let answers: Set<String> = [OperatorLog.source, "ServiceLifecycle"]
 
     /// Creates a gate that admits `repeats` lines of a kind per span, and reports held-back lines through `handler`.
     package init(repeats: Int, handler: any LogHandler, now: (@Sendable () -> Duration)? = nil) {
@@ -51,7 +54,9 @@ package final class LogGate: Sendable {
 
     /// Whether an event is written now; lines held back in spans that are over are reported first.
     func admits(_ event: LogEvent) -> Bool {
-        guard event.level == .warning || event.level == .error else { return true }
+        guard event.level == .warning || event.level == .error, !Self.answers.contains(event.source) else {
+            return true
+        }
         let reason = event.metadata?["reason"].map { "\($0)" }
         let kind = LogKind(level: event.level, message: event.message.description, reason: reason)
         let now = self.now()
@@ -104,7 +109,7 @@ package struct HeldBackReports: Service {
 }
 
 /// Passes the lines that a gate admits to another handler.
-package struct LimitedLogHandler: RateLimitingLogHandler {
+package struct LimitedLogHandler: LogHandler {
     private var inner: any LogHandler
     private let gate: LogGate
 
@@ -113,9 +118,6 @@ package struct LimitedLogHandler: RateLimitingLogHandler {
         self.inner = inner
         self.gate = gate
     }
-
-    /// The handler that the gate passes lines to.
-    package var withoutRateLimit: any LogHandler { self.inner }
 
     /// Metadata of every event.
     package var metadata: Logger.Metadata {

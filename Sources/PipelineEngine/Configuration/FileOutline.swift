@@ -1,3 +1,4 @@
+import ComponentKit
 public import StageKit
 
 /// The types, settings and sections that a pipeline file names, for checks that compare several parts of the file.
@@ -34,12 +35,19 @@ public struct FileOutline: Sendable {
     /// The top-level sections by name.
     public let sections: [String: SettingNode]
 
+    /// Whether the worker shares the stream's entries with others of a group. `false` if the source could not be
+    /// created.
+    public let sharesEntries: Bool
+
     /// The types of the fields that stages with access to a store read or provide, by store.
     package let fieldTypes: [String: [String: FieldType]]
 
     /// Extracts the parts of a definition.
-    init(_ definition: PipelineDefinition, fieldTypes: [String: [String: FieldType]] = [:]) {
+    init(
+        _ definition: PipelineDefinition, source: (any EventSource)?, fieldTypes: [String: [String: FieldType]] = [:]
+    ) {
         self.fieldTypes = fieldTypes
+        self.sharesEntries = source?.groupName != nil
         func part(_ component: PipelineDefinition.Component, _ name: MarkedName) -> Part {
             Part(name: name.text, type: component.type.text, settings: component.settings, mark: name.mark)
         }

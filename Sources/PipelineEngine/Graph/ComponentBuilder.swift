@@ -158,6 +158,7 @@ struct ComponentBuilder {
         setup.progress = self.services.progress
         setup.connections = self.services.connections
         setup.clock = self.services.clock
+        setup.isRehearsal = self.services.isRehearsal
         return setup
     }
 }

@@ -68,6 +68,14 @@ final class StageGraph {
         }
     }
 
+    /// A stage that adds events of its own.
+    struct Emitter {
+        /// The index of its node.
+        let node: Int
+        /// The stage.
+        let stage: any EmittingStage
+    }
+
     /// The targets of a node: indices of nodes, or one of the constants above.
     struct Arrows {
         /// The target of an event that continues, or that does not meet the condition.
@@ -103,10 +111,10 @@ final class StageGraph {
     let passes: PassPlan
     /// Whether each event can be finished immediately: no stage waits, is retried, ends the run or adds events.
     let isImmediate: Bool
-    /// Whether a stage adds events of its own.
-    let addsEvents: Bool
-    /// Whether a stage receives the time of a silent stream.
-    let followsTime: Bool
+    /// The stages that add events of their own, in the order of their nodes. Made once, when the graph is created.
+    let emitters: [Emitter]
+    /// The states of the stages that save one.
+    let states: [StageStates.Part]
     /// The target of events that fail at the source: the index of a node, or one of the constants above; `nil` if the
     /// file does not set it, and processing of the event stops.
     let sourceFailure: Int?
@@ -130,14 +138,23 @@ final class StageGraph {
         self.warnings = warnings
         self.fieldTypes = fieldTypes
         self.passes = PassPlan(nodes)
-        let emitters = nodes.compactMap { $0.stage as? any EmittingStage }
-        self.addsEvents = !emitters.isEmpty
-        self.followsTime = emitters.contains { $0.followsTime }
+        self.emitters = nodes.indices.compactMap { index in
+            nodes[index].stage.emitting.map { Emitter(node: index, stage: $0) }
+        }
+        self.states = nodes.compactMap { node in
+            node.stage.stateful.map { StageStates.Part(name: node.name, state: $0.state) }
+        }
         self.isImmediate =
             self.passes.isSingle && sourceFailure != StageGraph.halt
             && nodes.allSatisfy { $0.arrows.retry == nil && $0.arrows.onFailure != StageGraph.halt }
-            && !self.addsEvents
+            && self.emitters.isEmpty
     }
+
+    /// Whether a stage adds events of its own.
+    var addsEvents: Bool { !self.emitters.isEmpty }
+
+    /// Whether a stage receives the time of a silent stream.
+    var followsTime: Bool { self.emitters.contains { $0.stage.followsTime } }
 }
 
 /// A condition that cannot be copied: a copy would be retained for each event.

@@ -13,8 +13,8 @@ struct StateChecks {
     /// Adds errors, and warnings about possible oversights.
     func check(_ issues: inout SettingIssues, warnings: inout [SettingIssue]) {
         for (index, node) in self.graph.nodes.enumerated() {
-            if node.stage is any StatefulStage { self.check(node, &issues, &warnings) }
-            guard let emitter = node.stage as? any EmittingStage else { continue }
+            if node.stage.stateful != nil { self.check(node, &issues, &warnings) }
+            guard let emitter = node.stage.emitting else { continue }
             // Both kinds of events are kept behind the entries of a batch, which has room for one kind.
             if let other = self.graph.nodes.first(where: \.expands) {
                 issues.add(

@@ -3,21 +3,6 @@ import StageKit
 // Graphs with stages that add events (`EmittingStage`) are processed in passes. Added events are appended to the batch,
 // and `PassProgress.order` has the place of each in the stream order: before the event during which it was added.
 extension GraphWalker {
-    /// A stage that adds events.
-    struct Emitter {
-        /// The index of its node.
-        let node: Int
-        /// The stage.
-        let stage: any EmittingStage
-    }
-
-    /// Finds the stages of a graph that add events.
-    static func emitters(of graph: StageGraph) -> [Emitter] {
-        graph.nodes.indices.compactMap { index in
-            (graph.nodes[index].stage as? any EmittingStage).map { Emitter(node: index, stage: $0) }
-        }
-    }
-
     /// Whether the stage of a node has events to add.
     func hasEmissions(at node: Int) -> Bool {
         self.emitters.contains { $0.node == node && $0.stage.hasEmissions }

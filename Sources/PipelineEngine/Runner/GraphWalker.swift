@@ -41,7 +41,7 @@ struct GraphWalker {
     /// The main path's stages that are shown events ahead of time, if nothing is waited for before them.
     private let preparing: [Int]
     /// The stages that add events.
-    let emitters: [Emitter]
+    let emitters: [StageGraph.Emitter]
     /// Counts that nearly every event increments, not yet added to `counters`.
     let tally: EventTally
     /// The node at which each event of the chunk continues after the pure stages.
@@ -66,7 +66,7 @@ struct GraphWalker {
         self.preparing = (0..<min(graph.mainCount, graph.nodes.count)).filter { index in
             graph.nodes[index].preparesEvents && graph.passes.passes[index] == 0
         }
-        self.emitters = Self.emitters(of: graph)
+        self.emitters = graph.emitters
         self.tally = EventTally(stageCount: graph.nodes.count)
     }
 

@@ -87,7 +87,8 @@ public final class Pipeline: Service, Sendable {
         }
         let findings =
             catalogue.checkFile?(
-                FileOutline(definition, fieldTypes: graph.fieldTypes), issues.all.isEmpty ? stores : [:])
+                FileOutline(definition, source: source, fieldTypes: graph.fieldTypes),
+                issues.all.isEmpty ? stores : [:])
             ?? FileOutline.Findings()
         issues.append(findings.issues.all)
         guard issues.all.isEmpty, let source else { throw ConfigurationError(file: file, issues: issues.all) }
@@ -166,6 +167,11 @@ public final class Pipeline: Service, Sendable {
     /// created for its failure rules.
     public func settings(ofStages type: String) -> [SettingNode] {
         self.definition.components.filter { $0.type.text == type }.map(\.settings)
+    }
+
+    /// Returns the settings of a store as in the file, or `nil` if the file declares no store of that name.
+    public func settings(ofStore name: String) -> SettingNode? {
+        self.definition.stores.first { $0.name.text == name }?.component.settings
     }
 
     /// Runs until the source ends, a graceful shutdown begins or the task is cancelled; a batch in flight is finished

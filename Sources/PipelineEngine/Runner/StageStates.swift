@@ -36,9 +36,8 @@ final class StageStates: Sendable {
 
     /// Creates the states of a graph; those of the last checkpoint are restored when they are first used.
     init(_ graph: StageGraph, checkpoint: (any CheckpointKeeper)?, logger: Logger) {
-        let parts = Self.parts(of: graph)
-        self.board = OrderedMutex(Board(parts: parts))
-        self.hasParts = Atomic(!parts.isEmpty)
+        self.board = OrderedMutex(Board(parts: graph.states))
+        self.hasParts = Atomic(!graph.states.isEmpty)
         self.checkpoint = checkpoint
         self.logger = logger
     }
@@ -46,15 +45,9 @@ final class StageStates: Sendable {
     /// Whether no stage of the graph has a state.
     var isEmpty: Bool { !self.hasParts.load(ordering: .relaxed) }
 
-    private static func parts(of graph: StageGraph) -> [Part] {
-        graph.nodes.compactMap { node in
-            (node.stage as? any StatefulStage).map { Part(name: node.name, state: $0.state) }
-        }
-    }
-
     /// Continues with another graph, between two batches: stages of the same name continue with the state.
     func replace(_ graph: StageGraph) {
-        let parts = Self.parts(of: graph)
+        let parts = graph.states
         self.board.withLock { board in
             self.restoreLoaded(board.parts)
             let saved = board.saved ?? []

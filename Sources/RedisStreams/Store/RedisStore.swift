@@ -1,6 +1,6 @@
 public import ComponentKit
 import Logging
-package import RESP
+import RESP
 package import RedisClient
 public import StageKit
 import Synchronization
@@ -173,7 +173,7 @@ public final class RedisStore: RemoteSnapshotStore, StreamFedStore {
     /// The commands of changes and lookups, of emptying, and of the heartbeat, with sample arguments.
     ///
     /// Includes the commands inside the scripts, because the server checks the user's permission for each of them.
-    package var commands: (always: [RESPCommand], emptying: [RESPCommand], heartbeat: [RESPCommand]) {
+    var commands: (always: [RESPCommand], emptying: [RESPCommand], heartbeat: [RESPCommand]) {
         let key = self.prefix + Array("key".utf8)
         let change = SnapshotScript.command(.evict, key: key, entry: .zero, milliseconds: 1)
         func command(_ name: String, _ arguments: any RESPArgument...) -> RESPCommand {

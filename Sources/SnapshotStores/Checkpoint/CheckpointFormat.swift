@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// The format of a checkpoint file.
@@ -8,8 +9,9 @@ import StageKit
 ///         frame's offset in the file
 ///   header    once, first: definition, cursor (16), position        (texts as number of bytes (4), bytes)
 ///   store     once for each: name, key field, number of fields (4), names of the fields
-///   records   those of the preceding store frame: for each its number of bytes (4) and the bytes of `PackedRecord`
-///             without its marks, the fields numbered as the store frame lists them
+///   records   those of the preceding store frame: for each its number of bytes (4) and its bytes, which only the store
+///             reads. Those of a memory store are of `PackedRecord` without its marks, the fields numbered as the store
+///             frame lists them
 ///   stage     after the stores: name of a stage, and bytes of its state; a state may have several frames in a row
 ///   end       once, last: number of records in the file (8); nothing follows
 /// ```
@@ -28,7 +30,7 @@ enum CheckpointFormat {
     /// A frame of records is closed when it has at least this many bytes.
     static let recordsFrameSize = 1 << 20
     /// The largest payload: a frame of records, one record beyond its size, and the bytes before it.
-    static let frameLimit = recordsFrameSize + MemoryStore.Limits.recordBytesRange.upperBound + 8
+    static let frameLimit = recordsFrameSize + CheckpointLimits.recordBytes + 8
     /// The bytes of a stage's state in one frame.
     static let stageFrameSize = 1 << 20
     /// The longest text: names, positions.

@@ -38,9 +38,9 @@ struct CheckpointReader {
     /// Reads all records into the stores, which must be empty; the file must contain each store and no others.
     ///
     /// If something is wrong, the records read so far stay in the stores.
-    mutating func records(into stores: [MemoryStore], cursor: EntryID) throws {
+    mutating func records(into stores: [any CheckpointedStore], cursor: EntryID) throws {
         var missing = Dictionary(uniqueKeysWithValues: stores.map { ($0.name, $0) })
-        var loader: RecordLoader?
+        var loader: (any RecordLoading)?
         var total: UInt64 = 0
         while true {
             let (kind, frame) = try self.frame()
@@ -53,10 +53,10 @@ struct CheckpointReader {
                     throw CheckpointFailure(
                         "it has a store \(frame.name) that the pipeline does not have, or has it twice")
                 }
-                loader = try RecordLoader(store, frame.fields, floor: cursor)
+                loader = try store.makeLoader(fields: frame.fields, upTo: cursor)
             case .records:
                 guard let loader else { throw CheckpointFailure("it has records before a store") }
-                total += UInt64(try loader.load(&payload))
+                total += UInt64(try loader.load(payload.storage, in: payload.offset..<payload.limit))
             case .stage: try self.addStage(&payload)
             case .end:
                 let expected: UInt64 = try payload.number()

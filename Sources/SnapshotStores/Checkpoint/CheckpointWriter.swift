@@ -22,12 +22,11 @@ struct CheckpointWriter {
         try self.end()
     }
 
-    /// Writes a store's records, shard by shard, each shard as it is at some moment from now on.
+    /// Writes a store's records, part by part, each part as it is at some moment from now on.
     ///
-    /// Changes wait while a shard is copied, well under a millisecond with a million snapshots; lookups do not wait.
-    /// `isWanted` is called between shards; if it returns false, `CancellationError` is thrown.
-    mutating func add(_ store: MemoryStore, isWanted: () -> Bool) throws {
-        let names = store.fieldNames
+    /// `isWanted` is called between parts; if it returns false, `CancellationError` is thrown.
+    mutating func add(_ store: any CheckpointedStore, isWanted: () -> Bool) throws {
+        let names = store.recordFields
         self.begin(.store)
         self.frame.append(text: store.name)
         self.frame.append(text: store.keyField)
@@ -35,11 +34,11 @@ struct CheckpointWriter {
         for name in names { self.frame.append(text: name) }
         try self.end()
         self.begin(.records)
-        for shard in 0..<store.shardTotal {
+        for part in 0..<store.recordParts {
             guard isWanted() else { throw CancellationError() }
-            self.records += UInt64(store.appendRecords(ofShard: shard, to: &self.frame, names: names.count))
+            self.records += UInt64(store.appendRecords(ofPart: part, fields: names.count, to: &self.frame))
             if self.frame.count >= CheckpointFormat.recordsFrameSize {
-                try self.split()
+                try self.split(store.name)
                 self.begin(.records)
             }
         }
@@ -77,14 +76,19 @@ struct CheckpointWriter {
     }
 
     /// Writes the frame's records as frames of the size that a reader takes, each cut between two records.
-    private mutating func split() throws {
+    ///
+    /// - Throws: `CheckpointFailure` if the store has not appended whole records within the limit.
+    private mutating func split(_ store: String) throws {
         let all = self.frame
         var start = CheckpointFormat.frameHeaderSize
         while start < all.count {
             var next = start
             while next < all.count, next - start < CheckpointFormat.recordsFrameSize {
-                let size = all[next..<next + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
-                next += 4 + size
+                let head = all[next..<min(next + 4, all.count)].reversed().reduce(0) { $0 << 8 | Int($1) }
+                guard head <= CheckpointLimits.recordBytes, next + 4 + head <= all.count else {
+                    throw CheckpointFailure("the store \(store) has a malformed record, or one that is too large")
+                }
+                next += 4 + head
             }
             self.begin(.records)
             self.frame += all[start..<next]

@@ -3,9 +3,9 @@ public import CoreMetrics
 public import Logging
 public import StageKit
 
-/// A checkpoint of memory stores in a local file: the file's top-level section `checkpoint`.
+/// A checkpoint of stores in a local file: the file's top-level section `checkpoint`.
 ///
-/// The stores are copied while they change, shard by shard, after the source's cursor was recorded. The result is still
+/// The stores are copied while they change, part by part, after the source's cursor was recorded. The result is still
 /// correct: every snapshot in the file is as of an entry at or after that cursor, the entries after the cursor are read
 /// again, and a store ignores entries that are not newer than its snapshots. The file needs no traces of evictions: up
 /// to the cursor, keys without a snapshot stay without one (`MemoryStore.setFloor`), and after it the evicting entry is
@@ -16,7 +16,7 @@ public final class FileCheckpoint: CheckpointKeeper {
 
     private let place: any CheckpointPlace
     private let definition: OrderedMutex<String>
-    private let stores: [MemoryStore]
+    private let stores: [any CheckpointedStore]
     private let leavesMark: Bool
     private let logger: Logger
     private let saved: any CounterHandler
@@ -46,7 +46,7 @@ public final class FileCheckpoint: CheckpointKeeper {
     ///     leaves a mark until the next one is saved, so that it is known if the process ended before those stores were
     ///     emptied.
     public convenience init(
-        _ settings: CheckpointSettings, stores: [MemoryStore], definition: String, logger: Logger,
+        _ settings: CheckpointSettings, stores: [any CheckpointedStore], definition: String, logger: Logger,
         metrics: any MetricsFactory, leavesMark: Bool = false
     ) {
         self.init(
@@ -56,8 +56,8 @@ public final class FileCheckpoint: CheckpointKeeper {
 
     /// Creates a checkpoint in a location of the caller's choice.
     package init(
-        _ place: any CheckpointPlace, interval: Duration, stores: [MemoryStore], definition: String, logger: Logger,
-        metrics: any MetricsFactory, leavesMark: Bool = false
+        _ place: any CheckpointPlace, interval: Duration, stores: [any CheckpointedStore], definition: String,
+        logger: Logger, metrics: any MetricsFactory, leavesMark: Bool = false
     ) {
         self.leavesMark = leavesMark
         self.place = place
@@ -179,8 +179,8 @@ public final class FileCheckpoint: CheckpointKeeper {
         do {
             var isKept = false
             var progress = LoggedProgress("saving the checkpoint", unit: "bytes", logger: self.logger)
-            var (written, shards) = (0, 0)
-            let shardTotal = self.stores.reduce(0) { $0 + $1.shardTotal }
+            var (written, parts) = (0, 0)
+            let partTotal = self.stores.reduce(0) { $0 + $1.recordParts }
             try self.place.replace { write in
                 var writer = try CheckpointWriter(
                     CheckpointFormat.Header(definition: kept.definition, cursor: start.cursor, position: start.text),
@@ -190,8 +190,8 @@ public final class FileCheckpoint: CheckpointKeeper {
                     })
                 for store in self.stores {
                     try writer.add(store) {
-                        progress.update(written, fraction: Double(shards) / Double(max(1, shardTotal)))
-                        shards += 1
+                        progress.update(written, fraction: Double(parts) / Double(max(1, partTotal)))
+                        parts += 1
                         return position()?.epoch == start.epoch
                     }
                 }

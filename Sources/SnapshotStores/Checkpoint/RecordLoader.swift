@@ -4,7 +4,7 @@ import Synchronization
 
 /// Loads the records of a checkpoint into an empty store; each is validated completely before anything relies on its
 /// layout.
-struct RecordLoader {
+struct RecordLoader: RecordLoading {
     private let store: MemoryStore
     /// The store's field numbers, indexed by the file's.
     private let numbers: [UInt8]
@@ -19,6 +19,12 @@ struct RecordLoader {
         }
         self.isRenumbered = self.numbers.enumerated().contains { $0.offset != Int($0.element) }
         store.setFloor(floor)
+    }
+
+    /// Loads records: see `RecordLoading`.
+    func load(_ bytes: [UInt8], in range: Range<Int>) throws -> Int {
+        var payload = PayloadCursor(bytes, from: range.lowerBound, to: range.upperBound)
+        return try self.load(&payload)
     }
 
     /// Loads a payload of records; returns their number.

@@ -36,6 +36,9 @@ public protocol EmittingStage: Stage {
 }
 
 extension EmittingStage {
+    /// This stage.
+    public var emitting: (any EmittingStage)? { self }
+
     /// `false`.
     public var followsTime: Bool { false }
 

@@ -40,6 +40,9 @@
 /// - **Reload.** A changed file creates every stage again, between two batches. The state of an instance is lost, as on
 ///   shutdown; state that has to last belongs in a store, in a counter or in the checkpoint (`StatefulStage`).
 /// - **Own events.** A stage whose results are not results of a single event adds events of its own (`EmittingStage`).
+/// - **Capabilities.** What only some stages can do is declared: `emitting` and `stateful` return the stage itself if it
+///   conforms to that protocol. The engine reads them once for each instance. A stage that wraps another one returns
+///   what the wrapped one declares.
 public protocol Stage: AnyObject {
     /// The type into which the YAML under the stage's name is decoded.
     associatedtype Settings: Sendable
@@ -49,6 +52,12 @@ public protocol Stage: AnyObject {
 
     /// Creates the stage from its settings. Errors go to `setup.issues`.
     init(_ settings: Settings, _ setup: StageSetup)
+
+    /// This stage if it adds events of its own, otherwise `nil`.
+    var emitting: (any EmittingStage)? { get }
+
+    /// This stage if it has a state that outlives the process, otherwise `nil`.
+    var stateful: (any StatefulStage)? { get }
 
     /// Processes one event.
     ///
@@ -92,6 +101,12 @@ public protocol Stage: AnyObject {
 }
 
 extension Stage {
+    /// `nil`: every event that leaves the stage was passed to it.
+    public var emitting: (any EmittingStage)? { nil }
+
+    /// `nil`: nothing of the stage is saved.
+    public var stateful: (any StatefulStage)? { nil }
+
     /// Does nothing.
     public func prepare(_ event: borrowing Event) {}
 

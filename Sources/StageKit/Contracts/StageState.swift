@@ -11,6 +11,11 @@ public protocol StatefulStage: Stage {
     var state: any StageState { get }
 }
 
+extension StatefulStage {
+    /// This stage.
+    public var stateful: (any StatefulStage)? { self }
+}
+
 /// The state of a stage, which the engine saves and restores.
 ///
 /// The engine calls both functions while no batch is processed, but on any thread.

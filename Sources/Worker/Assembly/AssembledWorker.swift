@@ -116,7 +116,7 @@ struct AssembledWorker {
         }
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: signals ? [.sigterm, .sigint] : [],
-            logger: self.logger.withoutRateLimit)
+            logger: self.logger)
         configuration.maximumGracefulShutdownDuration = Self.shutdownLimit
         try await ServiceGroup(configuration: configuration).run()
     }

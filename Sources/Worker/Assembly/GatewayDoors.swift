@@ -6,7 +6,6 @@ import Logging
 import PipelineEngine
 import RedisStreams
 import ServiceLifecycle
-import SnapshotStores
 import StageKit
 
 /// The doors that a pipeline file declares in its section `gateway`.
@@ -55,7 +54,7 @@ struct GatewayDoors: Sendable {
     ) throws(SettingIssue) -> GatewayServer? {
         guard let door else { return nil }
         guard let store = MemoryGatewayStore(settings, door: door, stores: pipeline.stores) else {
-            throw Self.changed(settings)
+            throw Self.unfit(settings)
         }
         return GatewayServer(
             door, form, secrets: try GatewaySecrets(door, form), store: store, metrics: registry, logger: logger)
@@ -66,9 +65,9 @@ struct GatewayDoors: Sendable {
         _ registry: MetricsRegistry, _ logger: Logger
     ) throws(SettingIssue) -> RedisDoorServer? {
         guard let redis = settings.redis else { return nil }
-        guard let memory = pipeline.stores[settings.store.text] as? MemoryStore,
-            let store = MemoryRedisStore(memory)
-        else { throw Self.changed(settings) }
+        guard let snapshots = pipeline.stores[settings.store.text]?.inPlace,
+            let store = MemoryRedisStore(snapshots)
+        else { throw Self.unfit(settings) }
         var channel = "\(redis.prefix(ofStore: settings.store.text))revocations"
         if case .channel(let name) = revocations?.target { channel = name }
         let door = RedisDoorServer(
@@ -77,12 +76,18 @@ struct GatewayDoors: Sendable {
                 store: settings.store.text, channel: redis.channel ?? channel,
                 version: SluiceCommand.configuration.version),
             store: store, metrics: registry, logger: logger)
-        guard memory.observe(door.observer) else { throw Self.changed(settings) }
+        guard snapshots.observe(door.observer) else {
+            throw SettingIssue(
+                "gateway: store: \(settings.store.text) does not report changes, so clients of the Redis door could not "
+                    + "keep copies: remove redis from gateway, or choose another store", at: settings.store.mark)
+        }
         return door
     }
 
-    private static func changed(_ settings: GatewaySettings) -> SettingIssue {
-        SettingIssue("gateway: store: it has changed since the file was checked", at: settings.store.mark)
+    private static func unfit(_ settings: GatewaySettings) -> SettingIssue {
+        SettingIssue(
+            "gateway: store: \(settings.store.text) does not have the condition, or does not track its freshness: choose "
+                + "another store", at: settings.store.mark)
     }
 
     /// The doors, to be run.

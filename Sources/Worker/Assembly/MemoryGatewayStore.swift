@@ -1,13 +1,11 @@
 package import ComponentKit
 package import Gateway
-import SnapshotStores
 import StageKit
 
-/// A memory store behind the gateway's doors.
+/// A store behind the gateway's HTTP and gRPC doors.
 package struct MemoryGatewayStore: GatewayStore {
-    private let store: MemoryStore
-    private let condition: SnapshotCondition
-    private let fields: [SnapshotField]
+    private let freshness: Freshness
+    private let probe: any SnapshotProbe
 
     /// Resolves the names of a checked section.
     ///
@@ -15,36 +13,39 @@ package struct MemoryGatewayStore: GatewayStore {
     ///   - settings: The section.
     ///   - door: The door, whose headers have values of fields.
     ///   - stores: The stores of the pipeline.
-    /// - Returns: `nil` if the section does not fit the store.
+    /// - Returns: `nil` if the section does not fit the store, or if the store does not track its freshness.
     package init?(_ settings: GatewaySettings, door: HTTPDoorSettings, stores: [String: any SnapshotStore]) {
-        guard let store = stores[settings.store.text] as? MemoryStore else { return nil }
-        let condition: SnapshotCondition? =
+        guard let store = stores[settings.store.text]?.inPlace, let freshness = store.freshness else { return nil }
+        let fields = door.headers.map(\.value.text)
+        let probe: (any SnapshotProbe)? =
             switch settings.allow {
-            case .named(let name): store.condition(named: name.text)
-            case .condition(let condition): store.condition(condition)
+            case .named(let name): store.makeProbe(named: name.text, fields: fields)
+            case .condition(let condition): store.makeProbe(condition, fields: fields)
             case nil: nil
             }
-        guard let condition else { return nil }
-        self.store = store
-        self.condition = condition
-        self.fields = door.headers.map { store.field($0.value.text) }
+        guard let probe else { return nil }
+        self.freshness = freshness
+        self.probe = probe
     }
 
     /// Decides about a session; the condition and the values are those of the same snapshot.
     package func decide(_ key: Span<UInt8>, _ values: inout GatewayValues) -> GatewayDecision {
-        let answer: SnapshotAnswer
-        if self.fields.isEmpty {
-            answer = self.store.ask(key, self.condition)
-        } else {
-            answer = self.store.ask(key, self.condition) { snapshot in
-                for field in self.fields { snapshot.withValue(of: field) { values.add($0) } }
-            }
-        }
+        self.freshness.decide { self.probe.check(key) { values.add($0) } }
+    }
+}
+
+extension Freshness {
+    /// Decides by a lookup that is made between two checks of the freshness: a suspension of the process between the
+    /// lookup and its use is detected.
+    func decide(_ lookup: () -> Bool?) -> GatewayDecision {
+        let fills = self.fills
+        if self.isBeingFilled { return .stale }
+        let answer = lookup()
+        if self.isStale || self.fills != fills { return .stale }
         return switch answer {
-        case .yes: .allowed
-        case .no: .refused
-        case .absent: .absent
-        case .stale: .stale
+        case .some(true): .allowed
+        case .some(false): .refused
+        case .none: .absent
         }
     }
 }

@@ -1,14 +1,13 @@
 import Admin
-import ComponentKit
+package import ComponentKit
 package import Gateway
-package import SnapshotStores
 import StageKit
 
-/// A memory store behind the Redis door.
+/// A store behind the Redis door.
 package struct MemoryRedisStore: RedisDoorStore {
-    private let store: MemoryStore
+    private let store: any InPlaceStore
     private let freshness: Freshness
-    private let tests: [SnapshotCondition]
+    private let probes: [any SnapshotProbe]
 
     /// The names of the store's conditions.
     package let conditions: [String]
@@ -16,15 +15,15 @@ package struct MemoryRedisStore: RedisDoorStore {
     /// Resolves the conditions of a store.
     ///
     /// - Returns: `nil` if the store does not track its freshness.
-    package init?(_ store: MemoryStore) {
+    package init?(_ store: any InPlaceStore) {
         guard let freshness = store.freshness else { return nil }
         self.store = store
         self.freshness = freshness
         let named = store.conditions.compactMap { condition in
-            store.condition(named: condition.name).map { (condition.name, $0) }
+            store.makeProbe(named: condition.name, fields: []).map { (condition.name, $0) }
         }
         self.conditions = named.map(\.0)
-        self.tests = named.map(\.1)
+        self.probes = named.map(\.1)
     }
 
     /// The number of snapshots.
@@ -60,7 +59,7 @@ package struct MemoryRedisStore: RedisDoorStore {
         }
     }
 
-    /// Makes a lookup between two checks of the freshness, as `MemoryStore.ask` does.
+    /// Makes a lookup between two checks of the freshness.
     private func ask(_ lookup: () -> Bool) -> SnapshotFinding {
         let fills = self.freshness.fills
         if self.freshness.isBeingFilled { return .filling }
@@ -75,19 +74,11 @@ package struct MemoryRedisStore: RedisDoorStore {
 
     /// Decides whether a snapshot meets a condition.
     package func decide(_ key: Span<UInt8>, condition: Int) -> GatewayDecision {
-        switch self.store.ask(key, self.tests[condition]) {
-        case .yes: .allowed
-        case .no: .refused
-        case .absent: .absent
-        case .stale: .stale
-        }
+        self.freshness.decide { self.probes[condition].check(key) { _ in } }
     }
 
     /// Lists some keys.
     package func scan(from cursor: UInt64, count: Int, _ body: (Span<UInt8>) -> Void) -> UInt64 {
-        self.store.scan(from: cursor, count: count, lines: Self.scanLines, body)
+        self.store.scanKeys(from: cursor, count: count, body)
     }
-
-    /// Lines of the store's tables that one call reads at most, if it finds few keys: some microseconds per sixteen.
-    private static let scanLines = 4096
 }

@@ -16,7 +16,7 @@ struct ReloadService: Service {
     /// Its file.
     let path: String
     /// The logger for the results.
-    private let logger: Logger
+    private let logger: OperatorLog
     /// The journal and the trace file, which are reopened too, or `nil`.
     private let rotation: FileRotation?
     /// Called for each signal, whatever becomes of the file.

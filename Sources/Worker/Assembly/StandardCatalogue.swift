@@ -115,10 +115,10 @@ extension Catalogue {
     }
     /// Returns the stores that a checkpoint saves, in the order of their names. Adds an error for a store that would be
     /// empty after a restart although the source resumes behind the entries that it held.
-    private static func checkpointed(_ setup: ComponentSetup) -> [MemoryStore] {
+    private static func checkpointed(_ setup: ComponentSetup) -> [any CheckpointedStore] {
         setup.stores.sorted { $0.key < $1.key }.compactMap { name, store in
             if store.retention == .own { return nil }
-            if store.retention == .checkpoint, let store = store as? MemoryStore { return store }
+            if store.retention == .checkpoint, let store = store.checkpointed { return store }
             setup.issues.add(
                 "checkpoint: it cannot save the store \"\(name)\", which would be empty after a restart: remove the "
                     + "section, or choose another type of store", at: setup.mark(ofSection: "checkpoint"))
