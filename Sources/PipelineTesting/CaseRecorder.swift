@@ -6,7 +6,7 @@ import StageKit
 final class CaseRecorder: Sendable {
     private struct State {
         var outcomes: [ObservedOutcome] = []
-        /// The outcomes of the elements of the entry that comes next.
+        /// The outcomes of elements whose entry comes later. Events of a stage's own may be between them.
         var elements: [ObservedOutcome] = []
         var revocations: [[UInt8]] = []
         var evictions: [[UInt8]] = []
@@ -29,8 +29,8 @@ final class CaseRecorder: Sendable {
         self.state.withLock { state in
             if isElement { return state.elements.append(outcome) }
             var whole = outcome
-            whole.elements = state.elements
-            state.elements = []
+            whole.elements = state.elements.filter { $0.id == outcome.id }
+            state.elements.removeAll { $0.id == outcome.id }
             state.outcomes.append(whole)
         }
     }

@@ -12,32 +12,45 @@ import Worker
     private static let devices = 3
 
     private static func file(
-        _ server: RedisServer, checkpoint: String, start: String, idle: String = "wait"
+        _ server: RedisServer, checkpoint: String, start: String, idle: String = "wait", elements: Bool = false
     ) -> String {
-        """
-        pipeline: sensors
-        redis: { address: "\(server.address)", timeout: 20s, connect_timeout: 20s }
-        source:
-          redis_stream: { stream: readings, start: \(start), read_count: 64, read_block: 100ms }
-        checkpoint: { path: "\(checkpoint)", interval: 20ms }
-        stages:
-          - decode: { fields: { device: { required: true }, value: { type: int64, required: true } } }
-          - aggregate:
-              key: device
-              window: 1s
-              lateness: 100ms
-              idle: \(idle)
-              values: { readings: count, total: { sum: value }, different: { distinct: value } }
-          - publish: { stream: seconds, fields: [device, window_start, readings, total, different] }
-        """
+        let fields = "device: { required: true }, value: { type: int64, required: true }"
+        let list = "list: { type: json, required: true }"
+        let head =
+            elements
+            ? "- decode: { fields: { \(list) } }\n  - explode: { field: list, fields: { \(fields) } }"
+            : "- decode: { fields: { \(fields) } }"
+        return """
+            pipeline: sensors
+            redis: { address: "\(server.address)", timeout: 20s, connect_timeout: 20s }
+            source:
+              redis_stream: { stream: readings, start: \(start), read_count: 64, read_block: 100ms }
+            checkpoint: { path: "\(checkpoint)", interval: 20ms }
+            stages:
+              \(head)
+              - aggregate:
+                  key: device
+                  window: 1s
+                  lateness: 100ms
+                  idle: \(idle)
+                  values: { readings: count, total: { sum: value }, different: { distinct: value } }
+              - publish: { stream: seconds, fields: [device, window_start, readings, total, different] }
+            """
+    }
+
+    /// The values of an entry by device: one, or as many elements as the last digit of the number says.
+    private static func values(_ number: Int, elements: Bool) -> [(device: Int, value: Int)] {
+        (0..<(elements ? number % 10 : 1)).map { ((number + $0) % Self.devices, number + $0 * 10_000) }
     }
 
     /// The message of each window of the entries up to `count`, by device and start.
-    private static var expected: [String: [String]] {
+    private static func expected(elements: Bool) -> [String: [String]] {
         var windows: [String: (start: Int, device: Int, values: [Int])] = [:]
         for number in 1...Self.count {
-            let (start, device) = (number / 100, number % Self.devices)
-            windows["\(start)/\(device)", default: (start, device, [])].values.append(number)
+            for (device, value) in self.values(number, elements: elements) {
+                let start = number / 100
+                windows["\(start)/\(device)", default: (start, device, [])].values.append(value)
+            }
         }
         return windows.mapValues { window in
             let time = "1970-01-01T00:00:\(window.start < 10 ? "0" : "")\(window.start)Z"
@@ -48,10 +61,19 @@ import Worker
         }
     }
 
-    private static func add(_ numbers: some Sequence<Int>, _ connection: RedisConnection) async throws {
+    private static func add(
+        _ numbers: some Sequence<Int>, elements: Bool, _ connection: RedisConnection
+    ) async throws {
         let commands = numbers.map { number in
-            RESPCommand(
-                "XADD", "readings", "\(number * 10)-0", "device", "d-\(number % Self.devices)", "value", "\(number)")
+            let values = self.values(number, elements: elements)
+            guard elements else {
+                return RESPCommand(
+                    "XADD", "readings", "\(number * 10)-0", "device", "d-\(values[0].device)", "value",
+                    "\(values[0].value)")
+            }
+            let list = values.map { #"{"device":"d-\#($0.device)","value":\#($0.value)}"# }
+            return RESPCommand(
+                "XADD", "readings", "\(number * 10)-0", "list", "[\(list.joined(separator: ","))]")
         }
         for reply in connection.submit(commands) {
             let id = try await reply.reply().value().string
@@ -59,14 +81,17 @@ import Worker
         }
     }
 
-    @Test("A worker that is killed repeatedly counts each entry once, and sends the same window again or not at all")
-    func killed() async throws {
+    @Test(
+        "A worker that is killed repeatedly counts each entry or element once, and sends a window again or not at all",
+        arguments: [false, true])
+    func killed(elements: Bool) async throws {
         try await withRedisServer { server in
             try await withFolder { folder in
                 try await withConnection(server.settings) { connection in
                     let checkpoint = "\(folder.path)/checkpoint"
                     let file = folder.appendingPathComponent("p.yaml")
-                    try Data(Self.file(server, checkpoint: checkpoint, start: "resume").utf8).write(to: file)
+                    let text = Self.file(server, checkpoint: checkpoint, start: "resume", elements: elements)
+                    try Data(text.utf8).write(to: file)
                     let rounds = 6
                     for round in 0...rounds {
                         try? FileManager.default.removeItem(atPath: "\(folder.path)/pid")
@@ -76,14 +101,15 @@ import Worker
                         try await eventually("a checkpoint") { FileManager.default.fileExists(atPath: checkpoint) }
                         guard round == rounds else {
                             let part = Self.count / rounds
-                            try await Self.add(round * part + 1...(round + 1) * part, connection)
+                            try await Self.add(
+                                round * part + 1...(round + 1) * part, elements: elements, connection)
                             try await Task.sleep(for: .milliseconds(Int.random(in: 0...60)))
                             worker.kill()
                             continue
                         }
-                        // Closes all windows.
-                        try await Self.add([Self.count * 2], connection)
-                        let expected = Set(Self.expected.values)
+                        // Closes all windows; the entry has an element.
+                        try await Self.add([Self.count * 2 + 1], elements: elements, connection)
+                        let expected = Set(Self.expected(elements: elements).values)
                         try await eventually("every window is published") {
                             try await expected.isSubset(of: connection.entries("seconds"))
                         }

@@ -219,7 +219,7 @@ import Testing
         }
         batch.withEvent(at: 2) { $0.set(field, copying: Array("z".utf8)) }
         #expect(batch.withEvent(at: 3) { $0.text(of: field) } == "y")
-        batch.removeElements()
+        batch.removeAdded()
         #expect(
             batch.count == 2 && batch.withEvent(at: 1) { $0.eventID } == EventID(EntryID(milliseconds: 9, sequence: 0)))
         #expect(batch.withEvent(at: 1) { $0.deliveries } == 4 && batch.lastID?.milliseconds == 9)

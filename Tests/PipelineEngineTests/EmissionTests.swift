@@ -7,7 +7,7 @@ import Testing
 @testable import PipelineEngine
 
 /// Keeps the last checkpoint in memory.
-private final class KeptCheckpoint: CheckpointKeeper {
+final class KeptCheckpoint: CheckpointKeeper {
     private struct State {
         var position: String?
         var stages: [SavedStage] = []
@@ -51,7 +51,7 @@ private final class KeptCheckpoint: CheckpointKeeper {
 
 /// Delivers entries from the position in a checkpoint on, some batches in a run. Its own position is behind by `lag`
 /// entries, as that of a checkpoint whose states were saved later.
-private final class ResumedSource: EventSource {
+final class ResumedSource: EventSource {
     let stream = "resumed"
     let stateObstacle: String?
     let status = SourceStatus()
@@ -255,11 +255,11 @@ private final class ResumedSource: EventSource {
             try Self.graph(Self.stages("  - note: { field: total }\n"), pipeline)
         )
         let states = StageStates(old, checkpoint: nil, logger: Self.silent)
-        try Self.state(of: old).restore(Array("6 3 3".utf8))
+        try Self.state(of: old).restore(Array("6 3 3 0".utf8))
         let without = try Self.graph("stages: [{ take: { fields: [a] } }]\n", pipeline)
         #expect(!states.isEmpty)
         states.replace(next)
-        #expect(try Self.state(of: next).save() == Array("6 3 3".utf8))
+        #expect(try Self.state(of: next).save() == Array("6 3 3 0".utf8))
         states.replace(without)
         #expect(states.isEmpty)
     }

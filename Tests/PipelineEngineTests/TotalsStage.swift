@@ -2,7 +2,7 @@ import Logging
 import StageKit
 import StageTestKit
 
-/// Adds up the numbers in a field, and adds events with the total after every third entry.
+/// Adds up the numbers in a field, and adds events with the total after every third event.
 final class TotalsStage: EmittingStage, StatefulStage {
     struct Settings: Sendable {
         var field = MarkedName.unread
@@ -10,25 +10,29 @@ final class TotalsStage: EmittingStage, StatefulStage {
         var isOrdered = true
     }
 
-    /// The entries so far and their total, saved as `total count last`.
+    /// The events so far and their total, saved as `total count last element`: the id of the last event, with the number
+    /// of its element counted from 1, or 0.
     final class Totals: StageState {
         struct Content: Equatable {
             var total = 0
             var count = 0
-            var last: UInt64 = 0
+            var last = EventID(.zero)
         }
 
         let content = OrderedMutex(Content())
 
         func save() -> [UInt8] {
             let content = self.content.withLock { $0 }
-            return Array("\(content.total) \(content.count) \(content.last)".utf8)
+            let (entry, element) = (content.last.entry.milliseconds, (content.last.element ?? -1) + 1)
+            return Array("\(content.total) \(content.count) \(entry) \(element)".utf8)
         }
 
         func restore(_ bytes: [UInt8]) throws(StageFailure) {
             let parts = String(decoding: bytes, as: UTF8.self).split(separator: " ").map { Int($0) ?? -1 }
-            guard parts.count == 3, parts.allSatisfy({ $0 >= 0 }) else { throw StageFailure("not a total") }
-            self.content.withLock { $0 = Content(total: parts[0], count: parts[1], last: UInt64(parts[2])) }
+            guard parts.count == 4, parts.allSatisfy({ $0 >= 0 }) else { throw StageFailure("not a total") }
+            let entry = EntryID(milliseconds: UInt64(parts[2]), sequence: 0)
+            let last = EventID(entry, element: parts[3] == 0 ? nil : parts[3] - 1)
+            self.content.withLock { $0 = Content(total: parts[0], count: parts[1], last: last) }
         }
     }
 
@@ -63,14 +67,15 @@ final class TotalsStage: EmittingStage, StatefulStage {
 
     func process(_ event: inout Event) throws -> Verdict {
         guard let text = event.text(of: self.input), let number = Int(text) else { throw StageFailure("totals: none") }
-        let id = event.id.milliseconds
+        let id = event.eventID
+        let first = id.entry.milliseconds * 100 + UInt64(id.element ?? 0) * 10
         self.pending += self.totals.content.withLock { content in
             guard id > content.last else { return [] }
             content.total += number
             content.count += 1
             content.last = id
             let total = content.total
-            return content.count % 3 == 0 ? (0..<self.copies).map { (id * 100 + UInt64($0), total) } : []
+            return content.count % 3 == 0 ? (0..<self.copies).map { (first + UInt64($0), total) } : []
         }
         return .finish(.applied, self.counted)
     }

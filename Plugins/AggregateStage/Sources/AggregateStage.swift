@@ -87,7 +87,7 @@ public final class AggregateStage: StatefulStage, EmittingStage {
         var samples: [Sample?] = []
         samples.reserveCapacity(self.measures.count)
         for measure in self.measures { samples.append(try measure.sample(of: event, hasher)) }
-        let entry = WindowTable.Entry(id: event.id, time: time, clock: clock, key: key, samples: samples)
+        let entry = WindowTable.Entry(id: event.eventID, time: time, clock: clock, key: key, samples: samples)
         do throws(WindowTable.Refusal) {
             self.closed += try self.windows.add(entry)
         } catch {

@@ -2,14 +2,14 @@ import StageKit
 
 // The form of a saved state. Numbers are little-endian; texts and bytes follow their length (4 bytes).
 //
-//   version (1), signature, key of the hash function (16), newest time (8), last id (16; each of the two is preceded by
-//   a byte: 0 if there is none), number of windows (4), then for each: start (8), key, and for each value: count (8),
+//   version (1), signature, key of the hash function (16), newest time (8), last id (id of the entry: 16, number of the
+//   element counted from 1, or 0: 4; each of the two is preceded by a byte: 0 if there is none), number of windows (4), then for each: start (8), key, and for each value: count (8),
 //   kind of the quantity (1), quantity (0, 8 or 12), text, number of hashes (4), hashes (8 each), capped (1)
 
 /// Writes a saved state.
 struct StateWriter {
     /// The version of the form.
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
 
     private var bytes: [UInt8] = []
 
@@ -23,8 +23,9 @@ struct StateWriter {
         writer.add(UInt8(table.newest == nil ? 0 : 1))
         writer.add(table.newest ?? 0)
         writer.add(UInt8(table.last == nil ? 0 : 1))
-        writer.add(table.last?.milliseconds ?? 0)
-        writer.add(table.last?.sequence ?? 0)
+        writer.add(table.last?.entry.milliseconds ?? 0)
+        writer.add(table.last?.entry.sequence ?? 0)
+        writer.add(UInt32((table.last?.element ?? -1) + 1))
         let open = table.open
         writer.add(UInt32(open.count))
         for window in open {
@@ -94,7 +95,10 @@ struct StateReader {
         let (hasLast, milliseconds, sequence) = (
             try reader.flag(), try reader.number(UInt64.self), try reader.number(UInt64.self)
         )
-        table.last = hasLast ? EntryID(milliseconds: milliseconds, sequence: sequence) : nil
+        let element = Int(try reader.number(UInt32.self))
+        let last = EventID(
+            EntryID(milliseconds: milliseconds, sequence: sequence), element: element == 0 ? nil : element - 1)
+        table.last = hasLast ? last : nil
         for _ in 0..<(try reader.number(UInt32.self)) {
             let start = try reader.number(Int64.self)
             guard TimeRange.isStart(start, ofSize: rules.size) else { throw Self.damaged }

@@ -22,8 +22,8 @@ struct WindowTable: Sendable, Equatable {
 
     /// An event.
     struct Entry: Sendable {
-        /// The id of its entry.
-        var id: EntryID
+        /// Its id. Elements of one entry have different ones.
+        var id: EventID
         /// Its time in milliseconds since the epoch.
         var time: Int64
         /// The time of the stream when the entry was added; greater than `time` if the entry is a replayed one.
@@ -61,9 +61,9 @@ struct WindowTable: Sendable, Equatable {
     let rules: Rules
     /// The time of the newest event, or `nil` before the first.
     var newest: Int64?
-    /// The id of the last entry that was added, or `nil` before the first. All entries up to it are contained, or were
-    /// refused.
-    var last: EntryID?
+    /// The id of the last event that was added, or `nil` before the first. All events up to it are contained, or were
+    /// refused. If it is that of an element, the later elements of its entry may be missing.
+    var last: EventID?
     /// The values of the open windows by start and key.
     private(set) var windows: [Int64: [[UInt8]: [Accumulator]]] = [:]
     /// The number of open windows, counted for each key.
@@ -78,7 +78,7 @@ struct WindowTable: Sendable, Equatable {
         self.rules = rules
     }
 
-    /// Adds an event, unless the table contains its entry already; returns the windows that it closes, in the order of
+    /// Adds an event, unless the table contains it already; returns the windows that it closes, in the order of
     /// their starts and keys.
     mutating func add(_ entry: Entry) throws(Refusal) -> [Closed] {
         if let last = self.last, entry.id <= last { return [] }

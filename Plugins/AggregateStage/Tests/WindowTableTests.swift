@@ -11,7 +11,7 @@ import Testing
         _ number: UInt64, at time: Int64, _ key: String = "a", _ amount: Int64 = 1
     ) -> WindowTable.Entry {
         WindowTable.Entry(
-            id: EntryID(milliseconds: number, sequence: 0), time: time, clock: time, key: Array(key.utf8),
+            id: EventID(EntryID(milliseconds: number, sequence: 0)), time: time, clock: time, key: Array(key.utf8),
             samples: [Sample(), Sample(quantity: .integer(amount))])
     }
 
@@ -93,7 +93,7 @@ import Testing
         var replayed = Self.entry(2, at: 1)
         replayed.clock = 69_999
         #expect(try table.add(replayed) == [])
-        replayed.id = EntryID(milliseconds: 3, sequence: 0)
+        replayed.id = EventID(EntryID(milliseconds: 3, sequence: 0))
         replayed.clock = 70_000
         #expect(throws: WindowTable.Refusal.late(start: 0)) { try table.add(replayed) }
         #expect(table.open.map { Self.text($0) } == ["0:a=2/2"])
@@ -129,13 +129,13 @@ import Testing
         for (index, hash) in [7, 8, 7, 9, 8].enumerated() {
             _ = try table.add(
                 WindowTable.Entry(
-                    id: EntryID(milliseconds: UInt64(index + 1), sequence: 0), time: 0, clock: 0, key: [],
+                    id: EventID(EntryID(milliseconds: UInt64(index + 1), sequence: 0)), time: 0, clock: 0, key: [],
                     samples: [Sample(hash: UInt64(hash))]))
         }
         #expect(table.open[0].values[0].seen.count == 3 && !table.open[0].values[0].isCapped)
         #expect(table.distinctCount == 3)
         let more = WindowTable.Entry(
-            id: EntryID(milliseconds: 9, sequence: 0), time: 0, clock: 0, key: [], samples: [Sample(hash: 10)])
+            id: EventID(EntryID(milliseconds: 9, sequence: 0)), time: 0, clock: 0, key: [], samples: [Sample(hash: 10)])
         _ = try table.add(more)
         #expect(table.open[0].values[0].seen.count == 3 && table.open[0].values[0].isCapped)
     }
@@ -190,6 +190,27 @@ import Testing
         }
     }
 
+    @Test("Each element of an entry counts once, also if the state was saved between two of them", arguments: 0...9)
+    func elements(cut: Int) throws {
+        var elements: [WindowTable.Entry] = []
+        for number in [UInt64(1), 2, 70_001] {
+            for element in 0..<3 {
+                var entry = Self.entry(number, at: Int64(number), ["a", "b", "a"][element])
+                entry.id.element = element
+                elements.append(entry)
+            }
+        }
+        let first = WindowState(Self.rules, signature: "s")
+        var closed: [WindowTable.Closed] = []
+        for element in elements.prefix(cut) { closed += try first.add(element) }
+        let second = WindowState(Self.rules, signature: "s")
+        try second.restore(first.save())
+        // All elements are read again.
+        for element in elements { closed += try second.add(element) }
+        #expect(closed.map { Self.text($0) } == ["0:a=4/4", "0:b=2/2"])
+        #expect(second.advance(to: 200_000).map { Self.text($0) } == ["60000:a=2/2", "60000:b=1/1"])
+    }
+
     @Test("A state of other settings, of another version or with a changed byte is refused or read, never a crash")
     func damage() throws {
         let rules = WindowTable.Rules(
@@ -200,7 +221,8 @@ import Testing
         {
             _ = try state.add(
                 WindowTable.Entry(
-                    id: EntryID(milliseconds: UInt64(number + 1), sequence: 0), time: 3, clock: 3, key: [UInt8(number)],
+                    id: EventID(EntryID(milliseconds: UInt64(number + 1), sequence: 0), element: number), time: 3,
+                    clock: 3, key: [UInt8(number)],
                     samples: [Sample(), Sample(quantity: quantity, text: [1, 2]), Sample(hash: UInt64(number))]))
         }
         let saved = state.save()

@@ -19,7 +19,7 @@ struct GraphBuilder {
         for store in self.stores.values { store.prepareForGraph() }
         let names = GraphNames()
         let layout = GraphLayout(self.definition, catalogue: self.catalogue, &issues)
-        let checks = GraphChecks(layout: layout)
+        var checks = GraphChecks(layout: layout)
         checks.check(&issues)
         if self.definition.lanes != nil { checks.checkLanes(&issues) }
         let stageNames = StageNames(layout, &issues).names
@@ -59,7 +59,13 @@ struct GraphBuilder {
                 }
                 if let emitted = setup?.emittedScope {
                     // Events that do not meet the condition continue with their own fields.
-                    if stage.entry.condition == nil { scope = emitted } else { scope.formUnion(emitted) }
+                    if stage.entry.condition == nil {
+                        scope = emitted
+                        // In a failure branch, an event that has failed before continues after a stage that fails.
+                        if index == 0 || stage.failure != .byDefault { checks.noteReplacement(at: index, offset) }
+                    } else {
+                        scope.formUnion(emitted)
+                    }
                 }
             }
         }

@@ -4,6 +4,19 @@ import StageKit
 struct GraphChecks {
     /// The lists and their arrows.
     let layout: GraphLayout
+    /// The stages, as list and offset, behind which there are only events of their own.
+    private var replacing: Set<[Int]> = []
+
+    /// Creates checks.
+    init(layout: GraphLayout) {
+        self.layout = layout
+    }
+
+    /// Notes a stage that passes no event on but those that it adds: no element of an event goes beyond it, except on
+    /// the path of its failures.
+    mutating func noteReplacement(at list: Int, _ offset: Int) {
+        self.replacing.insert([list, offset])
+    }
 
     /// Adds all problems to the issues.
     func check(_ issues: inout SettingIssues) {
@@ -60,15 +73,23 @@ struct GraphChecks {
             at: stage.entry.component.type.mark)
     }
 
-    /// Returns the type of a stage that expands events on a path to a stage, or `nil` if there is none.
+    /// Returns the type of a stage whose elements may reach a stage, or `nil` if there is none.
     private func expansion(before list: Int, _ offset: Int) -> String? {
-        let targets = self.layout.lists.indices.map { self.layout.targets(of: $0) }
         for (index, other) in self.layout.lists.enumerated() {
             for (position, stage) in other.stages.enumerated() where stage.type?.expands == true {
-                if index == list, position < offset { return stage.typeName }
-                let next = Set(other.stages[position...].flatMap { self.layout.targets(of: $0) })
-                if next.contains(list) || next.contains(where: { Self.reach(of: $0, targets).contains(list) }) {
-                    return stage.typeName
+                var open = [(list: index, from: position)]
+                var seen: Set<Int> = []
+                while let next = open.popLast() {
+                    let stages = self.layout.lists[next.list].stages
+                    for place in next.from..<stages.count {
+                        // The expanding stage itself receives the whole event.
+                        let isSource = next.list == index && place == position
+                        if next.list == list, place == offset, !isSource { return stage.typeName }
+                        for target in self.layout.targets(of: stages[place]) where seen.insert(target).inserted {
+                            open.append((target, 0))
+                        }
+                        if self.replacing.contains([next.list, place]) { break }
+                    }
                 }
             }
         }

@@ -15,12 +15,6 @@ struct StateChecks {
         for (index, node) in self.graph.nodes.enumerated() {
             if node.stage.stateful != nil { self.check(node, &issues, &warnings) }
             guard let emitter = node.stage.emitting else { continue }
-            // Both kinds of events are kept behind the entries of a batch, which has room for one kind.
-            if let other = self.graph.nodes.first(where: \.expands) {
-                issues.add(
-                    "\(node.type): cannot be in one pipeline with \(other.type), which makes events of elements: publish "
-                        + "those to a stream that a second pipeline reads", at: node.uses.mark)
-            }
             if !emitter.emitsInOrder, let writer = self.storeUser(after: index) {
                 issues.add(
                     "\(writer.type): the events of \(node.type) cannot be used with a store: their ids are not in the "

@@ -51,7 +51,7 @@ final class Lane {
         if self.graph.isImmediate {
             self.walker.process(batch)
         } else {
-            defer { batch.removeElements() }
+            defer { batch.removeAdded() }
             try await self.work(on: batch)
             self.walker.settle(batch)
         }
@@ -62,9 +62,9 @@ final class Lane {
         try await self.work(on: self.batch)
     }
 
-    /// Settles the event at an index of the lane's share.
-    func settle(at index: Int) {
-        self.walker.settle(self.batch, at: index)
+    /// Settles the next entry of the lane's share, and the events before it that stages have added.
+    func settleEntry() {
+        self.walker.settleEntry(self.batch)
     }
 
     /// Counts the events that `work` has processed, after all of them were settled.

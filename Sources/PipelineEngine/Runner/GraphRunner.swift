@@ -104,11 +104,7 @@ final class GraphRunner {
             // cancelled when its body throws; `waitForAll` would first wait for all lanes.
             for try await _ in tasks {}
         }
-        var next = Array(repeating: 0, count: self.lanes.count)
-        for index in self.dealt {
-            self.lanes[index].settle(at: next[index])
-            next[index] += 1
-        }
+        for index in self.dealt { self.lanes[index].settleEntry() }
         for lane in self.lanes { lane.finishBatch() }
         self.lanes[0].countBatch()
     }

@@ -6,13 +6,15 @@ import StageKit
 struct PassProgress {
     /// The position of each event of the batch: the index of a node, or one of the constants of `StageGraph`.
     var positions: [Int] = []
-    /// The number of events that are entries; the others were made or added by stages.
+    /// The number of events that are entries; the others were added by stages.
     private(set) var entryCount = 0
-    /// The events of elements that have replaced the event of an entry, by the index of that event.
-    var elements: [Int: Range<Int>] = [:]
-    /// The indices of the events in stream order: those of elements in place of the replaced ones, and those that stages
-    /// add before the events during which they were added. Empty if the entries are all.
-    var order: [Int] = []
+    /// The events of elements that have replaced another event, by the index of that event.
+    private(set) var elements: [Int: Range<Int>] = [:]
+    /// The events that were replaced since the last call of `reorder`.
+    private var replaced: Set<Int> = []
+    /// The indices of the events in stream order: those of elements before the replaced event, which goes no further, and
+    /// a stage's own before the event during which they were added. Empty if the entries are all.
+    private var order: [Int] = []
     /// The first event that is still to be processed in this pass.
     var cursor = 0
     /// The first event that has not been through the pure stages at the head.
@@ -30,6 +32,7 @@ struct PassProgress {
         self.positions.append(contentsOf: repeatElement(0, count: count))
         self.order.removeAll(keepingCapacity: true)
         self.elements.removeAll(keepingCapacity: true)
+        self.replaced.removeAll(keepingCapacity: true)
     }
 
     /// The number of events to take along the nodes.
@@ -38,26 +41,42 @@ struct PassProgress {
     /// The index of the event at the cursor.
     var index: Int { self.order.isEmpty ? self.cursor : self.order[self.cursor] }
 
-    /// Lets the events of elements continue at a node in place of the event at `index`, which stays where it is.
+    /// Lets the events of elements continue at a node in place of the event at `index`, which stays where it is. They
+    /// have their place in the order after the next call of `reorder`.
     mutating func replace(_ index: Int, by elements: Range<Int>, at node: Int) {
-        let missing = max(0, elements.upperBound - self.positions.count)
-        self.positions.append(contentsOf: repeatElement(StageGraph.end, count: missing))
-        for element in elements { self.positions[element] = node }
+        self.place(elements, at: node)
         self.positions[index] = StageGraph.end
         self.elements[index] = elements
+        self.replaced.insert(index)
     }
 
-    /// Puts the events of elements in the place of those that they have replaced.
+    /// Lets a stage's own events begin at a node, before the event at the cursor.
+    mutating func insert(_ events: Range<Int>, at node: Int) {
+        self.place(events, at: node)
+        if self.order.isEmpty { self.order = Array(0..<self.entryCount) }
+        self.order.insert(contentsOf: events, at: self.cursor)
+    }
+
+    /// Puts the events of elements before those that they have replaced.
     mutating func reorder() {
+        if self.replaced.isEmpty { return }
         let old = self.order.isEmpty ? Array(0..<self.entryCount) : self.order
         self.order.removeAll(keepingCapacity: true)
         for index in old {
-            if let elements = self.elements[index] {
+            if self.replaced.contains(index), let elements = self.elements[index] {
                 self.order.append(contentsOf: elements)
-            } else {
-                self.order.append(index)
             }
+            self.order.append(index)
         }
+        self.replaced.removeAll(keepingCapacity: true)
+    }
+
+    /// Sets the position of added events. There may be events before them that are not used: those of an expansion whose
+    /// stage has decided otherwise afterwards.
+    private mutating func place(_ events: Range<Int>, at node: Int) {
+        let missing = max(0, events.upperBound - self.positions.count)
+        self.positions.append(contentsOf: repeatElement(StageGraph.end, count: missing))
+        for event in events { self.positions[event] = node }
     }
 
     /// Counts the next attempt and returns the wait before it; `first` is the initial backoff.
@@ -89,7 +108,6 @@ extension GraphWalker {
     mutating func begin(_ batch: EventBatch) {
         batch.prepareSlots(fieldCount: self.names.fields.count)
         self.progress.begin(batch.count)
-        if !self.emitters.isEmpty { self.progress.order = Array(0..<batch.count) }
         for events in self.waiting { events?.removeAll() }
     }
 
@@ -98,13 +116,12 @@ extension GraphWalker {
     ///
     /// Stops at an event that ends the run or for which a stage is to be retried; the next call continues there.
     mutating func walk(_ batch: EventBatch, pass: Int) -> Stop? {
-        if !self.emitters.isEmpty { return self.walkEmitting(batch, pass: pass) }
         while self.progress.cursor < self.progress.count {
-            if pass == 0, self.progress.cursor == self.progress.headEnd {
-                self.walkHead(batch, upTo: self.progress.count)
-            }
-            if let stop = self.walk(batch, self.progress.index, pass) { return stop }
-            self.progress.cursor += 1
+            let index = self.progress.index
+            if pass == 0, index == self.progress.headEnd { self.walkHead(batch, upTo: self.progress.entryCount) }
+            if let stop = self.walk(batch, index, pass) { return stop }
+            // The added events come first, then the event during which they were added.
+            if self.emitters.isEmpty || !self.takeEmissions(batch) { self.progress.cursor += 1 }
         }
         self.progress.cursor = 0
         return nil
@@ -149,14 +166,12 @@ extension GraphWalker {
         self.timers[node].recordNanoseconds(took.nanoseconds)
         var kept: [Int] = []
         var halt: Stop?
-        var hasExpanded = false
         for position in 0..<events.count {
             let index = events.index(at: position)
             let decision = events.decision(at: position)
             if case .expand(let elements, let failures) = decision, self.nodes[node].expands {
                 let stop = self.expand(batch, at: index, into: elements, failures, at: node)
                 if halt == nil { halt = stop }
-                hasExpanded = true
                 continue
             }
             batch.withEvent(at: index) { event in
@@ -168,7 +183,7 @@ extension GraphWalker {
         }
         let last = kept.last.map { position in events.withEvent(at: position) { $0.eventID } }
         events.keep(kept)
-        if hasExpanded { self.progress.reorder() }
+        self.progress.reorder()
         if let halt { return halt }
         // The retry is reported with the last recorded failure.
         if let last { return self.retry(at: node, last) }
@@ -191,20 +206,36 @@ extension GraphWalker {
                 element: event.element))
     }
 
-    /// Settles the events of all entries of the batch, in stream order.
+    /// Settles all events of the batch, in stream order.
     mutating func settle(_ batch: EventBatch) {
-        if !self.emitters.isEmpty { return self.settleEmitting(batch) }
-        for index in 0..<batch.entryCount { self.settle(batch, at: index) }
-        self.counters.read += UInt64(batch.entryCount)
+        while self.progress.cursor < self.progress.count { self.settleNext(batch) }
+        self.counters.read += UInt64(self.progress.entryCount)
         self.counters.batches += 1
     }
 
-    /// Settles the event of one entry of the batch, after those of its elements.
-    mutating func settle(_ batch: EventBatch, at index: Int) {
+    /// Settles the next entry of the batch, and the events before it that stages have added.
+    mutating func settleEntry(_ batch: EventBatch) {
+        while self.progress.cursor < self.progress.count {
+            if self.settleNext(batch) < self.progress.entryCount { return }
+        }
+    }
+
+    /// Settles the event at the cursor, and returns its index.
+    @discardableResult
+    private mutating func settleNext(_ batch: EventBatch) -> Int {
+        let index = self.progress.index
+        self.progress.cursor += 1
         assert(self.progress.positions[index] == StageGraph.end, "an event leaves the graph at its end")
         if !self.progress.elements.isEmpty, let elements = self.progress.elements[index] {
-            self.settle(batch, elements, of: index)
+            self.combine(batch, elements, into: index)
         }
-        batch.withEvent(at: index) { event in self.settle(event) }
+        batch.withEvent(at: index) { event in
+            if index >= self.progress.entryCount, event.element != nil {
+                self.reportElement(event)
+            } else {
+                self.settle(event)
+            }
+        }
+        return index
     }
 }

@@ -9,7 +9,8 @@
 ///   therefore see an added event at least once, and recognise a repeated one by its id or values.
 /// - **Fields.** An added event has only the fields that the stage sets on it. The stage declares them with
 ///   `StageSetup.emits`; the checks of later stages rely on it.
-/// - **Outcomes.** Each added event has an outcome of its own, which is counted, in addition to that of the entry.
+/// - **Outcomes.** Each added event has an outcome of its own, which is counted, in addition to that of the entry. It is
+///   not an element of the event during which it was added, and has no part in that event's outcome.
 /// - **Limits.** The number of events that one call adds is limited by a setting or a named constant.
 public protocol EmittingStage: Stage {
     /// Whether there are events to add. Read after each call of `process`.
@@ -70,7 +71,7 @@ public final class EmittedEvents {
     public func add(
         id: EntryID, fields: [(name: [UInt8], value: [UInt8])] = [], _ fill: (inout Event) -> Void
     ) {
-        let index = self.batch.appendEmitted(id)
+        let index = self.batch.appendOwn(id)
         for field in fields {
             let name = self.batch.copyToArena(field.name)
             self.batch.appendField(name: name, value: self.batch.copyToArena(field.value))

@@ -117,8 +117,9 @@ public final class StageSetup {
 
     /// Returns the column of a field that the stage sets on the events that it adds (`EmittingStage`).
     ///
-    /// Later stages know only the fields that are declared here, unless the stage has a condition: then events that do
-    /// not meet it continue with their own fields.
+    /// A stage that calls this function passes on no event but those that it adds. Later stages know only the fields that
+    /// are declared here, unless the stage has a condition: then events that do not meet it continue with their own
+    /// fields.
     ///
     /// - Parameters:
     ///   - name: The field's name.

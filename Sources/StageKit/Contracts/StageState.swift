@@ -4,8 +4,10 @@
 /// before the first batch of the next run. A reload passes it from the old instance to the new one.
 ///
 /// The saved state may be more recent than the saved position: the entries after the position are read again, and the
-/// state may already contain some of them. The stage must recognise those, by their ids (`Event.id`), and must not
-/// change its state for them. Then a restart neither loses nor repeats an entry's effect on the state.
+/// state may already contain some of them. The stage must recognise those by the ids of their events (`Event.eventID`)
+/// and must not change its state for them. Then a restart neither loses nor repeats an event's effect on the state. The
+/// id of the entry (`Event.id`) is not enough: behind a stage that expands events, all elements of an entry have it, and
+/// a stage that compares it would take the second element for a repetition of the first.
 public protocol StatefulStage: Stage {
     /// The state. It belongs to this instance.
     var state: any StageState { get }

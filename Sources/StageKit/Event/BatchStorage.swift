@@ -40,9 +40,9 @@ struct BatchStorage {
     /// The values that are neither text nor int64; a slot of the kind bytes holds the number of its value here, starting
     /// at 1, or 0 if it has none.
     @usableFromInline var typed = unsafe GrowableBuffer<TypedValue>(capacity: 0)
-    /// The index of the first event that a stage has made of an element; above all indices if there is none.
-    @usableFromInline var firstElement = Int.max
-    /// The number of the element of each event from `firstElement` on.
+    /// The index of the first event that a stage has added; above all indices if there is none.
+    @usableFromInline var firstAdded = Int.max
+    /// The number of the element of each event from `firstAdded` on; negative for a stage's own event.
     @usableFromInline var elements: [Int] = []
 
     @inlinable
@@ -115,7 +115,7 @@ struct BatchStorage {
         unsafe self.refusals.removeAll(keepingCapacity: true)
         unsafe self.hasReplays = false
         unsafe self.replays.removeAll(keepingCapacity: true)
-        if unsafe self.firstElement != .max { unsafe self.forgetElements() }
+        if unsafe self.firstAdded != .max { unsafe self.forgetAdded() }
     }
 
     func free() {

@@ -1,7 +1,8 @@
 import StageKit
 
-// A stage can replace the event of an entry by events for its elements. These take the replaced event's place in stream
-// order. The entry is finished when all of them are, with the worst of their outcomes.
+// Stages add events to the batch. Those for the elements of an event take its place in stream order; the replaced event
+// is finished when all of them are, with the worst of their outcomes. A stage's own (`EmittingStage`) come before the
+// event during which they were added, which may be that of an element, and have outcomes of their own.
 extension GraphWalker {
     /// The result of the event of an element.
     private struct ElementResult {
@@ -42,17 +43,12 @@ extension GraphWalker {
         return halt
     }
 
-    /// Reports the events of an entry's elements to the observer, and gives the entry's event the worst of their
-    /// outcomes unless its own is worse. Of several equal ones, the first counts.
-    mutating func settle(_ batch: EventBatch, _ elements: Range<Int>, of index: Int) {
+    /// Gives an event the worst of the outcomes of its elements, unless its own is worse. Of several equal ones, the
+    /// first counts.
+    mutating func combine(_ batch: EventBatch, _ elements: Range<Int>, into index: Int) {
         var worst: ElementResult?
         for element in elements {
-            assert(self.progress.positions[element] == StageGraph.end, "an event leaves the graph at its end")
-            let result = batch.withEvent(at: element) { event in
-                let result = ElementResult(event)
-                self.report(result, event)
-                return result
-            }
+            let result = batch.withEvent(at: element) { ElementResult($0) }
             if let found = worst, found.outcome.severity >= result.outcome.severity { continue }
             worst = result
         }
@@ -68,10 +64,39 @@ extension GraphWalker {
         }
     }
 
-    private func report(_ result: ElementResult, _ event: borrowing Event) {
-        let isPlain = result.failure == nil && event.settled == nil
+    /// Reports the event of an element to the observer. It is not counted: the replaced event is, with the worst outcome.
+    func reportElement(_ event: borrowing Event) {
+        let isPlain = !event.hasFailed && event.settled == nil
         guard self.interest == .all || (self.interest == .unusual && !isPlain) else { return }
+        let result = ElementResult(event)
         let reason = result.failure?.reason ?? self.names.reasons[Int(result.reason.index)]
         self.report(event, result.outcome, reason, result.failure)
+    }
+
+    // MARK: Events of a stage's own
+
+    /// Whether the stage of a node has events to add.
+    func hasEmissions(at node: Int) -> Bool {
+        self.emitters.contains { $0.node == node && $0.stage.hasEmissions }
+    }
+
+    /// Reports to the stages that a silent stream has reached a time; `batch` has no entries.
+    mutating func advance(_ batch: EventBatch, to milliseconds: UInt64) {
+        for emitter in self.emitters { emitter.stage.advance(to: milliseconds) }
+        self.takeEmissions(batch)
+    }
+
+    /// Appends the events that stages have added to the batch; returns whether there were any.
+    @discardableResult
+    mutating func takeEmissions(_ batch: EventBatch) -> Bool {
+        let before = batch.count
+        // Each insertion is before those made here already, so the events of the first stage come first.
+        for emitter in self.emitters.reversed() where emitter.stage.hasEmissions {
+            let events = EmittedEvents(batch)
+            emitter.stage.emit(into: events)
+            self.counters.stages[emitter.node].emitted += UInt64(events.indices.count)
+            self.progress.insert(events.indices, at: self.nodes.next(emitter.node))
+        }
+        return batch.count > before
     }
 }
