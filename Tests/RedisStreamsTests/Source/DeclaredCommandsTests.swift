@@ -43,7 +43,8 @@ import Testing
             name: "sessions", RedisStoreSettings(key: "id"), server: Self.server, logger: Self.silent)
         let commands = store.serverCommands
         #expect(commands.contains { $0.words == "HGETALL" && $0.substitute == nil })
-        #expect(commands.contains { $0.words == "SCAN" && $0.substitute?.hasPrefix("the store cannot be emptied") == true })
+        let scan = commands.first { $0.words == "SCAN" }
+        #expect(scan?.substitute?.hasPrefix("the store cannot be emptied") == true)
         #expect(commands.allSatisfy { !$0.isHarmless })
     }
 }
