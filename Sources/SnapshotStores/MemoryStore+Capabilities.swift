@@ -75,9 +75,7 @@ extension MemoryStore: InPlaceStore {
 
     /// Calls `body` with the number and the value of each field of a snapshot.
     public func readFields(of key: Span<UInt8>, _ body: (_ field: Int, _ value: Span<UInt8>) -> Void) -> Bool {
-        let isFound: Void? = self.withSnapshot(for: key) { snapshot in
-            snapshot.forEachField { body($0, $1) }
-        }
+        let isFound: Void? = self.withSnapshot(for: key) { $0.forEachField(body) }
         return isFound != nil
     }
 

@@ -56,14 +56,6 @@ extension MemoryStore {
         return try clone?.withRecord { (record) throws(E) in try body(SnapshotView(record, keyLength: key.count)) }
     }
 
-    /// Calls `body` with the number and the original bytes of each field of a snapshot; returns whether there is one.
-    ///
-    /// Not generic, so that the compiler makes one fast copy of it for the callers in other modules.
-    package func readFields(of key: Span<UInt8>, _ body: (_ number: Int, _ value: Span<UInt8>) -> Void) -> Bool {
-        let isFound: Void? = self.withSnapshot(for: key) { $0.forEachField(body) }
-        return isFound != nil
-    }
-
     /// A copy of the snapshot under a key, which does not change.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? {
         self.withSnapshot(for: key) { view in view.copy(names: self.names.withLock { $0.names }) }
