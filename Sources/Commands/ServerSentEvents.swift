@@ -16,6 +16,8 @@ struct ServerSentEvents {
     static let byteLimit = 16 << 20
 
     private var rest = ByteBuffer()
+    /// The number of readable bytes that are known to hold no line end: a long line arrives in many parts.
+    private var searched = 0
     private var name = ""
     private var data = ""
 
@@ -23,7 +25,8 @@ struct ServerSentEvents {
     mutating func take(_ bytes: ByteBuffer) throws(AdminClient.Failure) -> [ServerSentEvent] {
         self.rest.writeImmutableBuffer(bytes)
         var events: [ServerSentEvent] = []
-        while let end = self.rest.readableBytesView.firstIndex(of: 0x0A) {
+        while let end = self.rest.readableBytesView.dropFirst(self.searched).firstIndex(of: 0x0A) {
+            self.searched = 0
             let length = end - self.rest.readerIndex
             let line = self.rest.readString(length: length) ?? ""
             self.rest.moveReaderIndex(forwardBy: 1)
@@ -37,6 +40,7 @@ struct ServerSentEvents {
             }
         }
         self.rest.discardReadBytes()
+        self.searched = self.rest.readableBytes
         guard self.rest.readableBytes <= Self.byteLimit else {
             throw AdminClient.Failure(description: "the worker sends an event of more than \(Self.byteLimit) bytes")
         }
