@@ -142,7 +142,12 @@ import Testing
     func openFiles(command: String) async throws {
         try await withFolder { folder in
             let child = try self.shell("ulimit -n 16; exec \"$0\" \(command) \"$1\"", in: folder)
-            #expect(child.wait() == 1)
+            var status: Int32?
+            try await eventually("the end") {
+                status = child.endedStatus()
+                return status != nil
+            }
+            #expect(status == 1)
             let log = try String(contentsOf: folder.appendingPathComponent("log"), encoding: .utf8)
             #expect(log.hasPrefix("sluice: the limit of open files is 16, but at least "), "\(log)")
         }

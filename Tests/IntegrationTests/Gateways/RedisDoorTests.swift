@@ -27,9 +27,10 @@ import Testing
         }
 
         /// Runs redis-cli on the Unix socket; returns what it prints.
-        func ask(_ words: String...) throws -> String {
-            try RedisClients.run(["redis-cli", "-s", self.socket] + words, in: self.folder, log: "cli.log").output
-                .trimmingCharacters(in: .newlines)
+        func ask(_ words: String...) async throws -> String {
+            try await RedisClients.runBeside(
+                ["redis-cli", "-s", self.socket] + words, in: self.folder, log: "cli.log"
+            ).output.trimmingCharacters(in: .newlines)
         }
     }
 
@@ -73,29 +74,29 @@ import Testing
             for index in 0..<50 { try await worker.add("ds-\(index)", "active") }
             try await worker.add("ds-7", "revoked")
             try await eventually("the store is filled") {
-                try worker.ask("HGET", "sessions:ds-7", "status") == "revoked"
+                try await worker.ask("HGET", "sessions:ds-7", "status") == "revoked"
             }
-            #expect(try worker.ask("PING") == "PONG")
-            let all = try worker.ask("HGETALL", "sessions:ds-1").split(separator: "\n")
+            #expect(try await worker.ask("PING") == "PONG")
+            let all = try await worker.ask("HGETALL", "sessions:ds-1").split(separator: "\n")
             #expect(Set(all).isSuperset(of: ["device_session_id", "ds-1", "user_id", "alice", "status", "active"]))
             // redis-cli prints a map of RESP3 in its own form.
-            #expect(try worker.ask("-3", "HGETALL", "sessions:ds-1").contains("status"))
-            #expect(try worker.ask("HMGET", "sessions:ds-1", "user_id", "x") == "alice")
-            #expect(try worker.ask("EXISTS", "sessions:ds-1", "sessions:none") == "1")
-            #expect(try worker.ask("TYPE", "sessions:ds-1") == "hash")
-            #expect(try worker.ask("TTL", "sessions:ds-1") == "-1")
-            #expect(try worker.ask("SISMEMBER", "sessions:active", "ds-1") == "1")
-            #expect(try worker.ask("SISMEMBER", "sessions:active", "ds-7") == "0")
-            let json = try worker.ask("GET", "sessions:ds-7")
+            #expect(try await worker.ask("-3", "HGETALL", "sessions:ds-1").contains("status"))
+            #expect(try await worker.ask("HMGET", "sessions:ds-1", "user_id", "x") == "alice")
+            #expect(try await worker.ask("EXISTS", "sessions:ds-1", "sessions:none") == "1")
+            #expect(try await worker.ask("TYPE", "sessions:ds-1") == "hash")
+            #expect(try await worker.ask("TTL", "sessions:ds-1") == "-1")
+            #expect(try await worker.ask("SISMEMBER", "sessions:active", "ds-1") == "1")
+            #expect(try await worker.ask("SISMEMBER", "sessions:active", "ds-7") == "0")
+            let json = try await worker.ask("GET", "sessions:ds-7")
             #expect(json.hasPrefix("{\"key\":\"ds-7\",\"entry\":") && json.contains("\"status\":\"revoked\""))
-            let keys = try worker.ask("--scan", "--pattern", "sessions:ds-*").split(separator: "\n")
+            let keys = try await worker.ask("--scan", "--pattern", "sessions:ds-*").split(separator: "\n")
             #expect(Set(keys.map(String.init)) == Set((0..<50).map { "sessions:ds-\($0)" }) && keys.count == 50)
-            #expect(try worker.ask("SET", "sessions:ds-1", "x").hasPrefix("READONLY "))
-            #expect(try worker.ask("NOTHING").hasPrefix("ERR unknown command"))
-            let information = try worker.ask("INFO")
+            #expect(try await worker.ask("SET", "sessions:ds-1", "x").hasPrefix("READONLY "))
+            #expect(try await worker.ask("NOTHING").hasPrefix("ERR unknown command"))
+            let information = try await worker.ask("INFO")
             #expect(information.contains("server_name:sluice") && information.contains("db0:keys=50"))
-            #expect(try worker.ask("COMMAND", "COUNT").allSatisfy(\.isNumber))
-            #expect(try worker.ask("COMMAND", "DOCS", "hgetall").contains("Returns all fields of a session."))
+            #expect(try await worker.ask("COMMAND", "COUNT").allSatisfy(\.isNumber))
+            #expect(try await worker.ask("COMMAND", "DOCS", "hgetall").contains("Returns all fields of a session."))
         }
     }
 
@@ -178,19 +179,19 @@ import Testing
     func password() async throws {
         try await self.withWorker(password: "the-first-password") { worker in
             try await worker.add("ds-1", "active")
-            #expect(try worker.ask("HGETALL", "sessions:ds-1") == "NOAUTH Authentication required.")
+            #expect(try await worker.ask("HGETALL", "sessions:ds-1") == "NOAUTH Authentication required.")
             try await eventually("the session can be read") {
-                try worker.ask("--no-auth-warning", "-a", "the-first-password", "HGET", "sessions:ds-1", "status")
+                try await worker.ask("--no-auth-warning", "-a", "the-first-password", "HGET", "sessions:ds-1", "status")
                     == "active"
             }
-            #expect(try worker.ask("--no-auth-warning", "-a", "the-wrong-password", "PING").contains("WRONGPASS"))
+            #expect(try await worker.ask("--no-auth-warning", "-a", "the-wrong-password", "PING").contains("WRONGPASS"))
             let file = worker.folder.appendingPathComponent("password")
             try Data("the-second-password".utf8).write(to: file)
             try await worker.process.signal(SIGHUP)
             try await eventually("the new password is valid") {
-                try worker.ask("--no-auth-warning", "-a", "the-second-password", "PING") == "PONG"
+                try await worker.ask("--no-auth-warning", "-a", "the-second-password", "PING") == "PONG"
             }
-            #expect(try worker.ask("--no-auth-warning", "-a", "the-first-password", "PING").contains("WRONGPASS"))
+            #expect(try await worker.ask("--no-auth-warning", "-a", "the-first-password", "PING").contains("WRONGPASS"))
         }
     }
 }
