@@ -53,6 +53,8 @@ final class FakeServer: Sendable {
             guard count > 0 else { return }
             self.received.withLock { $0 += buffer[..<count] }
             pending += buffer[..<count]
+            // What is no command, such as the start of TLS, ends the connection: a client need not wait for its time limit.
+            guard pending.first == UInt8(ascii: "*") else { return }
             while let name = Self.takeCommand(&pending) {
                 guard let reply = answer(name) else { continue }
                 let bytes = Array(reply.utf8)
