@@ -61,13 +61,12 @@ import Testing
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
                 // 3,000 fields a time: 1,500 entries have more values than a reply may.
-                let fields = (0..<3000).flatMap { _ in ["a", "1"] }
-                for start in stride(from: 1, through: 1500, by: 100) {
-                    let commands = (start..<start + 100).map { id in
-                        RESPCommand("XADD", arguments: (["s", "\(id)-1"] + fields).map { Array($0.utf8) })
-                    }
-                    for reply in connection.submit(commands) { _ = try await reply.reply() }
-                }
+                let script = """
+                    local fields = {}
+                    for i = 1, 3000 do fields[2 * i - 1], fields[2 * i] = 'a', '1' end
+                    for i = 1, 1500 do redis.call('XADD', KEYS[1], i .. '-1', unpack(fields)) end
+                    """
+                _ = try await connection.command(RESPCommand("EVAL", script, 1, "s"), timeout: .seconds(120))
                 let count = Mutex(0)
                 let source = RedisStreamSource(server, start: .beginning, count: 2000)
                 try await withRunning(source, { batch in count.withLock { $0 += batch.count } }) {
