@@ -26,6 +26,7 @@ import Worker
             source:
               redis_stream: { stream: readings, start: \(start), read_count: 64, read_block: 100ms }
             checkpoint: { path: "\(checkpoint)", interval: 20ms }
+            admin: { listen: off }
             stages:
               \(head)
               - aggregate:
