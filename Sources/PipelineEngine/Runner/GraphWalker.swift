@@ -169,10 +169,7 @@ struct GraphWalker {
                 self.tally.skipped(index)
                 return self.nodes.next(index)
             case .finish(let outcome, let reason):
-                self.counters.stages[index].finished += 1
-                event.settle(outcome, reason)
-                event.end(at: index)
-                return StageGraph.end
+                return self.finish(&event, outcome, reason, at: index)
             case .branch(let branch):
                 self.tally.passed(index)
                 return self.starts[Int(branch.index)]
@@ -191,16 +188,22 @@ struct GraphWalker {
             self.tally.passed(index)
             return self.nodes.next(index)
         case .finish(let outcome, let reason):
-            self.counters.stages[index].finished += 1
-            event.settle(outcome, reason)
-            event.end(at: index)
-            return StageGraph.end
+            return self.finish(&event, outcome, reason, at: index)
         case .fail(let failure):
             return self.fail(&event, failure, at: index)
         case .expand:
             let message = "an event is expanded, but the stage's declaration does not say expands: true"
             return self.fail(&event, StageFailure("\(self.nodes[index].type): \(message)"), at: index)
         }
+    }
+
+    /// Finishes an event with the outcome that its stage has decided.
+    @inline(__always)
+    private mutating func finish(_ event: inout Event, _ outcome: Outcome, _ reason: ReasonID, at index: Int) -> Int {
+        self.counters.stages[index].finished += 1
+        event.settle(outcome, reason)
+        event.end(at: index)
+        return StageGraph.end
     }
 
     /// Lets an event wait, or fails it if its stage has not declared that its events may wait.
