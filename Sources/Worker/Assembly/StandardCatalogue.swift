@@ -95,24 +95,26 @@ extension Catalogue {
                 settings, revocations, progress: setup.progress, connections: setup.connections, logger: setup.logger)
         }
         catalogue.makePublisher = { setup in
-            guard setup.hasSection("redis") else { return nil }
-            // An invalid section is reported at its position, and the pipeline does not run.
-            let settings = setup.redisSettings()
+            guard let settings = self.clientSettings(setup) else { return nil }
             return RedisMessagePublisher(
-                settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)),
-                progress: setup.progress, connections: setup.connections, logger: setup.logger)
+                settings, progress: setup.progress, connections: setup.connections, logger: setup.logger)
         }
         catalogue.makeHashReader = { setup in
-            guard setup.hasSection("redis") else { return nil }
-            // An invalid section is reported at its position, and the pipeline does not run.
-            let settings = setup.redisSettings()
+            guard let settings = self.clientSettings(setup) else { return nil }
             return RedisHashReader(
-                settings ?? RedisSettings(address: .tcp(host: "localhost", port: 6379)),
-                progress: setup.progress, connections: setup.connections, logger: setup.logger)
+                settings, progress: setup.progress, connections: setup.connections, logger: setup.logger)
         }
         catalogue.checkFile = { FileChecks.findings($0, stores: $1) }
         return catalogue
     }
+
+    /// Returns the server for the commands of stages, or `nil` if the file names none.
+    private static func clientSettings(_ setup: ComponentSetup) -> RedisSettings? {
+        guard setup.hasSection("redis") else { return nil }
+        // An invalid section is reported at its position, and the pipeline does not run.
+        return setup.redisSettings() ?? RedisSettings(address: .tcp(host: "localhost", port: 6379))
+    }
+
     /// Returns the stores that a checkpoint saves, in the order of their names. Adds an error for a store that would be
     /// empty after a restart although the source resumes behind the entries that it held.
     private static func checkpointed(_ setup: ComponentSetup) -> [any CheckpointedStore] {
