@@ -80,10 +80,7 @@ struct GraphCard: Equatable {
     /// The card of a stage.
     init(_ graph: GraphDescription, stage index: Int) {
         let stage = graph.stages[index]
-        var lines = [GraphWords.otherType(stage), stage.condition.map { "when \($0)" }].compactMap(\.self)
-            .map { Line(text: $0, tone: .plain) }
-        let effects = GraphWords.otherEffects(stage)
-        if !effects.isEmpty { lines.append(Line(text: effects.joined(separator: ", "), tone: .plain)) }
+        var lines = GraphWords.label(stage).dropFirst().map { Line(text: $0, tone: .plain) }
         for arrow in graph.arrows(from: index, .route) {
             let target = GraphWords.place(arrow.to, graph)
             lines.append(Line(text: (arrow.label.map { "\($0) → " } ?? "→ ") + target, tone: .route))

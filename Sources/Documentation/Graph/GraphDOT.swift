@@ -35,12 +35,7 @@ package enum GraphDOT {
     }
 
     private static func node(_ index: Int, _ graph: GraphDescription) -> String {
-        let stage = graph.stages[index]
-        let more = [
-            GraphWords.otherType(stage), stage.condition.map { "when \($0)" },
-            GraphWords.otherEffects(stage).isEmpty ? nil : GraphWords.otherEffects(stage).joined(separator: ", "),
-        ]
-        return "s\(index) [label=\(self.quoted([GraphWords.shortName(stage)] + more.compactMap(\.self)))];"
+        "s\(index) [label=\(self.quoted(GraphWords.label(graph.stages[index])))];"
     }
 
     private static func attributes(_ arrow: GraphDescription.Arrow) -> String {

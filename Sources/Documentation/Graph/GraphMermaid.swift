@@ -24,12 +24,7 @@ package enum GraphMermaid {
     }
 
     private static func node(_ index: Int, _ graph: GraphDescription) -> String {
-        let stage = graph.stages[index]
-        let more = [
-            GraphWords.otherType(stage), stage.condition.map { "when \($0)" },
-            GraphWords.otherEffects(stage).isEmpty ? nil : GraphWords.otherEffects(stage).joined(separator: ", "),
-        ]
-        return "s\(index)[\(self.text([GraphWords.shortName(stage)] + more.compactMap(\.self)))]"
+        "s\(index)[\(self.text(GraphWords.label(graph.stages[index])))]"
     }
 
     private static func line(_ arrow: GraphDescription.Arrow) -> String {

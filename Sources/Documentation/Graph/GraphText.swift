@@ -105,6 +105,14 @@ enum GraphWords {
         stage.effects.filter { $0 != stage.type }
     }
 
+    /// Returns the lines of a stage's label: its name, and whatever of its type, condition and effects the name does not
+    /// imply.
+    static func label(_ stage: GraphDescription.Stage) -> [String] {
+        let effects = self.otherEffects(stage).joined(separator: ", ")
+        let more = [self.otherType(stage), stage.condition.map { "when \($0)" }, effects.isEmpty ? nil : effects]
+        return [self.shortName(stage)] + more.compactMap(\.self)
+    }
+
     /// Returns the name of a node.
     static func place(_ place: GraphDescription.Place, _ graph: GraphDescription) -> String {
         switch place {
