@@ -33,12 +33,12 @@ enum WindowKey {
         return parts
     }
 
-    /// Returns a number that is the same for the same key of the same stage in every process: FNV-1a of 64 bits.
+    /// Returns a number that is the same for the same key of the same stage in every process.
     static func number(_ key: [UInt8], stage: String) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in stage.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        hash = (hash ^ 0x1FF) &* 0x100_0000_01B3
-        for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return hash
+        var hash = FNV1a()
+        hash.combine(stage)
+        hash.endPart()
+        hash.combine(key.span)
+        return hash.value
     }
 }
