@@ -1,3 +1,5 @@
+import StageKit
+
 /// Names as the Prometheus text format allows them.
 ///
 /// Source: Prometheus, "Data model" (metric names and labels) and "Metric and label naming" (the suffixes).
@@ -68,13 +70,5 @@ public enum MetricLimits {
     public static let textBytes = 256
 
     /// Returns the text, cut at a character boundary if it is too long.
-    static func cut(_ text: String) -> String {
-        guard text.utf8.count > self.textBytes else { return text }
-        var bytes = 0
-        let end = text.unicodeScalars.firstIndex { scalar in
-            bytes += UTF8.width(scalar)
-            return bytes > self.textBytes
-        }
-        return String(text.unicodeScalars[..<(end ?? text.endIndex)])
-    }
+    static func cut(_ text: String) -> String { text.prefix(bytes: self.textBytes) }
 }

@@ -1,4 +1,5 @@
 package import Logging
+import StageKit
 
 /// The format of log lines.
 package enum LogFormat: String, CaseIterable, Sendable {
@@ -42,12 +43,6 @@ struct LogLine {
     /// Returns the text, cut to `LogOutput.textLimit` with the number of omitted bytes.
     static func cut(_ text: String) -> String {
         guard text.utf8.count > LogOutput.textLimit else { return text }
-        var bytes = 0
-        let end = text.unicodeScalars.firstIndex { scalar in
-            bytes += UTF8.width(scalar)
-            return bytes > LogOutput.textLimit
-        }
-        let kept = text.unicodeScalars[..<(end ?? text.endIndex)]
-        return "\(String(kept))... (\(text.utf8.count) bytes)"
+        return "\(text.prefix(bytes: LogOutput.textLimit))... (\(text.utf8.count) bytes)"
     }
 }
