@@ -30,6 +30,7 @@ let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", pac
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -85,6 +86,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -140,7 +142,7 @@ let package = Package(
         // Connections to a server, to the master that sentinels name, or to a cluster; knows no streams of events.
         .target(
             name: "RedisClient",
-            dependencies: ["ComponentKit", "StageKit", "RESP", logging, nioCore, nioPosix, nioTLS, nioSSL]),
+            dependencies: ["ComponentKit", "StageKit", "RESP", deque, logging, nioCore, nioPosix, nioTLS, nioSSL]),
         .testTarget(
             name: "RedisClientTests",
             dependencies: ["RedisClient", "StageKit", "RESP", logging, nioCore, nioEmbedded]),

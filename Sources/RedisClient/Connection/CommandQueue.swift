@@ -1,3 +1,5 @@
+import DequeModule
+
 /// The queue of commands in flight: matches replies to commands, detects a silent server, and collects the waiters when
 /// the connection ends.
 ///
@@ -71,7 +73,7 @@ struct CommandQueue<Waiter> {
         let bytes: Int
     }
 
-    private var pending = RingBuffer<Pending>()
+    private var pending = Deque<Pending>()
     private var pendingBytes = 0
     private var timer: UInt64?
     private var end: RedisError?
@@ -166,7 +168,7 @@ struct CommandQueue<Waiter> {
             return .timedOut(self.begun == nil ? .noAnswer(timeout) : .brokenOff(timeout))
         }
         // A later command may have a shorter limit, which applies once it is the oldest.
-        let shortest = self.pending.lowest(by: \.silence) ?? first.silence
+        let shortest = self.pending.lazy.map(\.silence).min() ?? first.silence
         let next = min(silent, endless, now &+ shortest)
         self.timer = next
         return .again(at: next)
@@ -180,6 +182,7 @@ struct CommandQueue<Waiter> {
         self.end = error
         self.timer = nil
         self.pendingBytes = 0
-        return self.pending.removeAll().map(\.waiter)
+        defer { self.pending = [] }
+        return self.pending.map(\.waiter)
     }
 }

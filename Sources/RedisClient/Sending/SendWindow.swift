@@ -1,3 +1,4 @@
+import DequeModule
 import StageKit
 
 /// A limit on the commands in flight that several callers share.
@@ -65,7 +66,7 @@ struct WindowQueue<Waiter> {
 
     private let limit: WindowShare
     private var used = WindowShare(commands: 0, bytes: 0)
-    private var waiting = RingBuffer<(share: WindowShare, waiter: Waiter)>()
+    private var waiting = Deque<(share: WindowShare, waiter: Waiter)>()
     private var isClosed = false
 
     /// Creates an empty window with these limits.
@@ -96,7 +97,8 @@ struct WindowQueue<Waiter> {
     /// Closes the window and returns the waiting callers.
     mutating func close() -> [Waiter] {
         self.isClosed = true
-        return self.waiting.removeAll().map(\.waiter)
+        defer { self.waiting = [] }
+        return self.waiting.map(\.waiter)
     }
 
     /// Takes a share if there is room. A share larger than the window is admitted when the window is empty.
