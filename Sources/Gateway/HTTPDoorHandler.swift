@@ -14,8 +14,8 @@ final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
 
     private var door: HTTPDoor
     private let loop: DoorLoop
-    private let connections: DoorConnections
     private let metrics: GatewayMetrics
+    private var state: DoorConnectionState
     /// The context while the channel is active.
     private var context: ChannelHandlerContext?
     /// The request being received.
@@ -25,27 +25,21 @@ final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     private var output = ByteBuffer()
     /// Whether no further request is answered.
     private var isLast = false
-    /// Whether a read waits for the client to take its responses.
-    private var isReadPending = false
-    private var hasLeft = false
     /// Whether a request was answered on the connection.
     private var isProven = false
-    /// The tick of the loop at the latest step of the connection.
-    private var tick: Int
 
     /// Creates the handler of a connection that has entered `connections`.
     init(_ parts: HTTPDoorParts, _ loop: DoorLoop, _ connections: DoorConnections, _ metrics: GatewayMetrics) {
         self.door = HTTPDoor(parts)
         self.loop = loop
-        self.connections = connections
         self.metrics = metrics
-        self.tick = loop.tick
+        self.state = DoorConnectionState(loop, connections)
     }
 
     /// Registers the connection.
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        self.loop.add(self)
+        self.state.enter(self)
     }
 
     /// Removes the connection.
@@ -64,7 +58,7 @@ final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         switch self.unwrapInboundIn(data) {
         case .head(let head):
             self.start = .now()
-            self.tick = self.loop.tick
+            self.state.touch()
             self.bodyBytes = 0
             let inquiry = self.door.read(head)
             if inquiry.expectsContinue, inquiry.isAuthorized, head.version == .http1_1 {
@@ -86,7 +80,7 @@ final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         let request = self.door.readPlain(bytes)
         guard case .complete = request else { return request }
         self.start = start
-        self.tick = self.loop.tick
+        self.state.touch()
         self.inquiry = HTTPDoor.Inquiry(isAuthorized: self.door.isAuthorized, isLast: false, expectsContinue: false)
         self.answer()
         return request
@@ -99,14 +93,13 @@ final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
 
     /// Postpones a read while responses wait for the client.
     func read(context: ChannelHandlerContext) {
-        if context.channel.isWritable { context.read() } else { self.isReadPending = true }
+        if self.state.mayRead(context.channel.isWritable) { context.read() }
     }
 
     /// Continues to read.
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard context.channel.isWritable, self.isReadPending else { return }
-        self.isReadPending = false
-        self.tick = self.loop.tick
+        guard self.state.releaseRead(context.channel.isWritable) else { return }
+        self.state.touch()
         context.read()
     }
 
@@ -127,7 +120,7 @@ final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         guard let context else { return }
         let isWaiting = self.inquiry != nil || self.isLast || !self.isProven || !context.channel.isWritable
         let limit = isWaiting ? GatewayLimits.requestSeconds : GatewayLimits.idleSeconds
-        if self.loop.tick - self.tick > limit { context.close(promise: nil) }
+        if self.state.isIdle(for: limit) { context.close(promise: nil) }
     }
 
     /// Closes the connection if no request is in flight.
@@ -169,10 +162,6 @@ final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     }
 
     private func leave() {
-        guard !self.hasLeft else { return }
-        self.hasLeft = true
-        self.context = nil
-        self.loop.remove(self)
-        self.connections.leave()
+        if self.state.leave(self) { self.context = nil }
     }
 }

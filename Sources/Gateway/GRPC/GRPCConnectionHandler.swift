@@ -15,28 +15,22 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
     let loop: DoorLoop
     /// The metrics of the door.
     let metrics: GatewayMetrics
-    private let connections: DoorConnections
+    private var state: DoorConnectionState
     /// The context while the channel is active.
     private var context: ChannelHandlerContext?
     /// The calls in flight.
     private var streams: [ObjectIdentifier: GRPCStreamHandler] = [:]
-    /// Whether a read waits for the client to take its responses.
-    private var isReadPending = false
     /// Whether the connection ends with its last call.
     private var isClosing = false
-    private var hasLeft = false
     /// Whether a call was answered.
     private var isProven = false
-    /// The tick of the loop when the last call ended.
-    private var tick: Int
 
     /// Creates the handler of a connection that has entered `connections`.
     init(_ parts: GRPCDoorParts, _ loop: DoorLoop, _ connections: DoorConnections, _ metrics: GatewayMetrics) {
         self.door = GRPCDoor(parts)
         self.loop = loop
-        self.connections = connections
         self.metrics = metrics
-        self.tick = loop.tick
+        self.state = DoorConnectionState(loop, connections)
     }
 
     /// Adds the HTTP/2 codec and this handler to a channel, on its event loop.
@@ -61,7 +55,7 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
     /// Registers the connection.
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        self.loop.add(self)
+        self.state.enter(self)
     }
 
     /// Removes the connection.
@@ -80,21 +74,19 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
 
     /// Postpones a read while responses wait for the client.
     func read(context: ChannelHandlerContext) {
-        if context.channel.isWritable { context.read() } else { self.isReadPending = true }
+        if self.state.mayRead(context.channel.isWritable) { context.read() }
     }
 
     /// Continues to read.
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard context.channel.isWritable, self.isReadPending else { return }
-        self.isReadPending = false
-        context.read()
+        if self.state.releaseRead(context.channel.isWritable) { context.read() }
     }
 
     /// Closes the connection: it does not speak HTTP/2, or the socket or TLS has failed.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // The codec also reports errors of a single call, which end only that call.
         if error is NIOHTTP2Errors.StreamError { return }
-        if !self.isProven, !self.hasLeft { self.metrics.count(.malformed) }
+        if !self.isProven, !self.state.hasLeft { self.metrics.count(.malformed) }
         context.close(promise: nil)
     }
 
@@ -118,7 +110,7 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
     /// Removes a call that has ended.
     func end(_ stream: GRPCStreamHandler) {
         guard self.streams.removeValue(forKey: ObjectIdentifier(stream)) != nil else { return }
-        self.tick = self.loop.tick
+        self.state.touch()
         if self.isClosing, self.streams.isEmpty { self.context?.close(promise: nil) }
     }
 
@@ -127,7 +119,7 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
     /// Ends the calls whose clients are too slow, and closes a connection that has been idle for too long.
     func closeIfLate() {
         guard let context else { return }
-        if !context.channel.isWritable, self.loop.tick - self.tick > GatewayLimits.requestSeconds {
+        if !context.channel.isWritable, self.state.isIdle(for: GatewayLimits.requestSeconds) {
             return context.close(promise: nil)
         }
         if !self.streams.isEmpty {
@@ -135,7 +127,7 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
             return
         }
         let limit = self.isProven ? GatewayLimits.idleSeconds : GatewayLimits.requestSeconds
-        if self.loop.tick - self.tick > limit { self.closeGracefully(context) }
+        if self.state.isIdle(for: limit) { self.closeGracefully(context) }
     }
 
     /// Closes the connection as soon as no call is in flight.
@@ -156,10 +148,6 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
     }
 
     private func leave() {
-        guard !self.hasLeft else { return }
-        self.hasLeft = true
-        self.context = nil
-        self.loop.remove(self)
-        self.connections.leave()
+        if self.state.leave(self) { self.context = nil }
     }
 }

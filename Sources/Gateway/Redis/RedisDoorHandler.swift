@@ -17,12 +17,11 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     private let loop: RedisDoorLoop
     private let connections: DoorConnections
     private let metrics: RedisMetrics
+    private var state: DoorConnectionState
     /// The context while the channel is active.
     private var context: ChannelHandlerContext?
     /// Whether received bytes are left for later: other connections have their turn, or the client has to take replies.
     private var isWaiting = false
-    /// Whether a read waits until the received bytes have been parsed.
-    private var isReadPending = false
     /// Whether requests are being answered, or replies are being passed to the channel. The channel may report in the
     /// middle of it that the client has taken its replies; requests must not be answered from there, because the output
     /// still has the bytes that are being written.
@@ -31,13 +30,10 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     private var isResumeDue = false
     /// Whether nothing more is answered.
     private var isLast = false
-    private var hasLeft = false
     /// Whether the client has been let in and has sent a command.
     private var isProven = false
     /// Whether the loop passes invalidations or messages.
     private var isTarget = false
-    /// The tick of the loop at the latest step of the connection.
-    private var tick: Int
 
     /// Creates the handler of a connection that has entered `connections`.
     init(_ parts: RedisDoorParts, _ loop: RedisDoorLoop, _ metrics: RedisMetrics) {
@@ -46,13 +42,13 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         self.loop = loop
         self.connections = parts.connections
         self.metrics = metrics
-        self.tick = loop.connections.tick
+        self.state = DoorConnectionState(loop.connections, parts.connections)
     }
 
     /// Registers the connection.
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        self.loop.connections.add(self)
+        self.state.enter(self)
         self.metrics.setConnections(self.connections.count)
     }
 
@@ -75,7 +71,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
 
     /// Postpones a read while requests wait.
     func read(context: ChannelHandlerContext) {
-        if self.isWaiting || !context.channel.isWritable { self.isReadPending = true } else { context.read() }
+        if self.state.mayRead(!self.isWaiting && context.channel.isWritable) { context.read() }
     }
 
     /// Continues when the client has taken its replies.
@@ -110,7 +106,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
         let isAuthenticated = self.pipeline.connection.isAuthenticated
         self.isProven = self.isProven || isAuthenticated
         // A request that arrives byte by byte, and a client without a password, do not get more time.
-        if self.isProven { self.tick = self.loop.connections.tick }
+        if self.isProven { self.state.touch() }
         let tally = self.pipeline.connection.tally
         if tally.hasAnswered { self.loop.noteAnswers() }
         self.metrics.count(tally, nanoseconds: (NIODeadline.now() - start).nanoseconds)
@@ -152,9 +148,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     private func resume(_ context: ChannelHandlerContext) {
         guard !self.isLast, context.channel.isWritable else { return }
         if self.isWaiting { self.work(context) }
-        guard self.isReadPending, !self.isWaiting, context.channel.isWritable else { return }
-        self.isReadPending = false
-        context.read()
+        if self.state.releaseRead(!self.isWaiting && context.channel.isWritable) { context.read() }
     }
 
     private func refuse(_ error: RESPError) {
@@ -182,7 +176,7 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     }
 
     private func updateTarget() {
-        let isTarget = self.pipeline.connection.takesPushes && !self.isLast && !self.hasLeft
+        let isTarget = self.pipeline.connection.takesPushes && !self.isLast && !self.state.hasLeft
         guard isTarget != self.isTarget else { return }
         self.isTarget = isTarget
         self.loop.setTarget(self, isTarget)
@@ -224,10 +218,10 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     func closeIfLate() {
         guard let context else { return }
         let isLate = self.pipeline.isPartial || self.isLast || !self.isProven || !context.channel.isWritable
-        if isLate, self.loop.connections.tick - self.tick > GatewayLimits.requestSeconds {
+        if !isLate {
+            self.state.touch()
+        } else if self.state.isIdle(for: GatewayLimits.requestSeconds) {
             context.close(promise: nil)
-        } else if !isLate {
-            self.tick = self.loop.connections.tick
         }
     }
 
@@ -237,13 +231,10 @@ final class RedisDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
     }
 
     private func leave() {
-        guard !self.hasLeft else { return }
-        self.hasLeft = true
+        guard self.state.leave(self) else { return }
         self.context = nil
         self.pipeline.connection.leave()
         self.updateTarget()
-        self.loop.connections.remove(self)
-        self.connections.leave()
         self.metrics.setConnections(self.connections.count)
     }
 }
