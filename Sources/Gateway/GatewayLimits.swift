@@ -21,11 +21,21 @@ public enum GatewayLimits {
     /// Bytes of a request's body, which is read and discarded so that the connection can be kept. Proxies are asked to
     /// send none.
     static let bodyBytes = 1 << 20
-    /// Calls in flight on a connection of the gRPC door, as most servers allow; Envoy opens another connection then.
+    /// Calls in flight on a connection of the gRPC door, which the codec allows before the client has learnt of any
+    /// limit. Envoy opens another connection then, if its own limit is the same.
     static let streams = 100
     /// Bytes of the message of a call: a request's headers, of which Envoy accepts 60 KiB by default, and the other
     /// attributes, such as a client's certificate.
     static let messageBytes = 128 * 1024
+    /// Bytes of the incomplete messages of a connection: those of all calls in flight, if each has a request of 10 KiB.
+    static let pendingMessageBytes = 1 << 20
+    /// Frames of HTTP/2 that cancel calls, and likewise errors of calls, and PING and other frames without a call, that
+    /// a connection may have in `floodTime`. If a worker was stopped, Envoy cancels its calls after its limit of
+    /// 250 ms, 400 per second on a connection; clients of gRPC in Go send a PING with almost every call. The codec
+    /// allocates 8 bytes for each.
+    static let floodFrames = 1000
+    /// The time in which these frames are counted.
+    static let floodTime = TimeAmount.milliseconds(100)
     /// Bytes of a header value of a response. nginx's buffer for all headers has 4 KiB.
     static let headerValueBytes = 4096
     /// Time from the first byte of a request to its last one, and for a client to take its response. Gateways are on

@@ -24,6 +24,10 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
     private var isClosing = false
     /// Whether a call was answered.
     private var isProven = false
+    /// Whether the connection ends because of an error.
+    private var hasFailed = false
+    /// Bytes of the incomplete messages of all calls.
+    private var messageBytes = 0
 
     /// Creates the handler of a connection that has entered `connections`.
     init(_ parts: GRPCDoorParts, _ loop: DoorLoop, _ connections: DoorConnections, _ metrics: GatewayMetrics) {
@@ -40,10 +44,18 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
             HTTP2Setting(parameter: .maxConcurrentStreams, value: GatewayLimits.streams),
             HTTP2Setting(parameter: .maxHeaderListSize, value: GatewayLimits.headerFieldBytes),
         ]
+        connection.controlFrameRateLimit.maximumCount = GatewayLimits.floodFrames
+        connection.controlFrameRateLimit.windowLength = GatewayLimits.floodTime
+        // Errors of calls in the whole life of the connection; only their rate is limited.
+        connection.maximumConnectionGlitches = .max
+        var streams = NIOHTTP2Handler.StreamConfiguration()
+        streams.streamResetFrameRateLimit.maximumCount = GatewayLimits.floodFrames
+        streams.streamResetFrameRateLimit.windowLength = GatewayLimits.floodTime
+        streams.streamErrorRateLimit.maximumCount = GatewayLimits.floodFrames
+        streams.streamErrorRateLimit.windowLength = GatewayLimits.floodTime
         let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
         _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
-            mode: .server, connectionConfiguration: connection,
-            streamConfiguration: NIOHTTP2Handler.StreamConfiguration()
+            mode: .server, connectionConfiguration: connection, streamConfiguration: streams
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
                 try stream.pipeline.syncOperations.addHandler(GRPCStreamHandler(bound.value))
@@ -82,11 +94,12 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
         if self.state.releaseRead(context.channel.isWritable) { context.read() }
     }
 
-    /// Closes the connection: it does not speak HTTP/2, or the socket or TLS has failed.
+    /// Closes the connection: the client breaks the rules or limits of HTTP/2, or the socket or TLS has failed.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // The codec also reports errors of a single call, which end only that call.
         if error is NIOHTTP2Errors.StreamError { return }
-        if !self.isProven, !self.state.hasLeft { self.metrics.count(.malformed) }
+        if !self.hasFailed, error is any NIOHTTP2Error { self.metrics.count(.malformed) }
+        self.hasFailed = true
         context.close(promise: nil)
     }
 
@@ -100,6 +113,19 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
         let decision = self.door.answer(message, into: &output)
         if decision != nil { self.isProven = true }
         return decision
+    }
+
+    /// Reserves memory for a part of a message; returns `false` if the incomplete messages of the connection have too
+    /// many bytes.
+    func reserve(_ bytes: Int) -> Bool {
+        guard self.messageBytes + bytes <= GatewayLimits.pendingMessageBytes else { return false }
+        self.messageBytes += bytes
+        return true
+    }
+
+    /// Gives the memory of a message back.
+    func release(_ bytes: Int) {
+        self.messageBytes -= bytes
     }
 
     /// Registers a call.

@@ -21,6 +21,8 @@ final class GRPCStreamHandler: ChannelInboundHandler {
     /// Whether the client has sent everything.
     private var isComplete = false
     private var hasAnswered = false
+    /// Bytes that are reserved for the message.
+    private var reserved = 0
     private var context: ChannelHandlerContext?
 
     /// Creates the handler of a call.
@@ -37,14 +39,12 @@ final class GRPCStreamHandler: ChannelInboundHandler {
 
     /// Removes the call.
     func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
-        self.connection.end(self)
+        self.leave()
     }
 
     /// Removes the call.
     func channelInactive(context: ChannelHandlerContext) {
-        self.context = nil
-        self.connection.end(self)
+        self.leave()
     }
 
     /// Ends the call: the client has reset it, or has broken a rule of HTTP/2.
@@ -64,10 +64,15 @@ final class GRPCStreamHandler: ChannelInboundHandler {
         case .data(let part):
             self.isComplete = part.endStream
             guard case .byteBuffer(var bytes) = part.data else { return }
-            guard self.input.readableBytes + bytes.readableBytes <= GatewayLimits.messageBytes else {
+            guard self.reserved + bytes.readableBytes <= GatewayLimits.messageBytes else {
                 self.connection.metrics.count(.body)
                 return self.fail(.resourceExhausted, "the message has too many bytes", context)
             }
+            guard self.connection.reserve(bytes.readableBytes) else {
+                self.connection.metrics.count(.body)
+                return self.fail(.resourceExhausted, "the incomplete messages have too many bytes", context)
+            }
+            self.reserved += bytes.readableBytes
             self.input.writeBuffer(&bytes)
             if self.isComplete { self.answer(context) }
         default: break
@@ -141,10 +146,22 @@ final class GRPCStreamHandler: ChannelInboundHandler {
 
     private func end(_ payloads: [HTTP2Frame.FramePayload], _ context: ChannelHandlerContext) {
         self.hasAnswered = true
-        self.input = ByteBuffer()
+        self.forgetMessage()
         for payload in payloads { context.write(self.wrapOutboundOut(payload), promise: nil) }
         context.flush()
         // Resets the call: the rest of it is not wanted.
         if !self.isComplete { context.close(promise: nil) }
+    }
+
+    private func forgetMessage() {
+        self.connection.release(self.reserved)
+        self.reserved = 0
+        self.input = ByteBuffer()
+    }
+
+    private func leave() {
+        self.context = nil
+        self.forgetMessage()
+        self.connection.end(self)
     }
 }
