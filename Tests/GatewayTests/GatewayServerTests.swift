@@ -1,9 +1,7 @@
 import Foundation
 import HTTPBase
-import Logging
 import NIOCore
 import NIOPosix
-import ServiceLifecycle
 import StageKit
 import Synchronization
 import Testing
@@ -11,7 +9,6 @@ import Testing
 @testable import Gateway
 
 @Suite(.timeLimit(.minutes(10))) struct GatewayServerTests {
-    private static let silent = Logger(label: "gateway") { _ in SwiftLogNoOpLogHandler() }
     private static let request = "GET / HTTP/1.1\r\nX-Session: good\r\nConnection: close\r\n\r\n"
 
     /// Runs a door, calls `body` with its actual addresses, and shuts it down.
@@ -22,26 +19,7 @@ import Testing
         var settings = DoorConnection.settings
         settings.listen = listen
         change(&settings)
-        let (addresses, continuation) = AsyncStream.makeStream(of: ListenAddress.self)
-        let server = GatewayServer(
-            settings, secrets: try GatewaySecrets(settings), store: FixedGatewayStore(), metrics: metrics,
-            connectionLimit: connections, logger: Self.silent
-        ) { continuation.yield($0) }
-        let services = ServiceGroup(configuration: ServiceGroupConfiguration(services: [server], logger: Self.silent))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { continuation.finish() }
-                try await services.run()
-            }
-            var actual: [ListenAddress] = []
-            for await address in addresses {
-                actual.append(address)
-                if actual.count == listen.count { break }
-            }
-            if actual.count == listen.count { try await body(actual) }
-            await services.triggerGracefulShutdown()
-            try await group.waitForAll()
-        }
+        try await DoorServer.run(settings, connections: connections, metrics: metrics, body)
     }
 
     private func connect(_ address: ListenAddress, _ handler: Collector) async throws -> any Channel {
@@ -159,7 +137,8 @@ import Testing
         settings.token = "correct-horse-battery"
         let secrets = try GatewaySecrets(settings)
         let server = GatewayServer(
-            settings, secrets: secrets, store: FixedGatewayStore(), metrics: CountingMetrics(), logger: Self.silent)
+            settings, secrets: secrets, store: FixedGatewayStore(), metrics: CountingMetrics(),
+            logger: DoorServer.silent)
         var dumped = ""
         dump(secrets, to: &dumped)
         dump(server, to: &dumped)

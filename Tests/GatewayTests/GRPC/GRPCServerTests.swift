@@ -1,10 +1,8 @@
 import HTTPBase
-import Logging
 import NIOCore
 import NIOHPACK
 import NIOHTTP2
 import NIOPosix
-import ServiceLifecycle
 import StageKit
 import Synchronization
 import Testing
@@ -12,12 +10,6 @@ import Testing
 @testable import Gateway
 
 @Suite(.timeLimit(.minutes(10))) struct GRPCServerTests {
-    private static let silent = Logger(label: "gateway") { _ in SwiftLogNoOpLogHandler() }
-    private static let call: HPACKHeaders = [
-        ":method": "POST", ":scheme": "http", ":authority": "sluice", ":path": GRPCDoor.path,
-        "content-type": "application/grpc", "te": "trailers",
-    ]
-
     /// Runs a door, calls `body` with a connection to it, and shuts it down.
     private func serve(
         token: String = "", metrics: CountingMetrics = CountingMetrics(), _ body: (Client) async throws -> Void
@@ -25,24 +17,7 @@ import Testing
         var settings = DoorConnection.settings
         settings.listen = [.tcp(host: "127.0.0.1", port: 0)]
         settings.token = token
-        let (addresses, continuation) = AsyncStream.makeStream(of: ListenAddress.self)
-        let server = GatewayServer(
-            settings, .grpc, secrets: try GatewaySecrets(settings, .grpc), store: FixedGatewayStore(),
-            metrics: metrics, logger: Self.silent
-        ) { continuation.yield($0) }
-        let services = ServiceGroup(configuration: ServiceGroupConfiguration(services: [server], logger: Self.silent))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { continuation.finish() }
-                try await services.run()
-            }
-            for await address in addresses {
-                try await body(try await Client(address))
-                break
-            }
-            await services.triggerGracefulShutdown()
-            for try await _ in group {}
-        }
+        try await DoorServer.run(settings, .grpc, metrics: metrics) { try await body(try await Client($0[0])) }
     }
 
     /// A connection with SwiftNIO's HTTP/2.
@@ -75,7 +50,7 @@ import Testing
         }
 
         /// Sends a message with its prefix.
-        func send(_ message: [UInt8], headers: HPACKHeaders = GRPCServerTests.call) async throws -> Answer {
+        func send(_ message: [UInt8], headers: HPACKHeaders = GRPCConnection.call) async throws -> Answer {
             try await self.send([
                 .headers(.init(headers: headers)), GRPCServerTests.data(GRPCServerTests.framed(message), ends: true),
             ])
@@ -132,7 +107,7 @@ import Testing
             let framed = Self.framed(CheckMessages.map)
             let parts = [0..<1, 1..<6, 6..<framed.count].map { Self.data(Array(framed[$0]), ends: false) }
             let answer = try await client.send(
-                [.headers(.init(headers: Self.call))] + parts + [Self.data([], ends: true)])
+                [.headers(.init(headers: GRPCConnection.call))] + parts + [Self.data([], ends: true)])
             #expect(answer.data == CheckMessages.responses["good"].map(Self.framed))
         }
         #expect(
@@ -148,20 +123,21 @@ import Testing
         let message = CheckMessages.map
         func headers(_ name: String, _ value: String) -> HPACKHeaders {
             // In the same place, because pseudo headers come first.
-            HPACKHeaders(Self.call.map { ($0.name, $0.name == name ? value : $0.value) })
+            HPACKHeaders(GRPCConnection.call.map { ($0.name, $0.name == name ? value : $0.value) })
         }
         try await self.serve { client in
             #expect(try await client.send(message, headers: headers(":path", "/other")).status == "12")
             #expect(try await client.send(message, headers: headers("content-type", "text/plain")).status == "HTTP 415")
             #expect(try await client.send([0x0A]).status == "3")
-            #expect(try await client.send([.headers(.init(headers: Self.call, endStream: true))]).status == "3")
+            #expect(
+                try await client.send([.headers(.init(headers: GRPCConnection.call, endStream: true))]).status == "3")
             var compressed = Self.framed(message)
             compressed[0] = 1
             var short = Self.framed(message)
             short[4] -= 1
             for (bytes, status) in [(compressed, "12"), (short, "3"), (short + short, "3")] {
                 let answer = try await client.send([
-                    .headers(.init(headers: Self.call)), Self.data(bytes, ends: true),
+                    .headers(.init(headers: GRPCConnection.call)), Self.data(bytes, ends: true),
                 ])
                 #expect(answer.status == status && answer.data.isEmpty)
             }
@@ -187,7 +163,7 @@ import Testing
         let metrics = CountingMetrics()
         try await self.serve(token: token, metrics: metrics) { client in
             for (tokens, status) in [([], "16"), (["wrong"], "16"), ([token, token], "16"), ([token], "0")] {
-                var headers = Self.call
+                var headers = GRPCConnection.call
                 for token in tokens { headers.add(name: "x-sluice-token", value: token) }
                 let answer = try await client.send(CheckMessages.map, headers: headers)
                 #expect(answer.status == status, "\(tokens)")

@@ -1,10 +1,8 @@
 import ComponentKit
 import Foundation
 import HTTPBase
-import Logging
 import NIOCore
 import NIOPosix
-import ServiceLifecycle
 import StageKit
 import Synchronization
 import Testing
@@ -12,8 +10,6 @@ import Testing
 @testable import Gateway
 
 @Suite(.timeLimit(.minutes(10))) struct RedisDoorServerTests {
-    private static let silent = Logger(label: "gateway") { _ in SwiftLogNoOpLogHandler() }
-
     private func server(
         _ settings: RedisDoorSettings, _ store: FixedRedisStore, connections: Int = 10, metrics: CountingMetrics,
         onListening: @escaping @Sendable (ListenAddress) -> Void = { _ in }
@@ -21,7 +17,7 @@ import Testing
         RedisDoorServer(
             settings, secrets: try RedisDoorSecrets(settings),
             names: RedisDoorServer.Names(store: "sessions", channel: "revoked", version: "1.2.3"), store: store,
-            metrics: metrics, connectionLimit: connections, logger: Self.silent, onListening: onListening)
+            metrics: metrics, connectionLimit: connections, logger: DoorServer.silent, onListening: onListening)
     }
 
     /// Runs a door, calls `body` with it and its actual addresses, and shuts it down.
@@ -30,24 +26,10 @@ import Testing
         metrics: CountingMetrics = CountingMetrics(),
         _ body: (RedisDoorServer, [ListenAddress]) async throws -> Void
     ) async throws {
-        let (addresses, continuation) = AsyncStream.makeStream(of: ListenAddress.self)
-        let server = try self.server(settings, store, connections: connections, metrics: metrics) {
-            continuation.yield($0)
-        }
-        let services = ServiceGroup(configuration: ServiceGroupConfiguration(services: [server], logger: Self.silent))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { continuation.finish() }
-                try await services.run()
-            }
-            var actual: [ListenAddress] = []
-            for await address in addresses {
-                actual.append(address)
-                if actual.count == settings.listen.count { break }
-            }
-            if actual.count == settings.listen.count { try await body(server, actual) }
-            await services.triggerGracefulShutdown()
-            try await group.waitForAll()
+        try await DoorServer.run(addresses: settings.listen.count) {
+            try self.server(settings, store, connections: connections, metrics: metrics, onListening: $0)
+        } _: {
+            try await body($0, $1)
         }
     }
 
