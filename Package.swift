@@ -145,7 +145,7 @@ let package = Package(
             dependencies: ["ComponentKit", "StageKit", "RESP", deque, logging, nioCore, nioPosix, nioTLS, nioSSL]),
         .testTarget(
             name: "RedisClientTests",
-            dependencies: ["RedisClient", "StageKit", "RESP", logging, nioCore, nioEmbedded]),
+            dependencies: ["RedisClient", "StageKit", "StageTestKit", "RESP", logging, nioCore, nioEmbedded]),
         .target(
             name: "RedisStreams",
             dependencies: ["RedisClient", "ComponentKit", "StageKit", "RESP", "JSON", logging, tracing]),

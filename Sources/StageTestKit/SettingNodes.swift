@@ -35,8 +35,24 @@ extension SettingNode: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, Ex
         return SettingNode(.mapping(entries), at: SourceMark(line: 1, column: 1))
     }
 
+    /// Returns names with values as the YAML reader makes them: each on a line of its own, from line 2 on.
+    package static func lines(_ elements: [(String, SettingNode)]) -> SettingNode {
+        .mapping(elements.enumerated().map { ($1.0, $1.1.at($0 + 2, 3)) })
+    }
+
     /// Returns the node with another position.
     public func at(_ line: Int, _ column: Int) -> SettingNode {
         SettingNode(self.content, at: SourceMark(line: line, column: column))
+    }
+}
+
+extension SettingType {
+    /// Decodes a node.
+    ///
+    /// - Returns: The value, or `nil` if there are errors, and the errors with their lines.
+    package func decoded(_ node: SettingNode) -> (value: Value?, issues: [String]) {
+        var issues = SettingIssues()
+        let value = self.decode(node, &issues)
+        return (value, issues.all.map { "\($0.mark.line): \($0.message)" })
     }
 }

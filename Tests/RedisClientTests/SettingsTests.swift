@@ -1,26 +1,8 @@
 import StageKit
+import StageTestKit
 import Testing
 
 @testable import RedisClient
-
-/// A mapping as the YAML reader makes it; each entry on a line of its own, from line 2 on.
-private func mapping(_ entries: [(String, SettingNode.Content)]) -> SettingNode {
-    SettingNode(
-        .mapping(
-            entries.enumerated().map { index, entry in
-                let mark = SourceMark(line: index + 2, column: 3)
-                return SettingNode.Entry(key: entry.0, mark: mark, value: SettingNode(entry.1, at: mark))
-            }), at: SourceMark(line: 1, column: 1))
-}
-
-private func scalar(_ text: String) -> SettingNode.Content { .scalar(text, isPlain: true) }
-
-/// What a type says of a node: the value, or the messages.
-private func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: Value?, issues: [String]) {
-    var issues = SettingIssues()
-    let value = type.decode(node, &issues)
-    return (value, issues.all.map { "\($0.mark.line): \($0.message)" })
-}
 
 @Suite struct RedisAddressTests {
     @Test(
@@ -58,7 +40,7 @@ private func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (
 @Suite struct RedisSettingsTests {
     @Test("A section with nothing but an address has the documented defaults")
     func defaults() throws {
-        let (value, issues) = decode(RedisSettings.type, mapping([("address", scalar("a:1"))]))
+        let (value, issues) = RedisSettings.type.decoded(.lines([("address", "a:1")]))
         let settings = try #require(value)
         #expect(issues.isEmpty)
         #expect(settings == RedisSettings(address: .tcp(host: "a", port: 1)))
@@ -69,13 +51,12 @@ private func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (
 
     @Test("Everything given is read")
     func everything() throws {
-        let tls = mapping([("ca_file", scalar("/ca.pem")), ("server_name", scalar("redis.example"))])
-        let (value, issues) = decode(
-            RedisSettings.type,
-            mapping([
-                ("address", scalar("a:1")), ("username", scalar("u")), ("password", scalar("p")),
-                ("database", scalar("3")), ("tls", tls.content), ("timeout", scalar("1s")),
-                ("connect_timeout", scalar("5s")),
+        let tls = SettingNode.lines([("ca_file", "/ca.pem"), ("server_name", "redis.example")])
+        let (value, issues) = RedisSettings.type.decoded(
+            .lines([
+                ("address", "a:1"), ("username", "u"), ("password", "p"),
+                ("database", "3"), ("tls", tls), ("timeout", "1s"),
+                ("connect_timeout", "5s"),
             ]))
         #expect(issues.isEmpty)
         let settings = try #require(value)
@@ -86,9 +67,8 @@ private func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (
 
     @Test("An empty user or password, as from an unset variable, counts as none")
     func empty() throws {
-        let (value, issues) = decode(
-            RedisSettings.type,
-            mapping([("address", scalar("a:1")), ("username", scalar("")), ("password", scalar(""))]))
+        let (value, issues) = RedisSettings.type.decoded(
+            .lines([("address", "a:1"), ("username", ""), ("password", "")]))
         #expect(issues.isEmpty)
         #expect(value == RedisSettings(address: .tcp(host: "a", port: 1)))
     }
@@ -105,19 +85,18 @@ private func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (
             ([("pasword", "p")], "2: unknown setting \"pasword\" (did you mean password?)"),
         ])
     func contradictions(entries: [(String, String)], message: String) {
-        let (value, issues) = decode(
-            RedisSettings.type,
-            mapping(entries.map { ($0.0, scalar($0.1)) } + [("address", scalar("a:1"))]))
+        let (value, issues) = RedisSettings.type.decoded(
+            .lines(entries.map { ($0.0, SettingNode.text($0.1)) } + [("address", SettingNode.text("a:1"))]))
         #expect(value == nil)
         #expect(issues.contains { $0.hasPrefix(message) }, "\(issues)")
     }
 
     @Test("A client certificate needs its key, and a Unix socket does not support TLS")
     func tls() {
-        let half = mapping([("certificate_file", scalar("/c.pem"))])
-        let (_, issues) = decode(RedisSettings.type, mapping([("address", scalar("a:1")), ("tls", half.content)]))
+        let half = SettingNode.lines([("certificate_file", "/c.pem")])
+        let (_, issues) = RedisSettings.type.decoded(.lines([("address", "a:1"), ("tls", half)]))
         #expect(issues == ["3: tls: certificate_file and key_file must be given together"])
-        let (_, unix) = decode(RedisSettings.type, mapping([("address", scalar("/s")), ("tls", scalar("true"))]))
+        let (_, unix) = RedisSettings.type.decoded(.lines([("address", "/s"), ("tls", "true")]))
         #expect(unix == ["3: a Unix socket does not support TLS: set tls to false"])
     }
 

@@ -1,26 +1,8 @@
 import StageKit
+import StageTestKit
 import Testing
 
 @testable import RedisStreams
-
-/// A mapping as the YAML reader makes it; each entry on a line of its own, from line 2 on.
-func mapping(_ entries: [(String, SettingNode.Content)]) -> SettingNode {
-    SettingNode(
-        .mapping(
-            entries.enumerated().map { index, entry in
-                let mark = SourceMark(line: index + 2, column: 3)
-                return SettingNode.Entry(key: entry.0, mark: mark, value: SettingNode(entry.1, at: mark))
-            }), at: SourceMark(line: 1, column: 1))
-}
-
-func scalar(_ text: String) -> SettingNode.Content { .scalar(text, isPlain: true) }
-
-/// What a type says of a node: the value, or the messages.
-func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: Value?, issues: [String]) {
-    var issues = SettingIssues()
-    let value = type.decode(node, &issues)
-    return (value, issues.all.map { "\($0.mark.line): \($0.message)" })
-}
 
 @Suite struct RedisStreamSettingsTests {
     @Test(
@@ -58,7 +40,7 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
             ([("stream", "s"), ("read_block", "999us")], "too short: the minimum is 1ms"),
         ])
     func outOfRange(entries: [(String, String)], message: String) {
-        let (value, issues) = decode(RedisStreamSettings.type, mapping(entries.map { ($0.0, scalar($0.1)) }))
+        let (value, issues) = RedisStreamSettings.type.decoded(.lines(entries.map { ($0.0, SettingNode.text($0.1)) }))
         #expect(value == nil)
         #expect(issues.contains { $0.contains(message) }, "\(issues)")
     }
@@ -71,26 +53,26 @@ func decode<Value>(_ type: SettingType<Value>, _ node: SettingNode) -> (value: V
             ([("max_staleness", "7s")], .seconds(7)),
         ] as [([(String, String)], Duration?)])
     func staleness(entries: [(String, String)], limit: Duration?) {
-        let (value, issues) = decode(
-            RedisStreamSettings.type, mapping([("stream", scalar("s"))] + entries.map { ($0.0, scalar($0.1)) }))
+        let (value, issues) = RedisStreamSettings.type.decoded(
+            .lines([("stream", SettingNode.text("s"))] + entries.map { ($0.0, SettingNode.text($0.1)) }))
         #expect(value?.maxStaleness == limit && issues.isEmpty, "\(issues)")
-        let group = [("stream", scalar("s")), ("group", scalar("g"))]
-        #expect(decode(RedisStreamSettings.type, mapping(group)).value?.maxStaleness == nil)
-        let refused = decode(RedisStreamSettings.type, mapping(group + [("max_staleness", scalar("off"))])).issues
+        let group: [(String, SettingNode)] = [("stream", "s"), ("group", "g")]
+        #expect(RedisStreamSettings.type.decoded(.lines(group)).value?.maxStaleness == nil)
+        let refused = RedisStreamSettings.type.decoded(.lines(group + [("max_staleness", "off")])).issues
         #expect(refused.contains { $0.contains("cannot be combined with group") }, "\(refused)")
     }
 
     @Test("The defaults match the documentation")
     func defaults() {
-        let (value, _) = decode(RedisStreamSettings.type, mapping([("stream", scalar("s"))]))
+        let (value, _) = RedisStreamSettings.type.decoded(.lines([("stream", "s")]))
         #expect(value?.start == .tail && value?.readCount == 128 && value?.readBlock == .seconds(5))
     }
 }
 
 @Suite struct RevocationSettingsTests {
     private func decodePublish(_ entries: [(String, String)]) -> (value: RevocationSettings?, issues: [String]) {
-        let publish = mapping(entries.map { ($0.0, scalar($0.1)) })
-        return decode(RevocationSettings.type, mapping([("publish", publish.content)]))
+        let publish = SettingNode.lines(entries.map { ($0.0, SettingNode.text($0.1)) })
+        return RevocationSettings.type.decoded(.lines([("publish", publish)]))
     }
 
     @Test("A channel, or a stream with its length, is read")
