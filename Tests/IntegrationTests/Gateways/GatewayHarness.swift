@@ -50,15 +50,61 @@ enum GatewayProgram: String, CaseIterable {
     case nginx
     case caddy
     case haproxy
+    case envoyHTTP = "envoy-http"
+    case envoyGRPC = "envoy-grpc"
 
-    /// Whether the program is installed.
-    var isInstalled: Bool {
-        ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"].contains {
-            FileManager.default.isExecutableFile(atPath: "\($0)/\(self.rawValue)")
+    /// The ports of a gateway, of the doors and of the application.
+    struct Ports {
+        /// The gateway's own.
+        var gateway = 0
+        /// The HTTP door of the worker.
+        var http: Int
+        /// The gRPC door of the worker.
+        var grpc: Int
+        /// The application.
+        var application: Int
+
+        /// Replaces the ports of the guide.
+        func replace(in text: String) -> String {
+            var text = text
+            for (port, own) in [(9192, self.http), (9193, self.grpc), (8080, self.gateway), (8000, self.application)] {
+                for start in [":", "port_value: "] { text = text.replacing("\(start)\(port)", with: "\(start)\(own)") }
+            }
+            return text
         }
     }
 
-    private static func fixture(_ name: String) throws -> String {
+    /// Where `.ci/envoy` puts Envoy, which Debian does not have.
+    private static let tools = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(".build/tools").path
+
+    /// The path of the program, or `nil` if it is not installed.
+    var path: String? {
+        let name =
+            switch self {
+            case .envoyHTTP, .envoyGRPC: "envoy"
+            case .nginx, .caddy, .haproxy: self.rawValue
+            }
+        return ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin", Self.tools].map { "\($0)/\(name)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    /// Whether the program is installed.
+    var isInstalled: Bool { self.path != nil }
+
+    /// The heading of the program's column in the guide.
+    var title: String {
+        switch self {
+        case .nginx: "nginx"
+        case .caddy: "Caddy"
+        case .haproxy: "HAProxy"
+        case .envoyHTTP: "Envoy, HTTP"
+        case .envoyGRPC: "Envoy, gRPC"
+        }
+    }
+
+    /// A file of the guide.
+    static func fixture(_ name: String) throws -> String {
         let folder = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
         return try String(contentsOf: folder.appendingPathComponent("gateways/\(name)"), encoding: .utf8)
     }
@@ -68,13 +114,20 @@ enum GatewayProgram: String, CaseIterable {
         try self.fixture("pipeline.yaml").replacingOccurrences(of: ":9192", with: ":\(door)")
     }
 
+    /// The sections `http` and `grpc` that the guide shows, together, listening on other ports.
+    static func sections(_ ports: Ports) throws -> String {
+        let grpc = try self.fixture("pipeline-grpc.yaml")
+        let start = try #require(grpc.range(of: "  grpc:\n")).lowerBound
+        return ports.replace(in: try self.fixture("pipeline.yaml") + grpc[start...])
+    }
+
     /// Starts the program in a folder with ports of its own.
-    func start(in folder: URL, port: Int, door: Int, application: Int) throws -> Child {
+    ///
+    /// - Parameter change: Changes the program's configuration.
+    func start(in folder: URL, _ ports: Ports, change: (String) -> String = { $0 }) throws -> Child {
+        let path = try #require(self.path)
         func text(_ name: String) throws -> String {
-            try Self.fixture(name).replacingOccurrences(of: ":9192", with: ":\(door)")
-                .replacingOccurrences(of: ":8080", with: ":\(port)")
-                .replacingOccurrences(of: ":8000", with: ":\(application)")
-                .replacingOccurrences(of: "/etc/haproxy", with: folder.path)
+            try change(ports.replace(in: Self.fixture(name)).replacing("/etc/haproxy", with: folder.path))
         }
         func write(_ text: String, _ name: String) throws {
             try Data(text.utf8).write(to: folder.appendingPathComponent(name))
@@ -88,17 +141,24 @@ enum GatewayProgram: String, CaseIterable {
             let own = ["daemon off; worker_processes 1; pid \(folder.path)/pid; error_log stderr; events {}"]
             let http = try ["http {", "access_log off;"] + places + [text("nginx.conf"), "}"]
             try write((own + http).joined(separator: "\n"), "nginx.conf")
-            command = ["/usr/sbin/nginx", "-p", folder.path, "-c", "\(folder.path)/nginx.conf"]
+            command = [path, "-p", folder.path, "-c", "\(folder.path)/nginx.conf"]
         case .caddy:
             try write("{\n    admin off\n}\n" + text("Caddyfile"), "Caddyfile")
             command = [
-                "env", "HOME=\(folder.path)", "caddy", "run", "--adapter", "caddyfile", "--config",
+                "env", "HOME=\(folder.path)", path, "run", "--adapter", "caddyfile", "--config",
                 "\(folder.path)/Caddyfile",
             ]
         case .haproxy:
             try write(try text("sluice.lua"), "sluice.lua")
             try write(try text("haproxy.cfg"), "haproxy.cfg")
-            command = ["/usr/sbin/haproxy", "-db", "-f", "\(folder.path)/haproxy.cfg"]
+            command = [path, "-db", "-f", "\(folder.path)/haproxy.cfg"]
+        case .envoyHTTP, .envoyGRPC:
+            try write(try text("\(self.rawValue).yaml"), "envoy.yaml")
+            // Without a hot restart, no two processes share memory under one name.
+            command = [
+                path, "-c", "\(folder.path)/envoy.yaml", "--concurrency", "1", "--disable-hot-restart", "--log-level",
+                "warning",
+            ]
         }
         let script = "exec 3<&0; \"$@\" 3<&- & server=$!; read line <&3; kill $server; wait $server"
         return try Child(["/bin/sh", "-c", script, "sh"] + command, in: folder, log: "gateway.log")

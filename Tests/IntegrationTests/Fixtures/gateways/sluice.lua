@@ -12,7 +12,7 @@ core.register_action("sluice", { "http-req" }, function(txn)
         end
     end
     local answer = core.httpclient():get{ url = "http://127.0.0.1:9192/", headers = headers, timeout = 1000 }
-    if answer == nil or answer.status == nil then return end
+    if answer == nil or (answer.status ~= 200 and answer.status ~= 401 and answer.status ~= 403) then return end
     txn:set_var("txn.sluice_status", answer.status)
     local user = answer.headers and answer.headers["x-user-id"]
     if answer.status == 200 and user then txn:set_var("txn.sluice_user", user[0]) end
