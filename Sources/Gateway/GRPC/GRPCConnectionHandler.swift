@@ -96,8 +96,13 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
 
     /// Closes the connection: the client breaks the rules or limits of HTTP/2, or the socket or TLS has failed.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // The codec also reports errors of a single call, which end only that call.
-        if error is NIOHTTP2Errors.StreamError { return }
+        // The codec also reports errors of a single call, which end only that call: above all, its client has cancelled
+        // it before the response was written.
+        if error is NIOHTTP2Errors.StreamError || error is NIOHTTP2Errors.StreamClosed
+            || error is NIOHTTP2Errors.NoSuchStream
+        {
+            return
+        }
         if !self.hasFailed, error is any NIOHTTP2Error { self.metrics.count(.malformed) }
         self.hasFailed = true
         context.close(promise: nil)

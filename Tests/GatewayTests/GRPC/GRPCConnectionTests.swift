@@ -62,6 +62,16 @@ import Testing
         #expect(connection.metrics.all == ["sluice_gateway_decisions grpc allowed": 1])
     }
 
+    @Test("A call that the client cancels while it is answered does not end the others")
+    func cancelledLate() throws {
+        let connection = try GRPCConnection()
+        let reset = RawFrame(.reset, stream: 1, RawFrame.bytes(8))
+        try connection.send(connection.call(1) + [reset] + connection.call(3))
+        try connection.send(connection.call(5))
+        #expect(connection.isAnswered(3) && connection.isAnswered(5) && connection.isOpen)
+        #expect(connection.metrics.all["sluice_gateway_refusals grpc malformed"] == nil)
+    }
+
     @Test(
         "A flood of frames that ask for nothing ends the connection, and is counted once",
         arguments: [RawFrame.Kind.reset, .ping, .settings])
