@@ -11,8 +11,10 @@ struct DLQReplayCommand: AsyncParsableCommand {
         discussion: """
             The server adds the original entry and removes the dead-letter entry in one step. An original that was \
             replayed before is not added again. A replayed entry passes all stages, but stores order it by the id of \
-            its original: it never replaces a newer snapshot. If the dead-letter entry is that of an element, the whole \
-            original is replayed, with all of its elements. Only streams that the pipeline reads are written to. \
+            its original: it never replaces a newer snapshot. If the dead-letter entry is that of an element, only the \
+            whole original can be replayed, with all of its elements: --whole-entry permits it. An event that a stage \
+            has added, such as that of a window, cannot be replayed: no entry of the stream would result in it alone. \
+            Only streams that the pipeline reads are written to. \
             Exit status 1 if an entry does not exist or cannot be replayed; the others are replayed.
             """)
 
@@ -24,6 +26,9 @@ struct DLQReplayCommand: AsyncParsableCommand {
 
     @Flag(help: "Confirm --all.")
     var yes = false
+
+    @Flag(help: "For an element, replay its whole original with all of its elements.")
+    var wholeEntry = false
 
     @OptionGroup var options: DLQOptions
 
@@ -43,7 +48,7 @@ struct DLQReplayCommand: AsyncParsableCommand {
             defer { progress.end() }
             var done = 0
             func replay(_ letter: StoredLetter) async throws {
-                let result = try await box.replay(letter, now: now)
+                let result = try await box.replay(letter, now: now, wholeEntries: self.wholeEntry)
                 done += 1
                 progress.update(done)
                 if !(try self.report(letter.id, letter.facts[DeadLetter.stream] ?? "", result)) { isWhole = false }
@@ -66,27 +71,7 @@ struct DLQReplayCommand: AsyncParsableCommand {
 
     /// Prints the result for a dead-letter entry; returns whether its original was replayed, now or before.
     private func report(_ letter: EntryID, _ stream: String, _ result: ReplayScript.Result) throws -> Bool {
-        let shown = LetterText.shown(Array(stream.utf8))
-        let word: String
-        let text: String
-        switch result {
-        case .added(let id): (word, text) = ("added", "added to \(shown) as \(id)")
-        case .playedBefore:
-            (word, text) = (
-                "played_before", "not replayed: the original was replayed before; the dead-letter entry is removed"
-            )
-        case .gone: (word, text) = ("gone", "no such dead-letter entry: it was replayed or removed")
-        case .unfit: (word, text) = ("unfit", "not a dead-letter entry that can be replayed")
-        case .foreign:
-            (word, text) = ("foreign_stream", "not replayed: this pipeline does not read the stream \(shown)")
-        case .newer:
-            let reason = "its original's id is above the ids of \(shown), which was recreated"
-            (word, text) = ("newer", "not replayed: \(reason)")
-        case .tooLarge:
-            let limit = "more than \(ReplayScript.fieldLimit) fields, the limit of one command in a script"
-            (word, text) = ("too_large", "not replayed: its original has \(limit)")
-        case .refused(let error): (word, text) = ("refused", "not replayed: \(error)")
-        }
+        let (word, text) = result.words(for: letter, LetterText.shown(Array(stream.utf8)))
         switch self.options.format {
         case .text: try Terminal.result("\(letter): \(text)")
         case .json:

@@ -85,13 +85,19 @@ struct LetterBox {
         return answer.array?.first.flatMap { StoredLetter($0) }?.id
     }
 
-    /// Replays one dead-letter entry; `now` is the server's time in milliseconds since the epoch.
+    /// Replays one dead-letter entry.
     ///
+    /// - Parameters:
+    ///   - letter: The dead-letter entry.
+    ///   - now: The server's time in milliseconds since the epoch.
+    ///   - wholeEntries: Whether the whole original of an element may be replayed.
+    /// - Returns: The result; nothing has changed unless the original was added, now or before.
     /// - Throws: `RedisError` if the server cannot be reached, or if this user may not replay anything. If the server
     ///   refuses only this entry, the result is `refused`.
-    func replay(_ letter: StoredLetter, now: Int64) async throws -> ReplayScript.Result {
+    func replay(_ letter: StoredLetter, now: Int64, wholeEntries: Bool) async throws -> ReplayScript.Result {
         guard let stream = letter.facts[DeadLetter.stream], let original = letter.original else { return .unfit }
         guard self.targets.contains(stream) else { return .foreign }
+        if let obstacle = letter.obstacle(wholeEntries: wholeEntries) { return obstacle }
         guard letter.fields.count <= ReplayScript.fieldLimit else { return .tooLarge }
         let command = ReplayScript.command(letters: self.stream, letter: letter.id, original: stream, now: now)
         do {

@@ -34,6 +34,12 @@ enum ReplayScript {
         case newer
         /// The original has more than `fieldLimit` fields.
         case tooLarge
+        /// A stage of the pipeline added the event: its stream has no entry that could be added again.
+        case addedByStage
+        /// The entry lacks a part of the original.
+        case incomplete
+        /// The event is that of an element, with this id, and the whole original may not be replayed.
+        case element(String)
         /// The server refused the replay for this reason; nothing has changed.
         case refused(String)
     }

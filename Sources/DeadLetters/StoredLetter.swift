@@ -39,6 +39,18 @@ struct StoredLetter: Sendable, Equatable {
         return (self.facts[DeadLetter.original] ?? self.facts[DeadLetter.id]).flatMap { EntryID($0) }
     }
 
+    /// The reason why the original cannot be replayed from this entry, whatever its stream contains, or `nil` if there is
+    /// none.
+    ///
+    /// - Parameter wholeEntries: Whether the whole original of an element may be replayed.
+    func obstacle(wholeEntries: Bool) -> ReplayScript.Result? {
+        // Any value counts: an entry that was written by hand should rather be refused.
+        if self.facts[DeadLetter.added] != nil { return .addedByStage }
+        if self.facts[DeadLetter.incomplete] != nil { return .incomplete }
+        if let element = self.facts[DeadLetter.event], !wholeEntries { return .element(element) }
+        return nil
+    }
+
     /// Returns the entry with the values of secret fields replaced by a placeholder.
     func hiding(_ secrets: Set<String>) -> StoredLetter {
         var letter = self
@@ -60,6 +72,9 @@ struct StoredLetter: Sendable, Equatable {
         JSONText.appendMember("letter", self.id.description, to: &bytes)
         for name in [DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.event, DeadLetter.original] {
             self.member(name, to: &bytes)
+        }
+        for name in [DeadLetter.added, DeadLetter.incomplete] where self.facts[name] != nil {
+            bytes += Array(",\"\(name)\":true".utf8)
         }
         for name in [DeadLetter.stage, DeadLetter.reason] {
             self.member(name, to: &bytes)
@@ -94,7 +109,8 @@ struct StoredLetter: Sendable, Equatable {
     /// The cells of a line in a list: dead-letter id, original, stage, reason, age, error.
     func cells(now: Int64) -> [String] {
         let name = self.facts[DeadLetter.event] == nil ? DeadLetter.id : DeadLetter.event
-        let original = "\(self.fact(DeadLetter.stream)) \(self.fact(name))"
+        let kind = self.facts[DeadLetter.added] == nil ? "" : " (added by a stage)"
+        let original = "\(self.fact(DeadLetter.stream)) \(self.fact(name))\(kind)"
         return [
             self.id.description, original, self.fact(DeadLetter.stage), self.fact(DeadLetter.reason),
             LetterText.age(self.age(now: now)), self.fact(DeadLetter.error),
@@ -105,8 +121,9 @@ struct StoredLetter: Sendable, Equatable {
     func lines(now: Int64) -> [String] {
         var lines = ["dead-letter entry: \(self.id) (\(LetterText.age(self.age(now: now))) old)"]
         let names = [
-            DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.event, DeadLetter.original,
-            DeadLetter.stage, DeadLetter.reason, DeadLetter.error, DeadLetter.attempts, DeadLetter.deliveries,
+            DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.event, DeadLetter.added,
+            DeadLetter.incomplete, DeadLetter.original, DeadLetter.stage, DeadLetter.reason, DeadLetter.error,
+            DeadLetter.attempts, DeadLetter.deliveries,
             DeadLetter.time,
         ]
         for name in names where self.facts[name] != nil { lines.append("\(name): \(self.fact(name))") }

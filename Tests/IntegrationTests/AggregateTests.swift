@@ -124,6 +124,48 @@ import Worker
         }
     }
 
+    @Test("The dead-letter entry of a window is never replayed as an entry of the stream, and the message says why")
+    func deadLetter() async throws {
+        try await withRedisServer { server in
+            try await withConnection(server.settings) { connection in
+                let file = """
+                    pipeline: sensors
+                    redis: { address: "\(server.address)", timeout: 20s, connect_timeout: 20s }
+                    source: { redis_stream: { stream: readings, start: beginning, read_block: 100ms } }
+                    stages:
+                      - decode: { fields: { value: { type: int64, required: true } } }
+                      - aggregate: { window: 1s, values: { total: { sum: value } } }
+                      - validate: { require: "total < 5" }
+                        on_failure: dead_letter
+                    """
+                for (id, value) in [("10-0", "3"), ("20-0", "4"), ("1000-0", "1"), ("2000-0", "x")] {
+                    let command = RESPCommand("XADD", "readings", id, "value", value)
+                    #expect(try await connection.command(command).string == id)
+                }
+                try await withPipeline(file) { pipeline in try await pipeline.untilDone(4) }
+                let letters = try await connection.ids("readings:dead")
+                #expect(letters.count == 1)
+                let letter = try #require(letters.first)
+                let list = try await sluice("dlq", "list", "--file", "p.yaml", files: ["p.yaml": file])
+                #expect(list.output.contains("(added by a stage)"), "\(list)")
+                let shown = try await sluice(
+                    "dlq", "show", letter, "--format", "json", "--file", "p.yaml", files: ["p.yaml": file])
+                #expect(shown.output.contains(#""added":true"#), "\(shown)")
+                #expect(shown.output.contains(#"{"name":"total","value":"7"}"#), "\(shown)")
+                for arguments in [["--all", "--yes"], [letter], [letter, "--whole-entry"]] {
+                    let replay = try await SluiceProcess.replay(arguments, file)
+                    #expect(replay.status == 1, "\(replay)")
+                    #expect(replay.output.contains("a stage of the pipeline added this event"), "\(replay)")
+                    #expect(replay.output.contains("sluice dlq purge \(letter)"), "\(replay)")
+                }
+                let json = try await SluiceProcess.replay([letter, "--format", "json"], file)
+                #expect(json.output.contains(#""result":"added_by_stage""#), "\(json)")
+                #expect(try await connection.ids("readings") == ["10-0", "20-0", "1000-0", "2000-0"])
+                #expect(try await connection.ids("readings:dead") == letters)
+            }
+        }
+    }
+
     @Test("The last windows of a stream that falls silent are closed by the server's clock")
     func silence() async throws {
         try await withRedisServer { server in

@@ -91,7 +91,7 @@ import Worker
         }
     }
 
-    @Test("A dead-letter entry of an element names it, and a replay processes the whole entry again, once")
+    @Test("An element's dead-letter entry is replayed only with the whole entry if that is permitted, and then once")
     func replay() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
@@ -102,8 +102,15 @@ import Worker
                     try await pipeline.untilDone(1)
                     let list = try await sluice("dlq", "list", "--file", "p.yaml", files: ["p.yaml": file])
                     #expect(list.output.contains("orders 1-0#1") && list.output.contains("orders 1-0#3"), "\(list)")
-                    let replay = try await sluice(
-                        "dlq", "replay", "--all", "--yes", "--file", "p.yaml", files: ["p.yaml": file])
+                    for arguments in [["--all", "--yes"], try await connection.ids("orders:dead")] {
+                        let refused = try await SluiceProcess.replay(arguments, file)
+                        #expect(refused.status == 1, "\(refused)")
+                        #expect(refused.output.contains("it is the element 1-0#1 of its original"), "\(refused)")
+                        #expect(refused.output.contains("permit that with --whole-entry"), "\(refused)")
+                    }
+                    #expect(try await connection.entries("orders").count == 1)
+                    #expect(try await connection.entries("orders:dead").count == 2)
+                    let replay = try await SluiceProcess.replay(["--all", "--yes", "--whole-entry"], file)
                     #expect(replay.status == 0, "\(replay)")
                     #expect(replay.output.contains("added to orders as"), "\(replay)")
                     #expect(replay.output.contains("the original was replayed before"), "\(replay)")

@@ -14,6 +14,10 @@ public enum DeadLetter {
     public static let id = "id"
     /// The event's own id, such as `1700000000000-0#2`, if a stage made it of an element of the original.
     public static let event = "event"
+    /// `true` if a stage of the pipeline added the event, such as `aggregate` for a window: the stream has no such entry.
+    public static let added = "added"
+    /// `true` if the fields are not all of the original's: the source has left out a value that is too large.
+    public static let incomplete = "incomplete"
     /// The id that the original is ordered by, if it was a replayed entry itself.
     public static let original = "original"
     /// The failed stage; missing if no stage failed.
@@ -51,6 +55,8 @@ public enum DeadLetter {
             OutgoingMessage.Field(Self.id, event.id.description),
         ]
         if event.element != nil { fields.append(OutgoingMessage.Field(Self.event, "\(event.eventID)")) }
+        if event.isAdded { fields.append(OutgoingMessage.Field(Self.added, "true")) }
+        if event.isPartial { fields.append(OutgoingMessage.Field(Self.incomplete, "true")) }
         if event.isReplayed { fields.append(OutgoingMessage.Field(Self.original, event.orderID.description)) }
         if let failure = event.failure {
             if let stage = failure.stage { fields.append(OutgoingMessage.Field(Self.stage, stage)) }

@@ -1,7 +1,8 @@
-import DeadLetterStage
 import StageKit
 import StageTestKit
 import Testing
+
+@testable import DeadLetterStage
 
 @Suite struct DeadLetterStageTests {
     private let publisher = RecordingPublisher()
@@ -53,6 +54,34 @@ import Testing
                         OutgoingMessage.Field(name: prefix + Array("stream".utf8), value: []),
                         OutgoingMessage.Field(name: prefix + [0xFF, 0x00], value: []),
                     ])
+            ])
+    }
+
+    @Test("A dead-letter entry says that a stage added the event, and that a part of the original is missing")
+    func origin() {
+        let batch = EventBatch()
+        batch.stream = "orders"
+        batch.append(id: EntryID(milliseconds: 1, sequence: 0), fields: [(Array("a".utf8), Array("x".utf8))])
+        batch.refuse(StageFailure("too large"), isPartial: true)
+        batch.prepareSlots(fieldCount: 1)
+        EmittedEvents(batch).add(
+            id: EntryID(milliseconds: 9, sequence: 4), fields: [(Array("total".utf8), Array("7".utf8))]
+        ) { _ in }
+        let letters = (0..<2).map { index in
+            batch.withEvent(at: index) { event in
+                DeadLetter.fields(of: event, pipeline: "p", milliseconds: 5).map {
+                    "\(String(decoding: $0.name, as: UTF8.self)) \(String(decoding: $0.value, as: UTF8.self))"
+                }
+            }
+        }
+        #expect(
+            letters[0] == [
+                "pipeline p", "stream orders", "id 1-0", "incomplete true", "reason refused", "error too large",
+                "attempts 1", "time_ms 5", "field:a x",
+            ])
+        #expect(
+            letters[1] == [
+                "pipeline p", "stream orders", "id 9-4", "added true", "attempts 1", "time_ms 5", "field:total 7",
             ])
     }
 

@@ -72,6 +72,8 @@ public final class EmittedEvents {
         id: EntryID, fields: [(name: [UInt8], value: [UInt8])] = [], _ fill: (inout Event) -> Void
     ) {
         let index = self.batch.appendOwn(id)
+        // No stream has delivered it: see `Event.isAdded`.
+        self.batch.setDeliveries(0)
         for field in fields {
             let name = self.batch.copyToArena(field.name)
             self.batch.appendField(name: name, value: self.batch.copyToArena(field.value))

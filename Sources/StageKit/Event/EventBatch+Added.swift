@@ -79,7 +79,7 @@ extension BatchStorage {
             for new in first..<(first + count) { unsafe self.replays.append((new, id)) }
         }
         let deliveries = unsafe index < self.deliveries.count ? self.deliveries[index] : 1
-        if deliveries > 1 {
+        if deliveries != 1 {
             let missing = unsafe first - self.deliveries.count
             unsafe self.deliveries.append(contentsOf: repeatElement(1, count: missing))
             unsafe self.deliveries.append(contentsOf: repeatElement(deliveries, count: count))

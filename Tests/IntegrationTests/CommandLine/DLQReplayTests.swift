@@ -122,9 +122,9 @@ import Testing
 
     /// A dead-letter entry of `fields` fields, made by hand.
     private static func letter(
-        _ connection: RedisConnection, stream: String = "ev", id: String, fields: Int = 1
+        _ connection: RedisConnection, stream: String = "ev", id: String, fields: Int = 1, facts: [String] = []
     ) async throws -> String {
-        var arguments = ["ev:dead", "*", "pipeline", "sessions", "stream", stream, "id", id]
+        var arguments = ["ev:dead", "*", "pipeline", "sessions", "stream", stream, "id", id] + facts
         for index in 0..<fields { arguments += ["field:f\(index)", "v"] }
         let answer = try await connection.command(RESPCommand("XADD", arguments: arguments.map(\.respBytes)))
         return try #require(answer.string)
@@ -140,23 +140,27 @@ import Testing
                 let largest = try await Self.letter(connection, id: "6-0", fields: 3900)
                 let newer = try await Self.letter(connection, id: "99999999999999-0")
                 let malformed = try await Self.letter(connection, id: "soon")
+                let incomplete = try await Self.letter(connection, id: "5-0", facts: ["incomplete", "true"])
+                let added = try await Self.letter(connection, id: "5-0", facts: ["added", "true"])
+                let element = try await Self.letter(connection, id: "5-0", facts: ["event", "5-0#2"])
                 let good = try await Self.letter(connection, id: "7-0")
                 let ending = try await Self.replayAll(file)
                 #expect(ending.status == 1)
                 let lines = ending.output.split(separator: "\n").map(String.init)
-                #expect(lines.count == 6, "\(ending)")
+                #expect(lines.count == 9, "\(ending)")
                 for (letter, text) in [
                     (foreign, "does not read the stream other"), (large, "more than 3900 fields"),
                     (largest, "added to ev as"), (newer, "above the ids of ev"), (malformed, "not a dead-letter entry"),
-                    (good, "added to ev as"),
+                    (good, "added to ev as"), (incomplete, "a value of the original was too large"),
+                    (added, "a stage of the pipeline added this event"), (element, "it is the element 5-0#2"),
                 ] {
                     #expect(lines.contains { $0.hasPrefix("\(letter): ") && $0.contains(text) }, "\(text): \(lines)")
                 }
                 #expect(try await connection.command(RESPCommand("EXISTS", "other")).integer == 0)
-                let added = try await connection.entries("ev")
+                let entries = try await connection.entries("ev")
                 #expect(
-                    added.map { Array($0.prefix(2)) } == [["_sluice_original", "6-0"], ["_sluice_original", "7-0"]])
-                #expect(try await connection.command(RESPCommand("XLEN", "ev:dead")).integer == 4)
+                    entries.map { Array($0.prefix(2)) } == [["_sluice_original", "6-0"], ["_sluice_original", "7-0"]])
+                #expect(try await connection.command(RESPCommand("XLEN", "ev:dead")).integer == 7)
             }
         }
     }

@@ -61,6 +61,12 @@ extension RedisConnection {
         }
     }
 
+    /// The ids of all entries of a stream, oldest first.
+    func ids(_ stream: String) async throws -> [String] {
+        let entries = try await self.command(RESPCommand("XRANGE", stream, "-", "+")).array ?? []
+        return entries.compactMap { $0.array?.first?.string }
+    }
+
     /// The fields of all entries of a stream, oldest first, names and values in turn.
     func entries(_ stream: String) async throws -> [[String]] {
         let entries = try await self.command(RESPCommand("XRANGE", stream, "-", "+")).array ?? []

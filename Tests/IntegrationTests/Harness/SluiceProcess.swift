@@ -152,6 +152,16 @@ func sluice(
     }
 }
 
+extension SluiceProcess {
+    /// Runs `sluice dlq replay` with a pipeline file to its end.
+    static func replay(_ arguments: [String], _ file: String) async throws -> Ending {
+        try await withFolder { folder in
+            try Data(file.utf8).write(to: folder.appendingPathComponent("p.yaml"))
+            return try await SluiceProcess(["dlq", "replay"] + arguments + ["--file", "p.yaml"], in: folder).end()
+        }
+    }
+}
+
 /// Runs the shipped pipeline beside `body`, which has to see to its end; what is left is killed.
 func withWorker<R>(
     _ server: RedisServer, _ arguments: [String] = [], environment: [String: String] = [:],

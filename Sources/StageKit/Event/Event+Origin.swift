@@ -1,0 +1,15 @@
+// Events that are not, or not completely, an entry of the stream.
+extension Event {
+    /// Whether a stage has added the event (`EmittingStage`), for example for a window of time: the stream has no entry
+    /// with its id and fields.
+    public var isAdded: Bool { self.deliveries == 0 }
+
+    /// Whether the source left out a part of the entry, for example a value that is too large (`EventBatch.refuse`).
+    public var isPartial: Bool {
+        // The failures of refused events are the first ones of the batch, in the order of the refusals. The event of an
+        // element has the failure of its entry.
+        let failure = unsafe Int(self.storage.pointee.states.base[self.index].failure)
+        let refusals = unsafe self.storage.pointee.refusals
+        return failure >= 0 && failure < refusals.count && refusals[failure].isPartial
+    }
+}
