@@ -21,7 +21,9 @@ public protocol CheckpointKeeper: Sendable {
     /// Loads the last checkpoint into the stores.
     ///
     /// - Returns: The source's position in the checkpoint, or `nil` if there is no checkpoint.
-    /// - Throws: `CheckpointFailure` if the checkpoint cannot be used; the stores are empty then.
+    /// - Throws: `CheckpointFailure` if the checkpoint cannot be used; the stores are empty then. If only the contents of
+    ///   the stores cannot be used, the failure has the position, and `takeStages` returns the states of stages: the
+    ///   caller discards these with `takeStages` if the position is not one of its stream.
     func load() throws -> String?
 
     /// Deletes the last checkpoint, because the stores are about to be filled with other content. Errors are logged.
@@ -117,9 +119,16 @@ public struct SourcePosition: Sendable, Equatable {
 public struct CheckpointFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The message.
     public var description: String
+    /// The source's position in the checkpoint, or `nil` if no part of the checkpoint can be used.
+    public var position: String?
 
     /// Creates a failure.
-    public init(_ description: String) {
+    ///
+    /// - Parameters:
+    ///   - description: The message.
+    ///   - position: The source's position, if only the contents of the stores cannot be used.
+    public init(_ description: String, position: String? = nil) {
         self.description = description
+        self.position = position
     }
 }

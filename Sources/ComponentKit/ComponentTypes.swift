@@ -94,9 +94,11 @@ public final class ComponentSetup {
     public var pipeline = ""
     /// The stores that the file declares, by name. Empty while the stores themselves are created.
     public var stores: [String: any SnapshotStore] = [:]
-    /// A digest of the configuration that determines the content of the stores: the stores, stages and branches of the
-    /// file.
+    /// A digest of the configuration that determines the content of the stores: the stores, and the stages that
+    /// write to them or lead to one that does.
     public var definition = ""
+    /// The digest that the previous version of the program wrote for the same file, or `nil` if it is not known.
+    public var previousDefinition: String?
     /// The checkpoint of the stores and the source's position, or `nil` if there is none.
     public var checkpoint: (any CheckpointKeeper)?
     /// The handler that a source notifies after it has emptied a store, or `nil` if there is none.

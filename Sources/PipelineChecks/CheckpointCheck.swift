@@ -1,13 +1,14 @@
 import ComponentKit
 import Foundation
 import LocalFiles
+import PipelineEngine
 import SnapshotStores
 
 /// Checks the checkpoint's file and directory; writes nothing there.
 enum CheckpointCheck {
     /// Returns the step that reports whether a checkpoint can be read and written. Without a checkpoint the worker
     /// runs, but cannot resume.
-    static func step(_ settings: CheckpointSettings) -> CheckStep {
+    static func step(_ settings: CheckpointSettings, _ pipeline: Pipeline) -> CheckStep {
         let name = "checkpoint"
         let files = FileManager.default
         let path: String
@@ -31,9 +32,10 @@ enum CheckpointCheck {
                 "give the worker's user write permission, or change checkpoint.path")
         }
         if let held = FileLock.holder(of: path) {
+            let loss = self.loss(of: path, pipeline).map { "; \($0)" } ?? ""
             return warning(
                 "\(settings.path) is in use by \(held.pid.map { "process \($0)" } ?? "another process"): "
-                    + "a second worker with this path is refused",
+                    + "a second worker with this path is refused\(loss)",
                 "nothing if that is this worker; otherwise give each worker its own checkpoint.path")
         }
         guard let file = try? files.attributesOfItem(atPath: path) else {
@@ -53,6 +55,27 @@ enum CheckpointCheck {
         if size == 0 {
             return warning("\(settings.path) is empty: treated as missing", "nothing: the next checkpoint replaces it")
         }
-        return CheckStep(name, .good, "\(settings.path): \(size) bytes")
+        guard let loss = self.loss(of: path, pipeline) else {
+            return CheckStep(name, .good, "\(settings.path): \(size) bytes")
+        }
+        return warning("\(settings.path): \(loss)", "restore the previous settings if that is not intended")
+    }
+
+    /// Returns what a start with this file would discard of a checkpoint, or `nil` if nothing.
+    private static func loss(of path: String, _ pipeline: Pipeline) -> String? {
+        do {
+            guard let saved = try SavedCheckpoint.read(path) else { return nil }
+            let loss = try pipeline.loss(ofCheckpoint: saved.definition, saved.stages)
+            let stores =
+                loss.ofStores
+                ? ["the stores, or the stages that lead to them, have changed: the next start fills the stores again"]
+                : []
+            let stages = loss.ofStages.map {
+                "the next start discards the state of the stage \($0.stage): \($0.reason)"
+            }
+            return stores.isEmpty && stages.isEmpty ? nil : (stores + stages).joined(separator: "; ")
+        } catch {
+            return "it cannot be used: \(error)"
+        }
     }
 }

@@ -50,7 +50,8 @@ package struct OnlineCheck {
         steps += await self.stores(loop, silent)
         await loop.shutDown()
         return SecretFiles.steps(self.redis, self.admin, self.gateway) + steps
-            + [self.checkpoint.map(CheckpointCheck.step), AdminCheck.step(self.admin)].compactMap(\.self)
+            + [self.checkpoint.map { CheckpointCheck.step($0, self.pipeline) }, AdminCheck.step(self.admin)]
+            .compactMap(\.self)
             + GatewayCheck.steps(self.gateway)
     }
 

@@ -5,6 +5,8 @@ struct AggregateKey {
     /// A part in the events of windows.
     private struct Output {
         var name: String
+        /// The part as in the file.
+        var source: String
         var field: FieldID
         var type: FieldType
     }
@@ -21,7 +23,8 @@ struct AggregateKey {
             let name = field ?? "key_\(index + 1)"
             let type = field.map { setup.type(of: $0) } ?? .text
             let isSecret = field.map { setup.isSecret($0) } ?? resolved.isSecretExpression(at: index)
-            return Output(name: name, field: setup.emits(name, isSecret: isSecret, type: type), type: type)
+            return Output(
+                name: name, source: part.text, field: setup.emits(name, isSecret: isSecret, type: type), type: type)
         }
     }
 
@@ -29,7 +32,10 @@ struct AggregateKey {
     var names: [String] { self.outputs.map(\.name) }
 
     /// The parts as text, to recognise a saved state of other settings.
-    var signature: String { self.outputs.map { "\($0.name) \($0.type)" }.joined(separator: ",") }
+    var signature: String {
+        self.outputs.map { $0.name == $0.source ? "\($0.name) \($0.type)" : "\($0.name) \($0.type) \($0.source)" }
+            .joined(separator: ",")
+    }
 
     /// Returns the key of an event.
     ///

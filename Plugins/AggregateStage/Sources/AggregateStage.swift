@@ -56,11 +56,10 @@ public final class AggregateStage: StatefulStage, EmittingStage {
         self.rules = WindowTable.Rules(
             size: settings.window.microseconds / 1000, lateness: settings.lateness.microseconds / 1000,
             functions: self.measures.map(\.function), groups: settings.groups, distinct: settings.distinct)
-        let parts = [
-            "\(self.rules.size)", "\(self.rules.lateness)", self.key.signature, settings.time?.text ?? "",
-        ]
-        self.windows = WindowState(
-            self.rules, signature: (parts + self.measures.map(\.signature)).joined(separator: "\n"))
+        let signature = StateSignature.text(
+            window: self.rules.size, lateness: self.rules.lateness, key: self.key.signature,
+            time: settings.time?.text ?? "", values: self.measures.map(\.signature))
+        self.windows = WindowState(self.rules, signature: signature)
         self.stage = setup.stage
         self.followsTime = settings.closesIdle
         self.aggregated = setup.reason("aggregated")

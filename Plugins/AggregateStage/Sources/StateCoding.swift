@@ -3,8 +3,9 @@ import StageKit
 // The form of a saved state. Numbers are little-endian; texts and bytes follow their length (4 bytes).
 //
 //   version (1), signature, key of the hash function (16), newest time (8), last id (id of the entry: 16, number of the
-//   element counted from 1, or 0: 4; each of the two is preceded by a byte: 0 if there is none), number of windows (4), then for each: start (8), key, and for each value: count (8),
-//   kind of the quantity (1), quantity (0, 8 or 12), text, number of hashes (4), hashes (8 each), capped (1)
+//   element counted from 1, or 0: 4; each of the two is preceded by a byte: 0 if there is none), number of windows (4),
+//   then for each: start (8), key, and for each value: count (8), kind of the quantity (1), quantity (0, 8 or 12),
+//   text, number of hashes (4), hashes (8 each), capped (1)
 
 /// Writes a saved state.
 struct StateWriter {
@@ -85,9 +86,7 @@ struct StateReader {
         guard try reader.number(UInt8.self) == StateWriter.version else {
             throw StageFailure("the state was saved by another version of the program")
         }
-        guard try reader.blob() == Array(signature.utf8) else {
-            throw StageFailure("the stage's settings have changed")
-        }
+        let settings = try reader.blob()
         let hasher = SipHash(first: try reader.number(), second: try reader.number())
         var table = WindowTable(rules)
         let (hasNewest, newest) = (try reader.flag(), try reader.number(Int64.self))
@@ -99,7 +98,13 @@ struct StateReader {
         let last = EventID(
             EntryID(milliseconds: milliseconds, sequence: sequence), element: element == 0 ? nil : element - 1)
         table.last = hasLast ? last : nil
-        for _ in 0..<(try reader.number(UInt32.self)) {
+        let count = try reader.number(UInt32.self)
+        guard settings == Array(signature.utf8) else {
+            let changed = StateSignature.changes(from: String(decoding: settings, as: UTF8.self), to: signature)
+            let lost = count == 1 ? "1 open window is lost" : "\(count) open windows are lost"
+            throw StageFailure("the stage's settings have changed (\(changed)): \(lost)")
+        }
+        for _ in 0..<count {
             let start = try reader.number(Int64.self)
             guard TimeRange.isStart(start, ofSize: rules.size) else { throw Self.damaged }
             let key = try reader.blob()

@@ -202,6 +202,36 @@ import Testing
     }
 
     @Test(
+        "A state of other settings is refused with their names and the number of windows that are lost",
+        arguments: [
+            (["window": "2s"], "window"), (["lateness": "5ms"], "lateness"), (["key": "user"], "key"),
+            (["key": ["expr": "device + user"]], "key"), (["time": "at"], "time"),
+            (["values": ["n": "count", "most": ["max": "count"]]], "values"),
+            (["values": ["n": ["max": "celsius"]], "window": "2s"], "window, values"), ([:], ""),
+            (["groups": "7", "distinct": "9", "ahead": "2s"], ""),
+        ] as [(SettingNode, String)])
+    func changedSettings(changes: SettingNode, names: String) throws {
+        let old: KeyValuePairs<String, SettingNode> = [
+            "key": ["expr": "device  + 'x'"], "window": "1s", "lateness": "3ms", "values": ["n": "count"],
+        ]
+        func harness(_ changes: [SettingNode.Entry]) throws -> StageHarness<AggregateStage> {
+            let kept = old.filter { setting in !changes.contains { $0.key == setting.key } }
+            return try self.harness(
+                .mapping(kept.map { ($0.key, $0.value) } + changes.map { ($0.key, $0.value) }))
+        }
+        let first = try harness([])
+        _ = first.process([Self.entry(1, ["device": "a"]), Self.entry(2, ["device": "b"])])
+        let saved = first.stage.state.save()
+        let second = try harness(changes.entries ?? [])
+        do throws(StageFailure) {
+            try second.stage.state.restore(saved)
+            #expect(names.isEmpty)
+        } catch {
+            #expect(error.message == "the stage's settings have changed (\(names)): 2 open windows are lost")
+        }
+    }
+
+    @Test(
         "Invalid settings are refused with their position",
         arguments: [
             (

@@ -127,8 +127,10 @@ public final class FileSource: EventSource {
         do {
             guard let text = try self.checkpoint?.load() else { return nil }
             if let position = FilePosition(text) { return position }
+            _ = self.checkpoint?.takeStages()
             try await self.startOver("the position in the checkpoint is not one of a file")
         } catch let failure as CheckpointFailure {
+            if failure.position.flatMap({ FilePosition($0) }) == nil { _ = self.checkpoint?.takeStages() }
             try await self.startOver(failure.description)
         }
         return nil

@@ -4,14 +4,62 @@ import StageKit
 /// A short text that is the same for the same parts of a pipeline file, whatever their layout and comments.
 enum DefinitionDigest {
     /// Returns the digest of everything that determines the contents of the stores, except their limits
-    /// (`StoreType.bounds`).
-    static func ofStores(_ root: SettingNode, types: [StoreType]) -> String {
-        var root = root
-        guard let sections = root.entries else { return self.of(root, sections: []) }
+    /// (`StoreType.bounds`): the stores, and the stages that write to them or lead to one that does.
+    ///
+    /// A stage that cannot lead to a store, such as a webhook after the last `upsert`, is not part of it, so a changed one
+    /// does not empty the stores. Any change of another one does, whether or not it would lead to other snapshots.
+    ///
+    /// - Parameters:
+    ///   - root: The whole file, with variables and overrides inserted.
+    ///   - graph: The graph of that file, which was created without errors.
+    ///   - types: The types of stores.
+    static func ofStores(_ root: SettingNode, _ graph: StageGraph, types: [StoreType]) -> String {
+        let feeding = graph.feedingStores
         let bounds = Dictionary(types.map { ($0.name, $0.bounds) }, uniquingKeysWith: { first, _ in first })
-        root.content = .mapping(
-            sections.map { $0.key == "stores" ? self.without(bounds, $0) : $0 })
-        return self.of(root, sections: ["stores", "stages", "branches"])
+        var sections: [SettingNode.Entry] = []
+        for section in root.entries ?? [] {
+            switch section.key {
+            case "stores": sections.append(self.without(bounds, section))
+            case "stages": sections.append(self.list(section, from: 0, in: feeding))
+            case "branches":
+                var number = 0
+                sections.append(
+                    self.mapping(section) { branch in
+                        number += 1
+                        return self.list(branch, from: graph.starts[number], in: feeding)
+                    })
+            case "source":
+                guard let start = graph.sourceFailure, feeding.contains(start) else { continue }
+                sections.append(section.replacing(section.value["on_failure"]))
+            default: break
+            }
+        }
+        let kept = SettingNode(.mapping(sections), at: root.mark)
+        return self.of(kept, sections: ["stores", "stages", "branches", "source"])
+    }
+
+    /// Returns the digest that the previous version of the program wrote for the same file, which contains all stages.
+    static func previous(_ root: SettingNode, types: [StoreType]) -> String {
+        let bounds = Dictionary(types.map { ($0.name, $0.bounds) }, uniquingKeysWith: { first, _ in first })
+        let sections = (root.entries ?? []).map { $0.key == "stores" ? self.without(bounds, $0) : $0 }
+        let kept = SettingNode(.mapping(sections), at: root.mark)
+        return self.of(kept, sections: ["stores", "stages", "branches"], version: 1)
+    }
+
+    /// Returns a list of stages without those that do not lead to a store.
+    ///
+    /// - Parameters:
+    ///   - list: The main path or a branch.
+    ///   - start: The node of its first stage.
+    ///   - feeding: The nodes that lead to a store.
+    private static func list(
+        _ list: SettingNode.Entry, from start: Int, in feeding: Set<Int>
+    ) -> SettingNode.Entry {
+        guard case .sequence(let stages) = list.value.content else { return list }
+        var list = list
+        list.value.content = .sequence(
+            stages.enumerated().filter { feeding.contains(start + $0.offset) }.map(\.element))
+        return list
     }
 
     /// Returns the section of the stores without the settings in `bounds`, whose keys are the types of stores.
@@ -37,13 +85,13 @@ enum DefinitionDigest {
     /// The digest of some sections of a file with environment variables inserted; the order of names matters.
     ///
     /// It detects an edited file and does not have to resist an attacker.
-    static func of(_ root: SettingNode, sections: [String]) -> String {
+    private static func of(_ root: SettingNode, sections: [String], version: Int = 2) -> String {
         var hash = FNV1a()
         for name in sections {
             self.add(name, &hash)
             if let node = root[name] { self.add(node, &hash) }
         }
-        return "v1 " + String(hash.value, radix: 16)
+        return "v\(version) " + String(hash.value, radix: 16)
     }
 
     private static func add(_ node: SettingNode, _ hash: inout FNV1a) {
@@ -68,5 +116,32 @@ enum DefinitionDigest {
     private static func add(_ text: String, _ hash: inout FNV1a) {
         hash.combine(text)
         hash.endPart()
+    }
+}
+
+extension SettingNode.Entry {
+    /// Returns the entry with another value, or with an empty one.
+    fileprivate func replacing(_ value: SettingNode?) -> SettingNode.Entry {
+        var entry = self
+        entry.value = value ?? SettingNode(.null, at: entry.mark)
+        return entry
+    }
+}
+
+extension StageGraph {
+    /// The nodes that write to a store or from which an event can reach one that does.
+    var feedingStores: Set<Int> {
+        var feeding = Set(self.nodes.indices.filter { self.nodes[$0].uses.writesStores })
+        var isComplete = feeding.isEmpty
+        while !isComplete {
+            isComplete = true
+            // Most arrows lead to a later node, so one pass finds nearly all.
+            for index in self.nodes.indices.reversed() where !feeding.contains(index) {
+                guard self.nodes[index].arrows.targets.contains(where: feeding.contains) else { continue }
+                feeding.insert(index)
+                isComplete = false
+            }
+        }
+        return feeding
     }
 }

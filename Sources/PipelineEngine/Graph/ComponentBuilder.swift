@@ -102,11 +102,12 @@ struct ComponentBuilder {
 
     /// Creates the checkpoint of the stores and the source's cursor, or returns `nil` if the file declares none.
     func checkpoint(
-        _ stores: [String: any SnapshotStore], definition: String, _ issues: inout SettingIssues
+        _ stores: [String: any SnapshotStore], definition: String, previous: String, _ issues: inout SettingIssues
     ) -> (any CheckpointKeeper)? {
         let setup = self.setup("checkpoint")
         setup.stores = stores
         setup.definition = definition
+        setup.previousDefinition = previous
         let checkpoint = self.catalogue.makeCheckpoint?(setup)
         issues.append(setup.issues.all)
         return checkpoint

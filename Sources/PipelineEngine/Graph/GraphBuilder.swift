@@ -124,7 +124,8 @@ struct GraphBuilder {
         }
         let uses = StageGraph.Uses(
             branch: place.branch, condition: stage.entry.condition?.text, stores: setup.usedStores,
-            effects: setup.usedEffects, exitWords: stage.exits?.words ?? [], isPure: type.isPure, mark: typeName.mark)
+            writesStores: !setup.readStores.isSuperset(of: setup.usedStores), effects: setup.usedEffects,
+            exitWords: stage.exits?.words ?? [], isPure: type.isPure, mark: typeName.mark)
         let node = made.map {
             StageGraph.Node(
                 stage: $0, type: type, name: place.name, condition: condition, arrows: place.arrows, uses: uses,

@@ -71,7 +71,7 @@ struct GraphDescriber {
 }
 
 extension StageGraph {
-    /// The components that a stage used when it was created, for descriptions only.
+    /// The components that a stage used when it was created.
     struct Uses: Sendable {
         /// The branch of the stage, or `nil` on the main path.
         var branch: String?
@@ -79,6 +79,8 @@ extension StageGraph {
         var condition: String?
         /// The stores it changes or reads.
         var stores: [String]
+        /// Whether it may change snapshots of one of them.
+        var writesStores: Bool
         /// The effects it may have.
         var effects: [String]
         /// The labels of the cases that send events to each of its branches.

@@ -79,7 +79,7 @@ extension Pipeline {
         let generation = version.reloads.generation
         self.generation.store(generation, ordering: .releasing)
         // The stores keep their content, so their checkpoint belongs to this version: a restart with its file loads it.
-        self.checkpoint?.adopt(definition: DefinitionDigest.ofStores(root, types: self.catalogue.stores))
+        self.checkpoint?.adopt(definition: DefinitionDigest.ofStores(root, graph, types: self.catalogue.stores))
         self.services.logger.notice(
             "reloaded: the new stages apply from the next batch on",
             metadata: [

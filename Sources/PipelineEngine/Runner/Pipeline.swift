@@ -74,12 +74,14 @@ public final class Pipeline: Service, Sendable {
         services.publisher = publishers.first ?? nil
         services.hashReader = components.hashReader(&issues)
         let stores = components.stores(&issues)
-        let digest = DefinitionDigest.ofStores(tree.root, types: catalogue.stores)
-        let checkpoint = components.checkpoint(stores, definition: digest, &issues)
-        var otherWarnings: [SettingIssue] = []
-        let source = components.source(stores, checkpoint, &issues, warnings: &otherWarnings)
         let builder = GraphBuilder(definition: definition, catalogue: catalogue, stores: stores, services: services)
         let graph = builder.build(&issues)
+        // With errors, the graph may lack stages, and the pipeline does not run.
+        let digest = issues.all.isEmpty ? DefinitionDigest.ofStores(tree.root, graph, types: catalogue.stores) : ""
+        let previous = DefinitionDigest.previous(tree.root, types: catalogue.stores)
+        let checkpoint = components.checkpoint(stores, definition: digest, previous: previous, &issues)
+        var otherWarnings: [SettingIssue] = []
+        let source = components.source(stores, checkpoint, &issues, warnings: &otherWarnings)
         components.tellUnexplained(stores, source, &issues)
         if issues.all.isEmpty, let source {
             StateChecks(graph: graph, source: source, hasCheckpoint: checkpoint != nil).check(

@@ -64,17 +64,30 @@ final class StageStates: Sendable {
     }
 
     private func restore(_ saved: [SavedStage], into parts: [Part]) {
-        for stage in saved {
+        for (stage, reason) in Self.restore(saved, into: parts) {
+            self.logger.warning("stage state discarded", metadata: ["stage": "\(stage)", "error": "\(reason)"])
+        }
+    }
+
+    /// Restores states; returns the reason for each that no stage can continue with.
+    private static func restore(_ saved: [SavedStage], into parts: [Part]) -> [(stage: String, reason: String)] {
+        saved.compactMap { stage in
             do throws(StageFailure) {
                 guard let part = parts.first(where: { $0.name == stage.name }) else {
-                    throw StageFailure("there is no stage of that name")
+                    throw StageFailure("no stage of that name keeps a state: \(stage.state.count) bytes are lost")
                 }
                 try part.state.restore(stage.state)
+                return nil
             } catch {
-                self.logger.warning(
-                    "stage state discarded", metadata: ["stage": "\(stage.name)", "error": "\(error.message)"])
+                return (stage.name, error.message)
             }
         }
+    }
+
+    /// Returns the reason for each state that no stage of a graph can continue with. The graph must not be used for a run
+    /// afterwards.
+    static func unusable(_ saved: [SavedStage], in graph: StageGraph) -> [(stage: String, reason: String)] {
+        self.restore(saved, into: self.parts(of: graph))
     }
 
     /// Processes a batch; while `body` runs, no state is saved.

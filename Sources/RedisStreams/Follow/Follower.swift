@@ -78,6 +78,11 @@ package final class Follower {
             self.machine = FollowMachine(self.settings.policy, resuming: mark)
             self.logger.notice("resuming from the checkpoint", metadata: ["cursor": "\(mark.cursor)"])
         } catch let failure as CheckpointFailure {
+            let isOwn = failure.position.flatMap {
+                try? CheckpointPosition.mark(in: $0, database: self.database, stream: self.settings.stream)
+            }
+            // States of stages with entries of another stream must not be used.
+            if isOwn == nil { _ = self.checkpoint?.takeStages() }
             if case .gap(let gap, let response) = self.machine.lostCheckpoint(failure.description) {
                 try self.respond(to: gap, response)
             }

@@ -70,6 +70,22 @@ struct CheckpointReader {
         }
     }
 
+    /// Reads the states of stages and validates the rest of the file without loading any record.
+    mutating func stagesAlone() throws {
+        while true {
+            let (kind, frame) = try self.frame()
+            var payload = frame
+            switch kind {
+            case .header: throw CheckpointFailure("it has two headers")
+            case .store, .records: break
+            case .stage: try self.addStage(&payload)
+            case .end:
+                guard try self.read(1).isEmpty else { throw CheckpointFailure("its end does not match its content") }
+                return
+            }
+        }
+    }
+
     /// Adds a part of a stage's state.
     private mutating func addStage(_ payload: inout PayloadCursor) throws {
         let name = try payload.text()

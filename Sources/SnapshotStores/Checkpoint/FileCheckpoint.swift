@@ -16,6 +16,7 @@ public final class FileCheckpoint: CheckpointKeeper {
 
     private let place: any CheckpointPlace
     private let definition: OrderedMutex<String>
+    private let previousDefinition: String?
     private let stores: [any CheckpointedStore]
     private let leavesMark: Bool
     private let logger: Logger
@@ -40,25 +41,28 @@ public final class FileCheckpoint: CheckpointKeeper {
     ///   - settings: The file and the interval.
     ///   - stores: The stores to save.
     ///   - definition: The digest of the definition of the stores; a checkpoint with another digest is refused.
+    ///   - previousDefinition: The digest that the previous version of the program wrote for the same file, which is
+    ///     accepted too.
     ///   - logger: The logger.
     ///   - metrics: The metrics factory.
     ///   - leavesMark: Whether the cursor also applies to stores that outlive the process. A discarded checkpoint then
     ///     leaves a mark until the next one is saved, so that it is known if the process ended before those stores were
     ///     emptied.
     public convenience init(
-        _ settings: CheckpointSettings, stores: [any CheckpointedStore], definition: String, logger: Logger,
-        metrics: any MetricsFactory, leavesMark: Bool = false
+        _ settings: CheckpointSettings, stores: [any CheckpointedStore], definition: String,
+        previousDefinition: String? = nil, logger: Logger, metrics: any MetricsFactory, leavesMark: Bool = false
     ) {
         self.init(
             CheckpointFile(path: settings.path), interval: settings.interval, stores: stores, definition: definition,
-            logger: logger, metrics: metrics, leavesMark: leavesMark)
+            previousDefinition: previousDefinition, logger: logger, metrics: metrics, leavesMark: leavesMark)
     }
 
     /// Creates a checkpoint in a location of the caller's choice.
     package init(
         _ place: any CheckpointPlace, interval: Duration, stores: [any CheckpointedStore], definition: String,
-        logger: Logger, metrics: any MetricsFactory, leavesMark: Bool = false
+        previousDefinition: String? = nil, logger: Logger, metrics: any MetricsFactory, leavesMark: Bool = false
     ) {
+        self.previousDefinition = previousDefinition
         self.leavesMark = leavesMark
         self.place = place
         self.interval = interval
@@ -76,6 +80,7 @@ public final class FileCheckpoint: CheckpointKeeper {
                 "loading the checkpoint", unit: "bytes", total: self.place.size, logger: self.logger)
             var loaded = 0
             var stages: [SavedStage] = []
+            var isForeign = false
             let position = try self.place.read { read in
                 var reader = try CheckpointReader { count in
                     let bytes = try read(count)
@@ -88,11 +93,13 @@ public final class FileCheckpoint: CheckpointKeeper {
                     throw CheckpointFailure(
                         "entries were lost, and the worker stopped before its stores were refilled")
                 }
-                guard header.definition == self.definition.withLock({ $0 }) else {
-                    throw CheckpointFailure(
-                        "it was written by another pipeline: its stores or stages differ")
+                let known = [self.definition.withLock { $0 }, self.previousDefinition]
+                isForeign = !known.contains(header.definition)
+                if isForeign {
+                    try reader.stagesAlone()
+                } else {
+                    try reader.records(into: self.stores, cursor: header.cursor)
                 }
-                try reader.records(into: self.stores, cursor: header.cursor)
                 stages = reader.stages
                 return header.position
             }
@@ -101,12 +108,18 @@ public final class FileCheckpoint: CheckpointKeeper {
                     "the checkpoint is an empty file: starting without one", metadata: ["path": "\(self.place.name)"])
             }
             self.loaded.withLock { $0 = stages }
-            return position
+            guard isForeign else { return position }
+            throw CheckpointFailure(Self.foreign, position: position)
         } catch {
             for store in self.stores { store.removeAll() }
-            throw CheckpointFailure("checkpoint \(self.place.name): \(error)")
+            throw CheckpointFailure(
+                "checkpoint \(self.place.name): \(error)", position: (error as? CheckpointFailure)?.position)
         }
     }
+
+    /// The message for contents of stores that other stores or stages have made.
+    private static let foreign =
+        "it was written by another pipeline: the stores, or the stages that lead to them, differ"
 
     /// Returns the states of stages: see `CheckpointKeeper`.
     public func takeStages() -> [SavedStage] {
@@ -149,7 +162,7 @@ public final class FileCheckpoint: CheckpointKeeper {
     }
 
     /// The definition of a discarded checkpoint; no digest begins like this.
-    private static let discarded = "discarded"
+    static let discarded = "discarded"
 
     /// The content that replaces a discarded checkpoint.
     private static func mark() throws -> [UInt8] {

@@ -28,6 +28,15 @@ public struct KeyPart: Sendable {
         return text
     }
 
+    /// The part as in the file, with each white space between tokens as a space: two parts with the same text have the same
+    /// meaning in the same place.
+    public var text: String {
+        switch self.content {
+        case .text(let text, _): text
+        case .expression(let settings): settings.line
+        }
+    }
+
     private static func isField(_ text: String, _ setup: StageSetup) -> Bool {
         setup.fields.contains(text) || !text.contains { "()[]'\"+*/%?<>=!&|".contains($0) }
     }

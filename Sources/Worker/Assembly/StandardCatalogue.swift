@@ -84,8 +84,9 @@ extension Catalogue {
             guard setup.hasSection("checkpoint"), let settings = setup.section("checkpoint", CheckpointSettings.type)
             else { return nil }
             return FileCheckpoint(
-                settings, stores: self.checkpointed(setup), definition: setup.definition, logger: setup.logger,
-                metrics: setup.metrics, leavesMark: setup.stores.values.contains { $0.retention == .own })
+                settings, stores: self.checkpointed(setup), definition: setup.definition,
+                previousDefinition: setup.previousDefinition, logger: setup.logger, metrics: setup.metrics,
+                leavesMark: setup.stores.values.contains { $0.retention == .own })
         }
         catalogue.makeRevocationHandler = { setup in
             guard setup.hasSection("revocations"), let settings = setup.redisSettings(),

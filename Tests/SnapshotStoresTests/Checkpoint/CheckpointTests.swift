@@ -228,11 +228,12 @@ import Testing
     }
 
     private func keeper(
-        _ path: String, _ stores: [MemoryStore], definition: String = "d", leavesMark: Bool = false
+        _ path: String, _ stores: [MemoryStore], definition: String = "d", previous: String? = nil,
+        leavesMark: Bool = false
     ) -> FileCheckpoint {
         FileCheckpoint(
-            CheckpointSettings(path: path), stores: stores, definition: definition, logger: Self.silent,
-            metrics: NOOPMetricsHandler.instance, leavesMark: leavesMark)
+            CheckpointSettings(path: path), stores: stores, definition: definition, previousDefinition: previous,
+            logger: Self.silent, metrics: NOOPMetricsHandler.instance, leavesMark: leavesMark)
     }
 
     @Test("If stores outlive the process, a removed checkpoint is remembered until the next save")
@@ -262,6 +263,7 @@ import Testing
             let new = Harness()
             #expect(try self.keeper(path, [new.store]).load() == "here")
             #expect(Self.content(new.store) == Self.content(old.store))
+            #expect(try self.keeper(path, [Harness().store], definition: "e", previous: "d").load() == "here")
             let other = Harness()
             #expect(throws: CheckpointFailure.self) { try self.keeper(path, [other.store], definition: "e").load() }
             #expect(other.store.count == 0)
@@ -269,6 +271,33 @@ import Testing
             keeper.discard()
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
             keeper.discard()
+        }
+    }
+
+    @Test("For other stores only the states of stages are loaded, with the position; damage discards these too")
+    func otherStores() async throws {
+        try await self.withFolder { folder in
+            let path = folder.appendingPathComponent("c").path
+            let keeper = self.keeper(path, [try Self.filled().store])
+            let states = [SavedStage(name: "totals", state: [1, 2, 3]), SavedStage(name: "others", state: [])]
+            await keeper.save(
+                { SourcePosition(epoch: 1, cursor: Self.header.cursor, text: "here") }, stages: { states })
+            let new = Harness()
+            let other = self.keeper(path, [new.store], definition: "e")
+            let failure = #expect(throws: CheckpointFailure.self) { try other.load() }
+            #expect(failure?.position == "here" && failure?.description.contains("differ") == true)
+            #expect(new.store.count == 0)
+            #expect(other.takeStages() == states && other.takeStages() == [])
+            let saved = try SavedCheckpoint.read(path)
+            #expect(saved == SavedCheckpoint(definition: "d", stages: states))
+            #expect(try SavedCheckpoint.read(folder.appendingPathComponent("none").path) == nil)
+            var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+            bytes[bytes.count - 1] ^= 1
+            try bytes.write(to: URL(fileURLWithPath: path))
+            let damaged = self.keeper(path, [new.store], definition: "e")
+            let damage = #expect(throws: CheckpointFailure.self) { try damaged.load() }
+            #expect(damage?.position == nil && damaged.takeStages() == [])
+            #expect(throws: CheckpointFailure.self) { _ = try SavedCheckpoint.read(path) }
         }
     }
 
