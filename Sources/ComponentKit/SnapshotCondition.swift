@@ -38,11 +38,14 @@ public struct NamedFields: Sendable, Equatable {
     public var context: String
     /// The names.
     public var fields: [MarkedName]
+    /// Whether the values must be times: RFC 3339, or milliseconds since 1970.
+    public var areTimes: Bool
 
     /// Creates a list.
-    public init(_ context: String, _ fields: [MarkedName]) {
+    public init(_ context: String, _ fields: [MarkedName], areTimes: Bool = false) {
         self.context = context
         self.fields = fields
+        self.areTimes = areTimes
     }
 }
 

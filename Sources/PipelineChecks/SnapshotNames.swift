@@ -15,7 +15,12 @@ struct SnapshotNames {
             self.checkGroup(store, file, &issues)
             guard let store = store.conditional else { continue }
             for named in store.namedFields {
-                issues.within(named.context) { Self.check(named.fields, of: store, &$0) }
+                let types = file.fieldTypes[store.name] ?? [:]
+                issues.within(named.context) { issues in
+                    Self.check(named.fields, of: store, &issues)
+                    guard named.areTimes else { return }
+                    for field in named.fields { Self.checkExpiry(field, types[field.text] ?? .unknown, &issues) }
+                }
             }
             for condition in store.conditions {
                 issues.within("stores: \(store.name): conditions: \(condition.name)") {
@@ -95,6 +100,24 @@ struct SnapshotNames {
         let types = file.fieldTypes[store.name] ?? [:]
         condition.checkSnapshots(
             store.keptFields.map { ($0, types[$0] ?? .unknown) }, allowsTime: allowsTime, &issues)
+    }
+
+    /// Adds an error if the text of a field's values is not a time for the store, or is one in another unit: snapshots
+    /// would expire at once, or far too late.
+    private static func checkExpiry(_ field: MarkedName, _ type: FieldType, _ issues: inout SettingIssues) {
+        let name = field.text
+        switch type {
+        case .text, .bytes, .integer, .unsigned, .unknown, .timestamp(.text), .timestamp(.milliseconds): break
+        case .timestamp(let form):
+            issues.add(
+                "\"\(name)\" is a number of \(form.rawValue), but a number counts as ms here: set another field to "
+                    + "{ expr: \(name) } before the store, which is then written as RFC 3339, and name that field",
+                at: field.mark)
+        case .double, .bool, .duration, .json:
+            issues.add(
+                "the values of \"\(name)\" are not times, so every snapshot would have expired: use a timestamp, or an int64 "
+                    + "with milliseconds since 1970", at: field.mark)
+        }
     }
 
     /// Adds an error for each field that no stage keeps in the store.

@@ -29,7 +29,8 @@ extension MemoryStore {
         return [
             NamedFields("stores: \(self.name): index", index.indexed),
             NamedFields("revoke: issued_at", index.compared),
-            NamedFields("stores: \(self.name): expires", [self.expiryField].compactMap(\.self)),
+            NamedFields(
+                "stores: \(self.name): expires", [self.expiryField].compactMap(\.self), areTimes: true),
         ]
     }
 }

@@ -29,6 +29,7 @@ public final class AggregateStage: StatefulStage, EmittingStage {
     private let start: FieldID
     private let end: FieldID
     private let aggregated: ReasonID
+    private let repeated: ReasonID
     /// Whether the windows of a silent stream are closed.
     public let followsTime: Bool
     /// The windows that the last event, or the time of a silent stream, has closed.
@@ -63,6 +64,7 @@ public final class AggregateStage: StatefulStage, EmittingStage {
         self.stage = setup.stage
         self.followsTime = settings.closesIdle
         self.aggregated = setup.reason("aggregated")
+        self.repeated = setup.reason("repeated_entry")
     }
 
     /// Two values of a window's event cannot have the same name.
@@ -76,10 +78,12 @@ public final class AggregateStage: StatefulStage, EmittingStage {
         }
     }
 
-    /// Adds the event to its window and finishes it. Windows that the event closes are added afterwards.
+    /// Adds the event to its window and finishes it, or skips it if the windows contain its entry already. Windows that the
+    /// event closes are added afterwards.
     ///
     /// - Throws: `StageFailure` if a value is missing or out of range, or if the window is closed.
     public func process(_ event: inout Event) throws -> Verdict {
+        if self.windows.contains(event.id) { return .finish(.skipped, self.repeated) }
         let hasher = self.windows.hasher
         let key = try self.key.key(of: event)
         let (time, clock) = try self.time.times(of: event)

@@ -22,6 +22,11 @@ final class WindowState: StageState {
     /// The hash function of different values.
     var hasher: SipHash { self.content.withLock(\.hasher) }
 
+    /// Returns whether the table contains, or has refused, the entry with an id.
+    func contains(_ id: EntryID) -> Bool {
+        self.content.withLock { $0.table.last.map { id <= $0 } ?? false }
+    }
+
     /// Adds an event: see `WindowTable.add`.
     func add(_ entry: WindowTable.Entry) throws(WindowTable.Refusal) -> [WindowTable.Closed] {
         try self.content.withLock { (content) throws(WindowTable.Refusal) in try content.table.add(entry) }

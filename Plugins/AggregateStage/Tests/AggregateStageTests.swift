@@ -202,6 +202,63 @@ import Testing
     }
 
     @Test(
+        "A sum that leaves its type fails the event and leaves the window as it was",
+        arguments: [
+            (.integer, ["9223372036854775806", "2", "1"], "9223372036854775807"),
+            (.integer, ["-9223372036854775807", "-2", "-1"], "-9223372036854775808"),
+            (.unsigned, ["18446744073709551614", "2", "1"], "18446744073709551615"),
+            (.double, ["1.7e308", "1e308", "-1.7e308"], "0.0"),
+        ] as [(FieldType, [String], String)])
+    func sums(type: FieldType, numbers: [String], sum: String) throws {
+        var fixture = Self.fixture()
+        fixture.types["n"] = type
+        fixture.fields.append("n")
+        let harness = try self.harness(
+            ["window": "1ms", "lateness": "1s", "values": ["sum": ["sum": "n"], "n2": "count"]], in: fixture)
+        let reports = harness.process(
+            numbers.enumerated().map { index, number in
+                SampleEntry(["n": number], id: EntryID(milliseconds: 7, sequence: UInt64(index)))
+            })
+        #expect(reports.map { $0.failure?.reason } == [nil, "out_of_range", nil])
+        _ = harness.process([Self.entry(9000, ["n": "1"])])
+        #expect(harness.emitted.map { $0.text("sum") } == [sum] && harness.emitted.first?.text("n2") == "2")
+    }
+
+    @Test("An entry that the windows contain is skipped, and counts once")
+    func repeated() throws {
+        let harness = try self.harness(["window": "1s", "values": ["n": "count"]])
+        let entries = [Self.entry(1, [:]), Self.entry(2, [:])]
+        let reports = harness.process(entries) + harness.process(entries + [Self.entry(3, [:])])
+        let (counted, skipped) = (
+            EventReport.Ending.finished(.applied, reason: "aggregated"),
+            EventReport.Ending.finished(.skipped, reason: "repeated_entry")
+        )
+        #expect(reports.map(\.ending) == [counted, counted, skipped, skipped, counted])
+        _ = harness.process([Self.entry(1000, [:])])
+        #expect(harness.emitted.map { $0.text("n") } == ["3"])
+    }
+
+    @Test("Windows of a millisecond, keys at their limit, and values without text", arguments: [1024, 1025])
+    func extremes(keyLength: Int) throws {
+        let harness = try self.harness([
+            "key": "device", "window": "1ms",
+            "values": ["n": "count", "users": ["distinct": "user", "optional": "true"]],
+        ])
+        let key = String(repeating: "k", count: keyLength)
+        let reports = harness.process([
+            Self.entry(1, ["device": key]), Self.entry(2, ["device": key, "user": ""]), Self.entry(3, ["device": ""]),
+            Self.entry(4, [:]), Self.entry(5, ["device": ""]),
+        ])
+        let isRefused = keyLength > 1024
+        #expect(
+            reports.map { $0.failure?.reason == "aggregate_failure" } == [isRefused, isRefused, false, false, false])
+        // An empty key is a key, and differs from a missing one.
+        let keys = harness.emitted.map { $0.text("device") }
+        #expect(keys == (isRefused ? [] : [key, key]) + ["", nil])
+        #expect(harness.emitted.map { $0.text("users") } == (isRefused ? [] : ["0", "1"]) + ["0", "0"])
+    }
+
+    @Test(
         "A state of other settings is refused with their names and the number of windows that are lost",
         arguments: [
             (["window": "2s"], "window"), (["lateness": "5ms"], "lateness"), (["key": "user"], "key"),

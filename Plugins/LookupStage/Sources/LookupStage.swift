@@ -92,6 +92,7 @@ public final class LookupStage: Stage {
     public func process(_ event: inout Event) throws -> Verdict {
         guard case .memory(let store, let key) = self.source else { return .wait }
         guard let range = event.range(of: key) else { throw self.missingKey }
+        guard range.length > 0 else { throw self.emptyKey }
         try self.checkFreshness(of: store)
         let snapshot = event.withBytes(range) { store.snapshot(for: $0) }
         // After the lookup too: a store that was emptied meanwhile is being filled now.
@@ -159,6 +160,7 @@ public final class LookupStage: Stage {
         switch self.source {
         case .memory(_, let key), .server(_, let key):
             guard let range = event.range(of: key) else { throw self.missingKey }
+            guard range.length > 0 else { throw self.emptyKey }
             return event.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
         case .hashes(_, let template):
             var bytes: [UInt8] = []
@@ -173,6 +175,9 @@ public final class LookupStage: Stage {
     }
 
     private var missingKey: StageFailure { StageFailure("lookup: \(self.keyName) is missing") }
+
+    /// No snapshot has such a key, so a missing one would prove nothing.
+    private var emptyKey: StageFailure { StageFailure("lookup: \(self.keyName) is empty") }
 
     /// Throws if the store may lack earlier entries, unless the settings accept that.
     private func checkFreshness(of store: any StageStore) throws(StageFailure) {

@@ -50,13 +50,22 @@ import Testing
         let harness = try StageHarness(LookupStage.self, self.settings("fail"), in: self.fixture)
         let reports = harness.process([
             SampleEntry(["device": "none"]), SampleEntry(["device": "d1"]), SampleEntry(["limit": "1"]),
+            SampleEntry(["device": ""]),
         ])
         #expect(
             reports.map(\.failureMessage) == [
                 "lookup: devices has no snapshot of device", "lookup: the snapshot of device has no place",
-                "lookup: device is missing",
+                "lookup: device is missing", "lookup: device is empty",
             ])
         #expect(reports.allSatisfy { $0.failure?.reason == "lookup_failure" && $0.values["max"] == nil })
+    }
+
+    @Test("An event without a key fails, whatever happens to a missing value", arguments: ["pass", "fail", "default"])
+    func withoutKey(missing: String) throws {
+        let defaults: SettingNode? = missing == "default" ? ["max": "10", "place": ""] : nil
+        let harness = try StageHarness(LookupStage.self, self.settings(.text(missing), defaults), in: self.fixture)
+        let reports = harness.process([SampleEntry([:]), SampleEntry(["device": ""])])
+        #expect(reports.map(\.failureMessage) == ["lookup: device is missing", "lookup: device is empty"])
     }
 
     @Test("With missing: default, each missing value is replaced")

@@ -122,7 +122,7 @@ struct DigitReader {
         return value
     }
 
-    /// Reads one to nine digits as nanoseconds.
+    /// Reads digits as nanoseconds; those beyond nanoseconds are dropped.
     mutating func fraction() -> Int32? {
         let start = self.index
         var value: Int32 = 0
@@ -132,6 +132,7 @@ struct DigitReader {
         }
         if self.index == start { return nil }
         for _ in (self.index - start)..<9 { value *= 10 }
+        while self.index < self.bytes.count, self.bytes[self.index].isDigit { self.index += 1 }
         return value
     }
 
