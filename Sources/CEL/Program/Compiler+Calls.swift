@@ -7,6 +7,12 @@ extension Compiler {
         let name = name.hasPrefix(".") ? String(name.dropFirst()) : name
         let known = target == nil ? self.qualified(name) : [name]
         guard let function = known.lazy.compactMap({ Declarations.named[$0] }).first else {
+            if let form = Parser.macroForm(name) {
+                // Arguments of a macro are not operands: one may be the name of a variable.
+                self.report(offset, "expected the form \(form)")
+                if let target { _ = self.compile(target) }
+                return self.failure("macro \"\(name)\" in another form")
+            }
             var names = Declarations.named.keys.filter { $0.first != "_" && $0.last != "_" }.sorted()
             names += ["has", "all", "exists", "exists_one", "filter", "map"]
             self.report(offset, "unknown function \"\(name)\"\(Nearest.hint(name, among: names))")

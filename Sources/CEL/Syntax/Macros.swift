@@ -76,6 +76,18 @@ extension Parser {
         return try self.node(.comprehension(comprehension), offset, [range] + rest)
     }
 
+    /// Returns the form of a macro in an expression, or `nil` if there is no macro of this name.
+    static func macroForm(_ name: String) -> String? {
+        switch name {
+        case "has": "has(a.b)"
+        case "all", "exists", "exists_one", "existsOne", "filter": "list.\(name)(x, condition)"
+        case "map": "list.map(x, value)"
+        case "transformList", "transformMap", "transformMapEntry": "map.\(name)(key, value, result)"
+        case "optMap", "optFlatMap": "optional.\(name)(x, value)"
+        default: nil
+        }
+    }
+
     private static func variable(_ node: Node) throws(OffsetProblem) -> String {
         guard case .name(let name, isRoot: false) = node.kind else {
             throw OffsetProblem(offset: node.offset, message: "expected a variable name")
