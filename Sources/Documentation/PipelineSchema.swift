@@ -124,7 +124,23 @@ package enum PipelineSchema {
             "properties": self.properties(names),
             "required": required.isEmpty ? nil : .strings(required),
             "additionalProperties": false,
-        ])
+        ]).adding(self.alternatives(names))
+    }
+
+    /// Returns the rules for groups of names of which one is required. A null counts as missing.
+    private static func alternatives(_ names: [SettingDescription]) -> JSONValue {
+        var groups: [SettingAlternatives] = []
+        for group in names.compactMap(\.alternatives) where !groups.contains(group) { groups.append(group) }
+        let rules = groups.map { group in
+            JSONValue.members([
+                (group.isExclusive ? "oneOf" : "anyOf"): .array(
+                    group.names.map { name in
+                        let isGiven = JSONValue.members([name: .members(["not": .members(["type": "null"])])])
+                        return .members(["required": .strings([name]), "properties": isGiven])
+                    })
+            ])
+        }
+        return rules.count > 1 ? .members(["allOf": .array(rules)]) : rules.first ?? .members([:])
     }
 
     private static func oneName(_ names: [SettingDescription], _ others: [SettingDescription]) -> JSONValue {

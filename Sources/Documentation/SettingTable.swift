@@ -8,6 +8,15 @@ struct SettingTable {
         var path: String
         /// The declaration.
         var setting: SettingDescription
+
+        /// Whether the setting belongs to one of several forms of its parent.
+        var isOfForm = false
+
+        /// The requirement in words, or `nil` if the setting is optional.
+        var requirement: String? {
+            guard self.setting.isRequired else { return self.setting.alternatives?.text }
+            return self.isOfForm ? "required in this form" : "required"
+        }
     }
 
     /// The settings in the order of the declaration, each one before its nested settings.
@@ -24,20 +33,61 @@ struct SettingTable {
     private static func rows(of shape: SettingShape, below path: String) -> [Row] {
         switch shape {
         case .object(let names): self.rows(names, path)
-        case .oneName(let names, let others): self.rows(names + others, path)
+        case .oneName(let names, let others): self.rows(self.alternatives(names) + others, path)
         case .map(let element, _, let others):
             self.rows(of: element, below: path.isEmpty ? "NAME" : "\(path).NAME") + self.rows(others, path)
         case .list(let element, _, _): self.rows(of: element, below: "\(path)[]")
         case .nullable(let inner): self.rows(of: inner, below: path)
-        case .either(let shapes): shapes.flatMap { self.rows(of: $0, below: path) }
+        case .either(let shapes): self.rows(ofForms: shapes, path)
         case .text, .nonBlankText, .secret, .integer, .boolean, .duration, .byteSize, .choice, .form, .reference: []
         }
     }
 
-    private static func rows(_ names: [SettingDescription], _ path: String) -> [Row] {
+    /// Lists the settings of several forms of one value.
+    private static func rows(ofForms shapes: [SettingShape], _ path: String) -> [Row] {
+        // A keyword takes the place of the names.
+        let words = shapes.flatMap { shape -> [String] in if case .choice(let words) = shape { words } else { [] } }
+        let mappings = shapes.compactMap { shape -> [SettingDescription]? in
+            if case .object(let names) = shape { names } else { nil }
+        }
+        // Of several mappings, the names that only one of them requires decide which one it is.
+        let required = mappings.flatMap { $0.filter(\.isRequired).map(\.name) }
+        let deciding = required.filter { name in mappings.count > 1 && required.count { $0 == name } == 1 }
+        return shapes.flatMap { shape -> [Row] in
+            switch shape {
+            case .oneName(let names, let others):
+                return self.rows(self.alternatives(names, words), path, isOfForm: true) + self.rows(others, path)
+            case .object(let names):
+                let settings = names.map { name in
+                    var name = name
+                    guard deciding.contains(name.name) else { return name }
+                    name.isRequired = false
+                    name.alternatives = SettingAlternatives(names: deciding, isExclusive: true)
+                    return name
+                }
+                return self.rows(settings, path, isOfForm: true)
+            default: return self.rows(of: shape, below: path)
+            }
+        }
+    }
+
+    /// Returns names of which exactly one is given, unless one of `words` takes their place.
+    private static func alternatives(_ names: [SettingDescription], _ words: [String] = []) -> [SettingDescription] {
+        let all = SettingAlternatives(names: words + names.map(\.name), isExclusive: true)
+        return names.map { name in
+            var name = name
+            name.isRequired = all.names.count == 1
+            name.alternatives = name.isRequired ? nil : all
+            return name
+        }
+    }
+
+    private static func rows(
+        _ names: [SettingDescription], _ path: String, isOfForm: Bool = false
+    ) -> [Row] {
         names.flatMap { setting in
             let own = path.isEmpty ? setting.name : "\(path).\(setting.name)"
-            return [Row(path: own, setting: setting)] + self.rows(of: setting.shape, below: own)
+            return [Row(path: own, setting: setting, isOfForm: isOfForm)] + self.rows(of: setting.shape, below: own)
         }
     }
 
@@ -46,8 +96,14 @@ struct SettingTable {
         var lines = self.root.map { TextWrap.lines($0, indent: "  ") } ?? []
         for row in self.rows {
             let setting = row.setting
-            let word = setting.isRequired ? "required" : setting.defaultText.map { "default \($0)" } ?? "optional"
-            lines.append("  \(row.path)  (\(word))")
+            let word = row.requirement ?? setting.defaultText.map { "default \($0)" } ?? "optional"
+            let head = "  \(row.path)  (\(word))"
+            if head.count <= TextWrap.width {
+                lines.append(head)
+            } else {
+                lines.append("  \(row.path)")
+                lines += TextWrap.lines("(\(word))", indent: "      ")
+            }
             lines += TextWrap.lines(SettingWords.kind(setting.shape), indent: "      ")
             lines += TextWrap.lines(setting.summary, indent: "      ")
         }
@@ -62,6 +118,8 @@ struct SettingTable {
                     "path": .string(row.path),
                     "type": .string(SettingWords.typeName(row.setting.shape)),
                     "required": .boolean(row.setting.isRequired),
+                    "requirement": row.requirement.map { .string($0) },
+                    "alternatives": row.setting.alternatives.map { .strings($0.names) },
                     "default": row.setting.defaultText.map { .string($0) },
                     "values": Self.values(row.setting.shape),
                     "accepts": .string(SettingWords.kind(row.setting.shape)),

@@ -43,7 +43,7 @@ public struct GatewaySettings: Sendable {
                     .optional(
                         "redis", \.redis, .optional(RedisDoorSettings.type),
                         "The Redis door: clients of Redis read sessions, and cache them."),
-                ]))
+                ], alternatives: [.atLeastOne("http", "grpc", "redis")]))
         return SettingType(shape: object.shape) { node, issues in
             guard let settings = object.decode(node, &issues) else { return nil }
             let count = issues.all.count

@@ -44,6 +44,53 @@ import Worker
         #expect(SettingTable(.object([leaf])).text.first == "  leaf  (required)")
     }
 
+    @Test(
+        "Of alternative settings, none is called required, but one of them is",
+        arguments: [
+            ("aggregate", "values.NAME.sum", "one of count, sum, min, max, avg, distinct is required"),
+            ("explode", "as", "at least one of fields, as is required"),
+            ("filter", "drop", "one of keep, drop is required"), ("lookup", "hash", "one of store, hash is required"),
+            ("metrics", "gauge", "one of counter, gauge, histogram is required"),
+            ("publish", "channel", "one of stream, channel is required"),
+            ("revoke", "match", "one of key, match is required"),
+            ("validate", "NAME.length.max", "at least one of min, max is required"),
+            ("redis", "address", "one of address, sentinel, cluster is required"),
+            ("gateway", "http", "at least one of http, grpc, redis is required"),
+            ("gateway", "http.key[].header", "one of header, cookie, bearer is required"),
+            ("redis_stream", "streams", "one of stream, streams is required"),
+        ])
+    func alternatives(type: String, path: String, requirement: String) throws {
+        let pages = CataloguePage.all(of: .standard).filter { $0.name == type && $0.kind != .store }
+        let table = SettingTable(try #require(pages.first).shape)
+        let row = try #require(table.rows.first { $0.path == path }, "\(table.rows.map(\.path))")
+        #expect(row.requirement == requirement && !row.setting.isRequired)
+        #expect(table.text.contains("  \(path)  (\(requirement))"))
+        let names = try #require(row.setting.alternatives?.names)
+        let quoted = names.map { "\"\($0)\"" }.joined(separator: ", ")
+        #expect(table.json.compact.contains("\"alternatives\":[\(quoted.replacing(", ", with: ","))]"))
+    }
+
+    @Test(
+        "A setting of one form of its parent is required in that form only",
+        arguments: [
+            ("aggregate", "key[].expr", "required in this form"),
+            ("revocations", "publish.channel", "one of channel, stream is required"),
+            ("revocations", "publish.stream", "one of channel, stream is required"),
+        ])
+    func forms(type: String, path: String, requirement: String) throws {
+        let page = try #require(CataloguePage.all(of: .standard).first { $0.name == type })
+        let row = try #require(SettingTable(page.shape).rows.first { $0.path == path })
+        #expect(row.requirement == requirement)
+    }
+
+    @Test("A long requirement is on lines of its own; a single name of a choice is required")
+    func longRequirement() {
+        let names = (1...12).map { SettingDescription(name: "alternative\($0)", shape: .text, summary: "A name.") }
+        let lines = SettingTable(.oneName(names)).text
+        #expect(lines.contains("  alternative1") && lines.allSatisfy { $0.count <= TextWrap.width })
+        #expect(SettingTable(.oneName(Array(names.prefix(1)))).text.contains("  alternative1  (required)"))
+    }
+
     @Test("An example is left out if the catalogue lacks the types around it")
     func foreignCatalogue() throws {
         let type = try #require(Catalogue.standard.stages.first)

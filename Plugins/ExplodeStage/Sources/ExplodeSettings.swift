@@ -47,7 +47,7 @@ extension ExplodeStage {
                 .optional(
                     "max_elements", \.maxElements, .integer(1...WaitingEvents.elementLimit), default: "1000",
                     "Maximum number of elements; an event with more fails."),
-            ])
+            ], alternatives: [.atLeastOne("fields", "as")])
 
         /// The decoder of the settings, which also checks combinations.
         static let settings = SettingType<Settings>(shape: .object(Self.schema.descriptions)) { node, issues in

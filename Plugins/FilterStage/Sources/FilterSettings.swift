@@ -30,7 +30,7 @@ extension FilterStage {
                 .optional(
                     "reason", \.reason, Settings.reasonName, default: "filtered",
                     "Reason counted for skipped events."),
-            ])
+            ], alternatives: [.exactlyOne("keep", "drop")])
 
         /// Reasons are metric labels and journal values, so they all have the same form.
         private static let reasonName = SettingType<String>(

@@ -138,7 +138,7 @@ extension LookupStage {
                     "stale", \.stale, .choice(of: [("fail", .fail), ("use", .use)]), default: "fail",
                     "If several streams, or keys of a bootstrap, fill the store and it is not up to date: fail the "
                         + "event, or use the content of the store."),
-            ])
+            ], alternatives: [.exactlyOne("store", "hash")])
 
         /// Text with its position.
         private static let text = SettingType<MarkedName>(shape: .text) { node, issues in

@@ -49,7 +49,7 @@ extension MetricsStage {
                 .optional(
                     "labels", \.labels, .list(of: Settings.labelName), default: "[]",
                     "Labels: field names, or component, reason and stage (of the failure)."),
-            ])
+            ], alternatives: [.exactlyOne("counter", "gauge", "histogram")])
 
         /// The prefixes of the worker's own metrics. Another metric of the same name would be added to one of them, or
         /// appear twice in the exposition.

@@ -66,7 +66,7 @@ extension PublishStage {
                 .optional(
                     "max_targets", \.maxTargets, .optional(.integer(1...Settings.mostTargets)),
                     "Maximum number of different streams or channels, if the name contains fields; by default 1000."),
-            ])
+            ], alternatives: [.exactlyOne("stream", "channel")])
 
         /// The decoder of the settings.
         static let type = SettingType<Settings>(shape: .object(Self.schema.descriptions)) { node, issues in

@@ -21,8 +21,10 @@ public final class RevokeStage: Stage {
         static let schema = SettingsSchema(
             Settings(),
             [
-                .optional("key", \.key, .optional(.name), "Field with the key to revoke; required without match."),
-                .optional("store", \.store, .optional(.name), "Name of the store whose snapshots match ends."),
+                .optional("key", \.key, .optional(.name), "Field with the key to revoke."),
+                .optional(
+                    "store", \.store, .optional(.name),
+                    "Name of the store whose snapshots match ends; required with match."),
                 .optional(
                     "match", \.match, .optional(.name),
                     "Indexed field of the store: every older snapshot with the event's value in it is ended."),
@@ -32,7 +34,7 @@ public final class RevokeStage: Stage {
                 .optional(
                     "issued_at", \.issuedAt, .optional(.name), default: "the time in the id of its last entry",
                     "Field of the snapshot with the time at which it was issued."),
-            ])
+            ], alternatives: [.exactlyOne("key", "match")])
     }
 
     /// Name, settings and documentation.

@@ -72,6 +72,9 @@ extension ValidateStage {
                 .optional(
                     "not_in_future", \.notInFuture, .optional(.duration()),
                     "Maximum time ahead of this host's clock, for a time in milliseconds since 1970."),
+            ],
+            alternatives: [
+                .atLeastOne("required_if", "one_of", "pattern", "length", "range", "not_in_future")
             ])
 
         static let type = SettingType.object(Rules.schema).map { (rules) throws(SettingRefusal) in
@@ -113,7 +116,7 @@ extension ValidateStage {
                     .optional(
                         "unit", \.unit, .choice(of: Unit.allCases.map { ($0.rawValue, $0) }), default: "characters",
                         "characters counts Unicode scalars, bytes counts bytes."),
-                ])
+                ], alternatives: [.atLeastOne("min", "max")])
         ).map { (rule) throws(SettingRefusal) in
             try Limits.check(rule.min, rule.max)
             return rule
@@ -133,7 +136,7 @@ extension ValidateStage {
                 [
                     .optional("min", \.min, .optional(.integer()), "Minimum."),
                     .optional("max", \.max, .optional(.integer()), "Maximum."),
-                ])
+                ], alternatives: [.atLeastOne("min", "max")])
         ).map { (rule) throws(SettingRefusal) in
             try Limits.check(rule.min, rule.max)
             return rule

@@ -96,7 +96,7 @@ extension SettingShape {
     /// Whether the settings may be omitted completely.
     public var acceptsNothing: Bool {
         switch self {
-        case .object(let names): !names.contains(where: \.isRequired)
+        case .object(let names): !names.contains { $0.isRequired || $0.alternatives != nil }
         case .nullable: true
         case .either(let shapes): shapes.contains(where: \.acceptsNothing)
         case .text, .nonBlankText, .secret, .integer, .boolean, .duration, .byteSize, .choice, .list, .map, .oneName,

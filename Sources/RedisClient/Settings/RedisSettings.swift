@@ -73,7 +73,7 @@ public struct RedisSettings: Sendable, Hashable {
                 "How long a worker that was connected before retries if its login is refused, a certificate is not trusted, "
                     + "or a password or certificate file cannot be used; then the run ends. At start, these end it "
                     + "immediately."),
-        ])
+        ], alternatives: [.exactlyOne("address", "sentinel", "cluster")])
 
     /// The setting type of the section.
     public static let type = SettingType<RedisSettings>(shape: .object(Self.schema.descriptions)) { node, issues in

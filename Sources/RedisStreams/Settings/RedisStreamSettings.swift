@@ -104,9 +104,7 @@ public struct RedisStreamSettings: Sendable, Equatable {
         [
             .optional(
                 "stream", \.stream, .nonBlankText,
-                "Key of the stream, or with partitions the pattern of their keys. One of stream and streams is "
-                    + "required."
-            ),
+                "Key of the stream, or with partitions the pattern of their keys."),
             .optional(
                 "streams", \.streams, .optional(.list(of: .nonBlankText, minimum: 1)),
                 "Keys of several streams that are read concurrently, each in order."),
@@ -160,7 +158,7 @@ public struct RedisStreamSettings: Sendable, Equatable {
             .optional(
                 "reconnect", \.reconnect, ReconnectSettings.type,
                 "How a lost connection is reopened."),
-        ])
+        ], alternatives: [.exactlyOne("stream", "streams")])
 
     /// The setting type of the source.
     public static let type = SettingType<RedisStreamSettings>(shape: .object(Self.schema.descriptions)) {

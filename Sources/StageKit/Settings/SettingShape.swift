@@ -55,17 +55,50 @@ public struct SettingDescription: Sendable, Equatable {
     public var isRequired: Bool
     /// The default as written in the file, or `nil` if there is none.
     public var defaultText: String?
+    /// The settings of the object, this one included, of which one is required, or `nil` if there are none.
+    public var alternatives: SettingAlternatives?
     /// One or two sentences that describe the setting.
     public var summary: String
 
     /// Creates a description.
     public init(
-        name: String, shape: SettingShape, isRequired: Bool = false, defaultText: String? = nil, summary: String
+        name: String, shape: SettingShape, isRequired: Bool = false, defaultText: String? = nil, summary: String,
+        alternatives: SettingAlternatives? = nil
     ) {
         self.name = name
         self.shape = shape
         self.isRequired = isRequired
         self.defaultText = defaultText
         self.summary = summary
+        self.alternatives = alternatives
+    }
+}
+
+/// Settings of one object of which one is required.
+public struct SettingAlternatives: Sendable, Equatable {
+    /// The names in the file.
+    public var names: [String]
+    /// Whether only one of them may be given.
+    public var isExclusive: Bool
+
+    /// Creates alternatives.
+    public init(names: [String], isExclusive: Bool) {
+        self.names = names
+        self.isExclusive = isExclusive
+    }
+
+    /// Exactly one of these settings is required.
+    public static func exactlyOne(_ names: String...) -> SettingAlternatives {
+        SettingAlternatives(names: names, isExclusive: true)
+    }
+
+    /// At least one of these settings is required.
+    public static func atLeastOne(_ names: String...) -> SettingAlternatives {
+        SettingAlternatives(names: names, isExclusive: false)
+    }
+
+    /// The requirement in words.
+    public var text: String {
+        (self.isExclusive ? "one of " : "at least one of ") + self.names.joined(separator: ", ") + " is required"
     }
 }

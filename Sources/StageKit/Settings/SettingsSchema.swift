@@ -9,6 +9,7 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
     public let fields: [SettingField<Value>]
     /// The remedy for each name that only similar objects have, for the message that refuses it.
     private let elsewhere: [String: String]
+    private let alternatives: [SettingAlternatives]
 
     /// Creates a schema.
     ///
@@ -16,14 +17,26 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
     ///   - defaults: The value before anything is decoded.
     ///   - fields: The known names.
     ///   - elsewhere: The remedy for each name that only similar objects have, for the message that refuses it.
-    public init(_ defaults: Value, _ fields: [SettingField<Value>], elsewhere: [String: String] = [:]) {
+    ///   - alternatives: Groups of names of which one is required, for documentation and JSON Schema. The caller refuses
+    ///     values that do not comply.
+    public init(
+        _ defaults: Value, _ fields: [SettingField<Value>], elsewhere: [String: String] = [:],
+        alternatives: [SettingAlternatives] = []
+    ) {
         self.defaults = defaults
         self.fields = fields
         self.elsewhere = elsewhere
+        self.alternatives = alternatives
     }
 
     /// The descriptions for documentation and JSON Schema.
-    public var descriptions: [SettingDescription] { self.fields.map(\.description) }
+    public var descriptions: [SettingDescription] {
+        self.fields.map { field in
+            var description = field.description
+            description.alternatives = self.alternatives.first { $0.names.contains(description.name) }
+            return description
+        }
+    }
 
     /// Decodes an object; an empty value is decoded as an object without names.
     ///
