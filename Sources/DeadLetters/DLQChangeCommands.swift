@@ -12,8 +12,8 @@ struct DLQReplayCommand: AsyncParsableCommand {
             The server adds the original entry and removes the dead-letter entry in one step. An original that was \
             replayed before is not added again. A replayed entry passes all stages, but stores order it by the id of \
             its original: it never replaces a newer snapshot. If the dead-letter entry is that of an element, only the \
-            whole original can be replayed, with all of its elements: --whole-entry permits it. An event that a stage \
-            has added, such as that of a window, cannot be replayed: no entry of the stream would result in it alone. \
+            whole original can be replayed, with all of its elements: --whole-entry permits it. An event that the \
+            worker has added, such as that of a window, cannot be replayed: it is not an entry of the stream. \
             Only streams that the pipeline reads are written to. \
             Exit status 1 if an entry does not exist or cannot be replayed; the others are replayed.
             """)

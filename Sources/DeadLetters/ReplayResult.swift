@@ -22,11 +22,11 @@ extension ReplayScript.Result {
                 "not replayed: its original has more than \(ReplayScript.fieldLimit) fields, the limit of one command "
                     + "in a script"
             )
-        case .addedByStage:
+        case .addedByWorker:
             (
-                "added_by_stage",
-                "not replayed: a stage of the pipeline added this event (a window of aggregate, for example), so it is "
-                    + "not an entry of \(stream): send the fields that `sluice dlq show \(letter)` prints to where they "
+                "added_by_worker",
+                "not replayed: the worker added this event (for a window of aggregate, or a key of a bootstrap), so it "
+                    + "is not an entry of \(stream): send the fields that `sluice dlq show \(letter)` prints to where they "
                     + "belong, then remove it with `sluice dlq purge \(letter)`"
             )
         case .incomplete:

@@ -34,8 +34,8 @@ enum ReplayScript {
         case newer
         /// The original has more than `fieldLimit` fields.
         case tooLarge
-        /// A stage of the pipeline added the event: its stream has no entry that could be added again.
-        case addedByStage
+        /// The worker added the event: its stream has no entry that could be added again.
+        case addedByWorker
         /// The entry lacks a part of the original.
         case incomplete
         /// The event is that of an element, with this id, and the whole original may not be replayed.

@@ -45,7 +45,7 @@ struct StoredLetter: Sendable, Equatable {
     /// - Parameter wholeEntries: Whether the whole original of an element may be replayed.
     func obstacle(wholeEntries: Bool) -> ReplayScript.Result? {
         // Any value counts: an entry that was written by hand should rather be refused.
-        if self.facts[DeadLetter.added] != nil { return .addedByStage }
+        if self.facts[DeadLetter.added] != nil { return .addedByWorker }
         if self.facts[DeadLetter.incomplete] != nil { return .incomplete }
         if let element = self.facts[DeadLetter.event], !wholeEntries { return .element(element) }
         return nil
@@ -109,7 +109,7 @@ struct StoredLetter: Sendable, Equatable {
     /// The cells of a line in a list: dead-letter id, original, stage, reason, age, error.
     func cells(now: Int64) -> [String] {
         let name = self.facts[DeadLetter.event] == nil ? DeadLetter.id : DeadLetter.event
-        let kind = self.facts[DeadLetter.added] == nil ? "" : " (added by a stage)"
+        let kind = self.facts[DeadLetter.added] == nil ? "" : " (added by the worker)"
         let original = "\(self.fact(DeadLetter.stream)) \(self.fact(name))\(kind)"
         return [
             self.id.description, original, self.fact(DeadLetter.stage), self.fact(DeadLetter.reason),

@@ -200,7 +200,7 @@ import Worker
                 #expect(letters.count == 1)
                 let letter = try #require(letters.first)
                 let list = try await sluice("dlq", "list", "--file", "p.yaml", files: ["p.yaml": file])
-                #expect(list.output.contains("(added by a stage)"), "\(list)")
+                #expect(list.output.contains("(added by the worker)"), "\(list)")
                 let shown = try await sluice(
                     "dlq", "show", letter, "--format", "json", "--file", "p.yaml", files: ["p.yaml": file])
                 #expect(shown.output.contains(#""added":true"#), "\(shown)")
@@ -208,11 +208,11 @@ import Worker
                 for arguments in [["--all", "--yes"], [letter], [letter, "--whole-entry"]] {
                     let replay = try await SluiceProcess.replay(arguments, file)
                     #expect(replay.status == 1, "\(replay)")
-                    #expect(replay.output.contains("a stage of the pipeline added this event"), "\(replay)")
+                    #expect(replay.output.contains("the worker added this event"), "\(replay)")
                     #expect(replay.output.contains("sluice dlq purge \(letter)"), "\(replay)")
                 }
                 let json = try await SluiceProcess.replay([letter, "--format", "json"], file)
-                #expect(json.output.contains(#""result":"added_by_stage""#), "\(json)")
+                #expect(json.output.contains(#""result":"added_by_worker""#), "\(json)")
                 #expect(try await connection.ids("readings") == ["10-0", "20-0", "1000-0", "2000-0"])
                 #expect(try await connection.ids("readings:dead") == letters)
             }

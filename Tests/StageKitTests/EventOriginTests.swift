@@ -21,6 +21,20 @@ import Testing
         }
     }
 
+    @Test("An event that a source has added is one in a copy, too")
+    func ofSource() {
+        let batch = EventBatch()
+        for number in 1...3 as ClosedRange<UInt64> { batch.append(id: Self.id(number), fields: []) }
+        batch.setDeliveries(0)
+        batch.append(id: Self.id(4), fields: [])
+        let copy = EventBatch()
+        for index in 0..<4 { copy.appendCopy(of: batch, at: index) }
+        for batch in [batch, copy] {
+            batch.prepareSlots(fieldCount: 0)
+            #expect((0..<4).map { index in batch.withEvent(at: index) { $0.isAdded } } == [false, false, true, false])
+        }
+    }
+
     @Test("Only an entry of which the source left something out counts as partial, and so do its elements")
     func partial() {
         let batch = EventBatch()

@@ -14,7 +14,8 @@ public enum DeadLetter {
     public static let id = "id"
     /// The event's own id, such as `1700000000000-0#2`, if a stage made it of an element of the original.
     public static let event = "event"
-    /// `true` if a stage of the pipeline added the event, such as `aggregate` for a window: the stream has no such entry.
+    /// `true` if the worker added the event, such as `aggregate` for a window, or a bootstrap for a key: the stream has no
+    /// such entry.
     public static let added = "added"
     /// `true` if the fields are not all of the original's: the source has left out a value that is too large.
     public static let incomplete = "incomplete"

@@ -121,6 +121,8 @@ struct KeyReader {
                     unusable += 1
                     continue
                 }
+                // All keys have the id of one entry, so a dead-letter entry must not be replayed as if it were that entry.
+                self.batch.setDeliveries(0)
                 try leftOut.refuse(in: self.batch, self.policy)
             } catch {
                 throw .server(error)

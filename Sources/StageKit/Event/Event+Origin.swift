@@ -1,7 +1,7 @@
 // Events that are not, or not completely, an entry of the stream.
 extension Event {
-    /// Whether a stage has added the event (`EmittingStage`), for example for a window of time: the stream has no entry
-    /// with its id and fields.
+    /// Whether the worker has added the event, so that the stream has no entry with its id and fields: a stage for a window
+    /// of time (`EmittingStage`), or a source for a key that a bootstrap reads.
     public var isAdded: Bool { self.deliveries == 0 }
 
     /// Whether the source left out a part of the entry, for example a value that is too large (`EventBatch.refuse`).

@@ -39,7 +39,7 @@ public struct Event: ~Copyable {
     public var streamIndex: Int { unsafe self.storage.pointee.streamIndex }
 
     /// How often the entry has been delivered, including this time. Greater than 1 if a worker of a consumer group
-    /// received the entry and did not finish it; 0 for an event that a stage has added (`isAdded`).
+    /// received the entry and did not finish it; 0 for an event that the worker has added (`isAdded`).
     public var deliveries: Int {
         let counts = unsafe self.storage.pointee.deliveries
         return self.index < counts.count ? counts[self.index] : 1

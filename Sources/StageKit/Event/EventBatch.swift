@@ -110,7 +110,8 @@ extension EventBatch {
 
     /// Sets how often the current entry has been delivered, including this time.
     ///
-    /// For sources whose server counts deliveries. By default an entry counts as delivered for the first time.
+    /// For sources whose server counts deliveries. By default an entry counts as delivered for the first time. An event
+    /// that is not an entry of the stream has 0 deliveries (`Event.isAdded`): it can be saved, but not replayed.
     public func setDeliveries(_ count: Int) {
         precondition(!self.isEmpty, "an entry is started before its deliveries are set")
         let missing = unsafe self.count - self.storage.pointee.deliveries.count
@@ -178,7 +179,7 @@ extension EventBatch {
                     UnsafeRawBufferPointer(event.unsafeBytes(field.value)))
                 self.appendField(name: name, value: value)
             }
-            if event.deliveries > 1 { self.setDeliveries(event.deliveries) }
+            if event.deliveries != 1 { self.setDeliveries(event.deliveries) }
             if event.isReplayed { unsafe self.storage.pointee.setOriginal(event.orderID, at: self.count - 1) }
         }
         guard other.hasRefusals else { return }

@@ -152,7 +152,7 @@ import Testing
                     (foreign, "does not read the stream other"), (large, "more than 3900 fields"),
                     (largest, "added to ev as"), (newer, "above the ids of ev"), (malformed, "not a dead-letter entry"),
                     (good, "added to ev as"), (incomplete, "a value of the original was too large"),
-                    (added, "a stage of the pipeline added this event"), (element, "it is the element 5-0#2"),
+                    (added, "the worker added this event"), (element, "it is the element 5-0#2"),
                 ] {
                     #expect(lines.contains { $0.hasPrefix("\(letter): ") && $0.contains(text) }, "\(text): \(lines)")
                 }
