@@ -246,6 +246,22 @@ final class ResumedSource: EventSource {
         #expect(Self.notes(log).first == "300-1 6")
     }
 
+    @Test("The state of a stage that the file no longer has is reported")
+    func removed() async throws {
+        let (checkpoint, log) = (KeptCheckpoint(), RecordingLog())
+        await checkpoint.save(
+            { SourcePosition(epoch: 0, cursor: .zero, text: "0") },
+            stages: { [SavedStage(name: "totals", state: [1, 2, 3])] })
+        _ = try checkpoint.load()
+        let source = ResumedSource(Self.entries, batchSize: 4, checkpoint: nil)
+        let graph = try Self.graph("stages: [{ take: { fields: [a] } }]\n", Self.pipeline(Self.stages(""), source))
+        let states = StageStates(graph, checkpoint: checkpoint, logger: log.logger(label: "test"))
+        #expect(await states.saved() == [])
+        let discarded = log.lines.filter { $0.message == "stage state discarded" }
+        #expect(discarded.map { $0.metadata["stage"] } == ["totals"])
+        #expect(discarded.first?.metadata["error"] == "no stage of that name keeps a state: 3 bytes are lost")
+    }
+
     @Test("A reload passes the state on to a stage of the same name")
     func reload() throws {
         let source = ResumedSource(Self.entries, batchSize: 4, checkpoint: nil)

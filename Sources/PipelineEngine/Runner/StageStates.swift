@@ -118,7 +118,11 @@ final class StageStates: Sendable {
 
     /// Returns the states after the batch in flight, or `nil` if that batch was given up.
     func saved() async -> [SavedStage]? {
-        if self.isEmpty { return [] }
+        if self.isEmpty {
+            // The states of stages that the file no longer has are reported.
+            self.board.withLock { self.restoreLoaded($0.parts) }
+            return []
+        }
         return await withCheckedContinuation { continuation in
             let ready: ([SavedStage]?, isReady: Bool) = self.board.withLock { board in
                 guard !board.isBusy else {
