@@ -46,8 +46,7 @@ public struct RedisSettings: Sendable, Hashable {
         [
             .optional(
                 "address", \.address, .redisAddress,
-                "Address of the server: host:port, [v6]:port, :port, unix:/path or /path. One of address, sentinel and "
-                    + "cluster is required."),
+                "Address of the server: host:port, [v6]:port, :port, unix:/path or /path."),
             .optional(
                 "sentinel", \.sentinel, .optional(SentinelSettings.type),
                 "Sentinels that know the master."),
