@@ -53,8 +53,8 @@ let stageNames = [
     "SampleStage", "SetStage", "ThrottleStage", "UpsertStage", "ValidateStage", "WebhookStage", "WriteStage",
 ]
 let stageDependencies: [String: [Target.Dependency]] = [
-    "DecodeStage": ["JSON"],
-    "ExplodeStage": ["JSON"],
+    "DecodeStage": ["FieldRules", "JSON"],
+    "ExplodeStage": ["FieldRules", "JSON"],
     "LogStage": [logging],
     "WriteStage": ["LocalFiles"],
     "MetricsStage": [coreMetrics],
@@ -73,14 +73,16 @@ let package = Package(
     name: "sluice",
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
-        .library(name: "Sluice", targets: ["Worker", "PipelineEngine", "SnapshotStores", "ComponentKit", "StageKit"]),
+        .library(
+            name: "Sluice",
+            targets: ["Worker", "PipelineEngine", "SnapshotStores", "ComponentKit", "StageKit"]),
         .library(name: "CEL", targets: ["CEL"]),
         .library(name: "StageKit", targets: ["StageKit"]),
         .library(name: "ComponentKit", targets: ["ComponentKit"]),
         .library(name: "StageTestKit", targets: ["StageTestKit"]),
         .library(name: "PipelineEngine", targets: ["PipelineEngine"]),
         .library(name: "SnapshotStores", targets: ["SnapshotStores"]),
-        .library(name: "RedisClient", targets: ["RedisClient", "RESP", "StageKit"]),
+        .library(name: "RedisClient", targets: ["RedisClient", "RESP", "ComponentKit", "StageKit"]),
         .library(name: "RedisStreams", targets: ["RedisStreams", "RedisClient"]),
         .library(name: "Admin", targets: ["Admin", "HTTPBase"]),
     ],
@@ -116,9 +118,14 @@ let package = Package(
         .testTarget(name: "LocalFilesTests", dependencies: ["LocalFiles"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .plugin(name: "Fingerprint", capability: .buildTool(), path: "Sources/Fingerprint"),
-        .target(name: "StageKit", dependencies: ["CEL", "JSON", logging, coreMetrics]),
+        // Bytes and text, without a notion of Sluice. StageKit exports it.
+        .target(name: "TextSupport"),
+        .target(name: "StageKit", dependencies: ["CEL", "JSON", "TextSupport", logging, coreMetrics]),
+        // The rules of fields that `decode` and `explode` share, with paths in JSON.
+        .target(name: "FieldRules", dependencies: ["JSON", "StageKit"]),
         // The contracts of sources, stores and checkpoints, and of shared libraries with types.
-        .target(name: "ComponentKit", dependencies: ["StageKit", logging, coreMetrics], plugins: ["Fingerprint"]),
+        .target(
+            name: "ComponentKit", dependencies: ["CEL", "StageKit", logging, coreMetrics], plugins: ["Fingerprint"]),
         .target(name: "PluginLoading", dependencies: ["ComponentKit", "LocalFiles", "StageKit"]),
         .testTarget(name: "PluginLoadingTests", dependencies: ["PluginLoading", "ComponentKit", "StageKit"]),
         .target(name: "StageTestKit", dependencies: ["ComponentKit", "StageKit", logging, coreMetrics]),
@@ -136,8 +143,8 @@ let package = Package(
         .testTarget(
             name: "SnapshotStoresTests",
             dependencies: [
-                "CSluiceLookup", "SnapshotStores", "ComponentKit", "LocalFiles", "StageKit", "StageTestKit", logging,
-                coreMetrics,
+                "CSluiceLookup", "SnapshotStores", "ComponentKit", "LocalFiles", "StageKit",
+                "StageTestKit", logging, coreMetrics,
             ]),
         // Connections to a server, to the master that sentinels name, or to a cluster; knows no streams of events.
         .target(
@@ -145,7 +152,9 @@ let package = Package(
             dependencies: ["ComponentKit", "StageKit", "RESP", deque, logging, nioCore, nioPosix, nioTLS, nioSSL]),
         .testTarget(
             name: "RedisClientTests",
-            dependencies: ["RedisClient", "StageKit", "StageTestKit", "RESP", logging, nioCore, nioEmbedded]),
+            dependencies: [
+                "RedisClient", "ComponentKit", "StageKit", "StageTestKit", "RESP", logging, nioCore, nioEmbedded,
+            ]),
         .target(
             name: "RedisStreams",
             dependencies: ["RedisClient", "ComponentKit", "StageKit", "RESP", "JSON", logging, tracing]),
@@ -212,11 +221,12 @@ let package = Package(
             ]),
         // Options, output and exit statuses that all subcommands share.
         .target(
-            name: "CommandSupport", dependencies: ["LocalFiles", "PipelineEngine", "StageKit", logging, arguments]),
+            name: "CommandSupport",
+            dependencies: ["ComponentKit", "LocalFiles", "PipelineEngine", "StageKit", logging, arguments]),
         .target(
             name: "DeadLetters",
             dependencies: [
-                "CommandSupport", "PipelineEngine", "RedisClient", "RESP", "ComponentKit", "StageKit",
+                "CommandSupport", "FieldRules", "PipelineEngine", "RedisClient", "RESP", "ComponentKit", "StageKit",
                 "DeadLetterStage",
                 "DecodeStage", logging, arguments,
             ]),
@@ -224,8 +234,8 @@ let package = Package(
         .target(
             name: "PipelineChecks",
             dependencies: [
-                "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine", "RedisClient",
-                "RedisStreams", "RESP", "SnapshotStores", "ComponentKit", "StageKit", "LocalFiles",
+                "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine",
+                "RedisClient", "RedisStreams", "RESP", "SnapshotStores", "ComponentKit", "StageKit", "LocalFiles",
                 "DeadLetterStage", "LookupStage", "PublishStage", logging,
             ]),
         // The subcommands, except those that run a worker and those for dead letters.
@@ -241,9 +251,9 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "CommandSupport", "Commands", "DeadLetters", "Operations", "PipelineChecks", "PipelineEngine",
-                "PluginLoading", "SnapshotStores", "RedisClient", "RedisStreams", "RESP", "Admin", "Gateway",
-                "HTTPBase",
+                "CommandSupport", "Commands", "DeadLetters", "Operations", "PipelineChecks",
+                "PipelineEngine", "PluginLoading", "SnapshotStores", "RedisClient", "RedisStreams", "RESP", "Admin",
+                "Gateway", "HTTPBase",
                 "ComponentKit", "StageKit", logging,
                 coreMetrics,
                 lifecycle, arguments, histogram, unixSignals, tracing,
@@ -260,7 +270,8 @@ let package = Package(
             name: "SluiceBench",
             dependencies: [
                 "CSluiceLookup",
-                "Worker", "Admin", "Gateway", "HTTPBase", "Operations", "PipelineEngine", "SnapshotStores",
+                "Worker", "Admin", "Gateway", "HTTPBase", "Operations", "PipelineEngine",
+                "SnapshotStores",
                 "RedisClient", "RESP", "ComponentKit", "StageKit", logging, coreMetrics, lifecycle, arguments,
                 histogram, nioCore, nioPosix,
             ],
@@ -270,7 +281,8 @@ let package = Package(
         .executableTarget(
             name: "SluiceSimulator",
             dependencies: [
-                "EvictStage", "RedisClient", "RedisStreams", "SnapshotStores", "ComponentKit", "StageKit",
+                "EvictStage", "RedisClient", "RedisStreams", "SnapshotStores", "ComponentKit",
+                "StageKit",
                 "UpsertStage", logging,
                 coreMetrics,
                 arguments,
@@ -299,7 +311,7 @@ let package = Package(
 
         .testTarget(name: "LayoutTests"),
         .testTarget(name: "StageKitTests", dependencies: ["StageKit"]),
-        .testTarget(name: "ComponentKitTests", dependencies: ["ComponentKit", "StageKit"]),
+        .testTarget(name: "ComponentKitTests", dependencies: ["ComponentKit", "StageKit", logging]),
         .testTarget(
             name: "PipelineEngineTests",
             dependencies: [

@@ -1,5 +1,5 @@
+package import ComponentKit
 import Glibc
-package import StageKit
 
 /// Shows on standard error how far a subcommand is: in place on a terminal, as a line every 10 s otherwise.
 package struct CommandProgress {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import CommandSupport
+import ComponentKit
 import Foundation
-import StageKit
 
 /// `sluice init`: writes a package with a worker and a custom stage, source or store.
 struct InitCommand: AsyncParsableCommand {

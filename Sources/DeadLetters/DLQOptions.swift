@@ -3,6 +3,7 @@ import CommandSupport
 import ComponentKit
 import DeadLetterStage
 import DecodeStage
+import FieldRules
 import PipelineEngine
 import RedisClient
 import StageKit

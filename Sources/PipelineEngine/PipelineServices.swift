@@ -1,3 +1,4 @@
+package import ComponentKit
 public import CoreMetrics
 public import Logging
 public import StageKit

@@ -114,7 +114,7 @@ public final class PluginLoader: Sendable {
         guard let symbol = message.split(separator: "undefined symbol: ", maxSplits: 1).dropFirst().first else {
             return "cannot be loaded: \(message)"
         }
-        for kit in ["StageKit", "ComponentKit"] where symbol.hasPrefix("$s\(kit.utf8.count)\(kit)") {
+        for kit in ["StageKit", "TextSupport", "ComponentKit"] where symbol.hasPrefix("$s\(kit.utf8.count)\(kit)") {
             return "this program does not export \(kit): link it with -Xlinker --export-dynamic (\(message))"
         }
         if symbol.hasPrefix("swift_") || symbol.hasPrefix("_swift_") || symbol.hasPrefix("$sS") {

@@ -1,4 +1,5 @@
 import CommandSupport
+import ComponentKit
 import StageKit
 import Testing
 

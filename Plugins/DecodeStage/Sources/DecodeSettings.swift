@@ -1,3 +1,4 @@
+public import FieldRules
 public import StageKit
 
 extension DecodeStage {

@@ -15,7 +15,7 @@ struct PluginBuild {
 
     /// The modules that a plugin is compiled against, in addition to those of the toolchain: ComponentKit, StageKit
     /// and their imports.
-    static let moduleNames = ["ComponentKit", "StageKit", "Logging", "CoreMetrics", "JSON"]
+    static let moduleNames = ["ComponentKit", "StageKit", "TextSupport", "Logging", "CoreMetrics", "JSON"]
 
     /// The sources.
     let sources: PluginSources

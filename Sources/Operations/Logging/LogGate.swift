@@ -1,4 +1,5 @@
 package import Admin
+import ComponentKit
 package import Logging
 import ServiceLifecycle
 import StageKit

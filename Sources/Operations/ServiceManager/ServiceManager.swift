@@ -1,8 +1,8 @@
+import ComponentKit
 import Glibc
 package import Logging
 package import PipelineEngine
 import ServiceLifecycle
-import StageKit
 import Synchronization
 
 /// Notifies systemd, or another program that has set NOTIFY_SOCKET, of the worker's state. One per worker, callable

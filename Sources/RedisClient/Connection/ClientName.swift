@@ -1,6 +1,5 @@
 import ComponentKit
 package import RESP
-import StageKit
 
 /// The name of a connection in the server's CLIENT LIST: `sluice:PIPELINE:PURPOSE`, for example
 /// `sluice:sessions:source` or `sluice:sessions:store:devices`.

@@ -1,3 +1,4 @@
+import ComponentKit
 import StageKit
 
 /// The failure of the credentials of a connection: a password, a certificate, or a file that holds them.

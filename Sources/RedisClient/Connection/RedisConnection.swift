@@ -1,3 +1,4 @@
+import ComponentKit
 public import Logging
 import NIOCore
 public import RESP

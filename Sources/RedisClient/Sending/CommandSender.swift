@@ -1,4 +1,4 @@
-import ComponentKit
+public import ComponentKit
 public import Logging
 public import RESP
 public import StageKit

@@ -1,6 +1,7 @@
+package import ComponentKit
 package import Logging
 package import RESP
-package import StageKit
+import StageKit
 
 /// One connection to each server that is needed, opened at first use, all on one event loop.
 ///

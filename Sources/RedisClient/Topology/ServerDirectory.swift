@@ -1,6 +1,7 @@
+package import ComponentKit
 package import Logging
 import RESP
-package import StageKit
+import StageKit
 import Synchronization
 
 /// Finds the server that holds a key, and connects to it: the server in the settings, the master named by sentinels, or

@@ -1,3 +1,4 @@
+public import ComponentKit
 public import Logging
 import RESP
 public import RedisClient

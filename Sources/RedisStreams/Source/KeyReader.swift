@@ -1,3 +1,4 @@
+import ComponentKit
 import Logging
 import RESP
 import RedisClient

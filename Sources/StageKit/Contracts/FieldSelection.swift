@@ -1,3 +1,5 @@
+import TextSupport
+
 /// The fields of an event that are sent with a message, as written in the file.
 public enum FieldSelection: Sendable {
     /// The entry's own fields, byte for byte and in order, repeated names included.

@@ -1,5 +1,6 @@
 public import CoreMetrics
 public import Logging
+import TextSupport
 
 /// The context in which a stage is created. It resolves the names that the stage uses, once.
 ///

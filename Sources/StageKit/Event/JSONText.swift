@@ -1,4 +1,5 @@
 import JSON
+import TextSupport
 
 /// Appends JSON to bytes piece by piece: members in the order written, integers exactly, on one line.
 public enum JSONText {

@@ -1,5 +1,6 @@
 import CEL
 import JSON
+import TextSupport
 
 /// The value of a field whose type is neither text nor int64. The text from which it was read stays the field's bytes.
 ///

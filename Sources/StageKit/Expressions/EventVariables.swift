@@ -132,20 +132,12 @@ struct EventVariables: ~Copyable, VariableSource {
     private func value(of name: Name) -> Value? {
         switch name {
         case .entryID: .string(self.event.eventID.description)
-        case .entryTime: Self.timestamp(self.event.id.milliseconds)
+        case .entryTime: ExpressionNames.timestamp(self.event.id.milliseconds)
         case .entryStream: .string(self.event.stream)
         case .failureReason: self.event.failure?.reason.map { .string($0) }
         case .failureStage: self.event.failure?.stage.map { .string($0) }
         case .failureMessage: (self.event.failure?.message).map { .string($0) }
-        case .now: Self.timestamp(UInt64(clamping: self.clock.milliseconds))
-        }
-    }
-
-    /// A time in milliseconds since 1970, or `nil` if it is after the year 9999.
-    static func timestamp(_ milliseconds: UInt64) -> Value? {
-        let seconds = Int64(clamping: milliseconds / 1000)
-        return Timestamp(unixSeconds: seconds, nanoseconds: Int32(milliseconds % 1000) * 1_000_000).map {
-            .timestamp($0)
+        case .now: ExpressionNames.timestamp(UInt64(clamping: self.clock.milliseconds))
         }
     }
 }
@@ -154,6 +146,14 @@ struct EventVariables: ~Copyable, VariableSource {
 package enum ExpressionNames {
     /// The names with their types.
     package static var variables: [ExpressionEnvironment.Variable] { EventVariables.Name.allCases.map(\.variable) }
+
+    /// Returns the value of a name for a time in milliseconds since 1970, or `nil` if it is after the year 9999.
+    package static func timestamp(_ milliseconds: UInt64) -> Value? {
+        let seconds = Int64(clamping: milliseconds / 1000)
+        return Timestamp(unixSeconds: seconds, nanoseconds: Int32(milliseconds % 1000) * 1_000_000).map {
+            .timestamp($0)
+        }
+    }
 }
 
 extension FieldType {

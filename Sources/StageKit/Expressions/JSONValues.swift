@@ -1,5 +1,6 @@
 package import CEL
 import JSON
+import TextSupport
 
 /// JSON as values of expressions, and the reverse.
 package enum JSONValues {

@@ -1,3 +1,5 @@
+import TextSupport
+
 /// A part of a key by which a stage groups events, as written in the file: a field, or an expression.
 ///
 /// Text is the name of a field. If no earlier stage provides that field and the text has operators, parentheses or

@@ -1,3 +1,5 @@
+import TextSupport
+
 /// The decoder and the shape of a kind of value, in one declaration.
 public struct SettingType<Value: Sendable>: Sendable {
     /// The allowed content.

@@ -1,3 +1,5 @@
+import TextSupport
+
 /// The known names of an object, each with its property in a Swift value.
 ///
 /// One declaration provides decoding with positions, defaults, the refusal of unknown names, documentation and JSON

@@ -1,5 +1,6 @@
 import Admin
 import ArgumentParser
+import ComponentKit
 import CoreMetrics
 import HTTPBase
 import Logging

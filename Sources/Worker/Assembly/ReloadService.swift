@@ -1,8 +1,8 @@
+import ComponentKit
 import Logging
 import Operations
 import PipelineEngine
 import ServiceLifecycle
-import StageKit
 import UnixSignals
 
 /// Reloads a pipeline's file on each SIGHUP.

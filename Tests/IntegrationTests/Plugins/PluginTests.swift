@@ -248,7 +248,7 @@ import Testing
                 .appendingPathComponent("Modules")
             let stale = plugins.folder.appendingPathComponent("stale")
             try FileManager.default.createDirectory(at: stale, withIntermediateDirectories: true)
-            for name in ["ComponentKit", "StageKit", "Logging", "CoreMetrics", "JSON"] {
+            for name in ["ComponentKit", "StageKit", "TextSupport", "Logging", "CoreMetrics", "JSON"] {
                 let data = try Data(contentsOf: modules.appendingPathComponent("\(name).swiftmodule"))
                 let zeros = String(repeating: "0", count: KitBuild.fingerprint.count)
                 try replacing(KitBuild.fingerprint, by: zeros, in: data).write(

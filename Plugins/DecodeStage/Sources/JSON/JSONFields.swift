@@ -1,3 +1,4 @@
+import FieldRules
 import JSON
 import StageKit
 

@@ -1,3 +1,4 @@
+import FieldRules
 import StageKit
 
 /// The declared fields as a tree of objects, which maps the members of each object to fields, and the fields that are

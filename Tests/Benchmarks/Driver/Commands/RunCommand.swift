@@ -1,4 +1,5 @@
 import ArgumentParser
+import ComponentKit
 import Foundation
 import StageKit
 

@@ -1,3 +1,5 @@
+public import StageKit
+
 /// The way to a value within nested objects and lists: `customer.address.city`, `items[0].sku`, `items[*].sku`.
 ///
 /// A backslash before `.`, `\`, `[`, `]` or `*` makes the character part of a name:

@@ -1,3 +1,4 @@
+import ComponentKit
 import Logging
 import StageKit
 import Synchronization

@@ -1,4 +1,5 @@
 import CEL
+package import StageKit
 
 /// The values of a snapshot for a condition, by the numbers that the condition's fields were given.
 package protocol SnapshotValues {
@@ -138,8 +139,8 @@ private struct SnapshotVariables<Values: SnapshotValues>: VariableSource {
         if let name = SnapshotName(rawValue: variable) {
             switch name {
             case .entryID: return .string(self.values.entryID.description)
-            case .entryTime: return EventVariables.timestamp(self.values.entryID.milliseconds)
-            case .now: return EventVariables.timestamp(UInt64(clamping: self.clock.milliseconds))
+            case .entryTime: return ExpressionNames.timestamp(self.values.entryID.milliseconds)
+            case .now: return ExpressionNames.timestamp(UInt64(clamping: self.clock.milliseconds))
             }
         }
         if let integer = self.values.integer(of: variable) { return .int(integer) }

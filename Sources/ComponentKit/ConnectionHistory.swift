@@ -1,3 +1,4 @@
+import StageKit
 import Synchronization
 
 /// Records for one run which credentials a server has accepted, and how often credentials failed.

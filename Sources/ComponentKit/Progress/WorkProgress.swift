@@ -1,4 +1,5 @@
 package import Logging
+import StageKit
 
 /// The progress of long work: decides when it is reported, and computes the rate and the time left. Does no I/O.
 package struct WorkProgress: Sendable {

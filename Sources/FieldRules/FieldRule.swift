@@ -1,3 +1,5 @@
+public import StageKit
+
 /// The rule for one field that a stage reads from an entry or from JSON.
 public struct FieldRule: Sendable {
     /// The type of the value.
