@@ -75,13 +75,13 @@ let package = Package(
         .executable(name: "sluice", targets: ["sluice"]),
         .library(
             name: "Sluice",
-            targets: ["Worker", "PipelineEngine", "SnapshotStores", "ComponentKit", "StageKit"]),
+            targets: ["Worker", "PipelineEngine", "Checkpoints", "SnapshotStores", "ComponentKit", "StageKit"]),
         .library(name: "CEL", targets: ["CEL"]),
         .library(name: "StageKit", targets: ["StageKit"]),
         .library(name: "ComponentKit", targets: ["ComponentKit"]),
         .library(name: "StageTestKit", targets: ["StageTestKit"]),
         .library(name: "PipelineEngine", targets: ["PipelineEngine"]),
-        .library(name: "SnapshotStores", targets: ["SnapshotStores"]),
+        .library(name: "SnapshotStores", targets: ["Checkpoints", "SnapshotStores"]),
         .library(name: "RedisClient", targets: ["RedisClient", "RESP", "ComponentKit", "StageKit"]),
         .library(name: "RedisStreams", targets: ["RedisStreams", "RedisClient"]),
         .library(name: "Admin", targets: ["Admin", "HTTPBase"]),
@@ -140,10 +140,14 @@ let package = Package(
         .target(
             name: "SnapshotStores",
             dependencies: ["ComponentKit", "CPrefetch", "LocalFiles", "StageKit", logging, coreMetrics]),
+        // Checkpoints of such stores in files.
+        .target(
+            name: "Checkpoints",
+            dependencies: ["ComponentKit", "LocalFiles", "SnapshotStores", "StageKit", logging, coreMetrics]),
         .testTarget(
             name: "SnapshotStoresTests",
             dependencies: [
-                "CSluiceLookup", "SnapshotStores", "ComponentKit", "LocalFiles", "StageKit",
+                "CSluiceLookup", "Checkpoints", "SnapshotStores", "ComponentKit", "LocalFiles", "StageKit",
                 "StageTestKit", logging, coreMetrics,
             ]),
         // Connections to a server, to the master that sentinels name, or to a cluster; knows no streams of events.
@@ -234,7 +238,7 @@ let package = Package(
         .target(
             name: "PipelineChecks",
             dependencies: [
-                "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine",
+                "Checkpoints", "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine",
                 "RedisClient", "RedisStreams", "RESP", "SnapshotStores", "ComponentKit", "StageKit", "LocalFiles",
                 "DeadLetterStage", "LookupStage", "PublishStage", logging,
             ]),
@@ -251,7 +255,7 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "CommandSupport", "Commands", "DeadLetters", "Operations", "PipelineChecks",
+                "Checkpoints", "CommandSupport", "Commands", "DeadLetters", "Operations", "PipelineChecks",
                 "PipelineEngine", "PluginLoading", "SnapshotStores", "RedisClient", "RedisStreams", "RESP", "Admin",
                 "Gateway", "HTTPBase",
                 "ComponentKit", "StageKit", logging,
@@ -270,7 +274,7 @@ let package = Package(
             name: "SluiceBench",
             dependencies: [
                 "CSluiceLookup",
-                "Worker", "Admin", "Gateway", "HTTPBase", "Operations", "PipelineEngine",
+                "Worker", "Admin", "Checkpoints", "Gateway", "HTTPBase", "Operations", "PipelineEngine",
                 "SnapshotStores",
                 "RedisClient", "RESP", "ComponentKit", "StageKit", logging, coreMetrics, lifecycle, arguments,
                 histogram, nioCore, nioPosix,
@@ -281,7 +285,7 @@ let package = Package(
         .executableTarget(
             name: "SluiceSimulator",
             dependencies: [
-                "EvictStage", "RedisClient", "RedisStreams", "SnapshotStores", "ComponentKit",
+                "Checkpoints", "EvictStage", "RedisClient", "RedisStreams", "SnapshotStores", "ComponentKit",
                 "StageKit",
                 "UpsertStage", logging,
                 coreMetrics,
@@ -291,7 +295,7 @@ let package = Package(
         .executableTarget(
             name: "SluiceFuzz",
             dependencies: [
-                "Admin", "CEL", "HTTPBase", "RESP", "SnapshotStores", "ComponentKit", "StageKit", "YAML",
+                "Admin", "CEL", "Checkpoints", "HTTPBase", "RESP", "SnapshotStores", "ComponentKit", "StageKit", "YAML",
                 logging, coreMetrics,
                 arguments,
             ],

@@ -1,8 +1,8 @@
+import Checkpoints
 import ComponentKit
 import Foundation
 import LocalFiles
 import PipelineEngine
-import SnapshotStores
 
 /// Checks the checkpoint's file and directory; writes nothing there.
 enum CheckpointCheck {

@@ -1,4 +1,5 @@
 package import Admin
+package import Checkpoints
 package import ComponentKit
 package import Gateway
 import Logging
@@ -6,7 +7,6 @@ package import PipelineEngine
 import RESP
 package import RedisClient
 package import RedisStreams
-package import SnapshotStores
 import StageKit
 
 /// Checks all external resources that a pipeline needs; changes nothing there.

@@ -1,3 +1,4 @@
+import Checkpoints
 import ComponentKit
 import CoreMetrics
 import Logging

@@ -1,6 +1,7 @@
 import StageKit
 import Testing
 
+@testable import Checkpoints
 @testable import SnapshotStores
 
 @Suite struct SeveralStreamsTests {

@@ -5,10 +5,10 @@ import Synchronization
 // Moves a memory store's records into a checkpoint and out of it.
 extension MemoryStore {
     /// The names of the fields by number.
-    var fieldNames: [String] { self.names.withLock { $0.names } }
+    package var fieldNames: [String] { self.names.withLock { $0.names } }
 
     /// The number of shards.
-    var shardTotal: Int { self.shards.count }
+    package var shardTotal: Int { self.shards.count }
 
     /// Appends a shard's current live records, and those that were ended by an event that is not known to be finished, so
     /// that the event ends them again after a restart.
@@ -17,7 +17,7 @@ extension MemoryStore {
     /// Returns the number of records.
     ///
     /// Changes of the store wait meanwhile, lookups do not. Field numbers from `names` on must not occur.
-    func appendRecords(ofShard shard: Int, to bytes: inout [UInt8], names: Int) -> Int {
+    package func appendRecords(ofShard shard: Int, to bytes: inout [UInt8], names: Int) -> Int {
         var appended: [UInt8] = []
         swap(&appended, &bytes)
         var count = 0

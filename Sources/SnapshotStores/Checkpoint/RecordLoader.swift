@@ -1,17 +1,20 @@
 import ComponentKit
-import StageKit
+package import StageKit
 import Synchronization
 
 /// Loads the records of a checkpoint into an empty store; each is validated completely before anything relies on its
 /// layout.
-struct RecordLoader: RecordLoading {
+package struct RecordLoader: RecordLoading {
+    /// The greatest number of names that a store can have, plus 1.
+    package static let nameLimit = FieldNames.limit
+
     private let store: MemoryStore
     /// The store's field numbers, indexed by the file's.
     private let numbers: [UInt8]
     private let isRenumbered: Bool
 
     /// Loads records whose fields have these names, by number, and which hold all entries up to `floor`.
-    init(_ store: MemoryStore, _ fields: [String], floor: EntryID) throws {
+    package init(_ store: MemoryStore, _ fields: [String], floor: EntryID) throws {
         self.store = store
         self.numbers = store.names.withLock { names in fields.map { names.number(of: $0) } }
         guard !self.numbers.contains(FieldNames.none) else {
@@ -22,13 +25,13 @@ struct RecordLoader: RecordLoading {
     }
 
     /// Loads records: see `RecordLoading`.
-    func load(_ bytes: [UInt8], in range: Range<Int>) throws -> Int {
+    package func load(_ bytes: [UInt8], in range: Range<Int>) throws -> Int {
         var payload = PayloadCursor(bytes, from: range.lowerBound, to: range.upperBound)
         return try self.load(&payload)
     }
 
     /// Loads a payload of records; returns their number.
-    func load(_ payload: inout PayloadCursor) throws -> Int {
+    package func load(_ payload: inout PayloadCursor) throws -> Int {
         var count = 0
         // Reused for each record.
         var record: [UInt8] = []

@@ -1,5 +1,6 @@
 import Admin
 import AggregateStage
+import Checkpoints
 import ComponentKit
 import DeadLetterStage
 import DecodeStage

@@ -1,4 +1,4 @@
-import SnapshotStores
+import Checkpoints
 import Synchronization
 
 /// A disk with one checkpoint on it, which outlives a worker that crashes, and can be full.

@@ -5,6 +5,7 @@ import Logging
 import StageKit
 import Testing
 
+@testable import Checkpoints
 @testable import SnapshotStores
 
 /// The file of a checkpoint, and who may use it.

@@ -5,6 +5,7 @@ import Logging
 import StageKit
 import Testing
 
+@testable import Checkpoints
 @testable import SnapshotStores
 
 @Suite struct CheckpointTests {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import ComponentKit
 import CoreMetrics
 import Foundation

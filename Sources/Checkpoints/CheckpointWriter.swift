@@ -1,4 +1,5 @@
 import ComponentKit
+import SnapshotStores
 import StageKit
 
 /// Writes a checkpoint, frame by frame, to wherever bytes go.

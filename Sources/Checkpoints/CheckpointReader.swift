@@ -1,4 +1,5 @@
 import ComponentKit
+import SnapshotStores
 import StageKit
 
 /// Reads a checkpoint from a source of bytes into stores and validates the whole file.
@@ -106,7 +107,7 @@ struct CheckpointReader {
         let name = try payload.text()
         let keyField = try payload.text()
         let count: UInt32 = try payload.number()
-        guard count < FieldNames.limit else { throw CheckpointFailure("a store has too many fields") }
+        guard count < RecordLoader.nameLimit else { throw CheckpointFailure("a store has too many fields") }
         var fields: [String] = []
         for _ in 0..<count { fields.append(try payload.text()) }
         try payload.end()
@@ -136,49 +137,7 @@ struct CheckpointReader {
     }
 }
 
-/// Reads values from a frame's payload; every read is checked against its end.
-struct PayloadCursor {
-    /// The bytes of the frame, which may be changed in place.
-    var storage: [UInt8]
-    /// The offset of the next value.
-    var offset: Int
-    /// The end of the payload.
-    let limit: Int
-
-    /// Reads bytes from their start.
-    init(_ bytes: [UInt8]) {
-        self.init(bytes, from: 0, to: bytes.count)
-    }
-
-    /// Reads a part of bytes.
-    init(_ bytes: [UInt8], from start: Int, to end: Int) {
-        self.storage = bytes
-        self.offset = start
-        self.limit = end
-    }
-
-    /// Whether all is read.
-    var isAtEnd: Bool { self.offset == self.limit }
-
-    /// The next number.
-    mutating func number<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Number.Type = Number.self) throws
-        -> Number
-    {
-        let size = MemoryLayout<Number>.size
-        guard self.limit - self.offset >= size else { throw Self.cutOff }
-        defer { self.offset += size }
-        return Number(
-            littleEndian: unsafe self.storage.span.bytes.unsafeLoadUnaligned(
-                fromByteOffset: self.offset, as: Number.self))
-    }
-
-    /// The next bytes.
-    mutating func bytes(_ count: Int) throws -> [UInt8] {
-        guard count >= 0, self.limit - self.offset >= count else { throw Self.cutOff }
-        defer { self.offset += count }
-        return Array(self.storage[self.offset..<self.offset + count])
-    }
-
+extension PayloadCursor {
     /// The next text.
     mutating func text() throws -> String {
         let count: UInt32 = try self.number()
@@ -192,6 +151,4 @@ struct PayloadCursor {
     func end() throws {
         guard self.isAtEnd else { throw CheckpointFailure("it is damaged: a frame has extra bytes") }
     }
-
-    private static let cutOff = CheckpointFailure("it is damaged: a frame ends within a value")
 }

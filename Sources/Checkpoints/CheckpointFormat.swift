@@ -1,4 +1,5 @@
 import ComponentKit
+import SnapshotStores
 import StageKit
 
 /// The format of a checkpoint file.
@@ -67,12 +68,6 @@ enum CheckpointFormat {
 }
 
 extension [UInt8] {
-    /// Appends a number in the file's format.
-    mutating func append<Number: FixedWidthInteger>(number: Number) {
-        var value = number.littleEndian
-        unsafe Swift.withUnsafeBytes(of: &value) { unsafe self.append(contentsOf: $0) }
-    }
-
     /// Appends a text in the file's format.
     mutating func append(text: String) {
         self.append(number: UInt32(text.utf8.count))
