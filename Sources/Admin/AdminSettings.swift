@@ -9,13 +9,13 @@ public struct AdminSettings: Sendable, Equatable {
     /// The permissions of a Unix socket, or `nil` for the default.
     public var mode: UInt32?
     /// The group of a Unix socket, or `nil` for the worker's own.
-    public var group: MarkedName?
+    public var group: LocatedName?
     /// The token that requests must carry, or empty if none is required.
     public var token = ""
     /// The file that contains the token.
-    public var tokenFile: MarkedName?
+    public var tokenFile: LocatedName?
     /// The file with a token that permits only lookups and following revocations.
-    public var lookupTokenFile: MarkedName?
+    public var lookupTokenFile: LocatedName?
     /// Host names that clients may use for a server on a loopback address, in addition to those of the address itself.
     public var hosts: [String] = []
     /// TLS settings, or `nil` if connections are not encrypted.
@@ -72,7 +72,7 @@ public struct AdminSettings: Sendable, Equatable {
             listen: [self.listen], mode: self.mode, group: self.group, tls: self.tls, hasSecret: hasToken)
         rules.check(node, &issues)
         if let file = self.lookupTokenFile, self.token.isEmpty, self.tokenFile == nil {
-            issues.add("lookup_token_file: add token_file too, the token for everything else", at: file.mark)
+            issues.add("lookup_token_file: add token_file too, the token for everything else", at: file.position)
         }
     }
 
@@ -90,7 +90,7 @@ public struct AdminSettings: Sendable, Equatable {
             access.lookupToken = try AccessToken.read(file, setting: "admin: lookup_token_file")
             if access.lookupToken == access.token {
                 throw SettingIssue(
-                    "admin: lookup_token_file: it is the same token as the one with all rights", at: file.mark)
+                    "admin: lookup_token_file: it is the same token as the one with all rights", at: file.position)
             }
         }
         if case .tcp = self.listen, self.listen.isLocal {

@@ -50,10 +50,10 @@ enum CheckpointFormat {
     struct Header: Equatable {
         /// The digest of the part of the pipeline file that determines the contents of the stores.
         var definition: String
-        /// The position up to which all entries are in the stores.
+        /// The bookmark up to which all entries are in the stores.
         var cursor: EntryID
         /// The information that the source needs to continue.
-        var position: String
+        var bookmark: String
     }
 
     /// The content of a store's frame.

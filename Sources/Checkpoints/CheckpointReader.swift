@@ -31,9 +31,9 @@ struct CheckpointReader {
         guard case (.header, var payload) = try self.frame() else { throw CheckpointFailure("it has no header") }
         let definition = try payload.text()
         let cursor = EntryID(milliseconds: try payload.number(), sequence: try payload.number())
-        let position = try payload.text()
+        let bookmark = try payload.text()
         try payload.end()
-        return CheckpointFormat.Header(definition: definition, cursor: cursor, position: position)
+        return CheckpointFormat.Header(definition: definition, cursor: cursor, bookmark: bookmark)
     }
 
     /// Reads all records into the stores, which must be empty; the file must contain each store and no others.

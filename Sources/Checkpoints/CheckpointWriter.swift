@@ -19,7 +19,7 @@ struct CheckpointWriter {
         self.frame.append(text: header.definition)
         self.frame.append(number: header.cursor.milliseconds)
         self.frame.append(number: header.cursor.sequence)
-        self.frame.append(text: header.position)
+        self.frame.append(text: header.bookmark)
         try self.end()
     }
 

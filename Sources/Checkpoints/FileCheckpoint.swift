@@ -15,11 +15,11 @@ public final class FileCheckpoint: CheckpointKeeper {
     /// The time between two checkpoints.
     public let interval: Duration
 
-    private let place: any CheckpointPlace
+    private let storage: any CheckpointStorage
     private let definition: OrderedMutex<String>
     private let previousDefinition: String?
     private let stores: [any CheckpointedStore]
-    private let leavesMark: Bool
+    private let leavesNotice: Bool
     private let logger: Logger
     private let saved: any CounterHandler
     private let failed: any CounterHandler
@@ -30,9 +30,9 @@ public final class FileCheckpoint: CheckpointKeeper {
 
     /// The identity of a checkpoint.
     private struct Kept: Equatable {
-        var position: SourcePosition
+        var bookmark: SourceBookmark
         var definition: String
-        /// A digest of the states of stages, which may change while the position does not.
+        /// A digest of the states of stages, which may change while the bookmark does not.
         var stages: UInt64
     }
 
@@ -46,26 +46,26 @@ public final class FileCheckpoint: CheckpointKeeper {
     ///     accepted too.
     ///   - logger: The logger.
     ///   - metrics: The metrics factory.
-    ///   - leavesMark: Whether the cursor also applies to stores that outlive the process. A discarded checkpoint then
-    ///     leaves a mark until the next one is saved, so that it is known if the process ended before those stores were
-    ///     emptied.
+    ///   - leavesNotice: Whether the cursor also applies to stores that outlive the process. A discarded checkpoint
+    ///     then leaves a notice until the next one is saved, so that it is known if the process ended before those
+    ///     stores were emptied.
     public convenience init(
         _ settings: CheckpointSettings, stores: [any CheckpointedStore], definition: String,
-        previousDefinition: String? = nil, logger: Logger, metrics: any MetricsFactory, leavesMark: Bool = false
+        previousDefinition: String? = nil, logger: Logger, metrics: any MetricsFactory, leavesNotice: Bool = false
     ) {
         self.init(
             CheckpointFile(path: settings.path), interval: settings.interval, stores: stores, definition: definition,
-            previousDefinition: previousDefinition, logger: logger, metrics: metrics, leavesMark: leavesMark)
+            previousDefinition: previousDefinition, logger: logger, metrics: metrics, leavesNotice: leavesNotice)
     }
 
     /// Creates a checkpoint in a location of the caller's choice.
     package init(
-        _ place: any CheckpointPlace, interval: Duration, stores: [any CheckpointedStore], definition: String,
-        previousDefinition: String? = nil, logger: Logger, metrics: any MetricsFactory, leavesMark: Bool = false
+        _ storage: any CheckpointStorage, interval: Duration, stores: [any CheckpointedStore], definition: String,
+        previousDefinition: String? = nil, logger: Logger, metrics: any MetricsFactory, leavesNotice: Bool = false
     ) {
         self.previousDefinition = previousDefinition
-        self.leavesMark = leavesMark
-        self.place = place
+        self.leavesNotice = leavesNotice
+        self.storage = storage
         self.interval = interval
         self.stores = stores
         self.definition = OrderedMutex(definition)
@@ -78,11 +78,11 @@ public final class FileCheckpoint: CheckpointKeeper {
     public func load() throws -> String? {
         do {
             var progress = LoggedProgress(
-                "loading the checkpoint", unit: "bytes", total: self.place.size, logger: self.logger)
+                "loading the checkpoint", unit: "bytes", total: self.storage.size, logger: self.logger)
             var loaded = 0
             var stages: [SavedStage] = []
             var isForeign = false
-            let position = try self.place.read { read in
+            let bookmark = try self.storage.read { read in
                 var reader = try CheckpointReader { count in
                     let bytes = try read(count)
                     loaded += bytes.count
@@ -102,19 +102,19 @@ public final class FileCheckpoint: CheckpointKeeper {
                     try reader.records(into: self.stores, cursor: header.cursor)
                 }
                 stages = reader.stages
-                return header.position
+                return header.bookmark
             }
-            if position == nil, self.place.isPresent {
+            if bookmark == nil, self.storage.isPresent {
                 self.logger.warning(
-                    "the checkpoint is an empty file: starting without one", metadata: ["path": "\(self.place.name)"])
+                    "the checkpoint is an empty file: starting without one", metadata: ["path": "\(self.storage.name)"])
             }
             self.loaded.withLock { $0 = stages }
-            guard isForeign else { return position }
-            throw CheckpointFailure(Self.foreign, position: position)
+            guard isForeign else { return bookmark }
+            throw CheckpointFailure(Self.foreign, bookmark: bookmark)
         } catch {
             for store in self.stores { store.removeAll() }
             throw CheckpointFailure(
-                "checkpoint \(self.place.name): \(error)", position: (error as? CheckpointFailure)?.position)
+                "checkpoint \(self.storage.name): \(error)", bookmark: (error as? CheckpointFailure)?.bookmark)
         }
     }
 
@@ -134,28 +134,28 @@ public final class FileCheckpoint: CheckpointKeeper {
     /// Claims the file: see `CheckpointKeeper`.
     public func claim() throws {
         do {
-            try self.place.claim()
+            try self.storage.claim()
         } catch let error as CheckpointInUse {
             throw error
         } catch {
             self.logger.error(
                 "cannot lock the checkpoint: none is written until it can be locked",
-                metadata: ["path": "\(self.place.name)", "error": "\(error)"])
+                metadata: ["path": "\(self.storage.name)", "error": "\(error)"])
         }
     }
 
     /// Ends the claim: see `CheckpointKeeper`.
     public func release() {
-        self.place.release()
+        self.storage.release()
     }
 
     /// Removes the last checkpoint: see `CheckpointKeeper`.
     public func discard() {
         do {
-            let mark = self.leavesMark ? try Self.mark() : nil
+            let notice = self.leavesNotice ? try Self.notice() : nil
             try self.last.withLock { last in
                 last = nil
-                if let mark { try self.place.put(mark) } else { try self.place.remove() }
+                if let notice { try self.storage.put(notice) } else { try self.storage.remove() }
             }
         } catch {
             self.logger.error("cannot remove an outdated checkpoint", metadata: ["error": "\(error)"])
@@ -166,14 +166,14 @@ public final class FileCheckpoint: CheckpointKeeper {
     static let discarded = "discarded"
 
     /// The content that replaces a discarded checkpoint.
-    private static func mark() throws -> [UInt8] {
-        var mark: [UInt8] = []
-        let header = CheckpointFormat.Header(definition: self.discarded, cursor: .zero, position: "")
-        try withoutActuallyEscaping({ mark += $0 }) { write in
+    private static func notice() throws -> [UInt8] {
+        var notice: [UInt8] = []
+        let header = CheckpointFormat.Header(definition: self.discarded, cursor: .zero, bookmark: "")
+        try withoutActuallyEscaping({ notice += $0 }) { write in
             var writer = try CheckpointWriter(header, to: write)
             try writer.finish()
         }
-        return mark
+        return notice
     }
 
     /// Adopts another digest: see `CheckpointKeeper`.
@@ -182,11 +182,11 @@ public final class FileCheckpoint: CheckpointKeeper {
     }
 
     /// Writes a checkpoint: see `CheckpointKeeper`.
-    public func save(_ position: () -> SourcePosition?, stages: () async -> [SavedStage]?) async {
-        // In this order: the states must contain every entry up to the position.
-        guard let start = position(), let stages = await stages() else { return }
+    public func save(_ bookmark: () -> SourceBookmark?, stages: () async -> [SavedStage]?) async {
+        // In this order: the states must contain every entry up to the bookmark.
+        guard let start = bookmark(), let stages = await stages() else { return }
         let kept = Kept(
-            position: start, definition: self.definition.withLock { $0 },
+            bookmark: start, definition: self.definition.withLock { $0 },
             stages: stages.reduce(0) { XXHash64.hash(unsafe $1.state.span.bytes, seed: $0) })
         guard self.last.withLock({ $0 }) != kept else { return }
         let began = ContinuousClock.now
@@ -195,9 +195,9 @@ public final class FileCheckpoint: CheckpointKeeper {
             var progress = LoggedProgress("saving the checkpoint", unit: "bytes", logger: self.logger)
             var (written, parts) = (0, 0)
             let partTotal = self.stores.reduce(0) { $0 + $1.recordParts }
-            try self.place.replace { write in
+            try self.storage.replace { write in
                 var writer = try CheckpointWriter(
-                    CheckpointFormat.Header(definition: kept.definition, cursor: start.cursor, position: start.text),
+                    CheckpointFormat.Header(definition: kept.definition, cursor: start.cursor, bookmark: start.text),
                     to: {
                         try write($0)
                         written += $0.count
@@ -206,7 +206,7 @@ public final class FileCheckpoint: CheckpointKeeper {
                     try writer.add(store) {
                         progress.update(written, fraction: Double(parts) / Double(max(1, partTotal)))
                         parts += 1
-                        return position()?.epoch == start.epoch
+                        return bookmark()?.epoch == start.epoch
                     }
                 }
                 for stage in stages { try writer.add(stage) }
@@ -214,7 +214,7 @@ public final class FileCheckpoint: CheckpointKeeper {
             } keeping: { keep in
                 isKept = try self.last.withLock { last in
                     // The file is useless if the contents of the stores have been reset since it was begun.
-                    guard position()?.epoch == start.epoch else { return false }
+                    guard bookmark()?.epoch == start.epoch else { return false }
                     try keep()
                     last = kept
                     return true
@@ -232,7 +232,7 @@ public final class FileCheckpoint: CheckpointKeeper {
             self.failed.increment(by: 1)
             self.logger.error(
                 "cannot write the checkpoint: the previous one is kept",
-                metadata: ["path": "\(self.place.name)", "error": "\(error)"])
+                metadata: ["path": "\(self.storage.name)", "error": "\(error)"])
         }
     }
 }

@@ -81,16 +81,16 @@ struct EvalCommand: AsyncParsableCommand {
             guard case .map(let map)? = FieldValue.json(bytes) else {
                 throw ValidationError("--json \(file): expected a JSON object")
             }
-            for entry in map.entries {
+            for entry in map.pairs {
                 if case .string(let name) = entry.key { found.append((name, entry.value)) }
             }
         }
         for field in self.fields {
-            guard let mark = field.firstIndex(of: "="), mark != field.startIndex else {
+            guard let position = field.firstIndex(of: "="), position != field.startIndex else {
                 throw ValidationError("--field \(field): write a name and a value, such as status=open")
             }
-            let name = String(field[..<mark])
-            let text = String(field[field.index(after: mark)...])
+            let name = String(field[..<position])
+            let text = String(field[field.index(after: position)...])
             found.removeAll { $0.name == name }
             found.append((name, FieldValue.json(Array(text.utf8)) ?? .string(text)))
         }

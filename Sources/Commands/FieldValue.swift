@@ -34,7 +34,7 @@ enum FieldValue {
             "b\"" + bytes.map { "\\x" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "\""
         case .list(let values): "[" + values.map(self.text).joined(separator: ", ") + "]"
         case .map(let map):
-            "{" + map.entries.map { "\(self.text($0.key)): \(self.text($0.value))" }.joined(separator: ", ") + "}"
+            "{" + map.pairs.map { "\(self.text($0.key)): \(self.text($0.value))" }.joined(separator: ", ") + "}"
         case .timestamp(let time): "timestamp(\"\(time)\")"
         case .duration(let duration): "duration(\"\(duration)\")"
         case .optional(let optional): optional.wrapped.map { "optional.of(\(self.text($0)))" } ?? "optional.none()"

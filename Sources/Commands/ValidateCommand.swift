@@ -83,7 +83,7 @@ struct FileVerdict {
     /// The warnings for a valid file.
     var warningLines: [String] {
         guard case .good(_, _, let warnings) = self.outcome else { return [] }
-        return warnings.map { "\(self.file):\($0.mark.line):\($0.mark.column): warning: \($0.message)" }
+        return warnings.map { "\(self.file):\($0.position.line):\($0.position.column): warning: \($0.message)" }
     }
 
     /// The lines for an invalid file, one per error.
@@ -123,7 +123,7 @@ struct FileVerdict {
 
     private static func json(_ issue: SettingIssue) -> JSONValue {
         .members([
-            "line": .integer(issue.mark.line), "column": .integer(issue.mark.column),
+            "line": .integer(issue.position.line), "column": .integer(issue.position.column),
             "context": .string(issue.context), "message": .string(issue.message),
         ])
     }

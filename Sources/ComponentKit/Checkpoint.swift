@@ -1,10 +1,10 @@
 public import StageKit
 
-/// Keeps the stores, the states of stages, and the position of the source that feeds them, across restarts of the
+/// Keeps the stores, the states of stages, and the bookmark of the source that feeds them, across restarts of the
 /// process.
 ///
-/// The source provides its position (`EventSource.position`) and calls `load` and `discard`; the pipeline calls the other
-/// functions.
+/// The source provides its bookmark (`EventSource.bookmark`) and calls `load` and `discard`; the pipeline calls the
+/// other functions.
 public protocol CheckpointKeeper: Sendable {
     /// The time between two checkpoints.
     var interval: Duration { get }
@@ -20,10 +20,10 @@ public protocol CheckpointKeeper: Sendable {
 
     /// Loads the last checkpoint into the stores.
     ///
-    /// - Returns: The source's position in the checkpoint, or `nil` if there is no checkpoint.
+    /// - Returns: The source's bookmark in the checkpoint, or `nil` if there is no checkpoint.
     /// - Throws: `CheckpointFailure` if the checkpoint cannot be used; the stores are empty then. If only the contents of
-    ///   the stores cannot be used, the failure has the position, and `takeStages` returns the states of stages: the
-    ///   caller discards these with `takeStages` if the position is not one of its stream.
+    ///   the stores cannot be used, the failure has the bookmark, and `takeStages` returns the states of stages: the
+    ///   caller discards these with `takeStages` if the bookmark is not one of its stream.
     func load() throws -> String?
 
     /// Deletes the last checkpoint, because the stores are about to be filled with other content. Errors are logged.
@@ -33,15 +33,15 @@ public protocol CheckpointKeeper: Sendable {
     /// checkpoints are saved with the new digest.
     func adopt(definition: String)
 
-    /// Writes the stores, the states of stages and the position that `position` returns. Does nothing if `position` or
+    /// Writes the stores, the states of stages and the bookmark that `bookmark` returns. Does nothing if `bookmark` or
     /// `stages` returns `nil`, or if the epoch changes in the meantime. Errors are logged, and the previous checkpoint
     /// is kept.
     ///
     /// - Parameters:
-    ///   - position: Returns the current position. Called before `stages`, and again to check the epoch.
-    ///   - stages: Returns the states of stages, which contain at least every entry up to the position that was
+    ///   - bookmark: Returns the current bookmark. Called before `stages`, and again to check the epoch.
+    ///   - stages: Returns the states of stages, which contain at least every entry up to the bookmark that was
     ///     returned before the call.
-    func save(_ position: () -> SourcePosition?, stages: () async -> [SavedStage]?) async
+    func save(_ bookmark: () -> SourceBookmark?, stages: () async -> [SavedStage]?) async
 
     /// Returns the states of stages that `load` has read, once.
     func takeStages() -> [SavedStage]
@@ -62,9 +62,9 @@ public struct SavedStage: Sendable, Equatable {
 }
 
 extension CheckpointKeeper {
-    /// Writes the stores and the position, without states of stages.
-    public func save(_ position: () -> SourcePosition?) async {
-        await self.save(position) { [] }
+    /// Writes the stores and the bookmark, without states of stages.
+    public func save(_ bookmark: () -> SourceBookmark?) async {
+        await self.save(bookmark) { [] }
     }
 
     /// Does nothing: suitable for storage that no other worker can reach.
@@ -98,16 +98,16 @@ public struct CheckpointInUse: Error, Sendable, Equatable, CustomStringConvertib
     }
 }
 
-/// The position of a source. The stores contain at least every entry up to it.
-public struct SourcePosition: Sendable, Equatable {
-    /// Changes whenever the stores are emptied or refilled; a position is only valid in its own epoch.
+/// The bookmark of a source. The stores contain at least every entry up to it.
+public struct SourceBookmark: Sendable, Equatable {
+    /// Changes whenever the stores are emptied or refilled; a bookmark is only valid in its own epoch.
     public var epoch: Int
     /// The id up to which every entry is in the stores.
     public var cursor: EntryID
-    /// The state that the source needs to continue from this position.
+    /// The state that the source needs to continue from this bookmark.
     public var text: String
 
-    /// Creates a position.
+    /// Creates a bookmark.
     public init(epoch: Int, cursor: EntryID, text: String) {
         self.epoch = epoch
         self.cursor = cursor
@@ -119,16 +119,16 @@ public struct SourcePosition: Sendable, Equatable {
 public struct CheckpointFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The message.
     public var description: String
-    /// The source's position in the checkpoint, or `nil` if no part of the checkpoint can be used.
-    public var position: String?
+    /// The source's bookmark in the checkpoint, or `nil` if no part of the checkpoint can be used.
+    public var bookmark: String?
 
     /// Creates a failure.
     ///
     /// - Parameters:
     ///   - description: The message.
-    ///   - position: The source's position, if only the contents of the stores cannot be used.
-    public init(_ description: String, position: String? = nil) {
+    ///   - bookmark: The source's bookmark, if only the contents of the stores cannot be used.
+    public init(_ description: String, bookmark: String? = nil) {
         self.description = description
-        self.position = position
+        self.bookmark = bookmark
     }
 }

@@ -85,7 +85,7 @@ public final class ComponentSetup {
     /// The component's name in the file.
     public let name: String
     /// The component's position in the file.
-    public let mark: SourceMark
+    public let position: SettingPosition
     /// A logger labelled with the pipeline's and the component's name.
     public let logger: Logger
     /// Creates counters, gauges and timers.
@@ -122,10 +122,11 @@ public final class ComponentSetup {
 
     /// Creates a setup. `sections` are the file's top-level sections by name.
     public init(
-        name: String, mark: SourceMark, logger: Logger, metrics: any MetricsFactory, sections: [String: SettingNode]
+        name: String, position: SettingPosition, logger: Logger, metrics: any MetricsFactory,
+        sections: [String: SettingNode]
     ) {
         self.name = name
-        self.mark = mark
+        self.position = position
         self.logger = logger
         self.metrics = metrics
         self.sections = sections
@@ -137,8 +138,8 @@ public final class ComponentSetup {
     }
 
     /// Returns the section's position in the file, or the component's own if the file does not have the section.
-    public func mark(ofSection name: String) -> SourceMark {
-        self.sections[name]?.mark ?? self.mark
+    public func position(ofSection name: String) -> SettingPosition {
+        self.sections[name]?.position ?? self.position
     }
 
     /// Returns the decoded section, or `nil` if it is invalid. Errors in a section are reported when the section itself
@@ -152,7 +153,7 @@ public final class ComponentSetup {
             return settings.decode(node, &alreadyReported)
         }
         return self.issues.within(name) { issues in
-            settings.decode(SettingNode(.null, at: self.mark), &issues)
+            settings.decode(SettingNode(.null, at: self.position), &issues)
         }
     }
 }

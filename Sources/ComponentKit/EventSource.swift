@@ -52,9 +52,9 @@ public protocol EventSource: Sendable {
     /// called from any thread, before and during `run`.
     func deliverTimes()
 
-    /// The source's position, for a checkpoint of the stores, or `nil` if no checkpoint is possible now. Can be read
-    /// from any thread: stores that are copied after reading it contain at least every entry up to that position.
-    var position: SourcePosition? { get }
+    /// The source's bookmark, for a checkpoint of the stores, or `nil` if no checkpoint is possible now. Can be read
+    /// from any thread: stores that are copied after reading it contain at least every entry up to that bookmark.
+    var bookmark: SourceBookmark? { get }
 
     /// Checks what the source needs outside of this process, for `sluice check`; changes nothing there. Called for a
     /// source that does not run.
@@ -73,7 +73,7 @@ extension EventSource {
     /// `nil`: the worker gets all entries.
     public var groupName: String? { nil }
 
-    /// `false`: most sources cannot continue from a saved position.
+    /// `false`: most sources cannot continue from a saved bookmark.
     public var startsAtCheckpoint: Bool { false }
 
     /// `nil`: no server.
@@ -85,8 +85,8 @@ extension EventSource {
     /// Does nothing: most sources do not know the time of their stream.
     public func deliverTimes() {}
 
-    /// `nil`: most sources cannot continue from a saved position.
-    public var position: SourcePosition? { nil }
+    /// `nil`: most sources cannot continue from a saved bookmark.
+    public var bookmark: SourceBookmark? { nil }
 
     /// An empty list: nothing can be checked.
     public func check() async -> [CheckStep] { [] }

@@ -37,12 +37,12 @@ public struct NamedFields: Sendable, Equatable {
     /// The setting, as the beginning of a message, such as `stores: sessions: index`.
     public var context: String
     /// The names.
-    public var fields: [MarkedName]
+    public var fields: [LocatedName]
     /// Whether the values must be times: RFC 3339, or milliseconds since 1970.
     public var areTimes: Bool
 
     /// Creates a list.
-    public init(_ context: String, _ fields: [MarkedName], areTimes: Bool = false) {
+    public init(_ context: String, _ fields: [LocatedName], areTimes: Bool = false) {
         self.context = context
         self.fields = fields
         self.areTimes = areTimes
@@ -57,8 +57,8 @@ extension ConditionSettings {
     public func holds(for snapshot: Snapshot) -> Bool { SnapshotTest(self).holds(for: snapshot) }
 
     /// The names of fields in the condition's form of names with values, in the order of the file.
-    public var fieldNames: [MarkedName] {
-        self.parts.flatMap { part -> [MarkedName] in
+    public var fieldNames: [LocatedName] {
+        self.parts.flatMap { part -> [LocatedName] in
             switch part {
             case .equals(let name, _), .field(let name, _): [name]
             case .any(let conditions), .all(let conditions): conditions.flatMap(\.fieldNames)

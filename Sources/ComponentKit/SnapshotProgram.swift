@@ -105,7 +105,7 @@ extension ConditionSettings {
         for expression in self.expressions where Program.names(in: expression.text).contains("now") {
             issues.add(
                 "a condition of a shared store cannot use now: its result is kept from when the snapshot was stored",
-                at: expression.mark)
+                at: expression.position)
         }
     }
 }

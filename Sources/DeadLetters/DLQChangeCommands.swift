@@ -19,7 +19,7 @@ struct DLQReplayCommand: AsyncParsableCommand {
             """)
 
     @Argument(help: "Ids of dead-letter entries.")
-    var ids: [LetterID] = []
+    var ids: [DeadLetterID] = []
 
     @Flag(help: "All current entries; requires --yes.")
     var all = false
@@ -40,27 +40,27 @@ struct DLQReplayCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await self.options.withLetters { box in
+        try await self.options.withDeadLetters { box in
             var isWhole = true
             let now = try await box.now()
             let total: Int? = if self.all { await box.count() } else { self.ids.count }
             var progress = CommandProgress("processed", unit: "dead-letter entries", total: total)
             defer { progress.end() }
             var done = 0
-            func replay(_ letter: StoredLetter) async throws {
-                let result = try await box.replay(letter, now: now, wholeEntries: self.wholeEntry)
+            func replay(_ entry: DeadLetterEntry) async throws {
+                let result = try await box.replay(entry, now: now, wholeEntries: self.wholeEntry)
                 done += 1
                 progress.update(done)
-                if !(try self.report(letter.id, letter.facts[DeadLetter.stream] ?? "", result)) { isWhole = false }
+                if !(try self.report(entry.id, entry.facts[DeadLetter.stream] ?? "", result)) { isWhole = false }
             }
             if self.all, let last = try await box.lastID() {
                 try await box.forEachPage(to: last) { page in
-                    for letter in page { try await replay(letter) }
+                    for entry in page { try await replay(entry) }
                 }
             }
             for id in self.ids.map(\.id) {
-                if let letter = try await box.letters(from: id, to: id, count: 1).first {
-                    try await replay(letter)
+                if let entry = try await box.entries(from: id, to: id, count: 1).first {
+                    try await replay(entry)
                 } else if !(try self.report(id, "", .gone)) {
                     isWhole = false
                 }
@@ -70,13 +70,13 @@ struct DLQReplayCommand: AsyncParsableCommand {
     }
 
     /// Prints the result for a dead-letter entry; returns whether its original was replayed, now or before.
-    private func report(_ letter: EntryID, _ stream: String, _ result: ReplayScript.Result) throws -> Bool {
-        let (word, text) = result.words(for: letter, LetterText.shown(Array(stream.utf8)))
+    private func report(_ entry: EntryID, _ stream: String, _ result: ReplayScript.Result) throws -> Bool {
+        let (word, text) = result.words(for: entry, DeadLetterText.shown(Array(stream.utf8)))
         switch self.options.format {
-        case .text: try Terminal.result("\(letter): \(text)")
+        case .text: try Terminal.result("\(entry): \(text)")
         case .json:
             var bytes = [UInt8(ascii: "{")]
-            JSONText.appendMember("letter", letter.description, to: &bytes)
+            JSONText.appendMember("letter", entry.description, to: &bytes)
             bytes.append(UInt8(ascii: ","))
             JSONText.appendMember("result", word, to: &bytes)
             if case .added(let id) = result {
@@ -102,7 +102,7 @@ struct DLQPurgeCommand: AsyncParsableCommand {
         commandName: "purge", abstract: "Remove dead-letter entries permanently: by id, by age, or all.")
 
     @Argument(help: "Ids of dead-letter entries.")
-    var ids: [LetterID] = []
+    var ids: [DeadLetterID] = []
 
     @Option(help: ArgumentHelp("Entries older than this, such as 7d.", valueName: "duration"))
     var olderThan: String?
@@ -129,7 +129,7 @@ struct DLQPurgeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await self.options.withLetters { box in
+        try await self.options.withDeadLetters { box in
             var removed = 0
             if self.all {
                 removed = try await box.removeAll()

@@ -24,7 +24,7 @@ struct DLQListCommand: AsyncParsableCommand {
     var limit = 50
 
     @Option(help: "Start after this id.")
-    var after: LetterID?
+    var after: DeadLetterID?
 
     @OptionGroup var options: DLQOptions
 
@@ -33,17 +33,19 @@ struct DLQListCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await self.options.withLetters { box in
+        try await self.options.withDeadLetters { box in
             let now = try await box.now()
             // One more than requested, to detect whether more entries follow.
-            let found = try await self.letters(in: box, count: self.limit + 1)
+            let found = try await self.entries(in: box, count: self.limit + 1)
             let shown = found.prefix(self.limit)
             switch self.options.format {
-            case .json: for letter in shown { try Terminal.result(letter.json(now: now, withFields: false)) }
+            case .json: for entry in shown { try Terminal.result(entry.json(now: now, withFields: false)) }
             case .text:
                 let head = ["ENTRY", "ORIGINAL", "STAGE", "REASON", "AGE", "ERROR"]
                 if shown.isEmpty { return Terminal.report("no dead-letter entries in \(box.stream)") }
-                for line in LetterText.table([head] + shown.map { $0.cells(now: now) }) { try Terminal.result(line) }
+                for line in DeadLetterText.table([head] + shown.map { $0.cells(now: now) }) {
+                    try Terminal.result(line)
+                }
             }
             if let last = shown.last, found.count > shown.count {
                 Terminal.report("more entries: --after \(last.id)")
@@ -51,11 +53,11 @@ struct DLQListCommand: AsyncParsableCommand {
         }
     }
 
-    private func letters(in box: LetterBox, count: Int) async throws -> [StoredLetter] {
-        var found: [StoredLetter] = []
+    private func entries(in box: DeadLetterStream, count: Int) async throws -> [DeadLetterEntry] {
+        var found: [DeadLetterEntry] = []
         var first: EntryID? = self.after.map(\.id.successor) ?? .zero
         while let start = first, found.count < count {
-            let page = try await box.letters(from: start, count: count - found.count)
+            let page = try await box.entries(from: start, count: count - found.count)
             found += page
             first = page.last?.id.successor
         }
@@ -70,18 +72,18 @@ struct DLQShowCommand: AsyncParsableCommand {
         discussion: "Exit status 1 if there is no such entry.")
 
     @Argument(help: "Id of the dead-letter entry.")
-    var id: LetterID
+    var id: DeadLetterID
 
     @OptionGroup var options: DLQOptions
 
     func run() async throws {
-        try await self.options.withLetters { box in
-            guard let letter = try await box.letters(from: self.id.id, to: self.id.id, count: 1).first else {
+        try await self.options.withDeadLetters { box in
+            guard let entry = try await box.entries(from: self.id.id, to: self.id.id, count: 1).first else {
                 Terminal.report("sluice: no dead-letter entry \(self.id.id) in \(box.stream)")
                 throw ExitStatus.failure
             }
             let now = try await box.now()
-            let shown = letter.hiding(box.secrets)
+            let shown = entry.hiding(box.secrets)
             switch self.options.format {
             case .json: try Terminal.result(shown.json(now: now, withFields: true))
             case .text: for line in shown.lines(now: now) { try Terminal.result(line) }

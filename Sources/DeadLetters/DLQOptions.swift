@@ -22,21 +22,21 @@ struct DLQOptions: ParsableArguments {
     @OptionGroup var pipeline: PipelineOptions
 
     /// Reads the file, connects, and passes the dead-letter stream to `body`.
-    func withLetters(_ body: (LetterBox) async throws -> Void) async throws {
+    func withDeadLetters(_ body: (DeadLetterStream) async throws -> Void) async throws {
         try await CommandErrors.reported {
             let pipeline = try self.pipeline.pipeline(self.file)
             var settings = try pipeline.section("redis", RedisSettings.type).used(for: "dlq")
             settings.clientName.pipeline = pipeline.name
             let source = pipeline.source
-            try await LetterBox.with(
-                settings, stream: try self.letters(of: pipeline),
+            try await DeadLetterStream.with(
+                settings, stream: try self.deadLetterStream(of: pipeline),
                 targets: source.streams,
                 hiding: DecodeStage.secretRawFields(of: pipeline), body)
         }
     }
 
     /// Returns the dead-letter stream: the given one, or the one that the file's stages and rules write to.
-    private func letters(of pipeline: Pipeline) throws -> String {
+    private func deadLetterStream(of pipeline: Pipeline) throws -> String {
         if let stream = self.stream { return stream }
         let streams = DeadLetterStage.streams(of: pipeline)
         guard let first = streams.first else {
@@ -53,7 +53,7 @@ struct DLQOptions: ParsableArguments {
 }
 
 /// The id of a dead-letter entry on the command line: `1700000000000-0`.
-struct LetterID: ExpressibleByArgument {
+struct DeadLetterID: ExpressibleByArgument {
     /// The id.
     let id: EntryID
 

@@ -4,9 +4,9 @@ extension ReplayScript.Result {
     /// Returns the result as a word for programs and as text for people.
     ///
     /// - Parameters:
-    ///   - letter: The id of the dead-letter entry.
+    ///   - entry: The id of the dead-letter entry.
     ///   - stream: The original's stream, escaped for a terminal.
-    func words(for letter: EntryID, _ stream: String) -> (word: String, text: String) {
+    func words(for entry: EntryID, _ stream: String) -> (word: String, text: String) {
         switch self {
         case .added(let id): ("added", "added to \(stream) as \(id)")
         case .playedBefore:
@@ -26,19 +26,19 @@ extension ReplayScript.Result {
             (
                 "added_by_worker",
                 "not replayed: the worker added this event (for a window of aggregate, or a key of a bootstrap), so it "
-                    + "is not an entry of \(stream): send the fields that `sluice dlq show \(letter)` prints to where they "
-                    + "belong, then remove it with `sluice dlq purge \(letter)`"
+                    + "is not an entry of \(stream): send the fields that `sluice dlq show \(entry)` prints to where they "
+                    + "belong, then remove it with `sluice dlq purge \(entry)`"
             )
         case .incomplete:
             (
                 "incomplete",
                 "not replayed: a value of the original was too large to be read and is missing: add a smaller entry to "
-                    + "\(stream), then remove this one with `sluice dlq purge \(letter)`"
+                    + "\(stream), then remove this one with `sluice dlq purge \(entry)`"
             )
         case .element(let id):
             (
                 "element",
-                "not replayed: it is the element \(LetterText.shown(Array(id.utf8))) of its original, and a replay "
+                "not replayed: it is the element \(DeadLetterText.shown(Array(id.utf8))) of its original, and a replay "
                     + "processes all elements of the original again: permit that with --whole-entry"
             )
         case .refused(let error): ("refused", "not replayed: \(error)")

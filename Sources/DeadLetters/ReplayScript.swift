@@ -45,7 +45,7 @@ enum ReplayScript {
     }
 
     /// The key of the set that remembers the replayed originals of a dead-letter stream.
-    static func memoryKey(of letters: String) -> String { "\(letters):played" }
+    static func memoryKey(of deadLetters: String) -> String { "\(deadLetters):played" }
 
     private static let source = """
         local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
@@ -73,9 +73,9 @@ enum ReplayScript {
         """
 
     /// Returns the command that replays an entry; `now` is milliseconds since the epoch.
-    static func command(letters: String, letter: EntryID, original: String, now: Int64) -> RESPCommand {
+    static func command(deadLetters: String, entry: EntryID, original: String, now: Int64) -> RESPCommand {
         RESPCommand(
-            "EVAL", self.source, 3, letters, original, self.memoryKey(of: letters), letter.description,
+            "EVAL", self.source, 3, deadLetters, original, self.memoryKey(of: deadLetters), entry.description,
             DeadLetter.fieldPrefix, DeadLetter.stream, DeadLetter.id, now, self.memory, DeadLetter.original,
             ReplayedEntry.field)
     }

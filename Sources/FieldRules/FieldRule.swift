@@ -49,10 +49,10 @@ public struct FieldRule: Sendable {
         guard let rule = Self.schema.decode(node, &issues) else { return nil }
         let before = issues.all.count
         if let refusal = rule.format.flatMap({ rule.type.refusal(of: $0) }) {
-            issues.add(refusal, at: node["format"]?.mark ?? node.mark)
+            issues.add(refusal, at: node["format"]?.position ?? node.position)
         }
         if let path = rule.path, path.hasAll, rule.type != .json {
-            issues.add("path: * results in a list, which requires type: json", at: path.mark)
+            issues.add("path: * results in a list, which requires type: json", at: path.position)
         }
         return issues.all.count == before ? rule : nil
     }

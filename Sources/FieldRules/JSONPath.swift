@@ -18,12 +18,12 @@ public struct JSONPath: Sendable {
     /// The steps, starting at the outermost object.
     public var steps: [Step]
     /// The position in the file.
-    public var mark: SourceMark
+    public var position: SettingPosition
 
     /// Creates a path.
-    package init(steps: [Step], mark: SourceMark) {
+    package init(steps: [Step], position: SettingPosition) {
         self.steps = steps
-        self.mark = mark
+        self.position = position
     }
 
     /// The maximum number of digits of an element's number: far above any list of an event.
@@ -56,9 +56,9 @@ public struct JSONPath: Sendable {
             guard steps.count <= JSONPath.lengthLimit else {
                 throw SettingRefusal("a path has at most \(JSONPath.lengthLimit) names")
             }
-            return JSONPath(steps: steps, mark: node.mark)
+            return JSONPath(steps: steps, position: node.position)
         } catch {
-            issues.add(error.message, at: node.mark)
+            issues.add(error.message, at: node.position)
             return nil
         }
     }

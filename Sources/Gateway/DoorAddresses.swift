@@ -8,7 +8,7 @@ struct DoorAddresses: Sendable {
     /// The permissions of the Unix sockets, or `nil` for the default.
     var mode: UInt32?
     /// The group of the Unix sockets, or `nil` for the worker's own.
-    var group: MarkedName?
+    var group: LocatedName?
     /// TLS settings, or `nil` if connections are not encrypted.
     var tls: ServerTLS?
     /// Whether clients need a secret.
@@ -25,16 +25,16 @@ struct DoorAddresses: Sendable {
     ///   - node: The door's section.
     ///   - issues: Receives the errors.
     func check(door: String, secret: String, _ node: SettingNode, _ issues: inout SettingIssues) {
-        let mark = node["listen"]?.mark ?? node.mark
+        let position = node["listen"]?.position ?? node.position
         if self.listen.count > GatewayLimits.addresses {
-            issues.add("listen: at most \(GatewayLimits.addresses) addresses", at: mark)
+            issues.add("listen: at most \(GatewayLimits.addresses) addresses", at: position)
         }
         if self.listen.contains(.off) {
-            issues.add("listen: off is no address: leave out gateway.\(door) instead", at: mark)
+            issues.add("listen: off is no address: leave out gateway.\(door) instead", at: position)
         }
         for (index, address) in self.listen.enumerated() where self.listen[..<index].contains(address) {
             if case .tcp(_, 0) = address { continue }
-            issues.add("listen: \(address) is there twice", at: mark)
+            issues.add("listen: \(address) is there twice", at: position)
         }
         let rules = ListenRules(
             listen: self.listen, mode: self.mode, group: self.group, tls: self.tls, hasSecret: self.hasSecret,

@@ -7,13 +7,13 @@ public struct GatewaySettings: Sendable {
     /// The condition that a session must meet.
     public enum Allow: Sendable {
         /// A condition of the store, by its name.
-        case named(MarkedName)
+        case named(LocatedName)
         /// A condition of this section.
         case condition(ConditionSettings)
     }
 
     /// The store with the sessions.
-    public var store = MarkedName.unread
+    public var store = LocatedName.unread
     /// The condition that a session must meet, or `nil` if only the Redis door is declared, which does not use it.
     public var allow: Allow?
     /// The HTTP door, or `nil` for none.
@@ -56,9 +56,9 @@ public struct GatewaySettings: Sendable {
         let doors = [
             ("http", self.http?.listen), ("grpc", self.grpc?.listen), ("redis", self.redis?.listen),
         ].compactMap { name, listen in listen.map { (name: name, listen: $0) } }
-        if doors.isEmpty { return issues.add("no door is declared: add http, grpc or redis", at: node.mark) }
+        if doors.isEmpty { return issues.add("no door is declared: add http, grpc or redis", at: node.position) }
         if self.http != nil || self.grpc != nil, self.allow == nil {
-            issues.add("missing setting \"allow\"", at: node.mark)
+            issues.add("missing setting \"allow\"", at: node.position)
         }
         for (index, door) in doors.enumerated() {
             for other in doors[..<index] {
@@ -66,7 +66,7 @@ public struct GatewaySettings: Sendable {
                     if case .tcp(_, 0) = address { continue }
                     issues.add(
                         "\(door.name): listen: \(address) is an address of \(other.name) already",
-                        at: node[door.name]?["listen"]?.mark ?? node.mark)
+                        at: node[door.name]?["listen"]?.position ?? node.position)
                 }
             }
         }
@@ -80,10 +80,10 @@ public struct GatewaySettings: Sendable {
         shape: .either([.nonBlankText, SettingType<ConditionSettings>.condition.shape])
     ) { node, issues in
         if case .scalar(let text, _) = node.content, Self.isName(text) {
-            return SettingType<MarkedName>.name.decode(node, &issues).map { .named($0) }
+            return SettingType<LocatedName>.name.decode(node, &issues).map { .named($0) }
         }
         if case .scalar(let text, _) = node.content, text.allSatisfy(\.isWhitespace) {
-            issues.add("must not be blank", at: node.mark)
+            issues.add("must not be blank", at: node.position)
             return nil
         }
         return SettingType<ConditionSettings>.condition.decode(node, &issues).map { .condition($0) }
@@ -102,19 +102,19 @@ public struct HTTPDoorSettings: Sendable {
     /// The permissions of the Unix sockets, or `nil` for the default.
     public var mode: UInt32?
     /// The group of the Unix sockets, or `nil` for the worker's own.
-    public var group: MarkedName?
+    public var group: LocatedName?
     /// The places in which the key is looked for, in order.
     public var key: [KeySource] = []
     /// The status of the response to each decision.
     public var answers = HTTPAnswers()
     /// The headers of a response, and the fields whose values they have.
-    public var headers: [NamedSetting<MarkedName>] = []
+    public var headers: [NamedSetting<LocatedName>] = []
     /// The number of threads that answer requests.
     public var threads = 1
     /// The token that requests must carry, or empty if none is required.
     public var token = ""
     /// The file that contains the token.
-    public var tokenFile: MarkedName?
+    public var tokenFile: LocatedName?
     /// TLS settings, or `nil` if connections are not encrypted.
     public var tls: ServerTLS?
 
@@ -154,7 +154,7 @@ public struct HTTPDoorSettings: Sendable {
             addresses.check(door: form.rawValue, secret: "token_file (or token: ${NAME})", node, &issues)
             settings.checkHeaders(node, &issues)
             if form == .grpc, let status = node["answers"]?["allowed"] {
-                issues.add("answers: allowed: the response to an allowed session has no status", at: status.mark)
+                issues.add("answers: allowed: the response to an allowed session has no status", at: status.position)
             }
             return issues.all.count == count ? settings : nil
         }
@@ -169,21 +169,21 @@ public struct HTTPDoorSettings: Sendable {
 
     private func checkHeaders(_ node: SettingNode, _ issues: inout SettingIssues) {
         if self.headers.count > GatewayLimits.headers {
-            issues.add("headers: at most \(GatewayLimits.headers)", at: self.headers[GatewayLimits.headers].mark)
+            issues.add("headers: at most \(GatewayLimits.headers)", at: self.headers[GatewayLimits.headers].position)
         }
         if self.key.count > GatewayLimits.sources {
-            issues.add("key: at most \(GatewayLimits.sources) places", at: node["key"]?.mark ?? node.mark)
+            issues.add("key: at most \(GatewayLimits.sources) places", at: node["key"]?.position ?? node.position)
         }
         var seen: Set<String> = []
         for header in self.headers {
             let name = header.name.lowercased()
             if !HeaderName.isValid(header.name) {
-                issues.add("headers: \(header.name): not the name of a header", at: header.mark)
+                issues.add("headers: \(header.name): not the name of a header", at: header.position)
             } else if HeaderName.reserved.contains(name) {
-                issues.add("headers: \(header.name): the door sets this header itself", at: header.mark)
+                issues.add("headers: \(header.name): the door sets this header itself", at: header.position)
             } else if !seen.insert(name).inserted {
                 issues.add(
-                    "headers: \(header.name): given twice; header names ignore case", at: header.mark)
+                    "headers: \(header.name): given twice; header names ignore case", at: header.position)
             }
         }
     }

@@ -17,7 +17,7 @@ struct KeyFinder {
     }
 
     /// A source, prepared for comparison. Nothing in it has to be retained.
-    private struct Place {
+    private struct PreparedSource {
         /// The range in `text` of the name of its header in lower case.
         let header: Range<Int>
         let kind: Kind
@@ -28,7 +28,7 @@ struct KeyFinder {
     /// Capacity of the values that is kept between requests.
     private static let keptBytes = 4096
 
-    private let places: [Place]
+    private let sources: [PreparedSource]
     /// The names of headers and cookies.
     private let text: [UInt8]
     private var found: [Found]
@@ -43,12 +43,12 @@ struct KeyFinder {
             text += Array(name.utf8)
             return start..<text.count
         }
-        self.places = sources.map { source in
+        self.sources = sources.map { source in
             let header = range(source.headerName)
             return switch source {
-            case .header: Place(header: header, kind: .header, cookie: 0..<0)
-            case .cookie(let name): Place(header: header, kind: .cookie, cookie: range(name))
-            case .bearer: Place(header: header, kind: .bearer, cookie: 0..<0)
+            case .header: PreparedSource(header: header, kind: .header, cookie: 0..<0)
+            case .cookie(let name): PreparedSource(header: header, kind: .cookie, cookie: range(name))
+            case .bearer: PreparedSource(header: header, kind: .bearer, cookie: 0..<0)
             }
         }
         self.text = text
@@ -63,10 +63,10 @@ struct KeyFinder {
 
     /// Reads a header.
     mutating func read(_ name: Span<UInt8>, _ value: Span<UInt8>) {
-        for index in self.places.indices {
-            let place = self.places[index]
-            guard ASCIIText.equals(name, self.text.span.extracting(place.header)) else { continue }
-            switch place.kind {
+        for index in self.sources.indices {
+            let source = self.sources[index]
+            guard ASCIIText.equals(name, self.text.span.extracting(source.header)) else { continue }
+            switch source.kind {
             case .header: self.take(value.extracting(ASCIIText.trimmed(value)), at: index)
             case .bearer:
                 if let token = Self.bearerToken(value) { self.take(value.extracting(token), at: index) }
@@ -124,7 +124,7 @@ struct KeyFinder {
     }
 
     private func isCookie(_ name: Span<UInt8>, at index: Int) -> Bool {
-        Self.isSame(name, self.text.span.extracting(self.places[index].cookie))
+        Self.isSame(name, self.text.span.extracting(self.sources[index].cookie))
     }
 
     /// Returns the range of the token in `Bearer TOKEN`, or `nil` for another scheme.

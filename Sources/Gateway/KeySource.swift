@@ -31,9 +31,9 @@ public enum KeySource: Sendable, Equatable {
 
     /// The setting type: `{ header: NAME }`, `{ cookie: NAME }` or `{ bearer: true }`.
     static let type = SettingType<KeySource>(shape: .oneName(Self.descriptions)) { node, issues in
-        guard let entries = node.entries, entries.count == 1, let entry = entries.first else {
-            let count = node.entries.map { "\($0.count) names" } ?? node.kindName
-            issues.add("expected one of header, cookie and bearer, found \(count)", at: node.mark)
+        guard let entries = node.pairs, entries.count == 1, let entry = entries.first else {
+            let count = node.pairs.map { "\($0.count) names" } ?? node.kindName
+            issues.add("expected one of header, cookie and bearer, found \(count)", at: node.position)
             return nil
         }
         switch entry.key {
@@ -42,7 +42,7 @@ public enum KeySource: Sendable, Equatable {
             if HeaderName.reserved.contains(name.lowercased())
                 || ["host", "x-sluice-token"].contains(name.lowercased())
             {
-                issues.add("header: \(name) cannot carry a key", at: entry.value.mark)
+                issues.add("header: \(name) cannot carry a key", at: entry.value.position)
                 return nil
             }
             return .header(name)
@@ -50,11 +50,11 @@ public enum KeySource: Sendable, Equatable {
         case "bearer":
             guard let isSet = SettingType.boolean.decode(entry.value, &issues) else { return nil }
             if isSet { return .bearer }
-            issues.add("bearer: false has no meaning: leave it out", at: entry.value.mark)
+            issues.add("bearer: false has no meaning: leave it out", at: entry.value.position)
             return nil
         default:
             let hint = Nearest.hint(for: entry.key, among: Self.descriptions.map(\.name))
-            issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.mark)
+            issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.position)
             return nil
         }
     }
@@ -62,7 +62,7 @@ public enum KeySource: Sendable, Equatable {
     private static func name(_ node: SettingNode, _ kind: String, _ issues: inout SettingIssues) -> String? {
         guard let name = SettingType<String>.text.decode(node, &issues) else { return nil }
         if HeaderName.isValid(name) { return name }
-        issues.add("\(kind): expected the name of a \(kind), found \"\(name)\"", at: node.mark)
+        issues.add("\(kind): expected the name of a \(kind), found \"\(name)\"", at: node.position)
         return nil
     }
 }

@@ -18,15 +18,15 @@ public enum AccessToken {
     ///   - file: The path, and its position in the pipeline file.
     ///   - setting: The setting with the path, for messages.
     /// - Throws: The problem with the file or its content, without the content.
-    public static func read(_ file: MarkedName, setting: String) throws(SettingIssue) -> [UInt8] {
+    public static func read(_ file: LocatedName, setting: String) throws(SettingIssue) -> [UInt8] {
         let token: String
         do throws(SecretFile.Unreadable) {
             token = try SecretFile.read(file.text)
         } catch {
-            throw SettingIssue("\(setting): \(error)", at: file.mark)
+            throw SettingIssue("\(setting): \(error)", at: file.position)
         }
         if let problem = Self.problem(token) {
-            throw SettingIssue("\(setting): \(file.text): the token \(problem)", at: file.mark)
+            throw SettingIssue("\(setting): \(file.text): the token \(problem)", at: file.position)
         }
         return Array(token.utf8)
     }

@@ -7,7 +7,7 @@ package struct ListenRules: Sendable {
     /// The permissions of the Unix sockets, or `nil` for the default.
     package var mode: UInt32?
     /// The group of the Unix sockets, or `nil` for the worker's own.
-    package var group: MarkedName?
+    package var group: LocatedName?
     /// TLS settings, or `nil` if connections are not encrypted.
     package var tls: ServerTLS?
     /// Whether clients must show a secret, or the setting with the secret has been refused.
@@ -17,7 +17,7 @@ package struct ListenRules: Sendable {
 
     /// Creates rules for the settings of a listener.
     package init(
-        listen: [ListenAddress], mode: UInt32?, group: MarkedName?, tls: ServerTLS?, hasSecret: Bool,
+        listen: [ListenAddress], mode: UInt32?, group: LocatedName?, tls: ServerTLS?, hasSecret: Bool,
         secret: String = "token_file (or token: ${NAME})"
     ) {
         self.listen = listen
@@ -38,16 +38,17 @@ package struct ListenRules: Sendable {
         let hasTCP = self.listen.contains { if case .tcp = $0 { true } else { false } }
         if !hasUnix, self.mode != nil || self.group != nil {
             let name = self.mode == nil ? "group" : "mode"
-            issues.add("\(name): only a Unix socket has one, and listen has none", at: node[name]?.mark ?? node.mark)
+            issues.add(
+                "\(name): only a Unix socket has one, and listen has none", at: node[name]?.position ?? node.position)
         }
         if !hasTCP, let tls = self.tls {
-            issues.add("tls: only a TCP address can be encrypted", at: tls.certificateFile.mark)
+            issues.add("tls: only a TCP address can be encrypted", at: tls.certificateFile.position)
         }
         guard !self.hasSecret, self.tls?.clientCAFile == nil else { return }
         for address in self.listen where !address.isLocal {
             issues.add(
                 "listen: other machines reach \(address): add \(self.secret), or tls with client_ca_file, or listen on"
-                    + " 127.0.0.1", at: node["listen"]?.mark ?? node.mark)
+                    + " 127.0.0.1", at: node["listen"]?.position ?? node.position)
         }
     }
 }
@@ -62,16 +63,16 @@ extension AccessToken {
     ///   - issues: Receives the problems.
     /// - Returns: Whether a token is given, fit or not.
     package static func check(
-        _ token: String, file: MarkedName?, _ node: SettingNode, _ issues: inout SettingIssues
+        _ token: String, file: LocatedName?, _ node: SettingNode, _ issues: inout SettingIssues
     ) -> Bool {
         guard let given = node["token"] else { return file != nil }
         if token.isEmpty {
             // An unset variable must not open the listener.
-            issues.add("token: is empty: give a token, or remove the setting", at: given.mark)
+            issues.add("token: is empty: give a token, or remove the setting", at: given.position)
         } else if let problem = self.problem(token) {
-            issues.add("token: \(problem)", at: given.mark)
+            issues.add("token: \(problem)", at: given.position)
         }
-        if let file { issues.add("token and token_file are both given: keep one of them", at: file.mark) }
+        if let file { issues.add("token and token_file are both given: keep one of them", at: file.position) }
         return true
     }
 }

@@ -5,11 +5,11 @@ public import StageKit
 /// issued them.
 public struct ServerTLS: Sendable, Equatable {
     /// The server's certificate in PEM, with the intermediate certificates.
-    public var certificateFile = MarkedName.unread
+    public var certificateFile = LocatedName.unread
     /// The certificate's private key in PEM.
-    public var keyFile = MarkedName.unread
+    public var keyFile = LocatedName.unread
     /// CA bundle (PEM) for client certificates, or `nil` if clients need none.
-    public var clientCAFile: MarkedName?
+    public var clientCAFile: LocatedName?
 
     /// The setting type of the section.
     public static let type = SettingType<ServerTLS>.object(
@@ -48,12 +48,12 @@ public struct ServerTLS: Sendable, Equatable {
     }
 
     private static func read<Value>(
-        _ name: String, _ file: MarkedName, _ body: (String) throws -> Value
+        _ name: String, _ file: LocatedName, _ body: (String) throws -> Value
     ) throws(SettingIssue) -> Value {
         do {
             return try body(file.text)
         } catch {
-            throw SettingIssue("\(name): cannot read \(file.text): \(error)", at: file.mark)
+            throw SettingIssue("\(name): cannot read \(file.text): \(error)", at: file.position)
         }
     }
 }

@@ -33,7 +33,7 @@ public struct SocketAccess: Sendable, Equatable {
     /// The settings `mode` and `group` of a section whose value has this access.
     public static func fields<Settings>(
         _ mode: any WritableKeyPath<Settings, UInt32?> & Sendable,
-        _ group: any WritableKeyPath<Settings, MarkedName?> & Sendable
+        _ group: any WritableKeyPath<Settings, LocatedName?> & Sendable
     ) -> [SettingField<Settings>] {
         [
             .optional(

@@ -86,7 +86,7 @@ struct CommandNeed {
         var issues = SettingIssues()
         let keys = pipeline.settings(ofStages: LookupStage.declaration.name).compactMap { node -> String? in
             let settings = LookupStage.declaration.settings.decode(node, &issues)
-            guard case .hash(let key)? = settings?.place else { return nil }
+            guard case .hash(let key)? = settings?.origin else { return nil }
             return key.key
         }
         return Set(keys).sorted().map { CommandNeed("HMGET", [$0, "field"], isHarmless: false, key: $0) }

@@ -44,11 +44,11 @@ package enum FileChecks {
         if let server, let source = file.source, source.type == RedisStreamSource.sourceType.name,
             let settings = FileOutline.decode(source.settings, RedisStreamSettings.type)
         {
-            parts += Keyspace.parts(ofSource: settings, source.settings, on: server, at: source.mark)
+            parts += Keyspace.parts(ofSource: settings, source.settings, on: server, at: source.position)
             streams = settings.keys
         }
         for store in file.stores where store.type == RedisStore.type.name {
-            parts += Keyspace.parts(ofStore: store.name, store.settings, section: server, at: store.mark)
+            parts += Keyspace.parts(ofStore: store.name, store.settings, section: server, at: store.position)
         }
         guard let server else { return parts }
         if let node = file.sections["revocations"],
@@ -64,7 +64,7 @@ package enum FileChecks {
         _ stage: FileOutline.Part, on server: RedisSettings, _ streams: [String]
     ) -> [Keyspace.Part] {
         func part(_ use: Keyspace.Use, _ name: String) -> Keyspace.Part {
-            Keyspace.Part(use, on: server, at: stage.settings[name]?.mark ?? stage.mark, context: stage.type)
+            Keyspace.Part(use, on: server, at: stage.settings[name]?.position ?? stage.position, context: stage.type)
         }
         switch stage.type {
         case PublishStage.declaration.name:

@@ -3,7 +3,7 @@ public import StageKit
 
 extension Catalogue {
     /// The top-level list of shared libraries in the file: paths, relative ones from the file's own directory.
-    public static let pluginsType = SettingType<[MarkedName]>.list(of: .name, orSingle: true)
+    public static let pluginsType = SettingType<[LocatedName]>.list(of: .name, orSingle: true)
     /// The name of that list.
     static let pluginsKey = "plugins"
 
@@ -47,7 +47,7 @@ extension Catalogue {
                 try catalogue.addPlugin(name.text.hasPrefix("/") ? name.text : folder + name.text)
             } catch {
                 catalogue.isIncomplete = true
-                issues.within(Self.pluginsKey) { $0.add(error.message, at: name.mark) }
+                issues.within(Self.pluginsKey) { $0.add(error.message, at: name.position) }
             }
         }
         return catalogue

@@ -59,7 +59,7 @@ public protocol OutcomeObserver: AnyObject {
     func wants(_ event: borrowing Event, _ outcome: Outcome, stage: String?, key: FieldID?) -> Bool
 
     /// Called once for each event to report, when its outcome is settled; the event must not be used after the call.
-    func observe(_ event: borrowing Event, _ record: OutcomeRecord)
+    func observe(_ event: borrowing Event, _ result: EventResult)
 
     /// Called after each batch, before the cursor moves; an error ends the run.
     func endBatch() async throws
@@ -87,7 +87,7 @@ public enum OutcomeInterest: UInt8, Sendable, Comparable {
 }
 
 /// The result of an event.
-public struct OutcomeRecord: Sendable, Equatable {
+public struct EventResult: Sendable, Equatable {
     /// The outcome.
     public var outcome: Outcome
     /// The reason, or `nil` if there is none.

@@ -10,7 +10,7 @@ struct BatchingCheck {
     /// The results with one batch per entry.
     let single: CaseObservation
     /// The position of the case.
-    let mark: SourceMark
+    let position: SettingPosition
 
     /// Returns all differences.
     func failures() -> [CaseFailure] {
@@ -45,7 +45,8 @@ struct BatchingCheck {
         guard single != whole else { return }
         failures.append(
             CaseFailure(
-                mark: self.mark, what: "\(what) differs with the batch size", expected: "one by one: \(show(single))",
+                position: self.position, what: "\(what) differs with the batch size",
+                expected: "one by one: \(show(single))",
                 found: "as one batch: \(show(whole))"))
     }
 

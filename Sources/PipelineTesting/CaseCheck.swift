@@ -19,14 +19,14 @@ struct CaseCheck {
         case (nil, let error?):
             return [
                 CaseFailure(
-                    mark: self.expected.name.mark, what: "the run", expected: "ends well",
+                    position: self.expected.name.position, what: "the run", expected: "ends well",
                     found: "ended by an error: \(error)")
             ]
         case (let part?, let error):
             if let error, error.contains(part.value) { return [] }
             return [
                 CaseFailure(
-                    mark: part.mark, what: "the run",
+                    position: part.position, what: "the run",
                     expected: "ended by an error with \(QuotedText.quote(part.value))",
                     found: error.map { "ended by \(QuotedText.quote($0))" } ?? "ended well")
             ]
@@ -43,21 +43,22 @@ struct CaseCheck {
             let what = "outcome of entry \(index + 1)\(id)"
             guard let found else {
                 failures.append(
-                    CaseFailure(mark: one.mark, what: what, expected: ObservationText.outcome(one), found: "none"))
+                    CaseFailure(
+                        position: one.position, what: what, expected: ObservationText.outcome(one), found: "none"))
                 continue
             }
             failures += self.fields(of: one, found, what)
             if !one.matches(found) {
                 failures.append(
                     CaseFailure(
-                        mark: one.mark, what: what, expected: ObservationText.outcome(one),
+                        position: one.position, what: what, expected: ObservationText.outcome(one),
                         found: ObservationText.outcome(found)))
             }
         }
         if self.found.outcomes.count > expected.value.count {
             failures.append(
                 CaseFailure(
-                    mark: expected.mark, what: "number of outcomes", expected: "\(expected.value.count)",
+                    position: expected.position, what: "number of outcomes", expected: "\(expected.value.count)",
                     found: "\(self.found.outcomes.count)"))
         }
         return failures
@@ -72,7 +73,7 @@ struct CaseCheck {
                 value.map { QuotedText.quote(String(decoding: $0, as: UTF8.self)) } ?? "no value"
             }
             return CaseFailure(
-                mark: field.mark, what: "field \(field.name) of the \(what)", expected: show(field.value),
+                position: field.position, what: "field \(field.name) of the \(what)", expected: show(field.value),
                 found: show(found.fields[field.name]))
         }
     }
@@ -88,11 +89,11 @@ struct CaseCheck {
             + self.keys("evictions", self.expected.evictions, self.found.evictions)
     }
 
-    private func keys(_ what: String, _ expected: Marked<[[UInt8]]>?, _ found: [[UInt8]]) -> [CaseFailure] {
+    private func keys(_ what: String, _ expected: Located<[[UInt8]]>?, _ found: [[UInt8]]) -> [CaseFailure] {
         guard let expected, expected.value != found else { return [] }
         return [
             CaseFailure(
-                mark: expected.mark, what: what, expected: ObservationText.keys(expected.value),
+                position: expected.position, what: what, expected: ObservationText.keys(expected.value),
                 found: ObservationText.keys(found))
         ]
     }
@@ -103,7 +104,7 @@ struct CaseCheck {
             let found = selector.sum(of: self.found.series)
             guard found != metric.value else { return nil }
             return CaseFailure(
-                mark: metric.mark, what: "metric \(metric.name)", expected: ObservedSeries.show(metric.value),
+                position: metric.position, what: "metric \(metric.name)", expected: ObservedSeries.show(metric.value),
                 found: ObservedSeries.show(found) + self.explain(selector))
         }
     }
@@ -126,14 +127,15 @@ struct CaseCheck {
             if let found, line.matches(found) { continue }
             failures.append(
                 CaseFailure(
-                    mark: line.mark, what: "line \(index + 1) of the log", expected: line.text,
+                    position: line.position, what: "line \(index + 1) of the log", expected: line.text,
                     found: found?.text ?? "none"))
         }
         if self.found.log.count > expected.value.count {
             let extra = self.found.log[expected.value.count].text
             failures.append(
                 CaseFailure(
-                    mark: expected.mark, what: "number of lines in the log", expected: "\(expected.value.count)",
+                    position: expected.position, what: "number of lines in the log",
+                    expected: "\(expected.value.count)",
                     found: "\(self.found.log.count), the first one too many: \(extra)"))
         }
         return failures

@@ -3,7 +3,7 @@ import StageKit
 /// A difference between the result and the expectation of a case.
 package struct CaseFailure: Sendable, Equatable {
     /// The position of the expectation.
-    var mark: SourceMark
+    var position: SettingPosition
     /// The subject: `outcome of entry 2 (2-0)`.
     var what: String
     /// The expected value.
@@ -17,7 +17,7 @@ package struct CaseResult: Sendable {
     /// The name.
     var name: String
     /// The position of the name.
-    var mark: SourceMark
+    var position: SettingPosition
     /// The failures, empty if the case passed.
     var failures: [CaseFailure]
     /// The duration.

@@ -42,16 +42,16 @@ final class CaseRecorder: Sendable {
             self.recorder = recorder
         }
 
-        func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+        func observe(_ event: borrowing Event, _ result: EventResult) {
             var fields: [String: [UInt8]] = [:]
-            for column in record.fields.columns {
+            for column in result.fields.columns {
                 guard let range = event.range(of: column.field) else { continue }
                 fields[column.name] = event.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
             }
             self.recorder.add(
                 ObservedOutcome(
-                    id: event.id, outcome: record.outcome, reason: record.reason, stage: record.stage,
-                    error: record.error, effects: record.effects, fields: fields),
+                    id: event.id, outcome: result.outcome, reason: result.reason, stage: result.stage,
+                    error: result.error, effects: result.effects, fields: fields),
                 isElement: event.element != nil)
         }
 

@@ -32,7 +32,7 @@ package enum JUnitReport {
 
     private static func testCase(_ result: CaseResult, of file: TestFileReport) -> String {
         var text = "    <testcase classname=\"\(self.escape(file.path))\" name=\"\(self.escape(result.name))\""
-        text += " file=\"\(self.escape(file.path))\" line=\"\(result.mark.line)\""
+        text += " file=\"\(self.escape(file.path))\" line=\"\(result.position.line)\""
         text += " time=\"\(self.time(result.duration.seconds))\""
         guard !result.failures.isEmpty else { return text + "/>\n" }
         text += ">\n"

@@ -15,7 +15,7 @@ struct StoreCheck {
         failures += self.expected.absent.compactMap { key in
             self.snapshot(key.value).map { snapshot in
                 CaseFailure(
-                    mark: key.mark, what: self.what(key.value), expected: "not held",
+                    position: key.position, what: self.what(key.value), expected: "not held",
                     found: ObservationText.fields(snapshot))
             }
         }
@@ -24,7 +24,7 @@ struct StoreCheck {
             let keys = Set(exactly.value.map(\.key))
             failures += self.found.filter { !keys.contains($0.key) }.map { snapshot in
                 CaseFailure(
-                    mark: exactly.mark, what: self.what(snapshot.key),
+                    position: exactly.position, what: self.what(snapshot.key),
                     expected: "not held, because exactly does not list it",
                     found: ObservationText.fields(snapshot))
             }
@@ -32,7 +32,7 @@ struct StoreCheck {
         if let count = self.expected.count, count.value != self.found.count {
             failures.append(
                 CaseFailure(
-                    mark: count.mark, what: "count of store \(self.name)", expected: "\(count.value)",
+                    position: count.position, what: "count of store \(self.name)", expected: "\(count.value)",
                     found: "\(self.found.count): \(ObservationText.keys(self.found.map(\.key)))"))
         }
         return failures
@@ -43,7 +43,7 @@ struct StoreCheck {
         let origin = expected.entry.map { " of entry \($0)" } ?? ""
         guard let snapshot = self.snapshot(expected.key) else {
             return CaseFailure(
-                mark: expected.mark, what: self.what(expected.key), expected: text + origin,
+                position: expected.position, what: self.what(expected.key), expected: text + origin,
                 found: "not held; the held keys are \(ObservationText.keys(self.found.map(\.key)))")
         }
         var isGood = expected.entry == nil || expected.entry == snapshot.entryID
@@ -55,7 +55,7 @@ struct StoreCheck {
         }
         guard !isGood else { return nil }
         return CaseFailure(
-            mark: expected.mark, what: self.what(expected.key), expected: text + origin,
+            position: expected.position, what: self.what(expected.key), expected: text + origin,
             found: ObservationText.fields(snapshot) + (expected.entry == nil ? "" : " of entry \(snapshot.entryID)"))
     }
 

@@ -14,11 +14,11 @@ enum TestBytes {
         switch node.content {
         case .scalar(let text, _): return Array(text.utf8)
         case .null:
-            issues.add("expected a value, found nothing (write \"\" for an empty one)", at: node.mark)
+            issues.add("expected a value, found nothing (write \"\" for an empty one)", at: node.position)
             return nil
         case .mapping: return TestBytes.spelled.decode(node, &issues)
         case .sequence:
-            issues.add("expected text, { base64: ... } or { text: ..., times: N }, found a list", at: node.mark)
+            issues.add("expected text, { base64: ... } or { text: ..., times: N }, found a list", at: node.position)
             return nil
         }
     }
@@ -33,13 +33,14 @@ enum TestBytes {
         node, issues in
         guard let spelled = schema.decode(node, &issues) else { return nil }
         guard (spelled.text == nil) != (spelled.base64 == nil) else {
-            issues.add("expected either text or base64", at: node.mark)
+            issues.add("expected either text or base64", at: node.position)
             return nil
         }
         let piece = spelled.base64 ?? Array((spelled.text ?? "").utf8)
         let times = spelled.times ?? 1
         guard piece.count * times <= TestBytes.byteLimit else {
-            issues.add("too many bytes: \(piece.count * times), the maximum is \(TestBytes.byteLimit)", at: node.mark)
+            issues.add(
+                "too many bytes: \(piece.count * times), the maximum is \(TestBytes.byteLimit)", at: node.position)
             return nil
         }
         if let byte = piece.first, piece.count == 1 { return Array(repeating: byte, count: times) }

@@ -10,7 +10,7 @@ extension TestFile {
         TestFile(),
         [
             .required(
-                "pipeline", \.pipeline, SettingType<String>.nonBlankText.marked,
+                "pipeline", \.pipeline, SettingType<String>.nonBlankText.located,
                 "The pipeline file, relative to this file."),
             .optional(
                 "environment", \.environment, .map(of: .text),
@@ -28,7 +28,7 @@ extension TestCase {
     private static let schema = SettingsSchema(
         TestCase(),
         [
-            .required("name", \.name, SettingType<String>.nonBlankText.marked, "Expected behaviour, as a sentence."),
+            .required("name", \.name, SettingType<String>.nonBlankText.located, "Expected behaviour, as a sentence."),
             .optional("environment", \.environment, .map(of: .text), "Further variables for this case."),
             .optional("set", \.overrides, .map(of: .text), "Further overrides for this case."),
             .optional(
@@ -42,21 +42,21 @@ extension TestCase {
                 "Redis hashes that lookup finds, by key, with their fields; there are no others."),
             .optional(
                 "outcomes", \.outcomes,
-                SettingType<[OutcomeExpectation]>.list(of: OutcomeExpectation.type).marked.present,
+                SettingType<[OutcomeExpectation]>.list(of: OutcomeExpectation.type).located.present,
                 "Outcome of each entry."),
             .optional("stores", \.stores, .map(of: StoreExpectation.type), "Content of stores at the end."),
             .optional(
-                "revocations", \.revocations, SettingType<[[UInt8]]>.list(of: TestBytes.type).marked.present,
+                "revocations", \.revocations, SettingType<[[UInt8]]>.list(of: TestBytes.type).located.present,
                 "Revoked keys, in order."),
             .optional(
-                "evictions", \.evictions, SettingType<[[UInt8]]>.list(of: TestBytes.type).marked.present,
+                "evictions", \.evictions, SettingType<[[UInt8]]>.list(of: TestBytes.type).located.present,
                 "Evicted keys, in order."),
             .optional("metrics", \.metrics, .map(of: number), "Metrics, as in /metrics."),
             .optional(
-                "log", \.log, SettingType<[LogExpectation]>.list(of: LogExpectation.type).marked.present,
+                "log", \.log, SettingType<[LogExpectation]>.list(of: LogExpectation.type).located.present,
                 "Log lines of level info and above, in order."),
             .optional(
-                "fails", \.failure, SettingType<String>.nonBlankText.marked.present,
+                "fails", \.failure, SettingType<String>.nonBlankText.located.present,
                 "Part of the error that ends the run."),
         ])
 
@@ -103,13 +103,13 @@ extension TestEntry {
             let read = items.map { TestEntry.items($0, &issues) }
             return read.contains { $0 == nil } ? nil : read.flatMap { $0 ?? [] }
         default:
-            issues.add("expected names with values, found \(node.kindName)", at: node.mark)
+            issues.add("expected names with values, found \(node.kindName)", at: node.position)
             return nil
         }
     }
 
     private static func pairs(
-        _ entries: [SettingNode.Entry], _ issues: inout SettingIssues
+        _ entries: [SettingNode.Pair], _ issues: inout SettingIssues
     ) -> [(name: [UInt8], value: [UInt8])]? {
         let read = entries.map { entry in
             TestBytes.type.decode(entry.value, &issues).map { (name: Array(entry.key.utf8), value: $0) }
@@ -120,8 +120,8 @@ extension TestEntry {
     private static func items(
         _ node: SettingNode, _ issues: inout SettingIssues
     ) -> [(name: [UInt8], value: [UInt8])]? {
-        guard let entries = node.entries else {
-            issues.add("expected a name with its value, found \(node.kindName)", at: node.mark)
+        guard let entries = node.pairs else {
+            issues.add("expected a name with its value, found \(node.kindName)", at: node.position)
             return nil
         }
         guard entries.count == 2, let name = node["name"], let value = node["value"] else {
@@ -154,12 +154,12 @@ extension OutcomeExpectation {
     ) -> SettingType<OutcomeExpectation> {
         SettingType<OutcomeExpectation>(shape: .form(shape)) { node, issues in
             if case .scalar = node.content {
-                return outcome.decode(node, &issues).map { OutcomeExpectation(mark: node.mark, outcome: $0) }
+                return outcome.decode(node, &issues).map { OutcomeExpectation(position: node.position, outcome: $0) }
             }
             guard var read = schema.decode(node, &issues) else { return nil }
-            read.mark = node.mark
-            if node.entries?.isEmpty != false {
-                issues.add("expected an outcome (one of \(names.joined(separator: ", ")))", at: node.mark)
+            read.position = node.position
+            if node.pairs?.isEmpty != false {
+                issues.add("expected an outcome (one of \(names.joined(separator: ", ")))", at: node.position)
                 return nil
             }
             return read
@@ -172,7 +172,7 @@ extension OutcomeExpectation {
     private static let members: [SettingField<OutcomeExpectation>] = [
         .optional("outcome", \.outcome, outcome.present, "The outcome."),
         .optional("reason", \.reason, SettingType<String>.text.present, "The reason, \"\" for none."),
-        .optional("stage", \.stage, SettingType<MarkedName>.name.present, "The stage that failed."),
+        .optional("stage", \.stage, SettingType<LocatedName>.name.present, "The stage that failed."),
         .optional("error", \.error, SettingType<String>.text.present, "The error, \"\" for none."),
         .optional("effects", \.effects, SettingType<[String]>.list(of: .text).present, "Effects, in order."),
         .optional(
@@ -190,12 +190,12 @@ extension StoreExpectation {
         [
             .optional("holds", \.holds, held, "Snapshots by key, with at least these fields; null: without the field."),
             .optional(
-                "exactly", \.exactly, held.marked.present,
+                "exactly", \.exactly, held.located.present,
                 "Snapshots by key, with these fields and no others, and nothing else."),
             .optional(
-                "absent", \.absent, SettingType<[Marked<[UInt8]>]>.list(of: TestBytes.type.marked),
+                "absent", \.absent, SettingType<[Located<[UInt8]>]>.list(of: TestBytes.type.located),
                 "Keys without a snapshot."),
-            .optional("count", \.count, SettingType<Int>.integer(0...Int.max).marked.present, "Number of snapshots."),
+            .optional("count", \.count, SettingType<Int>.integer(0...Int.max).located.present, "Number of snapshots."),
         ])
 
     /// `{ key: { field: value } }`, or a list of `{ key, entry, fields }` if a key is not text or the entry matters.
@@ -205,14 +205,14 @@ extension StoreExpectation {
         if case .sequence = node.content { return SettingType<[Held]>.list(of: item).decode(node, &issues) }
         guard let found = SettingType<[NamedSetting<[NamedSetting<[UInt8]?>]>]>.map(of: fields).decode(node, &issues)
         else { return nil }
-        return found.map { Held(key: Array($0.name.utf8), mark: $0.mark, fields: $0.value) }
+        return found.map { Held(key: Array($0.name.utf8), position: $0.position, fields: $0.value) }
     }
 
     private static let fields = SettingType<[NamedSetting<[UInt8]?>]>.map(of: .optional(TestBytes.type))
 
     private static let item = SettingType<Held>(shape: SettingType<Held>.object(itemSchema).shape) { node, issues in
         guard var read = itemSchema.decode(node, &issues) else { return nil }
-        read.mark = node.mark
+        read.position = node.position
         return read
     }
 
@@ -230,7 +230,7 @@ extension LogExpectation {
     static let type = SettingType<LogExpectation>(shape: SettingType<LogExpectation>.object(schema).shape) {
         node, issues in
         guard var read = schema.decode(node, &issues) else { return nil }
-        read.mark = node.mark
+        read.position = node.position
         return read
     }
 

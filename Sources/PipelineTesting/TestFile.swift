@@ -10,7 +10,7 @@ struct TestFile: Sendable {
     static let entryBytes = 64 << 20
 
     /// The pipeline file, relative to this one.
-    var pipeline = Marked("")
+    var pipeline = Located("")
     /// The values for `${NAME}` in the pipeline file; no other variables are set.
     var environment: [NamedSetting<String>] = []
     /// Overrides of values in the pipeline file, by path.
@@ -22,7 +22,7 @@ struct TestFile: Sendable {
 /// One case: its input and its expected results.
 struct TestCase: Sendable {
     /// The name, unique in the file.
-    var name = Marked("")
+    var name = Located("")
     /// Additional environment for this case.
     var environment: [NamedSetting<String>] = []
     /// Additional overrides for this case.
@@ -34,19 +34,19 @@ struct TestCase: Sendable {
     /// The Redis hashes that stages read, by key.
     var hashes: [NamedSetting<[NamedSetting<[UInt8]>]>] = []
     /// The expected outcome of each entry, or `nil` if the case does not specify it.
-    var outcomes: Marked<[OutcomeExpectation]>?
+    var outcomes: Located<[OutcomeExpectation]>?
     /// The expected content of stores at the end.
     var stores: [NamedSetting<StoreExpectation>] = []
     /// The revoked keys, in order, or `nil` if the case does not specify them.
-    var revocations: Marked<[[UInt8]]>?
+    var revocations: Located<[[UInt8]]>?
     /// The evicted keys, in order, or `nil` if the case does not specify them.
-    var evictions: Marked<[[UInt8]]>?
+    var evictions: Located<[[UInt8]]>?
     /// The expected metrics.
     var metrics: [NamedSetting<Double>] = []
     /// The log lines of level info and above, in order, or `nil` if the case does not specify them.
-    var log: Marked<[LogExpectation]>?
+    var log: Located<[LogExpectation]>?
     /// A part of the error that ends the run, or `nil` if the run must succeed.
-    var failure: Marked<String>?
+    var failure: Located<String>?
 
     /// Whether the case has any expectation.
     var expectsSomething: Bool {
@@ -66,13 +66,13 @@ struct TestEntry: Sendable {
 /// The expected outcome of one entry; `nil` members match anything.
 struct OutcomeExpectation: Sendable {
     /// The position of the expectation.
-    var mark = SourceMark(line: 0, column: 0)
+    var position = SettingPosition(line: 0, column: 0)
     /// The outcome.
     var outcome: Outcome?
     /// The reason, empty for none.
     var reason: String?
     /// The stage that failed.
-    var stage: MarkedName?
+    var stage: LocatedName?
     /// The error, empty for none.
     var error: String?
     /// The effects, in order.
@@ -83,7 +83,7 @@ struct OutcomeExpectation: Sendable {
     var elements: [OutcomeExpectation]?
 
     /// The stages that the outcome and those of the elements name.
-    var stages: [MarkedName] { [self.stage].compactMap(\.self) + (self.elements ?? []).flatMap(\.stages) }
+    var stages: [LocatedName] { [self.stage].compactMap(\.self) + (self.elements ?? []).flatMap(\.stages) }
 }
 
 /// The expected content of a store.
@@ -93,7 +93,7 @@ struct StoreExpectation: Sendable {
         /// Its key.
         var key: [UInt8] = []
         /// The position of the key.
-        var mark = SourceMark(line: 0, column: 0)
+        var position = SettingPosition(line: 0, column: 0)
         /// The entry that it comes from, or `nil` for any.
         var entry: EntryID?
         /// The fields; a `nil` value means that the snapshot does not have the field.
@@ -103,17 +103,17 @@ struct StoreExpectation: Sendable {
     /// Snapshots with at least these fields; the store may hold others.
     var holds: [Held] = []
     /// The exact content of the store, or `nil` if the case does not specify it.
-    var exactly: Marked<[Held]>?
+    var exactly: Located<[Held]>?
     /// Keys that the store must not hold.
-    var absent: [Marked<[UInt8]>] = []
+    var absent: [Located<[UInt8]>] = []
     /// The number of snapshots, or `nil` for any.
-    var count: Marked<Int>?
+    var count: Located<Int>?
 }
 
 /// An expected log line; `nil` members match anything.
 struct LogExpectation: Sendable {
     /// The position of the expectation.
-    var mark = SourceMark(line: 0, column: 0)
+    var position = SettingPosition(line: 0, column: 0)
     /// The level.
     var level: String?
     /// The message.

@@ -33,7 +33,7 @@ package struct TestFileReport: Sendable {
     /// A failure's lines: its position and subject, the expected value, the actual value.
     func lines(of failure: CaseFailure) -> [String] {
         [
-            "\(self.path):\(failure.mark.line):\(failure.mark.column): \(Self.line(failure.what))",
+            "\(self.path):\(failure.position.line):\(failure.position.column): \(Self.line(failure.what))",
             "  expected: \(Self.line(failure.expected))",
             "  found:    \(Self.line(failure.found))",
         ]

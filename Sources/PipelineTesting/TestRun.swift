@@ -40,10 +40,10 @@ package struct TestRun {
             let single = await prepared.single.observe()
             let failures =
                 CaseCheck(expected: prepared.one, found: whole).failures()
-                + BatchingCheck(whole: whole, single: single, mark: prepared.one.name.mark).failures()
+                + BatchingCheck(whole: whole, single: single, position: prepared.one.name.position).failures()
             results.append(
                 CaseResult(
-                    name: prepared.one.name.value, mark: prepared.one.name.mark, failures: failures,
+                    name: prepared.one.name.value, position: prepared.one.name.position, failures: failures,
                     duration: clock.now - start))
         }
         return results
@@ -63,7 +63,7 @@ package struct TestRun {
         do {
             text = try PipelineFile.read(pipelinePath)
         } catch {
-            let issue = SettingIssue("pipeline: \(error)", at: file.pipeline.mark)
+            let issue = SettingIssue("pipeline: \(error)", at: file.pipeline.position)
             throw TestMistakes(lines: ConfigurationError(file: self.path, issues: [issue]).lines)
         }
         var mistakes = TestMistakes(lines: [])

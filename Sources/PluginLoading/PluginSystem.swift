@@ -36,10 +36,10 @@ enum PluginSystem {
 
     /// The file system's information about a path without following symbolic links, and a value that changes when the
     /// file does.
-    static func entry(_ path: String) throws(Failure) -> (entry: PluginTrust.Entry, identity: FileIdentity) {
+    static func entry(_ path: String) throws(Failure) -> (entry: PluginTrust.FileStatus, identity: FileIdentity) {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else { throw .last }
-        let entry = PluginTrust.Entry(path: path, owner: status.st_uid, mode: status.st_mode)
+        let entry = PluginTrust.FileStatus(path: path, owner: status.st_uid, mode: status.st_mode)
         let identity = FileIdentity(
             device: UInt64(status.st_dev), node: UInt64(status.st_ino), size: Int64(status.st_size),
             seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int64(status.st_mtim.tv_nsec))
@@ -70,8 +70,8 @@ enum PluginSystem {
         guard let symbol = unsafe dlsym(library, Self.entryName) else {
             throw Failure(message: "has no function \(Self.entryName)")
         }
-        typealias Entry = @convention(c) () -> UnsafeMutableRawPointer
-        let entry = unsafe unsafeBitCast(symbol, to: Entry.self)
+        typealias EntryPoint = @convention(c) () -> UnsafeMutableRawPointer
+        let entry = unsafe unsafeBitCast(symbol, to: EntryPoint.self)
         return unsafe PluginHandover.takeOver(entry()).types
     }
 }

@@ -1,7 +1,7 @@
 /// Decides whether a file may be run as code: only root and the worker's own user can have written it or put it there.
 public enum PluginTrust {
     /// The file system's information about a file or a directory.
-    public struct Entry: Sendable, Equatable {
+    public struct FileStatus: Sendable, Equatable {
         /// Its path.
         public var path: String
         /// The owner's user id.
@@ -9,7 +9,7 @@ public enum PluginTrust {
         /// File type and permissions, as in `st_mode`.
         public var mode: UInt32
 
-        /// Creates an entry.
+        /// Creates a status.
         public init(path: String, owner: UInt32, mode: UInt32) {
             self.path = path
             self.owner = owner
@@ -31,17 +31,18 @@ public enum PluginTrust {
     /// - Parameters:
     ///   - chain: The root directory, each directory of the path and the file itself, in that order.
     ///   - user: The user id that the worker runs as.
-    public static func problem(_ chain: [Entry], user: UInt32) -> String? {
+    public static func problem(_ chain: [FileStatus], user: UInt32) -> String? {
         guard let file = chain.last, file.isFile else { return "is not a file" }
-        for entry in chain {
+        for status in chain {
             let what =
-                entry == file ? "is executable code, so the file" : "is executable code, so its directory \(entry.path)"
-            if entry.owner != 0, entry.owner != user {
-                return "\(what) must belong to root or to the worker's user \(user), not to user \(entry.owner)"
+                status == file
+                ? "is executable code, so the file" : "is executable code, so its directory \(status.path)"
+            if status.owner != 0, status.owner != user {
+                return "\(what) must belong to root or to the worker's user \(user), not to user \(status.owner)"
             }
             // In a sticky directory other users may add entries, but cannot replace ours.
-            if entry.isWritableByOthers, !(entry.isDirectory && entry.isSticky) {
-                return "\(what) must not be writable by its group or by others: chmod go-w \(entry.path)"
+            if status.isWritableByOthers, !(status.isDirectory && status.isSticky) {
+                return "\(what) must not be writable by its group or by others: chmod go-w \(status.path)"
             }
         }
         return nil

@@ -34,7 +34,7 @@ package struct ReplyScanner: Sendable {
     private static let listsOfOne = listsBefore + 2
 
     /// The progress of the scan.
-    private struct Place: Sendable {
+    private struct State: Sendable {
         /// The offset of the next header.
         var position = 0
         /// The number of values still to come.
@@ -46,9 +46,9 @@ package struct ReplyScanner: Sendable {
         var id = (start: 0, end: 0)
     }
 
-    private var place = Place()
+    private var state = State()
     /// The progress at the start of the entry that is scanned header by header.
-    private var entryPlace: Place?
+    private var entryState: State?
     private var entries = 0
     /// The offset of the first entry, and the names by position once that entry is complete.
     private var firstEntry = 0
@@ -74,65 +74,65 @@ package struct ReplyScanner: Sendable {
 
     @inline(__always)
     private mutating func go(through bytes: UnsafeRawBufferPointer) -> Progress {
-        while self.place.open > 0 {
-            guard let (length, next) = unsafe Self.header(bytes, self.place.position) else {
+        while self.state.open > 0 {
+            guard let (length, next) = unsafe Self.header(bytes, self.state.position) else {
                 return self.wait(bytes.count)
             }
             guard length >= 0 else { return .other }
-            switch unsafe bytes[self.place.position] {
+            switch unsafe bytes[self.state.position] {
             case UInt8(ascii: "$"):
-                self.place.text = (next, next &+ length)
-                self.place.position = next &+ length &+ 2
-                self.place.open &-= 1
+                self.state.text = (next, next &+ length)
+                self.state.position = next &+ length &+ 2
+                self.state.open &-= 1
             case UInt8(ascii: "*"):
                 // Every second list is an entry.
-                if self.place.lists >= Self.listsOfOne, self.place.lists & 1 == Self.listsOfOne & 1 {
+                if self.state.lists >= Self.listsOfOne, self.state.lists & 1 == Self.listsOfOne & 1 {
                     if unsafe self.skipEntries(bytes) { continue }
-                    self.entryPlace = self.place
+                    self.entryState = self.state
                 }
-                self.place.lists &+= 1
-                if self.place.lists == Self.listsBefore { (self.entries, self.firstEntry) = (length, next) }
-                self.place.id = self.place.text
-                self.place.position = next
-                self.place.open &+= length &- 1
+                self.state.lists &+= 1
+                if self.state.lists == Self.listsBefore { (self.entries, self.firstEntry) = (length, next) }
+                self.state.id = self.state.text
+                self.state.position = next
+                self.state.open &+= length &- 1
             default: return .other
             }
         }
-        guard self.place.position <= bytes.count else { return self.wait(bytes.count) }
+        guard self.state.position <= bytes.count else { return self.wait(bytes.count) }
         // One stream with its name and its entries, each of which is a list that contains another.
-        guard self.entries > 0, self.place.lists == Self.listsBefore &+ 2 &* self.entries else { return .other }
+        guard self.entries > 0, self.state.lists == Self.listsBefore &+ 2 &* self.entries else { return .other }
         return .whole(
-            bytes: self.place.position, entries: self.entries, last: self.place.id.start..<self.place.id.end)
+            bytes: self.state.position, entries: self.entries, last: self.state.id.start..<self.state.id.end)
     }
 
     /// Skips all complete entries from the current one on, faster if more names are known; returns `false` if there is
     /// none.
     @inline(never)
     private mutating func skipEntries(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let start = self.place.position
+        let start = self.state.position
         var shape = unsafe self.shape ?? Self.learn(EntryShape(), bytes, self.firstEntry)
         while unsafe self.skipEntries(bytes, shape.names.span.extracting(first: shape.count)) {
-            let longer = unsafe Self.learn(shape, bytes, self.place.position)
+            let longer = unsafe Self.learn(shape, bytes, self.state.position)
             // Cannot happen, because the names were readable; without this check the loop would not end.
             if longer.count == shape.count { break }
             shape = longer
         }
         self.shape = shape
-        return self.place.position > start
+        return self.state.position > start
     }
 
     /// Skips entries with these names; returns `true` if it stops at an entry with more names and there is room for
     /// them.
     @inline(__always)
     private mutating func skipEntries(_ bytes: UnsafeRawBufferPointer, _ names: Span<EntryShape.Name>) -> Bool {
-        while self.place.open > 0, let entry = unsafe Self.entry(bytes, self.place.position, names) {
+        while self.state.open > 0, let entry = unsafe Self.entry(bytes, self.state.position, names) {
             let isLonger = entry.fields > names.count
             if entry.isAlike && isLonger && names.count < EntryShape.nameLimit { return true }
             self.alike &+= entry.isAlike && !isLonger ? 1 : 0
-            self.place.id = (entry.start, entry.end)
-            self.place.position = entry.next
-            self.place.lists &+= 2
-            self.place.open &-= 1
+            self.state.id = (entry.start, entry.end)
+            self.state.position = entry.next
+            self.state.lists &+= 2
+            self.state.open &-= 1
         }
         return false
     }
@@ -200,12 +200,12 @@ package struct ReplyScanner: Sendable {
 
     /// Stops the scan, which needs more than the `count` bytes passed.
     private mutating func wait(_ count: Int) -> Progress {
-        if self.place.position > Self.maximumBytes { return .other }
-        guard let start = self.entryPlace else { return .more }
+        if self.state.position > Self.maximumBytes { return .other }
+        guard let start = self.entryState else { return .more }
         // `open` is the same before the last of an entry's values as before the entry, and one less after it.
-        let hasEnded = self.place.open < start.open && self.place.position <= count
-        if !hasEnded, self.place.open >= start.open - 1, self.place.position <= start.position + Self.repeatedBytes {
-            self.place = start
+        let hasEnded = self.state.open < start.open && self.state.position <= count
+        if !hasEnded, self.state.open >= start.open - 1, self.state.position <= start.position + Self.repeatedBytes {
+            self.state = start
         }
         return .more
     }

@@ -18,9 +18,9 @@ struct ChangeState: Sendable {
     /// The conditions that records are marked with.
     var conditions = MarkedConditions()
     /// The memory that records use.
-    var places = RecordMemory.Places()
+    var allocations = RecordMemory.Allocations()
     /// The memory that the hidden parts of shared records use.
-    var hiddenPlaces = RecordMemory.Places()
+    var hiddenAllocations = RecordMemory.Allocations()
     /// The parts of the record that is being stored, if the store is shared.
     var parts = HiddenMemory.Parts()
     /// Scratch memory for growing a table.
@@ -45,7 +45,7 @@ extension MemoryStore {
             let entry = event.orderID
             var isNew = true
             if let found {
-                let held = self.records.record(found.slot.place)
+                let held = self.records.record(found.slot.location)
                 let heldID = held.entryID
                 isNew = held.isTrace
                 if let streams = state.streams, streams.isForeign(held, to: event.streamIndex) {
@@ -69,12 +69,12 @@ extension MemoryStore {
                 }
             } else if let found, found.isGoodFit(for: sizeClass) {
                 self.shards.change(shard) {
-                    draft.store(in: self.records.words(of: found.slot.place))
+                    draft.store(in: self.records.words(of: found.slot.location))
                 }
             } else {
-                let place = try self.take(sizeClass, &state, newIn: found == nil ? shard : nil)
-                draft.store(in: self.records.words(of: place))
-                self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
+                let location = try self.take(sizeClass, &state, newIn: found == nil ? shard : nil)
+                draft.store(in: self.records.words(of: location))
+                self.put(Slot(hash: hash, location), hash, shard, instead: found, &state)
             }
             if isNew { self.live.wrappingAdd(1, ordering: .relaxed) }
             if self.followsUpserts { self.follow(draft, hash, shard, &state) }
@@ -91,7 +91,7 @@ extension MemoryStore {
     ) -> Bool {
         guard self.index != nil else { return false }
         if self.isEnded(draft, entry, of: stream, &state) { return true }
-        self.noteIndexed(found.map { self.records.record($0.slot.place) }, &state)
+        self.noteIndexed(found.map { self.records.record($0.slot.location) }, &state)
         return false
     }
 
@@ -122,7 +122,7 @@ extension MemoryStore {
         let found = self.find(hash, key, shard)
         var wasLive = false
         if let found {
-            let held = self.records.record(found.slot.place)
+            let held = self.records.record(found.slot.location)
             let heldID = held.entryID
             wasLive = !held.isTrace
             // A record from another stream is evicted whatever the ids: fail closed.
@@ -136,17 +136,17 @@ extension MemoryStore {
         draft.readTrace(of: entry, stream: stream, key: key)
         // A record never has such a long key, so there is nothing that could come back.
         if draft.size > self.maxRecordBytes { return .applied }
-        if wasLive, self.index != nil, let found { self.noteIndexed(self.records.record(found.slot.place), &state) }
+        if wasLive, self.index != nil, let found { self.noteIndexed(self.records.record(found.slot.location), &state) }
         let sizeClass = SizeClass(bytes: draft.size)
-        if let place = try? self.take(sizeClass, &state, newIn: found == nil ? shard : nil) {
-            draft.store(in: self.records.words(of: place))
-            self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
+        if let location = try? self.take(sizeClass, &state, newIn: found == nil ? shard : nil) {
+            draft.store(in: self.records.words(of: location))
+            self.put(Slot(hash: hash, location), hash, shard, instead: found, &state)
         } else if let found {
             if let hidden = self.hidden {
-                hidden.release(self.records.record(found.slot.place), &state.hiddenPlaces)
+                hidden.release(self.records.record(found.slot.location), &state.hiddenAllocations)
             }
             self.shards.change(shard) {
-                draft.store(in: self.records.words(of: found.slot.place))
+                draft.store(in: self.records.words(of: found.slot.location))
             }
         } else {
             state.evictions.raiseFloor(to: entry, of: stream)
@@ -173,7 +173,7 @@ extension MemoryStore {
     func fetchRecord(_ hash: UInt64) {
         // Uses the slot that was read: another writer may change the table meanwhile.
         _ = self.shards.table(self.shards.index(of: hash)).find(hash) {
-            self.records.fetch($0.place)
+            self.records.fetch($0.location)
             return true
         }
     }
@@ -183,8 +183,8 @@ extension MemoryStore {
     func find(_ hash: UInt64, _ key: Span<UInt8>, _ shard: Int) -> FoundSlot? {
         let table = self.shards.table(shard)
         let index = table.find(hash) { slot in
-            self.records.fetch(self.records.lines(of: slot.place))
-            return self.records.record(slot.place).hasKey(key)
+            self.records.fetch(self.records.lines(of: slot.location))
+            return self.records.record(slot.location).hasKey(key)
         }
         return index.map { FoundSlot(index: $0, slot: table.slot(at: $0)) }
     }
@@ -195,10 +195,12 @@ extension MemoryStore {
     @inline(__always)
     func take(
         _ sizeClass: SizeClass, _ state: inout ChangeState, newIn shard: Int?
-    ) throws(StageFailure) -> RecordPlace {
+    ) throws(StageFailure) -> RecordLocation {
         if let shard, !self.shards.reserve(shard, &state.scratch) { throw self.outOfMemory(&state) }
-        guard let place = self.records.take(sizeClass, from: &state.places) else { throw self.outOfMemory(&state) }
-        return place
+        guard let location = self.records.take(sizeClass, from: &state.allocations) else {
+            throw self.outOfMemory(&state)
+        }
+        return location
     }
 
     /// Puts a record into the slot of the key's previous record, whose memory is freed, or into a new slot.
@@ -208,7 +210,7 @@ extension MemoryStore {
     ) {
         if let found {
             self.shards.replace(at: found.index, with: slot, shard)
-            self.giveBack(found.slot.place, &state)
+            self.giveBack(found.slot.location, &state)
         } else {
             self.shards.insert(slot, hash: hash, shard)
         }
@@ -245,14 +247,14 @@ extension MemoryStore {
         let shard = self.shards.index(of: trace.hash)
         let table = self.shards.table(shard)
         let index = table.find(trace.hash) { slot in
-            let record = self.records.record(slot.place)
+            let record = self.records.record(slot.location)
             return record.isTrace && record.entryID == trace.entryID
         }
         guard let index else { return }
-        let place = table.slot(at: index).place
-        state.evictions.raiseFloor(to: trace.entryID, of: Int(self.records.record(place).marks))
+        let location = table.slot(at: index).location
+        state.evictions.raiseFloor(to: trace.entryID, of: Int(self.records.record(location).marks))
         self.shards.remove(at: index, shard)
-        self.records.giveBack(place, to: &state.places)
+        self.records.giveBack(location, to: &state.allocations)
     }
 }
 
@@ -266,7 +268,7 @@ struct FoundSlot {
     /// Whether a record of another size class may use the memory: it fits, and needs at least half of it.
     @inline(__always)
     func isGoodFit(for sizeClass: SizeClass) -> Bool {
-        let (held, wanted) = (self.slot.place.sizeClass.units, sizeClass.units)
+        let (held, wanted) = (self.slot.location.sizeClass.units, sizeClass.units)
         return wanted <= held && wanted >= held / 2
     }
 }

@@ -74,13 +74,13 @@ extension MemoryStore {
     private func markRecords(ofShard shard: Int, _ conditions: MarkedConditions) {
         self.changes.withLock { _ in
             self.shards.table(shard).forEach { slot, _ in
-                let record = self.records.record(slot.place)
+                let record = self.records.record(slot.location)
                 if record.isTrace { return }
                 let marks =
                     self.hidden == nil
                     ? conditions.marks(of: record) : self.clone(record).withRecord { conditions.marks(of: $0) }
                 if marks == record.marks { return }
-                self.shards.change(shard) { RecordHead.mark(self.records.words(of: slot.place), marks) }
+                self.shards.change(shard) { RecordHead.mark(self.records.words(of: slot.location), marks) }
             }
         }
     }

@@ -9,7 +9,7 @@ extension MemoryStore {
             var traces: [(key: [UInt8], entry: EntryID)] = []
             self.changes.withLock { _ in
                 self.shards.table(shard).forEach { slot, _ in
-                    let record = self.records.record(slot.place)
+                    let record = self.records.record(slot.location)
                     guard record.isTrace else { return }
                     unsafe traces.append((Array(record.unsafeBytes(record.keyRange)), record.entryID))
                 }

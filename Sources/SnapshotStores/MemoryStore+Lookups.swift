@@ -66,7 +66,7 @@ extension MemoryStore {
         let hash = self.hasher.hash(key)
         return self.changes.withLock { _ in
             guard let found = self.find(hash, key, self.shards.index(of: hash)) else { return nil }
-            let record = self.records.record(found.slot.place)
+            let record = self.records.record(found.slot.location)
             return record.isTrace ? record.entryID : nil
         }
     }
@@ -78,7 +78,7 @@ extension MemoryStore {
             var clones: [RecordClone] = []
             self.changes.withLock { _ in
                 self.shards.table(shard).forEach { slot, _ in
-                    let record = self.records.record(slot.place)
+                    let record = self.records.record(slot.location)
                     if !record.isTrace, !self.hasExpired(record) { clones.append(self.clone(record)) }
                 }
             }
@@ -108,12 +108,13 @@ extension MemoryStore {
                 guard let version = self.shards.version(shard) else { continue }
                 var isTooLarge = false
                 let found = self.shards.table(shard).find(hash) { slot in
-                    let place = slot.place
-                    guard self.records.isCommitted(place), place.sizeClass.capacity <= MemoryStore.stackBytes else {
+                    let location = slot.location
+                    guard self.records.isCommitted(location), location.sizeClass.capacity <= MemoryStore.stackBytes
+                    else {
                         isTooLarge = true
                         return true
                     }
-                    let words = self.records.words(of: place)
+                    let words = self.records.words(of: location)
                     unsafe words.copyPairs(words.count, to: copy)
                     guard self.shards.isUnchanged(shard, since: version) else { return true }
                     return unsafe PackedRecord(copy).hasKey(key)
@@ -151,10 +152,10 @@ extension MemoryStore {
         var answer = Glance.absent
         var entryTime: UInt64 = 0
         _ = self.shards.table(shard).find(hash) { slot in
-            let place = slot.place
+            let location = slot.location
             // The location of an empty slot, only if it was emptied since.
-            guard self.records.isCommitted(place) else { return false }
-            let words = self.records.words(of: place)
+            guard self.records.isCommitted(location) else { return false }
+            let words = self.records.words(of: location)
             guard let head = RecordHead(of: key, in: words) else { return false }
             if !head.isTrace { answer = head.isMarked(mark) ? .met : .unmet }
             if self.expiry != nil { entryTime = RecordHead.entryTime(in: words) }
@@ -185,7 +186,7 @@ extension MemoryStore {
     /// Returns a key's live record, in place; the caller must hold `changes`.
     private func liveRecord(_ hash: UInt64, _ key: Span<UInt8>) -> PackedRecord? {
         guard let found = self.find(hash, key, self.shards.index(of: hash)) else { return nil }
-        let record = self.records.record(found.slot.place)
+        let record = self.records.record(found.slot.location)
         return record.isTrace || self.hasExpired(record) ? nil : record
     }
 

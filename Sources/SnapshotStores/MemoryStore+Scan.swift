@@ -50,7 +50,7 @@ extension MemoryStore {
         var (next, found, read) = (prefix, 0, 0)
         repeat {
             let step = table.scan(from: next) { slot in
-                let record = self.records.record(slot.place)
+                let record = self.records.record(slot.location)
                 if record.isTrace { return }
                 found += 1
                 body(unsafe record.unsafeBytes(record.keyRange).span)

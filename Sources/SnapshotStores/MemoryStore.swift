@@ -75,7 +75,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     public convenience init(
         name: String, keyField: String, maxEntries: Int = Limits.entries, maxRecordBytes: Int = Limits.recordBytes,
         conditions: [NamedSetting<ConditionSettings>] = [], expiry: ExpirySettings = ExpirySettings(),
-        clock: WallClock = .system, index: [MarkedName] = [], share: ShareSettings? = nil, isObserved: Bool = false,
+        clock: WallClock = .system, index: [LocatedName] = [], share: ShareSettings? = nil, isObserved: Bool = false,
         logger: Logger? = nil
     ) {
         self.init(
@@ -96,7 +96,7 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     init(
         name: String, keyField: String, maxEntries: Int, maxRecordBytes: Int,
         conditions: [NamedSetting<ConditionSettings>] = [], expiry: ExpirySettings = ExpirySettings(),
-        clock: ExpiryClock? = nil, unannounced: Int = ExpiryState.unannouncedLimit, index: [MarkedName] = [],
+        clock: ExpiryClock? = nil, unannounced: Int = ExpiryState.unannouncedLimit, index: [LocatedName] = [],
         hasher: KeyHasher, evictions: Int, shards: Int, recordMemory: Int = RecordMemory.maximumBytes,
         share: StoreShare? = nil, isObserved: Bool = false
     ) {
@@ -140,7 +140,8 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
     /// alone are allocated by malloc. After evictions have freed memory, more than these may be resident.
     public var usedBytes: Int {
         self.changes.withLock {
-            $0.places.usedBytes + $0.hiddenPlaces.usedBytes + self.shards.usedBytes + ($0.index?.usedBytes ?? 0)
+            $0.allocations.usedBytes + $0.hiddenAllocations.usedBytes + self.shards.usedBytes
+                + ($0.index?.usedBytes ?? 0)
         }
     }
 
@@ -152,8 +153,8 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
             state.expiry?.removedAll()
             state.index?.removeAll()
             for shard in 0..<self.shards.count { self.shards.removeAll(shard) }
-            self.records.removeAll(&state.places)
-            self.hidden?.memory.removeAll(&state.hiddenPlaces)
+            self.records.removeAll(&state.allocations)
+            self.hidden?.memory.removeAll(&state.hiddenAllocations)
             self.live.store(0, ordering: .relaxed)
         }
         self.feed?.reset()
@@ -165,12 +166,12 @@ public final class MemoryStore: SweepingStore, StreamFedStore, ConditionalStore,
             self.changes.withLock { state in
                 // Removing a record does not move others.
                 self.shards.table(shard).forEach { slot, index in
-                    let record = self.records.record(slot.place)
+                    let record = self.records.record(slot.location)
                     guard !record.isTrace, record.entryID < entry else { return }
                     let key = self.index.map { _ in self.hash(ofKey: record) }
                     if key != nil { self.noteIndexed(record, &state) }
                     self.shards.remove(at: index, shard)
-                    self.giveBack(slot.place, &state)
+                    self.giveBack(slot.location, &state)
                     if let key { self.reindex(nil, key, shard, &state) }
                     self.live.wrappingSubtract(1, ordering: .relaxed)
                 }

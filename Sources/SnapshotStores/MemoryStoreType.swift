@@ -17,7 +17,7 @@ struct MemoryStoreSettings: Sendable {
     var expiry = ExpirySettings()
 
     /// The fields by whose values snapshots are found.
-    var index: [MarkedName] = []
+    var index: [LocatedName] = []
 
     /// The settings of the shared file, or `nil` if the store is private.
     var share: ShareSettings?
@@ -74,7 +74,7 @@ struct MemoryStoreSettings: Sendable {
         return settings
     }
 
-    private static let indexType = SettingType<[MarkedName]>.list(of: .name).map {
+    private static let indexType = SettingType<[LocatedName]>.list(of: .name).map {
         (names) throws(SettingRefusal) in
         if names.count > StoreIndex.fieldLimit {
             throw SettingRefusal("a store has an index by at most \(StoreIndex.fieldLimit) fields")

@@ -83,8 +83,8 @@ final class MemoryStoreWriter: SnapshotWriter {
     @inline(never)
     private func fetchHints() {
         let count = min(self.hintCount, Self.hintLimit)
-        for place in 0..<count { self.store.fetchLine(unsafe self.hints[place]) }
-        for place in 0..<count { self.store.fetchRecord(unsafe self.hints[place]) }
+        for index in 0..<count { self.store.fetchLine(unsafe self.hints[index]) }
+        for index in 0..<count { self.store.fetchRecord(unsafe self.hints[index]) }
         self.hintCount = 0
     }
 }

@@ -11,7 +11,8 @@ extension ComponentSetup {
     /// Creates a setup for a component in a test: log and metrics are recorded and discarded.
     static func fixture(_ name: String) -> ComponentSetup {
         ComponentSetup(
-            name: name, mark: SourceMark(line: 1, column: 1), logger: RecordingLog().logger(label: "test.\(name)"),
+            name: name, position: SettingPosition(line: 1, column: 1),
+            logger: RecordingLog().logger(label: "test.\(name)"),
             metrics: RecordingMetrics(), sections: [:])
     }
 

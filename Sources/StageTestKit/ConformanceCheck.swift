@@ -39,14 +39,15 @@ struct ConformanceCheck<S: Stage> {
             found.append("creating the stage again gives it other fields or effects")
         }
 
-        let mark = SourceMark(line: 7077, column: 77)
-        let unknown = SettingNode.Entry(key: "no_such_setting", mark: mark, value: SettingNode(.null, at: mark))
-        let entries = (self.settings.entries ?? []) + [unknown]
+        let position = SettingPosition(line: 7077, column: 77)
+        let unknown = SettingNode.Pair(
+            key: "no_such_setting", position: position, value: SettingNode(.null, at: position))
+        let entries = (self.settings.pairs ?? []) + [unknown]
         do throws(StageRefused) {
-            _ = try StageHarness(S.self, SettingNode(.mapping(entries), at: self.settings.mark), in: self.fixture)
+            _ = try StageHarness(S.self, SettingNode(.mapping(entries), at: self.settings.position), in: self.fixture)
             found.append("an unknown setting is accepted")
         } catch {
-            if !error.issues.contains(where: { $0.mark == mark }) {
+            if !error.issues.contains(where: { $0.position == position }) {
                 found.append("an unknown setting is refused without its name: \(error.issues.map(\.message))")
             }
         }

@@ -15,7 +15,7 @@ extension RecordingStore: IndexedStore {
     }
 
     /// Creates an ender, which records an eviction for each snapshot that it ends.
-    public func makeEnder(by field: String, issuedAt: MarkedName?) -> (any SnapshotEnder)? {
+    public func makeEnder(by field: String, issuedAt: LocatedName?) -> (any SnapshotEnder)? {
         guard self.indexedFields.contains(where: { $0.text == field }) else { return nil }
         return Ender(store: self, field: field, issuedAt: issuedAt?.text)
     }

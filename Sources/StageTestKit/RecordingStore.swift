@@ -13,14 +13,14 @@ public final class RecordingStore: SnapshotStore {
         case endBatch
     }
 
-    /// The content under a key: a snapshot, or the record that it was removed.
-    private struct Record {
+    /// The content under a key: a snapshot, or the fact that it was removed.
+    private struct Content {
         var entryID: EntryID
         var snapshot: Snapshot?
     }
 
     private struct State {
-        var records: [[UInt8]: Record] = [:]
+        var contents: [[UInt8]: Content] = [:]
         var changes: [Change] = []
         var prepared: [EntryID] = []
         var refusal: StageFailure?
@@ -34,14 +34,14 @@ public final class RecordingStore: SnapshotStore {
     /// The store's freshness, without an age limit.
     public let freshness: Freshness? = Freshness()
     /// The indexed fields.
-    public let indexedFields: [MarkedName]
+    public let indexedFields: [LocatedName]
     private let state = OrderedMutex(State())
 
     /// Creates an empty store; `index` are the fields by which snapshots are found.
     public init(name: String = "sessions", key: String = "id", index: [String] = []) {
         self.name = name
         self.keyField = key
-        self.indexedFields = index.map { MarkedName($0, at: SourceMark(line: 1, column: 1)) }
+        self.indexedFields = index.map { LocatedName($0, at: SettingPosition(line: 1, column: 1)) }
     }
 
     /// Returns a store with the same content and no recorded changes.
@@ -80,29 +80,29 @@ public final class RecordingStore: SnapshotStore {
 
     /// Puts a snapshot under its key, without recording a change.
     public func hold(_ snapshot: Snapshot) {
-        self.state.withLock { $0.records[snapshot.key] = Record(entryID: snapshot.entryID, snapshot: snapshot) }
+        self.state.withLock { $0.contents[snapshot.key] = Content(entryID: snapshot.entryID, snapshot: snapshot) }
     }
     /// `.process`: the content ends with the test.
     public var retention: StoreRetention { .process }
 
     /// The number of snapshots.
-    public var count: Int { self.state.withLock { $0.records.values.count { $0.snapshot != nil } } }
+    public var count: Int { self.state.withLock { $0.contents.values.count { $0.snapshot != nil } } }
 
     /// Returns the snapshot under a key, or `nil` if there is none.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? {
         let key = key.indices.map { key[$0] }
-        return self.state.withLock { $0.records[key]?.snapshot }
+        return self.state.withLock { $0.contents[key]?.snapshot }
     }
 
     /// Calls `body` with every snapshot, in no particular order.
     public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
-        let snapshots = self.state.withLock { $0.records.values.compactMap(\.snapshot) }
+        let snapshots = self.state.withLock { $0.contents.values.compactMap(\.snapshot) }
         try snapshots.forEach(body)
     }
 
     /// Removes everything but the list of changes.
     public func removeAll() {
-        self.state.withLock { $0.records = [:] }
+        self.state.withLock { $0.contents = [:] }
     }
 
     /// Creates a writer whose changes are recorded.
@@ -121,18 +121,18 @@ public final class RecordingStore: SnapshotStore {
         }
     }
 
-    /// Replaces a record by a newer one.
+    /// Replaces the content under a key by a newer one.
     func change(key: [UInt8], id: EntryID, to snapshot: Snapshot?) throws(StageFailure) -> StoreChange {
         try self.state.withLock { (state) throws(StageFailure) in
             if let refusal = state.refusal { throw refusal }
-            if let held = state.records[key] {
+            if let held = state.contents[key] {
                 if id < held.entryID { return .older }
                 // Removing a snapshot of the same entry is a change; any other change by the same entry is a
                 // repetition.
                 let takesOut = snapshot == nil && held.snapshot != nil
                 if id == held.entryID, !takesOut { return .repeated }
             }
-            state.records[key] = Record(entryID: id, snapshot: snapshot)
+            state.contents[key] = Content(entryID: id, snapshot: snapshot)
             let text = String(decoding: key, as: UTF8.self)
             state.changes.append(snapshot == nil ? .evict(text, id) : .upsert(text, id))
             return .applied

@@ -21,18 +21,18 @@ extension SettingNode: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, Ex
 
     /// Returns text without quotes.
     public static func text(_ text: String) -> SettingNode {
-        SettingNode(.scalar(text, isPlain: true), at: SourceMark(line: 1, column: 1))
+        SettingNode(.scalar(text, isPlain: true), at: SettingPosition(line: 1, column: 1))
     }
 
     /// Returns a list.
     public static func list(_ elements: [SettingNode]) -> SettingNode {
-        SettingNode(.sequence(elements), at: SourceMark(line: 1, column: 1))
+        SettingNode(.sequence(elements), at: SettingPosition(line: 1, column: 1))
     }
 
     /// Returns names with values, in this order.
     public static func mapping(_ elements: [(String, SettingNode)]) -> SettingNode {
-        let entries = elements.map { Entry(key: $0.0, mark: $0.1.mark, value: $0.1) }
-        return SettingNode(.mapping(entries), at: SourceMark(line: 1, column: 1))
+        let entries = elements.map { Pair(key: $0.0, position: $0.1.position, value: $0.1) }
+        return SettingNode(.mapping(entries), at: SettingPosition(line: 1, column: 1))
     }
 
     /// Returns names with values as the YAML reader makes them: each on a line of its own, from line 2 on.
@@ -42,7 +42,7 @@ extension SettingNode: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, Ex
 
     /// Returns the node with another position.
     public func at(_ line: Int, _ column: Int) -> SettingNode {
-        SettingNode(self.content, at: SourceMark(line: line, column: column))
+        SettingNode(self.content, at: SettingPosition(line: line, column: column))
     }
 }
 
@@ -53,6 +53,6 @@ extension SettingType {
     package func decoded(_ node: SettingNode) -> (value: Value?, issues: [String]) {
         var issues = SettingIssues()
         let value = self.decode(node, &issues)
-        return (value, issues.all.map { "\($0.mark.line): \($0.message)" })
+        return (value, issues.all.map { "\($0.position.line): \($0.message)" })
     }
 }

@@ -75,7 +75,7 @@ public struct StageFixture: Sendable {
         for (field, type) in self.types { scope.provide(field, type) }
         let branches = self.branches.enumerated().map { ($1, BranchID(index: UInt16($0))) }
         return StageSetup(
-            pipeline: self.pipeline, stage: stage, mark: SourceMark(line: 1, column: 1),
+            pipeline: self.pipeline, stage: stage, position: SettingPosition(line: 1, column: 1),
             logger: self.log.logger(label: "\(self.pipeline).\(stage)"), metrics: self.metrics,
             revocationHandler: self.revocations, publisher: self.publisher, names: names,
             scope: scope,

@@ -41,7 +41,7 @@ public final class StageHarness<S: Stage> {
             _ = try StageHarness(S.self, settings, in: fixture)
             return []
         } catch {
-            return error.issues.map { "\($0.mark.line):\($0.mark.column): \($0.message)" }
+            return error.issues.map { "\($0.position.line):\($0.position.column): \($0.message)" }
         }
     }
 
@@ -117,7 +117,7 @@ public final class StageHarness<S: Stage> {
     private func takeEmissions() {
         guard let emitter = self.stage.emitting, emitter.hasEmissions else { return }
         let added = EventBatch()
-        added.prepareSlots(fieldCount: self.names.fields.count)
+        added.prepareCells(fieldCount: self.names.fields.count)
         emitter.emit(into: EmittedEvents(added))
         for index in 0..<added.count {
             self.emitted.append(added.withEvent(at: index) { event in self.report(event, .next) })
@@ -139,7 +139,7 @@ public final class StageHarness<S: Stage> {
         let longest = names.max { $0.count < $1.count } ?? []
         if names.allSatisfy({ longest.starts(with: $0) }) { self.batch.markNamesByPosition() }
         self.batch.takeOriginals()
-        self.batch.prepareSlots(fieldCount: self.names.fields.count)
+        self.batch.prepareCells(fieldCount: self.names.fields.count)
         for (index, entry) in entries.enumerated() {
             self.batch.withEvent(at: index) { event in
                 self.setInputs(of: &event)

@@ -254,7 +254,7 @@ final class StoreCheck {
     ) async throws -> StoreChange {
         self.batch.removeAll()
         self.batch.append(id: Self.entry(entry), fields: [])
-        self.batch.prepareSlots(fieldCount: 4)
+        self.batch.prepareCells(fieldCount: 4)
         return try self.batch.withEvent(at: 0) { event in
             event.set(FieldID(index: 0), copying: key)
             for (index, value) in values.enumerated() {

@@ -29,5 +29,5 @@ struct YAMLEvent: Equatable {
     /// The kind of event.
     var kind: Kind
     /// Its position.
-    var mark: YAMLMark
+    var position: YAMLPosition
 }

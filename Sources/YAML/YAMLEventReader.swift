@@ -9,16 +9,16 @@ import CLibYAML
     /// The document; the caller of `init` keeps it alive.
     private let input: UnsafeBufferPointer<UInt8>
     /// The position just after the last character.
-    private let end: YAMLMark
+    private let end: YAMLPosition
 
     /// Starts to parse `input`, UTF-8, which must not be empty and must outlive the reader, because libyaml keeps the
     /// pointer. `end` is the position just after the last character.
-    @unsafe init(input: UnsafeBufferPointer<UInt8>, end: YAMLMark) throws(YAMLError) {
+    @unsafe init(input: UnsafeBufferPointer<UInt8>, end: YAMLPosition) throws(YAMLError) {
         let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
         unsafe parser.initialize(to: yaml_parser_t())
         guard unsafe yaml_parser_initialize(parser) == 1 else {
             unsafe parser.deallocate()
-            throw YAMLError(mark: YAMLMark(line: 1, column: 1), message: "out of memory")
+            throw YAMLError(position: YAMLPosition(line: 1, column: 1), message: "out of memory")
         }
         unsafe yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
         unsafe yaml_parser_set_input_string(parser, input.baseAddress, input.count)
@@ -42,7 +42,7 @@ import CLibYAML
             let type = unsafe event.type
             if type == YAML_STREAM_END_EVENT || type == YAML_NO_EVENT { return nil }
             if let kind = unsafe Self.kind(of: event) {
-                return unsafe YAMLEvent(kind: kind, mark: self.place(event.start_mark))
+                return unsafe YAMLEvent(kind: kind, position: self.position(event.start_mark))
             }
         }
     }
@@ -95,16 +95,16 @@ import CLibYAML
     private func error() -> YAMLError {
         guard let problem = unsafe self.parser.pointee.problem else {
             // Only a failed allocation leaves no text.
-            return unsafe YAMLError(mark: self.place(self.parser.pointee.mark), message: "out of memory")
+            return unsafe YAMLError(position: self.position(self.parser.pointee.mark), message: "out of memory")
         }
         let index = unsafe self.parser.pointee.problem_mark.index
         let spot = unsafe YAMLText.spot(at: index, in: self.input)
         let context = unsafe self.parser.pointee.context
         return unsafe YAMLSyntaxProblem(
             problem: String(cString: problem),
-            mark: self.place(self.parser.pointee.problem_mark),
+            position: self.position(self.parser.pointee.problem_mark),
             context: context.map { unsafe String(cString: $0) },
-            contextMark: self.place(self.parser.pointee.context_mark),
+            contextPosition: self.position(self.parser.pointee.context_mark),
             spot: spot
         ).error
     }
@@ -112,8 +112,8 @@ import CLibYAML
     /// Returns the position of a libyaml mark, which counts from 0.
     ///
     /// At the end of a document whose last line has no line feed, libyaml moves on to a line that does not exist.
-    private func place(_ mark: yaml_mark_t) -> YAMLMark {
-        let line = Int(mark.line) + 1
-        return line > self.end.line ? self.end : YAMLMark(line: line, column: Int(mark.column) + 1)
+    private func position(_ position: yaml_mark_t) -> YAMLPosition {
+        let line = Int(position.line) + 1
+        return line > self.end.line ? self.end : YAMLPosition(line: line, column: Int(position.column) + 1)
     }
 }

@@ -50,7 +50,7 @@ struct YAMLFrame {
     /// The kind of collection.
     let kind: Kind
     /// Its start.
-    let mark: YAMLMark
+    let position: YAMLPosition
     /// The name of its anchor, or `nil`.
     let anchor: String?
     /// The size of its own node and all that was added.
@@ -62,12 +62,12 @@ struct YAMLFrame {
     private var key: YAMLNode?
     /// The position of each key's first occurrence. `String` treats canonically equivalent spellings as one key, as
     /// later lookups do.
-    private var seen: [String: YAMLMark] = [:]
+    private var seen: [String: YAMLPosition] = [:]
 
     /// Creates an empty collection.
-    init(kind: Kind, mark: YAMLMark, anchor: String?, size: YAMLSize) {
+    init(kind: Kind, position: YAMLPosition, anchor: String?, size: YAMLSize) {
         self.kind = kind
-        self.mark = mark
+        self.position = position
         self.anchor = anchor
         self.size = size
     }
@@ -78,8 +78,8 @@ struct YAMLFrame {
     /// The finished node.
     var node: YAMLNode {
         switch self.kind {
-        case .sequence: YAMLNode(mark: self.mark, content: .sequence(self.items))
-        case .mapping: YAMLNode(mark: self.mark, content: .mapping(self.pairs))
+        case .sequence: YAMLNode(position: self.position, content: .sequence(self.items))
+        case .mapping: YAMLNode(position: self.position, content: .mapping(self.pairs))
         }
     }
 
@@ -106,30 +106,30 @@ struct YAMLFrame {
         guard case .scalar(let scalar) = key.content else {
             // This can only be an alias: a collection as a key is refused at its start.
             throw YAMLError(
-                mark: key.mark,
+                position: key.position,
                 message: "a key must be text, found an alias to a list or mapping: write the key itself")
         }
         if scalar.isPlain && scalar.text == "<<" {
             throw YAMLError(
-                mark: key.mark,
+                position: key.position,
                 message: "merge keys (\"<<\") are not supported: write the keys themselves, "
                     + "or use an alias for a whole value (key: *name)")
         }
         if scalar.isPlain && scalar.text.isEmpty {
             throw YAMLError(
-                mark: key.mark, message: "a key is missing before \":\": write it, or \"\" for an empty one")
+                position: key.position, message: "a key is missing before \":\": write it, or \"\" for an empty one")
         }
-        if let first = self.seen.updateValue(key.mark, forKey: scalar.text) {
+        if let first = self.seen.updateValue(key.position, forKey: scalar.text) {
             throw YAMLError(
-                mark: key.mark,
+                position: key.position,
                 message: "duplicate key \"\(YAMLText.shown(scalar.text))\" (first at \(first.line):\(first.column))")
         }
     }
 
     /// The error for a key that is not text; `found` describes it.
-    static func keyError(_ found: String, at mark: YAMLMark) -> YAMLError {
+    static func keyError(_ found: String, at position: YAMLPosition) -> YAMLError {
         YAMLError(
-            mark: mark,
+            position: position,
             message: "a key must be text, found \(found): quote it if the brackets or braces are part of the text"
         )
     }

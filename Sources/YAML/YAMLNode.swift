@@ -1,13 +1,13 @@
 /// A position in a document, as shown by an editor.
 ///
 /// Lines and columns count from 1; a column counts Unicode scalars. A line ends with LF, CR LF or CR.
-package struct YAMLMark: Hashable, Sendable {
+package struct YAMLPosition: Hashable, Sendable {
     /// The line, from 1.
     package var line: Int
     /// The column, from 1, in Unicode scalars.
     package var column: Int
 
-    /// Creates a mark from a line and a column that both count from 1.
+    /// Creates a position from a line and a column that both count from 1.
     package init(line: Int, column: Int) {
         self.line = line
         self.column = column
@@ -27,13 +27,13 @@ package struct YAMLNode: Sendable, Equatable {
     }
 
     /// The start of the node: its tag or anchor if it has one. For an alias, the position of the alias itself.
-    package var mark: YAMLMark
+    package var position: YAMLPosition
     /// The content.
     package var content: Content
 
-    /// Creates a node that begins at `mark`.
-    package init(mark: YAMLMark, content: Content) {
-        self.mark = mark
+    /// Creates a node that begins at `position`.
+    package init(position: YAMLPosition, content: Content) {
+        self.position = position
         self.content = content
     }
 }

@@ -10,7 +10,7 @@ package enum YAMLParser {
     ) throws(YAMLError) -> YAMLNode? {
         guard bytes.count <= limits.documentBytes else {
             throw YAMLError(
-                mark: YAMLMark(line: 1, column: 1),
+                position: YAMLPosition(line: 1, column: 1),
                 message: "the document has \(bytes.count) bytes, the limit is \(limits.documentBytes)")
         }
         let end = try YAMLText.check(bytes)

@@ -5,27 +5,27 @@ struct YAMLSyntaxProblem {
     /// libyaml's `problem`.
     var problem: String
     /// The position of the error.
-    var mark: YAMLMark
+    var position: YAMLPosition
     /// libyaml's `context`: the construct that it was parsing.
     var context: String?
     /// The start of that construct.
-    var contextMark: YAMLMark
-    /// The text at `mark`.
+    var contextPosition: YAMLPosition
+    /// The text at `position`.
     var spot: YAMLText.Spot
 
     /// The error to throw.
     var error: YAMLError {
         if let message = Self.messagesAtStart[self.problem] ?? self.unclosedQuote {
-            return YAMLError(mark: self.contextMark, message: message)
+            return YAMLError(position: self.contextPosition, message: message)
         }
         let message =
             self.characterMessage ?? self.afterValueMessage ?? self.collectionMessage
             ?? Self.messages[self.problem] ?? self.literal
-        return YAMLError(mark: self.mark, message: message)
+        return YAMLError(position: self.position, message: message)
     }
 
     /// `12:3`, the position of the construct's start.
-    private var start: String { "\(self.contextMark.line):\(self.contextMark.column)" }
+    private var start: String { "\(self.contextPosition.line):\(self.contextPosition.column)" }
 
     /// Problems that are best reported at the start of the construct, because libyaml detects them only lines later.
     private static let messagesAtStart = [

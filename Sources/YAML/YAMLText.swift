@@ -10,35 +10,36 @@ enum YAMLText {
     /// Refuses invalid UTF-8, byte order marks, control characters, unusual line separators and too many directives.
     ///
     /// - Returns: The position just after the last character.
-    static func check(_ bytes: [UInt8]) throws(YAMLError) -> YAMLMark {
+    static func check(_ bytes: [UInt8]) throws(YAMLError) -> YAMLPosition {
         if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
             throw YAMLError(
-                mark: YAMLMark(line: 1, column: 1), message: "the document is UTF-16: save it as UTF-8")
+                position: YAMLPosition(line: 1, column: 1), message: "the document is UTF-16: save it as UTF-8")
         }
-        var position = Position()
+        var counter = LineCounter()
         var directives = 0
         var decoder = Unicode.UTF8.ForwardParser()
         var input = bytes.makeIterator()
         while true {
             switch decoder.parseScalar(from: &input) {
             case .emptyInput:
-                return position.mark
+                return counter.position
             case .error:
                 throw YAMLError(
-                    mark: position.mark, message: "found bytes that are not valid UTF-8: save the document as UTF-8")
+                    position: counter.position,
+                    message: "found bytes that are not valid UTF-8: save the document as UTF-8")
             case .valid(let encoded):
                 let scalar = Unicode.UTF8.decode(encoded)
-                try self.check(scalar, at: position.mark)
-                if scalar == "%" && position.mark.column == 1 {
+                try self.check(scalar, at: counter.position)
+                if scalar == "%" && counter.position.column == 1 {
                     directives += 1
                     guard directives <= self.directiveLines else {
                         throw YAMLError(
-                            mark: position.mark,
+                            position: counter.position,
                             message: "more than \(self.directiveLines) lines begin with \"%\": "
                                 + "remove the directives, or indent the text")
                     }
                 }
-                position.pass(scalar)
+                counter.pass(scalar)
             }
         }
     }
@@ -74,22 +75,22 @@ enum YAMLText {
     }
 
     /// Refuses a scalar that must not occur literally in a document (YAML 1.2.2, production `c-printable`, and others).
-    private static func check(_ scalar: Unicode.Scalar, at mark: YAMLMark) throws(YAMLError) {
+    private static func check(_ scalar: Unicode.Scalar, at position: YAMLPosition) throws(YAMLError) {
         switch scalar.value {
         case 0x09, 0x0A, 0x0D, 0x20...0x7E:
             return
         case 0xFEFF:
             throw YAMLError(
-                mark: mark, message: "found a byte order mark (U+FEFF): save the document as UTF-8 without one")
+                position: position, message: "found a byte order mark (U+FEFF): save the document as UTF-8 without one")
         case 0x85, 0x2028, 0x2029:
             // A line ends there in YAML 1.1, and so in libyaml, but not in YAML 1.2 and most editors.
             throw YAMLError(
-                mark: mark,
+                position: position,
                 message: "found the line separator \(self.name(scalar)): end the line with a line feed, "
                     + "or write \"\(self.escape(scalar))\" in double quotes")
         case 0...0x1F, 0x7F...0x9F, 0xFFFE, 0xFFFF:
             throw YAMLError(
-                mark: mark,
+                position: position,
                 message: "found the control character \(self.name(scalar)): remove it, "
                     + "or write \"\(self.escape(scalar))\" in double quotes")
         default:
@@ -128,9 +129,9 @@ enum YAMLText {
     }
 
     /// Counts the lines and columns of a document as libyaml does.
-    private struct Position {
+    private struct LineCounter {
         /// The position of the next scalar.
-        var mark = YAMLMark(line: 1, column: 1)
+        var position = YAMLPosition(line: 1, column: 1)
         /// Whether a line feed would only complete a CR LF.
         var afterReturn = false
 
@@ -142,9 +143,9 @@ enum YAMLText {
             }
             self.afterReturn = scalar == "\r"
             if scalar == "\n" || scalar == "\r" {
-                self.mark = YAMLMark(line: self.mark.line + 1, column: 1)
+                self.position = YAMLPosition(line: self.position.line + 1, column: 1)
             } else {
-                self.mark.column += 1
+                self.position.column += 1
             }
         }
     }

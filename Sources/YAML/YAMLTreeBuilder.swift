@@ -22,7 +22,7 @@ struct YAMLTreeBuilder {
     /// A node that an alias can refer to.
     private enum Anchor {
         /// Begun at the position but incomplete: an alias to it would contain itself.
-        case open(YAMLMark)
+        case open(YAMLPosition)
         /// Complete, with the size of its copy.
         case complete(YAMLNode, YAMLSize)
     }
@@ -36,74 +36,74 @@ struct YAMLTreeBuilder {
     mutating func take(_ event: YAMLEvent) throws(YAMLError) {
         switch event.kind {
         case .documentStart(let hasTagDirectives):
-            try self.startDocument(hasTagDirectives: hasTagDirectives, at: event.mark)
+            try self.startDocument(hasTagDirectives: hasTagDirectives, at: event.position)
         case .documentEnd:
             break
         case .alias(let name):
-            try self.expand(name, at: event.mark)
+            try self.expand(name, at: event.position)
         case .scalar(let scalar, let properties):
-            try self.add(scalar, properties, at: event.mark)
+            try self.add(scalar, properties, at: event.position)
         case .sequenceStart(let properties):
-            try self.begin(.sequence, properties, at: event.mark)
+            try self.begin(.sequence, properties, at: event.position)
         case .mappingStart(let properties):
-            try self.begin(.mapping, properties, at: event.mark)
+            try self.begin(.mapping, properties, at: event.position)
         case .collectionEnd:
             try self.end()
         }
     }
 
     /// Only one document per file: a second one would otherwise be silently ignored.
-    private mutating func startDocument(hasTagDirectives: Bool, at mark: YAMLMark) throws(YAMLError) {
+    private mutating func startDocument(hasTagDirectives: Bool, at position: YAMLPosition) throws(YAMLError) {
         self.documents += 1
         if self.documents > 1 {
             throw YAMLError(
-                mark: mark, message: "a second document starts here: keep one document in a file")
+                position: position, message: "a second document starts here: keep one document in a file")
         }
         if hasTagDirectives {
-            throw YAMLError(mark: mark, message: "%TAG is not supported: remove the line")
+            throw YAMLError(position: position, message: "%TAG is not supported: remove the line")
         }
     }
 
     /// Adds a scalar as a leaf.
     private mutating func add(
-        _ scalar: YAMLScalar, _ properties: YAMLEvent.Properties, at mark: YAMLMark
+        _ scalar: YAMLScalar, _ properties: YAMLEvent.Properties, at position: YAMLPosition
     ) throws(YAMLError) {
         let bytes = scalar.text.utf8.count
         guard bytes <= self.limits.scalarBytes else {
             throw YAMLError(
-                mark: mark, message: "this value has \(bytes) bytes, the limit is \(self.limits.scalarBytes)")
+                position: position, message: "this value has \(bytes) bytes, the limit is \(self.limits.scalarBytes)")
         }
         var scalar = scalar
         switch properties.tag {
         case nil: break
         case "tag:yaml.org,2002:str": scalar.isPlain = false
-        default: throw YAMLError(mark: mark, message: Self.unsupportedTag)
+        default: throw YAMLError(position: position, message: Self.unsupportedTag)
         }
         let isRoot = self.open.isEmpty
         if isRoot && scalar.isPlain && scalar.text.isEmpty { return }
 
         let size = YAMLSize(nodes: 1, textBytes: bytes, depth: 0)
-        try self.count(size, at: mark)
-        let node = YAMLNode(mark: mark, content: .scalar(scalar))
+        try self.count(size, at: position)
+        let node = YAMLNode(position: position, content: .scalar(scalar))
         if let anchor = properties.anchor { self.anchors[anchor] = .complete(node, size) }
         try self.attach(node, size)
     }
 
     /// Opens a sequence or a mapping.
     private mutating func begin(
-        _ kind: YAMLFrame.Kind, _ properties: YAMLEvent.Properties, at mark: YAMLMark
+        _ kind: YAMLFrame.Kind, _ properties: YAMLEvent.Properties, at position: YAMLPosition
     ) throws(YAMLError) {
         guard properties.tag == nil || properties.tag == kind.tag else {
-            throw YAMLError(mark: mark, message: Self.unsupportedTag)
+            throw YAMLError(position: position, message: Self.unsupportedTag)
         }
         if self.open.last?.expectsKey == true {
-            throw YAMLFrame.keyError(kind.word, at: mark)
+            throw YAMLFrame.keyError(kind.word, at: position)
         }
-        guard self.open.count < self.limits.depth else { throw self.depthError(at: mark) }
+        guard self.open.count < self.limits.depth else { throw self.depthError(at: position) }
         let size = YAMLSize(nodes: 1, textBytes: 0, depth: 1)
-        try self.count(size, at: mark)
-        if let anchor = properties.anchor { self.anchors[anchor] = .open(mark) }
-        self.open.append(YAMLFrame(kind: kind, mark: mark, anchor: properties.anchor, size: size))
+        try self.count(size, at: position)
+        if let anchor = properties.anchor { self.anchors[anchor] = .open(position) }
+        self.open.append(YAMLFrame(kind: kind, position: position, anchor: properties.anchor, size: size))
     }
 
     /// Closes the innermost collection.
@@ -111,36 +111,37 @@ struct YAMLTreeBuilder {
         guard let frame = self.open.popLast() else { return }
         let node = frame.node
         // An inner node may have reused the name; an alias then refers to the anchor that came last.
-        if let anchor = frame.anchor, case .open(frame.mark)? = self.anchors[anchor] {
+        if let anchor = frame.anchor, case .open(frame.position)? = self.anchors[anchor] {
             self.anchors[anchor] = .complete(node, frame.size)
         }
         try self.attach(node, frame.size)
     }
 
     /// Adds a copy of an anchored node.
-    private mutating func expand(_ name: String, at mark: YAMLMark) throws(YAMLError) {
+    private mutating func expand(_ name: String, at position: YAMLPosition) throws(YAMLError) {
         switch self.anchors[name] {
         case nil:
             throw YAMLError(
-                mark: mark,
+                position: position,
                 message:
                     "no anchor \"&\(YAMLText.shown(name))\" before this alias: define it first, or quote the value "
                     + "if it is text"
             )
         case .open(let start):
             throw YAMLError(
-                mark: mark,
+                position: position,
                 message: "the alias \"*\(YAMLText.shown(name))\" is inside the value it stands for "
                     + "(from \(start.line):\(start.column)): write the value itself")
         case .complete(var node, let size):
             self.aliases += 1
             guard self.aliases <= self.limits.aliases else {
                 throw YAMLError(
-                    mark: mark, message: "more than \(self.limits.aliases) aliases: write the values themselves")
+                    position: position, message: "more than \(self.limits.aliases) aliases: write the values themselves"
+                )
             }
-            guard self.open.count + size.depth <= self.limits.depth else { throw self.depthError(at: mark) }
-            try self.count(size, at: mark)
-            node.mark = mark
+            guard self.open.count + size.depth <= self.limits.depth else { throw self.depthError(at: position) }
+            try self.count(size, at: position)
+            node.position = position
             try self.attach(node, size)
         }
     }
@@ -155,19 +156,20 @@ struct YAMLTreeBuilder {
     }
 
     /// Counts a node, or the copy that an alias represents, before it is added.
-    private mutating func count(_ size: YAMLSize, at mark: YAMLMark) throws(YAMLError) {
+    private mutating func count(_ size: YAMLSize, at position: YAMLPosition) throws(YAMLError) {
         self.total.add(size)
         if self.total.nodes > self.limits.nodes {
             throw YAMLError(
-                mark: mark, message: "more than \(self.limits.nodes) values, including those behind aliases")
+                position: position, message: "more than \(self.limits.nodes) values, including those behind aliases")
         }
         if self.total.textBytes > self.limits.textBytes {
             throw YAMLError(
-                mark: mark, message: "more than \(self.limits.textBytes) bytes of text, including that behind aliases")
+                position: position,
+                message: "more than \(self.limits.textBytes) bytes of text, including that behind aliases")
         }
     }
 
-    private func depthError(at mark: YAMLMark) -> YAMLError {
-        YAMLError(mark: mark, message: "nested deeper than \(self.limits.depth) levels")
+    private func depthError(at position: YAMLPosition) -> YAMLError {
+        YAMLError(position: position, message: "nested deeper than \(self.limits.depth) levels")
     }
 }

@@ -133,15 +133,15 @@ import Testing
     }
 
     private func settings(_ pairs: [(String, String)]) -> (settings: AdminSettings?, issues: [String]) {
-        let mark = SourceMark(line: 1, column: 1)
+        let position = SettingPosition(line: 1, column: 1)
         let entries = pairs.enumerated().map { index, pair in
-            SettingNode.Entry(
-                key: pair.0, mark: mark,
-                value: SettingNode(.scalar(pair.1, isPlain: true), at: SourceMark(line: index + 2, column: 3)))
+            SettingNode.Pair(
+                key: pair.0, position: position,
+                value: SettingNode(.scalar(pair.1, isPlain: true), at: SettingPosition(line: index + 2, column: 3)))
         }
         var issues = SettingIssues(context: "admin")
-        let settings = AdminSettings.type.decode(SettingNode(.mapping(entries), at: mark), &issues)
-        return (settings, issues.all.map { "\($0.mark.line): \($0.message)" })
+        let settings = AdminSettings.type.decode(SettingNode(.mapping(entries), at: position), &issues)
+        return (settings, issues.all.map { "\($0.position.line): \($0.message)" })
     }
 
     @Test("An address that is not loopback needs a token, and short or malformed tokens are refused")
@@ -170,7 +170,7 @@ import Testing
         #expect(access.token == Array(Self.token.utf8))
         let missing = try #require(self.settings([("listen", "0.0.0.0:1"), ("token_file", "/nonexistent")]).settings)
         let issue = #expect(throws: SettingIssue.self) { try missing.readAccess() }
-        #expect(issue?.mark.line == 3)
+        #expect(issue?.position.line == 3)
         #expect(issue?.message.hasPrefix("admin: token_file: /nonexistent: cannot open it") == true)
     }
 

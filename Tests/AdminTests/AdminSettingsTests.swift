@@ -6,9 +6,10 @@ import Testing
 
 @Suite struct AdminSettingsTests {
     private func decode(_ text: String) -> (settings: AdminSettings?, issues: [String]) {
-        let mark = SourceMark(line: 1, column: 1)
-        let value = SettingNode(.scalar(text, isPlain: true), at: mark)
-        let node = SettingNode(.mapping([SettingNode.Entry(key: "listen", mark: mark, value: value)]), at: mark)
+        let position = SettingPosition(line: 1, column: 1)
+        let value = SettingNode(.scalar(text, isPlain: true), at: position)
+        let node = SettingNode(
+            .mapping([SettingNode.Pair(key: "listen", position: position, value: value)]), at: position)
         var issues = SettingIssues(context: "admin")
         let settings = AdminSettings.type.decode(node, &issues)
         return (settings, issues.all.map(\.message))
@@ -56,7 +57,7 @@ import Testing
     @Test("A section without settings listens on the default")
     func defaults() {
         var issues = SettingIssues()
-        let settings = AdminSettings.type.decode(SettingNode(.null, at: SourceMark(line: 1, column: 1)), &issues)
+        let settings = AdminSettings.type.decode(SettingNode(.null, at: SettingPosition(line: 1, column: 1)), &issues)
         #expect(settings == AdminSettings())
         #expect(settings?.listen.description == AdminSettings.type.defaultText)
     }

@@ -90,7 +90,7 @@ extension FixedStore: IndexedStore {
     var indexed: (any IndexedStore)? { self }
 
     /// The field `n`.
-    var indexedFields: [MarkedName] { [MarkedName("n", at: SourceMark(line: 1, column: 1))] }
+    var indexedFields: [LocatedName] { [LocatedName("n", at: SettingPosition(line: 1, column: 1))] }
 
     /// Compares all.
     func snapshots(by field: String, equal value: Span<UInt8>, limit: IndexLimit) -> IndexedSnapshots? {
@@ -105,5 +105,5 @@ extension FixedStore: IndexedStore {
     }
 
     /// `nil`: its content is fixed.
-    func makeEnder(by field: String, issuedAt: MarkedName?) -> (any SnapshotEnder)? { nil }
+    func makeEnder(by field: String, issuedAt: LocatedName?) -> (any SnapshotEnder)? { nil }
 }

@@ -23,7 +23,7 @@ import Testing
     static let encrypted = ServerTLS()
     static let mutual: ServerTLS = {
         var tls = ServerTLS()
-        tls.clientCAFile = MarkedName("/ca", at: SourceMark(line: 7, column: 1))
+        tls.clientCAFile = LocatedName("/ca", at: SettingPosition(line: 7, column: 1))
         return tls
     }()
 
@@ -50,25 +50,25 @@ import Testing
 
     @Test("Contradictory settings, unfit tokens and open addresses are reported", arguments: cases)
     func rules(_ example: Case) {
-        func mark(_ line: Int) -> SourceMark { SourceMark(line: line, column: 1) }
-        var entries: [SettingNode.Entry] = []
+        func position(_ line: Int) -> SettingPosition { SettingPosition(line: line, column: 1) }
+        var entries: [SettingNode.Pair] = []
         func add(_ name: String, _ value: String?, _ line: Int) {
             guard let value else { return }
-            let node = SettingNode(.scalar(value, isPlain: true), at: mark(line))
-            entries.append(SettingNode.Entry(key: name, mark: mark(line), value: node))
+            let node = SettingNode(.scalar(value, isPlain: true), at: position(line))
+            entries.append(SettingNode.Pair(key: name, position: position(line), value: node))
         }
         add("listen", "given", 1)
         add("token", example.token, 2)
         add("token_file", example.tokenFile, 3)
         add("mode", example.mode.map(String.init), 4)
         var issues = SettingIssues(context: "")
-        let section = SettingNode(.mapping(entries), at: mark(9))
-        let file = example.tokenFile.map { MarkedName($0, at: mark(3)) }
+        let section = SettingNode(.mapping(entries), at: position(9))
+        let file = example.tokenFile.map { LocatedName($0, at: position(3)) }
         let hasToken = AccessToken.check(example.token ?? "", file: file, section, &issues)
         let rules = ListenRules(
             listen: example.listen, mode: example.mode, group: nil, tls: example.tls, hasSecret: hasToken)
         rules.check(section, &issues)
-        let found = issues.all.map { "\($0.mark.line): \($0.message)" }
+        let found = issues.all.map { "\($0.position.line): \($0.message)" }
         #expect(found.count == example.issues.count, "\(found)")
         for (found, expected) in zip(found, example.issues) {
             #expect(found.hasPrefix(expected))

@@ -37,13 +37,13 @@ import Testing
             let path = "\(directory)/admin.sock"
             var settings = AdminSettings(listen: .unix(path: path))
             settings.mode = 0o660
-            settings.group = MarkedName("\(getgid())", at: SourceMark(line: 1, column: 1))
+            settings.group = LocatedName("\(getgid())", at: SettingPosition(line: 1, column: 1))
             try await AdminFixture.serve(AdminFixture.context(), settings: settings) { address in
                 let attributes = try FileManager.default.attributesOfItem(atPath: path)
                 #expect(attributes[.posixPermissions] as? Int == 0o660)
                 #expect(try await RawClient.request(address, "/livez").status == 200)
             }
-            settings.group = MarkedName("no-such-group", at: SourceMark(line: 1, column: 1))
+            settings.group = LocatedName("no-such-group", at: SettingPosition(line: 1, column: 1))
             let error = await #expect(throws: ServerFailure.self) {
                 try await AdminFixture.serve(AdminFixture.context(), settings: settings) { _ in }
             }

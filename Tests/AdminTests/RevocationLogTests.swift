@@ -13,7 +13,7 @@ import Testing
     }
 
     private func keys(_ page: RevocationLog.Page) -> [String] {
-        page.entries.map { String(decoding: $0.key, as: UTF8.self) }
+        page.notices.map { String(decoding: $0.key, as: UTF8.self) }
     }
 
     @Test("Revocations are numbered from 1, and a reader gets those after its number, page by page")
@@ -26,7 +26,7 @@ import Testing
         #expect(log.end == 5)
         let first = log.page(after: 0, limit: 3)
         #expect(self.keys(first) == ["a", "b", "c"])
-        #expect(first.entries.map(\.number) == [1, 2, 3])
+        #expect(first.notices.map(\.number) == [1, 2, 3])
         #expect(first.cursor == 3)
         let second = log.page(after: first.cursor, limit: 3)
         #expect(self.keys(second) == ["d", "e"])
@@ -52,7 +52,7 @@ import Testing
     func bytes() {
         let log = RevocationLog(run: "r", byteLimit: 1000)
         for _ in 0..<50 { log.append(self.batch([String(repeating: "x", count: 400)])) }
-        #expect(log.page(after: 0).entries.count == 2)
+        #expect(log.page(after: 0).notices.count == 2)
     }
 
     @Test("Evictions and resets are numbered and kept like revocations, and distinguished")
@@ -65,9 +65,9 @@ import Testing
         reset.add([UInt8]().span, .zero, .reset(store: "s", reason: "trimmed"))
         log.append(reset)
         let page = log.page(after: 0)
-        #expect(page.entries.map(\.number) == [1, 2, 3])
+        #expect(page.notices.map(\.number) == [1, 2, 3])
         #expect(
-            page.entries.map(\.kind)
+            page.notices.map(\.kind)
                 == [.revocation, .eviction(reason: "malformed_event"), .reset(store: "s", reason: "trimmed")])
         #expect(self.keys(log.page(after: 1)) == ["b", ""])
         #expect(log.newest(of: Array("b".utf8), limit: 9).map(\.kind) == [.eviction(reason: "malformed_event")])

@@ -18,8 +18,8 @@ enum JSONForm {
         case "list": return (content as? [Any]).map { .list($0.compactMap(Self.value)) }
         case "map":
             var map = MapValue()
-            for entry in content as? [[Any]] ?? [] {
-                guard entry.count == 2, let key = Self.value(entry[0]), let value = Self.value(entry[1]),
+            for pair in content as? [[Any]] ?? [] {
+                guard pair.count == 2, let key = Self.value(pair[0]), let value = Self.value(pair[1]),
                     map.add(key, value)
                 else { return nil }
             }
@@ -57,7 +57,7 @@ enum JSONForm {
         case .string(let value): return ["string": value]
         case .bytes(let value): return ["bytes": Data(value).base64EncodedString()]
         case .list(let values): return ["list": values.map(Self.object)]
-        case .map(let map): return ["map": map.entries.map { [Self.object($0.key), Self.object($0.value)] }]
+        case .map(let map): return ["map": map.pairs.map { [Self.object($0.key), Self.object($0.value)] }]
         case .timestamp(let value):
             let digits = String(value.nanoseconds)
             return ["timestamp": "\(value.seconds).\(String(repeating: "0", count: 9 - digits.count))\(digits)"]
@@ -80,8 +80,8 @@ enum JSONForm {
         switch type {
         case "list": return [type: (content as? [Any] ?? []).map(Self.sorted)]
         case "map":
-            let entries = (content as? [[Any]] ?? []).map { $0.map(Self.sorted) }
-            return [type: entries.sorted { Self.text($0) < Self.text($1) }]
+            let pairs = (content as? [[Any]] ?? []).map { $0.map(Self.sorted) }
+            return [type: pairs.sorted { Self.text($0) < Self.text($1) }]
         case "double": return [type: Self.double(content as? String ?? "").map(Self.text) ?? content]
         default: return json
         }

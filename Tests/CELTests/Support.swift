@@ -39,7 +39,7 @@ func shown(_ value: Value) -> String {
     case .string(let value): "'\(value)'"
     case .bytes(let value): "bytes\(value)"
     case .list(let values): "[\(values.map(shown).joined(separator: ", "))]"
-    case .map(let map): "{\(map.entries.map { "\(shown($0.key)): \(shown($0.value))" }.joined(separator: ", "))}"
+    case .map(let map): "{\(map.pairs.map { "\(shown($0.key)): \(shown($0.value))" }.joined(separator: ", "))}"
     case .timestamp(let value): value.description
     case .duration(let value): value.description
     case .type(let value): value.rawValue

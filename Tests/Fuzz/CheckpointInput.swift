@@ -10,8 +10,8 @@ import Synchronization
 struct CheckpointInput: FuzzedInput {
     static let name = "checkpoint"
 
-    /// A place with bytes.
-    private final class Place: CheckpointPlace {
+    /// A storage in memory.
+    private final class Storage: CheckpointStorage {
         let name = "memory"
         let bytes = Mutex<[UInt8]>([])
 
@@ -34,12 +34,12 @@ struct CheckpointInput: FuzzedInput {
         func remove() throws {}
     }
 
-    private let place = Place()
+    private let storage = Storage()
     private let store = MemoryStore(name: "s", keyField: "id", evictions: 8, shards: 2)
     private let checkpoint: FileCheckpoint
     init() {
         self.checkpoint = FileCheckpoint(
-            self.place, interval: .seconds(1), stores: [self.store], definition: "d",
+            self.storage, interval: .seconds(1), stores: [self.store], definition: "d",
             logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }, metrics: NOOPMetricsHandler.instance)
     }
 
@@ -91,7 +91,7 @@ struct CheckpointInput: FuzzedInput {
 
     mutating func read(_ bytes: [UInt8]) -> Bool {
         let file = Self.file(bytes)
-        self.place.bytes.withLock { $0 = file }
+        self.storage.bytes.withLock { $0 = file }
         defer { self.store.removeAll() }
         guard (try? self.checkpoint.load()) != nil else { return false }
         self.store.forEachSnapshot { _ in }

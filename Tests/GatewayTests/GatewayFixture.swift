@@ -78,11 +78,11 @@ final class DoorConnection {
 
     /// Settings with two headers, for keys in a header, a cookie and a bearer token.
     static var settings: HTTPDoorSettings {
-        let mark = SourceMark(line: 1, column: 1)
+        let position = SettingPosition(line: 1, column: 1)
         var settings = HTTPDoorSettings()
         settings.key = [.header("X-Session"), .cookie("sid"), .bearer]
         settings.headers = [("X-User", "user_id"), ("X-Key", "public_key")].map {
-            NamedSetting(name: $0.0, mark: mark, value: MarkedName($0.1, at: mark))
+            NamedSetting(name: $0.0, position: position, value: LocatedName($0.1, at: position))
         }
         return settings
     }

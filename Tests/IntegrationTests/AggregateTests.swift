@@ -196,25 +196,25 @@ import Worker
                     #expect(try await connection.command(command).string == id)
                 }
                 try await withPipeline(file) { pipeline in try await pipeline.untilDone(4) }
-                let letters = try await connection.ids("readings:dead")
-                #expect(letters.count == 1)
-                let letter = try #require(letters.first)
+                let deadLetters = try await connection.ids("readings:dead")
+                #expect(deadLetters.count == 1)
+                let deadLetter = try #require(deadLetters.first)
                 let list = try await sluice("dlq", "list", "--file", "p.yaml", files: ["p.yaml": file])
                 #expect(list.output.contains("(added by the worker)"), "\(list)")
                 let shown = try await sluice(
-                    "dlq", "show", letter, "--format", "json", "--file", "p.yaml", files: ["p.yaml": file])
+                    "dlq", "show", deadLetter, "--format", "json", "--file", "p.yaml", files: ["p.yaml": file])
                 #expect(shown.output.contains(#""added":true"#), "\(shown)")
                 #expect(shown.output.contains(#"{"name":"total","value":"7"}"#), "\(shown)")
-                for arguments in [["--all", "--yes"], [letter], [letter, "--whole-entry"]] {
+                for arguments in [["--all", "--yes"], [deadLetter], [deadLetter, "--whole-entry"]] {
                     let replay = try await SluiceProcess.replay(arguments, file)
                     #expect(replay.status == 1, "\(replay)")
                     #expect(replay.output.contains("the worker added this event"), "\(replay)")
-                    #expect(replay.output.contains("sluice dlq purge \(letter)"), "\(replay)")
+                    #expect(replay.output.contains("sluice dlq purge \(deadLetter)"), "\(replay)")
                 }
-                let json = try await SluiceProcess.replay([letter, "--format", "json"], file)
+                let json = try await SluiceProcess.replay([deadLetter, "--format", "json"], file)
                 #expect(json.output.contains(#""result":"added_by_worker""#), "\(json)")
                 #expect(try await connection.ids("readings") == ["10-0", "20-0", "1000-0", "2000-0"])
-                #expect(try await connection.ids("readings:dead") == letters)
+                #expect(try await connection.ids("readings:dead") == deadLetters)
             }
         }
     }

@@ -193,7 +193,7 @@ final class TallyStage: Stage {
             self.body = body
         }
 
-        func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+        func observe(_ event: borrowing Event, _ record: EventResult) {
             self.body(record.effects)
         }
 

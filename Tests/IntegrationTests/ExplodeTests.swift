@@ -68,11 +68,11 @@ import Worker
                         ])
                 }
                 var lines: [[String]] = []
-                var letters: [String] = []
+                var deadLetters: [String] = []
                 for number in 1...Self.count {
                     for item in Self.items(number).indices {
                         if Self.isBad(number, item) {
-                            letters.append("\(number)-0#\(item)")
+                            deadLetters.append("\(number)-0#\(item)")
                         } else {
                             lines.append(
                                 ["id", "o-\(number)", "sku", "s-\(number)-\(item)", "line", "\(number)-0#\(item)"])
@@ -81,7 +81,7 @@ import Worker
                 }
                 #expect(try await connection.entries("lines") == lines)
                 let dead = try await connection.entries("orders:dead")
-                #expect(dead.map { $0[7] } == letters)
+                #expect(dead.map { $0[7] } == deadLetters)
                 #expect(dead.first?.prefix(7) == ["pipeline", "lines", "stream", "orders", "id", "7-0", "event"])
                 if group {
                     let pending = try await connection.command(RESPCommand("XPENDING", "orders", "g"))
@@ -119,8 +119,9 @@ import Worker
                 }
                 let lines = try await connection.entries("lines").map { $0[3] }
                 #expect(lines == ["a", "c", "a", "c"])
-                let letters = try await connection.entries("orders:dead")
-                #expect(letters.count == 2 && letters.allSatisfy { $0.contains("original") && $0.contains("1-0") })
+                let deadLetters = try await connection.entries("orders:dead")
+                #expect(
+                    deadLetters.count == 2 && deadLetters.allSatisfy { $0.contains("original") && $0.contains("1-0") })
             }
         }
     }

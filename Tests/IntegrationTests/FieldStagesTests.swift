@@ -13,7 +13,7 @@ private final class Outcomes: OutcomeObserver, Sendable {
 
     var lines: [String] { self.noted.withLock { $0 } }
 
-    func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+    func observe(_ event: borrowing Event, _ record: EventResult) {
         let line = [record.outcome.name, record.reason, record.error].compactMap(\.self).joined(separator: " | ")
         self.noted.withLock { $0.append(line) }
     }

@@ -45,9 +45,9 @@ import Worker
                     #expect($0.endings == ["applied : 858", "dead_lettered malformed_event: 142"])
                 }
                 #expect(try await connection.entries("out") == Self.good.map { ["order_id", "o-\($0)"] })
-                let letters = try await connection.entries("orders:dead")
+                let deadLetters = try await connection.entries("orders:dead")
                 #expect(
-                    letters.map { Array($0.prefix(10)) }
+                    deadLetters.map { Array($0.prefix(10)) }
                         == Self.bad.map { number in
                             [
                                 "pipeline", "orders", "stream", "orders", "id", "\(number)-0", "stage", "decode",
@@ -55,7 +55,7 @@ import Worker
                                 "malformed_event",
                             ]
                         })
-                #expect(letters.first?.suffix(4) == ["field:order_id", "o-7", "field:amount", "many"])
+                #expect(deadLetters.first?.suffix(4) == ["field:order_id", "o-7", "field:amount", "many"])
             }
         }
     }
@@ -108,7 +108,7 @@ import Worker
     }
 
     @Test("If the server refuses a dead-letter entry, the event keeps its failure")
-    func refusedLetter() async throws {
+    func refusedDeadLetter() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
                 _ = try await connection.command(RESPCommand("SET", "orders:dead", "no stream"))
@@ -148,10 +148,10 @@ import Worker
                     }
                     #expect(target.bodies == expected)
                     #expect(Set(target.keys) == Set(good.map { "orders/\($0)-0" }))
-                    let letters = try await connection.entries("orders:dead")
-                    let refused = letters.filter { $0.contains("webhook: the server answered 422") }
+                    let deadLetters = try await connection.entries("orders:dead")
+                    let refused = deadLetters.filter { $0.contains("webhook: the server answered 422") }
                     #expect(refused.count == good.count { $0 % 10 == 0 })
-                    #expect(letters.count == refused.count + 28)
+                    #expect(deadLetters.count == refused.count + 28)
                 }
             }
         }
@@ -172,8 +172,8 @@ import Worker
                             try await pipeline.untilDone(1)
                             #expect(pipeline.endings == ["dead_lettered webhook_failure: 1"])
                         }
-                        let letter = try await connection.entries("orders:dead").first ?? []
-                        #expect(letter.contains { $0.contains("CERTIFICATE_VERIFY_FAILED") }, "\(letter)")
+                        let deadLetter = try await connection.entries("orders:dead").first ?? []
+                        #expect(deadLetter.contains { $0.contains("CERTIFICATE_VERIFY_FAILED") }, "\(deadLetter)")
                     }
                 }
             }

@@ -17,7 +17,7 @@ import Testing
             batch.append(
                 id: EntryID(milliseconds: UInt64(index + 1), sequence: 0), fields: [(Array("k".utf8), Array(key.utf8))])
         }
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         let field = FieldID(index: 0)
         for index in 0..<batch.count {
             batch.withEvent(at: index) { event in

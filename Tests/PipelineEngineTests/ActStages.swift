@@ -66,9 +66,9 @@ final class Actor {
         self.evicts = settings.evicts
         self.name = setup.stage
         self.setup = (setup.effect(setup.stage), setup.reason("enough"))
-        let mark = setup.mark
-        let key = setup.input(MarkedName("key", at: mark))
-        self.writer = setup.store(MarkedName("s", at: mark))?.makeWriter(key: key, fields: [("key", key)])
+        let position = setup.position
+        let key = setup.input(LocatedName("key", at: position))
+        self.writer = setup.store(LocatedName("s", at: position))?.makeWriter(key: key, fields: [("key", key)])
         let logger = setup.logger
         self.log = { what, id in logger.info("\(what)", metadata: ["entry": "\(id)"]) }
     }
@@ -141,8 +141,8 @@ final class WaitingActStage: Stage {
 final class SplitStage: Stage {
     struct Settings: Sendable {
         var keys: [String] = []
-        var to = MarkedName.unread
-        var otherwise: MarkedName?
+        var to = LocatedName.unread
+        var otherwise: LocatedName?
     }
 
     static let declaration = StageDeclaration(
@@ -167,7 +167,7 @@ final class SplitStage: Stage {
 
     init(_ settings: Settings, _ setup: StageSetup) {
         self.keys = settings.keys.map { Array($0.utf8) }
-        self.key = setup.input(MarkedName("key", at: setup.mark))
+        self.key = setup.input(LocatedName("key", at: setup.position))
         let other = settings.otherwise.map { Verdict.branch(setup.branch($0)) }
         self.verdicts = (.branch(setup.branch(settings.to)), other ?? .next)
     }

@@ -31,7 +31,7 @@ private final class StubbornSource: EventSource {
 @Suite struct BrokenOffTests {
     @Test("No batch is processed after one that was broken off, since its stages have not ended it")
     func nothingMore() async throws {
-        let records = Records()
+        let records = EventResults()
         var catalogue = Probes.catalogue()
         let nothing = SettingType<Bool>.object(SettingsSchema(true, []))
         catalogue.add(
@@ -46,7 +46,7 @@ private final class StubbornSource: EventSource {
                 on_failure: halt
             """
         var services = PipelineServices(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        services.makeObserver = { RecordsObserver(records) }
+        services.makeObserver = { EventResultsObserver(records) }
         let pipeline = try Pipeline(
             text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)
         let halt = await #expect(throws: PipelineHalt.self) { try await pipeline.run() }

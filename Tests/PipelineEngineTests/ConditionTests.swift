@@ -12,16 +12,17 @@ import Testing
     private func holds(_ node: SettingNode) throws -> Bool {
         let names = GraphNames()
         let setup = StageSetup(
-            pipeline: "test", stage: "test", mark: SourceMark(line: 1, column: 1), logger: Logger(label: "test"),
+            pipeline: "test", stage: "test", position: SettingPosition(line: 1, column: 1),
+            logger: Logger(label: "test"),
             metrics: NOOPMetricsHandler.instance, revocationHandler: nil, names: names,
             scope: FieldScope(fields: ["status", "amount", "note"]), stores: [:])
         let settings = try #require(SettingType.condition.decode(node, &setup.issues))
-        let fields = ["status", "amount", "note"].map { setup.input(MarkedName($0, at: node.mark)) }
+        let fields = ["status", "amount", "note"].map { setup.input(LocatedName($0, at: node.position)) }
         let condition = settings.resolve(setup)
         #expect(setup.issues.all == [])
         let batch = EventBatch()
         batch.append(id: EntryID(milliseconds: 1, sequence: 0), fields: [])
-        batch.prepareSlots(fieldCount: names.fields.count)
+        batch.prepareCells(fieldCount: names.fields.count)
         return try batch.withEvent(at: 0) { event in
             event.set(fields[0], copying: Array(Self.status.utf8))
             let text = event.range(of: fields[0])

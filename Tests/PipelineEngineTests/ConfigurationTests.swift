@@ -117,7 +117,7 @@ import Testing
     func allAtOnce() {
         let text = "pipeline: test\nsource: { memry: {} }\nstages:\n  - take: { x: 1 }\n  - prob: {}\nother: 1\n"
         let error = #expect(throws: ConfigurationError.self) { try Probes.pipeline(text) }
-        #expect(error?.issues.map(\.mark.line) == [2, 4, 5, 6])
+        #expect(error?.issues.map(\.position.line) == [2, 4, 5, 6])
     }
 
     @Test(
@@ -129,7 +129,7 @@ import Testing
             ("${B:-$${A}}", "${A}"), ("${B:-{y}}", "{y}"), ("${TREE:-${A}}", "{ a: b }"),
         ])
     func interpolation(text: String, value: String) async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try Probes.pipeline(
             Self.head + "stages:\n  - probe: { effect: '\(text)' }\n", entries: [MemorySource.Entry(1, [:])],
             environment: ["A": "x", "EMPTY": "", "TREE": "{ a: b }"], records: records)

@@ -62,7 +62,7 @@ final class KeepStage: Stage {
         example: "keep: {}", failureReason: "keep_failure")
 
     init(_ settings: Bool, _ setup: StageSetup) {
-        _ = setup.store(MarkedName("s", at: setup.mark))
+        _ = setup.store(LocatedName("s", at: setup.position))
     }
 
     func process(_ event: inout Event) throws -> Verdict { .next }
@@ -160,8 +160,8 @@ extension Event {
 }
 
 /// The outcomes of all events in order, by the events' own ids.
-final class ElementRecords: Sendable {
-    typealias Line = (id: EventID, record: OutcomeRecord)
+final class ElementResults: Sendable {
+    typealias Line = (id: EventID, record: EventResult)
 
     private let lines = OrderedMutex<[Line]>([])
 
@@ -171,13 +171,13 @@ final class ElementRecords: Sendable {
     var text: [String] { self.all.map { "\($0.id) \($0.record.outcome.name)" } }
 
     final class Observer: OutcomeObserver {
-        let records: ElementRecords
+        let records: ElementResults
 
-        init(_ records: ElementRecords) {
+        init(_ records: ElementResults) {
             self.records = records
         }
 
-        func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+        func observe(_ event: borrowing Event, _ record: EventResult) {
             let id = event.eventID
             self.records.lines.withLock { $0.append((id, record)) }
         }

@@ -7,7 +7,7 @@ import Testing
 @testable import PipelineEngine
 
 @Suite struct ElementTests {
-    private let records = ElementRecords()
+    private let records = ElementResults()
     private let log = RecordingLog()
 
     private func pipeline(
@@ -20,7 +20,7 @@ import Testing
         catalogue.add(KeepStage.self)
         let records = self.records
         var services = PipelineServices(logger: self.log.logger(label: "test", level: .info))
-        services.makeObserver = { ElementRecords.Observer(records) }
+        services.makeObserver = { ElementResults.Observer(records) }
         let text = "pipeline: test\nsource: { memory: {} }\n\(head)stages:\n\(stages)"
         return try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)
     }
@@ -182,7 +182,7 @@ import Testing
     func limits(count: Int) throws {
         let batch = EventBatch()
         batch.appendEntry(EntryID(milliseconds: 1, sequence: 0))
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         let events = WaitingEvents()
         events.add(0, of: batch)
         events.expand(at: 0, into: count) { _, _ in }
@@ -205,7 +205,7 @@ import Testing
             ])
         batch.setDeliveries(4)
         batch.takeOriginals()
-        batch.prepareSlots(fieldCount: 2)
+        batch.prepareCells(fieldCount: 2)
         let field = FieldID(index: 1)
         batch.withEvent(at: 1) { $0.set(field, range: $0.rawField(at: 0).value) }
         #expect(batch.appendElements(of: 1, count: 2) == 2..<4)

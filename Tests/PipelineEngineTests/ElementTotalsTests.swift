@@ -33,7 +33,7 @@ import Testing
 
     private func pipeline(
         _ stages: String, _ source: ResumedSource, _ checkpoint: KeptCheckpoint? = KeptCheckpoint(),
-        records: ElementRecords = ElementRecords(), log: RecordingLog = RecordingLog()
+        records: ElementResults = ElementResults(), log: RecordingLog = RecordingLog()
     ) throws(ConfigurationError) -> Pipeline {
         var catalogue = Probes.catalogue()
         for type in [StageType(TotalsStage.self), StageType(NoteStage.self), StageType(FanStage.self)] {
@@ -46,7 +46,7 @@ import Testing
         catalogue.add(SourceType(name: "resumed", summary: "Entries.", settings: nothing) { _, _ in source })
         if let checkpoint { catalogue.makeCheckpoint = { _ in checkpoint } }
         var services = PipelineServices(logger: log.logger(label: "test"))
-        services.makeObserver = { ElementRecords.Observer(records) }
+        services.makeObserver = { ElementResults.Observer(records) }
         let text = "pipeline: test\nsource: { resumed: {} }\nstores: { s: { recording: {} } }\nstages:\n\(stages)"
         return try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)
     }
@@ -62,7 +62,7 @@ import Testing
         "Totals of elements come before the element that completed them, and entries after their elements",
         arguments: [1, 2, 7, 32, 64], ["", "  - judge: { waits: true }\n", "  - waiting_flaky\n"])
     func order(batchSize: Int, next: String) async throws {
-        let (records, log) = (ElementRecords(), RecordingLog())
+        let (records, log) = (ElementResults(), RecordingLog())
         let source = ResumedSource(Self.entries, batchSize: batchSize, checkpoint: nil)
         let stages = Self.totals + next + "  - note: { field: total }\n"
         let pipeline = try self.pipeline(stages, source, records: records, log: log)
@@ -80,7 +80,7 @@ import Testing
 
     @Test("A total that fails has no part in the outcome of an entry, and an element that fails has")
     func outcomes() async throws {
-        let records = ElementRecords()
+        let records = ElementResults()
         // The second element of entry 2 completes a total, which fails; the second one of entry 3 fails itself.
         let stages = """
               - fan
@@ -135,7 +135,7 @@ import Testing
 
     @Test("Events that a stage adds can be expanded by a later one")
     func expandedTotals() async throws {
-        let records = ElementRecords()
+        let records = ElementResults()
         let stages = "  - take: { fields: [n] }\n  - totals: { field: n, copies: 1 }\n  - fan_out\n"
         var catalogue = Probes.catalogue()
         catalogue.add(TotalsStage.self)
@@ -144,7 +144,7 @@ import Testing
         let nothing = SettingType<Bool>.object(SettingsSchema(true, []))
         catalogue.add(SourceType(name: "resumed", summary: "Entries.", settings: nothing) { _, _ in source })
         var services = PipelineServices(logger: RecordingLog().logger(label: "test"))
-        services.makeObserver = { ElementRecords.Observer(records) }
+        services.makeObserver = { ElementResults.Observer(records) }
         let text = "pipeline: test\nsource: { resumed: {} }\nstages:\n\(stages)"
         let pipeline = try Pipeline(
             text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)

@@ -9,7 +9,7 @@ import Testing
 /// Keeps the last checkpoint in memory.
 final class KeptCheckpoint: CheckpointKeeper {
     private struct State {
-        var position: String?
+        var bookmark: String?
         var stages: [SavedStage] = []
         var loaded: [SavedStage] = []
         var saves = 0
@@ -23,7 +23,7 @@ final class KeptCheckpoint: CheckpointKeeper {
     func load() throws -> String? {
         self.state.withLock { state in
             state.loaded = state.stages
-            return state.position
+            return state.bookmark
         }
     }
 
@@ -39,10 +39,10 @@ final class KeptCheckpoint: CheckpointKeeper {
 
     func adopt(definition: String) {}
 
-    func save(_ position: () -> SourcePosition?, stages: () async -> [SavedStage]?) async {
-        guard let position = position(), let stages = await stages() else { return }
+    func save(_ bookmark: () -> SourceBookmark?, stages: () async -> [SavedStage]?) async {
+        guard let bookmark = bookmark(), let stages = await stages() else { return }
         self.state.withLock { state in
-            state.position = position.text
+            state.bookmark = bookmark.text
             state.stages = stages
             state.saves += 1
         }
@@ -77,9 +77,9 @@ final class ResumedSource: EventSource {
         self.hasTimes = hasTimes
     }
 
-    var position: SourcePosition? {
+    var bookmark: SourceBookmark? {
         self.next.withLock(\.self).map {
-            SourcePosition(epoch: 0, cursor: .zero, text: "\(max(0, $0 - self.lag))")
+            SourceBookmark(epoch: 0, cursor: .zero, text: "\(max(0, $0 - self.lag))")
         }
     }
 
@@ -128,10 +128,10 @@ final class ResumedSource: EventSource {
 
     private static func pipeline(
         _ stages: String, _ source: ResumedSource, _ checkpoint: KeptCheckpoint? = KeptCheckpoint(),
-        records: Records = Records(), log: RecordingLog = RecordingLog()
+        records: EventResults = EventResults(), log: RecordingLog = RecordingLog()
     ) throws(ConfigurationError) -> Pipeline {
         var services = PipelineServices(logger: log.logger(label: "test"))
-        services.makeObserver = { RecordsObserver(records) }
+        services.makeObserver = { EventResultsObserver(records) }
         let text = "pipeline: test\nsource: { resumed: {} }\n\(stages)"
         return try Pipeline(
             text: Array(text.utf8), file: "p.yaml", catalogue: self.catalogue(checkpoint, source), services: services)
@@ -154,7 +154,7 @@ final class ResumedSource: EventSource {
             "  - flaky: { on: 601-1, times: 2 }\n    on_failure: retry\n  - waiting_flaky\n",
         ])
     func order(batchSize: Int, next: String) async throws {
-        let (records, log) = (Records(), RecordingLog())
+        let (records, log) = (EventResults(), RecordingLog())
         let source = ResumedSource(Self.entries, batchSize: batchSize, checkpoint: nil)
         let retry = next.replacing("retry\n", with: "{ retry: { attempts: 5, backoff: 1us } }\n")
         let pipeline = try Self.pipeline(
@@ -181,7 +181,7 @@ final class ResumedSource: EventSource {
 
     @Test("An added event that fails goes where the file says, and the entry behind it is not affected")
     func failures() async throws {
-        let records = Records()
+        let records = EventResults()
         let stages = Self.stages("  - probe: { fail_on: 600-1 }\n    on_failure: aside\nbranches: { aside: [probe] }\n")
         let source = ResumedSource(Self.entries, batchSize: 7, checkpoint: nil)
         try await Self.pipeline(stages, source, records: records).run()
@@ -210,7 +210,7 @@ final class ResumedSource: EventSource {
 
     @Test("In a silent stream, stages receive the time and may add events", arguments: ["", "  - waiting_flaky\n"])
     func silence(next: String) async throws {
-        let (records, log) = (Records(), RecordingLog())
+        let (records, log) = (EventResults(), RecordingLog())
         let source = ResumedSource(Self.entries, batchSize: 7, checkpoint: nil, hasTimes: true)
         let pipeline = try Self.pipeline(
             Self.stages("\(next)  - note: { field: total }\n"), source, records: records, log: log)
@@ -237,7 +237,7 @@ final class ResumedSource: EventSource {
     func unusable() async throws {
         let (checkpoint, log) = (KeptCheckpoint(), RecordingLog())
         await checkpoint.save(
-            { SourcePosition(epoch: 0, cursor: .zero, text: "0") },
+            { SourceBookmark(epoch: 0, cursor: .zero, text: "0") },
             stages: { [SavedStage(name: "totals", state: [1]), SavedStage(name: "other", state: [])] })
         let source = ResumedSource(Self.entries, batchSize: 4, checkpoint: checkpoint)
         try await Self.pipeline(Self.stages("  - note: { field: total }\n"), source, checkpoint, log: log).run()
@@ -250,7 +250,7 @@ final class ResumedSource: EventSource {
     func removed() async throws {
         let (checkpoint, log) = (KeptCheckpoint(), RecordingLog())
         await checkpoint.save(
-            { SourcePosition(epoch: 0, cursor: .zero, text: "0") },
+            { SourceBookmark(epoch: 0, cursor: .zero, text: "0") },
             stages: { [SavedStage(name: "totals", state: [1, 2, 3])] })
         _ = try checkpoint.load()
         let source = ResumedSource(Self.entries, batchSize: 4, checkpoint: nil)

@@ -18,18 +18,19 @@ struct ExpressionTests {
         scope.provide("token", .text)
         names.keepSecret("token")
         let setup = StageSetup(
-            pipeline: "test", stage: "test", mark: SourceMark(line: 1, column: 1), logger: Logger(label: "test"),
+            pipeline: "test", stage: "test", position: SettingPosition(line: 1, column: 1),
+            logger: Logger(label: "test"),
             metrics: NOOPMetricsHandler.instance, revocationHandler: nil, names: names, scope: scope, stores: [:],
             clock: WallClock { 1_700_000_060_000 })
         setup.issues.context = "log: when"
-        let node = SettingNode(.scalar(text, isPlain: true), at: SourceMark(line: 1, column: 1))
+        let node = SettingNode(.scalar(text, isPlain: true), at: SettingPosition(line: 1, column: 1))
         let settings = try #require(SettingType.condition.decode(node, &setup.issues))
-        let fields = ["status", "amount", "note", "token"].map { setup.input(MarkedName($0, at: node.mark)) }
+        let fields = ["status", "amount", "note", "token"].map { setup.input(LocatedName($0, at: node.position)) }
         let condition = settings.resolve(setup)
         #expect(setup.issues.all == [])
         let batch = EventBatch()
         batch.append(id: EntryID(milliseconds: 1_700_000_000_000, sequence: 7), fields: [])
-        batch.prepareSlots(fieldCount: names.fields.count)
+        batch.prepareCells(fieldCount: names.fields.count)
         return batch.withEvent(at: 0) { event in
             event.set(fields[3], copying: Array("s3cret".utf8))
             event.set(fields[0], copying: Array("50".utf8))

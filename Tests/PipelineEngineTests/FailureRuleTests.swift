@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct FailureRuleTests {
     private func pipeline(
-        _ stages: String, batchSize: Int = 4, records: Records = Records(), log: RecordingLog = RecordingLog()
+        _ stages: String, batchSize: Int = 4, records: EventResults = EventResults(), log: RecordingLog = RecordingLog()
     ) throws -> Pipeline {
         let entries = (1...10).map { MemorySource.Entry(UInt64($0), ["a": "\($0)"]) }
         return try Probes.pipeline(
@@ -18,7 +18,7 @@ import Testing
 
     @Test("A stage is retried on the failed event, and the events after it wait", arguments: [1, 4, 10])
     func retry(batchSize: Int) async throws {
-        let records = Records()
+        let records = EventResults()
         let log = RecordingLog()
         let pipeline = try self.pipeline(
             """
@@ -42,7 +42,7 @@ import Testing
 
     @Test("Waiting events that failed are completed again alone, then all continue in stream order")
     func retryWaiting() async throws {
-        let records = Records()
+        let records = EventResults()
         let log = RecordingLog()
         let pipeline = try self.pipeline(
             """
@@ -76,7 +76,7 @@ import Testing
 
     @Test("After the last attempt the configured action applies", arguments: endings, ["flaky", "waiting_flaky"])
     func afterRetry(ending: Ending, type: String) async throws {
-        let records = Records()
+        let records = EventResults()
         let branches = ending.then.contains("rescue") ? "branches: { rescue: [ probe: { effect: rescued } ] }\n" : ""
         let pipeline = try self.pipeline(
             "  - \(type): { on: 3-0, times: 9 }\n    on_failure: { retry: { attempts: 2, backoff: 1us\(ending.then) "
@@ -109,7 +109,7 @@ import Testing
             ("waiting_flaky", "{ retry: { attempts: 2, backoff: 1us, then: halt } }", 2),
         ])
     func halt(type: String, rule: String, attempts: Int) async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try self.pipeline(
             "  - \(type): { on: 7-0, times: 9 }\n    name: \(type)_it\n    on_failure: \(rule)\n", records: records)
         let halt = await #expect(throws: PipelineHalt.self) { try await pipeline.run() }
@@ -136,7 +136,7 @@ import Testing
 
     @Test("A shutdown ends a wait between attempts, with the cursor before the batch", arguments: [true, false])
     func shutdown(gracefully: Bool) async throws {
-        let records = Records()
+        let records = EventResults()
         let log = RecordingLog()
         let pipeline = try self.pipeline(
             """
@@ -161,7 +161,7 @@ import Testing
 
     @Test("An event in a branch can fail as on the main path, and a failed event continues there")
     func failingInBranches() async throws {
-        let records = Records()
+        let records = EventResults()
         let entries = [MemorySource.Entry(1, ["key": "x"]), MemorySource.Entry(2, ["bad": "x"])]
         let text = """
             pipeline: test
@@ -184,7 +184,7 @@ import Testing
 
     @Test("An event is finished at the end of its branch")
     func routed() async throws {
-        let records = Records()
+        let records = EventResults()
         let entries = ["x", "y", "x"].enumerated().map { MemorySource.Entry(UInt64($0 + 1), ["key": $1]) }
         let text = """
             pipeline: test

@@ -180,7 +180,7 @@ import Testing
         #expect(
             warnings == [
                 SettingIssue(
-                    "stores: no stage uses \"s\"", at: SourceMark(line: 3, column: 11), context: "stores")
+                    "stores: no stage uses \"s\"", at: SettingPosition(line: 3, column: 11), context: "stores")
             ])
     }
 

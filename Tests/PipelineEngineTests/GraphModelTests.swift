@@ -32,7 +32,7 @@ import Testing
     }
 
     private func run(_ text: String, _ entries: [MemorySource.Entry], batchSize: Int) async throws -> Trace {
-        let records = Records()
+        let records = EventResults()
         let log = RecordingLog()
         let pipeline = try Probes.pipeline(text, entries: entries, batchSize: batchSize, records: records, log: log)
         try await pipeline.run()

@@ -95,12 +95,12 @@ import Testing
         }
     }
 
-    private func pipeline(_ keys: [String], lanes: Int, meet: Int, records: Records) throws -> Pipeline {
+    private func pipeline(_ keys: [String], lanes: Int, meet: Int, records: EventResults) throws -> Pipeline {
         let entries = keys.enumerated().map { MemorySource.Entry(UInt64($0 + 1), ["key": $1]) }
         var catalogue = Probes.catalogue(entries: entries, batchSize: keys.count)
         catalogue.add(MeetStage.self)
         var services = PipelineServices(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        services.makeObserver = { RecordsObserver(records) }
+        services.makeObserver = { EventResultsObserver(records) }
         let text = """
             pipeline: test
             source: { memory: {} }
@@ -117,7 +117,7 @@ import Testing
         let keys = (0..<4).map { lane in
             (0...).lazy.map { "k\($0)" }.first { LanePlan.lane(of: Array($0.utf8).span, among: 4) == lane } ?? ""
         }
-        let records = Records()
+        let records = EventResults()
         let pipeline = try self.pipeline(keys + keys, lanes: 4, meet: 4, records: records)
         try await pipeline.run()
         #expect(MeetStage.gate.state.withLock { $0.most } == 4)
@@ -167,7 +167,7 @@ import Testing
 
         init(_ seen: Seen) { self.seen = seen }
 
-        func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+        func observe(_ event: borrowing Event, _ record: EventResult) {
             let (id, isFinished) = (event.id.milliseconds, event.isKnownFinished)
             self.seen.events.withLock { $0[id] = isFinished }
         }
@@ -204,7 +204,7 @@ import Testing
         batch.refuse(StageFailure("too often", reason: "max_deliveries"))
         let copy = EventBatch()
         for index in [1, 0] { copy.appendCopy(of: batch, at: index) }
-        copy.prepareSlots(fieldCount: 1)
+        copy.prepareCells(fieldCount: 1)
         copy.withEvent(at: 0) { event in
             #expect(event.deliveries == 5 && event.failure?.reason == "max_deliveries" && event.id.milliseconds == 2)
             #expect(event.text(event.rawField(at: 0).name) == "b" && event.rawField(at: 0).value.length == 0)

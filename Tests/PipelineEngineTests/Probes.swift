@@ -38,7 +38,7 @@ final class ProbeStage: Stage {
         var effect = "probe"
         var failOn: String?
         var finishOn: String?
-        var field: MarkedName?
+        var field: LocatedName?
     }
 
     struct Odd: Error {}
@@ -76,24 +76,24 @@ final class ProbeStage: Stage {
 }
 
 /// Collects what becomes of events.
-final class Records: Sendable {
-    private let records = OrderedMutex<[(id: EntryID, record: OutcomeRecord)]>([])
+final class EventResults: Sendable {
+    private let records = OrderedMutex<[(id: EntryID, record: EventResult)]>([])
 
-    var all: [(id: EntryID, record: OutcomeRecord)] { self.records.withLock { $0 } }
+    var all: [(id: EntryID, record: EventResult)] { self.records.withLock { $0 } }
 
-    func add(_ id: EntryID, _ record: OutcomeRecord) {
+    func add(_ id: EntryID, _ record: EventResult) {
         self.records.withLock { $0.append((id, record)) }
     }
 }
 
-final class RecordsObserver: OutcomeObserver {
-    private let records: Records
+final class EventResultsObserver: OutcomeObserver {
+    private let records: EventResults
 
-    init(_ records: Records) {
+    init(_ records: EventResults) {
         self.records = records
     }
 
-    func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+    func observe(_ event: borrowing Event, _ record: EventResult) {
         self.records.add(event.id, record)
     }
 
@@ -130,11 +130,11 @@ enum Probes {
 
     static func pipeline(
         _ text: String, entries: [MemorySource.Entry] = [], batchSize: Int = 3, environment: [String: String] = [:],
-        overrides: [String] = [], records: Records? = nil, log: RecordingLog? = nil
+        overrides: [String] = [], records: EventResults? = nil, log: RecordingLog? = nil
     ) throws(ConfigurationError) -> Pipeline {
         let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         var services = PipelineServices(logger: log?.logger(label: "test") ?? silent)
-        if let records { services.makeObserver = { RecordsObserver(records) } }
+        if let records { services.makeObserver = { EventResultsObserver(records) } }
         return try Pipeline(
             text: Array(text.utf8), file: "p.yaml", environment: environment,
             overrides: overrides.compactMap { Override($0) },

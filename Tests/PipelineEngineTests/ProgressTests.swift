@@ -22,7 +22,7 @@ import Testing
         let start = ContinuousClock.now
         for look in looks {
             let activity = PipelineActivity(
-                mark: PipelineActivity.Mark(batch: nil, pulses: look.pulses, source: 7),
+                steps: PipelineActivity.Steps(batch: nil, pulses: look.pulses, source: 7),
                 silentUntil: look.until.map { start + .seconds($0) }, patience: .seconds(look.patience))
             #expect(watch.silence(activity, now: start + .seconds(look.at)) == .seconds(look.silence))
         }
@@ -126,7 +126,7 @@ private final class BusySource: EventSource {
         let progress = ProgressReporter()
         let (batch, events) = (EventBatch(), WaitingEvents(progress: progress))
         batch.append(id: EntryID(milliseconds: 1, sequence: 0), fields: [(Array("a".utf8), Array("b".utf8))])
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         events.add(0, of: batch)
         var seen = progress.pulses
         for step in [

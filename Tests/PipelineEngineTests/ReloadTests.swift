@@ -68,7 +68,7 @@ private final class FirstStage: Stage {
 
     /// Runs four batches of two entries, `between` called before each of them.
     private func run(
-        _ stages: String, records: Records = Records(), environment: [String: String] = ["WORD": "x"],
+        _ stages: String, records: EventResults = EventResults(), environment: [String: String] = ["WORD": "x"],
         between: @escaping @Sendable (Int, Pipeline) throws -> Void
     ) async throws -> Pipeline {
         let later = Later()
@@ -90,7 +90,7 @@ private final class FirstStage: Stage {
                 RecordingStore(name: setup.name, key: key)
             })
         var services = PipelineServices(logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        services.makeObserver = { RecordsObserver(records) }
+        services.makeObserver = { EventResultsObserver(records) }
         let pipeline = try Pipeline(
             text: Array((Self.head + stages).utf8), file: "p.yaml", environment: environment,
             overrides: [Override("extra.more=1")].compactMap(\.self), catalogue: catalogue, services: services)
@@ -103,7 +103,7 @@ private final class FirstStage: Stage {
 
     @Test("A new version applies from the next batch, and nothing is lost, duplicated or reordered")
     func swap() async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try await self.run("stages: [{ probe: { effect: one } }]", records: records) { index, pipeline in
             guard index == 1 || index == 3 else { return }
             let text = "stages: [{ probe: { effect: at-\(index) } }, { probe: { effect: too } }]"
@@ -144,7 +144,7 @@ private final class FirstStage: Stage {
 
     @Test("A stage's memory is reset if its settings change, and kept otherwise")
     func state() async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try await self.run("stages: [first]", records: records) { index, pipeline in
             guard index == 1 || index == 2 else { return }
             let text = index == 1 ? "# Only a comment.\nstages:\n  - first\n" : "stages: [{ first: }]"
@@ -157,7 +157,7 @@ private final class FirstStage: Stage {
 
     @Test("An invalid version is refused with all its errors, and the old one stays active")
     func bad() async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try await self.run("stages: [{ probe: { effect: one } }]", records: records) { index, pipeline in
             let text = "stages:\n  - prob: {}\n  - probe: { efect: x }\n    on_failure: nowhere\nbranchs: {}\n"
             let error = #expect(throws: ConfigurationError.self) { try pipeline.reload(text: Self.file(text)) }
@@ -225,7 +225,7 @@ private final class FirstStage: Stage {
 
     @Test("A version applied before the run is the one that runs")
     func beforeRun() async throws {
-        let records = Records()
+        let records = EventResults()
         let entries = [MemorySource.Entry(1, ["a": "1"])]
         let head = "pipeline: test\nsource: { memory: {} }\n"
         let pipeline = try Probes.pipeline(head + "stages: [probe]", entries: entries, records: records)

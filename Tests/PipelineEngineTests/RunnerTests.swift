@@ -14,7 +14,7 @@ import Testing
         "Every event ends in exactly one outcome, in stream order, whatever the batch size",
         arguments: [1, 2, 31, 32, 33, 500])
     func conservation(batchSize: Int) async throws {
-        let records = Records()
+        let records = EventResults()
         let stages = """
               - take: { fields: [a] }
               - probe: { fail_on: 40-0 }
@@ -37,16 +37,16 @@ import Testing
 
     @Test("A failure is terminal unless the file names a branch")
     func terminalFailure() async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try Probes.pipeline(
             Self.head + "  - take\n  - probe\n", entries: Self.entries(2, bad: [1]), records: records)
         try await pipeline.run()
         #expect(
             records.all.map(\.record) == [
-                OutcomeRecord(
+                EventResult(
                     outcome: .dropped, reason: "bad_event", stage: "take", error: "take: bad field", effects: [],
                     keyField: nil),
-                OutcomeRecord(
+                EventResult(
                     outcome: .applied, reason: nil, stage: nil, error: nil, effects: ["probe"], keyField: nil),
             ])
     }
@@ -76,7 +76,7 @@ import Testing
         entries[1].refusal = StageFailure("left out", reason: "value_too_large")
         entries.append(MemorySource.Entry(4, [:]))
         entries[3].refusal = StageFailure("left out", reason: "value_too_large")
-        let records = Records()
+        let records = EventResults()
         try await Probes.pipeline(text, entries: entries, records: records).run()
         #expect(records.all.map(\.id.milliseconds) == [1, 2, 3, 4])
         #expect(records.all[1].record.reason == "value_too_large" && records.all[1].record.effects == effects)
@@ -87,7 +87,7 @@ import Testing
 
     @Test("A branch continues after a failing stage, and the first failure counts")
     func failingBranch() async throws {
-        let records = Records()
+        let records = EventResults()
         let stages = """
               - take
               - probe
@@ -111,7 +111,7 @@ import Testing
 
     @Test("Any other error than StageFailure fails the event with the stage's own reason")
     func foreignError() async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try Probes.pipeline(
             Self.head + "  - probe: { fail_on: 2-0 }\n", entries: Self.entries(3), records: records)
         try await pipeline.run()
@@ -122,7 +122,7 @@ import Testing
 
     @Test("A stage does not see events that do not meet its condition")
     func condition() async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try Probes.pipeline(
             Self.head + "  - take: { fields: [a] }\n  - probe: {}\n    when: { a: [\"2\", \"4\"] }\n",
             entries: Self.entries(5), records: records)
@@ -134,7 +134,7 @@ import Testing
 
     @Test("A graph of only pure stages works, even if one fails into a branch")
     func pureOnly() async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try Probes.pipeline(
             Self.head + "  - take:\n    on_failure: b\nbranches:\n  b: [ probe ]\n",
             entries: Self.entries(70, bad: [2, 33, 70]), batchSize: 70, records: records)

@@ -5,7 +5,7 @@ import StageTestKit
 /// Adds up the numbers in a field, and adds events with the total after every third event.
 final class TotalsStage: EmittingStage, StatefulStage {
     struct Settings: Sendable {
-        var field = MarkedName.unread
+        var field = LocatedName.unread
         var copies = 1
         var isOrdered = true
     }
@@ -105,13 +105,13 @@ final class NoteStage: Stage {
     static let declaration = StageDeclaration(
         name: "note", summary: "Notes a field.",
         settings: .object(
-            SettingsSchema(MarkedName.unread, [.required("field", \.self, .name, "What it notes.")])),
+            SettingsSchema(LocatedName.unread, [.required("field", \.self, .name, "What it notes.")])),
         example: "note: { field: a }", failureReason: "note_failure")
 
     private let field: FieldID
     private let log: (String) -> Void
 
-    init(_ settings: MarkedName, _ setup: StageSetup) {
+    init(_ settings: LocatedName, _ setup: StageSetup) {
         self.field = setup.input(settings)
         let logger = setup.logger
         self.log = { logger.info("\($0)") }

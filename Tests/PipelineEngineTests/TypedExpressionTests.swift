@@ -25,17 +25,18 @@ struct TypedExpressionTests {
         var scope = FieldScope()
         for field in Self.fields { scope.provide(field.name, field.type) }
         let setup = StageSetup(
-            pipeline: "test", stage: "test", mark: SourceMark(line: 1, column: 1), logger: Logger(label: "test"),
+            pipeline: "test", stage: "test", position: SettingPosition(line: 1, column: 1),
+            logger: Logger(label: "test"),
             metrics: NOOPMetricsHandler.instance, revocationHandler: nil, names: names, scope: scope, stores: [:],
             clock: WallClock { 1_700_000_060_000 })
-        let node = SettingNode(.scalar(text, isPlain: true), at: SourceMark(line: 1, column: 1))
+        let node = SettingNode(.scalar(text, isPlain: true), at: SettingPosition(line: 1, column: 1))
         let settings = try #require(SettingType.condition.decode(node, &setup.issues))
-        let columns = Self.fields.map { setup.input(MarkedName($0.name, at: node.mark)) }
+        let columns = Self.fields.map { setup.input(LocatedName($0.name, at: node.position)) }
         let condition = settings.resolve(setup)
         guard setup.issues.all.isEmpty else { return setup.issues.all.map(\.message).joined(separator: "; ") }
         let batch = EventBatch()
         batch.append(id: EntryID(milliseconds: 1_700_000_000_000, sequence: 7), fields: [])
-        batch.prepareSlots(fieldCount: names.fields.count)
+        batch.prepareCells(fieldCount: names.fields.count)
         return try batch.withEvent(at: 0) { event in
             for (column, field) in zip(columns, Self.fields) {
                 guard let text = field.text else { continue }

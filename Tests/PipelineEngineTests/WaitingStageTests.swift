@@ -78,14 +78,14 @@ import Testing
     }
 
     private func pipeline(
-        _ stages: String, batchSize: Int = 4, records: Records, log: RecordingLog = RecordingLog()
+        _ stages: String, batchSize: Int = 4, records: EventResults, log: RecordingLog = RecordingLog()
     ) throws -> Pipeline {
         var catalogue = Probes.catalogue(
             entries: (1...10).map { MemorySource.Entry(UInt64($0), ["a": "\($0)"]) }, batchSize: batchSize)
         catalogue.add(HoldStage.self)
         catalogue.add(SneakStage.self)
         var services = PipelineServices(logger: log.logger(label: "test"))
-        services.makeObserver = { RecordsObserver(records) }
+        services.makeObserver = { EventResultsObserver(records) }
         return try Pipeline(
             text: Array("pipeline: test\nsource: { memory: {} }\nstages:\n\(stages)".utf8), file: "p.yaml",
             catalogue: catalogue, services: services)
@@ -94,7 +94,7 @@ import Testing
     @Test("A batch's waiting events are passed in one call, and without any there is no call")
     func batches() async throws {
         let log = RecordingLog()
-        let records = Records()
+        let records = EventResults()
         let stages = "  - take: { fields: [a] }\n  - hold: {}\n    when: { a: [\"1\", \"2\", \"9\"] }\n"
         try await self.pipeline(stages, records: records, log: log).run()
         #expect(log.lines.map(\.message) == ["given 2", "given 1"])
@@ -104,7 +104,7 @@ import Testing
 
     @Test("A waiting event can fail or be finished; all others continue", arguments: [Deed.fails, .finishes])
     func decisions(deed: Deed) async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try self.pipeline(
             "  - hold: { deed: \(deed), on: 6-0 }\n  - probe\n", records: records)
         try await pipeline.run()
@@ -123,7 +123,7 @@ import Testing
 
     @Test("An error from complete ends the run before the batch, and nothing of the batch is counted")
     func throwing() async throws {
-        let records = Records()
+        let records = EventResults()
         let pipeline = try self.pipeline("  - probe\n  - hold: { deed: throwsUp, on: 6-0 }\n", records: records)
         await #expect(throws: Broken()) { try await pipeline.run() }
         #expect(pipeline.source.status.cursor == EntryID(milliseconds: 4, sequence: 0))
@@ -134,7 +134,7 @@ import Testing
 
     @Test("An event cannot wait at a stage that does not declare it", arguments: ["", "  - hold\n"])
     func undeclared(more: String) async throws {
-        let records = Records()
+        let records = EventResults()
         try await self.pipeline("  - sneak\n" + more, records: records).run()
         #expect(records.all.count == 10)
         for (_, record) in records.all {

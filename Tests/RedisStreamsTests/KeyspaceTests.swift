@@ -8,7 +8,7 @@ import Testing
     private static let server = RedisSettings(address: .tcp(host: "redis", port: 6379))
 
     private static func part(_ use: Keyspace.Use, on server: RedisSettings = server, line: Int) -> Keyspace.Part {
-        Keyspace.Part(use, on: server, at: SourceMark(line: line, column: 1), context: "part \(line)")
+        Keyspace.Part(use, on: server, at: SettingPosition(line: line, column: 1), context: "part \(line)")
     }
 
     /// The lines of errors and warnings about two parts, in both orders of the file.
@@ -19,7 +19,7 @@ import Testing
         return [parts, parts.reversed()].map { parts in
             var (issues, warnings) = (SettingIssues(), SettingIssues())
             Keyspace(parts).check(&issues, warnings: &warnings)
-            return (issues.all.map(\.mark.line), warnings.all.map(\.mark.line))
+            return (issues.all.map(\.position.line), warnings.all.map(\.position.line))
         }
     }
 

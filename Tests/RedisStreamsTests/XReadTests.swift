@@ -167,7 +167,7 @@ func streamReply(_ entries: [String]) -> String { list([list([bulk("s"), list(en
         batch.stream = "s"
         let content = try XReadReply.fill(batch, from: reply, after: .zero, limit: 3)
         #expect(content == .entries(count: 3, last: EntryID(milliseconds: 3, sequence: 0)))
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         #expect((0..<3).map { self.fields(batch, $0) } == [["a", "1"], ["a", "2", "b", "3"], ["a", "4"]])
         let failures = (0..<3).map { index in batch.withEvent(at: index) { $0.failure } }
         #expect(failures.map { $0?.reason } == [nil, "value_too_large", nil])

@@ -84,7 +84,7 @@ private final class KeyStore: CheckpointedStore {
             let old = KeyStore("keys", ["k1", "k2", "k3"])
             let memory = MemoryStore(name: "memory", keyField: "id")
             await self.keeper(path, [old, memory]).save {
-                SourcePosition(epoch: 0, cursor: cursor, text: "here")
+                SourceBookmark(epoch: 0, cursor: cursor, text: "here")
             }
             let new = KeyStore("keys")
             #expect(try self.keeper(path, [new, MemoryStore(name: "memory", keyField: "id")]).load() == "here")
@@ -98,7 +98,7 @@ private final class KeyStore: CheckpointedStore {
     func refused() async throws {
         try await self.withPath { path async throws in
             let old = KeyStore("keys", ["k1", "bad"])
-            await self.keeper(path, [old]).save { SourcePosition(epoch: 0, cursor: .zero, text: "here") }
+            await self.keeper(path, [old]).save { SourceBookmark(epoch: 0, cursor: .zero, text: "here") }
             let new = KeyStore("keys")
             let failure = #expect(throws: CheckpointFailure.self) { try self.keeper(path, [new]).load() }
             #expect(failure?.description.hasSuffix("a bad key") == true)
@@ -106,7 +106,7 @@ private final class KeyStore: CheckpointedStore {
         }
     }
 
-    private func mark(_ name: String) -> MarkedName { MarkedName(name, at: SourceMark(line: 1, column: 1)) }
+    private func mark(_ name: String) -> LocatedName { LocatedName(name, at: SettingPosition(line: 1, column: 1)) }
 
     @Test("A memory store declares what its settings make of it")
     func declared() {

@@ -137,13 +137,13 @@ import Testing
     }
 
     private static func node(_ content: SettingNode.Content) -> SettingNode {
-        SettingNode(content, at: SourceMark(line: 1, column: 1))
+        SettingNode(content, at: SettingPosition(line: 1, column: 1))
     }
 
     private static func text(_ text: String) -> SettingNode { node(.scalar(text, isPlain: true)) }
 
     private static func map(_ entries: (String, SettingNode)...) -> SettingNode {
-        node(.mapping(entries.map { .init(key: $0.0, mark: SourceMark(line: 1, column: 1), value: $0.1) }))
+        node(.mapping(entries.map { .init(key: $0.0, position: SettingPosition(line: 1, column: 1), value: $0.1) }))
     }
 
     private static func list(_ items: SettingNode...) -> SettingNode { node(.sequence(items)) }
@@ -242,10 +242,10 @@ import Testing
 
     @Test("Conditions of the settings are found by their names, and the fields that writers keep are known")
     func named() throws {
-        let mark = SourceMark(line: 1, column: 1)
+        let position = SettingPosition(line: 1, column: 1)
         let settings = try self.condition(Self.map(("status", Self.text("active"))))
         let store = MemoryStore(
-            name: "s", keyField: "id", conditions: [NamedSetting(name: "active", mark: mark, value: settings)])
+            name: "s", keyField: "id", conditions: [NamedSetting(name: "active", position: position, value: settings)])
         #expect(store.condition(named: "active")?.mark == 1 && store.condition(named: "other") == nil)
         #expect(store.keptFields == [])
         _ = store.makeWriter(

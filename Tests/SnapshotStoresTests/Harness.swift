@@ -36,7 +36,8 @@ struct Harness {
         self.store = MemoryStore(
             name: "sessions", keyField: "id", maxEntries: maxEntries, maxRecordBytes: maxRecordBytes,
             conditions: conditions, expiry: expiry, clock: clock, unannounced: unannounced,
-            index: index.map { MarkedName($0, at: SourceMark(line: 1, column: 1)) }, hasher: KeyHasher(mask: mask),
+            index: index.map { LocatedName($0, at: SettingPosition(line: 1, column: 1)) },
+            hasher: KeyHasher(mask: mask),
             evictions: evictions, shards: shards, recordMemory: recordMemory, share: share)
         self.writer = Harness.writer(of: self.store)
     }
@@ -52,7 +53,7 @@ struct Harness {
     ) rethrows -> R {
         batch.removeAll()
         batch.appendEntry(id)
-        batch.prepareSlots(fieldCount: self.names.count)
+        batch.prepareCells(fieldCount: self.names.count)
         return try batch.withEvent(at: 0) { event in
             for (index, value) in values.enumerated() {
                 switch value {

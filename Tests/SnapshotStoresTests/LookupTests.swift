@@ -63,7 +63,7 @@ import Testing
         let batch = EventBatch()
         let keys = (0..<100).map { Array("k\($0)".utf8) }
         for (index, _) in keys.enumerated() { batch.appendEntry(Harness.entry(UInt64(index + 1))) }
-        batch.prepareSlots(fieldCount: Harness.names.count)
+        batch.prepareCells(fieldCount: Harness.names.count)
         for round in 0..<2 {
             for index in keys.indices {
                 batch.withEvent(at: index) { event in

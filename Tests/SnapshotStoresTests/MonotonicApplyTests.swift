@@ -14,7 +14,7 @@ import Testing
                 id: Harness.entry(100),
                 fields: [(Array("_sluice_original".utf8), Array("\(Harness.entry(original))".utf8))])
             harness.batch.takeOriginals()
-            harness.batch.prepareSlots(fieldCount: Harness.names.count)
+            harness.batch.prepareCells(fieldCount: Harness.names.count)
             return try harness.batch.withEvent(at: 0) { event in
                 event.set(FieldID(index: 0), copying: Array(key.utf8))
                 return try harness.writer.upsert(event)

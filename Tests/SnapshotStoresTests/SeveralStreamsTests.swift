@@ -78,7 +78,7 @@ import Testing
         _ = try self.upsert(harness, "a1", Harness.entry(30), of: 0)
         _ = try self.upsert(harness, "b1", Harness.entry(3), of: 1)
         var bytes: [UInt8] = []
-        let header = CheckpointFormat.Header(definition: "d", cursor: Harness.entry(3), position: "p")
+        let header = CheckpointFormat.Header(definition: "d", cursor: Harness.entry(3), bookmark: "p")
         var writer = try CheckpointWriter(header) { bytes += $0 }
         try writer.add(harness.store) { true }
         try writer.finish()

@@ -8,14 +8,14 @@ import Testing
 
 @Suite struct StoreTypeTests {
     static func make(_ settings: [(String, String)]) -> (MemoryStore?, [String]) {
-        let mark = SourceMark(line: 1, column: 1)
+        let position = SettingPosition(line: 1, column: 1)
         let node = SettingNode(
             .mapping(
                 settings.map {
-                    .init(key: $0.0, mark: mark, value: SettingNode(.scalar($0.1, isPlain: true), at: mark))
-                }), at: mark)
+                    .init(key: $0.0, position: position, value: SettingNode(.scalar($0.1, isPlain: true), at: position))
+                }), at: position)
         let setup = ComponentSetup(
-            name: "sessions", mark: mark, logger: Logger(label: "test"), metrics: NOOPMetricsHandler.instance,
+            name: "sessions", position: position, logger: Logger(label: "test"), metrics: NOOPMetricsHandler.instance,
             sections: [:])
         let store = MemoryStore.type.make(node, setup)
         return (store as? MemoryStore, setup.issues.all.map(\.message))

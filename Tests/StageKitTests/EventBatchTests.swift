@@ -33,7 +33,7 @@ import Testing
     @Test("Values belong to their event and field, and can be set, copied and removed")
     func values() {
         let batch = Self.batch(3)
-        batch.prepareSlots(fieldCount: 2)
+        batch.prepareCells(fieldCount: 2)
         let names = GraphNames()
         let (first, second) = (names.provide("first"), names.provide("second"))
         batch.withEvent(at: 1) { event in
@@ -62,7 +62,7 @@ import Testing
     @Test("An empty value is a value")
     func emptyValue() {
         let batch = Self.batch(1)
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         let field = GraphNames().provide("empty")
         let value = batch.withEvent(at: 0) { event in
             event.set(field, range: event.rawField(at: 1).value)
@@ -74,7 +74,7 @@ import Testing
     @Test("Effects keep their order, up to the limit")
     func effects() {
         let batch = Self.batch(1)
-        batch.prepareSlots(fieldCount: 0)
+        batch.prepareCells(fieldCount: 0)
         let names = GraphNames()
         let ids = (0..<10).map { names.effect("effect \($0)") }
         let recorded = batch.withEvent(at: 0) { event in
@@ -87,7 +87,7 @@ import Testing
     @Test("A reused batch keeps nothing of its previous content")
     func reuse() {
         let batch = Self.batch(10)
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         let names = GraphNames()
         let field = names.provide("field")
         batch.withEvent(at: 0) { event in
@@ -99,7 +99,7 @@ import Testing
         batch.removeAll()
         #expect(batch.isEmpty)
         batch.append(id: EntryID(milliseconds: 99, sequence: 0), fields: [])
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         let (value, effects, hasSettled, failure, count) = batch.withEvent(at: 0) { event in
             (event.text(of: field), event.effects, event.settled != nil, event.failure, event.rawFieldCount)
         }
@@ -145,7 +145,7 @@ import Testing
     @Test("Each event has its own failure")
     func failures() {
         let batch = Self.batch(3)
-        batch.prepareSlots(fieldCount: 0)
+        batch.prepareCells(fieldCount: 0)
         for index in [2, 0] { batch.withEvent(at: index) { $0.fail(StageFailure("failure of \(index)")) } }
         let messages = (0..<3).map { index in batch.withEvent(at: index) { $0.failure?.message } }
         #expect(messages == ["failure of 0", nil, "failure of 2"])

@@ -10,7 +10,7 @@ import Testing
         for _ in 1...2 {
             batch.removeAll()
             for number in 1...3 as ClosedRange<UInt64> { batch.append(id: Self.id(number), fields: []) }
-            batch.prepareSlots(fieldCount: 1)
+            batch.prepareCells(fieldCount: 1)
             let events = EmittedEvents(batch)
             for number in 4...5 as ClosedRange<UInt64> { events.add(id: Self.id(number)) { _ in } }
             #expect(events.indices == 3..<5)
@@ -30,7 +30,7 @@ import Testing
         let copy = EventBatch()
         for index in 0..<4 { copy.appendCopy(of: batch, at: index) }
         for batch in [batch, copy] {
-            batch.prepareSlots(fieldCount: 0)
+            batch.prepareCells(fieldCount: 0)
             #expect((0..<4).map { index in batch.withEvent(at: index) { $0.isAdded } } == [false, false, true, false])
         }
     }
@@ -43,7 +43,7 @@ import Testing
             if number == 2 { batch.refuse(StageFailure("delivered too often")) }
             if number == 3 { batch.refuse(StageFailure("a value is too large"), isPartial: true) }
         }
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         batch.withEvent(at: 0) { $0.fail(StageFailure("failed later")) }
         _ = batch.appendElements(of: 2, count: 2)
         let partial = (0..<6).map { index in batch.withEvent(at: index) { $0.isPartial } }

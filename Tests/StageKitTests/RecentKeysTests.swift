@@ -65,7 +65,7 @@ import Testing
         let fields = [names.provide("a"), names.provide("b")]
         let batch = EventBatch()
         for id in 1...6 { batch.append(id: EntryID(milliseconds: UInt64(id), sequence: 0), fields: []) }
-        batch.prepareSlots(fieldCount: 2)
+        batch.prepareCells(fieldCount: 2)
         let values: [[String?]] = [["ab", "c"], ["a", "bc"], ["abc", nil], [nil, "abc"], [nil, nil], ["ab", "c"]]
         var prints: [EventKey?] = []
         for (index, pair) in values.enumerated() {

@@ -30,7 +30,7 @@ import Testing
             ]))
 
     private static func scalar(_ text: String, _ line: Int) -> SettingNode {
-        SettingNode(.scalar(text, isPlain: true), at: SourceMark(line: line, column: 9))
+        SettingNode(.scalar(text, isPlain: true), at: SettingPosition(line: line, column: 9))
     }
 
     /// A mapping whose entries stand one on each line.
@@ -38,14 +38,14 @@ import Testing
         SettingNode(
             .mapping(
                 entries.enumerated().map { index, entry in
-                    .init(key: entry.0, mark: SourceMark(line: index + 1, column: 1), value: entry.1)
-                }), at: SourceMark(line: 1, column: 1))
+                    .init(key: entry.0, position: SettingPosition(line: index + 1, column: 1), value: entry.1)
+                }), at: SettingPosition(line: 1, column: 1))
     }
 
     private static func read(_ node: SettingNode) -> (Settings?, [String]) {
         var issues = SettingIssues(context: "x")
         let value = self.type.decode(node, &issues)
-        return (value, issues.all.map { "\($0.mark.line):\($0.mark.column) \($0.message)" })
+        return (value, issues.all.map { "\($0.position.line):\($0.position.column) \($0.message)" })
     }
 
     @Test("Omitted settings keep their defaults, and the others are read")

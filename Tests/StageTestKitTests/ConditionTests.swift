@@ -49,7 +49,7 @@ import Testing
             for row in Self.rows {
                 let batch = EventBatch()
                 batch.appendEntry(EntryID(milliseconds: 1, sequence: 0))
-                batch.prepareSlots(fieldCount: Self.fields.count)
+                batch.prepareCells(fieldCount: Self.fields.count)
                 batch.withEvent(at: 0) { event in
                     if let status = row.status { event.set(FieldID(index: 1), copying: Array(status.utf8)) }
                     if let amount = row.amount {

@@ -13,7 +13,7 @@ import Testing
         let writer = self.store.makeWriter(key: self.id, fields: [("id", self.id)])
         self.batch.removeAll()
         self.batch.append(id: EntryID(milliseconds: milliseconds, sequence: 0), fields: [([], Array("a".utf8))])
-        self.batch.prepareSlots(fieldCount: 1)
+        self.batch.prepareCells(fieldCount: 1)
         return try self.batch.withEvent(at: 0) { event in
             event.set(self.id, range: event.rawField(at: 0).value)
             return try body(writer, event)

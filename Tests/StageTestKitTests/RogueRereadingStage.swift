@@ -30,10 +30,10 @@ final class RogueRereadingStage: Stage {
 
     init(_ settings: RereadingMisdeed, _ setup: StageSetup) {
         self.misdeed = settings
-        let mark = SourceMark(line: 1, column: 1)
-        self.key = setup.input(MarkedName("id", at: mark))
+        let position = SettingPosition(line: 1, column: 1)
+        self.key = setup.input(LocatedName("id", at: position))
         self.handler = setup.revocationHandler
-        self.writer = setup.store(MarkedName("held", at: mark))?.makeWriter(key: self.key, fields: [])
+        self.writer = setup.store(LocatedName("held", at: position))?.makeWriter(key: self.key, fields: [])
     }
 
     func process(_ event: inout Event) throws -> Verdict {

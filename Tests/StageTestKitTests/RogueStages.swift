@@ -67,7 +67,7 @@ final class RogueStage: Stage {
     private func revokeNothing() {
         let batch = EventBatch()
         batch.appendEntry(.zero)
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         batch.withEvent(at: 0) { event in self.handler?.revoke(event, key: self.field) }
     }
 

@@ -21,7 +21,7 @@ import Testing
             """
         let services = PipelineServices(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let pipeline = try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: .standard, services: services)
-        return pipeline.warnings.map { "\($0.mark.line):\($0.mark.column): \($0.message)" }
+        return pipeline.warnings.map { "\($0.position.line):\($0.position.column): \($0.message)" }
     }
 
     @Test(

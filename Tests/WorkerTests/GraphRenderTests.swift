@@ -210,7 +210,7 @@ import Worker
             for (index, box) in layout.boxes.enumerated() {
                 #expect(box.frame.x >= 0 && box.frame.right <= layout.width && box.frame.bottom <= layout.height)
                 for other in layout.boxes[(index + 1)...] where box.frame.overlaps(other.frame) {
-                    wrong.append("\(box.place) and \(other.place)")
+                    wrong.append("\(box.vertex) and \(other.vertex)")
                 }
             }
             for group in layout.groups {
@@ -220,7 +220,7 @@ import Worker
             }
             for line in layout.lines {
                 for segment in Self.segments(line) {
-                    for box in layout.boxes where box.frame.overlaps(segment) { wrong.append("\(box.place): \(line)") }
+                    for box in layout.boxes where box.frame.overlaps(segment) { wrong.append("\(box.vertex): \(line)") }
                 }
             }
             wrong += Self.sharedTracks(layout)

@@ -13,14 +13,14 @@ import Testing
         let batch = EventBatch()
         let fields = key.map { [(name: Array("id".utf8), value: $0)] } ?? []
         batch.append(id: EntryID(milliseconds: 1_700_000_000_000, sequence: 7), fields: fields)
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         batch.withEvent(at: 0) { event in
             if event.rawFieldCount > 0 { event.set(field, range: event.rawField(at: 0).value) }
             body(event, field)
         }
     }
 
-    private func line(_ key: [UInt8]?, _ make: (FieldID?) -> OutcomeRecord) -> String {
+    private func line(_ key: [UInt8]?, _ make: (FieldID?) -> EventResult) -> String {
         var bytes: [UInt8] = []
         self.withEvent(key) { event, field in JournalLine.append(event, make(field), to: &bytes) }
         return String(decoding: bytes, as: UTF8.self)
@@ -29,7 +29,7 @@ import Testing
     @Test("A line has the members that apply, in a fixed order, and ends with a line feed")
     func form() {
         let all = self.line(Array("ds-1".utf8)) { key in
-            OutcomeRecord(
+            EventResult(
                 outcome: .evicted, reason: "malformed_event", stage: "decode",
                 error: "decode session event: missing user_id", effects: ["evict"], keyField: key)
         }
@@ -37,11 +37,11 @@ import Testing
             all == #"{"entry":"1700000000000-7","outcome":"evicted","reason":"malformed_event","stage":"decode","#
                 + #""key":"ds-1","error":"decode session event: missing user_id","effects":["evict"]}"# + "\n")
         let least = self.line(nil) { _ in
-            OutcomeRecord(outcome: .dropped, reason: nil, stage: nil, error: nil, effects: [], keyField: nil)
+            EventResult(outcome: .dropped, reason: nil, stage: nil, error: nil, effects: [], keyField: nil)
         }
         #expect(least == #"{"entry":"1700000000000-7","outcome":"dropped"}"# + "\n")
         let keyless = self.line(nil) { key in
-            OutcomeRecord(
+            EventResult(
                 outcome: .applied, reason: nil, stage: nil, error: nil, effects: ["upsert", "revoke"], keyField: key)
         }
         #expect(
@@ -54,7 +54,7 @@ import Testing
         _ = names.provide("id")
         names.keepSecret("id")
         let line = self.line(Array("hidden".utf8)) { key in
-            OutcomeRecord(
+            EventResult(
                 outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: key,
                 fields: FieldTable(names))
         }
@@ -65,7 +65,7 @@ import Testing
     func outcomes(outcome: Outcome) {
         let names = ["applied", "skipped", "dropped", "evicted", "dead_lettered"]
         let line = self.line(nil) { _ in
-            OutcomeRecord(outcome: outcome, reason: nil, stage: nil, error: nil, effects: [], keyField: nil)
+            EventResult(outcome: outcome, reason: nil, stage: nil, error: nil, effects: [], keyField: nil)
         }
         #expect(line.contains("\"outcome\":\"\(names[Int(outcome.rawValue)])\""))
     }
@@ -79,7 +79,7 @@ import Testing
         ] as [([UInt8], String)])
     func keys(key: [UInt8], member: String) throws {
         let line = self.line(key) {
-            OutcomeRecord(outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: $0)
+            EventResult(outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: $0)
         }
         #expect(line == "{\"entry\":\"1700000000000-7\",\"outcome\":\"applied\",\(member)}\n")
         #expect(line.dropLast().utf8.contains(0x0A) == false)
@@ -96,7 +96,7 @@ import Testing
                 for _ in 0..<3 {
                     journal.observe(
                         event,
-                        OutcomeRecord(
+                        EventResult(
                             outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: nil))
                 }
             }
@@ -108,7 +108,7 @@ import Testing
         #expect(mode.map { $0 & 0o007 } == 0)
     }
 
-    private static let record = OutcomeRecord(
+    private static let record = EventResult(
         outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: nil)
 
     private func withPath(_ body: (String) async throws -> Void) async throws {
@@ -189,7 +189,7 @@ import Testing
         self.withEvent(nil) { event, _ in
             full.observe(
                 event,
-                OutcomeRecord(outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: nil))
+                EventResult(outcome: .applied, reason: nil, stage: nil, error: nil, effects: [], keyField: nil))
         }
         let error = await #expect(throws: Journal.JournalError.self) { try await full.endBatch() }
         #expect(error?.description == "cannot write the journal /dev/full: No space left on device")

@@ -100,7 +100,7 @@ import Testing
         let pipeline = try Pipeline(
             text: Array(text.utf8), file: "p.yaml", catalogue: .standard, services: Self.silent)
         #expect(
-            pipeline.warnings.map { "\($0.mark.line):\($0.mark.column): \($0.message)" } == [
+            pipeline.warnings.map { "\($0.position.line):\($0.position.column): \($0.message)" } == [
                 "7:21: log: {id} is used as it is, because this setting is not a template",
                 "11:65: webhook: {id} is used as it is, because this setting is not a template",
             ])
@@ -113,6 +113,6 @@ import Testing
         let error = #expect(throws: ConfigurationError.self) {
             try Pipeline(contentsOf: path, environment: environment, services: Self.silent)
         }
-        #expect(error?.issues.map(\.mark.line) == [9, 10, 54])
+        #expect(error?.issues.map(\.position.line) == [9, 10, 54])
     }
 }

@@ -48,7 +48,7 @@ import Tracing
         let queue = SpanQueue()
         for index in 0..<(SpanQueue.limit + 2) {
             queue.write(
-                SpanRecord(
+                SpanData(
                     name: "\(index)", kind: .internal, identity: .init(trace: "t", span: "s", isWritten: true),
                     start: 1, end: 2))
         }
@@ -75,7 +75,7 @@ import Tracing
         ] as [(String, String?)])
     func endpoint(text: String, base: String?) {
         var settings = OTLPSettings()
-        settings.endpoint = MarkedName(text, at: SourceMark(line: 1, column: 1))
+        settings.endpoint = LocatedName(text, at: SettingPosition(line: 1, column: 1))
         #expect(settings.base == base)
     }
 }

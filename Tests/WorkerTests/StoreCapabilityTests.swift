@@ -27,7 +27,7 @@ private final class DeclaringStore: InPlaceStore {
 
     struct Settings: Sendable {
         var conditions: [NamedSetting<ConditionSettings>] = []
-        var owner: MarkedName?
+        var owner: LocatedName?
 
         static let type = SettingType.object(
             SettingsSchema(

@@ -144,7 +144,8 @@ private final class BrokenStage: Stage {
         #expect(
             failures.first
                 == CaseFailure(
-                    mark: SourceMark(line: 6, column: 11), what: "outcome of entry 2 (2-0) differs with the batch size",
+                    position: SettingPosition(line: 6, column: 11),
+                    what: "outcome of entry 2 (2-0) differs with the batch size",
                     expected: "one by one: applied, no effects",
                     found:
                         "as one batch: dropped, reason second, stage batch_count, no effects, error \"the second one\"")
@@ -256,16 +257,18 @@ private final class BrokenStage: Stage {
     @Test("JUnit XML escapes special characters, and spells out characters that XML cannot represent")
     func junit() {
         let failure = CaseFailure(
-            mark: SourceMark(line: 3, column: 5), what: "a <b> & \"c\"", expected: "tab\t", found: "bell\u{7} \u{FFFE}ü"
+            position: SettingPosition(line: 3, column: 5), what: "a <b> & \"c\"", expected: "tab\t",
+            found: "bell\u{7} \u{FFFE}ü"
         )
         let report = TestReport(files: [
             TestFileReport(
                 path: "a.test.yaml",
                 results: [
                     CaseResult(
-                        name: "good", mark: SourceMark(line: 2, column: 5), failures: [], duration: .milliseconds(1500)),
+                        name: "good", position: SettingPosition(line: 2, column: 5), failures: [],
+                        duration: .milliseconds(1500)),
                     CaseResult(
-                        name: "b\u{0}ad", mark: SourceMark(line: 9, column: 5), failures: [failure],
+                        name: "b\u{0}ad", position: SettingPosition(line: 9, column: 5), failures: [failure],
                         duration: .microseconds(2)),
                 ]),
             TestFileReport(path: "b.test.yaml", mistakes: ["b.test.yaml:1:1: no"]),

@@ -1,18 +1,18 @@
 import YAML
 
-/// A tree as one line with all marks, so that a test can state everything it expects.
+/// A tree as one line with all positions, so that a test can state everything it expects.
 ///
-/// `1:1{1:1(a)=1:4'b'}`: the mark, then plain text in `()`, other text in `''`, lists in `[]`, mappings in `{}`.
+/// `1:1{1:1(a)=1:4'b'}`: the position, then plain text in `()`, other text in `''`, lists in `[]`, mappings in `{}`.
 func outline(_ node: YAMLNode?) -> String {
     guard let node else { return "nil" }
-    let mark = "\(node.mark.line):\(node.mark.column)"
+    let position = "\(node.position.line):\(node.position.column)"
     switch node.content {
     case .scalar(let scalar):
-        return mark + (scalar.isPlain ? "(\(scalar.text))" : "'\(scalar.text)'")
+        return position + (scalar.isPlain ? "(\(scalar.text))" : "'\(scalar.text)'")
     case .sequence(let items):
-        return mark + "[" + items.map(outline).joined(separator: " ") + "]"
+        return position + "[" + items.map(outline).joined(separator: " ") + "]"
     case .mapping(let pairs):
-        return mark + "{" + pairs.map { outline($0.key) + "=" + outline($0.value) }.joined(separator: " ") + "}"
+        return position + "{" + pairs.map { outline($0.key) + "=" + outline($0.value) }.joined(separator: " ") + "}"
     }
 }
 

@@ -78,12 +78,12 @@ struct SplitMix64: RandomNumberGenerator {
         return lengths
     }
 
-    /// The marks of a node and of all inside it.
-    static func marks(_ node: YAMLNode) -> [YAMLMark] {
+    /// The positions of a node and of all inside it.
+    static func positions(_ node: YAMLNode) -> [YAMLPosition] {
         switch node.content {
-        case .scalar: [node.mark]
-        case .sequence(let items): [node.mark] + items.flatMap(self.marks)
-        case .mapping(let pairs): [node.mark] + pairs.flatMap { self.marks($0.key) + self.marks($0.value) }
+        case .scalar: [node.position]
+        case .sequence(let items): [node.position] + items.flatMap(self.positions)
+        case .mapping(let pairs): [node.position] + pairs.flatMap { self.positions($0.key) + self.positions($0.value) }
         }
     }
 
@@ -97,18 +97,19 @@ struct SplitMix64: RandomNumberGenerator {
         var refused = 0
         for round in 0..<500 {
             let bytes = Self.mutate(original, with: &random)
-            let marks: [YAMLMark]
+            let positions: [YAMLPosition]
             do {
-                marks = try YAMLParser.parse(bytes).map(Self.marks) ?? []
+                positions = try YAMLParser.parse(bytes).map(Self.positions) ?? []
                 read += 1
             } catch {
-                marks = [error.mark]
+                positions = [error.position]
                 refused += 1
                 #expect(!error.message.isEmpty)
             }
             let lengths = Self.lineLengths(bytes)
-            let outside = marks.filter { mark in
-                !(1...lengths.count).contains(mark.line) || !(1...(lengths[mark.line - 1] + 1)).contains(mark.column)
+            let outside = positions.filter { position in
+                !(1...lengths.count).contains(position.line)
+                    || !(1...(lengths[position.line - 1] + 1)).contains(position.column)
             }
             #expect(outside.isEmpty, "seed \(seed), round \(round): \(String(decoding: bytes, as: UTF8.self))")
         }

@@ -10,7 +10,7 @@ extension AggregateStage {
         /// How long a window stays open after its end.
         public var lateness = Duration.zero
         /// The field with the time of an event, or `nil` for the time in the entry's id.
-        public var time: MarkedName?
+        public var time: LocatedName?
         /// How far the time of an event may be ahead of the clock.
         public var ahead = Duration.seconds(60)
         /// Whether windows are closed by the clock of the stream's server while the stream is silent.

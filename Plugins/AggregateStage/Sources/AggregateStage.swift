@@ -73,7 +73,7 @@ public final class AggregateStage: StatefulStage, EmittingStage {
         for value in values {
             let capped = value.value.function == .distinct ? ["\(value.name)_capped"] : []
             for name in [value.name] + capped where !names.insert(name).inserted {
-                setup.issues.add("the window's event has \"\(name)\" already: choose another name", at: value.mark)
+                setup.issues.add("the window's event has \"\(name)\" already: choose another name", at: value.position)
             }
         }
     }
@@ -90,7 +90,7 @@ public final class AggregateStage: StatefulStage, EmittingStage {
         var samples: [Sample?] = []
         samples.reserveCapacity(self.measures.count)
         for measure in self.measures { samples.append(try measure.sample(of: event, hasher)) }
-        let entry = WindowTable.Entry(id: event.eventID, time: time, clock: clock, key: key, samples: samples)
+        let entry = WindowTable.WindowEvent(id: event.eventID, time: time, clock: clock, key: key, samples: samples)
         do throws(WindowTable.Refusal) {
             self.closed += try self.windows.add(entry)
         } catch {

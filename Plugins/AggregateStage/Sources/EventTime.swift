@@ -9,7 +9,7 @@ struct EventTime {
     private let clock: WallClock
 
     /// Resolves the field. Adds an error if it is missing or not of the type timestamp.
-    init(_ field: MarkedName?, ahead: Duration, _ setup: StageSetup) {
+    init(_ field: LocatedName?, ahead: Duration, _ setup: StageSetup) {
         self.field = field.map { setup.input($0) }
         self.name = field?.text ?? ""
         self.ahead = ahead.microseconds / 1000
@@ -17,7 +17,7 @@ struct EventTime {
         guard let field, setup.fields.contains(field.text) else { return }
         if case .timestamp = setup.type(of: field.text) { return }
         setup.issues.add(
-            "\"\(field.text)\" is not a time: declare it in decode (type: timestamp)", at: field.mark)
+            "\"\(field.text)\" is not a time: declare it in decode (type: timestamp)", at: field.position)
     }
 
     /// Whether the time is that in the entry's id.

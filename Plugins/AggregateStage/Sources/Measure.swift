@@ -21,7 +21,7 @@ public struct Measure: Sendable {
     /// The function.
     public var function: Function
     /// The field, or `nil` for `count`.
-    public var field: MarkedName?
+    public var field: LocatedName?
     /// Whether events without the field are accepted.
     public var isOptional = false
 
@@ -49,7 +49,7 @@ public struct Measure: Sendable {
 
     /// The decoder: `count`, `{ max: celsius }`, `{ sum: bytes, optional: true }`.
     static let type = SettingType<Measure>(shape: Self.shape) { node, issues in
-        guard let entries = node.entries else {
+        guard let entries = node.pairs else {
             return SettingType<String>.choice([Function.count.rawValue]).decode(node, &issues).map { _ in
                 Measure(function: .count)
             }
@@ -62,19 +62,19 @@ public struct Measure: Sendable {
             if entry.key == "optional" {
                 isOptional = SettingType<Bool>.boolean.decode(entry.value, &issues)
             } else if known.contains(entry.key), let function = Function(rawValue: entry.key) {
-                let field = SettingType<MarkedName>.name.decode(entry.value, &issues)
-                if measure != nil { issues.add("expected one of \(known.joined(separator: ", "))", at: entry.mark) }
+                let field = SettingType<LocatedName>.name.decode(entry.value, &issues)
+                if measure != nil { issues.add("expected one of \(known.joined(separator: ", "))", at: entry.position) }
                 isValid = isValid && field != nil && measure == nil
                 measure = Measure(function: function, field: field)
             } else {
                 let hint = Nearest.hint(for: entry.key, among: known + ["optional"])
-                issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.mark)
+                issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.position)
                 isValid = false
             }
         }
         guard isValid, let isOptional else { return nil }
         guard var measure else {
-            issues.add("expected count, or one of \(known.joined(separator: ", ")) with a field", at: node.mark)
+            issues.add("expected count, or one of \(known.joined(separator: ", ")) with a field", at: node.position)
             return nil
         }
         measure.isOptional = isOptional

@@ -36,7 +36,7 @@ struct MeasureReader {
             let kinds = measure.function == .min || measure.function == .max ? "numbers or times" : "numbers"
             setup.issues.add(
                 "\(measure.function) requires \(kinds), but the type of \"\(field.text)\" is another "
-                    + "one: declare it in decode (type: int64, for example)", at: field.mark)
+                    + "one: declare it in decode (type: int64, for example)", at: field.position)
         }
         self.output = setup.emits(setting.name, isSecret: isSecret, type: Self.resultType(measure.function, type))
         self.cappedOutput =

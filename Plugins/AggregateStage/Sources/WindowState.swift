@@ -28,7 +28,7 @@ final class WindowState: StageState {
     }
 
     /// Adds an event: see `WindowTable.add`.
-    func add(_ entry: WindowTable.Entry) throws(WindowTable.Refusal) -> [WindowTable.Closed] {
+    func add(_ entry: WindowTable.WindowEvent) throws(WindowTable.Refusal) -> [WindowTable.Closed] {
         try self.content.withLock { (content) throws(WindowTable.Refusal) in try content.table.add(entry) }
     }
 

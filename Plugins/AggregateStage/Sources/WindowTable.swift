@@ -21,7 +21,7 @@ struct WindowTable: Sendable, Equatable {
     }
 
     /// An event.
-    struct Entry: Sendable {
+    struct WindowEvent: Sendable {
         /// Its id. Elements of one entry have different ones.
         var id: EventID
         /// Its time in milliseconds since the epoch.
@@ -80,7 +80,7 @@ struct WindowTable: Sendable, Equatable {
 
     /// Adds an event, unless the table contains it already; returns the windows that it closes, in the order of
     /// their starts and keys.
-    mutating func add(_ entry: Entry) throws(Refusal) -> [Closed] {
+    mutating func add(_ entry: WindowEvent) throws(Refusal) -> [Closed] {
         if let last = self.last, entry.id <= last { return [] }
         let start = self.start(of: entry.time)
         let newest = max(self.newest ?? entry.clock, entry.clock)
@@ -154,7 +154,7 @@ struct WindowTable: Sendable, Equatable {
     }
 
     /// Returns whether the window of an event is open. (The values are not copied here, so that they change in place.)
-    private func hasGroup(accepting entry: Entry, _ start: Int64) throws(Refusal) -> Bool {
+    private func hasGroup(accepting entry: WindowEvent, _ start: Int64) throws(Refusal) -> Bool {
         guard let group = self.windows[start]?[entry.key] else { return false }
         for (index, sample) in entry.samples.enumerated() {
             if let sample, !group[index].accepts(sample, self.rules.functions[index]) { throw .overflow(index) }
@@ -162,7 +162,7 @@ struct WindowTable: Sendable, Equatable {
         return true
     }
 
-    private mutating func insert(_ entry: Entry, _ start: Int64) {
+    private mutating func insert(_ entry: WindowEvent, _ start: Int64) {
         let empty = Array(repeating: Accumulator(), count: self.rules.functions.count)
         if self.windows[start]?[entry.key] == nil {
             self.windows[start, default: [:]][entry.key] = empty

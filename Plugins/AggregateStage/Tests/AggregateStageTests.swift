@@ -96,7 +96,7 @@ import Testing
             (["distinct": "celsius"], ["1", "1.0", "1"], "2"),
         ] as [(SettingNode, [String], String)])
     func functions(function: SettingNode, inputs: [String], expected: String) throws {
-        let field = try #require(function.entries?.first?.value)
+        let field = try #require(function.pairs?.first?.value)
         guard case .scalar(let name, _) = field.content else { return }
         let harness = try self.harness(["window": "1s", "values": ["result": function]])
         for (index, input) in inputs.enumerated() {
@@ -271,7 +271,7 @@ import Testing
         let old: KeyValuePairs<String, SettingNode> = [
             "key": ["expr": "device  + 'x'"], "window": "1s", "lateness": "3ms", "values": ["n": "count"],
         ]
-        func harness(_ changes: [SettingNode.Entry]) throws -> StageHarness<AggregateStage> {
+        func harness(_ changes: [SettingNode.Pair]) throws -> StageHarness<AggregateStage> {
             let kept = old.filter { setting in !changes.contains { $0.key == setting.key } }
             return try self.harness(
                 .mapping(kept.map { ($0.key, $0.value) } + changes.map { ($0.key, $0.value) }))
@@ -279,7 +279,7 @@ import Testing
         let first = try harness([])
         _ = first.process([Self.entry(1, ["device": "a"]), Self.entry(2, ["device": "b"])])
         let saved = first.stage.state.save()
-        let second = try harness(changes.entries ?? [])
+        let second = try harness(changes.pairs ?? [])
         do throws(StageFailure) {
             try second.stage.state.restore(saved)
             #expect(names.isEmpty)

@@ -9,8 +9,8 @@ import Testing
 
     private static func entry(
         _ number: UInt64, at time: Int64, _ key: String = "a", _ amount: Int64 = 1
-    ) -> WindowTable.Entry {
-        WindowTable.Entry(
+    ) -> WindowTable.WindowEvent {
+        WindowTable.WindowEvent(
             id: EventID(EntryID(milliseconds: number, sequence: 0)), time: time, clock: time, key: Array(key.utf8),
             samples: [Sample(), Sample(quantity: .integer(amount))])
     }
@@ -128,13 +128,13 @@ import Testing
         var table = WindowTable(rules)
         for (index, hash) in [7, 8, 7, 9, 8].enumerated() {
             _ = try table.add(
-                WindowTable.Entry(
+                WindowTable.WindowEvent(
                     id: EventID(EntryID(milliseconds: UInt64(index + 1), sequence: 0)), time: 0, clock: 0, key: [],
                     samples: [Sample(hash: UInt64(hash))]))
         }
         #expect(table.open[0].values[0].seen.count == 3 && !table.open[0].values[0].isCapped)
         #expect(table.distinctCount == 3)
-        let more = WindowTable.Entry(
+        let more = WindowTable.WindowEvent(
             id: EventID(EntryID(milliseconds: 9, sequence: 0)), time: 0, clock: 0, key: [], samples: [Sample(hash: 10)])
         _ = try table.add(more)
         #expect(table.open[0].values[0].seen.count == 3 && table.open[0].values[0].isCapped)
@@ -158,7 +158,7 @@ import Testing
     }
 
     /// Entries in a mostly ascending order of times, from a fixed pseudo-random sequence.
-    private static func history(_ seed: UInt64) -> [WindowTable.Entry] {
+    private static func history(_ seed: UInt64) -> [WindowTable.WindowEvent] {
         var state = seed
         func next(_ limit: UInt64) -> UInt64 {
             // Numerical Recipes' linear congruential generator; the high bits are good enough here.
@@ -175,7 +175,7 @@ import Testing
         "A restart after any entry, with some entries read again, changes no total", arguments: [1, 2, 3] as [UInt64])
     func restarts(seed: UInt64) throws {
         let history = Self.history(seed)
-        func results(_ entries: some Sequence<WindowTable.Entry>, _ state: WindowState) -> [WindowTable.Closed] {
+        func results(_ entries: some Sequence<WindowTable.WindowEvent>, _ state: WindowState) -> [WindowTable.Closed] {
             entries.flatMap { (try? state.add($0)) ?? [] }
         }
         let expected = results(history, WindowState(Self.rules, signature: "s"))
@@ -192,7 +192,7 @@ import Testing
 
     @Test("Each element of an entry counts once, also if the state was saved between two of them", arguments: 0...9)
     func elements(cut: Int) throws {
-        var elements: [WindowTable.Entry] = []
+        var elements: [WindowTable.WindowEvent] = []
         for number in [UInt64(1), 2, 70_001] {
             for element in 0..<3 {
                 var entry = Self.entry(number, at: Int64(number), ["a", "b", "a"][element])
@@ -220,7 +220,7 @@ import Testing
             .enumerated()
         {
             _ = try state.add(
-                WindowTable.Entry(
+                WindowTable.WindowEvent(
                     id: EventID(EntryID(milliseconds: UInt64(number + 1), sequence: 0), element: number), time: 3,
                     clock: 3, key: [UInt8(number)],
                     samples: [Sample(), Sample(quantity: quantity, text: [1, 2]), Sample(hash: UInt64(number))]))

@@ -57,7 +57,7 @@ public final class DeadLetterStage: Stage {
     public func complete(_ events: WaitingEvents) async throws {
         guard let publisher = self.publisher else { return }
         let milliseconds = self.clock.milliseconds
-        let letters = (0..<events.count).map { position in
+        let entries = (0..<events.count).map { position in
             events.withEvent(at: position) { event in
                 OutgoingMessage.entry(
                     stream: self.settings.stream ?? DeadLetter.defaultStream(of: event.stream),
@@ -65,7 +65,7 @@ public final class DeadLetterStage: Stage {
                     fields: DeadLetter.fields(of: event, pipeline: self.pipeline, milliseconds: milliseconds))
             }
         }
-        let results = try await publisher.publish(letters)
+        let results = try await publisher.publish(entries)
         for (position, failure) in results.enumerated() {
             if let failure {
                 events.fail(at: position, StageFailure("dead_letter: \(failure.message)"))

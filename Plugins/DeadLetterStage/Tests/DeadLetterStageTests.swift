@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test("A dead-letter entry holds the failure and the original, byte for byte and with repeated names")
-    func letter() async throws {
+    func entry() async throws {
         let harness = try self.makeHarness()
         let entry = SampleEntry(
             bytes: [([0xFF, 0x00], [0x0D, 0x0A]), (Array("stream".utf8), []), ([0xFF, 0x00], [])],
@@ -63,11 +63,11 @@ import Testing
         batch.stream = "orders"
         batch.append(id: EntryID(milliseconds: 1, sequence: 0), fields: [(Array("a".utf8), Array("x".utf8))])
         batch.refuse(StageFailure("too large"), isPartial: true)
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         EmittedEvents(batch).add(
             id: EntryID(milliseconds: 9, sequence: 4), fields: [(Array("total".utf8), Array("7".utf8))]
         ) { _ in }
-        let letters = (0..<2).map { index in
+        let entries = (0..<2).map { index in
             batch.withEvent(at: index) { event in
                 DeadLetter.fields(of: event, pipeline: "p", milliseconds: 5).map {
                     "\(String(decoding: $0.name, as: UTF8.self)) \(String(decoding: $0.value, as: UTF8.self))"
@@ -75,12 +75,12 @@ import Testing
             }
         }
         #expect(
-            letters[0] == [
+            entries[0] == [
                 "pipeline p", "stream orders", "id 1-0", "incomplete true", "reason refused", "error too large",
                 "attempts 1", "time_ms 5", "field:a x",
             ])
         #expect(
-            letters[1] == [
+            entries[1] == [
                 "pipeline p", "stream orders", "id 9-4", "added true", "attempts 1", "time_ms 5", "field:total 7",
             ])
     }

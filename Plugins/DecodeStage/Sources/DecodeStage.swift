@@ -73,10 +73,10 @@ public final class DecodeStage: Stage {
                 isTyped: ![.text, .integer].contains(types[index]))
         }
         for field in settings.fields where field.name == ReplayedEntry.field {
-            setup.issues.add("fields: \(field.name): the name is reserved for replayed entries", at: field.mark)
+            setup.issues.add("fields: \(field.name): the name is reserved for replayed entries", at: field.position)
         }
         if settings.json == ReplayedEntry.field {
-            setup.issues.add("json: \(ReplayedEntry.field) is reserved for replayed entries", at: setup.mark)
+            setup.issues.add("json: \(ReplayedEntry.field) is reserved for replayed entries", at: setup.position)
         }
         self.event = settings.event
         self.rejectsUnknown = settings.unknownFields == .reject
@@ -96,7 +96,7 @@ public final class DecodeStage: Stage {
             self.json = nil
             for field in settings.fields {
                 guard let path = field.value.path else { continue }
-                setup.issues.add("fields: \(field.name): path requires json: FIELD", at: path.mark)
+                setup.issues.add("fields: \(field.name): path requires json: FIELD", at: path.position)
             }
         }
     }

@@ -164,7 +164,7 @@ import Testing
     func elements() throws {
         let batch = EventBatch()
         batch.append(id: .zero, fields: [([], Array("a".utf8))])
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         let field = FieldID(index: 0)
         let key = try #require(
             batch.withEvent(at: 0) { event in

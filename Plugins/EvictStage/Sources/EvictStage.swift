@@ -6,9 +6,9 @@ public final class EvictStage: Stage {
     /// The settings under `evict`.
     public struct Settings: Sendable {
         /// The store to change.
-        public var store = MarkedName.unread
+        public var store = LocatedName.unread
         /// The field that holds the key.
-        public var key = MarkedName.unread
+        public var key = LocatedName.unread
 
         /// The settings' names and types in the file.
         static let schema = SettingsSchema(

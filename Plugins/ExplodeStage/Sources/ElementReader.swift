@@ -36,7 +36,7 @@ final class ElementReader {
         self.list = list
         self.expectsObject = !settings.fields.isEmpty
         var fields = settings.fields.map { field in
-            let path = field.value.path ?? JSONPath(steps: [.name(field.name)], mark: field.mark)
+            let path = field.value.path ?? JSONPath(steps: [.name(field.name)], position: field.position)
             return (name: field.name, rule: field.value, path: JSONPath?.some(path))
         }
         if let name = settings.name { fields.insert((name.text, settings.elementRule, nil), at: 0) }

@@ -5,11 +5,11 @@ extension ExplodeStage {
     /// The settings under `explode`.
     public struct Settings: Sendable {
         /// The field that contains the list.
-        public var field = MarkedName.unread
+        public var field = LocatedName.unread
         /// The fields to read from each element, which must be an object, in the order in which they are checked.
         public var fields: [NamedSetting<FieldRule>] = []
         /// The field to set to the element itself, or `nil` for none.
-        public var name: MarkedName?
+        public var name: LocatedName?
         /// The type of that field.
         public var type: FieldTypeName?
         /// The form of that field, if it is a time or a duration.
@@ -55,23 +55,23 @@ extension ExplodeStage {
             guard let read = Self.schema.decode(node, &issues) else { return nil }
             let before = issues.all.count
             guard let name = read.name else {
-                if read.fields.isEmpty { issues.add("missing setting \"fields\" or \"as\"", at: node.mark) }
+                if read.fields.isEmpty { issues.add("missing setting \"fields\" or \"as\"", at: node.position) }
                 for setting in ["type", "format"] {
-                    if let value = node[setting] { issues.add("\(setting) requires as", at: value.mark) }
+                    if let value = node[setting] { issues.add("\(setting) requires as", at: value.position) }
                 }
                 return issues.all.count == before ? read : nil
             }
             if read.fields.contains(where: { $0.name == name.text }) {
-                issues.add("as: \"\(name.text)\" is also in fields: choose another name", at: name.mark)
+                issues.add("as: \"\(name.text)\" is also in fields: choose another name", at: name.position)
             }
             if let format = read.format {
-                let mark = node["format"]?.mark ?? node.mark
+                let position = node["format"]?.position ?? node.position
                 if read.type != .timestamp, read.type != .duration {
-                    issues.add("format requires type: timestamp or duration", at: mark)
+                    issues.add("format requires type: timestamp or duration", at: position)
                 } else if read.type == .duration, format == .text {
                     issues.add(
                         "format: a duration is not an RFC 3339 time: use s, ms, us or ns, or no format for text such "
-                            + "as 1h30m", at: mark)
+                            + "as 1h30m", at: position)
                 }
             }
             return issues.all.count == before ? read : nil

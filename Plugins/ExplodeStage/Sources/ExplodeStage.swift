@@ -37,7 +37,7 @@ public final class ExplodeStage: Stage {
         case .json, .text, .bytes, .unknown: break
         case .integer, .unsigned, .double, .bool, .timestamp, .duration:
             setup.issues.add(
-                "field: \(settings.field.text) is not a list: decode it with type: json", at: settings.field.mark)
+                "field: \(settings.field.text) is not a list: decode it with type: json", at: settings.field.position)
         }
         self.reader = ElementReader(settings, list: self.list, setup)
     }

@@ -13,7 +13,7 @@ public struct FileSettings: Sendable {
     }
 
     /// The file, or `-` for standard input.
-    public var path = MarkedName.unread
+    public var path = LocatedName.unread
     /// The field of the event that gets the line.
     public var field = "line"
     /// Where to begin.

@@ -57,16 +57,17 @@ public final class FileSource: EventSource {
         name: "file", summary: "Reads the lines of a file, a FIFO or standard input.", settings: FileSettings.type
     ) { settings, setup in
         if settings.start == .resume, setup.checkpoint == nil {
-            setup.issues.add("file: start is resume, but there is no section checkpoint to resume from", at: setup.mark)
+            setup.issues.add(
+                "file: start is resume, but there is no section checkpoint to resume from", at: setup.position)
         }
         if settings.start != .resume, setup.stores.contains(where: { $0.value.retention == .own }) {
             setup.issues.add(
                 "file: the ids are numbers of lines, which begin at 1 in each run, and a store that outlives the worker "
                     + "refuses them as older: set start to resume with a checkpoint, or use a memory store",
-                at: setup.mark)
+                at: setup.position)
         }
         if settings.path.text == "-", settings.start != .beginning {
-            setup.issues.add("file: standard input has no other start than beginning", at: settings.path.mark)
+            setup.issues.add("file: standard input has no other start than beginning", at: settings.path.position)
         }
         return FileSource(
             settings, stores: setup.stores.sorted { $0.key < $1.key }.map(\.value), checkpoint: setup.checkpoint,
@@ -83,10 +84,10 @@ public final class FileSource: EventSource {
     public var startsAtCheckpoint: Bool { self.settings.start == .resume }
 
     /// The place behind the last delivered line.
-    public var position: SourcePosition? {
+    public var bookmark: SourceBookmark? {
         self.state.withLock { state in
             state.position.map {
-                SourcePosition(epoch: state.epoch, cursor: Self.id(of: $0.line), text: $0.text)
+                SourceBookmark(epoch: state.epoch, cursor: Self.id(of: $0.line), text: $0.text)
             }
         }
     }
@@ -130,7 +131,7 @@ public final class FileSource: EventSource {
             _ = self.checkpoint?.takeStages()
             try await self.startOver("the position in the checkpoint is not one of a file")
         } catch let failure as CheckpointFailure {
-            if failure.position.flatMap({ FilePosition($0) }) == nil { _ = self.checkpoint?.takeStages() }
+            if failure.bookmark.flatMap({ FilePosition($0) }) == nil { _ = self.checkpoint?.takeStages() }
             try await self.startOver(failure.description)
         }
         return nil

@@ -39,7 +39,7 @@ import Testing
             _ change: (inout FileSettings) -> Void = { _ in }, checkpoint: (any CheckpointKeeper)? = nil
         ) -> FileSource {
             var settings = FileSettings()
-            settings.path = MarkedName(self.path, at: SourceMark(line: 1, column: 1))
+            settings.path = LocatedName(self.path, at: SettingPosition(line: 1, column: 1))
             change(&settings)
             return FileSource(settings, stores: [], checkpoint: checkpoint, logger: Logger(label: "test"))
         }
@@ -68,8 +68,8 @@ import Testing
         func load() throws -> String? { self.text.withLock(\.self) }
         func discard() { self.text.withLock { $0 = nil } }
         func adopt(definition: String) {}
-        func save(_ position: () -> SourcePosition?, stages: () async -> [SavedStage]?) async {
-            let text = position()?.text
+        func save(_ bookmark: () -> SourceBookmark?, stages: () async -> [SavedStage]?) async {
+            let text = bookmark()?.text
             self.text.withLock { $0 = text }
         }
         func takeStages() -> [SavedStage] { [] }
@@ -156,7 +156,7 @@ import Testing
         let first = trial.source()
         try await trial.run(first)
         let saved = Saved(nil)
-        await saved.save { first.position }
+        await saved.save { first.bookmark }
         try trial.write("c\n")
         try await trial.run(trial.source({ $0.start = .resume }, checkpoint: saved))
         #expect(trial.delivered == ["1-0 line a", "3-0 line b", "4-0 line c"])
@@ -179,7 +179,7 @@ import Testing
         let trial = try Trial()
         await #expect(throws: FileInput.Failure.self) { try await trial.run(trial.source()) }
         let directory = (trial.path as NSString).deletingLastPathComponent
-        let source = trial.source { $0.path = MarkedName(directory, at: SourceMark(line: 1, column: 1)) }
+        let source = trial.source { $0.path = LocatedName(directory, at: SettingPosition(line: 1, column: 1)) }
         await #expect(throws: FileInput.Failure.self) { try await trial.run(source) }
     }
 

@@ -43,7 +43,7 @@ extension FilterStage {
             if isWord, let first = text.utf8.first, (0x61...0x7A).contains(first) { return text }
             issues.add(
                 "\"\(text)\" is not a valid reason: use only a to z, digits and _, beginning with a letter",
-                at: node.mark)
+                at: node.position)
             return nil
         }
     }

@@ -9,7 +9,7 @@ extension LogStage {
         /// The message of the line.
         public var message = "event"
         /// Fields whose values are logged.
-        public var fields: [MarkedName] = []
+        public var fields: [LocatedName] = []
 
         /// The settings' names and types in the file.
         static let schema = SettingsSchema(

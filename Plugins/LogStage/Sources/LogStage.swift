@@ -45,7 +45,7 @@ public final class LogStage: Stage {
         for (name, id, isSecret) in self.fields {
             guard let range = event.range(of: id) else { continue }
             if isSecret {
-                metadata[name] = .string(FieldTable.mark)
+                metadata[name] = .string(FieldTable.placeholder)
                 continue
             }
             event.withBytes(range) { LoggedValue($0, limit: LogStage.valueLimit).add(to: &metadata, name: name) }

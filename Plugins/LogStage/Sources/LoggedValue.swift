@@ -11,11 +11,11 @@ enum LoggedValue: Equatable {
     /// Creates the logged form of the first `limit` bytes; `…` marks omitted bytes.
     init(_ bytes: Span<UInt8>, limit: Int) {
         let shown = bytes.extracting(first: LoggedValue.length(bytes, limit: limit))
-        let mark = shown.count < bytes.count ? "…" : ""
+        let ellipsis = shown.count < bytes.count ? "…" : ""
         do {
-            self = .text(String(copying: try UTF8Span(validating: shown)) + mark)
+            self = .text(String(copying: try UTF8Span(validating: shown)) + ellipsis)
         } catch {
-            self = .base64(Base64.encode(shown) + mark)
+            self = .base64(Base64.encode(shown) + ellipsis)
         }
     }
 

@@ -43,12 +43,12 @@ struct LookedUpField: Sendable {
 
     /// Reads a value that was found.
     ///
-    /// - Parameter place: The store or the hash, for messages.
+    /// - Parameter origin: The store or the hash, for messages.
     /// - Throws: The failure if the value is too large or is not of the field's type.
-    func read(_ found: Snapshot.Field, in place: String) throws(StageFailure) -> FieldValue {
+    func read(_ found: Snapshot.Field, in origin: String) throws(StageFailure) -> FieldValue {
         guard found.bytes.count <= Self.valueLimit else {
             throw StageFailure(
-                "lookup: \(place): \(self.targetName): the value has \(found.bytes.count) bytes, the maximum is "
+                "lookup: \(origin): \(self.targetName): the value has \(found.bytes.count) bytes, the maximum is "
                     + "\(Self.valueLimit)")
         }
         guard let type = self.type, let typeName = self.typeName else {
@@ -59,7 +59,7 @@ struct LookedUpField: Sendable {
         } catch {
             let quoted = FieldTable.shown(QuotedText.quote(found.bytes.span), isSecret: self.isSecret)
             let problem = error.quotesText ? "\(quoted) \(error.message)" : error.message
-            throw StageFailure("lookup: \(place): \(self.targetName): \(problem) (type \(typeName.rawValue))")
+            throw StageFailure("lookup: \(origin): \(self.targetName): \(problem) (type \(typeName.rawValue))")
         }
     }
 

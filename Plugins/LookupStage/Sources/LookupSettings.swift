@@ -20,9 +20,9 @@ extension LookupStage {
     }
 
     /// The origin of the values.
-    public enum Place: Sendable {
+    public enum Origin: Sendable {
         /// In the snapshot of a store under the value of a field.
-        case store(MarkedName, key: MarkedName)
+        case store(LocatedName, key: LocatedName)
         /// In the Redis hash with this key.
         case hash(Template)
     }
@@ -30,7 +30,7 @@ extension LookupStage {
     /// The settings under `lookup`.
     public struct Settings: Sendable {
         /// The origin of the values.
-        public var place: Place
+        public var origin: Origin
         /// The event's fields to set.
         public var fields: [NamedSetting<Field>]
         /// The handling of a missing value.
@@ -38,13 +38,13 @@ extension LookupStage {
         /// The handling of a stale store.
         public var stale: Stale
         /// The values of fields that have none, by the event's field.
-        public var defaults: [NamedSetting<MarkedName>]
+        public var defaults: [NamedSetting<LocatedName>]
     }
 
     /// The settings of one field.
     public struct Field: Sendable {
         /// The name in the snapshot or the hash, or `nil` for the name of the event's field.
-        public var name: MarkedName?
+        public var name: LocatedName?
         /// The type of the value, or `nil` for text, or a number that the store keeps as one.
         public var typeName: FieldTypeName?
         /// The form in which times and durations are written, or `nil` for the usual one.
@@ -78,18 +78,18 @@ extension LookupStage {
             shape: .either([.nonBlankText, .object(Self.schema.descriptions)])
         ) { node, issues in
             if case .scalar = node.content {
-                return SettingType<MarkedName>.name.decode(node, &issues).map { Field(name: $0) }
+                return SettingType<LocatedName>.name.decode(node, &issues).map { Field(name: $0) }
             }
-            guard node.entries != nil else {
+            guard node.pairs != nil else {
                 issues.add(
                     "expected the name of a field, or { field, type, format, secret }, found \(node.kindName)",
-                    at: node.mark)
+                    at: node.position)
                 return nil
             }
             guard let field = Self.schema.decode(node, &issues) else { return nil }
             guard let form = field.format else { return field }
             guard let refusal = (field.typeName ?? .string).refusal(of: form) else { return field }
-            issues.add(refusal, at: node["format"]?.mark ?? node.mark)
+            issues.add(refusal, at: node["format"]?.position ?? node.position)
             return nil
         }
     }
@@ -97,9 +97,9 @@ extension LookupStage {
     /// The settings as in the file, before they are compared with each other.
     struct Read: Sendable {
         /// The store to look in.
-        var store: MarkedName?
+        var store: LocatedName?
         /// The event's field that contains the key.
-        var key: MarkedName?
+        var key: LocatedName?
         /// The key of a hash.
         var hash: Template?
         /// The event's fields to set.
@@ -107,7 +107,7 @@ extension LookupStage {
         /// The handling of a missing value.
         var missing = Missing.fail
         /// The values of fields that have none, by the event's field.
-        var defaults: [NamedSetting<MarkedName>]?
+        var defaults: [NamedSetting<LocatedName>]?
         /// The handling of a stale store.
         var stale = Stale.fail
 
@@ -141,40 +141,40 @@ extension LookupStage {
             ], alternatives: [.exactlyOne("store", "hash")])
 
         /// Text with its position.
-        private static let text = SettingType<MarkedName>(shape: .text) { node, issues in
-            SettingType<String>.text.decode(node, &issues).map { MarkedName($0, at: node.mark) }
+        private static let text = SettingType<LocatedName>(shape: .text) { node, issues in
+            SettingType<String>.text.decode(node, &issues).map { LocatedName($0, at: node.position) }
         }
 
         /// The decoder of the settings, which also checks that they fit together.
         static let type = SettingType<Settings>(shape: .object(Self.schema.descriptions)) { node, issues in
             guard let read = Self.schema.decode(node, &issues) else { return nil }
-            let place = read.place(node, &issues)
+            let origin = read.origin(node, &issues)
             read.checkDefaults(node, &issues)
             // With wrong defaults the names are checked nevertheless; the file is refused in any case.
-            guard let place else { return nil }
+            guard let origin else { return nil }
             return Settings(
-                place: place, fields: read.fields, missing: read.missing, stale: read.stale,
+                origin: origin, fields: read.fields, missing: read.missing, stale: read.stale,
                 defaults: read.defaults ?? [])
         }
 
-        private func place(_ node: SettingNode, _ issues: inout SettingIssues) -> Place? {
+        private func origin(_ node: SettingNode, _ issues: inout SettingIssues) -> Origin? {
             guard let hash = self.hash else {
                 guard let store = self.store else {
-                    issues.add("missing setting \"store\" (or hash)", at: node.mark)
+                    issues.add("missing setting \"store\" (or hash)", at: node.position)
                     return nil
                 }
                 guard let key = self.key else {
-                    issues.add("missing setting \"key\"", at: node.mark)
+                    issues.add("missing setting \"key\"", at: node.position)
                     return nil
                 }
                 return .store(store, key: key)
             }
             if let store = self.store {
-                issues.add("store and hash are both given: keep one of them", at: store.mark)
+                issues.add("store and hash are both given: keep one of them", at: store.position)
             } else if let key = self.key {
-                issues.add("key is used only with store: put the field in braces in hash", at: key.mark)
+                issues.add("key is used only with store: put the field in braces in hash", at: key.position)
             } else if case .use = self.stale {
-                issues.add("stale is used only with store", at: node["stale"]?.mark ?? node.mark)
+                issues.add("stale is used only with store", at: node["stale"]?.position ?? node.position)
             } else {
                 return .hash(hash)
             }
@@ -182,19 +182,19 @@ extension LookupStage {
         }
 
         private func checkDefaults(_ node: SettingNode, _ issues: inout SettingIssues) {
-            let mark = node["defaults"]?.mark ?? node.mark
+            let position = node["defaults"]?.position ?? node.position
             guard case .useDefaults = self.missing else {
-                if self.defaults != nil { issues.add("defaults are used only with missing: default", at: mark) }
+                if self.defaults != nil { issues.add("defaults are used only with missing: default", at: position) }
                 return
             }
             let defaults = self.defaults ?? []
             for field in self.fields where !defaults.contains(where: { $0.name == field.name }) {
-                issues.add("missing: default needs a value for \"\(field.name)\" in defaults", at: mark)
+                issues.add("missing: default needs a value for \"\(field.name)\" in defaults", at: position)
             }
             for value in defaults {
                 guard let field = self.fields.first(where: { $0.name == value.name }) else {
                     let hint = Nearest.hint(for: value.name, among: self.fields.map(\.name))
-                    issues.add("defaults: \"\(value.name)\" is none of the fields\(hint)", at: value.mark)
+                    issues.add("defaults: \"\(value.name)\" is none of the fields\(hint)", at: value.position)
                     continue
                 }
                 guard let name = field.value.typeName, let type = field.value.type else { continue }
@@ -204,7 +204,7 @@ extension LookupStage {
                 } catch {
                     let quoted = FieldTable.shown("\"\(value.value.text)\"", isSecret: field.value.isSecret)
                     let problem = error.quotesText ? "\(quoted) \(error.message)" : error.message
-                    issues.add("defaults: \(value.name): \(problem) (type \(name.rawValue))", at: value.value.mark)
+                    issues.add("defaults: \(value.name): \(problem) (type \(name.rawValue))", at: value.value.position)
                 }
             }
         }

@@ -25,7 +25,7 @@ public final class LookupStage: Stage {
     /// takes from events.
     private static let keyLimit = 1024
 
-    /// A place to look in.
+    /// The origin of the values.
     private enum Source {
         /// A store in this process.
         case memory(any StageStore, key: FieldID)
@@ -49,7 +49,7 @@ public final class LookupStage: Stage {
     /// The field with the key, or the template of the key, for messages.
     private let keyName: String
     /// The store's name, or that of a hash, for messages.
-    private let placeName: String
+    private let originName: String
     private let requestedFields: [[UInt8]]
     private let progress: ProgressReporter
     /// Whether a request to a store on a server was answered: then its connection is open.
@@ -59,7 +59,7 @@ public final class LookupStage: Stage {
     public init(_ settings: Settings, _ setup: StageSetup) {
         self.progress = setup.progress
         let untyped: FieldType
-        switch settings.place {
+        switch settings.origin {
         case .store(let name, let key):
             let column = setup.input(key)
             let store = setup.storeToRead(name)
@@ -70,13 +70,13 @@ public final class LookupStage: Stage {
                 setup.neverWaits()
             }
             self.keyName = key.text
-            self.placeName = name.text
+            self.originName = name.text
             untyped = .unknown
         case .hash(let template):
             let key = template.resolve(setup)
             self.source = setup.hashReader().map { Source.hashes($0, key: key) }
             self.keyName = template.text
-            self.placeName = "hash \(template.text)"
+            self.originName = "hash \(template.text)"
             untyped = .text
         }
         if case .fail = settings.missing { self.isRequired = true } else { self.isRequired = false }
@@ -167,7 +167,7 @@ public final class LookupStage: Stage {
             do throws(TemplateFailure) {
                 try template.append(event, to: &bytes, limit: Self.keyLimit, missing: .refuse)
             } catch {
-                throw StageFailure("lookup: \(self.placeName): \(error.message)")
+                throw StageFailure("lookup: \(self.originName): \(error.message)")
             }
             return bytes
         case nil: throw self.missingKey
@@ -182,7 +182,7 @@ public final class LookupStage: Stage {
     /// Throws if the store may lack earlier entries, unless the settings accept that.
     private func checkFreshness(of store: any StageStore) throws(StageFailure) {
         guard !self.usesStale, let doubt = store.lookupDoubt else { return }
-        throw StageFailure("lookup: \(self.placeName): \(doubt)")
+        throw StageFailure("lookup: \(self.originName): \(doubt)")
     }
 
     /// Requests values from the server.
@@ -197,7 +197,7 @@ public final class LookupStage: Stage {
             let requests = keys.map { HashRequest(key: $0, fields: self.requestedFields) }
             let answers = try await reader.read(requests)
             guard answers.count == keys.count else {
-                let failure = StageFailure("lookup: \(self.placeName): the reader has not answered every request")
+                let failure = StageFailure("lookup: \(self.originName): the reader has not answered every request")
                 return (keys.map { _ in .failure(failure) }, false)
             }
             return (answers.map { self.found($0) }, answers.allSatisfy(\.isOutage))
@@ -258,7 +258,7 @@ public final class LookupStage: Stage {
     private func found(_ answer: Result<Snapshot?, any Error>) -> Result<Found, StageFailure> {
         switch answer {
         case .success(let snapshot): .success(self.found(snapshot))
-        case .failure(let error): .failure(StageFailure("lookup: \(self.placeName): \(error)"))
+        case .failure(let error): .failure(StageFailure("lookup: \(self.originName): \(error)"))
         }
     }
 
@@ -269,10 +269,10 @@ public final class LookupStage: Stage {
 
     private func found(_ answer: Result<[[UInt8]?], HashFailure>) -> Result<Found, StageFailure> {
         switch answer {
-        case .failure(let error): return .failure(StageFailure("lookup: \(self.placeName): \(error.message)"))
+        case .failure(let error): return .failure(StageFailure("lookup: \(self.originName): \(error.message)"))
         case .success(let values):
             guard values.count == self.fields.count else {
-                return .failure(StageFailure("lookup: \(self.placeName): the reader has not returned every field"))
+                return .failure(StageFailure("lookup: \(self.originName): the reader has not returned every field"))
             }
             let fields = zip(self.fields, values).map { field, bytes in
                 bytes.map { Snapshot.Field(name: field.name, bytes: $0) }
@@ -284,7 +284,7 @@ public final class LookupStage: Stage {
     /// Sets the fields. Before the first one is set, all values are known to be present and of the right type.
     private func apply(_ found: Found, to event: inout Event) throws(StageFailure) {
         if self.isRequired, !found.exists {
-            throw StageFailure("lookup: \(self.placeName) has no snapshot of \(self.keyName)")
+            throw StageFailure("lookup: \(self.originName) has no snapshot of \(self.keyName)")
         }
         var values: [(bytes: [UInt8], value: FieldValue)?] = []
         var size = 0
@@ -296,16 +296,16 @@ public final class LookupStage: Stage {
                 continue
             }
             size += value.bytes.count
-            values.append((bytes: value.bytes, value: try field.read(value, in: self.placeName)))
+            values.append((bytes: value.bytes, value: try field.read(value, in: self.originName)))
         }
         guard size <= event.room else {
-            throw StageFailure("lookup: \(self.placeName): the values of the batch's events are too large")
+            throw StageFailure("lookup: \(self.originName): the values of the batch's events are too large")
         }
         for (field, value) in zip(self.fields, values) { field.set(value, on: &event) }
     }
 
     private func missing(_ field: LookedUpField) -> StageFailure {
-        if case .hashes = self.source { return StageFailure("lookup: \(self.placeName) has no \(field.name)") }
+        if case .hashes = self.source { return StageFailure("lookup: \(self.originName) has no \(field.name)") }
         return StageFailure("lookup: the snapshot of \(self.keyName) has no \(field.name)")
     }
 }

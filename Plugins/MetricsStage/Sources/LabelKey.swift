@@ -67,7 +67,7 @@ final class LabelKey {
             case .component: self.append("")
             case .reason: self.append(failure?.reason ?? "")
             case .stage: self.append(failure?.stage ?? "")
-            case .secret: self.append(FieldTable.mark)
+            case .secret: self.append(FieldTable.placeholder)
             case .field(let field):
                 if let range = event.range(of: field) {
                     event.withBytes(range) { self.append($0) }

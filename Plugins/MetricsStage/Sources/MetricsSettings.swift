@@ -10,9 +10,9 @@ extension MetricsStage {
         /// The name of the histogram, or `nil` if another kind is declared.
         public var histogram: String?
         /// The field whose number is measured, or `nil` to count events.
-        public var value: MarkedName?
+        public var value: LocatedName?
         /// Fields or built-in names whose values are the labels.
-        public var labels: [MarkedName] = []
+        public var labels: [LocatedName] = []
 
         /// The metric's kind and name.
         var measure: (kind: Kind, name: String) {
@@ -73,7 +73,7 @@ extension MetricsStage {
         }
 
         /// `[a-zA-Z_][a-zA-Z0-9_]*`, without the prefix `__`, which Prometheus reserves.
-        private static let labelName = SettingType<MarkedName>.name.map { (name) throws(SettingRefusal) in
+        private static let labelName = SettingType<LocatedName>.name.map { (name) throws(SettingRefusal) in
             if Settings.isName(name.text, also: ""), !name.text.hasPrefix("__") { return name }
             throw SettingRefusal(
                 "\"\(name.text)\" cannot be a label: use only letters, digits and _, and do not begin with a digit "

@@ -29,7 +29,7 @@ public final class MetricsStage: Stage {
         var seen: Set<String> = []
         let labels = settings.labels.map { name -> LabelKey.Label in
             if !seen.insert(name.text).inserted {
-                setup.issues.add("the label \"\(name.text)\" is listed twice", at: name.mark)
+                setup.issues.add("the label \"\(name.text)\" is listed twice", at: name.position)
             }
             return switch name.text {
             case "component": .component
@@ -48,18 +48,18 @@ public final class MetricsStage: Stage {
     }
 
     /// Returns the label for a field's value, or for the fixed text that replaces secret values.
-    private static func label(_ name: MarkedName, _ setup: StageSetup) -> LabelKey.Label {
+    private static func label(_ name: LocatedName, _ setup: StageSetup) -> LabelKey.Label {
         let field = setup.input(name)
         return setup.isSecret(name.text) ? .secret : .field(field)
     }
 
     /// Returns the field whose number is measured. A metric shows the number, so a secret cannot be measured.
-    private static func measured(_ name: MarkedName, _ setup: StageSetup) -> FieldID {
+    private static func measured(_ name: LocatedName, _ setup: StageSetup) -> FieldID {
         if setup.isSecret(name.text) {
             setup.issues.add(
                 "value: the field \"\(name.text)\" is secret, but a metric would reveal its numbers: measure "
                     + "another field",
-                at: name.mark)
+                at: name.position)
         }
         return setup.input(name)
     }

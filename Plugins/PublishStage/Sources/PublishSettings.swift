@@ -74,7 +74,7 @@ extension PublishStage {
             if read.maxTargets != nil, (read.stream ?? read.channel)?.literal != nil {
                 issues.add(
                     "max_targets requires a field in braces in stream or channel",
-                    at: node["max_targets"]?.mark ?? node.mark)
+                    at: node["max_targets"]?.position ?? node.position)
                 return nil
             }
             let maxTargets = read.maxTargets ?? Settings.defaultTargets
@@ -87,10 +87,10 @@ extension PublishStage {
                     return Settings(target: .channel(channel), fields: read.fields, maxTargets: maxTargets)
                 }
                 issues.add(
-                    "max_length requires a stream, not a channel", at: node["max_length"]?.mark ?? node.mark)
-            case (nil, nil): issues.add("missing setting \"stream\" or \"channel\"", at: node.mark)
+                    "max_length requires a stream, not a channel", at: node["max_length"]?.position ?? node.position)
+            case (nil, nil): issues.add("missing setting \"stream\" or \"channel\"", at: node.position)
             case (let channel?, _?):
-                issues.add("stream and channel are both given: keep one of them", at: channel.mark)
+                issues.add("stream and channel are both given: keep one of them", at: channel.position)
             }
             return nil
         }

@@ -5,7 +5,7 @@ public final class RemoveStage: Stage {
     /// The settings under `remove`.
     public struct Settings: Sendable {
         /// The fields to clear.
-        public var fields: [MarkedName] = []
+        public var fields: [LocatedName] = []
 
         /// The settings' names and types in the file.
         static let schema = SettingsSchema(

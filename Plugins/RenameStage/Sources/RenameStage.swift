@@ -5,10 +5,10 @@ public final class RenameStage: Stage {
     /// The settings under `rename`.
     public struct Settings: Sendable {
         /// Old names with their new names.
-        public var names: [NamedSetting<MarkedName>]
+        public var names: [NamedSetting<LocatedName>]
 
         /// The settings' names and types in the file.
-        static let type = SettingType<[NamedSetting<MarkedName>]>.map(of: .name, minimum: 1).map {
+        static let type = SettingType<[NamedSetting<LocatedName>]>.map(of: .name, minimum: 1).map {
             Settings(names: $0)
         }
     }
@@ -44,12 +44,13 @@ public final class RenameStage: Stage {
                 setup.issues.add(
                     "\(name.name): \"\(target.text)\" is itself renamed by this stage: use another rename stage, or "
                         + "another name",
-                    at: target.mark)
+                    at: target.position)
             } else if !new.insert(target.text).inserted {
-                setup.issues.add("\(name.name): another field is also renamed to \"\(target.text)\"", at: target.mark)
+                setup.issues.add(
+                    "\(name.name): another field is also renamed to \"\(target.text)\"", at: target.position)
             }
             return Move(
-                source: setup.input(MarkedName(name.name, at: name.mark)),
+                source: setup.input(LocatedName(name.name, at: name.position)),
                 target: setup.output(
                     target.text, isSecret: setup.isSecret(name.name), type: setup.type(of: name.name)))
         }

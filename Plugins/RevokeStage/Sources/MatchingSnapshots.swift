@@ -20,7 +20,7 @@ final class MatchingSnapshots {
 
     /// Creates the part of a stage that ends snapshots; returns `nil` and adds the reasons to the issues if that is
     /// impossible.
-    init?(_ settings: RevokeStage.Settings, match: MarkedName, _ setup: StageSetup) {
+    init?(_ settings: RevokeStage.Settings, match: LocatedName, _ setup: StageSetup) {
         self.match = setup.input(match)
         self.matchName = match.text
         self.issuedBefore = settings.issuedBefore.map { setup.input($0) }
@@ -32,14 +32,14 @@ final class MatchingSnapshots {
         guard let indexed = store.indexed else {
             setup.issues.add(
                 "the store \"\(name.text)\" has no index by \"\(match.text)\": a store of type memory has one with the "
-                    + "setting index: [\(match.text)]", at: match.mark)
+                    + "setting index: [\(match.text)]", at: match.position)
             return nil
         }
         guard let ender = indexed.makeEnder(by: match.text, issuedAt: settings.issuedAt) else {
             let hint = Nearest.hint(for: match.text, among: indexed.indexedFields.map(\.text))
             setup.issues.add(
                 "the store \"\(name.text)\" has no index by \"\(match.text)\"\(hint): add the field to index in its "
-                    + "settings", at: match.mark)
+                    + "settings", at: match.position)
             return nil
         }
         self.ender = ender

@@ -6,16 +6,16 @@ public final class RevokeStage: Stage {
     /// The settings under `revoke`.
     public struct Settings: Sendable {
         /// The field that holds the key, or `nil` with `match`.
-        public var key: MarkedName?
+        public var key: LocatedName?
         /// The store whose snapshots `match` ends.
-        public var store: MarkedName?
+        public var store: LocatedName?
         /// The indexed field by whose value snapshots are ended, or `nil` with `key`.
-        public var match: MarkedName?
+        public var match: LocatedName?
         /// The field of the event with the time before which a snapshot must have been issued to be ended, or `nil` to
         /// end all older ones.
-        public var issuedBefore: MarkedName?
+        public var issuedBefore: LocatedName?
         /// The field of a snapshot with the time at which it was issued, or `nil` for the time of its entry.
-        public var issuedAt: MarkedName?
+        public var issuedAt: LocatedName?
 
         /// The settings' names and types in the file.
         static let schema = SettingsSchema(

@@ -7,7 +7,7 @@ public struct RouteSettings: Sendable {
         /// The condition.
         var when = ConditionSettings.unread
         /// A branch, or `next`.
-        var to = MarkedName.unread
+        var to = LocatedName.unread
     }
 
     /// The target that means the next stage.
@@ -18,7 +18,7 @@ public struct RouteSettings: Sendable {
     /// The cases, tested in order; the first condition that holds decides.
     var cases: [Case] = []
     /// The target of all other events: a branch, or `next`.
-    var otherwise: MarkedName?
+    var otherwise: LocatedName?
 
     /// The branches that the stage leads to, and whether it leads to the next stage.
     var exits: StageExits {

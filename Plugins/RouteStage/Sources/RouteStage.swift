@@ -19,7 +19,7 @@ public final class RouteStage: Stage {
 
     /// Resolves fields and branches.
     public init(_ settings: RouteSettings, _ setup: StageSetup) {
-        func verdict(_ target: MarkedName) -> Verdict {
+        func verdict(_ target: LocatedName) -> Verdict {
             target.text == RouteSettings.next ? .next : .branch(setup.branch(target))
         }
         self.cases = settings.cases.map { ($0.when.resolve(setup), verdict($0.to)) }

@@ -90,7 +90,7 @@ final class StoreTrial: Sendable {
             self.batch.removeAll()
             self.batch.streamIndex = self.stream
             self.batch.append(id: EntryID(milliseconds: entry, sequence: 0), fields: [])
-            self.batch.prepareSlots(fieldCount: StoreTrial.columns.count)
+            self.batch.prepareCells(fieldCount: StoreTrial.columns.count)
             return try self.batch.withEvent(at: 0) { event in
                 event.set(FieldID(index: 0), copying: Array(key.utf8))
                 event.set(FieldID(index: 1), copying: Array(status.utf8))

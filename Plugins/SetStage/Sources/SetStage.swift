@@ -26,7 +26,7 @@ public final class SetStage: Stage {
         static let type = SettingType<Content>(
             shape: .either([SettingType<Template>.template.shape, SettingType<ExpressionSettings>.computed.shape])
         ) { node, issues in
-            if node.entries != nil {
+            if node.pairs != nil {
                 return SettingType<ExpressionSettings>.computed.decode(node, &issues).map { .expression($0) }
             }
             return SettingType<Template>.template.decode(node, &issues).map { .template($0) }

@@ -28,16 +28,16 @@ public struct Rate: Sendable, Equatable {
         shape: .form("a rate: 100/s, 5/m or 1/h", pattern: "^[+]?[0-9]+/[smh]$")
     ) { node, issues in
         guard case .scalar(let text, _) = node.content else {
-            issues.add("expected a rate such as 100/s, found \(node.kindName)", at: node.mark)
+            issues.add("expected a rate such as 100/s, found \(node.kindName)", at: node.position)
             return nil
         }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let count = Int(parts[0]), let unit = Rate.units[String(parts[1])] else {
-            issues.add("expected a rate such as 100/s, 5/m or 1/h, found \"\(text)\"", at: node.mark)
+            issues.add("expected a rate such as 100/s, 5/m or 1/h, found \"\(text)\"", at: node.position)
             return nil
         }
         guard (1...Rate.countLimit).contains(count) else {
-            issues.add("\(text) is out of range: it must be from 1 to \(Rate.countLimit) events", at: node.mark)
+            issues.add("\(text) is out of range: it must be from 1 to \(Rate.countLimit) events", at: node.position)
             return nil
         }
         return Rate(count: count, unit: unit)

@@ -5,9 +5,9 @@ public final class UpsertStage: Stage {
     /// The settings under `upsert`.
     public struct Settings: Sendable {
         /// The store to change.
-        public var store = MarkedName.unread
+        public var store = LocatedName.unread
         /// The fields to keep, or `nil` for all fields that earlier stages provide.
-        public var fields: [MarkedName]?
+        public var fields: [LocatedName]?
 
         /// The settings' names and types in the file.
         static let schema = SettingsSchema(
@@ -45,12 +45,12 @@ public final class UpsertStage: Stage {
 
     /// Creates the stage; it reads the store's key and the fields to keep.
     public init(_ settings: Settings, _ setup: StageSetup) {
-        let mark = settings.store.mark
-        let names = settings.fields ?? setup.fields.map { MarkedName($0, at: mark) }
+        let position = settings.store.position
+        let names = settings.fields ?? setup.fields.map { LocatedName($0, at: position) }
         let fields = names.map { (name: $0.text, field: setup.input($0)) }
         let store = setup.store(settings.store)
         self.keyName = store?.keyField ?? ""
-        let key = store.map { setup.input(MarkedName($0.keyField, at: mark)) }
+        let key = store.map { setup.input(LocatedName($0.keyField, at: position)) }
         self.key = key
         self.writer = key.flatMap { store?.makeWriter(key: $0, fields: fields) }
         self.deferred = self.writer?.deferred

@@ -18,10 +18,10 @@ extension ValidateStage {
                         summary: "An expression, or a list of expressions, that must be true.")
                 ])
         ) { node, issues in
-            guard let require = node["require"], require.entries == nil, let entries = node.entries else {
+            guard let require = node["require"], require.pairs == nil, let entries = node.pairs else {
                 return Self.rules(1).decode(node, &issues).map { Settings(fields: $0) }
             }
-            let others = SettingNode(.mapping(entries.filter { $0.key != "require" }), at: node.mark)
+            let others = SettingNode(.mapping(entries.filter { $0.key != "require" }), at: node.position)
             let fields = Self.rules(0).decode(others, &issues)
             let outer = issues.context
             defer { issues.context = outer }

@@ -31,7 +31,7 @@ public final class ValidateStage: Stage {
     public init(_ settings: Settings, _ setup: StageSetup) {
         let context = setup.issues.context
         let rules = settings.fields.flatMap { field in
-            let id = setup.input(MarkedName(field.name, at: field.mark))
+            let id = setup.input(LocatedName(field.name, at: field.position))
             let isSecret = setup.isSecret(field.name)
             setup.issues.context = "\(context): \(field.name): required_if"
             defer { setup.issues.context = context }

@@ -100,7 +100,7 @@ extension WebhookStage {
                 let before = issues.all.count
                 for header in read {
                     guard let mistake = WebhookHeader(name: header.name, value: header.value).mistake else { continue }
-                    issues.add(mistake, at: header.mark)
+                    issues.add(mistake, at: header.position)
                 }
                 return issues.all.count == before ? read : nil
             }
@@ -121,13 +121,14 @@ extension WebhookStage {
             if hasSecret, !settings.url.isPrivate {
                 issues.add(
                     "url: \(secret) would be sent unencrypted: use https://",
-                    at: node["url"]?.mark ?? node.mark)
+                    at: node["url"]?.position ?? node.position)
             }
             if settings.caFile != nil, !settings.url.isEncrypted {
-                issues.add("ca_file requires a URL with https://", at: node["ca_file"]?.mark ?? node.mark)
+                issues.add("ca_file requires a URL with https://", at: node["ca_file"]?.position ?? node.position)
             }
             if settings.maxTargets != nil, settings.url.template.literal != nil {
-                issues.add("max_targets requires a field in braces in url", at: node["max_targets"]?.mark ?? node.mark)
+                issues.add(
+                    "max_targets requires a field in braces in url", at: node["max_targets"]?.position ?? node.position)
             }
             return issues.all.count == before ? settings : nil
         }

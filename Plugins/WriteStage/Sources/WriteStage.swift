@@ -13,7 +13,7 @@ public final class WriteStage: Stage {
     /// The settings under `write`.
     public struct Settings: Sendable {
         /// The file, or `-` for standard output.
-        public var path = MarkedName.unread
+        public var path = LocatedName.unread
         /// The fields to write.
         public var fields = FieldSelection.all
 

@@ -66,7 +66,7 @@ struct RevocationRoute {
         }
         if let failure = refusal() { throw failure }
         // Given back when the state is written, not when the stream ends.
-        let slot = Mutex<SnapshotExporter.Slot?>(try self.exporter.slot())
+        let permit = Mutex<SnapshotExporter.Permit?>(try self.exporter.permit())
         return { writer in
             if let gap {
                 var bytes: [UInt8] = []
@@ -79,7 +79,7 @@ struct RevocationRoute {
             // Also after the last piece: an incomplete store must not pass for a complete one.
             if let failure = refusal() { throw failure }
             try await writer.write(ByteBuffer(bytes: state.end))
-            slot.withLock { $0 = nil }
+            permit.withLock { $0 = nil }
         }
     }
 
@@ -109,10 +109,10 @@ struct RevocationRoute {
         }
         let page = self.log.page(after: reader.cursor)
         if let gap = page.gap {
-            let before = (page.entries.first?.number ?? page.cursor + 1) - 1
+            let before = (page.notices.first?.number ?? page.cursor + 1) - 1
             self.append(gap, at: before, to: &bytes)
         }
-        for entry in page.entries {
+        for entry in page.notices {
             let (name, data) = Self.event(of: entry)
             EventText.append(name, id: self.id(entry.number), data: data, to: &bytes)
         }
@@ -130,7 +130,7 @@ struct RevocationRoute {
     }
 
     /// Returns the event's name and its JSON body.
-    static func event(of entry: RevocationLog.Entry) -> (name: String, data: String) {
+    static func event(of entry: RevocationLog.Notice) -> (name: String, data: String) {
         var data = [UInt8(ascii: "{")]
         func add(_ name: String, _ text: String) {
             data.append(UInt8(ascii: ","))

@@ -41,11 +41,11 @@ final class SnapshotExporter: Sendable {
         unless refusal: @escaping @Sendable () -> AdminFailure?
     ) throws(AdminFailure) -> Response {
         if let failure = refusal() { throw failure }
-        let slot = try self.slot()
+        let permit = try self.permit()
         let body = ResponseBody { writer in
             try await self.stream(unless: refusal, to: &writer) { try self.walk(store, types, into: $0) }
             try await writer.finish(nil)
-            withExtendedLifetime(slot) {}
+            withExtendedLifetime(permit) {}
         }
         var headers: HTTPFields = [.contentType: "application/x-ndjson"]
         // For clients that show how much is left; the store may change during the export.
@@ -56,8 +56,8 @@ final class SnapshotExporter: Sendable {
     /// Returns the permission to run an export.
     ///
     /// - Throws: `AdminFailure` if too many exports are running.
-    func slot() throws(AdminFailure) -> Slot {
-        if let slot = Slot(self) { return slot }
+    func permit() throws(AdminFailure) -> Permit {
+        if let permit = Permit(self) { return permit }
         throw AdminFailure.unavailable(
             "busy", "\(AdminLimits.exports) exports are running; try again when one has finished")
     }
@@ -65,7 +65,7 @@ final class SnapshotExporter: Sendable {
     /// Whether running exports must end.
     var isEnding: Bool { self.isStopping.load(ordering: .relaxed) }
 
-    /// Streams the pieces that `walk` writes, which runs on a thread of the pool. Needs a slot.
+    /// Streams the pieces that `walk` writes, which runs on a thread of the pool. Needs a permit.
     ///
     /// `refusal` is asked before each piece; if it returns a failure, the stream ends early.
     @concurrent func stream(
@@ -106,7 +106,7 @@ final class SnapshotExporter: Sendable {
     }
 
     /// The permission to run one export; released with the object, even if its response was never sent.
-    final class Slot: Sendable {
+    final class Permit: Sendable {
         private let exporter: SnapshotExporter
 
         fileprivate init?(_ exporter: SnapshotExporter) {

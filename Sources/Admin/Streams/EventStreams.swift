@@ -67,12 +67,12 @@ final class EventStreams: Sendable {
     func response(
         _ kind: Kind, wakenBy others: Wakes? = nil, opening: Opening? = nil, next: @escaping @Sendable () -> [UInt8]
     ) throws(AdminFailure) -> Response {
-        guard let slot = Slot(self, kind) else {
+        guard let permit = Permit(self, kind) else {
             throw AdminFailure.unavailable(
                 "busy", "\(kind.limit) streams of this kind are open; try again when one has ended")
         }
         let body = ResponseBody { writer in
-            try await self.run(slot, others, opening, next, &writer)
+            try await self.run(permit, others, opening, next, &writer)
         }
         return Response(status: .ok, headers: Self.headers, body: body)
     }
@@ -85,7 +85,7 @@ final class EventStreams: Sendable {
     }()
 
     @concurrent private func run(
-        _ slot: Slot, _ others: Wakes?, _ opening: Opening?, _ next: @Sendable () -> [UInt8],
+        _ permit: Permit, _ others: Wakes?, _ opening: Opening?, _ next: @Sendable () -> [UInt8],
         _ writer: inout any ResponseBodyWriter
     ) async throws {
         let (sleeper, wakes) = Wakes.makeSleeper()
@@ -99,7 +99,7 @@ final class EventStreams: Sendable {
         try await opening?(&writer)
         for await _ in wakes {
             if self.hasEnded { break }
-            if slot.kind != .revocations, !self.line.mayGoOn { continue }
+            if permit.kind != .revocations, !self.line.mayGoOn { continue }
             // Repeats while more data is available, without waiting for the next wake-up.
             var bytes = next()
             while !bytes.isEmpty, !self.hasEnded {
@@ -113,11 +113,11 @@ final class EventStreams: Sendable {
             }
         }
         try await writer.finish(nil)
-        withExtendedLifetime(slot) {}
+        withExtendedLifetime(permit) {}
     }
 
     /// The permission to have a stream open; released with the object, even if its response was never sent.
-    private final class Slot: Sendable {
+    private final class Permit: Sendable {
         private let streams: EventStreams
         let kind: Kind
 

@@ -6,13 +6,13 @@ public import StageKit
 /// client knows whether it has missed any. The thread that reads the stream adds to the log, once per batch, and so does
 /// the task that removes expired snapshots.
 public final class RevocationLog: Sendable {
-    /// The kind of an entry of the log.
+    /// The kind of a notice.
     public enum Kind: Sendable, Equatable {
         /// A key that its own snapshot revokes.
         case revocation
         /// A key that was removed from a store, and the reason.
         case eviction(reason: String)
-        /// A store that was emptied, and the reason; the entry has no key.
+        /// A store that was emptied, and the reason; the notice has no key.
         case reset(store: String, reason: String)
     }
 
@@ -61,32 +61,32 @@ public final class RevocationLog: Sendable {
     }
 
     /// A revocation, an eviction or a reset.
-    public struct Entry: Sendable, Equatable {
-        /// The entry's number in this run of the worker.
+    public struct Notice: Sendable, Equatable {
+        /// The notice's number in this run of the worker.
         public var number: UInt64
         /// The key that is revoked or evicted; empty for a reset.
         public var key: [UInt8]
         /// The stream entry that caused it; zero for a reset.
         public var entry: EntryID
-        /// The kind of the entry.
+        /// The kind of the notice.
         public var kind = Kind.revocation
     }
 
-    /// The next entries for a reader.
+    /// The next notices for a reader.
     struct Page {
-        /// The new entries, in order.
-        var entries: [Entry] = []
+        /// The new notices, in order.
+        var notices: [Notice] = []
         /// The reader's cursor after this page.
         var cursor: UInt64
-        /// The reason why entries before `entries` may be lost, or `nil` if none are.
+        /// The reason why notices before `notices` may be lost, or `nil` if none are.
         var gap: Gap?
     }
 
-    /// Why a reader may have missed entries.
+    /// Why a reader may have missed notices.
     enum Gap: String {
         /// The reader's cursor belongs to an earlier run of the worker.
         case restarted
-        /// The entries are no longer kept.
+        /// The notices are no longer kept.
         case expired
         /// The worker itself lost entries of the stream before reading them.
         case entriesLost = "entries_lost"
@@ -111,7 +111,7 @@ public final class RevocationLog: Sendable {
 
     /// The name of this run of the worker.
     public let run: String
-    /// Wakes readers when there are new entries.
+    /// Wakes readers when there are new notices.
     let wakes = Wakes()
     private let countLimit: Int
     private let byteLimit: Int
@@ -123,7 +123,7 @@ public final class RevocationLog: Sendable {
         self.init(run: String(UInt64.random(in: .min ... .max), radix: 36))
     }
 
-    /// Creates an empty log that keeps at most `countLimit` entries and `byteLimit` bytes of their keys.
+    /// Creates an empty log that keeps at most `countLimit` notices and `byteLimit` bytes of their keys.
     init(
         run: String, countLimit: Int = AdminLimits.revocationsKept, byteLimit: Int = AdminLimits.revocationBytesKept
     ) {
@@ -180,16 +180,16 @@ public final class RevocationLog: Sendable {
         listener?(chunk.isLoss ? nil : chunk.batch)
     }
 
-    /// The cursor of a reader that wants only future entries.
+    /// The cursor of a reader that wants only future notices.
     var end: UInt64 { self.state.withLock { $0.next - 1 } }
 
-    /// Returns the latest entries, newest first.
-    public func newest(_ limit: Int) -> [Entry] {
+    /// Returns the latest notices, newest first.
+    public func newest(_ limit: Int) -> [Notice] {
         self.state.withLock { state in
-            var found: [Entry] = []
+            var found: [Notice] = []
             for chunk in state.chunks[state.start...].reversed() where found.count < limit {
                 for index in chunk.batch.entries.indices.reversed() where found.count < limit {
-                    found.append(Self.entry(chunk, index))
+                    found.append(Self.notice(chunk, index))
                 }
             }
             return found
@@ -198,19 +198,19 @@ public final class RevocationLog: Sendable {
 
     /// Returns the latest revocations and evictions of a key that are still kept, newest first. Scans the whole log,
     /// which takes some tenths of a millisecond at most; the stream's thread may have to wait for that time.
-    public func newest(of key: [UInt8], limit: Int) -> [Entry] {
+    public func newest(of key: [UInt8], limit: Int) -> [Notice] {
         self.state.withLock { state in
-            var found: [Entry] = []
+            var found: [Notice] = []
             for chunk in state.chunks[state.start...].reversed() where found.count < limit {
                 for index in chunk.batch.entries.indices.reversed() where found.count < limit {
-                    if chunk.batch.holds(key, at: index) { found.append(Self.entry(chunk, index)) }
+                    if chunk.batch.holds(key, at: index) { found.append(Self.notice(chunk, index)) }
                 }
             }
             return found
         }
     }
 
-    /// Returns a page of the entries after a number, and whether entries before the page may be lost.
+    /// Returns a page of the notices after a number, and whether notices before the page may be lost.
     func page(after cursor: UInt64, limit: Int = AdminLimits.revocationPage) -> Page {
         self.state.withLock { state in
             var page = Page(cursor: cursor)
@@ -220,21 +220,21 @@ public final class RevocationLog: Sendable {
                 page.cursor = oldest.first - 1
             }
             var index = Self.firstChunk(state.chunks, state.start, after: page.cursor)
-            while index < state.chunks.count, page.entries.count < limit {
+            while index < state.chunks.count, page.notices.count < limit {
                 let chunk = state.chunks[index]
                 if chunk.isLoss {
-                    // Earlier entries are returned first; the next page reports the gap.
-                    if !page.entries.isEmpty { break }
+                    // Earlier notices are returned first; the next page reports the gap.
+                    if !page.notices.isEmpty { break }
                     page.gap = page.gap ?? .entriesLost
                     page.cursor = chunk.first
                     index += 1
                     continue
                 }
                 for place in chunk.batch.entries.indices where chunk.first + UInt64(place) > page.cursor {
-                    page.entries.append(Self.entry(chunk, place))
-                    if page.entries.count == limit { break }
+                    page.notices.append(Self.notice(chunk, place))
+                    if page.notices.count == limit { break }
                 }
-                page.cursor = page.entries.last?.number ?? page.cursor
+                page.cursor = page.notices.last?.number ?? page.cursor
                 index += 1
             }
             return page
@@ -250,8 +250,8 @@ public final class RevocationLog: Sendable {
         return low
     }
 
-    private static func entry(_ chunk: Chunk, _ index: Int) -> Entry {
-        Entry(
+    private static func notice(_ chunk: Chunk, _ index: Int) -> Notice {
+        Notice(
             number: chunk.first + UInt64(index), key: chunk.batch.key(at: index), entry: chunk.batch.entries[index],
             kind: chunk.batch.kind(at: index))
     }

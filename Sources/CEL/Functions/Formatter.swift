@@ -143,8 +143,8 @@ enum Formatter {
             return "[" + parts.joined(separator: ", ") + "]"
         case .map(let map):
             var parts: [String] = []
-            for entry in map.entries {
-                parts.append(try "\(Self.text(entry.key, &meter)): \(Self.text(entry.value, &meter))")
+            for pair in map.pairs {
+                parts.append(try "\(Self.text(pair.key, &meter)): \(Self.text(pair.value, &meter))")
             }
             return "{" + parts.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.joined(separator: ", ") + "}"
         }

@@ -95,7 +95,7 @@ enum Functions {
             return Int64(text.unicodeScalars.count)
         case .bytes(let bytes): return Int64(bytes.count)
         case .list(let values): return Int64(values.count)
-        case .map(let map): return Int64(map.entries.count)
+        case .map(let map): return Int64(map.pairs.count)
         default: throw .noOverload(.size, [value])
         }
     }

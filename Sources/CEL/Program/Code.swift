@@ -68,7 +68,7 @@ struct Instruction {
         /// Whether text `a` matches pattern `b`.
         case matches
         /// A list of `b` operands from `a`; a map of `b` pairs of operands from `a`. The operand of an optional element
-        /// or the key of an optional entry is complemented.
+        /// or the key of an optional pair is complemented.
         case list, map
         /// Comprehension `b` over `a`.
         case comprehension

@@ -43,7 +43,7 @@ struct Compiler {
         case .index(let operand, let key, let isOptional): self.index(operand, key, isOptional, node.offset)
         case .call(let name, let target, let arguments): self.call(name, target, arguments, node.offset)
         case .list(let elements): self.list(elements)
-        case .map(let entries): self.map(entries)
+        case .map(let pairs): self.map(pairs)
         case .logic(let isAnd, let operands): self.logic(isAnd, operands)
         case .conditional(let condition, let first, let second):
             self.conditional(condition, first, second, node.offset)
@@ -103,15 +103,15 @@ struct Compiler {
         return (self.builder.add(Instruction(operation: .list, a: first, b: Int32(operands.count))), result)
     }
 
-    private mutating func map(_ entries: [Node.Entry]) -> Part {
+    private mutating func map(_ pairs: [Node.Pair]) -> Part {
         var types: (key: ExpressionType, value: ExpressionType)?
         var operands: [Int32] = []
-        for entry in entries {
-            let key = self.compile(entry.key)
-            var value = self.compile(entry.value)
-            if entry.isOptional { value.type = self.unwrapped(value.type, entry.value.offset) }
-            operands += [entry.isOptional ? ~key.at : key.at, value.at]
-            self.checkKey(key.type, entry.key.offset)
+        for pair in pairs {
+            let key = self.compile(pair.key)
+            var value = self.compile(pair.value)
+            if pair.isOptional { value.type = self.unwrapped(value.type, pair.value.offset) }
+            operands += [pair.isOptional ? ~key.at : key.at, value.at]
+            self.checkKey(key.type, pair.key.offset)
             types =
                 types.map { (self.join($0.key, key.type), self.join($0.value, value.type)) } ?? (key.type, value.type)
         }
@@ -127,7 +127,7 @@ struct Compiler {
         }
         if let constant { return (self.builder.constant(.map(constant)), result) }
         let first = self.builder.list(operands)
-        return (self.builder.add(Instruction(operation: .map, a: first, b: Int32(entries.count))), result)
+        return (self.builder.add(Instruction(operation: .map, a: first, b: Int32(pairs.count))), result)
     }
 
     private mutating func checkKey(_ type: ExpressionType, _ offset: Int) {

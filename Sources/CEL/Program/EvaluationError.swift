@@ -54,9 +54,9 @@ struct CostMeter {
         switch value {
         case .list(let values): try self.charge(containing: values)
         case .map(let map):
-            for entry in map.entries {
-                try self.charge(nested: entry.key)
-                try self.charge(nested: entry.value)
+            for pair in map.pairs {
+                try self.charge(nested: pair.key)
+                try self.charge(nested: pair.value)
             }
         case .optional(let optional):
             if let wrapped = optional.wrapped { try self.charge(nested: wrapped) }

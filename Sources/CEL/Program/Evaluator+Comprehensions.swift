@@ -14,9 +14,9 @@ extension Code {
                 if try self.step(code, &result, &state, source) { break }
             }
         case .map(let map):
-            for entry in map.entries {
-                state.locals[code.local] = entry.key
-                if code.variableCount == 2 { state.locals[code.local + 1] = entry.value }
+            for pair in map.pairs {
+                state.locals[code.local] = pair.key
+                if code.variableCount == 2 { state.locals[code.local + 1] = pair.value }
                 if try self.step(code, &result, &state, source) { break }
             }
         default: throw .noOverload
@@ -76,7 +76,7 @@ extension Code {
             result.list.append(value)
         case (.transformMap, _): try Self.add(element, value, to: &result.map, &state.meter)
         case (_, .map(let map)):
-            for entry in map.entries { try Self.add(entry.key, entry.value, to: &result.map, &state.meter) }
+            for pair in map.pairs { try Self.add(pair.key, pair.value, to: &result.map, &state.meter) }
         default: throw .noOverload
         }
     }

@@ -188,7 +188,7 @@ extension Code {
         return .map(map)
     }
 
-    /// Adds an entry to a map that is being made.
+    /// Adds a pair to a map that is being made.
     static func add(
         _ key: Value, _ value: Value, to map: inout MapValue, _ meter: inout CostMeter
     ) throws(EvaluationError) {

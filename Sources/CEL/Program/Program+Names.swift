@@ -32,10 +32,10 @@ extension Program {
             for argument in arguments { Self.collect(argument, &found) }
         case .list(let elements):
             for element in elements { Self.collect(element.value, &found) }
-        case .map(let entries):
-            for entry in entries {
-                Self.collect(entry.key, &found)
-                Self.collect(entry.value, &found)
+        case .map(let pairs):
+            for pair in pairs {
+                Self.collect(pair.key, &found)
+                Self.collect(pair.value, &found)
             }
         case .logic(_, let operands):
             for operand in operands { Self.collect(operand, &found) }

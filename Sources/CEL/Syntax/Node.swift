@@ -12,7 +12,7 @@ struct Node {
         /// A function; the target of a receiver-style call is apart from the arguments.
         case call(String, target: Node?, [Node])
         case list([Element])
-        case map([Entry])
+        case map([Pair])
         /// `&&` or `||` of two or more operands.
         case logic(isAnd: Bool, [Node])
         case conditional(Node, Node, Node)
@@ -38,13 +38,13 @@ struct Node {
         var isOptional: Bool
     }
 
-    /// An entry of a map literal.
-    struct Entry {
+    /// A key and a value of a map literal.
+    struct Pair {
         /// The key.
         var key: Node
         /// The value.
         var value: Node
-        /// Whether the value is an optional, and the entry is left out if it is empty.
+        /// Whether the value is an optional, and the pair is left out if it is empty.
         var isOptional: Bool
     }
 

@@ -147,16 +147,16 @@ extension Parser {
     }
 
     private mutating func map(_ offset: Int) throws(OffsetProblem) -> Node {
-        var entries: [Node.Entry] = []
+        var pairs: [Node.Pair] = []
         while !self.take(.rightBrace) {
             let isOptional = self.take(.question)
             let key = try self.expression()
             try self.expect(.colon)
-            entries.append(Node.Entry(key: key, value: try self.expression(), isOptional: isOptional))
+            pairs.append(Node.Pair(key: key, value: try self.expression(), isOptional: isOptional))
             if !self.take(.comma), self.current.kind != .symbol(.rightBrace) {
                 throw self.unexpected("\",\" or \"}\"")
             }
         }
-        return try self.node(.map(entries), offset, entries.flatMap { [$0.key, $0.value] })
+        return try self.node(.map(pairs), offset, pairs.flatMap { [$0.key, $0.value] })
     }
 }

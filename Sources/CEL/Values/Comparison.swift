@@ -18,10 +18,10 @@ enum Comparison {
             for index in a.indices where try !Self.equal(a[index], b[index], &meter) { return false }
             return true
         case (.map(let a), .map(let b)):
-            guard a.entries.count == b.entries.count else { return false }
-            try meter.charge(a.entries.count)
-            for entry in a.entries {
-                guard let other = b.value(entry.key), try Self.equal(entry.value, other, &meter) else { return false }
+            guard a.pairs.count == b.pairs.count else { return false }
+            try meter.charge(a.pairs.count)
+            for pair in a.pairs {
+                guard let other = b.value(pair.key), try Self.equal(pair.value, other, &meter) else { return false }
             }
             return true
         case (.timestamp(let a), .timestamp(let b)): return a == b

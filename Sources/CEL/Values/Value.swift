@@ -51,7 +51,7 @@ public enum Value: Sendable {
         case .string(let value): value.isEmpty
         case .bytes(let value): value.isEmpty
         case .list(let value): value.isEmpty
-        case .map(let value): value.entries.isEmpty
+        case .map(let value): value.pairs.isEmpty
         case .timestamp(let value): value == Timestamp(seconds: 0)
         case .duration(let value): value == Duration(seconds: 0)
         case .optional(let value): value.wrapped == nil
@@ -83,32 +83,32 @@ public final class OptionalValue: Sendable {
     static let none = OptionalValue(nil)
 }
 
-/// A map, which keeps the order of its entries.
+/// A map, which keeps the order of its pairs.
 public struct MapValue: Sendable {
     /// A key and its value.
-    public typealias Entry = (key: Value, value: Value)
+    public typealias Pair = (key: Value, value: Value)
 
-    /// The entries in the order in which they were added.
-    public private(set) var entries: [Entry] = []
+    /// The pairs in the order in which they were added.
+    public private(set) var pairs: [Pair] = []
     private var index: [MapKey: Int] = [:]
 
     /// Creates an empty map.
     public init() {}
 
-    /// Adds an entry.
+    /// Adds a pair.
     ///
     /// - Returns: Whether it was added: `false` if there is an equal key, or the key is not a bool, int, uint or string.
     public mutating func add(_ key: Value, _ value: Value) -> Bool {
         guard let hashed = MapKey(key), self.index[hashed] == nil else { return false }
-        self.index[hashed] = self.entries.count
-        self.entries.append((key, value))
+        self.index[hashed] = self.pairs.count
+        self.pairs.append((key, value))
         return true
     }
 
     /// Returns the value of an equal key. Numbers of different types are equal if they have the same value.
     public func value(_ key: Value) -> Value? {
         guard let hashed = MapKey(key, isLookup: true), let at = self.index[hashed] else { return nil }
-        return self.entries[at].value
+        return self.pairs[at].value
     }
 }
 

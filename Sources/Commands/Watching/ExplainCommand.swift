@@ -25,7 +25,7 @@ struct ExplainCommand: AsyncParsableCommand {
 
     /// The worker's response.
     private struct Answer: Decodable {
-        struct Entry: Decodable {
+        struct Change: Decodable {
             var entry: String
             var added: Double
             var fields: [String: Value]?
@@ -61,11 +61,11 @@ struct ExplainCommand: AsyncParsableCommand {
             }
         }
 
-        var held: Entry?
-        var evictedBy: Entry?
+        var held: Change?
+        var evictedBy: Change?
         var stale: String?
         var events: [WatchedEvent]
-        var revocations: [Entry]
+        var revocations: [Change]
         var memory: Memory
 
         private enum CodingKeys: String, CodingKey {

@@ -62,7 +62,7 @@ struct LiveView: Decodable {
     }
 
     struct Revocations: Decodable {
-        struct Entry: Decodable {
+        struct Notice: Decodable {
             var key: String
             var entry: String
             var added: Double
@@ -87,7 +87,7 @@ struct LiveView: Decodable {
         }
 
         var total: Double
-        var recent: [Entry]
+        var recent: [Notice]
     }
 
     var graph: Graph

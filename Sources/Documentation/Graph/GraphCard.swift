@@ -82,12 +82,12 @@ struct GraphCard: Equatable {
         let stage = graph.stages[index]
         var lines = GraphWords.label(stage).dropFirst().map { Line(text: $0, tone: .plain) }
         for arrow in graph.arrows(from: index, .route) {
-            let target = GraphWords.place(arrow.to, graph)
+            let target = GraphWords.vertex(arrow.to, graph)
             lines.append(Line(text: (arrow.label.map { "\($0) → " } ?? "→ ") + target, tone: .route))
         }
         for arrow in graph.arrows(from: index, .failure) {
             if let label = arrow.label {
-                lines.append(Line(text: "\(label), then \(GraphWords.place(arrow.to, graph))", tone: .failure))
+                lines.append(Line(text: "\(label), then \(GraphWords.vertex(arrow.to, graph))", tone: .failure))
             } else if case .end(let word) = arrow.to, word != "drop" {
                 lines.append(Line(text: "failure: \(word)", tone: .failure))
             }

@@ -50,9 +50,10 @@ package enum GraphDOT {
         return attributes.isEmpty ? "" : " [\(attributes.joined(separator: ", "))]"
     }
 
-    private static func id(_ place: GraphDescription.Place, _ graph: GraphDescription, _ ends: inout [String]) -> String
+    private static func id(_ vertex: GraphDescription.Vertex, _ graph: GraphDescription, _ ends: inout [String])
+        -> String
     {
-        switch place {
+        switch vertex {
         case .source: return "source"
         case .stage(let index): return "s\(index)"
         case .store(let name): return "store\(graph.stores.firstIndex { $0.name == name } ?? 0)"

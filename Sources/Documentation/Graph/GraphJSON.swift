@@ -34,8 +34,8 @@ enum GraphJSON {
     }
 
     /// Returns the identifier of a node: `source`, `stage:NAME`, `store:NAME` or `end:WORD`.
-    static func id(_ place: GraphDescription.Place, _ graph: GraphDescription) -> String {
-        switch place {
+    static func id(_ vertex: GraphDescription.Vertex, _ graph: GraphDescription) -> String {
+        switch vertex {
         case .source: "source"
         case .stage(let index): "stage:\(graph.stages[index].name)"
         case .store(let name): "store:\(name)"

@@ -16,14 +16,14 @@ struct GraphLines {
         var lines: [PictureLayout.Line] = []
         let goingOn = Set(graph.arrows.filter { $0.kind == .next }.map(\.from))
         for (index, row) in self.rows.rows.enumerated() {
-            for (from, to) in zip(row.places, row.places.dropFirst()) where goingOn.contains(from) {
+            for (from, to) in zip(row.vertices, row.vertices.dropFirst()) where goingOn.contains(from) {
                 guard let start = self.layout.frame(of: from), let end = self.layout.frame(of: to) else { continue }
                 lines.append(
                     .init(
                         points: [.init(x: start.right, y: start.middleY), .init(x: end.x, y: end.middleY)], kind: .next,
                         from: from, to: to))
             }
-            if row.goesOn, row.places.last.map(goingOn.contains) == true { lines += self.continuation(index) }
+            if row.goesOn, row.vertices.last.map(goingOn.contains) == true { lines += self.continuation(index) }
         }
         for bundle in self.tracks.left + self.tracks.right { lines += self.lines(of: bundle, graph) }
         return lines
@@ -31,7 +31,7 @@ struct GraphLines {
 
     /// Returns the line from the end of a row to the beginning of the next.
     private func continuation(_ index: Int) -> [PictureLayout.Line] {
-        guard let last = self.rows.rows[index].places.last, let next = self.rows.rows[index + 1].places.first,
+        guard let last = self.rows.rows[index].vertices.last, let next = self.rows.rows[index + 1].vertices.first,
             let from = self.layout.frame(of: last), let to = self.layout.frame(of: next)
         else { return [] }
         let y = self.trackY(index, self.tracks.below[index].count)
@@ -52,22 +52,22 @@ struct GraphLines {
     private func lines(of bundle: GraphTracks.Bundle, _ graph: GraphDescription) -> [PictureLayout.Line] {
         guard let to = self.layout.frame(of: bundle.to), let (side, targetY) = self.side(bundle, to) else { return [] }
         var lines: [PictureLayout.Line] = []
-        var joins: [(from: GraphDescription.Place, y: Int, points: [GraphPoint])] = []
+        var joins: [(from: GraphDescription.Vertex, y: Int, points: [GraphPoint])] = []
         for (row, content) in self.rows.rows.enumerated() {
             guard let track = self.tracks.below[row].firstIndex(of: bundle) else { continue }
             let y = self.trackY(row, track)
-            let starts = content.places.flatMap { place in
-                self.starts(of: bundle, at: place, graph).map { (place: place, point: $0) }
+            let starts = content.vertices.flatMap { vertex in
+                self.starts(of: bundle, at: vertex, graph).map { (vertex: vertex, point: $0) }
             }
             guard let farthest = starts.max(by: { abs($0.point.x - side) < abs($1.point.x - side) }) else { continue }
-            for (place, start) in starts where start != farthest.point {
+            for (vertex, start) in starts where start != farthest.point {
                 lines.append(
                     .init(
-                        points: [start, .init(x: start.x, y: y)], kind: bundle.kind, hasHead: false, from: place,
+                        points: [start, .init(x: start.x, y: y)], kind: bundle.kind, hasHead: false, from: vertex,
                         to: bundle.to))
             }
             let start = farthest.point
-            joins.append((farthest.place, y, [start, .init(x: start.x, y: y), .init(x: side, y: y)]))
+            joins.append((farthest.vertex, y, [start, .init(x: start.x, y: y), .init(x: side, y: y)]))
         }
         for half in [joins.filter { $0.y <= targetY }, joins.filter { $0.y > targetY }] {
             let trunk = half.map { abs($0.y - targetY) }.max()
@@ -84,11 +84,11 @@ struct GraphLines {
 
     /// Returns the starting points of a card's lines of a bundle, one per bundle along the lower edge.
     private func starts(
-        of bundle: GraphTracks.Bundle, at place: GraphDescription.Place, _ graph: GraphDescription
+        of bundle: GraphTracks.Bundle, at vertex: GraphDescription.Vertex, _ graph: GraphDescription
     ) -> [GraphPoint] {
-        guard let frame = self.layout.frame(of: place) else { return [] }
+        guard let frame = self.layout.frame(of: vertex) else { return [] }
         var bundles: [GraphTracks.Bundle] = []
-        for arrow in graph.arrows where arrow.from == place && GraphTracks.isDrawn(arrow) {
+        for arrow in graph.arrows where arrow.from == vertex && GraphTracks.isDrawn(arrow) {
             let found = GraphTracks.Bundle(kind: arrow.kind, to: arrow.to)
             if !bundles.contains(found) { bundles.append(found) }
         }

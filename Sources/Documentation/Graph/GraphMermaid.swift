@@ -48,8 +48,8 @@ package enum GraphMermaid {
         return words
     }
 
-    private static func id(_ place: GraphDescription.Place, _ graph: GraphDescription) -> String? {
-        switch place {
+    private static func id(_ vertex: GraphDescription.Vertex, _ graph: GraphDescription) -> String? {
+        switch vertex {
         case .source: "source"
         case .stage(let index): "s\(index)"
         case .store(let name): graph.stores.firstIndex { $0.name == name }.map { "store\($0)" }

@@ -25,7 +25,7 @@ package enum GraphPictures {
                 layout.boxes.map { box in
                     self.frame(box.frame).adding(
                         .members([
-                            "place": .string(GraphJSON.id(box.place, graph)), "title": .string(box.card.title),
+                            "place": .string(GraphJSON.id(box.vertex, graph)), "title": .string(box.card.title),
                             "tooltip": .string(box.card.tooltip),
                             "lines": .array(
                                 box.card.lines.map {

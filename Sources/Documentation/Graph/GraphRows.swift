@@ -7,7 +7,7 @@ struct GraphRows {
         /// The branch that the row belongs to, or `nil` for the main stages.
         var branch: String?
         /// The cards from left to right.
-        var places: [GraphDescription.Place]
+        var vertices: [GraphDescription.Vertex]
         /// Whether the list continues in the next row.
         var goesOn = false
         /// Whether the list began in an earlier row.
@@ -25,19 +25,19 @@ struct GraphRows {
     /// The rows from top to bottom.
     let rows: [Row]
     /// The cards' texts.
-    let cards: [GraphDescription.Place: GraphCard]
+    let cards: [GraphDescription.Vertex: GraphCard]
 
     /// Arranges a graph's cards in rows; a row is no wider than `widthLimit` unless it has a single card.
     init(_ graph: GraphDescription, widthLimit: Int = Self.widthLimit, gap: Int = Self.gap) {
-        var cards: [GraphDescription.Place: GraphCard] = [
+        var cards: [GraphDescription.Vertex: GraphCard] = [
             .source: GraphCard(title: graph.source.type, lines: [.init(text: graph.source.stream, tone: .plain)])
         ]
         for index in graph.stages.indices { cards[.stage(index)] = GraphCard(graph, stage: index) }
         var rows: [Row] = []
         for branch in [nil] + graph.branches.map(Optional.some) {
-            let stages = graph.stages(in: branch).map { GraphDescription.Place.stage($0) }
-            let places = branch == nil ? [.source] + stages : stages
-            rows += Self.rows(of: places, branch, cards, widthLimit, gap)
+            let stages = graph.stages(in: branch).map { GraphDescription.Vertex.stage($0) }
+            let vertices = branch == nil ? [.source] + stages : stages
+            rows += Self.rows(of: vertices, branch, cards, widthLimit, gap)
         }
         self.gap = gap
         self.rows = rows
@@ -45,20 +45,20 @@ struct GraphRows {
     }
 
     private static func rows(
-        of places: [GraphDescription.Place], _ branch: String?, _ cards: [GraphDescription.Place: GraphCard],
+        of vertices: [GraphDescription.Vertex], _ branch: String?, _ cards: [GraphDescription.Vertex: GraphCard],
         _ widthLimit: Int, _ gap: Int
     ) -> [Row] {
-        var rows = [Row(branch: branch, places: [])]
+        var rows = [Row(branch: branch, vertices: [])]
         var width = 0
-        for place in places {
-            let own = cards[place]?.width ?? 0
-            if !rows[rows.count - 1].places.isEmpty, width + gap + own > widthLimit {
+        for vertex in vertices {
+            let own = cards[vertex]?.width ?? 0
+            if !rows[rows.count - 1].vertices.isEmpty, width + gap + own > widthLimit {
                 rows[rows.count - 1].goesOn = true
-                rows.append(Row(branch: branch, places: [], isContinued: true))
+                rows.append(Row(branch: branch, vertices: [], isContinued: true))
                 width = 0
             }
-            width += own + (rows[rows.count - 1].places.isEmpty ? 0 : gap)
-            rows[rows.count - 1].places.append(place)
+            width += own + (rows[rows.count - 1].vertices.isEmpty ? 0 : gap)
+            rows[rows.count - 1].vertices.append(vertex)
         }
         return rows
     }

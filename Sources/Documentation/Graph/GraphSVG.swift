@@ -62,7 +62,7 @@ package enum GraphSVG {
     private static func box(_ box: PictureLayout.Box) -> [String] {
         let frame = box.frame
         var lines = ["<g><title>\(self.escaped(box.card.tooltip))</title>"]
-        switch box.place {
+        switch box.vertex {
         case .store: lines.append(self.cylinder(frame))
         case .source: lines.append(#"<rect class="source" \#(self.attributes(frame)) rx="\#(frame.height / 2)"/>"#)
         case .stage, .end: lines.append(#"<rect class="card" \#(self.attributes(frame)) rx="8"/>"#)
@@ -70,7 +70,7 @@ package enum GraphSVG {
         let middle = frame.x + frame.width / 2
         let height = 17 + box.card.lines.count * PictureLayout.lineHeight
         var y = frame.middleY - height / 2 + 14
-        if case .store = box.place { y += 6 }
+        if case .store = box.vertex { y += 6 }
         lines.append(self.text(box.card.title, middle, y, "title", anchor: true))
         for line in box.card.lines {
             y += PictureLayout.lineHeight

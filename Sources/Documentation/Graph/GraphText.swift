@@ -42,16 +42,16 @@ package enum GraphText {
         var parts: [String] = []
         if let type = GraphWords.otherType(stage) { parts.append("(\(type))") }
         if let condition = stage.condition { parts.append("when \(condition)") }
-        let stores = graph.arrows(from: index, .store).map { GraphWords.place($0.to, graph) }
+        let stores = graph.arrows(from: index, .store).map { GraphWords.vertex($0.to, graph) }
         if !stage.effects.isEmpty || !stores.isEmpty {
             let effects = stage.effects.isEmpty ? "uses" : stage.effects.joined(separator: ", ")
             parts.append(stores.isEmpty ? "→ \(effects)" : "→ \(effects) \(stores.joined(separator: ", "))")
         }
         parts += graph.arrows(from: index, .route).map { arrow in
-            (arrow.label.map { "◇ \($0) → " } ?? "◇ ") + GraphWords.place(arrow.to, graph)
+            (arrow.label.map { "◇ \($0) → " } ?? "◇ ") + GraphWords.vertex(arrow.to, graph)
         }
         parts += graph.arrows(from: index, .failure).map { arrow in
-            "✗ " + (arrow.label.map { "\($0), then " } ?? "") + GraphWords.place(arrow.to, graph)
+            "✗ " + (arrow.label.map { "\($0), then " } ?? "") + GraphWords.vertex(arrow.to, graph)
         }
         return parts
     }
@@ -74,7 +74,7 @@ package enum GraphText {
     }
 
     private static func callers(of branch: String, _ graph: GraphDescription) -> String {
-        let targets = Set(graph.stages(in: branch).map { GraphDescription.Place.stage($0) })
+        let targets = Set(graph.stages(in: branch).map { GraphDescription.Vertex.stage($0) })
         var names: [String] = []
         for arrow in graph.arrows where arrow.kind != .next && targets.contains(arrow.to) {
             if case .stage(let index) = arrow.from, !names.contains(graph.stages[index].name) {
@@ -114,8 +114,8 @@ enum GraphWords {
     }
 
     /// Returns the name of a node.
-    static func place(_ place: GraphDescription.Place, _ graph: GraphDescription) -> String {
-        switch place {
+    static func vertex(_ vertex: GraphDescription.Vertex, _ graph: GraphDescription) -> String {
+        switch vertex {
         case .source: graph.source.type
         case .stage(let index): graph.stages[index].branch ?? graph.stages[index].name
         case .store(let name): name

@@ -10,7 +10,7 @@ struct GraphTracks {
         /// The kind of the lines.
         var kind: GraphDescription.Arrow.Kind
         /// The target.
-        var to: GraphDescription.Place
+        var to: GraphDescription.Vertex
     }
 
     /// The distance between two parallel tracks.
@@ -27,7 +27,7 @@ struct GraphTracks {
     init(_ graph: GraphDescription, _ rows: GraphRows) {
         let drawn = graph.arrows.filter { Self.isDrawn($0) }
         let rowOf = Dictionary(
-            rows.rows.enumerated().flatMap { index, row in row.places.map { ($0, index) } },
+            rows.rows.enumerated().flatMap { index, row in row.vertices.map { ($0, index) } },
             uniquingKeysWith: { first, _ in first })
         var left: [Bundle] = []
         var right: [Bundle] = []

@@ -5,7 +5,7 @@ struct PictureLayout {
     /// A card with its location.
     struct Box {
         /// The part of the graph.
-        var place: GraphDescription.Place
+        var vertex: GraphDescription.Vertex
         /// Its location.
         var frame: GraphFrame
         /// Its text.
@@ -31,9 +31,9 @@ struct PictureLayout {
         /// Whether the line has an arrowhead; a line that joins another one has none.
         var hasHead = true
         /// The start.
-        var from: GraphDescription.Place
+        var from: GraphDescription.Vertex
         /// The end, even if the line joins another one before it.
-        var to: GraphDescription.Place
+        var to: GraphDescription.Vertex
     }
 
     /// The margin around the picture.
@@ -78,7 +78,7 @@ struct PictureLayout {
         let leftTracks = tracks.left.isEmpty ? 0 : tracks.left.count * GraphTracks.step + 8
         self.cardsX = Self.margin + Self.groupPadding + leftTracks
         let widths = rows.rows.map { row in
-            row.places.reduce(0) { $0 + (rows.cards[$1]?.width ?? 0) } + (row.places.count - 1) * gap
+            row.vertices.reduce(0) { $0 + (rows.cards[$1]?.width ?? 0) } + (row.vertices.count - 1) * gap
         }
         self.cardsRight = self.cardsX + (widths.max() ?? 0)
         self.placeRows(graph, rows, tracks)
@@ -93,8 +93,8 @@ struct PictureLayout {
     }
 
     /// The frame of a card.
-    func frame(of place: GraphDescription.Place) -> GraphFrame? {
-        self.boxes.first { $0.place == place }?.frame
+    func frame(of vertex: GraphDescription.Vertex) -> GraphFrame? {
+        self.boxes.first { $0.vertex == vertex }?.frame
     }
 
     private mutating func placeRows(_ graph: GraphDescription, _ rows: GraphRows, _ tracks: GraphTracks) {
@@ -105,13 +105,13 @@ struct PictureLayout {
                 groupTop = y
                 y += Self.groupTitle + Self.groupPadding / 2
             }
-            let lineCount = row.places.compactMap { rows.cards[$0]?.lines.count }.max() ?? 0
+            let lineCount = row.vertices.compactMap { rows.cards[$0]?.lines.count }.max() ?? 0
             let height = Self.cardHeight + lineCount * Self.lineHeight
             var x = self.cardsX
-            for place in row.places {
-                guard let card = rows.cards[place] else { continue }
+            for vertex in row.vertices {
+                guard let card = rows.cards[vertex] else { continue }
                 self.boxes.append(
-                    Box(place: place, frame: GraphFrame(x: x, y: y, width: card.width, height: height), card: card))
+                    Box(vertex: vertex, frame: GraphFrame(x: x, y: y, width: card.width, height: height), card: card))
                 x += card.width + rows.gap
             }
             y += height
@@ -121,7 +121,7 @@ struct PictureLayout {
                     x: self.cardsX - Self.groupPadding, y: groupTop,
                     width: self.cardsRight - self.cardsX + 2 * Self.groupPadding, height: y - groupTop)
                 self.groups.append(
-                    Group(frame: frame, title: branch, kind: Self.kind(ofBranchAt: row.places.first, graph)))
+                    Group(frame: frame, title: branch, kind: Self.kind(ofBranchAt: row.vertices.first, graph)))
             }
             self.tracksY.append(y + 16)
             let count = tracks.below[index].count + (row.goesOn ? 1 : 0)
@@ -131,10 +131,10 @@ struct PictureLayout {
 
     /// Returns the kind of arrow that leads to a branch.
     private static func kind(
-        ofBranchAt place: GraphDescription.Place?, _ graph: GraphDescription
+        ofBranchAt vertex: GraphDescription.Vertex?, _ graph: GraphDescription
     ) -> GraphDescription.Arrow.Kind {
-        guard case .stage(let first) = place, let branch = graph.stages[first].branch else { return .failure }
-        let stages = Set(graph.stages(in: branch).map { GraphDescription.Place.stage($0) })
+        guard case .stage(let first) = vertex, let branch = graph.stages[first].branch else { return .failure }
+        let stages = Set(graph.stages(in: branch).map { GraphDescription.Vertex.stage($0) })
         let arrows = graph.arrows.filter { stages.contains($0.to) && $0.kind != .next }
         return !arrows.isEmpty && arrows.allSatisfy { $0.kind == .route } ? .route : .failure
     }
@@ -157,7 +157,7 @@ struct PictureLayout {
         let width = cards.map(\.width).max() ?? 0
         for (store, card) in zip(graph.stores, cards) {
             let frame = GraphFrame(x: x, y: y, width: width, height: height)
-            self.boxes.append(Box(place: .store(store.name), frame: frame, card: card))
+            self.boxes.append(Box(vertex: .store(store.name), frame: frame, card: card))
             y += height + gap
         }
     }

@@ -23,7 +23,7 @@ enum RedisCommand: String, CaseIterable, Sendable {
     }
 
     /// A command in the table that requests are compared with: without anything that has to be retained.
-    struct Entry: Sendable {
+    struct Signature: Sendable {
         /// The name.
         let name: CommandName?
         /// The command.
@@ -99,14 +99,14 @@ enum RedisCommand: String, CaseIterable, Sendable {
         Facts(command: command, arity: arity, keys: keys, summary: summary, group: group)
     }
 
-    private static let entries = table.map {
-        Entry(name: CommandName($0.command.rawValue.utf8.span), command: $0.command, arity: $0.arity)
+    private static let signatures = table.map {
+        Signature(name: CommandName($0.command.rawValue.utf8.span), command: $0.command, arity: $0.arity)
     }
 
     /// The command of a request, or `nil` if there is no such command.
-    static func find(_ request: RedisRequest) -> Entry? {
+    static func find(_ request: RedisRequest) -> Signature? {
         guard let name = request.with(0, { CommandName($0) }) else { return nil }
-        for entry in self.entries where entry.name == name { return entry }
+        for signature in self.signatures where signature.name == name { return signature }
         return nil
     }
 
@@ -128,7 +128,7 @@ enum RedisCommand: String, CaseIterable, Sendable {
 
 // COMMAND: as much as redis-cli and clients that look for the positions of keys need.
 extension RedisCommand.Facts {
-    /// Writes the entry in the reply to `COMMAND`.
+    /// Writes the command's part of the reply to `COMMAND`.
     func write(to output: inout ByteBuffer, _ version: RedisProtocol) {
         output.writeArray(6)
         output.writeBulk(self.command.rawValue)
@@ -139,7 +139,7 @@ extension RedisCommand.Facts {
         for number in [self.keys.first, self.keys.last, self.keys.step] { output.writeNumber(number) }
     }
 
-    /// Writes the entry in the reply to `COMMAND DOCS`.
+    /// Writes the command's part of the reply to `COMMAND DOCS`.
     func writeDocumentation(to output: inout ByteBuffer, _ version: RedisProtocol) {
         output.writeBulk(self.command.rawValue)
         output.writeMap(3, version)

@@ -9,9 +9,9 @@ public struct RedisDoorSettings: Sendable {
     /// The permissions of the Unix sockets, or `nil` for the default.
     public var mode: UInt32?
     /// The group of the Unix sockets, or `nil` for the worker's own.
-    public var group: MarkedName?
+    public var group: LocatedName?
     /// The file with the password that clients must send, or `nil` for none.
-    public var passwordFile: MarkedName?
+    public var passwordFile: LocatedName?
     /// TLS settings, or `nil` if connections are not encrypted.
     public var tls: ServerTLS?
     /// The prefix of the keys, or `nil` for the store's name and a colon.

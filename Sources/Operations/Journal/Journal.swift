@@ -47,8 +47,8 @@ package final class Journal: OutcomeObserver {
     }
 
     /// Adds the event's line.
-    package func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
-        JournalLine.append(event, record, to: &self.buffer)
+    package func observe(_ event: borrowing Event, _ result: EventResult) {
+        JournalLine.append(event, result, to: &self.buffer)
         if self.buffer.count >= Self.flushSize { self.flush() }
     }
 

@@ -36,8 +36,8 @@ package final class ObserverList: OutcomeObserver {
     }
 
     /// Passes the outcome to each interested observer.
-    package func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
-        for member in self.members where member.wants { member.observer.observe(event, record) }
+    package func observe(_ event: borrowing Event, _ result: EventResult) {
+        for member in self.members where member.wants { member.observer.observe(event, result) }
     }
 
     /// Ends the batch for each observer.

@@ -4,7 +4,7 @@ package import StageKit
 /// Where traces and metrics are sent.
 package struct OTLPSettings: Sendable {
     /// The base URL of the collector; `/v1/traces` and `/v1/metrics` are appended.
-    package var endpoint = MarkedName.unread
+    package var endpoint = LocatedName.unread
     /// Headers of every request, for example for authentication.
     package var headers: [NamedSetting<String>] = []
     /// The time between two exports of metrics, and the longest time that a span waits.
@@ -47,7 +47,7 @@ package struct OTLPSettings: Sendable {
         if settings.base == nil {
             issues.add(
                 "endpoint: expected http://host:port or https://host:port, with credentials in headers",
-                at: settings.endpoint.mark)
+                at: settings.endpoint.position)
             return nil
         }
         return settings

@@ -33,7 +33,7 @@ final class SpanQueue: SpanSink {
     }
 
     /// Adds an ended span.
-    func write(_ span: SpanRecord) {
+    func write(_ span: SpanData) {
         let text = span.object
         self.state.withLock { state in
             guard state.spans.count < Self.limit else { return state.dropped += 1 }

@@ -4,7 +4,7 @@ package protocol SpanSink: Sendable {
     func admitsTrace(at now: UInt64) -> Bool
 
     /// Takes an ended span.
-    func write(_ span: SpanRecord)
+    func write(_ span: SpanData)
 }
 
 /// Several destinations: a trace is recorded if one of them admits it, and goes to all.
@@ -24,7 +24,7 @@ package struct SpanSinks: SpanSink {
     }
 
     /// Passes the span to all destinations.
-    package func write(_ span: SpanRecord) {
+    package func write(_ span: SpanData) {
         for sink in self.sinks { sink.write(span) }
     }
 }

@@ -39,7 +39,7 @@ package struct SpanTracer: Tracer {
             isWritten: parent?.isWritten ?? self.sink.admitsTrace(at: start))
         context[IdentityKey.self] = identity
         return RecordedSpan(
-            SpanRecord(
+            SpanData(
                 name: operationName, kind: kind, identity: identity, parent: parent?.span, start: start),
             context: context, sink: self.sink)
     }
@@ -69,40 +69,40 @@ package final class RecordedSpan: Span {
     /// The context that identifies the span to its children.
     package let context: InstrumentationContext
 
-    private let record: Mutex<SpanRecord>
+    private let data: Mutex<SpanData>
     private let sink: any SpanSink
 
     /// Creates a started span.
-    init(_ record: SpanRecord, context: InstrumentationContext, sink: any SpanSink) {
-        self.record = Mutex(record)
+    init(_ data: SpanData, context: InstrumentationContext, sink: any SpanSink) {
+        self.data = Mutex(data)
         self.context = context
         self.sink = sink
     }
 
     /// The span's name.
     package var operationName: String {
-        get { self.record.withLock(\.name) }
-        set { self.record.withLock { $0.name = newValue } }
+        get { self.data.withLock(\.name) }
+        set { self.data.withLock { $0.name = newValue } }
     }
 
     /// The span's attributes.
     package var attributes: SpanAttributes {
-        get { self.record.withLock(\.attributes) }
-        set { self.record.withLock { $0.attributes = newValue } }
+        get { self.data.withLock(\.attributes) }
+        set { self.data.withLock { $0.attributes = newValue } }
     }
 
     /// Whether the span is written.
-    package var isRecording: Bool { self.record.withLock(\.identity.isWritten) }
+    package var isRecording: Bool { self.data.withLock(\.identity.isWritten) }
 
     /// Sets the span's status.
     package func setStatus(_ status: SpanStatus) {
-        self.record.withLock { $0.status = status }
+        self.data.withLock { $0.status = status }
     }
 
     /// Adds an event, up to a limit.
     package func addEvent(_ event: SpanEvent) {
-        self.record.withLock { record in
-            if record.events.count < SpanRecord.eventLimit { record.events.append(event) }
+        self.data.withLock { data in
+            if data.events.count < SpanData.eventLimit { data.events.append(event) }
         }
     }
 
@@ -121,10 +121,10 @@ package final class RecordedSpan: Span {
     /// Writes the span; further calls do nothing.
     package func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
         let end = instant().nanosecondsSinceEpoch
-        let ended = self.record.withLock { record -> SpanRecord? in
-            guard record.end == nil else { return nil }
-            record.end = end
-            return record
+        let ended = self.data.withLock { data -> SpanData? in
+            guard data.end == nil else { return nil }
+            data.end = end
+            return data
         }
         if let ended, ended.identity.isWritten { self.sink.write(ended) }
     }

@@ -48,7 +48,7 @@ package final class TraceFile: SpanSink {
     }
 
     /// Writes a span as one line.
-    package func write(_ span: SpanRecord) {
+    package func write(_ span: SpanData) {
         self.write(span.line)
     }
 

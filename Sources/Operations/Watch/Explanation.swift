@@ -78,7 +78,7 @@ struct Explanation {
 
     /// Returns a revocation; an eviction or a reset also has a `kind` and a `reason`. A secret key is replaced by a
     /// placeholder.
-    static func revocation(_ entry: RevocationLog.Entry, isSecret: Bool) -> JSONValue {
+    static func revocation(_ entry: RevocationLog.Notice, isSecret: Bool) -> JSONValue {
         let key = [UInt8](copying: entry.key.span, limit: WatchLine.valueLimit)
         var members: JSONValue = .members([
             "number": .integer(Int(clamping: entry.number)), "entry": .string(entry.entry.description),

@@ -9,16 +9,16 @@ enum WatchLine {
 
     /// Returns the line; `time` is the time of the outcome, in milliseconds since the epoch.
     static func json(
-        _ event: borrowing Event, _ record: OutcomeRecord, time: Int, withFields: Bool = false
+        _ event: borrowing Event, _ result: EventResult, time: Int, withFields: Bool = false
     ) -> String {
         var bytes: [UInt8] = [UInt8(ascii: "{")]
-        JournalLine.appendMembers(event, record, limit: self.valueLimit, to: &bytes)
-        if let endedBy = record.endedBy {
+        JournalLine.appendMembers(event, result, limit: self.valueLimit, to: &bytes)
+        if let endedBy = result.endedBy {
             bytes.append(UInt8(ascii: ","))
             JSONText.appendMember("ended_by", endedBy, to: &bytes)
         }
         bytes += Array(",\"at_ms\":\(time)".utf8)
-        if withFields { self.appendFields(event, record.fields, to: &bytes) }
+        if withFields { self.appendFields(event, result.fields, to: &bytes) }
         bytes.append(UInt8(ascii: "}"))
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -31,7 +31,7 @@ enum WatchLine {
             if !isFirst { bytes.append(UInt8(ascii: ",")) }
             isFirst = false
             if column.isSecret {
-                JSONText.appendMember(column.name, FieldTable.mark, to: &bytes)
+                JSONText.appendMember(column.name, FieldTable.placeholder, to: &bytes)
             } else {
                 let value = event.withBytes(range) { [UInt8](copying: $0, limit: self.valueLimit) }
                 // JSON and bytes that are cut are shown as text.

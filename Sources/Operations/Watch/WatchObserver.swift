@@ -92,17 +92,17 @@ package final class WatchObserver: OutcomeObserver {
     }
 
     /// Formats the event's line and passes it to the watches that want it.
-    package func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+    package func observe(_ event: borrowing Event, _ result: EventResult) {
         if self.time == 0 { self.time = Int(Date().timeIntervalSince1970 * 1000) }
         if self.isKept {
-            let key = record.keyField.flatMap { event.range(of: $0) }.map { range in
+            let key = result.keyField.flatMap { event.range(of: $0) }.map { range in
                 event.withBytes(range) { RecentOutcomes.hash($0) }
             }
-            let line = (key: key, json: WatchLine.json(event, record, time: self.time))
-            if record.error != nil { self.batch.failures.append(line) } else { self.batch.skipped.append(line) }
+            let line = (key: key, json: WatchLine.json(event, result, time: self.time))
+            if result.error != nil { self.batch.failures.append(line) } else { self.batch.skipped.append(line) }
         }
         if self.wanting.isEmpty { return }
-        let line = WatchLine.json(event, record, time: self.time, withFields: true)
+        let line = WatchLine.json(event, result, time: self.time, withFields: true)
         for index in self.wanting { self.watches[index].lines.append(line) }
     }
 

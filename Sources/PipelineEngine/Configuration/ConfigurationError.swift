@@ -12,12 +12,12 @@ public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConver
         self.file = file
         var seen: Set<SettingIssue> = []
         self.issues = issues.filter { seen.insert($0).inserted }
-            .enumerated().sorted { ($0.element.mark, $0.offset) < ($1.element.mark, $1.offset) }.map(\.element)
+            .enumerated().sorted { ($0.element.position, $0.offset) < ($1.element.position, $1.offset) }.map(\.element)
     }
 
     /// One line per error: `pipeline.yaml:31:9: decode: unknown type "int46" (did you mean int64?)`.
     public var lines: [String] {
-        self.issues.map { "\(self.file):\($0.mark.line):\($0.mark.column): \($0.message)" }
+        self.issues.map { "\(self.file):\($0.position.line):\($0.position.column): \($0.message)" }
     }
 
     /// The lines joined by line feeds.

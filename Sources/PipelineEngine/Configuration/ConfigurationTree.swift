@@ -13,19 +13,20 @@ struct ConfigurationTree {
         do throws(YAMLError) {
             document = try YAMLParser.parse(text)
         } catch {
-            throw ConfigurationError(file: file, issues: [SettingIssue(error.message, at: SourceMark(error.mark))])
+            throw ConfigurationError(
+                file: file, issues: [SettingIssue(error.message, at: SettingPosition(error.position))])
         }
         var issues = SettingIssues()
         let interpolation = Interpolation(environment: environment)
-        let start = SourceMark(line: 1, column: 1)
+        let start = SettingPosition(line: 1, column: 1)
         let parts = ScalarParts(text)
         var root = document.map { Self.convert($0, interpolation, in: parts, &issues) } ?? SettingNode(.null, at: start)
         for override in overrides {
             Self.apply(override, to: &root, interpolation, &issues)
         }
-        if root.entries == nil {
+        if root.pairs == nil {
             let found = document == nil ? "an empty file" : root.kindName
-            issues.add("expected a pipeline (names with values, such as stages:), found \(found)", at: root.mark)
+            issues.add("expected a pipeline (names with values, such as stages:), found \(found)", at: root.position)
         }
         if !issues.all.isEmpty { throw ConfigurationError(file: file, issues: issues.all) }
         self.root = root
@@ -36,28 +37,29 @@ struct ConfigurationTree {
     static func convert(
         _ node: YAMLNode, _ interpolation: Interpolation?, in parts: ScalarParts? = nil, _ issues: inout SettingIssues
     ) -> SettingNode {
-        let mark = SourceMark(node.mark)
+        let position = SettingPosition(node.position)
         switch node.content {
         case .scalar(let scalar):
-            if scalar.isNull { return SettingNode(.null, at: mark) }
+            if scalar.isNull { return SettingNode(.null, at: position) }
             do throws(Interpolation.Problem) {
                 let text = try interpolation?.expand(scalar.text) ?? scalar.text
-                var value = SettingNode(.scalar(text, isPlain: scalar.isPlain), at: mark)
-                if text == scalar.text { value.parts = parts?.parts(of: text, at: mark) ?? [] }
+                var value = SettingNode(.scalar(text, isPlain: scalar.isPlain), at: position)
+                if text == scalar.text { value.parts = parts?.parts(of: text, at: position) ?? [] }
                 return value
             } catch {
-                issues.add(error.message, at: mark)
-                return SettingNode(.scalar(scalar.text, isPlain: scalar.isPlain), at: mark)
+                issues.add(error.message, at: position)
+                return SettingNode(.scalar(scalar.text, isPlain: scalar.isPlain), at: position)
             }
         case .sequence(let items):
-            return SettingNode(.sequence(items.map { self.convert($0, interpolation, in: parts, &issues) }), at: mark)
+            return SettingNode(
+                .sequence(items.map { self.convert($0, interpolation, in: parts, &issues) }), at: position)
         case .mapping(let pairs):
             let entries = pairs.map { pair in
-                SettingNode.Entry(
-                    key: self.text(of: pair.key), mark: SourceMark(pair.key.mark),
+                SettingNode.Pair(
+                    key: self.text(of: pair.key), position: SettingPosition(pair.key.position),
                     value: self.convert(pair.value, interpolation, in: parts, &issues))
             }
-            return SettingNode(.mapping(entries), at: mark)
+            return SettingNode(.mapping(entries), at: position)
         }
     }
 
@@ -72,39 +74,40 @@ struct ConfigurationTree {
         _ issues: inout SettingIssues
     ) {
         let path = override.path.joined(separator: ".")
-        let mark = root.mark
+        let position = root.position
         let value: SettingNode
         do throws(YAMLError) {
             let parsed = try YAMLParser.parse(Array(override.value.utf8))
             value =
-                parsed.map { self.convert($0, interpolation, &issues) } ?? SettingNode(.null, at: mark)
+                parsed.map { self.convert($0, interpolation, &issues) } ?? SettingNode(.null, at: position)
         } catch {
-            issues.add("--set \(path): \(error.message)", at: mark)
+            issues.add("--set \(path): \(error.message)", at: position)
             return
         }
         do throws(SettingRefusal) {
             try root.put(value, at: override.path[...])
         } catch {
-            issues.add("--set \(path): \(error.message)", at: mark)
+            issues.add("--set \(path): \(error.message)", at: position)
         }
     }
 }
 
-extension SourceMark {
-    init(_ mark: YAMLMark) {
-        self.init(line: mark.line, column: mark.column)
+extension SettingPosition {
+    init(_ position: YAMLPosition) {
+        self.init(line: position.line, column: position.column)
     }
 }
 
 extension SettingNode {
-    /// The same value with every position set to one mark.
-    func moved(to mark: SourceMark) -> SettingNode {
+    /// The same value with every position replaced by one.
+    func moved(to position: SettingPosition) -> SettingNode {
         switch self.content {
-        case .null, .scalar: SettingNode(self.content, at: mark)
-        case .sequence(let items): SettingNode(.sequence(items.map { $0.moved(to: mark) }), at: mark)
+        case .null, .scalar: SettingNode(self.content, at: position)
+        case .sequence(let items): SettingNode(.sequence(items.map { $0.moved(to: position) }), at: position)
         case .mapping(let entries):
             SettingNode(
-                .mapping(entries.map { Entry(key: $0.key, mark: mark, value: $0.value.moved(to: mark)) }), at: mark)
+                .mapping(entries.map { Pair(key: $0.key, position: position, value: $0.value.moved(to: position)) }),
+                at: position)
         }
     }
 }

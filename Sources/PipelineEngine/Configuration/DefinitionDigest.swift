@@ -16,8 +16,8 @@ enum DefinitionDigest {
     static func ofStores(_ root: SettingNode, _ graph: StageGraph, types: [StoreType]) -> String {
         let feeding = graph.feedingStores
         let bounds = Dictionary(types.map { ($0.name, $0.bounds) }, uniquingKeysWith: { first, _ in first })
-        var sections: [SettingNode.Entry] = []
-        for section in root.entries ?? [] {
+        var sections: [SettingNode.Pair] = []
+        for section in root.pairs ?? [] {
             switch section.key {
             case "stores": sections.append(self.without(bounds, section))
             case "stages": sections.append(self.list(section, from: 0, in: feeding))
@@ -34,15 +34,15 @@ enum DefinitionDigest {
             default: break
             }
         }
-        let kept = SettingNode(.mapping(sections), at: root.mark)
+        let kept = SettingNode(.mapping(sections), at: root.position)
         return self.of(kept, sections: ["stores", "stages", "branches", "source"])
     }
 
     /// Returns the digest that the previous version of the program wrote for the same file, which contains all stages.
     static func previous(_ root: SettingNode, types: [StoreType]) -> String {
         let bounds = Dictionary(types.map { ($0.name, $0.bounds) }, uniquingKeysWith: { first, _ in first })
-        let sections = (root.entries ?? []).map { $0.key == "stores" ? self.without(bounds, $0) : $0 }
-        let kept = SettingNode(.mapping(sections), at: root.mark)
+        let sections = (root.pairs ?? []).map { $0.key == "stores" ? self.without(bounds, $0) : $0 }
+        let kept = SettingNode(.mapping(sections), at: root.position)
         return self.of(kept, sections: ["stores", "stages", "branches"], version: 1)
     }
 
@@ -53,8 +53,8 @@ enum DefinitionDigest {
     ///   - start: The node of its first stage.
     ///   - feeding: The nodes that lead to a store.
     private static func list(
-        _ list: SettingNode.Entry, from start: Int, in feeding: Set<Int>
-    ) -> SettingNode.Entry {
+        _ list: SettingNode.Pair, from start: Int, in feeding: Set<Int>
+    ) -> SettingNode.Pair {
         guard case .sequence(let stages) = list.value.content else { return list }
         var list = list
         list.value.content = .sequence(
@@ -63,11 +63,11 @@ enum DefinitionDigest {
     }
 
     /// Returns the section of the stores without the settings in `bounds`, whose keys are the types of stores.
-    private static func without(_ bounds: [String: Set<String>], _ section: SettingNode.Entry) -> SettingNode.Entry {
+    private static func without(_ bounds: [String: Set<String>], _ section: SettingNode.Pair) -> SettingNode.Pair {
         self.mapping(section) { store in
             self.mapping(store) { component in
                 var component = component
-                let left = component.value.entries?.filter { bounds[component.key]?.contains($0.key) != true }
+                let left = component.value.pairs?.filter { bounds[component.key]?.contains($0.key) != true }
                 if let left { component.value.content = .mapping(left) }
                 return component
             }
@@ -75,11 +75,11 @@ enum DefinitionDigest {
     }
 
     private static func mapping(
-        _ entry: SettingNode.Entry, _ change: (SettingNode.Entry) -> SettingNode.Entry
-    ) -> SettingNode.Entry {
-        var entry = entry
-        if let entries = entry.value.entries { entry.value.content = .mapping(entries.map(change)) }
-        return entry
+        _ pair: SettingNode.Pair, _ change: (SettingNode.Pair) -> SettingNode.Pair
+    ) -> SettingNode.Pair {
+        var pair = pair
+        if let pairs = pair.value.pairs { pair.value.content = .mapping(pairs.map(change)) }
+        return pair
     }
 
     /// The digest of some sections of a file with environment variables inserted; the order of names matters.
@@ -103,11 +103,11 @@ enum DefinitionDigest {
         case .sequence(let nodes):
             self.add("list \(nodes.count)", &hash)
             for node in nodes { self.add(node, &hash) }
-        case .mapping(let entries):
-            self.add("mapping \(entries.count)", &hash)
-            for entry in entries {
-                self.add(entry.key, &hash)
-                self.add(entry.value, &hash)
+        case .mapping(let pairs):
+            self.add("mapping \(pairs.count)", &hash)
+            for pair in pairs {
+                self.add(pair.key, &hash)
+                self.add(pair.value, &hash)
             }
         }
     }
@@ -119,12 +119,12 @@ enum DefinitionDigest {
     }
 }
 
-extension SettingNode.Entry {
+extension SettingNode.Pair {
     /// Returns the entry with another value, or with an empty one.
-    fileprivate func replacing(_ value: SettingNode?) -> SettingNode.Entry {
-        var entry = self
-        entry.value = value ?? SettingNode(.null, at: entry.mark)
-        return entry
+    fileprivate func replacing(_ value: SettingNode?) -> SettingNode.Pair {
+        var pair = self
+        pair.value = value ?? SettingNode(.null, at: pair.position)
+        return pair
     }
 }
 

@@ -10,9 +10,9 @@ struct FailureRule: Sendable {
         /// The run ends, with the cursor before the batch.
         case halt
         /// The event continues at the start of a branch.
-        case branch(MarkedName)
+        case branch(LocatedName)
         /// A `dead_letter` stage of its own with these settings, at the position of the keyword.
-        case deadLetter(settings: SettingNode, SourceMark)
+        case deadLetter(settings: SettingNode, SettingPosition)
     }
 
     /// The retry policy, or `nil` for a single attempt.
@@ -41,11 +41,11 @@ struct FailureRule: Sendable {
     /// Reads `on_failure`; errors go to the issues.
     init?(_ node: SettingNode, _ issues: inout SettingIssues) {
         if case .scalar("retry", _) = node.content {
-            self.retry = RetryPolicy(RetrySettings(), at: node.mark)
-        } else if let entries = node.entries, entries.count == 1, let entry = entries.first, entry.key == "retry" {
-            let settings = issues.within("\(issues.context): retry") { RetrySettings.type.decode(entry.value, &$0) }
+            self.retry = RetryPolicy(RetrySettings(), at: node.position)
+        } else if let pairs = node.pairs, pairs.count == 1, let pair = pairs.first, pair.key == "retry" {
+            let settings = issues.within("\(issues.context): retry") { RetrySettings.type.decode(pair.value, &$0) }
             guard let settings else { return nil }
-            self.retry = RetryPolicy(settings, at: entry.mark)
+            self.retry = RetryPolicy(settings, at: pair.position)
             self.target = settings.then
         } else {
             guard let target = Self.target(node, &issues) else { return nil }
@@ -62,37 +62,37 @@ struct FailureRule: Sendable {
     static func sourceTarget(_ node: SettingNode, _ issues: inout SettingIssues) -> Target? {
         let isRetry = if case .scalar("retry", _) = node.content { true } else { node["retry"] != nil }
         guard isRetry else { return self.target(node, &issues) }
-        issues.add("an entry that was delivered too often is not retried: remove retry", at: node.mark)
+        issues.add("an entry that was delivered too often is not retried: remove retry", at: node.position)
         return nil
     }
 
     private static func target(_ node: SettingNode, _ issues: inout SettingIssues) -> Target? {
-        if case .mapping(let entries) = node.content {
-            guard entries.count == 1, let entry = entries.first else {
-                issues.add("expected \(self.forms), found \(entries.count) names", at: node.mark)
+        if case .mapping(let pairs) = node.content {
+            guard pairs.count == 1, let pair = pairs.first else {
+                issues.add("expected \(self.forms), found \(pairs.count) names", at: node.position)
                 return nil
             }
-            switch entry.key {
-            case "dead_letter": return .deadLetter(settings: entry.value, entry.mark)
-            case "retry": issues.add("retry cannot follow a retry", at: entry.mark)
+            switch pair.key {
+            case "dead_letter": return .deadLetter(settings: pair.value, pair.position)
+            case "retry": issues.add("retry cannot follow a retry", at: pair.position)
             default:
-                let hint = Nearest.hint(for: entry.key, among: ["dead_letter", "retry"])
-                issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.mark)
+                let hint = Nearest.hint(for: pair.key, among: ["dead_letter", "retry"])
+                issues.add("unknown setting \"\(pair.key)\"\(hint)", at: pair.position)
             }
             return nil
         }
         guard case .scalar(let text, _) = node.content else {
-            issues.add("expected \(self.forms), found \(node.kindName)", at: node.mark)
+            issues.add("expected \(self.forms), found \(node.kindName)", at: node.position)
             return nil
         }
         switch text {
         case "drop": return .drop
         case "halt": return .halt
-        case "dead_letter": return .deadLetter(settings: SettingNode(.null, at: node.mark), node.mark)
+        case "dead_letter": return .deadLetter(settings: SettingNode(.null, at: node.position), node.position)
         case "retry":
-            issues.add("retry cannot follow a retry", at: node.mark)
+            issues.add("retry cannot follow a retry", at: node.position)
             return nil
-        default: return SettingType<MarkedName>.name.decode(node, &issues).map { .branch($0) }
+        default: return SettingType<LocatedName>.name.decode(node, &issues).map { .branch($0) }
         }
     }
 }
@@ -110,13 +110,13 @@ struct RetryPolicy: Sendable {
     /// The waits between attempts.
     let backoff: Backoff
     /// The position in the file.
-    let mark: SourceMark
+    let position: SettingPosition
 
     /// Creates a policy from the file's settings.
-    init(_ settings: RetrySettings, at mark: SourceMark) {
+    init(_ settings: RetrySettings, at position: SettingPosition) {
         self.attempts = settings.attempts
         self.backoff = Backoff(first: settings.backoff, cap: settings.maxBackoff)
-        self.mark = mark
+        self.position = position
     }
 }
 

@@ -12,7 +12,7 @@ public struct FileOutline: Sendable {
         /// The settings.
         public var settings: SettingNode
         /// The position of the name.
-        public var mark: SourceMark
+        public var position: SettingPosition
     }
 
     /// Errors, which keep the pipeline from running, and warnings, which do not.
@@ -48,8 +48,8 @@ public struct FileOutline: Sendable {
     ) {
         self.fieldTypes = fieldTypes
         self.sharesEntries = source?.groupName != nil
-        func part(_ component: PipelineDefinition.Component, _ name: MarkedName) -> Part {
-            Part(name: name.text, type: component.type.text, settings: component.settings, mark: name.mark)
+        func part(_ component: PipelineDefinition.Component, _ name: LocatedName) -> Part {
+            Part(name: name.text, type: component.type.text, settings: component.settings, position: name.position)
         }
         self.source = definition.source.map { part($0, $0.type) }
         self.stores = definition.stores.map { part($0.component, $0.name) }

@@ -81,7 +81,7 @@ extension PipelineDefinition {
     /// The keys that are allowed next to a stage's type.
     static let stageWords = [
         SettingDescription(
-            name: "name", shape: SettingType<MarkedName>.name.shape,
+            name: "name", shape: SettingType<LocatedName>.name.shape,
             summary: "Name of the stage in metrics and journals; default: its type."),
         SettingDescription(
             name: "when", shape: SettingType<ConditionSettings>.condition.shape,

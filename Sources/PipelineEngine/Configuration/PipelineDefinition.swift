@@ -6,17 +6,17 @@ struct PipelineDefinition {
     /// A named type with its settings.
     struct Component {
         /// The type's name.
-        var type: MarkedName
+        var type: LocatedName
         /// Its settings.
         var settings: SettingNode
     }
 
     /// A stage in a list.
-    struct StageEntry {
+    struct DeclaredStage {
         /// The type with its settings.
         var component: Component
         /// The stage's name in the file, or `nil`.
-        var name: MarkedName?
+        var name: LocatedName?
         /// The condition, or `nil` if every event passes.
         var condition: ConditionSettings?
         /// The consequence of a failure, or `nil` if the file does not set it.
@@ -26,9 +26,9 @@ struct PipelineDefinition {
     /// A named list of stages.
     struct Branch {
         /// The branch's name.
-        var name: MarkedName
+        var name: LocatedName
         /// Its stages.
-        var stages: [StageEntry]
+        var stages: [DeclaredStage]
     }
 
     /// Names that a branch cannot have, with the setting in which they are keywords.
@@ -44,18 +44,18 @@ struct PipelineDefinition {
     private(set) var source: Component?
     /// The consequence for entries that fail at the source, or `nil` if the file does not set it.
     private(set) var sourceFailure: FailureRule.Target?
-    private(set) var stores: [(name: MarkedName, component: Component)] = []
-    private(set) var stages: [StageEntry] = []
+    private(set) var stores: [(name: LocatedName, component: Component)] = []
+    private(set) var stages: [DeclaredStage] = []
     private(set) var branches: [Branch] = []
     private(set) var sections: [String: SettingNode] = [:]
     /// The lanes with their position, or `nil` to process one event after another.
-    private(set) var lanes: (settings: LaneSettings, mark: SourceMark)?
+    private(set) var lanes: (settings: LaneSettings, position: SettingPosition)?
 
     /// Reads the tree; errors go to the issues.
     init(_ root: SettingNode, catalogue: Catalogue, _ issues: inout SettingIssues) {
         let known = ["pipeline", "plugins", "source", "stores", "stages", "branches", "lanes"]
         let sectionNames = catalogue.sections.map(\.name)
-        for entry in root.entries ?? [] {
+        for entry in root.pairs ?? [] {
             switch entry.key {
             case "pipeline": self.name = Self.pipelineName(entry.value, &issues)
             case Catalogue.pluginsKey: break
@@ -64,20 +64,20 @@ struct PipelineDefinition {
             case "stages": self.stages = Self.stages(entry.value, catalogue, "stages", &issues)
             case "lanes":
                 let settings = issues.within("lanes") { LaneSettings.type.decode(entry.value, &$0) }
-                self.lanes = settings.map { ($0, entry.mark) }
+                self.lanes = settings.map { ($0, entry.position) }
             case "branches": self.branches = Self.branches(entry.value, catalogue, &issues)
             case let name where sectionNames.contains(name): self.sections[name] = entry.value
             default:
                 let hint = Nearest.hint(for: entry.key, among: known + sectionNames)
-                issues.add("unknown section \"\(entry.key)\"\(hint)", at: entry.mark)
+                issues.add("unknown section \"\(entry.key)\"\(hint)", at: entry.position)
             }
         }
         for name in ["pipeline", "source", "stages"] where root[name] == nil {
-            issues.add("missing section \"\(name)\"", at: root.mark)
+            issues.add("missing section \"\(name)\"", at: root.position)
         }
         let count = self.stages.count + self.branches.reduce(0) { $0 + max(1, $1.stages.count) }
         if count > Self.stageLimit {
-            issues.add("too many stages: \(count), the maximum is \(Self.stageLimit)", at: root.mark)
+            issues.add("too many stages: \(count), the maximum is \(Self.stageLimit)", at: root.position)
             (self.stages, self.branches) = ([], [])
         }
     }
@@ -87,7 +87,7 @@ struct PipelineDefinition {
         issues.within("pipeline") { issues in
             guard let name = SettingType<String>.nonBlankText.decode(node, &issues) else { return "" }
             let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
-            if !isPlain { issues.add("a name may only contain letters, digits, _ and -", at: node.mark) }
+            if !isPlain { issues.add("a name may only contain letters, digits, _ and -", at: node.position) }
             return name
         }
     }
@@ -98,46 +98,46 @@ struct PipelineDefinition {
         let targets = entries.map { $0.onFailure?.target } + [self.sourceFailure]
         return entries.map(\.component)
             + targets.compactMap { target in
-                guard case .deadLetter(let settings, let mark)? = target else { return nil }
-                return Component(type: MarkedName(GraphLayout.deadLetterType, at: mark), settings: settings)
+                guard case .deadLetter(let settings, let position)? = target else { return nil }
+                return Component(type: LocatedName(GraphLayout.deadLetterType, at: position), settings: settings)
             }
     }
 
     /// `{ type: { settings } }` with exactly one type.
     private static func component(
-        _ node: SettingNode, what: String, _ mark: SourceMark, _ issues: inout SettingIssues
+        _ node: SettingNode, what: String, _ position: SettingPosition, _ issues: inout SettingIssues
     ) -> Component? {
-        guard let entries = node.entries, entries.count == 1, let entry = entries.first else {
-            issues.add("\(what): expected one type with its settings, found \(Self.counted(node))", at: mark)
+        guard let entries = node.pairs, entries.count == 1, let entry = entries.first else {
+            issues.add("\(what): expected one type with its settings, found \(Self.counted(node))", at: position)
             return nil
         }
-        return Component(type: MarkedName(entry.key, at: entry.mark), settings: entry.value)
+        return Component(type: LocatedName(entry.key, at: entry.position), settings: entry.value)
     }
 
     /// A type with its settings and the keys next to it.
-    private mutating func readSource(_ entry: SettingNode.Entry, _ issues: inout SettingIssues) {
+    private mutating func readSource(_ entry: SettingNode.Pair, _ issues: inout SettingIssues) {
         var node = entry.value
-        if let rule = node["on_failure"], let entries = node.entries {
+        if let rule = node["on_failure"], let entries = node.pairs {
             node.content = .mapping(entries.filter { $0.key != "on_failure" })
             self.sourceFailure = issues.within("source: on_failure") { FailureRule.sourceTarget(rule, &$0) }
         }
-        self.source = Self.component(node, what: "source", entry.mark, &issues)
+        self.source = Self.component(node, what: "source", entry.position, &issues)
     }
 
     private static func counted(_ node: SettingNode) -> String {
-        node.entries.map { "\($0.count) names" } ?? node.kindName
+        node.pairs.map { "\($0.count) names" } ?? node.kindName
     }
 
     private static func stores(
         _ node: SettingNode, _ issues: inout SettingIssues
-    ) -> [(name: MarkedName, component: Component)] {
-        guard let entries = node.entries else {
-            issues.add("stores: expected a mapping of names to stores, found \(node.kindName)", at: node.mark)
+    ) -> [(name: LocatedName, component: Component)] {
+        guard let entries = node.pairs else {
+            issues.add("stores: expected a mapping of names to stores, found \(node.kindName)", at: node.position)
             return []
         }
         return entries.compactMap { entry in
-            self.component(entry.value, what: "stores: \(entry.key)", entry.mark, &issues).map {
-                (MarkedName(entry.key, at: entry.mark), $0)
+            self.component(entry.value, what: "stores: \(entry.key)", entry.position, &issues).map {
+                (LocatedName(entry.key, at: entry.position), $0)
             }
         }
     }
@@ -145,27 +145,27 @@ struct PipelineDefinition {
     private static func branches(
         _ node: SettingNode, _ catalogue: Catalogue, _ issues: inout SettingIssues
     ) -> [Branch] {
-        guard let entries = node.entries else {
+        guard let entries = node.pairs else {
             issues.add(
-                "branches: expected a mapping of names to lists of stages, found \(node.kindName)", at: node.mark)
+                "branches: expected a mapping of names to lists of stages, found \(node.kindName)", at: node.position)
             return []
         }
         return entries.map { entry in
             if let place = Self.reservedWords[entry.key] {
-                issues.add("branches: \"\(entry.key)\" is reserved in \(place)", at: entry.mark)
+                issues.add("branches: \"\(entry.key)\" is reserved in \(place)", at: entry.position)
             }
             return Branch(
-                name: MarkedName(entry.key, at: entry.mark),
+                name: LocatedName(entry.key, at: entry.position),
                 stages: self.stages(entry.value, catalogue, "branches: \(entry.key)", &issues))
         }
     }
 
     private static func stages(
         _ node: SettingNode, _ catalogue: Catalogue, _ what: String, _ issues: inout SettingIssues
-    ) -> [StageEntry] {
+    ) -> [DeclaredStage] {
         guard case .sequence(let items) = node.content, !items.isEmpty else {
             let found = if case .sequence = node.content { "an empty list" } else { node.kindName }
-            issues.add("\(what): expected a list of stages (- decode: ...), found \(found)", at: node.mark)
+            issues.add("\(what): expected a list of stages (- decode: ...), found \(found)", at: node.position)
             return []
         }
         return items.compactMap { self.stage($0, catalogue, &issues) }
@@ -173,32 +173,33 @@ struct PipelineDefinition {
 
     private static func stage(
         _ node: SettingNode, _ catalogue: Catalogue, _ issues: inout SettingIssues
-    ) -> StageEntry? {
+    ) -> DeclaredStage? {
         if case .scalar(let type, _) = node.content {
-            let nothing = SettingNode(.null, at: node.mark)
-            return StageEntry(component: Component(type: MarkedName(type, at: node.mark), settings: nothing))
+            let nothing = SettingNode(.null, at: node.position)
+            return DeclaredStage(component: Component(type: LocatedName(type, at: node.position), settings: nothing))
         }
-        guard let entries = node.entries else {
-            issues.add("expected a stage (decode: ...), found \(node.kindName)", at: node.mark)
+        guard let entries = node.pairs else {
+            issues.add("expected a stage (decode: ...), found \(node.kindName)", at: node.position)
             return nil
         }
         let words = Self.stageWords.map(\.name)
         let types = entries.filter { !words.contains($0.key) }
         guard let type = types.first else {
             let others = entries.map(\.key).joined(separator: ", ")
-            issues.add("expected a stage type in addition to \(others)", at: node.mark)
+            issues.add("expected a stage type in addition to \(others)", at: node.position)
             return nil
         }
         for extra in types.dropFirst() {
             let hint = Nearest.hint(for: extra.key, among: words)
             let message = "a stage has one type, found \"\(type.key)\" and \"\(extra.key)\""
-            issues.add(message + (hint.hasPrefix(" (did") ? hint : " (start a new - item)"), at: extra.mark)
+            issues.add(message + (hint.hasPrefix(" (did") ? hint : " (start a new - item)"), at: extra.position)
         }
-        var stage = StageEntry(component: Component(type: MarkedName(type.key, at: type.mark), settings: type.value))
+        var stage = DeclaredStage(
+            component: Component(type: LocatedName(type.key, at: type.position), settings: type.value))
         issues.within(type.key) { issues in
             for entry in entries {
                 switch entry.key {
-                case "name": stage.name = SettingType<MarkedName>.name.decode(entry.value, &issues)
+                case "name": stage.name = SettingType<LocatedName>.name.decode(entry.value, &issues)
                 case "on_failure":
                     stage.onFailure = issues.within("\(type.key): on_failure") { FailureRule(entry.value, &$0) }
                 case "when":

@@ -27,10 +27,10 @@ struct ScalarParts {
 
     /// Returns the parts of a scalar that begins at a position; empty if the text is not found there, for example
     /// because environment variables were inserted.
-    func parts(of text: String, at mark: SourceMark) -> [SettingNode.Part] {
-        guard self.lines.indices.contains(mark.line - 1) else { return [] }
+    func parts(of text: String, at position: SettingPosition) -> [SettingNode.Part] {
+        guard self.lines.indices.contains(position.line - 1) else { return [] }
         var follower = ScalarFollower(
-            lines: self.lines, ends: self.ends, line: mark.line - 1, column: mark.column - 1)
+            lines: self.lines, ends: self.ends, line: position.line - 1, column: position.column - 1)
         return follower.follow(Array(text.unicodeScalars)) ? follower.parts : []
     }
 }
@@ -78,8 +78,8 @@ private struct ScalarFollower {
     /// Takes a character of the text that the document has at this position.
     private mutating func take(_ scalar: Unicode.Scalar, width: Int = 1) {
         if self.begins || width > 1 {
-            let mark = SourceMark(line: self.line + 1, column: self.column + 1)
-            self.parts.append(SettingNode.Part(offset: self.offset, mark: mark))
+            let position = SettingPosition(line: self.line + 1, column: self.column + 1)
+            self.parts.append(SettingNode.Part(offset: self.offset, position: position))
         }
         self.begins = width > 1
         self.column += width
@@ -88,8 +88,8 @@ private struct ScalarFollower {
 
     /// Takes a character of the text that stands for the end of a line.
     private mutating func takeBreak(_ scalar: Unicode.Scalar) {
-        let mark = SourceMark(line: self.line + 1, column: self.column + 1)
-        self.parts.append(SettingNode.Part(offset: self.offset, mark: mark))
+        let position = SettingPosition(line: self.line + 1, column: self.column + 1)
+        self.parts.append(SettingNode.Part(offset: self.offset, position: position))
         self.offset += UTF8.width(scalar)
         self.begins = true
     }

@@ -8,12 +8,13 @@ package enum SettingDocument {
     package static func read(_ text: [UInt8], file: String) throws(ConfigurationError) -> SettingNode {
         do throws(YAMLError) {
             guard let document = try YAMLParser.parse(text) else {
-                return SettingNode(.null, at: SourceMark(line: 1, column: 1))
+                return SettingNode(.null, at: SettingPosition(line: 1, column: 1))
             }
             var issues = SettingIssues()
             return ConfigurationTree.convert(document, nil, &issues)
         } catch {
-            throw ConfigurationError(file: file, issues: [SettingIssue(error.message, at: SourceMark(error.mark))])
+            throw ConfigurationError(
+                file: file, issues: [SettingIssue(error.message, at: SettingPosition(error.position))])
         }
     }
 }

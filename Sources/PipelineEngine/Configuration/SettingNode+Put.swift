@@ -10,27 +10,27 @@ extension SettingNode {
         _ value: SettingNode, at path: ArraySlice<String>, in place: [String] = []
     ) throws(SettingRefusal) {
         guard let name = path.first else {
-            self = value.moved(to: self.mark)
+            self = value.moved(to: self.position)
             return
         }
         switch self.content {
-        case .mapping(var entries):
-            if let index = entries.firstIndex(where: { $0.key == name }) {
-                try entries[index].value.put(value, at: path.dropFirst(), in: place + [name])
+        case .mapping(var pairs):
+            if let index = pairs.firstIndex(where: { $0.key == name }) {
+                try pairs[index].value.put(value, at: path.dropFirst(), in: place + [name])
             } else {
-                var added = SettingNode(.null, at: self.mark)
+                var added = SettingNode(.null, at: self.position)
                 try added.put(value, at: path.dropFirst(), in: place + [name])
-                entries.append(Entry(key: name, mark: self.mark, value: added))
+                pairs.append(Pair(key: name, position: self.position, value: added))
             }
-            self.content = .mapping(entries)
+            self.content = .mapping(pairs)
         case .sequence(var items):
             let (index, rest) = try Self.choose(path, of: &items, in: place)
             try items[index].put(value, at: rest, in: place + [name])
             self.content = .sequence(items)
         case .null:
-            var added = SettingNode(.null, at: self.mark)
+            var added = SettingNode(.null, at: self.position)
             try added.put(value, at: path.dropFirst(), in: place + [name])
-            self.content = .mapping([Entry(key: name, mark: self.mark, value: added)])
+            self.content = .mapping([Pair(key: name, position: self.position, value: added)])
         case .scalar:
             throw SettingRefusal(
                 "\(Self.words(place)) is text and has no \"\(name)\": set \(Self.words(place)) itself")
@@ -74,18 +74,18 @@ extension SettingNode {
     private var stageNames: (name: String?, type: String?) {
         if case .scalar(let type, _) = self.content { return (nil, type) }
         let words = PipelineDefinition.stageWords.map(\.name)
-        guard let entries = self.entries else { return (nil, nil) }
+        guard let pairs = self.pairs else { return (nil, nil) }
         var name: String?
         if case .scalar(let text, _)? = self["name"]?.content { name = text }
-        return (name, entries.first { !words.contains($0.key) }?.key)
+        return (name, pairs.first { !words.contains($0.key) }?.key)
     }
 
     /// The path within a stage: unless it begins with a key next to the type, it leads to a setting.
     private mutating func openStage(for path: ArraySlice<String>) -> ArraySlice<String> {
         guard let first = path.first, let type = self.stageNames.type else { return path }
         if case .scalar = self.content {
-            let nothing = SettingNode(.null, at: self.mark)
-            self.content = .mapping([Entry(key: type, mark: self.mark, value: nothing)])
+            let nothing = SettingNode(.null, at: self.position)
+            self.content = .mapping([Pair(key: type, position: self.position, value: nothing)])
         }
         let isBeside = first == type || PipelineDefinition.stageWords.contains { $0.name == first }
         return isBeside ? path : [type] + path

@@ -54,7 +54,7 @@ struct ComponentBuilder {
                 // A missing plugin was already reported.
                 if self.catalogue.isIncomplete { continue }
                 let hint = Nearest.hint(for: component.type.text, among: self.catalogue.stores.map(\.name))
-                issues.add("unknown store type \"\(component.type.text)\"\(hint)", at: component.type.mark)
+                issues.add("unknown store type \"\(component.type.text)\"\(hint)", at: component.type.position)
                 continue
             }
             let setup = self.setup(name.text, component)
@@ -74,7 +74,7 @@ struct ComponentBuilder {
         guard let type = self.catalogue.sources.first(where: { $0.name == component.type.text }) else {
             if self.catalogue.isIncomplete { return nil }
             let hint = Nearest.hint(for: component.type.text, among: self.catalogue.sources.map(\.name))
-            issues.add("unknown source type \"\(component.type.text)\"\(hint)", at: component.type.mark)
+            issues.add("unknown source type \"\(component.type.text)\"\(hint)", at: component.type.position)
             return nil
         }
         let setup = self.setup(component.type.text, component)
@@ -96,7 +96,7 @@ struct ComponentBuilder {
         var missing = self.definition.stores.filter { stores[$0.name.text] == nil }.map(\.component.type)
         if source == nil, let component = self.definition.source { missing.append(component.type) }
         for type in missing {
-            issues.add("\(type.text): cannot be created; the type gives no reason", at: type.mark)
+            issues.add("\(type.text): cannot be created; the type gives no reason", at: type.position)
         }
     }
 
@@ -144,16 +144,16 @@ struct ComponentBuilder {
 
     /// The setup of a part that has no position of its own in the file.
     private func setup(_ name: String) -> ComponentSetup {
-        self.setup(name, at: SourceMark(line: 1, column: 1))
+        self.setup(name, at: SettingPosition(line: 1, column: 1))
     }
 
     private func setup(_ name: String, _ component: PipelineDefinition.Component) -> ComponentSetup {
-        self.setup(name, at: component.type.mark)
+        self.setup(name, at: component.type.position)
     }
 
-    private func setup(_ name: String, at mark: SourceMark) -> ComponentSetup {
+    private func setup(_ name: String, at position: SettingPosition) -> ComponentSetup {
         let setup = ComponentSetup(
-            name: name, mark: mark, logger: self.services.logger, metrics: self.services.metrics,
+            name: name, position: position, logger: self.services.logger, metrics: self.services.metrics,
             sections: self.definition.sections)
         setup.pipeline = self.definition.name
         setup.progress = self.services.progress

@@ -35,10 +35,10 @@ struct GraphBuilder {
             let list = layout.lists[index]
             var scope = scopes[index] ?? FieldScope(isIncomplete: true)
             for (offset, stage) in list.stages.enumerated() {
-                let place = Place(
+                let context = Context(
                     name: stageNames[index][offset], branch: list.branch,
                     arrows: layout.arrows(list: index, offset: offset), branches: layout.branches)
-                let (node, setup) = self.node(stage, place, names, scope, &issues)
+                let (node, setup) = self.node(stage, context, names, scope, &issues)
                 nodes[list.start + offset] = node
                 scope = setup?.scope ?? scope
                 if let setup { warnings += TemplateCheck(stage, setup).warnings }
@@ -59,7 +59,7 @@ struct GraphBuilder {
                 }
                 if let emitted = setup?.emittedScope {
                     // Events that do not meet the condition continue with their own fields.
-                    if stage.entry.condition == nil {
+                    if stage.declared.condition == nil {
                         scope = emitted
                         // In a failure branch, an event that has failed before continues after a stage that fails.
                         if index == 0 || stage.failure != .byDefault { checks.noteReplacement(at: index, offset) }
@@ -79,7 +79,7 @@ struct GraphBuilder {
     }
 
     /// The environment that a stage is created with, in addition to its settings.
-    private struct Place {
+    private struct Context {
         let name: String
         let branch: String?
         let arrows: StageGraph.Arrows
@@ -93,42 +93,42 @@ struct GraphBuilder {
 
     /// Creates a stage; returns `nil` and adds the reasons to the issues if it cannot be created.
     private func node(
-        _ stage: GraphLayout.Stage, _ place: Place, _ names: GraphNames, _ scope: FieldScope,
+        _ stage: GraphLayout.Stage, _ context: Context, _ names: GraphNames, _ scope: FieldScope,
         _ issues: inout SettingIssues
     ) -> (StageGraph.Node?, StageSetup?) {
-        let typeName = stage.entry.component.type
+        let typeName = stage.declared.component.type
         guard let type = stage.type else {
             // An unknown type is not an error if a plugin that may define it could not be loaded.
             if !self.catalogue.isIncomplete {
                 let hint = Nearest.hint(for: typeName.text, among: self.catalogue.stages.map(\.name))
-                issues.add("unknown stage type \"\(typeName.text)\"\(hint)", at: typeName.mark)
+                issues.add("unknown stage type \"\(typeName.text)\"\(hint)", at: typeName.position)
             }
             return (nil, nil)
         }
         let setup = StageSetup(
-            pipeline: self.definition.name, stage: place.name, mark: typeName.mark,
+            pipeline: self.definition.name, stage: context.name, position: typeName.position,
             logger: self.services.logger, metrics: self.services.metrics,
             revocationHandler: self.services.revocationHandler, publisher: self.services.publisher, names: names,
-            scope: scope, stores: self.stores, brokenStores: self.brokenStores, branches: place.branches,
+            scope: scope, stores: self.stores, brokenStores: self.brokenStores, branches: context.branches,
             exits: stage.exits ?? StageExits(), clock: self.services.clock, isRehearsal: self.services.isRehearsal,
             progress: self.services.progress, hashReader: self.services.hashReader)
         setup.issues.context = "\(type.name): when"
-        let condition = stage.entry.condition?.resolve(setup)
+        let condition = stage.declared.condition?.resolve(setup)
         setup.issues.context = ""
-        let made = type.make(stage.entry.component.settings, setup)
+        let made = type.make(stage.declared.component.settings, setup)
         issues.append(setup.issues.all)
         if self.definition.lanes != nil, setup.dependsOnOtherKeys, !type.remembers {
             issues.add(
                 "\(typeName.text): with these settings it acts on other keys than the event's, which may be in other "
-                    + "lanes: remove lanes, or the stage", at: typeName.mark)
+                    + "lanes: remove lanes, or the stage", at: typeName.position)
         }
         let uses = StageGraph.Uses(
-            branch: place.branch, condition: stage.entry.condition?.text, stores: setup.usedStores,
+            branch: context.branch, condition: stage.declared.condition?.text, stores: setup.usedStores,
             writesStores: !setup.readStores.isSuperset(of: setup.usedStores), effects: setup.usedEffects,
-            exitWords: stage.exits?.words ?? [], isPure: type.isPure, mark: typeName.mark)
+            exitWords: stage.exits?.words ?? [], isPure: type.isPure, position: typeName.position)
         let node = made.map {
             StageGraph.Node(
-                stage: $0, type: type, name: place.name, condition: condition, arrows: place.arrows, uses: uses,
+                stage: $0, type: type, name: context.name, condition: condition, arrows: context.arrows, uses: uses,
                 waits: type.waits && !setup.isWaitless)
         }
         return (node, setup)
@@ -144,12 +144,12 @@ struct GraphBuilder {
         if let lanes = self.definition.lanes, !nodes.contains(where: { $0.waits || $0.arrows.retry != nil }) {
             warnings.append(
                 SettingIssue(
-                    "lanes: no stage waits, so lanes have a cost but no benefit: remove them", at: lanes.mark,
+                    "lanes: no stage waits, so lanes have a cost but no benefit: remove them", at: lanes.position,
                     context: "lanes"))
         }
         return warnings
             + self.definition.stores.filter { !usedStores.contains($0.name.text) }.map {
-                SettingIssue("stores: no stage uses \"\($0.name.text)\"", at: $0.name.mark, context: "stores")
+                SettingIssue("stores: no stage uses \"\($0.name.text)\"", at: $0.name.position, context: "stores")
             }
     }
 }

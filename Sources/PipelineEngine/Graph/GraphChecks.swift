@@ -31,18 +31,18 @@ struct GraphChecks {
         for stage in self.layout.lists.flatMap(\.stages) where stage.type?.remembers == true {
             issues.add(
                 "\(stage.typeName): remembers earlier events, but each lane sees only a part of them: remove lanes, or "
-                    + "the stage", at: stage.entry.component.type.mark)
+                    + "the stage", at: stage.declared.component.type.position)
         }
     }
 
     /// Retrying a stage that depends on nothing but the event gives the same result.
     private func checkRetries(_ issues: inout SettingIssues) {
         for stage in self.layout.lists.flatMap(\.stages) {
-            guard let retry = stage.entry.onFailure?.retry, stage.type?.dependsOnlyOnEvent == true else { continue }
+            guard let retry = stage.declared.onFailure?.retry, stage.type?.dependsOnlyOnEvent == true else { continue }
             issues.add(
                 "\(stage.typeName): on_failure: a retry gives the same result, because \(stage.typeName) depends "
                     + "only on the event",
-                at: retry.mark)
+                at: retry.position)
         }
     }
 
@@ -55,7 +55,7 @@ struct GraphChecks {
                 issues.add(
                     "\(stage.typeName): behind \"\(earlier)\", whose events cannot be expanded again: publish them to a "
                         + "stream, and expand them in a second pipeline that reads it",
-                    at: stage.entry.component.type.mark)
+                    at: stage.declared.component.type.position)
             }
         }
     }
@@ -70,7 +70,7 @@ struct GraphChecks {
             "\(stage.typeName): behind \"\(earlier)\", whose events have the id of their entry, so the store \"\(store)\" "
                 + "cannot order them: move \(stage.typeName) before \(earlier), or publish the events to a stream that a "
                 + "second pipeline reads",
-            at: stage.entry.component.type.mark)
+            at: stage.declared.component.type.position)
     }
 
     /// Returns the type of a stage whose elements may reach a stage, or `nil` if there is none.
@@ -101,7 +101,7 @@ struct GraphChecks {
         let routed = Set(self.layout.lists.flatMap(\.stages).flatMap { $0.exits?.branches ?? [] }.map(\.text))
         for (index, list) in self.layout.lists.enumerated() {
             let last = list.stages.firstIndex { stage in
-                guard stage.exits?.goesOn == false, stage.entry.condition == nil else { return false }
+                guard stage.exits?.goesOn == false, stage.declared.condition == nil else { return false }
                 // An event that has failed before continues after a stage that fails, unless the file says otherwise.
                 let isRescue = index > 0 && !routed.contains(list.name.text)
                 return !isRescue || stage.failure != .byDefault
@@ -110,7 +110,7 @@ struct GraphChecks {
             let stage = list.stages[last + 1]
             issues.add(
                 "\(stage.typeName): unreachable: \"\(list.stages[last].typeName)\" before it passes no event on",
-                at: stage.entry.component.type.mark)
+                at: stage.declared.component.type.position)
         }
     }
 
@@ -127,10 +127,10 @@ struct GraphChecks {
             let isReserved = PipelineDefinition.reservedWords[name.text] != nil
             // The targets of a stage that could not be read are unknown.
             if isWhole, !isReserved, !entered.contains(index) {
-                issues.add("branches: no stage leads to \"\(name.text)\" (by on_failure or route)", at: name.mark)
+                issues.add("branches: no stage leads to \"\(name.text)\" (by on_failure or route)", at: name.position)
             }
             if Self.reach(of: index, targets).contains(index) {
-                issues.add("branches: \"\(name.text)\" forms a cycle", at: name.mark)
+                issues.add("branches: \"\(name.text)\" forms a cycle", at: name.position)
             }
         }
     }

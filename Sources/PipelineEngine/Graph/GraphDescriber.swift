@@ -17,7 +17,7 @@ struct GraphDescriber {
         var arrows: [GraphDescription.Arrow] = []
         if !self.graph.nodes.isEmpty { arrows.append(.init(.source, .stage(0), .next)) }
         if let target = self.graph.sourceFailure {
-            arrows.append(.init(.source, Self.place(target), .failure, label: "delivered too often"))
+            arrows.append(.init(.source, Self.vertex(target), .failure, label: "delivered too often"))
         }
         for (index, node) in self.graph.nodes.enumerated() {
             let next = node.arrows.next
@@ -48,7 +48,7 @@ struct GraphDescriber {
     }
 
     /// The target of a failure's arrow.
-    private static func place(_ arrow: Int) -> GraphDescription.Place {
+    private static func vertex(_ arrow: Int) -> GraphDescription.Vertex {
         switch arrow {
         case StageGraph.end: .end("drop")
         case StageGraph.halt: .end("halt")
@@ -57,13 +57,13 @@ struct GraphDescriber {
     }
 
     private func failures(of node: StageGraph.Node, at index: Int) -> [GraphDescription.Arrow] {
-        let target: GraphDescription.Place
+        let target: GraphDescription.Vertex
         switch node.arrows.onFailure {
         case nil:
             // In a branch the event continues with the next stage in any case, so this is not an arrow of its own.
             if node.uses.branch != nil { return [] }
             target = .end("drop")
-        case .some(let arrow): target = Self.place(arrow)
+        case .some(let arrow): target = Self.vertex(arrow)
         }
         let label = node.arrows.retry.map { "after \($0.attempts) attempts" }
         return [.init(.stage(index), target, .failure, label: label)]
@@ -88,6 +88,6 @@ extension StageGraph {
         /// Whether it only reads and sets the event's own values.
         var isPure: Bool
         /// The position of its type in the file.
-        var mark: SourceMark
+        var position: SettingPosition
     }
 }

@@ -68,7 +68,7 @@ public struct GraphDescription: Sendable, Equatable {
     }
 
     /// An end of an arrow.
-    public enum Place: Sendable, Hashable {
+    public enum Vertex: Sendable, Hashable {
         /// The source.
         case source
         /// A stage, by its index in `stages`.
@@ -94,16 +94,16 @@ public struct GraphDescription: Sendable, Equatable {
         }
 
         /// The start of the arrow.
-        public var from: Place
+        public var from: Vertex
         /// The end of the arrow.
-        public var to: Place
+        public var to: Vertex
         /// The kind of the arrow.
         public var kind: Kind
         /// A label, or `nil` if the kind is sufficient.
         public var label: String?
 
         /// Creates an arrow.
-        public init(_ from: Place, _ to: Place, _ kind: Kind, label: String? = nil) {
+        public init(_ from: Vertex, _ to: Vertex, _ kind: Kind, label: String? = nil) {
             self.from = from
             self.to = to
             self.kind = kind

@@ -5,7 +5,7 @@ struct GraphLayout {
     /// The main path, a branch of the file, or the one stage of an `on_failure: dead_letter`.
     struct List {
         /// The branch's name; `stages` for the main path.
-        let name: MarkedName
+        let name: LocatedName
         /// The branch's name in pictures, or `nil` for the main path.
         let branch: String?
         /// The prefix of the names of its stages.
@@ -19,7 +19,7 @@ struct GraphLayout {
     /// A stage in a list.
     struct Stage {
         /// The stage's entry in the file.
-        let entry: PipelineDefinition.StageEntry
+        let declared: PipelineDefinition.DeclaredStage
         /// Its type, or `nil` if the catalogue has no such type.
         let type: StageType?
         /// Its exits, or `nil` if they are unknown.
@@ -28,7 +28,7 @@ struct GraphLayout {
         var failure = Failure.byDefault
 
         /// The name of the stage in messages.
-        var typeName: String { self.entry.component.type.text }
+        var typeName: String { self.declared.component.type.text }
     }
 
     /// The consequence of a failed event.
@@ -59,7 +59,7 @@ struct GraphLayout {
             (branch.name.text, BranchID(index: UInt16(truncatingIfNeeded: index + 1)))
         }
         self.branches = Dictionary(numbered, uniquingKeysWith: { first, _ in first })
-        let main = MarkedName("stages", at: SourceMark(line: 1, column: 1))
+        let main = LocatedName("stages", at: SettingPosition(line: 1, column: 1))
         self.add(main, branch: nil, prefix: "", definition.stages, catalogue)
         for branch in definition.branches {
             let name = branch.name.text
@@ -68,8 +68,8 @@ struct GraphLayout {
         for list in self.lists.indices {
             for offset in self.lists[list].stages.indices {
                 let stage = self.lists[list].stages[offset]
-                guard let target = stage.entry.onFailure?.target else { continue }
-                let prefix = self.lists[list].prefix + (stage.entry.name?.text ?? stage.typeName) + "/"
+                guard let target = stage.declared.onFailure?.target else { continue }
+                let prefix = self.lists[list].prefix + (stage.declared.name?.text ?? stage.typeName) + "/"
                 self.lists[list].stages[offset].failure = self.failure(
                     target, of: stage.typeName, prefix, catalogue, &issues)
             }
@@ -80,13 +80,13 @@ struct GraphLayout {
     }
 
     private mutating func add(
-        _ name: MarkedName, branch: String?, prefix: String, _ entries: [PipelineDefinition.StageEntry],
+        _ name: LocatedName, branch: String?, prefix: String, _ declaredStages: [PipelineDefinition.DeclaredStage],
         _ catalogue: Catalogue
     ) {
         let start = (self.lists.last?.start ?? 0) + (self.lists.last?.stages.count ?? 0)
-        let stages = entries.map { entry in
-            let type = catalogue.stages.first { $0.name == entry.component.type.text }
-            return Stage(entry: entry, type: type, exits: type.flatMap { $0.exits(entry.component.settings) })
+        let stages = declaredStages.map { declared in
+            let type = catalogue.stages.first { $0.name == declared.component.type.text }
+            return Stage(declared: declared, type: type, exits: type.flatMap { $0.exits(declared.component.settings) })
         }
         self.lists.append(List(name: name, branch: branch, prefix: prefix, start: start, stages: stages))
     }
@@ -104,17 +104,18 @@ struct GraphLayout {
             let known = self.branches.keys.sorted() + FailureRule.words
             issues.add(
                 "\(what): on_failure: no branch \"\(name.text)\"\(Nearest.hint(for: name.text, among: known))",
-                at: name.mark)
+                at: name.position)
             return .drop
-        case .deadLetter(let settings, let mark):
-            let type = MarkedName(Self.deadLetterType, at: mark)
+        case .deadLetter(let settings, let position):
+            let type = LocatedName(Self.deadLetterType, at: position)
             guard catalogue.stages.contains(where: { $0.name == type.text }) else {
-                issues.add("\(what): on_failure: this worker has no stage type \"\(type.text)\"", at: mark)
+                issues.add("\(what): on_failure: this worker has no stage type \"\(type.text)\"", at: position)
                 return .drop
             }
             let component = PipelineDefinition.Component(type: type, settings: settings)
             self.add(
-                type, branch: prefix + type.text, prefix: prefix, [PipelineDefinition.StageEntry(component: component)],
+                type, branch: prefix + type.text, prefix: prefix,
+                [PipelineDefinition.DeclaredStage(component: component)],
                 catalogue)
             return .list(self.lists.count - 1)
         }
@@ -169,9 +170,9 @@ struct GraphLayout {
         return StageGraph.Arrows(
             next: isLast ? StageGraph.end : self.lists[list].start + offset + 1,
             onFailure: self.arrow(of: stage.failure),
-            retry: stage.entry.onFailure?.retry,
+            retry: stage.declared.onFailure?.retry,
             branches: (stage.exits?.branches ?? []).compactMap { name in
                 self.branches[name.text].map { self.lists[Int($0.index)].start }
-            }, goesOn: stage.exits?.goesOn != false || stage.entry.condition != nil)
+            }, goesOn: stage.exits?.goesOn != false || stage.declared.condition != nil)
     }
 }

@@ -10,13 +10,13 @@ struct StageNames {
     init(_ layout: GraphLayout, _ issues: inout SettingIssues) {
         var used: Set<String> = []
         for stage in layout.lists.flatMap(\.stages) {
-            guard let given = stage.entry.name, !used.insert(given.text).inserted else { continue }
-            issues.add("the stage name \"\(given.text)\" is already used", at: given.mark)
+            guard let given = stage.declared.name, !used.insert(given.text).inserted else { continue }
+            issues.add("the stage name \"\(given.text)\" is already used", at: given.position)
         }
         var counts: [String: Int] = [:]
         self.names = layout.lists.map { list in
             list.stages.map { stage in
-                if let given = stage.entry.name { return given.text }
+                if let given = stage.declared.name { return given.text }
                 let base = list.prefix + stage.typeName
                 var name = ""
                 repeat {

@@ -18,12 +18,12 @@ struct StateChecks {
             if !emitter.emitsInOrder, let writer = self.storeUser(after: index) {
                 issues.add(
                     "\(writer.type): the events of \(node.type) cannot be used with a store: their ids are not in the "
-                        + "order of the stream", at: writer.uses.mark)
+                        + "order of the stream", at: writer.uses.position)
             }
             if node.arrows.next == StageGraph.end {
                 warnings.append(
                     SettingIssue(
-                        "\(node.type): no stage follows that would use its events", at: node.uses.mark,
+                        "\(node.type): no stage follows that would use its events", at: node.uses.position,
                         context: node.type))
             }
         }
@@ -33,11 +33,11 @@ struct StateChecks {
         _ node: StageGraph.Node, _ issues: inout SettingIssues, _ warnings: inout [SettingIssue]
     ) {
         if let obstacle = self.source.stateObstacle {
-            issues.add("\(node.type): cannot be used \(obstacle)", at: node.uses.mark)
+            issues.add("\(node.type): cannot be used \(obstacle)", at: node.uses.position)
         } else if !self.hasCheckpoint {
             warnings.append(
                 SettingIssue(
-                    "\(node.type): without the section checkpoint, a restart loses its state", at: node.uses.mark,
+                    "\(node.type): without the section checkpoint, a restart loses its state", at: node.uses.position,
                     context: node.type))
         }
     }

@@ -5,29 +5,30 @@ struct TemplateCheck {
     /// The warnings, one for each text.
     private(set) var warnings: [SettingIssue] = []
     private let fields: Set<String>
-    private let templates: Set<SourceMark>
+    private let templates: Set<SettingPosition>
     private let stage: String
 
     /// Checks a stage that was created with a setup.
     init(_ stage: GraphLayout.Stage, _ setup: StageSetup) {
         self.fields = Set(setup.fields)
-        self.templates = setup.templateMarks
-        self.stage = stage.entry.component.type.text
+        self.templates = setup.templatePositions
+        self.stage = stage.declared.component.type.text
         // The fields of a stage that could not be created are not known, and neither are its templates.
-        if setup.issues.all.isEmpty { self.check(stage.entry.component.settings) }
+        if setup.issues.all.isEmpty { self.check(stage.declared.component.settings) }
     }
 
     private mutating func check(_ node: SettingNode) {
         switch node.content {
         case .null: break
         case .sequence(let elements): for element in elements { self.check(element) }
-        case .mapping(let entries): for entry in entries { self.check(entry.value) }
+        case .mapping(let pairs): for pair in pairs { self.check(pair.value) }
         case .scalar(let text, _):
             let found = Self.fields(in: text).first(where: self.fields.contains)
-            guard let found, !self.templates.contains(node.mark) else { return }
+            guard let found, !self.templates.contains(node.position) else { return }
             self.warnings.append(
                 SettingIssue(
-                    "\(self.stage): {\(found)} is used as it is, because this setting is not a template", at: node.mark,
+                    "\(self.stage): {\(found)} is used as it is, because this setting is not a template",
+                    at: node.position,
                     context: self.stage))
         }
     }

@@ -20,34 +20,34 @@ enum ReloadCheck {
     }
 
     private static func fixed(_ root: SettingNode) -> SettingNode {
-        let entries = (root.entries ?? []).filter { !self.changeable.contains($0.key) }
-        return SettingNode(.mapping(entries), at: root.mark)
+        let pairs = (root.pairs ?? []).filter { !self.changeable.contains($0.key) }
+        return SettingNode(.mapping(pairs), at: root.position)
     }
 
     private static func compare(
         _ old: SettingNode, _ new: SettingNode, _ path: [String], _ issues: inout [SettingIssue]
     ) {
-        guard let before = old.entries, let after = new.entries else {
-            if !old.hasSameContent(as: new) { issues.append(self.issue(path, "cannot change", at: new.mark)) }
+        guard let before = old.pairs, let after = new.pairs else {
+            if !old.hasSameContent(as: new) { issues.append(self.issue(path, "cannot change", at: new.position)) }
             return
         }
-        for entry in after {
-            if let known = old[entry.key] {
-                self.compare(known, entry.value, path + [entry.key], &issues)
+        for pair in after {
+            if let known = old[pair.key] {
+                self.compare(known, pair.value, path + [pair.key], &issues)
             } else {
-                issues.append(self.issue(path + [entry.key], "cannot be added", at: entry.mark))
+                issues.append(self.issue(path + [pair.key], "cannot be added", at: pair.position))
             }
         }
-        for entry in before where new[entry.key] == nil {
-            issues.append(self.issue(path + [entry.key], "cannot be removed", at: new.mark))
+        for pair in before where new[pair.key] == nil {
+            issues.append(self.issue(path + [pair.key], "cannot be removed", at: new.position))
         }
     }
 
-    private static func issue(_ path: [String], _ what: String, at mark: SourceMark) -> SettingIssue {
+    private static func issue(_ path: [String], _ what: String, at position: SettingPosition) -> SettingIssue {
         let name = path.joined(separator: ": ")
         return SettingIssue(
             "\(name): \(what) while the pipeline runs: restart the worker (only stages and branches can be reloaded)",
-            at: mark)
+            at: position)
     }
 }
 
@@ -59,9 +59,9 @@ extension SettingNode {
         case (.scalar(let text, _), .scalar(let otherText, _)): text == otherText
         case (.sequence(let items), .sequence(let others)):
             items.count == others.count && zip(items, others).allSatisfy { $0.hasSameContent(as: $1) }
-        case (.mapping(let entries), .mapping(let others)):
-            entries.count == others.count
-                && entries.allSatisfy { entry in other[entry.key]?.hasSameContent(as: entry.value) == true }
+        case (.mapping(let pairs), .mapping(let others)):
+            pairs.count == others.count
+                && pairs.allSatisfy { pair in other[pair.key]?.hasSameContent(as: pair.value) == true }
         default: false
         }
     }

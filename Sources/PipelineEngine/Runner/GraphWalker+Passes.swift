@@ -106,7 +106,7 @@ extension GraphWalker {
 
     /// Begins a batch: every event is at the first stage.
     mutating func begin(_ batch: EventBatch) {
-        batch.prepareSlots(fieldCount: self.names.fields.count)
+        batch.prepareCells(fieldCount: self.names.fields.count)
         self.progress.begin(batch.count)
         for events in self.waiting { events?.removeAll() }
     }

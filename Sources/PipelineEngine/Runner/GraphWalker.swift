@@ -72,7 +72,7 @@ struct GraphWalker {
 
     /// Brings every event of the batch to its outcome.
     mutating func process(_ batch: EventBatch) {
-        batch.prepareSlots(fieldCount: self.names.fields.count)
+        batch.prepareCells(fieldCount: self.names.fields.count)
         var start = 0
         while start < batch.count {
             let end = min(start + Self.chunkSize, batch.count)
@@ -273,11 +273,11 @@ struct GraphWalker {
         guard let observer = self.observer else { return }
         let endedBy = event.endingStage.map { self.nodes[$0].name }
         guard observer.wants(event, outcome, stage: failure?.stage ?? endedBy, key: self.keyField) else { return }
-        let record = OutcomeRecord(
+        let result = EventResult(
             outcome: outcome, reason: reason.isEmpty ? nil : reason, stage: failure?.stage, endedBy: endedBy,
             error: failure?.message, effects: event.effects.map { self.names.effects[Int($0.index)] },
             keyField: self.keyField, fields: self.fields)
-        observer.observe(event, record)
+        observer.observe(event, result)
     }
 }
 

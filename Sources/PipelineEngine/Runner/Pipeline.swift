@@ -111,7 +111,7 @@ public final class Pipeline: Service, Sendable {
         let describer = GraphDescriber(definition: definition, graph: graph, stores: stores, stream: source.stream)
         self.version = OrderedMutex(
             PipelineVersion(root: tree.root, definition: definition, graph: describer.describe()))
-        self.warnings = (otherWarnings + graph.warnings + findings.warnings.all).sorted { $0.mark < $1.mark }
+        self.warnings = (otherWarnings + graph.warnings + findings.warnings.all).sorted { $0.position < $1.position }
     }
 
     /// The description of the checked graph in the version of the file in use; callable from any thread.
@@ -137,7 +137,7 @@ public final class Pipeline: Service, Sendable {
         let batch = self.flight.since
         let source = self.source.status
         return PipelineActivity(
-            mark: PipelineActivity.Mark(
+            steps: PipelineActivity.Steps(
                 batch: batch, pulses: self.progress.pulses, source: batch == nil ? source.pulses : nil),
             silentUntil: self.progress.silentUntil, patience: batch == nil ? source.patience : .zero)
     }
@@ -158,7 +158,7 @@ public final class Pipeline: Service, Sendable {
         _ name: String, _ settings: SettingType<Settings>
     ) throws(ConfigurationError) -> Settings {
         var issues = SettingIssues(context: name)
-        let node = self.sections[name] ?? SettingNode(.null, at: SourceMark(line: 1, column: 1))
+        let node = self.sections[name] ?? SettingNode(.null, at: SettingPosition(line: 1, column: 1))
         guard let value = settings.decode(node, &issues) else {
             throw ConfigurationError(file: self.file, issues: issues.all)
         }
@@ -214,12 +214,12 @@ public final class Pipeline: Service, Sendable {
             group.addTask {
                 while (try? await Task.sleep(for: checkpoint.interval)) != nil {
                     let span = tracer.startSpan("sluice.checkpoint", context: .topLevel)
-                    await checkpoint.save({ source.position }, stages: { await states.saved() })
+                    await checkpoint.save({ source.bookmark }, stages: { await states.saved() })
                     span.end()
                 }
             }
         }
-        await checkpoint.save({ source.position }, stages: { await states.saved() })
+        await checkpoint.save({ source.bookmark }, stages: { await states.saved() })
         try result.get()
     }
 
@@ -271,18 +271,18 @@ public final class Pipeline: Service, Sendable {
         let spans = BatchSpans(stream: self.source.stream, system: self.source.system)
         // An external store outlives the process from the first event on, so there must be a saved cursor to
         // resume from.
-        var hasPlace = !self.stores.values.contains { $0.retention == .own }
+        var hasBookmark = !self.stores.values.contains { $0.retention == .own }
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await self.source.run { batch in
                     self.flight.begin(batch.count)
-                    if !hasPlace, self.source.position != nil {
+                    if !hasBookmark, self.source.bookmark != nil {
                         // Without a declared bound: a disk that takes longer than the watchdog's timeout counts as
                         // hanging.
                         await self.checkpoint?.save(
-                            { self.source.position }, stages: { await states.saved() })
+                            { self.source.bookmark }, stages: { await states.saved() })
                         self.progress.pulse()
-                        hasPlace = true
+                        hasBookmark = true
                     }
                     if runner.generation != self.generation.load(ordering: .acquiring) {
                         await self.renew(runner, states)

@@ -19,10 +19,10 @@ package struct CredentialFailure: Sendable, Equatable {
     /// The kind of failure.
     package let reason: Reason
     /// How long to retry since the run had a connection with these credentials, zero to give up immediately, or `nil`
-    /// if not decided yet; see `CredentialRecord`.
+    /// if not decided yet; see `CredentialPolicy`.
     package let retryLimit: Duration?
 
-    /// Creates a failure; `retryLimit` is `nil` until `CredentialRecord` has decided it.
+    /// Creates a failure; `retryLimit` is `nil` until `CredentialPolicy` has decided it.
     init(_ reason: Reason, retryLimit: Duration? = nil) {
         self.reason = reason
         self.retryLimit = retryLimit
@@ -54,12 +54,12 @@ extension RedisError {
 /// this run, because until then the settings may be wrong. Afterwards it is retried for a limited time.
 ///
 /// This is the only place of the decision, for every connection of every component.
-struct CredentialRecord: Sendable {
+struct CredentialPolicy: Sendable {
     private let history: ConnectionHistory
     private let credentials: ConnectionHistory.Credentials
     private let limit: Duration
 
-    /// Creates a record of the credentials in `settings`, for all addresses that use them.
+    /// Creates a policy for the credentials in `settings`, for all addresses that use them.
     init(_ settings: RedisSettings, in history: ConnectionHistory) {
         self.history = history
         // Connections for different purposes use the same credentials.

@@ -51,14 +51,14 @@ public final class RedisConnection: Sendable {
                 for: key.map { Array($0.utf8) }, on: loop, stop: stop, logger: logger)
         }
         return try await self.connect(
-            settings, CredentialRecord(settings, in: history), on: loop, stop: stop, logger: logger)
+            settings, CredentialPolicy(settings, in: history), on: loop, stop: stop, logger: logger)
     }
 
     /// Connects to the server of `settings` itself and logs in.
     ///
-    /// - Parameter record: Decides whether failing credentials are permanent.
+    /// - Parameter policy: Decides whether failing credentials are permanent.
     static func connect(
-        _ settings: RedisSettings, _ record: CredentialRecord, on loop: RedisEventLoop, stop: StopSignal, logger: Logger
+        _ settings: RedisSettings, _ policy: CredentialPolicy, on loop: RedisEventLoop, stop: StopSignal, logger: Logger
     ) async throws(RedisError) -> RedisConnection {
         do throws(RedisError) {
             let connection = try await ConnectionOpening(settings, loop, stop, logger).open()
@@ -68,10 +68,10 @@ public final class RedisConnection: Sendable {
                 connection.close()
                 throw error.asLogin
             }
-            record.accepted()
+            policy.accepted()
             return connection
         } catch {
-            throw record.judged(error)
+            throw policy.judged(error)
         }
     }
 

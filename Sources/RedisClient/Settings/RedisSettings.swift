@@ -82,14 +82,16 @@ public struct RedisSettings: Sendable, Hashable {
         if settings.password != nil, settings.passwordFile != nil {
             issues.add(
                 "password and password_file are both given: keep one of them",
-                at: node["password_file"]?.mark ?? node.mark)
+                at: node["password_file"]?.position ?? node.position)
         }
         if settings.username != nil, settings.password == nil, settings.passwordFile == nil {
             issues.add(
-                "username without password: add password or password_file", at: node["username"]?.mark ?? node.mark)
+                "username without password: add password or password_file",
+                at: node["username"]?.position ?? node.position)
         }
         if settings.tls != nil, settings.sentinel == nil, case .unix = settings.address {
-            issues.add("a Unix socket does not support TLS: set tls to false", at: node["tls"]?.mark ?? node.mark)
+            issues.add(
+                "a Unix socket does not support TLS: set tls to false", at: node["tls"]?.position ?? node.position)
         }
         return issues.all.count == before ? settings : nil
     }
@@ -97,12 +99,12 @@ public struct RedisSettings: Sendable, Hashable {
     /// Adds an error if the file names no server, or names it in more than one way.
     private static func checkPlace(_ settings: inout RedisSettings, _ node: SettingNode, _ issues: inout SettingIssues)
     {
-        let given = ["address", "sentinel", "cluster"].compactMap { name in node[name].map { (name, $0.mark) } }
+        let given = ["address", "sentinel", "cluster"].compactMap { name in node[name].map { (name, $0.position) } }
         if given.isEmpty {
-            issues.add("missing setting \"address\" (or sentinel, or cluster)", at: node.mark)
+            issues.add("missing setting \"address\" (or sentinel, or cluster)", at: node.position)
         }
-        for (name, mark) in given.dropFirst() {
-            issues.add("\(given[0].0) and \(name) are both given: keep one of them", at: mark)
+        for (name, position) in given.dropFirst() {
+            issues.add("\(given[0].0) and \(name) are both given: keep one of them", at: position)
         }
         let first = settings.sentinel?.addresses.first ?? settings.cluster?.addresses.first
         if let first { settings.address = first }
@@ -120,7 +122,7 @@ public struct RedisSettings: Sendable, Hashable {
         guard let sentinel = self.sentinel, sentinel.isWeaker(than: self) else { return }
         warnings.add(
             "sentinel: tls is false although redis.tls is on: an impostor of a sentinel could choose the server that "
-                + "receives the password; remove tls here to use TLS", at: (node["sentinel"]?["tls"] ?? node).mark)
+                + "receives the password; remove tls here to use TLS", at: (node["sentinel"]?["tls"] ?? node).position)
     }
 
     /// The section's entry in the catalogue.

@@ -29,12 +29,12 @@ public struct TLSSettings: Sendable, Hashable {
     static let type = SettingType<TLSSettings?>(
         shape: .either([.boolean, .object(Self.schema.descriptions)])
     ) { node, issues in
-        guard node.entries != nil else {
+        guard node.pairs != nil else {
             return SettingType<Bool>.boolean.decode(node, &issues).map { $0 ? TLSSettings() : nil }
         }
         guard let settings = Self.schema.decode(node, &issues) else { return nil }
         guard (settings.certificateFile == nil) == (settings.keyFile == nil) else {
-            issues.add("certificate_file and key_file must be given together", at: node.mark)
+            issues.add("certificate_file and key_file must be given together", at: node.position)
             return nil
         }
         return .some(settings)

@@ -61,12 +61,13 @@ public struct SentinelSettings: Sendable, Hashable {
         if settings.password != nil, settings.passwordFile != nil {
             issues.add(
                 "password and password_file are both given: keep one of them",
-                at: node["password_file"]?.mark ?? node.mark)
+                at: node["password_file"]?.position ?? node.position)
             return nil
         }
         if settings.username != nil, settings.password == nil, settings.passwordFile == nil {
             issues.add(
-                "username without password: add password or password_file", at: node["username"]?.mark ?? node.mark)
+                "username without password: add password or password_file",
+                at: node["username"]?.position ?? node.position)
             return nil
         }
         return settings

@@ -17,7 +17,7 @@ package final class ServerDirectory: Sendable {
         var master: (address: RedisAddress, told: ContinuousClock.Instant)?
         /// The connections to close if the master changes.
         var masterConnections: [(address: RedisAddress, connection: RedisConnection)] = []
-        var map: SlotMap?
+        var map: HashSlotMap?
     }
 
     /// The maximum number of monitored connections to a master: enough for all streams of a source and recently
@@ -25,12 +25,12 @@ package final class ServerDirectory: Sendable {
     private static let connectionLimit = 1024
 
     private let settings: RedisSettings
-    /// The records of the credentials of the servers, and of the sentinels.
-    private let record: CredentialRecord
-    private let sentinelRecord: CredentialRecord
-    /// The record of the connections that query slots: they select no database, so they do not prove that the servers
+    /// The policies for the credentials of the servers, and of the sentinels.
+    private let policy: CredentialPolicy
+    private let sentinelPolicy: CredentialPolicy
+    /// The policy for the connections that query slots: they select no database, so they do not prove that the servers
     /// have the configured one.
-    private let slotsRecord: CredentialRecord
+    private let slotsPolicy: CredentialPolicy
     private let state: OrderedMutex<State>
 
     /// Creates a directory that knows only the addresses in the settings.
@@ -40,12 +40,12 @@ package final class ServerDirectory: Sendable {
     ///   - connections: The connections of the run so far.
     package init(_ settings: RedisSettings, _ connections: ConnectionHistory) {
         self.settings = settings
-        self.record = CredentialRecord(settings, in: connections)
+        self.policy = CredentialPolicy(settings, in: connections)
         var withoutDatabase = settings
         withoutDatabase.database = 0
-        self.slotsRecord = CredentialRecord(withoutDatabase, in: connections)
+        self.slotsPolicy = CredentialPolicy(withoutDatabase, in: connections)
         let sentinel = settings.sentinel?.settings(for: settings.address, like: settings)
-        self.sentinelRecord = CredentialRecord(sentinel ?? settings, in: connections)
+        self.sentinelPolicy = CredentialPolicy(sentinel ?? settings, in: connections)
         let seeds = settings.sentinel?.addresses ?? settings.cluster?.addresses ?? [settings.address]
         self.state = OrderedMutex(State(tellers: seeds))
     }
@@ -53,9 +53,9 @@ package final class ServerDirectory: Sendable {
     /// An address of a server that can be asked for the others.
     var anyAddress: RedisAddress { self.state.withLock { $0.tellers.first } ?? self.settings.address }
 
-    /// Returns the final form of an error of a connection; see `RedisError.outsideCluster` and `CredentialRecord`.
+    /// Returns the final form of an error of a connection; see `RedisError.outsideCluster` and `CredentialPolicy`.
     package func judged(_ error: RedisError) -> RedisError {
-        error.redirection != nil && self.settings.cluster == nil ? error.outsideCluster : self.record.judged(error)
+        error.redirection != nil && self.settings.cluster == nil ? error.outsideCluster : self.policy.judged(error)
     }
 
     // MARK: Known addresses
@@ -127,7 +127,7 @@ package final class ServerDirectory: Sendable {
             do throws(RedisError) {
                 let settings = sentinel.settings(for: teller, like: self.settings).used(for: "sentinel")
                 let answer = try await Self.ask(
-                    MasterAnswer.question(sentinel.master), settings, self.sentinelRecord, on: loop, stop: stop,
+                    MasterAnswer.question(sentinel.master), settings, self.sentinelPolicy, on: loop, stop: stop,
                     logger: logger)
                 let master = try MasterAnswer.address(answer, of: sentinel.master)
                 self.state.withLock { state in
@@ -139,7 +139,7 @@ package final class ServerDirectory: Sendable {
                 if stop.isStopped { throw error }
                 // Failed logins are judged already. That a sentinel does not know the master is temporary only if the
                 // master has been reached before.
-                inquiry.failed(teller, self.record.judged(error))
+                inquiry.failed(teller, self.policy.judged(error))
             }
         }
         throw inquiry.failure("no sentinel knows the master \(sentinel.master)")
@@ -147,7 +147,7 @@ package final class ServerDirectory: Sendable {
 
     private func askCluster(
         on loop: RedisEventLoop, stop: StopSignal, logger: Logger
-    ) async throws(RedisError) -> SlotMap {
+    ) async throws(RedisError) -> HashSlotMap {
         var inquiry = Inquiry(self.state.withLock(\.tellers))
         while let teller = inquiry.next() {
             do throws(RedisError) {
@@ -156,10 +156,10 @@ package final class ServerDirectory: Sendable {
                 // connection for the data is opened.
                 settings.database = 0
                 let answer = try await Self.ask(
-                    RESPCommand("CLUSTER", "SLOTS"), settings, self.slotsRecord, on: loop,
+                    RESPCommand("CLUSTER", "SLOTS"), settings, self.slotsPolicy, on: loop,
                     stop: stop, logger: logger)
                 if case .error(let text) = answer { throw .answer(text, to: "CLUSTER") }
-                guard let map = SlotMap(answer, toldBy: teller) else {
+                guard let map = HashSlotMap(answer, toldBy: teller) else {
                     throw .unexpectedAnswer(to: "CLUSTER", "expected slot ranges with servers")
                 }
                 self.state.withLock { state in
@@ -172,7 +172,7 @@ package final class ServerDirectory: Sendable {
                 return map
             } catch {
                 if stop.isStopped { throw error }
-                inquiry.failed(teller, self.slotsRecord.judged(error))
+                inquiry.failed(teller, self.slotsPolicy.judged(error))
             }
         }
         throw inquiry.failure("no server of the cluster returns its slots")
@@ -180,10 +180,10 @@ package final class ServerDirectory: Sendable {
 
     /// Asks a server one question over a separate connection.
     private static func ask(
-        _ question: RESPCommand, _ settings: RedisSettings, _ record: CredentialRecord, on loop: RedisEventLoop,
+        _ question: RESPCommand, _ settings: RedisSettings, _ policy: CredentialPolicy, on loop: RedisEventLoop,
         stop: StopSignal, logger: Logger
     ) async throws(RedisError) -> RESPValue {
-        let connection = try await RedisConnection.connect(settings, record, on: loop, stop: stop, logger: logger)
+        let connection = try await RedisConnection.connect(settings, policy, on: loop, stop: stop, logger: logger)
         defer { connection.close() }
         return try await connection.submit([question])[0].reply().value()
     }
@@ -217,7 +217,7 @@ package final class ServerDirectory: Sendable {
         to address: RedisAddress, on loop: RedisEventLoop, stop: StopSignal, logger: Logger
     ) async throws(RedisError) -> RedisConnection {
         let settings = self.settings.settings(for: address)
-        let connection = try await RedisConnection.connect(settings, self.record, on: loop, stop: stop, logger: logger)
+        let connection = try await RedisConnection.connect(settings, self.policy, on: loop, stop: stop, logger: logger)
         guard self.settings.sentinel != nil else { return connection }
         do throws(RedisError) {
             try MasterAnswer.confirm(try await connection.submit([RESPCommand("ROLE")])[0].reply().value(), by: address)
@@ -262,7 +262,7 @@ package final class ServerDirectory: Sendable {
     }
 }
 
-extension SlotMap {
+extension HashSlotMap {
     /// Returns the server of a key, or any primary if the key is `nil`.
     fileprivate func server(of key: [UInt8]?) -> RedisAddress? {
         key.map { self[HashSlot(of: $0)] } ?? self.primaries.first

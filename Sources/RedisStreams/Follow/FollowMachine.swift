@@ -107,31 +107,33 @@ package struct FollowMachine: Sendable, Equatable {
     private var keepsStores = false
     /// Whether the stores were filled from keys whose entries have not all been read yet.
     private var isUnconfirmed = false
-    /// The last mark of the stream that the kept stores were built from, or `nil` if no stores are kept.
-    private var keptMark: StreamMark?
+    /// The last bookmark of the stream that the kept stores were built from, or `nil` if no stores are kept.
+    private var keptBookmark: StreamBookmark?
 
-    /// Creates a machine that begins at the start, or at the mark of a checkpoint, whose stores are already filled up
-    /// to it.
-    package init(_ policy: FollowPolicy, resuming mark: StreamMark? = nil) {
+    /// Creates a machine that begins at the start, or at the bookmark of a checkpoint, whose stores are already filled
+    /// up to it.
+    package init(_ policy: FollowPolicy, resuming bookmark: StreamBookmark? = nil) {
         self.policy = policy
-        self.detector = mark.map { GapDetector(resuming: $0) }
-        self.historyStart = mark?.cursor ?? .zero
+        self.detector = bookmark.map { GapDetector(resuming: $0) }
+        self.historyStart = bookmark?.cursor ?? .zero
     }
 
     /// The id up to which entries were read, or `nil` before it is known.
-    package var cursor: EntryID? { self.detector?.mark.cursor }
+    package var cursor: EntryID? { self.detector?.bookmark.cursor }
 
-    /// The mark for a checkpoint of the stores at the cursor, or `nil` while no checkpoint is possible.
-    package var mark: StreamMark? { self.phase == .following && self.sweep == nil ? self.detector?.mark : nil }
+    /// The bookmark for a checkpoint of the stores at the cursor, or `nil` while no checkpoint is possible.
+    package var bookmark: StreamBookmark? {
+        self.phase == .following && self.sweep == nil ? self.detector?.bookmark : nil
+    }
 
-    /// Returns the mark for a checkpoint of a new stream while its first entries are in flight, or `nil` if `mark` is
-    /// still right or no checkpoint is possible. Call before `read`.
-    package func markInFlight(first: EntryID, last: EntryID) -> StreamMark? {
-        self.hasSeenStream ? nil : self.mark?.expecting(first, last)
+    /// Returns the bookmark for a checkpoint of a new stream while its first entries are in flight, or `nil` if
+    /// `bookmark` is still right or no checkpoint is possible. Call before `read`.
+    package func bookmarkInFlight(first: EntryID, last: EntryID) -> StreamBookmark? {
+        self.hasSeenStream ? nil : self.bookmark?.expecting(first, last)
     }
 
     /// Whether the detector knows the stream from a read or a check. Part of the read path: nothing is copied.
-    package var hasSeenStream: Bool { self.detector?.mark.isSeen != false }
+    package var hasSeenStream: Bool { self.detector?.bookmark.isSeen != false }
 
     /// Whether lookups must not be answered, because the stores are not as recent as the entries that were read.
     package var holdsLookUps: Bool { self.phase != .following && !self.keepsStores }
@@ -141,8 +143,8 @@ package struct FollowMachine: Sendable, Equatable {
 
     /// The queries to send before `opened`.
     package var questions: Questions {
-        if let mark = self.detector?.mark ?? self.keptMark {
-            return Questions(anchor: mark.isAnchored ? mark.cursor : nil)
+        if let bookmark = self.detector?.bookmark ?? self.keptBookmark {
+            return Questions(anchor: bookmark.isAnchored ? bookmark.cursor : nil)
         }
         guard self.restart == nil, self.policy.bootstrap == .none else { return Questions() }
         switch self.policy.start {
@@ -165,7 +167,7 @@ package struct FollowMachine: Sendable, Equatable {
         switch self.phase {
         case .scanning: return self.scan(answers)
         case .unplaced: self.fill(answers.facts)
-        case .filling where self.isUnconfirmed && (answers.server == nil || answers.server != before.mark.server):
+        case .filling where self.isUnconfirmed && (answers.server == nil || answers.server != before.bookmark.server):
             // Another server may have lost changes that the keys showed before their entries were read, without showing
             // a gap.
             return self.scan(answers)
@@ -177,12 +179,12 @@ package struct FollowMachine: Sendable, Equatable {
     /// Checks facts that were queried before the read in flight; returns `nil` if nothing was lost.
     package mutating func checked(_ facts: StreamFacts?) -> Course? {
         guard let gap = self.detector?.check(facts) else { return nil }
-        return self.respond(to: gap, facts, self.detector?.mark.server)
+        return self.respond(to: gap, facts, self.detector?.bookmark.server)
     }
 
     /// Records that all keys were read, as of the id that `opened` returned; returns `nil` if nothing was lost.
     package mutating func scanned(_ facts: StreamFacts?) -> Course? {
-        if let gap = self.detector?.check(facts) { return self.respond(to: gap, facts, self.detector?.mark.server) }
+        if let gap = self.detector?.check(facts) { return self.respond(to: gap, facts, self.detector?.bookmark.server) }
         self.fill(facts)
         self.isUnconfirmed = self.phase != .following
         return nil
@@ -205,7 +207,7 @@ package struct FollowMachine: Sendable, Equatable {
 
     /// Records that a read found nothing after the cursor; returns `nil` if nothing was lost.
     package mutating func readNothing() -> Course? {
-        if let gap = self.detector?.readNothing() { return self.respond(to: gap, nil, self.detector?.mark.server) }
+        if let gap = self.detector?.readNothing() { return self.respond(to: gap, nil, self.detector?.bookmark.server) }
         if case .filling = self.phase { self.follow() }
         return nil
     }
@@ -230,7 +232,7 @@ package struct FollowMachine: Sendable, Equatable {
     /// beginning.
     mutating func emptied() {
         self.restart = .zero
-        self.keptMark = nil
+        self.keptBookmark = nil
         self.detector = nil
         self.phase = .unplaced
         self.forget()
@@ -240,8 +242,8 @@ package struct FollowMachine: Sendable, Equatable {
 
     /// Checks whether stores that are kept over a gap still belong to the stream; returns a gap if they do not.
     private mutating func confirmKept(_ answers: Opening) -> Course? {
-        guard let mark = self.keptMark, !answers.isBlind else { return nil }
-        var detector = GapDetector(resuming: mark)
+        guard let bookmark = self.keptBookmark, !answers.isBlind else { return nil }
+        var detector = GapDetector(resuming: bookmark)
         guard let gap = detector.check(answers.facts, anchor: answers.anchor, server: answers.server),
             !gap.kind.keepsHistory
         else { return nil }
@@ -251,7 +253,7 @@ package struct FollowMachine: Sendable, Equatable {
     /// Determines where to begin.
     private mutating func place(_ answers: Opening) -> Course {
         if self.keepsStores { self.sweep = self.oldestToKeep(answers.facts) }
-        self.keptMark = nil
+        self.keptBookmark = nil
         if case .keys = self.policy.bootstrap { return self.scan(answers) }
         let cursor: EntryID
         if let restart = self.restart {
@@ -322,7 +324,8 @@ package struct FollowMachine: Sendable, Equatable {
         switch self.policy.onGap {
         case .halt: return .gap(gap, .halt)
         case .goOn where gap.kind != .checkpoint:
-            // Without facts in this reply, the next ones are accepted too, because the mark is not known to be correct.
+            // Without facts in this reply, the next ones are accepted too, because the bookmark is not known to be
+            // correct.
             self.detector?.accept(facts, server: server)
             self.historyStart = max(self.historyStart, self.cursor ?? .zero)
             return .gap(gap, .accept)
@@ -341,8 +344,8 @@ package struct FollowMachine: Sendable, Equatable {
         if gap.kind != .checkpoint { self.restart = goesOn ? self.cursor : .zero }
         // At a second gap while the stream is read again, the cursor is before the last finished entry.
         self.finishedUpTo = keepsStores ? max(self.finishedUpTo ?? .zero, self.cursor ?? .zero) : nil
-        self.keptMark = keepsStores ? self.detector?.mark : nil
-        if let facts { self.keptMark?.generated.raise(to: facts.generated) }
+        self.keptBookmark = keepsStores ? self.detector?.bookmark : nil
+        if let facts { self.keptBookmark?.generated.raise(to: facts.generated) }
         self.detector = nil
         self.phase = .unplaced
         self.sweep = nil

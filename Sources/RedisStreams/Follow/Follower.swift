@@ -22,8 +22,8 @@ package final class Follower {
     private let database: Int
     /// Keeps the stores across restarts, or `nil`.
     private let checkpoint: (any CheckpointKeeper)?
-    /// Loads the checkpoint and returns this stream's position.
-    private let loadPosition: () throws -> String?
+    /// Loads the checkpoint and returns this stream's bookmark.
+    private let loadBookmark: () throws -> String?
     private let logger: Logger
     private let update: ((inout SourceBoard) -> Void) -> Void
 
@@ -35,12 +35,12 @@ package final class Follower {
     ///   - stores: The stores that the events update, fed from all streams of the source.
     ///   - index: The index of this stream in the source.
     ///   - checkpoint: Keeps the stores across restarts, or `nil`.
-    ///   - loadPosition: Loads the checkpoint and returns this stream's position, or `nil` if there is none.
+    ///   - loadBookmark: Loads the checkpoint and returns this stream's bookmark, or `nil` if there is none.
     ///   - logger: Logs gaps.
     ///   - update: Changes the board that other threads see.
     init(
         _ settings: RedisStreamSettings, database: Int, stores: FedStores, index: Int,
-        checkpoint: (any CheckpointKeeper)?, loadPosition: @escaping () throws -> String?, logger: Logger,
+        checkpoint: (any CheckpointKeeper)?, loadBookmark: @escaping () throws -> String?, logger: Logger,
         update: @escaping ((inout SourceBoard) -> Void) -> Void
     ) {
         self.machine = FollowMachine(settings.policy)
@@ -49,7 +49,7 @@ package final class Follower {
         self.stores = stores
         self.index = index
         self.checkpoint = checkpoint
-        self.loadPosition = loadPosition
+        self.loadBookmark = loadBookmark
         self.logger = logger
         self.update = update
     }
@@ -62,7 +62,7 @@ package final class Follower {
     ) {
         self.init(
             settings, database: database, stores: FedStores(stores, streams: 1), index: 0, checkpoint: checkpoint,
-            loadPosition: { try checkpoint?.load() }, logger: logger, update: update)
+            loadBookmark: { try checkpoint?.load() }, logger: logger, update: update)
     }
 
     // MARK: Events
@@ -73,13 +73,14 @@ package final class Follower {
     package func loadCheckpoint() throws {
         guard self.settings.start == .resume else { return }
         do {
-            guard let text = try self.loadPosition() else { return }
-            let mark = try CheckpointPosition.mark(in: text, database: self.database, stream: self.settings.stream)
-            self.machine = FollowMachine(self.settings.policy, resuming: mark)
-            self.logger.notice("resuming from the checkpoint", metadata: ["cursor": "\(mark.cursor)"])
+            guard let text = try self.loadBookmark() else { return }
+            let bookmark = try CheckpointBookmark.bookmark(
+                in: text, database: self.database, stream: self.settings.stream)
+            self.machine = FollowMachine(self.settings.policy, resuming: bookmark)
+            self.logger.notice("resuming from the checkpoint", metadata: ["cursor": "\(bookmark.cursor)"])
         } catch let failure as CheckpointFailure {
-            let isOwn = failure.position.flatMap {
-                try? CheckpointPosition.mark(in: $0, database: self.database, stream: self.settings.stream)
+            let isOwn = failure.bookmark.flatMap {
+                try? CheckpointBookmark.bookmark(in: $0, database: self.database, stream: self.settings.stream)
             }
             // States of stages with entries of another stream must not be used.
             if isOwn == nil { _ = self.checkpoint?.takeStages() }
@@ -121,13 +122,13 @@ package final class Follower {
         // must not say that there is no stream, or its loss would look as if it had never existed.
         let early =
             self.machine.hasSeenStream || self.owesResets
-            ? nil : self.machine.markInFlight(first: first, last: last)
+            ? nil : self.machine.bookmarkInFlight(first: first, last: last)
         if let course = self.machine.read(
             first: first, last: last, count: batch.count, countUpTo: batch.count(upTo:))
         {
             return course
         }
-        if let early { self.update { $0.mark = early } }
+        if let early { self.update { $0.bookmark = early } }
         return nil
     }
 
@@ -191,7 +192,7 @@ package final class Follower {
     /// - Throws: `RedisError` if the gap ends the run.
     package func respond(to gap: Gap, _ response: FollowMachine.Response) throws(RedisError) {
         self.logger.logGap(gap, in: self.settings.stream, self.settings.onGap)
-        // In this order, so that no checkpoint can have the old position with new stores.
+        // In this order, so that no checkpoint can have the old bookmark with new stores.
         self.show { board in
             board.lost(gap)
             board.status.isCaughtUp = false
@@ -249,7 +250,7 @@ package final class Follower {
         self.update { board in
             board.status.isFilling = self.machine.phase != .following
             // A checkpoint must not record the new state of the stores before their resets are announced.
-            board.mark = self.owesResets ? nil : self.machine.mark
+            board.bookmark = self.owesResets ? nil : self.machine.bookmark
             board.epoch = self.machine.epoch
             change(&board)
         }

@@ -46,7 +46,7 @@ package import StageKit
 ///
 /// Three cases cannot be detected with any version. One is a recreated stream with P entries up to X: by hand with
 /// continuing ids, all of whose first P entries were trimmed again, or on a server whose clock was set back and forth.
-/// The second is a stream whose entry at the id and position read last has other contents, for example after a failover
+/// The second is a stream whose entry at the id and count read last has other contents, for example after a failover
 /// that lost writes to a server whose clock is behind the last id: it assigns the lost ids again. The third is a
 /// failover that undoes the removal of an unread entry before X, if the new server removed at least as many other
 /// entries before the first check.
@@ -72,7 +72,7 @@ package struct GapDetector: Equatable, Sendable {
     }
 
     /// The state at the cursor.
-    package private(set) var mark: StreamMark
+    package private(set) var bookmark: StreamBookmark
     /// The facts that counting proceeds towards.
     package private(set) var sample: Sample?
     /// The number of entries ever added, as of the last facts.
@@ -84,8 +84,8 @@ package struct GapDetector: Equatable, Sendable {
 
     /// Creates a detector that starts after an id; entries that are gone at this moment are not missed.
     init(behind cursor: EntryID, _ facts: StreamFacts?, server: String? = nil) {
-        self.mark = StreamMark(
-            cursor: cursor, position: nil, deleted: facts?.deleted, removed: facts?.removed,
+        self.bookmark = StreamBookmark(
+            cursor: cursor, entriesRead: nil, deleted: facts?.deleted, removed: facts?.removed,
             generated: facts?.generated ?? .zero, baseline: nil, isSeen: facts != nil,
             isAnchored: facts != nil && facts?.last == cursor, server: server)
         self.added = facts?.added
@@ -93,29 +93,29 @@ package struct GapDetector: Equatable, Sendable {
         self.looked = facts?.generated
         guard let facts else {
             // A stream that is created later counts from zero.
-            if cursor == .zero { self.mark.position = 0 }
+            if cursor == .zero { self.bookmark.entriesRead = 0 }
             return
         }
         if let last = facts.last, last > cursor {
             if let first = facts.first, first > cursor {
-                self.mark.position = facts.removed
-                self.mark.baseline = first
+                self.bookmark.entriesRead = facts.removed
+                self.bookmark.baseline = first
             }
             self.sample = Sample(generated: facts.generated, last: facts.last, added: facts.added)
         } else if facts.generated >= cursor {
-            self.mark.position = facts.added
+            self.bookmark.entriesRead = facts.added
         }
     }
 
-    /// Creates a detector that continues from a mark.
-    init(resuming mark: StreamMark) {
-        self.mark = mark
+    /// Creates a detector that continues from a bookmark.
+    init(resuming bookmark: StreamBookmark) {
+        self.bookmark = bookmark
     }
 
     /// The number of unread entries after the cursor, as of the last facts, or `nil` if unknown.
     var lag: UInt64? {
-        guard let added = self.added, let position = self.mark.position else { return nil }
-        return added > position ? added - position : 0
+        guard let added = self.added, let entriesRead = self.bookmark.entriesRead else { return nil }
+        return added > entriesRead ? added - entriesRead : 0
     }
 
     /// Discards an unfinished count, because its connection is lost.
@@ -125,9 +125,9 @@ package struct GapDetector: Equatable, Sendable {
 
     /// Accepts the server's current facts: entries after the cursor that are gone by now no longer count as missed.
     mutating func accept(_ facts: StreamFacts?, server: String?) {
-        self = GapDetector(behind: self.mark.cursor, facts, server: server)
+        self = GapDetector(behind: self.bookmark.cursor, facts, server: server)
         // Without facts nothing is known, not even that no entry was ever added: the next facts are accepted.
-        if facts == nil { self.mark.position = nil }
+        if facts == nil { self.bookmark.entriesRead = nil }
     }
 
     // MARK: Counting
@@ -136,25 +136,25 @@ package struct GapDetector: Equatable, Sendable {
     mutating func read(
         first: EntryID, last: EntryID, count: Int, countUpTo: (EntryID) -> Int
     ) -> Gap? {
-        if let baseline = self.mark.baseline {
+        if let baseline = self.bookmark.baseline {
             // Entries removed between the query and the first read do not count as missed either.
-            if first != baseline { (self.mark.position, self.sample) = (nil, nil) }
-            self.mark.baseline = nil
+            if first != baseline { (self.bookmark.entriesRead, self.sample) = (nil, nil) }
+            self.bookmark.baseline = nil
         }
-        let before = self.mark.cursor
+        let before = self.bookmark.cursor
         defer {
-            self.mark.cursor = last
-            self.mark.generated = max(self.mark.generated, last)
-            self.mark.isAnchored = true
-            self.mark.isSeen = true
+            self.bookmark.cursor = last
+            self.bookmark.generated = max(self.bookmark.generated, last)
+            self.bookmark.isAnchored = true
+            self.bookmark.isSeen = true
         }
         guard let sample, last >= sample.generated else {
-            self.mark.position = self.mark.position.map { $0 + UInt64(count) }
+            self.bookmark.entriesRead = self.bookmark.entriesRead.map { $0 + UInt64(count) }
             return nil
         }
         let within = last == sample.generated ? count : countUpTo(sample.generated)
-        let counted = self.mark.position.map { $0 + UInt64(within) }
-        self.mark.position = sample.added.map { $0 + UInt64(count - within) }
+        let counted = self.bookmark.entriesRead.map { $0 + UInt64(within) }
+        self.bookmark.entriesRead = sample.added.map { $0 + UInt64(count - within) }
         self.sample = nil
         // If none of these existed when the facts were queried, all that existed then had been read before.
         return self.difference(counted, sample) ?? (within == 0 ? self.unread(counted, sample, behind: before) : nil)
@@ -163,10 +163,10 @@ package struct GapDetector: Equatable, Sendable {
     /// Handles a read that was sent after the last facts were queried and found nothing after the cursor.
     mutating func readNothing() -> Gap? {
         guard let sample else { return nil }
-        let counted = self.mark.position
-        self.mark.position = sample.added
+        let counted = self.bookmark.entriesRead
+        self.bookmark.entriesRead = sample.added
         self.sample = nil
-        return self.difference(counted, sample) ?? self.unread(counted, sample, behind: self.mark.cursor)
+        return self.difference(counted, sample) ?? self.unread(counted, sample, behind: self.bookmark.cursor)
     }
 
     /// Checks whether the last entry of earlier facts is missing. Redis 6.2 has no counts to show that, and if the
@@ -193,101 +193,101 @@ package struct GapDetector: Equatable, Sendable {
     /// Query the facts on the connection that reads, and before the next read, so that counting can continue from them.
     mutating func check(_ facts: StreamFacts?, anchor: Anchor = .notAsked, server: String? = nil) -> Gap? {
         guard let facts else {
-            if self.mark.isSeen { return Gap(.deleted, "the stream was deleted") }
+            if self.bookmark.isSeen { return Gap(.deleted, "the stream was deleted") }
             // A restart before the stream exists loses nothing of it, and must not cast doubt on it later.
-            self.mark.server = server ?? self.mark.server
+            self.bookmark.server = server ?? self.bookmark.server
             return nil
         }
-        if !self.mark.isSeen, self.mark.position == nil || facts.added == nil {
-            if self.mark.position == 0, facts.generated > facts.last ?? .zero {
+        if !self.bookmark.isSeen, self.bookmark.entriesRead == nil || facts.added == nil {
+            if self.bookmark.entriesRead == 0, facts.generated > facts.last ?? .zero {
                 return Gap(
                     .trimmed, "the stream did not exist, and entry \(facts.generated) was added and removed since")
             }
-            self = GapDetector(behind: self.mark.cursor, facts, server: server ?? self.mark.server)
+            self = GapDetector(behind: self.bookmark.cursor, facts, server: server ?? self.bookmark.server)
             return nil
         }
-        let isRestarted = server != nil && self.mark.server != nil && server != self.mark.server
+        let isRestarted = server != nil && self.bookmark.server != nil && server != self.bookmark.server
         if let gap = self.find(facts, anchor, isRestarted: isRestarted) { return gap }
         self.added = facts.added
         self.last = facts.last
         self.looked = facts.generated
         // Finish a count in progress first, or a reader that lags would never finish one. If the stream ends before the
         // cursor, which is possible with a cursor that the user chose, there is nothing to count.
-        if self.sample == nil, facts.generated >= self.mark.cursor {
+        if self.sample == nil, facts.generated >= self.bookmark.cursor {
             self.sample = Sample(generated: facts.generated, last: facts.last, added: facts.added)
         }
-        self.mark.generated = max(self.mark.generated, facts.generated)
-        self.mark.deleted = facts.deleted
-        self.mark.removed = facts.removed
+        self.bookmark.generated = max(self.bookmark.generated, facts.generated)
+        self.bookmark.deleted = facts.deleted
+        self.bookmark.removed = facts.removed
         // Nothing was ever removed, so the count is exact from here on: entries removed before the first read count as
         // missed.
-        if self.mark.position == 0, facts.added != nil { self.mark.baseline = nil }
-        self.mark.isSeen = true
-        self.mark.server = server ?? self.mark.server
+        if self.bookmark.entriesRead == 0, facts.added != nil { self.bookmark.baseline = nil }
+        self.bookmark.isSeen = true
+        self.bookmark.server = server ?? self.bookmark.server
         return nil
     }
 
     private func find(_ facts: StreamFacts, _ anchor: Anchor, isRestarted: Bool) -> Gap? {
-        let mark = self.mark
-        if facts.generated < mark.generated {
-            return Gap(.wentBack, "the last id is \(facts.generated), earlier it was \(mark.generated)")
+        let bookmark = self.bookmark
+        if facts.generated < bookmark.generated {
+            return Gap(.wentBack, "the last id is \(facts.generated), earlier it was \(bookmark.generated)")
         }
-        if let known = mark.deleted, let deleted = facts.deleted, deleted < known {
+        if let known = bookmark.deleted, let deleted = facts.deleted, deleted < known {
             return Gap(.recreated, "the last deleted id is \(deleted), earlier it was \(known)")
         }
-        if let known = mark.removed, let removed = facts.removed, removed < known {
+        if let known = bookmark.removed, let removed = facts.removed, removed < known {
             return Gap(.recreated, "\(removed) entries were removed from the stream, earlier it was \(known)")
         }
         if let gap = self.findByCount(facts, isRestarted: isRestarted) { return gap }
-        if let deleted = facts.deleted, deleted > mark.cursor, deleted > mark.deleted ?? .zero {
-            return Gap(.entriesDeleted, "entry \(deleted) after the cursor \(mark.cursor) was deleted")
+        if let deleted = facts.deleted, deleted > bookmark.cursor, deleted > bookmark.deleted ?? .zero {
+            return Gap(.entriesDeleted, "entry \(deleted) after the cursor \(bookmark.cursor) was deleted")
         }
-        let reachesCursor = facts.first.map { $0 <= mark.cursor } ?? false
-        let wasDeleted = facts.deleted.map { $0 >= mark.cursor } ?? false
-        if anchor == .absent, mark.isAnchored, reachesCursor, !wasDeleted {
-            return Gap(.recreated, "entry \(mark.cursor), which was read, is not in the stream but was not deleted")
+        let reachesCursor = facts.first.map { $0 <= bookmark.cursor } ?? false
+        let wasDeleted = facts.deleted.map { $0 >= bookmark.cursor } ?? false
+        if anchor == .absent, bookmark.isAnchored, reachesCursor, !wasDeleted {
+            return Gap(.recreated, "entry \(bookmark.cursor), which was read, is not in the stream but was not deleted")
         }
         return nil
     }
 
     /// Applies the rows of the table that compare counts, or that apply without counts.
     private func findByCount(_ facts: StreamFacts, isRestarted: Bool) -> Gap? {
-        let cursor = self.mark.cursor
+        let cursor = self.bookmark.cursor
         let unread = facts.last.map { $0 > cursor } ?? false
         let isTrimmedToCursor = facts.first.map { $0 > cursor } ?? false
-        guard let position = self.mark.position, let added = facts.added else {
-            let isNew = facts.generated > self.mark.generated && facts.generated > facts.last ?? .zero
+        guard let entriesRead = self.bookmark.entriesRead, let added = facts.added else {
+            let isNew = facts.generated > self.bookmark.generated && facts.generated > facts.last ?? .zero
             let wasUnread = self.last.map { $0 > cursor && $0 > facts.last ?? .zero } ?? false
             if facts.generated > cursor, isNew || wasUnread {
                 return Gap(.trimmed, "entry \(facts.generated) after the cursor \(cursor) was added and removed")
             }
-            if isTrimmedToCursor, facts.first != self.mark.baseline {
+            if isTrimmedToCursor, facts.first != self.bookmark.baseline {
                 return Gap(.trimmed, "the first entry is \(Self.text(facts.first)), after the cursor \(cursor)")
             }
             return nil
         }
         let numbers =
-            "\(added) entries were added, \(position) of them up to the cursor \(cursor), and \(facts.length) exist"
-        if added < position { return Gap(.recreated, numbers) }
-        if facts.generated == cursor, added > position {
+            "\(added) entries were added, \(entriesRead) of them up to the cursor \(cursor), and \(facts.length) exist"
+        if added < entriesRead { return Gap(.recreated, numbers) }
+        if facts.generated == cursor, added > entriesRead {
             // XREAD silently skips entries that were trimmed between two reads; nothing was missing up to the last
             // facts.
             guard let looked = self.looked, looked < cursor, !isRestarted else { return Gap(.recreated, numbers) }
-            let wasDeleted = facts.deleted.map { $0 > looked && $0 > self.mark.deleted ?? .zero } ?? false
+            let wasDeleted = facts.deleted.map { $0 > looked && $0 > self.bookmark.deleted ?? .zero } ?? false
             return Gap(
-                wasDeleted ? .entriesDeleted : .trimmed, lost: added - position,
+                wasDeleted ? .entriesDeleted : .trimmed, lost: added - entriesRead,
                 "reads skipped entries between \(looked) and \(cursor): \(numbers)")
         }
-        let behind = added - position
+        let behind = added - entriesRead
         if !unread {
-            let wasDeleted = facts.deleted.map { $0 > cursor && $0 > self.mark.deleted ?? .zero } ?? false
+            let wasDeleted = facts.deleted.map { $0 > cursor && $0 > self.bookmark.deleted ?? .zero } ?? false
             if behind > 0 { return Gap(wasDeleted ? .entriesDeleted : .trimmed, lost: behind, numbers) }
-            return facts.generated > max(cursor, self.mark.generated) ? Gap(.recreated, numbers) : nil
+            return facts.generated > max(cursor, self.bookmark.generated) ? Gap(.recreated, numbers) : nil
         }
         if isTrimmedToCursor {
             if behind < facts.length { return Gap(.recreated, numbers) }
             if behind > facts.length { return Gap(.trimmed, lost: behind - facts.length, numbers) }
-            if let baseline = self.mark.baseline, facts.first != baseline {
+            if let baseline = self.bookmark.baseline, facts.first != baseline {
                 return Gap(.recreated, "entry \(baseline) is missing although none was removed: \(numbers)")
             }
             return isRestarted ? Gap(.recreated, "the server was restarted: \(numbers)") : nil

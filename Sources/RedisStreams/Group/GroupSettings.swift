@@ -81,7 +81,7 @@ extension RedisStreamSettings {
         warnings.add(
             "group: max_deliveries: \(group.maxDeliveries): an entry that is in flight when two workers are killed, for "
                 + "whatever reason, is refused; \(GroupSettings.enoughDeliveries) or more leave room for a kill that the "
-                + "entry did not cause", at: (node["group"]?["max_deliveries"] ?? node["group"] ?? node).mark)
+                + "entry did not cause", at: (node["group"]?["max_deliveries"] ?? node["group"] ?? node).position)
     }
 
     /// Reports settings that cannot be combined with a group, each with the reason, and applies the default of `on_gap`
@@ -89,7 +89,7 @@ extension RedisStreamSettings {
     mutating func checkGroup(_ node: SettingNode, _ issues: inout SettingIssues) {
         guard self.group != nil else { return }
         func refuse(_ name: String, _ value: String, _ why: String) {
-            issues.add("\(name)\(value) cannot be combined with group: \(why)", at: (node[name] ?? node).mark)
+            issues.add("\(name)\(value) cannot be combined with group: \(why)", at: (node[name] ?? node).position)
         }
         if self.start == .resume {
             refuse("start", ": resume", "the server keeps the group's position; start only applies to a new group")

@@ -32,9 +32,9 @@ extension SettingType where Value == Bootstrap {
             name: "keys", shape: KeyBootstrap.type.shape, isRequired: true, summary: "The keys to read.")
         return SettingType(shape: .either([words.shape, .object([keys])])) {
             node, issues in
-            guard let entries = node.entries else { return words.decode(node, &issues) }
+            guard let entries = node.pairs else { return words.decode(node, &issues) }
             guard entries.count == 1, entries[0].key == "keys" else {
-                issues.add("expected none, stream, or { keys: { match: ... } }", at: node.mark)
+                issues.add("expected none, stream, or { keys: { match: ... } }", at: node.position)
                 return nil
             }
             return issues.within("\(issues.context): keys") { issues in

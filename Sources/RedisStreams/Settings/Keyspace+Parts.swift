@@ -4,13 +4,14 @@ package import StageKit
 extension Keyspace {
     /// Returns the keys that a source uses.
     package static func parts(
-        ofSource settings: RedisStreamSettings, _ node: SettingNode, on server: RedisSettings, at mark: SourceMark
+        ofSource settings: RedisStreamSettings, _ node: SettingNode, on server: RedisSettings,
+        at position: SettingPosition
     ) -> [Part] {
-        let stream = (node["streams"] ?? node["stream"])?.mark ?? mark
+        let stream = (node["streams"] ?? node["stream"])?.position ?? position
         var parts = settings.keys.map { Part(.source(stream: $0), on: server, at: stream, context: "source") }
         if case .keys(let keys) = settings.bootstrap {
-            let mark = node["bootstrap"]?["keys"]?["match"]?.mark ?? mark
-            parts.append(Part(.bootstrap(pattern: keys.match), on: server, at: mark, context: "source: bootstrap"))
+            let position = node["bootstrap"]?["keys"]?["match"]?.position ?? position
+            parts.append(Part(.bootstrap(pattern: keys.match), on: server, at: position, context: "source: bootstrap"))
         }
         return parts
     }
@@ -19,7 +20,7 @@ extension Keyspace {
     ///
     /// - Parameter section: The server of the section `redis`, for a store without a server of its own.
     package static func parts(
-        ofStore name: String, _ node: SettingNode, section: RedisSettings?, at mark: SourceMark
+        ofStore name: String, _ node: SettingNode, section: RedisSettings?, at position: SettingPosition
     ) -> [Part] {
         var reportedElsewhere = SettingIssues()
         guard let settings = RedisStoreSettings.type.decode(node, &reportedElsewhere),
@@ -27,7 +28,7 @@ extension Keyspace {
         else { return [] }
         return [
             Part(
-                .store(prefix: settings.prefix(ofStore: name)), on: server, at: node["prefix"]?.mark ?? mark,
+                .store(prefix: settings.prefix(ofStore: name)), on: server, at: node["prefix"]?.position ?? position,
                 context: "stores: \(name)")
         ]
     }
@@ -37,13 +38,13 @@ extension Keyspace {
         of revocations: RevocationSettings, _ node: SettingNode, on server: RedisSettings
     ) -> Part {
         let publish = node["publish"]
-        let mark = (publish?["stream"] ?? publish?["channel"] ?? publish ?? node).mark
+        let position = (publish?["stream"] ?? publish?["channel"] ?? publish ?? node).position
         let use: Use =
             switch revocations.target {
             case .channel(let name): .revocationChannel(name)
             case .stream(let key, _): .revocations(stream: key)
             }
-        return Part(use, on: server, at: mark, context: "revocations")
+        return Part(use, on: server, at: position, context: "revocations")
     }
 }
 

@@ -37,15 +37,15 @@ package struct Keyspace: Sendable {
         /// The server that holds them.
         package var server: RedisSettings
         /// The position in the file.
-        package var mark: SourceMark
+        package var position: SettingPosition
         /// The part's path in messages: `stores: sessions`.
         package var context: String
 
         /// Creates a part.
-        package init(_ use: Use, on server: RedisSettings, at mark: SourceMark, context: String) {
+        package init(_ use: Use, on server: RedisSettings, at position: SettingPosition, context: String) {
             self.use = use
             self.server = server
-            self.mark = mark
+            self.position = position
             self.context = context
         }
     }
@@ -75,7 +75,8 @@ package struct Keyspace: Sendable {
             issues.within(second.context) {
                 $0.add(
                     "the prefix \"\(other)\" overlaps \"\(prefix)\" of \(first.context): emptying one store would "
-                        + "empty the other; choose prefixes of which neither begins with the other", at: second.mark)
+                        + "empty the other; choose prefixes of which neither begins with the other", at: second.position
+                )
             }
         case (.store(let prefix), let use): Self.compare(first, prefix, with: second, use, &issues)
         case (let use, .store(let prefix)): Self.compare(second, prefix, with: first, use, &issues)
@@ -99,7 +100,7 @@ package struct Keyspace: Sendable {
         issues.within(store.context) {
             $0.add(
                 "the prefix \"\(prefix)\" covers \(found): every key with the prefix belongs to the store; "
-                    + "choose another prefix", at: store.mark)
+                    + "choose another prefix", at: store.position)
         }
     }
 
@@ -113,13 +114,13 @@ package struct Keyspace: Sendable {
             // Writing messages to the stream that is read can be intended: a stage's condition can end the loop.
             case (.source, .messages):
                 warnings.within(second.context) {
-                    $0.add("\(text): its messages are read again as entries", at: second.mark)
+                    $0.add("\(text): its messages are read again as entries", at: second.position)
                 }
             case (.messages, .revocations), (.revocations, .messages):
                 warnings.within(second.context) {
-                    $0.add("\(text): its readers receive two kinds of entries", at: second.mark)
+                    $0.add("\(text): its readers receive two kinds of entries", at: second.position)
                 }
-            default: issues.within(second.context) { $0.add("\(text): choose another", at: second.mark) }
+            default: issues.within(second.context) { $0.add("\(text): choose another", at: second.position) }
             }
         }
         Self.comparePatterns(first, second, &warnings)
@@ -128,7 +129,7 @@ package struct Keyspace: Sendable {
             warnings.within(second.context) {
                 $0.add(
                     "the channel \"\(channel)\" is also used by \(first.context): its subscribers receive two "
-                        + "kinds of messages", at: second.mark)
+                        + "kinds of messages", at: second.position)
             }
         }
     }
@@ -149,7 +150,7 @@ extension Keyspace {
         default: return
         }
         warnings.within(part.context) {
-            $0.add("\(found): begin the name with text of its own", at: part.mark)
+            $0.add("\(found): begin the name with text of its own", at: part.position)
         }
     }
 }

@@ -171,12 +171,12 @@ public struct RedisStreamSettings: Sendable, Equatable {
             issues.add(
                 "read_block \(SettingUnits.text(settings.readBlock)) must be shorter than max_staleness "
                     + "\(SettingUnits.text(limit)): the end of each block confirms that an idle stream is up to date",
-                at: (node["max_staleness"] ?? node).mark)
+                at: (node["max_staleness"] ?? node).position)
         }
         if settings.bootstrap != .none, settings.start != .tail, settings.start != .resume {
             issues.add(
                 "start and bootstrap both choose where to begin: remove start, or set it to resume",
-                at: (node["start"] ?? node).mark)
+                at: (node["start"] ?? node).position)
         }
         return issues.all.count == before ? settings : nil
     }
@@ -187,33 +187,33 @@ extension RedisStreamSettings {
     private static func checkStreams(
         _ settings: RedisStreamSettings, _ node: SettingNode, _ issues: inout SettingIssues
     ) {
-        func mark(_ name: String) -> SourceMark { (node[name] ?? node).mark }
+        func position(_ name: String) -> SettingPosition { (node[name] ?? node).position }
         let hasPlaceholder = settings.stream.contains(Self.placeholder)
         switch (node["stream"], settings.streams) {
-        case (nil, nil): issues.add("missing setting \"stream\" (or streams)", at: node.mark)
-        case (_?, _?): issues.add("stream and streams are both given: keep one of them", at: mark("streams"))
+        case (nil, nil): issues.add("missing setting \"stream\" (or streams)", at: node.position)
+        case (_?, _?): issues.add("stream and streams are both given: keep one of them", at: position("streams"))
         case (_, let streams?):
-            if settings.partitions != nil { issues.add("partitions requires stream", at: mark("partitions")) }
-            if Set(streams).count < streams.count { issues.add("a stream is listed twice", at: mark("streams")) }
+            if settings.partitions != nil { issues.add("partitions requires stream", at: position("partitions")) }
+            if Set(streams).count < streams.count { issues.add("a stream is listed twice", at: position("streams")) }
             if streams.count > Self.streamLimit {
                 issues.add(
-                    "too many streams: \(streams.count), the maximum is \(Self.streamLimit)", at: mark("streams"))
+                    "too many streams: \(streams.count), the maximum is \(Self.streamLimit)", at: position("streams"))
             }
         default:
             if settings.partitions != nil, !hasPlaceholder {
-                issues.add("stream must contain {n} for the number of the partition", at: mark("stream"))
+                issues.add("stream must contain {n} for the number of the partition", at: position("stream"))
             }
         }
         guard settings.keys.count > 1 else { return }
         if settings.group != nil {
-            issues.add("a group reads one stream: run one worker per stream", at: mark("group"))
+            issues.add("a group reads one stream: run one worker per stream", at: position("group"))
         }
         if case .keys = settings.bootstrap {
-            issues.add("bootstrap: keys supports one stream: choose none or stream", at: mark("bootstrap"))
+            issues.add("bootstrap: keys supports one stream: choose none or stream", at: position("bootstrap"))
         }
         if settings.onGap == .resync {
             issues.add(
-                "resync supports one stream: choose another on_gap", at: mark("on_gap"))
+                "resync supports one stream: choose another on_gap", at: position("on_gap"))
         }
     }
 }

@@ -48,11 +48,11 @@ public struct RevocationSettings: Sendable, Equatable {
             switch (read.channel, read.stream) {
             case (let channel?, nil):
                 if read.maxLength == nil { return .channel(channel) }
-                issues.add("max_length requires a stream, not a channel", at: node.mark)
+                issues.add("max_length requires a stream, not a channel", at: node.position)
             case (nil, let stream?):
                 return .stream(stream, maxLength: read.maxLength ?? Self.defaultMaxLength)
-            case (nil, nil): issues.add("missing setting \"channel\" or \"stream\"", at: node.mark)
-            case (_?, _?): issues.add("channel and stream are both given: keep one of them", at: node.mark)
+            case (nil, nil): issues.add("missing setting \"channel\" or \"stream\"", at: node.position)
+            case (_?, _?): issues.add("channel and stream are both given: keep one of them", at: node.position)
             }
             return nil
         }

@@ -110,14 +110,14 @@ public final class RedisStreamSource: EventSource {
         return reading + self.streamSettings.reconnect.maximumDelay + connecting * 2
     }
 
-    /// The position up to which the stores hold all streams of the source, or `nil` while they are being filled.
-    public var position: SourcePosition? {
+    /// The bookmark up to which the stores hold all streams of the source, or `nil` while they are being filled.
+    public var bookmark: SourceBookmark? {
         let boards = self.boards.withLock { $0 }
-        return SharedCheckpoint.position(
+        return SharedCheckpoint.bookmark(
             zip(boards, self.streams).map { board, stream in
-                board.mark.map { mark in
-                    let position = CheckpointPosition(mark: mark, database: self.settings.database, stream: stream)
-                    return SourcePosition(epoch: board.epoch, cursor: mark.cursor, text: position.text)
+                board.bookmark.map { bookmark in
+                    let whole = CheckpointBookmark(bookmark: bookmark, database: self.settings.database, stream: stream)
+                    return SourceBookmark(epoch: board.epoch, cursor: bookmark.cursor, text: whole.text)
                 }
             })
     }
@@ -246,7 +246,7 @@ public final class RedisStreamSource: EventSource {
     ) -> StreamReader {
         StreamReader(
             self.driver(index, directory, loop), index: index, stores: self.stores, checkpoint: self.checkpoint,
-            isTimed: { self.isTimed.load(ordering: .relaxed) }, loadPosition: load)
+            isTimed: { self.isTimed.load(ordering: .relaxed) }, loadBookmark: load)
     }
 
     /// Creates the driver of one stream; `group` has the commands of the group that shares the stream, if one does.
@@ -268,21 +268,22 @@ extension RedisStreamSource {
     ) { streamSettings, setup in
         if streamSettings.start == .resume, setup.checkpoint == nil {
             setup.issues.add(
-                "redis_stream: start is resume, but there is no section checkpoint to resume from", at: setup.mark)
+                "redis_stream: start is resume, but there is no section checkpoint to resume from", at: setup.position)
         }
         streamSettings.checkGroup(setup)
         let lasts = setup.stores.contains { $0.value.retention == .own }
         if lasts, streamSettings.group == nil, streamSettings.start == .tail, streamSettings.bootstrap == .none {
             setup.warnings.add(
                 "redis_stream: start is tail, and a store outlives the worker: entries added while no worker runs "
-                    + "never reach it; set start to resume with a checkpoint, or bootstrap to stream", at: setup.mark)
+                    + "never reach it; set start to resume with a checkpoint, or bootstrap to stream",
+                at: setup.position)
         }
         streamSettings.checkStaleness(setup)
         let redis = setup.redisSettings()
         if case .keys = streamSettings.bootstrap, redis?.cluster != nil {
             setup.issues.add(
                 "redis_stream: bootstrap: keys reads one server: in a cluster, choose none or stream",
-                at: setup.mark)
+                at: setup.position)
         }
         return redis.map {
             RedisStreamSource(
@@ -300,7 +301,7 @@ extension RedisStreamSettings {
         for name in setup.stores.keys.sorted() {
             setup.warnings.add(
                 "stores: \"\(name)\" never refuses lookups because of max_staleness: off: if the stream's server is "
-                    + "lost, keys revoked later are still returned", at: setup.mark)
+                    + "lost, keys revoked later are still returned", at: setup.position)
         }
     }
 
@@ -310,12 +311,12 @@ extension RedisStreamSettings {
         if setup.checkpoint != nil {
             setup.issues.add(
                 "redis_stream: group and the section checkpoint cannot be combined: the server keeps the group's "
-                    + "position, and a worker's stores hold part of the stream", at: setup.mark)
+                    + "position, and a worker's stores hold part of the stream", at: setup.position)
         }
         for (name, store) in setup.stores.sorted(by: { $0.key < $1.key }) where !store.isShared {
             setup.warnings.add(
                 "stores: \"\(name)\" is local to this process: each worker of the group \(group.name) holds only "
-                    + "the entries delivered to it, and lookups do not find the rest", at: setup.mark)
+                    + "the entries delivered to it, and lookups do not find the rest", at: setup.position)
         }
     }
 }

@@ -2,9 +2,9 @@ import ComponentKit
 import StageKit
 import Synchronization
 
-/// The checkpoint of a source of several streams: loaded once, with its position split by stream.
+/// The checkpoint of a source of several streams: loaded once, with its bookmark split by stream.
 ///
-/// The combined position is the positions of all streams, separated by empty lines.
+/// The combined bookmark is the bookmarks of all streams, separated by empty lines.
 final class SharedCheckpoint: Sendable {
     private static let separator = "\n\n"
 
@@ -18,7 +18,7 @@ final class SharedCheckpoint: Sendable {
         self.count = count
     }
 
-    /// Fills the stores on the first call; returns the position of a stream, or `nil` if there is no checkpoint.
+    /// Fills the stores on the first call; returns the bookmark of a stream, or `nil` if there is no checkpoint.
     ///
     /// - Throws: `CheckpointFailure`, for every stream, if the checkpoint cannot be used.
     func load(_ stream: Int) throws -> String? {
@@ -36,11 +36,11 @@ final class SharedCheckpoint: Sendable {
         return try parts.get()?[stream]
     }
 
-    /// Combines the positions of all streams; returns `nil` if a stream has none.
-    static func position(_ positions: [SourcePosition?]) -> SourcePosition? {
-        let all = positions.compactMap(\.self)
-        guard all.count == positions.count, let cursor = all.map(\.cursor).min() else { return nil }
-        return SourcePosition(
+    /// Combines the bookmarks of all streams; returns `nil` if a stream has none.
+    static func bookmark(_ bookmarks: [SourceBookmark?]) -> SourceBookmark? {
+        let all = bookmarks.compactMap(\.self)
+        guard all.count == bookmarks.count, let cursor = all.map(\.cursor).min() else { return nil }
+        return SourceBookmark(
             epoch: all.reduce(0) { $0 &+ $1.epoch }, cursor: cursor,
             text: all.map(\.text).joined(separator: self.separator))
     }

@@ -5,9 +5,9 @@ import StageKit
 package struct SourceBoard: Sendable {
     /// The status of the source.
     package var status = SourceStatus()
-    /// The mark of the stream for a checkpoint, or `nil` while no checkpoint is possible.
-    package var mark: StreamMark?
-    /// The epoch of the mark.
+    /// The bookmark of the stream for a checkpoint, or `nil` while no checkpoint is possible.
+    package var bookmark: StreamBookmark?
+    /// The epoch of the bookmark.
     package var epoch = 0
 
     /// Creates an empty board.

@@ -23,10 +23,10 @@ final class StreamReader: StreamReading {
     ///   - stores: The stores that the events update.
     ///   - checkpoint: Keeps the stores across restarts, or `nil`.
     ///   - isTimed: Whether batches without entries are to be delivered while the stream is silent.
-    ///   - loadPosition: Loads the checkpoint and returns this stream's position.
+    ///   - loadBookmark: Loads the checkpoint and returns this stream's bookmark.
     init(
         _ driver: StreamDriver, index: Int, stores: FedStores, checkpoint: (any CheckpointKeeper)?,
-        isTimed: @escaping () -> Bool, loadPosition: @escaping () throws -> String?
+        isTimed: @escaping () -> Bool, loadBookmark: @escaping () throws -> String?
     ) {
         self.driver = driver
         self.isTimed = isTimed
@@ -34,7 +34,7 @@ final class StreamReader: StreamReading {
         self.index = index
         self.follower = Follower(
             driver.streamSettings, database: driver.settings.database, stores: stores, index: index,
-            checkpoint: checkpoint, loadPosition: loadPosition, logger: driver.logger, update: driver.update)
+            checkpoint: checkpoint, loadBookmark: loadBookmark, logger: driver.logger, update: driver.update)
     }
 
     /// Reads until the reader is stopped; reconnects if that can help.

@@ -40,11 +40,11 @@ struct Heartbeat: Sendable, Equatable {
     // MARK: Commands
 
     /// The beginning of the key's value, by which workers recognize a heartbeat.
-    private static let mark = #"{"sluice":"heartbeat","#
+    private static let signature = #"{"sluice":"heartbeat","#
 
     /// Returns the key's value.
     static func value(worker: String, cursor: EntryID?, serverTime: Int64, limit: Int64) -> [UInt8] {
-        var bytes = Array(self.mark.utf8)
+        var bytes = Array(self.signature.utf8)
         JSONText.appendMember("worker", worker, to: &bytes)
         bytes.append(UInt8(ascii: ","))
         JSONText.appendMember("cursor", (cursor ?? .zero).description, to: &bytes)
@@ -90,12 +90,12 @@ struct Heartbeat: Sendable, Equatable {
         let numbers = [milliseconds, asked, self.expectedUntil].map { "\($0)".respBytes }
         return RESPCommand(
             "EVAL",
-            arguments: [Self.source.respBytes, 1.respBytes, key, value] + numbers + [Self.mark.respBytes])
+            arguments: [Self.source.respBytes, 1.respBytes, key, value] + numbers + [Self.signature.respBytes])
     }
 
     /// Returns the command that removes the key if it is a heartbeat.
     static func remove(key: [UInt8]) -> RESPCommand {
-        RESPCommand("EVAL", arguments: [self.removal.respBytes, 1.respBytes, key, self.mark.respBytes])
+        RESPCommand("EVAL", arguments: [self.removal.respBytes, 1.respBytes, key, self.signature.respBytes])
     }
 
     /// Returns the server's time in an answer, in milliseconds, or `nil` if the answer has an unexpected form.

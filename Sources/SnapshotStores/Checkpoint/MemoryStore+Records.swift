@@ -23,7 +23,7 @@ extension MemoryStore {
         var count = 0
         self.changes.withLock { state in
             self.shards.table(shard).forEach { slot, _ in
-                let record = self.records.record(slot.place)
+                let record = self.records.record(slot.location)
                 if record.isTrace { return }
                 if let complete = self.hidden?.join(record) {
                     complete.withRecord { Self.append($0, to: &appended) }
@@ -50,11 +50,11 @@ extension MemoryStore {
 
     /// The records of a shard that were ended and not announced, unless their keys were stored again. None if a store
     /// with `max_entries` could not load them all.
-    private func unannounced(ofShard shard: Int, _ state: ChangeState) -> [EndedRecord] {
+    private func unannounced(ofShard shard: Int, _ state: ChangeState) -> [EndedSnapshot] {
         guard let index = state.index, self.count + index.unannouncedCount <= self.maxEntries else { return [] }
         return index.unannounced(ofShard: shard).filter { ended in
             guard let found = self.find(self.hasher.hash(ended.key.span), ended.key.span, shard) else { return true }
-            return self.records.record(found.slot.place).isTrace
+            return self.records.record(found.slot.location).isTrace
         }
     }
 
@@ -85,17 +85,17 @@ extension MemoryStore {
                 try self.insert(divided: bytes, hidden, hash, shard, &state)
                 return true
             }
-            let place: RecordPlace
-            do { place = try self.take(SizeClass(bytes: bytes.count), &state, newIn: shard) } catch {
+            let location: RecordLocation
+            do { location = try self.take(SizeClass(bytes: bytes.count), &state, newIn: shard) } catch {
                 throw CheckpointFailure("\(error)")
             }
-            let words = self.records.words(of: place)
+            let words = self.records.words(of: location)
             unsafe bytes.withUnsafeBytes { unsafe words.store($0) }
-            RecordHead.mark(words, state.conditions.marks(of: self.records.record(place)))
-            self.put(Slot(hash: hash, place), hash, shard, instead: nil, &state)
+            RecordHead.mark(words, state.conditions.marks(of: self.records.record(location)))
+            self.put(Slot(hash: hash, location), hash, shard, instead: nil, &state)
             self.live.wrappingAdd(1, ordering: .relaxed)
-            self.noteExpiry(of: self.records.record(place), shard, &state)
-            self.addToIndex(self.records.record(place), hash, shard, &state)
+            self.noteExpiry(of: self.records.record(location), shard, &state)
+            self.addToIndex(self.records.record(location), hash, shard, &state)
             return true
         }
     }

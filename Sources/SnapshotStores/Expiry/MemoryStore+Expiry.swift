@@ -26,7 +26,7 @@ extension MemoryStore {
     public var expiredCount: Int { self.expiry?.removed.load(ordering: .relaxed) ?? 0 }
 
     /// The field that says when a snapshot expires, or `nil` if there is none.
-    package var expiryField: MarkedName? { self.expiry?.field }
+    package var expiryField: LocatedName? { self.expiry?.field }
 
     /// Makes snapshots expire by the given clock alone, for a pipeline that only tests something.
     package func holdExpiryClock() {
@@ -76,7 +76,7 @@ extension MemoryStore {
                         state.expiry?.note(.min, shard)
                         break
                     }
-                    let snapshot = ExpiredSnapshot(self.records.record(slot.place))
+                    let snapshot = ExpiredSnapshot(self.records.record(slot.location))
                     state.expiry?.owe(snapshot)
                     self.expire(at: index, slot, self.hasher.hash(snapshot.key.span), shard, expiry, &state)
                 }
@@ -136,7 +136,7 @@ extension MemoryStore {
             guard let shard = state.expiry?.takeDue(now: now) else { return nil }
             let search = self.search(shard, expiry, now: now, limit: ExpiryLimits.page)
             state.expiry?.searched(shard, earliest: search.earliest)
-            let snapshots = search.expired.map { ExpiredSnapshot(self.records.record($0.slot.place)) }
+            let snapshots = search.expired.map { ExpiredSnapshot(self.records.record($0.slot.location)) }
             return Found(shard: shard, snapshots: snapshots, searched: self.shards.used(shard))
         }
     }
@@ -154,7 +154,7 @@ extension MemoryStore {
         var search = Search()
         var bytes = 0
         self.shards.table(shard).forEach { slot, index in
-            let record = self.records.record(slot.place)
+            let record = self.records.record(slot.location)
             if record.isTrace { return }
             let time = expiry.expiryTime(of: record)
             if time <= now, search.expired.count < limit, bytes < ExpiryLimits.pageBytes {
@@ -175,7 +175,7 @@ extension MemoryStore {
                 for snapshot in part {
                     let hash = self.hasher.hash(snapshot.key.span)
                     guard let found = self.find(hash, snapshot.key.span, shard) else { continue }
-                    let record = self.records.record(found.slot.place)
+                    let record = self.records.record(found.slot.location)
                     guard !record.isTrace, record.entryID == snapshot.entry else { continue }
                     self.expire(at: found.index, found.slot, hash, shard, expiry, &state)
                 }
@@ -188,24 +188,24 @@ extension MemoryStore {
     private func expire(
         at index: Int, _ slot: Slot, _ hash: UInt64, _ shard: Int, _ expiry: StoreExpiry, _ state: inout ChangeState
     ) {
-        let record = self.records.record(slot.place)
+        let record = self.records.record(slot.location)
         if self.index != nil { self.noteIndexed(record, &state) }
         let entry = record.entryID
         let stream = state.streams?.origin(of: record) ?? 0
         var trace = unsafe [UInt8](record.unsafeBytes(0..<record.keyRange.upperBound))
         trace[PackedRecord.countOffset] = PackedRecord.traceMark
         trace[PackedRecord.marksOffset] = UInt8(stream)
-        if let place = self.records.take(SizeClass(bytes: trace.count), from: &state.places) {
-            unsafe trace.withUnsafeBytes { unsafe self.records.words(of: place).store($0) }
-            self.shards.replace(at: index, with: Slot(hash: hash, place), shard)
-            self.giveBack(slot.place, &state)
+        if let location = self.records.take(SizeClass(bytes: trace.count), from: &state.allocations) {
+            unsafe trace.withUnsafeBytes { unsafe self.records.words(of: location).store($0) }
+            self.shards.replace(at: index, with: Slot(hash: hash, location), shard)
+            self.giveBack(slot.location, &state)
             if let oldest = state.evictions.remember(EvictionMemory.Trace(hash: hash, entryID: entry)) {
                 self.forget(oldest, &state)
             }
         } else {
             state.evictions.raiseFloor(to: entry, of: stream)
             self.shards.remove(at: index, shard)
-            self.giveBack(slot.place, &state)
+            self.giveBack(slot.location, &state)
         }
         if self.index != nil { self.reindex(nil, hash, shard, &state) }
         self.live.wrappingSubtract(1, ordering: .relaxed)

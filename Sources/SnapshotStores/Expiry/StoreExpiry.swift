@@ -4,7 +4,7 @@ import Synchronization
 /// When the snapshots of a store expire.
 public struct ExpirySettings: Sendable {
     /// The field with the time at which a snapshot expires, or `nil` if there is none.
-    public var field: MarkedName?
+    public var field: LocatedName?
     /// The time to live of a snapshot after its last update, or `nil` for no limit.
     public var timeToLive: Duration?
 
@@ -15,7 +15,7 @@ public struct ExpirySettings: Sendable {
     var isNever: Bool { self.field == nil && self.timeToLive == nil }
 
     /// Creates settings; without a field and a time to live, snapshots never expire.
-    public init(field: MarkedName? = nil, timeToLive: Duration? = nil) {
+    public init(field: LocatedName? = nil, timeToLive: Duration? = nil) {
         self.field = field
         self.timeToLive = timeToLive
     }
@@ -28,7 +28,7 @@ final class StoreExpiry: Sendable {
     /// The rule.
     let rule: ExpiryRule
     /// The field with the time at which a snapshot expires, or `nil` if there is none.
-    let field: MarkedName?
+    let field: LocatedName?
     /// The clock.
     let clock: ExpiryClock
     /// The number of snapshots that were removed because they had expired.

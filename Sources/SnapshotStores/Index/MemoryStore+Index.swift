@@ -10,11 +10,11 @@ extension MemoryStore: IndexedStore {
     public var indexed: (any IndexedStore)? { self.index == nil ? nil : self }
 
     /// The indexed fields, in the order of the file.
-    public var indexedFields: [MarkedName] { self.index?.names ?? [] }
+    public var indexedFields: [LocatedName] { self.index?.names ?? [] }
 
     /// The fields of the index, and those that stages compare in order to end snapshots; errors in the file if no stage
     /// keeps them.
-    package var fieldsOfIndex: (indexed: [MarkedName], compared: [MarkedName]) {
+    package var fieldsOfIndex: (indexed: [LocatedName], compared: [LocatedName]) {
         (self.indexedFields, self.index?.use.withLock { $0.compared } ?? [])
     }
 
@@ -65,7 +65,7 @@ extension MemoryStore: IndexedStore {
     }
 
     /// Creates an ender: see `IndexedStore`.
-    public func makeEnder(by field: String, issuedAt: MarkedName?) -> (any SnapshotEnder)? {
+    public func makeEnder(by field: String, issuedAt: LocatedName?) -> (any SnapshotEnder)? {
         guard let index = self.index, let position = index.names.firstIndex(where: { $0.text == field }) else {
             return nil
         }
@@ -131,7 +131,7 @@ extension MemoryStore: IndexedStore {
         _ key: UInt64, _ number: UInt8, equal value: Span<UInt8>, _ body: (PackedRecord) -> Void
     ) {
         _ = self.shards.table(self.shards.index(of: key)).find(key) { slot in
-            let held = self.records.record(slot.place)
+            let held = self.records.record(slot.location)
             guard !held.isTrace, self.hash(ofKey: held) == key else { return false }
             self.withComplete(held) { record in
                 let view = SnapshotView(record, keyLength: record.keyRange.count)
@@ -150,7 +150,7 @@ extension MemoryStore: IndexedStore {
     /// Whether a live record of a key's hash has this hash of its value in a field.
     private func hasRecord(_ key: UInt64, _ number: UInt8, value: UInt64, _ shard: Int) -> Bool {
         let found = self.shards.table(shard).find(key) { slot in
-            let held = self.records.record(slot.place)
+            let held = self.records.record(slot.location)
             guard !held.isTrace, self.hash(ofKey: held) == key else { return false }
             return self.withComplete(held) { self.hash(ofField: number, in: $0) == value }
         }

@@ -107,11 +107,11 @@ final class MemoryStoreEnder: SnapshotEnder {
         self.store.changes.withLock { $0.index?.announced(number) }
     }
 
-    private func end(_ keys: ArraySlice<UInt64>, _ rule: EndRule) -> [EndedRecord] {
+    private func end(_ keys: ArraySlice<UInt64>, _ rule: EndRule) -> [EndedSnapshot] {
         let (store, field, value, number, draft) = (self.store, self.field, self.value, self.number, self.draft)
         return store.changes.withLock { state in
             let streams = state.streams
-            var found: [EndedRecord] = []
+            var found: [EndedSnapshot] = []
             for key in keys {
                 let shard = store.shards.index(of: key)
                 store.forEachRecord(key, field.number, equal: value.span) { record in
@@ -119,7 +119,7 @@ final class MemoryStoreEnder: SnapshotEnder {
                         return
                     }
                     found.append(
-                        EndedRecord(
+                        EndedSnapshot(
                             key: unsafe [UInt8](record.unsafeBytes(record.keyRange)), entry: record.entryID,
                             shard: shard, record: RecordClone(record)))
                 }

@@ -12,7 +12,7 @@ struct StoreIndex: Sendable {
     /// The values whose snapshots were ended.
     var ended: EndedValues
     /// The records that were ended and not announced yet, by the ender; a checkpoint contains them as if they were live.
-    private var unannounced: [Int: [EndedRecord]] = [:]
+    private var unannounced: [Int: [EndedSnapshot]] = [:]
     private var enders = 0
 
     /// Creates the index of an empty store.
@@ -29,7 +29,7 @@ struct StoreIndex: Sendable {
     }
 
     /// Keeps an ended record until it was announced.
-    mutating func keep(_ record: EndedRecord, of ender: Int) {
+    mutating func keep(_ record: EndedSnapshot, of ender: Int) {
         self.unannounced[ender, default: []].append(record)
     }
 
@@ -42,9 +42,9 @@ struct StoreIndex: Sendable {
     var unannouncedCount: Int { self.unannounced.values.reduce(0) { $0 + $1.count } }
 
     /// The newest record of each key of a shard that was not announced.
-    func unannounced(ofShard shard: Int) -> [EndedRecord] {
+    func unannounced(ofShard shard: Int) -> [EndedSnapshot] {
         if self.unannounced.isEmpty { return [] }
-        var newest: [[UInt8]: EndedRecord] = [:]
+        var newest: [[UInt8]: EndedSnapshot] = [:]
         for record in self.unannounced.values.joined() where record.shard == shard {
             if let known = newest[record.key], known.entry >= record.entry { continue }
             newest[record.key] = record
@@ -64,7 +64,7 @@ struct StoreIndex: Sendable {
 }
 
 /// A record that was ended by an event, as it was before.
-struct EndedRecord: Sendable {
+struct EndedSnapshot: Sendable {
     /// The key.
     let key: [UInt8]
     /// The entry of the record.
@@ -78,7 +78,7 @@ struct EndedRecord: Sendable {
 /// The indexed fields of a store.
 final class IndexedFields: Sendable {
     /// The names, in the order of the file.
-    let names: [MarkedName]
+    let names: [LocatedName]
     /// The fields' numbers.
     let numbers: [UInt8]
     /// How the stages of the graph use the index.
@@ -89,11 +89,11 @@ final class IndexedFields: Sendable {
         /// Whether a stage ends snapshots by an indexed field.
         var hasEnders = false
         /// The fields of snapshots that such stages compare.
-        var compared: [MarkedName] = []
+        var compared: [LocatedName] = []
     }
 
     /// Numbers the fields.
-    init(_ fields: [MarkedName], names: inout FieldNames) {
+    init(_ fields: [LocatedName], names: inout FieldNames) {
         self.names = fields
         self.numbers = fields.map { names.number(of: $0.text) }
     }

@@ -2,7 +2,7 @@ import LocalFiles
 import Synchronization
 
 /// The location of a record.
-struct RecordPlace: Equatable, Sendable {
+struct RecordLocation: Equatable, Sendable {
     /// The number of its first unit, never 0.
     let unit: UInt32
     /// How much memory it has.
@@ -47,23 +47,24 @@ struct RecordMemory: ~Copyable {
 
     /// The record at a location.
     @inline(__always)
-    func record(_ place: RecordPlace) -> PackedRecord {
-        unsafe PackedRecord(self.words(of: place).unsafeBytes)
+    func record(_ location: RecordLocation) -> PackedRecord {
+        unsafe PackedRecord(self.words(of: location).unsafeBytes)
     }
 
     /// The words of a location.
     @inline(__always)
-    func words(of place: RecordPlace) -> SharedWords {
+    func words(of location: RecordLocation) -> SharedWords {
         let perUnit = SizeClass.unit / SharedWords.stride
-        return self.words.extracting(Int(place.unit) &* perUnit, place.sizeClass.units &* perUnit)
+        return self.words.extracting(Int(location.unit) &* perUnit, location.sizeClass.units &* perUnit)
     }
 
     /// Whether a slot's word refers to memory that can be touched; the word of an empty slot, which can be found if a
     /// tag is seen before its slot, does not.
     @inline(__always)
-    func isCommitted(_ place: RecordPlace) -> Bool {
-        place.unit != 0
-            && (Int(place.unit) &+ place.sizeClass.units) &* SizeClass.unit <= self.committed.load(ordering: .relaxed)
+    func isCommitted(_ location: RecordLocation) -> Bool {
+        location.unit != 0
+            && (Int(location.unit) &+ location.sizeClass.units) &* SizeClass.unit
+                <= self.committed.load(ordering: .relaxed)
     }
 
     /// A word in each of the first two cache lines of a record, by their numbers in the memory.
@@ -76,10 +77,10 @@ struct RecordMemory: ~Copyable {
 
     /// The first two cache lines of a record; they contain most of the requested data.
     @inline(__always)
-    func lines(of place: RecordPlace) -> Lines {
+    func lines(of location: RecordLocation) -> Lines {
         let perUnit = SizeClass.unit / SharedWords.stride
-        let first = Int(place.unit) &* perUnit
-        return Lines(first: first, second: first &+ Swift.min(8, place.sizeClass.units &* perUnit &- 1))
+        let first = Int(location.unit) &* perUnit
+        return Lines(first: first, second: first &+ Swift.min(8, location.sizeClass.units &* perUnit &- 1))
     }
 
     /// Starts to fetch two lines at the same time.
@@ -91,10 +92,10 @@ struct RecordMemory: ~Copyable {
 
     /// Starts to fetch the lines of a record, in any order; a slot's word may be of any age, or that of an empty slot.
     @inline(__always)
-    func fetch(_ place: RecordPlace) {
+    func fetch(_ location: RecordLocation) {
         let perUnit = SizeClass.unit / SharedWords.stride
-        let first = Int(place.unit) &* perUnit
-        let count = Swift.min(place.sizeClass.units &* perUnit, Self.fetchedWords)
+        let first = Int(location.unit) &* perUnit
+        let count = Swift.min(location.sizeClass.units &* perUnit, Self.fetchedWords)
         guard count > 0 else { return }
         var word = 0
         while word < count &- 1 {
@@ -105,7 +106,7 @@ struct RecordMemory: ~Copyable {
     }
 
     /// The allocated blocks; owned by the thread that may change the store.
-    struct Places: Sendable {
+    struct Allocations: Sendable {
         /// The first free block of each class by number, 0 if there is none; the first word of a free block is the
         /// number of the next one.
         fileprivate var free = InlineArray<137, UInt32>(repeating: 0)
@@ -120,23 +121,23 @@ struct RecordMemory: ~Copyable {
 
     /// An uninitialized block of a class, or `nil` if there is no more memory.
     @inline(__always)
-    func take(_ sizeClass: SizeClass, from places: inout Places) -> RecordPlace? {
+    func take(_ sizeClass: SizeClass, from allocations: inout Allocations) -> RecordLocation? {
         let number = Int(sizeClass.number)
-        let unit = places.free[number]
-        guard unit != 0 else { return self.takeNew(sizeClass, from: &places) }
-        let place = RecordPlace(unit: unit, sizeClass: sizeClass)
-        places.free[number] = UInt32(truncatingIfNeeded: self.words(of: place)[0])
-        places.used &+= sizeClass.units
-        return place
+        let unit = allocations.free[number]
+        guard unit != 0 else { return self.takeNew(sizeClass, from: &allocations) }
+        let location = RecordLocation(unit: unit, sizeClass: sizeClass)
+        allocations.free[number] = UInt32(truncatingIfNeeded: self.words(of: location)[0])
+        allocations.used &+= sizeClass.units
+        return location
     }
 
     /// Frees a block; no slot may refer to it any more.
     @inline(__always)
-    func giveBack(_ place: RecordPlace, to places: inout Places) {
-        let number = Int(place.sizeClass.number)
-        self.words(of: place)[0] = UInt64(places.free[number])
-        places.free[number] = place.unit
-        places.used &-= place.sizeClass.units
+    func giveBack(_ location: RecordLocation, to allocations: inout Allocations) {
+        let number = Int(location.sizeClass.number)
+        self.words(of: location)[0] = UInt64(allocations.free[number])
+        allocations.free[number] = location.unit
+        allocations.used &-= location.sizeClass.units
     }
 
     /// Moves the memory into a file; the caller excludes changes.
@@ -146,15 +147,15 @@ struct RecordMemory: ~Copyable {
     }
 
     /// Frees all blocks and returns their memory to the system; no slot may refer to one any more.
-    func removeAll(_ places: inout Places) {
-        places = Places()
+    func removeAll(_ allocations: inout Allocations) {
+        allocations = Allocations()
         self.memory.discard(0..<self.committed.load(ordering: .relaxed))
     }
 
     @inline(never)
-    private func takeNew(_ sizeClass: SizeClass, from places: inout Places) -> RecordPlace? {
-        let place = RecordPlace(unit: UInt32(truncatingIfNeeded: places.end), sizeClass: sizeClass)
-        let end = places.end + sizeClass.units
+    private func takeNew(_ sizeClass: SizeClass, from allocations: inout Allocations) -> RecordLocation? {
+        let location = RecordLocation(unit: UInt32(truncatingIfNeeded: allocations.end), sizeClass: sizeClass)
+        let end = allocations.end + sizeClass.units
         let committed = self.committed.load(ordering: .relaxed)
         if end * SizeClass.unit > committed {
             guard committed + Self.step <= self.memory.size,
@@ -163,8 +164,8 @@ struct RecordMemory: ~Copyable {
             self.committed.store(committed + Self.step, ordering: .relaxed)
             self.published?.storeReleasing(UInt64(committed + Self.step), 0)
         }
-        places.end = end
-        places.used += sizeClass.units
-        return place
+        allocations.end = end
+        allocations.used += sizeClass.units
+        return location
     }
 }

@@ -11,14 +11,14 @@ struct Slot: Equatable, Sendable {
 
     /// A slot for a record.
     @inline(__always)
-    init(hash: UInt64, _ place: RecordPlace) {
-        self.word = hash & ~0xFF_FFFF_FFFF | UInt64(place.sizeClass.number) << 32 | UInt64(place.unit)
+    init(hash: UInt64, _ location: RecordLocation) {
+        self.word = hash & ~0xFF_FFFF_FFFF | UInt64(location.sizeClass.number) << 32 | UInt64(location.unit)
     }
 
     /// The location of the record.
     @inline(__always)
-    var place: RecordPlace {
-        RecordPlace(
+    var location: RecordLocation {
+        RecordLocation(
             unit: UInt32(truncatingIfNeeded: self.word),
             sizeClass: SizeClass(number: UInt8(truncatingIfNeeded: self.word &>> 32)))
     }

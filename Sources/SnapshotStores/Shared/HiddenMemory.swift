@@ -35,11 +35,11 @@ final class HiddenMemory: Sendable {
         var sharedSize: Int { self.shared.count + (self.hidden.isEmpty ? 0 : HiddenMemory.linkSize) }
 
         /// Adds the link to the hidden part.
-        fileprivate mutating func addLink(_ place: RecordPlace) {
+        fileprivate mutating func addLink(_ location: RecordLocation) {
             self.shared[PackedRecord.countOffset] += 1
             self.shared += [HiddenMemory.link, UInt8(HiddenMemory.linkBytes << 2 | 1)]
-            for byte in 0..<4 { self.shared.append(UInt8(truncatingIfNeeded: place.unit >> UInt32(8 * byte))) }
-            self.shared.append(place.sizeClass.number)
+            for byte in 0..<4 { self.shared.append(UInt8(truncatingIfNeeded: location.unit >> UInt32(8 * byte))) }
+            self.shared.append(location.sizeClass.number)
         }
     }
 
@@ -77,24 +77,26 @@ final class HiddenMemory: Sendable {
 
     /// Stores the hidden part and adds the link to the shared part; returns its location, or `nil` if there is no
     /// memory.
-    func store(_ parts: inout Parts, _ places: inout RecordMemory.Places) -> RecordPlace? {
-        guard let place = self.memory.take(SizeClass(bytes: parts.hidden.count), from: &places) else { return nil }
-        unsafe parts.hidden.withUnsafeBytes { unsafe self.memory.words(of: place).store($0) }
-        parts.addLink(place)
-        return place
+    func store(_ parts: inout Parts, _ allocations: inout RecordMemory.Allocations) -> RecordLocation? {
+        guard let location = self.memory.take(SizeClass(bytes: parts.hidden.count), from: &allocations) else {
+            return nil
+        }
+        unsafe parts.hidden.withUnsafeBytes { unsafe self.memory.words(of: location).store($0) }
+        parts.addLink(location)
+        return location
     }
 
     /// Frees the hidden part of a record, if there is one; the record is about to be removed.
-    func release(_ record: PackedRecord, _ places: inout RecordMemory.Places) {
-        if let place = self.place(of: record) { self.memory.giveBack(place, to: &places) }
+    func release(_ record: PackedRecord, _ allocations: inout RecordMemory.Allocations) {
+        if let location = self.location(of: record) { self.memory.giveBack(location, to: &allocations) }
     }
 
     /// The complete record, or `nil` if the record has no hidden part.
     func join(_ record: PackedRecord) -> RecordClone? {
-        guard let place = self.place(of: record) else { return nil }
+        guard let location = self.location(of: record) else { return nil }
         let size = record.size - Self.linkSize
         var bytes = unsafe [UInt8](record.unsafeBytes(0..<size))
-        let words = self.memory.words(of: place)
+        let words = self.memory.words(of: location)
         // With room for the entry id, so that it has the layout of a record.
         let before = PackedRecord.countOffset / SharedWords.stride
         let part = [UInt64](repeating: 0, count: before) + (0..<words.count).map { words[$0] }
@@ -109,23 +111,23 @@ final class HiddenMemory: Sendable {
     }
 
     /// Whether a record has a hidden part.
-    func hasHiddenPart(_ record: PackedRecord) -> Bool { self.place(of: record) != nil }
+    func hasHiddenPart(_ record: PackedRecord) -> Bool { self.location(of: record) != nil }
 
-    private func place(of record: PackedRecord) -> RecordPlace? {
+    private func location(of record: PackedRecord) -> RecordLocation? {
         var walk = record.fields
         guard let range = walk.first(Self.link)?.range else { return nil }
         let bytes = unsafe record.unsafeBytes(range)
         let unit = (0..<4).reduce(UInt32(0)) { unsafe $0 | UInt32(bytes[$1]) << UInt32(8 * $1) }
-        return unsafe RecordPlace(unit: unit, sizeClass: SizeClass(number: bytes[4]))
+        return unsafe RecordLocation(unit: unit, sizeClass: SizeClass(number: bytes[4]))
     }
 }
 
 extension MemoryStore {
     /// Frees the memory of a record that no slot refers to any more.
     @inline(__always)
-    func giveBack(_ place: RecordPlace, _ state: inout ChangeState) {
-        if let hidden = self.hidden { hidden.release(self.records.record(place), &state.hiddenPlaces) }
-        self.records.giveBack(place, to: &state.places)
+    func giveBack(_ location: RecordLocation, _ state: inout ChangeState) {
+        if let hidden = self.hidden { hidden.release(self.records.record(location), &state.hiddenAllocations) }
+        self.records.giveBack(location, to: &state.allocations)
     }
 
     /// Copies a record completely, with its hidden part; the caller must hold `changes`.
@@ -142,12 +144,12 @@ extension MemoryStore {
         hidden.divide(record, stream: state.streams?.field, marks: state.conditions.marks(of: record), &state.parts)
         try self.checkLimits(recordSize: state.parts.sharedSize, isNew: false)
         let sizeClass = SizeClass(bytes: state.parts.sharedSize)
-        let place = try self.take(sizeClass, &state, newIn: found == nil ? shard : nil)
-        if !state.parts.hidden.isEmpty, hidden.store(&state.parts, &state.hiddenPlaces) == nil {
-            self.records.giveBack(place, to: &state.places)
+        let location = try self.take(sizeClass, &state, newIn: found == nil ? shard : nil)
+        if !state.parts.hidden.isEmpty, hidden.store(&state.parts, &state.hiddenAllocations) == nil {
+            self.records.giveBack(location, to: &state.allocations)
             throw self.outOfMemory(&state)
         }
-        unsafe state.parts.shared.withUnsafeBytes { unsafe self.records.words(of: place).store($0) }
-        self.put(Slot(hash: hash, place), hash, shard, instead: found, &state)
+        unsafe state.parts.shared.withUnsafeBytes { unsafe self.records.words(of: location).store($0) }
+        self.put(Slot(hash: hash, location), hash, shard, instead: found, &state)
     }
 }

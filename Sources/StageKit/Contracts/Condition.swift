@@ -5,9 +5,9 @@ public struct ConditionSettings: Sendable {
     /// A part of a condition.
     package enum Part: Sendable {
         /// The field has one of these values.
-        case equals(MarkedName, [String])
+        case equals(LocatedName, [String])
         /// The field exists and passes all tests.
-        case field(MarkedName, FieldTests)
+        case field(LocatedName, FieldTests)
         /// At least one of these conditions holds.
         case any([ConditionSettings])
         /// All of these conditions hold.
@@ -45,7 +45,7 @@ public struct ConditionSettings: Sendable {
                 if tests.numbers == nil || [.integer, .text, .unknown].contains(setup.type(of: name.text)) { continue }
                 setup.issues.add(
                     "\(name.text) is not an int64, so its bounds need an expression such as "
-                        + "when: \"\(name.text) > ...\"", at: name.mark)
+                        + "when: \"\(name.text) > ...\"", at: name.position)
             case .any(let conditions), .all(let conditions): conditions.forEach { $0.checkBounds(setup) }
             case .not(let condition): condition.checkBounds(setup)
             case .equals, .expression: break
@@ -55,7 +55,7 @@ public struct ConditionSettings: Sendable {
 
     /// The condition that a field has a value.
     package static func field(_ name: String, equals value: String) -> ConditionSettings {
-        ConditionSettings(parts: [.equals(MarkedName(name, at: MarkedName.unread.mark), [value])])
+        ConditionSettings(parts: [.equals(LocatedName(name, at: LocatedName.unread.position), [value])])
     }
 
     /// Adds the condition to a program.
@@ -66,7 +66,7 @@ public struct ConditionSettings: Sendable {
     ///   - report: Receives the mistakes of an expression, which then does not hold.
     /// - Returns: The part of the program.
     package func add(
-        to builder: inout ConditionBuilder, variable: (MarkedName) -> Int,
+        to builder: inout ConditionBuilder, variable: (LocatedName) -> Int,
         report: (ExpressionSettings, ExpressionProblems) -> Void
     ) -> ConditionBuilder.Part {
         var parts: [ConditionBuilder.Part] = []

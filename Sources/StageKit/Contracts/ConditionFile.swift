@@ -57,32 +57,32 @@ extension ConditionSettings {
             self.parts = [.expression(expression)]
             return
         }
-        guard let entries = node.entries, !entries.isEmpty else {
-            let found = node.entries == nil ? "found \(node.kindName)" : "found none"
-            issues.add("expected an expression, or names with values, \(found)", at: node.mark)
+        guard let pairs = node.pairs, !pairs.isEmpty else {
+            let found = node.pairs == nil ? "found \(node.kindName)" : "found none"
+            issues.add("expected an expression, or names with values, \(found)", at: node.position)
             return nil
         }
         let outer = issues.context
         defer { issues.context = outer }
         self.parts = []
-        for entry in entries {
-            issues.context = outer.isEmpty ? entry.key : "\(outer): \(entry.key)"
-            if let part = Self.part(entry, &issues) { self.parts.append(part) }
+        for pair in pairs {
+            issues.context = outer.isEmpty ? pair.key : "\(outer): \(pair.key)"
+            if let part = Self.part(pair, &issues) { self.parts.append(part) }
         }
-        if self.parts.count < entries.count { return nil }
+        if self.parts.count < pairs.count { return nil }
     }
 
-    private static func part(_ entry: SettingNode.Entry, _ issues: inout SettingIssues) -> Part? {
-        switch entry.key {
-        case "any": return self.list.decode(entry.value, &issues).map { .any($0) }
-        case "all": return self.list.decode(entry.value, &issues).map { .all($0) }
-        case "not": return SettingType.condition.decode(entry.value, &issues).map { .not($0) }
+    private static func part(_ pair: SettingNode.Pair, _ issues: inout SettingIssues) -> Part? {
+        switch pair.key {
+        case "any": return self.list.decode(pair.value, &issues).map { .any($0) }
+        case "all": return self.list.decode(pair.value, &issues).map { .all($0) }
+        case "not": return SettingType.condition.decode(pair.value, &issues).map { .not($0) }
         default:
-            let name = MarkedName(entry.key, at: entry.mark)
-            if entry.value.entries != nil {
-                return FieldTests.type.decode(entry.value, &issues).map { .field(name, $0) }
+            let name = LocatedName(pair.key, at: pair.position)
+            if pair.value.pairs != nil {
+                return FieldTests.type.decode(pair.value, &issues).map { .field(name, $0) }
             }
-            return self.values.decode(entry.value, &issues).map { .equals(name, $0) }
+            return self.values.decode(pair.value, &issues).map { .equals(name, $0) }
         }
     }
 }

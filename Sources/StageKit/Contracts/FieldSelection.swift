@@ -7,7 +7,7 @@ public enum FieldSelection: Sendable {
     /// The values of all fields that earlier stages provide, if the event has them.
     case all
     /// The values of these fields, if the event has them.
-    case named([MarkedName])
+    case named([LocatedName])
 
     /// Returns the selection with its names resolved. Adds an error for a field that no earlier stage provides.
     public func resolve(_ setup: StageSetup) -> SelectedFields {
@@ -19,9 +19,9 @@ public enum FieldSelection: Sendable {
             if names.isEmpty {
                 setup.issues.add(
                     "fields: no earlier stage provides a field (use fields: entry for the fields of the entry itself)",
-                    at: setup.mark)
+                    at: setup.position)
             }
-            return SelectedFields(columns: names.map { ($0, setup.input(MarkedName($0, at: setup.mark))) })
+            return SelectedFields(columns: names.map { ($0, setup.input(LocatedName($0, at: setup.position))) })
         }
     }
 }
@@ -29,7 +29,7 @@ public enum FieldSelection: Sendable {
 extension SettingType where Value == FieldSelection {
     /// `all`, `entry`, or a list of fields.
     public static var fieldSelection: SettingType<FieldSelection> {
-        let names = SettingType<[MarkedName]>.list(of: .name, minimum: 1)
+        let names = SettingType<[LocatedName]>.list(of: .name, minimum: 1)
         return SettingType(shape: .either([.choice(["all", "entry"]), names.shape])) { node, issues in
             guard case .scalar(let text, _) = node.content else {
                 return names.decode(node, &issues).map { .named($0) }
@@ -41,7 +41,7 @@ extension SettingType where Value == FieldSelection {
                 let hint = Nearest.hint(for: text, among: ["all", "entry"])
                 // If no name is near, the hint lists the words that the message already contains.
                 let near = hint.hasPrefix(" (did") ? hint : ""
-                issues.add("expected all, entry, or a list of fields, found \"\(text)\"\(near)", at: node.mark)
+                issues.add("expected all, entry, or a list of fields, found \"\(text)\"\(near)", at: node.position)
                 return nil
             }
         }

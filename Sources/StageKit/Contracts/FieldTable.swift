@@ -11,13 +11,13 @@ public struct FieldTable: Sendable, Equatable {
     }
 
     /// The text shown instead of a secret value.
-    public static let mark = "[secret]"
+    public static let placeholder = "[secret]"
 
-    /// Returns the text that may be shown for a value: the text itself, or `mark` if the field is secret.
+    /// Returns the text that may be shown for a value: the text itself, or `placeholder` if the field is secret.
     ///
     /// Logs, journals, taps, failure messages and metric labels all show values through this function.
     public static func shown(_ text: @autoclosure () -> String, isSecret: Bool) -> String {
-        isSecret ? self.mark : text()
+        isSecret ? self.placeholder : text()
     }
 
     /// Returns whether the values of a field must not be shown.

@@ -3,7 +3,7 @@
 /// The values of such a field are compared byte for byte. Snapshots without the field are not found by it.
 public protocol IndexedStore: StageStore {
     /// The indexed fields, in the order of the file.
-    var indexedFields: [MarkedName] { get }
+    var indexedFields: [LocatedName] { get }
 
     /// Returns the snapshots with a value in an indexed field, ordered by their keys. Can be called from any thread at
     /// any time.
@@ -22,7 +22,7 @@ public protocol IndexedStore: StageStore {
     ///   - issuedAt: The field of a snapshot with the time at which it was issued, or `nil` to use the time in the id of
     ///     its entry, which is that of its last update.
     /// - Returns: The ender, or `nil` if the field is not indexed.
-    func makeEnder(by field: String, issuedAt: MarkedName?) -> (any SnapshotEnder)?
+    func makeEnder(by field: String, issuedAt: LocatedName?) -> (any SnapshotEnder)?
 }
 
 /// How much one call on an indexed store processes.

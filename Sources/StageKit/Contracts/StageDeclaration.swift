@@ -60,7 +60,7 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
 /// The exits of a stage, except failure.
 public struct StageExits: Sendable {
     /// The branches to which the stage may send events, as named in the file.
-    public var branches: [MarkedName]
+    public var branches: [LocatedName]
     /// The conditions under which events go to each of the branches, for diagrams. May be shorter than `branches`.
     public var words: [String]
     /// Whether an event may continue with the next stage. `false` if the stage finishes every event, sends it to a
@@ -68,7 +68,7 @@ public struct StageExits: Sendable {
     public var goesOn: Bool
 
     /// Creates exits. By default the stage leads only to the next one.
-    public init(branches: [MarkedName] = [], words: [String] = [], goesOn: Bool = true) {
+    public init(branches: [LocatedName] = [], words: [String] = [], goesOn: Bool = true) {
         self.branches = branches
         self.words = words
         self.goesOn = goesOn

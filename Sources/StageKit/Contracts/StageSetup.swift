@@ -11,7 +11,7 @@ public final class StageSetup {
     /// The stage's name in the graph: its type, or the name that the file gives it.
     public let stage: String
     /// The stage's position in the file.
-    public let mark: SourceMark
+    public let position: SettingPosition
     /// A logger labelled with the pipeline's and the stage's name.
     public let logger: Logger
     /// Creates counters, gauges and timers.
@@ -39,7 +39,7 @@ public final class StageSetup {
     /// The names of the requested effects, each once.
     package private(set) var usedEffects: [String] = []
     /// The positions of the templates and expressions that the stage has resolved.
-    package private(set) var templateMarks: Set<SourceMark> = []
+    package private(set) var templatePositions: Set<SettingPosition> = []
     /// Whether no event waits at the stage, regardless of its declaration.
     package private(set) var isWaitless = false
     /// Whether the result for an event depends on earlier events with other keys, regardless of the stage's
@@ -58,7 +58,7 @@ public final class StageSetup {
     private let exits: StageExits
 
     package init(
-        pipeline: String, stage: String, mark: SourceMark, logger: Logger, metrics: any MetricsFactory,
+        pipeline: String, stage: String, position: SettingPosition, logger: Logger, metrics: any MetricsFactory,
         revocationHandler: (any RevocationHandler)?, publisher: (any MessagePublisher)? = nil, names: GraphNames,
         scope: FieldScope, stores: [String: any StageStore], brokenStores: Set<String> = [],
         branches: [String: BranchID] = [:], exits: StageExits = StageExits(), clock: WallClock = .system,
@@ -67,7 +67,7 @@ public final class StageSetup {
     ) {
         self.pipeline = pipeline
         self.stage = stage
-        self.mark = mark
+        self.position = position
         self.logger = logger
         self.metrics = metrics
         self.revocationHandler = revocationHandler
@@ -92,11 +92,11 @@ public final class StageSetup {
     public var fields: [String] { self.scope.fields }
 
     /// Returns the column of a field that this stage reads. Adds an error if no earlier stage provides the field.
-    public func input(_ name: MarkedName) -> FieldID {
+    public func input(_ name: LocatedName) -> FieldID {
         // After a stage that could not be created, a missing field is not an error of this stage.
         if !self.scope.isIncomplete, !self.scope.fields.contains(name.text) {
             let hint = Nearest.hint(for: name.text, among: self.scope.fields)
-            self.issues.add("no earlier stage provides the field \"\(name.text)\"\(hint)", at: name.mark)
+            self.issues.add("no earlier stage provides the field \"\(name.text)\"\(hint)", at: name.position)
         }
         return self.names.provide(name.text)
     }
@@ -144,27 +144,27 @@ public final class StageSetup {
 
     /// Returns a branch that the stage sends events to. Adds an error if the file has no branch of that name or if the
     /// declaration's `exits` do not list it.
-    public func branch(_ name: MarkedName) -> BranchID {
+    public func branch(_ name: LocatedName) -> BranchID {
         guard let branch = self.branches[name.text] else {
             let hint = Nearest.hint(for: name.text, among: self.branches.keys.sorted())
-            self.issues.add("no branch \"\(name.text)\"\(hint)", at: name.mark)
+            self.issues.add("no branch \"\(name.text)\"\(hint)", at: name.position)
             return BranchID(index: 0)
         }
         if !self.exits.branches.contains(where: { $0.text == name.text }) {
-            self.issues.add("the branch \"\(name.text)\" is not among the stage type's exits", at: name.mark)
+            self.issues.add("the branch \"\(name.text)\" is not among the stage type's exits", at: name.position)
         }
         return branch
     }
 
     /// Returns a store that the file declares. Returns `nil` and adds an error if there is no such store.
-    public func store(_ name: MarkedName) -> (any StageStore)? {
+    public func store(_ name: LocatedName) -> (any StageStore)? {
         if let store = self.stores[name.text] {
             if !self.usedStores.contains(name.text) { self.usedStores.append(name.text) }
             return store
         }
         if self.brokenStores.contains(name.text) { return nil }
         let hint = Nearest.hint(for: name.text, among: self.brokenStores.union(self.stores.keys).sorted())
-        self.issues.add("no store \"\(name.text)\" is declared under stores\(hint)", at: name.mark)
+        self.issues.add("no store \"\(name.text)\" is declared under stores\(hint)", at: name.position)
         return nil
     }
 
@@ -172,7 +172,7 @@ public final class StageSetup {
     /// if there is no such store.
     ///
     /// The types of the stage's fields then say nothing about the fields of the store's snapshots.
-    public func storeToRead(_ name: MarkedName) -> (any StageStore)? {
+    public func storeToRead(_ name: LocatedName) -> (any StageStore)? {
         let store = self.store(name)
         if store != nil { self.readStores.insert(name.text) }
         return store
@@ -182,7 +182,7 @@ public final class StageSetup {
     /// provides one.
     public func hashReader() -> (any HashReader)? {
         if let reader = self.givenHashReader { return reader }
-        self.issues.add("there is no server to read hashes from: add the section redis", at: self.mark)
+        self.issues.add("there is no server to read hashes from: add the section redis", at: self.position)
         return nil
     }
 
@@ -190,7 +190,7 @@ public final class StageSetup {
     /// program provides one.
     public func publisher() -> (any MessagePublisher)? {
         if let publisher = self.givenPublisher { return publisher }
-        self.issues.add("there is no server to send messages to: add the section redis", at: self.mark)
+        self.issues.add("there is no server to send messages to: add the section redis", at: self.position)
         return nil
     }
 
@@ -221,8 +221,8 @@ public final class StageSetup {
     /// other text that contains a field in braces, `validate` adds a warning.
     ///
     /// `Template.resolve` and `ExpressionSettings.resolve` call it.
-    public func noteTemplate(at mark: SourceMark) {
-        self.templateMarks.insert(mark)
+    public func noteTemplate(at position: SettingPosition) {
+        self.templatePositions.insert(position)
     }
 
     /// Returns the number of a reason, to finish events with it.
@@ -235,27 +235,27 @@ public final class StageSetup {
 }
 
 /// A name in the file with its position, for error messages.
-public struct MarkedName: Sendable, Hashable {
+public struct LocatedName: Sendable, Hashable {
     /// The name.
     public var text: String
     /// The position in the file.
-    public var mark: SourceMark
+    public var position: SettingPosition
 
     /// Creates a name.
-    public init(_ text: String, at mark: SourceMark) {
+    public init(_ text: String, at position: SettingPosition) {
         self.text = text
-        self.mark = mark
+        self.position = position
     }
 
     /// A placeholder for a required name in the defaults of settings.
-    public static let unread = MarkedName("", at: SourceMark(line: 1, column: 1))
+    public static let unread = LocatedName("", at: SettingPosition(line: 1, column: 1))
 }
 
-extension SettingType where Value == MarkedName {
+extension SettingType where Value == LocatedName {
     /// A name that is not blank, with its position.
-    public static var name: SettingType<MarkedName> {
+    public static var name: SettingType<LocatedName> {
         SettingType(shape: .nonBlankText) { node, issues in
-            SettingType<String>.nonBlankText.decode(node, &issues).map { MarkedName($0, at: node.mark) }
+            SettingType<String>.nonBlankText.decode(node, &issues).map { LocatedName($0, at: node.position) }
         }
     }
 }

@@ -11,21 +11,21 @@ public struct Template: Sendable, Equatable {
     /// The pieces in order, without adjacent texts.
     public var pieces: [Piece] = []
     /// The position in the file.
-    public var mark: SourceMark
+    public var position: SettingPosition
 
     /// A placeholder for a required template in the defaults of settings.
-    public static let unread = Template([], at: MarkedName.unread.mark)
+    public static let unread = Template([], at: LocatedName.unread.position)
 
-    private init(_ pieces: [Piece], at mark: SourceMark) {
+    private init(_ pieces: [Piece], at position: SettingPosition) {
         self.pieces = pieces
-        self.mark = mark
+        self.position = position
     }
 
     /// Parses a template.
     ///
     /// - Throws: The problem if the braces are invalid.
-    public init(_ text: String, at mark: SourceMark = MarkedName.unread.mark) throws(SettingRefusal) {
-        self.mark = mark
+    public init(_ text: String, at position: SettingPosition = LocatedName.unread.position) throws(SettingRefusal) {
+        self.position = position
         var literal = ""
         var rest = text[...]
         while let character = rest.popFirst() {
@@ -95,7 +95,7 @@ public struct Template: Sendable, Equatable {
     ///   - purpose: What a secret field would be shown in, such as `the name of a stream`, for an error if the template
     ///     contains one; `nil` if secrets are allowed.
     public func resolve(_ setup: StageSetup, refusingSecretsIn purpose: String? = nil) -> ResolvedTemplate {
-        setup.noteTemplate(at: self.mark)
+        setup.noteTemplate(at: self.position)
         var isSecret = false
         let pieces = self.pieces.map { piece -> ResolvedTemplate.Piece in
             switch piece {
@@ -104,10 +104,11 @@ public struct Template: Sendable, Equatable {
                 if setup.isSecret(name) {
                     isSecret = true
                     if let purpose {
-                        setup.issues.add("the field \"\(name)\" is secret, but \(purpose) would show it", at: self.mark)
+                        setup.issues.add(
+                            "the field \"\(name)\" is secret, but \(purpose) would show it", at: self.position)
                     }
                 }
-                return .field(setup.input(MarkedName(name, at: self.mark)), name)
+                return .field(setup.input(LocatedName(name, at: self.position)), name)
             }
         }
         return ResolvedTemplate(pieces: pieces, isSecret: isSecret)
@@ -208,9 +209,9 @@ extension SettingType where Value == Template {
         SettingType(shape: Self.shape(pattern: "^")) { node, issues in
             guard let text = SettingType<String>.text.decode(node, &issues) else { return nil }
             do throws(SettingRefusal) {
-                return try Template(text, at: node.mark)
+                return try Template(text, at: node.position)
             } catch {
-                issues.add(error.message, at: node.mark)
+                issues.add(error.message, at: node.position)
                 return nil
             }
         }

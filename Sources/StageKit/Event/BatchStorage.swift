@@ -1,9 +1,9 @@
 /// The contents of a batch, accessed by pointer so that an event is two words and the hot path counts no references.
 ///
-/// Invariants: after `prepareSlots`, `slots` has `headers.count * slotCount` values and `states` has one for each
+/// Invariants: after `prepareCells`, `cells` has `headers.count * cellCount` values and `states` has one for each
 /// header. Header `i` owns the fields `firstField ..< firstField + fieldCount`, which the headers of its elements share.
-/// Ranges are checked against the arena when they are read. The number of a typed value in a slot is at most
-/// `typed.count`, which only grows until `prepareSlots` clears all slots.
+/// Ranges are checked against the arena when they are read. The number of a typed value in a cell is at most
+/// `typed.count`, which only grows until `prepareCells` clears all cells.
 @unsafe
 @usableFromInline
 struct BatchStorage {
@@ -15,9 +15,9 @@ struct BatchStorage {
     @usableFromInline var arena = unsafe GrowableBuffer<UInt8>(capacity: events * bytesAnEvent)
     @usableFromInline var headers = unsafe GrowableBuffer<EntryHeader>(capacity: events)
     @usableFromInline var fields = unsafe GrowableBuffer<RawField>(capacity: events * fieldsAnEvent)
-    @usableFromInline var slots = unsafe GrowableBuffer<Slot>(capacity: events * fieldsAnEvent)
+    @usableFromInline var cells = unsafe GrowableBuffer<Cell>(capacity: events * fieldsAnEvent)
     @usableFromInline var states = unsafe GrowableBuffer<EventState>(capacity: events)
-    @usableFromInline var slotCount = 0
+    @usableFromInline var cellCount = 0
     /// Whether fields at the same position are known to have the same name.
     @usableFromInline var namesGoByPosition = false
     @usableFromInline var failures: [StageFailure] = []
@@ -37,8 +37,8 @@ struct BatchStorage {
     @usableFromInline var deliveries: [Int] = []
     /// The events that the source refused, by their index.
     @usableFromInline var refusals: [(index: Int, failure: StageFailure, isPartial: Bool)] = []
-    /// The values that are neither text nor int64; a slot of the kind bytes holds the number of its value here, starting
-    /// at 1, or 0 if it has none.
+    /// The values that are neither text nor int64; a cell of the kind bytes holds the number of its value here,
+    /// starting at 1, or 0 if it has none.
     @usableFromInline var typed = unsafe GrowableBuffer<TypedValue>(capacity: 0)
     /// The index of the first event that a stage has added; above all indices if there is none.
     @usableFromInline var firstAdded = Int.max
@@ -74,14 +74,14 @@ struct BatchStorage {
         return ByteRange(offset: UInt32(offset), length: UInt32(bytes.count))
     }
 
-    mutating func prepareSlots(fieldCount: Int) {
+    mutating func prepareCells(fieldCount: Int) {
         let events = unsafe self.headers.count
         let needed = events * fieldCount
-        unsafe self.slotCount = fieldCount
-        unsafe self.slots.count = 0
-        unsafe self.slots.reserve(needed)
-        unsafe self.slots.base.update(repeating: Slot(offset: 0, lengthAndKind: 0, integer: 0), count: needed)
-        unsafe self.slots.count = needed
+        unsafe self.cellCount = fieldCount
+        unsafe self.cells.count = 0
+        unsafe self.cells.reserve(needed)
+        unsafe self.cells.base.update(repeating: Cell(offset: 0, lengthAndKind: 0, integer: 0), count: needed)
+        unsafe self.cells.count = needed
         unsafe self.states.count = 0
         unsafe self.states.reserve(events)
         unsafe self.states.base.update(repeating: EventState(), count: events)
@@ -107,7 +107,7 @@ struct BatchStorage {
         unsafe self.arena.count = 0
         unsafe self.headers.count = 0
         unsafe self.fields.count = 0
-        unsafe self.slots.count = 0
+        unsafe self.cells.count = 0
         unsafe self.states.count = 0
         unsafe self.typed.count = 0
         unsafe self.failures.removeAll(keepingCapacity: true)
@@ -122,7 +122,7 @@ struct BatchStorage {
         unsafe self.arena.free()
         unsafe self.headers.free()
         unsafe self.fields.free()
-        unsafe self.slots.free()
+        unsafe self.cells.free()
         unsafe self.states.free()
         unsafe self.typed.free()
     }

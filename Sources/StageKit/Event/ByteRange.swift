@@ -46,7 +46,7 @@ public struct FieldID: Hashable, Sendable {
 /// the table (`BatchStorage.typed`).
 @frozen
 @usableFromInline
-struct Slot {
+struct Cell {
     /// The maximum length of a value, in bytes: two bits of the length word hold the kind.
     @usableFromInline static let lengthLimit: UInt32 = 1 << 30 - 1
     @usableFromInline static let bytesKind: UInt32 = 1 << 30
@@ -66,9 +66,9 @@ struct Slot {
         self.integer = integer
     }
 
-    @inlinable var isPresent: Bool { self.lengthAndKind > Slot.lengthLimit }
-    @inlinable var isInteger: Bool { self.lengthAndKind & Slot.integerKind != 0 }
+    @inlinable var isPresent: Bool { self.lengthAndKind > Cell.lengthLimit }
+    @inlinable var isInteger: Bool { self.lengthAndKind & Cell.integerKind != 0 }
     @inlinable var range: ByteRange {
-        ByteRange(offset: self.offset, length: self.lengthAndKind & Slot.lengthLimit)
+        ByteRange(offset: self.offset, length: self.lengthAndKind & Cell.lengthLimit)
     }
 }

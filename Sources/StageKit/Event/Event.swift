@@ -8,13 +8,13 @@ public struct Event: ~Copyable {
     /// The event's index in its batch.
     public let index: Int
     /// The event's decoded values. They do not move while the event is borrowed.
-    @usableFromInline let row: UnsafeMutablePointer<Slot>
+    @usableFromInline let row: UnsafeMutablePointer<Cell>
 
     @inlinable
     init(storage: UnsafeMutablePointer<BatchStorage>, index: Int) {
         unsafe self.storage = storage
         self.index = index
-        unsafe self.row = storage.pointee.slots.base + index &* storage.pointee.slotCount
+        unsafe self.row = storage.pointee.cells.base + index &* storage.pointee.cellCount
     }
 
     /// The entry's id in its stream.
@@ -107,34 +107,34 @@ public struct Event: ~Copyable {
 
     // MARK: Decoded values
 
-    /// Returns the field's slot in the table. The check prevents a field of another graph from accessing memory beyond
+    /// Returns the field's cell in the table. The check prevents a field of another graph from accessing memory beyond
     /// the table.
     @inlinable
-    func slot(_ field: FieldID) -> UnsafeMutablePointer<Slot> {
-        precondition(unsafe field.index < self.storage.pointee.slotCount, "a field of another graph")
+    func cell(_ field: FieldID) -> UnsafeMutablePointer<Cell> {
+        precondition(unsafe field.index < self.storage.pointee.cellCount, "a field of another graph")
         return unsafe self.row + field.index
     }
 
     /// Returns the range of the field's value, or `nil` if the event has none.
     @inlinable
     public func range(of field: FieldID) -> ByteRange? {
-        let slot = unsafe self.slot(field).pointee
-        return slot.isPresent ? slot.range : nil
+        let cell = unsafe self.cell(field).pointee
+        return cell.isPresent ? cell.range : nil
     }
 
     /// Returns the field's number, or `nil` if the field is absent or not a number.
     @inlinable
     public func integer(of field: FieldID) -> Int64? {
-        let slot = unsafe self.slot(field).pointee
-        return slot.isInteger ? slot.integer : nil
+        let cell = unsafe self.cell(field).pointee
+        return cell.isInteger ? cell.integer : nil
     }
 
     /// Returns the range of the field's value, and its number if it has one, or `nil` if the event has no value.
     @inlinable
     @inline(__always)
     package func value(of field: FieldID) -> (range: ByteRange, integer: Int64?)? {
-        let slot = unsafe self.slot(field).pointee
-        return slot.isPresent ? (slot.range, slot.isInteger ? slot.integer : nil) : nil
+        let cell = unsafe self.cell(field).pointee
+        return cell.isPresent ? (cell.range, cell.isInteger ? cell.integer : nil) : nil
     }
 
     /// Calls `body` with the field's bytes, or with `nil` if the event has none.
@@ -166,36 +166,36 @@ public struct Event: ~Copyable {
     /// Sets a field to the bytes of a range, at most `Event.valueLimit` bytes.
     @inlinable
     public mutating func set(_ field: FieldID, range: ByteRange) {
-        unsafe self.slot(field).pointee = Slot(
-            offset: range.offset, lengthAndKind: range.length | Slot.bytesKind, integer: 0)
+        unsafe self.cell(field).pointee = Cell(
+            offset: range.offset, lengthAndKind: range.length | Cell.bytesKind, integer: 0)
     }
 
     /// Sets a field to a number; `range` is the number's text.
     @inlinable
     public mutating func set(_ field: FieldID, integer: Int64, range: ByteRange) {
-        unsafe self.slot(field).pointee = Slot(
-            offset: range.offset, lengthAndKind: range.length | Slot.integerKind, integer: integer)
+        unsafe self.cell(field).pointee = Cell(
+            offset: range.offset, lengthAndKind: range.length | Cell.integerKind, integer: integer)
     }
 
     /// Sets a field to a typed value; `range` is the value's text.
     public mutating func set(_ field: FieldID, typed value: TypedValue, range: ByteRange) {
         unsafe self.storage.pointee.typed.append(value)
-        unsafe self.slot(field).pointee = Slot(
-            offset: range.offset, lengthAndKind: range.length | Slot.bytesKind,
+        unsafe self.cell(field).pointee = Cell(
+            offset: range.offset, lengthAndKind: range.length | Cell.bytesKind,
             integer: Int64(self.storage.pointee.typed.count))
     }
 
     /// Returns the field's typed value, or `nil` if the field is absent, text or an int64.
     public func typedValue(of field: FieldID) -> TypedValue? {
-        let slot = unsafe self.slot(field).pointee
-        guard slot.isPresent, !slot.isInteger, slot.integer > 0 else { return nil }
-        return unsafe self.storage.pointee.typed.base[Int(slot.integer) - 1]
+        let cell = unsafe self.cell(field).pointee
+        guard cell.isPresent, !cell.isInteger, cell.integer > 0 else { return nil }
+        return unsafe self.storage.pointee.typed.base[Int(cell.integer) - 1]
     }
 
     /// Sets a field to the value of another one, whatever its type; removes it if the event does not have the other.
     @inlinable
     public mutating func copy(_ source: FieldID, to target: FieldID) {
-        unsafe self.slot(target).pointee = self.slot(source).pointee
+        unsafe self.cell(target).pointee = self.cell(source).pointee
     }
 
     /// Copies bytes into the batch and sets a field to them.
@@ -226,11 +226,11 @@ public struct Event: ~Copyable {
     /// Removes a field's value.
     @inlinable
     public mutating func remove(_ field: FieldID) {
-        unsafe self.slot(field).pointee = Slot(offset: 0, lengthAndKind: 0, integer: 0)
+        unsafe self.cell(field).pointee = Cell(offset: 0, lengthAndKind: 0, integer: 0)
     }
 
     /// The maximum length of a value, in bytes. It exceeds Redis's own limit of 512 MiB.
-    public static let valueLimit = Int(Slot.lengthLimit)
+    public static let valueLimit = Int(Cell.lengthLimit)
 
     // MARK: Results
 

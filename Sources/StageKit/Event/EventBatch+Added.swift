@@ -60,18 +60,18 @@ extension BatchStorage {
     fileprivate mutating func appendElements(of index: Int, count: Int) -> Range<Int> {
         unsafe self.beginAdding()
         let first = unsafe self.headers.count
-        let columns = unsafe self.slotCount
+        let columns = unsafe self.cellCount
         let header = unsafe self.headers.base[index]
         var state = EventState()
         // The numbers below -1 are those of stages that have finished the event.
         state.failure = unsafe max(-1, self.states.base[index].failure)
         unsafe self.headers.reserve(count)
         unsafe self.states.reserve(count)
-        unsafe self.slots.reserve(count * columns)
+        unsafe self.cells.reserve(count * columns)
         for number in 0..<count {
             unsafe self.headers.append(header)
             unsafe self.states.append(state)
-            for column in 0..<columns { unsafe self.slots.append(self.slots.base[index * columns + column]) }
+            for column in 0..<columns { unsafe self.cells.append(self.cells.base[index * columns + column]) }
             unsafe self.elements.append(number)
         }
         let id = unsafe self.id(at: index)
@@ -89,11 +89,11 @@ extension BatchStorage {
 
     /// Prepares the values and the state of the last header, which is that of a stage's own event.
     fileprivate mutating func appendRow() {
-        let (start, added) = unsafe (self.slots.count, self.slotCount)
-        unsafe self.slots.reserve(added)
-        unsafe (self.slots.base + start).update(
-            repeating: Slot(offset: 0, lengthAndKind: 0, integer: 0), count: added)
-        unsafe self.slots.count = start + added
+        let (start, added) = unsafe (self.cells.count, self.cellCount)
+        unsafe self.cells.reserve(added)
+        unsafe (self.cells.base + start).update(
+            repeating: Cell(offset: 0, lengthAndKind: 0, integer: 0), count: added)
+        unsafe self.cells.count = start + added
         unsafe self.states.append(EventState())
         unsafe self.elements.append(Self.noElement)
     }
@@ -105,7 +105,7 @@ extension BatchStorage {
         let first = unsafe self.firstAdded
         unsafe self.headers.count = first
         unsafe self.states.count = first
-        unsafe self.slots.count = first * self.slotCount
+        unsafe self.cells.count = first * self.cellCount
         unsafe self.replays.removeAll { $0.index >= first }
         unsafe self.deliveries.removeLast(max(0, self.deliveries.count - first))
         unsafe self.forgetAdded()

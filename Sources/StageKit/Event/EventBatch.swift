@@ -191,7 +191,7 @@ extension EventBatch {
     /// Prepares the table of decoded values for every event: `fieldCount` columns, all absent.
     ///
     /// The engine calls it once for each batch, before the first stage.
-    package func prepareSlots(fieldCount: Int) {
-        unsafe self.storage.pointee.prepareSlots(fieldCount: fieldCount)
+    package func prepareCells(fieldCount: Int) {
+        unsafe self.storage.pointee.prepareCells(fieldCount: fieldCount)
     }
 }

@@ -10,7 +10,7 @@ public struct RecentKeys<Value: BitwiseCopyable> {
     @usableFromInline static var firstCapacity: Int { 64 }
 
     @usableFromInline
-    struct Entry: BitwiseCopyable {
+    struct Item: BitwiseCopyable {
         @usableFromInline var key: EventKey
         @usableFromInline var value: Value
 
@@ -26,10 +26,10 @@ public struct RecentKeys<Value: BitwiseCopyable> {
     /// The current number of keys.
     public private(set) var count = 0
 
-    /// A ring: `count` entries from `head` on, the oldest first.
-    @usableFromInline var entries: [Entry] = []
+    /// A ring: `count` items from `head` on, the oldest first.
+    @usableFromInline var items: [Item] = []
     @usableFromInline var head = 0
-    /// Open addressing with linear probing: indices into `entries`, -1 for none; at most half of it is used.
+    /// Open addressing with linear probing: indices into `items`, -1 for none; at most half of it is used.
     @usableFromInline var table: [Int32] = []
 
     /// Creates an empty map; `limit` is 1 to `greatestLimit`.
@@ -50,21 +50,21 @@ public struct RecentKeys<Value: BitwiseCopyable> {
     /// The value at an index returned by `index(of:)`.
     @inlinable
     public subscript(index: Int) -> Value {
-        get { self.entries[index].value }
-        set { self.entries[index].value = newValue }
+        get { self.items[index].value }
+        set { self.items[index].value = newValue }
     }
 
     /// The value of the oldest key, or `nil` if the map is empty.
     @inlinable
-    public var oldest: Value? { self.count == 0 ? nil : self.entries[self.head].value }
+    public var oldest: Value? { self.count == 0 ? nil : self.items[self.head].value }
 
     /// Adds a value for a key that is not remembered yet. At the limit the oldest key is removed.
     public mutating func insert(_ key: EventKey, _ value: Value) {
-        let entry = Entry(key: key, value: value)
+        let item = Item(key: key, value: value)
         if self.count == self.limit { self.removeOldest() }
-        if self.count == self.entries.count { self.grow(entry) }
-        let index = self.place(self.count)
-        self.entries[index] = entry
+        if self.count == self.items.count { self.grow(item) }
+        let index = self.ringIndex(self.count)
+        self.items[index] = item
         self.count += 1
         self.table[self.slot(of: key)] = Int32(index)
     }
@@ -72,13 +72,13 @@ public struct RecentKeys<Value: BitwiseCopyable> {
     /// Removes the oldest key. The map must not be empty.
     public mutating func removeOldest() {
         precondition(self.count > 0, "nothing is remembered")
-        var hole = self.slot(of: self.entries[self.head].key)
+        var hole = self.slot(of: self.items[self.head].key)
         let mask = self.table.count - 1
         var next = (hole + 1) & mask
-        // Entries that were displaced past the hole by probing move up, so that no search ends at the hole (Knuth,
+        // Items that were displaced past the hole by probing move up, so that no search ends at the hole (Knuth,
         // TAOCP 3, 6.4, algorithm R).
         while self.table[next] >= 0 {
-            let home = self.home(of: self.entries[Int(self.table[next])].key)
+            let home = self.home(of: self.items[Int(self.table[next])].key)
             if (next - home) & mask >= (next - hole) & mask {
                 self.table[hole] = self.table[next]
                 hole = next
@@ -86,7 +86,7 @@ public struct RecentKeys<Value: BitwiseCopyable> {
             next = (next + 1) & mask
         }
         self.table[hole] = -1
-        self.head = self.place(1)
+        self.head = self.ringIndex(1)
         self.count -= 1
     }
 
@@ -95,7 +95,7 @@ public struct RecentKeys<Value: BitwiseCopyable> {
     func slot(of key: EventKey) -> Int {
         let mask = self.table.count - 1
         var slot = self.home(of: key)
-        while self.table[slot] >= 0, self.entries[Int(self.table[slot])].key != key { slot = (slot + 1) & mask }
+        while self.table[slot] >= 0, self.items[Int(self.table[slot])].key != key { slot = (slot + 1) & mask }
         return slot
     }
 
@@ -104,20 +104,20 @@ public struct RecentKeys<Value: BitwiseCopyable> {
         Int(truncatingIfNeeded: key.low) & (self.table.count - 1)
     }
 
-    private func place(_ offset: Int) -> Int {
+    private func ringIndex(_ offset: Int) -> Int {
         let index = self.head + offset
-        return index < self.entries.count ? index : index - self.entries.count
+        return index < self.items.count ? index : index - self.items.count
     }
 
-    private mutating func grow(_ filler: Entry) {
+    private mutating func grow(_ filler: Item) {
         let capacity = Swift.min(self.limit, Swift.max(RecentKeys.firstCapacity, self.count * 2))
-        var grown = (0..<self.count).map { self.entries[self.place($0)] }
+        var grown = (0..<self.count).map { self.items[self.ringIndex($0)] }
         grown += Array(repeating: filler, count: capacity - self.count)
-        self.entries = grown
+        self.items = grown
         self.head = 0
         var slots = RecentKeys.firstCapacity
         while slots < capacity * 2 { slots *= 2 }
         self.table = Array(repeating: -1, count: slots)
-        for index in 0..<self.count { self.table[self.slot(of: self.entries[index].key)] = Int32(index) }
+        for index in 0..<self.count { self.table[self.slot(of: self.items[index].key)] = Int32(index) }
     }
 }

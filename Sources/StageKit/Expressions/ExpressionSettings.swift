@@ -5,7 +5,7 @@ public struct ExpressionSettings: Sendable {
     /// The text.
     public let text: String
     /// The position of the text.
-    public let mark: SourceMark
+    public let position: SettingPosition
     /// The positions of the parts of the text.
     private let parts: [SettingNode.Part]
 
@@ -15,11 +15,11 @@ public struct ExpressionSettings: Sendable {
     /// Decodes an expression; errors go to the issues.
     init?(_ node: SettingNode, _ issues: inout SettingIssues) {
         guard case .scalar(let text, _) = node.content else {
-            issues.add("expected an expression, found \(node.kindName)", at: node.mark)
+            issues.add("expected an expression, found \(node.kindName)", at: node.position)
             return nil
         }
         self.text = text
-        self.mark = node.mark
+        self.position = node.position
         self.parts = node.parts
         // Names and types are checked when the fields are known.
         do throws(ExpressionProblems) {
@@ -40,7 +40,7 @@ public struct ExpressionSettings: Sendable {
     ///   - isCondition: Whether the result must be a bool.
     /// - Returns: `nil` if there is a mistake.
     public func resolve(_ setup: StageSetup, isCondition: Bool = false) -> EventExpression? {
-        setup.noteTemplate(at: self.mark)
+        setup.noteTemplate(at: self.position)
         let environment = EventVariables.environment(setup)
         do throws(ExpressionProblems) {
             let program = try Program(self.text, environment, result: isCondition ? .bool : nil)
@@ -62,12 +62,12 @@ public struct ExpressionSettings: Sendable {
         guard let part = self.parts.last(where: { $0.offset <= problem.position.offset }) else {
             let place = problem.position
             let suffix = place.offset == 0 ? "" : " (at \(place.line):\(place.column) of the expression)"
-            return issues.add(problem.message + suffix, at: self.mark)
+            return issues.add(problem.message + suffix, at: self.position)
         }
         let before = self.text.utf8.prefix(problem.position.offset).dropFirst(part.offset)
         let columns = before.count { $0 & 0xC0 != 0x80 }
         issues.add(
-            problem.message, at: SourceMark(line: part.mark.line, column: part.mark.column + columns))
+            problem.message, at: SettingPosition(line: part.position.line, column: part.position.column + columns))
     }
 }
 

@@ -52,7 +52,7 @@ package enum JSONValues {
         case .map(let map):
             try self.checkDepth(depth)
             bytes.append(UInt8(ascii: "{"))
-            for (index, entry) in map.entries.enumerated() {
+            for (index, entry) in map.pairs.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
                 JSONString.append(entry.key.text, to: &bytes)
                 bytes.append(UInt8(ascii: ":"))

@@ -16,7 +16,7 @@ public struct KeyPart: Sendable {
     static let type = SettingType<KeyPart>(
         shape: .either([.nonBlankText, SettingType<ExpressionSettings>.computed.shape])
     ) { node, issues in
-        if node.entries != nil {
+        if node.pairs != nil {
             return SettingType<ExpressionSettings>.computed.decode(node, &issues).map {
                 KeyPart(content: .expression($0))
             }
@@ -52,7 +52,7 @@ public struct KeyPart: Sendable {
         case .expression(let settings): return settings.resolve(setup).map { .expression($0) }
         case .text(let text, let node):
             if Self.isField(text, setup) {
-                return .field(setup.input(MarkedName(text, at: node.mark)))
+                return .field(setup.input(LocatedName(text, at: node.position)))
             }
             return ExpressionSettings(node, &setup.issues)?.resolve(setup).map { .expression($0) }
         }
@@ -74,12 +74,12 @@ extension SettingType where Value == ExpressionSettings {
                     summary: "Expression whose value is used.")
             ])
         ) { node, issues in
-            for entry in node.entries ?? [] where entry.key != "expr" {
+            for entry in node.pairs ?? [] where entry.key != "expr" {
                 let hint = Nearest.hint(for: entry.key, among: ["expr"])
-                issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.mark)
+                issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.position)
             }
             guard let expression = node["expr"] else {
-                if node.entries?.isEmpty ?? true { issues.add("expr is required", at: node.mark) }
+                if node.pairs?.isEmpty ?? true { issues.add("expr is required", at: node.position) }
                 return nil
             }
             return SettingType<ExpressionSettings>.expression.decode(expression, &issues)

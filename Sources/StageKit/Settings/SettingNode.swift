@@ -1,18 +1,18 @@
 /// A position in a configuration file, counted from 1.
-public struct SourceMark: Hashable, Sendable, Comparable {
+public struct SettingPosition: Hashable, Sendable, Comparable {
     /// The line, starting at 1.
     public var line: Int
     /// The column in characters, starting at 1.
     public var column: Int
 
-    /// Creates a mark.
+    /// Creates a position.
     public init(line: Int, column: Int) {
         self.line = line
         self.column = column
     }
 
     /// Orders positions as they appear in the file.
-    public static func < (left: SourceMark, right: SourceMark) -> Bool {
+    public static func < (left: SettingPosition, right: SettingPosition) -> Bool {
         (left.line, left.column) < (right.line, right.column)
     }
 }
@@ -28,22 +28,22 @@ public struct SettingNode: Sendable, Equatable {
         /// A list.
         case sequence([SettingNode])
         /// Names with values, in the order of the file; names are unique.
-        case mapping([Entry])
+        case mapping([Pair])
     }
 
     /// A name with its value.
-    public struct Entry: Sendable, Equatable {
+    public struct Pair: Sendable, Equatable {
         /// The name.
         public var key: String
         /// The position of the name.
-        public var mark: SourceMark
+        public var position: SettingPosition
         /// The value.
         public var value: SettingNode
 
-        /// Creates an entry.
-        public init(key: String, mark: SourceMark, value: SettingNode) {
+        /// Creates a pair.
+        public init(key: String, position: SettingPosition, value: SettingNode) {
             self.key = key
-            self.mark = mark
+            self.position = position
             self.value = value
         }
     }
@@ -51,7 +51,7 @@ public struct SettingNode: Sendable, Equatable {
     /// The content.
     public var content: Content
     /// The position.
-    public var mark: SourceMark
+    public var position: SettingPosition
     /// The positions of the parts of a text in the file, in order; empty if they are not known.
     public var parts: [Part] = []
 
@@ -60,29 +60,29 @@ public struct SettingNode: Sendable, Equatable {
         /// The offset of the part in the text, in bytes.
         public var offset: Int
         /// The position of the part in the file.
-        public var mark: SourceMark
+        public var position: SettingPosition
 
         /// Creates a part.
-        public init(offset: Int, mark: SourceMark) {
+        public init(offset: Int, position: SettingPosition) {
             self.offset = offset
-            self.mark = mark
+            self.position = position
         }
     }
 
     /// Creates a node.
-    public init(_ content: Content, at mark: SourceMark) {
+    public init(_ content: Content, at position: SettingPosition) {
         self.content = content
-        self.mark = mark
+        self.position = position
     }
 
-    /// The entries of a mapping, or `nil` for any other content.
-    public var entries: [Entry]? {
-        if case .mapping(let entries) = self.content { entries } else { nil }
+    /// The pairs of a mapping, or `nil` for any other content.
+    public var pairs: [Pair]? {
+        if case .mapping(let pairs) = self.content { pairs } else { nil }
     }
 
     /// Returns the value under a name of a mapping, or `nil` if there is none.
     public subscript(key: String) -> SettingNode? {
-        self.entries?.first { $0.key == key }?.value
+        self.pairs?.first { $0.key == key }?.value
     }
 
     /// The value as shown in messages: the text in quotes, or the kind of value.
@@ -105,15 +105,15 @@ public struct SettingNode: Sendable, Equatable {
 /// An error in a configuration, with the position to correct.
 public struct SettingIssue: Error, Sendable, Hashable {
     /// The position.
-    public var mark: SourceMark
+    public var position: SettingPosition
     /// The problem and its remedy: `decode: unknown type "int46" (did you mean int64?)`.
     public var message: String
     /// The part of the message that names the setting, such as `decode: fields`; empty if there is none.
     public var context: String
 
     /// Creates an issue; the message begins with the context, if there is one.
-    public init(_ message: String, at mark: SourceMark, context: String = "") {
-        self.mark = mark
+    public init(_ message: String, at position: SettingPosition, context: String = "") {
+        self.position = position
         self.message = message
         self.context = context
     }
@@ -132,9 +132,9 @@ public struct SettingIssues: Sendable {
     }
 
     /// Adds an error; the context precedes the message.
-    public mutating func add(_ message: String, at mark: SourceMark) {
+    public mutating func add(_ message: String, at position: SettingPosition) {
         let text = self.context.isEmpty ? message : "\(self.context): \(message)"
-        self.all.append(SettingIssue(text, at: mark, context: self.context))
+        self.all.append(SettingIssue(text, at: position, context: self.context))
     }
 
     /// Runs `body` under another context.

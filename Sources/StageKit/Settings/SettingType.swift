@@ -23,7 +23,7 @@ public struct SettingType<Value: Sendable>: Sendable {
             do throws(SettingRefusal) {
                 return try transform(value)
             } catch {
-                issues.add(error.message, at: node.mark)
+                issues.add(error.message, at: node.position)
                 return nil
             }
         }
@@ -46,7 +46,7 @@ extension SettingType where Value == String {
     public static var text: SettingType<String> {
         SettingType(shape: .text) { node, issues in
             if case .scalar(let text, _) = node.content { return text }
-            issues.add("expected text, found \(node.kindName)", at: node.mark)
+            issues.add("expected text, found \(node.kindName)", at: node.position)
             return nil
         }
     }
@@ -70,7 +70,7 @@ extension SettingType where Value == String {
         SettingType(shape: .choice(words)) { node, issues in
             guard let text = SettingType.text.decode(node, &issues) else { return nil }
             if words.contains(text) { return text }
-            issues.add("unknown value \"\(text)\"\(Nearest.hint(for: text, among: words))", at: node.mark)
+            issues.add("unknown value \"\(text)\"\(Nearest.hint(for: text, among: words))", at: node.position)
             return nil
         }
     }
@@ -101,16 +101,16 @@ extension SettingType where Value == Int {
     public static func integer(_ range: ClosedRange<Int> = Int.min...Int.max) -> SettingType<Int> {
         SettingType(shape: .integer(range)) { node, issues in
             guard case .scalar(let text, _) = node.content else {
-                issues.add("expected a whole number, found \(node.kindName)", at: node.mark)
+                issues.add("expected a whole number, found \(node.kindName)", at: node.position)
                 return nil
             }
             guard SettingUnits.isWholeNumber(text) else {
-                issues.add("expected a whole number, found \"\(text)\"", at: node.mark)
+                issues.add("expected a whole number, found \"\(text)\"", at: node.position)
                 return nil
             }
             // A number with more digits than the machine's integers is out of any range.
             guard let value = Int(text), range.contains(value) else {
-                issues.add("\(text) is out of range: \(SettingLimits.describe(range))", at: node.mark)
+                issues.add("\(text) is out of range: \(SettingLimits.describe(range))", at: node.position)
                 return nil
             }
             return value
@@ -125,9 +125,9 @@ extension SettingType where Value == Bool {
             if case .scalar(let text, _) = node.content {
                 if text == "true" { return true }
                 if text == "false" { return false }
-                issues.add("expected true or false, found \"\(text)\"", at: node.mark)
+                issues.add("expected true or false, found \"\(text)\"", at: node.position)
             } else {
-                issues.add("expected true or false, found \(node.kindName)", at: node.mark)
+                issues.add("expected true or false, found \(node.kindName)", at: node.position)
             }
             return nil
         }

@@ -3,19 +3,19 @@ extension SettingType where Value == Duration {
     public static func duration(minimum: Duration = .zero) -> SettingType<Duration> {
         SettingType(shape: .duration(minimum: minimum)) { node, issues in
             guard case .scalar(let text, _) = node.content else {
-                issues.add("expected a duration such as 250ms, found \(node.kindName)", at: node.mark)
+                issues.add("expected a duration such as 250ms, found \(node.kindName)", at: node.position)
                 return nil
             }
             guard let value = SettingUnits.duration(text) else {
                 if SettingUnits.isBeyondNumbers(text) {
-                    issues.add("\(text) is out of range: the duration is too long", at: node.mark)
+                    issues.add("\(text) is out of range: the duration is too long", at: node.position)
                     return nil
                 }
-                issues.add("expected a duration such as 250ms, 5s or 2m, found \"\(text)\"", at: node.mark)
+                issues.add("expected a duration such as 250ms, 5s or 2m, found \"\(text)\"", at: node.position)
                 return nil
             }
             guard value >= minimum else {
-                issues.add("\(text) is too short: the minimum is \(SettingUnits.text(minimum))", at: node.mark)
+                issues.add("\(text) is too short: the minimum is \(SettingUnits.text(minimum))", at: node.position)
                 return nil
             }
             return value
@@ -28,11 +28,11 @@ extension SettingType where Value == Int {
     public static func byteSize(_ range: ClosedRange<Int>) -> SettingType<Int> {
         SettingType(shape: .byteSize(range)) { node, issues in
             guard case .scalar(let text, _) = node.content, let value = SettingUnits.byteSize(text) else {
-                issues.add("expected a size such as 64KiB or 1MiB, found \(node.shown)", at: node.mark)
+                issues.add("expected a size such as 64KiB or 1MiB, found \(node.shown)", at: node.position)
                 return nil
             }
             guard range.contains(value) else {
-                issues.add("\(text) is out of range: \(SettingLimits.describe(range)) bytes", at: node.mark)
+                issues.add("\(text) is out of range: \(SettingLimits.describe(range)) bytes", at: node.position)
                 return nil
             }
             return value

@@ -44,30 +44,30 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
     ///
     /// - Returns: The settings, or `nil` if there are errors, all of which are then in the issues.
     public func decode(_ node: SettingNode, _ issues: inout SettingIssues) -> Value? {
-        let entries: [SettingNode.Entry]
+        let pairs: [SettingNode.Pair]
         switch node.content {
-        case .mapping(let found): entries = found
-        case .null: entries = []
+        case .mapping(let found): pairs = found
+        case .null: pairs = []
         default:
-            issues.add("expected settings (name: value), found \(node.kindName)", at: node.mark)
+            issues.add("expected settings (name: value), found \(node.kindName)", at: node.position)
             return nil
         }
         var value = self.defaults
         var isWhole = true
-        for entry in entries {
-            guard let field = self.fields.first(where: { $0.description.name == entry.key }) else {
+        for pair in pairs {
+            guard let field = self.fields.first(where: { $0.description.name == pair.key }) else {
                 let hint =
-                    self.elsewhere[entry.key].map { ": \($0)" }
-                    ?? Nearest.hint(for: entry.key, among: self.fields.map(\.description.name))
-                issues.add("unknown setting \"\(entry.key)\"\(hint)", at: entry.mark)
+                    self.elsewhere[pair.key].map { ": \($0)" }
+                    ?? Nearest.hint(for: pair.key, among: self.fields.map(\.description.name))
+                issues.add("unknown setting \"\(pair.key)\"\(hint)", at: pair.position)
                 isWhole = false
                 continue
             }
-            isWhole = field.read(entry, &value, &issues) && isWhole
+            isWhole = field.read(pair, &value, &issues) && isWhole
         }
         for field in self.fields where field.description.isRequired {
-            if !entries.contains(where: { $0.key == field.description.name }) {
-                issues.add("missing setting \"\(field.description.name)\"", at: node.mark)
+            if !pairs.contains(where: { $0.key == field.description.name }) {
+                issues.add("missing setting \"\(field.description.name)\"", at: node.position)
                 isWhole = false
             }
         }
@@ -79,7 +79,7 @@ public struct SettingsSchema<Value: Sendable>: Sendable {
 public struct SettingField<Root: Sendable>: Sendable {
     /// The description for documentation and JSON Schema.
     public let description: SettingDescription
-    let read: @Sendable (SettingNode.Entry, inout Root, inout SettingIssues) -> Bool
+    let read: @Sendable (SettingNode.Pair, inout Root, inout SettingIssues) -> Bool
 
     /// Creates a required name.
     public static func required<T>(
@@ -102,11 +102,11 @@ public struct SettingField<Root: Sendable>: Sendable {
     ) {
         self.description = SettingDescription(
             name: name, shape: type.shape, isRequired: isRequired, defaultText: defaultText, summary: summary)
-        self.read = { entry, value, issues in
+        self.read = { pair, value, issues in
             let outer = issues.context
             issues.context = outer.isEmpty ? name : "\(outer): \(name)"
             defer { issues.context = outer }
-            guard let decoded = type.decode(entry.value, &issues) else { return false }
+            guard let decoded = type.decode(pair.value, &issues) else { return false }
             value[keyPath: path] = decoded
             return true
         }
@@ -130,11 +130,12 @@ extension SettingType {
             case .scalar where orSingle: nodes = [node]
             case .mapping where orSingle && element.shape.allowsObject: nodes = [node]
             default:
-                issues.add("expected a list, found \(node.kindName)", at: node.mark)
+                issues.add("expected a list, found \(node.kindName)", at: node.position)
                 return nil
             }
             guard nodes.count >= minimum else {
-                issues.add("expected a list with at least \(minimum) \(minimum == 1 ? "item" : "items")", at: node.mark)
+                issues.add(
+                    "expected a list with at least \(minimum) \(minimum == 1 ? "item" : "items")", at: node.position)
                 return nil
             }
             let decoded = nodes.map { element.decode($0, &issues) }
@@ -147,20 +148,20 @@ extension SettingType {
         of element: SettingType<Element>, minimum: Int = 0
     ) -> SettingType<[NamedSetting<Element>]> where Value == [NamedSetting<Element>] {
         SettingType<[NamedSetting<Element>]>(shape: .map(element.shape, minimum: minimum)) { node, issues in
-            guard let entries = node.entries, entries.count >= minimum else {
-                let found = node.entries == nil ? "found \(node.kindName)" : "found none"
-                issues.add("expected names with values, \(found)", at: node.mark)
+            guard let pairs = node.pairs, pairs.count >= minimum else {
+                let found = node.pairs == nil ? "found \(node.kindName)" : "found none"
+                issues.add("expected names with values, \(found)", at: node.position)
                 return nil
             }
             let outer = issues.context
             defer { issues.context = outer }
             var decoded: [NamedSetting<Element>] = []
-            for entry in entries {
-                issues.context = outer.isEmpty ? entry.key : "\(outer): \(entry.key)"
-                guard let value = element.decode(entry.value, &issues) else { continue }
-                decoded.append(NamedSetting(name: entry.key, mark: entry.mark, value: value))
+            for pair in pairs {
+                issues.context = outer.isEmpty ? pair.key : "\(outer): \(pair.key)"
+                guard let value = element.decode(pair.value, &issues) else { continue }
+                decoded.append(NamedSetting(name: pair.key, position: pair.position, value: value))
             }
-            return decoded.count == entries.count ? decoded : nil
+            return decoded.count == pairs.count ? decoded : nil
         }
     }
 }
@@ -170,14 +171,14 @@ public struct NamedSetting<Value: Sendable>: Sendable {
     /// The name.
     public var name: String
     /// The position of the name.
-    public var mark: SourceMark
+    public var position: SettingPosition
     /// The value.
     public var value: Value
 
     /// Creates a named value.
-    public init(name: String, mark: SourceMark, value: Value) {
+    public init(name: String, position: SettingPosition, value: Value) {
         self.name = name
-        self.mark = mark
+        self.position = position
         self.value = value
     }
 }

@@ -79,7 +79,7 @@ struct GatewayDoors: Sendable {
         guard snapshots.observe(door.observer) else {
             throw SettingIssue(
                 "gateway: store: \(settings.store.text) does not report changes, so clients of the Redis door could not "
-                    + "keep copies: remove redis from gateway, or choose another store", at: settings.store.mark)
+                    + "keep copies: remove redis from gateway, or choose another store", at: settings.store.position)
         }
         return door
     }
@@ -87,7 +87,7 @@ struct GatewayDoors: Sendable {
     private static func unfit(_ settings: GatewaySettings) -> SettingIssue {
         SettingIssue(
             "gateway: store: \(settings.store.text) does not have the condition, or does not track its freshness: choose "
-                + "another store", at: settings.store.mark)
+                + "another store", at: settings.store.position)
     }
 
     /// The doors, to be run.

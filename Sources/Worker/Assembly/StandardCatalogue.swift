@@ -87,7 +87,7 @@ extension Catalogue {
             return FileCheckpoint(
                 settings, stores: self.checkpointed(setup), definition: setup.definition,
                 previousDefinition: setup.previousDefinition, logger: setup.logger, metrics: setup.metrics,
-                leavesMark: setup.stores.values.contains { $0.retention == .own })
+                leavesNotice: setup.stores.values.contains { $0.retention == .own })
         }
         catalogue.makeRevocationHandler = { setup in
             guard setup.hasSection("revocations"), let settings = setup.redisSettings(),
@@ -125,7 +125,7 @@ extension Catalogue {
             if store.retention == .checkpoint, let store = store.checkpointed { return store }
             setup.issues.add(
                 "checkpoint: it cannot save the store \"\(name)\", which would be empty after a restart: remove the "
-                    + "section, or choose another type of store", at: setup.mark(ofSection: "checkpoint"))
+                    + "section, or choose another type of store", at: setup.position(ofSection: "checkpoint"))
             return nil
         }
     }

@@ -78,7 +78,7 @@ final class DemoObserver: OutcomeObserver {
     }
 
     /// Records the event's outcome.
-    func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+    func observe(_ event: borrowing Event, _ result: EventResult) {
         self.meter.settled(event.id)
     }
 

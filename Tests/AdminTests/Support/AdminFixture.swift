@@ -75,13 +75,13 @@ final class FixedStore: ConditionalStore {
     let conditions: [NamedSetting<ConditionSettings>]
     /// That the field `n` is 5 or 6.
     static let numbers: [NamedSetting<ConditionSettings>] = ["five", "six"].enumerated().compactMap { index, name in
-        let mark = SourceMark(line: 1, column: 1)
-        let value = SettingNode(.scalar("\(index + 5)", isPlain: true), at: mark)
+        let position = SettingPosition(line: 1, column: 1)
+        let value = SettingNode(.scalar("\(index + 5)", isPlain: true), at: position)
         var issues = SettingIssues()
         return SettingType.condition.decode(
-            SettingNode(.mapping([.init(key: "n", mark: mark, value: value)]), at: mark), &issues
+            SettingNode(.mapping([.init(key: "n", position: position, value: value)]), at: position), &issues
         )
-        .map { NamedSetting(name: name, mark: mark, value: $0) }
+        .map { NamedSetting(name: name, position: position, value: $0) }
     }
 
     /// The fields that it says stages keep.

@@ -153,7 +153,7 @@ import Testing
             try Data("the-first-password\n".utf8).write(to: URL(fileURLWithPath: file))
             var settings = RedisDoorSettings()
             settings.listen = [.tcp(host: "127.0.0.1", port: 0)]
-            settings.passwordFile = MarkedName(file, at: SourceMark(line: 1, column: 1))
+            settings.passwordFile = LocatedName(file, at: SettingPosition(line: 1, column: 1))
             try await self.serve(settings) { server, addresses in
                 func check(_ password: String, _ expected: String) async throws {
                     let client = Client()
@@ -202,7 +202,7 @@ import Testing
             let file = "\(directory)/password"
             try Data("correct-horse-battery".utf8).write(to: URL(fileURLWithPath: file))
             var settings = RedisDoorSettings()
-            settings.passwordFile = MarkedName(file, at: SourceMark(line: 1, column: 1))
+            settings.passwordFile = LocatedName(file, at: SettingPosition(line: 1, column: 1))
             let secrets = try RedisDoorSecrets(settings)
             let server = try self.server(settings, FixedRedisStore(), metrics: CountingMetrics())
             var dumped = ""

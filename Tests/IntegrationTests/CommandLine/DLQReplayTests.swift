@@ -121,7 +121,7 @@ import Testing
     }
 
     /// A dead-letter entry of `fields` fields, made by hand.
-    private static func letter(
+    private static func deadLetter(
         _ connection: RedisConnection, stream: String = "ev", id: String, fields: Int = 1, facts: [String] = []
     ) async throws -> String {
         var arguments = ["ev:dead", "*", "pipeline", "sessions", "stream", stream, "id", id] + facts
@@ -135,26 +135,27 @@ import Testing
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
                 let file = Self.file(server, store: "memory", url: "http://127.0.0.1:1/hook")
-                let foreign = try await Self.letter(connection, stream: "other", id: "5-0")
-                let large = try await Self.letter(connection, id: "5-0", fields: 5000)
-                let largest = try await Self.letter(connection, id: "6-0", fields: 3900)
-                let newer = try await Self.letter(connection, id: "99999999999999-0")
-                let malformed = try await Self.letter(connection, id: "soon")
-                let incomplete = try await Self.letter(connection, id: "5-0", facts: ["incomplete", "true"])
-                let added = try await Self.letter(connection, id: "5-0", facts: ["added", "true"])
-                let element = try await Self.letter(connection, id: "5-0", facts: ["event", "5-0#2"])
-                let good = try await Self.letter(connection, id: "7-0")
+                let foreign = try await Self.deadLetter(connection, stream: "other", id: "5-0")
+                let large = try await Self.deadLetter(connection, id: "5-0", fields: 5000)
+                let largest = try await Self.deadLetter(connection, id: "6-0", fields: 3900)
+                let newer = try await Self.deadLetter(connection, id: "99999999999999-0")
+                let malformed = try await Self.deadLetter(connection, id: "soon")
+                let incomplete = try await Self.deadLetter(connection, id: "5-0", facts: ["incomplete", "true"])
+                let added = try await Self.deadLetter(connection, id: "5-0", facts: ["added", "true"])
+                let element = try await Self.deadLetter(connection, id: "5-0", facts: ["event", "5-0#2"])
+                let good = try await Self.deadLetter(connection, id: "7-0")
                 let ending = try await Self.replayAll(file)
                 #expect(ending.status == 1)
                 let lines = ending.output.split(separator: "\n").map(String.init)
                 #expect(lines.count == 9, "\(ending)")
-                for (letter, text) in [
+                for (deadLetter, text) in [
                     (foreign, "does not read the stream other"), (large, "more than 3900 fields"),
                     (largest, "added to ev as"), (newer, "above the ids of ev"), (malformed, "not a dead-letter entry"),
                     (good, "added to ev as"), (incomplete, "a value of the original was too large"),
                     (added, "the worker added this event"), (element, "it is the element 5-0#2"),
                 ] {
-                    #expect(lines.contains { $0.hasPrefix("\(letter): ") && $0.contains(text) }, "\(text): \(lines)")
+                    #expect(
+                        lines.contains { $0.hasPrefix("\(deadLetter): ") && $0.contains(text) }, "\(text): \(lines)")
                 }
                 #expect(try await connection.command(RESPCommand("EXISTS", "other")).integer == 0)
                 let entries = try await connection.entries("ev")

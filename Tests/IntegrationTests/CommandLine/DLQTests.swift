@@ -18,14 +18,14 @@ import Testing
         return ["p.yaml": text]
     }
 
-    private func file(_ server: RedisServer, letters: String = "") -> [String: String] {
+    private func file(_ server: RedisServer, deadLetters: String = "") -> [String: String] {
         self.file(
             server,
             """
                 on_failure: put_aside
             branches:
               put_aside:
-                - dead_letter: { \(letters) }
+                - dead_letter: { \(deadLetters) }
             """)
     }
 
@@ -38,16 +38,16 @@ import Testing
         }
     }
 
-    /// Runs the pipeline over `count` orders that cannot be decoded; returns the letters' ids.
-    private func makeLetters(
+    /// Runs the pipeline over `count` orders that cannot be decoded; returns the ids of the dead-letter entries.
+    private func makeDeadLetters(
         _ count: Int, _ server: RedisServer, _ connection: RedisConnection
     ) async throws -> [String] {
         try await connection.addAll("orders", (1...count).map { [("number", "\($0)")] })
         try await withPipeline(try #require(self.file(server)["p.yaml"])) { try await $0.untilDone(count) }
-        return try await self.letterIDs(connection)
+        return try await self.deadLetterIDs(connection)
     }
 
-    private func letterIDs(_ connection: RedisConnection) async throws -> [String] {
+    private func deadLetterIDs(_ connection: RedisConnection) async throws -> [String] {
         let entries = try await connection.command(RESPCommand("XRANGE", "orders:dead", "-", "+")).array ?? []
         return entries.compactMap { $0.array?.first?.string }
     }
@@ -78,7 +78,7 @@ import Testing
                 let empty = try await self.dlq(server, ["list"])
                 #expect(empty.status == 0 && empty.output.isEmpty)
                 #expect(empty.errors == "no dead-letter entries in orders:dead\n")
-                let ids = try await self.makeLetters(250, server, connection)
+                let ids = try await self.makeDeadLetters(250, server, connection)
                 let page = try await self.dlq(server, ["list", "--limit", "2"])
                 #expect(page.status == 0, "\(page.errors)")
                 let lines = page.output.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
@@ -115,7 +115,7 @@ import Testing
                 _ = try await connection.command(
                     RESPCommand("XADD", "orders", "5-0", name, [0xFF], "a", "1", "a", "2"))
                 try await withPipeline(try #require(self.file(server)["p.yaml"])) { try await $0.untilDone(1) }
-                let id = try #require(try await self.letterIDs(connection).first)
+                let id = try #require(try await self.deadLetterIDs(connection).first)
                 let text = try await self.dlq(server, ["show", id])
                 #expect(text.status == 0, "\(text.errors)")
                 #expect(!text.output.contains("\u{1B}"))
@@ -139,10 +139,10 @@ import Testing
                 let odd: [UInt8] = [0x00, 0xFF, 0x0D, 0x0A]
                 _ = try await connection.command(RESPCommand("XADD", "orders", "5-0", odd, odd, "a", "", "a", "x"))
                 try await withPipeline(try #require(self.file(server)["p.yaml"])) { try await $0.untilDone(1) }
-                let letter = try await connection.command(RESPCommand("XRANGE", "orders:dead", "-", "+"))
-                let parts = try #require(letter.array?.first?.array)
+                let deadLetter = try await connection.command(RESPCommand("XRANGE", "orders:dead", "-", "+"))
+                let parts = try #require(deadLetter.array?.first?.array)
                 let id = try #require(parts[0].string)
-                // What a lost confirmation leaves behind: the same letter once more.
+                // What a lost confirmation leaves behind: the same dead-letter entry once more.
                 let fields = parts[1].array?.compactMap(\.bytes) ?? []
                 let copy = RESPCommand("XADD", arguments: ["orders:dead".respBytes, "*".respBytes] + fields)
                 let second = try #require(try await connection.command(copy).string)
@@ -170,7 +170,7 @@ import Testing
     func replayAll() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
-                _ = try await self.makeLetters(300, server, connection)
+                _ = try await self.makeDeadLetters(300, server, connection)
                 async let one = self.dlq(server, ["replay", "--all", "--yes"])
                 async let two = self.dlq(server, ["replay", "--all", "--yes"])
                 let outputs = try await [one, two].map(\.output)
@@ -179,7 +179,7 @@ import Testing
                 #expect(try await self.length("orders", connection) == 600)
                 let numbers = try await connection.entries("orders").suffix(300).map { $0[3] }
                 #expect(Set(numbers) == Set((1...300).map { "\($0)" }))
-                #expect(try await self.letterIDs(connection).isEmpty)
+                #expect(try await self.deadLetterIDs(connection).isEmpty)
             }
         }
     }
@@ -188,12 +188,12 @@ import Testing
     func unplayable() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
-                let id = try #require(try await self.makeLetters(1, server, connection).first)
+                let id = try #require(try await self.makeDeadLetters(1, server, connection).first)
                 _ = try await connection.command(RESPCommand("DEL", "orders"))
                 _ = try await connection.command(RESPCommand("SET", "orders", "no stream"))
                 let refused = try await self.dlq(server, ["replay", id])
                 #expect(refused.status == 1 && refused.output.contains("WRONGTYPE"), "\(refused)")
-                #expect(try await self.letterIDs(connection) == [id])
+                #expect(try await self.deadLetterIDs(connection) == [id])
                 _ = try await connection.command(RESPCommand("DEL", "orders"))
                 _ = try await connection.command(RESPCommand("XADD", "orders:dead", "99999999999999-0", "x", "y"))
                 let unfit = try await self.dlq(server, ["replay", "99999999999999-0", id])
@@ -209,7 +209,7 @@ import Testing
     func purge() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
-                let ids = try await self.makeLetters(150, server, connection)
+                let ids = try await self.makeDeadLetters(150, server, connection)
                 let some = try await self.dlq(server, ["purge", ids[0], ids[1], "1-1"])
                 #expect(some.status == 0 && some.output == "removed 2\n", "\(some.errors)")
                 let young = try await self.dlq(server, ["purge", "--older-than", "1h"])
@@ -217,7 +217,7 @@ import Testing
                 try await eventually("the letters are older than a millisecond") {
                     let old = try await self.dlq(server, ["purge", "--older-than", "1ms", "--format", "json"])
                     #expect(old.status == 0 && old.output.hasPrefix("{\"removed\":"))
-                    return try await self.letterIDs(connection).isEmpty
+                    return try await self.deadLetterIDs(connection).isEmpty
                 }
                 _ = try await connection.command(RESPCommand("XADD", "orders:dead", "*", "x", "y"))
                 let asked = try await self.dlq(server, ["purge", "--all"])

@@ -133,10 +133,10 @@ import Testing
                     try await eventually("applied") {
                         (try? await client.answer("/v1/stores/sessions/\(Self.secret)-last").status) == 200
                     }
-                    let letters = try await connection.command(
+                    let deadLetters = try await connection.command(
                         RESPCommand("XRANGE", "gateway:session_events:dead", "-", "+", "COUNT", 1))
-                    let letter = letters.array?.first?.array?.last?.array?.compactMap(\.string) ?? []
-                    let error = letter.firstIndex(of: "error").map { letter[$0 + 1] }
+                    let deadLetter = deadLetters.array?.first?.array?.last?.array?.compactMap(\.string) ?? []
+                    let error = deadLetter.firstIndex(of: "error").map { deadLetter[$0 + 1] }
                     #expect(error == "validate: status: unsupported value [secret] (one of active, revoked)")
                 }
                 for path in ["/metrics", "/v1/pipeline", "/v1/explain/sessions/\(Self.secret)-0"] {
@@ -152,12 +152,13 @@ import Testing
                     }
                 } catch is Enough {}
                 #expect(shown.contains("\"drops\":[{") && shown.contains("\"recent\":[{"))
-                let letters = try await sluice("dlq", "list", "--file", file.path, environment: environment)
-                shown += letters.output
-                let id = letters.output.split(separator: "\n").last?.split(separator: " ").first.map(String.init)
-                let letter = try await sluice("dlq", "show", id ?? "", "--file", file.path, environment: environment)
-                #expect(letter.output.contains("device_session_id: [secret]"), "\(letters) \(letter)")
-                shown += letter.output
+                let deadLetters = try await sluice("dlq", "list", "--file", file.path, environment: environment)
+                shown += deadLetters.output
+                let id = deadLetters.output.split(separator: "\n").last?.split(separator: " ").first.map(String.init)
+                let deadLetter = try await sluice(
+                    "dlq", "show", id ?? "", "--file", file.path, environment: environment)
+                #expect(deadLetter.output.contains("device_session_id: [secret]"), "\(deadLetters) \(deadLetter)")
+                shown += deadLetter.output
                 let export = try await sluice("export", "--admin", admin)
                 #expect(export.output.contains("\(Self.secret)-last"))
                 try await process.signal(SIGTERM)

@@ -21,7 +21,7 @@ import Testing
         var ids: [EntryID] { self.all.map(\.id) }
 
         func take(_ batch: EventBatch) {
-            batch.prepareSlots(fieldCount: 1)
+            batch.prepareCells(fieldCount: 1)
             for index in 0..<batch.count {
                 let arrival = batch.withEvent(at: index) { event in
                     let names = (0..<event.rawFieldCount).map { event.text(event.rawField(at: $0).name) }

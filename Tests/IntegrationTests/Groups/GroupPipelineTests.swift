@@ -54,14 +54,14 @@ import Testing
     }
 
     @Test("The dead-letter entry of an entry delivered too often has the server's count, and is replayed once")
-    func letter() async throws {
+    func deadLetter() async throws {
         try await withRedisServer { server in
             try await withConnection(server.settings) { connection in
                 try await self.prepare(connection)
                 let text = self.file(server, onFailure: "dead_letter")
                 try await withPipeline(text) { try await $0.untilDone(4) }
-                let letter = try #require(try await connection.entries("s:dead").first)
-                let pairs = stride(from: 0, to: letter.count, by: 2).map { (letter[$0], letter[$0 + 1]) }
+                let deadLetter = try #require(try await connection.entries("s:dead").first)
+                let pairs = stride(from: 0, to: deadLetter.count, by: 2).map { (deadLetter[$0], deadLetter[$0 + 1]) }
                 let facts = Dictionary(pairs, uniquingKeysWith: { first, _ in first })
                 #expect(facts["id"] == "2-0" && facts["stream"] == "s" && facts["field:v"] == "2")
                 #expect(facts["reason"] == "max_deliveries" && facts["stage"] == nil)

@@ -74,7 +74,7 @@ final class GroupWorker: Sendable {
     }
 
     private func take(_ batch: EventBatch) async throws {
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         for index in 0..<batch.count {
             let delivery = batch.withEvent(at: index) { event in
                 Delivery(id: event.id, deliveries: event.deliveries, isRefused: event.failure != nil)

@@ -4,7 +4,7 @@ import Synchronization
 
 /// A local HTTP server that takes POST /hook and remembers what came.
 final class HookServer: Sendable {
-    private let seen = OrderedMutex<[(body: String, key: String, mark: String)]>([])
+    private let seen = OrderedMutex<[(body: String, key: String, position: String)]>([])
 
     /// The bodies of all requests, in the order they came.
     var bodies: [String] { self.seen.withLock { $0.map(\.body) } }
@@ -12,15 +12,15 @@ final class HookServer: Sendable {
     var keys: [String] { self.seen.withLock { $0.map(\.key) } }
 
     /// The bodies of the requests whose header `X-Mark` has this value, in the order they came.
-    func bodies(marked mark: String) -> [String] {
-        self.seen.withLock { $0.filter { $0.mark == mark }.map(\.body) }
+    func bodies(marked position: String) -> [String] {
+        self.seen.withLock { $0.filter { $0.position == position }.map(\.body) }
     }
 
     private init() {}
 
-    private func take(_ body: String, _ key: String, _ mark: String) -> Int {
+    private func take(_ body: String, _ key: String, _ position: String) -> Int {
         self.seen.withLock { seen in
-            seen.append((body, key, mark))
+            seen.append((body, key, position))
             return seen.count { $0.key == key }
         }
     }

@@ -16,7 +16,7 @@ struct PluginFolder {
         /// Hides all but the first bytes of a field.
         final class MaskStage: Stage {
             struct Settings: Sendable {
-                var field = MarkedName.unread
+                var field = LocatedName.unread
                 var keep = 1
             }
 
@@ -51,7 +51,7 @@ struct PluginFolder {
         final class KeepStage: Stage {
             static let declaration = StageDeclaration(
                 name: "keep", summary: "Holds values in a store.",
-                settings: SettingType<MarkedName>.object(SettingsSchema(MarkedName.unread, [
+                settings: SettingType<LocatedName>.object(SettingsSchema(LocatedName.unread, [
                     .required("store", \\.self, .name, "The store.")
                 ])),
                 example: "keep: { store: people }", failureReason: "keep_failure")
@@ -59,7 +59,7 @@ struct PluginFolder {
             private let writer: (any SnapshotWriter)?
             private let effect: EffectID
 
-            init(_ settings: MarkedName, _ setup: StageSetup) {
+            init(_ settings: LocatedName, _ setup: StageSetup) {
                 let store = setup.store(settings)
                 let fields = ["id", "mail"].map { (name: $0, field: setup.output($0)) }
                 self.writer = store?.makeWriter(key: fields[0].field, fields: fields)

@@ -19,7 +19,7 @@ final class ReferenceTrace: Sendable {
 
     private struct State {
         var effects: [EntryID: [String]] = [:]
-        var records: [EntryID: OutcomeRecord] = [:]
+        var records: [EntryID: EventResult] = [:]
         var ids: [EntryID] = []
         var batches: [Batch] = []
         var counted: [String: Int64] = [:]
@@ -31,13 +31,13 @@ final class ReferenceTrace: Sendable {
     var entries: Int { self.state.withLock { $0.records.count } }
 
     func effects(of id: EntryID) -> [String] { self.state.withLock { $0.effects[id] ?? [] } }
-    func record(of id: EntryID) -> OutcomeRecord? { self.state.withLock { $0.records[id] } }
+    func record(of id: EntryID) -> EventResult? { self.state.withLock { $0.records[id] } }
 
     func add(_ id: EntryID, _ effect: String) {
         self.state.withLock { $0.effects[id, default: []].append(effect) }
     }
 
-    func settle(_ id: EntryID, _ record: OutcomeRecord) {
+    func settle(_ id: EntryID, _ record: EventResult) {
         self.state.withLock { state in
             state.records[id] = record
             state.ids.append(id)
@@ -86,7 +86,7 @@ final class ReferenceObserver: OutcomeObserver {
         self.metrics = metrics
     }
 
-    func observe(_ event: borrowing Event, _ record: OutcomeRecord) {
+    func observe(_ event: borrowing Event, _ record: EventResult) {
         self.trace.settle(event.id, record)
     }
 

@@ -83,7 +83,7 @@ final class ClusterServers: Sendable {
     /// The server that has a key's slot, as the given server tells.
     func owner(of key: String, toldBy teller: RedisServer? = nil) async throws -> RedisServer? {
         let teller = teller ?? self.nodes[0]
-        let map = SlotMap(try await self.ask(teller, "CLUSTER", "SLOTS"), toldBy: teller.address)
+        let map = HashSlotMap(try await self.ask(teller, "CLUSTER", "SLOTS"), toldBy: teller.address)
         let address = map?[HashSlot(of: Array(key.utf8))]
         return self.nodes.first { $0.address == address }
     }

@@ -12,7 +12,7 @@ import Testing
     private func refused() throws -> RedisError {
         var settings = RedisSettings(address: try RedisAddress("a:1"))
         settings.credentialTimeout = .seconds(60)
-        let record = CredentialRecord(settings, in: ConnectionHistory())
+        let record = CredentialPolicy(settings, in: ConnectionHistory())
         record.accepted()
         return record.judged(.answer("WRONGPASS invalid username-password pair", to: "AUTH"))
     }

@@ -21,8 +21,8 @@ func facts(
     /// A row of the detector's table: what is found by a reader that has read the entries 1 to 100 of 100.
     struct Row: Sendable, CustomTestStringConvertible {
         let testDescription: String
-        var known = StreamMark(
-            cursor: id(100), position: 100, deleted: id(0), generated: id(100), baseline: nil, isSeen: true,
+        var known = StreamBookmark(
+            cursor: id(100), entriesRead: 100, deleted: id(0), generated: id(100), baseline: nil, isSeen: true,
             isAnchored: true, server: "a")
         var facts: StreamFacts?
         var anchor = GapDetector.Anchor.notAsked
@@ -32,7 +32,7 @@ func facts(
 
         init(
             _ description: String, _ facts: StreamFacts?, anchor: GapDetector.Anchor = .notAsked, server: String = "a",
-            _ kind: GapKind?, lost: UInt64? = nil, known change: (inout StreamMark) -> Void = { _ in }
+            _ kind: GapKind?, lost: UInt64? = nil, known change: (inout StreamBookmark) -> Void = { _ in }
         ) {
             self.testDescription = description
             self.facts = facts
@@ -44,11 +44,13 @@ func facts(
         }
     }
 
-    private static func blind(_ mark: inout StreamMark) { (mark.position, mark.deleted) = (nil, nil) }
+    private static func blind(_ bookmark: inout StreamBookmark) {
+        (bookmark.entriesRead, bookmark.deleted) = (nil, nil)
+    }
 
     /// There was no stream when reading began; then 7 to 9 were read and not finished.
-    private static func inFlight(_ mark: inout StreamMark) {
-        mark = GapDetector(behind: .zero, nil, server: "a").mark.expecting(id(7), id(9))
+    private static func inFlight(_ bookmark: inout StreamBookmark) {
+        bookmark = GapDetector(behind: .zero, nil, server: "a").bookmark.expecting(id(7), id(9))
     }
 
     static let rows: [Row] = [
@@ -219,17 +221,17 @@ func facts(
     @Test("A correct count continues from there, also within a batch and while the reader lags")
     func counting() {
         var detector = GapDetector(behind: id(0), facts(1...100, added: 500))
-        #expect(detector.mark.position == 400 && detector.lag == 100)
+        #expect(detector.bookmark.entriesRead == 400 && detector.lag == 100)
         #expect(detector.read(first: id(1), last: id(60), count: 60, countUpTo: { _ in 60 }) == nil)
-        #expect(detector.mark.position == 460 && detector.lag == 40)
+        #expect(detector.bookmark.entriesRead == 460 && detector.lag == 40)
         // A look while the count is under way does not begin another.
         #expect(detector.check(facts(1...300, added: 700)) == nil)
         #expect(detector.sample?.added == 500 && detector.lag == 240)
         #expect(detector.read(first: id(61), last: id(120), count: 60, countUpTo: { _ in 40 }) == nil)
-        #expect(detector.mark.position == 520 && detector.sample == nil)
+        #expect(detector.bookmark.entriesRead == 520 && detector.sample == nil)
         #expect(detector.check(facts(50...300, added: 700)) == nil)
         #expect(detector.read(first: id(121), last: id(300), count: 180, countUpTo: { _ in 0 }) == nil)
-        #expect(detector.mark.position == 700)
+        #expect(detector.bookmark.entriesRead == 700)
         #expect(detector.readNothing() == nil)
     }
 
@@ -237,10 +239,10 @@ func facts(
     func beforeTheFirstRead() {
         var detector = GapDetector(behind: .zero, facts(1...100, added: 100))
         #expect(detector.read(first: id(11), last: id(100), count: 90, countUpTo: { _ in 0 }) == nil)
-        #expect(detector.mark.position == nil)
+        #expect(detector.bookmark.entriesRead == nil)
         #expect(detector.check(facts(11...120, added: 120)) == nil)
         #expect(detector.read(first: id(101), last: id(120), count: 20, countUpTo: { _ in 0 }) == nil)
-        #expect(detector.mark.position == 120)
+        #expect(detector.bookmark.entriesRead == 120)
     }
 
     @Test("A newly created stream is counted from zero")
@@ -251,23 +253,23 @@ func facts(
         detector = GapDetector(behind: .zero, nil)
         #expect(detector.check(facts(1...10, added: 10)) == nil)
         #expect(detector.read(first: id(1), last: id(10), count: 10, countUpTo: { _ in 0 }) == nil)
-        #expect(detector.mark.position == 10)
+        #expect(detector.bookmark.entriesRead == 10)
     }
 
     @Test("A restart before the stream exists casts no doubt on it later, and checks do not forget the server")
     func restartedBefore() {
         var detector = GapDetector(behind: .zero, nil, server: "a")
-        #expect(detector.check(nil, server: "b") == nil && detector.mark.server == "b")
-        #expect(detector.check(nil) == nil && detector.mark.server == "b")
+        #expect(detector.check(nil, server: "b") == nil && detector.bookmark.server == "b")
+        #expect(detector.check(nil) == nil && detector.bookmark.server == "b")
         #expect(detector.check(facts(1...10, deleted: nil, added: nil)) == nil)
-        #expect(detector.mark.isSeen && detector.mark.server == "b")
+        #expect(detector.bookmark.isSeen && detector.bookmark.server == "b")
     }
 
     @Test("Entries of a new stream that are removed between the check at a restart and the first read are missed")
     func inFlightThenTrimmed() {
-        var mark = GapDetector(behind: .zero, nil).mark
-        Self.inFlight(&mark)
-        var detector = GapDetector(resuming: mark)
+        var bookmark = GapDetector(behind: .zero, nil).bookmark
+        Self.inFlight(&bookmark)
+        var detector = GapDetector(resuming: bookmark)
         #expect(detector.check(facts(7...12, added: 6), server: "a") == nil)
         let gap = detector.read(first: id(9), last: id(12), count: 4, countUpTo: { _ in 4 })
         #expect(gap?.kind == .trimmed && gap?.lost == 2)
@@ -276,9 +278,9 @@ func facts(
     @Test("Removals that an older copy of the server undoes are detected within a run")
     func removalsUndone() {
         var detector = GapDetector(behind: id(100), facts(51...100, added: 100))
-        #expect(detector.mark.removed == 50)
+        #expect(detector.bookmark.removed == 50)
         #expect(detector.check(facts(61...110, added: 110)) == nil)
-        #expect(detector.mark.removed == 60)
+        #expect(detector.bookmark.removed == 60)
         #expect(detector.check(facts(56...115, added: 115))?.kind == .recreated)
         // What is accepted is known from then on.
         detector.accept(facts(56...115, added: 115), server: nil)
@@ -301,7 +303,7 @@ func facts(
             #expect(detector.check(stream) != nil)
             detector.accept(stream, server: nil)
             #expect(detector.check(stream) == nil)
-            #expect(detector.mark.cursor == id(100))
+            #expect(detector.bookmark.cursor == id(100))
         }
         var detector = GapDetector(behind: id(100), facts(1...100, added: 100))
         #expect(detector.check(nil)?.kind == .deleted)
@@ -310,20 +312,20 @@ func facts(
         #expect(detector.check(facts(200...210, added: 11)) == nil)
     }
 
-    @Test("A mark survives being written and read, and other text is refused")
+    @Test("A bookmark survives being written and read, and other text is refused")
     func markText() {
         for row in Self.rows {
-            #expect(StreamMark(text: row.known.text) == row.known)
+            #expect(StreamBookmark(text: row.known.text) == row.known)
         }
-        let mark = GapDetector(behind: .zero, nil).mark
-        #expect(StreamMark(text: mark.text) == mark)
-        let good = mark.text
+        let bookmark = GapDetector(behind: .zero, nil).bookmark
+        #expect(StreamBookmark(text: bookmark.text) == bookmark)
+        let good = bookmark.text
         for text in [
             "", "cursor", "cursor 1-1", good + "\ncursor 1-1", good + "\nposition -1", good + "\ndeleted x",
             good + "\nremoved x",
             good.replacing("seen false", with: "seen perhaps"), good + "\n" + String(repeating: "a", count: 2000),
         ] {
-            #expect(StreamMark(text: text) == nil, "\(text)")
+            #expect(StreamBookmark(text: text) == nil, "\(text)")
         }
     }
 

@@ -93,7 +93,7 @@ import Testing
         let found = try XReadReply.fill(
             batch, from: reply(text), .backlog, limit: 3, self.redelivery([id(1): 2, id(2): 3]))
         #expect(found == Redelivery.Result(count: 3, refused: 1))
-        batch.prepareSlots(fieldCount: 1)
+        batch.prepareCells(fieldCount: 1)
         let events = (0..<3).map { index in batch.withEvent(at: index) { ($0.deliveries, $0.failure?.reason) } }
         #expect(events.map(\.0) == [2, 3, 2] && events.map(\.1) == [nil, "max_deliveries", nil])
     }
@@ -115,7 +115,7 @@ import Testing
             let batch = EventBatch()
             let known = self.redelivery([id(1): 2, id(2): deliveries])
             _ = try XReadReply.fill(batch, from: self.oversized(), .backlog, limit: 2, known)
-            batch.prepareSlots(fieldCount: 1)
+            batch.prepareCells(fieldCount: 1)
             let failures = (0..<2).map { index in batch.withEvent(at: index) { $0.failure?.reason } }
             #expect(failures == [nil, reason] && self.fields(batch, 1) == ["v", "2"])
         }

@@ -160,16 +160,16 @@ private final class ResetRecorder: RevocationHandler {
     }
 
     @Test("The position of several streams has one part per stream, and exists once each stream has one")
-    func positions() {
-        let positions = [7, 3].map { number in
-            SourcePosition(
+    func bookmarks() {
+        let bookmarks = [7, 3].map { number in
+            SourceBookmark(
                 epoch: number, cursor: EntryID(milliseconds: UInt64(number), sequence: 0), text: "cursor \(number)-0\nx"
             )
         }
-        let together = SharedCheckpoint.position(positions)
+        let together = SharedCheckpoint.bookmark(bookmarks)
         #expect(together?.epoch == 10 && together?.cursor == EntryID(milliseconds: 3, sequence: 0))
         #expect(together?.text == "cursor 7-0\nx\n\ncursor 3-0\nx")
-        #expect(SharedCheckpoint.position([positions[0], nil]) == nil)
-        #expect(SharedCheckpoint.position([positions[0]]) == positions[0])
+        #expect(SharedCheckpoint.bookmark([bookmarks[0], nil]) == nil)
+        #expect(SharedCheckpoint.bookmark([bookmarks[0]]) == bookmarks[0])
     }
 }

@@ -72,7 +72,7 @@ import Testing
     private func retried() throws -> RedisError {
         var settings = RedisSettings(address: try RedisAddress("a:1"))
         settings.credentialTimeout = Self.limit
-        let record = CredentialRecord(settings, in: ConnectionHistory())
+        let record = CredentialPolicy(settings, in: ConnectionHistory())
         record.accepted()
         return record.judged(.answer("WRONGPASS invalid username-password pair or user is disabled.", to: "AUTH"))
     }

@@ -99,8 +99,8 @@ extension Life {
     /// A gap was told: there must be a reason.
     func told(_ gap: Gap, _ worker: Worker) throws {
         self.gaps[gap.kind, default: 0] += 1
-        guard self.plan.tellsCounts, gap.kind != .checkpoint, let mark = self.known else { return }
-        let isInDoubt = mark.position == nil || mark.server != self.server.runID
+        guard self.plan.tellsCounts, gap.kind != .checkpoint, let bookmark = self.known else { return }
+        let isInDoubt = bookmark.entriesRead == nil || bookmark.server != self.server.runID
         if !isInDoubt, !self.ledger.hasLoss { throw Violation("nothing was lost, and a gap is told: \(gap)") }
     }
 
@@ -134,23 +134,24 @@ extension Life {
 
     /// Why a look could not show that an entry was lost, as `Guarantees.md` says; nil if it could.
     private func untellable(_ fate: Fate, _ look: Look) -> String? {
-        guard let mark = look.mark, let facts = look.facts, let lineage = look.lineage, let epoch = self.ledger.epoch
+        guard let bookmark = look.bookmark, let facts = look.facts, let lineage = look.lineage,
+            let epoch = self.ledger.epoch
         else { return nil }
         // A stream that begins behind the cursor has the right count if as many were removed, whichever they were.
-        let isBehind = facts.first.map { $0 > mark.cursor } ?? true
-        let isCountRight = mark.position.map {
-            self.ledger.added(to: lineage, upTo: mark.cursor) == $0 || (isBehind && facts.removed == $0)
+        let isBehind = facts.first.map { $0 > bookmark.cursor } ?? true
+        let isCountRight = bookmark.entriesRead.map {
+            self.ledger.added(to: lineage, upTo: bookmark.cursor) == $0 || (isBehind && facts.removed == $0)
         }
         let isTwin = self.ledger.fates.contains {
-            $0.entry.id == mark.cursor && $0.entry.id > epoch.cursor && $0.entry.lineage == lineage
+            $0.entry.id == bookmark.cursor && $0.entry.id > epoch.cursor && $0.entry.lineage == lineage
                 && $0.isThere(at: look.time) && !epoch.delivered.contains($0.entry.serial)
         }
         if isTwin, isCountRight ?? true { return "the id that was read last was given again" }
         let isOther = fate.isLostWrite || epoch.seen.contains { $0 != lineage }
-        if isOther, isCountRight == true, !self.showsOther(look, facts, mark) {
+        if isOther, isCountRight == true, !self.showsOther(look, facts, bookmark) {
             return "another stream, with exactly as many entries up to the cursor as were there before"
         }
-        if fate.cameBack != nil, fate.entry.id <= mark.cursor, let removed = facts.removed,
+        if fate.cameBack != nil, fate.entry.id <= bookmark.cursor, let removed = facts.removed,
             removed >= look.removedBefore ?? .max
         {
             return "the removal of an entry was undone, and as many others were removed since"
@@ -160,10 +161,10 @@ extension Life {
 
     /// Whether a look shows that it is another stream although the counts are right: by the entry at the cursor, or by
     /// a restart if the stream begins behind the cursor.
-    private func showsOther(_ look: Look, _ facts: StreamFacts, _ mark: StreamMark) -> Bool {
+    private func showsOther(_ look: Look, _ facts: StreamFacts, _ bookmark: StreamBookmark) -> Bool {
         guard let first = facts.first else { return false }
-        if first > mark.cursor { return look.isRestarted }
-        return look.anchor == .absent && mark.isAnchored && facts.deleted ?? .zero < mark.cursor
+        if first > bookmark.cursor { return look.isRestarted }
+        return look.anchor == .absent && bookmark.isAnchored && facts.deleted ?? .zero < bookmark.cursor
     }
 
     // MARK: What has to be so at all times
@@ -172,7 +173,7 @@ extension Life {
     func check() throws {
         guard let worker = self.worker else { return }
         if let broken = self.broken { throw broken }
-        self.known = worker.machine.detector?.mark
+        self.known = worker.machine.detector?.bookmark
         if let sweep = self.sweep, worker.machine.phase == .following {
             self.ledger.sweep(before: sweep)
             (self.sweep, self.isDirty) = (nil, true)
@@ -181,11 +182,11 @@ extension Life {
         if self.received != self.refused + self.handedOn + self.cutOff + inHand {
             throw Violation("\(self.received) entries were read, and not as many have an outcome")
         }
-        if let position = worker.position, let last = self.ledger.epoch?.last, position.cursor > last {
-            throw Violation("the cursor is \(position.cursor), and nothing behind \(last) is applied")
+        if let bookmark = worker.bookmark, let last = self.ledger.epoch?.last, bookmark.cursor > last {
+            throw Violation("the cursor is \(bookmark.cursor), and nothing behind \(last) is applied")
         }
-        if let position = worker.position, position.cursor > self.effects.finishedUpTo {
-            throw Violation("the cursor is \(position.cursor), and effects are done up to \(self.effects.finishedUpTo)")
+        if let bookmark = worker.bookmark, bookmark.cursor > self.effects.finishedUpTo {
+            throw Violation("the cursor is \(bookmark.cursor), and effects are done up to \(self.effects.finishedUpTo)")
         }
         try self.checkStore(worker)
     }

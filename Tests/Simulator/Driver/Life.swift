@@ -59,7 +59,7 @@ final class Life {
     var isUntellable = false
     var broken: Violation?
     /// What the worker knew of the stream after the last step.
-    var known: StreamMark?
+    var known: StreamBookmark?
     /// Whether the store is kept over a gap, and what goes of it when it is filled again.
     var keeps = false
     var sweep: EntryID?
@@ -275,7 +275,7 @@ final class Life {
     }
 
     /// A checkpoint was loaded: what the store holds has to be what it held at some moment between the noting of the
-    /// position and the end of the writing.
+    /// bookmark and the end of the writing.
     private func resume(_ worker: Worker, at cursor: EntryID) throws {
         guard let saved = self.saved else { throw Violation("there was no checkpoint") }
         self.require(!self.isDamaged, "a damaged checkpoint was used")
@@ -314,12 +314,12 @@ final class Life {
     /// Has a checkpoint written, while other things happen.
     private func save() async throws {
         guard let worker = self.worker, let keeper = worker.keeper else { return }
-        var first: (position: SourcePosition, epoch: Ledger.Epoch, acceptsNext: Bool)?
+        var first: (bookmark: SourceBookmark, epoch: Ledger.Epoch, acceptsNext: Bool)?
         let before = self.disk.versions
         var failure: (any Error)?
         await keeper.save {
             if self.disk.isDeciding || failure != nil || self.isCrashed {
-                return self.bug == .checkpointAcrossGap ? first?.position : worker.position
+                return self.bug == .checkpointAcrossGap ? first?.bookmark : worker.bookmark
             }
             if first != nil, !self.isStopping {
                 do {
@@ -328,18 +328,18 @@ final class Life {
                     failure = error
                 }
             }
-            let position = worker.position
-            if first == nil, let position, let epoch = self.ledger.epoch {
-                first = (position, epoch, worker.acceptsNext)
-                self.note("checkpoint of \(position.cursor) begun")
+            let bookmark = worker.bookmark
+            if first == nil, let bookmark, let epoch = self.ledger.epoch {
+                first = (bookmark, epoch, worker.acceptsNext)
+                self.note("checkpoint of \(bookmark.cursor) begun")
             }
-            return self.bug == .checkpointAcrossGap ? first?.position : position
+            return self.bug == .checkpointAcrossGap ? first?.bookmark : bookmark
         }
         if let failure { throw failure }
         if self.disk.versions != before, let first {
-            self.note("checkpoint of \(first.position.cursor) kept")
+            self.note("checkpoint of \(first.bookmark.cursor) kept")
             self.saved = (
-                first.epoch, first.position.cursor, self.ledger.epoch?.delivered ?? [], first.acceptsNext
+                first.epoch, first.bookmark.cursor, self.ledger.epoch?.delivered ?? [], first.acceptsNext
             )
             self.isDamaged = false
         }

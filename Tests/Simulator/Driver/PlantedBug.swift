@@ -12,7 +12,7 @@ enum PlantedBug: String, CaseIterable, Sendable {
     case olderOverwrites = "older-overwrites"
     /// An eviction leaves no trace of its entry.
     case evictionForgotten = "eviction-forgotten"
-    /// The position that a checkpoint takes is moved before the entries up to it are applied.
+    /// The bookmark that a checkpoint takes is moved before the entries up to it are applied.
     case checkpointAhead = "checkpoint-ahead"
     /// A checkpoint is kept although the stores were emptied while it was written.
     case checkpointAcrossGap = "checkpoint-across-gap"

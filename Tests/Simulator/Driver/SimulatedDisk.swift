@@ -2,7 +2,7 @@ import Checkpoints
 import Synchronization
 
 /// A disk with one checkpoint on it, which outlives a worker that crashes, and can be full.
-final class SimulatedDisk: CheckpointPlace {
+final class SimulatedDisk: CheckpointStorage {
     /// What it does when a new version is complete.
     enum Mood: Sendable {
         /// Keeps it.

@@ -43,19 +43,21 @@ final class SimulatedStore {
 
     /// A stage of the shipped graph.
     private static func stage(_ type: StageType, _ settings: [String: String], _ store: SharedView) -> any Stage {
-        let mark = SourceMark(line: 1, column: 1)
+        let position = SettingPosition(line: 1, column: 1)
         let names = GraphNames()
         // In the order of the columns.
         let fields = ["session", "serial", "state"]
         for field in fields { _ = names.provide(field) }
         let setup = StageSetup(
-            pipeline: "simulation", stage: type.name, mark: mark,
+            pipeline: "simulation", stage: type.name, position: position,
             logger: Logger(label: "simulator") { _ in SwiftLogNoOpLogHandler() }, metrics: NOOPMetricsHandler.instance,
             revocationHandler: nil, names: names, scope: FieldScope(fields: fields), stores: [store.name: store])
         let entries = settings.sorted { $0.key < $1.key }.map { name, value in
-            SettingNode.Entry(key: name, mark: mark, value: SettingNode(.scalar(value, isPlain: true), at: mark))
+            SettingNode.Pair(
+                key: name, position: position, value: SettingNode(.scalar(value, isPlain: true), at: position))
         }
-        guard let stage = type.make(SettingNode(.mapping(entries), at: mark), setup), setup.issues.all.isEmpty else {
+        guard let stage = type.make(SettingNode(.mapping(entries), at: position), setup), setup.issues.all.isEmpty
+        else {
             preconditionFailure("the stage cannot be made: \(setup.issues.all)")
         }
         return stage
@@ -117,7 +119,7 @@ final class SimulatedStore {
         self.batch.removeAll()
         self.batch.appendEntry(id)
         self.batch.finishedUpTo = finishedUpTo
-        self.batch.prepareSlots(fieldCount: 3)
+        self.batch.prepareCells(fieldCount: 3)
         return try self.batch.withEvent(at: 0) { event in
             event.set(Self.key, copying: Self.name(entry.session))
             event.set(Self.serial, copying: Array(String(entry.serial).utf8))

@@ -12,8 +12,8 @@ struct Look {
     var facts: StreamFacts?
     /// Whether the entry at the cursor was there, if that was asked.
     var anchor: GapDetector.Anchor
-    /// The worker's mark, with this look.
-    var mark: StreamMark?
+    /// The worker's bookmark, with this look.
+    var bookmark: StreamBookmark?
     /// Whether the server was restarted since the look before.
     var isRestarted: Bool
     /// How many entries were removed at the look before, if the server tells.
@@ -26,7 +26,7 @@ extension Worker {
     func looked(_ facts: StreamFacts?, at time: Int, hadSample: Bool) throws {
         guard !self.opening.isBlind else { return }
         // What is not known to count from nothing is taken as it is when it is seen first.
-        if facts != nil, self.life.known?.isSeen == false, self.life.known?.position == nil {
+        if facts != nil, self.life.known?.isSeen == false, self.life.known?.entriesRead == nil {
             self.life.forgive(at: time)
         }
         if let lineage { self.life.saw(lineage, at: time) }
@@ -36,18 +36,18 @@ extension Worker {
         if self.machine.detector?.sample == nil {
             try self.life.accountedFor(look, self.machine)
         } else {
-            self.pending = (look, self.machine.detector?.mark.position != nil)
+            self.pending = (look, self.machine.detector?.bookmark.entriesRead != nil)
         }
     }
 
     /// What is known with a look that found nothing wrong.
     func look(_ facts: StreamFacts?, at time: Int) -> Look {
-        let mark = self.machine.detector?.mark
+        let bookmark = self.machine.detector?.bookmark
         let server = self.life.known?.server
         let look = Look(
             time: time, lineage: self.lineage, facts: facts,
-            anchor: self.doing == .opening ? self.opening.anchor : .notAsked, mark: mark,
-            isRestarted: server != nil && server != mark?.server, removedBefore: self.life.ledger.epoch?.removed)
+            anchor: self.doing == .opening ? self.opening.anchor : .notAsked, bookmark: bookmark,
+            isRestarted: server != nil && server != bookmark?.server, removedBefore: self.life.ledger.epoch?.removed)
         self.life.ledger.epoch?.removed = facts?.removed
         return look
     }

@@ -63,7 +63,7 @@ extension Worker {
                 if let lineage { self.life.saw(lineage, at: self.openedAt) }
                 let look = self.look(self.opening.facts, at: self.openedAt)
                 self.pending = self.machine.detector?.sample.map { _ in
-                    (look, self.machine.detector?.mark.position != nil)
+                    (look, self.machine.detector?.bookmark.entriesRead != nil)
                 }
             } else {
                 if before.phase == .unplaced { self.life.filled(at: self.openedAt) }

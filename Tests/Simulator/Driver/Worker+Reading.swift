@@ -67,7 +67,9 @@ extension Worker {
             return try self.gap(gap, response, at: nil)
         }
         // What went between the first look and the first read is not missed.
-        if before?.mark.baseline != nil, before?.mark.position != nil, self.machine.detector?.mark.position == nil {
+        if before?.bookmark.baseline != nil, before?.bookmark.entriesRead != nil,
+            self.machine.detector?.bookmark.entriesRead == nil
+        {
             self.pending = nil
             self.life.forgive(at: time)
         }

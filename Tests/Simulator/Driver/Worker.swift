@@ -107,12 +107,12 @@ final class Worker {
     }
 
     /// Where the source is, for a checkpoint.
-    var position: SourcePosition? {
+    var bookmark: SourceBookmark? {
         let board = self.board.board
-        return board.mark.map { mark in
-            SourcePosition(
-                epoch: board.epoch, cursor: mark.cursor,
-                text: CheckpointPosition(mark: mark, database: 0, stream: self.plan.settings.stream).text)
+        return board.bookmark.map { bookmark in
+            SourceBookmark(
+                epoch: board.epoch, cursor: bookmark.cursor,
+                text: CheckpointBookmark(bookmark: bookmark, database: 0, stream: self.plan.settings.stream).text)
         }
     }
 

@@ -26,7 +26,7 @@ import Testing
     }
 
     private func save(_ keeper: FileCheckpoint, _ text: String) async {
-        await keeper.save { SourcePosition(epoch: 1, cursor: .zero, text: text) }
+        await keeper.save { SourceBookmark(epoch: 1, cursor: .zero, text: text) }
     }
 
     @Test("A second run with the same file is refused until the first one releases it, also by another path")

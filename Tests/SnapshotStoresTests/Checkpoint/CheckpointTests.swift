@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct CheckpointTests {
     private static let header = CheckpointFormat.Header(
-        definition: "d", cursor: EntryID(milliseconds: 1000, sequence: 0), position: "p")
+        definition: "d", cursor: EntryID(milliseconds: 1000, sequence: 0), bookmark: "p")
 
     /// A store with some sessions, evictions, numbers and a long record.
     private static func filled(_ count: Int = 50, shards: Int = 4) throws -> Harness {
@@ -176,8 +176,8 @@ import Testing
         for _ in 0..<Harness.rounds(600) {
             var changed = bytes
             for _ in 0...(generator.next() % 4) {
-                let place = 12 + Int(generator.next() % UInt64(min(2400, bytes.count - 12)))
-                changed[place] = UInt8(truncatingIfNeeded: generator.next())
+                let location = 12 + Int(generator.next() % UInt64(min(2400, bytes.count - 12)))
+                changed[location] = UInt8(truncatingIfNeeded: generator.next())
             }
             let store = Harness().store
             do {
@@ -230,25 +230,25 @@ import Testing
 
     private func keeper(
         _ path: String, _ stores: [MemoryStore], definition: String = "d", previous: String? = nil,
-        leavesMark: Bool = false
+        leavesNotice: Bool = false
     ) -> FileCheckpoint {
         FileCheckpoint(
             CheckpointSettings(path: path), stores: stores, definition: definition, previousDefinition: previous,
-            logger: Self.silent, metrics: NOOPMetricsHandler.instance, leavesMark: leavesMark)
+            logger: Self.silent, metrics: NOOPMetricsHandler.instance, leavesNotice: leavesNotice)
     }
 
     @Test("If stores outlive the process, a removed checkpoint is remembered until the next save")
     func mark() async throws {
         try await self.withFolder { folder async throws in
             let path = folder.appendingPathComponent("c").path
-            let keeper = self.keeper(path, [], leavesMark: true)
+            let keeper = self.keeper(path, [], leavesNotice: true)
             #expect(try keeper.load() == nil)
-            await keeper.save { SourcePosition(epoch: 1, cursor: .zero, text: "here") }
+            await keeper.save { SourceBookmark(epoch: 1, cursor: .zero, text: "here") }
             keeper.discard()
             let failure = #expect(throws: CheckpointFailure.self) { try self.keeper(path, []).load() }
             #expect(failure?.description.contains("entries were lost") == true)
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["c"])
-            await keeper.save { SourcePosition(epoch: 2, cursor: .zero, text: "there") }
+            await keeper.save { SourceBookmark(epoch: 2, cursor: .zero, text: "there") }
             #expect(try self.keeper(path, []).load() == "there")
         }
     }
@@ -260,7 +260,7 @@ import Testing
             let old = try Self.filled()
             #expect(try self.keeper(path, [old.store]).load() == nil)
             let keeper = self.keeper(path, [old.store])
-            await keeper.save { SourcePosition(epoch: 1, cursor: Self.header.cursor, text: "here") }
+            await keeper.save { SourceBookmark(epoch: 1, cursor: Self.header.cursor, text: "here") }
             let new = Harness()
             #expect(try self.keeper(path, [new.store]).load() == "here")
             #expect(Self.content(new.store) == Self.content(old.store))
@@ -282,11 +282,11 @@ import Testing
             let keeper = self.keeper(path, [try Self.filled().store])
             let states = [SavedStage(name: "totals", state: [1, 2, 3]), SavedStage(name: "others", state: [])]
             await keeper.save(
-                { SourcePosition(epoch: 1, cursor: Self.header.cursor, text: "here") }, stages: { states })
+                { SourceBookmark(epoch: 1, cursor: Self.header.cursor, text: "here") }, stages: { states })
             let new = Harness()
             let other = self.keeper(path, [new.store], definition: "e")
             let failure = #expect(throws: CheckpointFailure.self) { try other.load() }
-            #expect(failure?.position == "here" && failure?.description.contains("differ") == true)
+            #expect(failure?.bookmark == "here" && failure?.description.contains("differ") == true)
             #expect(new.store.count == 0)
             #expect(other.takeStages() == states && other.takeStages() == [])
             let saved = try SavedCheckpoint.read(path)
@@ -297,7 +297,7 @@ import Testing
             try bytes.write(to: URL(fileURLWithPath: path))
             let damaged = self.keeper(path, [new.store], definition: "e")
             let damage = #expect(throws: CheckpointFailure.self) { try damaged.load() }
-            #expect(damage?.position == nil && damaged.takeStages() == [])
+            #expect(damage?.bookmark == nil && damaged.takeStages() == [])
             #expect(throws: CheckpointFailure.self) { _ = try SavedCheckpoint.read(path) }
         }
     }
@@ -307,10 +307,10 @@ import Testing
         try await self.withFolder { folder in
             let path = folder.appendingPathComponent("c").path
             let keeper = self.keeper(path, [try Self.filled().store])
-            let position = SourcePosition(epoch: 1, cursor: Self.header.cursor, text: "here")
-            await keeper.save { position }
+            let bookmark = SourceBookmark(epoch: 1, cursor: Self.header.cursor, text: "here")
+            await keeper.save { bookmark }
             keeper.adopt(definition: "e")
-            await keeper.save { position }
+            await keeper.save { bookmark }
             let new = Harness()
             #expect(throws: CheckpointFailure.self) { try self.keeper(path, [new.store]).load() }
             #expect(try self.keeper(path, [new.store], definition: "e").load() == "here")
@@ -329,7 +329,7 @@ import Testing
                     count += 1
                     return count / 3
                 }
-                return SourcePosition(epoch: epoch, cursor: .zero, text: "")
+                return SourceBookmark(epoch: epoch, cursor: .zero, text: "")
             }
             #expect(asked.withLock { $0 } >= 3)
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
@@ -344,9 +344,9 @@ import Testing
                 SavedStage(name: "small", state: [1, 2, 3]), SavedStage(name: "empty", state: []),
                 SavedStage(name: "large", state: (0..<2_500_000).map { UInt8(truncatingIfNeeded: $0) }),
             ]
-            let position = SourcePosition(epoch: 1, cursor: Self.header.cursor, text: "here")
+            let bookmark = SourceBookmark(epoch: 1, cursor: Self.header.cursor, text: "here")
             let old = try Self.filled()
-            await self.keeper(path, [old.store]).save({ position }, stages: { stages })
+            await self.keeper(path, [old.store]).save({ bookmark }, stages: { stages })
             let new = Harness()
             let keeper = self.keeper(path, [new.store])
             #expect(keeper.takeStages() == [])
@@ -362,9 +362,9 @@ import Testing
         try await self.withFolder { folder async throws in
             let path = folder.appendingPathComponent("c").path
             let keeper = self.keeper(path, [])
-            let position = SourcePosition(epoch: 1, cursor: .zero, text: "here")
+            let bookmark = SourceBookmark(epoch: 1, cursor: .zero, text: "here")
             for state in [[1], [2], nil] as [[UInt8]?] {
-                await keeper.save({ position }, stages: { state.map { [SavedStage(name: "a", state: $0)] } })
+                await keeper.save({ bookmark }, stages: { state.map { [SavedStage(name: "a", state: $0)] } })
             }
             let again = self.keeper(path, [])
             #expect(try again.load() == "here")
@@ -378,10 +378,10 @@ import Testing
             let path = folder.appendingPathComponent("c").path
             let store = try Self.filled().store
             let keeper = self.keeper(path, [store])
-            await keeper.save { SourcePosition(epoch: 1, cursor: .zero, text: "first") }
+            await keeper.save { SourceBookmark(epoch: 1, cursor: .zero, text: "first") }
             // A folder where the new file should go.
             try FileManager.default.createDirectory(atPath: path + ".new", withIntermediateDirectories: false)
-            await keeper.save { SourcePosition(epoch: 1, cursor: .zero, text: "second") }
+            await keeper.save { SourceBookmark(epoch: 1, cursor: .zero, text: "second") }
             let new = Harness()
             #expect(try self.keeper(path, [new.store]).load() == "first")
             for wrong in [folder.path, "/dev/zero"] {

@@ -73,7 +73,7 @@ import Testing
         #expect(reader.get(Array("session-1".utf8), ["status"]).answer == SLUICE_ABSENT)
         try await harness.store.removeExpired { _ in }
         #expect(harness.store.count == 0 && reader.ask("session-1") == SLUICE_ABSENT)
-        #expect(harness.store.changes.withLock { $0.hiddenPlaces.usedBytes } == 0)
+        #expect(harness.store.changes.withLock { $0.hiddenAllocations.usedBytes } == 0)
     }
 
     @Test("Other processes read the time in the field as the store does", arguments: ExpiryRuleTests.texts)

@@ -8,7 +8,7 @@ extension ExpirySettings {
     /// Settings with a field, a time to live in milliseconds, or both.
     static func expiring(_ field: String? = nil, after milliseconds: Int64? = nil) -> ExpirySettings {
         ExpirySettings(
-            field: field.map { MarkedName($0, at: SourceMark(line: 1, column: 1)) },
+            field: field.map { LocatedName($0, at: SettingPosition(line: 1, column: 1)) },
             timeToLive: milliseconds.map { .milliseconds($0) })
     }
 }
@@ -257,7 +257,7 @@ extension ExpirySettings {
         }
         #expect(announced.count == count && harness.store.count == 0)
         // Only the traces that are remembered keep memory.
-        #expect(harness.store.changes.withLock { $0.places.usedBytes } <= 1000 * 48)
+        #expect(harness.store.changes.withLock { $0.allocations.usedBytes } <= 1000 * 48)
     }
 }
 

@@ -9,7 +9,9 @@ import Testing
     private static let (user, time) = (FieldID(index: 1), FieldID(index: 3))
     private static let all = IndexLimit(count: .max, bytes: .max)
 
-    private static func name(_ text: String) -> MarkedName { MarkedName(text, at: SourceMark(line: 1, column: 1)) }
+    private static func name(_ text: String) -> LocatedName {
+        LocatedName(text, at: SettingPosition(line: 1, column: 1))
+    }
 
     /// Ends the snapshots of a user and returns their keys, sorted.
     private func end(

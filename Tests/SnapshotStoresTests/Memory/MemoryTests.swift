@@ -31,31 +31,31 @@ import Testing
     }
 
     @Test("Places are distinct, reused by class, and released together")
-    func places() throws {
+    func allocations() throws {
         let memory = RecordMemory(bytes: 8 << 20)
-        var places = RecordMemory.Places()
+        var allocations = RecordMemory.Allocations()
         let small = SizeClass(bytes: 100)
         let large = SizeClass(bytes: 5000)
         let taken = try (0..<1000).map { index in
-            let place = memory.take(index.isMultiple(of: 3) ? large : small, from: &places)
-            return try #require(place)
+            let location = memory.take(index.isMultiple(of: 3) ? large : small, from: &allocations)
+            return try #require(location)
         }
         var ends = 0
-        for place in taken.sorted(by: { $0.unit < $1.unit }) {
-            #expect(place.unit >= ends && place.unit > 0)
-            let isCommitted = memory.isCommitted(place)
+        for location in taken.sorted(by: { $0.unit < $1.unit }) {
+            #expect(location.unit >= ends && location.unit > 0)
+            let isCommitted = memory.isCommitted(location)
             #expect(isCommitted)
-            ends = Int(place.unit) + place.sizeClass.units
+            ends = Int(location.unit) + location.sizeClass.units
         }
-        #expect(places.usedBytes == 334 * large.capacity + 666 * small.capacity)
-        for place in taken { memory.giveBack(place, to: &places) }
-        #expect(places.usedBytes == 0)
-        let again = (0..<334).compactMap { _ in memory.take(large, from: &places) }
+        #expect(allocations.usedBytes == 334 * large.capacity + 666 * small.capacity)
+        for location in taken { memory.giveBack(location, to: &allocations) }
+        #expect(allocations.usedBytes == 0)
+        let again = (0..<334).compactMap { _ in memory.take(large, from: &allocations) }
         #expect(Set(again.map(\.unit)) == Set(taken.filter { $0.sizeClass == large }.map(\.unit)))
-        memory.removeAll(&places)
-        #expect(places.usedBytes == 0)
-        let place = memory.take(small, from: &places)
-        let first = try #require(place)
+        memory.removeAll(&allocations)
+        #expect(allocations.usedBytes == 0)
+        let location = memory.take(small, from: &allocations)
+        let first = try #require(location)
         #expect(first.unit == 1)
         let word = memory.words(of: first)[0]
         #expect(word == 0)
@@ -64,18 +64,18 @@ import Testing
     @Test("Places never exceed the memory, and none is allocated in part")
     func exhausted() {
         let memory = RecordMemory(bytes: 4 << 20)
-        var places = RecordMemory.Places()
+        var allocations = RecordMemory.Allocations()
         let sizeClass = SizeClass(bytes: 100_000)
-        var taken: [RecordPlace] = []
-        while let place = memory.take(sizeClass, from: &places) { taken.append(place) }
+        var taken: [RecordLocation] = []
+        while let location = memory.take(sizeClass, from: &allocations) { taken.append(location) }
         #expect(taken.count == (4 << 20) / sizeClass.capacity)
         let areCommitted = taken.allSatisfy { memory.isCommitted($0) }
         #expect(areCommitted)
         // What is left at the end serves smaller ones.
-        let small = memory.take(SizeClass(bytes: 100), from: &places)
+        let small = memory.take(SizeClass(bytes: 100), from: &allocations)
         #expect(small != nil)
-        memory.giveBack(taken[0], to: &places)
-        let again = memory.take(sizeClass, from: &places)
+        memory.giveBack(taken[0], to: &allocations)
+        let again = memory.take(sizeClass, from: &allocations)
         #expect(again == taken[0])
     }
 }

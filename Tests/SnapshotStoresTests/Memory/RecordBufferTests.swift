@@ -57,9 +57,9 @@ import Testing
     @Test("Bytes are stored as words, padded with zeros", arguments: 0..<40)
     func store(length: Int) throws {
         let memory = RecordMemory(bytes: 2 << 20)
-        var places = RecordMemory.Places()
-        let place = try #require(memory.take(SizeClass(bytes: 64), from: &places))
-        let words = memory.words(of: place)
+        var allocations = RecordMemory.Allocations()
+        let location = try #require(memory.take(SizeClass(bytes: 64), from: &allocations))
+        let words = memory.words(of: location)
         for index in 0..<words.count { words[index] = .max }
         let bytes = (0..<length).map { UInt8($0 + 1) }
         unsafe bytes.withUnsafeBytes { unsafe words.store($0) }

@@ -9,9 +9,9 @@ import Testing
         _ key: [UInt8], count: UInt8, marks: UInt8, _ body: (SharedWords) throws -> Void
     ) throws {
         let memory = RecordMemory(bytes: 2 << 20)
-        var places = RecordMemory.Places()
+        var allocations = RecordMemory.Allocations()
         let size = PackedRecord.headerSize + 1 + key.count
-        let place = try #require(memory.take(SizeClass(bytes: size), from: &places))
+        let location = try #require(memory.take(SizeClass(bytes: size), from: &allocations))
         var buffer = unsafe RecordBuffer(limit: 1024)
         defer { unsafe buffer.free() }
         var pen = unsafe buffer.pen
@@ -19,8 +19,8 @@ import Testing
         unsafe pen.write(code: key.count)
         unsafe key.withUnsafeBufferPointer { unsafe pen.write($0) }
         #expect(unsafe buffer.end(pen) == size)
-        unsafe memory.words(of: place).store(buffer.padded)
-        try body(memory.words(of: place))
+        unsafe memory.words(of: location).store(buffer.padded)
+        try body(memory.words(of: location))
     }
 
     private static func head(_ key: [UInt8], _ words: SharedWords) -> RecordHead? {

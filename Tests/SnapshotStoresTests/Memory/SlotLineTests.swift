@@ -44,9 +44,9 @@ import Testing
     func slots() {
         for unit in [1, 77, UInt32.max] {
             for number in [UInt8(1), 64, 65, 136] {
-                let place = RecordPlace(unit: unit, sizeClass: SizeClass(number: number))
-                let slot = Slot(hash: 0xABCD_EF01_2345_6789, place)
-                #expect(slot.place == place)
+                let location = RecordLocation(unit: unit, sizeClass: SizeClass(number: number))
+                let slot = Slot(hash: 0xABCD_EF01_2345_6789, location)
+                #expect(slot.location == location)
                 #expect(slot.matches(0xABCD_EFFF_FFFF_FFFF))
                 #expect(!slot.matches(0xABCD_EE01_2345_6789))
             }

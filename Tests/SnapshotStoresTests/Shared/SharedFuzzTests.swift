@@ -74,22 +74,22 @@ import Testing
         for _ in 0..<Harness.rounds(4_000) {
             var saved: [(Int, UInt64)] = []
             for _ in 0..<Int.random(in: 1...4, using: &generator) {
-                let place: Int
+                let location: Int
                 switch generator.next() % 6 {
-                case 0: place = headers.randomElement(using: &generator) ?? 0
-                case 1: place = heads + Int.random(in: 0..<17, using: &generator)
-                case 2: place = counts + Int.random(in: 0..<2, using: &generator)
-                case 3: place = tables + Int.random(in: 0..<2, using: &generator) * Int(data.count / 64)
-                case 4: place = tables + Int.random(in: 0..<256, using: &generator)
-                default: place = records + Int.random(in: 0..<2500, using: &generator)
+                case 0: location = headers.randomElement(using: &generator) ?? 0
+                case 1: location = heads + Int.random(in: 0..<17, using: &generator)
+                case 2: location = counts + Int.random(in: 0..<2, using: &generator)
+                case 3: location = tables + Int.random(in: 0..<2, using: &generator) * Int(data.count / 64)
+                case 4: location = tables + Int.random(in: 0..<256, using: &generator)
+                default: location = records + Int.random(in: 0..<2500, using: &generator)
                 }
-                guard place < words.count else { continue }
-                saved.append((place, words[place]))
+                guard location < words.count else { continue }
+                saved.append((location, words[location]))
                 switch generator.next() % 4 {
-                case 0: words[place] = wild.randomElement(using: &generator) ?? 0
-                case 1: words[place] ^= 1 << (generator.next() % 64)
-                case 2: words[place] = UInt64(data.count) &- generator.next() % 64
-                default: words[place] = generator.next()
+                case 0: words[location] = wild.randomElement(using: &generator) ?? 0
+                case 1: words[location] ^= 1 << (generator.next() % 64)
+                case 2: words[location] = UInt64(data.count) &- generator.next() % 64
+                default: words[location] = generator.next()
                 }
             }
             let reader = try SharedReader(attachedTo: UnsafeRawBufferPointer(guarded.bytes), patience: 0)
@@ -101,7 +101,7 @@ import Testing
                 if answer != SLUICE_ALLOWED, answer != SLUICE_REFUSED { #expect(values == [nil, nil, nil]) }
             }
             _ = reader.state
-            for (place, word) in saved.reversed() { words[place] = word }
+            for (location, word) in saved.reversed() { words[location] = word }
         }
         // The mutations leave many sessions intact, and harm enough of them.
         for answer in [SLUICE_ALLOWED, SLUICE_REFUSED, SLUICE_ABSENT, SLUICE_STALE, SLUICE_BUSY] {

@@ -96,17 +96,18 @@ final class SharedReader {
 extension [NamedSetting<ConditionSettings>] {
     /// Conditions as in a file: names, then fields with their values.
     static func named(_ conditions: KeyValuePairs<String, KeyValuePairs<String, [String]>>) throws -> Self {
-        let mark = SourceMark(line: 1, column: 1)
+        let position = SettingPosition(line: 1, column: 1)
         let entries = conditions.map { name, fields in
             let tests = fields.map { field, values in
-                let nodes = values.map { SettingNode(.scalar($0, isPlain: true), at: mark) }
-                return SettingNode.Entry(key: field, mark: mark, value: SettingNode(.sequence(nodes), at: mark))
+                let nodes = values.map { SettingNode(.scalar($0, isPlain: true), at: position) }
+                return SettingNode.Pair(
+                    key: field, position: position, value: SettingNode(.sequence(nodes), at: position))
             }
-            return SettingNode.Entry(key: name, mark: mark, value: SettingNode(.mapping(tests), at: mark))
+            return SettingNode.Pair(key: name, position: position, value: SettingNode(.mapping(tests), at: position))
         }
         var issues = SettingIssues()
         let type = SettingType<[NamedSetting<ConditionSettings>]>.map(of: .condition)
-        return try #require(type.decode(SettingNode(.mapping(entries), at: mark), &issues))
+        return try #require(type.decode(SettingNode(.mapping(entries), at: position), &issues))
     }
 }
 

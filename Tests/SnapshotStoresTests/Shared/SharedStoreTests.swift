@@ -81,7 +81,7 @@ import Testing
         #expect(try !Self.committedBytes(file.path).contains("secret-of"))
         // Evicted records return all of their memory.
         for key in 0..<200 { _ = try harness.evict("session-\(key)", 100 + UInt64(key)) }
-        #expect(harness.store.changes.withLock { $0.hiddenPlaces.usedBytes } == 0)
+        #expect(harness.store.changes.withLock { $0.hiddenAllocations.usedBytes } == 0)
         harness.store.removeAll()
         #expect(harness.store.usedBytes == 0)
     }

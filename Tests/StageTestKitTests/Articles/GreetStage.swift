@@ -5,7 +5,7 @@ public final class GreetStage: Stage {
     /// The settings under `greet` in the pipeline file.
     public struct Settings: Sendable {
         /// The field with the name.
-        var name = MarkedName.unread
+        var name = LocatedName.unread
         /// Field for the greeting.
         var into = "greeting"
         /// Text before the name.

@@ -7,7 +7,7 @@ let plugin = [StageType(GreetStage.self)]
 /// The settings that the articles of StageKit show.
 @Suite struct HideSettings {
     struct Settings: Sendable {
-        var field = MarkedName.unread
+        var field = LocatedName.unread
         var keep = 4
         var style = Style.stars
     }
@@ -42,8 +42,8 @@ let plugin = [StageType(GreetStage.self)]
         #expect(Self.even.decode("8", &issues) == 8)
         #expect(issues.all.isEmpty)
         #expect(
-            Self.even.decode(SettingNode(.scalar("7", isPlain: true), at: SourceMark(line: 3, column: 9)), &issues)
+            Self.even.decode(SettingNode(.scalar("7", isPlain: true), at: SettingPosition(line: 3, column: 9)), &issues)
                 == nil)
-        #expect(issues.all == [SettingIssue("7 is odd: write an even number", at: SourceMark(line: 3, column: 9))])
+        #expect(issues.all == [SettingIssue("7 is odd: write an even number", at: SettingPosition(line: 3, column: 9))])
     }
 }

@@ -54,7 +54,7 @@ import Testing
 @Suite struct LoopWatchTests {
     private static func activity(_ pulses: UInt64, until: ContinuousClock.Instant? = nil) -> PipelineActivity {
         PipelineActivity(
-            mark: PipelineActivity.Mark(batch: nil, pulses: pulses, source: 0), silentUntil: until)
+            steps: PipelineActivity.Steps(batch: nil, pulses: pulses, source: 0), silentUntil: until)
     }
 
     @Test("A run is alive while it makes progress, and until it has been silent for longer than the limit")

@@ -34,7 +34,7 @@ import Testing
                 id: EntryID(milliseconds: 5, sequence: UInt64(index)),
                 fields: [(Array("id".utf8), key), (Array("token".utf8), Array("hidden-value".utf8))])
         }
-        batch.prepareSlots(fieldCount: 2)
+        batch.prepareCells(fieldCount: 2)
         let interest = observer.beginBatch(of: keys.count)
         for index in keys.indices {
             batch.withEvent(at: index) { event in
@@ -50,7 +50,7 @@ import Testing
                 guard observer.wants(event, outcome, stage: "decode", key: field) else { return }
                 observer.observe(
                     event,
-                    OutcomeRecord(
+                    EventResult(
                         outcome: outcome, reason: nil, stage: error.map { _ in "decode" }, error: error, effects: [],
                         keyField: field, fields: FieldTable(names)))
             }

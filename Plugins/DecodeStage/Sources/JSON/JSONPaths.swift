@@ -31,14 +31,14 @@ struct JSONPaths {
 
     /// Builds the tree. Adds an error for a path that conflicts with another field.
     init(_ fields: [NamedSetting<FieldRule>], _ issues: inout SettingIssues) {
-        let paths = fields.map { $0.value.path ?? JSONPath(steps: [.name($0.name)], mark: $0.mark) }
+        let paths = fields.map { $0.value.path ?? JSONPath(steps: [.name($0.name)], position: $0.position) }
         let isJSON = fields.map { $0.value.type == .json }
         // A path may lead through a field of the type json, so these come first, the outer ones before the inner ones.
         let outer = fields.indices.filter { isJSON[$0] }.sorted { paths[$0].steps.count < paths[$1].steps.count }
         for index in outer + fields.indices.filter({ !isJSON[$0] }) {
             guard let names = paths[index].names else { continue }
             if let problem = self.insert(names, .field(index), isJSON) {
-                issues.add("fields: \(fields[index].name): \(problem)", at: paths[index].mark)
+                issues.add("fields: \(fields[index].name): \(problem)", at: paths[index].position)
             } else if !self.objects[0].fields.contains(index) {
                 self.followed.append((index, paths[index]))
             }
@@ -47,7 +47,7 @@ struct JSONPaths {
             // The path begins with a name.
             let names = paths[index].steps.prefix { $0 != .all && !$0.isElement }.compactMap(\.name)
             if let problem = self.insert(names, .followed, isJSON) {
-                issues.add("fields: \(fields[index].name): \(problem)", at: paths[index].mark)
+                issues.add("fields: \(fields[index].name): \(problem)", at: paths[index].position)
             }
             self.followed.append((index, paths[index]))
         }

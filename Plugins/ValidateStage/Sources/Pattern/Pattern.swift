@@ -53,7 +53,7 @@ public struct Pattern: Sendable, CustomStringConvertible {
             return try Pattern(text)
         } catch {
             let place = error.position.map { "character \($0): " } ?? ""
-            issues.add("\(place)\(error.message)", at: node.mark)
+            issues.add("\(place)\(error.message)", at: node.position)
             return nil
         }
     }

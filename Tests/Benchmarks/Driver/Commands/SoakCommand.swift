@@ -72,7 +72,7 @@ struct SoakCommand: ParsableCommand {
                 metrics: NOOPMetricsHandler.instance)
         }
         let start = ContinuousClock.now
-        await keeper(store).save { SourcePosition(epoch: 0, cursor: .max, text: "soak") }
+        await keeper(store).save { SourceBookmark(epoch: 0, cursor: .max, text: "soak") }
         let saved = ContinuousClock.now
         let other = MemoryStore(name: store.name, keyField: store.keyField)
         _ = try keeper(other).load()

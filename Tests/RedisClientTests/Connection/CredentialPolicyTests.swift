@@ -4,7 +4,7 @@ import Testing
 
 @testable import RedisClient
 
-@Suite struct CredentialRecordTests {
+@Suite struct CredentialPolicyTests {
     private static let limit = Duration.seconds(60)
 
     private static func settings(_ address: String = "a:1", _ change: (inout RedisSettings) -> Void = { _ in })
@@ -36,7 +36,7 @@ import Testing
         arguments: failures)
     func judged(error: RedisError, reason: String) throws {
         let history = ConnectionHistory()
-        let record = CredentialRecord(try Self.settings(), in: history)
+        let record = CredentialPolicy(try Self.settings(), in: history)
         let first = record.judged(error)
         #expect(!first.isTransient && !first.isCredentialRetry && first.message == error.message)
         record.accepted()
@@ -51,7 +51,7 @@ import Testing
     @Test("Other errors are unchanged and not counted")
     func others() throws {
         let history = ConnectionHistory()
-        let record = CredentialRecord(try Self.settings(), in: history)
+        let record = CredentialPolicy(try Self.settings(), in: history)
         record.accepted()
         for error: RedisError in [
             .answer("WRONGTYPE Operation", to: "XREAD"), .answer("NOPERM no", to: "XREAD"), .closedHere,
@@ -65,21 +65,21 @@ import Testing
     @Test("Components with the same settings share the record; a limit of zero ends immediately")
     func sharing() throws {
         let history = ConnectionHistory()
-        CredentialRecord(try Self.settings(), in: history).accepted()
+        CredentialPolicy(try Self.settings(), in: history).accepted()
         let error = Self.failures[0].0
-        #expect(CredentialRecord(try Self.settings(), in: history).judged(error).isTransient)
-        #expect(!CredentialRecord(try Self.settings("b:1"), in: history).judged(error).isTransient)
+        #expect(CredentialPolicy(try Self.settings(), in: history).judged(error).isTransient)
+        #expect(!CredentialPolicy(try Self.settings("b:1"), in: history).judged(error).isTransient)
         #expect(
-            !CredentialRecord(try Self.settings { $0.password = Secret("p") }, in: history).judged(error).isTransient)
-        #expect(!CredentialRecord(try Self.settings(), in: ConnectionHistory()).judged(error).isTransient)
+            !CredentialPolicy(try Self.settings { $0.password = Secret("p") }, in: history).judged(error).isTransient)
+        #expect(!CredentialPolicy(try Self.settings(), in: ConnectionHistory()).judged(error).isTransient)
         let strict = try Self.settings { $0.credentialTimeout = .zero }
-        CredentialRecord(strict, in: history).accepted()
-        #expect(!CredentialRecord(strict, in: history).judged(error).isTransient)
+        CredentialPolicy(strict, in: history).accepted()
+        #expect(!CredentialPolicy(strict, in: history).judged(error).isTransient)
     }
 
     /// A failure that is retried.
     private func retried() throws -> RedisError {
-        let record = CredentialRecord(try Self.settings(), in: ConnectionHistory())
+        let record = CredentialPolicy(try Self.settings(), in: ConnectionHistory())
         record.accepted()
         return record.judged(Self.failures[0].0)
     }

@@ -3,7 +3,7 @@ import RESP
 import StageKit
 
 /// An entry of the dead-letter stream.
-struct StoredLetter: Sendable, Equatable {
+struct DeadLetterEntry: Sendable, Equatable {
     /// The dead-letter entry's own id.
     let id: EntryID
     /// Facts about the failure, by their names in the stream: the fixed names of `DeadLetter`.
@@ -52,13 +52,13 @@ struct StoredLetter: Sendable, Equatable {
     }
 
     /// Returns the entry with the values of secret fields replaced by a placeholder.
-    func hiding(_ secrets: Set<String>) -> StoredLetter {
-        var letter = self
-        for index in letter.fields.indices
-        where secrets.contains(String(decoding: letter.fields[index].name, as: UTF8.self)) {
-            letter.fields[index].value = Array(FieldTable.mark.utf8)
+    func hiding(_ secrets: Set<String>) -> DeadLetterEntry {
+        var entry = self
+        for index in entry.fields.indices
+        where secrets.contains(String(decoding: entry.fields[index].name, as: UTF8.self)) {
+            entry.fields[index].value = Array(FieldTable.placeholder.utf8)
         }
-        return letter
+        return entry
     }
 
     /// Returns the time since the entry was written, by the server's clock.
@@ -113,13 +113,13 @@ struct StoredLetter: Sendable, Equatable {
         let original = "\(self.fact(DeadLetter.stream)) \(self.fact(name))\(kind)"
         return [
             self.id.description, original, self.fact(DeadLetter.stage), self.fact(DeadLetter.reason),
-            LetterText.age(self.age(now: now)), self.fact(DeadLetter.error),
+            DeadLetterText.age(self.age(now: now)), self.fact(DeadLetter.error),
         ]
     }
 
     /// The entry for people, one line per fact.
     func lines(now: Int64) -> [String] {
-        var lines = ["dead-letter entry: \(self.id) (\(LetterText.age(self.age(now: now))) old)"]
+        var lines = ["dead-letter entry: \(self.id) (\(DeadLetterText.age(self.age(now: now))) old)"]
         let names = [
             DeadLetter.pipeline, DeadLetter.stream, DeadLetter.id, DeadLetter.event, DeadLetter.added,
             DeadLetter.incomplete, DeadLetter.original, DeadLetter.stage, DeadLetter.reason, DeadLetter.error,
@@ -129,17 +129,17 @@ struct StoredLetter: Sendable, Equatable {
         for name in names where self.facts[name] != nil { lines.append("\(name): \(self.fact(name))") }
         lines.append("fields: \(self.fields.count)")
         return lines
-            + self.fields.map { "  \(LetterText.shown($0.name)): \(LetterText.shown($0.value))" }
+            + self.fields.map { "  \(DeadLetterText.shown($0.name)): \(DeadLetterText.shown($0.value))" }
     }
 
     /// Returns a fact, escaped for a terminal, or `-` if the entry does not have it.
     private func fact(_ name: String) -> String {
-        self.facts[name].map { LetterText.shown(Array($0.utf8)) } ?? "-"
+        self.facts[name].map { DeadLetterText.shown(Array($0.utf8)) } ?? "-"
     }
 }
 
 /// Dead-letter entries as text for people.
-enum LetterText {
+enum DeadLetterText {
     /// Returns printable bytes unchanged and others quoted: text from a stream must not control a terminal.
     static func shown(_ bytes: [UInt8]) -> String {
         let text = String(decoding: bytes, as: UTF8.self)

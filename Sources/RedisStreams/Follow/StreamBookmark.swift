@@ -1,11 +1,11 @@
 package import StageKit
 
 /// A reader's record of a stream, to detect later whether it is still the same stream and whether entries are missing.
-package struct StreamMark: Equatable, Sendable {
+package struct StreamBookmark: Equatable, Sendable {
     /// The id up to which entries were read.
     package var cursor: EntryID
     /// The number of entries ever added up to the cursor, as counted by `entries-added`, or `nil` if unknown.
-    package var position: UInt64?
+    package var entriesRead: UInt64?
     /// The greatest deleted id that is accounted for, or `nil` if the server does not report it.
     package var deleted: EntryID?
     /// The number of entries that were removed, read or not, or `nil` if the server does not report it.
@@ -22,26 +22,26 @@ package struct StreamMark: Equatable, Sendable {
     package var server: String?
 }
 
-extension StreamMark {
-    /// Returns the mark of a new stream while the first entries that were read are in flight.
+extension StreamBookmark {
+    /// Returns the bookmark of a new stream while the first entries that were read are in flight.
     ///
     /// The cursor stays before them, because they are not finished. Later checks nevertheless expect the stream to
     /// exist, to begin with the first of these entries, and to have assigned the id of the last one.
-    func expecting(_ first: EntryID, _ last: EntryID) -> StreamMark {
-        var mark = self
-        mark.isSeen = true
-        mark.baseline = first
-        mark.generated = max(mark.generated, last)
-        return mark
+    func expecting(_ first: EntryID, _ last: EntryID) -> StreamBookmark {
+        var bookmark = self
+        bookmark.isSeen = true
+        bookmark.baseline = first
+        bookmark.generated = max(bookmark.generated, last)
+        return bookmark
     }
 
     /// Maximum length of a text to parse, in bytes.
     static let textLimit = 1024
 
-    /// The mark as text, for a checkpoint: one `name value` per line.
+    /// The bookmark as text, for a checkpoint: one `name value` per line.
     package var text: String {
         var lines = ["cursor \(self.cursor)", "generated \(self.generated)"]
-        if let position { lines.append("position \(position)") }
+        if let entriesRead { lines.append("position \(entriesRead)") }
         if let deleted { lines.append("deleted \(deleted)") }
         if let removed { lines.append("removed \(removed)") }
         if let baseline { lines.append("baseline \(baseline)") }
@@ -62,16 +62,17 @@ extension StreamMark {
             guard let value = values[name] else { return .some(nil) }
             return EntryID(String(value)).map { .some($0) }
         }
-        let position = values["position"].map { UInt64($0) }
+        let entriesRead = values["position"].map { UInt64($0) }
         // Older versions do not save it.
         let removed = values["removed"].map { UInt64($0) }
         guard case .some(.some(let cursor)) = id("cursor"), case .some(.some(let generated)) = id("generated"),
             case .some(let deleted) = id("deleted"), case .some(let baseline) = id("baseline"),
-            position != .some(nil), removed != .some(nil), let isSeen = values["seen"].flatMap({ Bool(String($0)) }),
+            entriesRead != .some(nil), removed != .some(nil), let isSeen = values["seen"].flatMap({ Bool(String($0)) }),
             let isAnchored = values["anchored"].flatMap({ Bool(String($0)) })
         else { return nil }
         self.init(
-            cursor: cursor, position: position ?? nil, deleted: deleted, removed: removed ?? nil, generated: generated,
+            cursor: cursor, entriesRead: entriesRead ?? nil, deleted: deleted, removed: removed ?? nil,
+            generated: generated,
             baseline: baseline, isSeen: isSeen, isAnchored: isAnchored, server: values["server"].map(String.init))
     }
 }

@@ -14,7 +14,7 @@ private enum Answer {
     }
 }
 
-@Suite struct SlotMapTests {
+@Suite struct HashSlotMapTests {
     private static let teller = RedisAddress.tcp(host: "10.0.0.9", port: 1)
 
     @Test("Slots map to their primaries, whose hosts may be omitted; unserved slots map to nothing")
@@ -23,7 +23,7 @@ private enum Answer {
             Answer.range(0, 100, Answer.server("a", 1), Answer.server("r", 5)),
             Answer.range(200, 16383, Answer.server(nil, 2)), Answer.range(101, 101, Answer.server("", 2)),
         ])
-        var map = try #require(SlotMap(answer, toldBy: Self.teller))
+        var map = try #require(HashSlotMap(answer, toldBy: Self.teller))
         let slots = try [0, 100, 101, 150, 16383].map { try #require(HashSlot($0)) }
         let ours = RedisAddress.tcp(host: "10.0.0.9", port: 2)
         let first = RedisAddress.tcp(host: "a", port: 1)
@@ -43,12 +43,12 @@ private enum Answer {
             .array([Answer.range(0, 4, .null)]),
         ])
     func wrong(answer: RESPValue) {
-        #expect(SlotMap(answer, toldBy: Self.teller) == nil)
+        #expect(HashSlotMap(answer, toldBy: Self.teller) == nil)
     }
 
     @Test("A cluster without slots has a map without servers")
     func empty() {
-        #expect(SlotMap(.array([]), toldBy: Self.teller)?.primaries == [])
+        #expect(HashSlotMap(.array([]), toldBy: Self.teller)?.primaries == [])
     }
 }
 

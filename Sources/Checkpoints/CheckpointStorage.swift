@@ -3,7 +3,7 @@ import LocalFiles
 import StageKit
 
 /// Storage for the bytes of a checkpoint, which are replaced atomically, even if the process or the machine stops.
-package protocol CheckpointPlace: Sendable {
+package protocol CheckpointStorage: Sendable {
     /// The name that is shown to operators.
     var name: String { get }
 
@@ -38,7 +38,7 @@ package protocol CheckpointPlace: Sendable {
     func release()
 }
 
-extension CheckpointPlace {
+extension CheckpointStorage {
     /// `false`: `read` returns everything that is stored.
     package var isPresent: Bool { false }
 
@@ -53,7 +53,7 @@ extension CheckpointPlace {
 }
 
 /// A local file that holds a checkpoint.
-final class CheckpointFile: CheckpointPlace {
+final class CheckpointFile: CheckpointStorage {
     /// Whether this run may write.
     private enum Claim {
         /// No claim was requested.

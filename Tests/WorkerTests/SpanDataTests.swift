@@ -5,9 +5,9 @@ import Tracing
 
 @testable import Operations
 
-@Suite struct SpanRecordTests {
-    private func record() -> SpanRecord {
-        SpanRecord(
+@Suite struct SpanDataTests {
+    private func record() -> SpanData {
+        SpanData(
             name: "sluice.batch", kind: .internal,
             identity: .init(trace: "0123456789abcdef0123456789abcdef", span: "0123456789abcdef", isWritten: true),
             parent: "fedcba9876543210", start: 1_700_000_000_000_000_001, end: 1_700_000_000_000_000_009)

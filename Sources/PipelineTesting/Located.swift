@@ -1,24 +1,24 @@
 import StageKit
 
 /// A value with its position, so that problems can be reported there.
-struct Marked<Value: Sendable>: Sendable {
+struct Located<Value: Sendable>: Sendable {
     /// The value.
     var value: Value
     /// Its position.
-    var mark: SourceMark
+    var position: SettingPosition
 
     /// Creates a value with its position; `0:0` means that it was not in the file.
-    init(_ value: Value, at mark: SourceMark = SourceMark(line: 0, column: 0)) {
+    init(_ value: Value, at position: SettingPosition = SettingPosition(line: 0, column: 0)) {
         self.value = value
-        self.mark = mark
+        self.position = position
     }
 }
 
 extension SettingType {
     /// The same value with its position.
-    var marked: SettingType<Marked<Value>> {
-        SettingType<Marked<Value>>(shape: self.shape) { node, issues in
-            self.decode(node, &issues).map { Marked($0, at: node.mark) }
+    var located: SettingType<Located<Value>> {
+        SettingType<Located<Value>>(shape: self.shape) { node, issues in
+            self.decode(node, &issues).map { Located($0, at: node.position) }
         }
     }
 
@@ -32,7 +32,7 @@ extension SettingType {
         let list = SettingType<[Value]>.list(of: self, minimum: minimum)
         return SettingType<[Value]>(shape: list.shape) { node, issues in
             if case .sequence(let items) = node.content, items.count > limit {
-                issues.add("too many \(what): \(items.count), the maximum is \(limit)", at: items[limit].mark)
+                issues.add("too many \(what): \(items.count), the maximum is \(limit)", at: items[limit].position)
                 return nil
             }
             return list.decode(node, &issues)

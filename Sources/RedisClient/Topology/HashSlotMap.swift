@@ -3,7 +3,7 @@ import RESP
 /// The assignment of a cluster's slots to servers. Does no I/O.
 ///
 /// Source: Redis documentation, CLUSTER SLOTS.
-struct SlotMap: Sendable, Equatable {
+struct HashSlotMap: Sendable, Equatable {
     /// The maximum number of servers in a map. The specification recommends at most 1,000 primaries, and each may have
     /// several replicas.
     static let serverLimit = 10_000

@@ -4,7 +4,7 @@ import Tracing
 /// The data of a span, and its line in the file.
 ///
 /// Source: OpenTelemetry protocol, JSON encoding of `TracesData`: identifiers in hexadecimal, 64-bit integers as text.
-package struct SpanRecord: Sendable {
+package struct SpanData: Sendable {
     /// Maximum number of events of a span: a reconnection has one for each attempt, and may try for days.
     static let eventLimit = 32
 

@@ -5,7 +5,7 @@ import RedisClient
 import StageKit
 
 /// A dead-letter stream on a server, read in pages so that the size of a reply is limited.
-struct LetterBox {
+struct DeadLetterStream {
     /// Dead-letter entries per reply of the server: entries of 1 MiB each still fit into one reply.
     static let pageSize = 100
     /// The minimum timeout of a command: a page of large entries takes longer than the timeout set for the source.
@@ -29,7 +29,7 @@ struct LetterBox {
     /// Connects and passes the dead-letter stream to `body`.
     static func with<R>(
         _ settings: RedisSettings, stream: String, targets: [String], hiding secrets: Set<String>,
-        _ body: (LetterBox) async throws -> R
+        _ body: (DeadLetterStream) async throws -> R
     ) async throws -> R {
         let loop = RedisEventLoop()
         let logger = Logger(label: "sluice", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -37,7 +37,7 @@ struct LetterBox {
         do {
             let connection = try await RedisConnection.connect(settings, for: stream, on: loop, logger: logger)
             defer { connection.close() }
-            let box = LetterBox(
+            let box = DeadLetterStream(
                 stream: stream, targets: targets, secrets: secrets, connection: connection,
                 timeout: max(settings.timeout, Self.timeout))
             result = .success(try await body(box))
@@ -58,17 +58,17 @@ struct LetterBox {
     }
 
     /// Returns at most `count` dead-letter entries (and at most a page) from `first` to `last`, oldest first.
-    func letters(from first: EntryID, to last: EntryID = .max, count: Int) async throws -> [StoredLetter] {
+    func entries(from first: EntryID, to last: EntryID = .max, count: Int) async throws -> [DeadLetterEntry] {
         let command = RESPCommand(
             "XRANGE", self.stream, first.description, last.description, "COUNT", min(count, Self.pageSize))
         guard let entries = try await self.ask(command).array else {
             throw Unexpected(description: "XRANGE: unexpected reply: expected a list of entries")
         }
         return try entries.map { entry in
-            guard let letter = StoredLetter(entry) else {
+            guard let entry = DeadLetterEntry(entry) else {
                 throw Unexpected(description: "XRANGE: unexpected reply: expected entries with an id, names and values")
             }
-            return letter
+            return entry
         }
     }
 
@@ -82,24 +82,24 @@ struct LetterBox {
 
     private func lastID(of stream: String) async throws -> EntryID? {
         let answer = try await self.ask(RESPCommand("XREVRANGE", stream, "+", "-", "COUNT", 1))
-        return answer.array?.first.flatMap { StoredLetter($0) }?.id
+        return answer.array?.first.flatMap { DeadLetterEntry($0) }?.id
     }
 
     /// Replays one dead-letter entry.
     ///
     /// - Parameters:
-    ///   - letter: The dead-letter entry.
+    ///   - entry: The dead-letter entry.
     ///   - now: The server's time in milliseconds since the epoch.
     ///   - wholeEntries: Whether the whole original of an element may be replayed.
     /// - Returns: The result; nothing has changed unless the original was added, now or before.
     /// - Throws: `RedisError` if the server cannot be reached, or if this user may not replay anything. If the server
     ///   refuses only this entry, the result is `refused`.
-    func replay(_ letter: StoredLetter, now: Int64, wholeEntries: Bool) async throws -> ReplayScript.Result {
-        guard let stream = letter.facts[DeadLetter.stream], let original = letter.original else { return .unfit }
+    func replay(_ entry: DeadLetterEntry, now: Int64, wholeEntries: Bool) async throws -> ReplayScript.Result {
+        guard let stream = entry.facts[DeadLetter.stream], let original = entry.original else { return .unfit }
         guard self.targets.contains(stream) else { return .foreign }
-        if let obstacle = letter.obstacle(wholeEntries: wholeEntries) { return obstacle }
-        guard letter.fields.count <= ReplayScript.fieldLimit else { return .tooLarge }
-        let command = ReplayScript.command(letters: self.stream, letter: letter.id, original: stream, now: now)
+        if let obstacle = entry.obstacle(wholeEntries: wholeEntries) { return obstacle }
+        guard entry.fields.count <= ReplayScript.fieldLimit else { return .tooLarge }
+        let command = ReplayScript.command(deadLetters: self.stream, entry: entry.id, original: stream, now: now)
         do {
             if original.milliseconds > now, try await self.lastID(of: stream) ?? .zero < original { return .newer }
             guard let result = ReplayScript.result(try await self.ask(command)) else {
@@ -124,10 +124,10 @@ struct LetterBox {
     }
 
     /// Calls `body` with each page up to `last`; entries written meanwhile are not included.
-    func forEachPage(to last: EntryID, _ body: ([StoredLetter]) async throws -> Void) async throws {
+    func forEachPage(to last: EntryID, _ body: ([DeadLetterEntry]) async throws -> Void) async throws {
         var first = EntryID.zero
         while true {
-            let page = try await self.letters(from: first, to: last, count: Self.pageSize)
+            let page = try await self.entries(from: first, to: last, count: Self.pageSize)
             guard let end = page.last?.id else { return }
             try await body(page)
             guard let next = end.successor else { return }
