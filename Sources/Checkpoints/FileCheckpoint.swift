@@ -1,7 +1,7 @@
 public import ComponentKit
 public import CoreMetrics
 public import Logging
-public import SnapshotStores
+import SnapshotStores
 public import StageKit
 
 /// A checkpoint of stores in a local file: the file's top-level section `checkpoint`.

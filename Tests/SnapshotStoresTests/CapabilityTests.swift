@@ -1,3 +1,4 @@
+import Checkpoints
 import ComponentKit
 import CoreMetrics
 import Foundation
@@ -123,7 +124,7 @@ private final class KeyStore: CheckpointedStore {
         #expect(
             shared.namedFields == [
                 NamedFields("stores: shared: index", [self.mark("user")]), NamedFields("revoke: issued_at", []),
-                NamedFields("stores: shared: expires", [self.mark("until")]),
+                NamedFields("stores: shared: expires", [self.mark("until")], areTimes: true),
             ])
         #expect(shared.makeEnder(by: "user", issuedAt: self.mark("at")) != nil)
         #expect(shared.groupObstacles.count == 2)

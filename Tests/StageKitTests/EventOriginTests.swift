@@ -17,7 +17,7 @@ import Testing
             let added = (0..<5).map { index in batch.withEvent(at: index) { $0.isAdded } }
             #expect(added == [false, false, false, true, true])
             #expect(batch.withEvent(at: 4) { $0.deliveries } == 0 && batch.withEvent(at: 0) { $0.deliveries } == 1)
-            batch.removeEmitted(from: 3)
+            batch.removeAdded()
         }
     }
 

@@ -83,7 +83,7 @@ public final class AggregateStage: StatefulStage, EmittingStage {
     ///
     /// - Throws: `StageFailure` if a value is missing or out of range, or if the window is closed.
     public func process(_ event: inout Event) throws -> Verdict {
-        if self.windows.contains(event.id) { return .finish(.skipped, self.repeated) }
+        if self.windows.contains(event.eventID) { return .finish(.skipped, self.repeated) }
         let hasher = self.windows.hasher
         let key = try self.key.key(of: event)
         let (time, clock) = try self.time.times(of: event)

@@ -22,8 +22,8 @@ final class WindowState: StageState {
     /// The hash function of different values.
     var hasher: SipHash { self.content.withLock(\.hasher) }
 
-    /// Returns whether the table contains, or has refused, the entry with an id.
-    func contains(_ id: EntryID) -> Bool {
+    /// Returns whether the table contains, or has refused, the event with an id.
+    func contains(_ id: EventID) -> Bool {
         self.content.withLock { $0.table.last.map { id <= $0 } ?? false }
     }
 

@@ -87,7 +87,7 @@ final class StageStates: Sendable {
     /// Returns the reason for each state that no stage of a graph can continue with. The graph must not be used for a run
     /// afterwards.
     static func unusable(_ saved: [SavedStage], in graph: StageGraph) -> [(stage: String, reason: String)] {
-        self.restore(saved, into: self.parts(of: graph))
+        self.restore(saved, into: graph.states)
     }
 
     /// Processes a batch; while `body` runs, no state is saved.

@@ -54,7 +54,7 @@ import Testing
     }
 
     private func ask(_ port: Int, _ key: String) async -> RawAnswer {
-        await RawAnswer.to(port, [Array("X-Device-Session-Id: \(key)".utf8)])
+        await RawAnswer.to(port, [Array("X-Device-Session-Id: \(key)".utf8)], target: "/page")
     }
 
     @Test(

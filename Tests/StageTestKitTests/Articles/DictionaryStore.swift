@@ -30,7 +30,7 @@ public final class DictionaryStore: SnapshotStore {
 
     /// The last change of a key: its entry, and the fields or `nil` if the key was evicted. Evicted keys are kept, so
     /// that no older entry restores them.
-    struct Record: Sendable {
+    struct LastChange: Sendable {
         /// The entry of the change.
         var entry: EntryID
         /// The fields of the snapshot, or `nil` if the key was evicted.
@@ -46,7 +46,7 @@ public final class DictionaryStore: SnapshotStore {
     /// The content is lost when the worker ends, so the file cannot have a checkpoint.
     public let retention = StoreRetention.process
     private let maxEntries: Int
-    private let records = OrderedMutex<[[UInt8]: Record]>([:])
+    private let changes = OrderedMutex<[[UInt8]: LastChange]>([:])
 
     /// Creates an empty store.
     public init(name: String, _ settings: Settings) {
@@ -57,24 +57,24 @@ public final class DictionaryStore: SnapshotStore {
 
     /// The number of snapshots.
     public var count: Int {
-        self.records.withLock { records in records.values.count { $0.fields != nil } }
+        self.changes.withLock { changes in changes.values.count { $0.fields != nil } }
     }
 
     /// Returns the snapshot under a key, or `nil` if there is none.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? {
         let key = key.indices.map { key[$0] }
-        return self.records.withLock { Self.snapshot(key, $0[key]) }
+        return self.changes.withLock { Self.snapshot(key, $0[key]) }
     }
 
     /// Calls `body` with every snapshot, without holding the lock.
     public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
-        let snapshots = self.records.withLock { $0.compactMap { Self.snapshot($0.key, $0.value) } }
+        let snapshots = self.changes.withLock { $0.compactMap { Self.snapshot($0.key, $0.value) } }
         for snapshot in snapshots { try body(snapshot) }
     }
 
     /// Removes all snapshots, and forgets evicted keys.
     public func removeAll() {
-        self.records.withLock { $0.removeAll() }
+        self.changes.withLock { $0.removeAll() }
     }
 
     /// Creates a writer for events with the key and the fields in these columns.
@@ -82,25 +82,25 @@ public final class DictionaryStore: SnapshotStore {
         DictionaryWriter(self, key: key, fields: fields)
     }
 
-    private static func snapshot(_ key: [UInt8], _ record: Record?) -> Snapshot? {
-        guard let record, let fields = record.fields else { return nil }
-        return Snapshot(entryID: record.entry, key: key, fields: fields)
+    private static func snapshot(_ key: [UInt8], _ last: LastChange?) -> Snapshot? {
+        guard let last, let fields = last.fields else { return nil }
+        return Snapshot(entryID: last.entry, key: key, fields: fields)
     }
 
     /// Changes a key, unless the store holds something newer. `fields` is `nil` for an eviction.
     func change(_ key: [UInt8], _ entry: EntryID, to fields: [Snapshot.Field]?) throws(StageFailure) -> StoreChange {
-        try self.records.withLock { (records) throws(StageFailure) -> StoreChange in
-            if let held = records[key] {
+        try self.changes.withLock { (changes) throws(StageFailure) -> StoreChange in
+            if let held = changes[key] {
                 if entry < held.entry { return .older }
                 if entry == held.entry {
                     // The same entry may store a snapshot and then evict it, but not the other way around.
                     if (held.fields == nil) == (fields == nil) { return .repeated }
                     if fields != nil { return .older }
                 }
-            } else if records.count >= self.maxEntries {
+            } else if changes.count >= self.maxEntries {
                 throw StageFailure("store \"\(self.name)\" is full: max_entries is \(self.maxEntries)")
             }
-            records[key] = Record(entry: entry, fields: fields)
+            changes[key] = LastChange(entry: entry, fields: fields)
             return .applied
         }
     }
