@@ -38,21 +38,26 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
     }
 
     /// Adds the HTTP/2 codec and this handler to a channel, on its event loop.
-    func add(to channel: any Channel) throws {
+    ///
+    /// - Parameters:
+    ///   - channel: The channel of a new connection.
+    ///   - floodTime: The time in which frames that ask for nothing are counted.
+    /// - Throws: An error if the channel is closed.
+    func add(to channel: any Channel, floodTime: TimeAmount = GatewayLimits.floodTime) throws {
         var connection = NIOHTTP2Handler.ConnectionConfiguration()
         connection.initialSettings = [
             HTTP2Setting(parameter: .maxConcurrentStreams, value: GatewayLimits.streams),
             HTTP2Setting(parameter: .maxHeaderListSize, value: GatewayLimits.headerFieldBytes),
         ]
         connection.controlFrameRateLimit.maximumCount = GatewayLimits.floodFrames
-        connection.controlFrameRateLimit.windowLength = GatewayLimits.floodTime
+        connection.controlFrameRateLimit.windowLength = floodTime
         // Errors of calls in the whole life of the connection; only their rate is limited.
         connection.maximumConnectionGlitches = .max
         var streams = NIOHTTP2Handler.StreamConfiguration()
         streams.streamResetFrameRateLimit.maximumCount = GatewayLimits.floodFrames
-        streams.streamResetFrameRateLimit.windowLength = GatewayLimits.floodTime
+        streams.streamResetFrameRateLimit.windowLength = floodTime
         streams.streamErrorRateLimit.maximumCount = GatewayLimits.floodFrames
-        streams.streamErrorRateLimit.windowLength = GatewayLimits.floodTime
+        streams.streamErrorRateLimit.windowLength = floodTime
         let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
         _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
             mode: .server, connectionConfiguration: connection, streamConfiguration: streams

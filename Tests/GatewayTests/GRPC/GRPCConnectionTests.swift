@@ -86,10 +86,7 @@ import Testing
         try connection.send([connection.head(1)])
         try connection.send(Array(repeating: frame, count: GatewayLimits.floodFrames / 2))
         #expect(connection.isOpen && connection.goAways.isEmpty)
-        // On a busy machine, too few may be read within the time in which they are counted.
-        for _ in 0..<100 where connection.isOpen {
-            try connection.send(Array(repeating: frame, count: 2 * GatewayLimits.floodFrames))
-        }
+        try connection.send(Array(repeating: frame, count: GatewayLimits.floodFrames))
         #expect(!connection.isOpen && connection.goAways == [Code.enhanceYourCalm])
         #expect(connection.metrics.all == ["sluice_gateway_refusals grpc malformed": 1])
         #expect(connection.connections.count == 0)
