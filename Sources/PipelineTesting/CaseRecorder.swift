@@ -46,7 +46,7 @@ final class CaseRecorder: Sendable {
             var fields: [String: [UInt8]] = [:]
             for column in result.fields.columns {
                 guard let range = event.range(of: column.field) else { continue }
-                fields[column.name] = event.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
+                fields[column.name] = event.withBytes(range) { [UInt8](copying: $0) }
             }
             self.recorder.add(
                 ObservedOutcome(

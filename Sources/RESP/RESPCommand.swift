@@ -59,9 +59,13 @@ public struct RESPCommand: Sendable, Equatable {
 
     /// Appends the command as RESP; the result must be shorter than `maximumBytes`.
     package func encode(into bytes: inout [UInt8]) {
-        // One block of memory for all arguments; the last byte ensures that it is never empty and has an address.
-        let joined = Array(self.arguments.joined()) + [0]
         let lengths = self.arguments.map(\.count)
+        // One block of memory for all arguments; the last byte ensures that it is never empty and has an address.
+        // `joined()` would copy byte by byte.
+        var joined: [UInt8] = []
+        joined.reserveCapacity(lengths.reduce(1, +))
+        for argument in self.arguments { joined += argument }
+        joined.append(0)
         // A bulk header and its two line ends have at most 25 bytes.
         precondition(joined.count + 25 * (lengths.count + 1) < Self.maximumBytes, "command too long to encode")
         unsafe joined.withUnsafeBytes { memory in

@@ -10,7 +10,7 @@ extension RecordingStore: IndexedStore {
         by field: String, equal value: Span<UInt8>, limit: IndexLimit
     ) -> IndexedSnapshots? {
         guard self.indexedFields.contains(where: { $0.text == field }) else { return nil }
-        let found = self.held(field, value.indices.map { value[$0] })
+        let found = self.held(field, [UInt8](copying: value))
         return IndexedSnapshots(Array(found.prefix(limit.count)), isTruncated: found.count > limit.count)
     }
 

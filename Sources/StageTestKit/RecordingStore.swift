@@ -90,7 +90,7 @@ public final class RecordingStore: SnapshotStore {
 
     /// Returns the snapshot under a key, or `nil` if there is none.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? {
-        let key = key.indices.map { key[$0] }
+        let key = [UInt8](copying: key)
         return self.state.withLock { $0.contents[key]?.snapshot }
     }
 

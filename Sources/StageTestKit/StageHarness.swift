@@ -220,6 +220,6 @@ public struct StageRefused: Error {
 extension Event {
     /// Returns a copy of a range's bytes.
     func copy(_ range: ByteRange) -> [UInt8] {
-        self.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
+        self.withBytes(range) { [UInt8](copying: $0) }
     }
 }

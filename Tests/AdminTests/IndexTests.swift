@@ -95,7 +95,7 @@ extension FixedStore: IndexedStore {
     /// Compares all.
     func snapshots(by field: String, equal value: Span<UInt8>, limit: IndexLimit) -> IndexedSnapshots? {
         guard field == "n" else { return nil }
-        let bytes = value.indices.map { value[$0] }
+        let bytes = [UInt8](copying: value)
         var found: [Snapshot] = []
         self.forEachSnapshot { snapshot in
             if snapshot.fields.contains(where: { $0.name == field && $0.bytes == bytes }) { found.append(snapshot) }

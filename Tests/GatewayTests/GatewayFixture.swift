@@ -10,7 +10,7 @@ import Synchronization
 /// A store that knows some keys: `good`, `bad` (refused), `old` (stale), and `user:X`, which is allowed with the user X.
 struct FixedGatewayStore: GatewayStore {
     func decide(_ key: Span<UInt8>, _ values: inout GatewayValues) -> GatewayDecision {
-        let text = String(decoding: key.indices.map { key[$0] }, as: UTF8.self)
+        let text = String(decoding: [UInt8](copying: key), as: UTF8.self)
         switch text {
         case "bad": return .refused
         case "old": return .stale

@@ -29,7 +29,7 @@ final class FaultyStore: SnapshotStore {
     }
 
     func snapshot(for key: Span<UInt8>) -> Snapshot? {
-        let key = key.indices.map { key[$0] }
+        let key = [UInt8](copying: key)
         return self.records.withLock { records in
             guard let record = records[key], let fields = record.fields else { return nil }
             return Snapshot(entryID: record.entry, key: key, fields: fields)
@@ -91,7 +91,7 @@ final class FaultyStore: SnapshotStore {
         private func bytes(_ field: FieldID, _ event: borrowing Event) -> [UInt8]? {
             event.withValue(of: field) { value -> [UInt8]? in
                 guard let value else { return nil }
-                return value.indices.map { value[$0] }
+                return [UInt8](copying: value)
             }
         }
 

@@ -97,7 +97,7 @@ struct MeasureReader {
     private func text(
         of event: borrowing Event, _ range: ByteRange, _ quantity: Quantity
     ) throws(StageFailure) -> [UInt8] {
-        if range.length <= Self.textLimit { return event.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } } }
+        if range.length <= Self.textLimit { return event.withBytes(range) { [UInt8](copying: $0) } }
         switch quantity {
         case .integer(let number): return Array("\(number)".utf8)
         case .unsigned(let number): return Array("\(number)".utf8)

@@ -161,7 +161,7 @@ public final class LookupStage: Stage {
         case .memory(_, let key), .server(_, let key):
             guard let range = event.range(of: key) else { throw self.missingKey }
             guard range.length > 0 else { throw self.emptyKey }
-            return event.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
+            return event.withBytes(range) { [UInt8](copying: $0) }
         case .hashes(_, let template):
             var bytes: [UInt8] = []
             do throws(TemplateFailure) {

@@ -237,13 +237,13 @@ public final class SQLiteStore: SweepingStore, StreamFedStore, ConditionalStore,
 
     /// The snapshot under a key, as of the last change, or `nil` if there is none.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? {
-        let key = key.indices.map { key[$0] }
+        let key = [UInt8](copying: key)
         return self.state(of: key)?.snapshot(key)
     }
 
     /// The entry that evicted a key, as long as the eviction is remembered.
     public func evictingEntry(for key: Span<UInt8>) -> EntryID? {
-        let state = self.state(of: key.indices.map { key[$0] })
+        let state = self.state(of: [UInt8](copying: key))
         return state.flatMap { $0.isLive ? nil : $0.entry }
     }
 

@@ -45,7 +45,7 @@ final class SQLiteStoreWriter: SnapshotWriter {
     private static func bytes(of field: FieldID, _ event: borrowing Event) -> [UInt8]? {
         event.withValue(of: field) { value -> [UInt8]? in
             guard let value else { return nil }
-            return value.indices.map { value[$0] }
+            return [UInt8](copying: value)
         }
     }
 }

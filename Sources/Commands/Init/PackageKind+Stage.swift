@@ -47,7 +47,7 @@ extension PackageKind {
             public func process(_ event: inout Event) throws -> Verdict {
                 let greeting = event.withValue(of: self.name) { name -> [UInt8]? in
                     guard let name else { return nil }
-                    return self.words + name.indices.map { name[$0] }
+                    return self.words + [UInt8](copying: name)
                 }
                 guard let greeting else { throw StageFailure("greet: the name is missing") }
                 event.set(self.greeting, copying: greeting)

@@ -65,7 +65,7 @@ extension PackageKind {
 
             /// Returns the snapshot under a key, or `nil` if there is none.
             public func snapshot(for key: Span<UInt8>) -> Snapshot? {
-                let key = key.indices.map { key[$0] }
+                let key = [UInt8](copying: key)
                 return self.changes.withLock { Self.snapshot(key, $0[key]) }
             }
 
@@ -149,7 +149,7 @@ extension PackageKind {
             private static func bytes(of field: FieldID, _ event: borrowing Event) -> [UInt8]? {
                 event.withValue(of: field) { value -> [UInt8]? in
                     guard let value else { return nil }
-                    return value.indices.map { value[$0] }
+                    return [UInt8](copying: value)
                 }
             }
         }

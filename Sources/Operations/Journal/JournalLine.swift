@@ -47,12 +47,3 @@ enum JournalLine {
         JSONText.appendMember(name, value, to: &bytes)
     }
 }
-
-extension Array where Element == UInt8 {
-    /// Copies the bytes of a span.
-    package init(copying span: Span<UInt8>) {
-        self.init()
-        self.reserveCapacity(span.count)
-        for index in span.indices { self.append(span[index]) }
-    }
-}

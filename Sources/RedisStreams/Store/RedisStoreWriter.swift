@@ -61,7 +61,7 @@ final class RedisStoreWriter: DeferredWriter {
             }
             event.withValue(of: field) { value in
                 guard let value else { return }
-                values += [name, value.indices.map { value[$0] }]
+                values += [name, [UInt8](copying: value)]
             }
         }
         let size = values.reduce(key.count) { $0 + $1.count }

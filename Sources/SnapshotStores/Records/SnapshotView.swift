@@ -94,10 +94,3 @@ public struct SnapshotView: ~Copyable {
         return try body(String(field.integer ?? 0).utf8.span)
     }
 }
-
-extension [UInt8] {
-    /// Copies a span.
-    init(copying span: Span<UInt8>) {
-        self = unsafe span.withUnsafeBufferPointer { unsafe [UInt8]($0) }
-    }
-}

@@ -121,7 +121,7 @@ final class FixedStore: ConditionalStore {
 
     /// The snapshot under a key.
     func snapshot(for key: Span<UInt8>) -> Snapshot? {
-        let bytes = key.indices.map { key[$0] }
+        let bytes = [UInt8](copying: key)
         return self.snapshots.first { $0.key == bytes }
     }
 

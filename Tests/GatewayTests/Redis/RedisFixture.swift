@@ -47,7 +47,7 @@ final class FixedRedisStore: RedisDoorStore {
     }
 
     private static func text(_ key: Span<UInt8>) -> String {
-        String(decoding: key.indices.map { key[$0] }, as: UTF8.self)
+        String(decoding: [UInt8](copying: key), as: UTF8.self)
     }
 
     func read(_ key: Span<UInt8>, _ fields: inout SnapshotFields) -> SnapshotFinding {

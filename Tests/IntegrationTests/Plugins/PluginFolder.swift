@@ -39,7 +39,7 @@ struct PluginFolder {
             func process(_ event: inout Event) throws -> Verdict {
                 let bytes = event.withValue(of: self.field) { bytes -> [UInt8]? in
                     guard let bytes else { return nil }
-                    return bytes.indices.map { bytes[$0] }
+                    return [UInt8](copying: bytes)
                 }
                 guard let bytes else { throw StageFailure("mask: nothing to mask", reason: "nothing_to_mask") }
                 event.set(self.field, copying: bytes.prefix(self.keep) + Array("***".utf8))

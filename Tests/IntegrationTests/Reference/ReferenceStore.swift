@@ -91,6 +91,6 @@ extension Event {
     /// A field's bytes to keep, none where the event does not have it.
     func copy(of field: FieldID) -> [UInt8] {
         guard let range = self.range(of: field) else { return [] }
-        return self.withBytes(range) { bytes in bytes.indices.map { bytes[$0] } }
+        return self.withBytes(range) { [UInt8](copying: $0) }
     }
 }

@@ -62,7 +62,7 @@ public final class DictionaryStore: SnapshotStore {
 
     /// Returns the snapshot under a key, or `nil` if there is none.
     public func snapshot(for key: Span<UInt8>) -> Snapshot? {
-        let key = key.indices.map { key[$0] }
+        let key = [UInt8](copying: key)
         return self.changes.withLock { Self.snapshot(key, $0[key]) }
     }
 
@@ -146,7 +146,7 @@ final class DictionaryWriter: SnapshotWriter {
     private static func bytes(of field: FieldID, _ event: borrowing Event) -> [UInt8]? {
         event.withValue(of: field) { value -> [UInt8]? in
             guard let value else { return nil }
-            return value.indices.map { value[$0] }
+            return [UInt8](copying: value)
         }
     }
 }
