@@ -11,7 +11,7 @@ final class NotifySocket: Sendable {
         var description: String
     }
 
-    /// Maximum time that the manager may be too busy to accept a message.
+    /// Maximum time that the manager may be too busy to accept a message that is not sent again.
     private static let sendLimit = timeval(tv_sec: 5, tv_usec: 0)
 
     private let descriptor: Int32
@@ -54,9 +54,14 @@ final class NotifySocket: Sendable {
         close(self.descriptor)
     }
 
-    /// Sends one message of lines `NAME=value`; returns false if the manager does not accept it.
-    func send(_ lines: [String]) -> Bool {
+    /// Sends one message of lines `NAME=value`.
+    ///
+    /// - Parameter waits: Whether to wait while the manager is busy. A message that is sent again later must not wait:
+    ///   it would hold up a thread of the worker.
+    /// - Returns: `false` if the manager does not accept it.
+    func send(_ lines: [String], waits: Bool) -> Bool {
         let bytes = Array(lines.joined(separator: "\n").utf8)
-        return unsafe Glibc.send(self.descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+        let flags = Int32(MSG_NOSIGNAL) | (waits ? 0 : Int32(MSG_DONTWAIT))
+        return unsafe Glibc.send(self.descriptor, bytes, bytes.count, flags) == bytes.count
     }
 }

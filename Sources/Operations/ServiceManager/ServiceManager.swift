@@ -16,6 +16,8 @@ package final class ServiceManager: Sendable {
     private let logger: Logger
     private let serving = Atomic<Bool>(false)
     private let failed = Atomic<Bool>(false)
+    /// Whether the manager has not accepted the message that a reload has ended.
+    private let isReloadOpen = Atomic<Bool>(false)
 
     /// Creates the manager of this process; `nil` if there is none, or if it cannot be notified, which is logged.
     package init?(environment: [String: String], logger: Logger) {
@@ -36,9 +38,10 @@ package final class ServiceManager: Sendable {
 
     /// Notifies the manager of a reload while `body` runs.
     package func reloading(_ body: () -> Void) {
-        self.send(ServiceNotices.reloading(at: Self.monotonicTime()))
+        _ = self.send(ServiceNotices.reloading(at: Self.monotonicTime()), waits: true)
         body()
-        self.send(ServiceNotices.reloaded)
+        let isSent = self.send(ServiceNotices.reloaded, waits: true)
+        self.isReloadOpen.store(!isSent, ordering: .releasing)
     }
 
     /// Notifies the manager of a pipeline's state until a graceful shutdown begins, and then of the shutdown.
@@ -49,18 +52,27 @@ package final class ServiceManager: Sendable {
             let look = ServiceNotices.Look(
                 isServing: self.serving.load(ordering: .acquiring),
                 reasons: Readiness.reasons(pipeline.status, stores: pipeline.stores),
-                silence: silence.silence(pipeline.activity, now: .now))
-            self.send(notices.next(look))
+                silence: silence.silence(pipeline.activity, now: .now),
+                isReloadOpen: self.isReloadOpen.load(ordering: .acquiring))
+            notices.next(look) { lines in
+                let isSent = self.send(lines, waits: false)
+                if isSent, look.isReloadOpen { self.isReloadOpen.store(false, ordering: .releasing) }
+                return isSent
+            }
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.interval) }
         }
-        self.send(ServiceNotices.stopping)
+        _ = self.send(ServiceNotices.stopping, waits: true)
     }
 
-    private func send(_ lines: [String]) {
-        guard !lines.isEmpty, !self.socket.send(lines) else { return }
-        guard !self.failed.exchange(true, ordering: .relaxed) else { return }
-        self.logger.withoutRateLimit.warning(
-            "the service manager does not accept messages", metadata: ["error": "error \(errno)"])
+    /// Sends a message and returns whether the manager has accepted it; one without lines is not sent.
+    private func send(_ lines: [String], waits: Bool) -> Bool {
+        guard !lines.isEmpty, !self.socket.send(lines, waits: waits) else { return true }
+        let error = errno
+        if !self.failed.exchange(true, ordering: .relaxed) {
+            self.logger.withoutRateLimit.warning(
+                "the service manager does not accept messages", metadata: ["error": "error \(error)"])
+        }
+        return false
     }
 
     /// Returns the time of the clock that systemd uses to order reloads.

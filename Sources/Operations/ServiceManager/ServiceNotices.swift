@@ -16,15 +16,25 @@ struct ServiceNotices {
         var reasons: [String]
         /// The time without expected progress of the run.
         var silence: Duration
+        /// Whether the manager has not accepted the message that a reload has ended.
+        var isReloadOpen = false
     }
 
     private var isReady = false
     private var status: String?
 
-    /// Returns the lines to send now, or an empty list for none.
-    mutating func next(_ look: Look) -> [String] {
+    /// Sends the lines that are due. What the manager does not accept is due again at the next check, so that it never
+    /// waits for a READY, or shows a status, that was lost.
+    ///
+    /// - Parameter send: Sends one message, unless it has no lines; returns whether the manager has accepted it.
+    mutating func next(_ look: Look, send: ([String]) -> Bool) {
+        var next = self
+        if send(next.lines(look)) { self = next }
+    }
+
+    private mutating func lines(_ look: Look) -> [String] {
         var lines: [String] = []
-        if look.isServing, !self.isReady {
+        if look.isServing, !self.isReady || look.isReloadOpen {
             self.isReady = true
             lines.append("READY=1")
         }
