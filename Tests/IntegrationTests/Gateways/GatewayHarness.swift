@@ -19,7 +19,9 @@ final class ApplicationServer: Sendable {
         let router = Router()
         router.get("**") { request, _ -> String in
             server.count.withLock { $0 += 1 }
-            let users = request.headers.filter { $0.name.canonicalName == "x-user-id" }.map(\.value)
+            // Applications that read headers as CGI does take an underscore for a hyphen.
+            let users = request.headers.filter { $0.name.canonicalName.replacing("_", with: "-") == "x-user-id" }
+                .map(\.value)
             return "user=\(users.joined(separator: "|"))\n"
         }
         let (ports, continuation) = AsyncStream<Int>.makeStream()

@@ -62,7 +62,8 @@ import Testing
 
     /// Asks with these headers, as a client that claims to be another user.
     private func ask(_ port: Int, _ headers: [[UInt8]]) async -> RawAnswer {
-        await RawAnswer.to(port, headers + [Array("X-User-Id: mallory".utf8)], target: "/page?a=b")
+        let claims = ["X-User-Id", "X_User_Id", "x-user_id"].map { Array("\($0): mallory".utf8) }
+        return await RawAnswer.to(port, headers + claims, target: "/page?a=b")
     }
 
     @Test(
