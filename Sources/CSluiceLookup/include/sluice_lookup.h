@@ -25,7 +25,7 @@ extern "C" {
 #define SLUICE_API __attribute__((visibility("default")))
 
 /* The version of this interface: changes of the first number break programs. */
-#define SLUICE_LOOKUP_VERSION "1.0"
+#define SLUICE_LOOKUP_VERSION "1.1"
 
 /* The answers. Only SLUICE_ALLOWED lets a request in. */
 enum sluice_answer {
@@ -36,8 +36,11 @@ enum sluice_answer {
     SLUICE_BUSY = 4     /* Not known: the session was being changed for a millisecond. Only from sluice_lookup_get. */
 };
 
-/* The condition of sluice_lookup_get that every session meets: SLUICE_ALLOWED then means that there is one. */
-#define SLUICE_ANY (-1)
+/*
+ * The condition of sluice_lookup_get that every session meets: SLUICE_ALLOWED then means that there is one. Not -1: a
+ * program that does not check what sluice_lookup_condition returned must let nobody in.
+ */
+#define SLUICE_ANY (-2)
 
 /* The number of conditions and fields that a handle can have, and the longest name of one. */
 #define SLUICE_MAX_NAMES 64
@@ -58,8 +61,8 @@ SLUICE_API void sluice_lookup_close(sluice_lookup *lookup);
 
 /*
  * Returns the handle's number of a condition or a field that the pipeline file names, or -1 if the handle has no more
- * numbers or the name is too long. The number stays valid until the handle is closed. If the file does not have the
- * name, answers that need it are stale.
+ * numbers, or the name is empty or too long. The number stays valid until the handle is closed. If the file does not
+ * have the name, or the number is -1, answers that need it are stale.
  */
 SLUICE_API int sluice_lookup_condition(sluice_lookup *lookup, const char *name);
 SLUICE_API int sluice_lookup_field(sluice_lookup *lookup, const char *name);

@@ -167,9 +167,12 @@ import Testing
         #expect(reader.ask("session-1", "activ") == SLUICE_STALE)
         #expect(reader.ask("session-1", "status") == SLUICE_STALE)
         #expect(reader.get(Array("session-1".utf8), ["active"]).answer == SLUICE_STALE)
-        for number in [Int32(-2), -1, 100, .max] {
+        let field = sluice_lookup_field(reader.handle, "status")
+        for number in [Int32.min, -3, -1, field, 100, .max] {
             #expect(sluice_lookup_ask(reader.handle, "session-1", 9, number) == SLUICE_STALE)
+            #expect(sluice_lookup_get(reader.handle, "session-1", 9, number, nil, 0) == SLUICE_STALE)
         }
+        #expect(sluice_lookup_get(reader.handle, "session-1", 9, SLUICE_ANY, nil, 0) == SLUICE_ALLOWED)
         #expect(sluice_lookup_condition(reader.handle, "") == -1)
         #expect(sluice_lookup_condition(reader.handle, String(repeating: "x", count: 256)) == -1)
         for index in 0..<100 { _ = sluice_lookup_condition(reader.handle, "name-\(index)") }
