@@ -81,10 +81,17 @@ extension MemoryStore {
             // Before the heartbeat, which says that it is right.
             share.setTimeOfDay(expiry.clock.now)
         }
-        guard !share.beat(cursor: cursor, entries: self.count) else { return }
-        share.logger?.error(
-            "another worker has replaced the shared file of a store: its readers do not see this worker any more",
-            metadata: ["store": "\(self.name)", "path": "\(share.settings.path)"])
+        let message: Logger.Message
+        switch share.beat(cursor: cursor, entries: self.count) {
+        case nil: return
+        case .replaced:
+            message =
+                "another worker has replaced the shared file of a store: its readers do not see this worker any more"
+        case .removed:
+            message =
+                "the shared file of a store was removed: programs that open it from now on cannot: restart the worker"
+        }
+        share.logger?.error(message, metadata: ["store": "\(self.name)", "path": "\(share.settings.path)"])
     }
 
     /// Marks the shared file as closed and removes it.

@@ -56,14 +56,25 @@ struct SharedFile: ~Copyable {
         if unsafe rename(self.temporary, self.path) != 0 { throw SystemFailure("rename \(self.temporary)") }
     }
 
-    /// Whether another file has taken its place; a missing one has not.
-    var isReplaced: Bool {
-        FileIdentity(of: self.path).map { $0 != FileIdentity(descriptor: self.descriptor) } ?? false
+    /// What is at a file's path.
+    enum Presence {
+        /// The file itself.
+        case own
+        /// Another file, or something else.
+        case other
+        /// Nothing.
+        case missing
+    }
+
+    /// What is at the file's path now.
+    var presence: Presence {
+        guard let identity = FileIdentity(of: self.path) else { return .missing }
+        return identity == FileIdentity(descriptor: self.descriptor) ? .own : .other
     }
 
     /// Removes the file, unless another one has taken its place.
     func remove() {
-        if !self.isReplaced { unsafe unlink(self.path) }
+        if self.presence == .own { unsafe unlink(self.path) }
         unsafe unlink(self.temporary)
     }
 

@@ -31,6 +31,7 @@ final class StoreShare: FreshnessMirror {
     let header: SharedWords
     private let file = Mutex<SharedFile?>(nil)
     private let isKeptPrivate = Atomic<Bool>(false)
+    private let isRemovalReported = Atomic<Bool>(false)
 
     /// Creates a header; nothing is opened.
     init(_ settings: ShareSettings, logger: Logger?) {
@@ -140,14 +141,21 @@ final class StoreShare: FreshnessMirror {
         self.header.storeReleasing(UInt64(bitPattern: offset), Word.timeOfDay)
     }
 
-    /// Writes the heartbeat; returns `false` if another worker's file has taken the place of this one, which is closed
-    /// then.
-    func beat(cursor: EntryID?, entries: Int) -> Bool {
+    /// What a heartbeat found at the file's path for the first time.
+    enum Finding {
+        /// Something else has taken the file's place: the file is closed, and its readers see the store as stale.
+        case replaced
+        /// The file was removed. Programs that have mapped it continue to read it; others cannot.
+        case removed
+    }
+
+    /// Writes the heartbeat; returns what is wrong with the file, once, or `nil`.
+    func beat(cursor: EntryID?, entries: Int) -> Finding? {
         self.file.withLock { file in
-            guard file != nil, self.header[Word.epoch] != 0 else { return true }
-            if file?.isReplaced == true {
+            guard let presence = file?.presence, self.header[Word.epoch] != 0 else { return nil }
+            if presence == .other {
                 self.header.storeReleasing(0, Word.epoch)
-                return false
+                return .replaced
             }
             self.header[Word.entries] = UInt64(entries)
             if let cursor {
@@ -159,7 +167,8 @@ final class StoreShare: FreshnessMirror {
                 self.header.storeReleasing(version &+ 2, Word.cursorVersion)
             }
             self.header.storeReleasing(UInt64(bitPattern: Self.now), Word.beat)
-            return true
+            if presence == .missing, !self.isRemovalReported.exchange(true, ordering: .relaxed) { return .removed }
+            return nil
         }
     }
 

@@ -2,6 +2,7 @@ import CSluiceLookup
 import ComponentKit
 import Foundation
 import StageKit
+import StageTestKit
 import Testing
 
 @testable import SnapshotStores
@@ -148,6 +149,29 @@ import Testing
         await first.store.beat(cursor: nil)
         #expect(try Self.header(first)[Word.epoch] == 0)
         #expect(try file.names == ["sessions"])
+    }
+
+    @Test("A file that is removed while the worker runs is reported once, and programs that have mapped it read on")
+    func removal() async throws {
+        let file = try SharedDirectory()
+        let log = RecordingLog()
+        let share = StoreShare(ShareSettings(path: file.path, fields: []), logger: log.logger(label: "test"))
+        share.header[Word.beatLimit] = UInt64(Int64.max)
+        let harness = Harness(conditions: try .named(["active": ["status": ["active"]]]), share: share)
+        try harness.store.open()
+        _ = try harness.upsert("session-1", 1)
+        let reader = try SharedReader(file.path)
+        await harness.store.beat(cursor: nil)
+        #expect(log.lines.isEmpty)
+        #expect(unlink(file.path) == 0)
+        for _ in 0..<3 { await harness.store.beat(cursor: nil) }
+        #expect(log.lines.map(\.level) == ["error"])
+        #expect(log.lines.allSatisfy { $0.metadata["path"] == file.path && $0.message.contains("was removed") })
+        #expect(reader.state.status == SLUICE_STATUS_FRESH)
+        #expect(reader.ask("session-1") == SLUICE_ALLOWED)
+        #expect(try SharedReader(file.path).ask("session-1") == SLUICE_STALE)
+        await harness.store.shutDown()
+        #expect(reader.ask("session-1") == SLUICE_STALE)
     }
 
     /// Waits for a condition that must come true.
