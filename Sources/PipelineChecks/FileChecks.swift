@@ -4,6 +4,7 @@ package import PipelineEngine
 import PublishStage
 import RedisClient
 import RedisStreams
+import SnapshotStores
 import StageKit
 
 /// Checks that compare several parts of a pipeline file.
@@ -14,6 +15,7 @@ package enum FileChecks {
     ) -> FileOutline.Findings {
         var findings = FileOutline.Findings()
         SnapshotNames(stores: stores).check(file, &findings.issues)
+        self.checkSharedFiles(file, &findings.issues)
         Keyspace(self.keys(file)).check(&findings.issues, warnings: &findings.warnings)
         for (context, node) in self.servers(file) {
             guard let settings = FileOutline.decode(node, RedisSettings.type) else { continue }
@@ -25,6 +27,22 @@ package enum FileChecks {
             findings.warnings.within("source: redis_stream") { settings.warnGroup(source.settings, &$0) }
         }
         return findings
+    }
+
+    /// Adds an error for each store that is shared in the file of another one.
+    private static func checkSharedFiles(_ file: FileOutline, _ issues: inout SettingIssues) {
+        var users: [String: String] = [:]
+        for store in file.stores where store.type == MemoryStore.type.name {
+            guard let node = store.settings["share"]?["path"],
+                let path = FileOutline.decode(node, SettingType<String>.nonBlankText)
+            else { continue }
+            if let user = users[path] {
+                issues.add(
+                    "stores: \(store.name): share: path: the store \(user) is shared there; each store needs a file of "
+                        + "its own", at: node.position)
+            }
+            users[path] = store.name
+        }
     }
 
     /// The settings of every Redis server that the file names, with a description of their position.

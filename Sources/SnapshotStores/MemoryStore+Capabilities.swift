@@ -23,14 +23,17 @@ extension MemoryStore {
     /// `false` for a shared store: other processes read a mark that is set when a snapshot is stored.
     public var permitsTimeInConditions: Bool { self.share == nil }
 
-    /// The fields of the index, those that stages compare in order to end snapshots, and the field of `expires`.
+    /// The fields of the index, those that stages compare in order to end snapshots, the field of `expires`, and the
+    /// fields of the shared file, unless the embedding program fills the store.
     public var namedFields: [NamedFields] {
         let index = self.fieldsOfIndex
+        let shared = self.keptFields.isEmpty ? [] : self.share?.settings.listed ?? []
         return [
             NamedFields("stores: \(self.name): index", index.indexed),
             NamedFields("revoke: issued_at", index.compared),
             NamedFields(
                 "stores: \(self.name): expires", [self.expiryField].compactMap(\.self), areTimes: true),
+            NamedFields("stores: \(self.name): share: fields", shared),
         ]
     }
 }

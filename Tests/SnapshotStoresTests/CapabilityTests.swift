@@ -125,6 +125,7 @@ private final class KeyStore: CheckpointedStore {
             shared.namedFields == [
                 NamedFields("stores: shared: index", [self.mark("user")]), NamedFields("revoke: issued_at", []),
                 NamedFields("stores: shared: expires", [self.mark("until")], areTimes: true),
+                NamedFields("stores: shared: share: fields", []),
             ])
         #expect(shared.makeEnder(by: "user", issuedAt: self.mark("at")) != nil)
         #expect(shared.groupObstacles.count == 2)

@@ -6,6 +6,8 @@ public struct ShareSettings: Sendable {
     public var path: String
     /// The fields that the file contains besides the key.
     public var fields: [String]
+    /// The names of the fields that the settings list, with their positions in the pipeline file.
+    var listed: [LocatedName]
     /// The permissions of the file.
     public var mode: Int
     /// The group of the file by name or number, or `nil` for the worker's.
@@ -18,6 +20,7 @@ public struct ShareSettings: Sendable {
     public init(path: String, fields: [String], mode: Int = ShareSettings.defaultMode, group: String? = nil) {
         self.path = path
         self.fields = fields
+        self.listed = fields.map { LocatedName($0, at: LocatedName.unread.position) }
         self.mode = mode
         self.group = group
     }
@@ -40,7 +43,7 @@ public struct ShareSettings: Sendable {
                     "The absolute path of the file, on a tmpfs such as /dev/shm. Its directory must be writable only"
                         + " by the worker."),
                 .required(
-                    "fields", \.fields, .list(of: .nonBlankText),
+                    "fields", \.listed, .list(of: .name),
                     "The fields of snapshots that other processes can read; all others stay in this process."),
                 .optional(
                     "mode", \.mode, .sharedMode, default: "0640",
@@ -50,6 +53,8 @@ public struct ShareSettings: Sendable {
                     "The group of the file, by name or number; the worker's own group if it is not set."),
             ])
     ).map { (settings) throws(SettingRefusal) in
+        var settings = settings
+        settings.fields = settings.listed.map(\.text)
         guard Set(settings.fields).count == settings.fields.count else {
             throw SettingRefusal("a field is listed twice")
         }

@@ -21,6 +21,8 @@ enum SharedLayout {
     static let namesOffset = 512
     /// The capacity for names in bytes, with one byte for the end.
     static let namesSize = headerSize - namesOffset
+    /// The greatest length of a name in bytes: readers cannot ask for a longer one (`SLUICE_MAX_NAME`).
+    static let nameLimit = 255
     /// The proof before there is one.
     static let never = UInt64(bitPattern: .min)
     /// The limit if there is none.
@@ -119,18 +121,18 @@ enum SharedLayout {
         let text: String
     }
 
-    /// Whether the header has room for names: the bytes of names with these texts, or `nil`.
+    /// Whether the header has room for names, and readers can ask for them: the bytes of names with these texts, or `nil`.
     static func pack(_ texts: [String]) -> [UInt8]? {
         self.pack(texts.map { Name(kind: .field, number: 0, text: $0) })
     }
 
     /// The bytes of names: kind, number, length (two bytes, little-endian) and text of each, then a zero; or `nil` if
-    /// the header has no room for them.
+    /// the header has no room for them or a name is too long.
     static func pack(_ names: [Name]) -> [UInt8]? {
         var bytes: [UInt8] = []
         for name in names {
             let text = Array(name.text.utf8)
-            guard text.count <= UInt16.max else { return nil }
+            guard text.count <= self.nameLimit else { return nil }
             bytes += [name.kind.rawValue, name.number, UInt8(text.count & 0xFF), UInt8(text.count >> 8)] + text
         }
         bytes.append(0)

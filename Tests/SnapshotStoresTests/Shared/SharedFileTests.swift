@@ -94,6 +94,14 @@ import Testing
         #expect(reader.state.status == expected)
     }
 
+    @Test("Names that readers cannot ask for are refused")
+    func longNames() {
+        let name = String(repeating: "n", count: Int(SLUICE_MAX_NAME))
+        #expect(SharedLayout.pack([name]) != nil)
+        #expect(SharedLayout.pack([name + "n"]) == nil)
+        #expect(SharedLayout.pack([String](repeating: name, count: 20)) == nil)
+    }
+
     @Test("The file takes space for the store's content, not for its capacity")
     func space() throws {
         let file = try SharedDirectory()
