@@ -57,19 +57,37 @@ import Testing
     /// More headers than Lua reads by default.
     private static let others: [[UInt8]] = (0..<150).map { Array("X-Other-\($0): a".utf8) }
 
-    /// The headers of a request, and the status of the response. Every request also claims to be another user.
-    private static let requests: [(name: String, headers: [[UInt8]], status: Int)] = [
+    /// The headers of a request, and the status of the response.
+    private typealias Request = (name: String, headers: [[UInt8]], status: Int)
+
+    /// Requests with the same response for all settings of nginx. Every request also claims to be another user.
+    private static let requests: [Request] = [
         ("allowed", [id("ds-active")], 200),
         ("allowed, 1,000 bytes", [id(long)], 200),
+        ("allowed, in capitals", [Array("X-DEVICE-SESSION-ID: ds-active".utf8)], 200),
+        ("allowed, after others", others + [id("ds-active")], 200),
+        ("a header whose name is as long", [id("ds-active"), Array("Sec-CH-UA: a".utf8)], 200),
         ("revoked", [id("ds-revoked")], 403),
         ("unknown", [id("ds-none")], 401),
         ("no id", [], 401),
         ("empty id", [id("")], 401),
         ("two ids", [id("ds-active"), id("ds-revoked")], 401),
+        ("the same id twice", [id("ds-active"), id("ds-active")], 401),
+        ("an id and an empty one", [id("ds-active"), id("")], 401),
+        ("an empty id and another one", [id(""), id("ds-active")], 401),
         ("two ids, far apart", [id("ds-active")] + others + [id("ds-active")], 401),
         ("odd bytes", [Array("X-Device-Session-Id: ds-active".utf8) + [0xFF]], 401),
         ("a value with line ends", [id("ds-odd")], 403),
+        ("a value with a deletion", [id("ds-delete")], 403),
+        ("a value as long as the buffer", [id("ds-full")], 200),
         ("a value that is too long", [id("ds-long")], 403),
+    ]
+
+    /// Headers with underscores. nginx drops them, or passes them on with `underscores_in_headers on`.
+    private static let underscored: [(dropped: Request, passed: Int)] = [
+        (("a second id, underscored", [id("ds-active"), Array("X_Device_Session_Id: ds-revoked".utf8)], 200), 401),
+        (("an underscored id first", [Array("X-Device_Session-Id: ds-revoked".utf8), id("ds-active")], 200), 401),
+        (("underscored users", [id("ds-active"), Array("X_User_Id: a".utf8), Array("x-user_id: b".utf8)], 200), 200),
     ]
 
     @Test(
@@ -79,56 +97,97 @@ import Testing
             """
             nginx has no Lua module: install libnginx-mod-http-lua, or unpack it with libnginx-mod-http-ndk, \
             libluajit2-5.1-2, libpcre3, lua-resty-core and lua-resty-lrucache into a directory named by SLUICE_NGINX_LUA
-            """))
-    func lua() async throws {
-        let nginx = try #require(NginxWithLua())
-        try await withRedisServer { server in
-            try await self.fill(server)
-            try await withFolder { folder in
-                try await LookupLibrary.build(in: folder)
-                let path = folder.path + "/store/sessions"
-                try await ApplicationServer.with { application, applicationPort in
-                    let port = try RawSocket.freePort()
-                    let gateway = try nginx.start(in: folder, sessions: path, port: port, application: applicationPort)
-                    defer { gateway.end() }
-                    try await withWorker(server, SharedMemoryTests.arguments(path)) { worker, _ in
-                        try await self.askAll(port, application)
-                        try await worker.signal(SIGKILL)
-                        try await eventually("stale") { await self.ask(port, [Self.id("ds-active")]).status == 503 }
-                        for request in Self.requests where request.status != 401 {
-                            #expect(await self.ask(port, request.headers).status == 503, "\(request.name)")
-                        }
+            """), arguments: [false, true])
+    func lua(passesUnderscores: Bool) async throws {
+        let underscored: [Request] = Self.underscored.map { request, passed in
+            (request.name, request.headers, passesUnderscores ? passed : request.status)
+        }
+        let requests = Self.requests + underscored
+        let settings = passesUnderscores ? "underscores_in_headers on;" : ""
+        try await self.withNginx(settings) { port, application, arguments in
+            try await withRedisServer { server in
+                try await self.fill(server)
+                try await withWorker(server, arguments) { worker, _ in
+                    for request in requests { try await self.check(request, port, application) }
+                    try await worker.signal(SIGKILL)
+                    try await eventually("stale") { await self.ask(port, [Self.id("ds-active")]).status == 503 }
+                    for request in requests where request.status != 401 {
+                        #expect(await self.ask(port, request.headers).status == 503, "\(request.name)")
                     }
                 }
             }
         }
     }
 
-    private func askAll(_ port: Int, _ application: ApplicationServer) async throws {
-        for request in Self.requests {
-            var before = application.requests
-            var answer = await self.ask(port, request.headers)
-            // nginx starts, the store is being filled, or on a busy machine it is stale for a moment.
-            try await eventually("\(request.name) is answered with \(request.status)") {
-                before = application.requests
-                answer = await self.ask(port, request.headers)
-                return answer.status == request.status
+    @Test(
+        "nginx lets nobody in if its configuration does not pass the user on",
+        .enabled(if: NginxWithLua() != nil && ToolRun.isInstalled("cc"), "nginx has no Lua module"),
+        arguments: [
+            ["        proxy_set_header X-User-Id $sluice_user;\n"],
+            ["        proxy_set_header X-User-Id $sluice_user;\n", "map $host $sluice_user { default \"\"; }\n"],
+        ])
+    func omission(lines: [String]) async throws {
+        let change = { (text: String) in lines.reduce(text) { $0.replacing($1, with: "") } }
+        try await self.withNginx(change: change) { port, application, arguments in
+            try await withRedisServer { server in
+                try await self.fill(server)
+                try await withWorker(server, arguments) { _, _ in
+                    try await eventually("the script runs") { await self.ask(port, [Self.id("ds-none")]).status == 401 }
+                    try await eventually("an error") { await self.ask(port, [Self.id("ds-active")]).status == 500 }
+                    #expect(application.requests == 0)
+                }
             }
-            let passes = request.status == 200
-            #expect(application.requests - before == (passes ? 1 : 0), "\(request.name): \(answer.text)")
-            if passes { #expect(answer.text.hasSuffix("user=alice\n"), "\(request.name): \(answer.text)") }
         }
+    }
+
+    /// Runs nginx with the guide's configuration in front of an application.
+    private func withNginx(
+        _ settings: String = "", change: (String) -> String = { $0 },
+        _ body: (_ port: Int, _ application: ApplicationServer, _ worker: [String]) async throws -> Void
+    ) async throws {
+        let nginx = try #require(NginxWithLua())
+        try await withFolder { folder in
+            try await LookupLibrary.build(in: folder)
+            let path = folder.path + "/store/sessions"
+            try await ApplicationServer.with { application, applicationPort in
+                let port = try RawSocket.freePort()
+                let gateway = try nginx.start(
+                    in: folder, sessions: path, port: port, application: applicationPort, settings: settings,
+                    change: change)
+                defer { gateway.end() }
+                try await body(port, application, SharedMemoryTests.arguments(path))
+            }
+        }
+    }
+
+    private func check(_ request: Request, _ port: Int, _ application: ApplicationServer) async throws {
+        var before = application.requests
+        var answer = await self.ask(port, request.headers)
+        // nginx starts, the store is being filled, or on a busy machine it is stale for a moment.
+        try await eventually("\(request.name) is answered with \(request.status)") {
+            before = application.requests
+            answer = await self.ask(port, request.headers)
+            return answer.status == request.status
+        }
+        let passes = request.status == 200
+        #expect(application.requests - before == (passes ? 1 : 0), "\(request.name): \(answer.text)")
+        let user = request.headers.contains(Self.id("ds-full")) ? Self.full : "alice"
+        if passes { #expect(answer.text.hasSuffix("user=\(user)\n"), "\(request.name): \(answer.text)") }
     }
 
     private func ask(_ port: Int, _ headers: [[UInt8]]) async -> RawAnswer {
         await RawAnswer.to(port, headers + [Array("X-User-Id: mallory".utf8)])
     }
 
+    /// A user as long as the script's buffer.
+    private static let full = String(repeating: "u", count: 256)
+
     private func fill(_ server: RedisServer) async throws {
         let sessions = [
             ("ds-active", "active", "alice"), (Self.long, "active", "alice"), ("ds-revoked", "active", "alice"),
             ("ds-revoked", "revoked", "alice"), ("ds-odd", "active", "bob\r\nX-User-Id: admin"),
-            ("ds-long", "active", String(repeating: "u", count: 257)),
+            ("ds-delete", "active", "alice\u{7F}"), ("ds-full", "active", Self.full),
+            ("ds-long", "active", Self.full + "u"),
         ]
         try await withConnection(server.settings) { connection in
             for (key, status, user) in sessions {

@@ -119,9 +119,16 @@ struct NginxWithLua {
     private static let modules = ["ndk_http_module.so", "ngx_http_lua_module.so"]
 
     /// Starts nginx with the configuration of the guide, in a directory with the library.
-    func start(in folder: URL, sessions: String, port: Int, application: Int) throws -> Child {
+    ///
+    /// - Parameters:
+    ///   - settings: Settings of nginx besides those of the guide.
+    ///   - change: Changes the configuration and the script.
+    func start(
+        in folder: URL, sessions: String, port: Int, application: Int, settings: String = "",
+        change: (String) -> String = { $0 }
+    ) throws -> Child {
         func text(_ name: String) throws -> String {
-            try String(contentsOf: LookupLibrary.example(name), encoding: .utf8)
+            change(try String(contentsOf: LookupLibrary.example(name), encoding: .utf8))
                 .replacingOccurrences(of: ":8080", with: ":\(port)")
                 .replacingOccurrences(of: ":8000", with: ":\(application)")
                 .replacingOccurrences(of: "/etc/nginx", with: folder.path)
@@ -133,7 +140,8 @@ struct NginxWithLua {
         }
         let modules = Self.modules.map { "load_module \(self.root)/usr/lib/nginx/modules/\($0);" }
         let own = ["daemon off; master_process off; pid \(folder.path)/pid; error_log stderr; events {}"]
-        let lines = try modules + own + ["http {", "access_log off;"] + places + [text("nginx-lua.conf"), "}"]
+        let http = ["http {", "access_log off;", settings] + places
+        let lines = try modules + own + http + [text("nginx-lua.conf"), "}"]
         let file = folder.appendingPathComponent("nginx.conf")
         try Data(lines.joined(separator: "\n").utf8).write(to: file)
         try Data(text("sluice.lua").utf8).write(to: folder.appendingPathComponent("sluice.lua"))

@@ -130,9 +130,11 @@ struct NginxLua {
             "events { worker_connections 1024; }",
             "http { access_log off; keepalive_requests 1000000000;", places.joined(separator: "\n"),
             "lua_package_path \"\(folder)/?.lua;\(self.root)/usr/share/lua/5.1/?.lua;;\";",
+            "map $host $sluice_user { default \"\"; }",
             "server { listen 127.0.0.1:\(port) backlog=511;",
             "location /nothing { access_by_lua_block { return } empty_gif; }",
-            "location /check { access_by_lua_block { require(\"sluice\").check() } empty_gif; }", "} }",
+            "location /check { access_by_lua_block { require(\"sluice\").check() }",
+            "proxy_set_header X-User-Id $sluice_user; empty_gif; }", "} }",
         ]
         try Data(lines.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: "\(folder)/nginx-lua.conf"))
         let script = try String(contentsOfFile: Self.script, encoding: .utf8)
