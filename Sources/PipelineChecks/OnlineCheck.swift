@@ -69,7 +69,7 @@ package struct OnlineCheck {
             // In a cluster, each stream may be on a different server.
             for stream in self.streams.dropFirst() {
                 let connection = try await RedisConnection.connect(redis, for: stream, on: loop, logger: logger)
-                steps.append(await self.look(at: stream, connection))
+                steps.append(await self.content(of: stream, connection))
                 connection.close()
             }
             return steps
@@ -93,7 +93,7 @@ package struct OnlineCheck {
         let findings = RightsFindings(user: identity.value?.string, version: ServerVersion(information.value))
         steps.append(await self.rights(findings, needs, connection))
         guard let stream = self.streams.first else { return steps }
-        steps.append(await self.look(at: stream, connection))
+        steps.append(await self.content(of: stream, connection))
         if let group = self.pipeline.source.groupName {
             let groups = await self.answer(connection, RESPCommand("XINFO", "GROUPS", stream))
             steps.append(ServerAnswers.group(group, groups.value))
@@ -102,7 +102,7 @@ package struct OnlineCheck {
     }
 
     /// Checks the content of a stream.
-    private func look(at stream: String, _ connection: RedisConnection) async -> CheckStep {
+    private func content(of stream: String, _ connection: RedisConnection) async -> CheckStep {
         let type = await self.answer(connection, RESPCommand("TYPE", stream))
         let contents = await self.answer(connection, RESPCommand("XINFO", "STREAM", stream))
         return ServerAnswers.stream(

@@ -44,8 +44,9 @@ import Testing
 }
 
 @Suite struct StreamContentionTests {
-    /// A look: the time, the stream's thread if it is behind, and how long that has waited for a processor, in milliseconds.
-    typealias Look = (time: Int, thread: Int32?, waited: Int?, isShort: Bool)
+    /// A sample: the time, the stream's thread if it is behind, and how long that has waited for a processor, in
+    /// milliseconds.
+    typealias Sample = (time: Int, thread: Int32?, waited: Int?, isShort: Bool)
 
     @Test(
         "Requests are delayed while a late stream's thread waits for a processor, and for a second afterwards",
@@ -62,13 +63,14 @@ import Testing
             [(0, 7, 500, false), (60, 8, 0, false), (120, 8, 30, true)],
             // The kernel does not say: the stream comes first.
             [(0, 7, nil, true), (60, nil, nil, false)],
-        ] as [[Look]])
-    func looks(_ looks: [Look]) {
+        ] as [[Sample]])
+    func contention(_ samples: [Sample]) {
         var contention = StreamContention()
-        for look in looks {
+        for sample in samples {
             let isShort = contention.isShort(
-                thread: look.thread, waited: look.waited.map { .milliseconds($0) }, time: .milliseconds(look.time))
-            #expect(isShort == look.isShort, "at \(look.time)")
+                thread: sample.thread, waited: sample.waited.map { .milliseconds($0) },
+                time: .milliseconds(sample.time))
+            #expect(isShort == sample.isShort, "at \(sample.time)")
         }
     }
 

@@ -6,8 +6,8 @@ import StageTestKit
 import Testing
 
 @Suite struct SilenceWatchTests {
-    /// A look at a run: when, what has changed with its steps, and what it may do.
-    typealias Look = (at: Int, pulses: UInt64, until: Int?, patience: Int, silence: Int)
+    /// A sample of a run: when, what has changed with its steps, and what it may do.
+    typealias Sample = (at: Int, pulses: UInt64, until: Int?, patience: Int, silence: Int)
 
     @Test(
         "A run is silent from its last step, its declared wait or its patience, whichever ends last",
@@ -16,15 +16,15 @@ import Testing
             [(0, 1, 60, 0, 0), (59, 1, 60, 0, 0), (61, 1, 60, 0, 1), (70, 1, 90, 0, 0), (95, 1, nil, 0, 95)],
             [(0, 1, nil, 10, 0), (10, 1, nil, 10, 0), (11, 1, nil, 10, 1), (12, 1, nil, 0, 12)],
             [(0, 1, 5, 10, 0), (8, 1, 5, 10, 0), (12, 1, 5, 10, 2)],
-        ] as [[Look]])
-    func silence(looks: [Look]) {
+        ] as [[Sample]])
+    func silence(samples: [Sample]) {
         var watch = SilenceWatch()
         let start = ContinuousClock.now
-        for look in looks {
+        for sample in samples {
             let activity = PipelineActivity(
-                steps: PipelineActivity.Steps(batch: nil, pulses: look.pulses, source: 7),
-                silentUntil: look.until.map { start + .seconds($0) }, patience: .seconds(look.patience))
-            #expect(watch.silence(activity, now: start + .seconds(look.at)) == .seconds(look.silence))
+                steps: PipelineActivity.Steps(batch: nil, pulses: sample.pulses, source: 7),
+                silentUntil: sample.until.map { start + .seconds($0) }, patience: .seconds(sample.patience))
+            #expect(watch.silence(activity, now: start + .seconds(sample.at)) == .seconds(sample.silence))
         }
     }
 }

@@ -76,7 +76,7 @@ final class LoopGovernor: Sendable {
     }
 
     /// Starts periodic checks, until `stop` is called.
-    func start() { self.look(in: Self.restInterval) }
+    func start() { self.scheduleCheck(in: Self.restInterval) }
 
     /// Stops the checks.
     func stop() {
@@ -84,7 +84,7 @@ final class LoopGovernor: Sendable {
         self.line.setHolding(false)
     }
 
-    private func look(in delay: TimeAmount) {
+    private func scheduleCheck(in delay: TimeAmount) {
         self.loop.scheduleTask(in: delay) {
             guard !self.isOver.load(ordering: .relaxed) else { return }
             let thread = self.lateThread()
@@ -100,7 +100,7 @@ final class LoopGovernor: Sendable {
             }
             // The only deliberate block of an event loop's thread: nothing but requests runs on it.
             if wait > .zero { usleep(UInt32(wait / .microseconds(1))) }
-            self.look(in: isShort ? Self.interval : Self.restInterval)
+            self.scheduleCheck(in: isShort ? Self.interval : Self.restInterval)
         }
     }
 

@@ -49,14 +49,14 @@ package final class ServiceManager: Sendable {
         var notices = ServiceNotices()
         var silence = SilenceWatch()
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            let look = ServiceNotices.Look(
+            let state = ServiceNotices.WorkerState(
                 isServing: self.serving.load(ordering: .acquiring),
                 reasons: Readiness.reasons(pipeline.status, stores: pipeline.stores),
                 silence: silence.silence(pipeline.activity, now: .now),
                 isReloadOpen: self.isReloadOpen.load(ordering: .acquiring))
-            notices.next(look) { lines in
+            notices.next(state) { lines in
                 let isSent = self.send(lines, waits: false)
-                if isSent, look.isReloadOpen { self.isReloadOpen.store(false, ordering: .releasing) }
+                if isSent, state.isReloadOpen { self.isReloadOpen.store(false, ordering: .releasing) }
                 return isSent
             }
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.interval) }

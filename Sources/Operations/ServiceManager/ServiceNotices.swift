@@ -8,8 +8,8 @@ struct ServiceNotices {
     /// Maximum bytes of a status: it is one line in `systemctl status`, and reasons may quote a server.
     static let statusLimit = 512
 
-    /// The state found by a check.
-    struct Look {
+    /// The worker's state, as found by a check.
+    struct WorkerState {
         /// Whether the worker answers over HTTP.
         var isServing: Bool
         /// The reasons why it is not ready; empty if it is.
@@ -27,23 +27,23 @@ struct ServiceNotices {
     /// waits for a READY, or shows a status, that was lost.
     ///
     /// - Parameter send: Sends one message, unless it has no lines; returns whether the manager has accepted it.
-    mutating func next(_ look: Look, send: ([String]) -> Bool) {
+    mutating func next(_ state: WorkerState, send: ([String]) -> Bool) {
         var next = self
-        if send(next.lines(look)) { self = next }
+        if send(next.lines(state)) { self = next }
     }
 
-    private mutating func lines(_ look: Look) -> [String] {
+    private mutating func lines(_ state: WorkerState) -> [String] {
         var lines: [String] = []
-        if look.isServing, !self.isReady || look.isReloadOpen {
+        if state.isServing, !self.isReady || state.isReloadOpen {
             self.isReady = true
             lines.append("READY=1")
         }
-        let status = Self.line(look.reasons.isEmpty ? "ready" : look.reasons.joined(separator: "; "))
+        let status = Self.line(state.reasons.isEmpty ? "ready" : state.reasons.joined(separator: "; "))
         if status != self.status {
             self.status = status
             lines.append("STATUS=\(status)")
         }
-        if look.silence == .zero { lines.append("WATCHDOG=1") }
+        if state.silence == .zero { lines.append("WATCHDOG=1") }
         return lines
     }
 

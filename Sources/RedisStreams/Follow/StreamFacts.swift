@@ -1,6 +1,14 @@
 import RESP
 package import StageKit
 
+/// The facts that a query returned. Both are of one moment.
+struct QueriedFacts {
+    /// The facts of the stream, or `nil` if it does not exist.
+    var stream: StreamFacts?
+    /// The facts of the reader's group, or `nil` if it does not exist or the query was not about a group.
+    var group: GroupFacts?
+}
+
 /// A server's report on a stream at one moment.
 ///
 /// Source: Redis commands, XINFO STREAM. Redis 6.2 reports neither deletions nor the number of entries ever added; 7.0

@@ -39,14 +39,14 @@ extension GroupReader {
     private func openGroup(_ control: RedisConnection) async throws(RedisError) {
         // Only for the lag in seconds: without the permission, this machine's clock counts.
         self.driver.noteClock(try await control.submit(ServerIdentity.command).reply().value())
-        guard let look = try await self.look(control) else {
+        guard let facts = try await self.queryFacts(control) else {
             // Nothing can be queried, so the group is accepted as it is.
             self.machine.openedBlindly()
             let start = try await self.place(control)
             _ = try await self.create(control, at: self.machine.place?.description ?? start)
             return
         }
-        switch self.machine.opened(look.stream, look.group) {
+        switch self.machine.opened(facts.stream, facts.group) {
         case .goOn: break
         case .create:
             let isMade = try await self.create(control, at: try await self.place(control))
@@ -66,17 +66,9 @@ extension GroupReader {
         }
     }
 
-    /// The stream and the group at one moment.
-    struct Look {
-        /// The facts of the stream, or `nil` if it does not exist.
-        var stream: StreamFacts?
-        /// The facts of the group, or `nil` if it does not exist.
-        var group: GroupFacts?
-    }
-
     /// Queries the stream and the group; returns `nil` if the server refuses the query and the settings do not
     /// require the facts.
-    func look(_ control: RedisConnection) async throws(RedisError) -> Look? {
+    func queryFacts(_ control: RedisConnection) async throws(RedisError) -> QueriedFacts? {
         guard self.driver.canCheck else { return nil }
         var answers: [RESPValue] = []
         repeat {
@@ -87,12 +79,12 @@ extension GroupReader {
             }
         } while self.driver.questions.note(answers[0])
         do throws(RedisError) {
-            guard let stream = try StreamFacts.answer(answers[0]) else { return Look() }
+            guard let stream = try StreamFacts.answer(answers[0]) else { return QueriedFacts() }
             if case .error(let text) = answers[1] {
-                if text.hasPrefix(StreamFacts.missing) { return Look() }
+                if text.hasPrefix(StreamFacts.missing) { return QueriedFacts() }
                 throw .answer(text, to: "XINFO")
             }
-            return Look(stream: stream, group: try GroupFacts.find(self.group.name, in: answers[1]))
+            return QueriedFacts(stream: stream, group: try GroupFacts.find(self.group.name, in: answers[1]))
         } catch {
             try self.driver.readBlindly(
                 after: error, needing: "+xinfo|stream and +xinfo|groups", isRequired: self.machine.halts)

@@ -109,8 +109,8 @@ extension GroupReader {
     /// Queries the stream, the group and the pending entries; claims entries that others have abandoned.
     func survey(_ control: RedisConnection, _ deliver: StreamDriver.Deliver) async throws(ReadEnd) {
         do {
-            let look = try await self.look(control)
-            if let look, look.group == nil {
+            let facts = try await self.queryFacts(control)
+            if let facts, facts.group == nil {
                 throw RedisError(.noGroup, "the consumer group \(self.group.name) does not exist", isTransient: true)
             }
             let count = self.pageCount
@@ -118,10 +118,10 @@ extension GroupReader {
             let abandoned = try await self.list(
                 control, self.commands.abandoned(idle: self.group.claimAfter, count: count))
             let gap = self.machine.surveyed(
-                look?.stream, look?.group, pending, hurries: abandoned.count == count, at: .now)
+                facts?.stream, facts?.group, pending, hurries: abandoned.count == count, at: .now)
             if let gap { try self.report(gap) }
-            self.status.pending = look?.group?.pending ?? pending.count
-            let lag = look.flatMap { look in look.stream.flatMap { look.group?.lag(in: $0) } }
+            self.status.pending = facts?.group?.pending ?? pending.count
+            let lag = facts.flatMap { facts in facts.stream.flatMap { facts.group?.lag(in: $0) } }
             self.show { board in
                 if !board.status.isCaughtUp { board.status.lagEntries = lag }
             }

@@ -6,12 +6,6 @@ import StageKit
 
 // Preparation before reading: queries to the server, and reading keys.
 extension StreamReader {
-    /// The stream at one moment.
-    struct Look {
-        /// The facts, or `nil` if the stream does not exist.
-        var stream: StreamFacts?
-    }
-
     /// Sends the queries and fills the stores from keys if necessary.
     func open(
         _ connection: RedisConnection, _ deliver: StreamDriver.Deliver
@@ -78,26 +72,26 @@ extension StreamReader {
     }
 
     /// Sends the query for the stream's facts.
-    func look(_ connection: RedisConnection) -> PendingReply {
+    func sendFactsQuery(_ connection: RedisConnection) -> PendingReply {
         connection.submit([self.driver.questions.facts], timeout: self.driver.entriesTimeout, leavesOutToFit: true)[0]
     }
 
     /// Queries the stream's facts; returns `nil` if the server refuses the query and the settings do not require them.
-    private func facts(_ connection: RedisConnection) async throws(ReadEnd) -> Look? {
+    private func facts(_ connection: RedisConnection) async throws(ReadEnd) -> QueriedFacts? {
         while true {
-            if let look = try await self.facts(of: self.look(connection)) { return look }
+            if let facts = try await self.facts(of: self.sendFactsQuery(connection)) { return facts }
             if !self.driver.canCheck { return nil }
         }
     }
 
     /// Returns the facts from a reply, or `nil` if the query has to be repeated in another form, or if the server
     /// refuses it and the settings do not require the facts.
-    func facts(of reply: PendingReply) async throws(ReadEnd) -> Look? {
+    func facts(of reply: PendingReply) async throws(ReadEnd) -> QueriedFacts? {
         do throws(RedisError) {
             let value = try await reply.reply().value()
             if self.driver.questions.note(value) { return nil }
             do throws(RedisError) {
-                return Look(stream: try StreamFacts.answer(value))
+                return QueriedFacts(stream: try StreamFacts.answer(value))
             } catch {
                 try self.driver.readBlindly(
                     after: error, needing: "+xinfo|stream", isRequired: self.driver.streamSettings.onGap != .goOn)
@@ -155,11 +149,11 @@ extension StreamReader {
         } catch {
             throw .server(error)
         }
-        guard let look = replies.popFirst() else {
+        guard let query = replies.popFirst() else {
             opening.isBlind = true
             return opening
         }
-        guard let facts = try await self.facts(of: look) else {
+        guard let facts = try await self.facts(of: query) else {
             if self.driver.canCheck { return nil }
             opening.isBlind = true
             return opening

@@ -8,18 +8,18 @@ extension StreamReader {
         let driver = self.driver
         var cursor = self.follower.machine.cursor ?? .zero
         var checked = ContinuousClock.now
-        var look: PendingReply?
+        var factsQuery: PendingReply?
         var following = driver.ask(connection, after: cursor, isPrompt: true, at: checked)
         while !driver.stop.isStopped {
             if self.follower.owesResets { try await self.announceResets() }
-            if let looked = look.take() { try await self.handle(look: looked) }
+            if let query = factsQuery.take() { try await self.handle(factsQuery: query) }
             let asked = following
             let arrival = try await driver.receive(asked, connection, after: cursor, of: XReadReply.name) {
                 outline, now in
                 // Sent before the next read and on its connection, so the reply holds for everything read so far.
                 if now - checked >= driver.streamSettings.checkInterval, driver.canCheck {
                     checked = now
-                    look = self.look(connection)
+                    factsQuery = self.sendFactsQuery(connection)
                 }
                 guard let outline else { return nil }
                 let isPrompt = self.isPrompt(outline.entries, asked, now)
@@ -63,8 +63,8 @@ extension StreamReader {
     }
 
     /// Handles the reply to a query for the stream's facts.
-    private func handle(look: PendingReply) async throws(ReadEnd) {
-        guard let facts = try await self.facts(of: look) else { return }
+    private func handle(factsQuery: PendingReply) async throws(ReadEnd) {
+        guard let facts = try await self.facts(of: factsQuery) else { return }
         if let course = self.follower.looked(facts.stream) { throw .of(course) }
     }
 }

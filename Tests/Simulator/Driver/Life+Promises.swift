@@ -105,14 +105,14 @@ extension Life {
     }
 
     /// Everything that was lost up to this moment, and can be counted, has to have been told.
-    func accountedFor(_ look: Look, _ machine: FollowMachine) throws {
-        self.accounted = max(self.accounted, look.time)
-        try self.judge(self.ledger.untold(by: look.time, cursor: machine.cursor ?? .zero), look)
+    func accountedFor(_ observation: StreamObservation, _ machine: FollowMachine) throws {
+        self.accounted = max(self.accounted, observation.time)
+        try self.judge(self.ledger.untold(by: observation.time, cursor: machine.cursor ?? .zero), observation)
     }
 
     /// What is lost and can be seen without counting has to have been told.
-    func sawBySight(_ facts: StreamFacts?, _ look: Look, _ machine: FollowMachine) throws {
-        self.accounted = max(self.accounted, look.time)
+    func sawBySight(_ facts: StreamFacts?, _ observation: StreamObservation, _ machine: FollowMachine) throws {
+        self.accounted = max(self.accounted, observation.time)
         // Where there was no stream before, nobody can say what it began with.
         guard let facts, let known = self.known, known.isSeen else { return }
         let cursor = machine.cursor ?? .zero
@@ -122,19 +122,19 @@ extension Life {
         guard reachesBeyond || cameAndWent else { return }
         // What was deleted in the middle is not to be seen.
         let limit = reachesBeyond ? facts.first ?? .max : .max
-        try self.judge(self.ledger.untold(by: look.time, cursor: cursor, below: limit), look)
+        try self.judge(self.ledger.untold(by: observation.time, cursor: cursor, below: limit), observation)
     }
 
-    private func judge(_ untold: Ledger.Untold?, _ look: Look) throws {
+    private func judge(_ untold: Ledger.Untold?, _ observation: StreamObservation) throws {
         guard let untold else { return }
-        guard let reason = self.untellable(untold.fate, look) else { throw untold.violation }
+        guard let reason = self.untellable(untold.fate, observation) else { throw untold.violation }
         self.note("untellable: \(reason): \(untold.violation)")
         self.isUntellable = true
     }
 
     /// Why a look could not show that an entry was lost, as `Guarantees.md` says; nil if it could.
-    private func untellable(_ fate: Fate, _ look: Look) -> String? {
-        guard let bookmark = look.bookmark, let facts = look.facts, let lineage = look.lineage,
+    private func untellable(_ fate: Fate, _ observation: StreamObservation) -> String? {
+        guard let bookmark = observation.bookmark, let facts = observation.facts, let lineage = observation.lineage,
             let epoch = self.ledger.epoch
         else { return nil }
         // A stream that begins behind the cursor has the right count if as many were removed, whichever they were.
@@ -144,15 +144,15 @@ extension Life {
         }
         let isTwin = self.ledger.fates.contains {
             $0.entry.id == bookmark.cursor && $0.entry.id > epoch.cursor && $0.entry.lineage == lineage
-                && $0.isThere(at: look.time) && !epoch.delivered.contains($0.entry.serial)
+                && $0.isThere(at: observation.time) && !epoch.delivered.contains($0.entry.serial)
         }
         if isTwin, isCountRight ?? true { return "the id that was read last was given again" }
         let isOther = fate.isLostWrite || epoch.seen.contains { $0 != lineage }
-        if isOther, isCountRight == true, !self.showsOther(look, facts, bookmark) {
+        if isOther, isCountRight == true, !self.showsOther(observation, facts, bookmark) {
             return "another stream, with exactly as many entries up to the cursor as were there before"
         }
         if fate.cameBack != nil, fate.entry.id <= bookmark.cursor, let removed = facts.removed,
-            removed >= look.removedBefore ?? .max
+            removed >= observation.removedBefore ?? .max
         {
             return "the removal of an entry was undone, and as many others were removed since"
         }
@@ -161,10 +161,12 @@ extension Life {
 
     /// Whether a look shows that it is another stream although the counts are right: by the entry at the cursor, or by
     /// a restart if the stream begins behind the cursor.
-    private func showsOther(_ look: Look, _ facts: StreamFacts, _ bookmark: StreamBookmark) -> Bool {
+    private func showsOther(
+        _ observation: StreamObservation, _ facts: StreamFacts, _ bookmark: StreamBookmark
+    ) -> Bool {
         guard let first = facts.first else { return false }
-        if first > bookmark.cursor { return look.isRestarted }
-        return look.anchor == .absent && bookmark.isAnchored && facts.deleted ?? .zero < bookmark.cursor
+        if first > bookmark.cursor { return observation.isRestarted }
+        return observation.anchor == .absent && bookmark.isAnchored && facts.deleted ?? .zero < bookmark.cursor
     }
 
     // MARK: What has to be so at all times

@@ -24,7 +24,7 @@ enum PlantedBug: String, CaseIterable, Sendable {
     case storesKeptOverGap = "stores-kept-over-gap"
     /// What a reply proves counts as soon as it has come, before its entries are applied.
     case proofOnArrival = "proof-on-arrival"
-    /// Look-ups are answered while the store is being filled.
+    /// Lookups are answered while the store is being filled.
     case answersWhileFilling = "answers-while-filling"
     /// An event ends at a store that holds it already or something newer, whoever has or has not seen it.
     case endsAtTheStore = "ends-at-the-store"

@@ -2,8 +2,8 @@ import RedisClient
 import RedisStreams
 import StageKit
 
-/// What a worker knew of the stream when a look at it found nothing wrong.
-struct Look {
+/// What a worker knew of the stream when a query of its facts found nothing wrong.
+struct StreamObservation {
     /// When the server answered.
     var time: Int
     /// The stream that it was.
@@ -30,26 +30,26 @@ extension Worker {
             self.life.forgive(at: time)
         }
         if let lineage { self.life.saw(lineage, at: time) }
-        let look = self.look(facts, at: time)
-        guard self.plan.tellsCounts else { return try self.life.sawBySight(facts, look, self.machine) }
+        let observation = self.observation(facts, at: time)
+        guard self.plan.tellsCounts else { return try self.life.sawBySight(facts, observation, self.machine) }
         if hadSample { return }
         if self.machine.detector?.sample == nil {
-            try self.life.accountedFor(look, self.machine)
+            try self.life.accountedFor(observation, self.machine)
         } else {
-            self.pending = (look, self.machine.detector?.bookmark.entriesRead != nil)
+            self.pending = (observation, self.machine.detector?.bookmark.entriesRead != nil)
         }
     }
 
     /// What is known with a look that found nothing wrong.
-    func look(_ facts: StreamFacts?, at time: Int) -> Look {
+    func observation(_ facts: StreamFacts?, at time: Int) -> StreamObservation {
         let bookmark = self.machine.detector?.bookmark
         let server = self.life.known?.server
-        let look = Look(
+        let observation = StreamObservation(
             time: time, lineage: self.lineage, facts: facts,
             anchor: self.doing == .opening ? self.opening.anchor : .notAsked, bookmark: bookmark,
             isRestarted: server != nil && server != bookmark?.server, removedBefore: self.life.ledger.epoch?.removed)
         self.life.ledger.epoch?.removed = facts?.removed
-        return look
+        return observation
     }
 
     /// Entries that were there at that time were counted, or there were none.
@@ -58,7 +58,7 @@ extension Worker {
         self.pending = nil
         if !self.plan.tellsCounts { return }
         if pending.isCounted {
-            try self.life.accountedFor(pending.look, self.machine)
+            try self.life.accountedFor(pending.observation, self.machine)
         } else {
             self.life.forgive(at: time)
         }

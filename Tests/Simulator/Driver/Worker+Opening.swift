@@ -61,9 +61,9 @@ extension Worker {
             if before.cursor == nil {
                 self.life.begin(behind: id, self.opening.facts, at: self.openedAt, isScan: false)
                 if let lineage { self.life.saw(lineage, at: self.openedAt) }
-                let look = self.look(self.opening.facts, at: self.openedAt)
+                let observation = self.observation(self.opening.facts, at: self.openedAt)
                 self.pending = self.machine.detector?.sample.map { _ in
-                    (look, self.machine.detector?.bookmark.entriesRead != nil)
+                    (observation, self.machine.detector?.bookmark.entriesRead != nil)
                 }
             } else {
                 if before.phase == .unplaced { self.life.filled(at: self.openedAt) }

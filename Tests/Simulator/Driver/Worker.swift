@@ -78,7 +78,7 @@ final class Worker {
     var isFirstRead = true
     var isCut = false
     /// The look that counting goes towards, and whether it can be counted.
-    var pending: (look: Look, isCounted: Bool)?
+    var pending: (observation: StreamObservation, isCounted: Bool)?
     /// The bug: the last entry that the store held when the worker began.
     private var heldAtFirst: EntryID?
     /// Whether losses that a read has shown are accepted as of the next look.

@@ -4,14 +4,16 @@ import Testing
 @testable import Operations
 
 @Suite struct ServiceNoticesTests {
-    private static func look(_ isServing: Bool, _ reasons: [String], _ silence: Int = 0) -> ServiceNotices.Look {
-        ServiceNotices.Look(isServing: isServing, reasons: reasons, silence: .seconds(silence))
+    private static func state(
+        _ isServing: Bool, _ reasons: [String], _ silence: Int = 0
+    ) -> ServiceNotices.WorkerState {
+        ServiceNotices.WorkerState(isServing: isServing, reasons: reasons, silence: .seconds(silence))
     }
 
     /// Returns what a check sends.
-    private static func sent(_ notices: inout ServiceNotices, _ look: ServiceNotices.Look) -> [String] {
+    private static func sent(_ notices: inout ServiceNotices, _ state: ServiceNotices.WorkerState) -> [String] {
         var sent: [String] = []
-        notices.next(look) { lines in
+        notices.next(state) { lines in
             sent = lines
             return true
         }
@@ -21,42 +23,42 @@ import Testing
     @Test("READY is sent once the worker answers, STATUS with each change, WATCHDOG unless the run is silent")
     func course() {
         var notices = ServiceNotices()
-        #expect(Self.sent(&notices, Self.look(false, ["not connected"])) == ["STATUS=not connected", "WATCHDOG=1"])
-        #expect(Self.sent(&notices, Self.look(true, ["not connected"])) == ["READY=1", "WATCHDOG=1"])
-        #expect(Self.sent(&notices, Self.look(true, ["not connected"], 1)) == [])
-        #expect(Self.sent(&notices, Self.look(true, [])) == ["STATUS=ready", "WATCHDOG=1"])
-        #expect(Self.sent(&notices, Self.look(true, [])) == ["WATCHDOG=1"])
-        #expect(Self.sent(&notices, Self.look(true, ["a", "b"], 9)) == ["STATUS=a; b"])
+        #expect(Self.sent(&notices, Self.state(false, ["not connected"])) == ["STATUS=not connected", "WATCHDOG=1"])
+        #expect(Self.sent(&notices, Self.state(true, ["not connected"])) == ["READY=1", "WATCHDOG=1"])
+        #expect(Self.sent(&notices, Self.state(true, ["not connected"], 1)) == [])
+        #expect(Self.sent(&notices, Self.state(true, [])) == ["STATUS=ready", "WATCHDOG=1"])
+        #expect(Self.sent(&notices, Self.state(true, [])) == ["WATCHDOG=1"])
+        #expect(Self.sent(&notices, Self.state(true, ["a", "b"], 9)) == ["STATUS=a; b"])
     }
 
     @Test("A silent run does not feed the watchdog, however often it is checked")
     func silent() {
         var notices = ServiceNotices()
-        _ = Self.sent(&notices, Self.look(true, []))
-        for second in 1..<100 { #expect(Self.sent(&notices, Self.look(true, [], second)) == []) }
-        #expect(Self.sent(&notices, Self.look(true, [])) == ["WATCHDOG=1"])
+        _ = Self.sent(&notices, Self.state(true, []))
+        for second in 1..<100 { #expect(Self.sent(&notices, Self.state(true, [], second)) == []) }
+        #expect(Self.sent(&notices, Self.state(true, [])) == ["WATCHDOG=1"])
     }
 
     @Test("A message that the manager refuses is sent again at the next check")
     func refused() {
         var notices = ServiceNotices()
         for _ in 0..<3 {
-            notices.next(Self.look(true, ["a"])) { lines in
+            notices.next(Self.state(true, ["a"])) { lines in
                 #expect(lines == ["READY=1", "STATUS=a", "WATCHDOG=1"])
                 return false
             }
         }
-        #expect(Self.sent(&notices, Self.look(true, ["a"])) == ["READY=1", "STATUS=a", "WATCHDOG=1"])
-        var look = Self.look(true, ["a"])
-        #expect(Self.sent(&notices, look) == ["WATCHDOG=1"])
-        look.isReloadOpen = true
-        #expect(Self.sent(&notices, look) == ["READY=1", "WATCHDOG=1"])
+        #expect(Self.sent(&notices, Self.state(true, ["a"])) == ["READY=1", "STATUS=a", "WATCHDOG=1"])
+        var state = Self.state(true, ["a"])
+        #expect(Self.sent(&notices, state) == ["WATCHDOG=1"])
+        state.isReloadOpen = true
+        #expect(Self.sent(&notices, state) == ["READY=1", "WATCHDOG=1"])
     }
 
     @Test("A status is one line of limited length")
     func status() {
         var notices = ServiceNotices()
-        let lines = Self.sent(&notices, Self.look(false, ["a\nREADY=1\r\nb", String(repeating: "é", count: 1000)]))
+        let lines = Self.sent(&notices, Self.state(false, ["a\nREADY=1\r\nb", String(repeating: "é", count: 1000)]))
         #expect(lines.count == 2)
         #expect(lines[0].hasPrefix("STATUS=a READY=1 b; éé"))
         #expect(lines[0].utf8.count <= ServiceNotices.statusLimit + "STATUS=".utf8.count + 3)
