@@ -53,7 +53,7 @@ struct GatewayDoors: Sendable {
         _ registry: MetricsRegistry, _ logger: Logger
     ) throws(SettingIssue) -> GatewayServer? {
         guard let door else { return nil }
-        guard let store = MemoryGatewayStore(settings, door: door, stores: pipeline.stores) else {
+        guard let store = InPlaceGatewayStore(settings, door: door, stores: pipeline.stores) else {
             throw Self.unfit(settings)
         }
         return GatewayServer(
@@ -66,7 +66,7 @@ struct GatewayDoors: Sendable {
     ) throws(SettingIssue) -> RedisDoorServer? {
         guard let redis = settings.redis else { return nil }
         guard let snapshots = pipeline.stores[settings.store.text]?.inPlace,
-            let store = MemoryRedisStore(snapshots)
+            let store = InPlaceRedisStore(snapshots)
         else { throw Self.unfit(settings) }
         var channel = "\(redis.prefix(ofStore: settings.store.text))revocations"
         if case .channel(let name) = revocations?.target { channel = name }

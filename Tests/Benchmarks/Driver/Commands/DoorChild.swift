@@ -65,13 +65,13 @@ struct DoorChild: ParsableCommand {
         let settings = try filled.pipeline.section("gateway", GatewaySettings.type)
         let logger = BenchPipeline.services.logger
         if let http = settings.http,
-            let store = MemoryGatewayStore(settings, door: http, stores: filled.pipeline.stores)
+            let store = InPlaceGatewayStore(settings, door: http, stores: filled.pipeline.stores)
         {
             return GatewayServer(
                 http, secrets: try GatewaySecrets(http), store: store, metrics: MetricsRegistry(), logger: logger,
                 onListening: onListening)
         }
-        guard let redis = settings.redis, let store = MemoryRedisStore(filled.store) else {
+        guard let redis = settings.redis, let store = InPlaceRedisStore(filled.store) else {
             throw ToolFailure(description: "the door cannot be made")
         }
         let door = RedisDoorServer(

@@ -2,8 +2,8 @@ package import ComponentKit
 package import Gateway
 import StageKit
 
-/// A store behind the gateway's HTTP and gRPC doors.
-package struct MemoryGatewayStore: GatewayStore {
+/// A store in this process behind the gateway's HTTP and gRPC doors.
+package struct InPlaceGatewayStore: GatewayStore {
     private let freshness: Freshness
     private let probe: any SnapshotProbe
 

@@ -3,8 +3,8 @@ package import ComponentKit
 package import Gateway
 import StageKit
 
-/// A store behind the Redis door.
-package struct MemoryRedisStore: RedisDoorStore {
+/// A store in this process behind the Redis door.
+package struct InPlaceRedisStore: RedisDoorStore {
     private let store: any InPlaceStore
     private let freshness: Freshness
     private let probes: [any SnapshotProbe]
