@@ -76,6 +76,8 @@ public final class FileCheckpoint: CheckpointKeeper {
 
     /// Fills the stores with the last checkpoint: see `CheckpointKeeper`.
     public func load() throws -> String? {
+        // The bookmark that can be used although the load fails.
+        var usable: String?
         do {
             var progress = LoggedProgress(
                 "loading the checkpoint", unit: "bytes", total: self.storage.size, logger: self.logger)
@@ -110,11 +112,11 @@ public final class FileCheckpoint: CheckpointKeeper {
             }
             self.loaded.withLock { $0 = stages }
             guard isForeign else { return bookmark }
-            throw CheckpointFailure(Self.foreign, bookmark: bookmark)
+            usable = bookmark
+            throw CheckpointFailure(Self.foreign)
         } catch {
             for store in self.stores { store.removeAll() }
-            throw CheckpointFailure(
-                "checkpoint \(self.storage.name): \(error)", bookmark: (error as? CheckpointFailure)?.bookmark)
+            throw CheckpointFailure("checkpoint \(self.storage.name): \(error)", bookmark: usable)
         }
     }
 

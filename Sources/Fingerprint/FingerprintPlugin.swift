@@ -13,7 +13,7 @@ struct FingerprintPlugin: BuildToolPlugin {
         let output = context.pluginWorkDirectoryURL.appending(path: "KitBuild.swift")
         // Sorted by path relative to the package, so that the order does not depend on the location of the package.
         let sources = ([target] + target.recursiveTargetDependencies)
-            .compactMap { $0 as? SwiftSourceModuleTarget }.sorted { $0.name < $1.name }
+            .compactMap { $0.sourceModule }.sorted { $0.name < $1.name }
             .flatMap { module in
                 module.sourceFiles(withSuffix: "swift").map(\.url)
                     .filter { $0.path.hasPrefix(module.directoryURL.path) }.sorted { $0.path < $1.path }

@@ -64,8 +64,8 @@ public final class UnixSocketFile: Sendable {
     ///
     /// - Throws: `ListenError` if another process listens on the socket, or if the path is not a socket.
     public func clear(on loop: any EventLoop) async throws {
-        guard let attributes = try? FileManager.default.attributesOfItem(atPath: self.path) else { return }
-        guard attributes[.type] as? FileAttributeType == .typeSocket else {
+        guard let status = FileStatus(of: self.path) else { return }
+        guard status.kind == .socket else {
             throw ListenError.notASocket(path: self.path)
         }
         let connection: any Channel

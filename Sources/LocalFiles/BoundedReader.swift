@@ -21,10 +21,10 @@ package struct BoundedReader: ~Copyable {
     private let descriptor: Int32
 
     /// Whether the file is a regular file, which can be read without waiting for another process.
-    package var isRegular: Bool { FileIdentity.isRegular(descriptor: self.descriptor) }
+    package var isRegular: Bool { FileStatus(descriptor: self.descriptor)?.kind == .regular }
 
     /// Whether the file is a directory.
-    package var isDirectory: Bool { FileIdentity.isDirectory(descriptor: self.descriptor) }
+    package var isDirectory: Bool { FileStatus(descriptor: self.descriptor)?.kind == .directory }
 
     /// Opens the file for reading.
     ///

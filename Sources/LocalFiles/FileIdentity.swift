@@ -24,16 +24,4 @@ package struct FileIdentity: Equatable, Sendable {
         self.device = UInt64(status.st_dev)
         self.inode = UInt64(status.st_ino)
     }
-
-    /// Whether an open file is a regular one, which can be read without waiting for another process.
-    package static func isRegular(descriptor: Int32) -> Bool {
-        var status = stat()
-        return unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    }
-
-    /// Whether an open file is a directory.
-    package static func isDirectory(descriptor: Int32) -> Bool {
-        var status = stat()
-        return unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-    }
 }

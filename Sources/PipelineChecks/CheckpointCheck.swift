@@ -23,10 +23,10 @@ enum CheckpointCheck {
         func warning(_ finding: String, _ advice: String) -> CheckStep {
             CheckStep(name, .warning, finding, advice: advice)
         }
-        guard let type = try? files.attributesOfItem(atPath: folder)[.type] as? FileAttributeType else {
+        guard let kind = FileStatus(of: folder)?.kind else {
             return warning("there is no directory \(folder): no checkpoint is written", "mkdir -p \(folder)")
         }
-        guard type == .typeDirectory || type == .typeSymbolicLink, files.isWritableFile(atPath: folder) else {
+        guard kind == .directory || kind == .symbolicLink, files.isWritableFile(atPath: folder) else {
             return warning(
                 "this user cannot write to the directory \(folder): no checkpoint is written",
                 "give the worker's user write permission, or change checkpoint.path")
@@ -38,10 +38,10 @@ enum CheckpointCheck {
                     + "a second worker with this path is refused\(loss)",
                 "nothing if that is this worker; otherwise give each worker its own checkpoint.path")
         }
-        guard let file = try? files.attributesOfItem(atPath: path) else {
+        guard let file = FileStatus(of: path) else {
             return CheckStep(name, .good, "\(settings.path): none yet")
         }
-        guard file[.type] as? FileAttributeType == .typeRegular, files.isReadableFile(atPath: path) else {
+        guard file.kind == .regular, files.isReadableFile(atPath: path) else {
             return warning(
                 "this user cannot read the file \(settings.path): it is treated as a lost checkpoint and not replaced",
                 "change checkpoint.path")
@@ -51,12 +51,11 @@ enum CheckpointCheck {
         } catch {
             return warning("\(error): it is treated as a lost checkpoint", "remove it, or change checkpoint.path")
         }
-        let size = file[.size] as? Int ?? 0
-        if size == 0 {
+        if file.size == 0 {
             return warning("\(settings.path) is empty: treated as missing", "nothing: the next checkpoint replaces it")
         }
         guard let loss = self.loss(of: path, pipeline) else {
-            return CheckStep(name, .good, "\(settings.path): \(size) bytes")
+            return CheckStep(name, .good, "\(settings.path): \(file.size) bytes")
         }
         return warning("\(settings.path): \(loss)", "restore the previous settings if that is not intended")
     }

@@ -1,8 +1,8 @@
 import Admin
 import ComponentKit
-import Foundation
 import Gateway
 import HTTPBase
+import LocalFiles
 import RedisClient
 import StageKit
 
@@ -23,10 +23,8 @@ enum SecretFiles {
             ("gateway.redis.tls.key_file", gateway?.redis?.tls?.keyFile.text),
         ]
         return files.compactMap { setting, path in
-            guard let path, let attributes = try? FileManager.default.attributesOfItem(atPath: path),
-                let permissions = attributes[.posixPermissions] as? Int
-            else { return nil }
-            return self.step(setting, path, permissions)
+            guard let path, let status = FileStatus(of: path) else { return nil }
+            return self.step(setting, path, status.permissions)
         }
     }
 

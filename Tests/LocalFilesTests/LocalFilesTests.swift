@@ -36,6 +36,23 @@ import Testing
         }
     }
 
+    @Test("The status of a file is that of the file at the path, not of the target of a link")
+    func status() throws {
+        try self.withDirectory { directory in
+            let path = "\(directory)/file"
+            #expect(FileStatus(of: path) == nil)
+            try Data([1, 2, 3]).write(to: URL(fileURLWithPath: path))
+            #expect(chmod(path, 0o604) == 0)
+            let file = try #require(FileStatus(of: path))
+            #expect(file.kind == .regular && file.size == 3 && file.permissions == 0o604)
+            try FileManager.default.createSymbolicLink(atPath: "\(directory)/link", withDestinationPath: path)
+            #expect(FileStatus(of: "\(directory)/link")?.kind == .symbolicLink)
+            #expect(FileStatus(of: directory)?.kind == .directory)
+            #expect(FileStatus(of: "/dev/null")?.kind == .other)
+            #expect(FileStatus(descriptor: -1) == nil)
+        }
+    }
+
     @Test("A lock excludes another one, can be tested without being taken, and leaves no file behind")
     func lock() throws {
         try self.withDirectory { directory in

@@ -33,7 +33,7 @@ struct CertificateDates: Sendable, Equatable {
 extension RedisError {
     /// Returns the error for a failed attempt to open a connection.
     static func opening(_ error: any Error, address: RedisAddress) -> RedisError {
-        guard let error = error as? IOError else { return self.transport(error, address: address) }
+        guard error is IOError else { return self.transport(error, address: address) }
         return RedisError(.connectFailed, "\(address): cannot connect: \(self.reason(error))", isTransient: true)
     }
 
