@@ -107,7 +107,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "RESP", dependencies: ["CHiredis"]),
-        .testTarget(name: "RESPTests", dependencies: ["RESP"]),
+        .testTarget(name: "RESPTests", dependencies: ["RESP", "TextSupport"]),
         .target(name: "YAML", dependencies: ["CLibYAML"]),
         .target(name: "JSON"),
         .target(name: "CEL"),
@@ -311,7 +311,7 @@ let package = Package(
                     Context.environment["SLUICE_STATIC"] == nil
                         ? ["-Xlinker", "--export-dynamic"] : ["-Xclang-linker", "-static"])
             ]),
-        .testTarget(name: "YAMLTests", dependencies: ["YAML"]),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML", "TextSupport"]),
 
         .testTarget(name: "LayoutTests"),
         .testTarget(name: "StageKitTests", dependencies: ["StageKit"]),

@@ -1,21 +1,17 @@
-/// SplitMix64 (Steele, Lea, Flood 2014), and what it does to bytes: the same for the same seed everywhere.
+import StageKit
+
+/// Random numbers, and what they do to bytes: the same for the same seed everywhere.
 struct Mutator: RandomNumberGenerator {
-    private var state: UInt64
+    private var random: SplitMix64
 
     /// Begins a sequence.
-    init(seed: UInt64) { self.state = seed &* 0xD134_2543_DE82_EF95 &+ 0x2545_F491_4F6C_DD1D }
+    init(seed: UInt64) { self.random = SplitMix64(spreading: seed) }
 
     /// The next number.
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    mutating func next() -> UInt64 { self.random.next() }
 
     /// A number below a limit above 0.
-    mutating func below(_ limit: Int) -> Int { Int(truncatingIfNeeded: self.next() % UInt64(limit)) }
+    mutating func below(_ limit: Int) -> Int { self.random.below(limit) }
 
     /// Some seeds one after the other with up to `changes` changes; `meaningful` bytes hit the grammar.
     mutating func mutate(_ seeds: [[UInt8]], _ meaningful: [UInt8], joined: Int, changes: Int) -> [UInt8] {

@@ -119,16 +119,3 @@ final class DoorConnection {
         try self.send("\(method) \(target) HTTP/1.1\r\n\((lines + ["", ""]).joined(separator: "\r\n"))")
     }
 }
-
-/// Random numbers that are the same in every run (SplitMix64).
-struct Numbers: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var value = self.state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-}

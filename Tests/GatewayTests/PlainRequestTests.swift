@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import StageKit
 import Testing
 
 @testable import Gateway
@@ -58,24 +59,6 @@ import Testing
         #expect(self.read(request) == .other)
     }
 
-    /// Numbers that are the same in each run.
-    private struct Draws: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            // Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
-            self.state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = self.state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ (mixed >> 31)
-        }
-
-        mutating func element<T>(_ all: [T]) -> T { all[Int(self.next() % UInt64(all.count))] }
-
-        mutating func isOne(of count: UInt64) -> Bool { self.next() % count == 0 }
-    }
-
     private static let methods = ["GET", "POST", "HEAD", "PUT", "OPTIONS", "CONNECT", "get", "GE", "PRI", "TRACE"]
     private static let targets = ["/", "/", "/a?b=c&d[]=(1)", "//", "*", "http://h/", "/é", "/a b", "/#f", "", "a"]
     private static let versions = ["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.1 ", "HTTP/2.0", "http/1.1"]
@@ -93,7 +76,7 @@ import Testing
     ]
     private static let bodies = ["", "", "abc", "3\r\nabc\r\n0\r\n\r\n", "\r\n"]
 
-    private func request(_ draws: inout Draws) -> [UInt8] {
+    private func request(_ draws: inout SplitMix64) -> [UInt8] {
         let isOdd = draws.isOne(of: 3)
         var lines = ["\(isOdd ? draws.element(Self.methods) : "GET") \(isOdd ? draws.element(Self.targets) : "/") "]
         lines[0] += isOdd ? draws.element(Self.versions) : "HTTP/1.1"
@@ -111,7 +94,7 @@ import Testing
 
     @Test("The responses are the same as with the codec alone, however the bytes are split", arguments: 0..<8)
     func same(seed: UInt64) throws {
-        var draws = Draws(state: seed)
+        var draws = SplitMix64(state: seed)
         for _ in 0..<200 {
             let token: String? = draws.isOne(of: 2) ? "correct-horse-battery" : nil
             let bytes = (0...draws.next() % 3).flatMap { _ in self.request(&draws) }
@@ -132,4 +115,10 @@ import Testing
             #expect(one.channel.isActive == other.channel.isActive, "\(text)")
         }
     }
+}
+
+extension SplitMix64 {
+    fileprivate mutating func element<T>(_ all: [T]) -> T { all[self.below(all.count)] }
+
+    fileprivate mutating func isOne(of count: UInt64) -> Bool { self.next() % count == 0 }
 }

@@ -13,27 +13,10 @@ struct Act: Sendable {
     let waits: Bool
 
     init(stage: Int, entry: EntryID) {
-        var random = SplitMix64(seed: UInt64(stage) &* 0x9E37 &+ entry.milliseconds)
+        var random = SplitMix64(state: UInt64(stage) &* 0x9E37 &+ entry.milliseconds)
         self.failures = [0, 0, 0, 0, 0, 1, 2, .max][Int(random.next() % 8)]
         self.finishes = random.next() % 8 == 0
         self.waits = random.next() % 4 != 0
-    }
-}
-
-/// Small reproducible random numbers: SplitMix64 (Steele, Lea, Flood 2014).
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        self.state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var word = self.state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }
 

@@ -75,7 +75,7 @@ enum Judgement: Sendable {
 
     init(_ stage: Int, _ event: EventID) {
         let element = UInt64(event.element.map { $0 + 1 } ?? 0)
-        var random = SplitMix64(seed: UInt64(stage) &* 0x9E37 &+ event.entry.milliseconds &* 1009 &+ element)
+        var random = SplitMix64(state: UInt64(stage) &* 0x9E37 &+ event.entry.milliseconds &* 1009 &+ element)
         self = [.passes, .passes, .passes, .passes, .skips, .fails][Int(random.next() % 6)]
     }
 }

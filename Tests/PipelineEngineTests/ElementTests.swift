@@ -84,7 +84,7 @@ import Testing
         "Every entry has one outcome, the worst of its elements, whatever the batches, lanes and waiting stages",
         arguments: [1, 3, 64], [0, 1, 2, 3])
     func conservation(batchSize: Int, variant: Int) async throws {
-        var random = SplitMix64(seed: UInt64(batchSize * 10 + variant))
+        var random = SplitMix64(state: UInt64(batchSize * 10 + variant))
         let counts = (0..<200).map { _ in [nil, 0, 1, 2, 5, 12][Int(random.next() % 6)] }
         let failure = variant % 2 == 0 ? Outcome.dropped : .deadLettered
         let rule = failure == .dropped ? "" : "\n    on_failure: dead_letter"

@@ -7,7 +7,7 @@ import Testing
     private static let keys = ["k0", "k1", "k2", "k3"]
 
     private static func entries(_ count: Int, seed: UInt64) -> [MemorySource.Entry] {
-        var random = SplitMix64(seed: seed)
+        var random = SplitMix64(state: seed)
         return (1...count).map {
             MemorySource.Entry(UInt64($0), ["key": self.keys[Int.random(in: 0..<4, using: &random)]])
         }
@@ -57,7 +57,7 @@ import Testing
     @Test(
         "A graph processes a batch like a model that takes one event after another", arguments: 1...40)
     func model(seed: Int) async throws {
-        var random = SplitMix64(seed: UInt64(seed))
+        var random = SplitMix64(state: UInt64(seed))
         let graph = GraphModel(using: &random)
         let entries = Self.entries(100, seed: UInt64(seed))
         var expected = Trace()
@@ -81,7 +81,7 @@ import Testing
         "Lanes give the same outcomes, store and order per key as one event after another",
         arguments: 1...30)
     func lanes(seed: Int) async throws {
-        var random = SplitMix64(seed: UInt64(seed))
+        var random = SplitMix64(state: UInt64(seed))
         let graph = GraphModel(using: &random)
         let entries = Self.entries(120, seed: UInt64(seed))
         let single = try await self.run(graph.text, entries, batchSize: 1)

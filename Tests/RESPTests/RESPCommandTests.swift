@@ -1,5 +1,6 @@
 import RESP
 import Testing
+import TextSupport
 
 @Suite struct RESPCommandTests {
     static let encodings: [(RESPCommand, [UInt8])] = [

@@ -119,16 +119,3 @@ let samples: [Sample] = [
         String(repeating: "*1\r\n", count: 8) + ":1\r\n",
         (0..<8).reduce(RESPValue.integer(1)) { value, _ in .array([value]) }),
 ]
-
-/// A small generator of numbers that are the same in every run (Steele, Lea and Flood's SplitMix64).
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var z = self.state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}

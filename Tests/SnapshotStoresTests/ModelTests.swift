@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    static func values(_ key: [UInt8], _ generator: inout SeededGenerator) -> [Harness.Value] {
+    static func values(_ key: [UInt8], _ generator: inout SplitMix64) -> [Harness.Value] {
         let lengths = [0, 1, 7, 8, 9, 30, 44, 200, 3000]
         var values: [Harness.Value] = [.bytes(key)]
         for _ in 0..<2 {
@@ -93,7 +93,7 @@ import Testing
         ], [false, true])
     func followsModel(_ store: (mask: UInt64, evictions: Int, keys: Int), isShared: Bool) throws {
         let (mask, keys) = (store.mask, store.keys)
-        var generator = SeededGenerator(state: mask &+ UInt64(keys))
+        var generator = SplitMix64(state: mask &+ UInt64(keys))
         let limit = max(store.evictions, 1)
         let file = try isShared ? SharedDirectory() : nil
         let harness = Harness(

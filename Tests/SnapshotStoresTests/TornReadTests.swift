@@ -109,7 +109,7 @@ import Testing
                 tally.done.store(true, ordering: .releasing)
             }
             group.addTask { @concurrent in
-                var generator = SeededGenerator(state: 1)
+                var generator = SplitMix64(state: 1)
                 repeat {
                     let held = tally.held.load(ordering: .acquiring)
                     guard held > 0 else { continue }
@@ -144,7 +144,7 @@ import Testing
                 tally.done.store(true, ordering: .releasing)
             }
             group.addTask { @concurrent in
-                var generator = SeededGenerator(state: 1)
+                var generator = SplitMix64(state: 1)
                 repeat {
                     let key = "session-\(Int.random(in: 0..<400, using: &generator))"
                     if let snapshot = store.snapshot(for: key), String(decoding: snapshot.key, as: UTF8.self) != key {

@@ -36,7 +36,7 @@ import Testing
         "It holds the same keys as a plain list of the last keys, however they collide in the table",
         arguments: [(1, 1), (2, 2), (7, 3), (100, 1), (100, 64), (300, 1000)])
     func model(limit: Int, homes: Int) {
-        var generator = SeededGenerator(state: UInt64(limit * 1000 + homes))
+        var generator = SplitMix64(state: UInt64(limit * 1000 + homes))
         var keys = RecentKeys<Int>(limit: limit)
         var model: [(key: EventKey, value: Int)] = []
         // One expectation for all steps: evaluating one for each would take most of the time.
@@ -79,18 +79,5 @@ import Testing
         #expect(prints[4] == nil)
         #expect(prints[0] == prints[5])
         #expect(Set(prints.prefix(4)).count == 4)
-    }
-}
-
-/// Numbers that are the same in each run (SplitMix64; Steele, Lea and Flood, 2014).
-private struct SeededGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var value = self.state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
     }
 }

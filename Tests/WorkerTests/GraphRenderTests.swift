@@ -17,7 +17,7 @@ import Worker
 
     /// A graph of `count` main stages with branches, stores and routes drawn from a seed.
     static func graph(_ count: Int, branches: Int, stores: Int, seed: UInt64) -> GraphDescription {
-        var random = Dice(seed)
+        var random = SplitMix64(state: seed)
         var stages: [GraphDescription.Stage] = []
         var arrows: [GraphDescription.Arrow] = [.init(.source, .stage(0), .next)]
         func add(_ branch: String?, _ count: Int) {
@@ -53,19 +53,6 @@ import Worker
             pipeline: "test", source: .init(type: "redis_stream", stream: "s"),
             stores: (0..<stores).map { .init(name: "store-\($0)", type: "memory", keyField: "id") },
             stages: stages, arrows: arrows)
-    }
-
-    /// A small generator (SplitMix64), so that a failure can be repeated.
-    struct Dice: RandomNumberGenerator {
-        private var state: UInt64
-        init(_ seed: UInt64) { self.state = seed }
-        mutating func next() -> UInt64 {
-            self.state &+= 0x9E37_79B9_7F4A_7C15
-            var value = self.state
-            value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-            return value ^ value >> 31
-        }
     }
 
     @Test("The shipped graph is described with its conditions, stores, branch and arrows")

@@ -1,20 +1,6 @@
 import Testing
+import TextSupport
 import YAML
-
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
-struct SplitMix64: RandomNumberGenerator {
-    /// The seed, then where the sequence stands.
-    var state: UInt64
-
-    /// The next number of the sequence.
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var z = self.state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 @Suite struct YAMLMutationTests {
     /// A file with everything a pipeline uses: comments, anchors, every style of text, flow and block.

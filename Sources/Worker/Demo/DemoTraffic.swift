@@ -1,3 +1,5 @@
+import StageKit
+
 /// A realistic sequence of session events: logins, key changes, revocations, and an occasional malformed event.
 ///
 /// A value type: the same seed gives the same sequence.
@@ -9,13 +11,13 @@ struct DemoTraffic {
     /// An event's fields in the order they are sent.
     typealias Fields = [(name: String, value: String)]
 
-    private var random: DemoRandom
+    private var random: SplitMix64
     private var sessions: [Int] = []
     private var created = 0
 
     /// Creates a sequence.
     init(seed: UInt64) {
-        self.random = DemoRandom(state: seed)
+        self.random = SplitMix64(state: seed)
     }
 
     /// Returns the next event; `now` is the time in milliseconds, for the time of a revocation.
@@ -58,21 +60,8 @@ struct DemoTraffic {
     }
 }
 
-/// SplitMix64: a small generator with a seed (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
-struct DemoRandom: RandomNumberGenerator {
+extension SplitMix64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-
-    /// The generator's state.
-    var state: UInt64
-
-    /// The next 64 bits.
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var value = self.state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
 
     /// Returns a number from 0 up to but not including `bound`.
     mutating func next(below bound: Int) -> Int {

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOEmbedded
 import NIOHPACK
+import StageKit
 import Testing
 
 @testable import Gateway
@@ -222,7 +223,7 @@ import Testing
 
     @Test("Random and damaged frames do no harm: no other key is allowed, and the connection leaves the list")
     func random() throws {
-        var generator = Numbers(state: 7)
+        var generator = SplitMix64(state: 7)
         for round in 0..<400 {
             let connection = try GRPCConnection()
             var bytes = try

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import StageKit
 import Testing
 
 @testable import Gateway
@@ -108,7 +109,7 @@ import Testing
 
     @Test("Random bytes and damaged requests do no harm: every reply is RESP, and the next connection works")
     func random() throws {
-        var generator = Numbers(state: 42)
+        var generator = SplitMix64(state: 42)
         let lines = [
             "HGETALL sessions:ds-1", "HELLO 3", "CLIENT TRACKING ON BCAST PREFIX s", "SUBSCRIBE a", "SCAN 0 MATCH [a",
             "MULTI", "EXEC", "MGET sessions:ds-1 x", "RESET", "PSUBSCRIBE *", "CLIENT CACHING YES", "COMMAND DOCS",

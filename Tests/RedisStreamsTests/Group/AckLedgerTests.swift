@@ -35,7 +35,7 @@ import Testing
     @Test(
         "Lost connections neither lose an acknowledgement nor confirm an unsent one", arguments: 0..<50)
     func neverForgotten(seed: UInt64) {
-        var generator = SplitMix(state: seed)
+        var generator = SplitMix64(state: seed)
         var ledger = AckLedger()
         var (owed, confirmed): (Set<EntryID>, Set<EntryID>) = ([], [])
         var onTheWay: [ArraySlice<EntryID>] = []
@@ -66,17 +66,5 @@ import Testing
             ledger.confirmed()
         }
         #expect(ledger.isEmpty && confirmed == owed)
-    }
-}
-
-/// Random numbers that are the same for the same seed (Steele, Lea and Flood, 2014).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var value = (self.state ^ (self.state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -34,7 +34,7 @@ private struct ScriptModel {
 
     @Test("Outcomes and state follow stream order, whatever stage comes first", arguments: 0..<300)
     func inOrder(seed: Int) {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(state: UInt64(seed))
         var before = ScriptModel()
         if Bool.random(using: &random) {
             let request = Self.request(UInt64.random(in: 1...6, using: &random), .upsert)
@@ -92,7 +92,7 @@ private struct ScriptModel {
         "Changes that a server refused first and applied late still have the outcomes of stream order",
         arguments: 0..<300)
     func late(seed: Int) {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(state: UInt64(seed))
         var state = ScriptModel()
         // Another worker may have changed the key before: nothing, an older entry, or one in the middle of the batch.
         if Bool.random(using: &random) {
@@ -140,18 +140,5 @@ private struct ScriptModel {
         _ = history.note(SnapshotScript.Result(change: .applied, held: nil), of: own)
         history.forget([[1]])
         #expect(history.note(older, of: request) == .older)
-    }
-}
-
-/// Numbers that are the same in each run: SplitMix64.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { self.state = seed }
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var word = self.state
-        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-        return word ^ word >> 31
     }
 }

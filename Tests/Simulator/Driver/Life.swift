@@ -27,7 +27,7 @@ final class Life {
     let bug: PlantedBug?
     let plan: Plan
     let disk = SimulatedDisk()
-    var random: SplitMix
+    var random: SplitMix64
     /// Milliseconds.
     var time = 1000
     var server: ModelServer
@@ -75,7 +75,7 @@ final class Life {
     init(seed: UInt64, bug: PlantedBug? = nil, trace: Bool = false) {
         self.bug = bug
         self.trace = trace
-        self.random = SplitMix(seed: seed)
+        self.random = SplitMix64(spreading: seed)
         self.plan = Plan(using: &self.random)
         self.server = ModelServer(sessions: Self.sessions, tellsCounts: self.plan.tellsCounts)
     }

@@ -61,7 +61,7 @@ struct Plan: Sendable {
     var overtaken: Int
 
     /// Draws a plan.
-    init(using random: inout SplitMix) {
+    init(using random: inout SplitMix64) {
         var settings = RedisStreamSettings(stream: "s")
         self.hasCheckpoint = random.percent(50)
         switch random.below(8) {

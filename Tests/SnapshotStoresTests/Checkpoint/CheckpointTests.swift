@@ -140,7 +140,7 @@ import Testing
     @Test("A file that is truncated anywhere or has any byte changed is refused without a crash")
     func damaged() throws {
         let bytes = try Self.file([try Self.filled(5).store])
-        var generator = SeededGenerator(state: 7)
+        var generator = SplitMix64(state: 7)
         for length in [0, 5, 12, 20] + (0..<200).map({ _ in Int(generator.next() % UInt64(bytes.count)) }) {
             #expect(throws: CheckpointFailure.self) { try Self.load(Array(bytes[..<length]), into: [Harness().store]) }
         }
@@ -171,7 +171,7 @@ import Testing
     @Test("Any bytes with valid checksums are read or refused, and loaded records can be read")
     func hostile() throws {
         let bytes = try Self.file([try Self.filled(20).store])
-        var generator = SeededGenerator(state: 11)
+        var generator = SplitMix64(state: 11)
         var (read, refused) = (0, 0)
         for _ in 0..<Harness.rounds(600) {
             var changed = bytes

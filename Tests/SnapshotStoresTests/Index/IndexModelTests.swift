@@ -50,7 +50,7 @@ import Testing
         "Snapshots are found by a field as by a search through all of them, whatever happens to them",
         arguments: [UInt64.max, 0xF000_0000_0000_0003, 0, 0x0000_00FF_0000_0000], [false, true])
     func followsSearch(mask: UInt64, isShared: Bool) async throws {
-        var generator = SeededGenerator(state: mask &+ (isShared ? 1 : 0))
+        var generator = SplitMix64(state: mask &+ (isShared ? 1 : 0))
         let keys = mask == .max ? 300 : 60
         let time = ManualTime(0)
         let file = try isShared ? SharedDirectory() : nil
@@ -132,7 +132,7 @@ import Testing
     @Test("Hashes of keys are kept once each in every form, and forms change both ways")
     func keyHashes() {
         var (keys, model) = (ValueIndex(), Set<UInt64>())
-        var generator = SeededGenerator(state: 5)
+        var generator = SplitMix64(state: 5)
         for step in 0..<20_000 {
             let hash = generator.next() % 100
             // Phases in which most come and most go.

@@ -15,7 +15,7 @@ import Testing
 
     @Test("Written bytes are stored unchanged, whatever their length, followed by zeros")
     func bytes() throws {
-        var generator = SeededGenerator(state: 5)
+        var generator = SplitMix64(state: 5)
         var buffer = unsafe RecordBuffer(limit: 100_000)
         defer { unsafe buffer.free() }
         for round in 0..<400 {

@@ -1,3 +1,4 @@
+import StageKit
 import Testing
 
 @testable import SnapshotStores
@@ -5,7 +6,7 @@ import Testing
 @Suite struct SlotLineTests {
     @Test("A line gives exactly the slots that have a hash's byte, in order, and its first empty slot")
     func matches() {
-        var generator = SeededGenerator(state: 3)
+        var generator = SplitMix64(state: 3)
         // Few different ones, neighbours among them; byte 0 of a hash counts as 1.
         let bytes: [UInt64] = [0, 1, 2, 0x7F, 0x80, 0x81, 0xFF]
         for _ in 0..<Harness.rounds(1000) {

@@ -63,7 +63,7 @@ import Testing
         let (data, keys) = try Self.content(expiry)
         let guarded = try GuardedBytes(data)
         let words = guarded.bytes.bindMemory(to: UInt64.self)
-        var generator = SeededGenerator(state: 23)
+        var generator = SplitMix64(state: 23)
         let headers = Array(0..<64) + [512 / 8, 520 / 8, 528 / 8]
         let heads = Int(words[SharedLayout.Word.headsOffset]) / 8
         let counts = Int(words[SharedLayout.Word.lineCountsOffset]) / 8
