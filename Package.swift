@@ -240,7 +240,7 @@ let package = Package(
             dependencies: [
                 "Checkpoints", "DeadLetters", "Documentation", "Admin", "Gateway", "HTTPBase", "PipelineEngine",
                 "RedisClient", "RedisStreams", "RESP", "SnapshotStores", "ComponentKit", "StageKit", "LocalFiles",
-                "DeadLetterStage", "LookupStage", "PublishStage", logging,
+                "DeadLetterStage", "LookupStage", logging,
             ]),
         // The subcommands, except those that run a worker and those for dead letters.
         .target(

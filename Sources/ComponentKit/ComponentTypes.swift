@@ -10,21 +10,39 @@ public struct SourceType: Sendable {
     public let summary: String
     /// The shape of the settings.
     public let shape: SettingShape
+    /// Returns the keys that a source with these settings uses on the server of the section `redis`; none if the settings
+    /// are invalid. `nil` if the type uses none.
+    public let keys: (@Sendable (SettingNode) -> [ServerKey])?
     /// Decodes the settings and creates a source that has not started, or returns `nil` if that is impossible.
-    public let make: @Sendable (SettingNode, ComponentSetup) -> (any EventSource)?
+    public private(set) var make: @Sendable (SettingNode, ComponentSetup) -> (any EventSource)?
 
     /// Creates a source type. `make` uses only the values in the file and opens nothing.
     public init<Settings: Sendable>(
         name: String, summary: String, settings: SettingType<Settings>,
+        keys: (@Sendable (Settings) -> [ServerKey])? = nil,
         make: @escaping @Sendable (Settings, ComponentSetup) -> (any EventSource)?
     ) {
         self.name = name
         self.summary = summary
         self.shape = settings.shape
+        if let keys {
+            self.keys = { node in settings.decodeSilently(node).map(keys) ?? [] }
+        } else {
+            self.keys = nil
+        }
         self.make = { node, setup in
             let decoded = setup.issues.within(name) { issues in settings.decode(node, &issues) }
             return decoded.flatMap { make($0, setup) }
         }
+    }
+
+    /// Returns the same type with another source: `make` is passed the settings as they stand in the file.
+    public func making(
+        _ make: @escaping @Sendable (SettingNode, ComponentSetup) -> (any EventSource)?
+    ) -> SourceType {
+        var type = self
+        type.make = make
+        return type
     }
 }
 
@@ -38,23 +56,42 @@ public struct StoreType: Sendable {
     public let shape: SettingShape
     /// The names of settings that only limit the content of a store. A checkpoint stays valid if they change.
     public let bounds: Set<String>
+    /// Returns the keys that a store with these settings and this name uses on a server: that of its setting `server`,
+    /// which has the form of the section `redis`, or that of the section `redis` itself. None if the settings are invalid.
+    /// `nil` if the type uses none.
+    public let keys: (@Sendable (SettingNode, _ name: String) -> [ServerKey])?
     /// Decodes the settings and creates an empty store, or returns `nil` if that is impossible.
-    public let make: @Sendable (SettingNode, ComponentSetup) -> (any SnapshotStore)?
+    public private(set) var make: @Sendable (SettingNode, ComponentSetup) -> (any SnapshotStore)?
 
     /// Creates a store type. `make` uses only the values in the file and opens nothing. The store's name in the file is
     /// `setup.name`.
     public init<Settings: Sendable>(
         name: String, summary: String, settings: SettingType<Settings>, bounds: Set<String> = [],
+        keys: (@Sendable (Settings, _ name: String) -> [ServerKey])? = nil,
         make: @escaping @Sendable (Settings, ComponentSetup) -> (any SnapshotStore)?
     ) {
         self.name = name
         self.summary = summary
         self.bounds = bounds
         self.shape = settings.shape
+        if let keys {
+            self.keys = { node, name in settings.decodeSilently(node).map { keys($0, name) } ?? [] }
+        } else {
+            self.keys = nil
+        }
         self.make = { node, setup in
             let decoded = setup.issues.within(name) { issues in settings.decode(node, &issues) }
             return decoded.flatMap { make($0, setup) }
         }
+    }
+
+    /// Returns the same type with another store: `make` is passed the settings as they stand in the file.
+    public func making(
+        _ make: @escaping @Sendable (SettingNode, ComponentSetup) -> (any SnapshotStore)?
+    ) -> StoreType {
+        var type = self
+        type.make = make
+        return type
     }
 }
 
@@ -149,8 +186,7 @@ public final class ComponentSetup {
     /// reported here.
     public func section<Settings: Sendable>(_ name: String, _ settings: SettingType<Settings>) -> Settings? {
         if let node = self.sections[name] {
-            var alreadyReported = SettingIssues()
-            return settings.decode(node, &alreadyReported)
+            return settings.decodeSilently(node)
         }
         return self.issues.within(name) { issues in
             settings.decode(SettingNode(.null, at: self.position), &issues)

@@ -3,7 +3,6 @@ import DeadLetterStage
 import DeadLetters
 import LookupStage
 import PipelineEngine
-import PublishStage
 import RESP
 import RedisClient
 import RedisStreams
@@ -71,13 +70,15 @@ struct CommandNeed {
     /// The commands of stages and failure rules, each target once. A pattern stands for the names that contain fields: a
     /// key rule in the user's ACL matches it like the names.
     private static func messages(of pipeline: Pipeline) -> [CommandNeed] {
-        var issues = SettingIssues()
-        let published = pipeline.settings(ofStages: PublishStage.declaration.name).compactMap {
-            PublishStage.declaration.settings.decode($0, &issues)?.target
+        var channels: Set<String> = []
+        var streams = Set(DeadLetterStage.streams(of: pipeline))
+        for key in pipeline.outline.stages.flatMap({ $0.keys ?? [] }) {
+            switch key.use {
+            case .messageChannel(let name), .messageChannels(let name): channels.insert(name)
+            case .messages(let name), .messageStreams(let name): streams.insert(name)
+            default: break
+            }
         }
-        let channels = Set(published.compactMap { if case .channel(let name) = $0 { name.key } else { nil } })
-        let streams = Set(published.compactMap { if case .stream(let name, _) = $0 { name.key } else { nil } })
-            .union(DeadLetterStage.streams(of: pipeline))
         return channels.sorted().map(self.publishing) + streams.sorted().map(self.adding)
     }
 

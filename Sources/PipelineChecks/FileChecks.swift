@@ -1,7 +1,5 @@
 package import ComponentKit
-import DeadLetterStage
 package import PipelineEngine
-import PublishStage
 import RedisClient
 import RedisStreams
 import SnapshotStores
@@ -49,59 +47,28 @@ package enum FileChecks {
     private static func servers(_ file: FileOutline) -> [(context: String, node: SettingNode)] {
         let section = file.sections["redis"].map { [("redis", $0)] } ?? []
         return section
-            + file.stores.filter { $0.type == RedisStore.type.name }.compactMap { store in
+            + file.stores.filter { $0.keys != nil }.compactMap { store in
                 store.settings["server"].map { ("stores: \(store.name): server", $0) }
             }
     }
 
-    /// The keys and channels that the file uses; invalid settings are skipped.
+    /// The keys and channels that the parts of the file declare; those of invalid settings are missing.
     private static func keys(_ file: FileOutline) -> [Keyspace.Part] {
-        let server = file.section("redis", RedisSettings.type)
-        var parts: [Keyspace.Part] = []
-        var streams: [String] = []
-        if let server, let source = file.source, source.type == RedisStreamSource.sourceType.name,
-            let settings = FileOutline.decode(source.settings, RedisStreamSettings.type)
-        {
-            parts += Keyspace.parts(ofSource: settings, source.settings, on: server, at: source.position)
-            streams = settings.keys
+        let section = file.section("redis", RedisSettings.type)
+        func parts(_ part: FileOutline.Part, _ context: String, on server: RedisSettings?) -> [Keyspace.Part] {
+            guard let server, let keys = part.keys else { return [] }
+            return Keyspace.parts(keys, of: context, part.settings, on: server, at: part.position)
         }
-        for store in file.stores where store.type == RedisStore.type.name {
-            parts += Keyspace.parts(ofStore: store.name, store.settings, section: server, at: store.position)
+        var found = file.source.map { parts($0, "source", on: section) } ?? []
+        for store in file.stores {
+            let server = store.settings["server"].flatMap { FileOutline.decode($0, RedisSettings.type) }
+            found += parts(store, "stores: \(store.name)", on: server ?? section)
         }
-        guard let server else { return parts }
-        if let node = file.sections["revocations"],
+        if let section, let node = file.sections["revocations"],
             let revocations = FileOutline.decode(node, RevocationSettings.type)
         {
-            parts.append(Keyspace.part(of: revocations, node, on: server))
+            found.append(Keyspace.part(of: revocations, node, on: section))
         }
-        return parts + file.stages.flatMap { self.keys($0, on: server, streams) }
-    }
-
-    /// The streams and channels that a stage sends to.
-    private static func keys(
-        _ stage: FileOutline.Part, on server: RedisSettings, _ streams: [String]
-    ) -> [Keyspace.Part] {
-        func part(_ use: Keyspace.Use, _ name: String) -> Keyspace.Part {
-            Keyspace.Part(use, on: server, at: stage.settings[name]?.position ?? stage.position, context: stage.type)
-        }
-        switch stage.type {
-        case PublishStage.declaration.name:
-            switch FileOutline.decode(stage.settings, PublishStage.declaration.settings)?.target {
-            case .stream(let name, _)?:
-                let use = name.literal.map { Keyspace.Use.messages(stream: $0) }
-                return [part(use ?? .messageStreams(pattern: name.pattern), "stream")]
-            case .channel(let name)?:
-                let use = name.literal.map { Keyspace.Use.messageChannel($0) }
-                return [part(use ?? .messageChannels(pattern: name.pattern), "channel")]
-            case nil: return []
-            }
-        case DeadLetterStage.declaration.name:
-            guard let settings = FileOutline.decode(stage.settings, DeadLetterStage.declaration.settings) else {
-                return []
-            }
-            let targets = settings.stream.map { [$0] } ?? streams.map { DeadLetter.defaultStream(of: $0) }
-            return targets.map { part(.deadLetters(stream: $0), "stream") }
-        default: return []
-        }
+        return found + file.stages.flatMap { parts($0, $0.type, on: section) }
     }
 }

@@ -11,7 +11,7 @@ extension Catalogue {
         var offline = self
         for type in self.sources {
             offline.add(
-                SourceType(name: type.name, summary: type.summary, settings: .unread(type.shape)) { node, setup in
+                type.making { node, setup in
                     type.make(node, setup).map {
                         MemorySource(
                             stream: $0.stream, entries: entries, batchSize: batchSize, groupName: $0.groupName)
@@ -20,7 +20,7 @@ extension Catalogue {
         }
         for type in self.stores {
             offline.add(
-                StoreType(name: type.name, summary: type.summary, settings: .unread(type.shape)) { node, setup in
+                type.making { node, setup in
                     setup.isRehearsal = true
                     guard let store = type.make(node, setup) else { return nil }
                     guard store.retention == .own else { return store }
@@ -35,12 +35,5 @@ extension Catalogue {
             return nil
         }
         return offline
-    }
-}
-
-extension SettingType where Value == SettingNode {
-    /// Returns unread settings, for a type whose settings another one reads.
-    fileprivate static func unread(_ shape: SettingShape) -> SettingType<SettingNode> {
-        SettingType<SettingNode>(shape: shape) { node, _ in node }
     }
 }

@@ -7,13 +7,13 @@ import Testing
 @Suite struct KeyspaceTests {
     private static let server = RedisSettings(address: .tcp(host: "redis", port: 6379))
 
-    private static func part(_ use: Keyspace.Use, on server: RedisSettings = server, line: Int) -> Keyspace.Part {
+    private static func part(_ use: ServerKey.Use, on server: RedisSettings = server, line: Int) -> Keyspace.Part {
         Keyspace.Part(use, on: server, at: SettingPosition(line: line, column: 1), context: "part \(line)")
     }
 
     /// The lines of errors and warnings about two parts, in both orders of the file.
     private func lines(
-        _ first: Keyspace.Use, _ second: Keyspace.Use, servers: (RedisSettings, RedisSettings) = (server, server)
+        _ first: ServerKey.Use, _ second: ServerKey.Use, servers: (RedisSettings, RedisSettings) = (server, server)
     ) -> [(errors: [Int], warnings: [Int])] {
         let parts = [Self.part(first, on: servers.0, line: 1), Self.part(second, on: servers.1, line: 2)]
         return [parts, parts.reversed()].map { parts in
@@ -36,8 +36,8 @@ import Testing
             (.messageChannel("sessions:events"), false), (.revocationChannel("sessions:events"), false),
             (.messageStreams(pattern: "sessions:*"), true), (.messageStreams(pattern: "*:x"), true),
             (.messageStreams(pattern: "audit:*"), false), (.messageChannels(pattern: "sessions:*"), false),
-        ] as [(Keyspace.Use, Bool)])
-    func stores(use: Keyspace.Use, isWrong: Bool) {
+        ] as [(ServerKey.Use, Bool)])
+    func stores(use: ServerKey.Use, isWrong: Bool) {
         for found in self.lines(.store(prefix: "sessions:"), use) {
             #expect(found.errors == (isWrong ? [1] : []) && found.warnings.isEmpty)
         }
@@ -56,8 +56,8 @@ import Testing
 
     @Test("Streams of two purposes are errors, or warnings if both can be meant")
     func targets() {
-        let read = Keyspace.Use.source(stream: "s")
-        for other in [Keyspace.Use.deadLetters(stream: "s"), .revocations(stream: "s")] {
+        let read = ServerKey.Use.source(stream: "s")
+        for other in [ServerKey.Use.deadLetters(stream: "s"), .revocations(stream: "s")] {
             #expect(self.lines(read, other)[0].errors == [2])
         }
         #expect(self.lines(.deadLetters(stream: "s"), .messages(stream: "s"))[0].errors == [2])
@@ -72,15 +72,15 @@ import Testing
 
     @Test("A name that contains fields is a warning if it can be that of a stream or channel with another purpose")
     func patterns() {
-        let streams = Keyspace.Use.messageStreams(pattern: #"audit:*:\[x\]"#)
-        for other in [Keyspace.Use.source, Keyspace.Use.deadLetters, Keyspace.Use.revocations] {
+        let streams = ServerKey.Use.messageStreams(pattern: #"audit:*:\[x\]"#)
+        for other in [ServerKey.Use.source, ServerKey.Use.deadLetters, ServerKey.Use.revocations] {
             #expect(self.lines(other("audit:a:[x]"), streams)[0] == ([], [2]))
             #expect(self.lines(streams, other("audit:a:[x]"))[0] == ([], [1]))
             #expect(self.lines(other("audit:a"), streams)[0] == ([], []))
         }
         #expect(self.lines(.messages(stream: "audit:a:[x]"), streams)[0] == ([], []))
         #expect(self.lines(streams, streams)[0] == ([], []))
-        let channels = Keyspace.Use.messageChannels(pattern: "c:*")
+        let channels = ServerKey.Use.messageChannels(pattern: "c:*")
         #expect(self.lines(.revocationChannel("c:1"), channels)[0] == ([], [2]))
         #expect(self.lines(.revocationChannel("d"), channels)[0] == ([], []))
         #expect(self.lines(.source(stream: "c:1"), channels)[0] == ([], []))

@@ -1,9 +1,4 @@
-import Logging
-import PipelineEngine
-import StageKit
 import Testing
-
-@testable import Worker
 
 @Suite struct FileChecksTests {
     private func warnings(
@@ -19,9 +14,9 @@ import Testing
               - upsert: { store: things }
             \(publish)
             """
-        let services = PipelineServices(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let pipeline = try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: .standard, services: services)
-        return pipeline.warnings.map { "\($0.position.line):\($0.position.column): \($0.message)" }
+        let findings = FileFindings(text)
+        try #require(findings.errors == [])
+        return findings.warnings
     }
 
     @Test(

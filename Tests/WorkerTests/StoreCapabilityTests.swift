@@ -1,5 +1,4 @@
 import ComponentKit
-import Logging
 import PipelineEngine
 import StageKit
 import StageTestKit
@@ -91,13 +90,7 @@ private final class DeclaringSource: EventSource {
               - upsert: { store: things }
             \(gateway)
             """
-        let services = PipelineServices(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        do throws(ConfigurationError) {
-            _ = try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)
-            return []
-        } catch {
-            return error.lines
-        }
+        return FileFindings(text, catalogue: catalogue).errors
     }
 
     private static func gateway(_ allow: String) -> String {

@@ -1,5 +1,4 @@
 import ComponentKit
-import Logging
 import PipelineEngine
 import StageKit
 import StageTestKit
@@ -45,13 +44,7 @@ private final class AddedStore: SnapshotStore {
               - decode: { fields: { id: { required: true, blank: reject } } }
               - upsert: { store: things }
             """
-        let services = PipelineServices(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        do throws(ConfigurationError) {
-            _ = try Pipeline(text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)
-            return []
-        } catch {
-            return error.lines
-        }
+        return FileFindings(text, catalogue: catalogue).errors
     }
 
     @Test(

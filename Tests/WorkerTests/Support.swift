@@ -1,4 +1,28 @@
 import Foundation
+import Logging
+import PipelineEngine
+import StageKit
+import Worker
+
+/// The errors of a pipeline file, or its warnings if it has no errors; each with its position.
+struct FileFindings: Equatable {
+    /// The errors: `p.yaml:1:1: message`.
+    var errors: [String] = []
+    /// The warnings: `1:1: message`.
+    var warnings: [String] = []
+
+    /// Checks a file.
+    init(_ text: String, catalogue: Catalogue = .standard) {
+        let services = PipelineServices(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        do throws(ConfigurationError) {
+            let pipeline = try Pipeline(
+                text: Array(text.utf8), file: "p.yaml", catalogue: catalogue, services: services)
+            self.warnings = pipeline.warnings.map { "\($0.position.line):\($0.position.column): \($0.message)" }
+        } catch {
+            self.errors = error.lines
+        }
+    }
+}
 
 /// Runs programs of the system.
 enum Tool {

@@ -30,7 +30,11 @@ public final class DeadLetterStage: Stage {
         example: """
             dead_letter: { stream: "orders:dead", max_length: 100000 }
             """,
-        failureReason: "dead_letter_failure", waits: true)
+        failureReason: "dead_letter_failure", waits: true,
+        keys: { settings, streams in
+            let targets = settings.stream.map { [$0] } ?? streams.map { DeadLetter.defaultStream(of: $0) }
+            return targets.map { ServerKey(.deadLetters(stream: $0), from: "stream") }
+        })
 
     private let settings: Settings
     private let pipeline: String

@@ -15,6 +15,18 @@ extension PublishStage {
             case .channel(let name), .stream(let name, _): name
             }
         }
+
+        /// The stream or channel as a key on the server.
+        var key: ServerKey {
+            switch self {
+            case .stream(let name, _):
+                let use = name.literal.map { ServerKey.Use.messages(stream: $0) }
+                return ServerKey(use ?? .messageStreams(pattern: name.pattern), from: "stream")
+            case .channel(let name):
+                let use = name.literal.map { ServerKey.Use.messageChannel($0) }
+                return ServerKey(use ?? .messageChannels(pattern: name.pattern), from: "channel")
+            }
+        }
     }
 
     /// The settings under `publish`.

@@ -10,7 +10,7 @@ public final class PublishStage: Stage {
         example: """
             publish: { stream: "orders:paid", fields: [order_id, amount], max_length: 100000 }
             """,
-        failureReason: "publish_failure", waits: true)
+        failureReason: "publish_failure", waits: true, keys: { settings, _ in [settings.target.key] })
 
     /// The maximum length of a stream's or channel's name that contains fields, in bytes.
     static let nameLimit = 1024

@@ -13,6 +13,9 @@ public struct FileOutline: Sendable {
         public var settings: SettingNode
         /// The position of the name.
         public var position: SettingPosition
+        /// The keys and channels that the part uses on a server, empty if its settings are invalid; `nil` if its type uses
+        /// none.
+        public var keys: [ServerKey]?
     }
 
     /// Errors, which keep the pipeline from running, and warnings, which do not.
@@ -44,16 +47,32 @@ public struct FileOutline: Sendable {
 
     /// Extracts the parts of a definition.
     init(
-        _ definition: PipelineDefinition, source: (any EventSource)?, fieldTypes: [String: [String: FieldType]] = [:]
+        _ definition: PipelineDefinition, catalogue: Catalogue, source: (any EventSource)?,
+        fieldTypes: [String: [String: FieldType]] = [:]
     ) {
         self.fieldTypes = fieldTypes
         self.sharesEntries = source?.groupName != nil
-        func part(_ component: PipelineDefinition.Component, _ name: LocatedName) -> Part {
-            Part(name: name.text, type: component.type.text, settings: component.settings, position: name.position)
+        func part(_ component: PipelineDefinition.Component, _ name: LocatedName, _ keys: [ServerKey]?) -> Part {
+            Part(
+                name: name.text, type: component.type.text, settings: component.settings, position: name.position,
+                keys: keys)
         }
-        self.source = definition.source.map { part($0, $0.type) }
-        self.stores = definition.stores.map { part($0.component, $0.name) }
-        self.stages = definition.components.map { part($0, $0.type) }
+        let source = definition.source.map { source in
+            let type = catalogue.sources.first { $0.name == source.type.text }
+            return part(source, source.type, type?.keys?(source.settings))
+        }
+        let streams = (source?.keys ?? []).compactMap { key -> String? in
+            if case .source(let stream) = key.use { stream } else { nil }
+        }
+        self.source = source
+        self.stores = definition.stores.map { store in
+            let type = catalogue.stores.first { $0.name == store.component.type.text }
+            return part(store.component, store.name, type?.keys?(store.component.settings, store.name.text))
+        }
+        self.stages = definition.components.map { stage in
+            let type = catalogue.stages.first { $0.name == stage.type.text }
+            return part(stage, stage.type, type?.keys(stage.settings, streams))
+        }
         self.sections = definition.sections
     }
 
@@ -64,7 +83,6 @@ public struct FileOutline: Sendable {
 
     /// Reads settings; `nil` if they cannot be read, which is reported elsewhere.
     public static func decode<Settings: Sendable>(_ node: SettingNode, _ type: SettingType<Settings>) -> Settings? {
-        var reportedElsewhere = SettingIssues()
-        return type.decode(node, &reportedElsewhere)
+        type.decodeSilently(node)
     }
 }

@@ -60,7 +60,8 @@ extension Pipeline {
                 &issues, warnings: &warnings)
         }
         let stores = issues.all.isEmpty ? self.stores : [:]
-        let outline = FileOutline(definition, source: self.source, fieldTypes: graph.fieldTypes)
+        let outline = FileOutline(
+            definition, catalogue: self.catalogue, source: self.source, fieldTypes: graph.fieldTypes)
         issues.append(self.catalogue.checkFile?(outline, stores).issues.all ?? [])
         guard issues.all.isEmpty else { throw ConfigurationError(file: self.file, issues: issues.all) }
         version.reloads.lastError = nil

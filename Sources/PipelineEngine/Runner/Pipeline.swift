@@ -89,7 +89,7 @@ public final class Pipeline: Service, Sendable {
         }
         let findings =
             catalogue.checkFile?(
-                FileOutline(definition, source: source, fieldTypes: graph.fieldTypes),
+                FileOutline(definition, catalogue: catalogue, source: source, fieldTypes: graph.fieldTypes),
                 issues.all.isEmpty ? stores : [:])
             ?? FileOutline.Findings()
         issues.append(findings.issues.all)
@@ -163,6 +163,11 @@ public final class Pipeline: Service, Sendable {
             throw ConfigurationError(file: self.file, issues: issues.all)
         }
         return value
+    }
+
+    /// The types, settings and keys that the file names.
+    package var outline: FileOutline {
+        FileOutline(self.definition, catalogue: self.catalogue, source: self.source)
     }
 
     /// Returns the settings of all stages of a type as in the file, in the order of the graph, then those of the stages

@@ -2,35 +2,23 @@ package import RedisClient
 package import StageKit
 
 extension Keyspace {
-    /// Returns the keys that a source uses.
+    /// Returns the keys that a part of the file declares.
+    ///
+    /// - Parameters:
+    ///   - keys: The declared keys.
+    ///   - context: The part's path in messages.
+    ///   - node: The settings of the part.
+    ///   - server: The server that holds the keys.
+    ///   - position: The position of the part, for a setting that is not in the file.
     package static func parts(
-        ofSource settings: RedisStreamSettings, _ node: SettingNode, on server: RedisSettings,
+        _ keys: [ServerKey], of context: String, _ node: SettingNode, on server: RedisSettings,
         at position: SettingPosition
     ) -> [Part] {
-        let stream = (node["streams"] ?? node["stream"])?.position ?? position
-        var parts = settings.keys.map { Part(.source(stream: $0), on: server, at: stream, context: "source") }
-        if case .keys(let keys) = settings.bootstrap {
-            let position = node["bootstrap"]?["keys"]?["match"]?.position ?? position
-            parts.append(Part(.bootstrap(pattern: keys.match), on: server, at: position, context: "source: bootstrap"))
+        keys.map { key in
+            let setting = key.setting.reduce(SettingNode?.some(node)) { $0?[$1] }
+            let outermost = key.setting.count > 1 ? ": \(key.setting[0])" : ""
+            return Part(key.use, on: server, at: setting?.position ?? position, context: "\(context)\(outermost)")
         }
-        return parts
-    }
-
-    /// Returns the keys that a redis store uses, or an empty array if its settings are invalid.
-    ///
-    /// - Parameter section: The server of the section `redis`, for a store without a server of its own.
-    package static func parts(
-        ofStore name: String, _ node: SettingNode, section: RedisSettings?, at position: SettingPosition
-    ) -> [Part] {
-        var reportedElsewhere = SettingIssues()
-        guard let settings = RedisStoreSettings.type.decode(node, &reportedElsewhere),
-            let server = settings.server ?? section
-        else { return [] }
-        return [
-            Part(
-                .store(prefix: settings.prefix(ofStore: name)), on: server, at: node["prefix"]?.position ?? position,
-                context: "stores: \(name)")
-        ]
     }
 
     /// Returns the stream or channel on which revocations are published.
@@ -39,12 +27,24 @@ extension Keyspace {
     ) -> Part {
         let publish = node["publish"]
         let position = (publish?["stream"] ?? publish?["channel"] ?? publish ?? node).position
-        let use: Use =
+        let use: ServerKey.Use =
             switch revocations.target {
             case .channel(let name): .revocationChannel(name)
             case .stream(let key, _): .revocations(stream: key)
             }
         return Part(use, on: server, at: position, context: "revocations")
+    }
+}
+
+extension RedisStreamSettings {
+    /// The streams, and the keys that the stores are filled from.
+    var serverKeys: [ServerKey] {
+        let setting = self.streams == nil ? "stream" : "streams"
+        var keys = self.keys.map { ServerKey(.source(stream: $0), from: setting) }
+        if case .keys(let bootstrap) = self.bootstrap {
+            keys.append(ServerKey(.bootstrap(pattern: bootstrap.match), from: "bootstrap", "keys", "match"))
+        }
+        return keys
     }
 }
 

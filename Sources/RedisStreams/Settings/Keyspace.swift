@@ -6,34 +6,10 @@ package import StageKit
 /// A store owns every key with its prefix: it deletes these keys when it is emptied, and other programs read each of
 /// them as a snapshot. No other part may use such a key. Does no I/O.
 package struct Keyspace: Sendable {
-    /// A key or channel, or a set of keys, that a part uses.
-    package enum Use: Sendable, Equatable {
-        /// The keys of a store, given by their prefix.
-        case store(prefix: String)
-        /// The keys that the stores are filled from, given by a pattern.
-        case bootstrap(pattern: String)
-        /// A stream that the source reads.
-        case source(stream: String)
-        /// A stream of dead-letter entries.
-        case deadLetters(stream: String)
-        /// A stream of revocations.
-        case revocations(stream: String)
-        /// A stream of messages.
-        case messages(stream: String)
-        /// Streams of messages whose names contain fields of events, given by a pattern.
-        case messageStreams(pattern: String)
-        /// A channel of revocations.
-        case revocationChannel(String)
-        /// A channel of messages.
-        case messageChannel(String)
-        /// Channels of messages whose names contain fields of events, given by a pattern.
-        case messageChannels(pattern: String)
-    }
-
     /// A part of the file and the keys that it uses.
     package struct Part: Sendable {
         /// The keys.
-        package var use: Use
+        package var use: ServerKey.Use
         /// The server that holds them.
         package var server: RedisSettings
         /// The position in the file.
@@ -42,7 +18,7 @@ package struct Keyspace: Sendable {
         package var context: String
 
         /// Creates a part.
-        package init(_ use: Use, on server: RedisSettings, at position: SettingPosition, context: String) {
+        package init(_ use: ServerKey.Use, on server: RedisSettings, at position: SettingPosition, context: String) {
             self.use = use
             self.server = server
             self.position = position
@@ -85,7 +61,7 @@ package struct Keyspace: Sendable {
     }
 
     private static func compare(
-        _ store: Part, _ prefix: String, with other: Part, _ use: Use, _ issues: inout SettingIssues
+        _ store: Part, _ prefix: String, with other: Part, _ use: ServerKey.Use, _ issues: inout SettingIssues
     ) {
         let found: String
         if let stream = use.stream, stream.utf8.starts(with: prefix.utf8) {
@@ -155,7 +131,7 @@ extension Keyspace {
     }
 }
 
-extension Keyspace.Use {
+extension ServerKey.Use {
     /// The stream, or `nil` for any other use.
     fileprivate var stream: String? {
         switch self {

@@ -264,7 +264,8 @@ public final class RedisStreamSource: EventSource {
 extension RedisStreamSource {
     /// The source type for the catalogue: `source: { redis_stream: { stream: ... } }`, with the section `redis`.
     public static let sourceType = SourceType(
-        name: "redis_stream", summary: "Reads the entries of a Redis stream.", settings: RedisStreamSettings.type
+        name: "redis_stream", summary: "Reads the entries of a Redis stream.", settings: RedisStreamSettings.type,
+        keys: { $0.serverKeys }
     ) { streamSettings, setup in
         if streamSettings.start == .resume, setup.checkpoint == nil {
             setup.issues.add(

@@ -310,7 +310,8 @@ extension RedisStore {
     public static let type = StoreType(
         name: "redis",
         summary: "Keeps snapshots in hashes of a Redis server, which several workers write and other programs read.",
-        settings: RedisStoreSettings.type
+        settings: RedisStoreSettings.type,
+        keys: { settings, name in [ServerKey(.store(prefix: settings.prefix(ofStore: name)), from: "prefix")] }
     ) { settings, setup in
         let server = settings.server.map { setup.named($0) } ?? setup.redisSettings()
         return server.map {

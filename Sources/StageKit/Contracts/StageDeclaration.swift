@@ -33,13 +33,17 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
     /// The exits of a stage with these settings, except failure, or `nil` if the stage leads only to the next stage.
     /// The graph's checks rely on it.
     public let exits: (@Sendable (Settings) -> StageExits)?
+    /// The keys and channels that a stage with these settings uses on the server of the section `redis`, or `nil` if it
+    /// uses none. `streams` are the streams that the source reads there.
+    public let keys: (@Sendable (Settings, _ streams: [String]) -> [ServerKey])?
 
     /// Creates a declaration. A stage that waits is never pure, and one that expands events always waits.
     public init(
         name: String, summary: String, settings: SettingType<Settings>, example: String,
         failureReason: String, isPure: Bool = false, preparesEvents: Bool = false, waits: Bool = false,
         expands: Bool = false, acceptsElements: Bool = false, remembers: Bool = false,
-        exits: (@Sendable (Settings) -> StageExits)? = nil
+        exits: (@Sendable (Settings) -> StageExits)? = nil,
+        keys: (@Sendable (Settings, _ streams: [String]) -> [ServerKey])? = nil
     ) {
         self.name = name
         self.summary = summary
@@ -54,6 +58,7 @@ public struct StageDeclaration<Settings: Sendable>: Sendable {
         self.acceptsElements = acceptsElements
         self.remembers = remembers
         self.exits = exits
+        self.keys = keys
     }
 }
 

@@ -26,6 +26,8 @@ public struct StageType: Sendable {
     public let remembers: Bool
     /// Returns the exits of a stage with these settings, or `nil` if the settings are invalid.
     public let exits: @Sendable (SettingNode) -> StageExits?
+    /// Returns the keys and channels that a stage with these settings uses on a server; none if the settings are invalid.
+    public let keys: @Sendable (SettingNode, _ streams: [String]) -> [ServerKey]
     /// Decodes the settings and creates an instance, or returns `nil` if that is impossible; the errors are in the
     /// setup's issues.
     public let make: @Sendable (SettingNode, StageSetup) -> (any Stage)?
@@ -48,8 +50,11 @@ public struct StageType: Sendable {
         self.exits = { node in
             guard let exits = declaration.exits else { return StageExits() }
             // Errors in the settings are reported when the stage is created.
-            var untold = SettingIssues()
-            return declaration.settings.decode(node, &untold).map(exits)
+            return declaration.settings.decodeSilently(node).map(exits)
+        }
+        self.keys = { node, streams in
+            guard let keys = declaration.keys else { return [] }
+            return declaration.settings.decodeSilently(node).map { keys($0, streams) } ?? []
         }
         self.make = { node, setup in
             // The name also precedes the errors that the stage itself reports.

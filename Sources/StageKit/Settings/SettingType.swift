@@ -13,6 +13,12 @@ public struct SettingType<Value: Sendable>: Sendable {
         self.decode = decode
     }
 
+    /// Decodes a value whose errors are reported elsewhere; returns `nil` if it is invalid.
+    public func decodeSilently(_ node: SettingNode) -> Value? {
+        var reportedElsewhere = SettingIssues()
+        return self.decode(node, &reportedElsewhere)
+    }
+
     /// Returns a type with the same form in the file and another Swift value. `transform` throws a `SettingRefusal` for
     /// values that it refuses.
     public func map<Other: Sendable>(

@@ -12,8 +12,7 @@ final class ReferenceRedisStore: RemoteSnapshotStore {
     /// The store type `redis` over this store.
     static func type(_ trace: ReferenceTrace) -> StoreType {
         let real = RedisStore.type
-        let settings = SettingType<SettingNode>(shape: real.shape) { node, _ in node }
-        return StoreType(name: real.name, summary: real.summary, settings: settings) { node, setup in
+        return real.making { node, setup in
             (real.make(node, setup) as? RedisStore).map { ReferenceRedisStore($0, trace) }
         }
     }

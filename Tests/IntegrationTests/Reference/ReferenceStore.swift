@@ -11,8 +11,7 @@ final class ReferenceStore: SnapshotStore {
     /// The store type `memory` over this store.
     static func type(_ trace: ReferenceTrace) -> StoreType {
         let real = MemoryStore.type
-        let settings = SettingType<SettingNode>(shape: real.shape) { node, _ in node }
-        return StoreType(name: real.name, summary: real.summary, settings: settings) { node, setup in
+        return real.making { node, setup in
             real.make(node, setup).map { ReferenceStore($0, trace) }
         }
     }

@@ -19,9 +19,7 @@ enum BenchPipeline {
         var catalogue = Catalogue.standard
         for type in catalogue.sources {
             catalogue.add(
-                SourceType(name: type.name, summary: type.summary, settings: self.raw(type.shape)) { node, setup in
-                    type.make(node, setup).map { MeteredSource($0, limit: limit) }
-                })
+                type.making { node, setup in type.make(node, setup).map { MeteredSource($0, limit: limit) } })
         }
         return catalogue
     }
@@ -30,9 +28,7 @@ enum BenchPipeline {
     static func stamp(_ catalogue: inout Catalogue, _ recorder: LatencyRecorder) {
         for type in catalogue.stores {
             catalogue.add(
-                StoreType(name: type.name, summary: type.summary, settings: self.raw(type.shape)) { node, setup in
-                    type.make(node, setup).map { StampedStore($0, recorder: recorder) }
-                })
+                type.making { node, setup in type.make(node, setup).map { StampedStore($0, recorder: recorder) } })
         }
     }
 
