@@ -1,4 +1,5 @@
 import CoreMetrics
+import Foundation
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
@@ -118,4 +119,12 @@ final class DoorConnection {
     func request(_ lines: [String] = [], method: String = "GET", target: String = "/") throws -> String {
         try self.send("\(method) \(target) HTTP/1.1\r\n\((lines + ["", ""]).joined(separator: "\r\n"))")
     }
+}
+
+/// Calls `body` with a new directory, which is removed afterwards.
+func withDirectory(_ body: (String) async throws -> Void) async throws {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    try await body(directory.path)
 }

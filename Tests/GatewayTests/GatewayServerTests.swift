@@ -57,16 +57,9 @@ import Testing
         func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
     }
 
-    private func withDirectory(_ body: (String) async throws -> Void) async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        try await body(directory.path)
-    }
-
     @Test("A listener answers at all its addresses, with several threads, and removes its socket at the end")
     func addresses() async throws {
-        try await self.withDirectory { directory in
+        try await withDirectory { directory in
             let socket = "\(directory)/gateway.sock"
             let listen: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 0), .unix(path: socket)]
             let metrics = CountingMetrics()
@@ -119,7 +112,7 @@ import Testing
 
     @Test("An address in use is an error that names the setting and the address, and the other addresses are left")
     func inUse() async throws {
-        try await self.withDirectory { directory in
+        try await withDirectory { directory in
             try await self.serve([.tcp(host: "127.0.0.1", port: 0)]) { taken in
                 let socket = "\(directory)/gateway.sock"
                 let error = await #expect(throws: ServerFailure.self) {

@@ -7,38 +7,20 @@ import Testing
 
 /// A publisher whose calls wait until the test opens it.
 final class GatePublisher: MessagePublisher {
-    private struct State {
-        var isOpen = false
-        var calls = 0
-        var waiting: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let state = OrderedMutex(State())
+    private let gate = TestGate(isOpen: false)
+    private let counted = OrderedMutex(0)
 
     /// How many calls were made so far.
-    var calls: Int { self.state.withLock { $0.calls } }
+    var calls: Int { self.counted.withLock(\.self) }
 
     func publish(_ messages: [OutgoingMessage]) async throws -> [PublishFailure?] {
-        await withCheckedContinuation { continuation in
-            let isOpen = self.state.withLock { state in
-                state.calls += 1
-                if !state.isOpen { state.waiting.append(continuation) }
-                return state.isOpen
-            }
-            if isOpen { continuation.resume() }
-        }
+        self.counted.withLock { $0 += 1 }
+        await self.gate.pass()
         return messages.map { _ in nil }
     }
 
     /// Lets all calls return, those that wait and those to come.
-    func open() {
-        let waiting = self.state.withLock { state in
-            state.isOpen = true
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
-    }
+    func open() { self.gate.open() }
 }
 
 /// Waits for the publisher, in `complete` or in `endBatch`.

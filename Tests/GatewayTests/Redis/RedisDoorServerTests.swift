@@ -86,16 +86,9 @@ import Testing
         func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
     }
 
-    private func withDirectory(_ body: (String) async throws -> Void) async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        try await body(directory.path)
-    }
-
     @Test("A door answers at all its addresses, with several threads, and passes changes and messages on")
     func addresses() async throws {
-        try await self.withDirectory { directory in
+        try await withDirectory { directory in
             let store = FixedRedisStore()
             var settings = RedisDoorSettings()
             settings.listen = [.tcp(host: "127.0.0.1", port: 0), .unix(path: "\(directory)/redis.sock")]
@@ -148,7 +141,7 @@ import Testing
 
     @Test("The password is read again on a reload, and one that cannot be read stays as it was")
     func password() async throws {
-        try await self.withDirectory { directory in
+        try await withDirectory { directory in
             let file = "\(directory)/password"
             try Data("the-first-password\n".utf8).write(to: URL(fileURLWithPath: file))
             var settings = RedisDoorSettings()
@@ -198,7 +191,7 @@ import Testing
 
     @Test("Nothing that is logged or dumped shows the password")
     func hidden() async throws {
-        try await self.withDirectory { directory in
+        try await withDirectory { directory in
             let file = "\(directory)/password"
             try Data("correct-horse-battery".utf8).write(to: URL(fileURLWithPath: file))
             var settings = RedisDoorSettings()

@@ -113,13 +113,8 @@ import Testing
     func stalledLog() async throws {
         try await withRedisServer { server in
             try await withFolder { folder in
-                let path = folder.appendingPathComponent("fifo").path
-                try #require(mkfifo(path, 0o600) == 0)
-                // Held open and full, so that not one line fits.
-                let reader = open(path, O_RDWR | O_NONBLOCK)
+                let reader = try fullFIFO(folder.appendingPathComponent("fifo").path)
                 defer { close(reader) }
-                let filler = [UInt8](repeating: 0x78, count: 4096)
-                while write(reader, filler, filler.count) > 0 {}
                 let child = try self.shell(
                     """
                     export REDIS_ADDRESS=\(server.address) SLUICE_LISTEN=unix:$PWD/admin

@@ -153,19 +153,7 @@ final class FaultProxy: Sendable {
 
     private static func connect(to address: RedisAddress) -> Int32? {
         guard case .tcp(_, let port) = address else { return nil }
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var target = sockaddr_in()
-        target.sin_family = sa_family_t(AF_INET)
-        target.sin_port = UInt16(port).bigEndian
-        target.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let isConnected = withUnsafePointer(to: &target) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Foundation.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        if isConnected { return descriptor }
-        Foundation.close(descriptor)
-        return nil
+        return try? RawSocket.connection(to: port)
     }
 
     private static func close(_ pair: Pair) {

@@ -3,39 +3,10 @@ import NIOCore
 import RESP
 import RedisClient
 import StageKit
-import Synchronization
+import StageTestKit
 import Testing
 
 @testable import Commands
-
-/// Answers nothing until the test opens it.
-private final class Gate: Sendable {
-    private let state = Mutex((isOpen: true, waiting: [CheckedContinuation<Void, Never>]()))
-
-    /// How many requests wait.
-    var waiting: Int { self.state.withLock { $0.waiting.count } }
-
-    func pass() async {
-        await withCheckedContinuation { continuation in
-            let isOpen = self.state.withLock { state in
-                if !state.isOpen { state.waiting.append(continuation) }
-                return state.isOpen
-            }
-            if isOpen { continuation.resume() }
-        }
-    }
-
-    func close() { self.state.withLock { $0.isOpen = false } }
-
-    func open() {
-        let waiting = self.state.withLock { state in
-            state.isOpen = true
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
-    }
-}
 
 /// A worker whose webhook does not answer for a while.
 @Suite struct WaitingFaultTests {
@@ -92,7 +63,7 @@ private final class Gate: Sendable {
         "While a batch waits, the worker is alive and not ready, and lookups are refused as stale",
         arguments: Reading.allCases)
     func waiting(reading: Reading) async throws {
-        let gate = Gate()
+        let gate = TestGate(isOpen: true)
         let hook: @Sendable (String, Int) async -> Int = { _, _ in
             await gate.pass()
             return 200
@@ -140,7 +111,7 @@ private final class Gate: Sendable {
 
     /// Has a batch wait with a revocation behind it, looks at what the worker says, and lets it go on.
     private func stall(
-        _ connection: RedisConnection, _ folder: URL, _ reading: Reading, _ gate: Gate,
+        _ connection: RedisConnection, _ folder: URL, _ reading: Reading, _ gate: TestGate,
         _ listener: NotifyListener
     ) async throws {
         gate.close()

@@ -24,26 +24,7 @@ final class ApplicationServer: Sendable {
                 .map(\.value)
             return "user=\(users.joined(separator: "|"))\n"
         }
-        let (ports, continuation) = AsyncStream<Int>.makeStream()
-        let application = Application(
-            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { channel in
-                continuation.yield(channel.localAddress?.port ?? 0)
-                continuation.finish()
-            }, logger: quiet)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await application.run() }
-            let result: Result<R, any Error>
-            do {
-                let port = await ports.first { _ in true } ?? 0
-                result = .success(try await body(server, port))
-            } catch {
-                result = .failure(error)
-            }
-            group.cancelAll()
-            _ = await group.nextResult()
-            return try result.get()
-        }
+        return try await withHTTPServer(router) { port in try await body(server, port) }
     }
 }
 
@@ -197,20 +178,9 @@ extension RawSocket {
     }
 
     private static func blockingExchange(_ port: Int, _ bytes: [UInt8]) -> [UInt8] {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard let descriptor = try? self.connection(to: port) else { return [] }
         defer { close(descriptor) }
-        var limit = timeval(tv_sec: 60, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var target = sockaddr_in()
-        target.sin_family = sa_family_t(AF_INET)
-        target.sin_port = UInt16(port).bigEndian
-        target.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let isConnected = withUnsafePointer(to: &target) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard isConnected else { return [] }
+        self.limitReads(of: descriptor, seconds: 60)
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {

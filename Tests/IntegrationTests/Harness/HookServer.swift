@@ -39,25 +39,33 @@ final class HookServer: Sendable {
             let count = server.take(text, header("idempotency-key"), header("x-mark"))
             return HTTPResponse.Status(code: await answer(text, count))
         }
-        let (ports, continuation) = AsyncStream<Int>.makeStream()
-        let application = Application(
-            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { channel in
-                continuation.yield(channel.localAddress?.port ?? 0)
-                continuation.finish()
-            }, logger: quiet)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await application.run() }
-            let result: Result<R, any Error>
-            do {
-                let port = await ports.first { _ in true } ?? 0
-                result = .success(try await body(server, "http://127.0.0.1:\(port)/hook"))
-            } catch {
-                result = .failure(error)
-            }
-            group.cancelAll()
-            _ = await group.nextResult()
-            return try result.get()
+        return try await withHTTPServer(router) { port in
+            try await body(server, "http://127.0.0.1:\(port)/hook")
         }
+    }
+}
+
+/// Runs a server with these routes on a loopback port, calls `body` with the port, and stops the server.
+func withHTTPServer<R>(
+    _ router: Router<BasicRequestContext>, _ body: (_ port: Int) async throws -> R
+) async throws -> R {
+    let (ports, continuation) = AsyncStream<Int>.makeStream()
+    let application = Application(
+        router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+        onServerRunning: { channel in
+            continuation.yield(channel.localAddress?.port ?? 0)
+            continuation.finish()
+        }, logger: quiet)
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await application.run() }
+        let result: Result<R, any Error>
+        do {
+            result = .success(try await body(await ports.first { _ in true } ?? 0))
+        } catch {
+            result = .failure(error)
+        }
+        group.cancelAll()
+        _ = await group.nextResult()
+        return try result.get()
     }
 }

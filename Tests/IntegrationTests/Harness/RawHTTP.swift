@@ -7,19 +7,8 @@ final class RawHTTP {
 
     /// Connects; a read that gets nothing for `timeout` seconds ends.
     init(port: Int, timeout: Int = 60) throws {
-        self.descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var limit = timeval(tv_sec: timeout, tv_usec: 0)
-        setsockopt(self.descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var target = sockaddr_in()
-        target.sin_family = sa_family_t(AF_INET)
-        target.sin_port = UInt16(port).bigEndian
-        target.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let isConnected = withUnsafePointer(to: &target) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Foundation.connect(self.descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard isConnected else { throw RawSocket.Failure(code: errno) }
+        self.descriptor = try RawSocket.connection(to: port)
+        RawSocket.limitReads(of: self.descriptor, seconds: timeout)
     }
 
     deinit {

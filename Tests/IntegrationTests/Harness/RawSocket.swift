@@ -29,18 +29,34 @@ enum RawSocket {
         try self.listen(backlog: 16)
     }
 
+    /// A connection to a loopback port; the caller closes the descriptor.
+    static func connection(to port: Int) throws(Failure) -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var target = self.loopback(port: port)
+        let isConnected = withUnsafePointer(to: &target) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        if isConnected { return descriptor }
+        let failure = Failure(code: errno)
+        close(descriptor)
+        throw failure
+    }
+
+    /// Ends a read of a connection that gets nothing for so many seconds.
+    static func limitReads(of descriptor: Int32, seconds: Int) {
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
     /// Whether somebody takes a connection there.
     static func connects(to address: RedisAddress) -> Bool {
         switch address {
         case .tcp(_, let port):
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-            defer { close(descriptor) }
-            var target = self.loopback(port: port)
-            return withUnsafePointer(to: &target) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-                }
-            }
+            guard let descriptor = try? self.connection(to: port) else { return false }
+            close(descriptor)
+            return true
         case .unix(let path):
             let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             defer { close(descriptor) }

@@ -142,6 +142,15 @@ func withFolder<R>(_ body: (URL) async throws -> R) async throws -> R {
     return try await body(folder)
 }
 
+/// Makes a FIFO that is held open and full, so that not one line fits; the caller closes the descriptor.
+func fullFIFO(_ path: String) throws -> Int32 {
+    try #require(mkfifo(path, 0o600) == 0)
+    let reader = open(path, O_RDWR | O_NONBLOCK)
+    let filler = [UInt8](repeating: 0x78, count: 4096)
+    while write(reader, filler, filler.count) > 0 {}
+    return reader
+}
+
 /// Runs a command to its end.
 func sluice(
     _ arguments: String..., files: [String: String] = [:], environment: [String: String] = [:]

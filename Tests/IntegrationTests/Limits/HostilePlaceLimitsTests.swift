@@ -125,13 +125,8 @@ import Testing
                 let file = LimitWorker.file(
                     redis: "address: \"\(server.address)\"", listen: "unix:\(folder.path)/admin")
                 try Data(file.utf8).write(to: folder.appendingPathComponent("p.yaml"))
-                let path = folder.appendingPathComponent("fifo").path
-                try #require(mkfifo(path, 0o600) == 0)
-                // Held open and full, so that not one line fits.
-                let reader = open(path, O_RDWR | O_NONBLOCK)
+                let reader = try fullFIFO(folder.appendingPathComponent("fifo").path)
                 defer { close(reader) }
-                let filler = [UInt8](repeating: 0x78, count: 4096)
-                while write(reader, filler, filler.count) > 0 {}
                 let child = try self.shell(
                     "\"$0\" run \"$1\" --log-level trace 2>fifo & echo $! >pid; wait $!", in: folder)
                 try await eventually("listening") { FileManager.default.fileExists(atPath: "\(folder.path)/admin") }

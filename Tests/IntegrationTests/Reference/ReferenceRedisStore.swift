@@ -101,12 +101,7 @@ final class ReferenceRedisStore: RemoteSnapshotStore {
 
         /// What the server holds after the change, not what it was given.
         private func line(_ snapshot: Snapshot?, _ id: EntryID, _ change: StoreChange) -> String {
-            guard let snapshot, snapshot.entryID == id, change == .applied else { return "upsert \(change)" }
-            let names = ["device_session_id", "user_id", "client_public_key", "status"]
-            let values = names.map { name in
-                snapshot.fields.first { $0.name == name }.map { ReferenceTrace.show($0.bytes) } ?? "null"
-            }
-            return "upsert \(values.joined(separator: " ")) \(snapshot["revoked_at_ms"] ?? "null")"
+            ReferenceTrace.line(snapshot, id, change, revoked: snapshot?["revoked_at_ms"])
         }
     }
 }

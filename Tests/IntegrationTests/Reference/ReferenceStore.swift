@@ -73,13 +73,7 @@ final class ReferenceStore: SnapshotStore {
 
         /// What the store answers after the change, not what it was given.
         private func line(_ snapshot: Snapshot?, _ id: EntryID, _ change: StoreChange) -> String {
-            guard let snapshot, snapshot.entryID == id, change == .applied else { return "upsert \(change)" }
-            let names = ["device_session_id", "user_id", "client_public_key", "status"]
-            let values = names.map { name in
-                snapshot.fields.first { $0.name == name }.map { ReferenceTrace.show($0.bytes) } ?? "null"
-            }
-            let revoked = snapshot.integer("revoked_at_ms").map { "\($0)" } ?? "null"
-            return "upsert \(values.joined(separator: " ")) \(revoked)"
+            ReferenceTrace.line(snapshot, id, change, revoked: snapshot?.integer("revoked_at_ms").map { "\($0)" })
         }
 
         private func bytes(_ event: borrowing Event) -> [UInt8] { event.copy(of: self.key) }

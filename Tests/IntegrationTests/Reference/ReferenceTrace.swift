@@ -30,6 +30,16 @@ final class ReferenceTrace: Sendable {
     var batches: [Batch] { self.state.withLock(\.batches) }
     var entries: Int { self.state.withLock { $0.records.count } }
 
+    /// The line of an upsert: what the store holds after the change, with the time of the revocation as it has it.
+    static func line(_ snapshot: Snapshot?, _ id: EntryID, _ change: StoreChange, revoked: String?) -> String {
+        guard let snapshot, snapshot.entryID == id, change == .applied else { return "upsert \(change)" }
+        let names = ["device_session_id", "user_id", "client_public_key", "status"]
+        let values = names.map { name in
+            snapshot.fields.first { $0.name == name }.map { self.show($0.bytes) } ?? "null"
+        }
+        return "upsert \(values.joined(separator: " ")) \(revoked ?? "null")"
+    }
+
     func effects(of id: EntryID) -> [String] { self.state.withLock { $0.effects[id] ?? [] } }
     func record(of id: EntryID) -> EventResult? { self.state.withLock { $0.records[id] } }
 
