@@ -37,7 +37,7 @@ public final class SQLiteStore: SweepingStore, StreamFedStore, ConditionalStore,
     }
 
     /// The part of the content that is not in the file yet.
-    private struct Overlay {
+    struct Overlay {
         /// The new state of each changed key.
         var pending: [[UInt8]: KeyState] = [:]
         /// Whether the content of the file is to be removed.
@@ -53,10 +53,10 @@ public final class SQLiteStore: SweepingStore, StreamFedStore, ConditionalStore,
     let settings: SQLiteStoreSettings
     private let evictionLimit: Int
     private let progress: ProgressReporter
-    private let logger: Logger
-    private let changes = OrderedMutex(ChangeState())
-    private let overlay = OrderedMutex(Overlay())
-    private let reader = OrderedMutex<StoreFile?>(nil)
+    let logger: Logger
+    let changes = OrderedMutex(ChangeState())
+    let overlay = OrderedMutex(Overlay())
+    let reader = OrderedMutex<StoreFile?>(nil)
 
     /// Creates a store without opening its file.
     init(
@@ -139,7 +139,8 @@ public final class SQLiteStore: SweepingStore, StreamFedStore, ConditionalStore,
         }
     }
 
-    private func failure(_ reason: String) -> StoreFileRefusal {
+    /// Returns the reason why the file cannot be used.
+    func failure(_ reason: String) -> StoreFileRefusal {
         StoreFileRefusal("store \"\(self.name)\": \(self.settings.path): \(reason)")
     }
 
@@ -230,159 +231,6 @@ public final class SQLiteStore: SweepingStore, StreamFedStore, ConditionalStore,
                 "cannot remove outdated snapshots: the store is emptied",
                 metadata: ["store": "\(self.name)", "error": "\(error)"])
             self.removeAll()
-        }
-    }
-
-    // MARK: Lookups
-
-    /// The snapshot under a key, as of the last change, or `nil` if there is none.
-    public func snapshot(for key: Span<UInt8>) -> Snapshot? {
-        let key = [UInt8](copying: key)
-        return self.state(of: key)?.snapshot(key)
-    }
-
-    /// The entry that evicted a key, as long as the eviction is remembered.
-    public func evictingEntry(for key: Span<UInt8>) -> EntryID? {
-        let state = self.state(of: [UInt8](copying: key))
-        return state.flatMap { $0.isLive ? nil : $0.entry }
-    }
-
-    /// Calls `body` with every snapshot: first those of the batch in flight, then those of the file, page by page.
-    public func forEachSnapshot(_ body: (Snapshot) throws -> Void) rethrows {
-        try self.forEachState(ofEvictions: false) { key, state in
-            if let snapshot = state.snapshot(key) { try body(snapshot) }
-        }
-    }
-
-    /// Calls `body` with every key whose eviction is remembered, in the same order.
-    public func forEachEvictedKey(_ body: (_ key: [UInt8], _ entry: EntryID) throws -> Void) rethrows {
-        try self.forEachState(ofEvictions: true) { key, state in
-            if !state.isLive { try body(key, state.entry) }
-        }
-    }
-
-    private func forEachState(
-        ofEvictions: Bool, _ body: (_ key: [UInt8], _ state: KeyState) throws -> Void
-    ) rethrows {
-        let overlay = self.overlay.withLock(\.self)
-        for (key, state) in overlay.pending { try body(key, state) }
-        if overlay.isEmptied || overlay.failure != nil { return }
-        var last: [UInt8]?
-        while let page = self.page(after: last, ofEvictions), let end = page.last {
-            for (key, state) in page where overlay.pending[key] == nil { try body(key, state) }
-            last = end.key
-        }
-    }
-
-    /// The next snapshots or evictions of the file, or `nil` if they cannot be read.
-    private func page(after key: [UInt8]?, _ ofEvictions: Bool) -> [(key: [UInt8], state: KeyState)]? {
-        self.read { (file) throws(SQLiteFailure) in try file.page(after: key, ofEvictions: ofEvictions) }
-    }
-
-    /// The state of a key as of the last change, or `nil` if nothing is known of it.
-    private func state(of key: [UInt8]) -> KeyState? {
-        let (state, isComplete) = self.overlay.withLock {
-            ($0.pending[key], $0.isEmptied || $0.failure != nil)
-        }
-        if let state { return state }
-        return isComplete ? nil : self.read { (file) throws(SQLiteFailure) in try file.state(of: key) } ?? nil
-    }
-
-    /// Reads from the file. After an error the store answers nothing any more, and the next batch ends the run.
-    private func read<R: Sendable>(_ body: @Sendable (StoreFile) throws(SQLiteFailure) -> R) -> R? {
-        do throws(SQLiteFailure) {
-            return try self.reader.withLock { (file) throws(SQLiteFailure) -> R? in
-                if let file { try body(file) } else { nil }
-            }
-        } catch {
-            self.fail(error)
-            return nil
-        }
-    }
-
-    private func fail(_ failure: SQLiteFailure) {
-        // Fail closed: a missing snapshot must not pass for one that does not exist.
-        self.freshness?.setFilling(true)
-        let isNew = self.overlay.withLock { overlay in
-            defer { overlay.failure = overlay.failure ?? failure }
-            return overlay.failure == nil
-        }
-        guard isNew else { return }
-        self.logger.error(
-            "cannot read the file of a store: lookups are refused, and the next batch ends the run",
-            metadata: ["store": "\(self.name)", "path": "\(self.settings.path)", "error": "\(failure)"])
-    }
-
-    // MARK: For writers
-
-    /// Stores an event's snapshot; see `SnapshotWriter`.
-    func upsert(_ event: borrowing Event, key: [UInt8], fields: [Snapshot.Field]) throws -> StoreChange {
-        let size = fields.reduce(key.count) { $0 + $1.name.utf8.count + $1.bytes.count }
-        guard size <= self.settings.maxRecordBytes else {
-            throw StageFailure(
-                "store \"\(self.name)\" refuses a record of \(size) bytes: max_record_bytes is "
-                    + "\(self.settings.maxRecordBytes)")
-        }
-        let (entry, index, isReplayed) = (event.orderID, event.streamIndex, event.isReplayed)
-        return try self.changes.withLock { state in
-            let held = try self.held(key, state)
-            var request = Self.request(entry, index, state)
-            request.isOfHeldOnly = isReplayed && state.historyStarts[index].map { entry <= $0 } ?? false
-            let change = try request.upsert(over: held, store: self.name)
-            guard change == .applied else { return change }
-            if held?.isLive != true, state.totals.live >= self.settings.maxEntries {
-                throw StageFailure("store \"\(self.name)\" is full: max_entries is \(self.settings.maxEntries)")
-            }
-            self.put(KeyState(entry: entry, stream: request.stream, fields: fields), key, instead: held, &state)
-            return change
-        }
-    }
-
-    /// Removes the snapshot under a key; see `SnapshotWriter`.
-    func evict(_ entry: EntryID, of stream: Int, key: [UInt8]) throws -> StoreChange {
-        try self.changes.withLock { state in
-            let held = try self.held(key, state)
-            let request = Self.request(entry, stream, state)
-            let change = request.evict(over: held)
-            guard change == .applied else { return change }
-            self.put(KeyState(entry: entry, stream: request.stream, fields: nil), key, instead: held, &state)
-            return change
-        }
-    }
-
-    private static func request(_ entry: EntryID, _ stream: Int, _ state: ChangeState) -> ChangeRequest {
-        let name = stream < state.streams.count ? state.streams[stream] : ""
-        // Evictions of a time when only one stream fed the store count for all of them.
-        let floor = [state.totals.floors[name], state.totals.floors[""]].compactMap(\.self).max()
-        return ChangeRequest(entry: entry, stream: name, floor: floor)
-    }
-
-    /// The state of a key before a change.
-    private func held(_ key: [UInt8], _ state: ChangeState) throws -> KeyState? {
-        let (pending, isEmptied, failure) = self.overlay.withLock { ($0.pending[key], $0.isEmptied, $0.failure) }
-        if let failure { throw self.failure("\(failure)") }
-        if let pending { return pending }
-        if isEmptied { return nil }
-        guard let file = state.file else { throw self.failure("it is not open") }
-        do throws(SQLiteFailure) {
-            return try file.state(of: key)
-        } catch {
-            self.fail(error)
-            throw self.failure("\(error)")
-        }
-    }
-
-    private func put(_ new: KeyState, _ key: [UInt8], instead held: KeyState?, _ state: inout ChangeState) {
-        switch held?.isLive {
-        case true?: state.totals.live -= 1
-        case false?: state.totals.evicted -= 1
-        case nil: break
-        }
-        if new.isLive { state.totals.live += 1 } else { state.totals.evicted += 1 }
-        let count = state.totals.live
-        self.overlay.withLock { overlay in
-            overlay.pending[key] = new
-            overlay.count = count
         }
     }
 }
