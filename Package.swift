@@ -102,6 +102,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: plugins + [
+        // Only a header, for system calls that Swift's modules of the C library do not have.
+        .systemLibrary(name: "CEpoll"),
         // libhiredis-dev. Without pkgConfig: its .pc file contains a flag that SwiftPM warns about in every build.
         .systemLibrary(name: "CHiredis"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -178,17 +180,19 @@ let package = Package(
             ],
             resources: [.copy("Fixtures")]),
         .target(name: "HTTPBase", dependencies: ["LocalFiles", "StageKit", nioCore, nioPosix, nioSSL]),
+        // Sockets without SwiftNIO's channels.
+        .target(name: "Sockets", dependencies: ["CEpoll", nioCore]),
         .target(
             name: "Gateway",
             dependencies: [
-                "ComponentKit", "HTTPBase", "RESP", "StageKit", logging, coreMetrics, lifecycle, nioCore, nioHPACK,
-                nioHTTP1, nioHTTP2, nioPosix, nioSSL,
+                "ComponentKit", "HTTPBase", "RESP", "Sockets", "StageKit", logging, coreMetrics, lifecycle, nioCore,
+                nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
             ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "ComponentKit", "Gateway", "HTTPBase", "RESP", "StageKit", logging, coreMetrics, lifecycle, nioCore,
-                nioEmbedded, nioHPACK, nioHTTP1, nioHTTP2, nioPosix,
+                "ComponentKit", "Gateway", "HTTPBase", "RESP", "Sockets", "StageKit", logging, coreMetrics, lifecycle,
+                nioCore, nioEmbedded, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
             ]),
         .target(
             name: "Admin",

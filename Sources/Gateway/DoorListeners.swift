@@ -34,23 +34,26 @@ struct DoorListeners: Sendable {
         makeHandlers: @escaping @Sendable (any Channel, State) throws -> Void
     ) async throws {
         let tls = try self.tls.map { try NIOSSLContext(configuration: $0) }
-        var listeners: [Listener] = []
+        let bind: (ListenAddress, String?) async throws -> (socket: any Channel, port: Int?) = { address, path in
+            let isEncrypted = if case .tcp = address { true } else { false }
+            let bootstrap = self.bootstrap(group, loops, isEncrypted ? tls : nil, onRefusal, makeHandlers)
+            let channel =
+                switch (address, path) {
+                case (_, let path?): try await bootstrap.bind(unixDomainSocketPath: path).get()
+                case (.tcp(let host, let port), nil): try await bootstrap.bind(host: host, port: port).get()
+                default: throw ListenError.cannotListen(address, reason: "it is off")
+                }
+            return (channel, channel.localAddress?.port)
+        }
         let result: Result<Void, any Error>
         do {
-            for address in self.addresses.listen {
-                let isEncrypted = if case .tcp = address { true } else { false }
-                let bootstrap = self.bootstrap(group, loops, isEncrypted ? tls : nil, onRefusal, makeHandlers)
-                listeners.append(try await self.listen(address, on: group, bootstrap))
+            try await self.withSockets(on: group.any(), bind: bind, close: { try? await $0.close() }) { _ in
+                // Cancelled: the same as shut down.
+                try? await gracefulShutdown()
             }
-            // Cancelled: the same as shut down.
-            try? await gracefulShutdown()
             result = .success(())
         } catch {
             result = .failure(error)
-        }
-        for listener in listeners {
-            listener.file?.remove()
-            try? await listener.channel.close()
         }
         loops.stop()
         let deadline = ContinuousClock.now + .seconds(GatewayLimits.closingSeconds)
@@ -60,41 +63,67 @@ struct DoorListeners: Sendable {
         try result.get()
     }
 
-    /// An address that clients can connect to.
-    private struct Listener {
-        let channel: any Channel
+    /// A socket that clients can connect to.
+    struct Listener<Socket> {
+        /// The socket.
+        let socket: Socket
+        /// The file of a Unix socket.
         let file: UnixSocketFile?
     }
 
-    private func listen(
-        _ address: ListenAddress, on group: MultiThreadedEventLoopGroup, _ bootstrap: ServerBootstrap
-    ) async throws -> Listener {
+    /// Listens on the addresses, calls `body`, and removes and closes the sockets.
+    ///
+    /// - Parameters:
+    ///   - loop: An event loop that finds out whether a Unix socket is in use.
+    ///   - bind: Listens on an address, or on a Unix socket at the path that is passed too; returns the socket and its
+    ///     port.
+    ///   - close: Closes a socket.
+    ///   - body: Called once clients can connect to all addresses.
+    /// - Throws: `ServerFailure` if the door cannot listen, or the error of `body`.
+    func withSockets<Socket>(
+        on loop: any EventLoop, bind: (ListenAddress, String?) async throws -> (socket: Socket, port: Int?),
+        close: (Socket) async -> Void, _ body: ([Listener<Socket>]) async throws -> Void
+    ) async throws {
+        var listeners: [Listener<Socket>] = []
+        let result: Result<Void, any Error>
         do {
-            let listener: Listener
-            switch address {
-            case .unix(let path):
-                let file = try UnixSocketFile(path: path, access: self.addresses.socketAccess)
-                try await file.clear(on: group.any())
-                let channel = try await bootstrap.bind(unixDomainSocketPath: file.bindPath).get()
-                do {
-                    try file.publish()
-                } catch {
-                    try? await channel.close()
-                    throw error
-                }
-                listener = Listener(channel: channel, file: file)
-            case .tcp(let host, let port):
-                listener = Listener(channel: try await bootstrap.bind(host: host, port: port).get(), file: nil)
-            // Not reached: the settings refuse it.
-            case .off: throw ListenError.cannotListen(address, reason: "it is off")
+            for address in self.addresses.listen {
+                listeners.append(try await self.listen(address, on: loop, bind, close))
+            }
+            try await body(listeners)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        for listener in listeners {
+            listener.file?.remove()
+            await close(listener.socket)
+        }
+        try result.get()
+    }
+
+    private func listen<Socket>(
+        _ address: ListenAddress, on loop: any EventLoop,
+        _ bind: (ListenAddress, String?) async throws -> (socket: Socket, port: Int?), _ close: (Socket) async -> Void
+    ) async throws -> Listener<Socket> {
+        do {
+            var file: UnixSocketFile?
+            if case .unix(let path) = address {
+                file = try UnixSocketFile(path: path, access: self.addresses.socketAccess)
+                try await file?.clear(on: loop)
+            }
+            let (socket, port) = try await bind(address, file?.bindPath)
+            do {
+                try file?.publish()
+            } catch {
+                await close(socket)
+                throw error
             }
             var actual = address
-            if case .tcp(let host, _) = address, let port = listener.channel.localAddress?.port {
-                actual = .tcp(host: host, port: port)
-            }
+            if case .tcp(let host, _) = address, let port { actual = .tcp(host: host, port: port) }
             self.logger.notice("gateway listens", metadata: ["door": "\(self.door)", "address": "\(actual)"])
             self.onListening(actual)
-            return listener
+            return Listener(socket: socket, file: file)
         } catch {
             let error = ListenError.explain(error, at: address)
             throw (error as? ListenError).map { ServerFailure("gateway.\(self.door).listen", $0) } ?? error
@@ -127,6 +156,8 @@ struct DoorListeners: Sendable {
             }
     }
 }
+
+extension DoorListeners.Listener: Sendable where Socket: Sendable {}
 
 /// The state of a door on each of its event loops.
 struct DoorLoops<State>: Sendable {

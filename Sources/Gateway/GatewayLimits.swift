@@ -7,6 +7,11 @@ public enum GatewayLimits {
     public static let connections = 4096
     /// Connections in the accept queue of an address.
     static let backlog = 511
+    /// Connections of an address that are accepted before the others of the thread have their turn.
+    static let acceptsPerTurn = 16
+    /// Time after which a connection is accepted again if the system had no descriptor or memory for it: until then, it
+    /// would fail again and again.
+    static let acceptPause = TimeAmount.milliseconds(100)
     /// Bytes of the request target, and of any one header with its name. Envoy passes the client's headers on.
     static let headerFieldBytes = 16 * 1024
     /// Bytes of all headers of a request, as nginx accepts from its own clients by default.

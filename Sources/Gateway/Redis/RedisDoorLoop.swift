@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The connections of one event loop of the Redis door; used on that loop only.
+/// The connections of one thread of the Redis door; used on that thread only.
 ///
 /// Passes changes on to clients that cache, and invalidates everything when the store becomes stale.
 final class RedisDoorLoop {
@@ -9,35 +9,33 @@ final class RedisDoorLoop {
     /// The changes and messages for this loop.
     let inbox: RedisInbox
     private let parts: RedisDoorParts
-    private let eventLoop: any EventLoop
+    private let setTimer: (TimeAmount?) -> Void
     /// The connections that take invalidations or messages, by number.
-    private var targets: [UInt64: RedisDoorHandler] = [:]
+    private var targets: [UInt64: any RedisDoorShell] = [:]
     /// The number of answers of the door when everything was last invalidated because the store was stale.
     private var droppedAt: UInt64?
-    private var check: Scheduled<Void>?
 
-    /// Creates the loop's state, and makes it the receiver of its inbox; to be called on the event loop.
-    init(_ parts: RedisDoorParts, _ inbox: RedisInbox, _ eventLoop: any EventLoop) {
+    /// Creates the state of a thread.
+    ///
+    /// - Parameters:
+    ///   - parts: The state of the door.
+    ///   - inbox: The changes and messages for this thread. The caller has it wake the thread, which calls `deliver`.
+    ///   - setTimer: Sets the time until `checkFreshness` is to be called, in place of an earlier one; `nil` for never.
+    init(_ parts: RedisDoorParts, _ inbox: RedisInbox, setTimer: @escaping (TimeAmount?) -> Void) {
         self.parts = parts
         self.inbox = inbox
-        self.eventLoop = eventLoop
-        let bound = NIOLoopBound(Weak(self), eventLoop: eventLoop)
-        inbox.setWake { eventLoop.execute { bound.value.loop?.deliver() } }
+        self.setTimer = setTimer
     }
 
-    /// A reference that keeps nothing alive: the inbox is older than its loop, and outlives it.
-    private struct Weak {
-        weak var loop: RedisDoorLoop?
-
-        init(_ loop: RedisDoorLoop) {
-            self.loop = loop
-        }
+    /// Adds a connection that takes invalidations or messages.
+    func addTarget(_ connection: any RedisDoorShell, _ id: UInt64) {
+        self.targets[id] = connection
+        self.checkFreshness()
     }
 
-    /// Adds a connection, or removes it, according to whether it takes invalidations or messages.
-    func setTarget(_ handler: RedisDoorHandler, _ isTarget: Bool) {
-        self.targets[handler.id] = isTarget ? handler : nil
-        if isTarget { self.checkFreshness() }
+    /// Removes such a connection.
+    func removeTarget(_ id: UInt64) {
+        self.targets[id] = nil
     }
 
     /// Called every second.
@@ -49,14 +47,15 @@ final class RedisDoorLoop {
 
     /// Ends the connections.
     func stop() {
-        self.check?.cancel()
-        self.check = nil
+        self.setTimer(nil)
         self.connections.stop()
     }
 
-    /// Notes that the loop has read snapshots that clients may keep.
+    /// Whether it matters that sessions are read, because clients may keep them.
+    var wantsAnswers: Bool { !self.targets.isEmpty || self.parts.threads > 1 }
+
+    /// Notes that the loop has read sessions that clients may keep.
     func noteAnswers() {
-        if self.targets.isEmpty, self.parts.threads == 1 { return }
         self.parts.noteAnswer()
         // Since the store was stale, it has become fresh.
         if self.droppedAt != nil { self.checkFreshness() }
@@ -64,10 +63,8 @@ final class RedisDoorLoop {
 
     /// Invalidates everything if the store is stale, and sets the time of the next check: the moment at which
     /// the store becomes stale unless its freshness is confirmed before.
-    private func checkFreshness() {
-        self.check?.cancel()
-        self.check = nil
-        if self.targets.isEmpty || self.connections.isStopping { return }
+    func checkFreshness() {
+        if self.targets.isEmpty || self.connections.isStopping { return self.setTimer(nil) }
         var delay = RedisLimits.checkInterval
         if self.parts.store.refusal == nil {
             self.droppedAt = nil
@@ -84,7 +81,7 @@ final class RedisDoorLoop {
             // Another thread may answer as soon as the store is fresh.
             delay = self.parts.threads == 1 ? delay : RedisLimits.staleCheckInterval
         }
-        self.check = self.eventLoop.assumeIsolated().scheduleTask(in: delay) { self.checkFreshness() }
+        self.setTimer(delay)
     }
 
     private func dropAll() {

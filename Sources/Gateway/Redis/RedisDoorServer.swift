@@ -9,7 +9,8 @@ import StageKit
 
 /// The Redis door of the gateway: clients of Redis read sessions until it is shut down.
 ///
-/// It has threads and limits of its own, as the HTTP door.
+/// It has threads and limits of its own, as the HTTP door. Encrypted connections are channels of SwiftNIO; the others
+/// are read and written without it, on threads of their own.
 public struct RedisDoorServer: Service, CustomStringConvertible {
     private let settings: RedisDoorSettings
     private let secrets: RedisDoorSecrets
@@ -53,15 +54,16 @@ public struct RedisDoorServer: Service, CustomStringConvertible {
         metrics: any MetricsFactory, connectionLimit: Int = GatewayLimits.connections, logger: Logger,
         onListening: @escaping @Sendable (ListenAddress) -> Void = { _ in }
     ) {
+        let threads = ThreadPlan(settings).count
         self.settings = settings
         self.secrets = secrets
         self.connections = DoorConnections(limit: connectionLimit)
         self.parts = RedisDoorParts(
             store: store, storeName: names.store, prefix: settings.prefix(ofStore: names.store),
             channel: names.channel, version: names.version, password: secrets.password, connections: self.connections,
-            threads: settings.threads)
+            threads: threads)
         self.metrics = RedisMetrics(metrics)
-        self.inboxes = (0..<settings.threads).map { _ in RedisInbox() }
+        self.inboxes = (0..<threads).map { _ in RedisInbox() }
         self.logger = logger
         self.onListening = onListening
     }
@@ -94,21 +96,68 @@ public struct RedisDoorServer: Service, CustomStringConvertible {
     ///
     /// - Throws: `ServerFailure` if the door cannot listen.
     public func run() async throws {
-        try await MultiThreadedEventLoopGroup.withEventLoopGroup(numberOfThreads: self.settings.threads) { group in
-            try await self.serve(on: group)
+        let plan = ThreadPlan(self.settings)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if !plan.open.isEmpty {
+                let threads = RedisSocketThreads(
+                    listeners: self.listeners(plan.open), parts: self.parts, inboxes: Array(self.inboxes[plan.sockets]),
+                    metrics: self.metrics)
+                group.addTask { try await threads.serve() }
+            }
+            if !plan.encrypted.isEmpty {
+                group.addTask { try await self.serve(plan.encrypted, Array(self.inboxes[plan.eventLoops])) }
+            }
+            // If one kind cannot listen, the other one is cancelled, which ends it as a shutdown does.
+            for try await _ in group {}
         }
     }
 
-    private func serve(on group: MultiThreadedEventLoopGroup) async throws {
-        let (parts, metrics, inboxes) = (self.parts, self.metrics, self.inboxes)
-        let loops = try await DoorLoops(
-            on: group, make: { loop, index in RedisDoorLoop(parts, inboxes[index], loop) },
-            onSecond: { $0.sweep() }, onStop: { $0.stop() })
-        let listeners = DoorListeners(
-            addresses: self.settings.addresses, door: "redis", tls: self.secrets.tls, connections: self.connections,
+    /// The addresses and the threads of both kinds of connections.
+    private struct ThreadPlan {
+        /// The addresses without encryption.
+        let open: [ListenAddress]
+        /// The addresses with encryption.
+        let encrypted: [ListenAddress]
+        /// The threads that read and write sockets, by number.
+        let sockets: Range<Int>
+        /// The event loops of SwiftNIO, by number.
+        let eventLoops: Range<Int>
+
+        init(_ settings: RedisDoorSettings) {
+            let isEncrypted: (ListenAddress) -> Bool = { address in
+                if case .tcp = address { settings.tls != nil } else { false }
+            }
+            self.open = settings.listen.filter { !isEncrypted($0) }
+            self.encrypted = settings.listen.filter(isEncrypted)
+            self.sockets = 0..<(self.open.isEmpty ? 0 : settings.threads)
+            let end = self.sockets.upperBound + (self.encrypted.isEmpty ? 0 : settings.threads)
+            self.eventLoops = self.sockets.upperBound..<end
+        }
+
+        /// The number of threads.
+        var count: Int { self.eventLoops.upperBound }
+    }
+
+    private func listeners(_ addresses: [ListenAddress]) -> DoorListeners {
+        var chosen = self.settings.addresses
+        chosen.listen = addresses
+        return DoorListeners(
+            addresses: chosen, door: "redis", tls: self.secrets.tls, connections: self.connections,
             logger: self.logger, onListening: self.onListening)
-        try await listeners.serve(on: group, loops, onRefusal: { metrics.door.count(.connections) }) { channel, loop in
-            try channel.pipeline.syncOperations.addHandler(RedisDoorHandler(parts, loop, metrics))
+    }
+
+    /// Serves the encrypted addresses.
+    private func serve(_ addresses: [ListenAddress], _ inboxes: [RedisInbox]) async throws {
+        let (parts, metrics) = (self.parts, self.metrics)
+        try await MultiThreadedEventLoopGroup.withEventLoopGroup(numberOfThreads: inboxes.count) { group in
+            let loops = try await DoorLoops(
+                on: group, make: { loop, index in RedisDoorLoop.make(parts, inboxes[index], on: loop) },
+                onSecond: { $0.sweep() }, onStop: { $0.stop() })
+            try await self.listeners(addresses).serve(
+                on: group, loops, onRefusal: { metrics.door.count(.connections) }
+            ) { channel, loop in
+                try channel.pipeline.syncOperations.addHandler(RedisDoorHandler(parts, loop, metrics))
+            }
         }
     }
 }

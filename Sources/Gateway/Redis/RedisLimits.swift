@@ -58,6 +58,7 @@ enum RedisLimits {
     static let checkInterval = TimeAmount.seconds(1)
     /// The same while the store is stale, if another thread may answer as soon as it is fresh.
     static let staleCheckInterval = TimeAmount.milliseconds(50)
-    /// The shortest such time, and with it the most by which an invalidation of everything is late.
+    /// The shortest such time. An invalidation of everything is late by at most this and the millisecond to which the wait
+    /// for sockets is rounded up.
     static let shortestCheck = TimeAmount.milliseconds(1)
 }

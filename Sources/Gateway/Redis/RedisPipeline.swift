@@ -17,7 +17,7 @@ struct RedisPipeline: ~Copyable {
 
     /// The state of the client.
     var connection: RedisDoorConnection
-    /// The replies that have not been passed to the channel.
+    /// The replies that have not been written.
     var output = ByteBuffer()
     /// Whether a request has begun to arrive.
     private(set) var isPartial = false
@@ -45,11 +45,34 @@ struct RedisPipeline: ~Copyable {
         body(self.connection, &self.output)
     }
 
-    /// Empties the output, whose bytes were passed to the channel.
-    mutating func clearOutput() {
-        // Reuses the memory if the socket has taken everything, unless a long reply has made it large.
-        if self.output.capacity > 2 * RedisLimits.flushBytes { self.output = ByteBuffer() }
+    /// Takes the output out, to be written.
+    mutating func takeOutput() -> ByteBuffer {
+        let output = self.output
+        self.output = ByteBuffer()
+        return output
+    }
+
+    /// Takes the memory of written output back.
+    mutating func reuse(_ written: consuming ByteBuffer) {
+        // Replies have been written meanwhile, or a long reply has made it large.
+        guard self.output.readableBytes == 0, written.capacity <= 2 * RedisLimits.flushBytes else { return }
+        self.output = written
         self.output.clear()
+    }
+
+    /// Drops the bytes of the output that were written, so that it does not grow.
+    mutating func trimOutput() {
+        if self.output.readableBytes == 0 {
+            // Keeps the memory, unless a long reply has made it large.
+            if self.output.capacity > 2 * RedisLimits.flushBytes {
+                self.output = ByteBuffer()
+            } else {
+                self.output.clear()
+            }
+        } else if self.output.readerIndex >= max(self.output.readableBytes, RedisLimits.flushBytes) {
+            // Moves at most as many bytes as were written.
+            self.output.discardReadBytes()
+        }
     }
 
     /// Answers requests.
@@ -73,7 +96,7 @@ struct RedisPipeline: ~Copyable {
             }
             let count = min(self.input.readableBytes, RedisLimits.feedBytes)
             guard count > 0, let piece = self.input.readSlice(length: count) else {
-                // Lets the channel use the memory for its next read.
+                // Lets the shell use the memory for its next read.
                 self.input = ByteBuffer()
                 return .done
             }

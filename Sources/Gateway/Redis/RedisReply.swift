@@ -13,25 +13,7 @@ extension ByteBuffer {
     /// Writes a header: a type byte, a number and CR LF.
     @inline(__always)
     mutating func writeHeader(_ type: UInt8, _ number: Int) {
-        if number >= 0, number < 10 {
-            // Most lengths: four bytes in one step.
-            self.writeInteger(UInt32(type) << 24 | UInt32(0x30 + number) << 16 | 0x0D0A)
-        } else {
-            self.writeLongHeader(type, number)
-        }
-    }
-
-    @inline(never)
-    private mutating func writeLongHeader(_ type: UInt8, _ number: Int) {
-        if number >= 10, number < 100 {
-            self.writeInteger(UInt16(type) << 8 | UInt16(0x30 + number / 10))
-            self.writeInteger(UInt8(0x30 + number % 10))
-            self.writeInteger(UInt16(0x0D0A))
-        } else {
-            self.writeInteger(type)
-            self.writeString(String(number))
-            self.writeInteger(UInt16(0x0D0A))
-        }
+        self.writeParts(maximum: ReplyCursor.headerBytes) { $0.writeHeader(type, number) }
     }
 
     /// Writes a list's header.

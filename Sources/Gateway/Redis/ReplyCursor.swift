@@ -36,24 +36,28 @@ struct ReplyCursor: ~Copyable {
         self.count += bytes.count
     }
 
-    /// Writes a header: a type byte, a number that is not negative, and CR LF.
+    /// Writes a header: a type byte, a number, and CR LF.
     @inline(__always)
     mutating func writeHeader(_ type: UInt8, _ number: Int) {
-        precondition(unsafe number >= 0 && self.memory.count - self.count >= Self.headerBytes, "no room for a header")
+        precondition(unsafe self.memory.count - self.count >= Self.headerBytes, "no room for a header")
         guard let base = unsafe self.memory.baseAddress else { return }
         var place = self.count
         unsafe base.storeBytes(of: type, toByteOffset: place, as: UInt8.self)
+        if number < 0 {
+            place += 1
+            unsafe base.storeBytes(of: UInt8(ascii: "-"), toByteOffset: place, as: UInt8.self)
+        }
+        var rest = number.magnitude
         var digits = 1
-        var limit = 10
-        // A length has at most 19 digits; the limit cannot overflow, because the loop ends with the 19th.
-        while digits < 19, number >= limit {
+        var limit: UInt = 10
+        // A number has at most 19 digits; the limit cannot overflow, because the loop ends with the 19th.
+        while digits < 19, rest >= limit {
             digits += 1
             if digits < 19 { limit *= 10 }
         }
-        var rest = number
         for digit in 0..<digits {
             unsafe base.storeBytes(
-                of: UInt8(0x30 + rest % 10), toByteOffset: place + digits - digit, as: UInt8.self)
+                of: UInt8(truncatingIfNeeded: 0x30 + rest % 10), toByteOffset: place + digits - digit, as: UInt8.self)
             rest /= 10
         }
         place += digits + 1

@@ -56,7 +56,7 @@ import Testing
             ("SCAN 0 TYPE string", "*2|$1|0|*0|", "*2|$1|0|*0|"),
         ])
     func reads(line: String, two: String, three: String) throws {
-        let door = RedisDoor()
+        let door = try RedisDoor()
         #expect(try door.connect(2).send(line).folded == two)
         #expect(try door.connect(3).send(line).folded == three)
     }
@@ -107,7 +107,7 @@ import Testing
 
     @Test("A store that must not answer refuses every read, and nothing else", arguments: [true, false])
     func refusals(isFilling: Bool) throws {
-        let door = RedisDoor()
+        let door = try RedisDoor()
         let client = try door.connect(3)
         door.store.refuse(isFilling ? .filling : .stale)
         let reads = [
@@ -159,7 +159,7 @@ import Testing
 
     @Test("MULTI collects reads; EXEC answers all of them, or none after an error")
     func transactions() throws {
-        let door = RedisDoor()
+        let door = try RedisDoor()
         let client = try door.connect(2)
         let lines = ["MULTI", "GET sessions:", "HGET sessions:ds-1 status", "PING", "EXEC"]
         #expect(
@@ -176,7 +176,7 @@ import Testing
 
     @Test("Decisions and commands are counted")
     func counts() throws {
-        let door = RedisDoor()
+        let door = try RedisDoor()
         let client = try door.connect(2)
         _ = try client.send("SMISMEMBER sessions:active ds-1 ds-2 none", "SISMEMBER sessions:active ds-1")
         _ = try client.send("HGETALL sessions:ds-1")
@@ -198,7 +198,7 @@ import Testing
             "HELLO 3", "HELLO", "SET a b", "NOTHING", "SISMEMBER sessions:active ds-1",
         ])
     func required(line: String) throws {
-        let door = RedisDoor(password: Self.password)
+        let door = try RedisDoor(password: Self.password)
         let answer = try door.connect(2).send(line)
         #expect(answer.hasPrefix("-NOAUTH ") && answer.split(separator: "\r\n").count == 1, "\(answer)")
         #expect(door.metrics.all["sluice_gateway_refusals redis unauthorized"] == 1)
@@ -223,12 +223,12 @@ import Testing
 
     @Test("A connection with too many wrong passwords is closed; a new password applies to new connections")
     func attempts() throws {
-        let door = RedisDoor(password: Self.password)
+        let door = try RedisDoor(password: Self.password)
         let client = try door.connect(2)
         for _ in 1..<RedisLimits.passwords { #expect(try client.send("AUTH wrong").hasPrefix("-WRONGPASS ")) }
-        #expect(client.channel.isActive)
+        #expect(client.isOpen)
         _ = try client.send("AUTH wrong", "AUTH \(Self.password)")
-        #expect(!client.channel.isActive)
+        #expect(!client.isOpen)
         let known = try door.connect(2, "AUTH \(Self.password)")
         door.parts.setPassword(Array("another-long-password".utf8))
         #expect(try known.send("PING").folded == "+PONG|")

@@ -1,6 +1,4 @@
 import CoreMetrics
-import NIOCore
-import NIOEmbedded
 import StageKit
 import Synchronization
 
@@ -131,86 +129,6 @@ enum RedisText {
     /// Requests, each a line of words separated by blanks.
     static func requests(_ lines: [String]) -> [UInt8] {
         lines.flatMap { self.request($0.split(separator: " ", omittingEmptySubsequences: false).map(String.init)) }
-    }
-}
-
-/// The Redis door's connections without sockets.
-final class RedisDoor {
-    let store: FixedRedisStore
-    let parts: RedisDoorParts
-    let inbox: RedisInbox
-    let eventLoop = EmbeddedEventLoop()
-    let loop: RedisDoorLoop
-    let metrics = CountingMetrics()
-    let connections = DoorConnections(limit: 10)
-    private let redisMetrics: RedisMetrics
-
-    init(
-        _ store: FixedRedisStore = FixedRedisStore(), password: String? = nil, table: TrackingTable = TrackingTable()
-    ) {
-        self.store = store
-        self.parts = RedisDoorParts(
-            store: store, storeName: "sessions", prefix: "sessions:", channel: "revoked", version: "1.2.3",
-            password: password.map { Array($0.utf8) }, connections: self.connections)
-        self.inbox = RedisInbox(table)
-        self.loop = RedisDoorLoop(self.parts, self.inbox, self.eventLoop)
-        self.redisMetrics = RedisMetrics(self.metrics)
-    }
-
-    /// Opens a connection.
-    func connect() throws -> RedisDoorClient {
-        _ = self.connections.enter()
-        let handler = RedisDoorHandler(self.parts, self.loop, self.redisMetrics)
-        return try RedisDoorClient(handler, self.eventLoop)
-    }
-
-    /// A connection that speaks a protocol, whose replies so far have been read.
-    func connect(_ version: Int, _ lines: String...) throws -> RedisDoorClient {
-        let client = try self.connect()
-        if version == 3 { _ = try client.send("HELLO 3") }
-        for line in lines { _ = try client.send(line) }
-        return client
-    }
-
-    /// Changes a session, as the stream does.
-    func change(_ key: String, _ fields: [String: String]?) {
-        self.store.set(key, fields)
-        self.inbox.snapshotChanged(key.utf8.span)
-        self.eventLoop.run()
-    }
-}
-
-/// A client's end of a connection.
-final class RedisDoorClient {
-    let channel: EmbeddedChannel
-
-    init(_ handler: RedisDoorHandler, _ eventLoop: EmbeddedEventLoop) throws {
-        self.channel = EmbeddedChannel(loop: eventLoop)
-        try self.channel.pipeline.syncOperations.addHandler(handler)
-        try self.channel.connect(to: SocketAddress(unixDomainSocketPath: "/x")).wait()
-    }
-
-    deinit {
-        _ = try? self.channel.finish(acceptAlreadyClosed: true)
-    }
-
-    /// Sends bytes and returns what is written then.
-    func send(_ bytes: [UInt8]) throws -> String {
-        try self.channel.writeInbound(ByteBuffer(bytes: bytes))
-        return try self.received()
-    }
-
-    /// Sends requests, each a line of words, and returns what is written then.
-    func send(_ lines: String...) throws -> String { try self.send(RedisText.requests(lines)) }
-
-    /// What has been written since.
-    func received() throws -> String {
-        self.channel.embeddedEventLoop.run()
-        var bytes: [UInt8] = []
-        while let buffer = try self.channel.readOutbound(as: ByteBuffer.self) {
-            bytes += Array(buffer.readableBytesView)
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 
