@@ -17,3 +17,8 @@ public protocol ExpiringStore: SnapshotStore {
     /// - Throws: The error of `announce`. Its snapshots are announced again by a later call.
     func removeExpired(_ announce: nonisolated(nonsending) ([ExpiredSnapshot]) async throws -> Void) async throws
 }
+
+extension ExpiringStore {
+    /// This store. A store whose settings decide whether snapshots expire returns `nil` if they do not.
+    public var expiring: (any ExpiringStore)? { self }
+}

@@ -86,9 +86,6 @@ import Testing
 }
 
 extension FixedStore: IndexedStore {
-    /// This store.
-    var indexed: (any IndexedStore)? { self }
-
     /// The field `n`.
     var indexedFields: [LocatedName] { [LocatedName("n", at: SettingPosition(line: 1, column: 1))] }
 

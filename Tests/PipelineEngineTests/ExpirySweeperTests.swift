@@ -14,7 +14,6 @@ private final class ExpiringOne: ExpiringStore {
     let retention = StoreRetention.process
     let freshness: Freshness? = nil
     private let removed = Mutex(0)
-    var expiring: (any ExpiringStore)? { self }
     var expiredCount: Int { self.removed.withLock { $0 } }
     func removeExpired(
         _ announce: nonisolated(nonsending) ([ExpiredSnapshot]) async throws -> Void
@@ -49,6 +48,12 @@ private final class ExpiringOne: ExpiringStore {
         for _ in 0..<2 { await sweeper.sweep() }
         #expect(store.expiredCount == 1)
         #expect(handler.calls == [.evicted("k", EntryID(milliseconds: 5, sequence: 1), reason: "expired")])
+    }
+
+    @Test("A store that conforms is one whose snapshots expire")
+    func declares() {
+        let store = ExpiringOne()
+        #expect((store as any SnapshotStore).expiring === store)
     }
 
     @Test("Without a handler, snapshots are removed")

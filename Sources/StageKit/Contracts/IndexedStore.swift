@@ -86,3 +86,8 @@ public protocol SnapshotEnder: AnyObject {
     /// Confirms that all snapshots ended so far were announced.
     func announced()
 }
+
+extension IndexedStore {
+    /// This store. A store whose settings decide whether there is an index returns `nil` without one.
+    public var indexed: (any IndexedStore)? { self }
+}
