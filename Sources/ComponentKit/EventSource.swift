@@ -65,9 +65,11 @@ extension EventSource {
     /// The one stream.
     public var streams: [String] { [self.stream] }
 
-    /// `nil`, unless there are several streams.
+    /// `nil`, unless there are several streams or a group.
     public var stateObstacle: String? {
-        self.streams.count > 1 ? "with several streams: the order of their entries is not known" : nil
+        if self.streams.count > 1 { return "with several streams: the order of their entries is not known" }
+        if self.groupName != nil { return "in a group: each worker receives only a part of the entries" }
+        return nil
     }
 
     /// `nil`: the worker gets all entries.

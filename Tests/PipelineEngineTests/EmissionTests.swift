@@ -54,6 +54,7 @@ final class KeptCheckpoint: CheckpointKeeper {
 final class ResumedSource: EventSource {
     let stream = "resumed"
     let stateObstacle: String?
+    let startsAtCheckpoint: Bool
     let status = SourceStatus()
     private let entries: [MemorySource.Entry]
     private let batchSize: Int
@@ -66,7 +67,8 @@ final class ResumedSource: EventSource {
 
     init(
         _ entries: [MemorySource.Entry], batchSize: Int, batches: Int = .max, lag: Int = 0,
-        checkpoint: (any CheckpointKeeper)?, stateObstacle: String? = nil, hasTimes: Bool = false
+        checkpoint: (any CheckpointKeeper)?, stateObstacle: String? = nil, hasTimes: Bool = false,
+        startsAtCheckpoint: Bool = true
     ) {
         self.entries = entries
         self.batchSize = batchSize
@@ -74,6 +76,7 @@ final class ResumedSource: EventSource {
         self.lag = lag
         self.checkpoint = checkpoint
         self.stateObstacle = stateObstacle
+        self.startsAtCheckpoint = startsAtCheckpoint
         self.hasTimes = hasTimes
     }
 
@@ -334,6 +337,12 @@ final class ResumedSource: EventSource {
             ])
         let with = try Self.pipeline(Self.stages("  - note: { field: total }\n"), source)
         #expect(with.warnings.filter { $0.context == "totals" } == [])
+        let tail = ResumedSource(Self.entries, batchSize: 1, checkpoint: nil, startsAtCheckpoint: false)
+        let unread = try Self.pipeline(Self.stages("  - note: { field: total }\n"), tail)
+        #expect(
+            unread.warnings.filter { $0.context == "totals" }.map(\.message) == [
+                "totals: the source does not start at the checkpoint (start: resume), so a restart loses its state"
+            ])
     }
 
     @Test("With a condition, events that do not meet it continue with their own fields")

@@ -60,9 +60,11 @@ private final class DeclaringSource: EventSource {
     let stream = "s"
     let status = SourceStatus()
     let groupName: String?
+    let streams: [String]
 
-    init(groupName: String?) {
+    init(groupName: String?, streams: [String] = ["s"]) {
         self.groupName = groupName
+        self.streams = streams
     }
 
     func run(_ deliver: nonisolated(nonsending) (EventBatch) async throws -> Void) async throws {}
@@ -70,7 +72,9 @@ private final class DeclaringSource: EventSource {
 }
 
 @Suite struct StoreCapabilityTests {
-    private func issues(_ store: String, group: String? = nil, gateway: String = "") -> [String] {
+    private func issues(
+        _ store: String, group: String? = nil, streams: [String] = ["s"], gateway: String = ""
+    ) -> [String] {
         var catalogue = Catalogue.standard
         catalogue.add(
             StoreType(name: "declaring", summary: "A store.", settings: DeclaringStore.Settings.type) {
@@ -79,7 +83,7 @@ private final class DeclaringSource: EventSource {
         let nothing = SettingType<Bool>.object(SettingsSchema(true, []))
         catalogue.add(
             SourceType(name: "declared", summary: "A source.", settings: nothing) { _, _ in
-                DeclaringSource(groupName: group)
+                DeclaringSource(groupName: group, streams: streams)
             })
         let text = """
             pipeline: p
@@ -91,6 +95,22 @@ private final class DeclaringSource: EventSource {
             \(gateway)
             """
         return FileFindings(text, catalogue: catalogue).errors
+    }
+
+    @Test("A store that does not distinguish streams is refused with a source of several")
+    func severalStreams() {
+        #expect(
+            self.issues("", streams: ["s", "t"]) == [
+                "p.yaml:3:21: stores: things: a store of the type declaring cannot be filled from several streams, because "
+                    + "it compares their ids: read one stream, or choose another type of store"
+            ])
+    }
+
+    @Test("A source whose workers share the entries cannot be used with stages that keep a state")
+    func groups() {
+        #expect(DeclaringSource(groupName: nil).stateObstacle == nil)
+        #expect(DeclaringSource(groupName: "g").stateObstacle?.hasPrefix("in a group: ") == true)
+        #expect(DeclaringSource(groupName: nil, streams: ["s", "t"]).stateObstacle?.hasPrefix("with several") == true)
     }
 
     private static func gateway(_ allow: String) -> String {

@@ -84,7 +84,23 @@ struct ComponentBuilder {
         let source = type.make(component.settings, setup)
         issues.append(setup.issues.all)
         warnings += setup.warnings.all
+        if let source { self.checkStreams(of: source, stores, &issues) }
         return source
+    }
+
+    /// Adds an error for each store that several streams would feed although it compares all ids: an entry of one stream
+    /// would be refused as older than one of another.
+    private func checkStreams(
+        of source: any EventSource, _ stores: [String: any SnapshotStore], _ issues: inout SettingIssues
+    ) {
+        guard source.streams.count > 1 else { return }
+        for (name, component) in self.definition.stores {
+            guard let store = stores[name.text], store.streamFed == nil else { continue }
+            issues.add(
+                "stores: \(name.text): a store of the type \(component.type.text) cannot be filled from several streams, "
+                    + "because it compares their ids: read one stream, or choose another type of store",
+                at: component.type.position)
+        }
     }
 
     /// Adds an issue if a component was not created although no error was reported: its type should have given a

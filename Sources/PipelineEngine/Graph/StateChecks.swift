@@ -39,6 +39,11 @@ struct StateChecks {
                 SettingIssue(
                     "\(node.type): without the section checkpoint, a restart loses its state", at: node.uses.position,
                     context: node.type))
+        } else if !self.source.startsAtCheckpoint {
+            warnings.append(
+                SettingIssue(
+                    "\(node.type): the source does not start at the checkpoint (start: resume), so a restart loses its "
+                        + "state", at: node.uses.position, context: node.type))
         }
     }
 
