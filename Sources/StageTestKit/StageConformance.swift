@@ -16,12 +16,15 @@ public enum StageConformance {
         var violations = DeclarationCheck.violations(of: StageType(type))
         do {
             violations += try check.making()
+            violations += try check.capabilities()
             violations += try await check.emptyBatch()
             violations += try await check.processing(entries)
             violations += try await check.hostileEntries()
             violations += try await check.repeatability(entries)
             violations += try await check.rereading(entries)
-            violations += try check.saving(entries)
+            violations += try await check.saving(entries)
+            violations += try await check.otherKeys(entries)
+            violations += try await check.additions(entries)
             if S.declaration.isPure { violations += try await check.purity(entries) }
         } catch let refused as StageRefused {
             violations += refused.issues.map { "valid settings are refused: \($0.message)" }

@@ -15,9 +15,13 @@ public final class StageHarness<S: Stage> {
 
     /// The names of the graph, which has only this stage.
     let names: GraphNames
+    /// Whether the stage has declared for these settings that it uses events with other keys (`usesOtherKeys`).
+    let usesOtherKeys: Bool
     private let batch = EventBatch()
     private let waiting: WaitingEvents
     private var lastID: UInt64 = 0
+    /// The index in the batch of the first reported event: that of the first element, or 0.
+    private var firstIndex = 0
 
     /// Creates the stage as the engine does, from settings as in the file.
     public init(
@@ -33,6 +37,7 @@ public final class StageHarness<S: Stage> {
         self.fixture = fixture
         self.waiting = WaitingEvents(progress: fixture.progress)
         self.names = names
+        self.usesOtherKeys = setup.dependsOnOtherKeys
     }
 
     /// Returns the errors in settings, as lines (`3:5: decode: missing setting "fields"`).
@@ -74,7 +79,7 @@ public final class StageHarness<S: Stage> {
                 case .fail(let failure): .failed(self.completed(failure))
                 case .expand(let indices, let failures): .expanded(self.elements(at: indices, failures))
                 }
-            reports[index] = self.batch.withEvent(at: index) { event in self.report(event, ending) }
+            reports[index - self.firstIndex] = self.batch.withEvent(at: index) { event in self.report(event, ending) }
         }
         return reports
     }
@@ -107,6 +112,25 @@ public final class StageHarness<S: Stage> {
         }
     }
 
+    /// Passes events of the elements of one entry through the stage; each has the values of a sample.
+    package func processElements(_ samples: [SampleEntry], of entry: EntryID) -> [EventReport] {
+        self.fill([SampleEntry([:], id: entry)])
+        let indices = self.batch.appendElements(of: 0, count: samples.count)
+        self.firstIndex = indices.lowerBound
+        return zip(indices, samples).map { index, sample in
+            let report = self.batch.withEvent(at: index) { event in
+                for field in sample.fields {
+                    let ranges = (self.batch.copyToArena(field.name), self.batch.copyToArena(field.value))
+                    self.setInput(ranges.0, ranges.1, of: &event)
+                }
+                if let failure = sample.failure { event.fail(failure) }
+                return self.process(&event)
+            }
+            self.takeEmissions()
+            return report
+        }
+    }
+
     /// The number of the stream that the next entries come from, among those that the source reads.
     package var streamIndex: Int {
         get { self.batch.streamIndex }
@@ -127,6 +151,7 @@ public final class StageHarness<S: Stage> {
     private func fill(_ entries: [SampleEntry]) {
         self.batch.removeAll()
         self.waiting.removeAll()
+        self.firstIndex = 0
         self.batch.stream = "test:events"
         for entry in entries {
             self.lastID = entry.id?.milliseconds ?? self.lastID + 1
@@ -153,18 +178,22 @@ public final class StageHarness<S: Stage> {
     private func setInputs(of event: inout Event) {
         for position in 0..<event.rawFieldCount {
             let raw = event.rawField(at: position)
-            let name = event.text(raw.name)
-            guard self.fixture.fields.contains(name), let field = self.names.field(name) else { continue }
-            event.set(field, range: raw.value)
-            guard let type = self.fixture.types[name] else { continue }
-            let (integer, typed) = event.withBytes(raw.value) { bytes in
-                (try? DecimalInteger.parse(bytes), (try? type.read(bytes)) ?? nil)
-            }
-            if type == .integer, let integer {
-                event.set(field, integer: integer, range: raw.value)
-            } else if let typed {
-                event.set(field, typed: typed, range: raw.value)
-            }
+            self.setInput(raw.name, raw.value, of: &event)
+        }
+    }
+
+    private func setInput(_ name: ByteRange, _ value: ByteRange, of event: inout Event) {
+        let name = event.text(name)
+        guard self.fixture.fields.contains(name), let field = self.names.field(name) else { return }
+        event.set(field, range: value)
+        guard let type = self.fixture.types[name] else { return }
+        let (integer, typed) = event.withBytes(value) { bytes in
+            (try? DecimalInteger.parse(bytes), (try? type.read(bytes)) ?? nil)
+        }
+        if type == .integer, let integer {
+            event.set(field, integer: integer, range: value)
+        } else if let typed {
+            event.set(field, typed: typed, range: value)
         }
     }
 

@@ -4,23 +4,54 @@ public import StageKit
 /// Checks the contract of stores that answer lookups in their own process, which is documented at `SnapshotStore` and
 /// `SnapshotWriter`.
 public enum StoreConformance {
-    /// Checks a store against the contract.
+    /// Checks a store type against the contract.
     ///
     /// - Parameters:
     ///   - type: The store type.
-    ///   - settings: Valid settings, with room for a hundred snapshots. The store must be empty.
+    ///   - settings: Valid settings, with room for a hundred snapshots. The store must be empty; a store that outlives
+    ///     the worker is empty again afterwards.
     /// - Returns: The violations, one sentence each; empty if there are none.
     public static func check(_ type: StoreType, _ settings: SettingNode) async -> [String] {
-        let setup = ComponentSetup.fixture("checked")
+        func make() throws -> any SnapshotStore {
+            let setup = ComponentSetup.fixture("checked")
+            return try setup.made(type.make(settings, setup))
+        }
+        let name: String
         do {
-            return await self.check(try setup.made(type.make(settings, setup)))
+            name = try make().name
         } catch {
             return ["valid settings are refused: \(error)"]
         }
+        let violations = await self.check(make)
+        return name == "checked" ? violations : ["the store's name is \"\(name)\", not setup.name"] + violations
     }
 
-    /// Checks an empty store, which is opened before and shut down after the check.
+    /// Checks the stores that `make` returns: a new one for each call, with the same settings, as in each run of a
+    /// worker. The first one is checked like a single store, the others after a restart and with several streams.
+    public static func check(_ make: () throws -> any SnapshotStore) async -> [String] {
+        do {
+            let first = try make()
+            var violations = await self.check(first)
+            if first.remote == nil {
+                violations += try await RestartCheck.violations(make)
+                violations += try await StreamsCheck.violations(make)
+            }
+            return violations
+        } catch {
+            return ["the store fails: \(error)"]
+        }
+    }
+
+    /// Checks a single empty store, which is opened before and shut down after the check. This checks no
+    /// restart.
     public static func check(_ store: any SnapshotStore) async -> [String] {
+        await self.check(store, patience: .seconds(60))
+    }
+
+    /// Checks a single store.
+    ///
+    /// - Parameter patience: How long another thread may take for a lookup and a change while the store is listed.
+    static func check(_ store: any SnapshotStore, patience: Duration) async -> [String] {
         if store.remote != nil { return ["a store on a server cannot be checked: its lookups are asynchronous"] }
         do {
             try store.published?.open()
@@ -29,6 +60,8 @@ public enum StoreConformance {
                 for mode in StoreCheck.Mode.allCases { try await check.run(scenario, mode) }
             }
             try await check.content()
+            try await check.listing(patience)
+            try await check.capabilities()
             try await check.removal()
             await store.published?.shutDown()
             return check.violations
@@ -118,12 +151,10 @@ final class StoreCheck {
         case apart = "in a batch each"
     }
 
-    /// A value of a field: bytes, and the number if there is one.
-    typealias Value = (bytes: [UInt8], number: Int64?)
-
-    private let store: any SnapshotStore
-    private let writers: (upsert: any SnapshotWriter, evict: any SnapshotWriter)
-    private let batch = EventBatch()
+    /// The store.
+    let store: any SnapshotStore
+    /// The writers of the store, as two stages have them.
+    let writing: StoreWriting
     private var next = 0
     /// The violations so far.
     private(set) var violations: [String] = []
@@ -131,21 +162,25 @@ final class StoreCheck {
     /// Creates a check with a writer for upserts and one for evictions, as two stages have.
     init(_ store: any SnapshotStore) {
         self.store = store
-        let columns = [store.keyField, "value", "number", "absent"].enumerated().map {
-            (name: $1, field: FieldID(index: $0))
-        }
+        // The first writer is that of another graph, whose fields the store forgets.
+        _ = StoreWriting(store)
         store.prepareForGraph()
-        self.writers = (
-            store.makeWriter(key: FieldID(index: 0), fields: columns),
-            store.makeWriter(key: FieldID(index: 0), fields: [])
-        )
+        let forgotten = store.conditional?.keptFields ?? []
+        self.writing = StoreWriting(store)
+        self.expect(forgotten.isEmpty, "keptFields is \(forgotten) after prepareForGraph")
+        if let kept = store.conditional?.keptFields {
+            let names = StoreWriting.names(store).sorted()
+            self.expect(kept == names, "keptFields is \(kept), not the fields of the writers, sorted: \(names)")
+        }
     }
 
-    private func expect(_ holds: Bool, _ violation: @autoclosure () -> String) {
+    /// Records a violation, unless the condition holds.
+    func expect(_ holds: Bool, _ violation: @autoclosure () -> String) {
         if !holds { self.violations.append(violation()) }
     }
 
-    private func newKey() -> [UInt8] {
+    /// Returns a key that no earlier check has used.
+    func newKey() -> [UInt8] {
         self.next += 1
         return Array("key-\(self.next)".utf8)
     }
@@ -156,15 +191,15 @@ final class StoreCheck {
         let what = "\(scenario.rule) (\(mode.rawValue))"
         for (index, step) in scenario.steps.enumerated() {
             let value = if case .upsert(let text) = step.change { Array(text.utf8) } else { [UInt8]() }
-            let result = try await self.change(step.change, key, step.entry, [(value, nil)])
+            let result = try self.writing.change(step.change, key, step.entry, [(value, nil)])
             self.expect(
                 step.results.contains(result), "\(what): step \(index + 1) returns \(result), not \(step.results[0])")
             self.expect(
                 index + 1 < scenario.steps.count || self.value(of: key) == scenario.value,
                 "\(what): the value is \(self.value(of: key) ?? "absent") before the batch ends")
-            if mode == .apart { try await self.endBatch() }
+            if mode == .apart { try await self.writing.endBatch() }
         }
-        try await self.endBatch()
+        try await self.writing.endBatch()
         self.expect(
             self.value(of: key) == scenario.value,
             "\(what): the value is \(self.value(of: key) ?? "absent"), not \(scenario.value ?? "absent")")
@@ -177,8 +212,8 @@ final class StoreCheck {
         let values: [[UInt8]] = [[], [0], Array(0...255), Array("ü".utf8)]
         for (index, value) in values.enumerated() {
             let key = [UInt8(index), 0, 255] + self.newKey()
-            let fields: [Value] = [(value, nil), (Array(" -7".utf8), -7)]
-            _ = try await self.change(.upsert(""), key, 5, fields)
+            let fields: [StoreWriting.Value] = [(value, nil), (Array(" -7".utf8), -7)]
+            _ = try self.writing.change(.upsert(""), key, 5, fields)
             expected[key] = Snapshot(
                 entryID: Self.entry(5), key: key,
                 fields: [
@@ -202,7 +237,7 @@ final class StoreCheck {
                 listed.count == self.store.count && Set(listed).count == listed.count
                     && expected.keys.allSatisfy(listed.contains),
                 "forEachSnapshot does not list every snapshot once \(moment)")
-            try await self.endBatch()
+            try await self.writing.endBatch()
         }
     }
 
@@ -217,60 +252,30 @@ final class StoreCheck {
     /// Checks that a removal is complete, and that nothing is remembered after it.
     func removal() async throws {
         let (kept, evicted) = (self.newKey(), self.newKey())
-        _ = try await self.change(.upsert("a"), kept, 9, [(Array("a".utf8), nil)])
-        _ = try await self.change(.evict, evicted, 9, [])
-        try await self.endBatch()
+        _ = try self.writing.upsert(kept, 9, "a")
+        _ = try self.writing.evict(evicted, 9)
+        try await self.writing.endBatch()
         self.store.removeAll()
         self.expect(self.store.snapshot(for: kept.span) == nil, "removeAll leaves snapshots")
         self.expect(self.store.count == 0, "count is \(self.store.count) after removeAll")
         try await self.store.finishRemoval()
         self.expect(self.store.snapshot(for: kept.span) == nil, "finishRemoval leaves snapshots")
         for key in [kept, evicted] {
-            let result = try await self.change(.upsert("b"), key, 1, [(Array("b".utf8), nil)])
+            let result = try self.writing.upsert(key, 1, "b")
             self.expect(result == .applied, "after removeAll an older entry is \(result), not applied")
         }
-        try await self.endBatch()
+        try await self.writing.endBatch()
         self.expect(self.store.count == 2, "count is \(self.store.count), not 2, after the store was filled again")
         var listed = 0
         self.store.forEachSnapshot { _ in listed += 1 }
         self.expect(listed == 2, "forEachSnapshot lists \(listed) snapshots, not 2, after the store was filled again")
     }
 
-    private func value(of key: [UInt8]) -> String? {
+    /// Returns the value of a key, or `nil` if there is no snapshot.
+    func value(of key: [UInt8]) -> String? {
         self.store.snapshot(for: key.span).flatMap { $0["value"] }
     }
 
-    private static func entry(_ number: UInt64) -> EntryID { EntryID(milliseconds: number, sequence: 0) }
-
-    private func endBatch() async throws {
-        for writer in [self.writers.upsert, self.writers.evict] where !writer.endsBatchesAtOnce {
-            try await writer.endBatch()
-        }
-    }
-
-    /// Makes one change; `values` are those of the columns after the key.
-    private func change(
-        _ change: StoreScenario.Change, _ key: [UInt8], _ entry: UInt64, _ values: [Value]
-    ) async throws -> StoreChange {
-        self.batch.removeAll()
-        self.batch.append(id: Self.entry(entry), fields: [])
-        self.batch.prepareCells(fieldCount: 4)
-        return try self.batch.withEvent(at: 0) { event in
-            event.set(FieldID(index: 0), copying: key)
-            for (index, value) in values.enumerated() {
-                if let number = value.number {
-                    let range = self.batch.copyToArena(value.bytes)
-                    event.set(FieldID(index: index + 1), integer: number, range: range)
-                } else {
-                    event.set(FieldID(index: index + 1), copying: value.bytes)
-                }
-            }
-            switch change {
-            case .upsert:
-                self.writers.upsert.prepare(event)
-                return try self.writers.upsert.upsert(event)
-            case .evict: return try self.writers.evict.evict(event)
-            }
-        }
-    }
+    /// Returns the id with a number.
+    static func entry(_ number: UInt64) -> EntryID { EntryID(milliseconds: number, sequence: 0) }
 }

@@ -129,7 +129,9 @@ final class FaultyStore: SnapshotStore {
 
 /// A source with one fault, which the check must find.
 final class FaultySource: EventSource {
-    enum Fault: CaseIterable, Sendable { case none, advancesEarly, swallowsErrors, repeatsIDs, neverStopped }
+    enum Fault: CaseIterable, Sendable {
+        case none, advancesEarly, swallowsErrors, repeatsIDs, neverStopped, namesNoStream
+    }
 
     let stream = "faulty"
     let fault: Fault
@@ -144,6 +146,7 @@ final class FaultySource: EventSource {
     func run(_ deliver: (EventBatch) async throws -> Void) async throws {
         self.state.withLock { $0.status.state = .reading }
         let batch = EventBatch()
+        if self.fault != .namesNoStream { batch.stream = self.stream }
         for number in 1...100 where !self.state.withLock({ $0.isStopped }) {
             let id = EntryID(milliseconds: self.fault == .repeatsIDs ? 1 : UInt64(number), sequence: 0)
             batch.removeAll()

@@ -89,6 +89,8 @@ import Testing
         try trial.write("a\nb\nc\nd\ne\n")
         let settings: SettingNode = ["path": .text(trial.path), "read_count": "2"]
         #expect(await SourceConformance.check(FileSource.sourceType, settings) == [])
+        let resuming: SettingNode = ["path": .text(trial.path), "read_count": "2", "start": "resume"]
+        #expect(await SourceConformance.check(FileSource.sourceType, resuming) == [])
         #expect(await SourceConformance.check { trial.source { $0.follow = true } } == [])
     }
 
