@@ -9,8 +9,17 @@ public struct ExpressionSettings: Sendable {
     /// The positions of the parts of the text.
     private let parts: [SettingNode.Part]
 
+    /// A placeholder for a required expression in the defaults of settings.
+    public static let unread = ExpressionSettings()
+
     /// The shape of an expression in the file.
     package static let shape = SettingShape.form("an expression")
+
+    private init() {
+        self.text = ""
+        self.position = LocatedName.unread.position
+        self.parts = []
+    }
 
     /// Decodes an expression; errors go to the issues.
     init?(_ node: SettingNode, _ issues: inout SettingIssues) {
