@@ -121,6 +121,8 @@ public final class WebhookStage: Stage {
 
     private func request(_ event: borrowing Event) throws(StageFailure) -> WebhookRequest {
         let values = self.fields.values(of: event)
+        // The elements of an entry are requests of their own, and have the same keys when the entry is replayed.
+        let id = EventID(event.orderID, element: event.element)
         var body: [UInt8] = []
         switch self.settings.body {
         case .fields: JSONText.append(values, to: &body)
@@ -128,7 +130,7 @@ public final class WebhookStage: Stage {
             body.append(UInt8(ascii: "{"))
             JSONText.appendMember("stream", event.stream, to: &body)
             body.append(UInt8(ascii: ","))
-            JSONText.appendMember("entry", event.orderID.description, to: &body)
+            JSONText.appendMember("entry", id.description, to: &body)
             body += Array(#","fields":"#.utf8)
             JSONText.append(values, to: &body)
             body.append(UInt8(ascii: "}"))
@@ -139,13 +141,12 @@ public final class WebhookStage: Stage {
         } else {
             url = try WebhookURL.text(self.url, for: event)
         }
-        return WebhookRequest(
-            url: url, body: body, idempotencyKey: Self.key(stream: event.stream, id: event.orderID))
+        return WebhookRequest(url: url, body: body, idempotencyKey: Self.key(stream: event.stream, id: id))
     }
 
-    /// Returns the key that identifies the entry whenever it is read: `orders/1700000000000-0`. Characters that a
-    /// header must not contain are percent-encoded.
-    static func key(stream: String, id: EntryID) -> String {
+    /// Returns the key that identifies the event whenever its entry is read: `orders/1700000000000-0`, or
+    /// `orders/1700000000000-0#2` for an element. Characters that a header must not contain are percent-encoded.
+    static func key(stream: String, id: EventID) -> String {
         var key = ""
         for byte in stream.utf8 {
             if byte > 0x20, byte < 0x7F, byte != UInt8(ascii: "%") {

@@ -94,8 +94,10 @@ import Testing
 
     @Test("A stream's name that no header can hold is encoded in the key")
     func key() {
-        let id = EntryID(milliseconds: 5, sequence: 1)
+        let entry = EntryID(milliseconds: 5, sequence: 1)
+        let id = EventID(entry)
         #expect(WebhookStage.key(stream: "orders:paid", id: id) == "orders:paid/5-1")
+        #expect(WebhookStage.key(stream: "orders:paid", id: EventID(entry, element: 0)) == "orders:paid/5-1#0")
         #expect(WebhookStage.key(stream: "a b%\n", id: id) == "a%20b%25%0A/5-1")
         #expect(WebhookStage.key(stream: "é", id: id) == "%C3%A9/5-1")
     }

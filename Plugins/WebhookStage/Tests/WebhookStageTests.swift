@@ -72,6 +72,25 @@ import WebhookStage
         }
     }
 
+    @Test("Each element of an entry has a key of its own, so that a server does not take it for a repetition")
+    func elements() async throws {
+        try await HookServer.with({ _, _ in .status(200) }) { server in
+            let stage = try StageHarness(
+                WebhookStage.self, ["url": .text(server.url), "body": "entry", "timeout": "60s"], in: self.fixture)
+            let id = EntryID(milliseconds: 7, sequence: 1)
+            let reports = try await stage.complete(stage.processElements(self.entries(2), of: id))
+            await stage.stage.shutDown()
+            #expect(reports.allSatisfy { $0.ending == .next })
+            let keys = server.requests.flatMap { $0.headers["idempotency-key"] }
+            #expect(keys == ["test:events/7-1#0", "test:events/7-1#1"])
+            #expect(
+                server.bodies == [
+                    #"{"stream":"test:events","entry":"7-1#0","fields":{"id":"1"}}"#,
+                    #"{"stream":"test:events","entry":"7-1#1","fields":{"id":"2"}}"#,
+                ])
+        }
+    }
+
     @Test("429 and 5xx are retried with the same key, and a later success counts")
     func repeated() async throws {
         try await HookServer.with({ number, _ in
