@@ -30,6 +30,8 @@ struct BatchingCheck {
         self.add(
             "revocations", self.single.revocations, self.whole.revocations, ObservationText.keys, to: &failures)
         self.add("evictions", self.single.evictions, self.whole.evictions, ObservationText.keys, to: &failures)
+        // A run that ends with an error may have sent messages of the batch that it gave up.
+        if self.single.error == nil, self.whole.error == nil { self.addMessages(to: &failures) }
         self.add("log", Self.lines(self.single), Self.lines(self.whole), { "\($0)" }, to: &failures)
         let (one, other) = (Self.lasting(self.single), Self.lasting(self.whole))
         self.add(
@@ -37,6 +39,16 @@ struct BatchingCheck {
             to: &failures)
         self.add("the run's error", self.single.error, self.whole.error, { $0 ?? "none" }, to: &failures)
         return failures
+    }
+
+    /// Compares the messages regardless of their order: a batch of several entries has those of one stage after the other.
+    private func addMessages(to failures: inout [CaseFailure]) {
+        let (one, other) = (self.single.messages.map(\.shown), self.whole.messages.map(\.shown))
+        let (names, otherNames) = (Set(one), Set(other))
+        self.add(
+            "messages", one.filter { !otherNames.contains($0) }, other.filter { !names.contains($0) }, { "\($0)" },
+            to: &failures)
+        self.add("number of messages", one.count, other.count, { "\($0)" }, to: &failures)
     }
 
     private func add<Value: Equatable>(

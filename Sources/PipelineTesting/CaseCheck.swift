@@ -7,10 +7,12 @@ struct CaseCheck {
     let expected: TestCase
     /// The results.
     let found: CaseObservation
+    /// The messages of a run with one entry per batch, which are in stream order.
+    let messages: [OutgoingMessage]
 
     /// Returns all differences, in the order of the case's parts.
     func failures() -> [CaseFailure] {
-        self.ending() + self.outcomes() + self.stores() + self.endings() + self.metrics() + self.log()
+        self.ending() + self.outcomes() + self.stores() + self.endings() + self.sent() + self.metrics() + self.log()
     }
 
     private func ending() -> [CaseFailure] {
@@ -96,6 +98,27 @@ struct CaseCheck {
                 position: expected.position, what: what, expected: ObservationText.keys(expected.value),
                 found: ObservationText.keys(found))
         ]
+    }
+
+    private func sent() -> [CaseFailure] {
+        guard let expected = self.expected.messages else { return [] }
+        var failures: [CaseFailure] = []
+        for (index, one) in expected.value.enumerated() {
+            let found = index < self.messages.count ? self.messages[index] : nil
+            if let found, one.matches(found) { continue }
+            failures.append(
+                CaseFailure(
+                    position: one.position, what: "message \(index + 1)", expected: one.description,
+                    found: found?.shown ?? "none"))
+        }
+        if self.messages.count > expected.value.count {
+            failures.append(
+                CaseFailure(
+                    position: expected.position, what: "number of messages", expected: "\(expected.value.count)",
+                    found: "\(self.messages.count), the first one too many: "
+                        + self.messages[expected.value.count].shown))
+        }
+        return failures
     }
 
     private func metrics() -> [CaseFailure] {

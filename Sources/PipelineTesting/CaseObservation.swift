@@ -11,6 +11,8 @@ struct CaseObservation: Sendable {
     var revocations: [[UInt8]] = []
     /// The keys that were evicted, in order.
     var evictions: [[UInt8]] = []
+    /// The messages that stages have sent. Of a batch with several entries, those of one stage after the other.
+    var messages: [OutgoingMessage] = []
     /// All metrics.
     var series: [ObservedSeries] = []
     /// The log lines of level info and above.

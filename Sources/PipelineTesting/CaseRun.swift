@@ -14,6 +14,7 @@ struct CaseRun {
     private let recorder: CaseRecorder
     private let registry: MetricsRegistry
     private let log: RecordingLog
+    private let publisher: RecordingPublisher
 
     /// Reads and checks the pipeline of a case; opens nothing.
     ///
@@ -27,9 +28,10 @@ struct CaseRun {
         batchSize: Int, timeLimit: Duration
     ) throws(ConfigurationError) {
         let (recorder, registry, log) = (CaseRecorder(), MetricsRegistry(), RecordingLog())
+        let publisher = RecordingPublisher()
         var services = PipelineServices(
             logger: log.logger(label: "test", level: .info), metrics: registry, revocationHandler: recorder)
-        services.publisher = RecordingPublisher()
+        services.publisher = publisher
         services.hashReader = one.hashReader
         services.isRehearsal = true
         let time = one.clock
@@ -48,6 +50,7 @@ struct CaseRun {
         self.recorder = recorder
         self.registry = registry
         self.log = log
+        self.publisher = publisher
     }
 
     /// Runs the pipeline to the end of its entries and returns the results.
@@ -58,6 +61,7 @@ struct CaseRun {
         observation.revocations = self.recorder.revocations
         observation.evictions = self.recorder.evictions
         observation.log = self.log.lines
+        observation.messages = self.publisher.messages
         for (name, store) in self.pipeline.stores { observation.stores[name] = store.sortedSnapshots() }
         observation.series = self.registry.samples().map { sample in
             let labels = sample.labels.map { ObservedSeries.Label(name: $0.name, value: $0.value) }

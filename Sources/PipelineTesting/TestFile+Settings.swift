@@ -51,6 +51,10 @@ extension TestCase {
             .optional(
                 "evictions", \.evictions, SettingType<[[UInt8]]>.list(of: TestBytes.type).located.present,
                 "Evicted keys, in order."),
+            .optional(
+                "messages", \.messages,
+                SettingType<[MessageExpectation]>.list(of: MessageExpectation.type).located.present,
+                "Messages that stages send to streams and channels, in stream order."),
             .optional("metrics", \.metrics, .map(of: number), "Metrics, as in /metrics."),
             .optional(
                 "log", \.log, SettingType<[LogExpectation]>.list(of: LogExpectation.type).located.present,

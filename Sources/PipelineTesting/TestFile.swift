@@ -41,6 +41,8 @@ struct TestCase: Sendable {
     var revocations: Located<[[UInt8]]>?
     /// The evicted keys, in order, or `nil` if the case does not specify them.
     var evictions: Located<[[UInt8]]>?
+    /// The messages that stages send, in stream order, or `nil` if the case does not specify them.
+    var messages: Located<[MessageExpectation]>?
     /// The expected metrics.
     var metrics: [NamedSetting<Double>] = []
     /// The log lines of level info and above, in order, or `nil` if the case does not specify them.
@@ -51,7 +53,7 @@ struct TestCase: Sendable {
     /// Whether the case has any expectation.
     var expectsSomething: Bool {
         self.outcomes != nil || !self.stores.isEmpty || self.revocations != nil || self.evictions != nil
-            || !self.metrics.isEmpty || self.log != nil || self.failure != nil
+            || self.messages != nil || !self.metrics.isEmpty || self.log != nil || self.failure != nil
     }
 }
 
@@ -108,6 +110,20 @@ struct StoreExpectation: Sendable {
     var absent: [Located<[UInt8]>] = []
     /// The number of snapshots, or `nil` for any.
     var count: Located<Int>?
+}
+
+/// An expected message to a stream or a channel; `nil` members match anything.
+struct MessageExpectation: Sendable {
+    /// The position of the expectation.
+    var position = SettingPosition(line: 0, column: 0)
+    /// The stream that receives an entry.
+    var stream: String?
+    /// The channel that receives a text.
+    var channel: String?
+    /// Fields of the entry; a `nil` value means that it does not have the field.
+    var fields: [NamedSetting<[UInt8]?>] = []
+    /// The text.
+    var text: [UInt8]?
 }
 
 /// An expected log line; `nil` members match anything.

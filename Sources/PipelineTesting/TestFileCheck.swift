@@ -24,8 +24,8 @@ enum TestFileCheck {
             }
             if !one.expectsSomething {
                 issues.add(
-                    "\(one.name.value): expects nothing: add outcomes, stores, revocations, evictions, metrics, log "
-                        + "or fails",
+                    "\(one.name.value): expects nothing: add outcomes, stores, revocations, evictions, messages, "
+                        + "metrics, log or fails",
                     at: one.name.position)
             }
             // A stage may add events: whether there is one is known with the pipeline.

@@ -39,7 +39,7 @@ package struct TestRun {
             let whole = await prepared.whole.observe()
             let single = await prepared.single.observe()
             let failures =
-                CaseCheck(expected: prepared.one, found: whole).failures()
+                CaseCheck(expected: prepared.one, found: whole, messages: single.messages).failures()
                 + BatchingCheck(whole: whole, single: single, position: prepared.one.name.position).failures()
             results.append(
                 CaseResult(
