@@ -2,7 +2,6 @@ import NIOCore
 import NIOEmbedded
 import StageKit
 import Testing
-import TextSupport
 
 @testable import Gateway
 
