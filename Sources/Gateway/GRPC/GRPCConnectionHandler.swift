@@ -16,6 +16,8 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
     /// The metrics of the door.
     let metrics: GatewayMetrics
     private var state: DoorConnectionState
+    /// Knows whether the codec has ended the connection.
+    private let goAway = GoAwayObserver()
     /// The context while the channel is active.
     private var context: ChannelHandlerContext?
     /// The calls in flight.
@@ -51,6 +53,8 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
         ]
         connection.controlFrameRateLimit.maximumCount = GatewayLimits.floodFrames
         connection.controlFrameRateLimit.windowLength = floodTime
+        // The door can reset all calls in flight together; frames for them may still come.
+        connection.maximumRecentlyResetStreams = GatewayLimits.streams
         // Errors of calls in the whole life of the connection; only their rate is limited.
         connection.maximumConnectionGlitches = .max
         var streams = NIOHTTP2Handler.StreamConfiguration()
@@ -59,6 +63,7 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
         streams.streamErrorRateLimit.maximumCount = GatewayLimits.floodFrames
         streams.streamErrorRateLimit.windowLength = floodTime
         let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
+        try channel.pipeline.syncOperations.addHandler(self.goAway)
         _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
             mode: .server, connectionConfiguration: connection, streamConfiguration: streams
         ) { stream in
@@ -100,12 +105,16 @@ final class GRPCConnectionHandler: ChannelDuplexHandler, DoorConnectionHandler {
     }
 
     /// Closes the connection: the client breaks the rules or limits of HTTP/2, or the socket or TLS has failed.
+    ///
+    /// The codec also reports errors of a single call, which end only that call. It has sent GOAWAY only if the error is
+    /// one of the connection; the types of both overlap.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // The codec also reports errors of a single call, which end only that call: above all, its client has cancelled
-        // it before the response was written.
-        if error is NIOHTTP2Errors.StreamError || error is NIOHTTP2Errors.StreamClosed
-            || error is NIOHTTP2Errors.NoSuchStream
-        {
+        if error is any NIOHTTP2Error, !self.goAway.hasFailed {
+            // The client has cancelled the call before the response was written, or has started it after GOAWAY.
+            let isUsual =
+                error is NIOHTTP2Errors.StreamError || error is NIOHTTP2Errors.StreamClosed
+                || error is NIOHTTP2Errors.NoSuchStream
+            if !isUsual { self.metrics.count(.malformed) }
             return
         }
         if !self.hasFailed, error is any NIOHTTP2Error { self.metrics.count(.malformed) }

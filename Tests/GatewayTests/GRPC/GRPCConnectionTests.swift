@@ -11,6 +11,8 @@ import Testing
 @Suite struct GRPCConnectionTests {
     /// The codes of errors in HTTP/2.
     private enum Code {
+        static let protocolError: UInt32 = 1
+        static let streamClosed: UInt32 = 5
         static let enhanceYourCalm: UInt32 = 11
     }
 
@@ -91,6 +93,83 @@ import Testing
         #expect(!connection.isOpen && connection.goAways == [Code.enhanceYourCalm])
         #expect(connection.metrics.all == ["sluice_gateway_refusals grpc malformed": 1])
         #expect(connection.connections.count == 0)
+    }
+
+    /// Frames for calls that have ended, or have not begun, and the codes of the errors.
+    private static let strayFrames: [(frame: RawFrame, code: UInt32)] = [
+        (RawFrame(.data, stream: 1, [0]), Code.streamClosed),
+        (RawFrame(.data, flags: RawFrame.endStream, stream: 1), Code.streamClosed),
+        (RawFrame(.data, stream: 9, [0]), Code.protocolError),
+        (RawFrame(.reset, stream: 9, RawFrame.bytes(8)), Code.protocolError),
+        (RawFrame(.windowUpdate, stream: 9, RawFrame.bytes(100)), Code.protocolError),
+        (RawFrame(.data, stream: 0, [0]), Code.protocolError),
+        (RawFrame(.data, stream: 2, [0]), Code.protocolError),
+    ]
+
+    @Test(
+        "A frame that breaks the rules for a call that is not open ends the connection with GOAWAY",
+        arguments: strayFrames.indices, [false, true])
+    func strayFrame(index: Int, hasOpenCall: Bool) throws {
+        let (frame, code) = Self.strayFrames[index]
+        let connection = try GRPCConnection()
+        try connection.send(connection.call(1))
+        if hasOpenCall { try connection.send([connection.head(3)]) }
+        try connection.send([frame])
+        #expect(connection.goAways == [code] && !connection.isOpen && connection.connections.count == 0)
+        #expect(
+            connection.metrics.all == [
+                "sluice_gateway_decisions grpc allowed": 1, "sluice_gateway_refusals grpc malformed": 1,
+            ])
+    }
+
+    @Test("A message that looks like the head of GOAWAY does not turn the error of a call into one of the connection")
+    func disguisedGoAway() throws {
+        let connection = try GRPCConnection()
+        try connection.send(connection.call(1, key: "user:" + String(repeating: "a", count: 1900)))
+        // The fourth byte of a frame is its type, and that of a message a part of its length: 7 is GOAWAY.
+        #expect(connection.status(1) == "0" && connection.data[1]?[3] == RawFrame.Kind.goAway.rawValue)
+        let reset = RawFrame(.reset, stream: 3, RawFrame.bytes(8))
+        try connection.send(connection.call(3) + [reset] + connection.call(5))
+        try connection.send(connection.call(7))
+        #expect(connection.isAnswered(5) && connection.isAnswered(7) && connection.isOpen)
+        #expect(connection.goAways.isEmpty)
+    }
+
+    @Test("A malformed call is reset, and the calls beside it are answered", arguments: 0..<3)
+    func malformedCall(kind: Int) throws {
+        let connection = try GRPCConnection()
+        try connection.send([connection.head(1)])
+        var metadata = GRPCConnection.call
+        switch kind {
+        case 0:
+            metadata.add(name: "connection", value: "close")
+            try connection.send([connection.head(3, metadata)])
+        case 1:
+            metadata.remove(name: ":method")
+            try connection.send([connection.head(3, metadata)])
+        default:
+            // It adds nothing to the window.
+            try connection.send([connection.head(3), RawFrame(.windowUpdate, stream: 3, RawFrame.bytes(0))])
+        }
+        #expect(connection.resets[3] == Code.protocolError && connection.isOpen && connection.goAways.isEmpty)
+        try connection.send([GRPCConnection.message(1, key: "good")] + connection.call(5, key: "bad"))
+        #expect(connection.isAnswered(1) && connection.isAnswered(5, "bad") && connection.status(3) == nil)
+        #expect(connection.metrics.all["sluice_gateway_refusals grpc malformed"] == 1)
+    }
+
+    @Test("Frames for calls that the door has reset do not end the connection, as many as can be in flight")
+    func lateFrames() throws {
+        let connection = try GRPCConnection()
+        let calls = self.numbers(GatewayLimits.streams)
+        try connection.send(calls.map { try connection.head($0) })
+        for _ in 0...GatewayLimits.requestSeconds { connection.loop.sweep() }
+        try connection.receive()
+        #expect(connection.resets.count == calls.count)
+        try connection.send(calls.map { GRPCConnection.message($0, key: "good") })
+        #expect(connection.isOpen && connection.goAways.isEmpty && connection.data.isEmpty)
+        let next = self.numbers(1, from: GatewayLimits.streams)[0]
+        try connection.send(connection.call(next))
+        #expect(connection.isAnswered(next))
     }
 
     @Test("Metadata beyond its limit ends the connection, however it is sent")
