@@ -69,7 +69,8 @@ struct KeyFinder {
             switch source.kind {
             case .header: self.take(value.extracting(ASCIIText.trimmed(value)), at: index)
             case .bearer:
-                if let token = Self.bearerToken(value) { self.take(value.extracting(token), at: index) }
+                // Credentials of another scheme are no key, but with a token they are one of two.
+                self.take(value.extracting(Self.bearerToken(value) ?? 0..<0), at: index)
             case .cookie: self.readCookies(value, at: index)
             }
         }

@@ -42,11 +42,22 @@ import Testing
             ([("Cookie", "sid=a; sid=b")], nil), ([("Cookie", "sid=a"), ("Cookie", "sid=b")], nil),
             ([("Cookie", "sid=a; sid=a")], "a"),
             ([("Authorization", "Bearer a"), ("Authorization", "Bearer b")], nil),
+            ([("Authorization", "Bearer a"), ("Authorization", "Basic b")], nil),
+            ([("Authorization", "Basic b"), ("Authorization", "bearer a")], nil),
+            ([("Authorization", "Basic b"), ("Authorization", "Basic c"), ("Cookie", "sid=d")], "d"),
             ([("X-Session", "a"), ("Cookie", "sid=b; sid=c")], "a"),
             ([("X-Session", ""), ("X-Session", "b")], nil),
         ] as [([(String, String)], String?)])
     func conflicts(headers: [(String, String)], expected: String?) {
         #expect(self.key(Self.all, headers) == expected)
+    }
+
+    @Test("Credentials of another scheme alone leave the choice to the next place")
+    func otherScheme() {
+        let sources: [KeySource] = [.bearer, .cookie("sid")]
+        #expect(self.key(sources, [("Authorization", "Basic a"), ("Cookie", "sid=b")]) == "b")
+        let both = [("Authorization", "Basic a"), ("Authorization", "Bearer c"), ("Cookie", "sid=b")]
+        #expect(self.key(sources, both) == nil)
     }
 
     @Test("A key is used unchanged, but invalid UTF-8 is not a key")
