@@ -24,6 +24,8 @@ struct HTTPDoor: ~Copyable {
         var isLast: Bool
         /// Whether the client waits for permission to send the body.
         var expectsContinue: Bool
+        /// The announced number of bytes of the body; 0 if the request has none, or does not announce it.
+        var bodyBytes = 0
     }
 
     /// Creates a door for a connection.
@@ -38,14 +40,18 @@ struct HTTPDoor: ~Copyable {
         // The codec parses nothing more after a request that asks for another protocol.
         var isLast = head.version != .http1_1 || head.method == .CONNECT || !head.isKeepAlive
         var expectsContinue = false
+        var bodyBytes = 0
         for (name, value) in head.headers {
             switch self.readHeader(name.utf8.span, value.utf8.span) {
             case .upgrade: isLast = true
             case .expect: expectsContinue = expectsContinue || ASCIIText.equals(value.utf8.span, "100-continue")
+            // The codec accepts only one, of digits.
+            case .contentLength: bodyBytes = Int(value) ?? .max
             default: break
             }
         }
-        return Inquiry(isAuthorized: self.isAuthorized, isLast: isLast, expectsContinue: expectsContinue)
+        return Inquiry(
+            isAuthorized: self.isAuthorized, isLast: isLast, expectsContinue: expectsContinue, bodyBytes: bodyBytes)
     }
 
     /// Begins to read a head.

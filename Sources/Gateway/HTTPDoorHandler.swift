@@ -61,6 +61,8 @@ final class HTTPDoorHandler: ChannelDuplexHandler, DoorConnectionHandler {
             self.state.touch()
             self.bodyBytes = 0
             let inquiry = self.door.read(head)
+            // Without waiting for it, so that a client which asks for permission does not send it.
+            if inquiry.bodyBytes > GatewayLimits.bodyBytes { return self.refuse(413, .body) }
             if inquiry.expectsContinue, inquiry.isAuthorized, head.version == .http1_1 {
                 self.output.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
             }

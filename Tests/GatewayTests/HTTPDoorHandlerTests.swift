@@ -35,11 +35,34 @@ import Testing
         #expect(try connection.request(expecting) == "HTTP/1.1 100 Continue\r\n\r\n")
         #expect(self.statuses(try connection.send("x")) == ["200"])
         let large = GatewayLimits.bodyBytes + 1
-        _ = try connection.request(["X-Session: good", "Content-Length: \(large)"])
-        let answer = try connection.send([UInt8](repeating: 0, count: large))
+        _ = try connection.request(["X-Session: good", "Transfer-Encoding: chunked"])
+        let answer = try connection.send(
+            Array("\(String(large, radix: 16))\r\n".utf8) + [UInt8](repeating: 0, count: large))
         #expect(self.statuses(answer) == ["413"] && answer.contains("Connection: close"))
         #expect(try connection.request(["X-Session: good"]) == "")
         #expect(connection.metrics.all["sluice_gateway_refusals http body"] == 1)
+    }
+
+    @Test(
+        "A request that announces a body beyond the limit is refused without waiting for it",
+        arguments: [
+            ["Content-Length: \(GatewayLimits.bodyBytes + 1)"], ["Content-Length: \(Int.max)"],
+            ["Content-Length: \(GatewayLimits.bodyBytes + 1)", "Expect: 100-continue"],
+        ])
+    func announcedBody(headers: [String]) throws {
+        let connection = try DoorConnection()
+        let answer = try connection.request(["X-Session: good"] + headers, method: "POST")
+        #expect(answer.hasPrefix("HTTP/1.1 413 ") && answer.contains("\r\nConnection: close\r\n"))
+        #expect(connection.metrics.all == ["sluice_gateway_refusals http body": 1])
+    }
+
+    @Test("A body of the limit's length is read")
+    func largestBody() throws {
+        let connection = try DoorConnection()
+        let head = ["X-Session: good", "Content-Length: \(GatewayLimits.bodyBytes)"]
+        #expect(try connection.request(head, method: "POST") == "")
+        let answer = try connection.send([UInt8](repeating: 0, count: GatewayLimits.bodyBytes))
+        #expect(self.statuses(answer) == ["200"])
     }
 
     @Test(
