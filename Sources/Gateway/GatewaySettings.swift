@@ -180,7 +180,8 @@ public struct HTTPDoorSettings: Sendable {
             if !HeaderName.isValid(header.name) {
                 issues.add("headers: \(header.name): not the name of a header", at: header.position)
             } else if HeaderName.reserved.contains(name) {
-                issues.add("headers: \(header.name): the door sets this header itself", at: header.position)
+                issues.add(
+                    "headers: \(header.name): a response of the door cannot carry this header", at: header.position)
             } else if !seen.insert(name).inserted {
                 issues.add(
                     "headers: \(header.name): given twice; header names ignore case", at: header.position)
@@ -191,10 +192,12 @@ public struct HTTPDoorSettings: Sendable {
 
 /// Names of headers.
 enum HeaderName {
-    /// Names, in lower case, of headers that the door sets itself or that belong to the connection.
+    /// Names, in lower case, of headers that the door sets itself, or that belong to the connection or to the form of
+    /// the message.
     static let reserved: Set<String> = [
-        "cache-control", "connection", "content-length", "content-type", "date", "keep-alive", "te", "trailer",
-        "transfer-encoding", "upgrade", "www-authenticate", "x-sluice-decision",
+        "cache-control", "connection", "content-encoding", "content-length", "content-type", "date", "expect", "host",
+        "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+        "www-authenticate", "x-sluice-decision", "x-sluice-token",
     ]
 
     /// Whether a text is a token, the form of a name (RFC 9110, 5.1 and 5.6.2).

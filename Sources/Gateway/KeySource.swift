@@ -39,9 +39,7 @@ public enum KeySource: Sendable, Equatable {
         switch entry.key {
         case "header":
             guard let name = Self.name(entry.value, "header", &issues) else { return nil }
-            if HeaderName.reserved.contains(name.lowercased())
-                || ["host", "x-sluice-token"].contains(name.lowercased())
-            {
+            if HeaderName.reserved.contains(name.lowercased()) {
                 issues.add("header: \(name) cannot carry a key", at: entry.value.position)
                 return nil
             }
