@@ -14,6 +14,7 @@ package enum FileChecks {
         var findings = FileOutline.Findings()
         SnapshotNames(stores: stores).check(file, &findings.issues)
         self.checkSharedFiles(file, &findings.issues)
+        AddressCheck.check(file, &findings.issues)
         Keyspace(self.keys(file)).check(&findings.issues, warnings: &findings.warnings)
         for (context, node) in self.servers(file) {
             guard let settings = FileOutline.decode(node, RedisSettings.type) else { continue }
