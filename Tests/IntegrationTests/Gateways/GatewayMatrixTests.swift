@@ -60,10 +60,14 @@ import Testing
         }
     }
 
+    /// Headers that an application could take for the user.
+    private static let claims = ["X-User-Id", "X_User_Id", "X_User-Id", "X-User_Id"].map { name in
+        Array("\(name): mallory".utf8)
+    }
+
     /// Asks with these headers, as a client that claims to be another user.
     private func ask(_ port: Int, _ headers: [[UInt8]]) async -> RawAnswer {
-        let claims = ["X-User-Id", "X_User_Id", "x-user_id"].map { Array("\($0): mallory".utf8) }
-        return await RawAnswer.to(port, headers + claims, target: "/page?a=b")
+        await RawAnswer.to(port, headers + Self.claims, target: "/page?a=b")
     }
 
     @Test(
