@@ -176,7 +176,7 @@ import Testing
     }
 
     private func ask(_ port: Int, _ headers: [[UInt8]]) async -> RawAnswer {
-        await RawAnswer.to(port, headers + [Array("X-User-Id: mallory".utf8)])
+        await RawAnswer.to(port, headers + [Array("X-User-Id: mallory".utf8)], target: "/page")
     }
 
     /// A user as long as the script's buffer.
