@@ -207,10 +207,14 @@ image-test:
 	@.ci/packages redis-tools python3
 	@.ci/image-test
 
-# Validate the Kubernetes manifests against the schemas of Kubernetes (pip install kubernetes-validate).
+# Validate the Kubernetes manifests against the schemas of Kubernetes, which pip fetches, and their pipeline with the worker.
+PYTHON_TOOLS = .build/tools/python
 kubernetes: harness
+	@.ci/packages python3-venv
+	@$(PYTHON_TOOLS)/bin/python -c 'import kubernetes_validate' 2>/dev/null || { python3 -m venv $(PYTHON_TOOLS) && \
+		$(PYTHON_TOOLS)/bin/pip install -q --disable-pip-version-check kubernetes-validate==1.37.0; }
 	$(BUILD) --product sluice
-	@.ci/kubernetes-check .build/debug/sluice
+	@$(PYTHON_TOOLS)/bin/python .ci/kubernetes-check .build/debug/sluice
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Plugins Tests
