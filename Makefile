@@ -193,12 +193,15 @@ dist:
 
 # Install, run, reload, upgrade and purge that package in a separate root directory; needs root, a few minutes the first time.
 dist-test:
-	@.ci/packages debootstrap redis-tools python3
+	@.ci/packages debootstrap gcc pkg-config redis-tools python3
 	@.ci/dist-test
+
+# From Debian 13 on, the older names of time zones, such as Japan, are in a package of their own.
+TZDATA_LEGACY = $(shell apt-cache show tzdata-legacy >/dev/null 2>&1 && echo tzdata-legacy)
 
 # Build two OCI images of the worker: .build/image/sluice-static.tar, from scratch, and sluice-dynamic.tar, for plugins.
 image:
-	@.ci/packages python3 binutils ca-certificates tzdata
+	@.ci/packages python3 binutils ca-certificates tzdata $(TZDATA_LEGACY)
 	@Sources/Packaging/image static .build/image/sluice-static.tar
 	@Sources/Packaging/image dynamic .build/image/sluice-dynamic.tar
 
