@@ -137,7 +137,12 @@ struct DLQPurgeCommand: AsyncParsableCommand {
                 let limit = try await box.now() - age.microseconds / 1000
                 guard limit > 0 else { return try self.report(0) }
                 let last = EntryID(milliseconds: UInt64(limit) - 1, sequence: .max)
-                try await box.forEachPage(to: last) { page in removed += try await box.remove(page.map(\.id)) }
+                var progress = CommandProgress("removed", unit: "dead-letter entries")
+                defer { progress.end() }
+                try await box.forEachPage(to: last) { page in
+                    removed += try await box.remove(page.map(\.id))
+                    progress.update(removed)
+                }
             } else {
                 removed = try await box.remove(self.ids.map(\.id))
             }

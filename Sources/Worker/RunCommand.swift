@@ -61,6 +61,7 @@ struct RunCommand: AsyncParsableCommand {
                     onSignal: { worker.gateway.reload() },
                     around: { reload in if let manager { manager.reloading(reload) } else { reload() } }),
                 HeldBackReports(gate: gate),
+                CatchUpReports(pipeline: worker.pipeline, logger: logger),
             ],
             watchedBy: manager.map { ServiceManagerWatch(manager: $0, pipeline: worker.pipeline) })
     }

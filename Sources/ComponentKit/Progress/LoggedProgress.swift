@@ -35,8 +35,12 @@ package struct LoggedProgress {
     }
 
     /// Records how much is done, and logs a line if one is due; see `WorkProgress.update`.
-    package mutating func update(_ done: Int, fraction: Double? = nil) {
-        guard let report = self.progress.update(done, fraction: fraction, at: self.now()) else { return }
+    ///
+    /// - Returns: Whether a line was logged.
+    @discardableResult
+    package mutating func update(_ done: Int, fraction: Double? = nil) -> Bool {
+        guard let report = self.progress.update(done, fraction: fraction, at: self.now()) else { return false }
         self.logger.notice(self.message, metadata: report.metadata(self.unit))
+        return true
     }
 }

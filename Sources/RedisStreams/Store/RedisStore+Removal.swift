@@ -65,9 +65,11 @@ extension RedisStore {
         // Remove the heartbeat first, so that no consumer relies on a store that is empty or being filled.
         try await self.removeHeartbeat(self.sender)
         try await self.sender.withPrimaries { (connections) throws(RedisError) in
-            var sweep = StoreSweep(progress: self.progress)
+            var logger = self.logger
+            logger[metadataKey: "store"] = "\(self.name)"
+            var sweep = StoreSweep(progress: self.progress, logger: logger)
             for connection in connections { try await sweep.empty(connection, pattern) }
-            self.logger.notice("emptying the store", metadata: ["store": "\(self.name)", "keys": "\(sweep.removed)"])
+            self.logger.notice("emptied the store", metadata: ["store": "\(self.name)", "keys": "\(sweep.removed)"])
             if sweep.kept > 0 {
                 self.logger.warning(
                     "kept hashes with the store's prefix that do not belong to the store",

@@ -1,3 +1,5 @@
+import ComponentKit
+import Logging
 import RESP
 import RedisClient
 import StageKit
@@ -32,10 +34,12 @@ struct StoreSweep {
 
     /// The reporter of each step, so that the watchdog does not treat emptying a large store as a hang.
     private let progress: ProgressReporter
+    private var logged: LoggedProgress
 
-    /// Creates a sweep.
-    init(progress: ProgressReporter) {
+    /// Creates a sweep; a long one logs its progress.
+    init(progress: ProgressReporter, logger: Logger) {
         self.progress = progress
+        self.logged = LoggedProgress("emptying the store", unit: "keys", logger: logger)
     }
 
     /// Returns the command that removes a key.
@@ -57,6 +61,7 @@ struct StoreSweep {
             self.progress.pulse()
             guard let parts = answer.array, parts.count == 2, let next = parts[0].bytes, let keys = parts[1].array
             else { throw .unexpectedAnswer(to: "SCAN", "expected a cursor and keys") }
+            self.logged.update(self.removed, fraction: ScanCursor.fraction(before: cursor))
             cursor = next
             let found = keys.compactMap(\.bytes)
             for start in stride(from: 0, to: found.count, by: Self.step) {
