@@ -57,3 +57,17 @@ enum HTTPDate {
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 }
+
+/// The header `Retry-After` of an HTTP answer.
+package enum RetryAfter {
+    /// Returns the requested delay: a number of seconds, or an HTTP date, which may have passed. Returns `nil` for any
+    /// other text.
+    ///
+    /// - Parameters:
+    ///   - text: The header's value.
+    ///   - now: The current time in milliseconds since the epoch.
+    package static func delay(_ text: String, now: Int64) -> Duration? {
+        if let seconds = UInt32(text) { return .seconds(Int64(seconds)) }
+        return HTTPDate.milliseconds(text, now: now).map { .milliseconds(max(0, $0 - now)) }
+    }
+}

@@ -47,7 +47,7 @@ struct RetryRule: Sendable {
         case .answered(200..<300, _): return .done
         case .answered(let status, let retryAfter) where status == 429 || status >= 500:
             problem = "the server answered \(status)"
-            asked = retryAfter.flatMap { Self.delay($0, now: now) }.map { min($0, Self.retryAfterCap) }
+            asked = retryAfter.flatMap { RetryAfter.delay($0, now: now) }.map { min($0, Self.retryAfterCap) }
         case .answered(let status, _) where (300..<400).contains(status):
             return .fail("the server answered \(status): redirects are not followed; use the target in url")
         case .answered(let status, _): return .fail("the server answered \(status)")
@@ -65,12 +65,5 @@ struct RetryRule: Sendable {
         var step = min(self.firstWait, Self.backoffCap)
         for _ in 1..<max(1, number) where step < Self.backoffCap { step = min(step * 2, Self.backoffCap) }
         return step / 2 + (step / 2) * jitter
-    }
-
-    /// Returns the delay that a Retry-After requests: a number of seconds, or an HTTP date, which may have passed.
-    /// Returns `nil` for any other text; the stage's own delay then applies.
-    private static func delay(_ text: String, now: Int64) -> Duration? {
-        if let seconds = UInt32(text) { return .seconds(Int64(seconds)) }
-        return HTTPDate.milliseconds(text, now: now).map { .milliseconds(max(0, $0 - now)) }
     }
 }

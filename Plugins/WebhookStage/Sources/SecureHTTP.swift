@@ -35,6 +35,22 @@ package enum SecureHTTP {
         return configuration
     }
 
+    /// Returns the message for a failed request: of the TLS library's errors, those that settings can mend in words.
+    package static func message(_ error: any Error) -> String {
+        let text = "\(error)"
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return "the server's certificate is not signed by a trusted authority, or it has expired: set ca_file, or "
+                + "renew it (CERTIFICATE_VERIFY_FAILED)"
+        }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("SSL routines:OPENSSL_internal:HTTP_REQUEST") {
+            return "the server does not use TLS on this port: use http://, or its port for TLS"
+        }
+        if text.contains("failedToValidateHostname") {
+            return "the server's certificate is for another name: use a name that it has"
+        }
+        return text
+    }
+
     private static func check(_ channel: any Channel, _ name: String) -> EventLoopFuture<Void> {
         channel.eventLoop.submit {
             let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)

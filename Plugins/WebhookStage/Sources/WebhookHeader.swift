@@ -1,9 +1,9 @@
-import StageKit
+package import StageKit
 
 /// A header of a request. Its value may be a secret, so no message shows it.
 ///
 /// Source: RFC 9110, sections 5.1 (names are tokens) and 5.5 (values without control characters).
-struct WebhookHeader: Sendable, Equatable {
+package struct WebhookHeader: Sendable, Equatable {
     /// The name.
     let name: String
     /// The value.
@@ -15,18 +15,29 @@ struct WebhookHeader: Sendable, Equatable {
     private static let tokenMarks = Set("!#$%&'*+-.^_`|~".utf8)
 
     /// The problem with the header, or `nil` if it is valid.
-    var mistake: String? {
+    var mistake: String? { Self.problem(self.name, self.value, reserved: Self.reserved, owner: "the stage") }
+
+    /// Returns the problem with a header in the settings of another component, or `nil` if it can be sent.
+    ///
+    /// - Parameters:
+    ///   - header: The header.
+    ///   - reserved: The names that the component or the connection sets, in lower case.
+    package static func problem(_ header: NamedSetting<String>, reserved: Set<String>) -> String? {
+        self.problem(header.name, header.value, reserved: reserved, owner: "the worker")
+    }
+
+    private static func problem(_ name: String, _ value: String, reserved: Set<String>, owner: String) -> String? {
         let isToken =
-            !self.name.isEmpty
-            && self.name.utf8.allSatisfy { byte in
+            !name.isEmpty
+            && name.utf8.allSatisfy { byte in
                 (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
                     || Self.tokenMarks.contains(byte)
             }
-        guard isToken else { return "\(QuotedText.quote(self.name)) is not a valid header name" }
-        if Self.reserved.contains(self.name.lowercased()) { return "\(self.name): the stage sets this header itself" }
+        guard isToken else { return "\(QuotedText.quote(name)) is not a valid header name" }
+        if reserved.contains(name.lowercased()) { return "\(name): \(owner) sets this header itself" }
         // Any control character other than a tab could end the header and begin another.
-        let isGood = self.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
-        return isGood ? nil : "\(self.name): the value contains a line end or another control character"
+        let isGood = value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+        return isGood ? nil : "\(name): the value contains a line end or another control character"
     }
 
     /// The reason why the headers in a file cannot be used.

@@ -126,7 +126,7 @@ struct WebhookSender: Sendable {
             return .answered(
                 status: Int(response.status.code), retryAfter: response.headers.first(name: "retry-after"))
         } catch {
-            return .broken("\(error)")
+            return .broken(SecureHTTP.message(error))
         }
     }
 }

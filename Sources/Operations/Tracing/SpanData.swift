@@ -24,6 +24,8 @@ package struct SpanData: Sendable {
     var attributes: SpanAttributes = [:]
     /// The span's events.
     var events: [SpanEvent] = []
+    /// The number of events beyond `eventLimit`.
+    var droppedEvents: UInt32 = 0
     /// The span's status.
     var status: SpanStatus?
 
@@ -53,7 +55,9 @@ package struct SpanData: Sendable {
             Self.append(event.attributes, to: &text)
             text += Array("]}".utf8)
         }
-        text += Array("],\"status\":{".utf8)
+        text.append(UInt8(ascii: "]"))
+        if self.droppedEvents > 0 { text += Array(",\"droppedEventsCount\":\(self.droppedEvents)".utf8) }
+        text += Array(",\"status\":{".utf8)
         if let status = self.status {
             text += Array("\"code\":\(status.code == .ok ? 1 : 2)".utf8)
             if let message = status.message { self.member("message", LogLine.cut(message), &text) }

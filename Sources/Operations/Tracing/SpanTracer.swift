@@ -99,10 +99,11 @@ package final class RecordedSpan: Span {
         self.data.withLock { $0.status = status }
     }
 
-    /// Adds an event, up to a limit.
+    /// Adds an event; those beyond a limit are only counted.
     package func addEvent(_ event: SpanEvent) {
         self.data.withLock { data in
-            if data.events.count < SpanData.eventLimit { data.events.append(event) }
+            guard data.events.count < SpanData.eventLimit else { return data.droppedEvents &+= 1 }
+            data.events.append(event)
         }
     }
 

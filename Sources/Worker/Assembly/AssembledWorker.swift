@@ -66,23 +66,26 @@ struct AssembledWorker {
         self.registry = registry
         self.logger = logger
         let telemetry = try pipeline.section("telemetry", TelemetrySettings.type)
-        self.exporter = telemetry.otlp.map {
+        self.exporter = try telemetry.otlp.map { otlp in
             OTLPExporter(
-                $0, registry: registry, pipeline: pipeline.name, version: SluiceCommand.configuration.version,
-                logger: logger)
+                otlp, trusting: try Self.reading(options.path, otlp.readAuthorities), registry: registry,
+                pipeline: pipeline.name, version: SluiceCommand.configuration.version, logger: logger)
         }
         if let exporter = self.exporter { registry.registerCollector(exporter.samples) }
         let settings = try pipeline.section("admin", AdminSettings.type)
         self.admin = AdminServer(
-            settings: settings, access: try Self.access(settings, file: options.path),
+            settings: settings, access: try Self.reading(options.path, settings.readAccess),
             context: watch.context(of: pipeline, registry), logger: logger, onListening: options.onListening)
         self.gateway = try GatewayDoors(pipeline, registry, file: options.path, logger: logger)
         self.gateway.follow(watch.revocations)
     }
 
-    private static func access(_ settings: AdminSettings, file: String) throws(ConfigurationError) -> AdminAccess {
+    /// Reads a file that the settings in `file` name.
+    private static func reading<Content>(
+        _ file: String, _ read: () throws(SettingIssue) -> Content
+    ) throws(ConfigurationError) -> Content {
         do throws(SettingIssue) {
-            return try settings.readAccess()
+            return try read()
         } catch {
             throw ConfigurationError(file: file, issues: [error])
         }
