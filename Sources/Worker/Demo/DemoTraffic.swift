@@ -61,7 +61,7 @@ struct DemoTraffic {
 }
 
 extension SplitMix64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// Returns a number from 0 up to but not including `bound`.
     mutating func next(below bound: Int) -> Int {
@@ -70,9 +70,12 @@ extension SplitMix64 {
 
     /// Returns text that looks like a 32-byte key in base64.
     mutating func base64Key() -> String {
-        var text = ""
-        for _ in 0..<43 { text.append(Self.alphabet[self.next(below: 64)]) }
-        return text + "="
+        var text: [UInt8] = []
+        text.reserveCapacity(44)
+        // The upper six bits are a number below 64.
+        for _ in 0..<43 { text.append(Self.alphabet[Int(self.next() >> 58)]) }
+        text.append(UInt8(ascii: "="))
+        return String(decoding: text, as: UTF8.self)
     }
 }
 
