@@ -3,29 +3,10 @@ import Testing
 
 /// The project's rules that a compiler does not check.
 @Suite struct LayoutTests {
-    /// The package's folder, from this file's place in it.
-    private static let root = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    private static let root = ProjectSource.root
 
-    /// A Swift file's path below the root, with its lines.
-    struct Source: CustomTestStringConvertible {
-        let path: String
-        let lines: [String]
-        var testDescription: String { self.path }
-    }
-
-    private static func sources(below folders: [String]) throws -> [Source] {
-        var found: [Source] = []
-        for folder in folders {
-            let base = self.root.appendingPathComponent(folder)
-            let files = try #require(FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil))
-            for case let file as URL in files where file.pathExtension == "swift" {
-                let text = try String(contentsOf: file, encoding: .utf8)
-                let path = String(file.path.dropFirst(self.root.path.count + 1))
-                found.append(Source(path: path, lines: text.components(separatedBy: "\n")))
-            }
-        }
-        return found
+    private static func sources(below folders: [String]) throws -> [ProjectSource] {
+        try ProjectSource.files(below: folders)
     }
 
     private static func names(in folder: String) throws -> [String] {
@@ -70,7 +51,7 @@ import Testing
     @Test("The version is declared once; changelog, packages and examples name the same")
     func version() throws {
         let declarations = try Self.sources(below: ["Sources"]).flatMap { source in
-            source.lines.filter { $0.contains("static let text = \"") }.map { (source.path, $0) }
+            source.lines.filter { $0.has("static let text = \"") }.map { (source.path, $0) }
         }
         let declared = declarations.filter { $0.0.hasSuffix("/ProgramVersion.swift") }
         #expect(declarations.count == 1 && declared.count == 1, "\(declarations)")
@@ -97,7 +78,7 @@ import Testing
         #expect(!folders.isEmpty)
         for folder in folders {
             let sources = try Self.sources(below: ["Plugins/\(folder)/Tests"])
-            let holds = sources.contains { $0.lines.contains { $0.contains("\(kind)Conformance.check(") } }
+            let holds = sources.contains { $0.text.has("\(kind)Conformance.check(") }
             #expect(holds, "\(folder) has no test with \(kind)Conformance")
         }
     }
@@ -107,6 +88,7 @@ import Testing
         let ours = try Set(Self.names(in: "Sources"))
         for source in try Self.sources(below: ["Sources", "Plugins"]) {
             let imports = source.lines.compactMap { line -> String? in
+                guard line.has("import ") else { return nil }
                 let words = line.split(separator: " ")
                 guard let index = words.firstIndex(of: "import"), index <= 1, words.count > index + 1 else {
                     return nil
@@ -140,7 +122,7 @@ import Testing
         let words = ["try!", "fatalError(", "@unchecked Sendable", "nonisolated(unsafe)", "print("]
         for source in try Self.sources(below: ["Sources", "Plugins"]) {
             for (index, line) in source.lines.enumerated() {
-                guard let word = words.first(where: { line.contains($0) }), !Self.isComment(line) else { continue }
+                guard let word = words.first(where: line.has), !Self.isComment(line) else { continue }
                 let above = source.lines[max(0, index - 4)..<index]
                 #expect(above.contains { Self.isComment($0) }, "\(source.path):\(index + 1): \(word) without a reason")
             }
@@ -171,6 +153,7 @@ import Testing
     private static func functions(in lines: [String]) -> [(start: Int, length: Int)] {
         var found: [(Int, Int)] = []
         for (index, line) in lines.enumerated() {
+            guard line.has("func ") || line.has("init(") else { continue }
             let words = line.split(separator: " ")
             guard words.contains("func") || words.contains(where: { $0.hasPrefix("init(") }), !Self.isComment(line)
             else { continue }

@@ -5,8 +5,7 @@ import Testing
 ///
 /// A floor, not a measure of quality: it counts patterns that plain technical English rarely needs.
 @Suite struct WordsTests {
-    private static let root = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    private static let root = ProjectSource.root
 
     /// A kind of text, with the words in all files of the project.
     enum Kind: String, CaseIterable, Sendable {
@@ -50,9 +49,13 @@ import Testing
             + #"so many|its way|verbs?|folders?|mistakes?)\b"#,
         limit: 0)
 
-    /// The text of each kind, read once for all rules.
+    /// The text of each kind with the number of its words, read once for all rules.
     private static let texts = Result {
-        try Dictionary(uniqueKeysWithValues: Kind.allCases.map { ($0, try text(of: $0)) })
+        try Dictionary(
+            uniqueKeysWithValues: Kind.allCases.map { kind in
+                let text = try text(of: kind)
+                return (kind, (text: text, words: text.split { $0 == " " || $0 == "\n" }.count))
+            })
     }
 
     /// The text of a kind in all tracked directories.
@@ -63,43 +66,41 @@ import Testing
             case .testNames: ["Tests", "Plugins"]
             case .documentation, .comments, .messages: ["Sources", "Plugins"]
             }
+        guard kind == .markdown else {
+            return try ProjectSource.files(below: folders)
+                .filter { "/\($0.path)".contains("/Tests/") == (kind == .testNames) }
+                .map { self.piece($0, kind) }.joined(separator: "\n")
+        }
         var pieces: [String] = []
         for folder in folders {
             let base = self.root.appendingPathComponent(folder)
             let files = try #require(FileManager.default.enumerator(at: base, includingPropertiesForKeys: nil))
-            for case let file as URL in files where self.isText(file, kind) {
-                pieces.append(self.piece(try String(contentsOf: file, encoding: .utf8), kind))
+            for case let file as URL in files where file.pathExtension == "md" {
+                pieces.append(try String(contentsOf: file, encoding: .utf8))
             }
         }
-        if kind == .markdown {
-            for name in ["README.md", "CHANGELOG.md"] {
-                pieces.append(try String(contentsOf: self.root.appendingPathComponent(name), encoding: .utf8))
-            }
+        for name in ["README.md", "CHANGELOG.md"] {
+            pieces.append(try String(contentsOf: self.root.appendingPathComponent(name), encoding: .utf8))
         }
         return pieces.joined(separator: "\n")
     }
 
-    private static func isText(_ file: URL, _ kind: Kind) -> Bool {
-        if kind == .markdown { return file.pathExtension == "md" }
-        let path = file.path.dropFirst(self.root.path.count)
-        return file.pathExtension == "swift" && path.contains("/Tests/") == (kind == .testNames)
-    }
-
-    /// The part of a file that is of the kind.
-    private static func piece(_ text: String, _ kind: Kind) -> String {
+    /// The part of a source that is of the kind.
+    private static func piece(_ source: ProjectSource, _ kind: Kind) -> String {
         switch kind {
-        case .markdown: return text
+        case .markdown: return source.text
         case .messages:
-            return StringLiterals(of: text).texts.filter { $0.contains(" ") }.joined(separator: "\n")
+            return StringLiterals(of: source.text).texts.filter { $0.contains(" ") }.joined(separator: "\n")
         case .testNames:
-            return text.matches(of: #/@(?:Test|Suite)\(\s*"((?:[^"\\\n]|\\.)*)"/#).map { String($0.output.1) }
+            return source.text.matches(of: #/@(?:Test|Suite)\(\s*"((?:[^"\\\n]|\\.)*)"/#).map { String($0.output.1) }
                 .joined(separator: "\n")
-        case .documentation, .comments: return self.comments(text, kind)
+        case .documentation, .comments: return self.comments(source, kind)
         }
     }
 
-    private static func comments(_ text: String, _ kind: Kind) -> String {
-        text.split(separator: "\n").compactMap { line -> String? in
+    private static func comments(_ source: ProjectSource, _ kind: Kind) -> String {
+        source.lines.compactMap { line -> String? in
+            guard line.has("//") else { return nil }
             let line = line.drop { $0 == " " }
             let isDocumentation = line.hasPrefix("///")
             guard line.hasPrefix("//"), isDocumentation == (kind == .documentation) else { return nil }
@@ -134,8 +135,7 @@ import Testing
 
     /// Checks that the pattern of a rule is not more frequent than its limit.
     private func check(_ kind: Kind, _ rule: Rule) throws {
-        let text = try #require(try Self.texts.get()[kind])
-        let words = text.split { $0 == " " || $0 == "\n" }.count
+        let (text, words) = try #require(try Self.texts.get()[kind])
         try #require(words > 1000)
         let pattern = try NSRegularExpression(pattern: rule.pattern, options: .caseInsensitive)
         let matches = pattern.matches(in: text, range: NSRange(text.startIndex..., in: text))
