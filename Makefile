@@ -34,7 +34,7 @@ test:
 
 # Run the test cases of the shipped pipeline and of the examples alone, which `make test` does after the tests.
 test-cases:
-	$(SWIFT) run --skip-build $(BUILD_FLAGS) sluice test Tests/pipeline.test.yaml Tests/Examples/*/pipeline.test.yaml
+	.build/debug/sluice test Tests/pipeline.test.yaml Tests/Examples/*/pipeline.test.yaml
 
 # Run the one test that the regular expression TEST_FILTER names, alone, as `.ci/run` does with a failed test.
 test-again:
