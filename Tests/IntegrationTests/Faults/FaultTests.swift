@@ -77,6 +77,12 @@ enum FaultTable {
     /// Whether everything is done in full, and the table written.
     static var isLong: Bool { self.path != nil }
 
+    /// How the faults of a suite run: one after another for the table, which states times, otherwise side by side. In
+    /// `make test`, a series would come after everything else, with the processors idle.
+    static var order: any SuiteTrait {
+        self.isLong ? ParallelizationTrait.serialized as any SuiteTrait : ConditionTrait.enabled(if: true)
+    }
+
     static func add(_ fault: Fault, entries: Int, gaps: [String: Int], wrong: Int, revoked: Int, _ time: Duration) {
         let found = gaps.isEmpty ? "none" : gaps.keys.sorted().joined(separator: ", ")
         self.add(fault.testDescription, entries: entries, told: found, wrong: wrong, revoked: revoked, time)
@@ -110,23 +116,23 @@ final class FaultCounter: Sendable {
     func add() { self.count.withLock { $0 += 1 } }
 }
 
-/// Each part's faults follow each other, and the parts run side by side: a fault takes seconds in which little happens.
+/// The parts run side by side: a fault takes seconds in which little happens.
 @Suite struct FaultTests {
-    @Suite(.serialized) struct ServerFaultTests {
+    @Suite(FaultTable.order) struct ServerFaultTests {
         @Test(
             "After each fault of the server the store matches the stream, and no revoked session was served meanwhile",
             arguments: Fault.all(of: .server))
         func faults(fault: Fault) async throws { try await FaultTrial().run(fault) }
     }
 
-    @Suite(.serialized) struct ConnectionFaultTests {
+    @Suite(FaultTable.order) struct ConnectionFaultTests {
         @Test(
             "After each fault of a connection the store matches the stream, and no revoked session was served meanwhile",
             arguments: Fault.all(of: .connection))
         func faults(fault: Fault) async throws { try await FaultTrial().run(fault) }
     }
 
-    @Suite(.serialized) struct StreamFaultTests {
+    @Suite(FaultTable.order) struct StreamFaultTests {
         @Test(
             "After each fault of the stream the store matches the stream, and no revoked session was served meanwhile",
             arguments: Fault.all(of: .stream))

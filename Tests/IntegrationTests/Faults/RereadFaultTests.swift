@@ -5,7 +5,7 @@ import StageKit
 import Testing
 
 /// What stands behind a store is done for every entry, also if the worker stopped after the store held a later one.
-@Suite(.serialized) struct RereadFaultTests {
+@Suite(FaultTable.order) struct RereadFaultTests {
     /// The keys of a trial, each revoked and then active again.
     private static var keys: Int { FaultTable.isLong ? 200 : 50 }
 
