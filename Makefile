@@ -10,7 +10,7 @@ BUILD = .ci/quiet .build/$@-build.log $(SWIFT) build $(BUILD_FLAGS)
 SWIFT_TEST = $(SWIFT) test $(BUILD_FLAGS) $(if $(TEST_EVENTS),--event-stream-output-path $(TEST_EVENTS))
 TEST = .ci/quiet .build/$@.log $(SWIFT_TEST)
 
-.PHONY: bootstrap reference compat build harness demo faults limits stores simulate groups scaleout test test-again test-build test-cases tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
+.PHONY: bootstrap reference compat build harness demo faults limits stores rounds simulate groups scaleout test test-again test-build test-cases tsan bench profile thresholds counting micro docs assets lint format packages dist dist-test image image-test kubernetes figures dashboard web-flood fuzz fuzz-guided soak clean
 
 # Install the Debian packages that the build and the tests need (apt-get, with sudo if necessary).
 bootstrap: packages
@@ -71,6 +71,11 @@ compat: harness
 # Run the tests of the memory store that make random and concurrent changes for ten times as long as `make test` does.
 stores: harness
 	SLUICE_STORES=1 $(TEST) --filter SnapshotStoresTests
+
+# Run the tests with random input, and those with large or many values, for several times as long as `make test` does.
+rounds: harness
+	SLUICE_ROUNDS=1 $(TEST) --filter \
+		'AckLedger|GRPCConnection|GraphModel|LargeReply|PlainRequest|RedisDoorHandler|SharedSender|YAMLMutation'
 
 # Kill three workers of one group repeatedly for some minutes; writes the table .build/groups.md.
 groups: harness

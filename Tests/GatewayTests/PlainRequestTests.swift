@@ -95,7 +95,7 @@ import Testing
     @Test("The responses are the same as with the codec alone, however the bytes are split", arguments: 0..<8)
     func same(seed: UInt64) throws {
         var draws = SplitMix64(state: seed)
-        for _ in 0..<200 {
+        for _ in 0..<RandomRounds.count(50) {
             let token: String? = draws.isOne(of: 2) ? "correct-horse-battery" : nil
             let bytes = (0...draws.next() % 3).flatMap { _ in self.request(&draws) }
             let one = try DoorConnection(token: token)

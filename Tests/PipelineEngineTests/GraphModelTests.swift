@@ -1,3 +1,4 @@
+import Foundation
 import PipelineEngine
 import StageKit
 import StageTestKit
@@ -5,6 +6,8 @@ import Testing
 
 @Suite struct GraphModelTests {
     private static let keys = ["k0", "k1", "k2", "k3"]
+    /// The number of graphs of a test: ten times as many for `make rounds`.
+    private static let graphs = ProcessInfo.processInfo.environment["SLUICE_ROUNDS"] == nil ? 16 : 160
 
     private static func entries(_ count: Int, seed: UInt64) -> [MemorySource.Entry] {
         var random = SplitMix64(state: seed)
@@ -55,7 +58,7 @@ import Testing
     }
 
     @Test(
-        "A graph processes a batch like a model that takes one event after another", arguments: 1...40)
+        "A graph processes a batch like a model that takes one event after another", arguments: 1...graphs)
     func model(seed: Int) async throws {
         var random = SplitMix64(state: UInt64(seed))
         let graph = GraphModel(using: &random)
@@ -79,7 +82,7 @@ import Testing
 
     @Test(
         "Lanes give the same outcomes, store and order per key as one event after another",
-        arguments: 1...30)
+        arguments: 1...graphs)
     func lanes(seed: Int) async throws {
         var random = SplitMix64(state: UInt64(seed))
         let graph = GraphModel(using: &random)

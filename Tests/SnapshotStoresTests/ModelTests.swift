@@ -79,10 +79,6 @@ import Testing
         }
     }
 
-    /// Two phases in which a store fills and two in which it empties, each with a change for every key of the largest
-    /// number of keys several times over.
-    private static let steps = Harness.rounds(6000)
-
     @Test(
         "A store behaves like a plain dictionary with the same rules, even if hashes collide",
         arguments: [
@@ -95,6 +91,8 @@ import Testing
         let (mask, keys) = (store.mask, store.keys)
         var generator = SplitMix64(state: mask &+ UInt64(keys))
         let limit = max(store.evictions, 1)
+        // Two phases in which a store fills and two in which it empties, each with two changes for every key.
+        let steps = Harness.rounds(max(8 * keys, 1200))
         let file = try isShared ? SharedDirectory() : nil
         let harness = Harness(
             mask: mask, evictions: limit, shards: mask == .max ? 4 : 1, share: file?.share(["status", "user"]))
@@ -109,7 +107,7 @@ import Testing
         func compare(_ what: String, _ step: Int, _ isRight: Bool) {
             if !isRight { wrong.append("\(what) at \(step)") }
         }
-        for step in 0..<Self.steps {
+        for step in 0..<steps {
             let number = Int.random(in: 0..<keys, using: &generator)
             let key = [UInt8](repeating: UInt8(number & 0xFF), count: number % 40) + Array("\(number)".utf8)
             clock += 1
@@ -117,7 +115,7 @@ import Testing
             let time = generator.next() % 4 == 0 ? clock - min(clock, generator.next() % 300) : clock
             let id = EntryID(milliseconds: time, sequence: UInt64(number))
             // Phases in which most keys come and most keys go make the tables fill up and empty.
-            if generator.next() % 10 < ((step * 4 / Self.steps).isMultiple(of: 2) ? 8 : 3) {
+            if generator.next() % 10 < ((step * 4 / steps).isMultiple(of: 2) ? 8 : 3) {
                 let values = ModelTests.values(key, &generator)
                 let change = try harness.upsert(id, values)
                 compare("upsert", step, change == model.upsert(key, id, ModelTests.fields(values)))

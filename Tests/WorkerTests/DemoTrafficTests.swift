@@ -71,7 +71,7 @@ import Testing
     @Test("The number of sessions stays bounded however long the demo runs")
     func bounded() {
         var live: Set<String> = []
-        for fields in self.flow(seed: 5, 150_000) {
+        for fields in self.flow(seed: 5, 80_000) {
             guard fields.count >= 4, let status = fields.first(where: { $0.name == "status" })?.value else { continue }
             if status == "active", fields.count == 4 { live.insert(fields[0].value) }
             if status == "revoked" { live.remove(fields[0].value) }

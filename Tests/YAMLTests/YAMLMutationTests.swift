@@ -1,8 +1,12 @@
+import Foundation
 import Testing
 import TextSupport
 import YAML
 
 @Suite struct YAMLMutationTests {
+    /// Ten times as many for `make rounds`.
+    private static let rounds = ProcessInfo.processInfo.environment["SLUICE_ROUNDS"] == nil ? 200 : 2000
+
     /// A file with everything a pipeline uses: comments, anchors, every style of text, flow and block.
     static let document = """
         # Keeps a gateway's session cache in step with a Redis stream.
@@ -81,7 +85,7 @@ import YAML
         let original = Array(Self.document.utf8)
         var read = 0
         var refused = 0
-        for round in 0..<500 {
+        for round in 0..<Self.rounds {
             let bytes = Self.mutate(original, with: &random)
             let positions: [YAMLPosition]
             do {

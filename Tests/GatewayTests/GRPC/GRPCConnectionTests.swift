@@ -303,7 +303,7 @@ import Testing
     @Test("Random and damaged frames do no harm: no other key is allowed, and the connection leaves the list")
     func random() throws {
         var generator = SplitMix64(state: 7)
-        for round in 0..<400 {
+        for round in 0..<RandomRounds.count(100) {
             let connection = try GRPCConnection()
             var bytes = try
                 (self.numbers(3).flatMap { try connection.call($0, key: "bad") }

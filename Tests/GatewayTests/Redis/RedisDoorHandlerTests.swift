@@ -127,7 +127,7 @@ import Testing
             "CLIENT TRACKING ON OPTIN", "SMISMEMBER sessions:active a b", "INFO", "HELLO 2", "UNSUBSCRIBE",
         ]
         let door = try RedisDoor(shell: shell)
-        for round in 0..<3_000 {
+        for round in 0..<RandomRounds.count(600) {
             let client = try door.connect()
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 1...8, using: &generator) {

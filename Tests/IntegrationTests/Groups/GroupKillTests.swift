@@ -86,7 +86,7 @@ import Testing
                     ids.insert(id)
                 }
                 number += keys.count
-                try await Task.sleep(for: .milliseconds(Self.reportPath == nil ? 20 : 10))
+                try await Task.sleep(for: .milliseconds(Self.reportPath == nil ? 40 : 10))
             }
             return (newest, ids)
         }

@@ -9,7 +9,7 @@ import Testing
         var generator = SplitMix64(state: 3)
         // Few different ones, neighbours among them; byte 0 of a hash counts as 1.
         let bytes: [UInt64] = [0, 1, 2, 0x7F, 0x80, 0x81, 0xFF]
-        for _ in 0..<Harness.rounds(1000) {
+        for _ in 0..<Harness.rounds(400) {
             var tags = LineTags(word: 0)
             var held = [UInt64?](repeating: nil, count: LineTags.slots)
             for slot in held.indices where Bool.random(using: &generator) {

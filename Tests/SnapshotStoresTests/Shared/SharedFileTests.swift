@@ -120,7 +120,7 @@ import Testing
         "A full file system makes the store refuse new sessions, and lookups continue",
         .enabled(if: SmallFileSystem.isAvailable, "file systems cannot be mounted here"))
     func fullFileSystem() throws {
-        let small = try SmallFileSystem(kibibytes: 6144)
+        let small = try SmallFileSystem(kibibytes: 3072)
         let settings = ShareSettings(path: small.path + "/sessions", fields: ["status"])
         let harness = Harness(
             conditions: try .named(["active": ["status": ["active"]]]), share: SharedDirectory.patient(settings))
