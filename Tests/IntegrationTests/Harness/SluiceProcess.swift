@@ -33,7 +33,7 @@ final class SluiceProcess: Sendable {
             exec 3<&0
             "$@" >out\(suffix) 2>err\(suffix) </dev/null 3<&- &
             child=$!
-            echo $child >pid\(suffix).new && mv pid\(suffix).new pid\(suffix)
+            echo $child >pid\(suffix)
             { read line <&3; kill -9 $child; } >/dev/null 2>&1 &
             watcher=$!
             wait $child
@@ -63,7 +63,10 @@ final class SluiceProcess: Sendable {
     /// What it has written to standard error.
     var errors: String { self.text("err\(self.suffix)") }
     /// Its process id, once it has one.
-    var pid: pid_t? { pid_t(self.text("pid\(self.suffix)").trimmingCharacters(in: .newlines)) }
+    var pid: pid_t? {
+        let text = self.text("pid\(self.suffix)")
+        return text.hasSuffix("\n") ? pid_t(text.dropLast()) : nil
+    }
 
     /// Sends a signal, once the process is there.
     func signal(_ number: Int32) async throws {
