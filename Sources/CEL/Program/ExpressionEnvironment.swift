@@ -31,6 +31,10 @@ public struct ExpressionEnvironment: Sendable {
     public var isComplete = true
     /// Whether `has(name)` asks if a variable has a value; an extension for sources with missing values.
     public var allowsHasOfVariables = false
+    /// Whether a text in the expression that is no duration, timestamp, address or address range, although its only use
+    /// is to be one, is a mistake: `duration('30d')`. Otherwise it is an error of the evaluation, which `||` and `&&`
+    /// may absorb.
+    public var checksLiterals = false
     /// Finds time zones, or `nil` if names other than `UTC` are errors.
     public var timeZone: TimeZoneLookup?
 

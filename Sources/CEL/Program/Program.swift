@@ -13,6 +13,8 @@ public struct Program: Sendable {
     let code: Code
     /// The comparisons that decide the condition if the variables are strings; `nil` if it is not that simple.
     @usableFromInline let comparisons: [TextTest]?
+    /// The steps that give the value if the expression consists of numbers; none if it has other parts.
+    @usableFromInline let numbers: NumberProgram
 
     /// Compiles an expression.
     ///
@@ -38,6 +40,7 @@ public struct Program: Sendable {
         }
         self.variables = Set(used.map { Int($0.a) }).sorted()
         self.comparisons = self.code.comparisons
+        self.numbers = self.code.numbers
     }
 
     /// Adds an expression to the compiled form.

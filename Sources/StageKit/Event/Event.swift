@@ -192,6 +192,12 @@ public struct Event: ~Copyable {
         return unsafe self.storage.pointee.typed.base[Int(cell.integer) - 1]
     }
 
+    /// Returns the field's double, or `nil` if the field is absent or of another type.
+    func double(of field: FieldID) -> Double? {
+        guard case .double(let number)? = self.typedValue(of: field) else { return nil }
+        return number
+    }
+
     /// Sets a field to the value of another one, whatever its type; removes it if the event does not have the other.
     @inlinable
     public mutating func copy(_ source: FieldID, to target: FieldID) {
@@ -201,6 +207,15 @@ public struct Event: ~Copyable {
     /// Copies bytes into the batch and sets a field to them.
     public mutating func set(_ field: FieldID, copying bytes: [UInt8]) {
         let range = unsafe bytes.withUnsafeBytes { unsafe self.storage.pointee.copyToArena($0) }
+        self.set(field, range: range)
+    }
+
+    /// Copies text into the batch and sets a field to it.
+    package mutating func set(_ field: FieldID, copying text: String) {
+        var text = text
+        let range = text.withUTF8 {
+            unsafe self.storage.pointee.copyToArena(UnsafeRawBufferPointer($0))
+        }
         self.set(field, range: range)
     }
 

@@ -41,6 +41,7 @@ public final class EventExpression: Sendable {
     ///
     /// - Throws: The error of the expression, for example because a field that it uses is missing.
     public func holds(for event: borrowing Event) throws(StageFailure) -> Bool {
+        if let holds = self.program.testNumbers(EventNumbers(event)) { return holds }
         do throws(EvaluationError) {
             return try self.program.test(EventVariables(event, self.clock))
         } catch {
@@ -57,17 +58,11 @@ public final class EventExpression: Sendable {
     ///   - limit: The maximum length of the value in bytes.
     /// - Throws: The error of the expression, or that its value cannot be the value of a field.
     public func assign(to field: FieldID, of event: inout Event, limit: Int) throws(StageFailure) {
-        let value: Value
-        do throws(EvaluationError) {
-            value = try self.program.evaluate(EventVariables(event, self.clock))
-        } catch {
-            throw self.failure(error)
-        }
-        guard let result = try self.result(value) else { return event.remove(field) }
-        guard result.bytes.count <= limit else {
+        guard let result = try self.result(self.evaluate(event)) else { return event.remove(field) }
+        guard result.count <= limit else {
             throw StageFailure("\(self.context): the value is longer than \(limit) bytes")
         }
-        event.set(field, copying: result.bytes)
+        if let bytes = result.bytes { event.set(field, copying: bytes) } else { event.set(field, copying: result.text) }
         guard let range = event.range(of: field) else { return }
         if let integer = result.integer {
             event.set(field, integer: integer, range: range)
@@ -78,25 +73,33 @@ public final class EventExpression: Sendable {
 
     /// The value of a field.
     private struct Result {
-        var bytes: [UInt8]
+        /// The text: short text, such as that of a number, needs no memory of its own.
+        var text = ""
+        /// The bytes of a value that is not just text.
+        var bytes: [UInt8]?
         var integer: Int64?
         var typed: TypedValue?
 
         init(_ text: String, integer: Int64? = nil, typed: TypedValue? = nil) {
-            self.bytes = Array(text.utf8)
+            self.text = text
             self.integer = integer
             self.typed = typed
         }
+
+        init(_ bytes: [UInt8], typed: TypedValue) {
+            self.bytes = bytes
+            self.typed = typed
+        }
+
+        /// The length in bytes.
+        var count: Int { self.bytes?.count ?? self.text.utf8.count }
     }
 
     private func result(_ value: Value) throws(StageFailure) -> Result? {
         switch value {
         case .null: return nil
         case .string(let text): return Result(text)
-        case .bytes(let bytes):
-            var result = Result("", typed: .bytes)
-            result.bytes = bytes
-            return result
+        case .bytes(let bytes): return Result(bytes, typed: .bytes)
         case .int(let number): return Result(String(number), integer: number)
         case .uint(let number): return Result(String(number), typed: .unsigned(number))
         case .double(let number): return Result(value.text, typed: .double(number))
@@ -110,13 +113,13 @@ public final class EventExpression: Sendable {
         case .optional(let optional):
             return try optional.wrapped.flatMap { (value) throws(StageFailure) in try self.result(value) }
         case .list, .map:
-            var result = Result("", typed: .json)
+            var bytes: [UInt8] = []
             do throws(JSONValues.Refusal) {
-                try JSONValues.append(value, to: &result.bytes)
+                try JSONValues.append(value, to: &bytes)
             } catch {
                 throw StageFailure("\(self.context): \(error.message)")
             }
-            return result
+            return Result(bytes, typed: .json)
         }
     }
 
@@ -125,13 +128,16 @@ public final class EventExpression: Sendable {
     ///
     /// - Throws: The error of the expression, or that its value cannot be the value of a field.
     public func value(for event: borrowing Event) throws(StageFailure) -> [UInt8]? {
-        let value: Value
+        try self.result(self.evaluate(event)).map { $0.bytes ?? Array($0.text.utf8) }
+    }
+
+    private func evaluate(_ event: borrowing Event) throws(StageFailure) -> Value {
+        if let number = self.program.evaluateNumbers(EventNumbers(event)) { return number }
         do throws(EvaluationError) {
-            value = try self.program.evaluate(EventVariables(event, self.clock))
+            return try self.program.evaluate(EventVariables(event, self.clock))
         } catch {
             throw self.failure(error)
         }
-        return try self.result(value)?.bytes
     }
 
     private func failure(_ error: EvaluationError) -> StageFailure {

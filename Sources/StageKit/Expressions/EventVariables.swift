@@ -44,6 +44,7 @@ struct EventVariables: ~Copyable, VariableSource {
         var environment = ExpressionEnvironment(fields + Name.allCases.map(\.variable))
         environment.allowsHasOfVariables = true
         environment.isComplete = !setup.scope.isIncomplete
+        environment.checksLiterals = true
         environment.timeZone = TimeZoneFiles().lookup
         return environment
     }
@@ -69,7 +70,7 @@ struct EventVariables: ~Copyable, VariableSource {
     /// The number of a field that is a double.
     func double(of variable: Int) throws(EvaluationError) -> Double? {
         let field = FieldID(index: variable)
-        if case .double(let number)? = self.event.typedValue(of: field) { return number }
+        if let number = self.event.double(of: field) { return number }
         guard self.event.value(of: field) != nil else { return nil }
         throw EvaluationError("a field is not a double")
     }
