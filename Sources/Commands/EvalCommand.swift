@@ -78,9 +78,13 @@ struct EvalCommand: AsyncParsableCommand {
         var found: [(name: String, value: Value)] = []
         if let file = self.file {
             let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: file)))
-            guard case .map(let map)? = FieldValue.json(bytes) else {
-                throw ValidationError("--json \(file): expected a JSON object")
+            let value: Value
+            do throws(JSONValues.Refusal) {
+                value = try JSONValues.value(bytes)
+            } catch {
+                throw ValidationError("--json \(file): \(error.message)")
             }
+            guard case .map(let map) = value else { throw ValidationError("--json \(file): expected a JSON object") }
             for entry in map.pairs {
                 if case .string(let name) = entry.key { found.append((name, entry.value)) }
             }
@@ -92,7 +96,7 @@ struct EvalCommand: AsyncParsableCommand {
             let name = String(field[..<position])
             let text = String(field[field.index(after: position)...])
             found.removeAll { $0.name == name }
-            found.append((name, FieldValue.json(Array(text.utf8)) ?? .string(text)))
+            found.append((name, (try? JSONValues.value(Array(text.utf8))) ?? .string(text)))
         }
         return found
     }

@@ -3,13 +3,6 @@ import StageKit
 
 /// Values of expressions as JSON documents contain them, and as commands print them.
 enum FieldValue {
-    /// Reads a JSON value; a number with neither a fraction nor an exponent is an int, or a uint if it is too large.
-    ///
-    /// - Returns: `nil` if the text is not JSON, or an object has a name twice.
-    static func json(_ text: [UInt8]) -> Value? {
-        try? JSONValues.value(text)
-    }
-
     /// The type of a value for the checker; the elements of lists and maps may have any.
     static func type(of value: Value) -> ExpressionType {
         switch value {
@@ -29,7 +22,7 @@ enum FieldValue {
         switch value {
         case .string(let text): self.quoted(text)
         case .uint(let number): "\(number)u"
-        case .double(let number): number.description
+        case .double(let number): number.isFinite ? number.description : "double(\"\(value.text)\")"
         case .bytes(let bytes):
             "b\"" + bytes.map { "\\x" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "\""
         case .list(let values): "[" + values.map(self.text).joined(separator: ", ") + "]"

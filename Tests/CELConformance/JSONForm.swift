@@ -62,7 +62,8 @@ enum JSONForm {
             let digits = String(value.nanoseconds)
             return ["timestamp": "\(value.seconds).\(String(repeating: "0", count: 9 - digits.count))\(digits)"]
         case .duration(let value):
-            return ["duration": "\(value.seconds * 1_000_000_000 + Int64(value.nanoseconds))ns"]
+            // The product alone may be beyond the range, the sum is not.
+            return ["duration": "\(value.seconds &* 1_000_000_000 &+ Int64(value.nanoseconds))ns"]
         case .type(let value): return ["type": value.rawValue]
         case .optional(let value): return ["optional": value.wrapped.map(Self.object) as Any? ?? NSNull()]
         case .ip(let value): return ["net.IP": value.description]

@@ -73,6 +73,26 @@ struct CheckerTests {
         #expect(try Program(text, Self.environment).type.description == type)
     }
 
+    @Test(
+        "A text that is written for a duration, a time or an address must be one, if the environment asks for it",
+        arguments: [
+            ("duration('30d') > duration('1h')", ["1:10: \"30d\" is not a duration such as 1h30m or 250ms"]),
+            (
+                "timestamp('2026-11-30') == timestamp(0)",
+                ["1:11: \"2026-11-30\" is not a timestamp such as 2026-11-30T12:00:00Z"]
+            ),
+            ("ip('1.2.3').family() == 4", ["1:4: \"1.2.3\" is not an IP address"]),
+            ("cidr('10.0.0.0/33').prefixLength() > 1", ["1:6: \"10.0.0.0/33\" is not an address range"]),
+            ("duration('1' + 'x') > duration('1h')", ["1:14: \"1x\" is not a duration such as 1h30m or 250ms"]),
+            ("duration(status) > duration('1h') || ip('::1').family() == 6", []), ("int('x') == 1", []),
+        ])
+    func literals(text: String, expected: [String]) throws {
+        var environment = ExpressionEnvironment([.init("status", .string)])
+        #expect(problems(text, environment) == [])
+        environment.checksLiterals = true
+        #expect(problems(text, environment) == expected)
+    }
+
     @Test("The result must have the type that the caller asks for")
     func resultType() {
         do {

@@ -1,5 +1,6 @@
-import CEL
 import Testing
+
+@testable import CEL
 
 @Suite("Functions")
 struct FunctionTests {
@@ -13,6 +14,8 @@ struct FunctionTests {
             Example("int(18446744073709551615u)", "error: int out of range"),
             Example("uint(-1)", "error: uint out of range"), Example("uint(1e20)", "error: uint out of range"),
             Example("uint('7')", "7u"), Example("double('1e3')", "1000.0"), Example("double('-Infinity')", "-inf"),
+            Example("uint('+7')", "error: \"+7\" is not a uint"), Example("uint('-0')", "error: \"-0\" is not a uint"),
+            Example("double('1e400')", "error: double out of range"), Example("double('1e-400')", "0.0"),
             Example("double('0x10')", "error: \"0x10\" is not a double"), Example("double(3u)", "3.0"),
             Example("string(1.0)", "'1'"), Example("string(1e21)", "'1e+21'"),
             Example("string(123456789012.0)", "'123456789012'"),
@@ -27,6 +30,35 @@ struct FunctionTests {
             Example("dyn(1) == 1", "true"), Example("type(null)", "null_type"),
         ])
     func conversions(_ example: Example) { #expect(outcome(example.text) == example.expected) }
+
+    @Test("The text of a double has the fewest digits that read back as the same number")
+    func doubles() {
+        var bits: UInt64 = 0x9E37_79B9_7F4A_7C15
+        var numbers: [Double] = [0, -0.0, 1, -1, 1e15, 9_007_199_254_740_991, 9_007_199_254_740_992, -1e16, 1e21, 1e22]
+        for round in 0..<20_000 {
+            bits = bits &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let mixed = bits ^ bits >> 31
+            switch round % 4 {
+            case 0: numbers.append(Double(bitPattern: mixed))
+            case 1: numbers.append(Double(Int64(bitPattern: mixed) >> Int64(mixed % 60)))
+            case 2: numbers.append(Double(Int64(bitPattern: mixed) >> 30) / 100)
+            default: numbers.append(Double(Int64(bitPattern: mixed) >> 40) * 0.1)
+            }
+        }
+        for number in numbers where number.isFinite {
+            let text = Conversions.text(number)
+            #expect(Double(text)?.bitPattern == number.bitPattern, "\(text)")
+            #expect(Self.digits(text) == Self.digits(number.description), "\(text)")
+            #expect(!text.hasSuffix(".0"), "\(text)")
+        }
+    }
+
+    /// The digits of a number without those that only say how large it is.
+    private static func digits(_ text: String) -> Substring {
+        var digits = text.prefix { $0 != "e" }.filter(\.isNumber)[...]
+        while digits.last == "0" { digits.removeLast() }
+        return digits.drop { $0 == "0" }
+    }
 
     @Test(
         "Strings count code points",
@@ -121,6 +153,11 @@ struct FunctionTests {
             Example("{'a': 1}.transformMapEntry(k, v, {v: k})", "{1: 'a'}"),
             Example("{'a': 1, 'b': 1}.transformMapEntry(k, v, {v: k})", "error: repeated map key"),
             Example("cel.bind(x, 2, cel.bind(y, x + 1, x * y))", "6"),
+            Example("cel.bind(x, 1 / 0, 2)", "2"), Example("cel.bind(x, 1 / 0, x == 1 || true)", "true"),
+            Example("cel.bind(x, 1 / 0, x)", "error: division by zero"),
+            Example("cel.bind(x, 1 / 0, cel.bind(y, x, 3)) + cel.bind(z, 4, z)", "7"),
+            Example("[1, 0].map(n, cel.bind(x, 1 / n, n == 0 ? 5 : x))", "[1, 5]"),
+            Example("cel.bind(x, lists.range(1000000), 1)", "error: cost limit exceeded"),
             Example("[[1, 2], [3]].map(x, x.map(x, x + 1))", "[[2, 3], [4]]"),
             Example("[1, 2].map(x, [3].map(y, x + y))", "[[4], [5]]"), Example("[1].exists_one(x, x == 1)", "true"),
         ])

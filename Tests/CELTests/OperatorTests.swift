@@ -64,7 +64,12 @@ struct OperatorTests {
         "Without a check, wrong types are errors of the evaluation",
         arguments: [
             Example("1 && false", "false"), Example("1 || true", "true"),
-            Example("1 && true", "error: no such overload"),
+            Example("1 && true", "error: no such overload: an operand of \"&&\" is not a bool"),
+            Example("false || 'a'", "error: no such overload: an operand of \"||\" is not a bool"),
+            Example("1 ? 2 : 3", "error: no such overload: the condition of \"?:\" is not a bool"),
+            Example("'a'.all(x, true)", "error: no such overload: expected a list or a map for a macro, found string"),
+            Example("[1].filter(x, x)", "error: no such overload: expected a bool in a macro, found int"),
+            Example("[?1]", "error: no such overload: expected an optional after \"?\", found int"),
             Example("unknown || true", "true"), Example("f(1) || true", "true"),
             Example("unknown", "error: unknown name \"unknown\""),
             Example("[1] < [2]", "error: no such overload"), Example("null <= null", "error: no such overload"),

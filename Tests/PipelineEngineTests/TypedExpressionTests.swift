@@ -17,6 +17,7 @@ struct TypedExpressionTests {
             #"[{"sku":"a\u0041","qty":1},{"sku":"b","qty":3,"price":2.5,"tags":["x",null,true]}]"#
         ),
         ("twice", .json, #"{"a":1,"a":2}"#), ("large", .json, "18446744073709551615"),
+        ("huge", .json, "[1e400]"),
     ]
 
     /// Evaluates a condition. Returns the mistakes found before there is an event, or the error's message, if any.
@@ -70,6 +71,12 @@ struct TypedExpressionTests {
             ("items.map(i, i.sku) == ['aA', 'b']", "true"), ("has(items[0].price)", "false"),
             ("items[1].tags[1] == null && items[1].tags[2]", "true"), ("large == 18446744073709551615u", "true"),
             ("has(gone)", "false"), ("has(gone) && gone > 1.0", "false"), ("gone > 1.0", "test: \"gone\" is missing"),
+            ("quantity * quantity == 9 && -temperature < limit", "true"), ("quantity % 2 == 0 || has(gone)", "false"),
+            ("quantity / (quantity - 3) == 1", "test: division by zero"),
+            ("quantity + 9223372036854775807 > 0", "test: integer overflow"),
+            ("temperature / (limit - 30.0) > 1e300", "true"), ("has(entry.id) && quantity > 2", "true"),
+            ("gone > 1.0 || quantity == 3", "true"), ("gone > 1.0 && quantity == 4", "false"),
+            ("huge[0] > 1.0", "test: a JSON field: the number \"1e400\" is out of range for a double"),
             ("twice.a == 1", "test: a JSON field: an object has the name \"a\" twice"),
         ])
     func evaluation(expression: String, outcome: String) throws {

@@ -87,6 +87,16 @@ import Testing
         #expect(report.values["text"]?.typed == nil)
     }
 
+    @Test(
+        "A number that is not finite is text in JSON, as the conversion to a string writes it",
+        arguments: [("1.0 / 0.0", "Infinity"), ("-1.0 / 0.0", "-Infinity"), ("0.0 / 0.0", "NaN")])
+    func numbersBeyondJSON(expression: String, text: String) throws {
+        let report = try self.report(["x": ["expr": .text("\(expression) * double(id)")]], ["id": "7"])
+        #expect(report.text("x") == text)
+        let typed = try #require(report.values["x"]?.typed)
+        #expect(JSONText.text(of: typed, written: Array(text.utf8)) == "\"\(text)\"")
+    }
+
     @Test("Later expressions see the type and value of earlier ones")
     func expressionTypes() throws {
         let report = try self.report(["n": ["expr": "int(id) + 1"], "m": ["expr": "n * n"]], ["id": "7"])

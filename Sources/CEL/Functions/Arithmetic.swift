@@ -61,7 +61,8 @@ enum Arithmetic {
             guard let difference = a.adding(b.negated) else { throw .range("timestamp") }
             return .timestamp(difference)
         case (.subtract, .timestamp(let a), .timestamp(let b)):
-            return .duration(a.since(b))
+            guard let difference = a.since(b) else { throw .range("duration") }
+            return .duration(difference)
         case (.add, .duration(let a), .duration(let b)):
             guard let sum = a.adding(b) else { throw .range("duration") }
             return .duration(sum)

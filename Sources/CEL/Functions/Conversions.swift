@@ -85,7 +85,10 @@ enum Conversions {
             guard number >= 0, number < 0x1p64 else { throw .range("uint") }
             return UInt64(number)
         case .string(let text):
-            guard let result = UInt64(text) else { throw Self.failed(value, "a uint") }
+            // `UInt64` itself also reads signs.
+            guard text.utf8.first?.isDigit ?? false, let result = UInt64(text) else {
+                throw Self.failed(value, "a uint")
+            }
             return result
         default: throw .noOverload(.uint, [value])
         }
@@ -105,6 +108,7 @@ enum Conversions {
             }
             let isPlain = text.utf8.allSatisfy { $0.isDigit || [0x2B, 0x2D, 0x2E, 0x45, 0x65].contains($0) }
             guard isPlain, let result = Double(text) else { throw Self.failed(value, "a double") }
+            guard result.isFinite else { throw .range("double") }
             return result
         default: throw .noOverload(.double, [value])
         }
@@ -133,6 +137,8 @@ enum Conversions {
 
     /// A double in the shortest form that reads back as the same number: `1`, `0.25`, `6.02e+23`.
     static func text(_ number: Double) -> String {
+        // The digits of a whole number are the shortest ones.
+        if let whole = Int64(exactly: number), whole != 0, whole.magnitude < 1 << 53 { return String(whole) }
         if number.isNaN { return "NaN" }
         if number.isInfinite { return number < 0 ? "-Infinity" : "Infinity" }
         let text = number.description

@@ -41,6 +41,7 @@ extension Compiler {
         }
         if function == .dyn, operands.count == 1 { return (operands[0].at, .dyn) }
         if let constant = self.fold(function, operands) { return (constant, type) }
+        if self.environment.checksLiterals { self.checkLiteral(function, operands, arguments) }
         if function == .matches, operands.count == 2, case .string(let text)? = self.builder.value(operands[1].at) {
             return self.matches(operands[0], text, arguments[arguments.count - 1].offset)
         }
@@ -95,6 +96,25 @@ extension Compiler {
         case .string(let text) where text.utf8.count > ExpressionLimits.length: return nil
         case .ip, .cidr, .optional: return nil
         default: return self.builder.constant(value)
+        }
+    }
+
+    /// Reports a text that cannot be converted to the type that it is written for.
+    private mutating func checkLiteral(_ function: Function, _ operands: [Part], _ arguments: [Node]) {
+        guard [.duration, .timestamp, .ip, .cidr].contains(function), operands.count == 1, arguments.count == 1,
+            case .string(let text)? = self.builder.value(operands[0].at)
+        else { return }
+        var meter = CostMeter(remaining: ExpressionLimits.length)
+        do throws(EvaluationError) {
+            _ = try Functions.apply(function, [.string(text)], &meter, nil)
+        } catch {
+            let hint =
+                switch function {
+                case .duration: " such as 1h30m or 250ms"
+                case .timestamp: " such as 2026-11-30T12:00:00Z"
+                default: ""
+                }
+            self.report(arguments[0].offset, error.message + hint)
         }
     }
 

@@ -168,7 +168,8 @@ extension Compiler {
 enum Nearest {
     /// Returns ` (did you mean "name"?)`, or nothing if no name is near.
     static func hint(_ name: String, among known: [String]) -> String {
-        let limit = max(1, name.utf8.count / 3)
+        // A name of one letter is near any other.
+        let limit = min(max(1, name.utf8.count / 3), name.utf8.count - 1)
         let near = known.map { ($0, Self.distance(name, $0, limit)) }.filter { $0.1 <= limit }.min { $0.1 < $1.1 }
         return near.map { " (did you mean \"\($0.0)\"?)" } ?? ""
     }

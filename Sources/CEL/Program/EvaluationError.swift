@@ -22,6 +22,10 @@ public struct EvaluationError: Error, Hashable, Sendable, CustomStringConvertibl
         return EvaluationError("no such overload: \(function.displayName) does not take (\(types))")
     }
 
+    static func expected(_ what: String, _ found: Value) -> EvaluationError {
+        EvaluationError("no such overload: expected \(what), found \(found.typeName.rawValue)")
+    }
+
     static func range(_ what: String) -> EvaluationError { EvaluationError("\(what) out of range") }
 }
 

@@ -19,9 +19,25 @@ extension Code {
                 if code.variableCount == 2 { state.locals[code.local + 1] = pair.value }
                 if try self.step(code, &result, &state, source) { break }
             }
-        default: throw .noOverload
+        default: throw .expected("a list or a map for a macro", range)
         }
         return try result.value()
+    }
+
+    /// Evaluates `cel.bind`. If the value is an error, the use of the variable is, as if the value stood there.
+    func bind<Source: VariableSource & ~Copyable>(
+        _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
+    ) throws(EvaluationError) -> Value {
+        let slot = Int(instruction.c)
+        do throws(EvaluationError) {
+            state.locals[slot] = try self.evaluate(instruction.a, &state, source)
+        } catch {
+            if error.isCostLimit { throw error }
+            state.failures = state.failures ?? [:]
+            state.failures?[slot] = error
+        }
+        defer { state.failures?[slot] = nil }
+        return try self.evaluate(instruction.b, &state, source)
     }
 
     /// Evaluates a comprehension for the element in the local variables.
@@ -35,10 +51,9 @@ extension Code {
         var holds = true
         if code.condition >= 0 {
             do throws(EvaluationError) {
-                guard case .bool(let value) = try self.evaluate(code.condition, &state, source) else {
-                    throw .noOverload
-                }
-                holds = value
+                let value = try self.evaluate(code.condition, &state, source)
+                guard case .bool(let isMet) = value else { throw .expected("a bool in a macro", value) }
+                holds = isMet
             } catch {
                 guard !error.isCostLimit, code.kind == .all || code.kind == .exists else { throw error }
                 result.failure = result.failure ?? error
@@ -77,7 +92,7 @@ extension Code {
         case (.transformMap, _): try Self.add(element, value, to: &result.map, &state.meter)
         case (_, .map(let map)):
             for pair in map.pairs { try Self.add(pair.key, pair.value, to: &result.map, &state.meter) }
-        default: throw .noOverload
+        default: throw .expected("a map from transformMapEntry", value)
         }
     }
 }

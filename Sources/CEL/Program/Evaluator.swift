@@ -4,6 +4,8 @@ struct EvaluationState {
     var meter: CostMeter
     /// The local variables.
     var locals: [Value]
+    /// The errors of the local variables of `cel.bind` whose value is one, or `nil` if there was none so far.
+    var failures: [Int: EvaluationError]?
 
     init(limit: Int, locals: Int) {
         self.meter = CostMeter(remaining: limit)
@@ -23,12 +25,16 @@ extension Code {
         case .variable:
             if let value = try source.value(of: Int(instruction.a)) { return value }
             throw .missing(self.names[Int(instruction.b)])
-        case .local: return state.locals[Int(instruction.a)]
+        case .local:
+            if let failure = state.failures?[Int(instruction.a)] { throw failure }
+            return state.locals[Int(instruction.a)]
         case .hasVariable, .textIn, .numberIn, .and, .or, .intComparison, .doubleComparison:
             return .bool(try self.bool(instruction, &state, source))
         case .fail: throw EvaluationError(self.names[Int(instruction.a)])
         case .conditional:
-            guard let test = try self.condition(instruction.a, &state, source) else { throw .noOverload }
+            guard let test = try self.condition(instruction.a, &state, source) else {
+                throw EvaluationError("no such overload: the condition of \"?:\" is not a bool")
+            }
             return try self.evaluate(test ? instruction.b : instruction.c, &state, source)
         case .unary:
             let operand = try self.evaluate(instruction.a, &state, source)
@@ -48,9 +54,7 @@ extension Code {
         case .list: return try self.list(instruction, &state, source)
         case .map: return try self.map(instruction, &state, source)
         case .comprehension: return try self.comprehension(instruction, &state, source)
-        case .bind:
-            state.locals[Int(instruction.c)] = try self.evaluate(instruction.a, &state, source)
-            return try self.evaluate(instruction.b, &state, source)
+        case .bind: return try self.bind(instruction, &state, source)
         case .optionalMap, .optionalFlatMap: return try self.optionalMap(instruction, &state, source)
         }
     }
@@ -115,7 +119,10 @@ extension Code {
         var failure: EvaluationError?
         for index in Int(instruction.a)..<Int(instruction.a + instruction.b) {
             do throws(EvaluationError) {
-                guard let value = try self.condition(self.operands[index], &state, source) else { throw .noOverload }
+                guard let value = try self.condition(self.operands[index], &state, source) else {
+                    throw EvaluationError(
+                        "no such overload: an operand of \"\(deciding ? "||" : "&&")\" is not a bool")
+                }
                 if value == deciding { return deciding }
             } catch {
                 if error.isCostLimit { throw error }
@@ -129,7 +136,8 @@ extension Code {
     private func matches<Source: VariableSource & ~Copyable>(
         _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
     ) throws(EvaluationError) -> Value {
-        guard case .string(let text) = try self.evaluate(instruction.a, &state, source) else { throw .noOverload }
+        let value = try self.evaluate(instruction.a, &state, source)
+        guard case .string(let text) = value else { throw .expected("a string for \"matches\"", value) }
         return .bool(try self.patterns[Int(instruction.b)].matches(text, &state.meter))
     }
 
@@ -162,7 +170,7 @@ extension Code {
             if operand >= 0 {
                 values.append(value)
             } else {
-                guard case .optional(let optional) = value else { throw .noOverload }
+                guard case .optional(let optional) = value else { throw .expected("an optional after \"?\"", value) }
                 if let wrapped = optional.wrapped { values.append(wrapped) }
             }
         }
@@ -179,7 +187,7 @@ extension Code {
             let key = try self.evaluate(operand < 0 ? ~operand : operand, &state, source)
             var value = try self.evaluate(self.operands[Int(instruction.a) + pair * 2 + 1], &state, source)
             if operand < 0 {
-                guard case .optional(let optional) = value else { throw .noOverload }
+                guard case .optional(let optional) = value else { throw .expected("an optional after \"?\"", value) }
                 guard let wrapped = optional.wrapped else { continue }
                 value = wrapped
             }
@@ -204,14 +212,13 @@ extension Code {
     private func optionalMap<Source: VariableSource & ~Copyable>(
         _ instruction: Instruction, _ state: inout EvaluationState, _ source: borrowing Source
     ) throws(EvaluationError) -> Value {
-        guard case .optional(let optional) = try self.evaluate(instruction.a, &state, source) else {
-            throw .noOverload
-        }
+        let target = try self.evaluate(instruction.a, &state, source)
+        guard case .optional(let optional) = target else { throw .expected("an optional", target) }
         guard let wrapped = optional.wrapped else { return .optional(.none) }
         state.locals[Int(instruction.c)] = wrapped
         let result = try self.evaluate(instruction.b, &state, source)
         guard instruction.operation == .optionalFlatMap else { return .optional(OptionalValue(result)) }
-        guard case .optional = result else { throw .noOverload }
+        guard case .optional = result else { throw .expected("an optional from optFlatMap", result) }
         return result
     }
 }

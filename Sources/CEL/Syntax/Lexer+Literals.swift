@@ -2,7 +2,7 @@ extension Lexer {
     /// Reads a number.
     mutating func number() throws(OffsetProblem) -> Token.Kind {
         let start = self.index
-        if self.peek() == 0x30, self.peek(1) | 0x20 == 0x78 { return try self.hexadecimal() }
+        if self.peek() == 0x30, self.peek(1) == 0x78 { return try self.hexadecimal() }
         while self.peek().isDigit { self.index += 1 }
         var isDouble = false
         if self.peek() == 0x2E, self.peek(1).isDigit {

@@ -61,7 +61,14 @@ struct Lexer {
             self.index += spelling.count
             return .symbol(symbol)
         }
-        throw OffsetProblem(offset: self.index, message: "unexpected character \(self.character())")
+        let hint =
+            switch byte {
+            case 0x3D: " (did you mean \"==\"?)"
+            case 0x26: " (did you mean \"&&\"?)"
+            case 0x7C: " (did you mean \"||\"?)"
+            default: ""
+            }
+        throw OffsetProblem(offset: self.index, message: "unexpected character \(self.character())\(hint)")
     }
 
     /// Returns the prefix of a string literal: `r`, `b`, `br` or `rb` in either case before a quotation mark.

@@ -39,7 +39,16 @@ struct Parser {
 
     /// The problem that something else was expected in place of the next token.
     func unexpected(_ expected: String) -> OffsetProblem {
-        OffsetProblem(offset: self.current.offset, message: "expected \(expected), found \(self.current.kind)")
+        let previous = self.position > 0 ? self.tokens[self.position - 1].kind : .end
+        let hint =
+            switch (previous, self.current.kind) {
+            case (_, .identifier("and")): " (did you mean \"&&\"?)"
+            case (_, .identifier("or")): " (did you mean \"||\"?)"
+            case (.identifier("not"), _): " (did you mean \"!\"?)"
+            default: ""
+            }
+        return OffsetProblem(
+            offset: self.current.offset, message: "expected \(expected), found \(self.current.kind)\(hint)")
     }
 
     /// Makes a node and checks its height.

@@ -1,14 +1,17 @@
-/// A signed length of time in nanoseconds, of at most 10,000 years.
+/// A signed length of time: as many nanoseconds as a signed number of 64 bits can count, some 292 years.
 public struct Duration: Hashable, Comparable, Sendable {
     /// The whole seconds, rounded down.
     public let seconds: Int64
     /// The nanoseconds after `seconds`: 0 to 999,999,999.
     public let nanoseconds: Int32
 
-    /// The range of whole seconds.
-    public static let range: ClosedRange<Int64> = -315_576_000_000...315_576_000_000
+    /// The range.
+    public static var range: ClosedRange<Duration> {
+        let least = Duration(seconds: -9_223_372_037, nanoseconds: 145_224_192)
+        return least...Duration(seconds: 9_223_372_036, nanoseconds: 854_775_807)
+    }
 
-    /// Creates a duration that is known to be within the range.
+    /// Creates a duration; a value beyond the range is for intermediate results only.
     init(seconds: Int64, nanoseconds: Int32 = 0) {
         self.seconds = seconds
         self.nanoseconds = nanoseconds
@@ -19,10 +22,11 @@ public struct Duration: Hashable, Comparable, Sendable {
     /// - Returns: `nil` if it is beyond the range.
     public init?(wholeSeconds: Int64, nanoseconds: Int64) {
         let (carried, overflow) = wholeSeconds.addingReportingOverflow(nanoseconds / 1_000_000_000)
-        guard !overflow, Self.range.contains(carried) else { return nil }
+        // The second step may carry one more second.
+        guard !overflow, carried > .min, carried < .max else { return nil }
         let (seconds, rest) = Self.carry(carried, nanoseconds % 1_000_000_000)
-        guard Self.range.contains(seconds) else { return nil }
         self.init(seconds: seconds, nanoseconds: Int32(rest))
+        guard Self.range.contains(self) else { return nil }
     }
 
     /// Moves whole seconds out of nanoseconds between -2 and 2 seconds.

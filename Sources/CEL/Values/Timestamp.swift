@@ -34,11 +34,11 @@ public struct Timestamp: Hashable, Comparable, Sendable {
         return Timestamp(unixSeconds: seconds, nanoseconds: Int32(nanoseconds))
     }
 
-    /// Returns the duration since another timestamp.
-    func since(_ other: Timestamp) -> Duration {
-        let (seconds, nanoseconds) = Duration.carry(
-            self.seconds - other.seconds, Int64(self.nanoseconds) - Int64(other.nanoseconds))
-        return Duration(seconds: seconds, nanoseconds: Int32(nanoseconds))
+    /// Returns the duration since another timestamp, or `nil` if it is beyond the range.
+    func since(_ other: Timestamp) -> Duration? {
+        Duration(
+            wholeSeconds: self.seconds - other.seconds,
+            nanoseconds: Int64(self.nanoseconds) - Int64(other.nanoseconds))
     }
 }
 

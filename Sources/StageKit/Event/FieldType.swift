@@ -127,9 +127,9 @@ extension FieldType {
     }
 
     private static func double(_ digits: Span<UInt8>) throws(ValueMistake) -> Double {
-        guard Self.isDecimal(digits), let text = Self.text(digits), let number = Double(text) else {
-            throw Self.refuse("is not a number")
-        }
+        guard Self.isDecimal(digits) else { throw Self.refuse("is not a number") }
+        if let number = ShortDecimal.double(digits) { return number }
+        guard let text = Self.text(digits), let number = Double(text) else { throw Self.refuse("is not a number") }
         guard number.isFinite else { throw Self.refuse("is out of range for a double") }
         return number
     }
@@ -166,7 +166,7 @@ extension FieldType {
         }
         let (seconds, nanoseconds) = try Self.time(digits, form)
         guard let duration = CEL.Duration(wholeSeconds: seconds, nanoseconds: Int64(nanoseconds)) else {
-            throw Self.refuse("is out of range for a duration: the maximum is 10000 years")
+            throw Self.refuse("is out of range for a duration: the maximum is 292 years")
         }
         return .duration(seconds: duration.seconds, nanoseconds: duration.nanoseconds)
     }

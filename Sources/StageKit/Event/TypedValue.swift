@@ -16,7 +16,7 @@ public enum TypedValue: Sendable, Hashable, BitwiseCopyable {
     case bool(Bool)
     /// A time: seconds since 1970-01-01T00:00:00Z, and nanoseconds from 0 to 999,999,999 after them. Years 1 to 9999.
     case timestamp(seconds: Int64, nanoseconds: Int32)
-    /// A length of time: seconds, rounded down, and nanoseconds from 0 to 999,999,999. At most 10,000 years.
+    /// A length of time: seconds, rounded down, and nanoseconds from 0 to 999,999,999. At most 292 years.
     case duration(seconds: Int64, nanoseconds: Int32)
     /// A JSON value; the field's bytes are valid JSON, nested at most as deeply as `JSONText.depthLimit`.
     case json
@@ -40,7 +40,8 @@ extension JSONText {
 
     /// Appends `"name":` and a field's value in the form that its type has in JSON.
     ///
-    /// Numbers keep all their digits, and doubles their text if it is a JSON number. Times are RFC 3339 in UTC and
+    /// Numbers keep all their digits, and doubles their text if it is a JSON number; those that are not finite are the
+    /// strings `"NaN"`, `"Infinity"` and `"-Infinity"`. Times are RFC 3339 in UTC and
     /// durations seconds such as `"1.5s"`, both as strings. A JSON value is written as it is. Bytes are base64 under
     /// `<name>_b64`, as is text that is not UTF-8.
     ///
@@ -80,7 +81,7 @@ extension JSONText {
         switch value {
         case .bytes: self.append(Base64.encode(text.span), to: &bytes)
         case .unsigned(let number): bytes += Array("\(number)".utf8)
-        case .double(let number) where !number.isFinite: self.append("\(number)", to: &bytes)
+        case .double(let number) where !number.isFinite: self.append(Value.double(number).text, to: &bytes)
         case .double(let number):
             bytes += self.isNumber(text.span) ? text : Array("\(number)".utf8)
         case .bool(let value): bytes += Array("\(value)".utf8)

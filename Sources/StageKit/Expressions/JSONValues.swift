@@ -17,7 +17,8 @@ package enum JSONValues {
     /// Reads JSON. A number with neither a fraction nor an exponent is an int, or a uint if it is too large for one; any
     /// other number is a double.
     ///
-    /// - Throws: A refusal if the text is not JSON, or an object has a name twice.
+    /// - Throws: A refusal if the text is not JSON, an object has a name twice, or a number is beyond the range of a
+    ///   double.
     package static func value(_ bytes: [UInt8]) throws(Refusal) -> Value {
         do throws(JSONProblem) {
             // The reader relies on it.
@@ -92,7 +93,7 @@ extension JSONValues {
                 self.index += 1
                 return .list(values)
             case UInt8(ascii: "\""): return .string(self.string())
-            default: return self.word()
+            default: return try self.word()
             }
         }
 
@@ -126,7 +127,7 @@ extension JSONValues {
         private static let ends: [UInt8] = [0x2C, 0x5D, 0x7D, 0x20, 0x09, 0x0A, 0x0D]
 
         /// Reads a number, `true`, `false` or `null`.
-        private mutating func word() -> Value {
+        private mutating func word() throws(Refusal) -> Value {
             let start = self.index
             while self.index < self.bytes.count, !Self.ends.contains(self.bytes[self.index]) { self.index += 1 }
             let word = String(decoding: self.bytes.dropFirst(start).prefix(self.index - start), as: UTF8.self)
@@ -136,7 +137,11 @@ extension JSONValues {
             default:
                 if let number = Int64(word) { return .int(number) }
                 if let number = UInt64(word) { return .uint(number) }
-                return Double(word).map { .double($0) } ?? .null
+                guard let number = Double(word) else { return .null }
+                guard number.isFinite else {
+                    throw Refusal(message: "the number \(QuotedText.quote(word)) is out of range for a double")
+                }
+                return .double(number)
             }
         }
     }

@@ -9,6 +9,10 @@ import Testing
             (["price * quantity > 10", "--field", "price=3", "--field", "quantity=4"], "true\n"),
             (["status", "--field", "status=open"], "\"open\"\n"), (["status", "--field", "status=\"5\""], "\"5\"\n"),
             (["x", "--field", "x=1.0"], "1.0\n"),
+            (
+                ["[1.0 / 0.0, -1.0 / 0.0, 0.0 / 0.0, -0.0]"],
+                "[double(\"Infinity\"), double(\"-Infinity\"), double(\"NaN\"), -0.0]\n"
+            ),
             (["x", "--field", "x=18446744073709551615"], "18446744073709551615u\n"),
             (["x[1].y", "--field", "x=[1, {\"y\": [true, null]}]"], "[true, null]\n"), (["has(now)"], "true\n"),
             (["has(failure.reason)"], "false\n"), (["optional.of(b'a')"], "optional.of(b\"\\x61\")\n"),
@@ -39,6 +43,9 @@ import Testing
         let list = try await sluice("eval", "1", "--json", "list.json", files: ["list.json": "[1]"])
         #expect(list.status == 64)
         #expect(list.errors.contains("expected a JSON object"))
+        let huge = try await sluice("eval", "1", "--json", "huge.json", files: ["huge.json": "{\"n\": 1e400}"])
+        #expect(huge.status == 64)
+        #expect(huge.errors.contains("--json huge.json: the number \"1e400\" is out of range for a double"))
         #expect(try await sluice("eval", "1", "--json", "none.json").status == 1)
     }
 
