@@ -8,6 +8,9 @@ public protocol ExpiringStore: SnapshotStore {
     /// The number of snapshots that were removed because they had expired.
     var expiredCount: Int { get }
 
+    /// How long a snapshot is valid after the time in its entry's id, or `nil` if that time does not matter.
+    var timeToLive: Duration? { get }
+
     /// Announces snapshots that have expired, then removes them.
     ///
     /// The work of a call is bounded: what it does not get to is left to the next one. One call at a time.
@@ -21,4 +24,7 @@ public protocol ExpiringStore: SnapshotStore {
 extension ExpiringStore {
     /// This store. A store whose settings decide whether snapshots expire returns `nil` if they do not.
     public var expiring: (any ExpiringStore)? { self }
+
+    /// The time in the entry's id does not matter.
+    public var timeToLive: Duration? { nil }
 }

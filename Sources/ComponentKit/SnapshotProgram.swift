@@ -125,6 +125,7 @@ private enum SnapshotName: Int, CaseIterable {
     static func environment(_ fields: [ExpressionEnvironment.Variable]) -> ExpressionEnvironment {
         var environment = ExpressionEnvironment(Self.variables + fields)
         environment.allowsHasOfVariables = true
+        environment.checksLiterals = true
         environment.timeZone = TimeZoneFiles().lookup
         return environment
     }

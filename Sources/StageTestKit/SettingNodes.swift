@@ -53,6 +53,6 @@ extension SettingType {
     package func decoded(_ node: SettingNode) -> (value: Value?, issues: [String]) {
         var issues = SettingIssues()
         let value = self.decode(node, &issues)
-        return (value, issues.all.map { "\($0.position.line): \($0.message)" })
+        return (issues.all.isEmpty ? value : nil, issues.all.map { "\($0.position.line): \($0.message)" })
     }
 }

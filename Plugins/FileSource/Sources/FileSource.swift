@@ -73,6 +73,11 @@ public final class FileSource: EventSource {
                     + "refuses them as older: set start to resume with a checkpoint, or use a memory store",
                 at: setup.position)
         }
+        for store in setup.stores.values.sorted(by: { $0.name < $1.name }) where store.expiring?.timeToLive != nil {
+            setup.issues.add(
+                "file: the ids are numbers of lines, not times, so the ttl of the store \"\(store.name)\" has passed for every "
+                    + "snapshot: remove it, or use expires with a field", at: setup.position)
+        }
         if settings.path.text == "-", settings.start != .beginning {
             setup.issues.add("file: standard input has no other start than beginning", at: settings.path.position)
         }

@@ -25,6 +25,11 @@ extension MemoryStore {
     /// The number of snapshots that were removed because they had expired.
     public var expiredCount: Int { self.expiry?.removed.load(ordering: .relaxed) ?? 0 }
 
+    /// How long a snapshot is valid after the time in its entry's id, or `nil` if that time does not matter.
+    public var timeToLive: Duration? {
+        self.expiry?.rule.timeToLive.map { .milliseconds($0) }
+    }
+
     /// The field that says when a snapshot expires, or `nil` if there is none.
     package var expiryField: LocatedName? { self.expiry?.field }
 

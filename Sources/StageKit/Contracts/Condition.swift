@@ -92,6 +92,10 @@ public struct ConditionSettings: Sendable {
                 let added = condition.add(to: &builder, variable: variable, report: report)
                 parts.append(builder.not(added))
             case .expression(let expression):
+                guard !expression.isMalformed else {
+                    parts.append(builder.any([]))
+                    continue
+                }
                 do throws(ExpressionProblems) {
                     parts.append(try builder.expression(expression.text))
                 } catch {

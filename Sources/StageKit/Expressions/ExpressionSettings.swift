@@ -8,6 +8,9 @@ public struct ExpressionSettings: Sendable {
     public let position: SettingPosition
     /// The positions of the parts of the text.
     private let parts: [SettingNode.Part]
+    /// Whether the text has a mistake of the syntax, which was reported when it was decoded. Names and types are not
+    /// checked then, but those of other expressions are.
+    package private(set) var isMalformed = false
 
     /// A placeholder for a required expression in the defaults of settings.
     public static let unread = ExpressionSettings()
@@ -34,8 +37,8 @@ public struct ExpressionSettings: Sendable {
         do throws(ExpressionProblems) {
             try Program.checkSyntax(text)
         } catch {
-            for problem in error.problems { self.report(problem, &issues) }
-            return nil
+            self.report(error, &issues)
+            self.isMalformed = true
         }
     }
 
@@ -50,6 +53,7 @@ public struct ExpressionSettings: Sendable {
     /// - Returns: `nil` if there is a mistake.
     public func resolve(_ setup: StageSetup, isCondition: Bool = false) -> EventExpression? {
         setup.noteTemplate(at: self.position)
+        if self.isMalformed { return nil }
         let environment = EventVariables.environment(setup)
         do throws(ExpressionProblems) {
             let program = try Program(self.text, environment, result: isCondition ? .bool : nil)
