@@ -1,4 +1,3 @@
-import CHiredis
 import Foundation
 
 /// A TCP connection to a loopback port that sends bytes as they are, for requests that no HTTP client makes.

@@ -1,3 +1,4 @@
+import CHiredis
 import Foundation
 import RedisClient
 import Synchronization
