@@ -109,8 +109,9 @@ struct RedisDoorCore: ~Copyable {
 
     /// The client takes replies, or takes none for now.
     mutating func setWritable(_ isWritable: Bool) {
+        // While the client took none, other connections have had their turn.
+        if isWritable, !self.isWritable, !self.isTurnOver { self.left = RedisLimits.commandsPerTurn }
         self.isWritable = isWritable
-        if isWritable, !self.isTurnOver { self.left = RedisLimits.commandsPerTurn }
     }
 
     /// Writes invalidations or messages behind the replies.

@@ -62,13 +62,15 @@ final class RedisSocketConnection: RedisDoorShell {
 
     /// Sends the output, unless the system takes none for now.
     func write() {
-        guard !self.isBlocked, self.socket.isOpen else { return }
-        switch self.socket.send(&self.core.pipeline.output) {
-        case .all: break
-        case .part: self.isBlocked = true
-        case .failed: return self.core.close()
+        guard self.socket.isOpen else { return }
+        if !self.isBlocked {
+            switch self.socket.send(&self.core.pipeline.output) {
+            case .all: break
+            case .part: self.isBlocked = true
+            case .failed: return self.core.close()
+            }
+            self.core.pipeline.trimOutput()
         }
-        self.core.pipeline.trimOutput()
         self.core.setWritable(self.waitingBytes < RedisLimits.flushBytes)
     }
 

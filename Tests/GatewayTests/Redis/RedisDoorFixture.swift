@@ -202,7 +202,8 @@ final class RedisDoorClient {
             while !self.isClosed {
                 let count = unsafe read(descriptor, &piece, piece.count)
                 if count > 0 { self.bytes += piece[..<count] }
-                if count == 0 { self.hasEnded = true }
+                // A reset: the door has closed the socket without reading everything.
+                if count == 0 || (count < 0 && errno == ECONNRESET) { self.hasEnded = true }
                 if count <= 0, !(self.door.sockets?.turn(isBlocking: false) ?? false) { break }
                 if count <= 0, self.hasEnded { break }
             }

@@ -24,8 +24,10 @@ import Testing
                 var clients: [RedisServerClient] = []
                 for index in 0..<6 {
                     let client = RedisServerClient()
+                    let address = addresses[index % 2]
                     // A Unix socket is never encrypted.
-                    try await client.connect(addresses[index % 2], isEncrypted: isEncrypted && index % 2 == 0)
+                    let isLocal = if case .unix = address { true } else { false }
+                    try await client.connect(address, isEncrypted: isEncrypted && !isLocal)
                     try await client.send("HELLO 3", "CLIENT TRACKING ON", "SUBSCRIBE revoked", "HLEN sessions:ds-1")
                     try await client.expect(":2|")
                     clients.append(client)
