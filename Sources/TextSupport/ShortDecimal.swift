@@ -1,5 +1,5 @@
 /// Reads decimal numbers of few digits, which need no search for the nearest double.
-enum ShortDecimal {
+package enum ShortDecimal {
     /// The maximum length of a text. A longer one has too many digits, or mostly zeros.
     private static var textLimit: Int { 32 }
     /// The powers of ten that are exact as doubles.
@@ -15,7 +15,7 @@ enum ShortDecimal {
     /// powers of ten are exact, so that the result of one division is rounded once, and thus correctly.
     ///
     /// - Parameter text: A decimal number without blanks: a sign, digits with a point, an exponent.
-    static func double(_ text: Span<UInt8>) -> Double? {
+    package static func double(_ text: Span<UInt8>) -> Double? {
         guard text.count > 0, text.count <= Self.textLimit else { return nil }
         let isNegative = text[0] == UInt8(ascii: "-")
         var index = isNegative || text[0] == UInt8(ascii: "+") ? 1 : 0
