@@ -127,7 +127,8 @@ import Testing
         var builder = ConditionBuilder(Self.environment)
         for (text, message) in [
             ("statos == 'a'", "1:1: unknown name \"statos\" (did you mean \"status\"?)"),
-            ("amount + 1", "1:8: expected bool, found int"), ("status =", "1:8: unexpected character \"=\""),
+            ("amount + 1", "1:8: expected bool, found int"),
+            ("status =", "1:8: unexpected character \"=\" (did you mean \"==\"?)"),
         ] {
             do throws(ExpressionProblems) {
                 _ = try builder.expression(text)

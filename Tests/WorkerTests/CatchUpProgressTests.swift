@@ -37,7 +37,7 @@ import Testing
         return status
     }
 
-    @Test("A worker far behind logs what it has read, the rate, the part that is done and the time left, then its end")
+    @Test("A worker far behind logs the entries read, the rate, the part that is done and the time left, then its end")
     func behind() {
         let lines = Lines()
         var time = ContinuousClock.now

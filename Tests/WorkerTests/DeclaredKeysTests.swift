@@ -83,7 +83,7 @@ private final class SendingStage: Stage {
         }
     }
 
-    @Test("The server of a store is that of its setting, of which the same mistakes are reported")
+    @Test("A store may have a server of its own, and mistakes in its settings are reported")
     func servers() {
         #expect(self.findings(store: "prefix: ti, server: { address: \"b:1\" }").errors == [])
         #expect(self.findings(store: "prefix: ti, server: { address: \"a:1\" }").errors.count == 1)

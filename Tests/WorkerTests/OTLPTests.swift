@@ -83,7 +83,7 @@ import Tracing
                 let name = try #require(metric["name"] as? String)
                 let points = try #require(Self.find("dataPoints", in: metric) as? [[String: Any]])
                 #expect(!points.isEmpty)
-                seen += points.map { "\(name)\($0["asDouble"] ?? "")" }
+                seen += points.map { "\(name)\(($0["asDouble"] as? Double).map { Int($0) } ?? -1)" }
             }
         }
         #expect(seen == families.flatMap { family in (0..<40).map { "\(family.name)\($0)" } })

@@ -65,7 +65,8 @@ import Testing
             try await self.fill(server, malformed: 3)
             let arguments = [
                 "--set", "source.redis_stream.start=beginning", "--set", "checkpoint.path=checkpoint",
-                "--set", "checkpoint.interval=100ms", "--set", "stores.sessions.memory.ttl=30d",
+                "--set", "checkpoint.interval=100ms", "--set", "stores.sessions.memory.ttl=30d", "--set",
+                "telemetry.otlp.endpoint=http://127.0.0.1:1",
             ]
             try await withWorker(server, arguments) { process, folder in
                 // The first checkpoint may be from before the entries were read.

@@ -2,6 +2,27 @@ import StageKit
 import StageTestKit
 import Testing
 
+/// The settings with conditions and expressions that the articles show.
+@Suite struct TotalSettings {
+    struct Settings: Sendable {
+        var allow = ConditionSettings.unread
+        var total = ExpressionSettings.unread
+    }
+
+    static let schema = SettingsSchema(
+        Settings(),
+        [
+            .required("allow", \.allow, .condition, "Condition of events that are changed."),
+            .required("total", \.total, .computed, "Expression whose value is the total."),
+        ])
+
+    @Test func `Required conditions and expressions are missing if the file does not have them`() {
+        var issues = SettingIssues()
+        #expect(Self.schema.decode(["total": ["expr": "1 + 1"]], &issues) == nil)
+        #expect(issues.all.map(\.message) == ["missing setting \"allow\""])
+    }
+}
+
 let plugin = [StageType(GreetStage.self)]
 
 /// The settings that the articles of StageKit show.
