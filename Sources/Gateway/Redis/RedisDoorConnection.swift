@@ -58,6 +58,8 @@ struct RedisDoorConnection: ~Copyable {
     var hasRefusedRead = false
     /// The commands since MULTI, or `nil`.
     var transaction: [RedisRequest]?
+    /// The bytes of these commands.
+    private var transactionBytes = 0
     /// Whether a command since MULTI was refused.
     var isTransactionBroken = false
     /// Counts for the metrics.
@@ -195,6 +197,11 @@ struct RedisDoorConnection: ~Copyable {
             self.isTransactionBroken = true
             return output.writeError("ERR more than \(RedisLimits.queuedCommands) commands inside MULTI")
         }
+        self.transactionBytes += (0..<request.count).reduce(0) { sum, index in sum + request.with(index) { $0.count } }
+        guard self.transactionBytes <= RedisLimits.requestBytes else {
+            self.isTransactionBroken = true
+            return output.writeError("ERR more than \(RedisLimits.requestBytes) bytes inside MULTI")
+        }
         self.transaction?.append(request.copy)
         output.writeSimple("QUEUED")
     }
@@ -203,6 +210,7 @@ struct RedisDoorConnection: ~Copyable {
         if command == .multi {
             guard self.transaction == nil else { return output.writeError("ERR MULTI calls can not be nested") }
             self.transaction = []
+            self.transactionBytes = 0
             self.isTransactionBroken = false
             return output.writeSimple("OK")
         }

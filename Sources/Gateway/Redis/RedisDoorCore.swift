@@ -37,6 +37,9 @@ struct RedisDoorCore: ~Copyable {
     private var left = RedisLimits.commandsPerTurn
     /// Whether the client takes replies.
     private(set) var isWritable = true
+    /// Bytes of invalidations and messages since the client last took what was waiting. A long reply that waits is not
+    /// among them: its client is not slow.
+    private(set) var pushedBytes = 0
     /// Whether received bytes wait for an answer.
     private var hasRequests = false
     /// Whether other connections have their turn.
@@ -112,6 +115,7 @@ struct RedisDoorCore: ~Copyable {
         // While the client took none, other connections have had their turn.
         if isWritable, !self.isWritable, !self.isTurnOver { self.left = RedisLimits.commandsPerTurn }
         self.isWritable = isWritable
+        if isWritable { self.pushedBytes = 0 }
     }
 
     /// Writes invalidations or messages behind the replies.
@@ -119,8 +123,10 @@ struct RedisDoorCore: ~Copyable {
     /// - Returns: Whether so many wait that they have to be passed on before there are more.
     mutating func push(_ body: (borrowing RedisDoorConnection, inout ByteBuffer) -> Void) -> Bool {
         if self.isLast || self.isClosed { return false }
+        let before = self.pipeline.output.readableBytes
         self.pipeline.push(body)
-        return self.pipeline.output.readableBytes > RedisLimits.outputBytes
+        self.pushedBytes += self.pipeline.output.readableBytes - before
+        return self.pushedBytes > RedisLimits.outputBytes
     }
 
     /// Passes invalidations and messages on.

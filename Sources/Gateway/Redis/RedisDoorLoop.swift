@@ -30,6 +30,11 @@ final class RedisDoorLoop {
     /// Adds a connection that takes invalidations or messages.
     func addTarget(_ connection: any RedisDoorShell, _ id: UInt64) {
         self.targets[id] = connection
+        // It may have read sessions before it became a target, and the others were notified already.
+        if self.parts.store.refusal != nil, self.droppedAt == self.parts.answers {
+            connection.push { $0.invalidateAll(into: &$1) }
+            connection.flushPushes()
+        }
         self.checkFreshness()
     }
 

@@ -67,7 +67,8 @@ extension RedisDoorShell {
     func flushPushes() {
         self.withCore { $0.flushPushes() }
         self.perform()
-        if self.waitingBytes > RedisLimits.outputBytes { self.closeSlow() }
+        let isFlooded = self.withCore { $0.pushedBytes > RedisLimits.outputBytes }
+        if isFlooded, self.waitingBytes > RedisLimits.outputBytes { self.closeSlow() }
     }
 
     /// Closes the connection of a client that has missed messages, or does not take invalidations.
@@ -84,7 +85,7 @@ extension RedisDoorShell {
         self.perform()
     }
 
-    /// Closes the connection. Requests in flight are answered in the same turn, so there are none.
+    /// Closes the connection, also if its client has not taken all replies.
     func closeIfIdle() {
         self.withCore { $0.close() }
         self.perform()

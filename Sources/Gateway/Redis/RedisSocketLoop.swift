@@ -85,6 +85,9 @@ final class RedisSocketLoop {
                 self.accept(event.descriptor)
             }
         }
+        // More sockets may be ready than one call returns, the signal of other threads among them: a revocation must not
+        // wait for all of them.
+        if count == Poller.batch { self.takePost() }
         let hasYielded = self.resumeYielded()
         self.now = .now()
         self.keepTime()
@@ -129,8 +132,9 @@ final class RedisSocketLoop {
 
     private func resumeYielded() -> Bool {
         if self.yielded.isEmpty { return false }
-        let yielded = self.yielded
-        self.yielded = []
+        // Not more than sockets in a turn, so that events do not wait for all of them.
+        let yielded = self.yielded.prefix(Poller.batch)
+        self.yielded = Array(self.yielded.dropFirst(Poller.batch))
         for connection in yielded { connection.resume() }
         return true
     }
@@ -164,7 +168,7 @@ final class RedisSocketLoop {
         var next = self.nextSecond
         if let deadline = self.timer.deadline { next = min(next, deadline) }
         if let deadline = self.acceptor?.pausedUntil { next = min(next, deadline) }
-        let nanoseconds = max(0, (next - self.now).nanoseconds)
+        let nanoseconds = max(0, (next - .now()).nanoseconds)
         return Int32(min(1000, (nanoseconds + 999_999) / 1_000_000))
     }
 

@@ -167,6 +167,8 @@ import Testing
                 == "+OK|+QUEUED|+QUEUED|+QUEUED|*3|$22|{\"sluice\":\"heartbeat\"}|$6|active|+PONG|")
         #expect(try client.send("MULTI", "HGET x", "EXEC").contains("-EXECABORT "))
         #expect(try client.send("MULTI", "SUBSCRIBE x", "EXEC").contains("-EXECABORT "))
+        let long = "MGET " + Array(repeating: String(repeating: "k", count: 60_000), count: 10).joined(separator: " ")
+        #expect(try client.send("MULTI", long, long, "EXEC").contains("-ERR more than 1048576 bytes inside MULTI"))
         #expect(try client.send("MULTI", "PING", "DISCARD", "PING").folded == "+OK|+QUEUED|+OK|+PONG|")
         #expect(try client.send("MULTI", "MULTI", "EXEC").folded == "+OK|-ERR MULTI calls can not be nested|*0|")
         door.store.refuse(.stale)

@@ -60,6 +60,23 @@ import Testing
         #expect(try door.connect(2).send("PING") == "+PONG\r\n")
     }
 
+    @Test("A client that caches keeps its connection while a long reply waits and others are sent invalidations")
+    func longReply() throws {
+        let door = try RedisDoor()
+        door.store.set("long", ["user_id": String(repeating: "x", count: 2000)])
+        door.store.set("other", ["user_id": "1"])
+        let reader = try door.connect(3, "CLIENT TRACKING ON")
+        let other = try door.connect(3, "CLIENT TRACKING ON", "HGET sessions:other user_id")
+        _ = try reader.write(RedisText.requests(["HMGET sessions:long" + String(repeating: " user_id", count: 1000)]))
+        door.change("other", ["user_id": "2"])
+        #expect(try other.received().contains("sessions:other"))
+        #expect(door.connections.count == 2)
+        let reply = try reader.received()
+        let isComplete = reply.utf8.count > 1000 * 2000 && reply.hasSuffix("\r\n")
+        #expect(isComplete, "\(reply.utf8.count) bytes")
+        #expect(reader.isOpen)
+    }
+
     @Test("A client that takes no replies in time is closed")
     func late() throws {
         let door = try RedisDoor()
