@@ -124,7 +124,7 @@ extension StoreCheck {
         if isFree == false {
             self.expect(
                 false, "forEachSnapshot holds a lock while it calls its closure: another thread waits for it")
-            // The thread goes on now; later checks count the snapshots.
+            // The thread continues now; later checks count the snapshots.
             _ = Self.isSignalled(done, within: patience)
         }
         try await self.writing.endBatch()

@@ -83,7 +83,7 @@ private final class SendingStage: Stage {
         }
     }
 
-    @Test("A store may have a server of its own, and mistakes in its settings are reported")
+    @Test("Errors in the settings of a store's server are reported")
     func servers() {
         #expect(self.findings(store: "prefix: ti, server: { address: \"b:1\" }").errors == [])
         #expect(self.findings(store: "prefix: ti, server: { address: \"a:1\" }").errors.count == 1)

@@ -25,7 +25,7 @@ public struct AdminServer: Service, CustomStringConvertible {
     private let onListening: @Sendable (ListenAddress) -> Void
 
     /// Creates a server that has not started. `onListening` is called on any thread with the actual address once
-    /// clients can connect; it is not called if the address is `off`. `access` is the result of
+    /// clients can connect, or with `off`, for which there is nothing to wait. `access` is the result of
     /// `settings.readAccess()`.
     public init(
         settings: AdminSettings, access: AdminAccess = AdminAccess(), context: AdminContext, logger: Logger,
@@ -48,6 +48,7 @@ public struct AdminServer: Service, CustomStringConvertible {
     /// - Throws: `ServerFailure` if the server cannot listen.
     public func run() async throws {
         if self.address == .off {
+            self.onListening(self.address)
             // Cancelled before the start: nothing to shut down.
             try? await gracefulShutdown()
             return

@@ -38,6 +38,8 @@ package final class ServiceManager: Sendable {
 
     /// Notifies the manager of a reload while `body` runs.
     package func reloading(_ body: () -> Void) {
+        // READY would end the start of a worker that does not answer yet.
+        guard self.serving.load(ordering: .acquiring) else { return body() }
         _ = self.send(ServiceNotices.reloading(at: Self.monotonicTime()), waits: true)
         body()
         let isSent = self.send(ServiceNotices.reloaded, waits: true)

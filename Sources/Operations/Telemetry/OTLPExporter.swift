@@ -116,7 +116,8 @@ package final class OTLPExporter: Service {
         configuration.redirectConfiguration = .disallow
         // The exporter itself counts and times the attempts.
         configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.timeout.connect = TimeAmount(self.settings.timeout)
+        // The client's shutdown waits for a connection that is being opened, which nothing cancels.
+        configuration.timeout.connect = TimeAmount(min(self.settings.timeout, Self.lastLimit))
         return HTTPClient(configuration: configuration)
     }
 
@@ -236,7 +237,9 @@ package final class OTLPExporter: Service {
                 _ = state.reports.succeeded(.parts(signal))
                 return (failures, nil)
             }
-            state.rejected[signal, default: 0] += rejection.count
+            // The number is the collector's: it must not end the worker.
+            let (sum, overflow) = state.rejected[signal, default: 0].addingReportingOverflow(rejection.count)
+            state.rejected[signal] = overflow ? .max : sum
             return (failures, state.reports.failed(.parts(signal), rejection.message, at: .now))
         }
         if failures > 0 {

@@ -41,7 +41,7 @@ struct OTLPRequest: Sendable {
         do {
             // The client's timeout covers only the head of the answer. It is later than the attempt's own, so that the
             // message does not depend on which is first.
-            let response = try await client.execute(request, timeout: TimeAmount(limit) + .seconds(1))
+            let response = try await client.execute(request, timeout: TimeAmount(limit + .seconds(1)))
             var body: [UInt8] = []
             for try await piece in response.body {
                 body += piece.readableBytesView
